@@ -1,0 +1,31 @@
+"""Errors a user meets: one clear line that says what, where and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class FathomError(Exception):
+    """Work failed for a reason that one line can explain. Exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(FathomError):
+    """A name, option or combination of options is wrong. Exit code 2."""
+
+    exit_code = 2
+
+
+def unknown(kind: str, name: object, known: Iterable[str]) -> UsageError:
+    """Make the error for a name that is not in ``known``; the nearest one is suggested.
+
+    >>> str(unknown("model", "lnet", ["lenet", "mlp"]))
+    "unknown model 'lnet'; did you mean 'lenet'?"
+    """
+    names = sorted(known)
+    nearest = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
+    if nearest:
+        return UsageError(f"unknown {kind} {str(name)!r}; did you mean {nearest[0]!r}?")
+    return UsageError(f"unknown {kind} {str(name)!r}; there are: {', '.join(names)}")

@@ -1,0 +1,13 @@
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data that FATHOM_DATA names; tests that need it are skipped, visibly, without it."""
+    root = os.environ.get("FATHOM_DATA")
+    if not root or not Path(root).is_dir():
+        pytest.skip("real data needed: set FATHOM_DATA to its folder")
+    return Path(root)
