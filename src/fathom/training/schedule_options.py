@@ -1,0 +1,170 @@
+"""The options of a schedule checked and turned into its curve.
+
+Fractions of the run become steps here, and positions in the run become positions after the warm-up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from fathom.errors import UsageError, unknown
+from fathom.training import curves
+from fathom.training.expressions import parse_expression
+
+Curve = Callable[[int], float]
+
+
+def check_number(
+    name: str, option: str, value: Any, low: float = 0.0, high: float = math.inf, above: float = -math.inf
+) -> float:
+    """Give ``value`` as a float if it is a number, finite, above ``above`` and from ``low`` to ``high``."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number and math.isfinite(value) and value > above and low <= value <= high:
+        return float(value)
+    bounds = f"above {above:g}" if above >= low else f"of at least {low:g}"
+    bounds += f" and at most {high:g}" if high < math.inf else ""
+    raise UsageError(f"schedule {name}: {option} must be a number {bounds}, not {value!r}")
+
+
+def check_whole(name: str, option: str, value: Any, low: int = 0) -> int:
+    """Give ``value`` as an int if it is a whole number of at least ``low``."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= low:
+        return int(value)
+    raise UsageError(f"schedule {name}: {option} must be a whole number of at least {low}, not {value!r}")
+
+
+def count_steps(name: str, option: str, value: Any, total: int) -> float:
+    """Give a length or position in steps, not rounded: an int is steps already, a float below 1 a part of the run."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return int(value)
+    if isinstance(value, float) and 0.0 < value < 1.0:
+        return value * total
+    wanted = "a whole number of steps, or a fraction of the run between 0 and 1"
+    raise UsageError(f"schedule {name}: {option} must be {wanted}, not {value!r}")
+
+
+def _count_milestones(name: str, values: Any, total: int, warmup: int) -> list[int]:
+    steps = [max(1, round(count_steps(name, "milestones", value, total))) for value in _items(values)]
+    if steps != sorted(steps):
+        raise UsageError(f"schedule {name}: milestones must rise, not {list(values)}")
+    if steps and steps[0] < warmup:
+        raise UsageError(f"schedule {name}: milestone {steps[0]} lies inside the warm-up of {warmup} steps")
+    return [step - warmup for step in steps]
+
+
+def _items(values: Any) -> Sequence[Any]:
+    return values if isinstance(values, (tuple, list)) else (values,)
+
+
+def _one_of(name: str, option: str, value: Any, known: Sequence[str]) -> str:
+    if value not in known:
+        raise unknown(f"{option} of the schedule {name}:", value, known)
+    return value
+
+
+def _own(function: Any, total: int, warmup: int) -> Curve:
+    """The curve of ``lambda``, which sees the step and the length of the whole run; tried at both ends."""
+    if function is None:
+        raise UsageError("schedule lambda: give its function, as in lambda:function=1/(1+step/100)")
+    if isinstance(function, str):
+        function = _written(function, total)
+    if not callable(function):
+        raise UsageError(f"schedule lambda: function must be an expression of step and total, not {function!r}")
+
+    def own(step: int) -> float:
+        step = min(step + warmup, total - 1)  # past the run it stays: 1 - step/(total - 1) would turn negative
+        value: Any = function(step)
+        if not isinstance(value, (int, float)) or not 0.0 <= value < math.inf:
+            raise UsageError(f"schedule lambda: the factor at step {step} must be a number >= 0, not {value!r}")
+        return float(value)
+
+    own(0)
+    own(total)
+    return own
+
+
+def _written(text: str, total: int) -> Callable[[int], float]:
+    expression = parse_expression(text, ("step", "total"))
+
+    def written(step: int) -> float:
+        try:
+            return expression({"step": float(step), "total": float(total)})
+        except (ArithmeticError, ValueError, TypeError) as error:
+            raise UsageError(f"schedule lambda: {text!r} has no value at step {step}: {error}") from None
+
+    return written
+
+
+def build_curve(name: str, options: Mapping[str, Any], total: int, warmup: int) -> Curve:
+    """Make the curve of the schedule ``name``, as a function of the steps since the end of the warm-up.
+
+    Raises:  UsageError if an option is out of range
+    """
+    rest = max(1, total - warmup)
+
+    def number(option: str, low: float = 0.0, high: float = math.inf, above: float = -math.inf) -> float:
+        return check_number(name, option, options[option], low, high, above)
+
+    def span(option: str) -> float:
+        return count_steps(name, option, options[option], total)
+
+    def interval() -> int:
+        # Rounded up, lest every=1/3 of 100 steps makes a third drop at the last one; 1e-9 for 0.1·30 > 3.
+        return max(1, math.ceil(span("every") - 1e-9))
+
+    def milestones() -> list[int]:
+        return _count_milestones(name, options["milestones"], total, warmup)
+
+    match name:
+        case "piecewise":
+            marks, values = milestones(), [check_number(name, "values", value) for value in _items(options["values"])]
+            if len(values) != len(marks) + 1:
+                raise UsageError(f"schedule piecewise: {len(marks)} milestones need {len(marks) + 1} values")
+            return partial(curves.piecewise, milestones=marks, values=values)
+        case "exponential":
+            if "gamma" in options:
+                return partial(curves.exponential, gamma=number("gamma", above=0.0), every=interval())
+            return partial(curves.exponential, gamma=number("final", above=0.0), every=rest)
+        case "natural_exponential":
+            if "rate" in options:
+                return partial(curves.natural_exponential, rate=number("rate"), every=interval())
+            return partial(curves.natural_exponential, rate=-math.log(number("final", above=0.0)), every=rest)
+        case "polynomial":
+            return partial(curves.polynomial, total=rest, power=number("power", above=0.0), final=number("final"))
+        case "step":
+            return partial(curves.step_decay, every=interval(), gamma=number("gamma", above=0.0))
+        case "multi_step":
+            return partial(curves.multi_step, milestones=milestones(), gamma=number("gamma", above=0.0))
+        case "inverse_time":
+            if "rate" in options:
+                return partial(curves.inverse_time, rate=number("rate"), every=interval())
+            return partial(curves.inverse_time, rate=1.0 / number("final", above=0.0, high=1.0) - 1.0, every=rest)
+        case "lambda":
+            return _own(options.get("function"), total, warmup)
+        case "cosine":
+            return partial(curves.cosine, total=rest, final=number("final"))
+        case "noam":
+            size = check_whole(name, "model_size", options["model_size"], low=1) if "model_size" in options else None
+            return partial(curves.noam, warmup=warmup, model_size=size)
+        case "plateau":
+            number("gamma", above=0.0, high=1.0)
+            number("threshold", high=1.0)
+            number("final")
+            check_whole(name, "patience", options["patience"])
+            check_whole(name, "cooldown", options["cooldown"])
+            _one_of(name, "mode", options["mode"], ("min", "max"))
+            return curves.constant
+        case "one_cycle":
+            return partial(
+                curves.one_cycle,
+                total=rest,
+                rise=span("rise"),
+                start=number("start"),
+                final=number("final"),
+                shape=_one_of(name, "shape", options["shape"], ("cosine", "linear")),
+            )
+        case _:
+            return curves.constant
