@@ -1,0 +1,153 @@
+"""Losses by name: functions (prediction, target) -> mean over the batch, a scalar tensor.
+
+They are torch's, with one addition: where torch would broadcast a target of another shape, (N,) against (N, 1), and
+silently compare every prediction with every target, these say so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from fathom.errors import UsageError, unknown
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def squared(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean of (ŷ − y)².
+
+    Shape:   prediction (N, …), target the same -> ()
+    Equals:  torch.nn.functional.mse_loss
+    Raises:  UsageError if the shapes differ
+    """
+    return F.mse_loss(prediction, _aligned(prediction, target))
+
+
+def half_squared(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean of ½(ŷ − y)²: the book's squared loss, whose derivative is ŷ − y.
+
+    Shape:   prediction (N, …), target the same -> ()
+    Equals:  half of torch.nn.functional.mse_loss, which has no ½
+    Source:  Dive into Deep Learning, eq. (3.1.5)
+    Raises:  UsageError if the shapes differ
+    """
+    return 0.5 * F.mse_loss(prediction, _aligned(prediction, target))
+
+
+def l1(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean of |ŷ − y|; at ŷ = y the sub-gradient 0 is taken.
+
+    Shape:   prediction (N, …), target the same -> ()
+    Equals:  torch.nn.functional.l1_loss
+    Raises:  UsageError if the shapes differ
+    """
+    return F.l1_loss(prediction, _aligned(prediction, target))
+
+
+def huber(prediction: Tensor, target: Tensor, delta: float = 1.0) -> Tensor:
+    """Mean of ½e² where |e| ≤ δ and δ(|e| − ½δ) beyond, with e = ŷ − y.
+
+    Shape:   prediction (N, …), target the same -> ()
+    Equals:  torch.nn.functional.huber_loss
+    Source:  Huber 1964, "Robust Estimation of a Location Parameter"
+    Raises:  UsageError if the shapes differ
+    """
+    return F.huber_loss(prediction, _aligned(prediction, target), delta=delta)
+
+
+def smooth_l1(prediction: Tensor, target: Tensor, beta: float = 1.0) -> Tensor:
+    """Mean of ½e²/β where |e| < β and |e| − ½β beyond, with e = ŷ − y: Huber's with δ = β, divided by β.
+
+    Shape:   prediction (N, …), target the same -> ()
+    Equals:  torch.nn.functional.smooth_l1_loss
+    Source:  Girshick 2015, "Fast R-CNN", eq. (3)
+    Raises:  UsageError if the shapes differ
+    """
+    return F.smooth_l1_loss(prediction, _aligned(prediction, target), beta=beta)
+
+
+def cross_entropy(prediction: Tensor, target: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Mean of −Σ_c q_c log softmax(o)_c, stable for large logits o.
+
+    q is 1 − ε at the true class plus ε/C everywhere, with ε = ``label_smoothing`` and C classes. Without smoothing this
+    is −log softmax(o)_y.
+
+    Shape:   prediction: logits (N, C, …), target: classes int64 (N, …) or probabilities (N, C, …) -> ()
+    Equals:  torch.nn.functional.cross_entropy
+    Source:  Szegedy et al. 2016, "Rethinking the Inception Architecture", §7 (smoothing)
+    """
+    return F.cross_entropy(prediction, target, label_smoothing=label_smoothing)
+
+
+def bce_with_logits(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean of −y log σ(o) − (1 − y) log(1 − σ(o)), the log-loss, computed stably as max(o, 0) − oy + log(1 + e^−|o|).
+
+    Shape:   prediction (N, …), target the same, from 0 to 1 -> ()
+    Equals:  torch.nn.functional.binary_cross_entropy_with_logits
+    Raises:  UsageError if the shapes differ
+    """
+    return F.binary_cross_entropy_with_logits(prediction, _aligned(prediction, target))
+
+
+def multi_margin(prediction: Tensor, target: Tensor, margin: float = 1.0) -> Tensor:
+    """Mean of Σ_{i≠y} max(0, Δ − (o_y − o_i)) / C: nothing is lost once o_y − o_i ≥ Δ for all of the C classes.
+
+    Shape:   prediction: scores (N, C), target: classes int64 (N,) -> ()
+    Equals:  torch.nn.functional.multi_margin_loss, which divides by C
+    Source:  Crammer & Singer 2001, with the sum in place of the maximum
+    """
+    return F.multi_margin_loss(prediction, target, margin=margin)
+
+
+def _aligned(prediction: Tensor, target: Tensor) -> Tensor:
+    if prediction.shape != target.shape:
+        wanted, given = tuple(prediction.shape), tuple(target.shape)
+        cure = f"; write target.reshape{wanted}" if prediction.numel() == target.numel() else ""
+        raise UsageError(f"the loss compares predictions of shape {wanted} with targets of shape {given}{cure}")
+    # Integer labels, 0 and 1 say, have no common gradient type with the prediction
+    return target if target.is_floating_point() else target.to(prediction.dtype)
+
+
+# loss -> its option, what the option must be, and whether it is
+_OPTIONS: dict[str, tuple[str, str, Callable[[float], bool]]] = {
+    "huber": ("delta", "above 0", lambda delta: 0.0 < delta < math.inf),
+    "smooth_l1": ("beta", "of at least 0", lambda beta: 0.0 <= beta < math.inf),
+    "cross_entropy": ("label_smoothing", "from 0 to 1", lambda smoothing: 0.0 <= smoothing <= 1.0),
+    "multi_margin": ("margin", "of at least 0", lambda margin: 0.0 <= margin < math.inf),
+}
+LOSSES: dict[str, Callable[..., Tensor]] = {
+    function.__name__: function
+    for function in (squared, half_squared, l1, huber, smooth_l1, cross_entropy, bce_with_logits, multi_margin)
+}
+
+
+def make_loss(name: str, **options: Any) -> Loss:
+    """Give a loss by name, its options set.
+
+    >>> make_loss("huber", delta=0.5)  # doctest: +ELLIPSIS
+    functools.partial(<function huber at ...>, delta=0.5)
+
+    Args:
+        name: squared, half_squared, l1, huber, smooth_l1, cross_entropy, bce_with_logits or multi_margin
+        options: ``delta`` of huber, ``beta`` of smooth_l1, ``label_smoothing`` of cross_entropy, ``margin`` of
+            multi_margin
+
+    Raises:  UsageError if the name or an option is unknown, or an option out of range
+    """
+    if name not in LOSSES:
+        raise unknown("loss", name, LOSSES)
+    for option, value in options.items():
+        if name not in _OPTIONS:
+            raise UsageError(f"loss {name} takes no options, so {option!r} cannot be set")
+        known, wanted, is_valid = _OPTIONS[name]
+        if option != known:
+            raise unknown(f"option of the loss {name}:", option, [known])
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not is_valid(value):
+            raise UsageError(f"loss {name}: {option} must be a number {wanted}, not {value!r}")
+    return partial(LOSSES[name], **options) if options else LOSSES[name]
