@@ -1,0 +1,56 @@
+"""Where data sets lie: the folder that FATHOM_DATA names, then the cache. Torch-free."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from fathom.errors import FathomError
+
+
+def cache_root() -> Path:
+    """Name the cache folder: FATHOM_HOME if set, else the platform's; it need not exist yet."""
+    home = os.environ.get("FATHOM_HOME")
+    if home:
+        return Path(home).expanduser().absolute()
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("fathom", appauthor=False))
+
+
+def data_roots() -> list[Path]:
+    """Name the folders to look for data sets in, first first.
+
+    Raises:  FathomError if FATHOM_DATA names something that is not a folder
+    """
+    roots = [cache_root() / "data"]
+    own = os.environ.get("FATHOM_DATA")
+    if own:
+        folder = Path(own).expanduser().absolute()
+        if not folder.is_dir():
+            raise FathomError(f"FATHOM_DATA names {folder}, which is not a folder; correct it or unset it")
+        roots.insert(0, folder)
+    return roots
+
+
+def make_cache_folder(*parts: str) -> Path:
+    """Make (if need be) the folder ``<cache>/data/<parts>`` and make sure that files can be written in it.
+
+    Raises:  FathomError, naming the folder, if it cannot be made or written to
+    """
+    folder = cache_root().joinpath("data", *parts)
+    make_folder(folder, "set FATHOM_HOME to a writable folder")
+    return folder
+
+
+def make_folder(folder: Path, advice: str = "choose a writable one") -> None:
+    """Make ``folder`` if need be.
+
+    Raises:  FathomError, naming the folder, if it cannot be made or written to
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FathomError(f"cannot make the folder {folder} ({error.strerror or error}); {advice}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FathomError(f"the folder {folder} is not writable; {advice}")
