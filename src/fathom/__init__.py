@@ -1,0 +1,80 @@
+"""Fathom: a deep-learning workbench on PyTorch for people who want to understand what they train.
+
+>>> import fathom
+>>> data = fathom.Digits(size=28)
+>>> module = fathom.Classifier(fathom.create_model("lenet", input_shape=data.input_shape, num_classes=10), lr=0.1)
+>>> trainer = fathom.Trainer(max_epochs=1)
+>>> records = trainer.fit(module, data)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fathom.config import Config, make_config
+    from fathom.data.arrays import Arrays
+    from fathom.data.datasets import CIFAR10, MNIST, Digits, FashionMNIST, SyntheticRegression
+    from fathom.data.memory import MemoryLoader
+    from fathom.data.module import ArrayData, DataModule
+    from fathom.errors import FathomError, UsageError
+    from fathom.models.registry import create as create_model
+    from fathom.module import Classifier, Module, Preprocess, Regressor
+    from fathom.recipes.evaluate import evaluate
+    from fathom.recipes.saved import load_module
+    from fathom.recipes.train import resume, train
+    from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping
+    from fathom.training.schedules import make_schedule
+    from fathom.training.trainer import Trainer
+
+# A name is imported when it is first used: `import fathom` alone costs nothing.
+_PLACES = {
+    "Config": "config",
+    "make_config": "config",
+    "Arrays": "data.arrays",
+    "CIFAR10": "data.datasets",
+    "Digits": "data.datasets",
+    "FashionMNIST": "data.datasets",
+    "MNIST": "data.datasets",
+    "SyntheticRegression": "data.datasets",
+    "MemoryLoader": "data.memory",
+    "ArrayData": "data.module",
+    "DataModule": "data.module",
+    "FathomError": "errors",
+    "UsageError": "errors",
+    "create_model": "models.registry:create",
+    "Classifier": "module",
+    "Module": "module",
+    "Preprocess": "module",
+    "Regressor": "module",
+    "evaluate": "recipes.evaluate",
+    "load_module": "recipes.saved",
+    "resume": "recipes.train",
+    "train": "recipes.train",
+    "AverageWeights": "training.callbacks",
+    "Callback": "training.callbacks",
+    "Checkpointing": "training.callbacks",
+    "EarlyStopping": "training.callbacks",
+    "make_schedule": "training.schedules",
+    "Trainer": "training.trainer",
+}
+
+__all__ = [*_PLACES, "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("fathom")
+    if name not in _PLACES:
+        raise AttributeError(f"module 'fathom' has no attribute {name!r}")
+    module, _, attribute = _PLACES[name].partition(":")
+    value = getattr(importlib.import_module(f"fathom.{module}"), attribute or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

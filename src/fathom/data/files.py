@@ -1,0 +1,90 @@
+"""The path for data that stay in files: worker processes decode, batches arrive on pinned memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from fathom.data.loader import Order, mix
+from fathom.data.memory import Augmentation
+
+_MOST_WORKERS = 8
+
+
+def default_workers() -> int:
+    """Give one worker per core this process may use, at most eight."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _MOST_WORKERS)
+
+
+class FileLoader(Order):
+    """Iterate over a map-style dataset in batches, read by worker processes.
+
+    Order, augmentation and place are those of ``MemoryLoader``: pure functions of (seed, epoch, batch).
+
+    Args:
+        dataset: item i is (X uint8 (C, H, W), label).
+        workers: processes that read; 0 reads in this one. None takes one per core.
+        augment: called on whole batches, after they reached the device.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset[tuple[Tensor, int]],
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        workers: int | None = None,
+        augment: Augmentation | None = None,
+    ) -> None:
+        super().__init__(len(dataset), batch_size, shuffle=shuffle, seed=seed)  # type: ignore[arg-type]
+        self.augment = augment
+        self.device = torch.device("cpu")
+        self._batches: list[list[int]] = []
+        workers = default_workers() if workers is None else workers
+        self._workers = min(workers, len(self))
+        self._dataset = dataset
+        self._loader: DataLoader[Any] | None = None
+
+    def to(self, device: torch.device) -> FileLoader:
+        """Let batches be pinned for, and augmented on, ``device``."""
+        self.device = device
+        return self
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        epoch, first, order = self.start_pass()
+        order = torch.arange(self.num_samples) if order is None else order
+        # The workers' processes outlive an epoch: they are handed the index lists of whatever pass is due.
+        self._batches[:] = [part.tolist() for part in order.split(self.batch_size)][first:]
+        generator = torch.Generator(device=self.device) if self.augment is not None else None
+        for batch, (X, y) in enumerate(self._open(), start=first):
+            X, y = X.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)
+            if self.augment is not None and generator is not None:
+                X = self.augment(X, generator.manual_seed(mix(self.seed, epoch, batch)))
+            yield X, y
+
+    def _open(self) -> DataLoader[Any]:
+        if self._loader is None:
+            self._loader = DataLoader(
+                self._dataset,
+                batch_sampler=self._batches,
+                num_workers=self._workers,
+                persistent_workers=self._workers > 0,
+                pin_memory=self.device.type == "cuda",
+                worker_init_fn=_ignore_interrupt,
+                # Its own generator: the loader draws a seed for its workers, which must not come out of the run's.
+                generator=torch.Generator().manual_seed(self.seed),
+            )
+        return self._loader
+
+
+def _ignore_interrupt(worker: int) -> None:
+    """Leave Ctrl-C to the process that trains; it saves, then ends the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

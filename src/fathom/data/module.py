@@ -1,0 +1,146 @@
+"""Where examples come from: loaders for training, validation and test, and what a model must know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fathom.data.arrays import Arrays
+from fathom.data.memory import Augmentation, MemoryLoader
+from fathom.data.split import stratified_split
+from fathom.errors import UsageError
+
+
+class DataModule:
+    """The source of training, validation and test batches; subclass it to bring your own.
+
+    ``train_dataloader`` is all a trainer needs; ``val_dataloader`` and ``test_dataloader`` may give None. A loader is
+    any iterable of batches; one with ``seek(epoch, batch)`` makes resuming exact.
+    """
+
+    name = "data"
+    task = "classification"
+    class_names: tuple[str, ...] = ()
+    batch_size: int = 1
+
+    def train_dataloader(self) -> Iterable[Any]:
+        """Give the batches to learn from."""
+        raise NotImplementedError(f"{type(self).__name__} must define train_dataloader()")
+
+    def val_dataloader(self) -> Iterable[Any] | None:
+        """Give the batches that choose between models, cut from the training data."""
+        return None
+
+    def test_dataloader(self) -> Iterable[Any] | None:
+        """Give the batches used once, at the end."""
+        return None
+
+
+class ArrayData(DataModule):
+    """A data set wholly in memory, with a stratified, seeded validation part cut from its training part.
+
+    Args:
+        arrays: images uint8 (N, C, H, W) with labels int64 (N,), or features float32 (N, D) with targets (N, K).
+        val: share of the training part held out for validation; 0 for none.
+        augment: applied to training batches only.
+        seed: of the split and of the order.
+    Raises:  UsageError if the batch is larger than the training part or ``val`` is not in [0, 1)
+    """
+
+    def __init__(
+        self,
+        arrays: Arrays,
+        batch_size: int = 256,
+        *,
+        name: str = "data",
+        val: float = 0.1,
+        augment: Augmentation | None = None,
+        seed: int = 0,
+    ) -> None:
+        if not 0 <= val < 1:
+            raise UsageError(f"validation share {val}: it must be at least 0 and below 1")
+        self.name, self.batch_size, self.augment, self.seed = name, batch_size, augment, seed
+        self.class_names = arrays.class_names
+        self.task = "classification" if np.issubdtype(arrays.train_labels.dtype, np.integer) else "regression"
+        self.X, self.y = torch.from_numpy(arrays.train_images), torch.from_numpy(arrays.train_labels)
+        self.test: tuple[Tensor, Tensor] | None = None
+        if arrays.test_images is not None and arrays.test_labels is not None:
+            self.test = torch.from_numpy(arrays.test_images), torch.from_numpy(arrays.test_labels)
+        self.train_index: Tensor | None = None
+        self.val_index: Tensor | None = None
+        if val:
+            train, held_out = stratified_split(arrays.train_labels, val, seed)
+            self.train_index, self.val_index = torch.from_numpy(train), torch.from_numpy(held_out)
+        if batch_size > self.num_train:
+            raise UsageError(
+                f"batch size {batch_size} is larger than the {self.num_train:,} training examples of {name}; "
+                f"choose at most {self.num_train}"
+            )
+
+    @property
+    def num_train(self) -> int:
+        """Number of examples learned from."""
+        return len(self.X) if self.train_index is None else len(self.train_index)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one stored example: (C, H, W) or (D,)."""
+        return tuple(self.X.shape[1:])
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of classes, or of targets in a regression."""
+        if self.task == "regression":
+            return self.y.shape[1]
+        return len(self.class_names) or int(self.y.max()) + 1
+
+    def statistics(self) -> tuple[list[float], list[float]]:
+        """Give mean and standard deviation of each channel over the training part alone, in 0…1 units.
+
+        Sums are taken over blocks of examples, so that no floating copy of the whole set ever exists.
+        """
+        channels = self.X.shape[1]
+        total = torch.zeros(channels, dtype=torch.float64)
+        squares = torch.zeros(channels, dtype=torch.float64)
+        for start in range(0, self.num_train, 4096):
+            rows = slice(start, start + 4096)
+            part = (self.X[rows] if self.train_index is None else self.X[self.train_index[rows]]).flatten(2).float()
+            total += part.sum((0, 2))
+            squares += part.square_().sum((0, 2))
+        count = self.num_train * self.X[0, 0].numel()
+        scale = 255.0 if self.X.dtype == torch.uint8 else 1.0
+        mean = total / count
+        std = (squares / count - mean**2).clamp(min=1e-12).sqrt()
+        return (mean / scale).tolist(), (std / scale).tolist()
+
+    def train_dataloader(self) -> MemoryLoader:
+        """Give shuffled, augmented batches of the training part."""
+        return MemoryLoader(
+            self.X,
+            self.y,
+            self.batch_size,
+            shuffle=True,
+            seed=self.seed,
+            index=self.train_index,
+            augment=self.augment,
+        )
+
+    def train_eval_dataloader(self) -> MemoryLoader:
+        """Give the training part in its stored order, without augmentation."""
+        return MemoryLoader(self.X, self.y, max(self.batch_size, 500), index=self.train_index)
+
+    def val_dataloader(self) -> MemoryLoader | None:
+        """Give the held-out part in its stored order; None without one."""
+        if self.val_index is None:
+            return None
+        return MemoryLoader(self.X, self.y, max(self.batch_size, 500), index=self.val_index)
+
+    def test_dataloader(self) -> MemoryLoader | None:
+        """Give the official test part in its stored order; None where the set has none."""
+        if self.test is None:
+            return None
+        return MemoryLoader(*self.test, max(self.batch_size, 500))

@@ -1,0 +1,180 @@
+"""What is learned: a network, its loss, its steps and its optimiser.
+
+Networks are plain ``nn.Module``s. A ``Classifier`` or ``Regressor`` wraps one (``Classifier(net, class_names=…)``) or is
+subclassed in the book's way (assign ``self.net``, or override ``forward``). Modules return, they do not call back: a step
+gives a dictionary of scalar tensors and knows neither trainer nor board.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fathom.errors import FathomError
+from fathom.losses import make_loss
+
+Batch = Sequence[Any]
+
+
+class Preprocess(nn.Module):
+    """Turn stored examples into what the network was made for: resize, scale, normalise.
+
+    The statistics are buffers, so that a saved model carries them and ``predict`` and export need nothing else.
+
+    Shape:   X uint8 in 0…255 or floating in 0…1, (N, C, H, W) -> float (N, C, *size); without statistics any shape
+    Args:
+        mean, std: per-channel statistics of the training part, in 0…1 units; None leaves the values alone.
+        size: (height, width) to resize to, bilinear with antialiasing; None keeps the size.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, mean: Sequence[float] | None = None, std: Sequence[float] | None = None, size: Sequence[int] | None = None
+    ) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(list(mean or [0.0]), dtype=torch.float32))
+        self.register_buffer("std", torch.tensor(list(std or [1.0]), dtype=torch.float32))
+        self.normalises = mean is not None
+        self.size = tuple(size) if size else None
+        self.memory_format = torch.contiguous_format  # the trainer sets channels_last where convolutions gain by it
+
+    def forward(self, X: Tensor) -> Tensor:
+        is_bytes = X.dtype == torch.uint8
+        if not is_bytes and not self.normalises and self.size is None:
+            return X
+        # channels_last exists for four dimensions only
+        X = X.to(torch.float32, memory_format=self.memory_format if X.ndim == 4 else torch.preserve_format, copy=True)
+        if self.size is not None and tuple(X.shape[-2:]) != self.size:
+            X = F.interpolate(X, self.size, mode="bilinear", antialias=True)
+        shape = (-1,) + (1,) * (X.ndim - 2)
+        if is_bytes:
+            return X.sub_(255 * self.mean.view(shape)).div_(255 * self.std.view(shape))
+        return X.sub_(self.mean.view(shape)).div_(self.std.view(shape))
+
+    def describe(self) -> dict[str, Any]:
+        """Give the statistics and the size as plain values, for ``model.json``."""
+        statistics = {"mean": self.mean.tolist(), "std": self.std.tolist()} if self.normalises else {}
+        return statistics | ({"size": list(self.size)} if self.size else {})
+
+
+class Module(nn.Module):
+    """A network with its loss and its steps; the base of ``Classifier`` and ``Regressor``.
+
+    Args:
+        net: the network; a subclass may assign ``self.net`` itself or override ``forward``.
+        loss: a name from ``fathom.losses`` or a callable (prediction, target) -> scalar tensor.
+        preprocess: what happens to a batch before the network sees it.
+        lr: learning rate of the default optimiser.
+    """
+
+    kind = "module"
+
+    def __init__(
+        self,
+        net: nn.Module | None = None,
+        *,
+        loss: Any = "squared",
+        preprocess: Preprocess | None = None,
+        lr: float = 0.1,
+    ) -> None:
+        super().__init__()
+        if net is not None:
+            self.net = net
+        self.preprocess = preprocess if preprocess is not None else Preprocess()
+        self.train_loss = make_loss(loss) if isinstance(loss, str) else loss
+        self.val_loss = self.train_loss
+        self.lr = lr
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Map a batch as stored to the network's output."""
+        if "net" not in self._modules:
+            raise FathomError(f"{type(self).__name__} has no network: assign self.net, pass net=… or override forward")
+        return self.net(self.preprocess(X))
+
+    def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Give further scalar tensors to report beside the loss; means over the batch."""
+        return {}
+
+    def training_step(self, batch: Batch) -> dict[str, Tensor]:
+        """Give the loss to descend, under "loss", and scalar metrics, each a mean over the batch."""
+        X, y = batch
+        # Under autocast the output is half precision; a loss wants its sums in float32.
+        prediction = self(X).float()
+        return {"loss": self.train_loss(prediction, y), **self.metrics(prediction.detach(), y)}
+
+    def validation_step(self, batch: Batch) -> dict[str, Tensor]:
+        """Give the same metrics on unseen data; runs in inference mode, without what only training has."""
+        X, y = batch
+        prediction = self(X).float()
+        return {"loss": self.val_loss(prediction, y), **self.metrics(prediction, y)}
+
+    def read(self, output: Tensor) -> Tensor:
+        """Turn the network's output into what a user wants to read."""
+        return output
+
+    def predict_step(self, X: Tensor) -> Tensor:
+        """Map a batch as stored to what a user wants to read."""
+        return self.read(self(X).float())
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Give the optimiser used when the trainer is told none: plain SGD, as in the book."""
+        return torch.optim.SGD(self.parameters(), lr=self.lr)
+
+    def describe(self) -> dict[str, Any]:
+        """Give what a saved model must say of itself besides its weights."""
+        return {"kind": self.kind, "preprocess": self.preprocess.describe()}
+
+
+class Classifier(Module):
+    """Predicts one of several classes from logits.
+
+    Shape:   X as stored, y int64 (N,) -> logits (N, num_classes)
+    Args:
+        net: maps (N, …) to logits (N, num_classes); no softmax and no activation at its end.
+        class_names: saved with the model and used in predictions and reports.
+        label_smoothing: in training only; validation reports the plain cross-entropy.
+    """
+
+    kind = "classifier"
+
+    def __init__(
+        self,
+        net: nn.Module | None = None,
+        *,
+        class_names: Sequence[str] = (),
+        loss: Any = "cross_entropy",
+        label_smoothing: float = 0.0,
+        preprocess: Preprocess | None = None,
+        lr: float = 0.1,
+    ) -> None:
+        super().__init__(net, loss=loss, preprocess=preprocess, lr=lr)
+        self.class_names = tuple(class_names)
+        if label_smoothing:
+            self.train_loss = make_loss("cross_entropy", label_smoothing=label_smoothing)
+
+    def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Give the share of the batch whose largest logit is the label's."""
+        return {"accuracy": (prediction.argmax(1) == target).mean(dtype=torch.float32)}
+
+    def read(self, output: Tensor) -> Tensor:
+        """Turn logits into class probabilities (N, num_classes)."""
+        return output.softmax(1)
+
+    def describe(self) -> dict[str, Any]:
+        """Add the class names."""
+        return super().describe() | {"class_names": list(self.class_names)}
+
+
+class Regressor(Module):
+    """Predicts numbers.
+
+    Shape:   X as stored, y float (N, D) -> (N, D)
+    """
+
+    kind = "regressor"

@@ -1,0 +1,146 @@
+"""Judging a model on a set: metrics, confusion, the worst mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fathom.errors import FathomError, UsageError
+from fathom.module import Module
+from fathom.recipes.build import build_data
+from fathom.recipes.saved import load_module, set_loss
+from fathom.recipes.settings import read_run_config
+from fathom.runs.files import write_atomically
+from fathom.training.device import Execution, choose_execution
+from fathom.training.feed import Feed
+
+SCHEMA = 1
+
+
+@torch.inference_mode()
+def collect_outputs(module: Module, batches: Iterable[Any], execution: Execution) -> tuple[Tensor, Tensor]:
+    """Pass every batch through the module once.
+
+    Returns: outputs float (N, …) and targets (N, …), on the CPU
+    """
+    execution.prepare(module)
+    module.eval()
+    feed = Feed(batches)
+    feed.to(execution.device)
+    outputs, targets = [], []
+    for (X, y), _ in feed.batches():
+        with execution.autocast():
+            outputs.append(module(X).float())
+        targets.append(y)
+    return torch.cat(outputs).cpu(), torch.cat(targets).cpu()
+
+
+def judge(module: Module, output: Tensor, target: Tensor, split: str) -> dict[str, Any]:
+    """Give the content of ``evaluation.json``, without pictures.
+
+    For a classifier loss, accuracy, confusion counts (rows true, columns predicted) and per-class precision, recall and
+    F1; for a regressor loss, RMSE, MAE and R².
+    """
+    module.to("cpu")
+    base = {"schema": SCHEMA, "split": split, "num_samples": len(target), "loss": float(module.val_loss(output, target))}
+    if module.kind != "classifier":
+        residual = output - target
+        variance = float((target - target.mean(0)).square().mean())
+        mse = float(residual.square().mean())
+        r2 = 1 - mse / variance if variance else None
+        return base | {"rmse": mse**0.5, "mae": float(residual.abs().mean()), "r2": r2}
+    num_classes = output.shape[1]
+    names = list(getattr(module, "class_names", ())) or [str(i) for i in range(num_classes)]
+    predicted = output.argmax(1)
+    counts = torch.bincount(target * num_classes + predicted, minlength=num_classes**2)
+    confusion = counts.view(num_classes, num_classes)
+    return base | {
+        "accuracy": float((predicted == target).double().mean()),
+        "confusion": confusion.tolist(),
+        "class_names": names,
+        "per_class": _per_class(confusion, names),
+    }
+
+
+def _per_class(confusion: Tensor, names: list[str]) -> list[dict[str, Any]]:
+    hits, true, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
+    rows = []
+    for i, name in enumerate(names):
+        precision = float(hits[i] / predicted[i]) if predicted[i] else 0.0
+        recall = float(hits[i] / true[i]) if true[i] else 0.0
+        f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+        rows.append({"class": name, "precision": precision, "recall": recall, "f1": f1, "support": int(true[i])})
+    return rows
+
+
+def find_mistakes(output: Tensor, target: Tensor, names: list[str], limit: int = 24) -> list[dict[str, Any]]:
+    """Give the wrong predictions the model was most sure of, worst first."""
+    confidence, predicted = output.softmax(1).max(1)
+    wrong = (predicted != target).nonzero().squeeze(1)
+    order = wrong[confidence[wrong].argsort(descending=True, stable=True)][:limit]
+    return [
+        {
+            "index": int(i),
+            "label": names[int(target[i])],
+            "predicted": names[int(predicted[i])],
+            "probability": float(confidence[i]),
+        }
+        for i in order
+    ]
+
+
+def save_pictures(folder: Path, mistakes: list[dict[str, Any]], images: np.ndarray) -> None:
+    """Write the picture of each mistake as PNG and note its place in ``mistakes``."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    if not mistakes:
+        return
+    (folder / "mistakes").mkdir(exist_ok=True)
+    for mistake in mistakes:
+        pixels = images[mistake["index"]]
+        picture = Image.fromarray(pixels[0] if pixels.shape[0] == 1 else pixels.transpose(1, 2, 0))
+        buffer = BytesIO()
+        picture.save(buffer, "PNG")
+        mistake["image"] = f"mistakes/{mistake['index']:05d}.png"
+        write_atomically(folder / mistake["image"], buffer.getvalue())
+
+
+def prediction_rows(module: Module, output: Tensor, target: Tensor) -> Iterator[list[Any]]:
+    """Give the rows of ``predictions.csv``: index, label, predicted, probability."""
+    if module.kind != "classifier":
+        for i, (y, value) in enumerate(zip(target.tolist(), output.tolist(), strict=True)):
+            yield [i, *y, *value]
+        return
+    names = list(getattr(module, "class_names", ())) or [str(i) for i in range(output.shape[1])]
+    confidence, predicted = output.softmax(1).max(1)
+    for i, (y, k, p) in enumerate(zip(target.tolist(), predicted.tolist(), confidence.tolist(), strict=True)):
+        yield [i, names[y], names[k], f"{p:.6f}"]
+
+
+def evaluate(run: Path, split: str = "test", *, device: str = "auto") -> dict[str, Any]:
+    """Judge the model of a finished run on a split of its own data; nothing in the folder changes.
+
+    Raises:  UsageError for an unknown split or one the data do not have
+    """
+    if split not in ("train", "val", "test"):
+        raise UsageError(f"unknown split {split!r}; there are: train, val, test")
+    module, _ = load_module(run)
+    config = read_run_config(run)
+    assert config.training.loss is not None
+    set_loss(module, config.training.loss)
+    data = build_data(config)
+    loader = {"test": data.test_dataloader, "val": data.val_dataloader, "train": data.train_eval_dataloader}[split]()
+    if loader is None:
+        raise UsageError(f"{run}: its data have no {split} part")
+    execution = choose_execution(module, data.X[:1], device=device, precision="fp32", compile="off")
+    output, target = collect_outputs(module, loader, execution)
+    if module.kind == "classifier" and output.shape[1] <= int(target.max()):
+        raise FathomError(f"{run}: the data hold more classes than the model's {output.shape[1]}")
+    return judge(module, output, target, split)

@@ -1,0 +1,116 @@
+"""Models at rest: ``model.safetensors`` with ``model.json``, enough to predict without the code that trained it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as dump_tensors
+from torch import Tensor
+
+from fathom.errors import FathomError
+from fathom.files import write_atomically
+from fathom.losses import make_loss
+from fathom.models import registry
+from fathom.models.summary import layer_table
+from fathom.module import Classifier, Module, Preprocess, Regressor
+from fathom.training.checkpoint import load_checkpoint, load_weights
+
+SCHEMA = 1
+
+
+def describe_model(
+    module: Module, name: str, options: dict[str, Any], stored_shape: tuple[int, ...], num_outputs: int
+) -> dict[str, Any]:
+    """Give the content of ``model.json``: how to build the network, what goes in, what comes out, its layers."""
+    size = module.preprocess.size
+    shape = (stored_shape[0], *size) if size else stored_shape
+    layers = layer_table(module.net, shape)
+    return {
+        "schema": SCHEMA,
+        "kind": module.kind,
+        "model": {"name": name, "input_shape": list(shape), "num_classes": num_outputs, "options": options},
+        "class_names": list(getattr(module, "class_names", ())),
+        "input": _describe_input(stored_shape) | module.preprocess.describe(),
+        "parameters": sum(p.numel() for p in module.parameters()),
+        "flops": sum(layer["flops"] for layer in layers),
+        "layers": layers,
+    }
+
+
+def _describe_input(shape: tuple[int, ...]) -> dict[str, Any]:
+    if len(shape) != 3:
+        return {"kind": "features", "features": shape[0]}
+    channels, height, width = shape
+    return {"kind": "image", "channels": channels, "height": height, "width": width}
+
+
+def save_weights(path: Path, module: Module) -> None:
+    """Write the module's weights and buffers as safetensors, atomically."""
+    write_atomically(path, dump_tensors({k: v.detach().cpu().clone().contiguous() for k, v in module.state_dict().items()}))
+
+
+def read_description(run: Path) -> dict[str, Any]:
+    """Read and check ``model.json`` of a run folder.
+
+    Raises:  FathomError if it is missing, damaged or from a newer version
+    """
+    path = run / "model.json"
+    try:
+        description = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise FathomError(f"{run}: holds no model.json; is it a run folder?") from None
+    except (OSError, ValueError) as error:
+        raise FathomError(f"{path}: cannot be read ({error})") from error
+    schema = description.get("schema") if isinstance(description, dict) else None
+    if not isinstance(schema, int):
+        raise FathomError(f"{path}: not a model description of Fathom")
+    if schema > SCHEMA:
+        raise FathomError(f"{path}: written by a newer Fathom (schema {schema}, this one reads {SCHEMA}); upgrade fathom")
+    return description
+
+
+def load_module(run: Path) -> tuple[Module, dict[str, Any]]:
+    """Rebuild the module of a run with its best weights; of an unfinished run, those of its best checkpoint.
+
+    Returns: the module in evaluation mode and its description
+    Raises:  FathomError naming the file that is missing or damaged
+    """
+    description = read_description(run)
+    try:
+        model, stored = description["model"], description["input"]
+        net = registry.create(
+            model["name"], input_shape=model["input_shape"], num_classes=model["num_classes"], **model["options"]
+        )
+        preprocess = Preprocess(stored.get("mean"), stored.get("std"), stored.get("size"))
+        if description["kind"] == "classifier":
+            module: Module = Classifier(net, class_names=description["class_names"], preprocess=preprocess)
+        else:
+            module = Regressor(net, preprocess=preprocess)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FathomError(f"{run / 'model.json'}: incomplete or altered ({error!r})") from error
+    weights, source = _read_weights(run)
+    load_weights(module, weights, source)
+    return module.eval(), description
+
+
+def set_loss(module: Module, name: str) -> None:
+    """Let a loaded module judge by the loss it was trained with."""
+    module.train_loss = module.val_loss = make_loss(name)
+
+
+def _read_weights(run: Path) -> tuple[dict[str, Tensor], Path]:
+    path = run / "model.safetensors"
+    if path.exists():
+        try:
+            return load_tensors(path.read_bytes()), path
+        except (OSError, SafetensorError) as error:
+            raise FathomError(f"{path}: cannot be read, it is truncated or altered ({error})") from error
+    for name in ("best", "last", "previous"):
+        folder = run / "checkpoints" / name
+        if folder.is_dir():
+            return load_checkpoint(folder)["module"], folder
+    raise FathomError(f"{run}: holds no weights yet; the run stopped before its first checkpoint")

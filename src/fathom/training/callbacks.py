@@ -1,0 +1,211 @@
+"""What happens beside the loop: stopping early, averaging weights, keeping checkpoints.
+
+A callback overrides the hooks it needs; the trainer's docstring shows where each one sits. Hooks that nobody overrides
+cost nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fathom.errors import FathomError, UsageError
+from fathom.training.averaging import WeightAverage
+from fathom.training.checkpoint import save_checkpoint
+
+if TYPE_CHECKING:
+    from fathom.training.trainer import Trainer
+
+HOOKS = (
+    "on_fit_start",
+    "on_epoch_start",
+    "on_step_start",
+    "on_gradients",
+    "on_step_end",
+    "on_log",
+    "on_epoch_end",
+    "on_stop",
+    "on_fit_end",
+)
+
+
+class Callback:
+    """Base of all callbacks; every hook does nothing."""
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        """Run once, after the module is on its device and a checkpoint, if any, is loaded."""
+
+    def on_epoch_start(self, trainer: Trainer) -> None:
+        """Run before the first batch of an epoch, or of what is left of it."""
+
+    def on_step_start(self, trainer: Trainer) -> None:
+        """Run before the first forward pass of a step."""
+
+    def on_gradients(self, trainer: Trainer) -> None:
+        """Run when the gradients of a step are complete, before clipping."""
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        """Run after the optimiser moved the weights."""
+
+    def on_log(self, trainer: Trainer, record: dict[str, Any]) -> None:
+        """Run with each record of metrics: one per log interval, one per epoch."""
+
+    def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
+        """Run after validation, with the epoch's record."""
+
+    def on_stop(self, trainer: Trainer) -> None:
+        """Run when a signal ends the run early, after its last step."""
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Run last, whether the run is complete, was stopped or failed."""
+
+    def evaluation_weights(self, trainer: Trainer) -> contextlib.AbstractContextManager[Any]:
+        """Give a context in which the module has the weights to be judged and kept."""
+        return contextlib.nullcontext()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give what a resumed run needs to go on as if never stopped."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what ``state_dict`` gave."""
+
+
+def judged_metric(record: dict[str, Any]) -> tuple[str, float, float]:
+    """Give (name, value, sign) of the metric that decides which epoch is best; a larger sign × value is better.
+
+    Accuracy on validation if there is one, else its loss, else the training loss.
+    """
+    for name, sign in (("val_accuracy", 1.0), ("val_loss", -1.0), ("train_loss", -1.0)):
+        if record.get(name) is not None:
+            return name, record[name], sign
+    raise FathomError("the epoch's record holds neither a validation nor a training metric")
+
+
+class EarlyStopping(Callback):
+    """Stop when validation loss has not improved by ``min_delta`` for ``patience`` epochs.
+
+    Source:  Prechelt 1998, "Early stopping, but when?"
+    """
+
+    def __init__(self, patience: int, min_delta: float = 0.0) -> None:
+        if patience < 1:
+            raise UsageError(f"early-stopping patience {patience}: it must be at least 1 epoch")
+        self.patience, self.min_delta = patience, min_delta
+        self.best = math.inf
+        self.num_bad = 0
+
+    def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
+        """Count epochs without improvement; ask the trainer to stop at ``patience``."""
+        loss = record.get("val_loss", record["train_loss"])
+        if loss < self.best - self.min_delta:
+            self.best, self.num_bad = loss, 0
+            return
+        self.num_bad += 1
+        if self.num_bad >= self.patience:
+            trainer.should_stop = f"no improvement for {self.patience} epochs"
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the best loss and the count."""
+        return {"best": self.best, "num_bad": self.num_bad}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take them up."""
+        self.best, self.num_bad = state["best"], state["num_bad"]
+
+
+class AverageWeights(Callback):
+    """Keep an exponential moving average of the weights; validation and the kept model use the average.
+
+    Source:  Polyak & Juditsky 1992
+    """
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+        self.average: WeightAverage | None = None
+        self._loaded: dict[str, Any] | None = None
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        """Begin at the current weights, or where a checkpoint left off."""
+        self.average = WeightAverage(trainer.module, self.decay)
+        if self._loaded is not None:
+            self.average.load_state_dict(self._loaded)
+            self._loaded = None
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        """Move the average towards the weights."""
+        assert self.average is not None
+        self.average.update()
+
+    def evaluation_weights(self, trainer: Trainer) -> contextlib.AbstractContextManager[Any]:
+        """Give a context with the average in place of the weights."""
+        return self.average.swapped(trainer.module) if self.average is not None else contextlib.nullcontext()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the average."""
+        return self.average.state_dict() if self.average is not None else {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Keep the state until the average exists."""
+        self._loaded = state
+
+
+class L1Penalty(Callback):
+    """Add ``strength · sign(w)`` to every gradient: the sub-gradient of ``strength · Σ|w|``."""
+
+    def __init__(self, strength: float) -> None:
+        self.strength = strength
+
+    def on_gradients(self, trainer: Trainer) -> None:
+        """Add the penalty's gradient."""
+        from fathom.training.optimizers import l1_penalty_
+
+        l1_penalty_(trainer.parameters, self.strength)
+
+
+class Checkpointing(Callback):
+    """Keep ``last`` (with ``previous`` behind it) and ``best`` under a folder.
+
+    ``last`` holds all that resuming needs and is written every epoch, when a signal stops the run, and after
+    ``every_s`` seconds within an epoch. ``best`` holds the weights of the best epoch alone.
+    """
+
+    def __init__(self, folder: Path, every_s: float = 60.0) -> None:
+        self.folder = Path(folder)
+        self.every_s = every_s
+        self.best: dict[str, Any] | None = None
+        self._saved_at = time.monotonic()
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        """Save when ``every_s`` have passed since the last time."""
+        if time.monotonic() - self._saved_at >= self.every_s:
+            self.save(trainer)
+
+    def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
+        """Save ``best`` if this epoch is, then ``last``."""
+        name, value, sign = judged_metric(record)
+        if self.best is None or (math.isfinite(value) and sign * value > sign * self.best["value"]):
+            self.best = {"metric": name, "value": value, "epoch": record["epoch"], "step": record["step"]}
+            with trainer.evaluation_weights():
+                save_checkpoint(self.folder / "best", {"module": trainer.module.state_dict(), **self.best})
+        self.save(trainer)
+
+    def on_stop(self, trainer: Trainer) -> None:
+        """Save what the signal would otherwise lose."""
+        self.save(trainer)
+
+    def save(self, trainer: Trainer) -> None:
+        """Write ``last``; the one before it becomes ``previous``."""
+        save_checkpoint(self.folder / "last", trainer.state_dict(), previous=self.folder / "previous")
+        self._saved_at = time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give what is best so far."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take it up."""
+        self.best = state["best"]

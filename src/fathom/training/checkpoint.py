@@ -1,0 +1,165 @@
+"""Checkpoints: a folder of safetensors and JSON, written atomically, checked before it is believed.
+
+``state.safetensors`` holds every tensor, ``state.json`` everything else with references to them, ``manifest.json`` the
+size and SHA-256 of both. Nothing in it can execute code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as dump_tensors
+from torch import Tensor
+
+from fathom.errors import FathomError
+from fathom.files import atomic_folder
+
+SCHEMA = 1
+_FORMAT = "fathom-checkpoint"
+# In the order in which a resumed run believes them.
+_CANDIDATES = ("last", "previous")
+
+
+class CheckpointError(FathomError):
+    """A checkpoint that cannot be used; the message names the file and the reason."""
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any], *, previous: Path | None = None) -> None:
+    """Write ``state`` (nested dicts, lists, tuples, tensors, plain values) to ``folder``.
+
+    What was there before is replaced, or kept as ``previous``; at every instant a whole checkpoint exists.
+
+    Raises:  FathomError if the disk is full or read-only; the old content then stays
+    """
+    tensors: dict[str, Tensor] = {}
+    tree = _flatten(state, "", tensors)
+    files = {"state.safetensors": dump_tensors(tensors), "state.json": json.dumps(tree).encode()}
+    manifest = {
+        "format": _FORMAT,
+        "schema": SCHEMA,
+        "files": {n: {"size": len(b), "sha256": hashlib.sha256(b).hexdigest()} for n, b in files.items()},
+    }
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_folder(folder, previous=previous) as temporary:
+        for name, content in files.items():
+            (temporary / name).write_bytes(content)
+        (temporary / "manifest.json").write_text(json.dumps(manifest, indent=1))
+
+
+def load_checkpoint(folder: Path) -> dict[str, Any]:
+    """Read what ``save_checkpoint`` wrote, after checking size and SHA-256 of each file.
+
+    Raises:  CheckpointError naming the file that is missing, truncated, altered, foreign or from a newer version
+    """
+    manifest = _read_manifest(folder / "manifest.json")
+    contents: dict[str, bytes] = {}
+    for name in ("state.safetensors", "state.json"):
+        path = folder / name
+        expected = manifest["files"].get(name)
+        if not isinstance(expected, dict):
+            raise CheckpointError(f"{folder / 'manifest.json'}: does not list {name}")
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+        if len(content) != expected.get("size"):
+            raise CheckpointError(f"{path}: {len(content):,} bytes instead of {expected.get('size')}: truncated or altered")
+        if hashlib.sha256(content).hexdigest() != expected.get("sha256"):
+            raise CheckpointError(f"{path}: its SHA-256 is not the manifest's: altered since it was written")
+        contents[name] = content
+    try:
+        tensors = load_tensors(contents["state.safetensors"])
+        return _restore(json.loads(contents["state.json"]), tensors)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder}: not a checkpoint of Fathom ({error})") from error
+
+
+def load_latest(root: Path) -> tuple[dict[str, Any], Path, list[str]]:
+    """Load the newest checkpoint under ``root`` that is whole.
+
+    Returns: (state, its folder, one line for each newer one that was refused)
+    Raises:  CheckpointError if there is none
+    """
+    refused: list[str] = []
+    for name in _CANDIDATES:
+        folder = root / name
+        if not folder.is_dir():
+            continue
+        try:
+            return load_checkpoint(folder), folder, refused
+        except CheckpointError as error:
+            refused.append(str(error))
+    if refused:
+        raise CheckpointError("; ".join(refused))
+    raise CheckpointError(f"{root}: there is no checkpoint to resume from; the run stopped before its first one")
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT or not isinstance(manifest.get("files"), dict):
+        raise CheckpointError(f"{path}: not a checkpoint of Fathom")
+    schema = manifest.get("schema")
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise CheckpointError(f"{path}: written by a newer Fathom (schema {schema}, this one reads {SCHEMA}); upgrade fathom")
+    return manifest
+
+
+def _flatten(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
+    """Replace every tensor in ``value`` by a reference and collect it; keep tuples and integer keys apart from JSON's."""
+    if isinstance(value, Tensor):
+        # A copy, since safetensors refuses tensors that share memory (tied weights).
+        tensors[path] = value.detach().to("cpu", copy=True).contiguous()
+        return {"$tensor": path}
+    if isinstance(value, dict):
+        if all(isinstance(key, str) for key in value):
+            return {key: _flatten(item, f"{path}/{key}", tensors) for key, item in value.items()}
+        return {"$items": [[key, _flatten(item, f"{path}/{key}", tensors)] for key, item in value.items()]}
+    if isinstance(value, (list, tuple)):
+        items = [_flatten(item, f"{path}/{i}", tensors) for i, item in enumerate(value)]
+        return {"$tuple": items} if isinstance(value, tuple) else items
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"cannot checkpoint a {type(value).__name__} at {path}")
+
+
+def _restore(tree: Any, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(tree, dict):
+        if "$tensor" in tree:
+            return tensors[tree["$tensor"]]
+        if "$items" in tree:
+            return {key: _restore(item, tensors) for key, item in tree["$items"]}
+        if "$tuple" in tree:
+            return tuple(_restore(item, tensors) for item in tree["$tuple"])
+        return {key: _restore(item, tensors) for key, item in tree.items()}
+    if isinstance(tree, list):
+        return [_restore(item, tensors) for item in tree]
+    return tree
+
+
+def load_weights(module: torch.nn.Module, weights: dict[str, Tensor], source: Path) -> None:
+    """Copy ``weights`` into ``module``; names and shapes must agree.
+
+    Raises:  CheckpointError naming the first difference
+    """
+    own = module.state_dict()
+    for name, tensor in own.items():
+        if name not in weights:
+            raise CheckpointError(f"{source}: made for another architecture: it has no {name!r}")
+        if weights[name].shape != tensor.shape:
+            theirs, ours = tuple(weights[name].shape), tuple(tensor.shape)
+            raise CheckpointError(f"{source}: made for another architecture: {name!r} is {theirs} there, {ours} here")
+    surplus = sorted(set(weights) - set(own))
+    if surplus:
+        raise CheckpointError(f"{source}: made for another architecture: {surplus[0]!r} does not exist in this model")
+    module.load_state_dict(weights)

@@ -1,0 +1,222 @@
+"""Where and how the arithmetic runs: device, precision, memory layout, compilation, allocator.
+
+``auto`` picks what measured fastest (``bench/``) by rules that depend on the machine and the network alone, never on a
+timing, so that a run can be repeated. Every choice comes with its reason and can be set by hand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fathom.errors import FathomError, UsageError, unknown
+from fathom.module import Preprocess
+
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+COMPILE_MODES = ("auto", "off", "forward", "step")
+
+# bfloat16 halves the traffic and doubles the dot products where they are long; below this many input channels,
+# weighted by FLOPs, the conversions cost more than they save (bench/choices).
+_BF16_CHANNELS = 32
+# Below this much arithmetic in a whole run, compiling takes longer than it saves on a CPU (bench/choices).
+_COMPILE_FLOPS = 4e13
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a run computes. ``reasons`` says why, per choice, for the log."""
+
+    device: torch.device
+    precision: str = "fp32"
+    channels_last: bool = False
+    compile: str = "off"
+    allocator: str = "default"
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def describe(self) -> dict[str, str]:
+        """Give every choice with its reason, as text."""
+        values = {
+            "device": str(self.device),
+            "precision": self.precision,
+            "memory format": "channels-last" if self.channels_last else "contiguous",
+            "compile": self.compile,
+            "allocator": self.allocator,
+            "threads": str(torch.get_num_threads()),
+        }
+        return {k: f"{v} ({self.reasons[k]})" if k in self.reasons else v for k, v in values.items()}
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """Give the context a forward pass runs in; nothing at all in fp32."""
+        if self.precision == "fp32":
+            return contextlib.nullcontext()
+        dtype = torch.bfloat16 if self.precision == "bf16" else torch.float16
+        return torch.autocast(self.device.type, dtype)
+
+    def prepare(self, module: nn.Module) -> None:
+        """Move a module to the device and into the memory format."""
+        module.to(self.device)
+        memory_format = torch.channels_last if self.channels_last else torch.contiguous_format
+        if self.channels_last:
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for part in module.modules():
+            if isinstance(part, Preprocess):
+                part.memory_format = memory_format
+
+    def synchronize(self) -> None:
+        """Wait until the device has done all that was asked of it."""
+        if self.device.type != "cpu":
+            torch.accelerator.synchronize()
+
+
+def choose_execution(
+    module: nn.Module,
+    example: Tensor | None,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    channels_last: bool | None = None,
+    compile: str = "auto",
+    allocator: bool = True,
+    planned_samples: int = 0,
+) -> Execution:
+    """Settle every open choice for this machine and network.
+
+    Args:
+        example: a batch as the module takes it; None where there is none (then ``auto`` stays plain).
+        planned_samples: training examples the whole run will see, to weigh compiling.
+    Raises:  UsageError for an unknown name or a device that is not there
+    """
+    if precision not in PRECISIONS:
+        raise unknown("precision", precision, PRECISIONS)
+    if compile not in COMPILE_MODES:
+        raise unknown("compile mode", compile, COMPILE_MODES)
+    where = find_device(device)
+    reasons: dict[str, str] = {}
+    tuned = tune_allocator() if allocator and where.type == "cpu" else None
+    if tuned:
+        reasons["allocator"] = tuned
+    layers = _trace_arithmetic(module, example) if example is not None else []
+    flops = sum(layer[0] for layer in layers)
+    if precision == "auto":
+        precision, reasons["precision"] = _choose_precision(where, layers, flops)
+    if channels_last is None:
+        channels_last = where.type in ("cpu", "cuda") and any(is_conv for *_, is_conv in layers)
+        if channels_last:
+            reasons["memory format"] = "the network has convolutions"
+    if compile == "auto":
+        compile, reasons["compile"] = _choose_compile(where, 3 * flops * planned_samples)
+    return Execution(where, precision, channels_last, compile, "kept heap" if tuned else "default", reasons)
+
+
+def find_device(name: str = "auto") -> torch.device:
+    """Find a device by name; ``auto`` takes an accelerator where there is one."""
+    if name == "auto":
+        found = torch.accelerator.current_accelerator(check_available=True)
+        return found if found is not None else torch.device("cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise unknown("device", name, ("auto", "cpu", "cuda", "mps", "xpu")) from None
+    if device.type != "cpu":
+        found = torch.accelerator.current_accelerator(check_available=True)
+        if found is None or found.type != device.type or (device.index or 0) >= torch.accelerator.device_count():
+            raise UsageError(f"device {name!r} is not available on this machine; use --device auto or cpu")
+    return device
+
+
+@functools.cache
+def tune_allocator() -> str | None:
+    """Keep glibc from giving memory back to the system after every step; a reason, or None where that does not apply.
+
+    Without it the large buffers of each step are mapped and unmapped anew, thousands of page faults a step.
+    """
+    if not sys.platform.startswith("linux") or platform.libc_ver()[0] != "glibc":
+        return None
+    if os.environ.get("LD_PRELOAD"):  # another allocator may be in charge
+        return None
+    mmap_threshold, trim_threshold = -3, -1  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD of <malloc.h>
+    libc = ctypes.CDLL(None)
+    if not (libc.mallopt(mmap_threshold, 1 << 30) and libc.mallopt(trim_threshold, (1 << 31) - 1)):
+        return None
+    return "glibc does not trim between steps"
+
+
+def _choose_precision(device: torch.device, layers: list[tuple[int, int, bool]], flops: int) -> tuple[str, str]:
+    if device.type == "cuda":
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return "bf16", "the GPU computes in bfloat16"
+        return "fp32", "the GPU has no bfloat16"
+    if device.type != "cpu":
+        return "fp32", "measured on CPU and CUDA only"
+    if not cpu_computes_bf16():
+        return "fp32", "the CPU has no bfloat16 dot product"
+    if not flops:
+        return "fp32", "no layers to weigh"
+    channels = sum(f * c for f, c, _ in layers) / flops
+    if channels < _BF16_CHANNELS:
+        return "fp32", f"dot products over {channels:.0f} channels are too short for bfloat16 to pay"
+    return "bf16", f"the CPU multiplies bfloat16; dot products run over {channels:.0f} channels"
+
+
+def _choose_compile(device: torch.device, training_flops: float) -> tuple[str, str]:
+    if device.type != "cpu":
+        return "off", "set --compile forward to try"
+    if training_flops < _COMPILE_FLOPS:
+        return "off", "the run is too short to repay compiling"
+    if not (shutil.which("g++") or shutil.which("clang++") or os.environ.get("CXX")):
+        return "off", "no C++ compiler found"
+    return "forward", "a long run repays compiling"
+
+
+@functools.cache
+def cpu_computes_bf16() -> bool:
+    """Whether the CPU has bfloat16 dot products (AVX512-BF16 or AMX)."""
+    cpu = torch.cpu
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(cpu, name)() for name in checks if hasattr(cpu, name))
+
+
+@torch.no_grad()
+def _trace_arithmetic(module: nn.Module, example: Tensor) -> list[tuple[int, int, bool]]:
+    """Give (FLOPs, input channels, is convolution) of every linear and convolutional layer, by one forward pass."""
+    layers: list[tuple[int, int, bool]] = []
+
+    def note(layer: nn.Module, _: Any, output: Tensor) -> None:
+        is_conv = not isinstance(layer, nn.Linear)
+        fan_in = layer.weight[0].numel()  # type: ignore[index]
+        channels = layer.weight.shape[1]  # type: ignore[union-attr,index]
+        layers.append((2 * fan_in * output[0].numel(), int(channels), is_conv))  # type: ignore[operator,arg-type]
+
+    kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    hooks = [m.register_forward_hook(note) for m in module.modules() if isinstance(m, kinds)]
+    was_training = module.training
+    module.eval()  # keeps dropout from drawing and batch-norm from learning
+    try:
+        module(example)
+    finally:
+        module.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    return layers
+
+
+def compile_module(module: nn.Module) -> None:
+    """Compile a module's forward pass in place; state-dict names stay.
+
+    Raises:  FathomError if compiling is impossible on this platform
+    """
+    target = module.net if isinstance(getattr(module, "net", None), nn.Module) else module
+    try:
+        target.compile()  # type: ignore[union-attr,operator]
+    except RuntimeError as error:
+        raise FathomError(f"cannot compile here: {error}; use --compile off") from error

@@ -1,0 +1,45 @@
+"""The state of every random generator a run may draw from."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+
+def random_state(device: torch.device) -> dict[str, Any]:
+    """Give the state of torch's, the device's, Python's and, where it is in use, NumPy's global generator."""
+    state: dict[str, Any] = {"torch": torch.get_rng_state(), "python": random.getstate()}
+    if device.type != "cpu":
+        state["device"] = torch.get_device_module(device).get_rng_state()
+    if "numpy" in sys.modules:
+        name, keys, position, has_gauss, gauss = sys.modules["numpy"].random.get_state()
+        state["numpy"] = (name, keys.tolist(), position, has_gauss, gauss)
+    return state
+
+
+def restore_random_state(state: dict[str, Any], device: torch.device) -> None:
+    """Bring the generators to a state given by ``random_state``."""
+    torch.set_rng_state(state["torch"])
+    random.setstate(state["python"])
+    if "device" in state and device.type != "cpu":
+        torch.get_device_module(device).set_rng_state(state["device"])
+    if "numpy" in state and "numpy" in sys.modules:
+        sys.modules["numpy"].random.set_state(state["numpy"])
+
+
+@contextlib.contextmanager
+def kept_random_state(device: torch.device) -> Iterator[None]:
+    """Leave torch's generators as they were, whatever happens inside."""
+    cpu = torch.get_rng_state()
+    accelerator = torch.get_device_module(device).get_rng_state() if device.type != "cpu" else None
+    try:
+        yield
+    finally:
+        torch.set_rng_state(cpu)
+        if accelerator is not None:
+            torch.get_device_module(device).set_rng_state(accelerator)

@@ -1,0 +1,432 @@
+"""The loop: how a module learns from a data module."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fathom.errors import FathomError, UsageError
+from fathom.module import Module
+from fathom.training.callbacks import HOOKS, Callback, Checkpointing
+from fathom.training.checkpoint import CheckpointError, load_weights
+from fathom.training.device import Execution, choose_execution, compile_module
+from fathom.training.divergence import divergence_error
+from fathom.training.feed import Feed
+from fathom.training.metrics import Meter
+from fathom.training.optimizers import clip_by_norm_, clip_by_value_
+from fathom.training.random_state import kept_random_state, random_state, restore_random_state
+from fathom.training.schedules import Schedule, make_schedule
+from fathom.training.signals import Interrupted, catch_signals
+
+
+class Trainer:
+    """Fits a module to the training batches of a data module and judges it on the validation batches.
+
+    The whole loop, with every hook of a callback in its place::
+
+        fit(module, data)
+          on_fit_start
+          for each epoch
+            on_epoch_start
+            for each step
+              on_step_start
+              for each of `accumulate` batches:  loss = training_step(batch);  backward
+              on_gradients                       gradients complete
+              clip, optimiser step, schedule step
+              on_step_end
+              on_log(record)                     every `log_every` steps
+            validation_step of every validation batch, random state kept
+            on_log(record); on_epoch_end(record)
+          on_stop                                only if a signal ended the run
+          on_fit_end                             always, also after an error
+
+    Args:
+        max_epochs: passes over the training data.
+        optimizer: makes the optimiser from the module; None asks ``module.configure_optimizers()``.
+        schedule: a name, or a callable that makes a ``Schedule`` from the number of steps; None is constant.
+        execution: device, precision, memory format, compilation; None chooses for this machine.
+        accumulate: batches per step; gradients are weighted by sample count.
+        clip_norm, clip_value: bound on the gradients' joint norm, on each element; None for none.
+        callbacks: what happens beside the loop.
+        seed: of everything random in training; data order is the loader's own.
+        log_every: steps between two records of training metrics.
+        out: folder for ``checkpoints``; None keeps none.
+        fast_dev_run: one batch of training, one of validation, nothing saved: does everything connect?
+        overfit_batches: learn these first batches by heart, nothing else: can it learn at all?
+    """
+
+    def __init__(
+        self,
+        max_epochs: int = 10,
+        *,
+        optimizer: Callable[[nn.Module], torch.optim.Optimizer] | None = None,
+        schedule: str | Callable[[int], Schedule] | None = None,
+        execution: Execution | None = None,
+        accumulate: int = 1,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        callbacks: Sequence[Callback] = (),
+        seed: int = 0,
+        log_every: int = 50,
+        out: str | Path | None = None,
+        fast_dev_run: bool = False,
+        overfit_batches: int = 0,
+    ) -> None:
+        for name, value in (("max_epochs", max_epochs), ("accumulate", accumulate), ("log_every", log_every)):
+            if value < 1:
+                raise UsageError(f"{name}={value}: it must be at least 1")
+        if fast_dev_run and overfit_batches:
+            raise UsageError("fast_dev_run and overfit_batches exclude each other: one checks, the other trains")
+        self.max_epochs = 1 if fast_dev_run else max_epochs
+        self.make_optimizer, self.make_schedule, self.execution = optimizer, schedule, execution
+        self.accumulate, self.clip_norm, self.clip_value = accumulate, clip_norm, clip_value
+        self.callbacks = list(callbacks)
+        if out is not None and not fast_dev_run:
+            self.callbacks.append(Checkpointing(Path(out) / "checkpoints"))
+        self.seed, self.log_every = seed, log_every
+        self.fast_dev_run, self.overfit_batches = fast_dev_run, overfit_batches
+        self.should_stop: str | None = None  # a callback's reason to end after this epoch
+        self.records: list[dict[str, Any]] = []  # one per epoch
+
+    # The loop ------------------------------------------------------------------------------------------------------
+
+    def fit(self, module: Module, data: Any, *, state: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Train ``module`` on ``data``; with ``state`` from a checkpoint, go on exactly where it was taken.
+
+        Returns: one record of metrics per epoch
+        Raises:  Diverged if the loss is not finite; Interrupted after a signal, once a checkpoint is saved
+        """
+        self._set_up(module, data, state)
+        with catch_signals() as self._request:
+            try:
+                self._call("on_fit_start")
+                while self.epoch < self.max_epochs and not self.should_stop:
+                    self._call("on_epoch_start")
+                    self._train_epoch()
+                    record = self._finish_epoch()
+                    self._call("on_log", record)
+                    self._call("on_epoch_end", record)
+                    self._stop_if_asked()
+            finally:
+                self._call("on_fit_end")
+        return self.records
+
+    def _train_epoch(self) -> None:
+        self.module.train()
+        batches = self.feed.batches(self.epoch, self.batch)
+        while group := list(itertools.islice(batches, self.accumulate)):
+            self._set_lr()
+            self._call("on_step_start")
+            if self.whole_step is not None:
+                self._run_whole_step(*group[0])
+            else:
+                for batch, count in group:
+                    self._run_batch(batch, count)
+                self._call("on_gradients")
+                self._update()
+            self.step += 1
+            self._call("on_step_end")
+            if self.step % self.log_every == 0:
+                self._log_interval()
+            self._stop_if_asked()
+
+    def _run_batch(self, batch: Any, count: int) -> None:
+        """Forward and backward; gradients add up until the step."""
+        with self._forward_context(count):
+            outputs = self.module.training_step(batch)
+        loss = outputs["loss"]
+        if self._reading_is_free and not math.isfinite(loss.item()):
+            raise self._divergence(batch, ago=0)
+        if self.accumulate > 1:
+            # Gradients of sums over samples; _update divides, so that a short batch counts for what it holds.
+            share = count / self._full_batch
+            self._weight += share
+            loss = loss * share
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+        self._note(outputs, count)
+
+    def _update(self) -> None:
+        """Clip, step, forget the gradients."""
+        optimizer, scaler = self.optimizer, self.scaler
+        if scaler is not None:
+            scaler.unscale_(optimizer)
+        if self.accumulate > 1:
+            torch._foreach_div_([p.grad for p in self.parameters if p.grad is not None], self._weight)
+            self._weight = 0.0
+        if self.clip_value is not None:
+            clip_by_value_(self.parameters, self.clip_value)
+        if self.clip_norm is not None:
+            clip_by_norm_(self.parameters, self.clip_norm)
+        if scaler is None:
+            optimizer.step()
+        else:
+            scaler.step(optimizer)
+            scaler.update()
+        optimizer.zero_grad()
+
+    @torch.inference_mode()
+    def validate(self, feed: Feed) -> dict[str, float]:
+        """Give the means of ``validation_step`` over all batches, weighted by sample count; random state is kept."""
+        self.module.eval()
+        meter = Meter()
+        with kept_random_state(self.device), self.evaluation_weights():
+            for batch, count in feed.batches():
+                with self._forward_context(None):
+                    meter.add(self.module.validation_step(batch), count)
+        meter.flush()
+        return meter.epoch.compute()
+
+    def test(self, data: Any) -> dict[str, float]:
+        """Judge the fitted module on the test batches; the place for it is once, at the end."""
+        loader = data.test_dataloader()
+        if loader is None:
+            raise FathomError("the data module has no test part")
+        feed = Feed(loader)
+        feed.to(self.device)
+        return {f"test_{name}": value for name, value in self.validate(feed).items()}
+
+    # Before the loop -----------------------------------------------------------------------------------------------
+
+    def _set_up(self, module: Module, data: Any, state: dict[str, Any] | None) -> None:
+        """Bring module, loaders, optimiser, schedule and callbacks to where the next step begins."""
+        torch.manual_seed(self.seed)
+        self.module = module
+        self.epoch = self.batch = self.step = self.num_samples = 0
+        self.elapsed_s, self.should_stop, self.records, self.meter, self._weight = 0.0, None, [], Meter(), 0.0
+        limit = 1 if self.fast_dev_run else None
+        self.feed = Feed(data.train_dataloader(), limit=self.overfit_batches or limit, repeat=bool(self.overfit_batches))
+        val_loader = None if self.overfit_batches else data.val_dataloader()
+        self.val_feed = None if val_loader is None else Feed(val_loader, limit=limit)
+        self._full_batch = self.feed.batch_size or 1
+        self._choose_execution()
+        self.parameters = [p for p in module.parameters() if p.requires_grad]
+        if not self.parameters:
+            raise UsageError("the module has no parameter to train: all are frozen or there are none")
+        self.optimizer = self.make_optimizer(module) if self.make_optimizer else module.configure_optimizers()
+        self._base_lrs = [float(group["lr"]) for group in self.optimizer.param_groups]
+        self._factor = 1.0
+        self.total_steps = -(-len(self.feed) // self.accumulate) * self.max_epochs
+        make = self.make_schedule
+        self.schedule = make(self.total_steps) if callable(make) else make_schedule(make or "constant", self.total_steps)
+        fp16 = self._execution.precision == "fp16"
+        self.scaler = torch.amp.GradScaler(self.device.type) if fp16 else None
+        self._hooks = {hook: [getattr(c, hook) for c in self.callbacks if _overrides(c, hook)] for hook in HOOKS}
+        if state is not None:
+            self.load_state_dict(state)
+        self.whole_step = self._compile()
+        self._started = time.perf_counter() - self.elapsed_s
+        self._interval = self._epoch_interval = (time.perf_counter(), self.num_samples)
+
+    def _choose_execution(self) -> None:
+        module, example = self.module, None
+        lazy = any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters())
+        if lazy or self.execution is None:
+            example = self.feed.example()
+        if lazy:
+            with torch.no_grad():
+                module(example)
+        if self.execution is not None:
+            self._execution = self.execution
+        else:
+            planned = len(self.feed) * self._full_batch * self.max_epochs
+            self._execution = choose_execution(module, example, planned_samples=planned)
+        self.device = self._execution.device
+        self._reading_is_free = self.device.type == "cpu"  # elsewhere reading a scalar waits for the device
+        self._execution.prepare(module)
+        self.feed.to(self.device)
+        if self.val_feed is not None:
+            self.val_feed.to(self.device)
+
+    def _compile(self) -> Callable[[Any], dict[str, Tensor]] | None:
+        """Compile what the execution asks for; give the compiled whole step, if that is it."""
+        if self._execution.compile == "forward":
+            compile_module(self.module)
+        if self._execution.compile != "step":
+            return None
+        from fathom.training.whole_step import compile_whole_step
+
+        if self.accumulate > 1 or self.clip_norm or self.clip_value or self.scaler or self._hooks["on_gradients"]:
+            raise UsageError(
+                "compile=step makes one graph of forward, backward and update: it excludes accumulation, clipping, "
+                "L1 penalty and fp16; use --compile forward"
+            )
+        return compile_whole_step(self.module, self.optimizer, self._execution)
+
+    # Beside the loop -----------------------------------------------------------------------------------------------
+
+    def _run_whole_step(self, batch: Any, count: int) -> None:
+        assert self.whole_step is not None
+        if count != self._full_batch:  # another shape would be compiled anew
+            self._run_batch(batch, count)
+            self._update()
+            return
+        outputs = self.whole_step(batch)
+        if self._reading_is_free and not math.isfinite(outputs["loss"].item()):
+            raise self._divergence(batch, ago=0)
+        self._note(outputs, count)
+
+    def _call(self, hook: str, *arguments: Any) -> None:
+        for method in self._hooks[hook]:
+            method(self, *arguments)
+
+    def _forward_context(self, count: int | None) -> contextlib.AbstractContextManager[Any]:
+        """Give the precision's context; batches of another shape than the compiled one take the plain forward pass."""
+        if self._execution.compile == "off" or count == self._full_batch:
+            return self._execution.autocast()
+        stack = contextlib.ExitStack()
+        stack.enter_context(torch.compiler.set_stance("force_eager"))
+        stack.enter_context(self._execution.autocast())
+        return stack
+
+    def _set_lr(self) -> None:
+        factor = self.schedule.factor(self.step)
+        if factor != self._factor:
+            self._factor = factor
+            for group, base in zip(self.optimizer.param_groups, self._base_lrs, strict=True):
+                group["lr"] = base * factor
+
+    @property
+    def lr(self) -> float:
+        """Learning rate of the first parameter group."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def _note(self, outputs: dict[str, Tensor], count: int) -> None:
+        self.meter.add(outputs, count)
+        self.batch += 1
+        self.num_samples += count
+
+    def _flush(self) -> None:
+        ago = self.meter.flush()
+        if ago is not None:
+            raise self._divergence(next(self.feed.batches(self.epoch))[0], ago)
+
+    def _divergence(self, batch: Any, ago: int) -> FathomError:
+        step, number = self.step - ago // self.accumulate, self.batch - ago
+        return divergence_error(self.module, batch, step=step, epoch=self.epoch, batch_number=number, lr=self.lr)
+
+    def _record(self, event: str, epoch: float, metrics: dict[str, float], since: tuple[float, int], now: float) -> Any:
+        began, samples = since
+        return {
+            "event": event,
+            "step": self.step,
+            "epoch": epoch,
+            **metrics,
+            "lr": self.lr,
+            "samples_per_s": round((self.num_samples - samples) / max(now - began, 1e-9), 1),
+            "elapsed_s": round(now - self._started, 4),
+        }
+
+    def _log_interval(self) -> None:
+        self._flush()
+        now = time.perf_counter()
+        metrics = {f"train_{name}": value for name, value in self.meter.take_interval().items()}
+        position = round(self.epoch + self.batch / len(self.feed), 4)
+        self._call("on_log", self._record("step", position, metrics, self._interval, now))
+        self._interval = (time.perf_counter(), self.num_samples)
+
+    def _finish_epoch(self) -> dict[str, Any]:
+        """Validate, tell the schedule, make the epoch's record; its rate is that of training alone."""
+        self._flush()
+        trained = time.perf_counter()
+        metrics = {f"train_{name}": value for name, value in self.meter.take_epoch().items()}
+        if self.val_feed is not None:
+            metrics |= {f"val_{name}": value for name, value in self.validate(self.val_feed).items()}
+        self.schedule.observe(metrics.get("val_loss", metrics["train_loss"]))
+        self.epoch, self.batch = self.epoch + 1, 0
+        record = self._record("epoch", self.epoch, metrics, self._epoch_interval, trained)
+        record["elapsed_s"] = round(time.perf_counter() - self._started, 4)
+        self.records.append(record)
+        self._interval = self._epoch_interval = (time.perf_counter(), self.num_samples)
+        return record
+
+    @contextlib.contextmanager
+    def evaluation_weights(self) -> Iterator[None]:
+        """Put the weights to be judged and kept in place: an average, where a callback keeps one."""
+        with contextlib.ExitStack() as stack:
+            for callback in self.callbacks:
+                stack.enter_context(callback.evaluation_weights(self))
+            yield
+
+    def _stop_if_asked(self) -> None:
+        """Save and leave if a signal asked for it."""
+        if self._request.signum is None:
+            return
+        self._call("on_stop")
+        saved = any(isinstance(callback, Checkpointing) for callback in self.callbacks)
+        what = "a checkpoint is saved" if saved else "nothing was saved: the trainer has no folder"
+        raise Interrupted(self._request.signum, f"stopped in epoch {self.epoch + 1} after step {self.step}; {what}")
+
+    # State ---------------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give all that a resumed run needs to take the same steps to the bit."""
+        return {
+            "module": self.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": self.scaler.state_dict() if self.scaler else None,
+            "callbacks": {type(c).__name__: c.state_dict() for c in self.callbacks},
+            "random": random_state(self.device),
+            "meter": self.meter.state_dict(),
+            "records": self.records,
+            "place": {
+                "epoch": self.epoch,
+                "batch": self.batch,
+                "step": self.step,
+                "num_samples": self.num_samples,
+                "elapsed_s": time.perf_counter() - self._started,
+                "total_steps": self.total_steps,
+                "should_stop": self.should_stop,
+            },
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what ``state_dict`` gave.
+
+        Raises:  CheckpointError if it belongs to another architecture, optimiser or length of run
+        """
+        try:
+            place = state["place"]
+            load_weights(self.module, state["module"], Path("checkpoint"))
+            if place["total_steps"] != self.total_steps:
+                raise CheckpointError(
+                    f"checkpoint: its run takes {place['total_steps']} steps, this one {self.total_steps}; "
+                    "resume with the same data, batch size and epochs"
+                )
+            self._load_optimizer(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+            if self.scaler is not None and state["scaler"]:
+                self.scaler.load_state_dict(state["scaler"])
+            for callback in self.callbacks:
+                if type(callback).__name__ in state["callbacks"]:
+                    callback.load_state_dict(state["callbacks"][type(callback).__name__])
+            self.meter.load_state_dict(state["meter"])
+            self.records = list(state["records"])
+            for name in ("epoch", "batch", "step", "num_samples", "elapsed_s", "should_stop"):
+                setattr(self, name, place[name])
+            restore_random_state(state["random"], self.device)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise CheckpointError(f"checkpoint: not one of a training run ({error!r})") from error
+
+    def _load_optimizer(self, state: dict[str, Any]) -> None:
+        try:
+            self.optimizer.load_state_dict(state)
+        except ValueError as error:
+            raise CheckpointError(f"checkpoint: made with another optimiser: {error}") from error
+        # A checkpoint is stored contiguous; fused kernels read a state in its parameter's memory format.
+        for parameter, values in self.optimizer.state.items():
+            for name, value in values.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():
+                    values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
+def _overrides(callback: Callback, hook: str) -> bool:
+    return getattr(type(callback), hook) is not getattr(Callback, hook)
