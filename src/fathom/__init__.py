@@ -60,7 +60,7 @@ _PLACES = {
     "Trainer": "training.trainer",
 }
 
-__all__ = [*_PLACES, "__version__"]  # noqa: PLE0604
+__all__ = [*_PLACES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

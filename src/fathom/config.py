@@ -21,18 +21,18 @@ NonNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, lt=1)]
 
 
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False, kw_only=True):
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of every group of settings."""
 
 
-class ModelConfig(Section):
+class ModelConfig(Section, frozen=True):
     """Which network; ``options`` go to its builder."""
 
     name: str = "lenet"
     options: dict[str, Any] = {}
 
 
-class DataConfig(Section):
+class DataConfig(Section, frozen=True):
     """Which data and how they are served; ``options`` go to the source."""
 
     name: str = "digits"
@@ -44,7 +44,7 @@ class DataConfig(Section):
     workers: Natural | None = None
 
 
-class TrainingConfig(Section):
+class TrainingConfig(Section, frozen=True):
     """How it is learned."""
 
     epochs: Count | None = None
@@ -73,7 +73,7 @@ class TrainingConfig(Section):
     overfit_batches: Natural = 0
 
 
-class ExecutionConfig(Section):
+class ExecutionConfig(Section, frozen=True):
     """Where and how the arithmetic runs; ``auto`` and null mean: choose for this machine."""
 
     device: str = "auto"
@@ -84,7 +84,7 @@ class ExecutionConfig(Section):
     threads: Count | None = None
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     """Everything that determines a run."""
 
     schema: int = SCHEMA
@@ -102,7 +102,9 @@ def make_config(tree: Mapping[str, Any], source: str = "configuration") -> Confi
     """
     schema = tree.get("schema", SCHEMA)
     if isinstance(schema, int) and schema > SCHEMA:
-        raise FathomError(f"{source}: written by a newer Fathom (schema {schema}, this one reads {SCHEMA}); upgrade fathom")
+        raise FathomError(
+            f"{source}: written by a newer Fathom (schema {schema}, this one reads {SCHEMA}); upgrade fathom"
+        )
     _refuse_unknown(tree, Config, "")
     try:
         return msgspec.convert(tree, Config)

@@ -1,8 +1,8 @@
 """What is learned: a network, its loss, its steps and its optimiser.
 
-Networks are plain ``nn.Module``s. A ``Classifier`` or ``Regressor`` wraps one (``Classifier(net, class_names=…)``) or is
-subclassed in the book's way (assign ``self.net``, or override ``forward``). Modules return, they do not call back: a step
-gives a dictionary of scalar tensors and knows neither trainer nor board.
+Networks are plain ``nn.Module``s. A ``Classifier`` or ``Regressor`` wraps one (``Classifier(net, class_names=…)``) or
+is subclassed in the book's way (assign ``self.net``, or override ``forward``). Modules return, they do not call back: a
+step gives a dictionary of scalar tensors and knows neither trainer nor board.
 """
 
 from __future__ import annotations

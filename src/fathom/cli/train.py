@@ -12,6 +12,7 @@ from fathom.config import Config, make_config, merge, read_config, set_dotted
 from fathom.data import catalog
 from fathom.errors import UsageError
 from fathom.models import registry
+from fathom.recipes.settings import is_folder
 
 if TYPE_CHECKING:
     from fathom.data.arrays import Arrays
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 # option: (setting, type, metavar, help)
 _SETTINGS: dict[str, tuple[str, Any, str, str]] = {
-    "--data": ("data.name", str, "NAME", "data set; see `fathom data` (default: digits)"),
+    "--data": ("data.name", str, "NAME", "data set, see `fathom data`, or a folder of class folders (default: digits)"),
     "--epochs": ("training.epochs", int, "N", "passes over the training data"),
     "--batch-size": ("data.batch_size", int, "N", "examples per batch"),
     "--lr": ("training.lr", float, "RATE", "learning rate; the peak, under a schedule"),
@@ -43,7 +44,12 @@ _SETTINGS: dict[str, tuple[str, Any, str, str]] = {
     "--precision": ("execution.precision", str, "P", "auto, fp32, bf16, fp16"),
     "--compile": ("execution.compile", str, "MODE", "auto, off, forward, step"),
     "--workers": ("data.workers", int, "N", "processes that read files (file-backed data)"),
-    "--overfit-batches": ("training.overfit_batches", int, "N", "learn the first N batches by heart: can it learn at all?"),
+    "--overfit-batches": (
+        "training.overfit_batches",
+        int,
+        "N",
+        "learn the first N batches by heart: can it learn at all?",
+    ),
 }
 
 
@@ -72,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     outcome = train(
         config,
         root=Path(args.out),
-        arrays=arrays.result(),
+        arrays=arrays.result() if arrays else None,
         on_start=show_progress,
         command=["fathom", *sys.argv[1:]],
     )
@@ -83,7 +89,7 @@ def settings(args: argparse.Namespace) -> Config:
     """Lay recipe, file, options and --set over one another, in this order, and validate before torch is imported."""
     from fathom.recipes.defaults import resolve
     from fathom.recipes.shipped import read_recipe
-    from fathom.training.schedules import make_schedule
+    from fathom.training.schedules import parse_schedule
 
     tree: dict[str, Any] = {}
     if args.recipe is not None:
@@ -108,13 +114,16 @@ def settings(args: argparse.Namespace) -> Config:
         set_dotted(tree, assignment)
     config = resolve(make_config(tree, "settings"))
     registry.get(config.model.name)
-    catalog.describe(config.data.name)
-    make_schedule(config.training.schedule or "constant", 1_000_000)
+    if not is_folder(config.data.name):
+        catalog.describe(config.data.name)
+    parse_schedule(config.training.schedule or "constant")
     return config
 
 
-def _start_reading(config: Config) -> Future[Arrays]:
+def _start_reading(config: Config) -> Future[Arrays] | None:
     """Read the data while torch is being imported: unpacking and hashing leave the interpreter free."""
+    if is_folder(config.data.name):
+        return None
     pool = ThreadPoolExecutor(1, thread_name_prefix="read-data")
     future = pool.submit(catalog.load_arrays, config.data.name, **config.data.options)
     pool.shutdown(wait=False)
@@ -137,7 +146,7 @@ def _resume(args: argparse.Namespace) -> int:
     from fathom.cli.progress import show_progress
     from fathom.recipes.train import resume
 
-    return _finish(resume(path, arrays=arrays.result(), on_start=show_progress))
+    return _finish(resume(path, arrays=arrays.result() if arrays else None, on_start=show_progress))
 
 
 def _finish(outcome: Outcome) -> int:

@@ -219,7 +219,8 @@ class Cutout:
             start = _integers(0, length, images, generator)[:, None] - self.size // 2
             place = torch.arange(length, device=images.device)
             inside.append((place >= start) & (place < start + self.size))
-        return images.masked_fill((inside[0][:, :, None] & inside[1][:, None, :])[:, None], 0)
+        outside = ~(inside[0][:, :, None] & inside[1][:, None, :])
+        return images * outside[:, None].to(images.dtype)  # a product is far faster than masked_fill on uint8
 
     def check(self, shape: Sequence[int]) -> None:
         _check_image(shape)

@@ -91,20 +91,23 @@ def fetch(
 
 
 def _try_mirrors(download: _Download, urls: Sequence[str], attempts: int, backoff_s: float) -> None:
-    failures = []
+    from urllib.parse import urlsplit
+
+    failures: dict[str, list[str]] = {}  # reason -> hosts: without network it is the same for all
     for url in urls:
         for attempt in range(1, attempts + 1):
             try:
                 return download.from_mirror(url)
             except _MirrorFailed as error:
                 if not error.again or attempt == attempts:
-                    failures.append(f"{url}: {error}")
+                    failures.setdefault(str(error), []).append(urlsplit(url).netloc)
                     break
                 time.sleep(backoff_s * 2 ** (attempt - 1))
     path = download.destination
+    reasons = "; ".join(f"{', '.join(hosts)}: {reason}" for reason, hosts in failures.items())
     raise FathomError(
-        f"cannot download {path.name} ({'; '.join(failures)}); "
-        f"fetch it by hand and place it{' uncompressed' if download.gunzip else ''} at {path}"
+        f"cannot download {path.name} ({reasons}); fetch {urls[0]} by hand and place it"
+        f"{', uncompressed,' if download.gunzip else ''} at {path}"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ class DataModule:
     """
 
     name = "data"
-    task = "classification"
+    task: Literal["classification", "regression"] = "classification"
     class_names: tuple[str, ...] = ()
     batch_size: int = 1
 
@@ -40,7 +40,57 @@ class DataModule:
         return None
 
 
-class ArrayData(DataModule):
+class LabelledData(DataModule):
+    """A data module that the recipes can build a model for: it knows its shapes, its statistics and its pictures."""
+
+    @property
+    def num_train(self) -> int:
+        """Number of examples learned from."""
+        raise NotImplementedError
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one example as a loader gives it: (C, H, W) or (D,)."""
+        raise NotImplementedError
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of classes, or of targets in a regression."""
+        raise NotImplementedError
+
+    def statistics(self) -> tuple[list[float], list[float]]:
+        """Give mean and standard deviation of each channel over the training part alone, in 0…1 units."""
+        raise NotImplementedError
+
+    def example(self) -> Tensor:
+        """Give the inputs of one example as a batch of one."""
+        raise NotImplementedError
+
+    def test_pictures(self, indices: list[int]) -> list[np.ndarray]:
+        """Give images of the test part, uint8 (C, H, W)."""
+        raise NotImplementedError
+
+    def train_eval_dataloader(self) -> Iterable[Any]:
+        """Give the training part in its stored order, without augmentation."""
+        raise NotImplementedError
+
+
+def check_share(val: float) -> None:
+    """Refuse a validation share outside [0, 1)."""
+    if not 0 <= val < 1:
+        raise UsageError(f"validation share {val}: it must be at least 0 and below 1")
+
+
+def check_batch_size(batch_size: int, num_train: int, name: str) -> None:
+    """Refuse a batch that the training part cannot fill."""
+    if batch_size > num_train:
+        raise UsageError(
+            f"batch size {batch_size} is larger than the {num_train:,} training examples of {name}; "
+            f"choose at most {num_train}"
+        )
+
+
+class ArrayData(LabelledData):
     """A data set wholly in memory, with a stratified, seeded validation part cut from its training part.
 
     Args:
@@ -61,8 +111,7 @@ class ArrayData(DataModule):
         augment: Augmentation | None = None,
         seed: int = 0,
     ) -> None:
-        if not 0 <= val < 1:
-            raise UsageError(f"validation share {val}: it must be at least 0 and below 1")
+        check_share(val)
         self.name, self.batch_size, self.augment, self.seed = name, batch_size, augment, seed
         self.class_names = arrays.class_names
         self.task = "classification" if np.issubdtype(arrays.train_labels.dtype, np.integer) else "regression"
@@ -75,11 +124,7 @@ class ArrayData(DataModule):
         if val:
             train, held_out = stratified_split(arrays.train_labels, val, seed)
             self.train_index, self.val_index = torch.from_numpy(train), torch.from_numpy(held_out)
-        if batch_size > self.num_train:
-            raise UsageError(
-                f"batch size {batch_size} is larger than the {self.num_train:,} training examples of {name}; "
-                f"choose at most {self.num_train}"
-            )
+        check_batch_size(batch_size, self.num_train, name)
 
     @property
     def num_train(self) -> int:
@@ -116,6 +161,15 @@ class ArrayData(DataModule):
         mean = total / count
         std = (squares / count - mean**2).clamp(min=1e-12).sqrt()
         return (mean / scale).tolist(), (std / scale).tolist()
+
+    def example(self) -> Tensor:
+        """Give one example as a batch of one."""
+        return self.X[:1]
+
+    def test_pictures(self, indices: list[int]) -> list[np.ndarray]:
+        """Give images of the test part, uint8 (C, H, W)."""
+        assert self.test is not None
+        return [self.test[0][i].cpu().numpy() for i in indices]
 
     def train_dataloader(self) -> MemoryLoader:
         """Give shuffled, augmented batches of the training part."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,14 @@ from torch import nn
 
 from fathom.config import Config
 from fathom.data.arrays import Arrays
+from fathom.data.augment import Compose, make_augmentation
 from fathom.data.catalog import load_arrays
-from fathom.data.module import ArrayData
+from fathom.data.folder import FolderData
+from fathom.data.module import ArrayData, LabelledData
 from fathom.errors import UsageError
 from fathom.models import registry
 from fathom.module import Classifier, Module, Preprocess, Regressor
+from fathom.recipes.settings import is_folder
 from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping, L1Penalty
 from fathom.training.device import Execution, choose_execution
 from fathom.training.optimizers import make_optimizer
@@ -24,43 +26,54 @@ from fathom.training.schedules import Schedule, make_schedule
 from fathom.training.trainer import Trainer
 
 
-def build_data(config: Config, arrays: Arrays | None = None) -> ArrayData:
+def build_data(config: Config, arrays: Arrays | None = None) -> LabelledData:
     """Make the data module; ``arrays`` are those of the data set, where they were read already."""
-    if arrays is None:
-        arrays = load_arrays(config.data.name, **config.data.options)
     assert config.data.batch_size is not None
-    return ArrayData(
-        arrays,
-        config.data.batch_size,
-        name=config.data.name,
-        val=config.data.val,
-        augment=_build_augmentation(config),
-        seed=config.seed,
-    )
+    augment = _build_augmentation(config)
+    if is_folder(config.data.name):
+        size = (config.data.resize, config.data.resize) if config.data.resize else None
+        data: LabelledData = FolderData(
+            config.data.name,
+            config.data.batch_size,
+            val=config.data.val,
+            augment=augment,
+            seed=config.seed,
+            size=size,
+            workers=config.data.workers,
+            **config.data.options,
+        )
+    else:
+        data = ArrayData(
+            load_arrays(config.data.name, **config.data.options) if arrays is None else arrays,
+            config.data.batch_size,
+            name=config.data.name,
+            val=config.data.val,
+            augment=augment,
+            seed=config.seed,
+        )
+    if augment is not None:
+        augment.check(data.input_shape)
+    return data
 
 
-def _build_augmentation(config: Config) -> Any:
+def _build_augmentation(config: Config) -> Compose | None:
     steps = [config.data.augment] if config.data.augment else []
     if config.training.input_noise:
         steps.append(f"noise:std={config.training.input_noise}")
-    if not steps:
-        return None
-    from fathom.data.augment import make_augmentation
-
-    return make_augmentation(",".join(steps))
+    return make_augmentation(",".join(steps)) if steps else None
 
 
-def input_shape(config: Config, data: ArrayData) -> tuple[int, ...]:
+def input_shape(config: Config, data: LabelledData) -> tuple[int, ...]:
     """Give the shape the network sees: the stored one, or resized."""
     shape = data.input_shape
-    if config.data.resize is None:
+    if config.data.resize is None or is_folder(config.data.name):  # files are decoded at the size wanted
         return shape
     if len(shape) != 3:
         raise UsageError(f"data.resize: {data.name} holds no images")
     return (shape[0], config.data.resize, config.data.resize)
 
 
-def build_module(config: Config, data: ArrayData) -> Module:
+def build_module(config: Config, data: LabelledData) -> Module:
     """Make the network, initialise it and wrap it with loss and preprocessing. Draws from the seed."""
     torch.manual_seed(config.seed)
     shape = input_shape(config, data)
@@ -72,12 +85,13 @@ def build_module(config: Config, data: ArrayData) -> Module:
     return wrap(net, config, data)
 
 
-def wrap(net: nn.Module, config: Config, data: ArrayData) -> Module:
+def wrap(net: nn.Module, config: Config, data: LabelledData) -> Module:
     """Put a network into the module its task calls for."""
     loss = config.training.loss
     if data.task == "regression":
         return Regressor(net, loss=loss)
-    preprocess = Preprocess(*data.statistics(), size=input_shape(config, data)[1:] if config.data.resize else None)
+    size = input_shape(config, data)[1:]
+    preprocess = Preprocess(*data.statistics(), size=size if size != data.input_shape[1:] else None)
     return Classifier(
         net,
         class_names=data.class_names,
@@ -87,14 +101,14 @@ def wrap(net: nn.Module, config: Config, data: ArrayData) -> Module:
     )
 
 
-def build_execution(config: Config, module: Module, data: ArrayData) -> Execution:
+def build_execution(config: Config, module: Module, data: LabelledData) -> Execution:
     """Settle device, precision, memory format and compilation."""
     chosen = config.execution
     if chosen.threads is not None:
         torch.set_num_threads(chosen.threads)
     return choose_execution(
         module,
-        data.X[:1],
+        data.example(),
         device=chosen.device,
         precision=chosen.precision,
         channels_last=chosen.channels_last,
@@ -113,24 +127,15 @@ def optimizer_factory(config: Config) -> Callable[[nn.Module], torch.optim.Optim
             options[name] = getattr(training, name)
     if training.nesterov:
         options["nesterov"] = True
-    return partial(
-        _make_optimizer, training.optimizer, lr=training.lr, decay_norm_and_bias=training.decay_norm_and_bias, **options
-    )
-
-
-def _make_optimizer(name: str, module: nn.Module, **options: Any) -> torch.optim.Optimizer:
-    return make_optimizer(name, module, options.pop("lr"), **options)
+    name, lr, decays_all = training.optimizer or "sgd", training.lr or 0.1, training.decay_norm_and_bias
+    return lambda module: make_optimizer(name, module, lr, decay_norm_and_bias=decays_all, **options)
 
 
 def schedule_factory(config: Config) -> Callable[[int], Schedule]:
     """Give what makes the schedule from the number of steps."""
     training = config.training
     name, warmup = training.schedule or "constant", training.warmup
-    return partial(_make_schedule, name, warmup_steps=warmup if warmup < 1 else int(warmup))
-
-
-def _make_schedule(name: str, total_steps: int, *, warmup_steps: float) -> Schedule:
-    return make_schedule(name, total_steps, warmup_steps)
+    return lambda total_steps: make_schedule(name, total_steps, warmup if warmup < 1 else int(warmup))
 
 
 def build_callbacks(config: Config, folder: Path | None) -> list[Callback]:

@@ -1,4 +1,4 @@
-"""The settings a run gets where nobody chose any: measured to learn well, by network and data set. Loads without torch."""
+"""The settings a run gets where nobody chose any, measured to learn well. Loads without torch."""
 
 from __future__ import annotations
 

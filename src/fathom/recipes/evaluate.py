@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from fathom.errors import FathomError, UsageError
+from fathom.files import write_atomically
 from fathom.module import Module
 from fathom.recipes.build import build_data
 from fathom.recipes.saved import load_module, set_loss
 from fathom.recipes.settings import read_run_config
-from fathom.runs.files import write_atomically
 from fathom.training.device import Execution, choose_execution
 from fathom.training.feed import Feed
 
@@ -47,7 +47,12 @@ def judge(module: Module, output: Tensor, target: Tensor, split: str) -> dict[st
     F1; for a regressor loss, RMSE, MAE and R².
     """
     module.to("cpu")
-    base = {"schema": SCHEMA, "split": split, "num_samples": len(target), "loss": float(module.val_loss(output, target))}
+    base = {
+        "schema": SCHEMA,
+        "split": split,
+        "num_samples": len(target),
+        "loss": float(module.val_loss(output, target)),
+    }
     if module.kind != "classifier":
         residual = output - target
         variance = float((target - target.mean(0)).square().mean())
@@ -94,7 +99,7 @@ def find_mistakes(output: Tensor, target: Tensor, names: list[str], limit: int =
     ]
 
 
-def save_pictures(folder: Path, mistakes: list[dict[str, Any]], images: np.ndarray) -> None:
+def save_pictures(folder: Path, mistakes: list[dict[str, Any]], images: list[np.ndarray]) -> None:
     """Write the picture of each mistake as PNG and note its place in ``mistakes``."""
     from io import BytesIO
 
@@ -103,8 +108,7 @@ def save_pictures(folder: Path, mistakes: list[dict[str, Any]], images: np.ndarr
     if not mistakes:
         return
     (folder / "mistakes").mkdir(exist_ok=True)
-    for mistake in mistakes:
-        pixels = images[mistake["index"]]
+    for mistake, pixels in zip(mistakes, images, strict=True):
         picture = Image.fromarray(pixels[0] if pixels.shape[0] == 1 else pixels.transpose(1, 2, 0))
         buffer = BytesIO()
         picture.save(buffer, "PNG")
@@ -139,7 +143,7 @@ def evaluate(run: Path, split: str = "test", *, device: str = "auto") -> dict[st
     loader = {"test": data.test_dataloader, "val": data.val_dataloader, "train": data.train_eval_dataloader}[split]()
     if loader is None:
         raise UsageError(f"{run}: its data have no {split} part")
-    execution = choose_execution(module, data.X[:1], device=device, precision="fp32", compile="off")
+    execution = choose_execution(module, data.example(), device=device, precision="fp32", compile="off")
     output, target = collect_outputs(module, loader, execution)
     if module.kind == "classifier" and output.shape[1] <= int(target.max()):
         raise FathomError(f"{run}: the data hold more classes than the model's {output.shape[1]}")

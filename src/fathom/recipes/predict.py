@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from fathom.data.image_folder import PICTURE_SUFFIXES, read_picture
+from fathom.data.image_folder import EXTENSIONS, read_picture
 from fathom.errors import FathomError, UsageError
 from fathom.files import atomic_file
 from fathom.module import Module
@@ -34,7 +34,9 @@ def predict_to_csv(
     module, description = load_module(run)
     names = description["class_names"] or [str(i) for i in range(description["model"]["num_classes"])]
     if description["kind"] != "classifier" or description["input"]["kind"] != "image":
-        raise UsageError(f"{run}: predict labels pictures, this is a {description['kind']} of {description['input']['kind']}")
+        raise UsageError(
+            f"{run}: predict labels pictures, this is a {description['kind']} of {description['input']['kind']}"
+        )
     if not 1 <= top <= len(names):
         raise UsageError(f"--top {top}: the model knows {len(names)} classes")
     paths = list_pictures(inputs)
@@ -74,9 +76,9 @@ def list_pictures(inputs: Iterable[str]) -> list[Path]:
         if not path.is_dir():
             paths.append(path)
             continue
-        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
+        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
         if not found:
-            raise UsageError(f"{path}: there is no picture in this folder ({', '.join(sorted(PICTURE_SUFFIXES))})")
+            raise UsageError(f"{path}: there is no picture in this folder ({', '.join(sorted(EXTENSIONS))})")
         paths += found
     return paths
 

@@ -50,7 +50,9 @@ def _describe_input(shape: tuple[int, ...]) -> dict[str, Any]:
 
 def save_weights(path: Path, module: Module) -> None:
     """Write the module's weights and buffers as safetensors, atomically."""
-    write_atomically(path, dump_tensors({k: v.detach().cpu().clone().contiguous() for k, v in module.state_dict().items()}))
+    write_atomically(
+        path, dump_tensors({k: v.detach().cpu().clone().contiguous() for k, v in module.state_dict().items()})
+    )
 
 
 def read_description(run: Path) -> dict[str, Any]:
@@ -69,7 +71,9 @@ def read_description(run: Path) -> dict[str, Any]:
     if not isinstance(schema, int):
         raise FathomError(f"{path}: not a model description of Fathom")
     if schema > SCHEMA:
-        raise FathomError(f"{path}: written by a newer Fathom (schema {schema}, this one reads {SCHEMA}); upgrade fathom")
+        raise FathomError(
+            f"{path}: written by a newer Fathom (schema {schema}, this one reads {SCHEMA}); upgrade fathom"
+        )
     return description
 
 

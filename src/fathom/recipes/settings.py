@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from fathom.config import Config, make_config, read_config
+from fathom.data import catalog
 from fathom.errors import FathomError
 
 
@@ -17,3 +19,12 @@ def read_run_config(run: Path) -> Config:
     if not path.is_file():
         raise FathomError(f"{run}: not a run folder, it holds no config.yaml")
     return make_config(read_config(path), str(path))
+
+
+def is_folder(data_name: str) -> bool:
+    """Whether ``data.name`` means a folder of pictures: a path, or no known name but that of a folder here."""
+    return (
+        os.sep in data_name
+        or data_name in (".", "..")
+        or (data_name not in catalog.names() and Path(data_name).is_dir())
+    )

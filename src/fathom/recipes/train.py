@@ -15,7 +15,7 @@ from typing import Any
 
 from fathom.config import Config, config_to_dict
 from fathom.data.arrays import Arrays
-from fathom.data.module import ArrayData
+from fathom.data.module import LabelledData
 from fathom.errors import FathomError
 from fathom.module import Module
 from fathom.recipes.build import (
@@ -59,7 +59,7 @@ class Plan:
     """All that is settled before the first step."""
 
     config: Config
-    data: ArrayData
+    data: LabelledData
     module: Module
     execution: Execution
     description: dict[str, Any]
@@ -88,7 +88,7 @@ def train(
     execution = build_execution(config, module, data)
     _check_learning(config, module, data)
     description = _describe(config, data, module)
-    writer = RunWriter.create(root, config.model.name, config.data.name)
+    writer = RunWriter.create(root, config.model.name, Path(config.data.name).resolve().name)
     writer.write_config(config_to_dict(config))
     writer.write_json("model.json", description)
     writer.update_run(
@@ -164,26 +164,29 @@ def _run(plan: Plan, writer: RunWriter, state: dict[str, Any] | None, on_start: 
 def _judge_once(plan: Plan, writer: RunWriter) -> dict[str, Any] | None:
     """Evaluate the best weights on the test split, once, and keep what the report needs of it."""
     loader = None if plan.config.training.fast_dev_run else plan.data.test_dataloader()
-    if loader is None or plan.data.test is None:
+    if loader is None:
         return None
     output, target = collect_outputs(plan.module, loader, plan.execution)
     evaluation = judge(plan.module, output, target, "test")
     if plan.module.kind == "classifier":
         evaluation["mistakes"] = find_mistakes(output, target, evaluation["class_names"])
-        save_pictures(plan.path, evaluation["mistakes"], plan.data.test[0].cpu().numpy())
+        pictures = plan.data.test_pictures([mistake["index"] for mistake in evaluation["mistakes"]])
+        save_pictures(plan.path, evaluation["mistakes"], pictures)
     writer.write_json("evaluation.json", evaluation)
     writer.write_predictions(prediction_rows(plan.module, output, target))
-    writer.log_text("test " + ", ".join(f"{k} {evaluation[k]:.4f}" for k in ("loss", "accuracy", "rmse") if k in evaluation))
+    writer.log_text(
+        "test " + ", ".join(f"{k} {evaluation[k]:.4f}" for k in ("loss", "accuracy", "rmse") if k in evaluation)
+    )
     return evaluation
 
 
-def _check_learning(config: Config, module: Module, data: ArrayData) -> None:
+def _check_learning(config: Config, module: Module, data: LabelledData) -> None:
     """Make optimiser and schedule once, so that a wrong option stops the run before there is a folder."""
     optimizer_factory(config)(module)
     schedule_factory(config)(-(-data.num_train // data.batch_size) * (config.training.epochs or 1))
 
 
-def _describe(config: Config, data: ArrayData, module: Module) -> dict[str, Any]:
+def _describe(config: Config, data: LabelledData, module: Module) -> dict[str, Any]:
     return describe_model(module, config.model.name, config.model.options, data.input_shape, data.num_outputs)
 
 

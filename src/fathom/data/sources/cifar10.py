@@ -126,7 +126,8 @@ def extract_cifar10(
     destination = Path(destination)
     make_folder(destination)
     arrays = load(root=root, check=check)
-    assert arrays.test_images is not None and arrays.test_labels is not None
+    assert arrays.test_images is not None
+    assert arrays.test_labels is not None
     parts = (("train", arrays.train_images, arrays.train_labels), ("test", arrays.test_images, arrays.test_labels))
     total = sum(len(labels) for _, _, labels in parts)
     done = written = 0

@@ -1,0 +1,107 @@
+"""Two networks made to train quickly on small images."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import nn
+
+from fathom.errors import UsageError
+from fathom.models.options import check_count, check_image, check_probability
+
+
+def compact(input_shape: tuple[int, ...], num_classes: int, *, dropout: float = 0.0) -> nn.Module:
+    """Two convolutions on patches of 2x2 pixels, which become channels: a quarter of the positions to convolve.
+
+    Args:
+        dropout: probability of dropping one of the 128 hidden units.
+
+    Shape:   (N, C, H, W) with even H, W -> logits (N, num_classes)
+    Source:  patches as channels: Shi et al. 2016, arXiv:1609.05158, backwards; a stride instead of pooling:
+             Springenberg et al. 2015, arXiv:1412.6806
+    """
+    check_probability("dropout", dropout)
+    channels, height, width = check_image("compact", input_shape, minimum=2)
+    if height % 2 or width % 2:
+        raise UsageError(f"compact needs images of even height and width; got {height}x{width}")
+    num_features = 64 * -(-height // 4) * -(-width // 4)
+    # At (1, 28, 28):
+    layers = [
+        nn.PixelUnshuffle(2),  # (4, 14, 14)
+        nn.Conv2d(4 * channels, 32, kernel_size=3, padding=1, bias=False),  # (32, 14, 14)
+        nn.BatchNorm2d(32),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, kernel_size=3, stride=2, padding=1, bias=False),  # (64, 7, 7)
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
+        nn.Flatten(),  # (3136,)
+        nn.Linear(num_features, 128),
+        nn.ReLU(),
+        nn.Dropout(dropout),
+        nn.Linear(128, num_classes),
+    ]
+    return nn.Sequential(*(layer for layer in layers if dropout or not isinstance(layer, nn.Dropout)))
+
+
+class Residual(nn.Module):
+    """Two convolution units and the shortcut around them."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.unit1 = conv_unit(channels, channels)
+        self.unit2 = conv_unit(channels, channels)
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        return X + self.unit2(self.unit1(X))
+
+
+class Scale(nn.Module):
+    """Multiply by a constant."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        return X * self.factor
+
+    def extra_repr(self) -> str:
+        return str(self.factor)
+
+
+def conv_unit(in_channels: int, out_channels: int, pool: bool = False) -> nn.Sequential:
+    """Convolution, pooling if wanted, batch normalisation, ReLU.
+
+    Pooling first leaves a quarter of the work to what follows (Page, part 8, "Bag of tricks").
+    """
+    layers: list[nn.Module] = [nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=False)]
+    if pool:
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers, nn.BatchNorm2d(out_channels), nn.ReLU())
+
+
+def resnet9(input_shape: tuple[int, ...], num_classes: int, *, width: int = 64) -> nn.Module:
+    """Eight convolutions, two shortcuts and a dense layer: 94 % on CIFAR-10 within minutes of one GPU.
+
+    Args:
+        width: channels of the stem, 64 as published; the last stage has eight times as many.
+
+    Shape:   (N, C, H, W) with H, W >= 8 -> logits (N, num_classes)
+    Source:  Page 2018, How to train your ResNet, https://myrtle.ai/learn/how-to-train-your-resnet/
+    """
+    check_count("width", width)
+    channels, _, _ = check_image("resnet9", input_shape, minimum=8)
+    return nn.Sequential(
+        OrderedDict(
+            stem=conv_unit(channels, width),
+            stage1=nn.Sequential(conv_unit(width, 2 * width, pool=True), Residual(2 * width)),
+            stage2=conv_unit(2 * width, 4 * width, pool=True),
+            stage3=nn.Sequential(conv_unit(4 * width, 8 * width, pool=True), Residual(8 * width)),
+            pool=nn.AdaptiveMaxPool2d(1),
+            flatten=nn.Flatten(),
+            fc=nn.Linear(8 * width, num_classes, bias=False),
+            # Logits this small at the start let one large learning rate serve all layers (Page, part 3).
+            scale=Scale(0.125),
+        )
+    )

@@ -1,0 +1,121 @@
+"""What every network in the registry promises."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load, save
+from torch import nn
+
+from fathom.models import registry
+
+SHAPES = [(1, 28, 28), (3, 32, 32)]
+# The same code at a fraction of the width; test_full_width runs what is registered.
+NARROW = {name: {"width": 8} for name in registry.names() if name.startswith("resnet")}
+
+
+def create(name: str, shape: tuple[int, ...], **options: object) -> nn.Module:
+    torch.manual_seed(0)
+    return registry.create(name, input_shape=shape, num_classes=10, **options)
+
+
+def check_contract(name: str, shape: tuple[int, ...], **options: object) -> None:
+    net = create(name, shape, **options)
+    X = torch.randn(2, *shape)
+
+    logits = net(X)
+    assert logits.shape == (2, 10)
+    assert logits.isfinite().all()
+    assert (logits < 0).any(), "an activation after the logits?"
+
+    nn.functional.cross_entropy(logits, torch.tensor([1, 7])).backward()
+    for key, parameter in net.named_parameters():
+        assert parameter.grad is not None, key
+        assert parameter.grad.isfinite().all(), key
+    reached = [bool(parameter.grad.any()) for parameter in net.parameters() if parameter.grad is not None]
+    assert sum(reached) >= 0.9 * len(reached), "most parameters have a zero gradient"
+
+    net.eval()
+    torch.manual_seed(1)
+    restored = registry.create(name, input_shape=shape, num_classes=10, **options).eval()
+    with torch.no_grad():
+        restored.load_state_dict(load(save(net.state_dict())))
+        assert torch.equal(restored(X), net(X))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", registry.names())
+def test_contract(name: str, shape: tuple[int, ...]) -> None:
+    check_contract(name, shape, **NARROW.get(name, {}))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NARROW)
+def test_full_width(name: str) -> None:
+    check_contract(name, (1, 28, 28))
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_published_form(name: str) -> None:
+    entry = registry.get(name)
+    with torch.device("meta"):
+        net = registry.create(name, input_shape=entry.input_shape, num_classes=entry.num_classes)
+        assert net(torch.empty(2, *entry.input_shape)).shape == (2, entry.num_classes)
+    if entry.parameters is not None:
+        assert sum(parameter.numel() for parameter in net.parameters()) == entry.parameters
+
+
+@pytest.mark.parametrize("name", [name for name in registry.names() if registry.get(name).has_small])
+def test_grey_images_of_the_book(name: str) -> None:
+    with torch.device("meta"):
+        net = registry.create(name, input_shape=(1, 96, 96), num_classes=10)
+        assert net(torch.empty(2, 1, 96, 96)).shape == (2, 10)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "vgg11", "nin", "googlenet", "resnet18"])
+def test_small_is_chosen_below_64_pixels(name: str) -> None:
+    def count(shape: tuple[int, ...], **options: object) -> int:
+        with torch.device("meta"):
+            net = registry.create(name, input_shape=shape, num_classes=10, **options)
+        return sum(parameter.numel() for parameter in net.parameters())
+
+    assert count((3, 63, 80)) == count((3, 63, 80), small=True)
+    assert count((3, 64, 64)) == count((3, 64, 64), small=False)
+    assert count((3, 64, 64), small=True) < count((3, 64, 64), small=False)
+
+
+@pytest.fixture(scope="module")
+def clothes(shared_data: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first 20 pictures of Fashion-MNIST, normalised, and their labels."""
+
+    def read(file: str, offset: int, num_bytes: int) -> torch.Tensor:
+        with gzip.open(shared_data / "FashionMNIST" / "raw" / file) as stream:
+            stream.seek(offset)
+            return torch.tensor(list(stream.read(num_bytes)))
+
+    images = read("train-images-idx3-ubyte.gz", 16, 20 * 784).view(20, 1, 28, 28)
+    return (images / 255 - 0.286) / 0.353, read("train-labels-idx1-ubyte.gz", 8, 20)
+
+
+SLOW = ("googlenet_v3", "googlenet_residual", "resnet34", "resnet50", "resnet101", "resnet152")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in registry.names() if n != "linear"]
+)
+def test_training_starts(name: str, clothes: tuple[torch.Tensor, torch.Tensor]) -> None:
+    """A few steps on one batch lower the loss: no network starts dead, not even 19 layers without normalisation."""
+    X, y = clothes
+    options = {"dropout": 0.0} if "dropout" in registry.defaults(name) else {}
+    net = create(name, (1, 28, 28), **options, **NARROW.get(name, {}))
+    # Sigmoids pass a quarter of the gradient at most, and the loss waits at ln 10 for a while.
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2 if name == "lenet_sigmoid" else 1e-3)
+    losses = []
+    for _ in range(15):
+        loss = nn.functional.cross_entropy(net(X), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert sum(losses[-3:]) < 0.9 * sum(losses[:3]), losses
