@@ -1,0 +1,192 @@
+"""Writing files and folders so that a crash, a full disk or a kill leaves the old content or the new, never half.
+
+The new content goes under a hidden temporary name beside the target, reaches the disk (fsync), and takes the target's
+name in one rename. Everything an operating system can refuse comes out as one line that names the path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import secrets
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from fathom.errors import FathomError
+
+_MARK = ".fathom.tmp-"
+_ADVICE = {
+    errno.ENOSPC: "; free some space or choose another folder",
+    errno.EDQUOT: "; free some space or choose another folder",
+    errno.EROFS: "; choose a folder that can be written",
+    errno.EACCES: "; choose a folder that you may write",
+    errno.EPERM: "; choose a folder that you may write",
+}
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+def describe_failure(action: str, path: str | os.PathLike[str], error: OSError) -> FathomError:
+    """Make the one-line error for an OSError: what was tried, where, why, and what to do.
+
+    >>> import errno
+    >>> str(describe_failure("write", "runs/a.json", OSError(errno.EROFS, "Read-only file system")))
+    'cannot write runs/a.json: read-only file system; choose a folder that can be written'
+    """
+    cause = error.strerror or str(error) or type(error).__name__
+    cause = cause[:1].lower() + cause[1:]
+    return FathomError(f"cannot {action} {os.fspath(path)}: {cause}{_ADVICE.get(error.errno or 0, '')}")
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None:
+    """Replace ``path`` by ``content`` (text as UTF-8), so that a reader sees the old file or the new one.
+
+    Raises:  FathomError if the file cannot be written; the old file then stands untouched
+    """
+    with atomic_file(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Give a binary file to fill; it becomes ``path`` when the block ends well, and vanishes when it does not.
+
+    Raises:  FathomError if the operating system refuses
+    """
+    target = Path(path)
+    temporary = _temporary_name(target)
+    try:
+        try:
+            with open(temporary, "xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+            _sync_folder(target.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise describe_failure("write", target, error) from error
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | os.PathLike[str], *, previous: str | os.PathLike[str] | None = None) -> Iterator[Path]:
+    """Give an empty folder to fill; it becomes ``path`` when the block ends well, and vanishes when it does not.
+
+    A folder that stood at ``path`` is exchanged for the new one in a single operation where the system can (Linux),
+    so that there is always a whole one. It is then deleted, or kept as ``previous`` if that is given.
+
+    Raises:  FathomError if the operating system refuses
+    """
+    target = Path(path)
+    temporary = _temporary_name(target)
+    try:
+        try:
+            temporary.mkdir()
+            yield temporary
+            _sync_tree(temporary)
+            _move_into_place(temporary, target)
+            if previous is not None and temporary.exists():
+                _move_into_place(temporary, Path(previous))
+            _sync_folder(target.parent)
+        finally:
+            # What stands here now is the unfinished new folder after a failure, the replaced old one after success.
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise describe_failure("write", target, error) from error
+
+
+def remove_leftovers(folder: str | os.PathLike[str]) -> None:
+    """Delete temporary files and folders that a killed process left directly inside ``folder``."""
+    with contextlib.suppress(OSError):
+        for entry in Path(folder).iterdir():
+            if entry.name.startswith(_MARK):
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry, ignore_errors=True)
+                else:
+                    entry.unlink(missing_ok=True)
+
+
+def append_line(path: str | os.PathLike[str], line: str) -> None:
+    """Append one line as a whole: if the disk fills up in the middle, the part that was written is taken back.
+
+    Raises:  FathomError if the file cannot be written
+    """
+    data = (line + "\n").encode()
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            written = 0
+            try:
+                while written < len(data):
+                    written += os.write(handle, data[written:])
+            except OSError:
+                if written:
+                    os.ftruncate(handle, os.fstat(handle).st_size - written)
+                raise
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise describe_failure("write", path, error) from error
+
+
+def _temporary_name(target: Path) -> Path:
+    return target.with_name(f"{_MARK}{secrets.token_hex(6)}")
+
+
+def _move_into_place(source: Path, target: Path) -> None:
+    """Rename ``source`` to ``target``; if a folder stands there, ``source`` names that one afterwards."""
+    if not target.exists():
+        os.rename(source, target)
+    elif not _exchange(source, target):
+        aside = _temporary_name(target)
+        os.rename(target, aside)
+        os.rename(source, target)
+        os.rename(aside, source)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap two names in one system call; False where the system or the file system has no such call."""
+    if sys.platform != "linux":
+        return False
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    code = renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), ctypes.c_uint(_RENAME_EXCHANGE))
+    return bool(code == 0)
+
+
+def _sync_tree(folder: Path) -> None:
+    for where, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(where, name)
+            if stat.S_ISREG(os.lstat(path).st_mode):
+                _sync(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+        _sync_folder(where)
+
+
+def _sync_folder(folder: str | os.PathLike[str]) -> None:
+    if os.name == "nt":  # Windows opens no folders; NTFS journals the rename itself
+        return
+    try:
+        _sync(folder, os.O_RDONLY)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot sync a folder
+            raise
+
+
+def _sync(path: str | os.PathLike[str], flags: int) -> None:
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,69 @@
+"""What a run folder is made of: file names, the schema's version, the names and order of metrics.
+
+```
+runs/20250301-141500-lenet-fashion_mnist/
+  config.yaml        the resolved configuration
+  run.json           status, time, command, seed, versions, machine, choices
+  metrics.jsonl      one record a line: event "step" or "epoch"
+  metrics.csv        the epoch records as a table
+  log.txt            what happened, with the time
+  model.json         name, layers, class names, input; model.safetensors holds the weights beside it
+  checkpoints/       best, last, previous
+  evaluation.json    the test set, used once; mistakes/*.png and predictions.csv belong to it
+  report.html        all of the above for the eye, made from the folder alone
+```
+
+JSON here is strict: a number that is not finite is written as ``null``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fathom.errors import FathomError
+
+SCHEMA = 1
+
+CONFIG = "config.yaml"
+RUN = "run.json"
+METRICS = "metrics.jsonl"
+METRICS_TABLE = "metrics.csv"
+LOG = "log.txt"
+MODEL = "model.json"
+WEIGHTS = "model.safetensors"
+CHECKPOINTS = "checkpoints"
+EVALUATION = "evaluation.json"
+MISTAKES = "mistakes"
+PREDICTIONS = "predictions.csv"
+REPORT = "report.html"
+
+STATUSES = ("running", "done", "stopped", "failed")
+
+METRIC_ORDER = (
+    "epoch",
+    "step",
+    "train_loss",
+    "train_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "lr",
+    "samples_per_s",
+    "elapsed_s",
+)
+
+PREDICTION_COLUMNS = ("index", "label", "predicted", "probability")
+
+
+def check_schema(content: Mapping[str, object], path: Path) -> None:
+    """Refuse a file from a newer Fathom, or one that is not Fathom's.
+
+    Raises:  FathomError naming the file, if ``schema`` is absent, no whole number, or larger than SCHEMA
+    """
+    version = content.get("schema")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise FathomError(f"{path} has no schema number, so it was not written by Fathom")
+    if version > SCHEMA:
+        raise FathomError(
+            f"{path} was written by a newer Fathom (schema {version}, this one reads {SCHEMA}); upgrade fathom"
+        )
