@@ -1,0 +1,19 @@
+"""``fathom report``."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("run", metavar="RUN", help="run folder, its name in runs/, the beginning of one, or last")
+    parser.add_argument("--out", metavar="FILE", help="where the page goes (default: report.html in the run folder)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the page and print where it is."""
+    from fathom.runs.report import write_report
+
+    print(write_report(args.run, args.out))
+    return 0

@@ -1,0 +1,296 @@
+"""Charts as inline SVG: lines over epochs, a heat map of counts, a cloud of points.
+
+Colours come from the page's style sheet through classes, so that one picture serves light, dark and paper. Every chart
+has a title and a description for those who hear the page, and shows the numbers under the pointer without a script:
+an unseen column over each epoch reveals its own label when hovered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from fathom.runs.numbers import count, decimal, percent
+from fathom.runs.page import Html, element, escape, join
+from fathom.runs.scales import Point, Scale, fit_scale, linear_ticks, thin_out, wants_log, whole_ticks
+
+WIDTH, HEIGHT = 460, 272
+LEFT, RIGHT, TOP, BOTTOM = 54, 446, 26, 228
+MOST_POINTS = 500
+MOST_COLUMNS = 250
+MOST_MARKERS = 40
+STRONG = 0.77  # the shade from which page.css's light text reads better on a cell than its dark text
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve. ``tone`` is its colour class; a faint line carries no markers and no labels."""
+
+    label: str
+    points: Sequence[Point]
+    tone: str
+    faint: bool = False
+    markers: bool = True
+
+
+def line_chart(
+    key: str,
+    title: str,
+    lines: Sequence[Line],
+    *,
+    describe: str,
+    x_label: str = "epoch",
+    y_label: str = "",
+    y_format: Callable[[object], str] = decimal,
+    x_format: Callable[[object], str] = lambda x: f"{x:g}",
+    furthest: float | None = None,
+    mark: tuple[float, str] | None = None,
+    whole_x: bool = True,
+    may_log: bool = False,
+) -> Html:
+    """Draw ``lines`` over a common axis from 0 to ``furthest``; ``mark`` is a labelled vertical line.
+
+    The height is fitted to the lines that are not faint, if those have three points or more: the first steps, far
+    from everything later, would flatten the rest; a faint line then leaves the picture at its edge. With ``may_log``
+    a logarithmic axis is taken, and said so, when positive numbers span more than a factor of 100.
+    """
+    furthest = furthest or max((x for line in lines for x, _ in line.points), default=1.0) or 1.0
+    across = Scale(0.0, furthest, LEFT, RIGHT)
+    leading = [line for line in lines if not line.faint and len(line.points) >= 3] or lines
+    log = may_log and wants_log(y for line in leading for _, y in line.points)
+    values = [y for line in (lines if log else leading) for _, y in line.points if y is not None]
+    up = fit_scale(values, BOTTOM, TOP, log=log)
+    x_ticks = whole_ticks(furthest) if whole_x else linear_ticks(0.0, furthest, 6)
+    parts = [_axes(across, up, x_ticks, x_label, y_label + (" (log scale)" if log else ""), x_format, y_format)]
+    if mark:
+        parts.append(_mark(across(mark[0]), mark[1]))
+    frame = f'<rect x="{LEFT}" y="{TOP - 4}" width="{WIDTH}" height="{BOTTOM - TOP + 4}"/>'
+    curves = join(_curve(line, across, up) for line in sorted(lines, key=lambda line: not line.faint))
+    parts.append(Html(f'<clipPath id="{key}-box">{frame}</clipPath><g clip-path="url(#{key}-box)">{curves}</g>'))
+    parts.append(_hover_columns([line for line in lines if not line.faint], across, up, x_label, x_format, y_format))
+    legend = [line for line in lines if not line.faint and line.label != title.lower()]
+    return _figure(key, title, describe, join(parts), legend=legend)
+
+
+def heat_map(key: str, title: str, counts: Sequence[Sequence[int]], names: Sequence[str], *, describe: str) -> Html:
+    """Draw a confusion matrix: rows are true classes, columns predictions, shade is the share of the row.
+
+    The diagonal has its own colour; the mistakes are shaded against the largest mistake, so that they stand out
+    even where they are few.
+    """
+    size = len(names)
+    cell = 40 if size <= 12 else 30 if size <= 20 else 26
+    left = 30 + min(140, 7 * max((len(name) for name in names), default=1))
+    top = 20 + round(0.72 * (left - 30))
+    end_x, end_y = left + size * cell, top + size * cell
+    shares = [[n / (sum(row) or 1) for n in row] for row in counts]
+    worst = max((shares[i][j] for i in range(size) for j in range(size) if i != j), default=0.0) or 1.0
+    parts: list[Html] = []
+    for i, row in enumerate(counts):
+        y = top + i * cell
+        parts.append(_text(left - 8, y + cell / 2 + 4, _clip(names[i]), "end"))
+        x = left + i * cell + cell / 2
+        parts.append(_text(0, 0, _clip(names[i]), "start", transform=f"translate({x:g} {top - 8}) rotate(-45)"))
+        for j, n in enumerate(row):
+            strength = shares[i][j] if i == j else 0.9 * shares[i][j] / worst
+            parts.append(_cell(left + j * cell, y, cell, n, strength, i == j, names[i], names[j], shares[i][j]))
+    parts.append(_text(left + size * cell / 2, end_y + 20, "predicted", "middle", class_="axis-name"))
+    parts.append(
+        _text(0, 0, "true", "middle", class_="axis-name", transform=f"translate(12 {(top + end_y) / 2:g}) rotate(-90)")
+    )
+    width, height = end_x + max(12, round(0.75 * (left - 30)) - cell // 2), end_y + 28
+    return _figure(key, title, describe, join(parts), width=width, height=height, wide=True)
+
+
+def scatter_chart(key: str, title: str, points: Sequence[tuple[float, float]], *, describe: str) -> Html:
+    """Draw predicted over true values, with the line on which both are equal."""
+    values = [value for point in points for value in point]
+    across, up = fit_scale(values, LEFT, RIGHT), fit_scale(values, BOTTOM, TOP)
+    ends = (across(across.low), up(up.low), across(across.high), up(up.high))
+    diagonal = '<line class="mark" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>'.format(*ends)
+    dots = "".join(f'<circle class="dot tone-train" cx="{across(x):.1f}" cy="{up(y):.1f}" r="2"/>' for x, y in points)
+    axes = _axes(across, up, across.ticks(6), "true value", "predicted value", _tick, decimal)
+    return _figure(key, title, describe, join([axes, Html(diagonal), Html(dots)]))
+
+
+def share_bar(share: float) -> Html:
+    """Draw a small bar that fills ``share`` of its width."""
+    width = f"{100 * min(1.0, max(0.0, share)):.1f}"
+    return Html(
+        '<svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect class="bar-track" width="100" height="6"/><rect class="bar-fill" width="{width}" height="6"/></svg>'
+    )
+
+
+def _figure(
+    key: str,
+    title: str,
+    describe: str,
+    content: Html,
+    *,
+    legend: Sequence[Line] = (),
+    width: float = WIDTH,
+    height: float = HEIGHT,
+    wide: bool = False,
+) -> Html:
+    entries = [
+        element(
+            "li",
+            Html(
+                f'<svg viewBox="0 0 22 10" aria-hidden="true" class="sample tone-{line.tone}">'
+                f'<path class="line" d="M1 5H21"/>{_marker(line.tone, 11, 5) if line.markers else ""}</svg>'
+            ),
+            line.label,
+        )
+        for line in legend
+    ]
+    caption = element(
+        "figcaption",
+        element("span", title, class_="chart-title"),
+        element("ul", *entries, class_="legend") if entries else "",
+    )
+    size = ""
+    if wide:  # as large as its text needs, smaller where the page is, but never too small to read
+        least = next(
+            (name for name, limit in (("size-large", 700), ("size-medium", 500)) if width > limit), "size-small"
+        )
+        size = f' width="{1.15 * width:.0f}" class="{least}"'
+    svg = (
+        f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="{key}-name {key}-about"{size}>'
+        f'<title id="{key}-name">{escape(title)}</title><desc id="{key}-about">{escape(describe)}</desc>{content}</svg>'
+    )
+    body = element("div", Html(svg), class_="scroll", tabindex="0", role="region", aria_label=title) if wide else svg
+    return element("figure", caption, Html(body), class_="chart wide" if wide else "chart")
+
+
+def _axes(
+    across: Scale,
+    up: Scale,
+    x_ticks: Sequence[float],
+    x_label: str,
+    y_label: str,
+    x_format: Callable[[object], str],
+    y_format: Callable[[object], str],
+) -> Html:
+    parts: list[Html] = []
+    for tick in up.ticks(5):
+        y = up(tick)
+        parts.append(Html(f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'))
+        label = percent(tick, 0 if (up.high - up.low) >= 0.05 else 1) if y_format is percent else _tick(tick)
+        parts.append(_text(LEFT - 7, y + 4, label, "end"))
+    for tick in x_ticks:
+        x = across(tick)
+        parts.append(Html(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{BOTTOM}" y2="{BOTTOM + 4}"/>'))
+        parts.append(_text(x, BOTTOM + 18, x_format(tick), "middle"))
+    parts.append(Html(f'<line class="axis" x1="{LEFT}" x2="{RIGHT}" y1="{BOTTOM}" y2="{BOTTOM}"/>'))
+    parts.append(_text((LEFT + RIGHT) / 2, BOTTOM + 37, x_label, "middle", class_="axis-name"))
+    parts.append(_text(LEFT - 7, TOP - 13, y_label, "start", class_="axis-name"))
+    return join(parts)
+
+
+def _curve(line: Line, across: Scale, up: Scale) -> Html:
+    points = [(x, y if y is None or not up.log or y > 0 else None) for x, y in thin_out(line.points, MOST_POINTS)]
+    path, pen_down = [], False
+    for x, y in points:
+        if y is not None:
+            path.append(f"{'L' if pen_down else 'M'}{across(x):.1f} {up(y):.1f}")
+        pen_down = y is not None
+    kind = f"curve tone-{line.tone}{' faint' if line.faint else ''}"
+    markers = ""
+    if line.markers and not line.faint and len(points) <= MOST_MARKERS:
+        markers = "".join(_marker(line.tone, across(x), up(y)) for x, y in points if y is not None)
+    return Html(f'<g class="{kind}"><path class="line" d="{"".join(path)}"/>{markers}</g>')
+
+
+def _marker(tone: str, x: float, y: float) -> str:
+    if tone == "val":  # another shape beside another colour, for those who see colours alike
+        return f'<path class="marker" d="M{x:.1f} {y - 4:.1f}l4 4l-4 4l-4-4z"/>'
+    return f'<circle class="marker" cx="{x:.1f}" cy="{y:.1f}" r="3"/>'
+
+
+def _mark(x: float, label: str) -> Html:
+    anchor, shift = ("end", -5) if x > (LEFT + RIGHT) / 2 else ("start", 5)
+    line = Html(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{BOTTOM}"/>')
+    return join([line, _text(x + shift, TOP + 8, label, anchor, class_="mark-name")])
+
+
+def _hover_columns(
+    lines: Sequence[Line],
+    across: Scale,
+    up: Scale,
+    x_label: str,
+    x_format: Callable[[object], str],
+    y_format: Callable[[object], str],
+) -> Html:
+    found: dict[float, list[tuple[Line, float]]] = {}
+    for line in lines:
+        for x, y in thin_out(line.points, MOST_COLUMNS):
+            if y is not None and not (up.log and y <= 0):
+                found.setdefault(x, []).append((line, y))
+    places = sorted(found)
+    if not places or len(places) > 2 * MOST_COLUMNS:
+        return Html("")
+    middles = [(across(a) + across(b)) / 2 for a, b in pairwise(places)]
+    columns = []
+    for x, start, end in zip(places, [LEFT, *middles], [*middles, RIGHT + 8], strict=True):
+        columns.append(
+            f'<g class="column"><rect x="{start:.1f}" y="{TOP}" width="{end - start:.1f}" height="{BOTTOM - TOP}"/>'
+            f"{_tip(across(x), f'{x_label} {x_format(x)}', found[x], up, y_format)}</g>"
+        )
+    return Html("".join(columns))
+
+
+def _tip(
+    x: float, heading: str, entries: Sequence[tuple[Line, float]], up: Scale, y_format: Callable[[object], str]
+) -> str:
+    texts = [f"{line.label} {y_format(y)}" for line, y in entries]
+    width = 14 + 6.7 * max(len(text) for text in [heading, *texts])
+    height = 12 + 16 * (len(texts) + 1)
+    left = x + 10 if x + 10 + width <= WIDTH else max(0.0, x - 10 - width)
+    dots = "".join(f'<g class="tone-{line.tone}">{_marker(line.tone, x, up(y))}</g>' for line, y in entries)
+    rows = "".join(
+        f'<text x="{left + 7:.1f}" y="{TOP + 38 + 16 * i}" class="tip-text">{escape(text)}</text>'
+        for i, text in enumerate(texts)
+    )
+    return (
+        f'<g class="tip"><line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{BOTTOM}"/>{dots}'
+        f'<rect class="tip-box" x="{left:.1f}" y="{TOP + 6}" width="{width:.1f}" height="{height}" rx="4"/>'
+        f'<text x="{left + 7:.1f}" y="{TOP + 22}" class="tip-head">{escape(heading)}</text>{rows}</g>'
+    )
+
+
+def _cell(
+    x: float, y: float, size: int, n: int, strength: float, right: bool, label: str, predicted: str, share: float
+) -> Html:
+    shade = f"{min(1.0, strength):.3f}"
+    digits = len(str(n))
+    text = Html("")
+    if n:
+        kind = "cell-text strong" if strength > STRONG else "cell-text"
+        if digits * 7 > size - 6:
+            kind += " small"
+        text = _text(x + size / 2 - 0.5, y + size / 2 + 4, str(n), "middle", class_=kind)
+    about = f"true {label}, predicted {predicted}: {count(n)} ({percent(share)} of {label})"
+    kind = "cell right" if right else "cell wrong"
+    return Html(
+        f'<g><title>{escape(about)}</title><rect class="cell-ground" x="{x:g}" y="{y:g}" width="{size - 1}" '
+        f'height="{size - 1}"/><rect class="{kind}" x="{x:g}" y="{y:g}" width="{size - 1}" height="{size - 1}" '
+        f'fill-opacity="{shade}"/>{text}</g>'
+    )
+
+
+def _text(x: float, y: float, text: str, anchor: str, *, class_: str = "", transform: str = "") -> Html:
+    return element("text", text, x=f"{x:g}", y=f"{y:g}", text_anchor=anchor, class_=class_, transform=transform)
+
+
+def _clip(name: str, limit: int = 20) -> str:
+    return name if len(name) <= limit else name[: limit - 1] + "…"
+
+
+def _tick(value: object) -> str:
+    """Write a tick's round number without trailing zeros."""
+    assert isinstance(value, int | float)
+    if value != 0 and (abs(value) >= 1e5 or abs(value) < 1e-3):
+        return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+    return f"{value:.6g}"
