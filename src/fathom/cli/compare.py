@@ -1,0 +1,75 @@
+"""``fathom compare``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fathom.runs.compare import Comparison
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("runs", metavar="RUN", nargs="+", help="run folders, their names in runs/, or last")
+    parser.add_argument("--out", metavar="FILE", help="also write a page with the validation curves, as compare.html")
+    parser.add_argument("--csv", metavar="FILE", help="also write the table, one line a run, unrounded")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the runs side by side."""
+    from fathom.runs.compare import compare_runs, describe_comparison
+    from fathom.runs.files import write_atomically
+
+    comparison = compare_runs(args.runs)
+    if args.csv:
+        write_atomically(args.csv, comparison.to_csv())
+    if args.out:
+        from fathom.runs.overlay import write_comparison
+
+        write_comparison(comparison, args.out)
+    if sys.stdout.isatty():
+        _print_rich(comparison)
+    else:
+        print(format_plain(comparison))
+    for sentence in describe_comparison(comparison):
+        print(f"\n{sentence}")
+    for file in filter(None, (args.csv, args.out)):
+        print(f"\nwritten: {file}")
+    return 0
+
+
+def format_plain(comparison: Comparison) -> str:
+    """Lay out the table as aligned text; an asterisk marks the better value of a row."""
+    names = [f"{label}  {run.name}" for label, run in zip(comparison.labels, comparison.runs, strict=True)]
+    table = [["", *comparison.labels]]
+    for row in comparison.rows:
+        best = row.best()
+        table.append([row.title, *(f"{text}{'*' if i in best else ''}" for i, text in enumerate(row.texts()))])
+    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+    lines = [
+        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))])
+        for line in table
+    ]
+    return "\n".join([*names, "", *lines])
+
+
+def _print_rich(comparison: Comparison) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for label, run in zip(comparison.labels, comparison.runs, strict=True):
+        console.print(Text.assemble((label, "bold"), f"  {run.name}"))
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("")
+    for label in comparison.labels:
+        table.add_column(label, justify="right")
+    for row in comparison.rows:
+        best = row.best()
+        cells = [Text(text, style="bold green" if i in best else "") for i, text in enumerate(row.texts())]
+        table.add_row(Text(row.title), *cells)
+    console.print(table)
