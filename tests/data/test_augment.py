@@ -47,7 +47,9 @@ def functional():
 def test_adjust_equals_torchvision(functional, name, channels):
     images, factor = geometry.as_float(pictures(channels=channels)), torch.linspace(0, 2.5, 16)
     ours = getattr(colour, f"adjust_{name}")(images, factor)
-    theirs = torch.stack([getattr(functional, f"adjust_{name}")(x, f) for x, f in zip(images, factor.tolist())])
+    theirs = torch.stack(
+        [getattr(functional, f"adjust_{name}")(x, f) for x, f in zip(images, factor.tolist(), strict=True)]
+    )
     torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
 
 
@@ -56,7 +58,7 @@ def test_adjust_hue_equals_torchvision(functional):
     images[:, :, 0] = images[:, :1, 0]  # grey pixels: no hue
     images[:, :, 1] = 0.0
     images[:, 0, 2] = images[:, 1, 2]  # ties between channels
-    theirs = torch.stack([functional.adjust_hue(x, f) for x, f in zip(images, factor.tolist())])
+    theirs = torch.stack([functional.adjust_hue(x, f) for x, f in zip(images, factor.tolist(), strict=True)])
     torch.testing.assert_close(colour.adjust_hue(images, factor), theirs, atol=2e-6, rtol=0)
 
 
@@ -68,7 +70,7 @@ def test_flip_equals_torchvision(functional, floating, dimension):
     mirrored = torch.arange(16) % 3 == 0
     flipped = geometry.flip(images, mirrored, dimension)
     mirror = functional.horizontal_flip if dimension == 3 else functional.vertical_flip
-    theirs = torch.stack([mirror(x) if m else x for x, m in zip(images, mirrored)])
+    theirs = torch.stack([mirror(x) if m else x for x, m in zip(images, mirrored, strict=True)])
     assert flipped.dtype == images.dtype
     assert torch.equal(flipped, theirs)
 
@@ -79,7 +81,8 @@ def test_crop_equals_torchvision(functional, mode):
     top, left = torch.arange(16) % 7, (torch.arange(16) * 5) % 7
     ours = geometry.crop(images, top, left, padding, mode)
     padded = functional.pad(images, [padding], padding_mode="reflect" if mode == "reflect" else "constant")
-    theirs = torch.stack([functional.crop(x, int(t), int(c), 12, 10) for x, t, c in zip(padded, top, left)])
+    windows = zip(padded, top.tolist(), left.tolist(), strict=True)
+    theirs = torch.stack([functional.crop(x, t, c, 12, 10) for x, t, c in windows])
     assert ours.dtype == torch.uint8
     assert torch.equal(ours, theirs)
 
@@ -88,7 +91,7 @@ def test_resized_crop_equals_torchvision(functional):
     images = geometry.as_float(pictures(num=64, size=12, width=20))
     top, left, height, width = ResizedCrop((0.05, 1.0), (0.4, 2.5)).draw_boxes(images, generator())
     ours = geometry.resized_crop(images, top, left, height, width)
-    boxes = zip(*(value.int().tolist() for value in (top, left, height, width)))
+    boxes = zip(*(value.int().tolist() for value in (top, left, height, width)), strict=True)
     theirs = [
         functional.resized_crop(x, *box, size=[12, 20], antialias=False) for x, box in zip(images, boxes, strict=True)
     ]
@@ -200,7 +203,7 @@ def test_contract(step, dtype):
     else:
         assert first.dtype == dtype
     if first.is_floating_point():
-        assert 0 <= first.min()
+        assert first.min() >= 0
         assert first.max() <= 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,12 +96,13 @@ def draw_sheet(rows: Sequence[tuple[str, np.ndarray]], path: str | Path, title: 
     tile = max(1, round(height * scale)), max(1, round(width * scale))
     font = _load_font("".join(name for name, _ in rows) + title)
     label_width = int(max((font.getlength(name) for name, _ in rows), default=0)) + _MARGIN
-    top = _MARGIN + (2 * _FONT_SIZE if title else 0)
     columns = max(len(images) for _, images in rows)
-    sheet_width = max(label_width + columns * (tile[1] + _GAP), int(font.getlength(title))) + 2 * _MARGIN
+    sheet_width = max(label_width + columns * (tile[1] + _GAP) + 2 * _MARGIN, 20 * _FONT_SIZE)
+    heading = textwrap.fill(title, (sheet_width - 2 * _MARGIN) * 2 // _FONT_SIZE)  # a letter is half as wide as high
+    top = _MARGIN + (heading.count("\n") + 2 if heading else 0) * (_FONT_SIZE + _GAP)
     sheet = Image.new("RGB", (sheet_width, top + len(rows) * (tile[0] + _GAP) + _MARGIN), "white")
     draw = ImageDraw.Draw(sheet)
-    draw.text((_MARGIN, _MARGIN), title, fill="black", font=font)
+    draw.text((_MARGIN, _MARGIN), heading, fill="black", font=font)
     for row, (name, images) in enumerate(rows):
         y = top + row * (tile[0] + _GAP)
         draw.text((_MARGIN, y + tile[0] // 2), name, fill="black", font=font, anchor="lm")
