@@ -98,7 +98,17 @@ def clothes(shared_data: Path) -> tuple[torch.Tensor, torch.Tensor]:
     return (images / 255 - 0.286) / 0.353, read("train-labels-idx1-ubyte.gz", 8, 20)
 
 
-SLOW = ("googlenet_v3", "googlenet_residual", "resnet34", "resnet50", "resnet101", "resnet152")
+SLOW = (
+    "vgg13",
+    "vgg16",
+    "googlenet_bn",
+    "googlenet_v3",
+    "googlenet_residual",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+)
 
 
 @pytest.mark.parametrize(

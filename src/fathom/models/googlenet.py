@@ -43,8 +43,8 @@ BLOCKS = {
 
 Kernels = tuple[tuple[int, int], ...]
 PLAIN: tuple[Kernels, Kernels] = (((3, 3),), ((5, 5),))
-# stage: what v3 has for the 3x3 and for the 5x5. Two 3x3 see as far as one 5x5 for 18/25 of the weights; 1x7 and 7x1
-# see further for 14/25, and work best on grids of 12 to 20 (2016, §3.1 and §3.2).
+# stage: what v3 has for the 3x3 and for the 5x5. At equal channels two 3x3 see as far as one 5x5 for 18/25 of
+# the weights; 1x7 and 7x1 see further for 14/25, and work best on grids of 12 to 20 (2016, §3.1 and §3.2).
 FACTORISED: dict[str, tuple[Kernels, Kernels]] = {
     "3": (((3, 3),), ((3, 3), (3, 3))),
     "4": (((3, 3),), ((1, 7), (7, 1))),

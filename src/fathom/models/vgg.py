@@ -77,7 +77,7 @@ def vgg(
             ),
         )
     )
-    # The authors had to train 11 layers first and start the deeper networks from those. The start of He et al. 2015,
+    # The authors started the deeper networks from a trained one of 11 layers. The start of He et al. 2015,
     # arXiv:1502.01852, keeps the size of the signal through all 19.
     initialize(net, {"classifier.6": "normal:0.01", "*": "kaiming_normal"})
     return net
