@@ -137,6 +137,8 @@ def test_runs_are_found_by_path_name_beginning_and_last(tmp_path, three_runs, mo
     [
         ("20250302", "'20250302' fits 2 runs: 20250302-100000-mlp-a, 20250302-100000-mlp-b; give more of the name"),
         ("20250301-100000-lnet-a", "did you mean '20250301-100000-lenet-a'"),
+        ("lst", "did you mean 'last'"),
+        ("zzz", "there is no run 'zzz' in "),
         ("elsewhere/x", "there is no run folder elsewhere/x"),
     ],
 )

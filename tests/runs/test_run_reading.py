@@ -98,7 +98,7 @@ def test_the_hardest_class_and_its_double(run_with):
         "class_names": ["cat", "dog"], "confusion": [[5, 5], [1, 9]],
         "per_class": [{"class": "cat", "recall": 0.5, "support": 10}, {"class": "dog", "recall": 0.9, "support": 10}],
     }  # fmt: skip
-    assert "The hardest class is cat: 50.0% of it are recognised, 5 are taken for dog." in run_with(
+    assert "The hardest class is cat: 50.0% of it are recognised, 5 of 10 taken for dog." in run_with(
         evaluation=evaluation
     )
 

@@ -64,7 +64,8 @@ def line_chart(
     x_ticks = whole_ticks(furthest) if whole_x else linear_ticks(0.0, furthest, 6)
     parts = [_axes(across, up, x_ticks, x_label, y_label + (" (log scale)" if log else ""), x_format, y_format)]
     if mark:
-        parts.append(_mark(across(mark[0]), mark[1]))
+        near = [up(y) for line in leading for x, y in line.points if x == mark[0] and y is not None]
+        parts.append(_mark(across(mark[0]), mark[1], at_top=not near or min(near) > (TOP + BOTTOM) / 2))
     frame = f'<rect x="{LEFT}" y="{TOP - 4}" width="{WIDTH}" height="{BOTTOM - TOP + 4}"/>'
     curves = join(_curve(line, across, up) for line in sorted(lines, key=lambda line: not line.faint))
     parts.append(Html(f'<clipPath id="{key}-box">{frame}</clipPath><g clip-path="url(#{key}-box)">{curves}</g>'))
@@ -209,10 +210,10 @@ def _marker(tone: str, x: float, y: float) -> str:
     return f'<circle class="marker" cx="{x:.1f}" cy="{y:.1f}" r="3"/>'
 
 
-def _mark(x: float, label: str) -> Html:
+def _mark(x: float, label: str, *, at_top: bool) -> Html:
     anchor, shift = ("end", -5) if x > (LEFT + RIGHT) / 2 else ("start", 5)
     line = Html(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{BOTTOM}"/>')
-    return join([line, _text(x + shift, TOP + 8, label, anchor, class_="mark-name")])
+    return join([line, _text(x + shift, TOP + 8 if at_top else BOTTOM - 8, label, anchor)])
 
 
 def _hover_columns(

@@ -73,9 +73,9 @@ def compare_runs(paths: Sequence[str | Path]) -> Comparison:
 
     Raises:  UsageError for fewer than two runs or the same run twice; FathomError if one cannot be read
     """
-    runs = tuple(RunReader(path) for path in paths)
-    if len(runs) < 2:
+    if len(paths) < 2:
         raise UsageError("compare needs two runs or more")
+    runs = tuple(RunReader(path) for path in paths)
     seen: set[Path] = set()
     for run in runs:
         if run.path.resolve() in seen:

@@ -6,7 +6,6 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from fathom.runs import schema
 from fathom.runs.charts import share_bar
@@ -77,26 +76,16 @@ def show_origin(run: RunReader) -> Section:
     info = run.run
     command = info.get("command")
     line = shlex.join(map(str, command)) if isinstance(command, list) else str(command or "")
-    groups: list[tuple[str, Mapping[str, Any]]] = [
-        (
-            "Run",
-            {
-                "started": show_time(info.get("created")),
-                "finished": show_time(info.get("finished")),
-                "training time": duration(run.train_s),
-                "seed": info.get("seed", DASH),
-            },
-        ),
-    ]
-    for key, title in (("machine", "Machine"), ("versions", "Versions"), ("choices", "Choices made by Fathom")):
-        if isinstance(info.get(key), Mapping) and info[key]:
-            groups.append((title, info[key]))
-    blocks = [
-        element("div", element("h3", title), pairs((name, _show_value(value)) for name, value in entries.items()))
-        for title, entries in groups
-    ]
+    times = {
+        "started": show_time(info.get("created")),
+        "finished": show_time(info.get("finished")),
+        "training time": duration(run.train_s),
+        "seed": info.get("seed", DASH),
+    }
+    blocks = [_show_group("Run", times), *(_show_group(key.title(), info.get(key)) for key in ("machine", "versions"))]
     shell = element("pre", element("code", line), class_="command") if line else ""
-    return Section("origin", "Origin", shell, element("div", *blocks, class_="columns"))
+    choices = _show_group("Choices made by Fathom", info.get("choices"), "pairs long")
+    return Section("origin", "Origin", shell, element("div", *blocks, class_="columns"), choices)
 
 
 def show_time(text: object) -> Html:
@@ -106,6 +95,13 @@ def show_time(text: object) -> Html:
     except ValueError:
         return element("span", text or DASH)
     return element("time", f"{moment.day} {moment:%B %Y, %H:%M:%S}", datetime=text)
+
+
+def _show_group(title: str, entries: object, class_: str = "pairs") -> Html:
+    if not isinstance(entries, Mapping) or not entries:
+        return Html("")
+    shown = pairs(((name, _show_value(value)) for name, value in entries.items()), class_)
+    return element("div", element("h3", title), shown, class_="group")
 
 
 def _show_share(text: str, value: object, total: float) -> Html:

@@ -84,7 +84,7 @@ def _metric_chart(run: RunReader, metric: str, title: str, form: Callable[[objec
 
 
 def _rate_chart(run: RunReader) -> Html:
-    points = series(run.steps() or run.epochs(), "lr")
+    points = series(run.metrics, "lr")
     values = [y for _, y in points if y is not None]
     if not values:
         return Html("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -175,7 +176,9 @@ def resolve_run(text: str | Path, root: str | Path = "runs") -> Path:
         raise UsageError(f"{text} is a file; give the run's folder")
     if not names or Path(text).name != str(text):
         raise UsageError(f"there is no run folder {text}")
-    raise unknown("run", text, names)
+    if difflib.get_close_matches(str(text).lower(), [*names, "last"], n=1, cutoff=0.5):
+        raise unknown("run", text, [*names, "last"])
+    raise UsageError(f"there is no run {str(text)!r} in {root}; the newest is {names[-1]}")  # all would be too many
 
 
 def _created(path: Path) -> str:

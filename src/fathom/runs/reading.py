@@ -196,7 +196,8 @@ def _hardest_class(run: RunReader) -> str:
     if worst["recall"] >= 1:
         return "Every class is recognised without a mistake."
     text = f"The hardest class is {name}: {percent(worst['recall'])} of it are recognised"
-    names = evaluation.get("class_names", [])
-    pairs = most_confused(evaluation, len(names) ** 2)
+    pairs = most_confused(evaluation, len(evaluation.get("class_names", [])) ** 2)
     first = next((pair for pair in pairs if pair.label == name), None)
-    return f"{text}, {count(first.times)} are taken for {first.predicted}." if first else f"{text}."
+    if first is None:
+        return f"{text}."
+    return f"{text}, {count(first.times)} of {count(worst['support'])} taken for {first.predicted}."
