@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fathom.runs import compare, files, numbers, page, scales
+from fathom import files
+from fathom.runs import compare, numbers, page, scales
 from fathom.runs.numbers import DASH, count, decimal, duration, percent, wilson_interval
 from fathom.runs.scales import fit_scale, linear_ticks, thin_out, wants_log, whole_ticks
 

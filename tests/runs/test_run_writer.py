@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import pytest
 import yaml
 
+from fathom import files
 from fathom.errors import FathomError
-from fathom.runs import files
 from fathom.runs.reader import RunReader
 from fathom.runs.writer import RunWriter
 

@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the runs side by side."""
+    from fathom.files import write_atomically
     from fathom.runs.compare import compare_runs, describe_comparison
-    from fathom.runs.files import write_atomically
 
     comparison = compare_runs(args.runs)
     if args.csv:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from fathom.files import write_atomically
 from fathom.runs.charts import Line, line_chart
 from fathom.runs.compare import Comparison, describe_comparison
-from fathom.runs.files import write_atomically
 from fathom.runs.numbers import decimal, percent
 from fathom.runs.page import Html, Section, document, element, join, note, table
 from fathom.runs.reading import series

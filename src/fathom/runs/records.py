@@ -16,7 +16,7 @@ from typing import Any, TypeGuard
 import yaml
 
 from fathom.errors import FathomError, UsageError
-from fathom.runs.files import describe_failure
+from fathom.files import describe_failure
 
 
 class _PlainDumper(yaml.SafeDumper):

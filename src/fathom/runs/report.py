@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from fathom.files import write_atomically
 from fathom.runs import schema
-from fathom.runs.files import write_atomically
 from fathom.runs.numbers import DASH, count, decimal, determination, duration, percent, wilson_interval
 from fathom.runs.origin import show_config, show_layers, show_origin, show_time
 from fathom.runs.page import Html, document, element, join, pairs

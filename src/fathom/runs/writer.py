@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fathom.errors import FathomError
+from fathom.files import append_line, atomic_file, describe_failure, remove_leftovers, write_atomically
 from fathom.runs import schema
-from fathom.runs.files import append_line, atomic_file, describe_failure, remove_leftovers, write_atomically
 from fathom.runs.records import read_json, read_lines, to_json, to_plain, to_yaml
 
 

@@ -9,9 +9,9 @@ import time
 
 import pytest
 
+from fathom import files
 from fathom.errors import FathomError
-from fathom.runs import files
-from fathom.runs.files import append_line, atomic_file, atomic_folder, remove_leftovers, write_atomically
+from fathom.files import append_line, atomic_file, atomic_folder, remove_leftovers, write_atomically
 
 
 def listing(folder):
@@ -155,7 +155,7 @@ def test_appending_takes_a_torn_line_back(tmp_path, monkeypatch):
 WRITER = """
 import sys
 from pathlib import Path
-from fathom.runs.files import atomic_folder, write_atomically
+from fathom.files import atomic_folder, write_atomically
 root = Path(sys.argv[1])
 for i in range(10**9):
     write_atomically(root / "run.json", '{"value": "' + str(i % 10) * 20000 + '"}')
