@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import yaml
@@ -87,11 +88,12 @@ class ExecutionConfig(Section, frozen=True):
 class Config(Section, frozen=True):
     """Everything that determines a run."""
 
+    # Made anew each time: the dictionaries of options in them can be written to.
     schema: int = SCHEMA
-    model: ModelConfig = ModelConfig()
-    data: DataConfig = DataConfig()
-    training: TrainingConfig = TrainingConfig()
-    execution: ExecutionConfig = ExecutionConfig()
+    model: ModelConfig = msgspec.field(default_factory=ModelConfig)
+    data: DataConfig = msgspec.field(default_factory=DataConfig)
+    training: TrainingConfig = msgspec.field(default_factory=TrainingConfig)
+    execution: ExecutionConfig = msgspec.field(default_factory=ExecutionConfig)
     seed: Natural = 0
 
 
@@ -100,11 +102,7 @@ def make_config(tree: Mapping[str, Any], source: str = "configuration") -> Confi
 
     Raises:  UsageError naming the setting that is unknown (with the nearest one) or has a wrong value
     """
-    schema = tree.get("schema", SCHEMA)
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise FathomError(
-            f"{source}: written by a newer Fathom (schema {schema}, this one reads {SCHEMA}); upgrade fathom"
-        )
+    _check_schema(tree, source)
     _refuse_unknown(tree, Config, "")
     try:
         return msgspec.convert(tree, Config)
@@ -121,22 +119,29 @@ def config_to_dict(config: Config) -> dict[str, Any]:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read a YAML file of settings; the mapping is not validated yet.
+    """Read a YAML file of settings; the names in it are checked, the values not yet.
 
-    Raises:  FathomError if it cannot be read; UsageError if it is not YAML or not a mapping
+    Raises:  FathomError if it cannot be read or a newer version wrote it; UsageError if it is not YAML, not a mapping
+        or holds an unknown name
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise FathomError(f"{path}: cannot be read ({error})") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise FathomError(f"{path}: cannot be read ({reason})") from error
     try:
-        tree = yaml.safe_load(text)
+        tree = _parse_yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
         raise UsageError(f"{path}: not valid YAML{where}") from error
     if not isinstance(tree, dict):
         raise UsageError(f"{path}: expected settings like 'training: {{epochs: 10}}', found {type(tree).__name__}")
+    _check_schema(tree, str(path))
+    try:
+        _refuse_unknown(tree, Config, "")
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
     return tree
 
 
@@ -150,11 +155,9 @@ def set_dotted(tree: dict[str, Any], assignment: str) -> None:
     if not equals or not all(keys):
         raise UsageError(f"--set {assignment!r}: expected section.name=value, for example training.clip_norm=1.0")
     try:
-        value = yaml.safe_load(text)
+        value = _parse_yaml(text)
     except yaml.YAMLError:
         raise UsageError(f"--set {assignment!r}: {text!r} is not a YAML value") from None
-    if isinstance(value, str):
-        value = _as_number(value)
     nested: Any = value
     for key in reversed(keys):
         nested = {key: nested}
@@ -168,16 +171,36 @@ def merge(tree: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, Mapping) and isinstance(tree.get(key), dict):
             merge(tree[key], value)
         else:
-            tree[key] = dict(value) if isinstance(value, Mapping) else value
+            tree[key] = merge({}, value) if isinstance(value, Mapping) else value
     return tree
 
 
-def _as_number(text: str) -> str | float:
-    """YAML 1.1 reads 1e-3 as text; people mean a number."""
+class _Loader(yaml.SafeLoader):
+    """Reads bare words as YAML 1.2 does: ``1e-3`` is a number, ``off`` a word."""
+
+
+_BOOL, _FLOAT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOL]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_BOOL, re.compile("(true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver(_FLOAT, re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789"))
+
+
+def _parse_yaml(text: str) -> Any:
+    loader = _Loader(text)
     try:
-        return float(text)
-    except ValueError:
-        return text
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
+def _check_schema(tree: Mapping[str, Any], source: str) -> None:
+    schema = tree.get("schema", SCHEMA)
+    if isinstance(schema, int) and schema > SCHEMA:
+        newer = f"written by a newer Fathom (schema {schema}, this one reads {SCHEMA}); upgrade fathom"
+        raise FathomError(f"{source}: {newer}")
 
 
 def _refuse_unknown(tree: Any, section: type[Section], prefix: str) -> None:
@@ -190,3 +213,5 @@ def _refuse_unknown(tree: Any, section: type[Section], prefix: str) -> None:
         inner = types[key]
         if isinstance(inner, type) and issubclass(inner, Section):
             _refuse_unknown(value, inner, f"{prefix}{key}.")
+        elif get_origin(inner) is Literal and value not in get_args(inner):
+            raise unknown(f"{prefix}{key}", value, get_args(inner))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fathom.errors import FathomError
+from fathom.errors import FathomError, UsageError
 from fathom.losses import make_loss
 
 Batch = Sequence[Any]
@@ -38,9 +38,11 @@ class Preprocess(nn.Module):
         self, mean: Sequence[float] | None = None, std: Sequence[float] | None = None, size: Sequence[int] | None = None
     ) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(list(mean or [0.0]), dtype=torch.float32))
-        self.register_buffer("std", torch.tensor(list(std or [1.0]), dtype=torch.float32))
-        self.normalises = mean is not None
+        if std is not None and not all(value > 0 for value in std):
+            raise UsageError(f"standard deviations {list(std)}: each must be above 0")
+        self.register_buffer("mean", torch.tensor([0.0] if mean is None else list(mean), dtype=torch.float32))
+        self.register_buffer("std", torch.tensor([1.0] if std is None else list(std), dtype=torch.float32))
+        self.normalises = mean is not None or std is not None
         self.size = tuple(size) if size else None
         self.memory_format = torch.contiguous_format  # the trainer sets channels_last where convolutions gain by it
 
@@ -49,7 +51,7 @@ class Preprocess(nn.Module):
         if not is_bytes and not self.normalises and self.size is None:
             return X
         # channels_last exists for four dimensions only
-        X = X.to(torch.float32, memory_format=self.memory_format if X.ndim == 4 else torch.preserve_format, copy=True)
+        X = X.to(self.mean.dtype, memory_format=self.memory_format if X.ndim == 4 else torch.preserve_format, copy=True)
         if self.size is not None and tuple(X.shape[-2:]) != self.size:
             X = F.interpolate(X, self.size, mode="bilinear", antialias=True)
         shape = (-1,) + (1,) * (X.ndim - 2)
@@ -93,7 +95,7 @@ class Module(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         """Map a batch as stored to the network's output."""
-        if "net" not in self._modules:
+        if "net" not in self._modules and not hasattr(self, "net"):
             raise FathomError(f"{type(self).__name__} has no network: assign self.net, pass net=… or override forward")
         return self.net(self.preprocess(X))
 
@@ -104,14 +106,13 @@ class Module(nn.Module):
     def training_step(self, batch: Batch) -> dict[str, Tensor]:
         """Give the loss to descend, under "loss", and scalar metrics, each a mean over the batch."""
         X, y = batch
-        # Under autocast the output is half precision; a loss wants its sums in float32.
-        prediction = self(X).float()
+        prediction = _widened(self(X))
         return {"loss": self.train_loss(prediction, y), **self.metrics(prediction.detach(), y)}
 
     def validation_step(self, batch: Batch) -> dict[str, Tensor]:
         """Give the same metrics on unseen data; runs in inference mode, without what only training has."""
         X, y = batch
-        prediction = self(X).float()
+        prediction = _widened(self(X))
         return {"loss": self.val_loss(prediction, y), **self.metrics(prediction, y)}
 
     def read(self, output: Tensor) -> Tensor:
@@ -120,7 +121,7 @@ class Module(nn.Module):
 
     def predict_step(self, X: Tensor) -> Tensor:
         """Map a batch as stored to what a user wants to read."""
-        return self.read(self(X).float())
+        return self.read(_widened(self(X)))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Give the optimiser used when the trainer is told none: plain SGD, as in the book."""
@@ -156,6 +157,8 @@ class Classifier(Module):
         super().__init__(net, loss=loss, preprocess=preprocess, lr=lr)
         self.class_names = tuple(class_names)
         if label_smoothing:
+            if loss != "cross_entropy":
+                raise UsageError("label smoothing belongs to the cross-entropy; leave it or the other loss out")
             self.train_loss = make_loss("cross_entropy", label_smoothing=label_smoothing)
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
@@ -178,3 +181,8 @@ class Regressor(Module):
     """
 
     kind = "regressor"
+
+
+def _widened(output: Tensor) -> Tensor:
+    """Under autocast an output is half precision; a loss and a softmax want their sums in float32."""
+    return output.float() if output.dtype in (torch.float16, torch.bfloat16) else output

@@ -27,7 +27,7 @@ class _Named(ArrayData):
     ) -> None:
         super().__init__(
             load_arrays(self.source, **options),
-            batch_size or self.default_batch_size,
+            self.default_batch_size if batch_size is None else batch_size,
             name=self.source,
             val=val,
             augment=make_augmentation(augment) if augment else None,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fathom.data.loader import Order, mix
+from fathom.errors import UsageError
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -21,10 +22,13 @@ _CHUNK_BYTES = 1 << 18
 class MemoryLoader(Order):
     """Iterate over tensors in batches, without per-sample Python.
 
+    Batches may be views of the data: they are for reading.
+
     Args:
         X: (N, …), uint8 images or floating features; y: (N, …).
         index: which rows belong to this loader; None means all. The tensors are never copied for a split.
         augment: called with (X, generator) on a whole batch, on the device; seeded by (seed, epoch, batch).
+    Raises:  UsageError if X and y differ in length, or there is nothing to load
     """
 
     def __init__(
@@ -38,6 +42,8 @@ class MemoryLoader(Order):
         index: Tensor | None = None,
         augment: Augmentation | None = None,
     ) -> None:
+        if len(X) != len(y):
+            raise UsageError(f"{len(X)} examples but {len(y)} labels")
         super().__init__(len(X) if index is None else len(index), batch_size, shuffle=shuffle, seed=seed)
         self.X, self.y, self.index, self.augment = X, y, index, augment
 
@@ -49,11 +55,14 @@ class MemoryLoader(Order):
         return self
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        epoch, first, order = self.start_pass()
+        return self._batches(*self.start_pass())  # the place is taken now, not when the first batch is asked for
+
+    def _batches(self, epoch: int, first: int, order: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
         size = self.batch_size
         sample_bytes = max(1, self.X[0].numel() * self.X.element_size())
         chunk = max(1, _CHUNK_BYTES // (sample_bytes * size)) * size
-        rows = self.X.flatten(1) if self.X.ndim > 2 else self.X
+        # Rows of a matrix are gathered faster than pictures; only where flattening would copy the set, it stays.
+        rows = self.X.flatten(1) if self.X.ndim > 2 and self.X.is_contiguous() else self.X
         if order is not None:
             order = order.to(self.X.device)
         if self.index is not None:
@@ -67,7 +76,7 @@ class MemoryLoader(Order):
             else:
                 picked = order[start:stop]
                 X, y = rows.index_select(0, picked), self.y.index_select(0, picked)
-            X = X.view(-1, *self.X.shape[1:])
+            X = X.view(len(X), *self.X.shape[1:])
             for part, labels in zip(X.split(size), y.split(size), strict=True):
                 if self.augment is not None and generator is not None:
                     part = self.augment(part, generator.manual_seed(mix(self.seed, epoch, batch)))

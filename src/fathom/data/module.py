@@ -14,6 +14,8 @@ from fathom.data.memory import Augmentation, MemoryLoader
 from fathom.data.split import stratified_split
 from fathom.errors import UsageError
 
+_BLOCK = 512  # examples at a time, few enough to stay in the cache
+
 
 class DataModule:
     """The source of training, validation and test batches; subclass it to bring your own.
@@ -123,6 +125,10 @@ class ArrayData(LabelledData):
         self.val_index: Tensor | None = None
         if val:
             train, held_out = stratified_split(arrays.train_labels, val, seed)
+            if not len(held_out):
+                raise UsageError(
+                    f"validation share {val}: it holds out none of {len(train)} examples; enlarge it or use 0"
+                )
             self.train_index, self.val_index = torch.from_numpy(train), torch.from_numpy(held_out)
         check_batch_size(batch_size, self.num_train, name)
 
@@ -140,27 +146,32 @@ class ArrayData(LabelledData):
     def num_outputs(self) -> int:
         """Number of classes, or of targets in a regression."""
         if self.task == "regression":
-            return self.y.shape[1]
+            return self.y[0].numel()
         return len(self.class_names) or int(self.y.max()) + 1
 
     def statistics(self) -> tuple[list[float], list[float]]:
         """Give mean and standard deviation of each channel over the training part alone, in 0…1 units.
 
-        Sums are taken over blocks of examples, so that no floating copy of the whole set ever exists.
+        Sums are taken over blocks of examples, so that no floating copy of the whole set ever exists, and in double
+        precision, where those of bytes are exact. A channel that never varies gets the deviation 1.
+
+        Equals:  torch.std_mean(…, correction=0) over all dimensions but that of the channels
         """
         channels = self.X.shape[1]
         total = torch.zeros(channels, dtype=torch.float64)
         squares = torch.zeros(channels, dtype=torch.float64)
-        for start in range(0, self.num_train, 4096):
-            rows = slice(start, start + 4096)
-            part = (self.X[rows] if self.train_index is None else self.X[self.train_index[rows]]).flatten(2).float()
-            total += part.sum((0, 2))
-            squares += part.square_().sum((0, 2))
+        for start in range(0, self.num_train, _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            part = self.X[rows] if self.train_index is None else self.X[self.train_index[rows]]
+            values = part.transpose(0, 1).reshape(channels, -1).double()
+            total += values.sum(1)
+            squares += values.square_().sum(1)
         count = self.num_train * self.X[0, 0].numel()
         scale = 255.0 if self.X.dtype == torch.uint8 else 1.0
         mean = total / count
-        std = (squares / count - mean**2).clamp(min=1e-12).sqrt()
-        return (mean / scale).tolist(), (std / scale).tolist()
+        variance = squares / count - mean**2
+        std = torch.where(variance > 1e-12 * squares / count, variance.clamp(min=0).sqrt() / scale, 1.0)
+        return (mean / scale).tolist(), std.tolist()
 
     def example(self) -> Tensor:
         """Give one example as a batch of one."""

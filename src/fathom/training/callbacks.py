@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fathom.errors import FathomError, UsageError
+from fathom.files import remove_leftovers
 from fathom.training.averaging import WeightAverage
-from fathom.training.checkpoint import save_checkpoint
+from fathom.training.checkpoint import make_folder, save_checkpoint
 
 if TYPE_CHECKING:
     from fathom.training.trainer import Trainer
@@ -36,7 +37,7 @@ class Callback:
     """Base of all callbacks; every hook does nothing."""
 
     def on_fit_start(self, trainer: Trainer) -> None:
-        """Run once, after the module is on its device and a checkpoint, if any, is loaded."""
+        """Run once, with the module on its device; begin anew. A resumed run loads the callback's state after it."""
 
     def on_epoch_start(self, trainer: Trainer) -> None:
         """Run before the first batch of an epoch, or of what is left of it."""
@@ -45,10 +46,10 @@ class Callback:
         """Run before the first forward pass of a step."""
 
     def on_gradients(self, trainer: Trainer) -> None:
-        """Run when the gradients of a step are complete, before clipping."""
+        """Run when the gradients of a step are complete and unscaled, before clipping."""
 
     def on_step_end(self, trainer: Trainer) -> None:
-        """Run after the optimiser moved the weights."""
+        """Run last in a step, after the optimiser moved the weights; the trainer's state may be saved here."""
 
     def on_log(self, trainer: Trainer, record: dict[str, Any]) -> None:
         """Run with each record of metrics: one per log interval, one per epoch."""
@@ -85,6 +86,10 @@ def judged_metric(record: dict[str, Any]) -> tuple[str, float, float]:
     raise FathomError("the epoch's record holds neither a validation nor a training metric")
 
 
+def _is_better(value: float, best: float) -> bool:
+    return math.isfinite(value) and (value > best or not math.isfinite(best))
+
+
 class EarlyStopping(Callback):
     """Stop when validation loss has not improved by ``min_delta`` for ``patience`` epochs.
 
@@ -97,6 +102,10 @@ class EarlyStopping(Callback):
         self.patience, self.min_delta = patience, min_delta
         self.best = math.inf
         self.num_bad = 0
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        """Forget an earlier run."""
+        self.best, self.num_bad = math.inf, 0
 
     def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
         """Count epochs without improvement; ask the trainer to stop at ``patience``."""
@@ -126,14 +135,10 @@ class AverageWeights(Callback):
     def __init__(self, decay: float) -> None:
         self.decay = decay
         self.average: WeightAverage | None = None
-        self._loaded: dict[str, Any] | None = None
 
     def on_fit_start(self, trainer: Trainer) -> None:
-        """Begin at the current weights, or where a checkpoint left off."""
+        """Begin at the current weights."""
         self.average = WeightAverage(trainer.module, self.decay)
-        if self._loaded is not None:
-            self.average.load_state_dict(self._loaded)
-            self._loaded = None
 
     def on_step_end(self, trainer: Trainer) -> None:
         """Move the average towards the weights."""
@@ -149,14 +154,17 @@ class AverageWeights(Callback):
         return self.average.state_dict() if self.average is not None else {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Keep the state until the average exists."""
-        self._loaded = state
+        """Go on from a saved average."""
+        assert self.average is not None
+        self.average.load_state_dict(state)
 
 
 class L1Penalty(Callback):
     """Add ``strength · sign(w)`` to every gradient: the sub-gradient of ``strength · Σ|w|``."""
 
     def __init__(self, strength: float) -> None:
+        if not strength >= 0:
+            raise UsageError(f"L1 penalty {strength}: its strength cannot be negative")
         self.strength = strength
 
     def on_gradients(self, trainer: Trainer) -> None:
@@ -179,6 +187,12 @@ class Checkpointing(Callback):
         self.best: dict[str, Any] | None = None
         self._saved_at = time.monotonic()
 
+    def on_fit_start(self, trainer: Trainer) -> None:
+        """Make sure that saving will be possible before there is something to lose."""
+        make_folder(self.folder)
+        remove_leftovers(self.folder)
+        self.best, self._saved_at = None, time.monotonic()
+
     def on_step_end(self, trainer: Trainer) -> None:
         """Save when ``every_s`` have passed since the last time."""
         if time.monotonic() - self._saved_at >= self.every_s:
@@ -187,7 +201,7 @@ class Checkpointing(Callback):
     def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
         """Save ``best`` if this epoch is, then ``last``."""
         name, value, sign = judged_metric(record)
-        if self.best is None or (math.isfinite(value) and sign * value > sign * self.best["value"]):
+        if self.best is None or _is_better(sign * value, sign * self.best["value"]):
             self.best = {"metric": name, "value": value, "epoch": record["epoch"], "step": record["step"]}
             with trainer.evaluation_weights():
                 save_checkpoint(self.folder / "best", {"module": trainer.module.state_dict(), **self.best})

@@ -18,7 +18,7 @@ from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
 from fathom.errors import FathomError
-from fathom.files import atomic_folder
+from fathom.files import atomic_folder, describe_failure
 
 SCHEMA = 1
 _FORMAT = "fathom-checkpoint"
@@ -45,11 +45,22 @@ def save_checkpoint(folder: Path, state: dict[str, Any], *, previous: Path | Non
         "schema": SCHEMA,
         "files": {n: {"size": len(b), "sha256": hashlib.sha256(b).hexdigest()} for n, b in files.items()},
     }
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     with atomic_folder(folder, previous=previous) as temporary:
         for name, content in files.items():
             (temporary / name).write_bytes(content)
         (temporary / "manifest.json").write_text(json.dumps(manifest, indent=1))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, with those above it, if it is not there.
+
+    Raises:  FathomError if the operating system refuses
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise describe_failure("make", folder, error) from error
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any]:
@@ -69,14 +80,15 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
         except OSError as error:
             raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
         if len(content) != expected.get("size"):
-            raise CheckpointError(f"{path}: {len(content):,} bytes instead of {expected.get('size')}: truncated or altered")
+            wanted = expected.get("size")
+            raise CheckpointError(f"{path}: {len(content)} bytes instead of {wanted}: truncated or altered")
         if hashlib.sha256(content).hexdigest() != expected.get("sha256"):
             raise CheckpointError(f"{path}: its SHA-256 is not the manifest's: altered since it was written")
         contents[name] = content
     try:
         tensors = load_tensors(contents["state.safetensors"])
         return _restore(json.loads(contents["state.json"]), tensors)
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{folder}: not a checkpoint of Fathom ({error})") from error
 
 
@@ -105,32 +117,41 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_bytes())
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT or not isinstance(manifest.get("files"), dict):
+    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
         raise CheckpointError(f"{path}: not a checkpoint of Fathom")
     schema = manifest.get("schema")
-    if not isinstance(schema, int) or schema > SCHEMA:
-        raise CheckpointError(f"{path}: written by a newer Fathom (schema {schema}, this one reads {SCHEMA}); upgrade fathom")
+    if isinstance(schema, int) and schema > SCHEMA:
+        newer = f"written by a newer Fathom (schema {schema}, this one reads {SCHEMA}); upgrade fathom"
+        raise CheckpointError(f"{path}: {newer}")
+    if schema != SCHEMA or not isinstance(manifest.get("files"), dict):
+        raise CheckpointError(f"{path}: not a checkpoint of Fathom")
     return manifest
 
 
 def _flatten(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
-    """Replace every tensor in ``value`` by a reference and collect it; keep tuples and integer keys apart from JSON's."""
+    """Replace every tensor in ``value`` by a reference and collect it; tuples and keys that JSON lacks are marked."""
     if isinstance(value, Tensor):
+        while path in tensors:  # {"a/b": …, "a": {"b": …}}
+            path += "'"
         # A copy, since safetensors refuses tensors that share memory (tied weights).
         tensors[path] = value.detach().to("cpu", copy=True).contiguous()
         return {"$tensor": path}
     if isinstance(value, dict):
-        if all(isinstance(key, str) for key in value):
+        if all(isinstance(key, str) and not key.startswith("$") for key in value):
             return {key: _flatten(item, f"{path}/{key}", tensors) for key, item in value.items()}
-        return {"$items": [[key, _flatten(item, f"{path}/{key}", tensors)] for key, item in value.items()]}
+        return {
+            "$items": [
+                [_flatten(key, path, tensors), _flatten(item, f"{path}/{key}", tensors)] for key, item in value.items()
+            ]
+        }
     if isinstance(value, (list, tuple)):
         items = [_flatten(item, f"{path}/{i}", tensors) for i, item in enumerate(value)]
         return {"$tuple": items} if isinstance(value, tuple) else items
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise TypeError(f"cannot checkpoint a {type(value).__name__} at {path}")
+    raise FathomError(f"cannot checkpoint a {type(value).__name__} at {path}; a state holds tensors and plain values")
 
 
 def _restore(tree: Any, tensors: dict[str, Tensor]) -> Any:
@@ -138,7 +159,7 @@ def _restore(tree: Any, tensors: dict[str, Tensor]) -> Any:
         if "$tensor" in tree:
             return tensors[tree["$tensor"]]
         if "$items" in tree:
-            return {key: _restore(item, tensors) for key, item in tree["$items"]}
+            return {_restore(key, tensors): _restore(item, tensors) for key, item in tree["$items"]}
         if "$tuple" in tree:
             return tuple(_restore(item, tensors) for item in tree["$tuple"])
         return {key: _restore(item, tensors) for key, item in tree.items()}
@@ -154,7 +175,7 @@ def load_weights(module: torch.nn.Module, weights: dict[str, Tensor], source: Pa
     """
     own = module.state_dict()
     for name, tensor in own.items():
-        if name not in weights:
+        if not isinstance(weights.get(name), Tensor):
             raise CheckpointError(f"{source}: made for another architecture: it has no {name!r}")
         if weights[name].shape != tensor.shape:
             theirs, ours = tuple(weights[name].shape), tuple(tensor.shape)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import itertools
 import os
 import platform
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,8 +68,9 @@ class Execution:
         """Move a module to the device and into the memory format."""
         module.to(self.device)
         memory_format = torch.channels_last if self.channels_last else torch.contiguous_format
-        if self.channels_last:
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for parameter in module.parameters():
+            if parameter.ndim == 4:  # the format exists for four dimensions only
+                parameter.data = parameter.data.to(memory_format=memory_format)
         for part in module.modules():
             if isinstance(part, Preprocess):
                 part.memory_format = memory_format
@@ -173,7 +176,7 @@ def _choose_compile(device: torch.device, training_flops: float) -> tuple[str, s
         return "off", "set --compile forward to try"
     if training_flops < _COMPILE_FLOPS:
         return "off", "the run is too short to repay compiling"
-    if not (shutil.which("g++") or shutil.which("clang++") or os.environ.get("CXX")):
+    if not _has_compiler():
         return "off", "no C++ compiler found"
     return "forward", "a long run repays compiling"
 
@@ -188,35 +191,62 @@ def cpu_computes_bf16() -> bool:
 
 @torch.no_grad()
 def _trace_arithmetic(module: nn.Module, example: Tensor) -> list[tuple[int, int, bool]]:
-    """Give (FLOPs, input channels, is convolution) of every linear and convolutional layer, by one forward pass."""
+    """Give (FLOPs, input channels, is 2-D convolution) of every linear and convolutional layer, by one forward pass."""
     layers: list[tuple[int, int, bool]] = []
 
     def note(layer: nn.Module, _: Any, output: Tensor) -> None:
-        is_conv = not isinstance(layer, nn.Linear)
+        is_conv = isinstance(layer, nn.Conv2d)  # the only kind that channels-last speeds up
         fan_in = layer.weight[0].numel()  # type: ignore[index]
         channels = layer.weight.shape[1]  # type: ignore[union-attr,index]
         layers.append((2 * fan_in * output[0].numel(), int(channels), is_conv))  # type: ignore[operator,arg-type]
 
     kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
     hooks = [m.register_forward_hook(note) for m in module.modules() if isinstance(m, kinds)]
-    was_training = module.training
-    module.eval()  # keeps dropout from drawing and batch-norm from learning
     try:
-        module(example)
+        try_forward(module, example)
     finally:
-        module.train(was_training)
         for hook in hooks:
             hook.remove()
     return layers
 
 
-def compile_module(module: nn.Module) -> None:
-    """Compile a module's forward pass in place; state-dict names stay.
+@torch.no_grad()
+def try_forward(module: nn.Module, example: Any) -> None:
+    """Pass an example through a module, wherever the module is; that also gives lazy layers their shapes."""
+    was_training = module.training
+    module.eval()  # keeps dropout from drawing and batch-norm from learning
+    place = next(itertools.chain(module.parameters(), module.buffers()), None)
+    if isinstance(example, Tensor) and place is not None:
+        example = example.to(place.device)
+    try:
+        module(example)
+    finally:
+        module.train(was_training)
+
+
+@contextlib.contextmanager
+def compiled_forward(module: nn.Module, device: torch.device) -> Iterator[None]:
+    """Compile a module's forward pass, in place, for the length of a ``with``; the names of its state stay.
 
     Raises:  FathomError if compiling is impossible on this platform
     """
+    require_compiler(device)
     target = module.net if isinstance(getattr(module, "net", None), nn.Module) else module
     try:
         target.compile()  # type: ignore[union-attr,operator]
     except RuntimeError as error:
         raise FathomError(f"cannot compile here: {error}; use --compile off") from error
+    try:
+        yield
+    finally:
+        target._compiled_call_impl = None  # type: ignore[union-attr,assignment]
+
+
+def require_compiler(device: torch.device) -> None:
+    """Raise a FathomError where torch.compile would look in vain for a C++ compiler."""
+    if device.type == "cpu" and not _has_compiler():
+        raise FathomError("compiling needs a C++ compiler and none was found: install g++, or use --compile off")
+
+
+def _has_compiler() -> bool:
+    return bool(shutil.which("g++") or shutil.which("clang++") or os.environ.get("CXX"))

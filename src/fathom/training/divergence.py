@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -9,46 +10,66 @@ from torch import Tensor, nn
 
 from fathom.errors import FathomError
 
+_SLOWER = "try a lower learning rate (now {lr:g}), --set training.clip_norm=1.0 or warm-up"
+_CLEAN = "look for missing values in the data and at how they are scaled"
+
 
 class Diverged(FathomError):
     """The loss became NaN or infinite."""
 
 
 @torch.no_grad()
-def locate_divergence(module: nn.Module, batch: Any) -> str:
-    """Name the first thing that is not finite when ``batch`` passes through ``module``.
+def locate_divergence(module: nn.Module, batch: Any) -> tuple[str, str]:
+    """Name the first thing that is not finite when ``batch`` passes through ``module``, and what to do about it.
 
-    One forward pass with hooks; the module's weights must still be those that gave the non-finite loss.
+    One forward pass with hooks; the module's weights should still be those that gave the non-finite loss.
     """
-    for item in batch if isinstance(batch, (tuple, list)) else [batch]:
-        if isinstance(item, Tensor) and item.is_floating_point() and not item.isfinite().all():
-            return "the batch itself holds NaN or infinite values"
+    if not _is_finite(batch):
+        return "the batch itself holds NaN or infinite values", _CLEAN
     for name, parameter in module.named_parameters():
-        if not parameter.isfinite().all():
-            return f"parameter {name!r} is not finite since an earlier update"
+        if not _is_finite(parameter):
+            return f"parameter {name!r} is not finite since an update", _SLOWER
     found: list[str] = []
 
     def check(name: str) -> Any:
         def hook(layer: nn.Module, _: Any, output: Any) -> None:
-            if not found and isinstance(output, Tensor) and not output.isfinite().all():
+            if not found and not _is_finite(output):
                 found.append(f"layer {name!r} ({type(layer).__name__}) is the first to give a non-finite output")
 
         return hook
 
-    leaves = [(n, m) for n, m in module.named_modules() if n and not next(m.children(), None)]
-    hooks = [m.register_forward_hook(check(n)) for n, m in leaves]
+    # Inner layers finish before the outer ones, so an outer one is named only for arithmetic of its own.
+    hooks = [layer.register_forward_hook(check(name)) for name, layer in module.named_modules() if name]
     try:
-        module.training_step(batch)  # type: ignore[operator]
+        outputs = module.training_step(batch)  # type: ignore[operator]
     finally:
         for handle in hooks:
             handle.remove()
-    return found[0] if found else "every layer's output is finite: the loss itself overflows"
+    if found:
+        return found[0], _SLOWER
+    if _is_finite(outputs["loss"]):
+        return "the same batch gives a finite loss when repeated: the random layers made the difference", _SLOWER
+    return "every layer's output is finite: the loss itself overflows", _SLOWER
 
 
 def divergence_error(module: nn.Module, batch: Any, *, step: int, epoch: int, batch_number: int, lr: float) -> Diverged:
-    """Make the error that stops a run: where it happened, what is to blame, what to try."""
-    where = locate_divergence(module, batch)
-    return Diverged(
-        f"loss is not finite at step {step} (epoch {epoch + 1}, batch {batch_number + 1}): {where}; "
-        f"try a lower learning rate (now {lr:g}), --set training.clip_norm=1.0 or warm-up"
-    )
+    """Make the error that stops a run: where it happened, what is to blame, what to try. All places count from 1."""
+    cause, advice = locate_divergence(module, batch)
+    place = f"at step {step} (epoch {epoch}, batch {batch_number})"
+    return Diverged(f"loss is not finite {place}: {cause}; {advice.format(lr=lr)}")
+
+
+def _is_finite(value: Any) -> bool:
+    return all(bool(tensor.isfinite().all()) for tensor in _tensors(value))
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """Give every floating tensor in nested tuples, lists and dictionaries."""
+    if isinstance(value, Tensor):
+        if value.is_floating_point():
+            yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _tensors(item)
+    elif isinstance(value, dict):
+        yield from _tensors(list(value.values()))

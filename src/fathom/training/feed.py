@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -10,28 +11,36 @@ import torch
 from torch import Tensor
 
 from fathom.errors import FathomError
+from fathom.training.random_state import kept_random_state, random_state, restore_random_state
 
 
 class Feed:
     """A loader seen from the loop.
 
-    A loader with ``seek(epoch, batch)`` starts anywhere; any other iterable is run through up to the place wanted.
+    A loader with ``seek(epoch, batch)`` starts anywhere. Any other iterable is run through up to the place wanted, with
+    the random state in which its pass began, so that a ``DataLoader`` shuffles again as it did.
 
     Args:
         limit: use only the first batches; None for all.
-        repeat: give the batches of epoch 0 in every epoch.
+        repeat: keep the batches of the first pass and give them in every one.
     """
 
     def __init__(self, loader: Iterable[Any], *, limit: int | None = None, repeat: bool = False) -> None:
         self.loader, self.limit, self.repeat = loader, limit, repeat
         self.batch_size: int | None = getattr(loader, "batch_size", None)
         self.device = torch.device("cpu")
+        self._can_seek = hasattr(loader, "seek")
+        self._began_with: dict[str, Any] | None = None  # random state before the pass under way, unless it can seek
+        self._peeked: Iterator[Any] | None = None
+        self._kept: list[Any] | None = None
 
     def __len__(self) -> int:
         try:
             number = len(self.loader)  # type: ignore[arg-type]
         except TypeError:
-            raise FathomError("the training loader has no length; give it __len__ so that a run can be planned") from None
+            raise FathomError(
+                "the training loader has no length; give it __len__ so that a run can be planned"
+            ) from None
         if number == 0:
             raise FathomError("the training loader has no batch: fewer examples than one batch, or none at all")
         return number if self.limit is None else min(number, self.limit)
@@ -47,11 +56,12 @@ class Feed:
 
         One batch is always on its way while another is worked on: copies from pinned memory are asynchronous.
         """
-        if hasattr(self.loader, "seek"):
-            self.loader.seek(0 if self.repeat else epoch, first)
-            source: Iterator[Any] = iter(self.loader)
+        if self.repeat:
+            if self._kept is None:
+                self._kept = self._read_all()
+            source: Iterator[Any] = iter(self._kept[first:])
         else:
-            source = itertools.islice(iter(self.loader), first, None)
+            source = self._open(epoch, first)
         if self.limit is not None:
             source = itertools.islice(source, max(0, self.limit - first))
         if self.device.type == "cpu":
@@ -64,16 +74,81 @@ class Feed:
         yield from ahead
 
     def example(self) -> Any:
-        """Give the inputs of one example as a batch of one; random state and place are left alone."""
-        state = torch.get_rng_state()
-        batch, _ = next(self.batches(), (None, 0))
-        torch.set_rng_state(state)
-        X = batch[0] if isinstance(batch, (tuple, list)) else batch
+        """Give the inputs of one example as a batch of one; the first pass still begins with the batch it is from."""
+        if self._can_seek:
+            with kept_random_state(self.device):
+                batch = next(self._open(0, 0), None)
+        else:
+            source = self._open(0, 0)
+            batch = next(source, None)
+            self._peeked = itertools.chain([batch], source)
+        if batch is None:
+            raise FathomError("the training loader gave no batch")
+        X, count = batch[0] if isinstance(batch, (tuple, list)) else batch, _count_samples(batch)
+        if self.batch_size is None:
+            self.batch_size = count
         return X[:1] if isinstance(X, Tensor) else X
 
+    def state_dict(self) -> dict[str, Any]:
+        """Give what is needed, beside epoch and batch number, to find the place again."""
+        return {"began_with": self._began_with}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take it up."""
+        self._began_with, self._peeked = state["began_with"], None
+
+    def _open(self, epoch: int, first: int) -> Iterator[Any]:
+        """Start a pass over the loader itself."""
+        if self._can_seek:
+            self.loader.seek(epoch, first)  # type: ignore[attr-defined]
+            return iter(self.loader)
+        if self._peeked is not None and first == 0:
+            source, self._peeked = self._peeked, None
+            return source
+        if first and self._began_with is not None:
+            with self._as_begun():
+                return self._skip(first)
+        self._began_with = random_state(self.device)
+        return self._skip(first)
+
+    def _skip(self, first: int) -> Iterator[Any]:
+        source = iter(self.loader)
+        for _ in itertools.islice(source, first):
+            pass
+        return source
+
+    def _read_all(self) -> list[Any]:
+        """Read the batches to keep; in a resumed run those that the run began with."""
+        if self._peeked is None and self._began_with is not None:
+            with self._as_begun():
+                return list(itertools.islice(self.loader, self.limit))
+        return list(itertools.islice(self._open(0, 0), self.limit))
+
+    @contextlib.contextmanager
+    def _as_begun(self) -> Iterator[None]:
+        """Let the random generators be, for a while, where they were before the first batch."""
+        with kept_random_state(self.device):
+            if self._began_with is not None:
+                restore_random_state(self._began_with, self.device)
+            yield
+
     def _place(self, batch: Any) -> tuple[Any, int]:
-        if isinstance(batch, (tuple, list)):
-            if batch[0].device != self.device:
-                batch = tuple(part.to(self.device, non_blocking=True) for part in batch)
-            return batch, len(batch[-1])
-        return batch.to(self.device, non_blocking=True), len(batch)
+        return _move(batch, self.device), _count_samples(batch)
+
+
+def _move(part: Any, device: torch.device) -> Any:
+    """Bring the tensors in a batch to ``device``; everything else is for the module to understand."""
+    if isinstance(part, Tensor):
+        return part if part.device == device else part.to(device, non_blocking=True)
+    if isinstance(part, (tuple, list)):
+        return tuple(_move(item, device) for item in part)
+    if isinstance(part, dict):
+        return {name: _move(item, device) for name, item in part.items()}
+    return part
+
+
+def _count_samples(batch: Any) -> int:
+    """Count by the last part: in (X, y) the targets."""
+    while isinstance(batch, (tuple, list, dict)) and batch:
+        batch = batch[-1] if not isinstance(batch, dict) else next(reversed(batch.values()))
+    return len(batch)

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fathom.errors import FathomError
+
 
 class Mean:
     """A running mean of named values, weighted by sample count, in double precision on the host."""
@@ -45,21 +47,29 @@ class Meter:
         self._counts.append(count)
 
     def flush(self) -> int | None:
-        """Add what is pending to both means; give the place of the first non-finite loss among it, counted from the end.
+        """Add what is pending to both means.
 
-        1 is the last batch added; None where every loss was finite.
+        Returns: the place of the first non-finite loss among it, counted from the end, where 1 is the last batch added;
+            None if there is none
+        Raises:  FathomError if the steps gave something else than scalars, or other names each time
         """
         if not self._pending:
             return None
         names = list(self._pending[0])
-        rows = [torch.stack([step[name].float() for step in self._pending]) for name in names]
+        for step in self._pending:
+            for name, value in step.items():
+                if value.numel() != 1:
+                    raise FathomError(f"a step returned {name!r} of shape {tuple(value.shape)}; it must be a scalar")
+            if step.keys() != self._pending[0].keys():
+                raise FathomError(f"a step returned {list(step)}, an earlier one {names}; the names must stay the same")
+        rows = [torch.stack([step[name].reshape(()).float() for step in self._pending]) for name in names]
         values = torch.stack(rows).tolist()
         bad = None
         for i, count in enumerate(self._counts):
-            step = {name: values[k][i] for k, name in enumerate(names)}
-            self.interval.add(step, count)
-            self.epoch.add(step, count)
-            if bad is None and not math.isfinite(step["loss"]):
+            step_values = {name: values[k][i] for k, name in enumerate(names)}
+            self.interval.add(step_values, count)
+            self.epoch.add(step_values, count)
+            if bad is None and not math.isfinite(step_values.get("loss", 0.0)):
                 bad = len(self._counts) - i
         self._pending.clear()
         self._counts.clear()
@@ -76,8 +86,7 @@ class Meter:
         return means
 
     def state_dict(self) -> dict[str, Any]:
-        """Give all sums as plain numbers."""
-        self.flush()
+        """Give all sums as plain numbers; what is pending must be flushed before."""
         return {"interval": vars(self.interval).copy(), "epoch": vars(self.epoch).copy()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -11,6 +11,14 @@ from typing import Any
 import torch
 
 
+def seed_everything(seed: int) -> None:
+    """Seed torch's generators on every device, Python's and, where it is in use, NumPy's global one."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed % 2**32)
+
+
 def random_state(device: torch.device) -> dict[str, Any]:
     """Give the state of torch's, the device's, Python's and, where it is in use, NumPy's global generator."""
     state: dict[str, Any] = {"torch": torch.get_rng_state(), "python": random.getstate()}
@@ -34,12 +42,9 @@ def restore_random_state(state: dict[str, Any], device: torch.device) -> None:
 
 @contextlib.contextmanager
 def kept_random_state(device: torch.device) -> Iterator[None]:
-    """Leave torch's generators as they were, whatever happens inside."""
-    cpu = torch.get_rng_state()
-    accelerator = torch.get_device_module(device).get_rng_state() if device.type != "cpu" else None
+    """Leave all these generators as they were, whatever happens inside."""
+    state = random_state(device)
     try:
         yield
     finally:
-        torch.set_rng_state(cpu)
-        if accelerator is not None:
-            torch.get_device_module(device).set_rng_state(accelerator)
+        restore_random_state(state, device)

@@ -43,4 +43,6 @@ def catch_signals() -> Iterator[StopRequest]:
         yield request
     finally:
         for number, handler in old.items():
-            signal.signal(number, handler)
+            # None stands for a handler that was not set from Python and cannot be given back
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        request.signum = None

@@ -16,15 +16,15 @@ from torch import Tensor, nn
 from fathom.errors import FathomError, UsageError
 from fathom.module import Module
 from fathom.training.callbacks import HOOKS, Callback, Checkpointing
-from fathom.training.checkpoint import CheckpointError, load_weights
-from fathom.training.device import Execution, choose_execution, compile_module
+from fathom.training.device import Execution, choose_execution, compiled_forward, try_forward
 from fathom.training.divergence import divergence_error
 from fathom.training.feed import Feed
 from fathom.training.metrics import Meter
 from fathom.training.optimizers import clip_by_norm_, clip_by_value_
-from fathom.training.random_state import kept_random_state, random_state, restore_random_state
+from fathom.training.random_state import kept_random_state, seed_everything
+from fathom.training.run_state import collect_state, restore_state, restore_surroundings
 from fathom.training.schedules import Schedule, make_schedule
-from fathom.training.signals import Interrupted, catch_signals
+from fathom.training.signals import Interrupted, StopRequest, catch_signals
 
 
 class Trainer:
@@ -37,12 +37,13 @@ class Trainer:
           for each epoch
             on_epoch_start
             for each step
+              learning rate from the schedule
               on_step_start
               for each of `accumulate` batches:  loss = training_step(batch);  backward
               on_gradients                       gradients complete
-              clip, optimiser step, schedule step
-              on_step_end
+              clip, optimiser step
               on_log(record)                     every `log_every` steps
+              on_step_end
             validation_step of every validation batch, random state kept
             on_log(record); on_epoch_end(record)
           on_stop                                only if a signal ended the run
@@ -55,7 +56,7 @@ class Trainer:
         execution: device, precision, memory format, compilation; None chooses for this machine.
         accumulate: batches per step; gradients are weighted by sample count.
         clip_norm, clip_value: bound on the gradients' joint norm, on each element; None for none.
-        callbacks: what happens beside the loop.
+        callbacks: what happens beside the loop, in this order; those that keep checkpoints come last.
         seed: of everything random in training; data order is the loader's own.
         log_every: steps between two records of training metrics.
         out: folder for ``checkpoints``; None keeps none.
@@ -83,18 +84,26 @@ class Trainer:
         for name, value in (("max_epochs", max_epochs), ("accumulate", accumulate), ("log_every", log_every)):
             if value < 1:
                 raise UsageError(f"{name}={value}: it must be at least 1")
+        for name, bound in (("clip_norm", clip_norm), ("clip_value", clip_value)):
+            if bound is not None and not bound > 0:
+                raise UsageError(f"{name}={bound}: it must be above 0; leave it out not to clip")
+        if overfit_batches < 0:
+            raise UsageError(f"overfit_batches={overfit_batches}: it must be at least 1, or 0 for ordinary training")
         if fast_dev_run and overfit_batches:
             raise UsageError("fast_dev_run and overfit_batches exclude each other: one checks, the other trains")
         self.max_epochs = 1 if fast_dev_run else max_epochs
         self.make_optimizer, self.make_schedule, self.execution = optimizer, schedule, execution
         self.accumulate, self.clip_norm, self.clip_value = accumulate, clip_norm, clip_value
-        self.callbacks = list(callbacks)
-        if out is not None and not fast_dev_run:
-            self.callbacks.append(Checkpointing(Path(out) / "checkpoints"))
+        keepers = [c for c in callbacks if isinstance(c, Checkpointing)]
+        if out is not None:
+            keepers.append(Checkpointing(Path(out) / "checkpoints"))
+        # What is saved must include what the other callbacks did with the same step or epoch.
+        self.callbacks = [c for c in callbacks if c not in keepers] + ([] if fast_dev_run else keepers)
         self.seed, self.log_every = seed, log_every
         self.fast_dev_run, self.overfit_batches = fast_dev_run, overfit_batches
         self.should_stop: str | None = None  # a callback's reason to end after this epoch
         self.records: list[dict[str, Any]] = []  # one per epoch
+        self._request = StopRequest()
 
     # The loop ------------------------------------------------------------------------------------------------------
 
@@ -105,9 +114,11 @@ class Trainer:
         Raises:  Diverged if the loss is not finite; Interrupted after a signal, once a checkpoint is saved
         """
         self._set_up(module, data, state)
-        with catch_signals() as self._request:
+        with catch_signals() as self._request, self._compiled():
             try:
                 self._call("on_fit_start")
+                if state is not None:
+                    restore_surroundings(self, state)
                 while self.epoch < self.max_epochs and not self.should_stop:
                     self._call("on_epoch_start")
                     self._train_epoch()
@@ -125,30 +136,27 @@ class Trainer:
         while group := list(itertools.islice(batches, self.accumulate)):
             self._set_lr()
             self._call("on_step_start")
-            if self.whole_step is not None:
+            if self.whole_step is not None and group[0][1] == self.feed.batch_size:
                 self._run_whole_step(*group[0])
             else:
+                num_samples = sum(count for _, count in group)
                 for batch, count in group:
-                    self._run_batch(batch, count)
-                self._call("on_gradients")
+                    self._run_batch(batch, count, share=count / num_samples)
                 self._update()
             self.step += 1
-            self._call("on_step_end")
             if self.step % self.log_every == 0:
                 self._log_interval()
+            self._call("on_step_end")
             self._stop_if_asked()
 
-    def _run_batch(self, batch: Any, count: int) -> None:
-        """Forward and backward; gradients add up until the step."""
+    def _run_batch(self, batch: Any, count: int, share: float) -> None:
+        """Forward and backward; gradients of the batches of a step add up, each by its share of the samples."""
         with self._forward_context(count):
             outputs = self.module.training_step(batch)
-        loss = outputs["loss"]
+        loss = _loss_of(outputs)
         if self._reading_is_free and not math.isfinite(loss.item()):
             raise self._divergence(batch, ago=0)
-        if self.accumulate > 1:
-            # Gradients of sums over samples; _update divides, so that a short batch counts for what it holds.
-            share = count / self._full_batch
-            self._weight += share
+        if share != 1:
             loss = loss * share
         (loss if self.scaler is None else self.scaler.scale(loss)).backward()
         self._note(outputs, count)
@@ -158,9 +166,7 @@ class Trainer:
         optimizer, scaler = self.optimizer, self.scaler
         if scaler is not None:
             scaler.unscale_(optimizer)
-        if self.accumulate > 1:
-            torch._foreach_div_([p.grad for p in self.parameters if p.grad is not None], self._weight)
-            self._weight = 0.0
+        self._call("on_gradients")
         if self.clip_value is not None:
             clip_by_value_(self.parameters, self.clip_value)
         if self.clip_norm is not None:
@@ -179,9 +185,13 @@ class Trainer:
         meter = Meter()
         with kept_random_state(self.device), self.evaluation_weights():
             for batch, count in feed.batches():
+                if self._request.signum is not None:
+                    return {}  # the run is about to be saved and left
                 with self._forward_context(None):
                     meter.add(self.module.validation_step(batch), count)
         meter.flush()
+        if not meter.epoch.count:
+            raise FathomError("the loader to judge by gave no batch; is it empty, or an iterator that is used up?")
         return meter.epoch.compute()
 
     def test(self, data: Any) -> dict[str, float]:
@@ -196,47 +206,48 @@ class Trainer:
     # Before the loop -----------------------------------------------------------------------------------------------
 
     def _set_up(self, module: Module, data: Any, state: dict[str, Any] | None) -> None:
-        """Bring module, loaders, optimiser, schedule and callbacks to where the next step begins."""
-        torch.manual_seed(self.seed)
+        """Bring module, loaders, optimiser and schedule to where the next step begins."""
+        seed_everything(self.seed)
         self.module = module
         self.epoch = self.batch = self.step = self.num_samples = 0
-        self.elapsed_s, self.should_stop, self.records, self.meter, self._weight = 0.0, None, [], Meter(), 0.0
-        limit = 1 if self.fast_dev_run else None
-        self.feed = Feed(data.train_dataloader(), limit=self.overfit_batches or limit, repeat=bool(self.overfit_batches))
+        self.should_stop, self.records, self.meter = None, [], Meter()
+        limit = self.overfit_batches or (1 if self.fast_dev_run else None)
+        self.feed = Feed(data.train_dataloader(), limit=limit, repeat=bool(self.overfit_batches))
         val_loader = None if self.overfit_batches else data.val_dataloader()
         self.val_feed = None if val_loader is None else Feed(val_loader, limit=limit)
-        self._full_batch = self.feed.batch_size or 1
+        self._steps_per_epoch = -(-len(self.feed) // self.accumulate)
+        self.total_steps = self._steps_per_epoch * self.max_epochs
         self._choose_execution()
-        self.parameters = [p for p in module.parameters() if p.requires_grad]
-        if not self.parameters:
+        self.parameters = list(module.parameters())
+        if not any(parameter.requires_grad for parameter in self.parameters):
             raise UsageError("the module has no parameter to train: all are frozen or there are none")
+        module.zero_grad()  # whatever was done with the module before
         self.optimizer = self.make_optimizer(module) if self.make_optimizer else module.configure_optimizers()
         self._base_lrs = [float(group["lr"]) for group in self.optimizer.param_groups]
-        self._factor = 1.0
-        self.total_steps = -(-len(self.feed) // self.accumulate) * self.max_epochs
-        make = self.make_schedule
-        self.schedule = make(self.total_steps) if callable(make) else make_schedule(make or "constant", self.total_steps)
+        self._factor: float | None = None
+        make = self.make_schedule or "constant"
+        self.schedule = make_schedule(make, self.total_steps) if isinstance(make, str) else make(self.total_steps)
         fp16 = self._execution.precision == "fp16"
         self.scaler = torch.amp.GradScaler(self.device.type) if fp16 else None
         self._hooks = {hook: [getattr(c, hook) for c in self.callbacks if _overrides(c, hook)] for hook in HOOKS}
+        self.started = time.perf_counter()
         if state is not None:
-            self.load_state_dict(state)
-        self.whole_step = self._compile()
-        self._started = time.perf_counter() - self.elapsed_s
+            restore_state(self, state)
+        self.whole_step = self._compile_step() if self._execution.compile == "step" else None
         self._interval = self._epoch_interval = (time.perf_counter(), self.num_samples)
 
     def _choose_execution(self) -> None:
+        """Settle how to compute, then bring module and loaders to the device."""
         module, example = self.module, None
-        lazy = any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters())
-        if lazy or self.execution is None:
+        is_lazy = any(map(nn.parameter.is_lazy, itertools.chain(module.parameters(), module.buffers())))
+        if is_lazy or self.execution is None or self.feed.batch_size is None:
             example = self.feed.example()
-        if lazy:
-            with torch.no_grad():
-                module(example)
+        if is_lazy:
+            try_forward(module, example)
         if self.execution is not None:
             self._execution = self.execution
         else:
-            planned = len(self.feed) * self._full_batch * self.max_epochs
+            planned = len(self.feed) * (self.feed.batch_size or 1) * self.max_epochs
             self._execution = choose_execution(module, example, planned_samples=planned)
         self.device = self._execution.device
         self._reading_is_free = self.device.type == "cpu"  # elsewhere reading a scalar waits for the device
@@ -245,12 +256,12 @@ class Trainer:
         if self.val_feed is not None:
             self.val_feed.to(self.device)
 
-    def _compile(self) -> Callable[[Any], dict[str, Tensor]] | None:
-        """Compile what the execution asks for; give the compiled whole step, if that is it."""
+    def _compiled(self) -> contextlib.AbstractContextManager[None]:
         if self._execution.compile == "forward":
-            compile_module(self.module)
-        if self._execution.compile != "step":
-            return None
+            return compiled_forward(self.module, self.device)
+        return contextlib.nullcontext()
+
+    def _compile_step(self) -> Callable[[Any], dict[str, Tensor]]:
         from fathom.training.whole_step import compile_whole_step
 
         if self.accumulate > 1 or self.clip_norm or self.clip_value or self.scaler or self._hooks["on_gradients"]:
@@ -263,11 +274,8 @@ class Trainer:
     # Beside the loop -----------------------------------------------------------------------------------------------
 
     def _run_whole_step(self, batch: Any, count: int) -> None:
+        """Forward, backward and update in one graph, for batches of the size it is made for."""
         assert self.whole_step is not None
-        if count != self._full_batch:  # another shape would be compiled anew
-            self._run_batch(batch, count)
-            self._update()
-            return
         outputs = self.whole_step(batch)
         if self._reading_is_free and not math.isfinite(outputs["loss"].item()):
             raise self._divergence(batch, ago=0)
@@ -279,7 +287,7 @@ class Trainer:
 
     def _forward_context(self, count: int | None) -> contextlib.AbstractContextManager[Any]:
         """Give the precision's context; batches of another shape than the compiled one take the plain forward pass."""
-        if self._execution.compile == "off" or count == self._full_batch:
+        if self._execution.compile == "off" or count == self.feed.batch_size:
             return self._execution.autocast()
         stack = contextlib.ExitStack()
         stack.enter_context(torch.compiler.set_stance("force_eager"))
@@ -306,11 +314,17 @@ class Trainer:
     def _flush(self) -> None:
         ago = self.meter.flush()
         if ago is not None:
-            raise self._divergence(next(self.feed.batches(self.epoch))[0], ago)
+            batch, _ = next(self.feed.batches(self.epoch, self.batch - ago))
+            raise self._divergence(batch, ago)
 
     def _divergence(self, batch: Any, ago: int) -> FathomError:
-        step, number = self.step - ago // self.accumulate, self.batch - ago
-        return divergence_error(self.module, batch, step=step, epoch=self.epoch, batch_number=number, lr=self.lr)
+        """Make the error for the batch ``ago`` batches before the last one noted; 0 is the one under way."""
+        number = self.batch - ago
+        step = self.epoch * self._steps_per_epoch + number // self.accumulate
+        with self._forward_context(None):
+            return divergence_error(
+                self.module, batch, step=step + 1, epoch=self.epoch + 1, batch_number=number + 1, lr=self.lr
+            )
 
     def _record(self, event: str, epoch: float, metrics: dict[str, float], since: tuple[float, int], now: float) -> Any:
         began, samples = since
@@ -321,7 +335,7 @@ class Trainer:
             **metrics,
             "lr": self.lr,
             "samples_per_s": round((self.num_samples - samples) / max(now - began, 1e-9), 1),
-            "elapsed_s": round(now - self._started, 4),
+            "elapsed_s": round(time.perf_counter() - self.started, 4),
         }
 
     def _log_interval(self) -> None:
@@ -334,15 +348,17 @@ class Trainer:
 
     def _finish_epoch(self) -> dict[str, Any]:
         """Validate, tell the schedule, make the epoch's record; its rate is that of training alone."""
+        if self.batch == 0:
+            raise FathomError(f"the training loader gave no batch in epoch {self.epoch + 1}; can it be iterated again?")
         self._flush()
         trained = time.perf_counter()
+        judged = {} if self.val_feed is None else self.validate(self.val_feed)
+        self._stop_if_asked()  # then nothing of what follows has happened, and the resumed run validates again
         metrics = {f"train_{name}": value for name, value in self.meter.take_epoch().items()}
-        if self.val_feed is not None:
-            metrics |= {f"val_{name}": value for name, value in self.validate(self.val_feed).items()}
+        metrics |= {f"val_{name}": value for name, value in judged.items()}
         self.schedule.observe(metrics.get("val_loss", metrics["train_loss"]))
         self.epoch, self.batch = self.epoch + 1, 0
         record = self._record("epoch", self.epoch, metrics, self._epoch_interval, trained)
-        record["elapsed_s"] = round(time.perf_counter() - self._started, 4)
         self.records.append(record)
         self._interval = self._epoch_interval = (time.perf_counter(), self.num_samples)
         return record
@@ -362,70 +378,24 @@ class Trainer:
         self._call("on_stop")
         saved = any(isinstance(callback, Checkpointing) for callback in self.callbacks)
         what = "a checkpoint is saved" if saved else "nothing was saved: the trainer has no folder"
-        raise Interrupted(self._request.signum, f"stopped in epoch {self.epoch + 1} after step {self.step}; {what}")
-
-    # State ---------------------------------------------------------------------------------------------------------
+        where = f"in epoch {self.epoch + 1}" if self.batch else f"after epoch {self.epoch}"
+        raise Interrupted(self._request.signum, f"stopped {where}, step {self.step}; {what}")
 
     def state_dict(self) -> dict[str, Any]:
-        """Give all that a resumed run needs to take the same steps to the bit."""
-        return {
-            "module": self.module.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "scaler": self.scaler.state_dict() if self.scaler else None,
-            "callbacks": {type(c).__name__: c.state_dict() for c in self.callbacks},
-            "random": random_state(self.device),
-            "meter": self.meter.state_dict(),
-            "records": self.records,
-            "place": {
-                "epoch": self.epoch,
-                "batch": self.batch,
-                "step": self.step,
-                "num_samples": self.num_samples,
-                "elapsed_s": time.perf_counter() - self._started,
-                "total_steps": self.total_steps,
-                "should_stop": self.should_stop,
-            },
-        }
+        """Give all that a resumed run needs to take the same steps to the bit.
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what ``state_dict`` gave.
-
-        Raises:  CheckpointError if it belongs to another architecture, optimiser or length of run
+        Raises:  Diverged if a loss since the last log was not finite: such a state is of no use
         """
-        try:
-            place = state["place"]
-            load_weights(self.module, state["module"], Path("checkpoint"))
-            if place["total_steps"] != self.total_steps:
-                raise CheckpointError(
-                    f"checkpoint: its run takes {place['total_steps']} steps, this one {self.total_steps}; "
-                    "resume with the same data, batch size and epochs"
-                )
-            self._load_optimizer(state["optimizer"])
-            self.schedule.load_state_dict(state["schedule"])
-            if self.scaler is not None and state["scaler"]:
-                self.scaler.load_state_dict(state["scaler"])
-            for callback in self.callbacks:
-                if type(callback).__name__ in state["callbacks"]:
-                    callback.load_state_dict(state["callbacks"][type(callback).__name__])
-            self.meter.load_state_dict(state["meter"])
-            self.records = list(state["records"])
-            for name in ("epoch", "batch", "step", "num_samples", "elapsed_s", "should_stop"):
-                setattr(self, name, place[name])
-            restore_random_state(state["random"], self.device)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise CheckpointError(f"checkpoint: not one of a training run ({error!r})") from error
+        self._flush()
+        return collect_state(self)
 
-    def _load_optimizer(self, state: dict[str, Any]) -> None:
-        try:
-            self.optimizer.load_state_dict(state)
-        except ValueError as error:
-            raise CheckpointError(f"checkpoint: made with another optimiser: {error}") from error
-        # A checkpoint is stored contiguous; fused kernels read a state in its parameter's memory format.
-        for parameter, values in self.optimizer.state.items():
-            for name, value in values.items():
-                if isinstance(value, Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():
-                    values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+def _loss_of(outputs: Any) -> Tensor:
+    try:
+        return outputs["loss"]
+    except (KeyError, IndexError, TypeError):
+        given = f"a dictionary of {', '.join(outputs)}" if isinstance(outputs, dict) else f"a {type(outputs).__name__}"
+        raise FathomError(f"training_step returned {given}; it must return a dictionary with 'loss'") from None
 
 
 def _overrides(callback: Callback, hook: str) -> bool:

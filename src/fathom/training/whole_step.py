@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fathom.errors import UsageError
 from fathom.module import Module
-from fathom.training.device import Execution
+from fathom.training.device import Execution, require_compiler
 
 Update = Callable[[Tensor, Tensor, dict[str, Tensor], dict[str, Any], Tensor], None]
 
@@ -24,11 +24,16 @@ def compile_whole_step(
 ) -> Callable[[Any], dict[str, Tensor]]:
     """Make a function batch -> outputs of ``training_step`` that also updates the weights.
 
+    A parameter that the loss does not depend on stays as it is, as it would without a gradient.
+
     Equals:  backward and ``optimizer.step()`` to rounding, for SGD (momentum, Nesterov), Adam and AdamW
-    Raises:  UsageError for another optimiser or amsgrad
+    Raises:  UsageError for another optimiser or an option not written out here
     """
+    require_compiler(execution.device)
     import torch._dynamo
 
+    if not hasattr(torch._dynamo.config, "trace_autograd_ops"):
+        raise UsageError(f"compile=step needs a newer torch than {torch.__version__}; use --compile forward")
     torch._dynamo.config.trace_autograd_ops = True
     update = _find_update(optimizer)
     groups = []
@@ -36,17 +41,21 @@ def compile_whole_step(
         parameters = [p for p in group["params"] if p.requires_grad]
         states = [_initial_state(optimizer, group, p) for p in parameters]
         # The graph reads a copy, in which nothing changes between steps.
-        groups.append(({k: v for k, v in group.items() if k not in ("params", "lr")}, parameters, states))
+        options = {k: v for k, v in group.items() if k not in ("params", "lr")}
+        options.setdefault("decoupled_weight_decay", isinstance(optimizer, torch.optim.AdamW))
+        groups.append((options, parameters, states))
     everything = [p for _, parameters, _ in groups for p in parameters]
 
     def whole_step(batch: Any, rates: list[Tensor]) -> dict[str, Tensor]:
         with execution.autocast():
             outputs = module.training_step(batch)
-        gradients = iter(torch.autograd.grad(outputs["loss"], everything))
+        gradients = iter(torch.autograd.grad(outputs["loss"], everything, allow_unused=True))
         with torch.no_grad():
             for (options, parameters, states), rate in zip(groups, rates, strict=True):
                 for parameter, state in zip(parameters, states, strict=True):
-                    update(parameter, next(gradients), state, options, rate)
+                    gradient = next(gradients)
+                    if gradient is not None:
+                        update(parameter, gradient, state, options, rate)
         return {name: value.detach() for name, value in outputs.items()}
 
     compiled = torch.compile(whole_step, fullgraph=True, dynamic=False)
@@ -65,11 +74,15 @@ def compile_whole_step(
 
 
 def _find_update(optimizer: torch.optim.Optimizer) -> Update:
+    for group in optimizer.param_groups:
+        for option in ("amsgrad", "dampening", "maximize"):
+            if group.get(option):
+                raise UsageError(f"compile=step does not know the option {option}; use --compile forward")
     if isinstance(optimizer, torch.optim.SGD):
         return _update_sgd
-    if isinstance(optimizer, torch.optim.Adam) and not any(group["amsgrad"] for group in optimizer.param_groups):
-        return _update_adam  # AdamW is a subclass of Adam
-    raise UsageError("compile=step knows sgd, adam and adamw without amsgrad; use --compile forward")
+    if isinstance(optimizer, (torch.optim.Adam, torch.optim.AdamW)):
+        return _update_adam
+    raise UsageError("compile=step knows sgd, adam and adamw only; use --compile forward")
 
 
 def _initial_state(optimizer: torch.optim.Optimizer, group: dict[str, Any], parameter: Tensor) -> dict[str, Tensor]:
