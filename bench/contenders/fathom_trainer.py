@@ -1,0 +1,78 @@
+"""Fathom's trainer at the same work, with settings given or chosen by itself."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench.gate import Gate
+from bench.inputs import stored
+from bench.problems import Problem
+from fathom.data.arrays import Arrays
+from fathom.data.catalog import load_arrays
+from fathom.data.module import ArrayData, DataModule
+from fathom.models.registry import create
+from fathom.module import Classifier, Module, Preprocess, Regressor
+from fathom.training.callbacks import Callback
+from fathom.training.device import choose_execution
+from fathom.training.optimizers import make_optimizer
+from fathom.training.trainer import Trainer
+
+
+class AtGate(Callback):
+    """Wait for the turn before every epoch; after it, look at the test part if asked."""
+
+    def __init__(self, gate: Gate, data: DataModule | None = None) -> None:
+        self.gate, self.data = gate, data
+
+    def on_epoch_start(self, trainer: Trainer) -> None:
+        """Wait."""
+        self.gate.start_epoch()
+
+    def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
+        """Report; the test pass comes after the clock has stopped."""
+        metrics = {name: value for name, value in record.items() if name.startswith(("train_", "val_"))}
+        data = self.data
+        self.gate.end_epoch(lambda: metrics | trainer.test(data) if data is not None else metrics)
+
+
+def run(problem: Problem, gate: Gate, execution: dict[str, Any], test: bool = False, catalog: bool = False) -> None:
+    """Train with plain SGD.
+
+    Args:
+        execution: arguments of ``choose_execution``; what is not given, Fathom chooses.
+        test: give the accuracy on the test part after every epoch.
+        catalog: read the data set as a user would, not the files that the benchmark prepared.
+    """
+    arrays = load_arrays("fashion_mnist") if catalog else read_arrays(problem, test)
+    data = ArrayData(arrays, problem.batch_size, val=0.0)
+    torch.manual_seed(problem.seed)
+    net = create(problem.model, input_shape=problem.input_shape, num_classes=problem.num_classes)
+    module: Module = (
+        Regressor(net) if problem.is_regression else Classifier(net, preprocess=Preprocess(*data.statistics()))
+    )
+    chosen = choose_execution(module, data.X[:1], device="cpu", planned_samples=problem.planned_samples, **execution)
+    gate.note(choices=chosen.describe())
+    trainer = Trainer(
+        gate.num_epochs,
+        optimizer=partial(_make_sgd, lr=problem.lr),
+        execution=chosen,
+        callbacks=[AtGate(gate, data if test else None)],
+        seed=problem.seed,
+    )
+    trainer.fit(module, data)
+
+
+def read_arrays(problem: Problem, test: bool) -> Arrays:
+    """Give the same examples that the others get."""
+    X, y = (part.numpy() for part in stored(problem))
+    X_test, y_test = (part.numpy() for part in stored(problem, "test")) if test else (None, None)
+    names = () if problem.is_regression else tuple(str(number) for number in range(problem.num_classes))
+    return Arrays(X, y, X_test, y_test, names)
+
+
+def _make_sgd(module: nn.Module, lr: float) -> torch.optim.Optimizer:
+    return make_optimizer("sgd", module, lr)
