@@ -30,11 +30,14 @@ def locate_divergence(module: nn.Module, batch: Any) -> tuple[str, str]:
         if not _is_finite(parameter):
             return f"parameter {name!r} is not finite since an update", _SLOWER
     found: list[str] = []
+    largest = [(float(tensor.abs().max()), "the batch") for tensor in _tensors(batch) if tensor.numel()]
 
     def check(name: str) -> Any:
         def hook(layer: nn.Module, _: Any, output: Any) -> None:
+            label = f"layer {name!r} ({type(layer).__name__})"
             if not found and not _is_finite(output):
-                found.append(f"layer {name!r} ({type(layer).__name__}) is the first to give a non-finite output")
+                found.append(f"{label} is the first to give a non-finite output")
+            largest.extend((float(tensor.abs().max()), label) for tensor in _tensors(output) if tensor.numel())
 
         return hook
 
@@ -49,7 +52,8 @@ def locate_divergence(module: nn.Module, batch: Any) -> tuple[str, str]:
         return found[0], _SLOWER
     if _is_finite(outputs["loss"]):
         return "the same batch gives a finite loss when repeated: the random layers made the difference", _SLOWER
-    return "every layer's output is finite: the loss itself overflows", _SLOWER
+    size, label = max(largest, default=(0.0, "no tensor"))
+    return f"the loss overflows though every output is finite; the largest value, {size:.2g}, is in {label}", _SLOWER
 
 
 def divergence_error(module: nn.Module, batch: Any, *, step: int, epoch: int, batch_number: int, lr: float) -> Diverged:

@@ -23,7 +23,7 @@ def random_state(device: torch.device) -> dict[str, Any]:
     """Give the state of torch's, the device's, Python's and, where it is in use, NumPy's global generator."""
     state: dict[str, Any] = {"torch": torch.get_rng_state(), "python": random.getstate()}
     if device.type != "cpu":
-        state["device"] = torch.get_device_module(device).get_rng_state()
+        state["device"] = torch.get_device_module(device).get_rng_state(*_which(device))
     if "numpy" in sys.modules:
         name, keys, position, has_gauss, gauss = sys.modules["numpy"].random.get_state()
         state["numpy"] = (name, keys.tolist(), position, has_gauss, gauss)
@@ -35,7 +35,7 @@ def restore_random_state(state: dict[str, Any], device: torch.device) -> None:
     torch.set_rng_state(state["torch"])
     random.setstate(state["python"])
     if "device" in state and device.type != "cpu":
-        torch.get_device_module(device).set_rng_state(state["device"])
+        torch.get_device_module(device).set_rng_state(state["device"], *_which(device))
     if "numpy" in state and "numpy" in sys.modules:
         sys.modules["numpy"].random.set_state(state["numpy"])
 
@@ -48,3 +48,8 @@ def kept_random_state(device: torch.device) -> Iterator[None]:
         yield
     finally:
         restore_random_state(state, device)
+
+
+def _which(device: torch.device) -> tuple[torch.device, ...]:
+    """There is one MPS device, whose functions take none; of other kinds the default need not be the one in use."""
+    return () if device.type == "mps" else (device,)
