@@ -18,6 +18,7 @@ from bench.problems import QUICK_IMAGES
 from bench.publish import publish
 from bench.results import Suite, read_results, write_results
 from bench.settings import ROOT, Settings
+from fathom.errors import FathomError
 
 SUITES = ("epoch", "step", "startup", "accuracy", "memory", "choices")
 _OUT = ROOT / "docs" / "benchmarks"
@@ -26,6 +27,17 @@ _OUT = ROOT / "docs" / "benchmarks"
 def main() -> int:
     """Measure what was asked for and write results, tables and pictures."""
     args = _parse()
+    try:
+        written = _run(args)
+    except FathomError as error:  # the data set cannot be had
+        print(f"bench: {error}", file=sys.stderr)
+        return error.exit_code
+    for path in written:
+        print(path)
+    return 0
+
+
+def _run(args: argparse.Namespace) -> list[Path]:
     out = args.out or (Path(tempfile.mkdtemp(prefix="bench-")) if args.quick else _OUT)
     results = read_results(out / "results.json")
     if not args.render:
@@ -46,10 +58,7 @@ def main() -> int:
             for name in args.only:
                 results[name] = _measure(name, settings)
                 write_results(out / "results.json", results)
-    written = publish(results, out, update_readme=out == _OUT and not args.quick)
-    for path in written:
-        print(path)
-    return 0
+    return publish(results, out, update_readme=out == _OUT and not args.quick)
 
 
 def _prepare(settings: Settings, suites: list[str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import compileall
 import importlib.util
-import os
 import shutil
 import subprocess
 import sys
@@ -16,14 +15,16 @@ from bench.harness import rotated, say
 from bench.machine import installed_version
 from bench.results import Comparison, Result, Suite
 from bench.settings import ROOT, Settings
+from fathom.data.catalog import describe
 
 BASELINE = "torch_and_data"
 _READY = "print('ready', flush=True)"
 _READ_DATA = """
-import gzip, numpy as np
+import gzip, os, numpy as np
 for name, offset in ('images-idx3', 16), ('labels-idx1', 8):
     for part in 'train', 't10k':
-        with gzip.open(f'{FOLDER}/{part}-{name}-ubyte.gz') as file:
+        path = f'{FOLDER}/{part}-{name}-ubyte'
+        with open(path, 'rb') if os.path.exists(path) else gzip.open(path + '.gz') as file:
             np.frombuffer(file.read(), np.uint8, offset=offset)
 """
 _PEERS = {
@@ -56,7 +57,7 @@ def run(settings: Settings, suite: Suite) -> None:
     comparison = Comparison("startup", "seconds from the shell", unit="s", work=1, per="runs", baseline=baseline)
     comparison.results = [Result(command.name, command.label, command.group) for command in commands]
     if baseline != BASELINE:
-        comparison.skipped[BASELINE] = "FATHOM_DATA names no folder with Fashion-MNIST as .gz files"
+        comparison.skipped[BASELINE] = "Fashion-MNIST is neither in FATHOM_DATA nor in the cache"
     by_name = {command.name: command for command in commands}
     for number in range(1 + settings.rounds):
         for result in rotated(list(comparison.results), number):
@@ -79,9 +80,8 @@ def _commands(settings: Settings) -> list[Command]:
     python = (sys.executable, "-c")
     script = Path(sys.executable).with_name("fathom")
     fathom = (str(script),) if script.exists() else (sys.executable, "-m", "fathom")
-    data = Path(os.environ.get("FATHOM_DATA", "")) / "FashionMNIST" / "raw"
-    has_data = (data / "train-images-idx3-ubyte.gz").exists()
-    name = "fashion_mnist" if has_data and not settings.quick else "digits"
+    folder = describe("fashion_mnist").found
+    name = "fashion_mnist" if folder is not None and not settings.quick else "digits"
     commands = [
         Command("python", "`python -c pass`", "baseline", (*python, "pass"), "exit"),
         Command("torch", "`import torch`", "baseline", (*python, f"import torch; {_READY}")),
@@ -95,8 +95,8 @@ def _commands(settings: Settings) -> list[Command]:
             "first step",
         ),
     ]
-    if has_data:
-        read = f"import torch\nFOLDER = {str(data)!r}\n{_READ_DATA}\n{_READY}"
+    if folder is not None:
+        read = f"import torch\nFOLDER = {str(folder)!r}\n{_READ_DATA}\n{_READY}"
         commands.insert(2, Command(BASELINE, "`import torch`, then read Fashion-MNIST", "baseline", (*python, read)))
     if settings.peers:
         commands += [

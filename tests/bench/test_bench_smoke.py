@@ -147,7 +147,7 @@ def test_ratios_are_taken_round_by_round(tmp_path):
     assert run.kept_accuracy == 0.91
     assert (run.seconds_to(0.90), run.seconds_to(0.95)) == (2.0, None)
     machine = {"cpu": "CPU", "instructions": [], "cores": 2, "threads": 2, "memory_gib": 8.0, "system": "Linux"}
-    settings = {"rounds": 3, "quick": False}
+    settings = {"rounds": 3, "quick": False, "long": False}
     suite = results.Suite("epoch", "2026-01-01", machine, {"torch": "2.15"}, settings, [comparison], [run])
     path = tmp_path / "results.json"
     results.write_results(path, {"epoch": suite})
