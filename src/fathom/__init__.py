@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from fathom.config import Config, make_config
     from fathom.data.arrays import Arrays
     from fathom.data.datasets import CIFAR10, MNIST, Digits, FashionMNIST, SyntheticRegression
+    from fathom.data.folder import FolderData
     from fathom.data.memory import MemoryLoader
     from fathom.data.module import ArrayData, DataModule
     from fathom.errors import FathomError, UsageError
     from fathom.models.registry import create as create_model
     from fathom.module import Classifier, Module, Preprocess, Regressor
     from fathom.recipes.evaluate import evaluate
+    from fathom.recipes.predict import predict
     from fathom.recipes.saved import load_module
     from fathom.recipes.train import resume, train
     from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping
@@ -38,6 +40,7 @@ _PLACES = {
     "FashionMNIST": "data.datasets",
     "MNIST": "data.datasets",
     "SyntheticRegression": "data.datasets",
+    "FolderData": "data.folder",
     "MemoryLoader": "data.memory",
     "ArrayData": "data.module",
     "DataModule": "data.module",
@@ -49,6 +52,7 @@ _PLACES = {
     "Preprocess": "module",
     "Regressor": "module",
     "evaluate": "recipes.evaluate",
+    "predict": "recipes.predict",
     "load_module": "recipes.saved",
     "resume": "recipes.train",
     "train": "recipes.train",
@@ -69,7 +73,11 @@ def __getattr__(name: str) -> Any:
 
         return version("fathom")
     if name not in _PLACES:
-        raise AttributeError(f"module 'fathom' has no attribute {name!r}")
+        import difflib
+
+        nearest = difflib.get_close_matches(name, __all__, n=1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise AttributeError(f"module 'fathom' has no attribute {name!r}{hint}")
     module, _, attribute = _PLACES[name].partition(":")
     value = getattr(importlib.import_module(f"fathom.{module}"), attribute or name)
     globals()[name] = value
@@ -77,4 +85,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

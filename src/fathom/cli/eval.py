@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
+
+from fathom.cli.values import one_of
+
+SPLITS = ("train", "val", "test")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("run", metavar="RUN", help="run folder, its name, or last")
-    parser.add_argument("--split", default="test", help="train, val or test (default: test)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+    parser.add_argument("run", metavar="RUN", help="run folder, its name in runs/, the beginning of one, or last")
+    parser.add_argument(
+        "--split", type=one_of("split", SPLITS), default="test", metavar="NAME", help="train, val or test (default)"
+    )
+    parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps")
     parser.add_argument("--json", action="store_true", help="print everything as JSON, confusion counts included")
-    parser.add_argument("--out", metavar="DIR", default="runs", help="where run folders are (default: runs)")
+    parser.add_argument("--runs", metavar="DIR", default="runs", help="where run folders are (default: runs)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print."""
     from fathom.runs.reader import resolve_run
+    from fathom.runs.records import to_json
 
-    path = resolve_run(args.run, args.out)
+    path = resolve_run(args.run, args.runs)
     from fathom.recipes.evaluate import evaluate
 
     evaluation = evaluate(path, args.split, device=args.device)
-    print(json.dumps(evaluation, indent=1) if args.json else _table(evaluation))
+    print(to_json(evaluation, indent=1) if args.json else _table(evaluation))
     return 0
 
 
 def _table(evaluation: dict[str, Any]) -> str:
     lines = [f"{evaluation['split']}: {evaluation['num_samples']:,} examples"]
-    lines += [f"{k:<9}{evaluation[k]:.4f}" for k in ("loss", "accuracy", "rmse", "mae", "r2") if evaluation.get(k) is not None]
+    lines += [
+        f"{k:<9}{evaluation[k]:.4f}" for k in ("loss", "accuracy", "rmse", "mae", "r2") if evaluation.get(k) is not None
+    ]
     if "per_class" in evaluation:
         width = max(len(row["class"]) for row in evaluation["per_class"] + [{"class": "class"}])
         lines += ["", f"{'class':<{width}}  precision  recall     F1  support"]

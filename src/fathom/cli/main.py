@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from types import FrameType
 from typing import NoReturn
 
 from fathom.errors import FathomError, UsageError, unknown
@@ -23,7 +27,10 @@ VERBS = {
     "schedules": ("fathom.cli.schedules", "list and draw the learning-rate schedules"),
     "recipes": ("fathom.cli.recipes", "list the shipped recipes, or show one"),
 }
-SIGINT_CODE = 130
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM outside the training loop: the work in hand is undone as after Ctrl-C."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -38,7 +45,7 @@ class Parser(argparse.ArgumentParser):
             if stray.startswith("-"):
                 raise unknown("option", stray.partition("=")[0], options)
             raise UsageError(f"unexpected argument {stray!r}; see {self.prog} --help")
-        raise UsageError(f"{message}; see {self.prog} --help")
+        raise UsageError(f"{message.removeprefix('argument ')}; see {self.prog} --help")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,32 +56,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a letter that the terminal lacks is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
     try:
-        return _dispatch(arguments)
+        with _heed_sigterm():
+            code = _dispatch(arguments)
+            sys.stdout.flush()
+            return code
     except SystemExit as stop:  # argparse after --help
         return int(stop.code or 0)
-    except BrokenPipeError:
-        # The reader of our output left, as `| head` does; nothing more can be printed, not even at shutdown.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except KeyboardInterrupt:
+    except BaseException as error:
         if debug:
-            raise
-        return _fail("stopped", SIGINT_CODE)
-    except FathomError as error:
-        if debug:
-            raise
-        return _fail(str(error), error.exit_code)
-    except OSError as error:
-        if debug:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}", 1)
-    except Exception as error:
-        if debug:
-            raise
-        first_line = (str(error).strip().splitlines() or ["no message"])[0]
-        return _fail(f"unexpected {type(error).__name__}: {first_line}; run again with --debug to see where", 1)
+            import traceback
+
+            traceback.print_exc()
+        message, code = _explain(error)
+        if message:
+            print(f"fathom: {message}", file=sys.stderr)
+        return code
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -94,19 +94,71 @@ def _dispatch(arguments: list[str]) -> int:
     parser = Parser(prog=f"fathom {verb}", description=purpose[0].upper() + purpose[1:] + ".", allow_abbrev=False)
     module.add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return int(module.run(parser.parse_args(rest)))
+    return int(module.run(parser.parse_args(rest, argparse.Namespace(command=["fathom", *arguments]))))
 
 
 def _help() -> str:
-    lines = ["usage: fathom COMMAND [...]", "", "Train networks you understand. `fathom train` alone learns to read digits.", ""]
+    lines = [
+        "usage: fathom COMMAND [...]",
+        "",
+        "Train networks you understand. `fathom train` alone learns to read digits.",
+        "",
+    ]
     lines += [f"  {verb:<11}{purpose}" for verb, (_, purpose) in VERBS.items()]
-    lines += ["", "  fathom COMMAND --help   options of a command", "  --debug                 show the traceback of an error"]
+    lines += [
+        "",
+        "  fathom COMMAND --help   options of a command",
+        "  --debug                 show the traceback of an error",
+    ]
     return "\n".join([*lines, "  --version"])
 
 
-def _fail(message: str, code: int) -> int:
-    print(f"fathom: {message}", file=sys.stderr)
-    return code
+def _explain(error: BaseException) -> tuple[str, int]:
+    """Give the line that a user reads and the exit code."""
+    match error:
+        case FathomError():
+            return str(error), error.exit_code
+        case Terminated():
+            return "stopped", 128 + signal.SIGTERM
+        case KeyboardInterrupt():
+            return "stopped", 128 + signal.SIGINT
+        case BrokenPipeError():
+            _silence_stdout()
+            return "", 1
+        case OSError():
+            _silence_stdout()
+            return (f"{error.filename}: " if error.filename else "") + (error.strerror or str(error)), 1
+    first_line = (str(error).strip().splitlines() or ["no message"])[0]
+    return f"unexpected {type(error).__name__}: {first_line}; run again with --debug to see where", 1
+
+
+def _silence_stdout() -> None:
+    """Give up standard output: its reader left, as `| head` does, or its disk is full, and exiting would try again."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        return
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _heed_sigterm() -> Iterator[None]:
+    """Let SIGTERM unwind like Ctrl-C, so that temporary files go and a run's status is set; not in other threads."""
+
+    def terminate(signum: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    is_ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) in (
+        signal.SIG_DFL,
+        None,
+    )
+    if is_ours:
+        signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        if is_ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

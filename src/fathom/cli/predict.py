@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 
+from fathom.cli.values import read_count
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("run", metavar="RUN", help="run folder, its name, or last")
+    parser.add_argument("run", metavar="RUN", help="run folder, its name in runs/, the beginning of one, or last")
     parser.add_argument("inputs", metavar="PICTURE|FOLDER", nargs="+", help="pictures, and folders of pictures")
     parser.add_argument("--out", metavar="FILE", help="CSV file to write (default: standard output)")
-    parser.add_argument("--top", type=int, default=1, metavar="K", help="give the K most probable classes")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+    parser.add_argument("--top", type=read_count, default=1, metavar="K", help="give the K most probable classes")
+    parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps")
     parser.add_argument("--runs", metavar="DIR", default="runs", help="where run folders are (default: runs)")
 
 
@@ -24,6 +26,6 @@ def run(args: argparse.Namespace) -> int:
     from fathom.recipes.predict import predict_to_csv
 
     good, bad = predict_to_csv(path, args.inputs, args.out, top=args.top, device=args.device)
-    target = f" in {args.out}" if args.out else ""
-    print(f"{good:,} predictions{target}" + (f", {bad:,} inputs failed: see the error column" if bad else ""), file=sys.stderr)
+    summary = f"{good:,} of {good + bad:,} pictures labelled" + (f" in {args.out}" if args.out else "")
+    print(summary + (f"; {bad:,} failed, see the error column" if bad else ""), file=sys.stderr)
     return 1 if bad else 0

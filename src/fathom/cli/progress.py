@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fathom.recipes.run_log import format_epoch
@@ -16,27 +18,33 @@ if TYPE_CHECKING:
     from fathom.training.trainer import Trainer
 
 _REFRESH_S = 0.1
+_WIDE = 70  # columns from which on there is room for the rate
+_READ_LOSS_S = 1.0  # reading it makes an accelerator wait
 
 
 def show_progress(plan: Plan) -> list[Callback]:
     """Say what is about to be trained; give the callback that shows how it goes."""
-    description = plan.description
-    data, execution = plan.data, plan.execution
-    print(
-        f"{plan.config.model.name} on {data.name}: {description['parameters']:,} parameters, "
-        f"{data.num_train:,} training examples, {plan.config.training.epochs} epochs, "
-        f"{execution.precision} on {execution.device}"
-    )
-    return [Bar()] if sys.stdout.isatty() else [Lines()]
+    for note in plan.notes:
+        print(note)
+    config, execution = plan.config, plan.execution
+    epochs = "one batch" if config.training.fast_dev_run else _count(config.training.epochs or 1, "epoch")
+    facts = [
+        _count(plan.description["parameters"], "parameter"),
+        _count(plan.data.num_train, "training example"),
+        epochs,
+        f"{execution.precision} on {execution.device}",
+        f"seed {config.seed}",
+    ]
+    print(f"{config.model.name} on {Path(plan.data.name).name}: {', '.join(facts)}", flush=True)
+    return [Bar()] if sys.stdout.isatty() and os.environ.get("TERM") != "dumb" else [Lines()]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 class Lines(Callback):
     """One plain line an epoch."""
-
-    def on_fit_start(self, trainer: Trainer) -> None:
-        """Say where a resumed run goes on."""
-        if trainer.step:
-            print(f"resuming at epoch {trainer.epoch + 1}, step {trainer.step}", flush=True)
 
     def on_log(self, trainer: Trainer, record: dict[str, Any]) -> None:
         """Print the epoch's line."""
@@ -45,30 +53,35 @@ class Lines(Callback):
 
 
 class Bar(Callback):
-    """A bar with epoch, step, samples/s, loss and time to go; under it the best epoch so far."""
+    """A bar with epoch, step, samples/s, loss and time to go; above it a line for every finished epoch."""
 
     def __init__(self) -> None:
         self.progress: Progress | None = None
         self.task: TaskID | None = None
-        self._shown_at = 0.0
+        self._shown_at = self._loss_at = 0.0
+        self._began = (0.0, 0)  # of the interval that the rate is taken over
         self._loss = self._rate = ""
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Put the bar up."""
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+        console = Console()
         self.progress = Progress(
-            TextColumn("[bold]epoch {task.fields[epoch]}"),
+            TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=None),
             TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
-            TextColumn("{task.fields[rate]}"),
+            *([TextColumn("{task.fields[rate]}")] if console.width >= _WIDE else []),
             TextColumn("{task.fields[loss]}"),
-            TimeElapsedColumn(),
             TextColumn("ETA"),
             TimeRemainingColumn(compact=True),
+            console=console,
             auto_refresh=False,
+            transient=True,
         )
         self.progress.start()
+        self._began = (time.monotonic(), trainer.num_samples)
         self.task = self.progress.add_task(
             "", total=trainer.total_steps, completed=trainer.step, epoch=self._epoch(trainer), loss="", rate=""
         )
@@ -78,20 +91,37 @@ class Bar(Callback):
         now = time.monotonic()
         if now - self._shown_at >= _REFRESH_S:
             self._shown_at = now
+            self._read(trainer, now)
             self._show(trainer)
 
     def on_log(self, trainer: Trainer, record: dict[str, Any]) -> None:
         """Take up the numbers; print the epoch's line above the bar."""
-        self._loss = f"loss {record['train_loss']:.4f}"
-        self._rate = f"{record['samples_per_s']:,.0f} samples/s"
+        now = time.monotonic()
+        self._loss, self._loss_at = f"loss {record['train_loss']:.4f}", now
+        self._rate, self._began = f"{record['samples_per_s']:,.0f} samples/s", (now, trainer.num_samples)
         if record["event"] == "epoch" and self.progress is not None:
-            self.progress.console.print(format_epoch(record, trainer.max_epochs), highlight=False)
             self._show(trainer)
+            console = self.progress.console
+            line = format_epoch(record, trainer.max_epochs)
+            if len(line) > console.width:
+                line = format_epoch(record, trainer.max_epochs, brief=True)
+            console.print(line, highlight=False, markup=False)
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Take the bar down; the cursor comes back with it."""
         if self.progress is not None:
             self.progress.stop()
+
+    def _read(self, trainer: Trainer, now: float) -> None:
+        """Where records are far apart, show the newest batch's loss and the rate since the last record."""
+        if now - self._loss_at < _READ_LOSS_S:
+            return
+        pending = trainer.meter._pending
+        if pending:
+            self._loss, self._loss_at = f"loss {float(pending[-1]['loss']):.4f}", now
+        began, samples = self._began
+        if now > began:
+            self._rate = f"{(trainer.num_samples - samples) / (now - began):,.0f} samples/s"
 
     def _show(self, trainer: Trainer) -> None:
         if self.progress is not None and self.task is not None:

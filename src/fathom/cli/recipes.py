@@ -17,8 +17,9 @@ def run(args: argparse.Namespace) -> int:
     if args.name:
         print(recipe_text(args.name), end="")
         return 0
-    width = max(len(name) for name in recipe_names())
-    for name in recipe_names():
+    names = recipe_names()
+    width = max(map(len, names), default=0)
+    for name in names:
         print(f"{name:<{width}}  {recipe_summary(name)}")
     print("\nuse one: fathom train --recipe NAME; see one: fathom recipes NAME")
     return 0

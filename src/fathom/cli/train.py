@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fathom.cli.values import one_of, read_count, read_natural, read_non_negative, read_positive, read_share
 from fathom.config import Config, make_config, merge, read_config, set_dotted
 from fathom.data import catalog
 from fathom.errors import UsageError
@@ -18,52 +19,77 @@ if TYPE_CHECKING:
     from fathom.data.arrays import Arrays
     from fathom.recipes.train import Outcome
 
-# option: (setting, type, metavar, help)
-_SETTINGS: dict[str, tuple[str, Any, str, str]] = {
-    "--data": ("data.name", str, "NAME", "data set, see `fathom data`, or a folder of class folders (default: digits)"),
-    "--epochs": ("training.epochs", int, "N", "passes over the training data"),
-    "--batch-size": ("data.batch_size", int, "N", "examples per batch"),
-    "--lr": ("training.lr", float, "RATE", "learning rate; the peak, under a schedule"),
-    "--optimizer": ("training.optimizer", str, "NAME", "sgd, adam, adamw, rmsprop, adagrad, adadelta"),
-    "--momentum": ("training.momentum", float, "M", "of sgd and rmsprop"),
-    "--schedule": ("training.schedule", str, "NAME[:OPTIONS]", "learning-rate schedule; see `fathom schedules`"),
-    "--warmup": ("training.warmup", float, "N", "linear warm-up: steps, or below 1 a share of the run"),
-    "--weight-decay": ("training.weight_decay", float, "W", "weight decay"),
-    "--dropout": ("model.options.dropout", float, "P", "dropout, in networks that have it"),
-    "--label-smoothing": ("training.label_smoothing", float, "E", "mix targets with the uniform distribution"),
-    "--augment": ("data.augment", str, "SPEC", "such as flip,crop:padding=2"),
-    "--ema": ("training.ema", float, "DECAY", "keep an exponential moving average of the weights"),
-    "--patience": ("training.patience", int, "N", "stop after N epochs without a better validation loss"),
-    "--clip-norm": ("training.clip_norm", float, "NORM", "bound on the joint norm of the gradients"),
-    "--accumulate": ("training.accumulate", int, "N", "batches per optimiser step"),
-    "--init": ("training.init", str, "RULE", "initialiser, such as xavier_uniform or normal:0.01"),
-    "--val": ("data.val", float, "SHARE", "share of the training data held out for validation (default: 0.1)"),
-    "--resize": ("data.resize", int, "PIXELS", "side to resize images to"),
-    "--seed": ("seed", int, "N", "of weights, order and everything else random (default: 0)"),
-    "--device": ("execution.device", str, "NAME", "auto, cpu, cuda, cuda:1, mps"),
-    "--precision": ("execution.precision", str, "P", "auto, fp32, bf16, fp16"),
-    "--compile": ("execution.compile", str, "MODE", "auto, off, forward, step"),
-    "--workers": ("data.workers", int, "N", "processes that read files (file-backed data)"),
-    "--overfit-batches": (
-        "training.overfit_batches",
-        int,
-        "N",
-        "learn the first N batches by heart: can it learn at all?",
-    ),
+_PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+_COMPILE_MODES = ("auto", "off", "forward", "step")
+
+# title of a group: option: (setting, how its text is read, metavar, help)
+_SETTINGS: dict[str, dict[str, tuple[str, Any, str, str]]] = {
+    "data": {
+        "--data": ("data.name", str, "NAME", "see `fathom data`; or a folder of class folders (default: digits)"),
+        "--val": ("data.val", read_share, "SHARE", "share of the training data kept for validation (default: 0.1)"),
+        "--batch-size": ("data.batch_size", read_count, "N", "examples per batch"),
+        "--resize": ("data.resize", read_count, "PIXELS", "side that images are brought to"),
+        "--augment": ("data.augment", str, "SPEC", "change training images at random: flip,crop:padding=2"),
+        "--workers": ("data.workers", read_natural, "N", "processes that read files, for a folder of pictures"),
+    },
+    "learning": {
+        "--epochs": ("training.epochs", read_count, "N", "passes over the training data"),
+        "--lr": ("training.lr", read_positive, "RATE", "learning rate; the peak, under a schedule"),
+        "--optimizer": ("training.optimizer", str, "NAME", "sgd, adam, adamw, rmsprop, adagrad, adadelta"),
+        "--momentum": ("training.momentum", read_share, "M", "of sgd and rmsprop"),
+        "--weight-decay": ("training.weight_decay", read_non_negative, "W", "pull of the weights towards 0"),
+        "--schedule": ("training.schedule", str, "NAME[:OPTIONS]", "learning-rate schedule, see `fathom schedules`"),
+        "--warmup": ("training.warmup", read_non_negative, "N", "linear warm-up: steps; below 1 a share of the run"),
+        "--clip-norm": ("training.clip_norm", read_positive, "NORM", "bound on the joint norm of the gradients"),
+        "--accumulate": ("training.accumulate", read_count, "N", "batches per optimiser step"),
+        "--dropout": ("model.options.dropout", read_share, "P", "dropout, in networks that have it"),
+        "--label-smoothing": ("training.label_smoothing", read_share, "E", "share of a label given to all classes"),
+        "--ema": ("training.ema", read_share, "DECAY", "keep an exponential moving average of the weights"),
+        "--patience": ("training.patience", read_count, "N", "stop after N epochs without a better validation loss"),
+        "--init": ("training.init", str, "RULE", "initialiser, such as xavier_uniform or normal:0.01"),
+        "--seed": ("seed", read_natural, "N", "of weights, order and all else that is random (default: 0)"),
+        "--overfit-batches": (
+            "training.overfit_batches",
+            read_count,
+            "N",
+            "learn the first N batches by heart: can it learn at all?",
+        ),
+    },
+    "machine": {
+        "--device": ("execution.device", str, "NAME", "auto, cpu, cuda, cuda:1, mps"),
+        "--precision": ("execution.precision", one_of("precision", _PRECISIONS), "P", ", ".join(_PRECISIONS)),
+        "--compile": ("execution.compile", one_of("compile mode", _COMPILE_MODES), "MODE", ", ".join(_COMPILE_MODES)),
+    },
 }
+_SETTING_OF = {option: dotted for group in _SETTINGS.values() for option, (dotted, *_) in group.items()}
+
+_EXAMPLES = """\
+examples:
+  fathom train                                      LeNet learns to read digits, in seconds
+  fathom train mlp --data fashion_mnist --epochs 5
+  fathom train resnet18 --data pictures/            pictures/<class>/*.jpg
+  fathom train --set training.clip_value=0.5        a setting without an option of its own
+  fathom train --resume last                        go on with a run that was stopped
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("model", nargs="?", help="network; see `fathom models` (default: lenet)")
-    for option, (_, kind, metavar, text) in _SETTINGS.items():
-        parser.add_argument(option, type=kind, metavar=metavar, help=text)
-    parser.add_argument("--recipe", metavar="NAME", help="start from a shipped recipe; see `fathom recipes`")
-    parser.add_argument("--config", metavar="FILE", help="YAML file of settings, as config.yaml of a run")
-    parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="any setting by its full name")
-    parser.add_argument("--fast-dev-run", action="store_true", help="one batch only: does everything connect?")
-    parser.add_argument("--resume", metavar="RUN", help="go on with a run that stopped")
-    parser.add_argument("--out", metavar="DIR", default="runs", help="where run folders go (default: runs)")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.usage = "fathom train [model] [options]"
+    parser.epilog = _EXAMPLES
+    parser.add_argument("model", nargs="?", help="network, see `fathom models` (default: lenet)")
+    for title, options in _SETTINGS.items():
+        group = parser.add_argument_group(title)
+        for option, (_, read, metavar, text) in options.items():
+            group.add_argument(option, type=read, metavar=metavar, help=text)
+    group = parser.add_argument_group("run")
+    group.add_argument("--recipe", metavar="NAME", help="start from a shipped recipe, see `fathom recipes`")
+    group.add_argument("--config", metavar="FILE", help="settings as YAML, such as the config.yaml of a run")
+    group.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="any setting by its full name")
+    group.add_argument("--fast-dev-run", action="store_true", help="one batch only: does everything connect?")
+    group.add_argument("--resume", metavar="RUN", help="go on with a run that stopped: its folder, its name, or last")
+    group.add_argument("--out", metavar="DIR", default="runs", help="where run folders go (default: runs)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -80,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
         root=Path(args.out),
         arrays=arrays.result() if arrays else None,
         on_start=show_progress,
-        command=["fathom", *sys.argv[1:]],
+        command=args.command,
     )
     return _finish(outcome)
 
@@ -95,13 +121,17 @@ def settings(args: argparse.Namespace) -> Config:
     if args.recipe is not None:
         merge(tree, read_recipe(args.recipe))
     if args.config is not None:
-        merge(tree, read_config(Path(args.config)))
+        file = read_config(Path(args.config))
+        make_config(file, args.config)
+        merge(tree, file)
+    for section, name in (("model", args.model), ("data", args.data)):
+        known = tree.setdefault(section, {})
+        if name is not None and name != known.get("name", name):
+            known["options"] = {}  # they were another network's, another data set's
     if args.model is not None:
-        if args.model != tree.get("model", {}).get("name", args.model):
-            tree["model"] = {}
         merge(tree, {"model": {"name": args.model}})
-    for option, (dotted, *_) in _SETTINGS.items():
-        value = getattr(args, option[2:].replace("-", "_"))
+    for option, dotted in _SETTING_OF.items():
+        value = _value(args, option)
         if value is not None:
             *sections, key = dotted.split(".")
             nested: dict[str, Any] = {key: value}
@@ -112,36 +142,47 @@ def settings(args: argparse.Namespace) -> Config:
         merge(tree, {"training": {"fast_dev_run": True}})
     for assignment in args.set:
         set_dotted(tree, assignment)
-    config = resolve(make_config(tree, "settings"))
+    config = make_config(tree, "settings")
     registry.get(config.model.name)
     if not is_folder(config.data.name):
         catalog.describe(config.data.name)
+    elif not Path(config.data.name).expanduser().is_dir():
+        raise UsageError(f"there is no folder {config.data.name}; `fathom data` lists the data sets known by name")
     parse_schedule(config.training.schedule or "constant")
-    return config
+    return resolve(config)
+
+
+def _value(args: argparse.Namespace, option: str) -> Any:
+    return getattr(args, option[2:].replace("-", "_"))
 
 
 def _start_reading(config: Config) -> Future[Arrays] | None:
     """Read the data while torch is being imported: unpacking and hashing leave the interpreter free."""
     if is_folder(config.data.name):
         return None
-    pool = ThreadPoolExecutor(1, thread_name_prefix="read-data")
-    future = pool.submit(catalog.load_arrays, config.data.name, **config.data.options)
-    pool.shutdown(wait=False)
+    future: Future[Arrays] = Future()
+
+    def read() -> None:
+        try:
+            future.set_result(catalog.load_arrays(config.data.name, **config.data.options))
+        except BaseException as error:
+            future.set_exception(error)
+
+    # A daemon: after Ctrl-C nobody waits for a download to finish.
+    threading.Thread(target=read, name="read-data", daemon=True).start()
     return future
 
 
 def _resume(args: argparse.Namespace) -> int:
-    given = [o for o in _SETTINGS if getattr(args, o[2:].replace("-", "_")) is not None]
-    given += [f"--{name}" for name in ("recipe", "config") if getattr(args, name) is not None]
-    given += ["--set"] if args.set else []
+    given = [option for option in _SETTING_OF if _value(args, option) is not None]
+    given += [option for option in ("--recipe", "--config", "--set", "--fast-dev-run") if _value(args, option)]
     given += [args.model] if args.model else []
     if given:
         raise UsageError(f"--resume goes on with a run's own settings; leave out {given[0]}")
+    from fathom.recipes.settings import read_run_config
     from fathom.runs.reader import resolve_run
 
     path = resolve_run(args.resume, args.out)
-    from fathom.recipes.settings import read_run_config
-
     arrays = _start_reading(read_run_config(path))
     from fathom.cli.progress import show_progress
     from fathom.recipes.train import resume
@@ -150,11 +191,20 @@ def _resume(args: argparse.Namespace) -> int:
 
 
 def _finish(outcome: Outcome) -> int:
-    evaluation = outcome.evaluation
+    evaluation, training = outcome.evaluation, outcome.config.training
     if evaluation is not None and "accuracy" in evaluation:
         print(f"test accuracy  {evaluation['accuracy']:.2%}  ({evaluation['num_samples']:,} examples, looked at once)")
     elif evaluation is not None:
         print(f"test RMSE      {evaluation['rmse']:.4g}  ({evaluation['num_samples']:,} examples, looked at once)")
+    elif training.fast_dev_run:
+        print("dry run        one batch went all the way through; nothing was learned")
+    elif training.overfit_batches and outcome.records:
+        last = outcome.records[-1]
+        reached = f"accuracy {last['train_accuracy']:.2%}, " if "train_accuracy" in last else ""
+        what = "1 batch" if training.overfit_batches == 1 else f"{training.overfit_batches} batches"
+        print(f"by heart       {reached}loss {last['train_loss']:.4g} on {what}; the test part was left alone")
+    else:
+        print("test accuracy  none, the data have no test part")
     print(f"run folder     {outcome.path}")
     print(f"report         {outcome.report}")
     return 0

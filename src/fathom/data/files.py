@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from fathom.data.loader import Order, mix
 from fathom.data.memory import Augmentation
+from fathom.errors import FathomError
 
 _MOST_WORKERS = 8
 
@@ -29,7 +32,7 @@ class FileLoader(Order):
     Order, augmentation and place are those of ``MemoryLoader``: pure functions of (seed, epoch, batch).
 
     Args:
-        dataset: item i is (X uint8 (C, H, W), label).
+        dataset: item i is (X uint8 (C, H, W), label); a ``FathomError`` that it raises reaches whoever iterates.
         workers: processes that read; 0 reads in this one. None takes one per core.
         augment: called on whole batches, after they reached the device.
     """
@@ -50,13 +53,22 @@ class FileLoader(Order):
         self._batches: list[list[int]] = []
         workers = default_workers() if workers is None else workers
         self._workers = min(workers, len(self))
-        self._dataset = dataset
+        self._dataset = _Guarded(dataset)
         self._loader: DataLoader[Any] | None = None
 
     def to(self, device: torch.device) -> FileLoader:
         """Let batches be pinned for, and augmented on, ``device``."""
+        if device.type != self.device.type:
+            self.close()
         self.device = device
         return self
+
+    def close(self) -> None:
+        """End the worker processes; another pass would start new ones."""
+        iterator = getattr(self._loader, "_iterator", None)
+        self._loader = None
+        if iterator is not None:
+            iterator._shutdown_workers()
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         epoch, first, order = self.start_pass()
@@ -64,27 +76,55 @@ class FileLoader(Order):
         # The workers' processes outlive an epoch: they are handed the index lists of whatever pass is due.
         self._batches[:] = [part.tolist() for part in order.split(self.batch_size)][first:]
         generator = torch.Generator(device=self.device) if self.augment is not None else None
-        for batch, (X, y) in enumerate(self._open(), start=first):
-            X, y = X.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)
+        for batch, content in enumerate(self._open(), start=first):
+            if isinstance(content, str):
+                self.close()
+                raise FathomError(content)
+            X, y = (part.to(self.device, non_blocking=True) for part in content)
             if self.augment is not None and generator is not None:
                 X = self.augment(X, generator.manual_seed(mix(self.seed, epoch, batch)))
             yield X, y
 
-    def _open(self) -> DataLoader[Any]:
-        if self._loader is None:
-            self._loader = DataLoader(
-                self._dataset,
-                batch_sampler=self._batches,
-                num_workers=self._workers,
-                persistent_workers=self._workers > 0,
-                pin_memory=self.device.type == "cuda",
-                worker_init_fn=_ignore_interrupt,
-                # Its own generator: the loader draws a seed for its workers, which must not come out of the run's.
-                generator=torch.Generator().manual_seed(self.seed),
-            )
-        return self._loader
+    def _open(self) -> Iterator[Any]:
+        with warnings.catch_warnings():
+            # More workers than cores is what was asked for; forking beside torch's threads is what DataLoader does.
+            warnings.simplefilter("ignore")
+            if self._loader is None:
+                self._loader = DataLoader(
+                    self._dataset,
+                    batch_sampler=self._batches,
+                    num_workers=self._workers,
+                    collate_fn=_collate,
+                    persistent_workers=self._workers > 0,
+                    pin_memory=self.device.type == "cuda",
+                    worker_init_fn=_leave_signals,
+                    # Its own generator: the loader draws a seed for its workers, which must not come out of the run's.
+                    generator=torch.Generator().manual_seed(self.seed),
+                )
+            return iter(self._loader)
 
 
-def _ignore_interrupt(worker: int) -> None:
-    """Leave Ctrl-C to the process that trains; it saves, then ends the workers."""
+class _Guarded(Dataset[Any]):
+    """Gives a refusal as its text: out of a worker an exception arrives as pages of traceback."""
+
+    def __init__(self, dataset: Dataset[Any]) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            return self.dataset[index]
+        except FathomError as error:
+            return str(error)
+
+
+def _collate(samples: list[Any]) -> Any:
+    """Stack the samples of a batch, or give the text of the first refusal among them."""
+    return next((sample for sample in samples if isinstance(sample, str)), None) or default_collate(samples)
+
+
+def _leave_signals(worker: int) -> None:
+    """Leave Ctrl-C, and a signal to the whole group, to the process that trains; it saves, then ends the workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "setpgid"):
+        with contextlib.suppress(OSError):
+            os.setpgid(0, 0)

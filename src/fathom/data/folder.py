@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
+import weakref
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fathom.data.files import FileLoader
-from fathom.data.image_folder import FileList, ImageFileDataset, read_picture, scan_image_folder
+from fathom.data.files import FileLoader, default_workers
+from fathom.data.image_folder import FORMATS, FileList, ImageFileDataset, read_picture, scan_image_folder
 from fathom.data.memory import Augmentation
 from fathom.data.module import LabelledData, check_batch_size, check_share
 from fathom.data.split import stratified_split
-from fathom.errors import FathomError
 
 _SAMPLED = 500  # files looked into for size, channels and statistics
 _LARGEST_SIDE = 224
@@ -26,6 +29,7 @@ class FolderData(LabelledData):
     A part that has no folder of its own is cut from the training files, stratified and seeded.
 
     Args:
+        batch_size: None takes a sixteenth of the training files, rounded to a power of two, from 8 to 256.
         val: share of the training files for validation, where there is no ``val`` folder; as much again is kept for
             testing where there is no ``test`` folder.
         size: (height, width) to bring every picture to; None takes the commonest size, at most 224.
@@ -37,7 +41,7 @@ class FolderData(LabelledData):
     def __init__(
         self,
         root: str | Path,
-        batch_size: int = 256,
+        batch_size: int | None = None,
         *,
         val: float = 0.1,
         augment: Augmentation | None = None,
@@ -48,23 +52,19 @@ class FolderData(LabelledData):
     ) -> None:
         check_share(val)
         files = scan_image_folder(root)
-        self.name, self.batch_size, self.augment, self.seed, self.workers = (
-            str(root),
-            batch_size,
-            augment,
-            seed,
-            workers,
-        )
+        self.name, self.augment, self.seed, self.workers = str(root), augment, seed, workers
         self.class_names = files.class_names
         self.train, self.val, self.test = files.train, files.val, files.test
         if self.test is None and val:
             self.train, self.test = _cut(self.train, val, seed + 1)
         if self.val is None and val:
             self.train, self.val = _cut(self.train, val, seed)
-        check_batch_size(batch_size, len(self.train), self.name)
+        self.batch_size = batch_size or _choose_batch_size(len(self.train))
+        check_batch_size(self.batch_size, len(self.train), self.name)
         sizes, grey = _look_into(self.train, seed)
-        self.channels = channels or (1 if grey else 3)
+        self.channels = (1 if grey else 3) if channels is None else channels
         self.size = size or _choose_size(sizes)
+        self._loaders: list[weakref.ref[FileLoader]] = []
 
     @property
     def num_train(self) -> int:
@@ -83,9 +83,20 @@ class FolderData(LabelledData):
 
     def statistics(self) -> tuple[list[float], list[float]]:
         """Give mean and standard deviation per channel, in 0…1 units, over a seeded sample of the training files."""
-        pictures = [read_picture(self.train.paths[i], self.channels, self.size) for i in _sample(self.train, self.seed)]
-        values = np.stack(pictures).astype(np.float64).transpose(1, 0, 2, 3).reshape(self.channels, -1) / 255
-        return values.mean(1).tolist(), values.std(1).clip(min=1e-6).tolist()
+        total, squares = np.zeros(self.channels), np.zeros(self.channels)
+        chosen = _sample(self.train, self.seed)
+        with ThreadPoolExecutor(default_workers()) as pool:  # decoding leaves the interpreter free
+            for sums in pool.map(self._sums, chosen):
+                total += sums[0]
+                squares += sums[1]
+        count = len(chosen) * self.size[0] * self.size[1]
+        mean = total / count
+        std = np.sqrt(np.maximum(squares / count - mean**2, 1e-12))
+        return mean.tolist(), std.tolist()
+
+    def _sums(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        values = read_picture(self.train.paths[index], self.channels, self.size).astype(np.float64) / 255
+        return values.sum((1, 2)), np.square(values).sum((1, 2))
 
     def example(self) -> Tensor:
         """Give one picture as a batch of one."""
@@ -98,36 +109,45 @@ class FolderData(LabelledData):
 
     def train_dataloader(self) -> FileLoader:
         """Give shuffled, augmented batches of the training files."""
-        return FileLoader(
-            ImageFileDataset(self.train, self.size, self.channels),
-            self.batch_size,
-            shuffle=True,
-            seed=self.seed,
-            workers=self.workers,
-            augment=self.augment,
-        )
+        return self._load(self.train, shuffle=True, seed=self.seed, augment=self.augment)
 
     def train_eval_dataloader(self) -> FileLoader:
         """Give the training files in their listed order, without augmentation."""
-        return self._in_order(self.train)
+        return self._load(self.train)
 
     def val_dataloader(self) -> FileLoader | None:
         """Give the validation files in their listed order."""
-        return None if self.val is None else self._in_order(self.val)
+        return None if self.val is None else self._load(self.val)
 
     def test_dataloader(self) -> FileLoader | None:
         """Give the test files in their listed order."""
-        return None if self.test is None else self._in_order(self.test)
+        return None if self.test is None else self._load(self.test)
 
-    def _in_order(self, files: FileList) -> FileLoader:
+    def close(self) -> None:
+        """End the worker processes of every loader given."""
+        for reference in self._loaders:
+            loader = reference()
+            if loader is not None:
+                loader.close()
+        self._loaders.clear()
+
+    def _load(self, files: FileList, **options: Any) -> FileLoader:
         dataset = ImageFileDataset(files, self.size, self.channels)
-        return FileLoader(dataset, self.batch_size, workers=self.workers)
+        loader = FileLoader(dataset, self.batch_size, workers=self.workers, **options)
+        self._loaders.append(weakref.ref(loader))
+        return loader
 
 
-def _cut(files: FileList, share: float, seed: int) -> tuple[FileList, FileList]:
+def _cut(files: FileList, share: float, seed: int) -> tuple[FileList, FileList | None]:
+    """Cut a part off; None where there are too few pictures for even one."""
     kept, cut = stratified_split(files.labels, share, seed)
     parts = [FileList(tuple(files.paths[i] for i in index), files.labels[index]) for index in (kept, cut)]
-    return parts[0], parts[1]
+    return parts[0], parts[1] if len(cut) else None
+
+
+def _choose_batch_size(num_train: int) -> int:
+    power_of_two = 1 << (max(1, num_train // 16).bit_length() - 1)
+    return min(num_train, max(8, min(256, power_of_two)))
 
 
 def _sample(files: FileList, seed: int) -> list[int]:
@@ -142,11 +162,14 @@ def _look_into(files: FileList, seed: int) -> tuple[Counter[tuple[int, int]], bo
     grey = True
     for i in _sample(files, seed):
         try:
-            with Image.open(files.paths[i]) as picture:
-                sizes[picture.height, picture.width] += 1
-                grey &= picture.mode in ("1", "L") or picture.mode.startswith("I")
-        except OSError as error:
-            raise FathomError(f"{files.paths[i]}: not a readable picture ({error}); mend it or take it away") from error
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # read_picture has its own limit
+                with Image.open(files.paths[i], formats=FORMATS) as picture:
+                    sizes[picture.height, picture.width] += 1
+                    grey &= picture.mode in ("1", "L") or picture.mode.startswith("I")
+        except Exception:
+            read_picture(files.paths[i], 3)  # it says what is wrong with the file
+            raise
     return sizes, grey
 
 

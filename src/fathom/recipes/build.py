@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -15,7 +14,8 @@ from fathom.data.augment import Compose, make_augmentation
 from fathom.data.catalog import load_arrays
 from fathom.data.folder import FolderData
 from fathom.data.module import ArrayData, LabelledData
-from fathom.errors import UsageError
+from fathom.errors import UsageError, unknown
+from fathom.losses import make_loss
 from fathom.models import registry
 from fathom.module import Classifier, Module, Preprocess, Regressor
 from fathom.recipes.settings import is_folder
@@ -25,35 +25,52 @@ from fathom.training.optimizers import make_optimizer
 from fathom.training.schedules import Schedule, make_schedule
 from fathom.training.trainer import Trainer
 
+_FOLDER_OPTIONS = ("channels",)
+_CLASS_LOSSES = ("cross_entropy", "multi_margin")  # they take a class; the others take numbers
+_FITTING = {"classification": "cross_entropy or multi_margin", "regression": "squared, huber or l1"}
+
 
 def build_data(config: Config, arrays: Arrays | None = None) -> LabelledData:
     """Make the data module; ``arrays`` are those of the data set, where they were read already."""
-    assert config.data.batch_size is not None
     augment = _build_augmentation(config)
-    if is_folder(config.data.name):
-        size = (config.data.resize, config.data.resize) if config.data.resize else None
-        data: LabelledData = FolderData(
-            config.data.name,
-            config.data.batch_size,
-            val=config.data.val,
-            augment=augment,
-            seed=config.seed,
-            size=size,
-            workers=config.data.workers,
-            **config.data.options,
-        )
-    else:
-        data = ArrayData(
-            load_arrays(config.data.name, **config.data.options) if arrays is None else arrays,
-            config.data.batch_size,
-            name=config.data.name,
-            val=config.data.val,
-            augment=augment,
-            seed=config.seed,
-        )
+    data = _build_folder(config, augment) if is_folder(config.data.name) else _build_arrays(config, augment, arrays)
     if augment is not None:
         augment.check(data.input_shape)
     return data
+
+
+def _build_arrays(config: Config, augment: Compose | None, arrays: Arrays | None) -> ArrayData:
+    assert config.data.batch_size is not None
+    return ArrayData(
+        load_arrays(config.data.name, **config.data.options) if arrays is None else arrays,
+        config.data.batch_size,
+        name=config.data.name,
+        val=config.data.val,
+        augment=augment,
+        seed=config.seed,
+    )
+
+
+def _build_folder(config: Config, augment: Compose | None) -> FolderData:
+    for option in config.data.options:
+        if option not in _FOLDER_OPTIONS:
+            raise unknown("option of a folder of pictures", option, _FOLDER_OPTIONS)
+    return FolderData(
+        config.data.name,
+        config.data.batch_size,
+        val=config.data.val,
+        augment=augment,
+        seed=config.seed,
+        size=(config.data.resize, config.data.resize) if config.data.resize else None,
+        workers=config.data.workers,
+        **config.data.options,
+    )
+
+
+def close_data(data: LabelledData) -> None:
+    """End the processes that read files, if there are any."""
+    if isinstance(data, FolderData):
+        data.close()
 
 
 def _build_augmentation(config: Config) -> Compose | None:
@@ -88,6 +105,9 @@ def build_module(config: Config, data: LabelledData) -> Module:
 def wrap(net: nn.Module, config: Config, data: LabelledData) -> Module:
     """Put a network into the module its task calls for."""
     loss = config.training.loss
+    make_loss(loss or "")
+    if (loss in _CLASS_LOSSES) != (data.task == "classification"):
+        raise UsageError(f"loss {loss} does not fit the {data.task} of {data.name}; choose {_FITTING[data.task]}")
     if data.task == "regression":
         return Regressor(net, loss=loss)
     size = input_shape(config, data)[1:]

@@ -8,33 +8,62 @@ import msgspec
 
 from fathom.config import Config, TrainingConfig
 from fathom.errors import UsageError
+from fathom.recipes.settings import is_folder
+from fathom.training.schedules import parse_schedule
 
 # Peak learning rates of AdamW under one_cycle, chosen on a validation split of Fashion-MNIST.
 _ADAMW_LR = {"softmax": 0.01, "mlp": 3e-3, "lenet": 5e-3, "lenet_sigmoid": 0.01, "compact": 0.01}
 _DEEP_LR = 2e-3
 _FLAT_MODELS = ("linear", "softmax", "mlp")
+_LARGEST_SEED = 2**63 - 1
 
 
 def resolve(config: Config) -> Config:
     """Fill every setting that was left open; the result is what ``config.yaml`` records.
 
+    The batch size of a folder of pictures stays open until they are counted.
+
     Raises:  UsageError for options that contradict each other
     """
+    _refuse_contradictions(config)
     data_name, model_name = config.data.name, config.model.name
     is_regression = data_name == "synthetic_regression"
     options = dict(config.data.options)
     if data_name == "digits" and "size" not in options:
         options["size"] = 8 if model_name in _FLAT_MODELS else 28
-    batch_size = config.data.batch_size or {"digits": 64, "synthetic_regression": 10}.get(data_name, 256)
+    batch_size = config.data.batch_size
+    if batch_size is None and not is_folder(data_name):
+        batch_size = {"digits": 64, "synthetic_regression": 10}.get(data_name, 256)
     data = msgspec.structs.replace(config.data, options=options, batch_size=batch_size)
     training = _resolve_training(config.training, model_name, data_name, is_regression)
     return msgspec.structs.replace(config, data=data, training=training)
 
 
-def _resolve_training(training: TrainingConfig, model: str, data: str, is_regression: bool) -> TrainingConfig:
-    filled: dict[str, Any] = {}
+def _refuse_contradictions(config: Config) -> None:
+    training, execution = config.training, config.execution
+    if config.seed > _LARGEST_SEED:
+        raise UsageError(f"seed {config.seed}: it must be below 2**63")
     if training.overfit_batches and training.fast_dev_run:
         raise UsageError("--overfit-batches and --fast-dev-run exclude each other: one trains, the other checks")
+    if training.warmup >= 1 and training.warmup != int(training.warmup):
+        raise UsageError(f"a warm-up of {training.warmup:g} steps: give whole steps, or a share of the run below 1")
+    if training.warmup and "warmup_steps" in parse_schedule(training.schedule or "constant")[1]:
+        raise UsageError(f"the schedule {training.schedule!r} and --warmup both give a warm-up; leave one of them out")
+    if execution.compile == "step":
+        excluded = {
+            "accumulation": training.accumulate > 1,
+            "clipping": training.clip_norm or training.clip_value,
+            "an L1 penalty": training.l1,
+            "fp16": execution.precision == "fp16",
+            f"the optimizer {training.optimizer}": training.optimizer not in (None, "sgd", "adam", "adamw"),
+        }
+        for what, is_on in excluded.items():
+            if is_on:
+                raise UsageError(f"--compile step makes one graph of the whole step, without {what}; use forward")
+
+
+def _resolve_training(training: TrainingConfig, model: str, data: str, is_regression: bool) -> TrainingConfig:
+    filled: dict[str, Any] = {}
     if training.label_smoothing and (is_regression or training.loss not in (None, "cross_entropy")):
         raise UsageError("label smoothing belongs to the cross-entropy of a classification; leave one of them out")
     if training.epochs is None:

@@ -10,16 +10,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fathom.errors import FathomError, UsageError
+from fathom.config import Config
+from fathom.data.module import LabelledData
+from fathom.errors import FathomError, UsageError, unknown
 from fathom.files import write_atomically
 from fathom.module import Module
-from fathom.recipes.build import build_data
+from fathom.recipes.build import build_data, close_data
+from fathom.recipes.defaults import resolve
+from fathom.recipes.failures import readable_failures
 from fathom.recipes.saved import load_module, set_loss
 from fathom.recipes.settings import read_run_config
+from fathom.runs.reader import resolve_run
 from fathom.training.device import Execution, choose_execution
 from fathom.training.feed import Feed
 
 SCHEMA = 1
+SPLITS = ("train", "val", "test")
 
 
 @torch.inference_mode()
@@ -128,23 +134,62 @@ def prediction_rows(module: Module, output: Tensor, target: Tensor) -> Iterator[
         yield [i, names[y], names[k], f"{p:.6f}"]
 
 
-def evaluate(run: Path, split: str = "test", *, device: str = "auto") -> dict[str, Any]:
-    """Judge the model of a finished run on a split of its own data; nothing in the folder changes.
+def evaluate(run: str | Path, split: str = "test", *, device: str = "auto") -> dict[str, Any]:
+    """Judge the model of a run on a split of its own data; nothing in the folder changes.
 
-    Raises:  UsageError for an unknown split or one the data do not have
+    Args:
+        run: the run folder, its name in ``runs/``, or "last".
+        split: train, val or test.
+    Raises:  UsageError for an unknown split or one the data do not have; FathomError if the model cannot be read
     """
-    if split not in ("train", "val", "test"):
-        raise UsageError(f"unknown split {split!r}; there are: train, val, test")
+    run = resolve_run(run)
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
+    config = resolve(read_run_config(run))
     module, _ = load_module(run)
-    config = read_run_config(run)
-    assert config.training.loss is not None
-    set_loss(module, config.training.loss)
     data = build_data(config)
+    try:
+        with readable_failures():
+            output, target = apply_to_split(module, config, data, split, device)
+    finally:
+        close_data(data)
+    return judge(module, output, target, split)
+
+
+def apply_to_split(
+    module: Module, config: Config, data: LabelledData, split: str, device: str = "auto"
+) -> tuple[Tensor, Tensor]:
+    """Pass a split through a saved module as ``fathom eval`` does: in fp32, not compiled.
+
+    Returns: outputs and targets, on the CPU
+    Raises:  UsageError if the data have no such part; FathomError if their classes are not the model's
+    """
+    if config.training.loss is not None:
+        set_loss(module, config.training.loss)
+    if data.class_names != tuple(getattr(module, "class_names", ())):
+        raise FathomError(
+            f"the classes of {data.name} are not those the model learned: {_first_difference(module, data)}"
+        )
     loader = {"test": data.test_dataloader, "val": data.val_dataloader, "train": data.train_eval_dataloader}[split]()
     if loader is None:
-        raise UsageError(f"{run}: its data have no {split} part")
-    execution = choose_execution(module, data.example(), device=device, precision="fp32", compile="off")
-    output, target = collect_outputs(module, loader, execution)
-    if module.kind == "classifier" and output.shape[1] <= int(target.max()):
-        raise FathomError(f"{run}: the data hold more classes than the model's {output.shape[1]}")
-    return judge(module, output, target, split)
+        raise UsageError(f"{data.name} has no {split} part")
+    if config.execution.threads is not None:
+        torch.set_num_threads(config.execution.threads)
+    execution = choose_execution(
+        module,
+        data.example(),
+        device=device,
+        precision="fp32",
+        channels_last=config.execution.channels_last,
+        compile="off",
+        allocator=config.execution.allocator,
+    )
+    return collect_outputs(module, loader, execution)
+
+
+def _first_difference(module: Module, data: LabelledData) -> str:
+    learned = tuple(getattr(module, "class_names", ()))
+    if len(learned) != len(data.class_names):
+        return f"{len(data.class_names)} instead of {len(learned)}"
+    found, expected = next((a, b) for a, b in zip(data.class_names, learned, strict=True) if a != b)
+    return f"{found!r} instead of {expected!r}"

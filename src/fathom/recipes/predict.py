@@ -5,110 +5,157 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from fathom.data.files import default_workers
 from fathom.data.image_folder import EXTENSIONS, read_picture
 from fathom.errors import FathomError, UsageError
 from fathom.files import atomic_file
 from fathom.module import Module
+from fathom.recipes.failures import readable_failures
 from fathom.recipes.saved import load_module
+from fathom.runs.reader import resolve_run
 from fathom.training.device import find_device
 
 _BATCH = 128
 
+Row = dict[str, Any]
 
-def predict_to_csv(
-    run: Path, inputs: Sequence[str], out: str | None, *, top: int = 1, device: str = "auto"
-) -> tuple[int, int]:
-    """Write ``file,label,probability,…,error`` for every picture to ``out``, or to standard output.
 
-    Returns: how many were labelled and how many failed
+def predict(
+    run: str | Path, inputs: Sequence[str | Path], *, top: int = 1, device: str = "auto"
+) -> tuple[list[str], Iterator[Row]]:
+    """Label pictures, and all pictures in folders, with the model of a run.
+
+    Args:
+        run: the run folder, its name in ``runs/``, or "last".
+        top: how many classes to give, the most probable first.
+    Returns: the names of the columns, and one row per picture, made as they are asked for: file, label and probability
+        (then label_2, probability_2, …), error; what failed has an error and nothing else
     Raises:  UsageError if the model is no image classifier, ``top`` is out of range or a folder holds no picture
     """
+    run = resolve_run(run)
     module, description = load_module(run)
+    stored, kind = description["input"], description["kind"]
+    if kind != "classifier" or stored["kind"] != "image":
+        given = "pictures" if stored["kind"] == "image" else "numbers"
+        raise UsageError(f"{run}: predict labels pictures, and this model is a {kind} of {given}")
     names = description["class_names"] or [str(i) for i in range(description["model"]["num_classes"])]
-    if description["kind"] != "classifier" or description["input"]["kind"] != "image":
-        raise UsageError(
-            f"{run}: predict labels pictures, this is a {description['kind']} of {description['input']['kind']}"
-        )
     if not 1 <= top <= len(names):
         raise UsageError(f"--top {top}: the model knows {len(names)} classes")
     paths = list_pictures(inputs)
     columns = ["file", "label", "probability"]
     columns += [f"{name}_{k}" for k in range(2, top + 1) for name in ("label", "probability")] + ["error"]
-    rows = predict_rows(module.to(find_device(device)), description["input"], names, paths, top)
+    return columns, _label(module.to(find_device(device)), stored, names, paths, top)
+
+
+def predict_to_csv(
+    run: str | Path, inputs: Sequence[str | Path], out: str | Path | None = None, *, top: int = 1, device: str = "auto"
+) -> tuple[int, int]:
+    """Write the rows of ``predict`` as CSV to ``out``, or to standard output.
+
+    Returns: how many were labelled and how many failed
+    Raises:  as ``predict``; FathomError if ``out`` cannot be written, and then nothing of it is
+    """
+    if out is not None and Path(out).is_dir():
+        raise UsageError(f"--out {out}: that is a folder; give the name of a file")
+    columns, rows = predict(run, inputs, top=top, device=device)
     counts = [0, 0]
 
-    def counted() -> Iterator[list[Any]]:
+    def counted() -> Iterator[Row]:
         for row in rows:
-            counts[bool(row[-1])] += 1
+            counts[bool(row["error"])] += 1
             yield row
 
-    if out is None:
-        table = csv.writer(sys.stdout, lineterminator="\n")
-        table.writerow(columns)
-        table.writerows(counted())
-    else:
-        with atomic_file(out) as file:
-            text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-            table = csv.writer(text, lineterminator="\n")
-            table.writerow(columns)
-            table.writerows(counted())
-            text.flush()
-            text.detach()
+    with readable_failures():
+        if out is None:
+            if hasattr(sys.stdout, "reconfigure"):  # a file's name need not be text in the terminal's encoding
+                sys.stdout.reconfigure(errors="surrogateescape" if _is_utf8(sys.stdout.encoding) else "replace")
+            _write_table(sys.stdout, columns, counted())
+        else:
+            with atomic_file(out) as file:
+                text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
+                _write_table(text, columns, counted())
+                text.flush()
+                text.detach()
     return counts[0], counts[1]
 
 
-def list_pictures(inputs: Iterable[str]) -> list[Path]:
-    """Give every file named and every picture inside every folder named, sorted within a folder.
+def list_pictures(inputs: Iterable[str | Path]) -> list[Path]:
+    """Give every file named and every picture inside every folder named, sorted within a folder; hidden ones are not.
 
     Raises:  UsageError for a folder without pictures
     """
     paths: list[Path] = []
-    for text in inputs:
-        path = Path(text)
+    for path in map(Path, inputs):
         if not path.is_dir():
             paths.append(path)
             continue
-        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
+        found = sorted(
+            Path(place, name)
+            for place, _, names in os.walk(path)
+            for name in names
+            if os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith(".")
+        )
         if not found:
             raise UsageError(f"{path}: there is no picture in this folder ({', '.join(sorted(EXTENSIONS))})")
         paths += found
     return paths
 
 
-def predict_rows(
-    module: Module, stored: dict[str, Any], names: Sequence[str], paths: Iterable[Path], top: int = 1
-) -> Iterator[list[Any]]:
-    """Give one row per picture: file, label and probability ``top`` times, error; a batch of them at a time."""
+def _label(
+    module: Module, stored: dict[str, Any], names: Sequence[str], paths: Iterable[Path], top: int
+) -> Iterator[Row]:
+    """Give the row of each picture, a batch of them at a time."""
     shape = (stored["channels"], stored["height"], stored["width"])
     device = next(module.parameters()).device
     source = iter(paths)
-    while batch := list(itertools.islice(source, _BATCH)):
-        pictures: list[np.ndarray | FathomError] = []
-        for path in batch:
-            try:
-                pictures.append(read_picture(path, shape[0], shape[1:]))
-            except FathomError as error:
-                pictures.append(error)
-        good = [p for p in pictures if isinstance(p, np.ndarray)]
-        ranked: Iterator[list[Any]] = iter(())
-        if good:
-            with torch.inference_mode():
-                probability = module.predict_step(torch.from_numpy(np.stack(good)).to(device)).cpu()
-            values, classes = probability.topk(top, dim=1)
-            ranked = iter(
-                [cell for p, k in zip(v, c, strict=True) for cell in (names[k], f"{p:.6f}")]
-                for v, c in zip(values.tolist(), classes.tolist(), strict=True)
-            )
-        for path, picture in zip(batch, pictures, strict=True):
-            if isinstance(picture, FathomError):
-                yield [str(path), *[""] * (2 * top), str(picture)]
-            else:
-                yield [str(path), *next(ranked), ""]
+
+    def read(path: Path) -> np.ndarray | FathomError:
+        try:
+            return read_picture(path, shape[0], shape[1:])
+        except FathomError as error:
+            return error
+
+    with ThreadPoolExecutor(default_workers()) as pool:  # decoding leaves the interpreter free
+        while batch := list(itertools.islice(source, _BATCH)):
+            pictures = list(pool.map(read, batch))
+            good = [p for p in pictures if isinstance(p, np.ndarray)]
+            labels: Iterator[Row] = iter(())
+            if good:
+                with torch.inference_mode():
+                    probability = module.predict_step(torch.from_numpy(np.stack(good)).to(device)).cpu()
+                values, classes = probability.topk(top, dim=1)
+                labels = map(_cells, values.tolist(), classes.tolist(), itertools.repeat(names))
+            for path, picture in zip(batch, pictures, strict=True):
+                if isinstance(picture, FathomError):
+                    yield {"file": str(path), "error": str(picture)}
+                else:
+                    yield {"file": str(path), **next(labels), "error": ""}
+
+
+def _cells(values: Sequence[float], classes: Sequence[int], names: Sequence[str]) -> Row:
+    cells: Row = {}
+    for k, (value, label) in enumerate(zip(values, classes, strict=True), start=1):
+        suffix = "" if k == 1 else f"_{k}"
+        cells |= {f"label{suffix}": names[label], f"probability{suffix}": round(value, 6)}
+    return cells
+
+
+def _write_table(file: Any, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    table = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+    table.writeheader()
+    for row in rows:
+        table.writerow(row | {k: f"{v:.6f}" for k, v in row.items() if isinstance(v, float)})
+
+
+def _is_utf8(encoding: str | None) -> bool:
+    return (encoding or "").lower().replace("-", "") == "utf8"

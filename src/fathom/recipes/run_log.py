@@ -22,14 +22,15 @@ class RunLog(Callback):
             self.writer.log_text(format_epoch(record, trainer.max_epochs))
 
 
-def format_epoch(record: dict[str, Any], max_epochs: int) -> str:
-    """Give one line that says how an epoch went."""
-    parts = [f"epoch {record['epoch']}/{max_epochs}"]
+def format_epoch(record: dict[str, Any], max_epochs: int, *, brief: bool = False) -> str:
+    """Give one line that says how an epoch went; ``brief`` is for a narrow terminal."""
+    parts = [f"epoch {record['epoch']:>{len(str(max_epochs))}}/{max_epochs}"]
     for part in ("train", "val"):
         if f"{part}_loss" in record:
             text = f"{part} loss {record[f'{part}_loss']:.4f}"
             if f"{part}_accuracy" in record:
-                text += f", accuracy {record[f'{part}_accuracy']:.2%}"
+                text += f", {'acc' if brief else 'accuracy'} {record[f'{part}_accuracy']:.2%}"
             parts.append(text)
-    parts += [f"lr {record['lr']:.3g}", f"{record['samples_per_s']:,.0f} samples/s"]
+    if not brief:
+        parts += [f"lr {record['lr']:.3g}", f"{record['samples_per_s']:,.0f} samples/s"]
     return " · ".join(parts)

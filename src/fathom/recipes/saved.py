@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
@@ -17,9 +20,36 @@ from fathom.losses import make_loss
 from fathom.models import registry
 from fathom.models.summary import layer_table
 from fathom.module import Classifier, Module, Preprocess, Regressor
+from fathom.runs.reader import resolve_run
 from fathom.training.checkpoint import load_checkpoint, load_weights
 
 SCHEMA = 1
+
+
+class _Model(msgspec.Struct):
+    name: str
+    input_shape: list[int]
+    num_classes: int
+    options: dict[str, Any]
+
+
+class _Input(msgspec.Struct):
+    kind: Literal["image", "features"]
+    channels: int | None = None
+    height: int | None = None
+    width: int | None = None
+    mean: list[float] | None = None
+    std: list[float] | None = None
+    size: list[int] | None = None
+
+
+class _Description(msgspec.Struct):
+    """What must stand in ``model.json`` for a model to be rebuilt from it."""
+
+    kind: Literal["classifier", "regressor"]
+    model: _Model
+    input: _Input
+    class_names: list[str]
 
 
 def describe_model(
@@ -49,10 +79,38 @@ def _describe_input(shape: tuple[int, ...]) -> dict[str, Any]:
 
 
 def save_weights(path: Path, module: Module) -> None:
-    """Write the module's weights and buffers as safetensors, atomically."""
-    write_atomically(
-        path, dump_tensors({k: v.detach().cpu().clone().contiguous() for k, v in module.state_dict().items()})
-    )
+    """Write the module's weights and buffers as safetensors, atomically, with a hash that betrays a change."""
+    tensors = {k: v.detach().cpu().clone().contiguous() for k, v in module.state_dict().items()}
+    write_atomically(path, dump_tensors(tensors, metadata={"format": "pt", "sha256": _hash(tensors)}))
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read what ``save_weights`` wrote.
+
+    Raises:  FathomError naming the file if it is missing, truncated, altered or foreign
+    """
+    try:
+        content = path.read_bytes()
+        tensors = load_tensors(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        expected = header.get("__metadata__", {}).get("sha256")
+    except OSError as error:
+        raise FathomError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (SafetensorError, ValueError) as error:
+        raise FathomError(f"{path}: truncated or altered ({error})") from error
+    if expected is None:
+        raise FathomError(f"{path}: not written by Fathom, it carries no checksum")
+    if _hash(tensors) != expected:
+        raise FathomError(f"{path}: altered since it was written, its checksum is another")
+    return tensors
+
+
+def _hash(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def read_description(run: Path) -> dict[str, Any]:
@@ -74,18 +132,34 @@ def read_description(run: Path) -> dict[str, Any]:
         raise FathomError(
             f"{path}: written by a newer Fathom (schema {schema}, this one reads {SCHEMA}); upgrade fathom"
         )
+    _check_description(description, path)
     return description
 
 
-def load_module(run: Path) -> tuple[Module, dict[str, Any]]:
+def _check_description(description: dict[str, Any], path: Path) -> None:
+    try:
+        known = msgspec.convert(description, _Description)
+    except msgspec.ValidationError as error:
+        raise FathomError(f"{path}: incomplete or altered ({error})") from None
+    stored = known.input
+    if stored.kind == "image" and not (stored.channels and stored.height and stored.width):
+        raise FathomError(f"{path}: incomplete or altered (an image needs channels, height and width)")
+    if known.class_names and len(known.class_names) != known.model.num_classes:
+        raise FathomError(f"{path}: altered ({len(known.class_names)} names for {known.model.num_classes} classes)")
+
+
+def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
     """Rebuild the module of a run with its best weights; of an unfinished run, those of its best checkpoint.
 
+    Args:
+        run: the run folder, its name in ``runs/``, or "last".
     Returns: the module in evaluation mode and its description
     Raises:  FathomError naming the file that is missing or damaged
     """
+    run = resolve_run(run)
     description = read_description(run)
+    model, stored = description["model"], description["input"]
     try:
-        model, stored = description["model"], description["input"]
         net = registry.create(
             model["name"], input_shape=model["input_shape"], num_classes=model["num_classes"], **model["options"]
         )
@@ -94,8 +168,8 @@ def load_module(run: Path) -> tuple[Module, dict[str, Any]]:
             module: Module = Classifier(net, class_names=description["class_names"], preprocess=preprocess)
         else:
             module = Regressor(net, preprocess=preprocess)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise FathomError(f"{run / 'model.json'}: incomplete or altered ({error!r})") from error
+    except (FathomError, TypeError, ValueError, RuntimeError) as error:
+        raise FathomError(f"{run / 'model.json'}: gives no network ({error})") from error
     weights, source = _read_weights(run)
     load_weights(module, weights, source)
     return module.eval(), description
@@ -109,12 +183,9 @@ def set_loss(module: Module, name: str) -> None:
 def _read_weights(run: Path) -> tuple[dict[str, Tensor], Path]:
     path = run / "model.safetensors"
     if path.exists():
-        try:
-            return load_tensors(path.read_bytes()), path
-        except (OSError, SafetensorError) as error:
-            raise FathomError(f"{path}: cannot be read, it is truncated or altered ({error})") from error
+        return read_weights(path), path
     for name in ("best", "last", "previous"):
         folder = run / "checkpoints" / name
         if folder.is_dir():
             return load_checkpoint(folder)["module"], folder
-    raise FathomError(f"{run}: holds no weights yet; the run stopped before its first checkpoint")
+    raise FathomError(f"{run}: holds no weights yet: it stopped before its first checkpoint")

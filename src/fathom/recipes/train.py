@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import platform
-import sys
-import time
+import shlex
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,10 +13,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from fathom.config import Config, config_to_dict
 from fathom.data.arrays import Arrays
 from fathom.data.module import LabelledData
-from fathom.errors import FathomError
+from fathom.errors import FathomError, UsageError
 from fathom.module import Module
 from fathom.recipes.build import (
     build_callbacks,
@@ -24,21 +26,26 @@ from fathom.recipes.build import (
     build_execution,
     build_module,
     build_trainer,
+    close_data,
     optimizer_factory,
     schedule_factory,
 )
 from fathom.recipes.defaults import resolve
-from fathom.recipes.evaluate import collect_outputs, find_mistakes, judge, prediction_rows, save_pictures
+from fathom.recipes.evaluate import apply_to_split, find_mistakes, judge, prediction_rows, save_pictures
+from fathom.recipes.failures import explain, readable_failures
+from fathom.recipes.lock import hold_run
+from fathom.recipes.machine import describe_machine
 from fathom.recipes.run_log import RunLog
-from fathom.recipes.saved import describe_model, save_weights
-from fathom.recipes.settings import read_run_config
-from fathom.runs.reader import RunReader
+from fathom.recipes.saved import describe_model, load_module, save_weights
+from fathom.recipes.settings import locate_folder, read_run_config
+from fathom.runs.reader import RunReader, resolve_run
 from fathom.runs.report import write_report
 from fathom.runs.writer import RunWriter
 from fathom.training.callbacks import Callback
-from fathom.training.checkpoint import load_checkpoint, load_latest, load_weights
+from fathom.training.checkpoint import CheckpointError, load_checkpoint, load_latest, load_weights
 from fathom.training.device import Execution
 from fathom.training.signals import Interrupted
+from fathom.training.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ class Outcome:
     records: list[dict[str, Any]]
     evaluation: dict[str, Any] | None
     report: Path
+    config: Config
 
 
 Start = Callable[["Plan"], Sequence[Callback]]
@@ -56,7 +64,7 @@ Start = Callable[["Plan"], Sequence[Callback]]
 
 @dataclass(frozen=True)
 class Plan:
-    """All that is settled before the first step."""
+    """All that is settled before the first step; ``notes`` are lines that a user should read."""
 
     config: Config
     data: LabelledData
@@ -64,12 +72,13 @@ class Plan:
     execution: Execution
     description: dict[str, Any]
     path: Path
+    notes: tuple[str, ...] = ()
 
 
 def train(
     config: Config,
     *,
-    root: Path = Path("runs"),
+    root: str | Path = "runs",
     arrays: Arrays | None = None,
     on_start: Start | None = None,
     command: Sequence[str] = (),
@@ -82,102 +91,177 @@ def train(
         command: what was typed, for the record.
     Raises:  UsageError, FathomError before anything is written; Diverged or Interrupted after
     """
-    config = resolve(config)
-    data = build_data(config, arrays)
-    module = build_module(config, data)
-    execution = build_execution(config, module, data)
-    _check_learning(config, module, data)
-    description = _describe(config, data, module)
-    writer = RunWriter.create(root, config.model.name, Path(config.data.name).resolve().name)
-    writer.write_config(config_to_dict(config))
-    writer.write_json("model.json", description)
-    writer.update_run(
-        fathom=version("fathom"),
-        command=list(command),
-        seed=config.seed,
-        versions={"python": platform.python_version()} | {n: version(n) for n in ("torch", "numpy", "fathom")},
-        machine=_describe_machine(execution),
-        choices=execution.describe(),
-    )
-    for name, choice in execution.describe().items():
-        writer.log_text(f"{name}: {choice}")
-    writer.log_text(f"seed: {config.seed}")
-    return _run(Plan(config, data, module, execution, description, writer.path), writer, None, on_start)
+    config = locate_folder(resolve(config))
+    with readable_failures():
+        data = build_data(config, arrays)
+        config = _with_batch_size(config, data)
+        module = build_module(config, data)
+        execution = build_execution(config, module, data)
+        _check_learning(config, module, data)
+        description = _describe(config, data, module)
+    writer = RunWriter.create(root, config.model.name, Path(config.data.name).name)
+    try:
+        writer.write_config(config_to_dict(config))
+        writer.write_json("model.json", description)
+        writer.update_run(
+            fathom=version("fathom"),
+            command=list(command),
+            seed=config.seed,
+            versions={"python": platform.python_version()} | {n: version(n) for n in ("torch", "numpy", "fathom")},
+            machine=describe_machine(execution),
+            choices=execution.describe(),
+        )
+        for name, choice in execution.describe().items():
+            writer.log_text(f"{name}: {choice}")
+        writer.log_text(f"seed: {config.seed}")
+    except BaseException:
+        shutil.rmtree(writer.path, ignore_errors=True)
+        raise
+    with hold_run(writer.path):
+        return _run(Plan(config, data, module, execution, description, writer.path), writer, on_start)
 
 
-def resume(run: Path, *, arrays: Arrays | None = None, on_start: Start | None = None) -> Outcome:
+def resume(run: str | Path, *, arrays: Arrays | None = None, on_start: Start | None = None) -> Outcome:
     """Go on with a run that stopped, from its newest whole checkpoint, to the bit as if it had not.
 
-    Raises:  FathomError if the run is finished, not a run, or has no usable checkpoint
+    Args:
+        run: the run folder, its name in ``runs/``, or "last".
+        arrays, on_start: as for ``train``.
+    Raises:  FathomError if the run is finished, under way, not a run, or has no usable checkpoint
     """
-    reader = RunReader(run)
+    path = resolve_run(run)
+    reader = RunReader(path)
     if reader.status == "done":
-        raise FathomError(f"{run}: this run is finished; start a new one to train further")
-    config = read_run_config(run)
-    data = build_data(config, arrays)
-    module = build_module(config, data)
-    execution = build_execution(config, module, data)
-    state, source, refused = load_latest(run / "checkpoints")
-    try:
-        step = int(state["place"]["step"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise FathomError(f"{source}: not a checkpoint of a training run") from error
-    load_weights(module, state["module"], source)
-    writer = RunWriter.open(run, resume_step=step)
-    writer.update_run(status="running", message=None)
-    for line in refused:
-        writer.log_text(f"refused: {line}")
-    writer.log_text(f"resumed from {source.name} at step {step}")
-    description = _describe(config, data, module)
-    return _run(Plan(config, data, module, execution, description, writer.path), writer, state, on_start)
+        raise FathomError(f"{path}: this run is finished; start a new one to train further")
+    with hold_run(path):
+        config = resolve(read_run_config(path))
+        state, source, refused = load_latest(path / "checkpoints")
+        try:
+            epoch, step = int(state["place"]["epoch"]), int(state["place"]["step"])
+            weights = state["module"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise FathomError(f"{source}: not a checkpoint of a training run") from error
+        with readable_failures():
+            data = build_data(config, arrays)
+            config = _with_batch_size(config, data)
+            module = build_module(config, data)
+            execution = build_execution(config, module, data)
+            description = _describe(config, data, module)
+        load_weights(module, weights, source)
+        notes = [f"checkpoint refused: {line}" for line in refused]
+        notes += _changed_choices(reader.run.get("choices"), execution)
+        notes.append(f"resuming from checkpoints/{source.name} in epoch {epoch + 1}, after step {step}")
+        writer = RunWriter.open(path, resume_step=step)
+        for note in notes:
+            writer.log_text(note)
+        before = {name: reader.run.get(name) for name in ("status", "message", "finished")}
+        writer.update_run(status="running", message=None, finished=None)
+        plan = Plan(config, data, module, execution, description, path, tuple(notes))
+        return _run(plan, writer, on_start, state, before)
 
 
-def _run(plan: Plan, writer: RunWriter, state: dict[str, Any] | None, on_start: Start | None) -> Outcome:
-    config, module = plan.config, plan.module
-    callbacks = [RunLog(writer), *build_callbacks(config, plan.path), *(on_start(plan) if on_start else ())]
-    trainer = build_trainer(config, plan.execution, callbacks)
-    began = time.perf_counter()
+def _run(
+    plan: Plan,
+    writer: RunWriter,
+    on_start: Start | None,
+    state: dict[str, Any] | None = None,
+    before: dict[str, Any] | None = None,
+) -> Outcome:
+    """Fit, judge, report; whatever ends the run is written to ``run.json`` (``before`` is what stood there)."""
+    trainer: Trainer | None = None
+    first = 0 if state is None else int(state["place"]["step"])
     try:
-        records = trainer.fit(module, plan.data, state=state)
+        callbacks = [RunLog(writer), *build_callbacks(plan.config, plan.path), *(on_start(plan) if on_start else ())]
+        trainer = build_trainer(plan.config, plan.execution, callbacks)
+        records = trainer.fit(plan.module, plan.data, state=state)
+        return _complete(plan, writer, trainer, records)
     except Interrupted as stop:
-        writer.update_run(status="stopped", message=str(stop), finished=_now())
-        writer.log_text(str(stop))
-        raise type(stop)(stop.exit_code - 128, f"{stop}; go on with: fathom train --resume {plan.path}") from None
-    except FathomError as error:
-        writer.update_run(status="failed", message=str(error), finished=_now())
-        writer.log_text(str(error))
+        _note_end(writer, "stopped", str(stop))
+        raise type(stop)(stop.exit_code - 128, f"{stop}; go on with: {_resume_command(plan.path)}") from None
+    except KeyboardInterrupt:
+        _note_end(writer, "stopped", "stopped at once, without a new checkpoint")
         raise
     except Exception as error:
-        writer.update_run(status="failed", message=f"{type(error).__name__}: {error}", finished=_now())
-        raise
+        line = explain(error)
+        is_unchanged = trainer is None or getattr(trainer, "step", first) == first
+        if is_unchanged and isinstance(line, (UsageError, CheckpointError)):  # as if never begun
+            if before is None:
+                shutil.rmtree(plan.path, ignore_errors=True)
+            else:
+                writer.update_run(**before)
+            raise
+        if line is None:
+            _note_end(writer, "failed", f"{type(error).__name__}: {error}")
+            raise
+        _note_end(writer, "failed", str(line))
+        if line is error:
+            raise
+        raise FathomError(f"{line}; go on with: {_resume_command(plan.path)}") from error
+    finally:
+        close_data(plan.data)
+
+
+def _complete(plan: Plan, writer: RunWriter, trainer: Trainer, records: list[dict[str, Any]]) -> Outcome:
+    """Keep the best weights, judge them on the test split, write the report."""
     best = plan.path / "checkpoints" / "best"
     if best.is_dir():
-        load_weights(module, load_checkpoint(best)["module"], best)
-    save_weights(plan.path / "model.safetensors", module)
-    evaluation = _judge_once(plan, writer)
-    elapsed = records[-1]["elapsed_s"] if records else time.perf_counter() - began
+        load_weights(plan.module, load_checkpoint(best)["module"], best)
+    save_weights(plan.path / "model.safetensors", plan.module)
+    training = plan.config.training
+    is_trial = training.fast_dev_run or training.overfit_batches > 0
+    evaluation = None if is_trial else _judge_once(plan, writer)
+    elapsed = records[-1]["elapsed_s"] if records else 0.0
     message = f"stopped early: {trainer.should_stop}" if trainer.should_stop else None
     writer.update_run(status="done", finished=_now(), train_s=elapsed, message=message)
-    return Outcome(plan.path, records, evaluation, write_report(plan.path))
+    return Outcome(plan.path, records, evaluation, write_report(plan.path), plan.config)
 
 
 def _judge_once(plan: Plan, writer: RunWriter) -> dict[str, Any] | None:
-    """Evaluate the best weights on the test split, once, and keep what the report needs of it."""
-    loader = None if plan.config.training.fast_dev_run else plan.data.test_dataloader()
-    if loader is None:
+    """Evaluate the saved model on the test split, once, and keep what the report needs of it."""
+    if plan.data.test_dataloader() is None:
         return None
-    output, target = collect_outputs(plan.module, loader, plan.execution)
-    evaluation = judge(plan.module, output, target, "test")
-    if plan.module.kind == "classifier":
+    module, _ = load_module(plan.path)
+    output, target = apply_to_split(module, plan.config, plan.data, "test", str(plan.execution.device))
+    evaluation = judge(module, output, target, "test")
+    if module.kind == "classifier":
         evaluation["mistakes"] = find_mistakes(output, target, evaluation["class_names"])
         pictures = plan.data.test_pictures([mistake["index"] for mistake in evaluation["mistakes"]])
         save_pictures(plan.path, evaluation["mistakes"], pictures)
     writer.write_json("evaluation.json", evaluation)
-    writer.write_predictions(prediction_rows(plan.module, output, target))
+    writer.write_predictions(prediction_rows(module, output, target))
     writer.log_text(
         "test " + ", ".join(f"{k} {evaluation[k]:.4f}" for k in ("loss", "accuracy", "rmse") if k in evaluation)
     )
     return evaluation
+
+
+def _resume_command(path: Path) -> str:
+    return f"fathom train --resume {shlex.quote(str(path))}"
+
+
+def _note_end(writer: RunWriter, status: str, message: str) -> None:
+    """Write how a run ended; where the disk refuses even this, the first error is the one to hear of."""
+    with contextlib.suppress(FathomError):
+        writer.update_run(status=status, message=message, finished=_now())
+        writer.log_text(message)
+
+
+def _changed_choices(earlier: Any, execution: Execution) -> list[str]:
+    """Say which choices are no longer those the run began with: another machine, another torch."""
+    if not isinstance(earlier, dict):
+        return []
+    now = {name: text.partition(" (")[0] for name, text in execution.describe().items()}
+    changed = [
+        f"{name} {old} → {now[name]}"
+        for name, old in ((name, str(text).partition(" (")[0]) for name, text in earlier.items())
+        if name in now and old != now[name]
+    ]
+    return [f"not exact to the bit, for this differs from the first part: {', '.join(changed)}"] if changed else []
+
+
+def _with_batch_size(config: Config, data: LabelledData) -> Config:
+    """Record the batch size that the data chose, where it was left to them."""
+    return msgspec.structs.replace(config, data=msgspec.structs.replace(config.data, batch_size=data.batch_size))
 
 
 def _check_learning(config: Config, module: Module, data: LabelledData) -> None:
@@ -188,18 +272,6 @@ def _check_learning(config: Config, module: Module, data: LabelledData) -> None:
 
 def _describe(config: Config, data: LabelledData, module: Module) -> dict[str, Any]:
     return describe_model(module, config.model.name, config.model.options, data.input_shape, data.num_outputs)
-
-
-def _describe_machine(execution: Execution) -> dict[str, Any]:
-    return {"cpu": _cpu_name(), "cores": os.cpu_count(), "device": str(execution.device), "system": platform.platform()}
-
-
-def _cpu_name() -> str:
-    if sys.platform.startswith("linux"):
-        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _now() -> str:

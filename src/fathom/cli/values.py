@@ -1,0 +1,67 @@
+"""How the text of an option becomes its value; what is wrong with a text is said in words, before torch is imported."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+
+from fathom.errors import unknown
+
+Reader = Callable[[str], object]
+
+
+def read_count(text: str) -> int:
+    """Read a whole number of at least 1."""
+    return _read_whole(text, 1)
+
+
+def read_natural(text: str) -> int:
+    """Read a whole number of at least 0."""
+    return _read_whole(text, 0)
+
+
+def read_positive(text: str) -> float:
+    """Read a number above 0."""
+    return _read_number(text, "above 0", lambda value: value > 0)
+
+
+def read_non_negative(text: str) -> float:
+    """Read a number of at least 0."""
+    return _read_number(text, "of at least 0", lambda value: value >= 0)
+
+
+def read_share(text: str) -> float:
+    """Read a number of at least 0 and below 1."""
+    return _read_number(text, "of at least 0 and below 1", lambda value: 0 <= value < 1)
+
+
+def one_of(kind: str, names: Sequence[str]) -> Callable[[str], str]:
+    """Give a reader that knows ``names`` alone, and suggests the nearest one for another."""
+
+    def read(text: str) -> str:
+        if text not in names:
+            raise unknown(kind, text, names)
+        return text
+
+    return read
+
+
+def _read_whole(text: str, least: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+    return value
+
+
+def _read_number(text: str, what: str, is_right: Callable[[float], bool]) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and is_right(value)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number {what}")
+    return value

@@ -1,0 +1,39 @@
+"""What machines do to long runs, said in one line: memory that runs out, a worker process that is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+
+import torch
+
+from fathom.errors import FathomError
+
+_MEMORY = re.compile(r"can't allocate memory|out of memory|not enough memory", re.IGNORECASE)
+_WORKER = re.compile(r"DataLoader worker \(pid")
+
+
+def explain(error: Exception) -> FathomError | None:
+    """Give the line for an error that is the machine's; None for any other."""
+    text = str(error)
+    if isinstance(error, FathomError):
+        return error
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or _MEMORY.search(text):
+        return FathomError("out of memory; try a smaller --batch-size, a smaller network or smaller images")
+    if _WORKER.search(text):
+        reason = "shared memory is short" if "shared memory" in text else "was the machine short of memory?"
+        return FathomError(f"a process that reads pictures was killed ({reason}); try fewer --workers")
+    return None
+
+
+@contextlib.contextmanager
+def readable_failures() -> Iterator[None]:
+    """Let an error that ``explain`` knows out as its one line."""
+    try:
+        yield
+    except Exception as error:
+        line = explain(error)
+        if line is None or line is error:
+            raise
+        raise line from error

@@ -1,0 +1,29 @@
+"""One process at a time in a run folder."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from fathom.errors import FathomError
+
+
+@contextlib.contextmanager
+def hold_run(path: Path) -> Iterator[None]:
+    """Keep other processes from training in the same run folder.
+
+    Raises:  FathomError if one does
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path / ".lock", timeout=0)
+    try:
+        with contextlib.suppress(NotImplementedError):  # a file system without locks
+            lock.acquire()
+    except Timeout:
+        raise FathomError(f"{path}: another process is training this run; wait for it or stop it first") from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,24 @@
+"""What a run remembers of the machine it ran on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from fathom.training.device import Execution
+
+
+def describe_machine(execution: Execution) -> dict[str, Any]:
+    """Give processor, cores, device and system."""
+    return {"cpu": _cpu_name(), "cores": os.cpu_count(), "device": str(execution.device), "system": platform.platform()}
+
+
+def _cpu_name() -> str:
+    if sys.platform.startswith("linux"):
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
