@@ -81,7 +81,8 @@ def _describe_input(shape: tuple[int, ...]) -> dict[str, Any]:
 def save_weights(path: Path, module: Module) -> None:
     """Write the module's weights and buffers as safetensors, atomically, with a hash that betrays a change."""
     tensors = {k: v.detach().cpu().clone().contiguous() for k, v in module.state_dict().items()}
-    write_atomically(path, dump_tensors(tensors, metadata={"format": "pt", "sha256": _hash(tensors)}))
+    # One entry only: safetensors writes several in an order that changes, and equal runs must give equal files.
+    write_atomically(path, dump_tensors(tensors, metadata={"sha256": _hash(tensors)}))
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -19,6 +19,7 @@ from fathom.config import Config, config_to_dict
 from fathom.data.arrays import Arrays
 from fathom.data.module import LabelledData
 from fathom.errors import FathomError, UsageError
+from fathom.files import write_atomically
 from fathom.module import Module
 from fathom.recipes.build import (
     build_callbacks,
@@ -39,6 +40,7 @@ from fathom.recipes.run_log import RunLog
 from fathom.recipes.saved import describe_model, load_module, save_weights
 from fathom.recipes.settings import locate_folder, read_run_config
 from fathom.runs.reader import RunReader, resolve_run
+from fathom.runs.records import read_lines, to_json
 from fathom.runs.report import write_report
 from fathom.runs.writer import RunWriter
 from fathom.training.callbacks import Callback
@@ -151,6 +153,7 @@ def resume(run: str | Path, *, arrays: Arrays | None = None, on_start: Start | N
         notes = [f"checkpoint refused: {line}" for line in refused]
         notes += _changed_choices(reader.run.get("choices"), execution)
         notes.append(f"resuming from checkpoints/{source.name} in epoch {epoch + 1}, after step {step}")
+        _forget_epochs_after(epoch, path)
         writer = RunWriter.open(path, resume_step=step)
         for note in notes:
             writer.log_text(note)
@@ -183,13 +186,13 @@ def _run(
         raise
     except Exception as error:
         line = explain(error)
-        is_unchanged = trainer is None or getattr(trainer, "step", first) == first
+        is_unchanged = trainer is None or getattr(trainer, "step", 0) in (0, first)
         if is_unchanged and isinstance(line, (UsageError, CheckpointError)):  # as if never begun
             if before is None:
                 shutil.rmtree(plan.path, ignore_errors=True)
-            else:
-                writer.update_run(**before)
-            raise
+                raise
+            writer.update_run(**before)
+            raise type(line)(f"{plan.path}: {line}") from error
         if line is None:
             _note_end(writer, "failed", f"{type(error).__name__}: {error}")
             raise
@@ -235,6 +238,14 @@ def _judge_once(plan: Plan, writer: RunWriter) -> dict[str, Any] | None:
     return evaluation
 
 
+def _forget_epochs_after(epoch: int, path: Path) -> None:
+    """Take out records of epochs that the checkpoint has not finished, though it took their last step."""
+    file = path / "metrics.jsonl"
+    if file.exists():
+        records = [r for r in read_lines(file) if r.get("event") != "epoch" or r.get("epoch", 0) <= epoch]
+        write_atomically(file, "".join(to_json(record) + "\n" for record in records))
+
+
 def _resume_command(path: Path) -> str:
     return f"fathom train --resume {shlex.quote(str(path))}"
 
@@ -275,4 +286,4 @@ def _describe(config: Config, data: LabelledData, module: Module) -> dict[str, A
 
 
 def _now() -> str:
-    return datetime.now(UTC).astimezone().isoformat(timespec="seconds")
+    return datetime.now(UTC).astimezone().isoformat(timespec="milliseconds")
