@@ -119,7 +119,7 @@ def draw(schedules: list[tuple[str, Schedule]]) -> Figure:
     columns = {1: 1, 2: 2, 4: 2}.get(len(schedules), 3 if len(schedules) <= 9 else 5)
     rows = -(-len(schedules) // columns)
     figure = Figure(figsize=(3.3 * columns + 0.3, 2.5 * rows + 0.5), dpi=110, layout="constrained", facecolor="white")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore[union-attr]
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore[union-attr,call-arg]
     panels = figure.subplots(rows, columns, squeeze=False).flatten()
     for index, panel in enumerate(panels):
         if index >= len(schedules):

@@ -197,8 +197,8 @@ def _trace_arithmetic(module: nn.Module, example: Tensor) -> list[tuple[int, int
     def note(layer: nn.Module, _: Any, output: Tensor) -> None:
         is_conv = isinstance(layer, nn.Conv2d)  # the only kind that channels-last speeds up
         fan_in = layer.weight[0].numel()  # type: ignore[index]
-        channels = layer.weight.shape[1]  # type: ignore[union-attr,index]
-        layers.append((2 * fan_in * output[0].numel(), int(channels), is_conv))  # type: ignore[operator,arg-type]
+        channels = layer.weight.shape[1]  # type: ignore[index]
+        layers.append((2 * fan_in * output[0].numel(), int(channels), is_conv))
 
     kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
     hooks = [m.register_forward_hook(note) for m in module.modules() if isinstance(m, kinds)]
@@ -233,13 +233,13 @@ def compiled_forward(module: nn.Module, device: torch.device) -> Iterator[None]:
     require_compiler(device)
     target = module.net if isinstance(getattr(module, "net", None), nn.Module) else module
     try:
-        target.compile()  # type: ignore[union-attr,operator]
+        target.compile()  # type: ignore[union-attr]
     except RuntimeError as error:
         raise FathomError(f"cannot compile here: {error}; use --compile off") from error
     try:
         yield
     finally:
-        target._compiled_call_impl = None  # type: ignore[union-attr,assignment]
+        target._compiled_call_impl = None  # type: ignore[union-attr]
 
 
 def require_compiler(device: torch.device) -> None:

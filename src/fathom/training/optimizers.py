@@ -87,7 +87,7 @@ def make_optimizer(
     if can_fuse and fused is not False:
         options["fused"] = True
     try:
-        return eager(entry.kind)(groups, lr=lr, **options)
+        return eager(entry.kind)(groups, lr=lr, **options)  # type: ignore[arg-type]
     except ValueError as error:
         raise UsageError(f"optimizer {name}: {error}") from None
 
@@ -98,7 +98,9 @@ def split_by_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Param
     The second part holds everything with fewer than two dimensions (biases, scales, the slope of a PReLU), what is
     named bias, and every parameter of a layer whose class has "Norm" in its name.
     """
-    decayed, spared, seen = [], [], set()
+    decayed: list[nn.Parameter] = []
+    spared: list[nn.Parameter] = []
+    seen: set[nn.Parameter] = set()
     for layer in module.modules():
         is_norm = "norm" in type(layer).__name__.lower()
         for name, parameter in layer.named_parameters(recurse=False):
@@ -115,7 +117,7 @@ def _make_groups(module: Any, decay_norm_and_bias: bool) -> list[dict[str, Any]]
         if decay_norm_and_bias:
             return [{"params": list(module.parameters())}]
         decayed, spared = split_by_decay(module)
-        groups = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
+        groups: list[dict[str, Any]] = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
         return [group for group in groups if group["params"]]
     if not decay_norm_and_bias:
         raise UsageError("decay_norm_and_bias=False needs the module itself, not its parameters, to tell them apart")
