@@ -70,7 +70,8 @@ def make_classifier() -> Callable[..., Classifier]:
         layers: list[nn.Module] = [nn.Conv2d(1, 4, 3, padding=1)]
         if batch_norm:
             layers.append(nn.BatchNorm2d(4))
-        layers += [nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
+        # the second convolution has several channels in: only such weights look different in channels-last
+        layers += [nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 5, 3, padding=1), nn.ReLU(), nn.Flatten()]
         if dropout:
             layers.append(nn.Dropout(dropout))
         layers.append(nn.LazyLinear(3))

@@ -53,8 +53,12 @@ def test_round_trip(tmp_path, name):
 def test_round_trip_of_tied_strided_and_tracked_tensors(tmp_path):
     w = nn.Parameter(torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last))
     state = {"w": w, "tied": w, "view": w[0], "t": torch.arange(6).view(2, 3).t(), "wide": torch.ones(1).expand(4)}
+    row = torch.arange(5.0)
+    state |= {"row": row, "same row": row, "rest of the row": row[2:], "list": [row, row]}
     save_checkpoint(tmp_path / "c", state)
     loaded = load_checkpoint(tmp_path / "c")
+    assert all(torch.equal(copy, row) for copy in loaded.pop("list"))
+    del state["list"]
     for key, value in state.items():
         assert torch.equal(loaded[key], value)
         assert loaded[key].is_contiguous()

@@ -125,16 +125,16 @@ def test_l1_penalty_is_the_gradient_of_the_penalised_loss(lines, cpu):
 
 @pytest.mark.parametrize("has_batch_size", [True, False])
 def test_accumulation_with_an_uneven_last_batch_equals_one_big_batch(lines, cpu, has_batch_size):
-    """50 examples in batches of 16, 16, 16, 2, three at a time: steps of 48 and 2; in double precision."""
+    """50 examples in batches of 16, 16, 16, 2, two at a time: steps of 32 and 18; in double precision."""
     data = lines(16)
     X, y = data.X.double(), data.y.double()
     small = list(zip(X.split(16), y.split(16), strict=True))
-    large = list(zip(X.split(48), y.split(48), strict=True))
+    large = list(zip(X.split(32), y.split(32), strict=True))
     accumulated = Regressor(nn.Linear(3, 1)).double()
     whole = copy.deepcopy(accumulated)
     loader = DataLoader(TensorDataset(X, y), batch_size=16) if has_batch_size else small
     options = {"optimizer": sgd(0.1, momentum=0.9), "execution": cpu}
-    trainer = Trainer(4, accumulate=3, clip_norm=1.0, callbacks=[L1Penalty(0.01)], **options)
+    trainer = Trainer(4, accumulate=2, clip_norm=1.0, callbacks=[L1Penalty(0.01)], **options)
     records = trainer.fit(accumulated, Served(loader))
     expected = Trainer(4, clip_norm=1.0, callbacks=[L1Penalty(0.01)], **options).fit(whole, Served(large))
     assert trainer.step == 8
@@ -630,6 +630,18 @@ def test_nothing_to_train_is_an_error(lines, cpu, frozen):
 def test_wrong_options_are_refused(options, message):
     with pytest.raises(UsageError, match=message):
         Trainer(**options)
+
+
+def test_what_cannot_be_fitted_is_named(lines, cpu):
+    trainer, data, module = Trainer(1, execution=cpu), lines(), Regressor(nn.Linear(3, 1))
+    with pytest.raises(UsageError, match=r"there is nothing to test yet; call fit first"):
+        trainer.test(data)
+    with pytest.raises(
+        UsageError, match=r"a Linear has no training_step; wrap it: Classifier\(net\) or Regressor\(net\)"
+    ):
+        trainer.fit(module.net, data)
+    with pytest.raises(UsageError, match=r"a MemoryLoader has no train_dataloader; give a DataModule"):
+        trainer.fit(module, data.train_dataloader())
 
 
 def test_what_a_step_returns_is_checked(lines, cpu):

@@ -64,6 +64,18 @@ class Execution:
         dtype = torch.bfloat16 if self.precision == "bf16" else torch.float16
         return torch.autocast(self.device.type, dtype)
 
+    def forward(self, *, is_full: bool) -> contextlib.AbstractContextManager[Any]:
+        """Give the context a forward pass runs in.
+
+        Only full training batches take the compiled path: every other shape, and evaluation, would be compiled anew.
+        """
+        if self.compile == "off" or is_full:
+            return self.autocast()
+        stack = contextlib.ExitStack()
+        stack.enter_context(torch.compiler.set_stance("force_eager"))
+        stack.enter_context(self.autocast())
+        return stack
+
     def prepare(self, module: nn.Module) -> None:
         """Move a module to the device and into the memory format."""
         module.to(self.device)
@@ -74,6 +86,10 @@ class Execution:
         for part in module.modules():
             if isinstance(part, Preprocess):
                 part.memory_format = memory_format
+
+    def compiled(self, module: nn.Module) -> contextlib.AbstractContextManager[None]:
+        """Give a context in which the module's forward pass is compiled, if it is to be."""
+        return compiled_forward(module, self.device) if self.compile == "forward" else contextlib.nullcontext()
 
     def synchronize(self) -> None:
         """Wait until the device has done all that was asked of it."""

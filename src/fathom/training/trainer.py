@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from fathom.errors import FathomError, UsageError
 from fathom.module import Module
 from fathom.training.callbacks import HOOKS, Callback, Checkpointing
-from fathom.training.device import Execution, choose_execution, compiled_forward, try_forward
+from fathom.training.device import Execution, choose_execution, try_forward
 from fathom.training.divergence import divergence_error
 from fathom.training.feed import Feed
 from fathom.training.metrics import Meter
@@ -94,7 +94,7 @@ class Trainer:
         self.max_epochs = 1 if fast_dev_run else max_epochs
         self.make_optimizer, self.make_schedule, self.execution = optimizer, schedule, execution
         self.accumulate, self.clip_norm, self.clip_value = accumulate, clip_norm, clip_value
-        keepers = [c for c in callbacks if isinstance(c, Checkpointing)]
+        keepers: list[Callback] = [c for c in callbacks if isinstance(c, Checkpointing)]
         if out is not None:
             keepers.append(Checkpointing(Path(out) / "checkpoints"))
         # What is saved must include what the other callbacks did with the same step or epoch.
@@ -114,7 +114,7 @@ class Trainer:
         Raises:  Diverged if the loss is not finite; Interrupted after a signal, once a checkpoint is saved
         """
         self._set_up(module, data, state)
-        with catch_signals() as self._request, self._compiled():
+        with catch_signals() as self._request, self._execution.compiled(module):
             try:
                 self._call("on_fit_start")
                 if state is not None:
@@ -151,7 +151,7 @@ class Trainer:
 
     def _run_batch(self, batch: Any, count: int, share: float) -> None:
         """Forward and backward; gradients of the batches of a step add up, each by its share of the samples."""
-        with self._forward_context(count):
+        with self._execution.forward(is_full=count == self.feed.batch_size):
             outputs = self.module.training_step(batch)
         loss = _loss_of(outputs)
         if self._reading_is_free and not math.isfinite(loss.item()):
@@ -187,7 +187,7 @@ class Trainer:
             for batch, count in feed.batches():
                 if self._request.signum is not None:
                     return {}  # the run is about to be saved and left
-                with self._forward_context(None):
+                with self._execution.forward(is_full=False):
                     meter.add(self.module.validation_step(batch), count)
         meter.flush()
         if not meter.epoch.count:
@@ -196,6 +196,8 @@ class Trainer:
 
     def test(self, data: Any) -> dict[str, float]:
         """Judge the fitted module on the test batches; the place for it is once, at the end."""
+        if not hasattr(self, "module"):
+            raise UsageError("there is nothing to test yet; call fit first")
         loader = data.test_dataloader()
         if loader is None:
             raise FathomError("the data module has no test part")
@@ -207,6 +209,12 @@ class Trainer:
 
     def _set_up(self, module: Module, data: Any, state: dict[str, Any] | None) -> None:
         """Bring module, loaders, optimiser and schedule to where the next step begins."""
+        if not hasattr(module, "training_step"):
+            raise UsageError(
+                f"a {type(module).__name__} has no training_step; wrap it: Classifier(net) or Regressor(net)"
+            )
+        if not hasattr(data, "train_dataloader"):
+            raise UsageError(f"a {type(data).__name__} has no train_dataloader; give a DataModule, such as Digits()")
         seed_everything(self.seed)
         self.module = module
         self.epoch = self.batch = self.step = self.num_samples = 0
@@ -256,11 +264,6 @@ class Trainer:
         if self.val_feed is not None:
             self.val_feed.to(self.device)
 
-    def _compiled(self) -> contextlib.AbstractContextManager[None]:
-        if self._execution.compile == "forward":
-            return compiled_forward(self.module, self.device)
-        return contextlib.nullcontext()
-
     def _compile_step(self) -> Callable[[Any], dict[str, Tensor]]:
         from fathom.training.whole_step import compile_whole_step
 
@@ -284,15 +287,6 @@ class Trainer:
     def _call(self, hook: str, *arguments: Any) -> None:
         for method in self._hooks[hook]:
             method(self, *arguments)
-
-    def _forward_context(self, count: int | None) -> contextlib.AbstractContextManager[Any]:
-        """Give the precision's context; batches of another shape than the compiled one take the plain forward pass."""
-        if self._execution.compile == "off" or count == self.feed.batch_size:
-            return self._execution.autocast()
-        stack = contextlib.ExitStack()
-        stack.enter_context(torch.compiler.set_stance("force_eager"))
-        stack.enter_context(self._execution.autocast())
-        return stack
 
     def _set_lr(self) -> None:
         factor = self.schedule.factor(self.step)
@@ -321,7 +315,7 @@ class Trainer:
         """Make the error for the batch ``ago`` batches before the last one noted; 0 is the one under way."""
         number = self.batch - ago
         step = self.epoch * self._steps_per_epoch + number // self.accumulate
-        with self._forward_context(None):
+        with self._execution.forward(is_full=False):
             return divergence_error(
                 self.module, batch, step=step + 1, epoch=self.epoch + 1, batch_number=number + 1, lr=self.lr
             )
