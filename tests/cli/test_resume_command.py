@@ -204,6 +204,30 @@ def test_a_run_that_breaks_anywhere_goes_on_exactly(event, step, fathom, tmp_pat
     assert_equal_runs(run, only_run(tmp_path / "whole"))
 
 
+def test_a_full_disk_is_one_line_and_the_run_goes_on_once_there_is_room(fathom, tmp_path, monkeypatch):
+    def refuse(handle):
+        raise OSError(28, "No space left on device")
+
+    class FillDisk(Callback):
+        def on_step_end(self, trainer):
+            if trainer.step == 30:
+                monkeypatch.setattr("os.fsync", refuse)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(progress, "show_progress", lambda plan: [FillDisk()])
+        result = fathom("train", "softmax", *SMALL)
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    run = only_run(tmp_path)
+    assert result.code == 1
+    assert result.error.startswith(f"cannot write runs/{run.name}/checkpoints/best: no space left on device; free ")
+    assert result.error.endswith(f"; once that is mended, go on with: fathom train --resume runs/{run.name}")
+    assert not list(run.rglob("*tmp*"))
+    assert fathom("train", "--resume", "last").code == 0
+    assert fathom("train", "softmax", *SMALL, "--out", "whole/runs").code == 0
+    assert_equal_runs(run, only_run(tmp_path / "whole"))
+
+
 def test_a_finished_run_is_not_resumed(trained, fathom):
     result = fathom("train", "--resume", trained.path)
     assert (result.code, result.out) == (1, "")

@@ -76,14 +76,24 @@ class FileLoader(Order):
         # The workers' processes outlive an epoch: they are handed the index lists of whatever pass is due.
         self._batches[:] = [part.tolist() for part in order.split(self.batch_size)][first:]
         generator = torch.Generator(device=self.device) if self.augment is not None else None
-        for batch, content in enumerate(self._open(), start=first):
-            if isinstance(content, str):
-                self.close()
-                raise FathomError(content)
+        for batch, content in enumerate(self._read(), start=first):
             X, y = (part.to(self.device, non_blocking=True) for part in content)
             if self.augment is not None and generator is not None:
                 X = self.augment(X, generator.manual_seed(mix(self.seed, epoch, batch)))
             yield X, y
+
+    def _read(self) -> Iterator[Any]:
+        try:
+            for content in self._open():
+                if isinstance(content, str):
+                    raise FathomError(content)
+                yield content
+        except Exception as error:
+            self.close()
+            failure = explain_dead_worker(error) if self._workers else None
+            if failure is None:
+                raise
+            raise failure from error
 
     def _open(self) -> Iterator[Any]:
         with warnings.catch_warnings():
@@ -102,6 +112,15 @@ class FileLoader(Order):
                     generator=torch.Generator().manual_seed(self.seed),
                 )
             return iter(self._loader)
+
+
+def explain_dead_worker(error: Exception) -> FathomError | None:
+    """Give the line for what is raised when a process that reads was killed; None for any other error."""
+    text = str(error)
+    if "DataLoader worker (pid" not in text and not isinstance(error, (ConnectionError, EOFError)):
+        return None
+    reason = "shared memory is short" if "shared memory" in text else "was the machine short of memory?"
+    return FathomError(f"a process that reads pictures was killed ({reason}); try fewer --workers")
 
 
 class _Guarded(Dataset[Any]):

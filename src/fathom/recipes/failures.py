@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import torch
 
+from fathom.data.files import explain_dead_worker
 from fathom.errors import FathomError
 
 _MEMORY = re.compile(r"can't allocate memory|out of memory|not enough memory", re.IGNORECASE)
-_WORKER = re.compile(r"DataLoader worker \(pid")
 
 
 def explain(error: Exception) -> FathomError | None:
@@ -21,10 +21,8 @@ def explain(error: Exception) -> FathomError | None:
         return error
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or _MEMORY.search(text):
         return FathomError("out of memory; try a smaller --batch-size, a smaller network or smaller images")
-    if _WORKER.search(text):
-        reason = "shared memory is short" if "shared memory" in text else "was the machine short of memory?"
-        return FathomError(f"a process that reads pictures was killed ({reason}); try fewer --workers")
-    return None
+    # A worker's death is also announced by a signal, in the midst of whatever this process is doing.
+    return explain_dead_worker(error) if isinstance(error, RuntimeError) else None
 
 
 @contextlib.contextmanager

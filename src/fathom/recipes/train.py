@@ -46,6 +46,7 @@ from fathom.runs.writer import RunWriter
 from fathom.training.callbacks import Callback
 from fathom.training.checkpoint import CheckpointError, load_checkpoint, load_latest, load_weights
 from fathom.training.device import Execution
+from fathom.training.divergence import Diverged
 from fathom.training.signals import Interrupted
 from fathom.training.trainer import Trainer
 
@@ -197,9 +198,11 @@ def _run(
             _note_end(writer, "failed", f"{type(error).__name__}: {error}")
             raise
         _note_end(writer, "failed", str(line))
+        if not isinstance(line, Diverged) and (plan.path / "checkpoints" / "last").is_dir():
+            line = FathomError(f"{line}; once that is mended, go on with: {_resume_command(plan.path)}")
         if line is error:
             raise
-        raise FathomError(f"{line}; go on with: {_resume_command(plan.path)}") from error
+        raise line from error
     finally:
         close_data(plan.data)
 

@@ -1,0 +1,210 @@
+"""``fathom train`` on a folder of pictures: workers change nothing but the time, and every trouble is one line."""
+
+import csv
+import io
+import json
+import multiprocessing
+import os
+import re
+import signal
+import time
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from fathom.cli import progress
+from fathom.training.callbacks import Callback
+
+TIMES = {"samples_per_s", "elapsed_s"}
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two classes that differ in brightness, 40 pictures each."""
+    rng = np.random.default_rng(0)
+    for label, base in (("dark", 0), ("light", 128)):
+        folder = tmp_path / "pictures" / label
+        folder.mkdir(parents=True)
+        for i in range(40):
+            pixels = rng.integers(base, base + 128, (28, 28, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{i:02d}.png")
+    return tmp_path / "pictures"
+
+
+@pytest.fixture(autouse=True)
+def no_worker_survives():
+    yield
+    assert multiprocessing.active_children() == []
+
+
+def read_records(run):
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in record.items() if k not in TIMES} for record in records]
+
+
+def runs(root):
+    return sorted((root / "runs").iterdir())
+
+
+def assert_equal_runs(run, other):
+    for name in ("model.safetensors", "evaluation.json", "predictions.csv"):
+        assert (run / name).read_bytes() == (other / name).read_bytes(), name
+    assert read_records(run) == read_records(other)
+
+
+def test_real_pictures_and_any_number_of_workers(shared_data, fathom, tmp_path):
+    folder = shared_data / "folders" / "cifar10_small"
+    for workers in (0, 2):
+        result = fathom("train", "--data", folder, "--epochs", 1, "--augment", "flip", "--workers", workers)
+        assert result.code == 0, result.err
+        assert re.match(r"lenet on cifar10_small: [\d,]+ parameters, 1,800 training examples, 1 epoch, ", result.out)
+    run, other = runs(tmp_path)
+    assert run.name.endswith("-lenet-cifar10_small")
+    assert_equal_runs(run, other)
+
+    evaluated = json.loads(fathom("eval", run, "--json").out)
+    expected = json.loads((run / "evaluation.json").read_text())
+    assert evaluated == {k: v for k, v in expected.items() if k != "mistakes"}
+    assert evaluated["num_samples"] == 500
+
+    labelled = fathom("predict", run, folder / "test")
+    rows = list(csv.DictReader(io.StringIO(labelled.out)))
+    assert len(rows) == 500
+    hits = sum(os.path.basename(os.path.dirname(row["file"])) == row["label"] for row in rows)
+    assert hits / 500 == expected["accuracy"]
+    own = list(csv.DictReader(io.StringIO((run / "predictions.csv").read_text())))
+    assert [row["label"] for row in rows] == [row["predicted"] for row in own]
+    assert [float(r["probability"]) for r in rows] == pytest.approx([float(r["probability"]) for r in own], abs=2e-6)
+
+
+def test_batch_size_and_place_are_recorded_and_serve_from_anywhere(pictures, fathom, tmp_path, monkeypatch):
+    result = fathom("train", "--data", "pictures", "--epochs", 2, "--workers", 0)
+    assert result.code == 0, result.err
+    (run,) = runs(tmp_path)
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["data"]["name"] == str(pictures)
+    assert config["data"]["batch_size"] == 8
+    monkeypatch.chdir("/")
+    assert fathom("eval", run).code == 0
+    again = fathom("train", "--config", run / "config.yaml", "--out", tmp_path / "again" / "runs")
+    assert again.code == 0
+    assert_equal_runs(run, runs(tmp_path / "again")[0])
+
+
+def stop_after(step):
+    class Stop(Callback):
+        def on_step_end(self, trainer):
+            if trainer.step == step:
+                signal.raise_signal(signal.SIGINT)
+
+    return lambda plan: [Stop()]
+
+
+def test_resume_in_the_middle_of_an_epoch_with_workers(pictures, fathom, tmp_path, monkeypatch):
+    options = ["--data", pictures, "--epochs", 2, "--workers", 2, "--augment", "crop:padding=2"]
+    with monkeypatch.context() as patch:
+        patch.setattr(progress, "show_progress", stop_after(12))
+        assert fathom("train", *options).code == 130
+    assert multiprocessing.active_children() == []
+    assert fathom("train", "--resume", "last").code == 0
+    assert fathom("train", *options, "--out", "whole/runs").code == 0
+    assert_equal_runs(runs(tmp_path)[0], runs(tmp_path / "whole")[0])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_picture_that_breaks_during_training_is_one_line(workers, pictures, fathom, tmp_path, monkeypatch):
+    class Break(Callback):
+        def on_epoch_end(self, trainer, record):
+            if trainer.epoch == 1:
+                for path in pictures.rglob("*.png"):
+                    path.write_bytes(path.read_bytes()[:300])
+
+    monkeypatch.setattr(progress, "show_progress", lambda plan: [Break()])
+    result = fathom("train", "--data", pictures, "--epochs", 3, "--workers", workers)
+    (run,) = runs(tmp_path)
+    assert result.code == 1
+    assert re.match(rf"{pictures}/(dark|light)/\d\d\.png is damaged or truncated \(", result.error)
+    assert result.error.endswith(f"; once that is mended, go on with: fathom train --resume runs/{run.name}")
+    assert json.loads((run / "run.json").read_text())["status"] == "failed"
+
+
+def test_a_killed_worker_is_one_line(pictures, fathom, tmp_path, monkeypatch):
+    class Kill(Callback):
+        def on_step_end(self, trainer):
+            for child in multiprocessing.active_children():
+                os.kill(child.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(progress, "show_progress", lambda plan: [Kill()])
+    result = fathom("train", "--data", pictures, "--epochs", 1, "--workers", 1)
+    assert result.code == 1
+    assert result.error.startswith("a process that reads pictures was killed (was the machine short of memory?)")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "code", "message"),
+    [
+        (lambda root: (root / "empty").mkdir(), 1, "the class folder {root}/empty holds no picture; add some or "),
+        (lambda root: (root / "dark" / "00.png").write_text("x"), 1, "{root}/dark/00.png is not a picture in a known"),
+        (lambda root: [p.unlink() for p in root.rglob("*.png")], 1, "the class folder {root}/dark holds no picture"),
+        (lambda root: root.rename(root.with_name("elsewhere")), 2, "there is no folder {root}/; `fathom data` lists"),
+    ],
+)
+def test_what_is_wrong_with_a_folder_is_one_line_and_nothing_is_written(
+    prepare, code, message, pictures, fathom, tmp_path
+):
+    prepare(pictures)
+    result = fathom("train", "--data", f"{pictures}/", "--val", 0)
+    assert (result.code, result.out) == (code, "")
+    assert result.error.startswith(message.format(root=pictures))
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--batch-size", 100], "batch size 100 is larger than the 65 training examples of "),
+        (["--set", "data.options.channel=1"], "unknown option of a folder of pictures 'channel'; did you mean"),
+        (["--set", "data.options.channels=2"], "pictures of 2 channels: choose 1 (grey) or 3 (colour)"),
+        (["--resize", 8], "lenet needs images of at least 12x12; got 8x8"),
+    ],
+)
+def test_wrong_options_for_a_folder(arguments, message, pictures, fathom, tmp_path):
+    result = fathom("train", "--data", pictures, *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert result.error.startswith(message)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_folder_without_classes(fathom, tmp_path):
+    Image.new("L", (9, 9)).save(tmp_path / "a.png")
+    result = fathom("train", "--data", ".")
+    assert result.code == 1
+    assert result.error.endswith("/<class>/")
+    assert "has no class folders" in result.error
+
+
+def test_other_classes_than_learned_are_refused(pictures, fathom, tmp_path):
+    assert fathom("train", "--data", pictures, "--epochs", 1, "--workers", 0).code == 0
+    (pictures / "light").rename(pictures / "lit")
+    result = fathom("eval", "last")
+    assert result.code == 1
+    assert result.error.endswith("are not those the model learned: 'lit' instead of 'light'")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_to_the_whole_group_saves_and_resumes(signum, code, pictures, start_fathom, fathom, tmp_path):
+    options = ["softmax", "--data", pictures, "--epochs", 30, "--workers", 2, "--set", "training.log_every=1"]
+    process = start_fathom("train", *options, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not any(read_records(file.parent) for file in tmp_path.glob("runs/*/metrics.jsonl")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signum)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, len(err.splitlines())) == (code, 1), err
+    assert fathom("train", "--resume", "last").code == 0
+    assert fathom("train", *options, "--out", "whole/runs").code == 0
+    assert_equal_runs(runs(tmp_path)[0], runs(tmp_path / "whole")[0])
