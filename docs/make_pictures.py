@@ -74,7 +74,7 @@ def make_report() -> None:
             page.goto(report.as_uri())
 
         _save(_shoot(open_report, ["nav", "#summary", "#curves figure:nth-of-type(2)"]), "report")
-        _save(_shoot(open_report, ["#confusion", "#mistakes"], margin=20), "report-mistakes")
+        _save(_shoot(open_report, ["#confusion h2", "#mistakes"], margin=20), "report-mistakes")
 
 
 def make_schedules() -> None:

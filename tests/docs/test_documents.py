@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -163,14 +164,34 @@ def test_quick_command_runs(line: str, tmp_path: Path, request: pytest.FixtureRe
     run_line(line, prepare(tmp_path, QUICK_LINES[line]))
 
 
+# One process for all commands of a document: to start each anew would take longer than most of them do.
+RUNNER = """
+import glob, json, sys
+from fathom.cli.main import main
+for words in json.load(sys.stdin):
+    words = [name for word in words for name in (sorted(glob.glob(word)) if "*" in word else [word])]
+    print("$ fathom", *words, file=sys.stderr, flush=True)
+    code = main(words)
+    if code:
+        sys.exit(f"exit code {code}")
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("document", [d for d in RUN if set(commands(d)) - set(QUICK_LINES)], ids=name_of)
 def test_commands_run_in_order(document: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    folder = prepare(tmp_path, document)
-    for line in commands(document):
-        if not QUICK.match(line):
-            need_data(line, request)
-            run_line(line, folder)
+    lines = [line for line in commands(document) if not QUICK.match(line)]
+    for line in lines:
+        need_data(line, request)
+    done = subprocess.run(
+        [sys.executable, "-c", RUNNER],
+        input=json.dumps([shlex.split(line)[1:] for line in lines]),
+        cwd=prepare(tmp_path, document),
+        capture_output=True,
+        text=True,
+        timeout=1200,
+    )
+    assert done.returncode == 0, f"{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
 
 
 def need_data(line: str, request: pytest.FixtureRequest) -> None:
