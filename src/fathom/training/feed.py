@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -25,7 +25,7 @@ class Feed:
         repeat: keep the batches of the first pass and give them in every one.
     """
 
-    def __init__(self, loader: Iterable[Any], *, limit: int | None = None, repeat: bool = False) -> None:
+    def __init__(self, loader: Any, *, limit: int | None = None, repeat: bool = False) -> None:
         self.loader, self.limit, self.repeat = loader, limit, repeat
         self.batch_size: int | None = getattr(loader, "batch_size", None)
         self.device = torch.device("cpu")
@@ -36,7 +36,7 @@ class Feed:
 
     def __len__(self) -> int:
         try:
-            number = len(self.loader)  # type: ignore[arg-type]
+            number = len(self.loader)
         except TypeError:
             raise FathomError(
                 "the training loader has no length; give it __len__ so that a run can be planned"
@@ -64,8 +64,9 @@ class Feed:
             source = self._open(epoch, first)
         if self.limit is not None:
             source = itertools.islice(source, max(0, self.limit - first))
-        if self.device.type == "cpu":
-            yield from map(self._place, source)
+        if self.device.type == "cpu":  # where batches are made
+            for batch in source:
+                yield batch, _count_samples(batch)
             return
         ahead = [self._place(batch) for batch in itertools.islice(source, 1)]
         for batch in source:
@@ -100,7 +101,7 @@ class Feed:
     def _open(self, epoch: int, first: int) -> Iterator[Any]:
         """Start a pass over the loader itself."""
         if self._can_seek:
-            self.loader.seek(epoch, first)  # type: ignore[attr-defined]
+            self.loader.seek(epoch, first)
             return iter(self.loader)
         if self._peeked is not None and first == 0:
             source, self._peeked = self._peeked, None

@@ -18,11 +18,14 @@ class Mean:
         self.sums: dict[str, float] = {}
         self.count = 0
 
-    def add(self, values: dict[str, float], count: int) -> None:
-        """Add means over ``count`` samples."""
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value * count
-        self.count += count
+    def add(self, columns: dict[str, list[float]], counts: list[int]) -> None:
+        """Add means over ``counts[i]`` samples each, in order, so that the sum does not depend on when it is made."""
+        for name, values in columns.items():
+            total = self.sums.get(name, 0.0)
+            for value, count in zip(values, counts, strict=True):
+                total += value * count
+            self.sums[name] = total
+        self.count += sum(counts)
 
     def compute(self) -> dict[str, float]:
         """Give the means so far."""
@@ -55,25 +58,26 @@ class Meter:
         """
         if not self._pending:
             return None
-        names = list(self._pending[0])
+        columns, counts = self._read(), self._counts
+        self.interval.add(columns, counts)
+        self.epoch.add(columns, counts)
+        self._pending, self._counts = [], []
+        bad = [i for i, loss in enumerate(columns.get("loss", ())) if not math.isfinite(loss)]
+        return len(counts) - bad[0] if bad else None
+
+    def _read(self) -> dict[str, list[float]]:
+        """Move what is pending over in one copy: the values of each name, in order."""
+        names, rows = list(self._pending[0]), []
         for step in self._pending:
-            for name, value in step.items():
-                if value.numel() != 1:
-                    raise FathomError(f"a step returned {name!r} of shape {tuple(value.shape)}; it must be a scalar")
             if step.keys() != self._pending[0].keys():
                 raise FathomError(f"a step returned {list(step)}, an earlier one {names}; the names must stay the same")
-        rows = [torch.stack([step[name].reshape(()).float() for step in self._pending]) for name in names]
-        values = torch.stack(rows).tolist()
-        bad = None
-        for i, count in enumerate(self._counts):
-            step_values = {name: values[k][i] for k, name in enumerate(names)}
-            self.interval.add(step_values, count)
-            self.epoch.add(step_values, count)
-            if bad is None and not math.isfinite(step_values.get("loss", 0.0)):
-                bad = len(self._counts) - i
-        self._pending.clear()
-        self._counts.clear()
-        return bad
+        for name in names:
+            values = [step[name] for step in self._pending]
+            if any(value.numel() != 1 for value in values):
+                shapes = sorted({tuple(value.shape) for value in values if value.numel() != 1})
+                raise FathomError(f"a step returned {name!r} of shape {shapes[0]}; it must be a scalar")
+            rows.append(torch.stack(values).reshape(-1).float())
+        return dict(zip(names, torch.stack(rows).tolist(), strict=True))
 
     def take_interval(self) -> dict[str, float]:
         """Give the means since the last call and begin anew."""
