@@ -151,7 +151,7 @@ def steps_recorded(root):
     [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)],  # Ctrl-C: see the bar's tests
 )
 def test_a_signal_to_a_real_process(signum, code, start_fathom, fathom, tmp_path):
-    options = ["softmax", "--epochs", 60, "--set", "training.log_every=5"]
+    options = ["softmax", "--epochs", 25, "--set", "training.log_every=5"]
     process = start_fathom("train", *options)
     wait_for(lambda: steps_recorded(tmp_path))
     process.send_signal(signum)
@@ -166,9 +166,9 @@ def test_a_signal_to_a_real_process(signum, code, start_fathom, fathom, tmp_path
 
 
 def test_a_killed_run_goes_on_from_its_last_checkpoint(start_fathom, fathom, tmp_path):
-    options = ["softmax", "--epochs", 60, "--set", "training.log_every=5"]
+    options = ["softmax", "--epochs", 25, "--set", "training.log_every=5"]
     process = start_fathom("train", *options, "--set", "training.checkpoint_every_s=0.05")
-    wait_for(lambda: len(steps_recorded(tmp_path)) > 40)
+    wait_for(lambda: len(steps_recorded(tmp_path)) > 15)
     process.kill()
     process.wait()
     run = only_run(tmp_path)

@@ -165,6 +165,7 @@ def test_many_workers_are_taken_without_a_warning():
 @pytest.mark.skipif(not hasattr(os, "setpgid"), reason="needs process groups")
 def test_a_signal_to_the_group_does_not_reach_the_workers():
     loader = make_loader(workers=2)
+    read(loader)  # after which both have begun
     batches = iter(loader)
     next(batches)
     groups = {os.getpgid(child.pid) for child in multiprocessing.active_children()}
