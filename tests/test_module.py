@@ -89,9 +89,7 @@ def test_missing_net_is_a_clear_error():
     class Forgetful(Classifier):
         pass
 
-    with pytest.raises(
-        FathomError, match=r"Forgetful has no network: assign self\.net, pass net=… or"
-    ):
+    with pytest.raises(FathomError, match=r"Forgetful has no network: assign self\.net, pass net=… or"):
         Forgetful()(torch.zeros(1, 2))
 
 
