@@ -86,6 +86,7 @@ def test_batch_size_and_place_are_recorded_and_serve_from_anywhere(pictures, fat
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert config["data"]["name"] == str(pictures)
     assert config["data"]["batch_size"] == 8
+    assert config["data"]["options"] == {"channels": 3, "size": [28, 28]}
     monkeypatch.chdir("/")
     assert fathom("eval", run).code == 0
     again = fathom("train", "--config", run / "config.yaml", "--out", tmp_path / "again" / "runs")
@@ -166,6 +167,8 @@ def test_what_is_wrong_with_a_folder_is_one_line_and_nothing_is_written(
     [
         (["--batch-size", 100], "batch size 100 is larger than the 65 training examples of "),
         (["--set", "data.options.channel=1"], "unknown option of a folder of pictures 'channel'; did you mean"),
+        (["--set", "data.options.size=32"], "data.options.size is [height, width]; got 32"),
+        (["--set", "data.options.size=[20, 20]", "--resize", 20], "data.resize and data.options.size both say"),
         (["--set", "data.options.channels=2"], "pictures of 2 channels: choose 1 (grey) or 3 (colour)"),
         (["--resize", 8], "lenet needs images of at least 12x12; got 8x8"),
     ],
@@ -183,6 +186,15 @@ def test_a_folder_without_classes(fathom, tmp_path):
     assert result.code == 1
     assert result.error.endswith("/<class>/")
     assert "has no class folders" in result.error
+
+
+def test_a_run_keeps_the_form_of_its_pictures_when_the_folder_grows(pictures, fathom, tmp_path):
+    assert fathom("train", "--data", pictures, "--epochs", 1, "--workers", 0).code == 0
+    for i in range(200):  # now most pictures are larger, and grey
+        Image.new("L", (40, 40)).save(pictures / "dark" / f"new{i}.png")
+    result = fathom("eval", "last")
+    assert result.code == 0, result.err
+    assert fathom("train", "--data", pictures, "--epochs", 1, "--workers", 0, "--resize", 16).code == 0
 
 
 def test_other_classes_than_learned_are_refused(pictures, fathom, tmp_path):

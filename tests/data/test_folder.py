@@ -199,4 +199,4 @@ def test_a_batch_larger_than_the_set_is_refused(root):
 @pytest.mark.parametrize("channels", [0, 2, 4])
 def test_other_numbers_of_channels_are_refused(channels, root):
     with pytest.raises(UsageError, match=f"pictures of {channels} channels"):
-        FolderData(root, channels=channels, workers=0).example()
+        FolderData(root, channels=channels, workers=0)

@@ -18,6 +18,7 @@ from fathom.data.image_folder import FORMATS, FileList, ImageFileDataset, read_p
 from fathom.data.memory import Augmentation
 from fathom.data.module import LabelledData, check_batch_size, check_share
 from fathom.data.split import stratified_split
+from fathom.errors import UsageError
 
 _SAMPLED = 500  # files looked into for size, channels and statistics
 _LARGEST_SIDE = 224
@@ -35,7 +36,7 @@ class FolderData(LabelledData):
         size: (height, width) to bring every picture to; None takes the commonest size, at most 224.
         channels: 1 or 3; None takes 3 unless every picture looked into is grey.
         workers: processes that decode; None is one per core.
-    Raises:  FathomError if the folder holds no classes or no pictures
+    Raises:  FathomError if the folder holds no classes or no pictures; UsageError for a batch larger than the set
     """
 
     def __init__(
@@ -51,6 +52,8 @@ class FolderData(LabelledData):
         workers: int | None = None,
     ) -> None:
         check_share(val)
+        if channels not in (None, 1, 3):
+            raise UsageError(f"pictures of {channels} channels: choose 1 (grey) or 3 (colour)")
         files = scan_image_folder(root)
         self.name, self.augment, self.seed, self.workers = str(root), augment, seed, workers
         self.class_names = files.class_names

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import torch
 from torch import nn
 
@@ -25,7 +27,7 @@ from fathom.training.optimizers import make_optimizer
 from fathom.training.schedules import Schedule, make_schedule
 from fathom.training.trainer import Trainer
 
-_FOLDER_OPTIONS = ("channels",)
+_FOLDER_OPTIONS = ("channels", "size")
 _CLASS_LOSSES = ("cross_entropy", "multi_margin")  # they take a class; the others take numbers
 _FITTING = {"classification": "cross_entropy or multi_margin", "regression": "squared, huber or l1"}
 
@@ -61,10 +63,32 @@ def _build_folder(config: Config, augment: Compose | None) -> FolderData:
         val=config.data.val,
         augment=augment,
         seed=config.seed,
-        size=(config.data.resize, config.data.resize) if config.data.resize else None,
+        size=_folder_size(config),
+        channels=config.data.options.get("channels"),
         workers=config.data.workers,
-        **config.data.options,
     )
+
+
+def _folder_size(config: Config) -> tuple[int, int] | None:
+    side, size = config.data.resize, config.data.options.get("size")
+    if size is None:
+        return (side, side) if side else None
+    if side:
+        raise UsageError("data.resize and data.options.size both say how large pictures become; leave one of them out")
+    if not (isinstance(size, list) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)):
+        raise UsageError(f"data.options.size is [height, width]; got {size!r}")
+    return size[0], size[1]
+
+
+def settle_data(config: Config, data: LabelledData) -> Config:
+    """Record what the data chose where it was left to them: batch size and, of a folder, the form of its pictures."""
+    settled = msgspec.structs.replace(config.data, batch_size=data.batch_size)
+    if isinstance(data, FolderData):
+        form: dict[str, Any] = {"channels": data.channels}
+        if config.data.resize is None:
+            form["size"] = list(data.size)
+        settled = msgspec.structs.replace(settled, options=form)
+    return msgspec.structs.replace(config, data=settled)
 
 
 def close_data(data: LabelledData) -> None:
@@ -134,8 +158,17 @@ def build_execution(config: Config, module: Module, data: LabelledData) -> Execu
         channels_last=chosen.channels_last,
         compile=chosen.compile,
         allocator=chosen.allocator,
-        planned_samples=data.num_train * (config.training.epochs or 1),
+        planned_samples=_plan_samples(config, data),
     )
+
+
+def _plan_samples(config: Config, data: LabelledData) -> int:
+    """Count the training examples that the run will see, repetitions included."""
+    training = config.training
+    if training.fast_dev_run:
+        return data.batch_size
+    in_epoch = training.overfit_batches * data.batch_size or data.num_train
+    return min(in_epoch, data.num_train) * (training.epochs or 1)
 
 
 def optimizer_factory(config: Config) -> Callable[[nn.Module], torch.optim.Optimizer]:

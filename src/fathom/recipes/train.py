@@ -13,8 +13,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from fathom.config import Config, config_to_dict
 from fathom.data.arrays import Arrays
 from fathom.data.module import LabelledData
@@ -30,6 +28,7 @@ from fathom.recipes.build import (
     close_data,
     optimizer_factory,
     schedule_factory,
+    settle_data,
 )
 from fathom.recipes.defaults import resolve
 from fathom.recipes.evaluate import apply_to_split, find_mistakes, judge, prediction_rows, save_pictures
@@ -97,7 +96,7 @@ def train(
     config = locate_folder(resolve(config))
     with readable_failures():
         data = build_data(config, arrays)
-        config = _with_batch_size(config, data)
+        config = settle_data(config, data)
         module = build_module(config, data)
         execution = build_execution(config, module, data)
         _check_learning(config, module, data)
@@ -146,7 +145,7 @@ def resume(run: str | Path, *, arrays: Arrays | None = None, on_start: Start | N
             raise FathomError(f"{source}: not a checkpoint of a training run") from error
         with readable_failures():
             data = build_data(config, arrays)
-            config = _with_batch_size(config, data)
+            config = settle_data(config, data)
             module = build_module(config, data)
             execution = build_execution(config, module, data)
             description = _describe(config, data, module)
@@ -271,11 +270,6 @@ def _changed_choices(earlier: Any, execution: Execution) -> list[str]:
         if name in now and old != now[name]
     ]
     return [f"not exact to the bit, for this differs from the first part: {', '.join(changed)}"] if changed else []
-
-
-def _with_batch_size(config: Config, data: LabelledData) -> Config:
-    """Record the batch size that the data chose, where it was left to them."""
-    return msgspec.structs.replace(config, data=msgspec.structs.replace(config.data, batch_size=data.batch_size))
 
 
 def _check_learning(config: Config, module: Module, data: LabelledData) -> None:
