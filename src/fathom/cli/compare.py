@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("runs", metavar="RUN", nargs="+", help="run folders, their names in runs/, or last")
+    parser.add_argument("--runs", dest="root", metavar="DIR", default="runs", help="where they are (default: runs)")
     parser.add_argument("--out", metavar="FILE", help="also write a page with the validation curves, as compare.html")
     parser.add_argument("--csv", metavar="FILE", help="also write the table, one line a run, unrounded")
 
@@ -21,8 +22,9 @@ def run(args: argparse.Namespace) -> int:
     """Print the runs side by side."""
     from fathom.files import write_atomically
     from fathom.runs.compare import compare_runs, describe_comparison
+    from fathom.runs.reader import resolve_run
 
-    comparison = compare_runs(args.runs)
+    comparison = compare_runs([resolve_run(name, args.root) for name in args.runs])
     if args.csv:
         write_atomically(args.csv, comparison.to_csv())
     if args.out:

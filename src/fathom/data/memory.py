@@ -48,7 +48,9 @@ class MemoryLoader(Order):
         self.X, self.y, self.index, self.augment = X, y, index, augment
 
     def to(self, device: torch.device) -> MemoryLoader:
-        """Move the tensors to ``device``, once; loaders of other splits that share them move separately."""
+        """Move the tensors to ``device``, once; of a small split only its own rows go, not the whole set again."""
+        if device != self.X.device and self.index is not None and 2 * len(self.index) < len(self.X):
+            self.X, self.y, self.index = self.X[self.index], self.y[self.index], None
         self.X, self.y = self.X.to(device), self.y.to(device)
         if self.index is not None:
             self.index = self.index.to(device)

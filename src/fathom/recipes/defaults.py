@@ -70,19 +70,18 @@ def _resolve_training(training: TrainingConfig, model: str, data: str, is_regres
         filled["epochs"] = 30 if data == "digits" else 10
     optimizer = training.optimizer
     if optimizer is None:
-        # A learning rate alone, as the book gives it, is meant for plain SGD only where that is the default.
-        optimizer = filled["optimizer"] = "sgd" if is_regression else "adamw"
+        optimizer = filled["optimizer"] = "sgd" if model == "linear" else "adamw"
     if training.lr is None:
         if optimizer in ("adam", "adamw", "rmsprop"):
             filled["lr"] = _ADAMW_LR.get(model, _DEEP_LR)
         elif is_regression:
-            filled["lr"] = 0.03
+            filled["lr"] = 0.03 if model == "linear" else 0.01
         else:
             filled["lr"] = 0.9 if model == "lenet_sigmoid" else 0.1
     if training.weight_decay is None:
         filled["weight_decay"] = 0.01 if optimizer == "adamw" else 0.0
     if training.schedule is None:
-        filled["schedule"] = "constant" if is_regression else "one_cycle"
+        filled["schedule"] = "constant" if model == "linear" else "one_cycle"
     if training.loss is None:
         filled["loss"] = "squared" if is_regression else "cross_entropy"
     return msgspec.structs.replace(training, **filled)

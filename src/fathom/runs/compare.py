@@ -113,13 +113,15 @@ def _describe_best(comparison: Comparison) -> str:
 
 
 def _describe_seeds(comparison: Comparison) -> Iterator[str]:
-    groups: dict[str, list[tuple[str, float]]] = {}
+    groups: dict[str, dict[object, tuple[str, float]]] = {}  # of each seed one run: the others repeat it
     for run, label in zip(comparison.runs, comparison.labels, strict=True):
         accuracy = (run.evaluation or {}).get("accuracy")
         if is_number(accuracy):
             settings = {key: value for key, value in flatten(run.config).items() if key != "seed"}
-            groups.setdefault(repr(sorted(settings.items())), []).append((label, accuracy))
-    for members in groups.values():
+            group = groups.setdefault(repr(sorted(settings.items())), {})
+            group.setdefault(run.config.get("seed"), (label, accuracy))
+    for group in groups.values():
+        members = list(group.values())
         if len(members) > 1:
             values = [value for _, value in members]
             names = ", ".join(label for label, _ in members)

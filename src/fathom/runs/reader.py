@@ -108,8 +108,8 @@ class RunReader:
 
     @property
     def data_name(self) -> str:
-        """The data set's name."""
-        return self._name_of("data")
+        """The data set's name; of a folder of pictures, the folder's."""
+        return Path(self._name_of("data")).name
 
     def best(self) -> Best | None:
         """The highest val_accuracy; without one the lowest val_loss; without validation the lowest train_loss."""

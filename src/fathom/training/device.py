@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import functools
 import itertools
+import logging
 import os
 import platform
 import shutil
@@ -30,8 +31,10 @@ COMPILE_MODES = ("auto", "off", "forward", "step")
 # bfloat16 halves the traffic and doubles the dot products where they are long; below this many input channels,
 # weighted by FLOPs, the conversions cost more than they save (bench/choices).
 _BF16_CHANNELS = 32
-# Below this much arithmetic in a whole run, compiling takes longer than it saves on a CPU (bench/choices).
-_COMPILE_FLOPS = 4e13
+# Compiling takes some seconds and about one more for each layer, and saves about a quarter of the time at the rate of
+# small convolutional networks on two cores (docs/benchmarks.md). It is chosen where it saves twice what it costs.
+_COMPILE_S, _COMPILE_S_PER_LAYER = 5.0, 1.0
+_COMPILE_SAVES, _FLOPS_PER_S = 0.25, 7.5e10
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def choose_execution(
         if channels_last:
             reasons["memory format"] = "the network has convolutions"
     if compile == "auto":
-        compile, reasons["compile"] = _choose_compile(where, 3 * flops * planned_samples)
+        compile, reasons["compile"] = _choose_compile(where, layers, planned_samples)
     return Execution(where, precision, channels_last, compile, "kept heap" if tuned else "default", reasons)
 
 
@@ -145,6 +148,8 @@ def find_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
+        if name.lower() == "gpu":
+            raise UsageError("unknown device 'gpu'; did you mean 'cuda'?") from None
         raise unknown("device", name, ("auto", "cpu", "cuda", "mps", "xpu")) from None
     if device.type != "cpu":
         found = torch.accelerator.current_accelerator(check_available=True)
@@ -187,10 +192,12 @@ def _choose_precision(device: torch.device, layers: list[tuple[int, int, bool]],
     return "bf16", f"the CPU multiplies bfloat16; dot products run over {channels:.0f} channels"
 
 
-def _choose_compile(device: torch.device, training_flops: float) -> tuple[str, str]:
+def _choose_compile(device: torch.device, layers: list[tuple[int, int, bool]], planned_samples: int) -> tuple[str, str]:
     if device.type != "cpu":
         return "off", "set --compile forward to try"
-    if training_flops < _COMPILE_FLOPS:
+    # Backward takes about twice the arithmetic of forward.
+    eager_s = 3 * sum(flops for flops, *_ in layers) * planned_samples / _FLOPS_PER_S
+    if _COMPILE_SAVES * eager_s < 2 * (_COMPILE_S + _COMPILE_S_PER_LAYER * len(layers)):
         return "off", "the run is too short to repay compiling"
     if not _has_compiler():
         return "off", "no C++ compiler found"
@@ -247,6 +254,8 @@ def compiled_forward(module: nn.Module, device: torch.device) -> Iterator[None]:
     Raises:  FathomError if compiling is impossible on this platform
     """
     require_compiler(device)
+    # Without a GPU the compiler's tool chain warns that CUDA_HOME is of no use.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     target = module.net if isinstance(getattr(module, "net", None), nn.Module) else module
     try:
         target.compile()  # type: ignore[union-attr]

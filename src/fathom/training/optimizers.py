@@ -84,7 +84,8 @@ def make_optimizer(
         raise UsageError(
             f"optimizer {name}: no fused kernel{f' but {where}' if entry.fused_on else ''}; leave fused out"
         )
-    if can_fuse and fused is not False:
+    pays = sum(parameter.numel() for parameter in parameters) >= _FEWEST_FUSED
+    if fused or (fused is None and can_fuse and pays):
         options["fused"] = True
     try:
         return eager(entry.kind)(groups, lr=lr, **options)  # type: ignore[arg-type]
@@ -153,6 +154,10 @@ def _check_number(name: str, key: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 <= value < math.inf:
         raise UsageError(f"optimizer {name}: {key} must be a number of at least 0, not {value!r}")
     return value
+
+
+# With fewer weights than this a fused kernel costs more to call than it saves.
+_FEWEST_FUSED = 4096
 
 
 def _can_fuse(entry: _Entry, module: Any, parameters: Sequence[Tensor]) -> bool:

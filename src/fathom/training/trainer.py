@@ -234,7 +234,9 @@ class Trainer:
         self._base_lrs = [float(group["lr"]) for group in self.optimizer.param_groups]
         self._factor: float | None = None
         make = self.make_schedule or "constant"
-        self.schedule = make_schedule(make, self.total_steps) if isinstance(make, str) else make(self.total_steps)
+        # A dry run takes the first step of a whole epoch's schedule, in which a warm-up has its place.
+        planned = -(-len(Feed(self.feed.loader)) // self.accumulate) if self.fast_dev_run else self.total_steps
+        self.schedule = make_schedule(make, planned) if isinstance(make, str) else make(planned)
         fp16 = self._execution.precision == "fp16"
         self.scaler = torch.amp.GradScaler(self.device.type) if fp16 else None
         self._hooks = {hook: [getattr(c, hook) for c in self.callbacks if _overrides(c, hook)] for hook in HOOKS}
