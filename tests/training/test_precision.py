@@ -204,3 +204,29 @@ def test_choosing_leaves_no_trace_in_the_module_or_the_generators(make_classifie
     assert execution.channels_last
     fixed = choose_execution(module, None, precision="bf16", channels_last=False, compile="off", allocator=False)
     assert (fixed.precision, fixed.channels_last, fixed.compile) == ("bf16", False, "off")
+
+
+WIDE = nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
+SMALL = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+THIN = nn.Sequential(nn.Conv2d(1, 8, 5, padding=2), nn.Conv2d(8, 8, 5, padding=2))
+
+
+@pytest.mark.parametrize(("net", "chosen"), [(WIDE, "bf16"), (SMALL, "fp32"), (THIN, "fp32")])
+def test_bfloat16_is_chosen_for_wide_layers_with_enough_arithmetic(net, chosen, monkeypatch):
+    monkeypatch.setattr("fathom.training.device.cpu_computes_bf16", lambda: True)
+    example = torch.zeros(1, 1, 28, 28)
+    assert choose_execution(Classifier(net), example, device="cpu").precision == chosen
+    monkeypatch.setattr("fathom.training.device.cpu_computes_bf16", lambda: False)
+    assert choose_execution(Classifier(net), example, device="cpu").precision == "fp32"
+
+
+def test_compiling_is_chosen_for_long_runs_alone(monkeypatch):
+    monkeypatch.setattr("fathom.training.device._has_compiler", lambda: True)
+    example = torch.zeros(1, 1, 28, 28)
+
+    def choose(planned_samples):
+        return choose_execution(Classifier(WIDE), example, device="cpu", planned_samples=planned_samples).compile
+
+    assert (choose(60_000), choose(10**9)) == ("off", "forward")
+    monkeypatch.setattr("fathom.training.device._has_compiler", lambda: False)
+    assert choose(10**9) == "off"

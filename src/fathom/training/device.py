@@ -31,6 +31,7 @@ COMPILE_MODES = ("auto", "off", "forward", "step")
 # bfloat16 halves the traffic and doubles the dot products where they are long; below this many input channels,
 # weighted by FLOPs, the conversions cost more than they save (bench/choices).
 _BF16_CHANNELS = 32
+_BF16_FLOPS = 1e5  # for one example; with less, converting is most of the work
 # Compiling takes some seconds and about one more for each layer, and saves about a quarter of the time at the rate of
 # small convolutional networks on two cores (docs/benchmarks.md). It is chosen where it saves twice what it costs.
 _COMPILE_S, _COMPILE_S_PER_LAYER = 5.0, 1.0
@@ -186,6 +187,8 @@ def _choose_precision(device: torch.device, layers: list[tuple[int, int, bool]],
         return "fp32", "the CPU has no bfloat16 dot product"
     if not flops:
         return "fp32", "no layers to weigh"
+    if flops < _BF16_FLOPS:
+        return "fp32", "there is too little arithmetic for bfloat16 to pay"
     channels = sum(f * c for f, c, _ in layers) / flops
     if channels < _BF16_CHANNELS:
         return "fp32", f"dot products over {channels:.0f} channels are too short for bfloat16 to pay"
