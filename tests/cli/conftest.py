@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 
 from fathom.cli.main import main
 
@@ -50,7 +51,8 @@ def start_fathom(tmp_path):
 
     def start(*arguments, **options):
         command = [sys.executable, "-m", "fathom", *map(str, arguments)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        # As many threads as this process: sums in another number of parts differ in their last bits.
+        environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": tmp_path} | options
         process = subprocess.Popen(command, env=environment, **options)
         started.append(process)
