@@ -21,10 +21,10 @@ from fathom.recipes.failures import readable_failures
 from fathom.recipes.saved import load_module, set_loss
 from fathom.recipes.settings import read_run_config
 from fathom.runs.reader import resolve_run
+from fathom.runs.schema import SCHEMA
 from fathom.training.device import Execution, choose_execution
 from fathom.training.feed import Feed
 
-SCHEMA = 1
 SPLITS = ("train", "val", "test")
 
 

@@ -21,9 +21,8 @@ from fathom.models import registry
 from fathom.models.summary import layer_table
 from fathom.module import Classifier, Module, Preprocess, Regressor
 from fathom.runs.reader import resolve_run
+from fathom.runs.schema import SCHEMA
 from fathom.training.checkpoint import load_checkpoint, load_weights
-
-SCHEMA = 1
 
 
 class _Model(msgspec.Struct):
