@@ -16,7 +16,7 @@ from bench.harness import say
 from bench.machine import available_cores, describe_machine, describe_versions
 from bench.problems import QUICK_IMAGES
 from bench.publish import publish
-from bench.results import Suite, read_results, write_results
+from bench.results import Suite, add_to, read_results, write_results
 from bench.settings import ROOT, Settings
 from fathom.errors import FathomError
 
@@ -56,7 +56,8 @@ def _run(args: argparse.Namespace) -> list[Path]:
             )
             _prepare(settings, args.only)
             for name in args.only:
-                results[name] = _measure(name, settings)
+                measured = _measure(name, settings)
+                results[name] = add_to(results[name], measured) if args.add and name in results else measured
                 write_results(out / "results.json", results)
     return publish(results, out, update_readme=out == _OUT and not args.quick)
 
@@ -98,6 +99,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=available_cores(), help="of every process (default: all cores)")
     parser.add_argument("--contenders", type=_names, default=(), metavar="NAME,…", help="only these, and the baseline")
     parser.add_argument("--networks", type=_names, default=(), metavar="NAME,…", help="epoch, choices: only these")
+    parser.add_argument("--add", action="store_true", help="keep what is stored of a suite and not measured now")
     parser.add_argument("--out", type=Path, help="where results go (default: docs/benchmarks)")
     parser.add_argument("--render", action="store_true", help="measure nothing; make tables and pictures anew")
     args = parser.parse_args()

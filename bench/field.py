@@ -25,7 +25,6 @@ def fathom(name: str, label: str, execution: dict[str, Any], **options: Any) -> 
 FATHOM_EQUAL = fathom("fathom_equal", "Fathom, equal settings", EQUAL)
 FATHOM_AUTO = fathom("fathom_auto", "Fathom", {})
 FATHOM_COMPILED = fathom("fathom_compiled", "Fathom, compile=forward", {"compile": "forward"})
-FATHOM_EAGER = fathom("fathom_eager", "Fathom, compile=off", {"compile": "off"})
 
 TUNED = handwritten("handwritten_tuned", "hand-written, kept heap, channels-last", tuned=True)
 TORCHVISION = handwritten("torchvision", "hand-written over torchvision", feed="torchvision")

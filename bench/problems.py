@@ -13,7 +13,6 @@ class Problem:
         model: name in Fathom's registry.
         num_samples: examples an epoch.
         epochs_per_round: how many epochs one measurement takes.
-        planned_samples: examples of the whole run that this stands for; Fathom weighs compiling by it.
     """
 
     name: str
@@ -25,7 +24,6 @@ class Problem:
     batch_size: int
     lr: float
     epochs_per_round: int = 1
-    planned_samples: int = 600_000
     seed: int = 0
 
     @property
@@ -58,8 +56,6 @@ def make_quick(problem: Problem) -> Problem:
     if problem.is_regression:
         return replace(problem, num_samples=100, epochs_per_round=1)
     if problem.input_shape[-1] > 28:
-        return replace(problem, num_samples=8, batch_size=4, planned_samples=16)
+        return replace(problem, num_samples=8, batch_size=4)
     samples = min(problem.num_samples, QUICK_IMAGES)
-    return replace(
-        problem, num_samples=samples, batch_size=min(problem.batch_size, samples), planned_samples=2 * samples
-    )
+    return replace(problem, num_samples=samples, batch_size=min(problem.batch_size, samples))

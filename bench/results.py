@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +132,24 @@ class Suite:
     def get(self, name: str) -> Comparison | None:
         """Give a comparison by name."""
         return next((comparison for comparison in self.comparisons if comparison.name == name), None)
+
+
+def add_to(suite: Suite, other: Suite) -> Suite:
+    """Put what another run of a suite measured into it: comparisons and runs of the same name are replaced.
+
+    When each name was measured, if not with the rest, is kept in ``settings["added"]``.
+    """
+    names = {part.name for part in (*other.comparisons, *other.runs)}
+    settings = suite.settings | {
+        "added": {**suite.settings.get("added", {}), **dict.fromkeys(sorted(names), other.date)},
+        "long": suite.settings["long"] or other.settings["long"],
+    }
+    return replace(
+        suite,
+        settings=settings,
+        comparisons=[c for c in suite.comparisons if c.name not in names] + other.comparisons,
+        runs=[r for r in suite.runs if r.name not in names] + other.runs,
+    )
 
 
 def read_results(path: Path) -> dict[str, Suite]:

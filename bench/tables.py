@@ -30,6 +30,7 @@ def describe_suite(suite: Suite) -> str:
     return (
         f"{warning}Measured {suite.date[:10]} on {machine['cpu']}{instructions}, {machine['cores']} cores, "
         f"{machine['threads']} threads, {machine['memory_gib']:.0f} GiB, {machine['system']}; {versions}."
+        + "".join(f" `{name}` measured {date[:10]}." for name, date in suite.settings.get("added", {}).items())
     )
 
 

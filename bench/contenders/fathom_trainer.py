@@ -54,7 +54,7 @@ def run(problem: Problem, gate: Gate, execution: dict[str, Any], test: bool = Fa
     module: Module = (
         Regressor(net) if problem.is_regression else Classifier(net, preprocess=Preprocess(*data.statistics()))
     )
-    chosen = choose_execution(module, data.X[:1], device="cpu", planned_samples=problem.planned_samples, **execution)
+    chosen = choose_execution(module, data.X[:1], device="cpu", **execution)
     gate.note(choices=chosen.describe())
     trainer = Trainer(
         gate.num_epochs,

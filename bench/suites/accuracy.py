@@ -44,8 +44,8 @@ def _plan(settings: Settings) -> Iterator[tuple[Contender, Problem, int, int]]:
         entries += [(contender, problem, _EPOCHS, _MODEL_SEEDS) for contender in _pair(problem, title)]
     if settings.long:
         # As many images as make the comparison of precisions meaningful in the time there is.
-        problem = replace(RESNET18, num_samples=12_800)
-        entries += [(contender, problem, 3, 2) for contender in _pair(problem, "ResNet-18, 12,800 images")]
+        problem = replace(RESNET18, num_samples=6_400)
+        entries += [(contender, problem, 3, 2) for contender in _pair(problem, "ResNet-18, 6,400 images")]
     for name in MODELS:
         contender = _recipe(f"model_{name}", f"`fathom train {name}`", settings, model=name)
         entries.append((contender, LENET, 0, _MODEL_SEEDS))

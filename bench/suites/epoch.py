@@ -21,7 +21,7 @@ _SMALL = (
 _FIELDS = (
     (LENET, (*_SMALL, field.TUNED)),
     (MLP, _SMALL),
-    (RESNET18, (field.handwritten(), field.FATHOM_EQUAL, field.FATHOM_AUTO, field.FATHOM_EAGER, field.TUNED)),
+    (RESNET18, (field.handwritten(), field.FATHOM_EQUAL, field.FATHOM_AUTO, field.FATHOM_COMPILED, field.TUNED)),
 )
 
 

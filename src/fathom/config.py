@@ -80,7 +80,7 @@ class ExecutionConfig(Section, frozen=True):
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     channels_last: bool | None = None
-    compile: Literal["auto", "off", "forward", "step"] = "auto"
+    compile: Literal["off", "forward", "step"] = "off"
     allocator: bool = True
     threads: Count | None = None
 

@@ -299,7 +299,7 @@ def _settings(section: type[config.Section], prefix: str) -> list[tuple[str, obj
         ("loss", set(LOSSES) - {"bce_with_logits"}),  # no command can use it: classes there exclude each other
         ("initialiser", initializers.NAMES),
         ("precision", ("fp32", "bf16", "fp16")),
-        ("compile mode", set(device.COMPILE_MODES) - {"auto"}),
+        ("compile mode", set(device.COMPILE_MODES) - {"off"}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

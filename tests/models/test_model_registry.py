@@ -56,7 +56,7 @@ def test_defaults_are_those_of_the_builder() -> None:
         ("mlp", {"batch_norm": "no"}, "batch_norm is true or false; got 'no'"),
         ("alexnet", {"small": "yes"}, "small is true or false; got 'yes'"),
         ("resnet18", {"width": 0}, "width takes whole numbers of at least 1; got 0"),
-        ("googlenet_v3", {"as_torchvision": True}, "as_torchvision goes with variant=bn at full size only"),
+        ("googlenet_v3", {"as_torchvision": True}, "unknown option of googlenet_v3 'as_torchvision'"),
         ("googlenet_bn", {"as_torchvision": True}, "as_torchvision goes with variant=bn at full size only"),
     ],
 )

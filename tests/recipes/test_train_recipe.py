@@ -142,26 +142,3 @@ def test_resume_takes_a_name(tmp_path):
     outcome = fathom.resume("last", on_start=lambda plan: notes.extend(plan.notes) or [])
     assert notes == ["resuming from checkpoints/last in epoch 1, after step 4"]  # of step 5 nothing was kept
     assert outcome.evaluation["num_samples"] == 359
-
-
-@pytest.mark.parametrize(
-    ("training", "samples"),
-    [
-        ({"epochs": 3}, 3 * 1294),
-        ({"epochs": 3, "overfit_batches": 2}, 3 * 128),
-        ({"epochs": 3, "overfit_batches": 1000}, 3 * 1294),
-        ({"epochs": 3, "fast_dev_run": True}, 64),
-    ],
-)
-def test_choices_are_made_for_the_examples_that_will_be_seen(training, samples, monkeypatch):
-    from fathom.recipes import build
-
-    planned = []
-    choose = build.choose_execution
-    monkeypatch.setattr(
-        build,
-        "choose_execution",
-        lambda *args, **options: planned.append(options["planned_samples"]) or choose(*args, **options),
-    )
-    fathom.train(make_config(training=training))
-    assert planned == [samples]

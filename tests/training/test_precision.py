@@ -196,7 +196,7 @@ def test_choosing_leaves_no_trace_in_the_module_or_the_generators(make_classifie
     module = make_classifier(dropout=0.5, batch_norm=True).train()
     before = {name: value.clone() for name, value in module.state_dict().items()}
     generator = torch.get_rng_state()
-    execution = choose_execution(module, torch.zeros(1, 1, 8, 8, dtype=torch.uint8), planned_samples=100)
+    execution = choose_execution(module, torch.zeros(1, 1, 8, 8, dtype=torch.uint8))
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
     assert torch.equal(torch.get_rng_state(), generator)
     assert module.training
@@ -220,13 +220,7 @@ def test_bfloat16_is_chosen_for_wide_layers_with_enough_arithmetic(net, chosen, 
     assert choose_execution(Classifier(net), example, device="cpu").precision == "fp32"
 
 
-def test_compiling_is_chosen_for_long_runs_alone(monkeypatch):
-    monkeypatch.setattr("fathom.training.device._has_compiler", lambda: True)
-    example = torch.zeros(1, 1, 28, 28)
-
-    def choose(planned_samples):
-        return choose_execution(Classifier(WIDE), example, device="cpu", planned_samples=planned_samples).compile
-
-    assert (choose(60_000), choose(10**9)) == ("off", "forward")
-    monkeypatch.setattr("fathom.training.device._has_compiler", lambda: False)
-    assert choose(10**9) == "off"
+def test_compiling_is_left_to_the_user():
+    assert choose_execution(Classifier(WIDE), torch.zeros(1, 1, 28, 28), device="cpu").compile == "off"
+    with pytest.raises(UsageError, match="unknown compile mode 'auto'"):
+        choose_execution(Classifier(WIDE), None, compile="auto")

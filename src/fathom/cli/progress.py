@@ -116,9 +116,9 @@ class Bar(Callback):
         """Where records are far apart, show the newest batch's loss and the rate since the last record."""
         if now - self._loss_at < _READ_LOSS_S:
             return
-        pending = trainer.meter._pending
-        if pending:
-            self._loss, self._loss_at = f"loss {float(pending[-1]['loss']):.4f}", now
+        newest = trainer.meter.newest
+        if newest is not None:
+            self._loss, self._loss_at = f"loss {float(newest['loss']):.4f}", now
         began, samples = self._began
         if now > began:
             self._rate = f"{(trainer.num_samples - samples) / (now - began):,.0f} samples/s"

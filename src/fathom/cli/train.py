@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fathom.recipes.train import Outcome
 
 _PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-_COMPILE_MODES = ("auto", "off", "forward", "step")
+_COMPILE_MODES = ("off", "forward", "step")
 
 # title of a group: option: (setting, how its text is read, metavar, help)
 _SETTINGS: dict[str, dict[str, tuple[str, Any, str, str]]] = {

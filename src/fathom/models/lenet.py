@@ -9,9 +9,10 @@ from torch import nn
 
 from fathom.models.initializers import initialize
 from fathom.models.options import check_choice, check_image
+from fathom.models.pooling import AvgPool2d
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
-POOLINGS: dict[str, type[nn.Module]] = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
+POOLINGS: dict[str, type[nn.Module]] = {"max": nn.MaxPool2d, "avg": AvgPool2d}
 
 
 def lenet(

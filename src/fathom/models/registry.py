@@ -66,6 +66,8 @@ PAGE = ("Page", 2018)
 # name, builder, options the name stands for, description, (paper, year), published form, published parameters
 _Row = tuple[str, str, dict[str, Any], str, tuple[str, int], tuple[tuple[int, ...], int], int | None]
 _SIGMOID = {"activation": "sigmoid", "pooling": "avg"}
+# torchvision publishes the form with batch norm alone
+_V1, _V3, _RESIDUAL = ({"variant": variant, "as_torchvision": False} for variant in ("v1", "v3", "residual"))
 _ROWS: tuple[_Row, ...] = (
     ("linear", "linear:linear", {}, "linear regression: features to outputs", LEGENDRE, FEATURES, 3),
     ("softmax", "linear:softmax", {}, "softmax regression: pixels to logits", COX, FASHION, 7_850),
@@ -78,10 +80,26 @@ _ROWS: tuple[_Row, ...] = (
     ("vgg16", "vgg:vgg", {"depth": 16}, "blocks of 3x3 convolutions", SIMONYAN, IMAGENET, 138_357_544),
     ("vgg19", "vgg:vgg", {"depth": 19}, "blocks of 3x3 convolutions", SIMONYAN, IMAGENET, 143_667_240),
     ("nin", "nin:nin", {}, "1x1 convolutions for dense layers", LIN, IMAGENET, None),
-    ("googlenet", "googlenet:googlenet", {"variant": "v1"}, "nine Inception blocks", SZEGEDY, IMAGENET, 6_998_552),
+    (
+        "googlenet",
+        "googlenet:googlenet",
+        _V1,
+        "nine Inception blocks",
+        SZEGEDY,
+        IMAGENET,
+        6_998_552,
+    ),
     ("googlenet_bn", "googlenet:googlenet", {"variant": "bn"}, "... with batch norm", IOFFE, IMAGENET, None),
-    ("googlenet_v3", "googlenet:googlenet", {"variant": "v3"}, "... factorised", SZEGEDY_V3, IMAGENET, None),
-    ("googlenet_residual", "googlenet:googlenet", {"variant": "residual"}, "... residual", SZEGEDY_V4, IMAGENET, None),
+    ("googlenet_v3", "googlenet:googlenet", _V3, "... factorised", SZEGEDY_V3, IMAGENET, None),
+    (
+        "googlenet_residual",
+        "googlenet:googlenet",
+        _RESIDUAL,
+        "... residual",
+        SZEGEDY_V4,
+        IMAGENET,
+        None,
+    ),
     ("resnet18", "resnet:resnet", {"depth": 18}, "residual blocks", HE, IMAGENET, 11_689_512),
     ("resnet34", "resnet:resnet", {"depth": 34}, "residual blocks", HE, IMAGENET, 21_797_672),
     ("resnet50", "resnet:resnet", {"depth": 50}, "residual bottlenecks", HE, IMAGENET, 25_557_032),

@@ -158,17 +158,7 @@ def build_execution(config: Config, module: Module, data: LabelledData) -> Execu
         channels_last=chosen.channels_last,
         compile=chosen.compile,
         allocator=chosen.allocator,
-        planned_samples=_plan_samples(config, data),
     )
-
-
-def _plan_samples(config: Config, data: LabelledData) -> int:
-    """Count the training examples that the run will see, repetitions included."""
-    training = config.training
-    if training.fast_dev_run:
-        return data.batch_size
-    in_epoch = training.overfit_batches * data.batch_size or data.num_train
-    return min(in_epoch, data.num_train) * (training.epochs or 1)
 
 
 def optimizer_factory(config: Config) -> Callable[[nn.Module], torch.optim.Optimizer]:

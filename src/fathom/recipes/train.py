@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import shlex
 import shutil
@@ -12,6 +13,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from fathom.config import Config, config_to_dict
 from fathom.data.arrays import Arrays
@@ -147,7 +150,7 @@ def resume(run: str | Path, *, arrays: Arrays | None = None, on_start: Start | N
             data = build_data(config, arrays)
             config = settle_data(config, data)
             module = build_module(config, data)
-            execution = build_execution(config, module, data)
+            execution = build_execution(_keep_threads(config, reader.run.get("choices")), module, data)
             description = _describe(config, data, module)
         load_weights(module, weights, source)
         notes = [f"checkpoint refused: {line}" for line in refused]
@@ -257,6 +260,14 @@ def _note_end(writer: RunWriter, status: str, message: str) -> None:
     with contextlib.suppress(FathomError):
         writer.update_run(status=status, message=message, finished=_now())
         writer.log_text(message)
+
+
+def _keep_threads(config: Config, earlier: Any) -> Config:
+    """Compute with as many threads as the run began with: sums over another number of parts round differently."""
+    count = str(earlier.get("threads", "")) if isinstance(earlier, dict) else ""
+    if config.execution.threads is not None or not count.isdigit() or not 0 < int(count) <= (os.cpu_count() or 1):
+        return config
+    return msgspec.structs.replace(config, execution=msgspec.structs.replace(config.execution, threads=int(count)))
 
 
 def _changed_choices(earlier: Any, execution: Execution) -> list[str]:

@@ -26,16 +26,12 @@ from fathom.errors import FathomError, UsageError, unknown
 from fathom.module import Preprocess
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-COMPILE_MODES = ("auto", "off", "forward", "step")
+COMPILE_MODES = ("off", "forward", "step")
 
 # bfloat16 halves the traffic and doubles the dot products where they are long; below this many input channels,
 # weighted by FLOPs, the conversions cost more than they save (bench/choices).
 _BF16_CHANNELS = 32
 _BF16_FLOPS = 1e5  # for one example; with less, converting is most of the work
-# Compiling takes some seconds and about one more for each layer, and saves about a quarter of the time at the rate of
-# small convolutional networks on two cores (docs/benchmarks.md). It is chosen where it saves twice what it costs.
-_COMPILE_S, _COMPILE_S_PER_LAYER = 5.0, 1.0
-_COMPILE_SAVES, _FLOPS_PER_S = 0.25, 7.5e10
 
 
 @dataclass(frozen=True)
@@ -108,15 +104,15 @@ def choose_execution(
     device: str = "auto",
     precision: str = "auto",
     channels_last: bool | None = None,
-    compile: str = "auto",
+    compile: str = "off",
     allocator: bool = True,
-    planned_samples: int = 0,
 ) -> Execution:
     """Settle every open choice for this machine and network.
 
     Args:
         example: a batch as the module takes it; None where there is none (then ``auto`` stays plain).
-        planned_samples: training examples the whole run will see, to weigh compiling.
+        compile: never chosen unasked: it takes tens of seconds and, next to the other choices, made a CPU's training
+            at most an eighth faster and often slower (docs/benchmarks/choices.md).
     Raises:  UsageError for an unknown name or a device that is not there
     """
     if precision not in PRECISIONS:
@@ -136,8 +132,6 @@ def choose_execution(
         channels_last = where.type in ("cpu", "cuda") and any(is_conv for *_, is_conv in layers)
         if channels_last:
             reasons["memory format"] = "the network has convolutions"
-    if compile == "auto":
-        compile, reasons["compile"] = _choose_compile(where, layers, planned_samples)
     return Execution(where, precision, channels_last, compile, "kept heap" if tuned else "default", reasons)
 
 
@@ -193,18 +187,6 @@ def _choose_precision(device: torch.device, layers: list[tuple[int, int, bool]],
     if channels < _BF16_CHANNELS:
         return "fp32", f"dot products over {channels:.0f} channels are too short for bfloat16 to pay"
     return "bf16", f"the CPU multiplies bfloat16; dot products run over {channels:.0f} channels"
-
-
-def _choose_compile(device: torch.device, layers: list[tuple[int, int, bool]], planned_samples: int) -> tuple[str, str]:
-    if device.type != "cpu":
-        return "off", "set --compile forward to try"
-    # Backward takes about twice the arithmetic of forward.
-    eager_s = 3 * sum(flops for flops, *_ in layers) * planned_samples / _FLOPS_PER_S
-    if _COMPILE_SAVES * eager_s < 2 * (_COMPILE_S + _COMPILE_S_PER_LAYER * len(layers)):
-        return "off", "the run is too short to repay compiling"
-    if not _has_compiler():
-        return "off", "no C++ compiler found"
-    return "forward", "a long run repays compiling"
 
 
 @functools.cache

@@ -49,6 +49,11 @@ class Meter:
         self._pending.append({name: value.detach() for name, value in outputs.items()})
         self._counts.append(count)
 
+    @property
+    def newest(self) -> dict[str, Tensor] | None:
+        """What the last batch gave, if nothing was flushed since."""
+        return self._pending[-1] if self._pending else None
+
     def flush(self) -> int | None:
         """Add what is pending to both means.
 

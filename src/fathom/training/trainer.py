@@ -257,8 +257,7 @@ class Trainer:
         if self.execution is not None:
             self._execution = self.execution
         else:
-            planned = len(self.feed) * (self.feed.batch_size or 1) * self.max_epochs
-            self._execution = choose_execution(module, example, planned_samples=planned)
+            self._execution = choose_execution(module, example)
         self.device = self._execution.device
         self._reading_is_free = self.device.type == "cpu"  # elsewhere reading a scalar waits for the device
         self._execution.prepare(module)
