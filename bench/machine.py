@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ def describe_machine(threads: int) -> dict[str, Any]:
         "threads": threads,
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}, {' '.join(platform.libc_ver()).strip()}",
-        "load_before": round(os.getloadavg()[0], 2),
+        "load_before": _measure_load(),
     }
 
 
@@ -50,6 +51,21 @@ def installed_version(distribution: str) -> str | None:
 def available_cores() -> int:
     """Count the cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _measure_load(during_s: float = 1.0) -> float:
+    """Give how many cores others keep busy now; the load average would count work that is over."""
+    path = Path("/proc/stat")
+    if not path.exists():
+        return round(os.getloadavg()[0], 2)
+
+    def busy() -> float:
+        user, nice, system, _idle, _iowait, irq, softirq, *_ = map(int, path.read_text().split("\n", 1)[0].split()[1:])
+        return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+    before = busy()
+    time.sleep(during_s)
+    return round((busy() - before) / during_s, 2)
 
 
 def _cpuinfo() -> dict[str, str]:
