@@ -1,0 +1,5 @@
+"""A drop-in for the helper package of *Dive into Deep Learning*.
+
+``from fathom.d2l import torch as d2l`` stands for ``from d2l import torch as d2l`` of the English edition 1.0, and
+``from fathom.d2l.v0 import torch as d2l`` for that of the earlier editions, the Chinese one among them.
+"""
