@@ -11,9 +11,10 @@ from bench.gate import Gate
 from bench.problems import Problem
 from fathom.config import make_config
 from fathom.data.catalog import load_arrays
-from fathom.recipes.build import build_callbacks, build_data, build_execution, build_module, build_trainer
+from fathom.recipes.build import build_callbacks, build_execution, build_module, build_trainer
 from fathom.recipes.defaults import resolve
 from fathom.recipes.shipped import read_recipe
+from fathom.recipes.sources import build_data
 
 
 def run(

@@ -10,7 +10,6 @@ from fathom.data import catalog
 from fathom.errors import UsageError
 from fathom.models import registry
 from fathom.recipes.defaults import resolve
-from fathom.recipes.settings import is_folder, locate_folder
 
 
 def open_settings(tree):
@@ -77,38 +76,8 @@ def test_whole_and_partial_warm_ups_are_taken():
         assert resolve(make_config({"training": {"warmup": warmup}})).training.warmup == warmup
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("digits", False),
-        ("pictures", True),
-        ("nowhere", False),
-        ("./digits", True),
-        ("nowhere/", True),
-        (".", True),
-        ("..", True),
-    ],
-)
-def test_a_path_or_a_folder_here_is_a_folder(name, expected, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "digits").mkdir()  # a known name means the data set
-    assert is_folder(name) is expected
-
-
-def test_a_folder_s_place_becomes_absolute(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name, place in (
-        ("./pictures/", tmp_path / "pictures"),
-        ("~/p", tmp_path / "home" / "p"),
-        ("digits", "digits"),
-    ):
-        assert locate_folder(make_config({"data": {"name": name}})).data.name == str(place)
-
-
 def test_settings_load_without_torch():
-    modules = "fathom.recipes.defaults, fathom.recipes.settings, fathom.recipes.shipped"
+    modules = "fathom.recipes.defaults, fathom.recipes.kinds, fathom.recipes.settings, fathom.recipes.shipped"
     code = f"import {modules}, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -10,7 +10,6 @@ from fathom.config import make_config
 from fathom.data.memory import MemoryLoader
 from fathom.errors import FathomError, UsageError
 from fathom.module import Classifier, Regressor
-from fathom.recipes.build import build_data
 from fathom.recipes.evaluate import (
     apply_to_split,
     collect_outputs,
@@ -20,6 +19,7 @@ from fathom.recipes.evaluate import (
     prediction_rows,
     save_pictures,
 )
+from fathom.recipes.sources import build_data
 from fathom.training.device import Execution
 
 NAMES = ("ant", "bee", "cat", "dog")

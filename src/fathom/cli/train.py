@@ -13,7 +13,7 @@ from fathom.config import Config, make_config, merge, read_config, set_dotted
 from fathom.data import catalog
 from fathom.errors import UsageError
 from fathom.models import registry
-from fathom.recipes.settings import is_folder
+from fathom.recipes.kinds import check_data, data_kind
 
 if TYPE_CHECKING:
     from fathom.data.arrays import Arrays
@@ -144,10 +144,7 @@ def settings(args: argparse.Namespace) -> Config:
         set_dotted(tree, assignment)
     config = make_config(tree, "settings")
     registry.get(config.model.name)
-    if not is_folder(config.data.name):
-        catalog.describe(config.data.name)
-    elif not Path(config.data.name).expanduser().is_dir():
-        raise UsageError(f"there is no folder {config.data.name}; `fathom data` lists the data sets known by name")
+    check_data(config.data)
     parse_schedule(config.training.schedule or "constant")
     return resolve(config)
 
@@ -158,7 +155,7 @@ def _value(args: argparse.Namespace, option: str) -> Any:
 
 def _start_reading(config: Config) -> Future[Arrays] | None:
     """Read the data while torch is being imported: unpacking and hashing leave the interpreter free."""
-    if is_folder(config.data.name):
+    if data_kind(config.data) != "named":
         return None
     future: Future[Arrays] = Future()
 

@@ -76,6 +76,9 @@ class LabelledData(DataModule):
         """Give the training part in its stored order, without augmentation."""
         raise NotImplementedError
 
+    def close(self) -> None:
+        """End the processes that read files, if there are any."""
+
 
 def check_share(val: float) -> None:
     """Refuse a validation share outside [0, 1)."""

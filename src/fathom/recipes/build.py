@@ -1,113 +1,34 @@
-"""From names to objects: the only place where a configuration becomes data, network, module and trainer."""
+"""From names to objects: where a configuration becomes network, module and trainer; ``sources`` makes the data."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import torch
 from torch import nn
 
 from fathom.config import Config
-from fathom.data.arrays import Arrays
-from fathom.data.augment import Compose, make_augmentation
-from fathom.data.catalog import load_arrays
-from fathom.data.folder import FolderData
-from fathom.data.module import ArrayData, LabelledData
-from fathom.errors import UsageError, unknown
+from fathom.data.module import LabelledData
+from fathom.errors import UsageError
 from fathom.losses import make_loss
 from fathom.models import registry
 from fathom.module import Classifier, Module, Preprocess, Regressor
-from fathom.recipes.settings import is_folder
+from fathom.recipes.kinds import data_kind
 from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping, L1Penalty
 from fathom.training.device import Execution, choose_execution
 from fathom.training.optimizers import make_optimizer
 from fathom.training.schedules import Schedule, make_schedule
 from fathom.training.trainer import Trainer
 
-_FOLDER_OPTIONS = ("channels", "size")
 _CLASS_LOSSES = ("cross_entropy", "multi_margin")  # they take a class; the others take numbers
 _FITTING = {"classification": "cross_entropy or multi_margin", "regression": "squared, huber or l1"}
-
-
-def build_data(config: Config, arrays: Arrays | None = None) -> LabelledData:
-    """Make the data module; ``arrays`` are those of the data set, where they were read already."""
-    augment = _build_augmentation(config)
-    data = _build_folder(config, augment) if is_folder(config.data.name) else _build_arrays(config, augment, arrays)
-    if augment is not None:
-        augment.check(data.input_shape)
-    return data
-
-
-def _build_arrays(config: Config, augment: Compose | None, arrays: Arrays | None) -> ArrayData:
-    assert config.data.batch_size is not None
-    return ArrayData(
-        load_arrays(config.data.name, **config.data.options) if arrays is None else arrays,
-        config.data.batch_size,
-        name=config.data.name,
-        val=config.data.val,
-        augment=augment,
-        seed=config.seed,
-    )
-
-
-def _build_folder(config: Config, augment: Compose | None) -> FolderData:
-    for option in config.data.options:
-        if option not in _FOLDER_OPTIONS:
-            raise unknown("option of a folder of pictures", option, _FOLDER_OPTIONS)
-    return FolderData(
-        config.data.name,
-        config.data.batch_size,
-        val=config.data.val,
-        augment=augment,
-        seed=config.seed,
-        size=_folder_size(config),
-        channels=config.data.options.get("channels"),
-        workers=config.data.workers,
-    )
-
-
-def _folder_size(config: Config) -> tuple[int, int] | None:
-    side, size = config.data.resize, config.data.options.get("size")
-    if size is None:
-        return (side, side) if side else None
-    if side:
-        raise UsageError("data.resize and data.options.size both say how large pictures become; leave one of them out")
-    if not (isinstance(size, list) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)):
-        raise UsageError(f"data.options.size is [height, width]; got {size!r}")
-    return size[0], size[1]
-
-
-def settle_data(config: Config, data: LabelledData) -> Config:
-    """Record what the data chose where it was left to them: batch size and, of a folder, the form of its pictures."""
-    settled = msgspec.structs.replace(config.data, batch_size=data.batch_size)
-    if isinstance(data, FolderData):
-        form: dict[str, Any] = {"channels": data.channels}
-        if config.data.resize is None:
-            form["size"] = list(data.size)
-        settled = msgspec.structs.replace(settled, options=form)
-    return msgspec.structs.replace(config, data=settled)
-
-
-def close_data(data: LabelledData) -> None:
-    """End the processes that read files, if there are any."""
-    if isinstance(data, FolderData):
-        data.close()
-
-
-def _build_augmentation(config: Config) -> Compose | None:
-    steps = [config.data.augment] if config.data.augment else []
-    if config.training.input_noise:
-        steps.append(f"noise:std={config.training.input_noise}")
-    return make_augmentation(",".join(steps)) if steps else None
 
 
 def input_shape(config: Config, data: LabelledData) -> tuple[int, ...]:
     """Give the shape the network sees: the stored one, or resized."""
     shape = data.input_shape
-    if config.data.resize is None or is_folder(config.data.name):  # files are decoded at the size wanted
+    if config.data.resize is None or data_kind(config.data) == "pictures":  # files are decoded at the size wanted
         return shape
     if len(shape) != 3:
         raise UsageError(f"data.resize: {data.name} holds no images")

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from fathom.config import Config, TrainingConfig
+from fathom.config import Config, DataConfig, TrainingConfig
 from fathom.errors import UsageError
-from fathom.recipes.settings import is_folder
+from fathom.recipes.kinds import data_kind
 from fathom.training.schedules import parse_schedule
 
 # Peak learning rates of AdamW under one_cycle, chosen on a validation split of Fashion-MNIST.
@@ -18,25 +18,37 @@ _FLAT_MODELS = ("linear", "softmax", "mlp")
 _LARGEST_SEED = 2**63 - 1
 
 
-def resolve(config: Config) -> Config:
+def resolve(config: Config, task: str | None = None) -> Config:
     """Fill every setting that was left open; the result is what ``config.yaml`` records.
 
-    The batch size of a folder of pictures stays open until they are counted.
+    The batch size of files stays open until they are counted, and what depends on the task until that is known.
 
+    Args:
+        task: "classification" or "regression", where the data had to be read to know.
     Raises:  UsageError for options that contradict each other
     """
     _refuse_contradictions(config)
     data_name, model_name = config.data.name, config.model.name
-    is_regression = data_name == "synthetic_regression"
     options = dict(config.data.options)
     if data_name == "digits" and "size" not in options:
         options["size"] = 8 if model_name in _FLAT_MODELS else 28
     batch_size = config.data.batch_size
-    if batch_size is None and not is_folder(data_name):
+    if batch_size is None and data_kind(config.data) == "named":
         batch_size = {"digits": 64, "synthetic_regression": 10}.get(data_name, 256)
     data = msgspec.structs.replace(config.data, options=options, batch_size=batch_size)
-    training = _resolve_training(config.training, model_name, data_name, is_regression)
-    return msgspec.structs.replace(config, data=data, training=training)
+    config = msgspec.structs.replace(config, data=data)
+    task = task or _known_task(data)
+    if task is None:
+        return config
+    training = _resolve_training(config.training, model_name, data_name, task == "regression")
+    return msgspec.structs.replace(config, training=training)
+
+
+def _known_task(data: DataConfig) -> str | None:
+    """Tell the task of data that need not be read for it; a table's depends on its target."""
+    if data_kind(data) == "table":
+        return None
+    return "regression" if data.name == "synthetic_regression" else "classification"
 
 
 def _refuse_contradictions(config: Config) -> None:

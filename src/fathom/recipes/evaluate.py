@@ -15,11 +15,11 @@ from fathom.data.module import LabelledData
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.files import write_atomically
 from fathom.module import Module
-from fathom.recipes.build import build_data, close_data
 from fathom.recipes.defaults import resolve
 from fathom.recipes.failures import readable_failures
 from fathom.recipes.saved import load_module, set_loss
 from fathom.recipes.settings import read_run_config
+from fathom.recipes.sources import build_data
 from fathom.runs.reader import resolve_run
 from fathom.runs.schema import SCHEMA
 from fathom.training.device import Execution, choose_execution
@@ -152,7 +152,7 @@ def evaluate(run: str | Path, split: str = "test", *, device: str = "auto") -> d
         with readable_failures():
             output, target = apply_to_split(module, config, data, split, device)
     finally:
-        close_data(data)
+        data.close()
     return judge(module, output, target, split)
 
 

@@ -24,23 +24,22 @@ from fathom.files import write_atomically
 from fathom.module import Module
 from fathom.recipes.build import (
     build_callbacks,
-    build_data,
     build_execution,
     build_module,
     build_trainer,
-    close_data,
     optimizer_factory,
     schedule_factory,
-    settle_data,
 )
 from fathom.recipes.defaults import resolve
 from fathom.recipes.evaluate import apply_to_split, find_mistakes, judge, prediction_rows, save_pictures
 from fathom.recipes.failures import explain, readable_failures
+from fathom.recipes.kinds import locate_data
 from fathom.recipes.lock import hold_run
 from fathom.recipes.machine import describe_machine
 from fathom.recipes.run_log import RunLog
 from fathom.recipes.saved import describe_model, load_module, save_weights
-from fathom.recipes.settings import locate_folder, read_run_config
+from fathom.recipes.settings import read_run_config
+from fathom.recipes.sources import build_data, settle_data
 from fathom.runs.reader import RunReader, resolve_run
 from fathom.runs.records import read_lines, to_json
 from fathom.runs.report import write_report
@@ -96,7 +95,7 @@ def train(
         command: what was typed, for the record.
     Raises:  UsageError, FathomError before anything is written; Diverged or Interrupted after
     """
-    config = locate_folder(resolve(config))
+    config = locate_data(resolve(config))
     with readable_failures():
         data = build_data(config, arrays)
         config = settle_data(config, data)
@@ -206,7 +205,7 @@ def _run(
             raise
         raise line from error
     finally:
-        close_data(plan.data)
+        plan.data.close()
 
 
 def _complete(plan: Plan, writer: RunWriter, trainer: Trainer, records: list[dict[str, Any]]) -> Outcome:

@@ -1,0 +1,97 @@
+"""From a configuration to a data module: one builder for each kind of data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from fathom.config import Config
+from fathom.data.arrays import Arrays
+from fathom.data.augment import Compose, make_augmentation
+from fathom.data.catalog import load_arrays
+from fathom.data.folder import FolderData
+from fathom.data.module import ArrayData, LabelledData
+from fathom.errors import UsageError, unknown
+from fathom.recipes.defaults import resolve
+from fathom.recipes.kinds import Kind, data_kind
+
+_PICTURE_OPTIONS = ("channels", "size")
+
+
+def build_data(config: Config, arrays: Arrays | None = None) -> LabelledData:
+    """Make the data module; ``arrays`` are those of the data set, where they were read already."""
+    augment = _build_augmentation(config)
+    data = _BUILDERS[data_kind(config.data)](config, augment, arrays)
+    if augment is not None:
+        augment.check(data.input_shape)
+    return data
+
+
+def settle_data(config: Config, data: LabelledData) -> Config:
+    """Record what the data chose where it was left to them, and the settings that depend on what they are."""
+    settled = msgspec.structs.replace(config.data, batch_size=data.batch_size)
+    if isinstance(data, FolderData):
+        form: dict[str, Any] = {"channels": data.channels}
+        if config.data.resize is None:
+            form["size"] = list(data.size)
+        settled = msgspec.structs.replace(settled, options=form)
+    return resolve(msgspec.structs.replace(config, data=settled), data.task)
+
+
+def _build_augmentation(config: Config) -> Compose | None:
+    steps = [config.data.augment] if config.data.augment else []
+    if config.training.input_noise:
+        steps.append(f"noise:std={config.training.input_noise}")
+    return make_augmentation(",".join(steps)) if steps else None
+
+
+def _build_named(config: Config, augment: Compose | None, arrays: Arrays | None) -> ArrayData:
+    assert config.data.batch_size is not None
+    return ArrayData(
+        load_arrays(config.data.name, **config.data.options) if arrays is None else arrays,
+        config.data.batch_size,
+        name=config.data.name,
+        val=config.data.val,
+        augment=augment,
+        seed=config.seed,
+    )
+
+
+def _build_pictures(config: Config, augment: Compose | None, arrays: Arrays | None) -> FolderData:
+    for option in config.data.options:
+        if option not in _PICTURE_OPTIONS:
+            raise unknown("option of a folder of pictures", option, _PICTURE_OPTIONS)
+    return FolderData(
+        config.data.name,
+        config.data.batch_size,
+        val=config.data.val,
+        augment=augment,
+        seed=config.seed,
+        size=_picture_size(config),
+        channels=config.data.options.get("channels"),
+        workers=config.data.workers,
+    )
+
+
+def _picture_size(config: Config) -> tuple[int, int] | None:
+    side, size = config.data.resize, config.data.options.get("size")
+    if size is None:
+        return (side, side) if side else None
+    if side:
+        raise UsageError("data.resize and data.options.size both say how large pictures become; leave one of them out")
+    if not (isinstance(size, list) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)):
+        raise UsageError(f"data.options.size is [height, width]; got {size!r}")
+    return size[0], size[1]
+
+
+def _build_table(config: Config, augment: Compose | None, arrays: Arrays | None) -> LabelledData:
+    raise UsageError(f"{config.data.name}: tables cannot be read yet")
+
+
+_BUILDERS: dict[Kind, Callable[[Config, Compose | None, Arrays | None], LabelledData]] = {
+    "named": _build_named,
+    "pictures": _build_pictures,
+    "table": _build_table,
+}
