@@ -46,9 +46,10 @@ def fetch(
     urls: Sequence[str],
     destination: Path,
     *,
-    checksum: str,
+    checksum: str | None,
     max_bytes: int,
     gunzip: bool = False,
+    replace: bool = False,
     progress: Progress = report,
     attempts: int = 3,
     backoff_s: float = 1.0,
@@ -63,9 +64,11 @@ def fetch(
 
     Args:
         urls: the same file on several mirrors, tried in order; https only.
-        checksum: of the content as it will lie at ``destination``: "sha256:…" or "md5:…", in hexadecimal.
+        checksum: of the content as it will lie at ``destination``: "sha256:…", "sha1:…" or "md5:…", in hexadecimal.
+            None takes what comes.
         max_bytes: no more content than this is written.
         gunzip: the mirrors hold the file gzipped; it is stored uncompressed.
+        replace: fetch even if a file is there; it stands until the new one is whole.
         attempts: per mirror, after faults that may pass (time-outs, broken connections, server errors), waiting
             ``backoff_s``, then twice as long, and so on.
         allow_http_loopback: also accept plain http from this machine itself.
@@ -73,7 +76,7 @@ def fetch(
     """
     for url in urls:
         _check_url(url, allow_http_loopback)
-    if destination.exists():
+    if destination.exists() and not replace:
         return destination
     make_folder(destination.parent, "set FATHOM_HOME to a writable folder")
     from filelock import FileLock
@@ -81,7 +84,7 @@ def fetch(
     download = _Download(destination, checksum, max_bytes, gunzip, progress, timeout_s, allow_http_loopback)
     try:
         with FileLock(destination.with_name(f".{destination.name}.lock")):
-            if not destination.exists():  # another process may have fetched it while this one waited
+            if replace or not destination.exists():  # another process may have fetched it while this one waited
                 _try_mirrors(download, urls, attempts, backoff_s)
     except OSError as error:
         raise FathomError(
@@ -114,7 +117,7 @@ def _try_mirrors(download: _Download, urls: Sequence[str], attempts: int, backof
 @dataclass(frozen=True)
 class _Download:
     destination: Path
-    checksum: str
+    checksum: str | None
     max_bytes: int
     gunzip: bool
     progress: Progress
@@ -136,7 +139,7 @@ class _Download:
         self.progress(name, received, received)
 
     def _copy(self, response: Any, file: IO[bytes]) -> int:
-        algorithm, _, wanted = self.checksum.partition(":")
+        algorithm, _, wanted = (self.checksum or "sha256:").partition(":")
         digest = hashlib.new(algorithm, usedforsecurity=False)
         inflate = zlib.decompressobj(wbits=31) if self.gunzip else None
         length = response.headers.get("Content-Length") or ""
@@ -157,7 +160,7 @@ class _Download:
                 self.progress(self.destination.name, received, total)
         if (total is not None and received != total) or (inflate and not inflate.eof):
             raise _MirrorFailed(f"broke off after {received:,} bytes", again=True)
-        if digest.hexdigest() != wanted:
+        if wanted and digest.hexdigest() != wanted:
             raise _MirrorFailed(f"wrong checksum, {algorithm} {digest.hexdigest()} instead of {wanted}")
         return received
 

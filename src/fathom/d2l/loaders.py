@@ -1,0 +1,82 @@
+"""Batches of tensors in memory through a ``DataLoader``: its interface and order, without its work for every row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+Transform = Callable[[Tensor], Tensor]
+
+
+class Rows(TensorDataset):
+    """A ``TensorDataset`` that gives many rows in one gather.
+
+    Args:
+        tensors: of equal length.
+        transform: applied to the first tensor of what is read, a whole batch at a time.
+    """
+
+    def __init__(self, *tensors: Tensor, transform: Transform | None = None) -> None:
+        super().__init__(*tensors)
+        self.transform = transform
+
+    def read(self, rows: Tensor | slice) -> list[Tensor]:
+        """Give the rows chosen by an index tensor or a slice."""
+        first, *others = (tensor[rows] for tensor in self.tensors)
+        return [first if self.transform is None else self.transform(first), *others]
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        index = range(len(self))[index]
+        return tuple(part[0] for part in self.read(slice(index, index + 1)))
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Tensor]:
+        return self.read(torch.as_tensor(indices))
+
+
+def _as_is(batch: list[Tensor]) -> list[Tensor]:
+    return batch
+
+
+def make_loader(rows: Rows, batch_size: int, shuffle: bool, **options: Any) -> DataLoader[Any]:
+    """Give a loader over ``rows``.
+
+    Under one random seed the batches are those of ``DataLoader(TensorDataset(…), batch_size, shuffle)``.
+    """
+    return DataLoader(rows, batch_size, shuffle, collate_fn=_as_is, **options)
+
+
+def all_rows(loader: Any) -> list[Tensor] | None:
+    """Give everything a loader of ``make_loader`` reads, in stored order; None for any other loader."""
+    rows = getattr(loader, "dataset", None)
+    return rows.read(slice(None)) if isinstance(rows, Rows) else None
+
+
+class ToImages:
+    """Turn bytes 0…255 into floats 0…1, stretched to ``size`` first if that is given.
+
+    Shape:   uint8 (N, 1, H, W) -> float32 (N, 1, H', W')
+    Equals:  torchvision.transforms ``Resize(size)`` on each PIL image, then ``ToTensor()``, to the bit
+    """
+
+    def __init__(self, size: int | Sequence[int] | None = None) -> None:
+        self.size = None if size is None else (size, size) if isinstance(size, int) else tuple(size)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        if self.size is not None and self.size != tuple(images.shape[2:]):
+            images = _resize(images, self.size)
+        return images.float().div_(255)
+
+
+def _resize(images: Tensor, size: tuple[int, ...]) -> Tensor:
+    # The kernel works on four channels whether they are there or not: four grey images pass as one.
+    num, _, height, width = images.shape
+    whole = num - num % 4
+    packed = images[:whole].reshape(-1, 4, height, width)
+    parts = [packed, images[whole:]] if whole < num else [packed]
+    resized = [F.interpolate(part, size=size, mode="bilinear", antialias=True) for part in parts if len(part)]
+    return torch.cat([part.reshape(-1, 1, *size) for part in resized])
