@@ -1,0 +1,1 @@
+"""Several devices, by hand: data parallel, model parallel, and a parameter server with real worker processes."""

@@ -1,0 +1,106 @@
+"""Text as numbers: characters, their vocabulary, and windows of a text with what comes next.
+
+Layout:  (steps, batch): a column is a piece of the text, a row is what a recurrent network sees at one time
+Source:  notes N2; Dive into Deep Learning §9.2 and §9.3
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+
+def clean(text: str) -> str:
+    """Leave lower-case letters a to z and single spaces.
+
+    >>> clean("The Time Machine, by H. G. Wells [1898]")
+    'the time machine by h g wells'
+    """
+    return re.sub("[^a-z]+", " ", text.lower()).strip()
+
+
+class Vocabulary:
+    """Which number a character has.
+
+    >>> vocabulary = Vocabulary("the time")
+    >>> vocabulary.characters
+    ' ehimt'
+    >>> vocabulary.decode(vocabulary.encode("them"))
+    'them'
+    """
+
+    def __init__(self, text: str) -> None:
+        self.characters = "".join(sorted(set(text)))
+        self._number = {character: number for number, character in enumerate(self.characters)}
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    def encode(self, text: str) -> np.ndarray:
+        """Give the number of each character.
+
+        Shape:   text of N characters -> int64 (N,)
+        Raises:  ValueError for a character that the vocabulary lacks
+        """
+        strange = sorted(set(text) - set(self.characters))
+        if strange:
+            raise ValueError(f"Vocabulary: no character {strange[0]!r}; there are {self.characters!r}")
+        return np.array([self._number[character] for character in text], dtype=np.int64)
+
+    def decode(self, numbers: np.ndarray) -> str:
+        """Give the characters of the numbers."""
+        return "".join(self.characters[number] for number in numbers)
+
+
+def one_hot(numbers: np.ndarray, num_classes: int) -> np.ndarray:
+    """A 1 in the column of each number, 0 elsewhere.
+
+    Shape:   integers (...) -> float64 (..., num_classes)
+    Equals:  torch.nn.functional.one_hot
+    Raises:  ValueError if a number is not in 0…num_classes - 1
+    """
+    if numbers.size and (numbers.min() < 0 or numbers.max() >= num_classes):
+        raise ValueError(f"one_hot: numbers must be 0…{num_classes - 1}, got {numbers.min()}…{numbers.max()}")
+    return np.eye(num_classes)[numbers]
+
+
+class Windows:
+    """Pieces of a text, each once an epoch, in a new order; each with the same piece one character later.
+
+    Where the first piece begins is drawn anew each epoch, so that a character is not always at the same step.
+
+    Args:
+        num_steps: characters a piece.
+        batch_size: pieces a batch; pieces that fill no batch are left out.
+
+    Shape:   text (N,) -> batches (num_steps, batch_size), (num_steps, batch_size)
+    Raises:  ValueError if the text does not fill one batch
+    """
+
+    def __init__(self, text: np.ndarray, num_steps: int, batch_size: int, *, seed: int = 0) -> None:
+        if num_steps < 1 or batch_size < 1:
+            raise ValueError(f"Windows: num_steps and batch_size must be at least 1, got {num_steps} and {batch_size}")
+        self.text, self.num_steps, self.batch_size, self.seed = text, num_steps, batch_size, seed
+        self.epoch = 0
+        # As many as fit however late the first one begins, so that every epoch has as many batches
+        self._num_pieces = (len(text) - num_steps) // num_steps
+        if len(self) < 1:
+            raise ValueError(
+                f"Windows: a batch of {batch_size} pieces of {num_steps} characters needs "
+                f"{(batch_size + 1) * num_steps} characters, the text has {len(text)}"
+            )
+
+    def __len__(self) -> int:
+        return max(0, self._num_pieces // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        generator = np.random.default_rng((self.seed, self.epoch))
+        self.epoch += 1
+        first = int(generator.integers(self.num_steps))
+        starts = first + self.num_steps * generator.permutation(self._num_pieces)
+        steps = np.arange(self.num_steps)[:, None]
+        for number in range(len(self)):
+            places = steps + starts[number * self.batch_size : (number + 1) * self.batch_size]
+            yield self.text[places], self.text[places + 1]

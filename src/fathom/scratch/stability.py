@@ -1,0 +1,162 @@
+"""Numerical stability: what depth does to the size of activations and gradients.
+
+A network of d layers multiplies d Jacobians, and a product of many factors vanishes or explodes: 0.8^100 is 2e-10,
+1.5^100 is 4e17. Of the start only the variance γ of the weights matters. With E[w] = 0 and independent entries
+
+    Var[h_out] = n_in γ Var[h_in]        Var[∂L/∂h_in] = n_out γ Var[∂L/∂h_out]
+
+so steady activations want n_in γ = 1, steady gradients n_out γ = 1, and Xavier takes the middle. A ReLU halves what
+comes through, which Kaiming makes good. A sigmoid has slope 1/4 at most, which no start makes good; 4 sigmoid(x) - 2
+is the identity near 0, as tanh is.
+
+Source:  notes N1 §1.7; Glorot & Bengio 2010; He et al. 2015, arXiv:1502.01852
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+Function = Callable[[np.ndarray], np.ndarray]
+
+# The notes' range of healthy gradients
+LOWEST, HIGHEST = 1e-6, 1e3
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + e^-x), without overflow.
+
+    Equals:  torch.sigmoid
+    """
+    return 0.5 * (1 + np.tanh(0.5 * x))
+
+
+# name: the function and its slope
+ACTIVATIONS: dict[str, tuple[Function, Function]] = {
+    "identity": (lambda x: x, np.ones_like),
+    "sigmoid": (sigmoid, lambda x: sigmoid(x) * (1 - sigmoid(x))),
+    "4·sigmoid−2": (lambda x: 4 * sigmoid(x) - 2, lambda x: 4 * sigmoid(x) * (1 - sigmoid(x))),
+    "tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2),
+    "relu": (lambda x: np.maximum(x, 0), lambda x: (x > 0).astype(x.dtype)),
+}
+
+# name: standard deviation of a weight between n_in and n_out units. A uniform start of the same deviation acts alike.
+INITIALIZERS: dict[str, Callable[[int, int], float]] = {
+    "normal 0.01": lambda n_in, n_out: 0.01,
+    "normal 1": lambda n_in, n_out: 1.0,
+    "xavier": lambda n_in, n_out: (2 / (n_in + n_out)) ** 0.5,
+    "kaiming": lambda n_in, n_out: (2 / n_in) ** 0.5,
+}
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Variances layer by layer, the input (or what lies below the first layer) first.
+
+    Shape:   num_layers + 1 each
+    """
+
+    activations: np.ndarray
+    gradients: np.ndarray
+
+
+def signal_by_depth(
+    initializer: str,
+    activation: str,
+    *,
+    num_layers: int = 50,
+    width: int = 128,
+    batch_size: int = 128,
+    seed: int = 0,
+) -> Signal:
+    """Send standard normal numbers up through h ← σ(h Wᵀ) and down again as gradients; measure them at every layer.
+
+    Raises:  ValueError for an unknown name or a size below 1
+    """
+    if activation not in ACTIVATIONS or initializer not in INITIALIZERS:
+        raise ValueError(
+            f"signal_by_depth: initializer is one of {', '.join(INITIALIZERS)}, activation one of "
+            f"{', '.join(ACTIVATIONS)}; got {initializer!r} and {activation!r}"
+        )
+    if min(num_layers, width, batch_size) < 1:
+        raise ValueError(
+            f"signal_by_depth: num_layers, width and batch_size must be at least 1, got {num_layers}, {width}, "
+            f"{batch_size}"
+        )
+    function, slope = ACTIVATIONS[activation]
+    generator = np.random.default_rng(seed)
+    weights = [generator.normal(0, INITIALIZERS[initializer](width, width), (width, width)) for _ in range(num_layers)]
+    h = generator.standard_normal((batch_size, width))
+    before: list[np.ndarray] = []  # what goes into each activation
+    activations = [h.var()]
+    for W in weights:
+        before.append(h @ W.T)
+        h = function(before[-1])
+        activations.append(h.var())
+    gradient = generator.standard_normal((batch_size, width))
+    gradients = [gradient.var()]
+    for W, z in zip(reversed(weights), reversed(before), strict=True):
+        gradient = (gradient * slope(z)) @ W
+        gradients.append(gradient.var())
+    return Signal(np.array(activations), np.array(gradients[::-1]))
+
+
+def judge(variances: np.ndarray, start: int = 0) -> str:
+    """Say what becomes of a signal on its way from one end: "steady", "vanishes" or "explodes".
+
+    Its size is the standard deviation as a multiple of that at ``start``; steady is within the notes' 1e-6…1e3.
+
+    Args:
+        start: index of the end where the signal comes from: 0 for activations, -1 for gradients.
+    """
+    sizes = np.sqrt(variances / variances[start])
+    if not np.isfinite(sizes).all() or sizes.max() > HIGHEST:
+        return "explodes"
+    return "vanishes" if sizes.min() < LOWEST else "steady"
+
+
+def product_of_matrices(num_factors: int = 100, size: int = 4, *, std: float = 1.0, seed: int = 0) -> np.ndarray:
+    """Multiply random matrices; give the largest absolute entry of the product after each factor.
+
+    Shape:   -> (num_factors,)
+    """
+    generator = np.random.default_rng(seed)
+    product = np.eye(size)
+    largest = []
+    for _ in range(num_factors):
+        product = product @ generator.normal(0, std, (size, size))
+        largest.append(np.abs(product).max())
+    return np.array(largest)
+
+
+@dataclass(frozen=True)
+class HalfFit:
+    """What becomes of numbers in fp16, as shares of all that are not 0: lost to 0, kept coarsely, lost to infinity."""
+
+    zero: float
+    coarse: float
+    infinite: float
+
+
+def fit_half(values: np.ndarray, scale: float = 1.0) -> HalfFit:
+    """Round numbers, multiplied by a scale, to fp16 and count what does not fit.
+
+    fp16 holds 6.1e-5 to 65,504 at full precision, down to 6e-8 with fewer and fewer digits, nothing beyond. Scaling the
+    loss by 1,000 or so scales all gradients into that range; they are divided again in fp32.
+
+    Source:  notes N1 §1.7.1; Micikevicius et al. 2018, arXiv:1710.03740
+    """
+    limits = np.finfo(np.float16)
+    wanted = np.asarray(values, dtype=np.float64).ravel() * scale
+    wanted = wanted[wanted != 0]
+    if not wanted.size:
+        return HalfFit(0.0, 0.0, 0.0)
+    with np.errstate(over="ignore"):
+        rounded = np.abs(wanted.astype(np.float16).astype(np.float64))
+    return HalfFit(
+        float((rounded == 0).mean()),
+        float(((rounded > 0) & (rounded < float(limits.smallest_normal))).mean()),
+        float(np.isinf(rounded).mean()),
+    )
