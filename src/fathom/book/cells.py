@@ -1,0 +1,135 @@
+"""The code cells of a Python file, a notebook, or a chapter in the book's own markdown. Torch-free."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fathom.errors import FathomError, UsageError
+from fathom.files import describe_failure
+
+MAX_BYTES = 64 << 20
+_CELL_MARK = re.compile(r"# ?%%(?!\w)(.*)")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One piece of code: its number from 1, the heading it stands under, the line of the file it starts on.
+
+    ``line`` is 0 where the file has no lines that a reader would count, as in a notebook.
+    """
+
+    number: int
+    heading: str
+    line: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file and its cells; ``kind`` is python, notebook or markdown."""
+
+    path: Path
+    kind: str
+    cells: tuple[Cell, ...]
+
+
+def read_document(path: str | Path) -> Document:
+    """Read the cells of ``path``, which ends in .py, .ipynb or .md.
+
+    Raises:  UsageError if the file is of another kind; FathomError if it is missing, damaged or without code
+    """
+    file = Path(path)
+    kinds = {".py": "python", ".ipynb": "notebook", ".md": "markdown"}
+    kind = kinds.get(file.suffix.lower())
+    if kind is None:
+        raise UsageError(f"{file} is no file that can be run; give a .py file, an .ipynb notebook or a .md chapter")
+    text = _read_text(file)
+    if kind == "python":
+        cells = split_python(text)
+    elif kind == "notebook":
+        cells = read_notebook(text, file)
+    else:
+        from fathom.book.markdown import default_framework, read_chapter
+
+        cells = read_chapter(text, default_framework(file, text))
+    if not cells:
+        about = "PyTorch code, in blocks that begin ```{.python .input}" if kind == "markdown" else "code"
+        raise FathomError(f"{file} holds no {about}")
+    return Document(file.resolve(), kind, tuple(cells))
+
+
+def _read_text(file: Path) -> str:
+    try:
+        if file.is_dir():
+            raise FathomError(f"{file} is a folder; give a file in it")
+        if file.stat().st_size > MAX_BYTES:
+            raise FathomError(f"{file} is larger than {MAX_BYTES >> 20} MiB; that is no file of code")
+        return file.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise describe_failure("read", file, error) from error
+    except UnicodeDecodeError as error:
+        raise FathomError(f"{file} is not text in UTF-8 (byte {error.start:,}); is it the right file?") from error
+
+
+def split_python(text: str) -> list[Cell]:
+    """Cut a Python file at its ``# %%`` lines; one without them is one cell."""
+    starts: list[tuple[int, str, list[str]]] = [(1, "", [])]
+    for number, line in enumerate(text.splitlines(), start=1):
+        mark = _CELL_MARK.fullmatch(line.rstrip())
+        if mark:
+            starts.append((number + 1, mark[1].strip(), []))
+        else:
+            starts[-1][2].append(line)
+    return number_cells((heading, line, "\n".join(lines)) for line, heading, lines in starts)
+
+
+def read_notebook(text: str, file: Path) -> list[Cell]:
+    """Take the code cells of a Jupyter notebook; markdown cells give the headings.
+
+    Raises:  FathomError if the text is no notebook, or one for another language
+    """
+    import nbformat
+
+    try:
+        # Versions before 4 are converted; what is no notebook raises one of many types.
+        notebook = nbformat.reads(text, as_version=4)
+        language = notebook.metadata.get("kernelspec", {}).get("language", "python")
+        cells = [(str(cell.cell_type), str(cell.source)) for cell in notebook.cells]
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise FathomError(f"{file} is not a Jupyter notebook, or a damaged one: {reason}") from error
+    if str(language).lower() != "python":
+        raise FathomError(f"{file} is a notebook for {language}; only Python can be run")
+    pieces, heading = [], ""
+    for kind, source in cells:
+        if kind == "markdown":
+            heading = last_heading(source) or heading
+        elif kind == "code":
+            pieces.append((heading, 0, source))
+    return number_cells(pieces)
+
+
+def last_heading(text: str) -> str:
+    """Give the last ``# heading`` of a markdown text, "" if there is none."""
+    found = re.findall(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", text, flags=re.MULTILINE)
+    return plain(found[-1]) if found else ""
+
+
+def plain(heading: str) -> str:
+    """Take the book's marks out of a heading: links keep their words, ``[**…**]`` its content."""
+    heading = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+    return re.sub(r"[\[(]\*\*|\*\*[\])]|[*`]", "", heading).strip()
+
+
+def number_cells(pieces: Iterable[tuple[str, int, str]]) -> list[Cell]:
+    """Number the pieces (heading, line, source) that hold more than white space."""
+    cells: list[Cell] = []
+    for heading, line, source in pieces:
+        stripped = source.lstrip("\n")
+        first = line + len(source) - len(stripped) if line else 0
+        if stripped.strip():
+            cells.append(Cell(len(cells) + 1, heading, first, stripped.rstrip()))
+    return cells

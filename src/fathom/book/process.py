@@ -1,0 +1,157 @@
+"""The child process in which a file's code runs: started, listened to, stopped. Torch-free."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from fathom.book.workspace import HIDDEN
+from fathom.errors import FathomError
+from fathom.files import describe_failure
+
+CHILD = Path(__file__).with_name("child.py")
+_POLL_S = 0.2
+_GRACE_S = 3.0  # between asking the child to stop and stopping it
+_DRAIN_S = 0.5  # for what is still in the pipes after the child has gone
+
+
+class Stopped(Exception):
+    """The child ended before its work did; the text says how."""
+
+
+def run_job(
+    job: Mapping[str, Any], folder: Path, *, python: str = sys.executable, timeout_s: float | None = None
+) -> Generator[dict[str, Any], None, None]:
+    """Run ``job`` in a new process in ``folder``, and give its events as they come.
+
+    Whatever way the iteration ends, by the last event, by an error, by Ctrl-C, the child and what it started are gone
+    afterwards.
+
+    Raises:  Stopped if the child dies or runs longer than ``timeout_s``; FathomError if it cannot be started
+    """
+    child = _Child(job, folder, python)
+    try:
+        yield from child.events(timeout_s)
+    except KeyboardInterrupt:
+        child.interrupt()
+        raise
+    finally:
+        child.kill()
+
+
+class _Child:
+    def __init__(self, job: Mapping[str, Any], folder: Path, python: str) -> None:
+        environment = os.environ | {
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            "IPYTHONDIR": str(folder.parent / HIDDEN),
+            "PYTHONIOENCODING": "utf-8",
+        }
+        if job["cpu_stand_in"]:
+            environment["CUDA_VISIBLE_DEVICES"] = ""
+        try:
+            self._process = subprocess.Popen(
+                [python, str(CHILD)],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C reaches the parent alone, which then decides
+            )
+        except OSError as error:
+            raise describe_failure("start", python, error) from error
+        self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._last_words = ""
+        for read in (self._read_events, self._read_rest):
+            threading.Thread(target=read, daemon=True).start()
+        with contextlib.suppress(OSError), _writing(self._process.stdin) as pipe:
+            pipe.write(json.dumps(job).encode())
+
+    def events(self, timeout_s: float | None) -> Iterator[dict[str, Any]]:
+        deadline = time.monotonic() + (math.inf if timeout_s is None else timeout_s)
+        while True:
+            if time.monotonic() > deadline:
+                self.interrupt()
+                yield from self._last_events()
+                raise Stopped(f"stopped after {timeout_s:g} s (--timeout)")
+            try:
+                event = self._queue.get(timeout=_POLL_S)
+            except queue.Empty:
+                if self._process.poll() is None:
+                    continue
+                time.sleep(_DRAIN_S)  # a worker that outlived the child can hold its pipe open
+                event = None if self._queue.empty() else self._queue.get()
+            if event is None:
+                raise self._explain_end()
+            yield event
+            if event["event"] == "done":
+                return
+
+    def _last_events(self) -> Iterator[dict[str, Any]]:
+        """Give what the interrupted child still said about where it was, but not that it came to an end."""
+        while not self._queue.empty():
+            event = self._queue.get()
+            if event is not None and event["event"] not in ("end", "done"):
+                yield event
+
+    def interrupt(self) -> None:
+        """Stop the running cell as Ctrl-C would, and wait a little for the child to end."""
+        with contextlib.suppress(OSError):
+            self._process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            self._process.wait(_GRACE_S)
+
+    def kill(self) -> None:
+        """End the child and every process that it started in its group."""
+        with contextlib.suppress(OSError):
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+        self._process.wait()
+
+    def _explain_end(self) -> Exception:
+        code = self._process.wait()
+        if "no IPython" in self._last_words:
+            return FathomError("running files needs IPython; pip install 'fathom[book]'")
+        if code < 0:
+            name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+            reason = "; was memory short?" if -code == signal.SIGKILL else ""
+            return Stopped(f"the process was killed by {name}{reason}")
+        last = (self._last_words.strip().splitlines() or [""])[-1]
+        return Stopped(f"the process ended with exit code {code}" + (f": {last}" if last else ""))
+
+    def _read_events(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            with contextlib.suppress(ValueError):  # half a line of a process that was killed
+                self._queue.put(json.loads(line))
+        self._queue.put(None)
+
+    def _read_rest(self) -> None:
+        """Pass on what comes from below Python's streams."""
+        assert self._process.stderr is not None
+        while data := self._process.stderr.read1(1 << 16):  # type: ignore[attr-defined]
+            text = data.decode("utf-8", "replace")
+            self._last_words = (self._last_words + text)[-10_000:]
+            self._queue.put({"event": "stream", "name": "stderr", "text": text})
+
+
+@contextlib.contextmanager
+def _writing(pipe: IO[bytes] | None) -> Iterator[IO[bytes]]:
+    assert pipe is not None
+    try:
+        yield pipe
+    finally:
+        pipe.close()

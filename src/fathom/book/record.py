@@ -1,0 +1,172 @@
+"""What running a file gave: cells with status, time and outputs, built up from the child's events. Torch-free."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fathom.book.cells import Cell, Document
+from fathom.files import write_atomically
+
+FIGURES = "figures"
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+
+
+@dataclass
+class Output:
+    """Something a cell gave: kind is stdout, stderr, note, result, figure or error; ``file`` is a figure's.
+
+    ``display`` is the name under which the code may show something else in its place.
+    """
+
+    kind: str
+    text: str
+    file: str = ""
+    display: str | None = None
+
+
+@dataclass
+class CellRecord:
+    """A cell and what came of it; status is waiting, running, passed, failed or not run."""
+
+    cell: Cell
+    status: str = "waiting"
+    seconds: float | None = None
+    error: str = ""
+    place: str = ""  # where in the file the error came from
+    outputs: list[Output] = field(default_factory=list)
+
+
+class Record:
+    """The record of one run of a file; figures are written to ``out`` as they come."""
+
+    def __init__(self, document: Document, out: Path) -> None:
+        self.document = document
+        self.out = out
+        self.cells = [CellRecord(cell) for cell in document.cells]
+        self.api = ""
+        self.message = ""  # why the run as a whole ended early
+        self.seconds = 0.0
+        self.is_done = False
+        self._current: CellRecord | None = None
+
+    @property
+    def failed(self) -> list[CellRecord]:
+        """The cells that failed."""
+        return [cell for cell in self.cells if cell.status == "failed"]
+
+    @property
+    def passed(self) -> int:
+        """How many cells ran to their end."""
+        return sum(cell.status == "passed" for cell in self.cells)
+
+    @property
+    def status(self) -> str:
+        """The run's: running, done or failed."""
+        if self.failed or self.message:
+            return "failed"
+        return "done" if self.is_done else "running"
+
+    @property
+    def latest(self) -> Output | None:
+        """What the running cell gave last."""
+        return self._current.outputs[-1] if self._current is not None and self._current.outputs else None
+
+    def take(self, event: Mapping[str, Any]) -> CellRecord | None:
+        """Add one event of the child; give the cell if it has just ended.
+
+        Raises:  FathomError if a figure cannot be written
+        """
+        kind = event["event"]
+        if kind == "start":
+            self._current = self.cells[event["cell"] - 1]
+            self._current.status = "running"
+        elif kind == "api":
+            self.api = event["name"]
+        elif kind == "done":
+            self._current = None
+            self.is_done = True
+        elif self._current is not None:
+            return self._take_output(self._current, kind, event)
+        return None
+
+    def stop(self, reason: str) -> None:
+        """End the run early; the cell that was running, if any, failed for this reason."""
+        if self._current is not None and self._current.status == "running":
+            self._current.status = "failed"
+            self._current.error = reason + (f", at {self._current.place}" if self._current.place else "")
+            self._current.outputs.append(Output("error", reason))
+        elif not self.failed:
+            self.message = reason
+        self.close()
+
+    def close(self) -> None:
+        """Settle what never ran."""
+        for cell in self.cells:
+            if cell.status in ("waiting", "running"):
+                cell.status = "not run"
+        self._current = None
+
+    def _take_output(self, record: CellRecord, kind: str, event: Mapping[str, Any]) -> CellRecord | None:
+        outputs = record.outputs
+        if kind == "stream":
+            if outputs and outputs[-1].kind == event["name"]:
+                outputs[-1].text += event["text"]
+            else:
+                outputs.append(Output(event["name"], event["text"]))
+        elif kind in ("result", "display"):
+            output = Output("result", "", display=event["id"])
+            outputs.append(output)
+            self._fill(record, output, event)
+        elif kind == "update":
+            shown = ((r, o) for r in self.cells for o in r.outputs if o.display == event["id"])
+            for shower, output in shown:
+                self._fill(shower, output, event)
+        elif kind == "clear":
+            for output in outputs:
+                if output.file:
+                    (self.out / output.file).unlink(missing_ok=True)
+            outputs.clear()
+        elif kind == "error":
+            record.error = _one_line(event["name"], event["message"])
+            if event["line"]:
+                record.place = self._place(record.cell, event["line"])
+                record.error = f"{record.place}: {record.error}"
+            outputs.append(Output("error", _ANSI.sub("", event["traceback"])))
+        elif kind == "end":
+            record.status = "passed" if event["ok"] else "failed"
+            record.seconds = event["seconds"]
+            return record
+        return None
+
+    def _place(self, cell: Cell, line: int) -> str:
+        if cell.line:
+            return f"line {cell.line + line - 1} of {self.document.path.name}"
+        return f"line {line}"
+
+    def _fill(self, record: CellRecord, output: Output, event: Mapping[str, Any]) -> None:
+        """Put text, or a picture and its file, into an output."""
+        output.text = _ANSI.sub("", event["text"])
+        if event["png"]:
+            picture = base64.b64decode(event["png"])
+            if not output.file:
+                number = sum(bool(other.file) for other in record.outputs) + 1
+                ending = "jpg" if picture[:2] == b"\xff\xd8" else "png"
+                output.file = f"{FIGURES}/cell-{record.cell.number:02}-{number}.{ending}"
+            output.kind = "figure"
+            write_atomically(self.out / output.file, picture)
+
+
+def _one_line(name: str, message: str) -> str:
+    first = (message.strip().splitlines() or [""])[0]
+    return f"{name}: {first}" if first else name
+
+
+def as_lines(text: str) -> str:
+    """Give text as a terminal would leave it: what a carriage return overwrote is gone, colours too."""
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in _ANSI.sub("", text).split("\n"))
+    return "\n".join(lines)

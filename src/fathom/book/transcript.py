@@ -1,0 +1,118 @@
+"""The transcript of a run: ``transcript.html``, one page that needs nothing but itself, and ``transcript.json``."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from fathom.book.record import CellRecord, Output, Record, as_lines
+from fathom.files import write_atomically
+from fathom.runs.numbers import duration
+from fathom.runs.page import Html, document, element, escape, join, pairs
+
+PAGE, DATA = "transcript.html", "transcript.json"
+SCHEMA = 1
+_STATUS = {"done": "finished", "running": "running", "failed": "failed"}
+_API = {"new": "fathom.d2l.torch", "old": "fathom.d2l.v0.torch", "original": "the original package"}
+
+
+def write_transcript(record: Record) -> Path:
+    """Write both files into the record's folder and give the page.
+
+    Raises:  FathomError if they cannot be written
+    """
+    write_atomically(record.out / DATA, json.dumps(to_json(record), indent=1, ensure_ascii=False))
+    write_atomically(record.out / PAGE, render_page(record))
+    return record.out / PAGE
+
+
+def to_json(record: Record) -> dict[str, Any]:
+    """Give everything but the pictures, which are named, as plain values."""
+    return {
+        "schema": SCHEMA,
+        "file": str(record.document.path),
+        "kind": record.document.kind,
+        "api": record.api,
+        "status": record.status,
+        "message": record.message,
+        "seconds": round(record.seconds, 3),
+        "cells": [_cell_to_json(cell) for cell in record.cells],
+    }
+
+
+def _cell_to_json(record: CellRecord) -> dict[str, Any]:
+    return {
+        "number": record.cell.number,
+        "heading": record.cell.heading,
+        "line": record.cell.line,
+        "status": record.status,
+        "seconds": None if record.seconds is None else round(record.seconds, 4),
+        "error": record.error,
+        "outputs": [{"kind": o.kind, "text": as_lines(o.text), "file": o.file} for o in record.outputs],
+    }
+
+
+def render_page(record: Record) -> str:
+    """Write the page as text; all that came from the file or its code is escaped."""
+    name = record.document.path.name
+    figures = sum(bool(output.file) for cell in record.cells for output in cell.outputs)
+    facts: list[tuple[object, object]] = [
+        ("cells that ran", f"{record.passed} of {len(record.cells)}"),
+        ("time", duration(record.seconds)),
+        ("figures", figures),
+    ]
+    if record.api:
+        facts.append(("d2l is", _API[record.api]))
+    status = element("span", _STATUS[record.status], class_=f"status {record.status}")
+    head = element(
+        "section",
+        element("p", "Transcript", class_="kicker"),
+        element("h1", name),
+        element("p", status, element("span", record.document.path, class_="mono"), class_="byline"),
+        element("div", pairs(facts, "facts"), class_="transcript-facts"),
+        _failures(record),
+        aria_label="Summary",
+    )
+    cells, heading = [], None
+    for cell in record.cells:
+        if cell.cell.heading and cell.cell.heading != heading:
+            cells.append(element("h2", cell.cell.heading))
+        heading = cell.cell.heading
+        cells.append(_show_cell(cell, record.out))
+    return document(f"Transcript of {name}", element("main", head, element("section", *cells, aria_label="Cells")))
+
+
+def _failures(record: Record) -> Html:
+    lines = [
+        element("p", element("a", f"Cell {cell.cell.number}", href=f"#cell-{cell.cell.number}"), f": {cell.error}")
+        for cell in record.failed
+    ]
+    if record.message:
+        lines.append(element("p", record.message))
+    return element("div", *lines, class_="message failed") if lines else Html("")
+
+
+def _show_cell(record: CellRecord, out: Path) -> Html:
+    time = "" if record.seconds is None else f"{record.seconds:.2f} s"
+    state = "" if record.status == "passed" else record.status
+    caption = element(
+        "figcaption",
+        element("span", f"Cell {record.cell.number}", class_="chart-title"),
+        element("span", join((part for part in (state, time) if part), " · "), class_=f"quiet {record.status}"),
+    )
+    code = element("pre", element("code", record.cell.source))
+    outputs = join(_show_output(output, out) for output in record.outputs)
+    return element("figure", caption, code, outputs, id=f"cell-{record.cell.number}", class_=f"run {record.status}")
+
+
+def _show_output(output: Output, out: Path) -> Html:
+    if not output.file:
+        return element("pre", as_lines(output.text), class_=f"output {output.kind}")
+    try:
+        picture = base64.b64encode((out / output.file).read_bytes()).decode()
+    except OSError:
+        return element("p", f"{output.file} is no longer there", class_="quiet")
+    kind = "jpeg" if output.file.endswith(".jpg") else "png"
+    return Html(f'<img class="output" alt="{escape(output.text)}" src="data:image/{kind};base64,{picture}">')

@@ -1,0 +1,116 @@
+"""The fresh folder in which a file's code runs, with its neighbours and the data where it expects them. Torch-free."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from fathom.book.cells import Document
+from fathom.data.paths import data_roots, make_cache_folder
+from fathom.data.sources import idx
+from fathom.errors import FathomError
+from fathom.files import describe_failure, write_atomically
+
+HIDDEN = ".ipython"  # what the shell keeps for itself
+_FLAT = ("tables", "text")  # folders of FATHOM_DATA whose files the book has directly in ../data
+
+
+class Workspace:
+    """A folder ``work`` with ``code``, where the code runs, and ``data``, which it sees as ``../data``.
+
+    Links lead to the files beside the document, to what it names in the folder above, to the data sets of FATHOM_DATA
+    and the cache, and to a ``../data`` that is there already. ``clean`` takes the links away; what the code wrote
+    stays.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.code = folder / "code"
+        self.data = folder / "data"
+
+    def make(self, document: Document, out: Path) -> None:
+        """Make the folders and the links, anew.
+
+        Raises:  FathomError if the operating system refuses
+        """
+        source = "\n".join(cell.source for cell in document.cells)
+        home = document.path.parent
+        try:
+            if self.folder.exists():
+                shutil.rmtree(self.folder)
+            self.code.mkdir(parents=True)
+            self.data.mkdir()
+            self._link_all(home, self.code, skip=out)
+            for entry in _entries(home.parent):
+                if entry.name not in ("data", home.name) and re.search(rf"\b{re.escape(entry.name)}\b", source):
+                    self._link(entry, self.folder / entry.name, skip=out)
+            for name in ("mnist", "fashion_mnist"):
+                if idx.SETS[name].folder in source:
+                    self._give_raw(name)
+            for root in [home.parent / "data", *data_roots()]:
+                self._link_all(root, self.data, skip=out)
+                for folder in _FLAT:
+                    self._link_all(root / folder, self.data, skip=out)
+        except OSError as error:
+            raise describe_failure("write", error.filename or self.folder, error) from error
+
+    def clean(self) -> bool:
+        """Remove the links and empty folders; say whether the code left files."""
+        shutil.rmtree(self.folder / HIDDEN, ignore_errors=True)
+        for where, folders, names in os.walk(self.folder, topdown=False):
+            for name in [*folders, *names]:
+                path = Path(where, name)
+                if path.is_symlink():
+                    path.unlink(missing_ok=True)
+            if not os.listdir(where):
+                os.rmdir(where)
+        return self.folder.exists()
+
+    def _give_raw(self, name: str) -> None:
+        """Lay an IDX set out uncompressed, as torchvision looks for it; a gzipped one is inflated to the cache."""
+        found = idx.locate(name)
+        if found is None:
+            return
+        entry = idx.SETS[name]
+        raw = self.data / entry.folder / "raw"
+        raw.mkdir(parents=True)
+        for file in entry.files:
+            path = found / file.name
+            if not path.is_file():
+                path = make_cache_folder(entry.folder, "raw") / file.name
+                if not path.is_file():
+                    array = idx.read_idx(found / f"{file.name}.gz", file)
+                    head = bytes((0, 0, 8, array.ndim)) + b"".join(n.to_bytes(4, "big") for n in array.shape)
+                    write_atomically(path, head + array.tobytes())
+            self._link(path, raw / file.name)
+
+    def _link_all(self, source: Path, target: Path, *, skip: Path) -> None:
+        for entry in _entries(source):
+            self._link(entry, target / entry.name, skip=skip)
+
+    def _link(self, source: Path, target: Path, *, skip: Path | None = None) -> None:
+        if skip is not None and (source == skip or source in skip.parents):  # a link that leads back to itself
+            return
+        if not os.path.lexists(target):
+            os.symlink(source, target, target_is_directory=source.is_dir())
+
+
+def _entries(folder: Path) -> list[Path]:
+    """List what lies in ``folder`` and is not hidden; nothing if it is no folder or may not be read."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError:
+        return []
+
+
+def check_out(out: Path, names: tuple[str, ...]) -> None:
+    """See to it that ``out`` can take a transcript: absent, empty, or the folder of an earlier one.
+
+    Raises:  FathomError otherwise
+    """
+    if out.exists() and not out.is_dir():
+        raise FathomError(f"{out} is a file; choose another folder with --out")
+    if out.is_dir() and any(out.iterdir()) and not any((out / name).is_file() for name in names):
+        raise FathomError(f"{out} is not empty and no transcript is in it; choose another folder with --out")
