@@ -726,7 +726,11 @@ def kept(operand: Tensor, given: Any) -> tuple[Tensor, ...]:
 def pair(name: str, first: Tensor, other: Any, broadcast: bool = True) -> tuple[Tensor, Tensor]:
     """Bring both operands to tensors of one type, torch's: a number, or a tensor without axes, has no say beside one
     with axes unless its kind is higher (integer beside bool, floating-point beside both)."""
-    second = other if isinstance(other, Tensor) else Tensor(other)
+    if isinstance(other, Tensor):
+        second = other
+    else:  # a number beside float64 keeps all its digits
+        is_float = isinstance(other, int | float) and first.dtype.kind == "f"
+        second = Tensor(other, dtype=first.dtype if is_float else None)
     if broadcast and first.shape != second.shape:
         try:
             np.broadcast_shapes(first.shape, second.shape)
