@@ -4,10 +4,9 @@ import doctest
 
 import numpy as np
 import pytest
-import torch
 
 from fathom.scratch import sequences
-from fathom.scratch.sequences import Vocabulary, Windows, clean, one_hot
+from fathom.scratch.sequences import Vocabulary, Windows, clean
 
 
 def test_windows_hold_the_text_and_what_comes_next():
@@ -40,20 +39,11 @@ def test_no_window_runs_over_the_end(length):
             assert max(X.max(), Y.max()) < length
 
 
-def test_one_hot_equals_torch():
-    numbers = np.array([[0, 2], [1, 1]])
-    np.testing.assert_array_equal(
-        one_hot(numbers, 3), torch.nn.functional.one_hot(torch.from_numpy(numbers), 3).double().numpy()
-    )
-
-
 def test_refusals():
     with pytest.raises(ValueError, match=r"needs 25 characters, the text has 24"):
         Windows(np.arange(24), 5, 4)
     with pytest.raises(ValueError, match="at least 1, got 0 and 4"):
         Windows(np.arange(24), 0, 4)
-    with pytest.raises(ValueError, match=r"numbers must be 0…2, got 0…3"):
-        one_hot(np.array([0, 3]), 3)
     with pytest.raises(ValueError, match="no character 'x'"):
         Vocabulary("abc").encode("axb")
 

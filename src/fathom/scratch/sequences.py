@@ -54,18 +54,6 @@ class Vocabulary:
         return "".join(self.characters[number] for number in numbers)
 
 
-def one_hot(numbers: np.ndarray, num_classes: int) -> np.ndarray:
-    """A 1 in the column of each number, 0 elsewhere.
-
-    Shape:   integers (...) -> float64 (..., num_classes)
-    Equals:  torch.nn.functional.one_hot
-    Raises:  ValueError if a number is not in 0…num_classes - 1
-    """
-    if numbers.size and (numbers.min() < 0 or numbers.max() >= num_classes):
-        raise ValueError(f"one_hot: numbers must be 0…{num_classes - 1}, got {numbers.min()}…{numbers.max()}")
-    return np.eye(num_classes)[numbers]
-
-
 class Windows:
     """Pieces of a text, each once an epoch, in a new order; each with the same piece one character later.
 
