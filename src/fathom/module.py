@@ -59,10 +59,51 @@ class Preprocess(nn.Module):
             return X.sub_(255 * self.mean.view(shape)).div_(255 * self.std.view(shape))
         return X.sub_(self.mean.view(shape)).div_(self.std.view(shape))
 
+    def output_shape(self, stored_shape: Sequence[int]) -> tuple[int, ...]:
+        """Give the shape of an example as the network sees it."""
+        return (stored_shape[0], *self.size) if self.size else tuple(stored_shape)
+
     def describe(self) -> dict[str, Any]:
         """Give the statistics and the size as plain values, for ``model.json``."""
         statistics = {"mean": self.mean.tolist(), "std": self.std.tolist()} if self.normalises else {}
         return statistics | ({"size": list(self.size)} if self.size else {})
+
+
+class TargetScale(nn.Module):
+    """Bring the numbers to be predicted to mean 0 and deviation 1, perhaps through their logarithm, and back.
+
+    The statistics are buffers: a saved model gives its predictions in the units of the data.
+
+    Shape:   (N, D) -> (N, D)
+    Args:
+        mean, std: of each target, or of its logarithm, over the training part.
+        log: predict the natural logarithm; targets must be above 0.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], *, log: bool = False) -> None:
+        super().__init__()
+        if not all(value > 0 for value in std):
+            raise UsageError(f"standard deviations {list(std)}: each must be above 0")
+        self.register_buffer("mean", torch.tensor(list(mean), dtype=torch.float32))
+        self.register_buffer("std", torch.tensor(list(std), dtype=torch.float32))
+        self.log = log
+
+    def scale(self, target: Tensor) -> Tensor:
+        """Give what the network learns, float32."""
+        target = target.double().log() if self.log else target.double()
+        return ((target - self.mean.double()) / self.std.double()).float()
+
+    def forward(self, output: Tensor) -> Tensor:
+        """Give the network's output in the units of the data."""
+        value = output * self.std + self.mean
+        return value.exp() if self.log else value
+
+    def describe(self) -> dict[str, Any]:
+        """Give the statistics as plain values, for ``model.json``."""
+        return {"mean": self.mean.tolist(), "std": self.std.tolist(), "log": self.log}
 
 
 class Module(nn.Module):
@@ -178,9 +219,27 @@ class Regressor(Module):
     """Predicts numbers.
 
     Shape:   X as stored, y float (N, D) -> (N, D)
+    Args:
+        target: how the numbers learned belong to those of the data; None where they are the same.
     """
 
     kind = "regressor"
+
+    def __init__(
+        self,
+        net: nn.Module | None = None,
+        *,
+        loss: Any = "squared",
+        preprocess: Preprocess | None = None,
+        target: TargetScale | None = None,
+        lr: float = 0.1,
+    ) -> None:
+        super().__init__(net, loss=loss, preprocess=preprocess, lr=lr)
+        self.target = target
+
+    def read(self, output: Tensor) -> Tensor:
+        """Turn the network's output, or a target as stored, into the units of the data."""
+        return output if self.target is None else self.target(output)
 
 
 def _widened(output: Tensor) -> Tensor:

@@ -10,26 +10,32 @@ from typing import TYPE_CHECKING, Any
 
 from fathom.cli.values import one_of, read_count, read_natural, read_non_negative, read_positive, read_share
 from fathom.config import Config, make_config, merge, read_config, set_dotted
-from fathom.data import catalog
 from fathom.errors import UsageError
 from fathom.models import registry
-from fathom.recipes.kinds import check_data, data_kind
+from fathom.recipes.kinds import check_data, data_kind, read_contents
 
 if TYPE_CHECKING:
     from fathom.data.arrays import Arrays
+    from fathom.data.tables.reading import Table
     from fathom.recipes.train import Outcome
 
+_TASKS = ("classification", "regression")
 _PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 _COMPILE_MODES = ("off", "forward", "step")
 
 # title of a group: option: (setting, how its text is read, metavar, help)
 _SETTINGS: dict[str, dict[str, tuple[str, Any, str, str]]] = {
     "data": {
-        "--data": ("data.name", str, "NAME", "see `fathom data`; or a folder of class folders (default: digits)"),
+        "--data": ("data.name", str, "NAME", "see `fathom data`; a folder of class folders, a CSV (default: digits)"),
         "--val": ("data.val", read_share, "SHARE", "share of the training data kept for validation (default: 0.1)"),
         "--batch-size": ("data.batch_size", read_count, "N", "examples per batch"),
         "--resize": ("data.resize", read_count, "PIXELS", "side that images are brought to"),
         "--augment": ("data.augment", str, "SPEC", "change training images at random: flip,crop:padding=2"),
+        "--target": ("data.options.target", str, "COLUMN", "of a CSV: what to predict"),
+        "--task": ("data.options.task", one_of("task", _TASKS), "TASK", "of a CSV: classification or regression"),
+        "--test": ("data.options.test", str, "FILE", "of a CSV: rows to test with, instead of a part cut off"),
+        "--fill": ("data.options.fill", one_of("fill", ("mean", "median")), "HOW", "of a CSV: mean or median"),
+        "--log-target": ("data.options.log_target", None, "", "of a CSV: learn the logarithm of the target"),
         "--workers": ("data.workers", read_natural, "N", "processes that read files, for a folder of pictures"),
     },
     "learning": {
@@ -68,6 +74,7 @@ examples:
   fathom train                                      LeNet learns to read digits, in seconds
   fathom train mlp --data fashion_mnist --epochs 5
   fathom train resnet18 --data pictures/            pictures/<class>/*.jpg
+  fathom train --data house.csv --target SalePrice  a table; an MLP, unless another network is named
   fathom train --set training.clip_value=0.5        a setting without an option of its own
   fathom train --resume last                        go on with a run that was stopped
 """
@@ -82,7 +89,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for title, options in _SETTINGS.items():
         group = parser.add_argument_group(title)
         for option, (_, read, metavar, text) in options.items():
-            group.add_argument(option, type=read, metavar=metavar, help=text)
+            if read is None:
+                group.add_argument(option, action="store_const", const=True, help=text)
+            else:
+                group.add_argument(option, type=read, metavar=metavar, help=text)
     group = parser.add_argument_group("run")
     group.add_argument("--recipe", metavar="NAME", help="start from a shipped recipe, see `fathom recipes`")
     group.add_argument("--config", metavar="FILE", help="settings as YAML, such as the config.yaml of a run")
@@ -97,14 +107,14 @@ def run(args: argparse.Namespace) -> int:
     if args.resume is not None:
         return _resume(args)
     config = settings(args)
-    arrays = _start_reading(config)
+    contents = _start_reading(config)
     from fathom.cli.progress import show_progress
     from fathom.recipes.train import train
 
     outcome = train(
         config,
         root=Path(args.out),
-        arrays=arrays.result() if arrays else None,
+        contents=contents.result(),
         on_start=show_progress,
         command=args.command,
     )
@@ -143,6 +153,8 @@ def settings(args: argparse.Namespace) -> Config:
     for assignment in args.set:
         set_dotted(tree, assignment)
     config = make_config(tree, "settings")
+    if data_kind(config.data) == "table" and "name" not in tree["model"]:
+        config = make_config(merge(tree, {"model": {"name": "mlp"}}), "settings")
     registry.get(config.model.name)
     check_data(config.data)
     parse_schedule(config.training.schedule or "constant")
@@ -153,15 +165,13 @@ def _value(args: argparse.Namespace, option: str) -> Any:
     return getattr(args, option[2:].replace("-", "_"))
 
 
-def _start_reading(config: Config) -> Future[Arrays] | None:
-    """Read the data while torch is being imported: unpacking and hashing leave the interpreter free."""
-    if data_kind(config.data) != "named":
-        return None
-    future: Future[Arrays] = Future()
+def _start_reading(config: Config) -> Future[Arrays | Table | None]:
+    """Read the data while torch is being imported: unpacking, hashing and parsing leave the interpreter free."""
+    future: Future[Arrays | Table | None] = Future()
 
     def read() -> None:
         try:
-            future.set_result(catalog.load_arrays(config.data.name, **config.data.options))
+            future.set_result(read_contents(config.data))
         except BaseException as error:
             future.set_exception(error)
 
@@ -180,11 +190,11 @@ def _resume(args: argparse.Namespace) -> int:
     from fathom.runs.reader import resolve_run
 
     path = resolve_run(args.resume, args.out)
-    arrays = _start_reading(read_run_config(path))
+    contents = _start_reading(read_run_config(path))
     from fathom.cli.progress import show_progress
     from fathom.recipes.train import resume
 
-    return _finish(resume(path, arrays=arrays.result() if arrays else None, on_start=show_progress))
+    return _finish(resume(path, contents=contents.result(), on_start=show_progress))
 
 
 def _finish(outcome: Outcome) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from fathom.data.arrays import Arrays
 from fathom.data.memory import Augmentation, MemoryLoader
 from fathom.data.split import stratified_split
 from fathom.errors import UsageError
+from fathom.module import Preprocess, TargetScale
 
 _BLOCK = 512  # examples at a time, few enough to stay in the cache
 
@@ -43,7 +44,12 @@ class DataModule:
 
 
 class LabelledData(DataModule):
-    """A data module that the recipes can build a model for: it knows its shapes, its statistics and its pictures."""
+    """A data module that the recipes can build a model for: it knows its shapes, its statistics and its pictures.
+
+    ``notes`` are lines about the data that a user should read.
+    """
+
+    notes: Sequence[str] = ()
 
     @property
     def num_train(self) -> int:
@@ -63,6 +69,18 @@ class LabelledData(DataModule):
     def statistics(self) -> tuple[list[float], list[float]]:
         """Give mean and standard deviation of each channel over the training part alone, in 0…1 units."""
         raise NotImplementedError
+
+    def preprocess(self, size: Sequence[int] | None = None) -> Preprocess:
+        """Make what a model does to a stored example before its network sees it; ``size`` is for pictures."""
+        return Preprocess() if self.task == "regression" else Preprocess(*self.statistics(), size=size)
+
+    def target_scale(self) -> TargetScale | None:
+        """Make what brings a network's output to the units of the data; None where it is in them."""
+        return None
+
+    def is_fit_for(self, preprocess: Preprocess) -> bool:
+        """Whether a model with this preprocessing can be judged on these data."""
+        return True
 
     def example(self) -> Tensor:
         """Give the inputs of one example as a batch of one."""

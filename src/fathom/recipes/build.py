@@ -25,38 +25,28 @@ _CLASS_LOSSES = ("cross_entropy", "multi_margin")  # they take a class; the othe
 _FITTING = {"classification": "cross_entropy or multi_margin", "regression": "squared, huber or l1"}
 
 
-def input_shape(config: Config, data: LabelledData) -> tuple[int, ...]:
-    """Give the shape the network sees: the stored one, or resized."""
-    shape = data.input_shape
-    if config.data.resize is None or data_kind(config.data) == "pictures":  # files are decoded at the size wanted
-        return shape
-    if len(shape) != 3:
-        raise UsageError(f"data.resize: {data.name} holds no images")
-    return (shape[0], config.data.resize, config.data.resize)
-
-
 def build_module(config: Config, data: LabelledData) -> Module:
     """Make the network, initialise it and wrap it with loss and preprocessing. Draws from the seed."""
     torch.manual_seed(config.seed)
-    shape = input_shape(config, data)
+    preprocess = _build_preprocess(config, data)
+    shape = preprocess.output_shape(data.input_shape)
     net = registry.create(config.model.name, input_shape=shape, num_classes=data.num_outputs, **config.model.options)
     if config.training.init is not None:
         from fathom.models.initializers import initialize
 
         initialize(net, config.training.init)
-    return wrap(net, config, data)
+    return wrap(net, config, data, preprocess)
 
 
-def wrap(net: nn.Module, config: Config, data: LabelledData) -> Module:
+def wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess | None = None) -> Module:
     """Put a network into the module its task calls for."""
     loss = config.training.loss
     make_loss(loss or "")
     if (loss in _CLASS_LOSSES) != (data.task == "classification"):
         raise UsageError(f"loss {loss} does not fit the {data.task} of {data.name}; choose {_FITTING[data.task]}")
+    preprocess = preprocess or _build_preprocess(config, data)
     if data.task == "regression":
-        return Regressor(net, loss=loss)
-    size = input_shape(config, data)[1:]
-    preprocess = Preprocess(*data.statistics(), size=size if size != data.input_shape[1:] else None)
+        return Regressor(net, loss=loss, preprocess=preprocess, target=data.target_scale())
     return Classifier(
         net,
         class_names=data.class_names,
@@ -64,6 +54,15 @@ def wrap(net: nn.Module, config: Config, data: LabelledData) -> Module:
         label_smoothing=config.training.label_smoothing,
         preprocess=preprocess,
     )
+
+
+def _build_preprocess(config: Config, data: LabelledData) -> Preprocess:
+    side, shape = config.data.resize, data.input_shape
+    if side is None or data_kind(config.data) == "pictures":  # files are decoded at the size wanted
+        return data.preprocess()
+    if len(shape) != 3:
+        raise UsageError(f"data.resize: {data.name} holds no images")
+    return data.preprocess((side, side) if shape[1:] != (side, side) else None)
 
 
 def build_execution(config: Config, module: Module, data: LabelledData) -> Execution:

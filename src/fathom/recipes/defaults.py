@@ -8,11 +8,11 @@ import msgspec
 
 from fathom.config import Config, DataConfig, TrainingConfig
 from fathom.errors import UsageError
-from fathom.recipes.kinds import data_kind
+from fathom.recipes.kinds import Kind, data_kind
 from fathom.training.schedules import parse_schedule
 
 # Peak learning rates of AdamW under one_cycle, chosen on a validation split of Fashion-MNIST.
-_ADAMW_LR = {"softmax": 0.01, "mlp": 3e-3, "lenet": 5e-3, "lenet_sigmoid": 0.01, "compact": 0.01}
+_ADAMW_LR = {"linear": 0.01, "softmax": 0.01, "mlp": 3e-3, "lenet": 5e-3, "lenet_sigmoid": 0.01, "compact": 0.01}
 _DEEP_LR = 2e-3
 _FLAT_MODELS = ("linear", "softmax", "mlp")
 _LARGEST_SEED = 2**63 - 1
@@ -40,7 +40,7 @@ def resolve(config: Config, task: str | None = None) -> Config:
     task = task or _known_task(data)
     if task is None:
         return config
-    training = _resolve_training(config.training, model_name, data_name, task == "regression")
+    training = _resolve_training(config.training, model_name, data_name, task == "regression", data_kind(data))
     return msgspec.structs.replace(config, training=training)
 
 
@@ -74,15 +74,18 @@ def _refuse_contradictions(config: Config) -> None:
                 raise UsageError(f"--compile step makes one graph of the whole step, without {what}; use forward")
 
 
-def _resolve_training(training: TrainingConfig, model: str, data: str, is_regression: bool) -> TrainingConfig:
+def _resolve_training(
+    training: TrainingConfig, model: str, data: str, is_regression: bool, kind: Kind
+) -> TrainingConfig:
     filled: dict[str, Any] = {}
     if training.label_smoothing and (is_regression or training.loss not in (None, "cross_entropy")):
         raise UsageError("label smoothing belongs to the cross-entropy of a classification; leave one of them out")
     if training.epochs is None:
         filled["epochs"] = 30 if data == "digits" else 10
     optimizer = training.optimizer
+    is_plain = model == "linear" and kind == "named"  # the book's way, for a few features of equal scale
     if optimizer is None:
-        optimizer = filled["optimizer"] = "sgd" if model == "linear" else "adamw"
+        optimizer = filled["optimizer"] = "sgd" if is_plain else "adamw"
     if training.lr is None:
         if optimizer in ("adam", "adamw", "rmsprop"):
             filled["lr"] = _ADAMW_LR.get(model, _DEEP_LR)
@@ -93,7 +96,7 @@ def _resolve_training(training: TrainingConfig, model: str, data: str, is_regres
     if training.weight_decay is None:
         filled["weight_decay"] = 0.01 if optimizer == "adamw" else 0.0
     if training.schedule is None:
-        filled["schedule"] = "constant" if model == "linear" else "one_cycle"
+        filled["schedule"] = "constant" if is_plain else "one_cycle"
     if training.loss is None:
         filled["loss"] = "squared" if is_regression else "cross_entropy"
     return msgspec.structs.replace(training, **filled)

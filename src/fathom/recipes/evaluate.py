@@ -60,6 +60,7 @@ def judge(module: Module, output: Tensor, target: Tensor, split: str) -> dict[st
         "loss": float(module.val_loss(output, target)),
     }
     if module.kind != "classifier":
+        output, target = module.read(output), module.read(target)  # in the units of the data
         residual = output - target
         variance = float((target - target.mean(0)).square().mean())
         mse = float(residual.square().mean())
@@ -125,7 +126,7 @@ def save_pictures(folder: Path, mistakes: list[dict[str, Any]], images: list[np.
 def prediction_rows(module: Module, output: Tensor, target: Tensor) -> Iterator[list[Any]]:
     """Give the rows of ``predictions.csv``: index, label, predicted, probability."""
     if module.kind != "classifier":
-        for i, (y, value) in enumerate(zip(target.tolist(), output.tolist(), strict=True)):
+        for i, (y, value) in enumerate(zip(module.read(target).tolist(), module.read(output).tolist(), strict=True)):
             yield [i, *y, *value]
         return
     names = list(getattr(module, "class_names", ())) or [str(i) for i in range(output.shape[1])]
@@ -169,6 +170,11 @@ def apply_to_split(
     if data.class_names != tuple(getattr(module, "class_names", ())):
         raise FathomError(
             f"the classes of {data.name} are not those the model learned: {_first_difference(module, data)}"
+        )
+    if not data.is_fit_for(module.preprocess):
+        raise FathomError(
+            f"{data.name} is no longer as it was when this model was trained, so its parts cannot be told apart; "
+            "use fathom predict on rows that the model has not seen"
         )
     loader = {"test": data.test_dataloader, "val": data.val_dataloader, "train": data.train_eval_dataloader}[split]()
     if loader is None:

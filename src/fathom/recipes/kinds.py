@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from fathom.config import Config, DataConfig
 from fathom.data import catalog
-from fathom.errors import UsageError
+from fathom.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from fathom.data.arrays import Arrays
+    from fathom.data.tables.reading import Table
 
 Kind = Literal["named", "pictures", "table"]
 
+_TABLE_OPTIONS = (
+    *("target", "task", "log_target", "test", "fill", "one_hot_max", "categories", "drop", "keep"),
+    *("header", "separator"),
+)
 _KIND_OF_SUFFIX: dict[str, Kind] = {".csv": "table", ".tsv": "table", ".dat": "table"}
 
 
@@ -44,13 +53,49 @@ def check_data(data: DataConfig) -> None:
         catalog.describe(data.name)
     elif kind == "pictures" and not path.is_dir():
         raise UsageError(f"there is no folder {data.name}; `fathom data` lists the data sets known by name")
-    elif kind == "table" and not path.is_file():
-        raise UsageError(f"there is no file {data.name}; `fathom data` lists the data sets known by name")
+    elif kind == "table":
+        check_table_options(data)
+        for place in (data.name, data.options.get("test")):
+            if place is not None and not Path(str(place)).expanduser().is_file():
+                raise UsageError(f"there is no file {place}; `fathom data` lists the data sets known by name")
+
+
+def read_contents(data: DataConfig) -> Arrays | Table | None:
+    """Read what can be read while torch is being imported; None where there is nothing of that kind.
+
+    Raises:  UsageError, FathomError as the reader of that kind
+    """
+    kind = data_kind(data)
+    if kind == "named":
+        return catalog.load_arrays(data.name, **data.options)
+    return read_file(data.name, data.options) if kind == "table" else None
+
+
+def read_file(path: str, options: Mapping[str, Any]) -> Table:
+    """Read a table as its options say."""
+    from fathom.data.tables.reading import read_table
+
+    return read_table(Path(path).expanduser(), header=options.get("header"), separator=options.get("separator"))
+
+
+def check_table_options(data: DataConfig) -> None:
+    """Refuse options that tables do not have."""
+    for option in data.options:
+        if option not in _TABLE_OPTIONS:
+            raise unknown("option of a table", option, _TABLE_OPTIONS)
+    if data.options.get("header") not in (None, True, False):
+        raise UsageError(f"data.options.header is true or false; got {data.options['header']!r}")
 
 
 def locate_data(config: Config) -> Config:
     """Make the path of a file or folder absolute, so that a run can be resumed and judged from anywhere."""
     if data_kind(config.data) == "named":
         return config
-    place = str(Path(config.data.name).expanduser().absolute())
-    return msgspec.structs.replace(config, data=msgspec.structs.replace(config.data, name=place))
+    data = msgspec.structs.replace(config.data, name=_absolute(config.data.name))
+    if data_kind(data) == "table" and data.options.get("test") is not None:
+        data = msgspec.structs.replace(data, options={**data.options, "test": _absolute(str(data.options["test"]))})
+    return msgspec.structs.replace(config, data=data)
+
+
+def _absolute(place: str) -> str:
+    return str(Path(place).expanduser().absolute())

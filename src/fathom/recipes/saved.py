@@ -14,12 +14,13 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
+from fathom.data.tables.layer import read_layer
 from fathom.errors import FathomError
 from fathom.files import write_atomically
 from fathom.losses import make_loss
 from fathom.models import registry
 from fathom.models.summary import layer_table
-from fathom.module import Classifier, Module, Preprocess, Regressor
+from fathom.module import Classifier, Module, Preprocess, Regressor, TargetScale
 from fathom.runs.reader import resolve_run
 from fathom.runs.schema import SCHEMA
 from fathom.training.checkpoint import load_checkpoint, load_weights
@@ -33,7 +34,7 @@ class _Model(msgspec.Struct):
 
 
 class _Input(msgspec.Struct):
-    kind: Literal["image", "features"]
+    kind: Literal["image", "features", "table"]
     channels: int | None = None
     height: int | None = None
     width: int | None = None
@@ -55,15 +56,16 @@ def describe_model(
     module: Module, name: str, options: dict[str, Any], stored_shape: tuple[int, ...], num_outputs: int
 ) -> dict[str, Any]:
     """Give the content of ``model.json``: how to build the network, what goes in, what comes out, its layers."""
-    size = module.preprocess.size
-    shape = (stored_shape[0], *size) if size else stored_shape
+    shape = module.preprocess.output_shape(stored_shape)
     layers = layer_table(module.net, shape)
+    target = module.target.describe() if isinstance(module, Regressor) and module.target is not None else None
     return {
         "schema": SCHEMA,
         "kind": module.kind,
         "model": {"name": name, "input_shape": list(shape), "num_classes": num_outputs, "options": options},
         "class_names": list(getattr(module, "class_names", ())),
         "input": _describe_input(stored_shape) | module.preprocess.describe(),
+        **({"target": target} if target else {}),
         "parameters": sum(p.numel() for p in module.parameters()),
         "flops": sum(layer["flops"] for layer in layers),
         "layers": layers,
@@ -163,16 +165,23 @@ def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
         net = registry.create(
             model["name"], input_shape=model["input_shape"], num_classes=model["num_classes"], **model["options"]
         )
-        preprocess = Preprocess(stored.get("mean"), stored.get("std"), stored.get("size"))
+        preprocess = _read_preprocess(stored)
         if description["kind"] == "classifier":
             module: Module = Classifier(net, class_names=description["class_names"], preprocess=preprocess)
         else:
-            module = Regressor(net, preprocess=preprocess)
-    except (FathomError, TypeError, ValueError, RuntimeError) as error:
+            target = TargetScale(**description["target"]) if "target" in description else None
+            module = Regressor(net, preprocess=preprocess, target=target)
+    except (FathomError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise FathomError(f"{run / 'model.json'}: gives no network ({error})") from error
     weights, source = _read_weights(run)
     load_weights(module, weights, source)
     return module.eval(), description
+
+
+def _read_preprocess(stored: dict[str, Any]) -> Preprocess:
+    if stored["kind"] == "table":
+        return read_layer(stored)
+    return Preprocess(stored.get("mean"), stored.get("std"), stored.get("size"))
 
 
 def set_loss(module: Module, name: str) -> None:

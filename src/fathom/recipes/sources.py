@@ -13,17 +13,20 @@ from fathom.data.augment import Compose, make_augmentation
 from fathom.data.catalog import load_arrays
 from fathom.data.folder import FolderData
 from fathom.data.module import ArrayData, LabelledData
+from fathom.data.tables.module import TableData
+from fathom.data.tables.reading import Table
 from fathom.errors import UsageError, unknown
 from fathom.recipes.defaults import resolve
 from fathom.recipes.kinds import Kind, data_kind
+from fathom.recipes.tables import build_table, choose_epochs
 
 _PICTURE_OPTIONS = ("channels", "size")
 
 
-def build_data(config: Config, arrays: Arrays | None = None) -> LabelledData:
-    """Make the data module; ``arrays`` are those of the data set, where they were read already."""
+def build_data(config: Config, contents: Arrays | Table | None = None) -> LabelledData:
+    """Make the data module; ``contents`` are those of the data set or file, where they were read already."""
     augment = _build_augmentation(config)
-    data = _BUILDERS[data_kind(config.data)](config, augment, arrays)
+    data = _BUILDERS[data_kind(config.data)](config, augment, contents)
     if augment is not None:
         augment.check(data.input_shape)
     return data
@@ -37,6 +40,9 @@ def settle_data(config: Config, data: LabelledData) -> Config:
         if config.data.resize is None:
             form["size"] = list(data.size)
         settled = msgspec.structs.replace(settled, options=form)
+    if isinstance(data, TableData) and config.training.epochs is None:
+        training = msgspec.structs.replace(config.training, epochs=choose_epochs(data.num_train, data.batch_size))
+        config = msgspec.structs.replace(config, training=training)
     return resolve(msgspec.structs.replace(config, data=settled), data.task)
 
 
@@ -47,7 +53,7 @@ def _build_augmentation(config: Config) -> Compose | None:
     return make_augmentation(",".join(steps)) if steps else None
 
 
-def _build_named(config: Config, augment: Compose | None, arrays: Arrays | None) -> ArrayData:
+def _build_named(config: Config, augment: Compose | None, arrays: Any) -> ArrayData:
     assert config.data.batch_size is not None
     return ArrayData(
         load_arrays(config.data.name, **config.data.options) if arrays is None else arrays,
@@ -59,7 +65,7 @@ def _build_named(config: Config, augment: Compose | None, arrays: Arrays | None)
     )
 
 
-def _build_pictures(config: Config, augment: Compose | None, arrays: Arrays | None) -> FolderData:
+def _build_pictures(config: Config, augment: Compose | None, contents: Any) -> FolderData:
     for option in config.data.options:
         if option not in _PICTURE_OPTIONS:
             raise unknown("option of a folder of pictures", option, _PICTURE_OPTIONS)
@@ -86,12 +92,8 @@ def _picture_size(config: Config) -> tuple[int, int] | None:
     return size[0], size[1]
 
 
-def _build_table(config: Config, augment: Compose | None, arrays: Arrays | None) -> LabelledData:
-    raise UsageError(f"{config.data.name}: tables cannot be read yet")
-
-
-_BUILDERS: dict[Kind, Callable[[Config, Compose | None, Arrays | None], LabelledData]] = {
+_BUILDERS: dict[Kind, Callable[[Config, Compose | None, Any], LabelledData]] = {
     "named": _build_named,
     "pictures": _build_pictures,
-    "table": _build_table,
+    "table": build_table,
 }

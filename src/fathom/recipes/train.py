@@ -19,6 +19,8 @@ import msgspec
 from fathom.config import Config, config_to_dict
 from fathom.data.arrays import Arrays
 from fathom.data.module import LabelledData
+from fathom.data.tables.module import TableData
+from fathom.data.tables.reading import Table
 from fathom.errors import FathomError, UsageError
 from fathom.files import write_atomically
 from fathom.module import Module
@@ -40,6 +42,7 @@ from fathom.recipes.run_log import RunLog
 from fathom.recipes.saved import describe_model, load_module, save_weights
 from fathom.recipes.settings import read_run_config
 from fathom.recipes.sources import build_data, settle_data
+from fathom.recipes.table_results import judge_table
 from fathom.runs.reader import RunReader, resolve_run
 from fathom.runs.records import read_lines, to_json
 from fathom.runs.report import write_report
@@ -83,21 +86,21 @@ def train(
     config: Config,
     *,
     root: str | Path = "runs",
-    arrays: Arrays | None = None,
+    contents: Arrays | Table | None = None,
     on_start: Start | None = None,
     command: Sequence[str] = (),
 ) -> Outcome:
     """Train a network as configured and leave a run folder under ``root``.
 
     Args:
-        arrays: the data set's arrays, if they were read already.
+        contents: the data set's arrays or the table, if they were read already.
         on_start: called when everything is settled, before the first step; may give further callbacks.
         command: what was typed, for the record.
     Raises:  UsageError, FathomError before anything is written; Diverged or Interrupted after
     """
     config = locate_data(resolve(config))
     with readable_failures():
-        data = build_data(config, arrays)
+        data = build_data(config, contents)
         config = settle_data(config, data)
         module = build_module(config, data)
         execution = build_execution(config, module, data)
@@ -118,19 +121,22 @@ def train(
         for name, choice in execution.describe().items():
             writer.log_text(f"{name}: {choice}")
         writer.log_text(f"seed: {config.seed}")
+        for note in data.notes:
+            writer.log_text(note)
     except BaseException:
         shutil.rmtree(writer.path, ignore_errors=True)
         raise
     with hold_run(writer.path):
-        return _run(Plan(config, data, module, execution, description, writer.path), writer, on_start)
+        plan = Plan(config, data, module, execution, description, writer.path, tuple(data.notes))
+        return _run(plan, writer, on_start)
 
 
-def resume(run: str | Path, *, arrays: Arrays | None = None, on_start: Start | None = None) -> Outcome:
+def resume(run: str | Path, *, contents: Arrays | Table | None = None, on_start: Start | None = None) -> Outcome:
     """Go on with a run that stopped, from its newest whole checkpoint, to the bit as if it had not.
 
     Args:
         run: the run folder, its name in ``runs/``, or "last".
-        arrays, on_start: as for ``train``.
+        contents, on_start: as for ``train``.
     Raises:  FathomError if the run is finished, under way, not a run, or has no usable checkpoint
     """
     path = resolve_run(run)
@@ -146,12 +152,14 @@ def resume(run: str | Path, *, arrays: Arrays | None = None, on_start: Start | N
         except (KeyError, TypeError, ValueError) as error:
             raise FathomError(f"{source}: not a checkpoint of a training run") from error
         with readable_failures():
-            data = build_data(config, arrays)
+            data = build_data(config, contents)
             config = settle_data(config, data)
             module = build_module(config, data)
             execution = build_execution(_keep_threads(config, reader.run.get("choices")), module, data)
             description = _describe(config, data, module)
         load_weights(module, weights, source)
+        if not data.is_fit_for(module.preprocess):
+            raise FathomError(f"{data.name} is no longer as it was when {path.name} began; start a new run")
         notes = [f"checkpoint refused: {line}" for line in refused]
         notes += _changed_choices(reader.run.get("choices"), execution)
         notes.append(f"resuming from checkpoints/{source.name} in epoch {epoch + 1}, after step {step}")
@@ -230,7 +238,9 @@ def _judge_once(plan: Plan, writer: RunWriter) -> dict[str, Any] | None:
     module, _ = load_module(plan.path)
     output, target = apply_to_split(module, plan.config, plan.data, "test", str(plan.execution.device))
     evaluation = judge(module, output, target, "test")
-    if module.kind == "classifier":
+    if isinstance(plan.data, TableData):
+        evaluation |= judge_table(module, plan.data, output, target)
+    elif module.kind == "classifier":
         evaluation["mistakes"] = find_mistakes(output, target, evaluation["class_names"])
         pictures = plan.data.test_pictures([mistake["index"] for mistake in evaluation["mistakes"]])
         save_pictures(plan.path, evaluation["mistakes"], pictures)

@@ -1,0 +1,214 @@
+"""What is learned of a table before the network learns: which columns count, and their statistics.
+
+Kinds are told from the whole table; categories, means, deviations and what is left out from its training part alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from fathom.data.tables.columns import (
+    FIRST_CODE,
+    MISSING_CODE,
+    OTHER_CODE,
+    Column,
+    Kind,
+    distinct,
+    find_kind,
+    measure,
+    to_days,
+    to_numbers,
+)
+from fathom.errors import FathomError, UsageError, unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ONE_HOT_MAX = 20
+_LEAST_COUNT = 2  # a category that occurs less often in the training part is not learned
+_MOST_CATEGORIES = 100_000
+_MOST_WIDTH = 50
+_ID_ROWS = 20  # in a table shorter than this nothing looks like an identifier
+_ID_SHARE = 0.95
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """A column that the network does not see, and why; ``is_id`` if it seems to name the rows."""
+
+    name: str
+    reason: str
+    is_id: bool = False
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user may say of the columns.
+
+    Attributes:
+        categories: columns of numbers that stand for categories.
+        drop: columns to leave out.
+        keep: columns to use although they look like identifiers.
+        one_hot_max: a category of more values gets an embedding.
+        fill: "mean" or "median", what stands in for a missing number.
+    """
+
+    categories: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    one_hot_max: int = ONE_HOT_MAX
+    fill: str = "mean"
+
+    def check(self, names: Sequence[str]) -> None:
+        """Refuse columns that are not there and values that make no sense."""
+        for option in ("categories", "drop", "keep"):
+            for name in getattr(self, option):
+                if name not in names:
+                    raise unknown(f"column in data.options.{option}", name, names)
+        if self.fill not in ("mean", "median"):
+            raise unknown("fill", self.fill, ("mean", "median"))
+        if isinstance(self.one_hot_max, bool) or not isinstance(self.one_hot_max, int) or self.one_hot_max < 0:
+            raise UsageError(f"data.options.one_hot_max is a whole number of at least 0; got {self.one_hot_max!r}")
+
+
+@dataclass
+class Fitted:
+    """The columns that count, those left out, a number for every cell, and lines that a user should read.
+
+    Shape:   raw float64 (N, columns); fill (columns,), what stands in for a missing number
+    """
+
+    columns: tuple[Column, ...]
+    left_out: tuple[LeftOut, ...]
+    raw: np.ndarray
+    fill: np.ndarray
+    notes: list[str]
+
+
+def fit_columns(frame: pd.DataFrame, target: str, train: np.ndarray, choices: Choices) -> Fitted:
+    """Find out what each column but the target holds, and read all cells.
+
+    Args:
+        train: rows of the training part.
+    Raises:  UsageError for a column that is not there; FathomError if no column is left
+    """
+    choices.check(list(frame.columns))
+    columns: list[Column] = []
+    left_out: list[LeftOut] = []
+    numbers: list[np.ndarray] = []
+    fill: list[float] = []
+    notes: list[str] = []
+    for name in frame.columns:
+        if name == target:
+            continue
+        cells = frame[name]
+        kind, format = find_kind(cells, name in choices.categories)
+        reason = _reason_to_leave_out(cells, name, kind, train, choices)
+        if reason is None:
+            column, values, note = _fit_column(cells, name, kind, format, train, choices)
+            if len(np.unique(values[train])) > 1 or np.isnan(values[train]).any():
+                columns.append(column)
+                numbers.append(values)
+                fill.append(_stand_in(values[train], kind, choices.fill))
+                notes += note
+                continue
+            reason = LeftOut(name, "all its known values in the training part are the same")
+        left_out.append(reason)
+    if not columns:
+        raise FathomError("no column is left to learn from: " + "; ".join(f"{c.name}: {c.reason}" for c in left_out))
+    # Column after column while they are read, so that each is written in one stretch.
+    return Fitted(tuple(columns), tuple(left_out), np.stack(numbers).T, np.array(fill), notes)
+
+
+def _reason_to_leave_out(
+    cells: pd.Series, name: str, kind: Kind, train: np.ndarray, choices: Choices
+) -> LeftOut | None:
+    if name in choices.drop:
+        return LeftOut(name, "as asked")
+    part = cells.iloc[train]
+    present = part.dropna()
+    if not len(present):
+        return LeftOut(name, "every cell is empty")
+    if len(present) == len(part) and (part.iloc[0] == part).all():
+        return LeftOut(name, f"every cell is {part.iloc[0]}")
+    if name in choices.keep or len(part) < _ID_ROWS or kind in ("date", "boolean"):
+        return None
+    if kind == "category":
+        if present.nunique() > _ID_SHARE * len(part):
+            return LeftOut(name, "nearly every row has another text: it names the rows", is_id=True)
+    elif cells.dtype.kind in "iu" and cells.is_unique and int(cells.max()) - int(cells.min()) == len(cells) - 1:
+        return LeftOut(name, "it numbers the rows", is_id=True)
+    return None
+
+
+def _fit_column(
+    cells: pd.Series, name: str, kind: Kind, format: str, train: np.ndarray, choices: Choices
+) -> tuple[Column, np.ndarray, list[str]]:
+    if kind == "category":
+        return _fit_category(cells, name, train, choices)
+    values = measure(cells, kind, format)
+    known = values[train]
+    known = known[~np.isnan(known)]
+    facts: dict[str, Any] = {"missing": len(train) - len(known)}
+    if len(known):
+        facts |= {"low": float(known.min()), "mean": float(known.mean()), "high": float(known.max())}
+    notes = []
+    if cells.dtype.kind not in "biuf":
+        marks, times = _read_otherwise(cells, kind, format)
+        facts["marks"] = marks
+        if times:
+            shown = ", ".join(repr(mark) for mark in marks[:3]) + (" …" if len(marks) > 3 else "")
+            notes.append(f"{name}: {times:,} cells are no {kind} ({shown}); they count as missing")
+    if kind == "date":
+        facts |= {"format": format, "has_time": bool((known % 1 != 0).any())}
+        if format != "ISO8601":
+            notes.append(f"{name}: dates are read as {format}")
+    return Column(name, kind, **facts), values, notes
+
+
+def _read_otherwise(cells: pd.Series, kind: Kind, format: str) -> tuple[tuple[str, ...], int]:
+    """Give the texts that are not what the column holds, and how many cells they stand in."""
+    texts, counts = distinct(cells)
+    if kind == "boolean":
+        return (), 0
+    read = to_numbers(texts) if kind == "number" else to_days(texts, format)
+    wrong = np.flatnonzero(np.isnan(read))
+    return tuple(texts[i] for i in wrong[:50]), int(counts[wrong].sum())
+
+
+def _fit_category(
+    cells: pd.Series, name: str, train: np.ndarray, choices: Choices
+) -> tuple[Column, np.ndarray, list[str]]:
+    texts, counts = distinct(cells.iloc[train])
+    order = sorted(range(len(texts)), key=lambda i: (-counts[i], texts[i]))
+    known = tuple(texts[i] for i in order if counts[i] >= _LEAST_COUNT)[:_MOST_CATEGORIES]
+    values = measure(cells, "category", values=known)
+    part = values[train]
+    width = 0
+    if len(known) > choices.one_hot_max:
+        width = min(_MOST_WIDTH, round(1.6 * len(known) ** 0.56))  # Howard's rule in fastai, emb_sz_rule
+    column = Column(
+        name,
+        "category",
+        missing=int((part == MISSING_CODE).sum()),
+        values=known,
+        rare=int((part == OTHER_CODE).sum()),
+        width=width,
+    )
+    return column, values, []
+
+
+def _stand_in(values: np.ndarray, kind: Kind, fill: str) -> float:
+    if kind == "category":
+        return float(MISSING_CODE)
+    known = values[~np.isnan(values)]
+    return float(np.median(known) if fill == "median" else known.mean())
+
+
+def count_codes(column: Column) -> int:
+    """Count the codes of a category: missing, unknown, and one for each value."""
+    return FIRST_CODE + len(column.values)

@@ -1,0 +1,144 @@
+"""The first layer of a network for tables: from the numbers that stand for cells to what the network sees."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fathom.data.tables.columns import MISSING_CODE, OTHER_CODE, Column
+from fathom.data.tables.fit import Fitted, LeftOut, count_codes
+from fathom.module import Preprocess
+
+_YEAR, _WEEK, _DAY = 365.2425, 7.0, 1.0
+_BLOCK = 1 << 16  # rows encoded at a time, so that intermediate results stay small
+
+
+class TableInput(Preprocess):
+    """Fill and scale numbers, turn dates into phases, categories into one-hot vectors or embeddings.
+
+    ``encode`` does once for every row what has nothing to be learned: scaled numbers first, then flags of missing
+    cells, then the codes of categories. ``forward`` spreads the codes out, a batch at a time. All statistics are
+    buffers.
+
+    Shape:   encode: raw float64 (N, columns) -> float32 (N, D); forward: (N, D) -> (N, features)
+    """
+
+    centre: Tensor
+    scale: Tensor
+    fill: Tensor
+    known: Tensor
+    _first: Tensor
+
+    def __init__(self, columns: Sequence[Column], left_out: Sequence[LeftOut] = (), target: str = "target") -> None:
+        super().__init__()
+        self.columns, self.left_out, self.target_name = tuple(columns), tuple(left_out), target
+        plain = [i for i, c in enumerate(columns) if c.kind != "category"]
+        dates = [i for i in plain if columns[i].kind == "date"]
+        self._plain = plain
+        self._periods = [(i, p) for i in dates for p in (_YEAR, _WEEK, *((_DAY,) if columns[i].has_time else ()))]
+        self._flagged = [i for i in plain if columns[i].missing]
+        categories = [i for i, c in enumerate(columns) if c.kind == "category"]
+        one_hot = [i for i in categories if not columns[i].width]
+        embedded = [i for i in categories if columns[i].width]
+        self._categories = one_hot + embedded
+        self.num_dense = len(plain) + 2 * len(self._periods) + len(self._flagged)
+        self._num_one_hot = len(one_hot)
+        sizes = [count_codes(columns[i]) for i in one_hot]
+        self._spread = sum(sizes)
+        self.embeddings = nn.ModuleList(nn.Embedding(count_codes(columns[i]), columns[i].width) for i in embedded)
+        self.num_features = self.num_dense + self._spread + sum(columns[i].width for i in embedded)
+        self.register_buffer("centre", torch.zeros(len(plain)))
+        self.register_buffer("scale", torch.ones(len(plain)))
+        self.register_buffer("fill", torch.zeros(len(plain)))
+        # What never occurred in training has no weight that was learned: its one-hot vector is all zero.
+        self.register_buffer("known", torch.tensor([flag for i in one_hot for flag in _occurring(columns[i])]))
+        self.register_buffer("_first", torch.tensor([sum(sizes[:k]) for k in range(len(sizes))]), persistent=False)
+        with torch.no_grad():
+            for i, embedding in zip(embedded, self.embeddings, strict=True):
+                assert isinstance(embedding, nn.Embedding)
+                embedding.weight.normal_(0, 1 / math.sqrt(columns[i].width))
+                embedding.weight[torch.tensor(_occurring(columns[i])) == 0] = 0
+
+    @torch.no_grad()
+    def fit(self, fitted: Fitted, train: np.ndarray) -> None:
+        """Take the statistics of the training part."""
+        fill = torch.from_numpy(fitted.fill[self._plain]).float()
+        self.fill.copy_(fill)
+        for k, i in enumerate(self._plain):
+            values = fitted.raw[train, i]
+            values = np.where(np.isnan(values), float(fill[k]), values)
+            deviation = float(values.std())
+            self.centre[k] = float(values.mean())
+            self.scale[k] = deviation if deviation > 0 else 1.0
+
+    @torch.no_grad()
+    def encode(self, raw: np.ndarray) -> Tensor:
+        """Scale the numbers and line them up; in double precision, then rounded once.
+
+        Shape:   raw float64 (N, columns), NaN for missing -> float32 (N, numbers + flags + categories)
+        """
+        out = torch.empty(len(raw), self.num_dense + len(self._categories))
+        source = torch.from_numpy(raw)
+        centre, scale, fill = (buffer.cpu().double() for buffer in (self.centre, self.scale, self.fill))
+        num_plain, num_phases = len(self._plain), len(self._periods)
+        phases_of = [self._plain.index(i) for i, _ in self._periods]
+        periods = torch.tensor([period for _, period in self._periods], dtype=torch.float64)
+        for start in range(0, len(raw), _BLOCK):
+            part, rows = source[start : start + _BLOCK], slice(start, start + _BLOCK)
+            values = part[:, self._plain]
+            values = torch.where(values.isnan(), fill, values)
+            out[rows, :num_plain] = (values - centre).div_(scale).float()
+            if phases_of:
+                angles = values[:, phases_of] * (2 * math.pi / periods)
+                out[rows, num_plain : num_plain + num_phases] = angles.sin().float()
+                out[rows, num_plain + num_phases : num_plain + 2 * num_phases] = angles.cos().float()
+            out[rows, num_plain + 2 * num_phases : self.num_dense] = part[:, self._flagged].isnan().float()
+            out[rows, self.num_dense :] = part[:, self._categories].float()
+        return out
+
+    def forward(self, X: Tensor) -> Tensor:
+        if not self._categories:
+            return X
+        codes = X[:, self.num_dense :].long()
+        parts = [X[:, : self.num_dense]]
+        if self._spread:
+            places = codes[:, : self._num_one_hot] + self._first
+            parts.append(X.new_zeros(len(X), self._spread).scatter_(1, places, self.known[places]))
+        parts += [table(codes[:, self._num_one_hot + k]) for k, table in enumerate(self.embeddings)]
+        return torch.cat(parts, 1)
+
+    def output_shape(self, stored_shape: Sequence[int]) -> tuple[int, ...]:
+        """Give the shape of an example as the network sees it."""
+        return (self.num_features,)
+
+    def describe(self) -> dict[str, Any]:
+        """Give the columns as plain values, for ``model.json``; the numbers are buffers."""
+        return {
+            "kind": "table",
+            "target": self.target_name,
+            "columns": msgspec.to_builtins(self.columns),
+            "left_out": msgspec.to_builtins(self.left_out),
+        }
+
+
+def _occurring(column: Column) -> list[float]:
+    """Give 1 for every code that occurred in the training part, 0 for the others."""
+    flags = [1.0] * count_codes(column)
+    flags[MISSING_CODE], flags[OTHER_CODE] = float(column.missing > 0), float(column.rare > 0)
+    return flags
+
+
+def read_layer(description: dict[str, Any]) -> TableInput:
+    """Rebuild what ``describe`` described; the buffers come from the weights.
+
+    Raises:  msgspec.ValidationError if it is no such description
+    """
+    columns = msgspec.convert(description["columns"], tuple[Column, ...])
+    left_out = msgspec.convert(description.get("left_out", ()), tuple[LeftOut, ...])
+    return TableInput(columns, left_out, str(description["target"]))

@@ -1,0 +1,242 @@
+"""Files of rows: how one is written is found out from its beginning, then pandas reads it. pandas is imported late."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from fathom.errors import FathomError, UsageError
+from fathom.files import describe_failure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What stands for a value that is not there; pandas' own list but for "None", which is a value in many tables.
+MISSING = frozenset(
+    ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>")
+    + ("N/A", "NA", "NULL", "NaN", "n/a", "nan", "null", "?")
+)
+_SEPARATORS = (",", "\t", ";", "|")
+_BLANKS = " "  # runs of blanks
+_HEAD_BYTES = 1 << 18
+_HEAD_ROWS = 50
+_MOST_CELL = 1 << 24
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a file of rows is written.
+
+    ``separator`` is one character, or a blank for runs of blanks; without a header the columns are ``column_1`` ….
+    """
+
+    separator: str
+    encoding: str
+    has_header: bool
+    names: tuple[str, ...]
+    decimal: str = "."
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file that was read: its rows as they stand, each column with the type that pandas saw."""
+
+    path: Path
+    form: Form
+    frame: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+
+def read_table(
+    path: str | Path, *, header: bool | None = None, separator: str | None = None, form: Form | None = None
+) -> Table:
+    """Read a whole file.
+
+    Args:
+        header: whether the first line names the columns; None finds out.
+        separator: what stands between cells; None finds out.
+        form: that of a file read before, instead.
+    Raises:  FathomError if it is empty, no table, or broken, naming the line
+    """
+    import pandas as pd
+
+    path = Path(path)
+    form = form or find_form(path, header=header, separator=separator)
+    notes = []
+    if not form.has_header:
+        notes.append(f"{path.name} has no line of names: its columns are called column_1 to column_{len(form.names)}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            try:
+                frame = _read(path, form)
+            except UnicodeDecodeError:
+                form = Form(form.separator, "latin-1", form.has_header, form.names, form.decimal)
+                frame = _read(path, form)
+    except pd.errors.ParserWarning as error:
+        raise FathomError(f"{path}: rows have more cells than the {len(form.names)} columns") from error
+    except (pd.errors.ParserError, ValueError, OverflowError) as error:
+        raise FathomError(f"{path}: {_explain(str(error))}") from error
+    except OSError as error:
+        raise describe_failure("read", path, error) from error
+    if form.encoding == "latin-1":
+        notes.append(f"{path.name} is not in UTF-8; it is read as Latin-1")
+    if not len(frame):
+        raise FathomError(f"{path}: it holds a line of names and no rows")
+    return Table(path, form, frame, tuple(notes))
+
+
+def find_form(path: str | Path, *, header: bool | None = None, separator: str | None = None) -> Form:
+    """Find out from the beginning of a file how it is written.
+
+    Raises:  FathomError if it cannot be read, is empty, binary, or names a column twice
+    """
+    path = Path(path)
+    text, encoding = _read_head(path)
+    if not text.strip():
+        raise FathomError(f"{path}: the file is empty")
+    if separator is not None and len(separator) != 1:
+        raise UsageError(f"data.options.separator is one character; got {separator!r}")
+    separator = separator or _find_separator(text)
+    rows = list(_split(text, separator))[:_HEAD_ROWS]
+    first = [cell.strip() for cell in rows[0]]
+    decimal = "," if separator == ";" and _has_decimal_commas(rows[1:]) else "."
+    has_header = header if header is not None else not any(_is_number(cell, decimal) for cell in first)
+    if has_header:
+        names = tuple(name or f"column_{i}" for i, name in enumerate(first, 1))
+        _refuse_doubles(path, names)
+    else:
+        names = tuple(f"column_{i}" for i in range(1, len(first) + 1))
+    return Form(separator, encoding, has_header, names, decimal)
+
+
+def read_rows(file: IO[str], form: Form) -> Iterator[list[str]]:
+    """Give the cells of every row below the header, as text, a row at a time; blank lines are passed over.
+
+    Raises:  csv.Error at a row that is no row
+    """
+    rows = _split_lines(file, form.separator)
+    if form.has_header:
+        next(rows, None)
+    return rows
+
+
+def open_table(path: str | Path, encoding: str) -> IO[str]:
+    """Open a file of rows as text, unpacked if it is gzipped; bytes that are no text become question marks."""
+    if str(path).endswith(".gz"):
+        return gzip.open(path, "rt", encoding=encoding, errors="replace", newline="")
+    return open(path, encoding=encoding, errors="replace", newline="")
+
+
+def _read(path: Path, form: Form) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.read_csv(
+        path,
+        sep=r"\s+" if form.separator == _BLANKS else form.separator,
+        header=0 if form.has_header else None,
+        names=list(form.names),
+        index_col=False,
+        encoding=form.encoding,
+        decimal=form.decimal,
+        na_values=sorted(MISSING),
+        keep_default_na=False,
+        skipinitialspace=True,
+        low_memory=False,  # else a column gets another type in each part of the file
+    )
+
+
+def _read_head(path: Path) -> tuple[str, str]:
+    """Give the first lines as text, and the encoding."""
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise FathomError(f"{path}: not a whole gzip file ({error})") from error
+    except OSError as error:
+        raise describe_failure("read", path, error) from error
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    elif b"\0" in head:
+        raise FathomError(f"{path}: not a table, it holds binary bytes")
+    else:
+        encoding = "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else "utf-8"
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(head)
+    except UnicodeDecodeError:
+        encoding, text = "latin-1", head.decode("latin-1")
+    if len(head) == _HEAD_BYTES and "\n" in text:
+        text = text[: text.rindex("\n") + 1]
+    return text, encoding
+
+
+def _find_separator(text: str) -> str:
+    best, most = ",", 1
+    for separator in _SEPARATORS:
+        cells = _agreed_width(_split(text, separator))
+        if cells > most:
+            best, most = separator, cells
+    if most == 1 and _agreed_width(line.split() for line in text.splitlines() if line.strip()) > 1:
+        return _BLANKS
+    return best
+
+
+def _agreed_width(rows: Iterator[list[str]]) -> int:
+    """How many cells nine rows in ten have; 1 where they do not agree."""
+    widths: Counter[int] = Counter()
+    for _, row in zip(range(_HEAD_ROWS), rows, strict=False):
+        widths[len(row)] += 1
+    if not widths:
+        return 1
+    width, count = widths.most_common(1)[0]
+    return width if count >= 0.9 * widths.total() else 1
+
+
+def _split(text: str, separator: str) -> Iterator[list[str]]:
+    try:
+        yield from _split_lines(io.StringIO(text, newline=""), separator)
+    except csv.Error:  # a cell that is cut off in the middle
+        return
+
+
+def _split_lines(lines: IO[str], separator: str) -> Iterator[list[str]]:
+    csv.field_size_limit(_MOST_CELL)
+    if separator == _BLANKS:
+        yield from (line.split() for line in lines if line.strip())
+        return
+    yield from (row for row in csv.reader(lines, delimiter=separator, skipinitialspace=True) if row)
+
+
+def _is_number(cell: str, decimal: str) -> bool:
+    try:
+        float(cell.replace(decimal, "."))
+    except ValueError:
+        return False
+    return cell.lower() not in ("nan", "inf", "infinity")
+
+
+def _has_decimal_commas(rows: Sequence[Sequence[str]]) -> bool:
+    cells = [cell for row in rows for cell in row if "," in cell]
+    return bool(cells) and sum(_is_number(cell, ",") for cell in cells) > len(cells) / 2
+
+
+def _refuse_doubles(path: Path, names: Sequence[str]) -> None:
+    places: dict[str, int] = {}
+    for i, name in enumerate(names, 1):
+        if name in places:
+            raise FathomError(f"{path}: columns {places[name]} and {i} are both called {name!r}; rename one of them")
+        places[name] = i
+
+
+def _explain(message: str) -> str:
+    """Say what pandas says, without its machinery."""
+    text = message.removeprefix("Error tokenizing data. ").removeprefix("C error: ").strip()
+    return f"not a table throughout: {text[0].lower()}{text[1:]}" if text else "not a table"

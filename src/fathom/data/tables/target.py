@@ -1,0 +1,111 @@
+"""The column to be predicted: classes or numbers, told from its cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from fathom.data.tables.columns import canonical, distinct, find_kind, measure, to_numbers
+from fathom.data.tables.reading import Table
+from fathom.errors import FathomError, UsageError, unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Task = Literal["classification", "regression"]
+TASKS = ("classification", "regression")
+_MOST_INTEGER_CLASSES = 20
+_MOST_CLASSES = 1000
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is predicted; ``reason`` says how the task was told."""
+
+    name: str
+    task: Task
+    reason: str
+    class_names: tuple[str, ...] = ()
+    log: bool = False
+
+
+def find_target(table: Table, name: str | None, task: str | None = None, log: bool = False) -> Target:
+    """Look at the target column and tell the task.
+
+    Text, booleans and at most twenty different whole numbers are classes; other numbers are a regression.
+
+    Raises:  UsageError if the column is not there or does not fit the task; FathomError if it cannot be learned
+    """
+    names = list(table.frame.columns)
+    if name is None:
+        raise UsageError(f"say which column of {table.path.name} to predict: --target NAME; there are {listed(names)}")
+    if name not in names:
+        raise unknown(f"column in --target: {table.path.name} has no", name, names)
+    if task not in (None, *TASKS):
+        raise unknown("task", task, TASKS)
+    cells = table.frame[name]
+    texts = distinct(cells)[0]
+    if not len(texts):
+        raise FathomError(f"{table.path}: the target {name} is empty in every row")
+    kind, _ = find_kind(cells)
+    numbers = to_numbers(texts)
+    chosen, reason = _tell(kind, numbers, texts)
+    if task is not None:
+        chosen, reason = ("classification" if task == "classification" else "regression"), "as asked"
+    if chosen == "regression":
+        if kind not in ("number", "boolean"):
+            example = next(text for text, number in zip(texts, numbers, strict=True) if np.isnan(number))
+            raise UsageError(f"{name} holds {kind}s such as {example!r}; a regression needs numbers")
+        if len(np.unique(numbers[np.isfinite(numbers)])) < 2:
+            raise FathomError(f"{table.path}: the target {name} is {texts[0]} in every row; there is nothing to learn")
+        if log and not np.nanmin(numbers) > 0:
+            raise UsageError(f"--log-target needs values above 0; the smallest {name} is {np.nanmin(numbers):g}")
+        return Target(name, "regression", reason, log=log)
+    if log:
+        raise UsageError(f"--log-target is for a regression; {name} is a classification ({reason})")
+    if len(texts) < 2:
+        raise FathomError(f"{table.path}: the target {name} is {texts[0]!r} in every row; there is nothing to learn")
+    if len(texts) > _MOST_CLASSES or (len(texts) > 20 and len(texts) > len(cells) / 2):
+        raise FathomError(
+            f"{table.path}: the target {name} has {len(texts):,} different values in {len(cells):,} rows, "
+            "too many for classes"
+        )
+    by_number = np.isfinite(numbers).all()
+    order = sorted(range(len(texts)), key=lambda i: (numbers[i], texts[i]) if by_number else (0.0, texts[i]))
+    return Target(name, "classification", reason, tuple(dict.fromkeys(texts[i] for i in order)))
+
+
+def _tell(kind: str, numbers: np.ndarray, texts: list[str]) -> tuple[Task, str]:
+    if kind != "number":
+        return "classification", f"{len(texts)} different texts"
+    known = np.unique(numbers[np.isfinite(numbers)])
+    if len(known) <= _MOST_INTEGER_CLASSES and (known == np.floor(known)).all():
+        return "classification", f"{len(known)} different whole numbers; --task regression takes them as quantities"
+    return "regression", f"{len(known):,} different numbers"
+
+
+def read_target(cells: pd.Series, target: Target) -> np.ndarray:
+    """Give the class of each row, or its number; −1 or NaN where it is missing.
+
+    Shape:   (N,) -> int64 (N,) or float64 (N,)
+    Raises:  FathomError for a class that is not among the target's
+    """
+    import pandas as pd
+
+    if target.task == "regression":
+        return measure(cells, "number").copy()  # pandas lends its own array, which may not be written to
+    codes, uniques = pd.factorize(cells)
+    place = {name: i for i, name in enumerate(target.class_names)}
+    texts = [canonical(value) for value in uniques.tolist()]
+    for text in texts:
+        if text not in place:
+            raise FathomError(f"{target.name}: the class {text!r} is not among those learned: {listed(place)}")
+    return np.array([*(place[text] for text in texts), -1], np.int64)[codes]
+
+
+def listed(names: object, most: int = 12) -> str:
+    """Write names in a line, not too many of them."""
+    items = [str(name) for name in names]  # type: ignore[attr-defined]
+    return ", ".join(items[:most]) + (f" and {len(items) - most:,} more" if len(items) > most else "")
