@@ -13,8 +13,9 @@ import torch
 from torch.utils.data import Dataset
 
 from fathom.data.augment import make_augmentation
-from fathom.data.files import FileLoader, default_workers, explain_dead_worker
+from fathom.data.files import FileLoader, explain_dead_worker
 from fathom.data.memory import MemoryLoader
+from fathom.data.workers import default_workers
 from fathom.errors import FathomError, UsageError
 
 N, SIZE = 50, 8

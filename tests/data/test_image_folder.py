@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from fathom.data.image_folder import MAX_PIXELS, ImageFileDataset, read_picture, scan_image_folder
+from fathom.data.image_folder import ImageFileDataset, scan_image_folder
+from fathom.data.picture_file import MAX_PIXELS, read_picture
 from fathom.errors import FathomError, UsageError
 
 

@@ -15,15 +15,8 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from fathom.data.loader import Order, mix
 from fathom.data.memory import Augmentation
+from fathom.data.workers import default_workers
 from fathom.errors import FathomError
-
-_MOST_WORKERS = 8
-
-
-def default_workers() -> int:
-    """Give one worker per core this process may use, at most eight."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, _MOST_WORKERS)
 
 
 class FileLoader(Order):

@@ -13,11 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fathom.data.files import FileLoader, default_workers
-from fathom.data.image_folder import FORMATS, FileList, ImageFileDataset, read_picture, scan_image_folder
+from fathom.data.files import FileLoader
+from fathom.data.image_folder import FileList, ImageFileDataset, scan_image_folder
 from fathom.data.memory import Augmentation
 from fathom.data.module import LabelledData, check_batch_size, check_share
+from fathom.data.picture_file import FORMATS, read_picture
 from fathom.data.split import stratified_split
+from fathom.data.workers import default_workers
 from fathom.errors import UsageError
 
 _SAMPLED = 500  # files looked into for size, channels and statistics

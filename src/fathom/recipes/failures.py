@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from collections.abc import Iterator
 
-import torch
-
-from fathom.data.files import explain_dead_worker
 from fathom.errors import FathomError
 
 _MEMORY = re.compile(r"can't allocate memory|out of memory|not enough memory", re.IGNORECASE)
@@ -19,10 +17,14 @@ def explain(error: Exception) -> FathomError | None:
     text = str(error)
     if isinstance(error, FathomError):
         return error
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or _MEMORY.search(text):
+    if isinstance(error, MemoryError) or _MEMORY.search(text):  # torch's own are RuntimeErrors that say so
         return FathomError("out of memory; try a smaller --batch-size, a smaller network or smaller images")
+    if "torch" not in sys.modules or not isinstance(error, RuntimeError):
+        return None
+    from fathom.data.files import explain_dead_worker
+
     # A worker's death is also announced by a signal, in the midst of whatever this process is doing.
-    return explain_dead_worker(error) if isinstance(error, RuntimeError) else None
+    return explain_dead_worker(error)
 
 
 @contextlib.contextmanager

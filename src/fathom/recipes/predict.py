@@ -1,4 +1,4 @@
-"""Labels for pictures, in the order they were given, with an error where a picture is none."""
+"""Labels for pictures, in the order they were given, with an error where a picture is none; rows are passed on."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from fathom.data.files import default_workers
-from fathom.data.image_folder import EXTENSIONS, read_picture
+from fathom.data.picture_file import EXTENSIONS, read_picture
+from fathom.data.workers import default_workers
 from fathom.errors import FathomError, UsageError
 from fathom.files import atomic_file
 from fathom.module import Module
 from fathom.recipes.failures import readable_failures
+from fathom.recipes.predict_rows import predict_rows
 from fathom.recipes.saved import load_module
 from fathom.runs.reader import resolve_run
 from fathom.training.device import find_device
@@ -33,18 +34,22 @@ Row = dict[str, Any]
 def predict(
     run: str | Path, inputs: Sequence[str | Path], *, top: int = 1, device: str = "auto"
 ) -> tuple[list[str], Iterator[Row]]:
-    """Label pictures, and all pictures in folders, with the model of a run.
+    """Label pictures, all pictures in folders, or the rows of files, with the model of a run.
 
     Args:
         run: the run folder, its name in ``runs/``, or "last".
+        inputs: files and folders; for a model of a table, what ``predict_rows`` takes.
         top: how many classes to give, the most probable first.
     Returns: the names of the columns, and one row per picture, made as they are asked for: file, label and probability
-        (then label_2, probability_2, …), error; what failed has an error and nothing else
+        (then label_2, probability_2, …), error; what failed has an error and nothing else; of a table, see
+        ``predict_rows``
     Raises:  UsageError if the model is no image classifier, ``top`` is out of range or a folder holds no picture
     """
     run = resolve_run(run)
     module, description = load_module(run)
     stored, kind = description["input"], description["kind"]
+    if stored["kind"] == "table":
+        return predict_rows(module, description, inputs, top=top, device=device)
     if kind != "classifier" or stored["kind"] != "image":
         given = "pictures" if stored["kind"] == "image" else "numbers"
         raise UsageError(f"{run}: predict labels pictures, and this model is a {kind} of {given}")
