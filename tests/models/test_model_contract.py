@@ -1,4 +1,4 @@
-"""What every network in the registry promises."""
+"""What every network in the registry promises, each on the kind of input that it takes."""
 
 import gzip
 from pathlib import Path
@@ -11,6 +11,9 @@ from torch import nn
 from fathom.models import registry
 
 SHAPES = [(1, 28, 28), (3, 32, 32)]
+TOKEN_SHAPES = [(12,), (2,)]
+ON_TOKENS = [name for name in registry.names() if registry.get(name).takes_tokens]
+ON_EXAMPLES = [name for name in registry.names() if name not in ON_TOKENS]
 # The same code at a fraction of the width; test_full_width runs what is registered.
 NARROW = {name: {"width": 8} for name in registry.names() if name.startswith("resnet")}
 
@@ -22,14 +25,16 @@ def create(name: str, shape: tuple[int, ...], **options: object) -> nn.Module:
 
 def check_contract(name: str, shape: tuple[int, ...], **options: object) -> None:
     net = create(name, shape, **options)
-    X = torch.randn(2, *shape)
+    X, y = torch.randn(2, *shape), torch.tensor([1, 7])
+    if name in ON_TOKENS:
+        X, y = torch.randint(10, (*shape, 2)), torch.randint(10, (2 * shape[0],))
 
-    logits = net(X)
-    assert logits.shape == (2, 10)
+    logits = logits_of(net, X)
+    assert logits.shape == (len(y), 10)
     assert logits.isfinite().all()
     assert (logits < 0).any(), "an activation after the logits?"
 
-    nn.functional.cross_entropy(logits, torch.tensor([1, 7])).backward()
+    nn.functional.cross_entropy(logits, y).backward()
     for key, parameter in net.named_parameters():
         assert parameter.grad is not None, key
         assert parameter.grad.isfinite().all(), key
@@ -41,13 +46,26 @@ def check_contract(name: str, shape: tuple[int, ...], **options: object) -> None
     restored = registry.create(name, input_shape=shape, num_classes=10, **options).eval()
     with torch.no_grad():
         restored.load_state_dict(load(save(net.state_dict())))
-        assert torch.equal(restored(X), net(X))
+        assert torch.equal(logits_of(restored, X), logits_of(net, X))
+
+
+def logits_of(net: nn.Module, X: torch.Tensor) -> torch.Tensor:
+    """The logits alone, one row for each label."""
+    output = net(X)
+    return output[0].flatten(0, 1) if isinstance(output, tuple) else output
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", ON_EXAMPLES)
 def test_contract(name: str, shape: tuple[int, ...]) -> None:
     check_contract(name, shape, **NARROW.get(name, {}))
+
+
+@pytest.mark.parametrize("options", [{}, {"embedding": 6, "layers": 2}], ids=["one-hot", "embedding"])
+@pytest.mark.parametrize("shape", TOKEN_SHAPES)
+@pytest.mark.parametrize("name", ON_TOKENS)
+def test_contract_on_tokens(name: str, shape: tuple[int, ...], options: dict[str, object]) -> None:
+    check_contract(name, shape, hidden=16, **options)
 
 
 @pytest.mark.slow
@@ -61,7 +79,11 @@ def test_published_form(name: str) -> None:
     entry = registry.get(name)
     with torch.device("meta"):
         net = registry.create(name, input_shape=entry.input_shape, num_classes=entry.num_classes)
-        assert net(torch.empty(2, *entry.input_shape)).shape == (2, entry.num_classes)
+        if entry.takes_tokens:
+            X = torch.zeros(*entry.input_shape, 2, dtype=torch.int64)
+            assert net(X)[0].shape == (*X.shape, entry.num_classes)
+        else:
+            assert net(torch.empty(2, *entry.input_shape)).shape == (2, entry.num_classes)
     if entry.parameters is not None:
         assert sum(parameter.numel() for parameter in net.parameters()) == entry.parameters
 
@@ -112,7 +134,7 @@ SLOW = (
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in registry.names() if n != "linear"]
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in ON_EXAMPLES if n != "linear"]
 )
 def test_training_starts(name: str, clothes: tuple[torch.Tensor, torch.Tensor]) -> None:
     """A few steps on one batch lower the loss: no network starts dead, not even 19 layers without normalisation."""

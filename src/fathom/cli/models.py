@@ -16,8 +16,8 @@ SMALL_INPUT, SMALL_CLASSES = (1, 28, 28), 10
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("name", nargs="?", help="show the layers of this network")
-    parser.add_argument("--input", metavar="CxHxW", help="shape of one example, such as 3x32x32")
-    parser.add_argument("--classes", type=int, metavar="N", help="number of classes")
+    parser.add_argument("--input", metavar="CxHxW", help="shape of one example, such as 3x32x32; steps of a text")
+    parser.add_argument("--classes", type=int, metavar="N", help="number of classes; size of the vocabulary")
     parser.add_argument(
         "--set", action="append", default=[], metavar="OPTION=VALUE", help="set an option of the network"
     )
@@ -54,7 +54,7 @@ def _list_networks() -> None:
                 (label, _by(shape), str(num_classes), count(parameters), short(flops), f"{entry.paper} {entry.year}")
             )
     _print_table(("network", "input", "outputs", "parameters", "FLOPs", "paper"), rows, right=(1, 2, 3, 4))
-    print("\nFLOPs of one forward pass of one example: a multiply-add is two; convolutions and dense layers only.")
+    print("\nFLOPs of one forward pass of one example: a multiply-add is two; convolutions, dense and recurrent layers only.")
     print("The small form is taken for images below 64 pixels. The layers of one: fathom models NAME")
 
 
@@ -96,8 +96,9 @@ def _show_network(args: argparse.Namespace) -> None:
     parameters, flops = _total(layers, "parameters"), _total(layers, "flops")
     rows.append(("total", "", "", count(parameters), count(flops), ""))
     _print_table(("layer", "type", "output", "parameters", "FLOPs", "receptive field"), rows, right=(2, 3, 4, 5))
-    print("\nFLOPs of one forward pass of one example: a multiply-add is two; convolutions and dense layers only.")
-    print("Receptive field: pixels in height or width that one value sees, padding included.")
+    print("\nFLOPs of one forward pass of one example: a multiply-add is two; convolutions, dense and recurrent layers only.")
+    if not entry.takes_tokens:
+        print("Receptive field: pixels in height or width that one value sees, padding included.")
 
 
 def _layers(

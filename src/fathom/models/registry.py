@@ -25,11 +25,12 @@ class Entry:
         description: one line.
         paper: authors of the paper it comes from.
         year: of that paper.
-        input_shape: of the published form, (channels, height, width) or (features,).
-        num_classes: of the published form.
+        input_shape: of the published form, (channels, height, width), (features,) or, of tokens, (steps,).
+        num_classes: of the published form; of tokens, the size of the vocabulary.
         has_small: whether the builder takes ``small``, a form for images of 28 or 32 pixels.
         parameters: published count at that input shape and number of classes, where there is one.
         options: what the name stands for among the builder's options; these cannot be given again.
+        takes_tokens: whether it reads a text, int64 (steps, N), and gives logits at every step.
     """
 
     name: str
@@ -42,11 +43,13 @@ class Entry:
     has_small: bool = False
     parameters: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    takes_tokens: bool = False
 
 
 FEATURES = ((2,), 1)
 FASHION = ((1, 28, 28), 10)
 IMAGENET = ((3, 224, 224), 1000)
+TEXT = ((32,), 28)  # 32 steps; the letters, the space and "unknown"
 
 LEGENDRE = ("Legendre", 1805)
 COX = ("Cox", 1958)
@@ -62,6 +65,9 @@ SZEGEDY_V4 = ("Szegedy et al.", 2017)
 HE = ("He, Zhang, Ren & Sun", 2016)
 SPRINGENBERG = ("Springenberg et al.", 2015)
 PAGE = ("Page", 2018)
+ELMAN = ("Elman", 1990)
+CHO = ("Cho et al.", 2014)
+HOCHREITER = ("Hochreiter & Schmidhuber", 1997)
 
 # name, builder, options the name stands for, description, (paper, year), published form, published parameters
 _Row = tuple[str, str, dict[str, Any], str, tuple[str, int], tuple[tuple[int, ...], int], int | None]
@@ -107,10 +113,15 @@ _ROWS: tuple[_Row, ...] = (
     ("resnet152", "resnet:resnet", {"depth": 152}, "residual bottlenecks", HE, IMAGENET, 60_192_808),
     ("compact", "compact:compact", {}, "two convolutions on 2x2 patches", SPRINGENBERG, FASHION, None),
     ("resnet9", "compact:resnet9", {}, "small, quick residual network", PAGE, FASHION, None),
+    ("rnn", "rnn:recurrent", {"cell": "rnn"}, "recurrent language model, tanh", ELMAN, TEXT, None),
+    ("gru", "rnn:recurrent", {"cell": "gru"}, "recurrent language model, gated units", CHO, TEXT, None),
+    ("lstm", "rnn:recurrent", {"cell": "lstm"}, "recurrent language model, memory cells", HOCHREITER, TEXT, None),
 )
 
 _REGISTRY = {
-    name: Entry(name, f"fathom.models.{target}", about, *source, *form, form is IMAGENET, parameters, options)
+    name: Entry(
+        name, f"fathom.models.{target}", about, *source, *form, form is IMAGENET, parameters, options, form is TEXT
+    )
     for name, target, options, about, source, form, parameters in _ROWS
 }
 
@@ -140,7 +151,7 @@ def defaults(name: str) -> dict[str, Any]:
 def create(name: str, *, input_shape: Sequence[int], num_classes: int, **options: Any) -> nn.Module:
     """Build a network by name.
 
-    Shape:   (N, *input_shape) -> logits (N, num_classes)
+    Shape:   (N, *input_shape) -> logits (N, num_classes); a network that takes tokens: see ``RecurrentNet``
     Raises:  UsageError for an unknown name or option, a value that makes no sense, an input too small for the network
 
     >>> create("lenet", input_shape=(1, 28, 28), num_classes=10, activation="tanh")  # doctest: +SKIP

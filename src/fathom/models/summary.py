@@ -25,7 +25,7 @@ def layer_table(net: nn.Module, input_shape: Sequence[int]) -> list[dict[str, An
 
         - ``name``, ``type``, ``output_shape`` (without the batch),
         - ``parameters``: its own; at its first call if it runs more than once, at the first of those who share them,
-        - ``flops`` for one sample: two per multiply-add, convolutions and linear layers only,
+        - ``flops`` for one sample: two per multiply-add, convolutions, linear and recurrent layers only,
         - ``receptive_field``: how many pixels in height or width, whichever is more, one output can see; None where
           it sees the whole input, where the input has no pixels, or where it cannot be told (resized feature maps).
           Padding counts: the number may exceed the input.
@@ -33,6 +33,7 @@ def layer_table(net: nn.Module, input_shape: Sequence[int]) -> list[dict[str, An
     tracer = Tracer()
     rows: list[dict[str, Any]] = []
     counted: set[int] = set()
+    batch_dim = 1 if takes_tokens(net) else 0
 
     def before(name: str) -> Callable[..., None]:
         def start(layer: nn.Module, inputs: Any) -> None:
@@ -56,7 +57,7 @@ def layer_table(net: nn.Module, input_shape: Sequence[int]) -> list[dict[str, An
         row = tracer.open_rows.pop()
         result = next(tensors_in(output), None)
         if result is not None:
-            row["output_shape"] = list(result.shape[1:])
+            row["output_shape"] = [size for dim, size in enumerate(result.shape) if dim != batch_dim]
             row["receptive_field"] = tracer.receptive_field(result)
 
     handles = []
@@ -78,17 +79,25 @@ def count_parameters(net: nn.Module) -> int:
 
 
 def count_flops(net: nn.Module, input_shape: Sequence[int]) -> int:
-    """FLOPs of a forward pass of one sample: two per multiply-add, convolutions and linear layers only."""
+    """FLOPs of a forward pass of one sample: two per multiply-add; convolutions, linear and recurrent layers only."""
     tracer = Tracer()
     _run(net, input_shape, tracer)
     return tracer.flops
+
+
+def takes_tokens(net: nn.Module) -> bool:
+    """Whether a network takes tokens, int64 (steps, batch), and not floating examples, batch first."""
+    return bool(getattr(net, "takes_tokens", False))
 
 
 def _run(net: nn.Module, input_shape: Sequence[int], tracer: Tracer) -> None:
     first = next(net.parameters(), None)
     device = torch.device("cpu") if first is None else first.device
     dtype = torch.float32 if first is None else first.dtype
-    sample = torch.zeros(1, *input_shape, device=device, dtype=dtype)
+    if takes_tokens(net):
+        sample = torch.zeros(*input_shape, 1, device=device, dtype=torch.int64)
+    else:
+        sample = torch.zeros(1, *input_shape, device=device, dtype=dtype)
     with _evaluation(net), torch.no_grad(), tracer:
         tracer.start(sample)
         net(sample)

@@ -40,6 +40,7 @@ _CONV = ("input", "weight", "bias", "stride", "padding", "dilation")
 _MAX_POOL = ("input", "kernel_size", "stride", "padding", "dilation")
 _AVG_POOL = ("input", "kernel_size", "stride")
 _DIMS = ("1d", "2d", "3d")
+_RECURRENT = ("rnn_tanh", "rnn_relu", "gru", "lstm")
 # Functions whose output can depend on all positions of the input although the shape stays.
 _GLOBAL = ("linear", "matmul", "bmm", "__matmul__", "scaled_dot_product_attention")
 
@@ -89,6 +90,8 @@ class Tracer(TorchFunctionMode):
             multiply_adds = output.numel() * _bind(_CONV, args, kwargs)["weight"][0].numel()
         elif name == "linear":
             multiply_adds = output.numel() * _bind(_CONV, args, kwargs)["input"].shape[-1]
+        elif name in _RECURRENT:  # of (input, state, weights, …): each matrix meets each token once
+            multiply_adds = args[0].shape[:2].numel() * sum(weight.numel() for weight in args[2] if weight.dim() == 2)
         else:
             return
         self.flops += 2 * multiply_adds

@@ -57,8 +57,8 @@ def show_layers(run: RunReader) -> Section:
     shape = _show_shape(network.get("input_shape") if isinstance(network, Mapping) else None)
     about = note(
         f"{count(len(layers))} layer{'' if len(layers) == 1 else 's'} for a sample of shape {shape}. FLOPs are those "
-        "of one forward pass of one sample: a multiply-add counts as two, and only convolutions and linear layers are "
-        "counted. Bars are shares of the total."
+        "of one forward pass of one sample: a multiply-add counts as two, and only convolutions, linear and recurrent "
+        "layers are counted. Bars are shares of the total."
     )
     if len(layers) > _MOST_OPEN_ROWS:
         return Section("layers", "Layers", about, fold(f"All {len(layers)} layers", layer_table))

@@ -1,0 +1,142 @@
+"""From text to tokens to numbers and back. Torch-free."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+
+from fathom.errors import UsageError, unknown
+
+UNKNOWN = "<unk>"
+LEVELS = ("char", "word")
+CLEANINGS = ("none", "letters")
+
+_NO_LETTER = re.compile(r"[\W\d_]+")
+# Scripts written without spaces: kana, Han (with its extensions). Each of their characters is a word of its own.
+_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_WORD = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])\w)+(?:['’](?:(?![{_UNSPACED}])\w)+)*|[^\w\s]")
+_CLINGS_LEFT = re.compile(r"[.,;:!?%)\]}”…。，、；：！？）」』》]+")
+_CLINGS_RIGHT = re.compile(r"[(\[{“（「『《]+")
+_IS_UNSPACED = re.compile(rf"[{_UNSPACED}。，、；：！？（）「」『』《》]")
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """How a text is cut into tokens; saved with the model, so that what it reads later is cut in the same way.
+
+    Args:
+        level: "char", or "word": words (inner apostrophes included), and each punctuation mark by itself. In scripts
+            without spaces (Chinese, Japanese) each character is a word. White space is no token at word level.
+        lower: turn everything into lower case.
+        clean: "letters" puts one space in place of whatever are not letters, as the book does; "none" keeps all.
+        reserved: marks that stay in one piece wherever they stand in the text, untouched by ``lower`` and ``clean``.
+    Raises:  UsageError for an unknown level or cleaning, or a reserved token that is empty, double or "<unk>"
+    """
+
+    level: str = "char"
+    lower: bool = False
+    clean: str = "none"
+    reserved: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for kind, value, known in (("level", self.level, LEVELS), ("cleaning", self.clean, CLEANINGS)):
+            if value not in known:
+                raise unknown(kind, value, known)
+        if not isinstance(self.lower, bool):
+            raise UsageError(f"lower is true or false; got {self.lower!r}")
+        if not all(isinstance(token, str) and token for token in self.reserved):
+            raise UsageError(f"reserved tokens are texts that are not empty; got {list(self.reserved)!r}")
+        if len({UNKNOWN, *self.reserved}) <= len(self.reserved):
+            raise UsageError(f"reserved tokens must differ from one another and from {UNKNOWN}")
+
+    def split(self, text: str) -> Sequence[str]:
+        """Cut ``text`` into tokens; a text of characters alone is its own sequence of tokens."""
+        if not self.reserved:
+            return self._split_plain(text)
+        longest_first = sorted(self.reserved, key=len, reverse=True)
+        tokens: list[str] = []
+        for number, piece in enumerate(re.split(f"({'|'.join(map(re.escape, longest_first))})", text)):
+            tokens.extend([piece] if number % 2 else self._split_plain(piece))
+        return tokens
+
+    def _split_plain(self, text: str) -> Sequence[str]:
+        if self.clean == "letters":
+            text = _NO_LETTER.sub(" ", text)
+        if self.lower:
+            text = text.lower()
+        return text if self.level == "char" else _WORD.findall(text)
+
+    def join(self, tokens: Iterable[str]) -> str:
+        """Write tokens as a text: what ``split`` took apart, but for white space at word level."""
+        if self.level == "char":
+            return "".join(tokens)
+        text, last = "", ""
+        for token in tokens:
+            is_tight = _CLINGS_LEFT.fullmatch(token) or _CLINGS_RIGHT.fullmatch(last)
+            if last and not is_tight and not (_IS_UNSPACED.fullmatch(token) and _IS_UNSPACED.fullmatch(last)):
+                text += " "
+            text, last = text + token, token
+        return text
+
+    def describe(self) -> dict[str, Any]:
+        """Give the arguments as plain values."""
+        return {"level": self.level, "lower": self.lower, "clean": self.clean, "reserved": list(self.reserved)}
+
+
+class Vocabulary:
+    """Tokens by number; number 0 stands for every token that is not known.
+
+    Args:
+        tokens: the token of each number, "<unk>" first.
+    Raises:  UsageError if the first is another, or one occurs twice
+    """
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self.tokens = tuple(tokens)
+        self._numbers = {token: number for number, token in enumerate(self.tokens)}
+        if not self.tokens or self.tokens[0] != UNKNOWN:
+            raise UsageError(f"a vocabulary begins with {UNKNOWN}")
+        if len(self._numbers) != len(self.tokens):
+            twice = next(token for token, count in Counter(self.tokens).items() if count > 1)
+            raise UsageError(f"the token {twice!r} is twice in the vocabulary")
+
+    @classmethod
+    def build(cls, tokens: Iterable[str], *, min_freq: int = 1, reserved: Sequence[str] = ()) -> Vocabulary:
+        """Count tokens and keep those that occur at least ``min_freq`` times.
+
+        "<unk>" is number 0, then come the reserved tokens, then the others, most frequent first, equals in the order
+        of their code points.
+
+        Raises:  UsageError if ``min_freq`` is below 1
+        """
+        if isinstance(min_freq, bool) or not isinstance(min_freq, int) or min_freq < 1:
+            raise UsageError(f"min_freq takes whole numbers of at least 1; got {min_freq!r}")
+        special = [UNKNOWN, *reserved]
+        counts = Counter(tokens)
+        for token in special:
+            counts.pop(token, None)
+        kept = sorted((-count, token) for token, count in counts.items() if count >= min_freq)
+        return cls([*special, *(token for _, token in kept)])
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __contains__(self, token: object) -> bool:
+        return token in self._numbers
+
+    def encode(self, tokens: Sequence[str]) -> np.ndarray:
+        """Give the number of each token, 0 for those not known.
+
+        Shape:   -> int32 (len(tokens),)
+        """
+        return np.fromiter(map(self._numbers.get, tokens, repeat(0)), dtype=np.int32, count=len(tokens))
+
+    def decode(self, numbers: Iterable[int]) -> list[str]:
+        """Give the token of each number."""
+        return [self.tokens[number] for number in numbers]
