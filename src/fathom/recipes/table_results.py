@@ -30,6 +30,7 @@ def judge_table(module: Module, data: TableData, output: Tensor, target: Tensor)
         constant = module.read(torch.zeros(1, 1))
         error = truth - constant
         baseline = {
+            "what": "the geometric mean" if data.target.log else "the mean",
             "says": float(constant),
             "rmse": float(error.square().mean().sqrt()),
             "mae": float(error.abs().mean()),

@@ -9,6 +9,7 @@ from typing import Any
 from fathom.runs.numbers import count, decimal, determination, duration, percent, wilson_interval
 from fathom.runs.reader import RunReader
 from fathom.runs.records import is_number
+from fathom.runs.table_results import compare_baseline
 
 FLAT = 0.02  # a loss that rises by less than this share is called flat
 FALLING = 0.01  # a loss that falls by more than this share in one epoch is called falling
@@ -34,6 +35,7 @@ def read_run(run: RunReader) -> list[str]:
         _validation_accuracy(run),
         _gap(run),
         _test(run),
+        compare_baseline(run.evaluation or {}),
         _hardest_class(run),
     ]
     return [sentence for sentence in sentences if sentence]

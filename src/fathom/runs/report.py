@@ -15,6 +15,7 @@ from fathom.runs.reader import RunReader
 from fathom.runs.reading import read_run
 from fathom.runs.records import is_number
 from fathom.runs.results import show_results
+from fathom.runs.table_results import show_columns
 
 _STATUS_WORDS = {"done": "finished", "running": "running", "stopped": "stopped early", "failed": "failed"}
 
@@ -32,7 +33,8 @@ def write_report(run_path: str | Path, out: str | Path | None = None) -> Path:
 
 def render_report(run: RunReader) -> str:
     """Write the page as text."""
-    sections = [show_curves(run), *show_results(run), show_layers(run), show_config(run), show_origin(run)]
+    found = [show_curves(run), *show_results(run), show_columns(run), show_layers(run), show_config(run)]
+    sections = [part for part in [*found, show_origin(run)] if part is not None]
     links = [element("a", part.title, href=f"#{part.key}") for part in sections]
     made_by = f"Made by Fathom {run.run.get('fathom', '')} from the files of {run.name}."
     body = [

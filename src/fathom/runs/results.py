@@ -16,6 +16,7 @@ from fathom.runs.page import Html, Section, element, fold, join, note, table
 from fathom.runs.reader import RunReader
 from fathom.runs.reading import most_confused, why_no_evaluation
 from fathom.runs.records import is_number
+from fathom.runs.table_results import baseline_rows, show_worst_rows
 
 MOST_MATRIX_CLASSES = 30
 MOST_BESIDE_CLASSES = 12
@@ -31,8 +32,9 @@ def show_results(run: RunReader) -> list[Section]:
     if evaluation is None:
         return [Section("test", "Test set", note(why_no_evaluation(run)))]
     if not run.is_classifier:
-        return [Section("test", "Test set", _regression(run, evaluation))]
-    parts = [_confusion(evaluation), _classes(evaluation), _mistakes(run, evaluation)]
+        section = Section("test", "Test set", _regression(run, evaluation), baseline_rows(evaluation))
+        return [part for part in (section, show_worst_rows(evaluation)) if part is not None]
+    parts = [_confusion(evaluation), _classes(evaluation), _mistakes(run, evaluation), show_worst_rows(evaluation)]
     return [part for part in parts if part is not None]
 
 
