@@ -60,6 +60,12 @@ class Dual:
     def __repr__(self) -> str:
         return f"Dual({self.data}, tangent={self.tangent})"
 
+    def constant(self, other: Any) -> Dual:
+        """The other operand: a number takes this one's type, as beside a Tensor."""
+        if isinstance(other, bool | int | float) and self.data.dtype.kind == "f":
+            return Dual(np.asarray(other, self.data.dtype))
+        return other if isinstance(other, Dual) else Dual(other)
+
     def detach(self) -> Dual:
         """The value as a constant."""
         return Dual(self.data)
@@ -67,23 +73,23 @@ class Dual:
     # Arithmetic -----------------------------------------------------------------------------------------------------
 
     def __add__(self, other: Any) -> Dual:
-        b = as_dual(other)
+        b = self.constant(other)
         value = self.data + b.data
         return Dual(value, np.broadcast_to(self.tangent + b.tangent, value.shape))
 
     def __sub__(self, other: Any) -> Dual:
-        return self + (-as_dual(other))
+        return self + (-self.constant(other))
 
     def __mul__(self, other: Any) -> Dual:
-        b = as_dual(other)
+        b = self.constant(other)
         return Dual(self.data * b.data, self.tangent * b.data + self.data * b.tangent)
 
     def __truediv__(self, other: Any) -> Dual:
-        b = as_dual(other)
+        b = self.constant(other)
         return Dual(self.data / b.data, (self.tangent - self.data / b.data * b.tangent) / b.data)
 
     def __pow__(self, other: Any) -> Dual:
-        b = as_dual(other)
+        b = self.constant(other)
         value = self.data**b.data
         # As in Tensor: a constant for exponent 0, and 0^b does not change with b >= 0
         by_base = np.where(b.data == 0, 0, b.data * self.data ** np.where(b.data == 0, 1, b.data - 1))
@@ -100,23 +106,23 @@ class Dual:
         return self + other
 
     def __rsub__(self, other: Any) -> Dual:
-        return as_dual(other) - self
+        return self.constant(other) - self
 
     def __rmul__(self, other: Any) -> Dual:
         return self * other
 
     def __rtruediv__(self, other: Any) -> Dual:
-        return as_dual(other) / self
+        return self.constant(other) / self
 
     def __rpow__(self, other: Any) -> Dual:
-        return as_dual(other) ** self
+        return self.constant(other) ** self
 
     def __matmul__(self, other: Any) -> Dual:
-        b = as_dual(other)
+        b = self.constant(other)
         return Dual(self.data @ b.data, self.tangent @ b.data + self.data @ b.tangent)
 
     def __rmatmul__(self, other: Any) -> Dual:
-        return as_dual(other) @ self
+        return self.constant(other) @ self
 
     # Functions of each entry ----------------------------------------------------------------------------------------
 
@@ -159,12 +165,12 @@ class Dual:
         return Dual(value, self.tangent * (value == self.data))
 
     def maximum(self, other: Any) -> Dual:
-        b = as_dual(other)
+        b = self.constant(other)
         share = (self.data > b.data) + 0.5 * (self.data == b.data)
         return Dual(np.maximum(self.data, b.data), self.tangent * share + b.tangent * (1 - share))
 
     def minimum(self, other: Any) -> Dual:
-        return -((-self).maximum(-as_dual(other)))
+        return -((-self).maximum(-self.constant(other)))
 
     # Sums and shape: linear, so the tangent goes the way of the value -----------------------------------------------
 
@@ -207,21 +213,16 @@ class Dual:
     # Comparison: no tangent -----------------------------------------------------------------------------------------
 
     def __gt__(self, other: Any) -> Tensor:
-        return Tensor(self.data) > as_dual(other).data
+        return Tensor(self.data) > self.constant(other).data
 
     def __ge__(self, other: Any) -> Tensor:
-        return Tensor(self.data) >= as_dual(other).data
+        return Tensor(self.data) >= self.constant(other).data
 
     def __lt__(self, other: Any) -> Tensor:
-        return Tensor(self.data) < as_dual(other).data
+        return Tensor(self.data) < self.constant(other).data
 
     def __le__(self, other: Any) -> Tensor:
-        return Tensor(self.data) <= as_dual(other).data
-
-
-def as_dual(value: Any) -> Dual:
-    """A number, an array or a tensor as a constant."""
-    return value if isinstance(value, Dual) else Dual(value)
+        return Tensor(self.data) <= self.constant(other).data
 
 
 def jvp(function: Function, x: Any, direction: Any) -> tuple[Tensor, Tensor]:
@@ -230,7 +231,8 @@ def jvp(function: Function, x: Any, direction: Any) -> tuple[Tensor, Tensor]:
     Shape:   x (…), direction the same -> value (…'), derivative (…')
     Equals:  torch.func.jvp
     """
-    result = as_dual(function(Dual(x, direction)))
+    result = function(Dual(x, direction))
+    result = result if isinstance(result, Dual) else Dual(result)  # a function that is constant
     return Tensor(result.data), Tensor(result.tangent)
 
 

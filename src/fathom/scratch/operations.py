@@ -193,8 +193,10 @@ def where(condition: Tensor, first: Any, second: Any) -> Tensor:
     """
     if condition.dtype != np.bool_:
         raise TypeError(f"where: the condition must be of dtype bool, not {condition.dtype}")
-    a = first if isinstance(first, Tensor) else Tensor(first)
-    a, b = pair("where", a, second)
+    if isinstance(first, Tensor) or not isinstance(second, Tensor):
+        a, b = pair("where", first if isinstance(first, Tensor) else Tensor(first), second)
+    else:
+        b, a = pair("where", second, first)
     chosen = condition.data.copy()
     value = np.where(chosen, a.data, b.data)
     return record("where", value, Edge(a, lambda G: G * chosen), Edge(b, lambda G: G * ~chosen))

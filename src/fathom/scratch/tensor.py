@@ -560,7 +560,8 @@ class Tensor:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Write into a part, in place. The gradient of what was there before becomes 0."""
-        key, other = as_index(index, self.shape), value if isinstance(value, Tensor) else Tensor(value)
+        key = as_index(index, self.shape)
+        other = value if isinstance(value, Tensor) else Tensor(value, dtype=self.dtype)
         old = self._before_write(other)
         try:
             self.data[key] = other.data
@@ -728,9 +729,9 @@ def pair(name: str, first: Tensor, other: Any, broadcast: bool = True) -> tuple[
     with axes unless its kind is higher (integer beside bool, floating-point beside both)."""
     if isinstance(other, Tensor):
         second = other
-    else:  # a number beside float64 keeps all its digits
-        is_float = isinstance(other, int | float) and first.dtype.kind == "f"
-        second = Tensor(other, dtype=first.dtype if is_float else None)
+    else:  # a number has its neighbour's type from the start: 0.1 beside float64 keeps all its digits
+        is_number = isinstance(other, bool | int | float) and rank(np.asarray(other).dtype) <= rank(first.dtype)
+        second = Tensor(other, dtype=first.dtype if is_number else None)
     if broadcast and first.shape != second.shape:
         try:
             np.broadcast_shapes(first.shape, second.shape)
@@ -741,15 +742,18 @@ def pair(name: str, first: Tensor, other: Any, broadcast: bool = True) -> tuple[
     a, b = first.dtype, second.dtype
     if a == b:
         return first, second
-    is_number = not isinstance(other, Tensor | np.ndarray)
-    rank = {"b": 0, "u": 1, "i": 1, "f": 2}
-    if rank[a.kind] != rank[b.kind]:
-        common = a if rank[a.kind] > rank[b.kind] else b
-    elif is_number or (first.ndim > 0) != (second.ndim > 0):
-        common = a if is_number or first.ndim > 0 else b
+    if rank(a) != rank(b):
+        common = a if rank(a) > rank(b) else b
+    elif (first.ndim > 0) != (second.ndim > 0):
+        common = a if first.ndim > 0 else b
     else:
         common = np.promote_types(a, b)
     return first if a == common else first.astype(common), second if b == common else second.astype(common)
+
+
+def rank(dtype: np.dtype[Any]) -> int:
+    """bool below integers below floating-point numbers."""
+    return {"b": 0, "u": 1, "i": 1, "f": 2}[dtype.kind]
 
 
 def compare(name: str, function: Any, first: Tensor, other: Any) -> Tensor:
