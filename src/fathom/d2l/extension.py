@@ -47,9 +47,16 @@ def redirect(
     if api not in (*MODULES, "auto"):
         raise unknown("api", api, [*MODULES, "auto"])
     restore()
-    sys.meta_path[:0] = [_Finder(api, tuple(sources), report), _PandasFinder()]
+    sys.meta_path.insert(0, _Finder(api, tuple(sources), report))
+    prepare_pandas()
+
+
+def prepare_pandas() -> None:
+    """Set pandas as the book expects it, now or when it is imported."""
     if "pandas" in sys.modules:
         _set_pandas(sys.modules["pandas"])
+    elif not any(isinstance(finder, _PandasFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _PandasFinder())
 
 
 def restore() -> None:

@@ -7,8 +7,6 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from fathom.errors import UsageError
-
 Places = dict[str, tuple[str, str | None]]
 
 
@@ -60,7 +58,9 @@ def _load(module: str, name: str, where: str) -> Any:
         if error.name is None or error.name.split(".")[0] == "fathom":
             raise
         package = error.name.split(".")[0]
-        raise UsageError(f"{module}.{name} needs the package {package}; pip install {package}") from error
+        raise ImportError(
+            f"{module}.{name} needs the package {package}; pip install {package}", name=package
+        ) from error
 
 
 def _say_missing(

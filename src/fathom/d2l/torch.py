@@ -5,6 +5,7 @@ Names of the earlier editions are in ``fathom.d2l.v0.torch``. A name is imported
 
 from __future__ import annotations
 
+from fathom.d2l.extension import prepare_pandas
 from fathom.d2l.namespace import make_getattr, place_names
 
 # Topic file -> the names it gives; a key with "=" is a module outside this package.
@@ -37,10 +38,8 @@ _TOPICS = {
     "timing": "Timer Benchmark",
     "accumulator": "Accumulator",
     "animator": "Animator",
-    "old_training": (
-        "synthetic_data linreg squared_loss sgd load_array load_data_fashion_mnist get_dataloader_workers "
-        "get_fashion_mnist_labels accuracy evaluate_loss evaluate_accuracy_gpu train_ch6 grad_clipping"
-    ),
+    "old_data": "synthetic_data load_array load_data_fashion_mnist get_dataloader_workers get_fashion_mnist_labels",
+    "old_training": ("linreg squared_loss sgd accuracy evaluate_loss evaluate_accuracy_gpu train_ch6 grad_clipping"),
     "old_text": (
         "tokenize read_data_nmt preprocess_nmt tokenize_nmt truncate_pad build_array_nmt load_data_nmt sequence_mask "
         "MaskedSoftmaxCELoss train_seq2seq predict_seq2seq"
@@ -51,7 +50,9 @@ _TOPICS = {
         "SuccessiveHalvingScheduler rbfkernel"
     ),
     "vision": (
-        "resnet18 split_batch train_batch_ch13 train_ch13 read_csv_labels copyfile reorg_train_valid reorg_test "
+        "resnet18 split_batch train_batch_ch13 train_ch13 read_csv_labels copyfile reorg_train_valid reorg_test"
+    ),
+    "segmentation": (
         "read_voc_images VOC_COLORMAP VOC_CLASSES voc_colormap2label voc_label_indices voc_rand_crop VOCSegDataset "
         "load_data_voc"
     ),
@@ -143,6 +144,8 @@ def _old_names() -> list[str]:
 
     return list(old.__all__)
 
+
+prepare_pandas()  # or else the book's tables fail on columns of strings
 
 __getattr__ = make_getattr(globals(), _PLACES, _REMOVED | UNCOVERED, _old_names)
 
