@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
-from fathom.cli.values import read_count
+from fathom.cli.values import one_of, read_count
+
+if TYPE_CHECKING:
+    from fathom.recipes.predict import Predictions
+
+FORMATS = ("csv", "json", "jsonl")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("run", metavar="RUN", help="run folder, its name in runs/, the beginning of one, or last")
     parser.add_argument(
-        "inputs", metavar="FILE|FOLDER", nargs="+", help="pictures and folders of pictures; or CSVs, - for a pipe"
+        "run",
+        metavar="RUN|FILE.onnx",
+        help="run folder, its name in runs/, the beginning of one, last, or an export",
     )
-    parser.add_argument("--out", metavar="FILE", help="CSV file to write (default: standard output)")
+    parser.add_argument(
+        "inputs",
+        metavar="FILE|FOLDER",
+        nargs="+",
+        help="pictures and folders of pictures, - for a list of pictures on standard input; or CSVs, - for a pipe",
+    )
+    parser.add_argument("--out", metavar="FILE", help="file to write (default: standard output)")
+    parser.add_argument(
+        "--format",
+        type=one_of("format", FORMATS),
+        metavar="NAME",
+        help="csv, json or jsonl (default: as --out ends, else csv)",
+    )
     parser.add_argument("--top", type=read_count, default=1, metavar="K", help="give the K most probable classes")
     parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps")
     parser.add_argument("--runs", metavar="DIR", default="runs", help="where run folders are (default: runs)")
@@ -24,12 +45,38 @@ def run(args: argparse.Namespace) -> int:
     """Label every picture or row in the order given; a bad one becomes a row with its error, and exit code 1."""
     from fathom.runs.reader import resolve_run
 
-    path = resolve_run(args.run, args.runs)
-    from fathom.recipes.predict import predict_to_csv
-    from fathom.recipes.saved import read_description
+    model = args.run if _is_onnx(args.run) else resolve_run(args.run, args.runs)
+    from fathom.recipes.predict import predict_to_file
 
-    what = "rows" if read_description(path)["input"]["kind"] == "table" else "pictures"
-    good, bad = predict_to_csv(path, args.inputs, args.out, top=args.top, device=args.device)
+    good, bad, what = predict_to_file(
+        model,
+        args.inputs,
+        args.out,
+        top=args.top,
+        device=args.device,
+        format=args.format,
+        watch=_watcher(args.out),
+    )
     summary = f"{good:,} of {good + bad:,} {what} labelled" + (f" in {args.out}" if args.out else "")
     print(summary + (f"; {bad:,} failed, see the error column" if bad else ""), file=sys.stderr)
     return 1 if bad else 0
+
+
+def _is_onnx(name: str) -> bool:
+    return name.lower().endswith(".onnx") and not os.path.isdir(name)
+
+
+def _watcher(out: str | None) -> Any:
+    """Show a bar on a terminal, unless the rows themselves run over it."""
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and (out is not None or not sys.stdout.isatty()):
+        return _with_bar
+    return lambda predictions: predictions.rows
+
+
+def _with_bar(predictions: Predictions) -> Iterable[dict[str, Any]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(predictions.what), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield from progress.track(predictions.rows, total=predictions.count())

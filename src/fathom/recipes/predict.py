@@ -1,166 +1,229 @@
-"""Labels for pictures, in the order they were given, with an error where a picture is none; rows are passed on."""
+"""Labels for pictures, in the order they were given, with an error where a picture is none; rows are passed on.
+
+An ``.onnx`` file is served here without torch; a run folder by ``run_model``, with it. Reading is the same for both.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import torch
 
 from fathom.data.picture_file import EXTENSIONS, read_picture
 from fathom.data.workers import default_workers
 from fathom.errors import FathomError, UsageError
-from fathom.files import atomic_file
-from fathom.module import Module
 from fathom.recipes.failures import readable_failures
-from fathom.recipes.predict_rows import predict_rows
-from fathom.recipes.saved import load_module
+from fathom.recipes.onnx_file import OnnxModel, is_onnx
+from fathom.recipes.prediction_file import choose_format, write_rows
 from fathom.runs.reader import resolve_run
-from fathom.training.device import find_device
 
+STDIN = "-"
 _BATCH = 128
+_BATCH_BYTES = 1 << 26
 
 Row = dict[str, Any]
+
+
+class PictureModel(Protocol):
+    """What labels pictures: a run's model or an exported one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Channels, height and width of a picture."""
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """The classes, in the order of the probabilities."""
+
+    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
+        """Give class probabilities (N, classes) for pictures uint8 (N, C, H, W)."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Rows to come.
+
+    Attributes:
+        columns: their names; every row has "error", empty or saying what failed, and then nothing else is in it.
+        what: what a row is about, in the plural.
+        count: gives how many rows there will be, None if nobody can know yet; it may walk through folders.
+    """
+
+    columns: list[str]
+    rows: Iterator[Row]
+    what: str = "pictures"
+    count: Callable[[], int | None] = lambda: None
 
 
 def predict(
     run: str | Path, inputs: Sequence[str | Path], *, top: int = 1, device: str = "auto"
 ) -> tuple[list[str], Iterator[Row]]:
-    """Label pictures, all pictures in folders, or the rows of files, with the model of a run.
+    """Label pictures, all pictures in folders, or the rows of files, with the model of a run or an exported one.
 
     Args:
-        run: the run folder, its name in ``runs/``, or "last".
-        inputs: files and folders; for a model of a table, what ``predict_rows`` takes.
+        run: the run folder, its name in ``runs/``, "last", or an ``.onnx`` file that ``fathom export`` wrote.
+        inputs: pictures and folders; "-" stands for a list of pictures on standard input, one a line. For a model of
+            a table, what ``predict_rows`` takes.
         top: how many classes to give, the most probable first.
     Returns: the names of the columns, and one row per picture, made as they are asked for: file, label and probability
         (then label_2, probability_2, …), error; what failed has an error and nothing else; of a table, see
         ``predict_rows``
-    Raises:  UsageError if the model is no image classifier, ``top`` is out of range or a folder holds no picture
+    Raises:  UsageError if the model is no image classifier, ``top`` is out of range or a folder holds no picture;
+        FathomError if the model cannot be read
     """
-    run = resolve_run(run)
-    module, description = load_module(run)
-    stored, kind = description["input"], description["kind"]
-    if stored["kind"] == "table":
-        return predict_rows(module, description, inputs, top=top, device=device)
-    if kind != "classifier" or stored["kind"] != "image":
-        given = "pictures" if stored["kind"] == "image" else "numbers"
-        raise UsageError(f"{run}: predict labels pictures, and this model is a {kind} of {given}")
-    names = description["class_names"] or [str(i) for i in range(description["model"]["num_classes"])]
-    if not 1 <= top <= len(names):
-        raise UsageError(f"--top {top}: the model knows {len(names)} classes")
-    paths = list_pictures(inputs)
-    columns = ["file", "label", "probability"]
-    columns += [f"{name}_{k}" for k in range(2, top + 1) for name in ("label", "probability")] + ["error"]
-    return columns, _label(module.to(find_device(device)), stored, names, paths, top)
+    predictions = open_predictions(run, inputs, top=top, device=device)
+    return predictions.columns, predictions.rows
 
 
-def predict_to_csv(
-    run: str | Path, inputs: Sequence[str | Path], out: str | Path | None = None, *, top: int = 1, device: str = "auto"
-) -> tuple[int, int]:
-    """Write the rows of ``predict`` as CSV to ``out``, or to standard output.
+def open_predictions(
+    run: str | Path, inputs: Sequence[str | Path], *, top: int = 1, device: str = "auto"
+) -> Predictions:
+    """As ``predict``, with what is known of the rows beforehand."""
+    if is_onnx(run):
+        if device not in ("auto", "cpu"):
+            raise UsageError(f"--device {device}: an .onnx file runs on the CPU here")
+        model: PictureModel = _check_kind(OnnxModel(run))
+    else:
+        from fathom.recipes.run_model import RunModel
+        from fathom.recipes.saved import load_module
 
-    Returns: how many were labelled and how many failed
+        run = resolve_run(run)
+        module, description = load_module(run)
+        if description["input"]["kind"] == "table":
+            from fathom.recipes.predict_rows import predict_rows
+
+            return Predictions(*predict_rows(module, description, inputs, top=top, device=device), what="rows")
+        model = RunModel(module, description, run, device)
+    return _predict_pictures(model, inputs, top)
+
+
+def predict_to_file(
+    run: str | Path,
+    inputs: Sequence[str | Path],
+    out: str | Path | None = None,
+    *,
+    top: int = 1,
+    device: str = "auto",
+    format: str | None = None,
+    watch: Callable[[Predictions], Iterable[Row]] = lambda predictions: predictions.rows,
+) -> tuple[int, int, str]:
+    """Write the rows of ``predict`` to ``out``, or to standard output.
+
+    Args:
+        format: csv, json or jsonl; None goes by the ending of ``out``, and is CSV without one.
+        watch: passes the rows on, and may show how far they are.
+    Returns: how many were predicted, how many failed, and what they are, in the plural
     Raises:  as ``predict``; FathomError if ``out`` cannot be written, and then nothing of it is
     """
+    format = choose_format(format, out)
     if out is not None and Path(out).is_dir():
         raise UsageError(f"--out {out}: that is a folder; give the name of a file")
-    columns, rows = predict(run, inputs, top=top, device=device)
-    counts = [0, 0]
-
-    def counted() -> Iterator[Row]:
-        for row in rows:
-            counts[bool(row["error"])] += 1
-            yield row
-
     with readable_failures():
-        if out is None:
-            if hasattr(sys.stdout, "reconfigure"):  # a file's name need not be text in the terminal's encoding
-                sys.stdout.reconfigure(errors="surrogateescape" if _is_utf8(sys.stdout.encoding) else "replace")
-            _write_table(sys.stdout, columns, counted())
-        else:
-            with atomic_file(out) as file:
-                text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
-                _write_table(text, columns, counted())
-                text.flush()
-                text.detach()
-    return counts[0], counts[1]
+        predictions = open_predictions(run, inputs, top=top, device=device)
+        good, bad = write_rows(predictions.columns, watch(predictions), out, format)
+    return good, bad, predictions.what
 
 
-def list_pictures(inputs: Iterable[str | Path]) -> list[Path]:
+def list_pictures(inputs: Sequence[str | Path]) -> Iterator[Path]:
     """Give every file named and every picture inside every folder named, sorted within a folder; hidden ones are not.
 
-    Raises:  UsageError for a folder without pictures
+    "-" gives the files that standard input names, one a line.
+
+    Raises:  UsageError at once for a folder without pictures
     """
-    paths: list[Path] = []
-    for path in map(Path, inputs):
-        if not path.is_dir():
-            paths.append(path)
-            continue
-        found = sorted(
-            Path(place, name)
-            for place, _, names in os.walk(path)
-            for name in names
-            if os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith(".")
-        )
-        if not found:
-            raise UsageError(f"{path}: there is no picture in this folder ({', '.join(sorted(EXTENSIONS))})")
-        paths += found
-    return paths
+    for folder in map(Path, inputs):
+        if folder.is_dir() and next(_walk(folder), None) is None:
+            raise UsageError(f"{folder}: there is no picture in this folder ({', '.join(sorted(EXTENSIONS))})")
+    return itertools.chain.from_iterable(map(_expand, inputs))
 
 
-def _label(
-    module: Module, stored: dict[str, Any], names: Sequence[str], paths: Iterable[Path], top: int
-) -> Iterator[Row]:
+def _expand(source: str | Path) -> Iterator[Path]:
+    if source == STDIN:
+        lines = getattr(sys.stdin, "buffer", sys.stdin)
+        names = (os.fsdecode(line).rstrip("\r\n") for line in lines)
+        return (Path(name) for name in names if name)
+    path = Path(source)
+    return _walk(path) if path.is_dir() else iter((path,))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Give the pictures below a folder in the order of their paths, holding the names of a folder at a time."""
+    folders = set()
+    names = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    if not entry.is_symlink():
+                        folders.add(entry.name)
+                        names.append(entry.name)
+                elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS and not entry.name.startswith("."):
+                    names.append(entry.name)
+    except OSError as error:
+        raise FathomError(f"cannot read the folder {folder} ({error.strerror or error})") from error
+    for name in sorted(names):
+        if name in folders:
+            yield from _walk(folder / name)
+        else:
+            yield folder / name
+
+
+def _check_kind(model: OnnxModel) -> OnnxModel:
+    if model.kind != "classifier" or model.input.kind != "image":
+        given = "pictures" if model.input.kind == "image" else "numbers"
+        raise UsageError(f"{model.path}: predict labels pictures, and this model is a {model.kind} of {given}")
+    return model
+
+
+def _predict_pictures(model: PictureModel, inputs: Sequence[str | Path], top: int) -> Predictions:
+    if not 1 <= top <= len(model.class_names):
+        raise UsageError(f"--top {top}: the model knows {len(model.class_names)} classes")
+    columns = ["file", "label", "probability"]
+    columns += [f"{name}_{k}" for k in range(2, top + 1) for name in ("label", "probability")] + ["error"]
+
+    def count() -> int | None:
+        return None if STDIN in inputs else sum(1 for _ in list_pictures(inputs))
+
+    return Predictions(columns, _label(model, list_pictures(inputs), top), count=count)
+
+
+def _label(model: PictureModel, paths: Iterator[Path], top: int) -> Iterator[Row]:
     """Give the row of each picture, a batch of them at a time."""
-    shape = (stored["channels"], stored["height"], stored["width"])
-    device = next(module.parameters()).device
-    source = iter(paths)
+    channels, height, width = model.shape
+    size = max(1, min(_BATCH, _BATCH_BYTES // (channels * height * width)))
 
     def read(path: Path) -> np.ndarray | FathomError:
         try:
-            return read_picture(path, shape[0], shape[1:])
+            return read_picture(path, channels, (height, width))
         except FathomError as error:
             return error
 
     with ThreadPoolExecutor(default_workers()) as pool:  # decoding leaves the interpreter free
-        while batch := list(itertools.islice(source, _BATCH)):
+        while batch := list(itertools.islice(paths, size)):
             pictures = list(pool.map(read, batch))
-            good = [p for p in pictures if isinstance(p, np.ndarray)]
-            labels: Iterator[Row] = iter(())
-            if good:
-                with torch.inference_mode():
-                    probability = module.predict_step(torch.from_numpy(np.stack(good)).to(device)).cpu()
-                values, classes = probability.topk(top, dim=1)
-                labels = map(_cells, values.tolist(), classes.tolist(), itertools.repeat(names))
+            good = [picture for picture in pictures if isinstance(picture, np.ndarray)]
+            rows = iter(_most_probable(model.probabilities(np.stack(good)), model.class_names, top) if good else ())
             for path, picture in zip(batch, pictures, strict=True):
-                if isinstance(picture, FathomError):
-                    yield {"file": str(path), "error": str(picture)}
-                else:
-                    yield {"file": str(path), **next(labels), "error": ""}
+                row = {"error": str(picture)} if isinstance(picture, FathomError) else next(rows)
+                yield {"file": str(path), **row}
 
 
-def _cells(values: Sequence[float], classes: Sequence[int], names: Sequence[str]) -> Row:
-    cells: Row = {}
-    for k, (value, label) in enumerate(zip(values, classes, strict=True), start=1):
-        suffix = "" if k == 1 else f"_{k}"
-        cells |= {f"label{suffix}": names[label], f"probability{suffix}": round(value, 6)}
-    return cells
-
-
-def _write_table(file: Any, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    table = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-    table.writeheader()
-    for row in rows:
-        table.writerow(row | {k: f"{v:.6f}" for k, v in row.items() if isinstance(v, float)})
-
-
-def _is_utf8(encoding: str | None) -> bool:
-    return (encoding or "").lower().replace("-", "") == "utf8"
+def _most_probable(probabilities: np.ndarray, names: Sequence[str], top: int) -> Iterator[Row]:
+    classes = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+    values = np.take_along_axis(probabilities, classes, axis=1)
+    for row, labels in zip(values.tolist(), classes.tolist(), strict=True):
+        if not np.isfinite(row).all():
+            yield {"error": "the model gives no probabilities for it, its numbers are not finite"}
+            continue
+        cells: Row = {}
+        for k, (value, label) in enumerate(zip(row, labels, strict=True), start=1):
+            suffix = "" if k == 1 else f"_{k}"
+            cells |= {f"label{suffix}": names[label], f"probability{suffix}": round(value, 6)}
+        yield cells | {"error": ""}

@@ -181,7 +181,7 @@ def _apply(module: Module, layer: TableInput, raw: np.ndarray, names: Sequence[s
     device = next(module.parameters()).device
     output = module.predict_step(layer.encode(raw).to(device)).cpu()
     if not names:
-        return [{layer.target_name: f"{value:.7g}"} for value in output[:, 0].tolist()]
+        return [{layer.target_name: value} for value in output[:, 0].tolist()]
     values, classes = output.topk(top, dim=1)
     suffixes = ["", *(f"_{k}" for k in range(2, top + 1))]
     return [

@@ -1,0 +1,102 @@
+"""What is looked at in an ONNX file before a runtime parses it: that it is whole, and that it is one file.
+
+The file ends with an entry of its own metadata, the SHA-256 of everything before it: a valid part of an ONNX model,
+since the fields of a protocol buffer may stand in any order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Literal
+
+MAX_BYTES = (1 << 31) - 1  # a protocol buffer holds no more
+
+_KEY = b"fathom_sha256"
+_ENTRY_BYTES = 4 + len(_KEY) + 2 + 64
+# ModelProto.metadata_props: a pair of texts, key and value
+_HEAD = bytes((14 << 3 | 2, _ENTRY_BYTES - 2, 1 << 3 | 2, len(_KEY))) + _KEY + bytes((2 << 3 | 2, 64))
+
+_Message = Literal["model", "training", "graph", "function", "node", "attribute", "tensor", "sparse"]
+# Where tensors can stand, by the numbers of the fields in onnx.proto.
+_PARTS: dict[_Message, dict[int, _Message]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "function": {7: "node", 11: "attribute"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {},
+}
+_EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of a tensor
+_MOST_NESTED = 64
+
+
+def seal(model: bytes) -> bytes:
+    """Append the checksum."""
+    return model + _HEAD + hashlib.sha256(model).hexdigest().encode()
+
+
+def is_sealed(content: bytes) -> bool:
+    """Tell whether there is a checksum at the end, right or wrong."""
+    return content[-_ENTRY_BYTES:].startswith(_HEAD)
+
+
+def is_whole(content: bytes) -> bool:
+    """Tell whether the checksum at the end is that of what stands before it."""
+    return content == seal(content[:-_ENTRY_BYTES])
+
+
+def has_outside_data(content: bytes) -> bool:
+    """Tell whether a tensor's values would be read from another file, whose path the model chooses.
+
+    Raises:  ValueError if these bytes are no protocol buffer
+    """
+    return _points_outside(memoryview(content), "model", 0)
+
+
+def _points_outside(content: memoryview, message: _Message, depth: int) -> bool:
+    if depth > _MOST_NESTED:
+        raise ValueError("nested too deeply")
+    for number, value in _fields(content):
+        if message == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)):
+            return True
+        part = _PARTS[message].get(number)
+        if part is not None and isinstance(value, memoryview) and _points_outside(value, part, depth + 1):
+            return True
+    return False
+
+
+def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Give number and value of each field of a message; of one with a length, its bytes."""
+    place = 0
+    while place < len(content):
+        tag, place = _read_number(content, place)
+        number, form = tag >> 3, tag & 7
+        if form == 0:
+            value, place = _read_number(content, place)
+            yield number, value
+            continue
+        if form == 2:
+            length, place = _read_number(content, place)
+        elif form in (1, 5):
+            length = 8 if form == 1 else 4
+        else:
+            raise ValueError(f"a field of form {form}")
+        if place + length > len(content):
+            raise ValueError("a field ends beyond the end")
+        yield number, content[place : place + length]
+        place += length
+
+
+def _read_number(content: memoryview, place: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        if place >= len(content) or shift > 63:
+            raise ValueError("a number breaks off")
+        byte = content[place]
+        value |= (byte & 127) << shift
+        place, shift = place + 1, shift + 7
+        if byte < 128:
+            return value, place

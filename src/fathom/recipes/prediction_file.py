@@ -1,0 +1,113 @@
+"""Predictions as CSV, JSON or JSON lines, written a row at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from fathom.errors import UsageError, unknown
+from fathom.files import atomic_file
+
+FORMATS = ("csv", "json", "jsonl")
+
+Row = dict[str, Any]
+
+
+def choose_format(format: str | None, out: str | Path | None) -> str:
+    """Take the format that was asked for, else the one that the name of the file ends with, else CSV.
+
+    Raises:  UsageError for an unknown format
+    """
+    if format is None:
+        ending = Path(out).suffix.lower().removeprefix(".") if out is not None else ""
+        return ending if ending in FORMATS else "csv"
+    if format not in FORMATS:
+        raise unknown("format", format, FORMATS)
+    return format
+
+
+def write_rows(columns: Sequence[str], rows: Iterable[Row], out: str | Path | None, format: str) -> tuple[int, int]:
+    """Write rows to a file, which appears when it is whole, or to standard output.
+
+    In JSON a column without a value is null; JSON lines have an object a line, JSON has them in one array.
+
+    Returns: how many rows have no error and how many have one
+    Raises:  UsageError if ``out`` is a folder; FathomError if it cannot be written, and then nothing of it is
+    """
+    counts = [0, 0]
+
+    def counted() -> Iterator[Row]:
+        for row in rows:
+            counts[bool(row["error"])] += 1
+            yield row
+
+    with _open(out) as file:
+        if format == "csv":
+            _write_csv(file, columns, counted())
+        else:
+            _write_json(file, columns, counted(), lines=format == "jsonl")
+    return counts[0], counts[1]
+
+
+@contextmanager
+def _open(out: str | Path | None) -> Iterator[TextIO]:
+    """Give a text file in which the name of a file can stand that is no text in its encoding."""
+    if out is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+            sys.stdout.reconfigure(errors="surrogateescape" if is_utf8 else "replace")
+        yield sys.stdout
+        return
+    if Path(out).is_dir():
+        raise UsageError(f"--out {out}: that is a folder; give the name of a file")
+    with atomic_file(out) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
+        yield text
+        text.flush()
+        text.detach()
+
+
+def _write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    table = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+    table.writeheader()
+    for row in rows:
+        table.writerow(row | {name: _format(name, v) for name, v in row.items() if isinstance(v, float)})
+
+
+def _write_json(file: TextIO, columns: Sequence[str], rows: Iterable[Row], *, lines: bool) -> None:
+    before = "" if lines else "[\n"
+    for row in rows:
+        # A name that is no text becomes an escape, so that the file is JSON whatever the name.
+        text = json.dumps({column: _plain(column, row.get(column)) for column in columns}, ensure_ascii=False)
+        file.write(before + (text if _is_text(text) else json.dumps(json.loads(text))))
+        before = "\n" if lines else ",\n"
+    if lines:
+        file.write("\n" if before == "\n" else "")
+    else:
+        file.write("[]\n" if before == "[\n" else "\n]\n")
+
+
+def _plain(column: str, value: Any) -> Any:
+    if value == "" or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return float(_format(column, value)) if isinstance(value, float) else value
+
+
+def _format(column: str, value: float) -> str:
+    """Write a number as far as float32 carries it; a probability with six decimals."""
+    return f"{value:.6f}" if column.startswith("probability") else f"{value:.7g}"
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,38 @@
+"""The model of a run, as ``predict`` uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fathom.errors import UsageError
+from fathom.module import Module
+from fathom.training.device import find_device
+
+
+class RunModel:
+    """A run's image classifier on a device.
+
+    Args:
+        description: the content of ``model.json``.
+        run: where it comes from, for the error.
+    Raises:  UsageError if it does not label pictures
+    """
+
+    def __init__(self, module: Module, description: dict[str, Any], run: Path, device: str = "auto") -> None:
+        stored, kind = description["input"], description["kind"]
+        if kind != "classifier" or stored["kind"] != "image":
+            given = "pictures" if stored["kind"] == "image" else "numbers"
+            raise UsageError(f"{run}: predict labels pictures, and this model is a {kind} of {given}")
+        self.shape = (stored["channels"], stored["height"], stored["width"])
+        self.class_names = description["class_names"] or [str(i) for i in range(description["model"]["num_classes"])]
+        self.device = find_device(device)
+        self.module = module.to(self.device)
+
+    @torch.inference_mode()
+    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
+        """Give class probabilities (N, classes) for pictures uint8 (N, C, H, W)."""
+        return self.module.predict_step(torch.from_numpy(pictures).to(self.device)).cpu().numpy()
