@@ -41,6 +41,8 @@ class Accumulator:
 
 
 def _as_number(value: object) -> float | Tensor:
-    if isinstance(value, Tensor) and value.is_cuda:
-        return value.detach().reshape(()).to(torch.float64)
+    if isinstance(value, Tensor):
+        value = value.detach()
+        if value.is_cuda:
+            return value.reshape(()).to(torch.float64)
     return float(value)  # type: ignore[arg-type]

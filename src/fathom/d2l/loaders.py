@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, SequentialSampler, TensorDataset
 
 Transform = Callable[[Tensor], Tensor]
 
@@ -80,3 +80,10 @@ def _resize(images: Tensor, size: tuple[int, ...]) -> Tensor:
     parts = [packed, images[whole:]] if whole < num else [packed]
     resized = [F.interpolate(part, size=size, mode="bilinear", antialias=True) for part in parts if len(part)]
     return torch.cat([part.reshape(-1, 1, *size) for part in resized])
+
+
+def skip_pass(loader: Any) -> None:
+    """Advance PyTorch's random state as a pass through a loader of ``make_loader`` would."""
+    torch.empty((), dtype=torch.int64).random_()  # the base seed of workers, whether there are any or not
+    if not isinstance(loader.sampler, SequentialSampler):
+        torch.empty((), dtype=torch.int64).random_()  # the seed of the permutation
