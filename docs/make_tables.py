@@ -65,6 +65,12 @@ PAPERS = {
         "https://arxiv.org/abs/1412.6806",
     ),
     ("Page", 2018): ("How to train your ResNet", ""),
+    ("Elman", 1990): ("Finding structure in time", "https://doi.org/10.1207/s15516709cog1402_1"),
+    ("Cho et al.", 2014): (
+        "Learning phrase representations using RNN encoder-decoder for statistical machine translation",
+        "https://arxiv.org/abs/1406.1078",
+    ),
+    ("Hochreiter & Schmidhuber", 1997): ("Long short-term memory", "https://doi.org/10.1162/neco.1997.9.8.1735"),
 }
 
 
@@ -79,7 +85,7 @@ def write_networks() -> str:
         for label, (shape, num_classes) in forms:
             with torch.device("meta"):
                 net = registry.create(name, input_shape=shape, num_classes=num_classes)
-            size = "×".join(map(str, shape))
+            size = "×".join(map(str, shape)) + (" steps" if entry.takes_tokens else "")
             cells = (label, size, num_classes, f"{count_parameters(net):,}", short(count_flops(net, shape)))
             rows.append(f"| {' | '.join(map(str, cells))} | {entry.paper} {entry.year} |")
         takes = ", ".join(f"`{option}={_show(value)}`" for option, value in registry.defaults(name).items())
@@ -95,10 +101,12 @@ def write_networks() -> str:
         "|---|---|---:|---:|---:|---|",
         *rows,
         "",
-        "FLOPs of one forward pass of one example: a multiply-add is two; convolutions and dense layers only.",
+        "FLOPs of one forward pass of one example: a multiply-add is two; convolutions, dense and recurrent layers",
+        "only.",
         "AlexNet, VGG and ResNet have torchvision's parameter counts; so has `googlenet_bn` with `as_torchvision=true`",
         "(and only that network takes this option). Other inputs and numbers of classes give other counts. The small",
-        "form, made for pictures of 28 or 32 pixels a side, is taken by itself below 64.",
+        "form, made for pictures of 28 or 32 pixels a side, is taken by itself below 64. `rnn`, `gru` and `lstm` read",
+        "[texts](text.md): their outputs are the size of the vocabulary, their FLOPs those of a whole sequence.",
         "",
         "## Options",
         "",

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from fathom.data.folder import FolderData
     from fathom.data.memory import MemoryLoader
     from fathom.data.module import ArrayData, DataModule
+    from fathom.data.text import TextData
     from fathom.errors import FathomError, UsageError
     from fathom.models.registry import create as create_model
-    from fathom.module import Classifier, Module, Preprocess, Regressor
+    from fathom.module import Classifier, LanguageModel, Module, Preprocess, Regressor
     from fathom.recipes.evaluate import evaluate
+    from fathom.recipes.generate import generate
     from fathom.recipes.predict import predict
     from fathom.recipes.saved import load_module
     from fathom.recipes.train import resume, train
@@ -47,11 +49,14 @@ _PLACES = {
     "FathomError": "errors",
     "UsageError": "errors",
     "create_model": "models.registry:create",
+    "TextData": "data.text",
     "Classifier": "module",
+    "LanguageModel": "module",
     "Module": "module",
     "Preprocess": "module",
     "Regressor": "module",
     "evaluate": "recipes.evaluate",
+    "generate": "recipes.generate",
     "predict": "recipes.predict",
     "load_module": "recipes.saved",
     "resume": "recipes.train",

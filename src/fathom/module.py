@@ -7,7 +7,8 @@ step gives a dictionary of scalar tensors and knows neither trainer nor board.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from fathom.errors import FathomError, UsageError
 from fathom.losses import make_loss
 
 Batch = Sequence[Any]
+_MOST_EXPONENT = 700.0  # e to a larger power is no longer a float
 
 
 class Preprocess(nn.Module):
@@ -168,6 +170,17 @@ class Module(nn.Module):
         """Give the optimiser used when the trainer is told none: plain SGD, as in the book."""
         return torch.optim.SGD(self.parameters(), lr=self.lr)
 
+    def derive(self, means: dict[str, float]) -> dict[str, float]:
+        """Add to means over an interval, an epoch or a split what follows from them, as a perplexity does."""
+        return means
+
+    def carried_state(self) -> Any:
+        """Give what a training step takes over from the one before, besides weights; a resumed run goes on with it."""
+        return None
+
+    def load_carried_state(self, state: Any) -> None:
+        """Take up what ``carried_state`` gave."""
+
     def describe(self) -> dict[str, Any]:
         """Give what a saved model must say of itself besides its weights."""
         return {"kind": self.kind, "preprocess": self.preprocess.describe()}
@@ -240,6 +253,80 @@ class Regressor(Module):
     def read(self, output: Tensor) -> Tensor:
         """Turn the network's output, or a target as stored, into the units of the data."""
         return output if self.target is None else self.target(output)
+
+
+class LanguageModel(Module):
+    """Predicts each next token of a text.
+
+    Where a batch goes on from the one before, the hidden state is carried over, cut off from its past: gradients flow
+    back through the steps of one batch only (truncated back-propagation through time).
+
+    Shape:   X int64 (steps, batch) -> logits (steps, batch, num_tokens)
+    Args:
+        net: maps (X, state) to (logits, next state); a state of None is the beginning.
+        tokens: the vocabulary, in the order of their numbers.
+        tokenizer: how a text is cut into tokens, as plain values; saved with the model.
+    """
+
+    kind = "language_model"
+
+    def __init__(
+        self,
+        net: nn.Module | None = None,
+        *,
+        tokens: Sequence[str] = (),
+        tokenizer: Mapping[str, Any] | None = None,
+        loss: Any = "cross_entropy",
+        lr: float = 1.0,
+    ) -> None:
+        super().__init__(net, loss=loss, lr=lr)
+        self.tokens = tuple(tokens)
+        self.tokenizer = dict(tokenizer or {})
+        self.state: Any = None
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Map tokens to logits, from the beginning."""
+        return self.net(X)[0]
+
+    def training_step(self, batch: Batch) -> dict[str, Tensor]:
+        """Give the mean loss over all tokens of ``(X, starts, y)``, with X (steps, batch) and y (steps · batch,)."""
+        return {"loss": self.train_loss(self._read_on(batch), batch[-1])}
+
+    def validation_step(self, batch: Batch) -> dict[str, Tensor]:
+        """Give the same on unseen text."""
+        return {"loss": self.val_loss(self._read_on(batch), batch[-1])}
+
+    def _read_on(self, batch: Batch) -> Tensor:
+        """Give logits (steps · batch, num_tokens); keep the state for the batch that follows."""
+        X, starts, _ = batch
+        output, state = self.net(X, None if starts else self.state)
+        self.state = _detached(state)
+        return _widened(output).flatten(0, 1)
+
+    def derive(self, means: dict[str, float]) -> dict[str, float]:
+        """Add the perplexity, e to the mean loss: between how many equally likely tokens the model wavers."""
+        return means | {"perplexity": math.exp(min(means["loss"], _MOST_EXPONENT))} if "loss" in means else means
+
+    def carried_state(self) -> Any:
+        """Give the hidden state after the last batch."""
+        return self.state
+
+    def load_carried_state(self, state: Any) -> None:
+        """Take it up, on the module's device."""
+        device = next(self.parameters()).device
+        self.state = tuple(part.to(device) for part in state) if isinstance(state, (tuple, list)) else state.to(device)
+
+    def read(self, output: Tensor) -> Tensor:
+        """Turn logits into probabilities of the next token."""
+        return output.softmax(-1)
+
+    def describe(self) -> dict[str, Any]:
+        """Add vocabulary and tokenizer."""
+        return super().describe() | {"tokens": list(self.tokens), "tokenizer": self.tokenizer}
+
+
+def _detached(state: Any) -> Any:
+    return tuple(part.detach() for part in state) if isinstance(state, (tuple, list)) else state.detach()
 
 
 def _widened(output: Tensor) -> Tensor:

@@ -37,6 +37,8 @@ OPTIONS = [
     ("--test", "more.csv", "data.options", {"size": 28, "test": "more.csv"}),
     ("--fill", "median", "data.options", {"size": 28, "fill": "median"}),
     ("--log-target", None, "data.options", {"size": 28, "log_target": True}),
+    ("--level", "word", "data.options", {"size": 28, "level": "word"}),
+    ("--model", "mlp", "model.name", "mlp"),
     ("--epochs", "7", "training.epochs", 7),
     ("--lr", "1e-2", "training.lr", 0.01),
     ("--optimizer", "sgd", "training.optimizer", "sgd"),
@@ -72,7 +74,7 @@ def test_every_option_reaches_its_setting_and_no_other(option, text, setting, va
     plain, given = config_to_dict(read_settings()), config_to_dict(config)
     section, _, key = setting.partition(".")
     for name in set(plain) - {section}:
-        if (setting, name) == ("data.name", "training"):  # its defaults depend on the data
+        if setting in ("data.name", "model.name") and name in ("data", "training"):  # defaults depend on these
             continue
         assert given[name] == plain[name], name
     if key and setting not in ("data.name", "training.optimizer"):
@@ -159,3 +161,39 @@ def test_a_folder_needs_no_batch_size_yet(tmp_path):
 def test_contradictions_are_refused(arguments):
     with pytest.raises(UsageError):
         read_settings(*arguments)
+
+
+def test_a_network_can_be_named_once_only():
+    assert read_settings("mlp", "--model", "mlp").model.name == "mlp"
+    with pytest.raises(UsageError, match="two networks are named, mlp and --model lenet; leave one of them out"):
+        read_settings("mlp", "--model", "lenet")
+
+
+def test_a_text_gets_a_recurrent_network_and_clipping():
+    config = read_settings("--data", "time_machine")
+    assert config.model.name == "gru"
+    assert config.training.clip_norm == 1.0
+    assert config.data.options == {
+        "level": "char",
+        "steps": 64,
+        "partition": "sequential",
+        "lower": True,
+        "clean": "letters",
+    }
+    assert read_settings("lstm", "--data", "time_machine", "--level", "word").model.name == "lstm"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "data.options.step=3"], "unknown option of a text 'step'; did you mean 'steps'?"),
+        (["--level", "wrd"], "unknown level 'wrd'; did you mean 'word'?"),
+        (["--label-smoothing", "0.1"], "label smoothing makes the perplexity of training mean nothing"),
+        (["--set", "training.loss=squared"], "loss squared gives no perplexity"),
+        (["--compile", "step"], "without clipping"),
+    ],
+)
+def test_what_does_not_go_with_a_text(arguments, message):
+    with pytest.raises(UsageError) as caught:
+        read_settings("--data", "time_machine", *arguments)
+    assert message in str(caught.value)

@@ -9,7 +9,7 @@ from fathom.data import catalog
 from fathom.data.sources import cifar10, digits, idx, synthetic
 from fathom.errors import UsageError
 
-ALL = ["digits", "mnist", "fashion_mnist", "cifar10", "synthetic_regression"]
+ALL = ["digits", "mnist", "fashion_mnist", "cifar10", "synthetic_regression", "time_machine"]
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def test_descriptions_are_complete(name, monkeypatch):
     assert (entry.task == "classification") == bool(entry.class_names)
     assert all(url.startswith("https://") for url in entry.urls)
     assert all(sum_.startswith(("md5:", "sha256:")) for sum_ in entry.checksums.values())
-    if name in ("mnist", "fashion_mnist", "cifar10"):
+    if name in ("mnist", "fashion_mnist", "cifar10", "time_machine"):
         assert entry.found is None
         assert catalog.check(name) == "absent"
         assert entry.urls

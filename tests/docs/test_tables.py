@@ -41,7 +41,7 @@ def test_data_sets_are_those_of_the_catalogue() -> None:
         entry = catalog.describe(name)
         (row,) = re.findall(rf"^\| `{name}` \| .+ \| .+ \| .+ \| .+ \| .+ \| .+ \|$", text, re.MULTILINE)
         cells = [cell.strip() for cell in row.strip("|").split("|")]
-        shape = "×".join(map(str, entry.shape))
+        shape = "×".join(map(str, entry.shape)) or "–"
         classes = str(len(entry.class_names) or "–")
         assert cells[2:6] == [f"{entry.train_size:,}", f"{entry.test_size:,}", classes, shape]
         assert cells[6] in (entry.licence, "–")

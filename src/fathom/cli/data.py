@@ -56,7 +56,7 @@ def _list_all() -> int:
                 f"{entry.train_size:,}",
                 f"{entry.test_size:,}",
                 str(len(entry.class_names) or "–"),
-                _times(entry.shape),
+                _times(entry.shape) or "text",
                 "–" if state == "made" else state,
                 "made on demand" if state == "made" else str(entry.found or "–"),
             )
@@ -75,7 +75,7 @@ def _list_all() -> int:
 
 def _show(args: argparse.Namespace) -> int:
     entry = catalog.describe(args.name)
-    if entry.task == "regression" and args.augment is not None:
+    if entry.task != "classification" and args.augment is not None:
         raise UsageError(f"--augment is for pictures; {entry.name} has none")
     augment = None
     if entry.task == "classification":
@@ -85,19 +85,24 @@ def _show(args: argparse.Namespace) -> int:
         augment = make_augmentation(spec)
         if augment is not None:
             augment.check(entry.shape)
-    arrays = catalog.load_arrays(args.name)
+    contents = catalog.load_text(args.name) if entry.task == "language" else catalog.load_arrays(args.name)
     entry = catalog.describe(args.name)  # by now it is found
     print(entry.title)
-    print(f"shape    {_times(entry.shape)}")
+    if entry.shape:
+        print(f"shape    {_times(entry.shape)}")
     print(f"source   {entry.source}")
     print(f"licence  {entry.licence}")
     if entry.found is not None:
         print(f"read     {entry.found}, checksum ok")
     print()
+    if isinstance(contents, str):
+        _print_tokens(contents)
+        return 0
     if entry.task == "regression":
-        _print_targets(arrays)
+        _print_targets(contents)
         return 0
 
+    arrays = contents
     _print_balance(arrays)
     from fathom.data.pictures import augmented_sheet, sample_sheet
 
@@ -167,6 +172,21 @@ def _print_targets(arrays: Arrays) -> None:
         if targets is not None:
             rows.append((part, f"{len(targets):,}", f"{targets.mean():.4f}", f"{targets.std():.4f}"))
     _print_table(("part", "examples", "mean of y", "std of y"), rows, right=(1, 2, 3))
+
+
+def _print_tokens(text: str) -> None:
+    """Print how long a text is at either level, as it stands and cleaned as the book does it."""
+    from collections import Counter
+
+    from fathom.data.vocabulary import Tokenizer
+
+    rows = []
+    for level in ("char", "word"):
+        for how, tokenizer in (("as it is", Tokenizer(level)), ("letters", Tokenizer(level, True, "letters"))):
+            counts = Counter(tokenizer.split(text))
+            frequent = " ".join(token if token.strip() else repr(token)[1:-1] for token, _ in counts.most_common(8))
+            rows.append((level, how, f"{counts.total():,}", f"{len(counts):,}", frequent))
+    _print_table(("level", "cleaned", "tokens", "different", "most frequent"), rows, right=(2, 3))
 
 
 def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int]) -> None:

@@ -35,7 +35,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _table(evaluation: dict[str, Any]) -> str:
-    lines = [f"{evaluation['split']}: {evaluation['num_samples']:,} examples"]
+    what = "tokens" if "perplexity" in evaluation else "examples"
+    lines = [f"{evaluation['split']}: {evaluation['num_samples']:,} {what}"]
+    if "perplexity" in evaluation:
+        unknown = f"{evaluation['unknown']:,} of {evaluation['num_samples'] + 1:,} tokens"
+        lines += [f"{k:<16}{evaluation[k]:.4f}" for k in ("loss", "perplexity", "bits_per_token")]
+        return "\n".join([*lines, f"{'unknown':<16}{unknown}"])
     lines += [
         f"{k:<9}{evaluation[k]:.4f}" for k in ("loss", "accuracy", "rmse", "mae", "r2") if evaluation.get(k) is not None
     ]

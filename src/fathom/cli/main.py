@@ -19,6 +19,7 @@ from fathom.errors import FathomError, UsageError, unknown
 VERBS = {
     "train": ("fathom.cli.train", "train a network; leave a run folder with model, metrics and report"),
     "eval": ("fathom.cli.eval", "judge a run's model on a split of its data"),
+    "generate": ("fathom.cli.generate", "let a language model go on with a text"),
     "predict": ("fathom.cli.predict", "label pictures, folders or the rows of a CSV with a run's model"),
     "report": ("fathom.cli.report", "make report.html from a run folder"),
     "compare": ("fathom.cli.compare", "set runs side by side"),

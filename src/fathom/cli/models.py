@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fathom.models.registry import Entry
 
+_ABOUT_FLOPS = """
+FLOPs of one forward pass of one example: a multiply-add is two; convolutions, dense and recurrent layers only."""
 SMALL_INPUT, SMALL_CLASSES = (1, 28, 28), 10
 
 
@@ -54,7 +56,7 @@ def _list_networks() -> None:
                 (label, _by(shape), str(num_classes), count(parameters), short(flops), f"{entry.paper} {entry.year}")
             )
     _print_table(("network", "input", "outputs", "parameters", "FLOPs", "paper"), rows, right=(1, 2, 3, 4))
-    print("\nFLOPs of one forward pass of one example: a multiply-add is two; convolutions, dense and recurrent layers only.")
+    print(_ABOUT_FLOPS)
     print("The small form is taken for images below 64 pixels. The layers of one: fathom models NAME")
 
 
@@ -96,7 +98,7 @@ def _show_network(args: argparse.Namespace) -> None:
     parameters, flops = _total(layers, "parameters"), _total(layers, "flops")
     rows.append(("total", "", "", count(parameters), count(flops), ""))
     _print_table(("layer", "type", "output", "parameters", "FLOPs", "receptive field"), rows, right=(2, 3, 4, 5))
-    print("\nFLOPs of one forward pass of one example: a multiply-add is two; convolutions, dense and recurrent layers only.")
+    print(_ABOUT_FLOPS)
     if not entry.takes_tokens:
         print("Receptive field: pixels in height or width that one value sees, padding included.")
 

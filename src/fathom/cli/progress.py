@@ -30,7 +30,7 @@ def show_progress(plan: Plan) -> list[Callback]:
     epochs = "one batch" if config.training.fast_dev_run else _count(config.training.epochs or 1, "epoch")
     facts = [
         _count(plan.description["parameters"], "parameter"),
-        _count(plan.data.num_train, "training example"),
+        _count(plan.data.num_train, f"training {plan.data.unit}"),
         epochs,
         f"{execution.precision} on {execution.device}",
         f"seed {config.seed}",

@@ -19,14 +19,21 @@ if TYPE_CHECKING:
     from fathom.data.tables.reading import Table
     from fathom.recipes.train import Outcome
 
+_USUAL_MODEL = {"table": "mlp", "text": "gru"}  # where no network is named; that of pictures is lenet
 _TASKS = ("classification", "regression")
+_LEVELS = ("char", "word")
 _PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 _COMPILE_MODES = ("off", "forward", "step")
 
 # title of a group: option: (setting, how its text is read, metavar, help)
 _SETTINGS: dict[str, dict[str, tuple[str, Any, str, str]]] = {
     "data": {
-        "--data": ("data.name", str, "NAME", "see `fathom data`; a folder of class folders, a CSV (default: digits)"),
+        "--data": (
+            "data.name",
+            str,
+            "NAME",
+            "see `fathom data`; a folder of pictures, a CSV, a text (default: digits)",
+        ),
         "--val": ("data.val", read_share, "SHARE", "share of the training data kept for validation (default: 0.1)"),
         "--batch-size": ("data.batch_size", read_count, "N", "examples per batch"),
         "--resize": ("data.resize", read_count, "PIXELS", "side that images are brought to"),
@@ -35,6 +42,7 @@ _SETTINGS: dict[str, dict[str, tuple[str, Any, str, str]]] = {
         "--task": ("data.options.task", one_of("task", _TASKS), "TASK", "of a CSV: classification or regression"),
         "--test": ("data.options.test", str, "FILE", "of a CSV: rows to test with, instead of a part cut off"),
         "--fill": ("data.options.fill", one_of("fill", ("mean", "median")), "HOW", "of a CSV: mean or median"),
+        "--level": ("data.options.level", one_of("level", _LEVELS), "LEVEL", "of a text: char or word"),
         "--log-target": ("data.options.log_target", None, "", "of a CSV: learn the logarithm of the target"),
         "--workers": ("data.workers", read_natural, "N", "processes that read files, for a folder of pictures"),
     },
@@ -75,6 +83,7 @@ examples:
   fathom train mlp --data fashion_mnist --epochs 5
   fathom train resnet18 --data pictures/            pictures/<class>/*.jpg
   fathom train --data house.csv --target SalePrice  a table; an MLP, unless another network is named
+  fathom train gru --data book.txt --level char     a text; then: fathom generate last --prefix "the "
   fathom train --set training.clip_value=0.5        a setting without an option of its own
   fathom train --resume last                        go on with a run that was stopped
 """
@@ -86,6 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "fathom train [model] [options]"
     parser.epilog = _EXAMPLES
     parser.add_argument("model", nargs="?", help="network, see `fathom models` (default: lenet)")
+    parser.add_argument("--model", metavar="NAME", dest="model_option", help="the same, as an option")
     for title, options in _SETTINGS.items():
         group = parser.add_argument_group(title)
         for option, (_, read, metavar, text) in options.items():
@@ -123,6 +133,7 @@ def run(args: argparse.Namespace) -> int:
 
 def settings(args: argparse.Namespace) -> Config:
     """Lay recipe, file, options and --set over one another, in this order, and validate before torch is imported."""
+    model = _model(args)
     from fathom.recipes.defaults import resolve
     from fathom.recipes.shipped import read_recipe
     from fathom.training.schedules import parse_schedule
@@ -134,12 +145,12 @@ def settings(args: argparse.Namespace) -> Config:
         file = read_config(Path(args.config))
         make_config(file, args.config)
         merge(tree, file)
-    for section, name in (("model", args.model), ("data", args.data)):
+    for section, name in (("model", model), ("data", args.data)):
         known = tree.setdefault(section, {})
         if name is not None and name != known.get("name", name):
             known["options"] = {}  # they were another network's, another data set's
-    if args.model is not None:
-        merge(tree, {"model": {"name": args.model}})
+    if model is not None:
+        merge(tree, {"model": {"name": model}})
     for option, dotted in _SETTING_OF.items():
         value = _value(args, option)
         if value is not None:
@@ -153,21 +164,29 @@ def settings(args: argparse.Namespace) -> Config:
     for assignment in args.set:
         set_dotted(tree, assignment)
     config = make_config(tree, "settings")
-    if data_kind(config.data) == "table" and "name" not in tree["model"]:
-        config = make_config(merge(tree, {"model": {"name": "mlp"}}), "settings")
+    usual = _USUAL_MODEL.get(data_kind(config.data))
+    if usual is not None and "name" not in tree["model"]:
+        config = make_config(merge(tree, {"model": {"name": usual}}), "settings")
     registry.get(config.model.name)
     check_data(config.data)
     parse_schedule(config.training.schedule or "constant")
     return resolve(config)
 
 
+def _model(args: argparse.Namespace) -> str | None:
+    """Give the network named, by its place or by --model."""
+    if args.model is not None and args.model_option not in (None, args.model):
+        raise UsageError(f"two networks are named, {args.model} and --model {args.model_option}; leave one of them out")
+    return args.model or args.model_option
+
+
 def _value(args: argparse.Namespace, option: str) -> Any:
     return getattr(args, option[2:].replace("-", "_"))
 
 
-def _start_reading(config: Config) -> Future[Arrays | Table | None]:
+def _start_reading(config: Config) -> Future[Arrays | Table | str | None]:
     """Read the data while torch is being imported: unpacking, hashing and parsing leave the interpreter free."""
-    future: Future[Arrays | Table | None] = Future()
+    future: Future[Arrays | Table | str | None] = Future()
 
     def read() -> None:
         try:
@@ -183,7 +202,7 @@ def _start_reading(config: Config) -> Future[Arrays | Table | None]:
 def _resume(args: argparse.Namespace) -> int:
     given = [option for option in _SETTING_OF if _value(args, option) is not None]
     given += [option for option in ("--recipe", "--config", "--set", "--fast-dev-run") if _value(args, option)]
-    given += [args.model] if args.model else []
+    given += [model] if (model := _model(args)) else []
     if given:
         raise UsageError(f"--resume goes on with a run's own settings; leave out {given[0]}")
     from fathom.recipes.settings import read_run_config
@@ -201,6 +220,8 @@ def _finish(outcome: Outcome) -> int:
     evaluation, training = outcome.evaluation, outcome.config.training
     if evaluation is not None and "accuracy" in evaluation:
         print(f"test accuracy  {evaluation['accuracy']:.2%}  ({evaluation['num_samples']:,} examples, looked at once)")
+    elif evaluation is not None and "perplexity" in evaluation:
+        print(f"test perplexity {evaluation['perplexity']:.4g}  ({evaluation['num_samples']:,} tokens, looked at once)")
     elif evaluation is not None:
         print(f"test RMSE      {evaluation['rmse']:.4g}  ({evaluation['num_samples']:,} examples, looked at once)")
     elif training.fast_dev_run:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fathom.errors import FathomError, unknown
+from fathom.errors import FathomError, UsageError, unknown
 
 if TYPE_CHECKING:
     from fathom.data.arrays import Arrays
@@ -22,8 +22,8 @@ class Description:
 
     name: str
     title: str
-    task: str  # "classification" or "regression"
-    shape: tuple[int, ...]  # of one example: (C, H, W) or (D,)
+    task: str  # "classification", "regression" or "language"
+    shape: tuple[int, ...]  # of one example: (C, H, W) or (D,); empty for a text, whose examples are tokens
     class_names: tuple[str, ...]
     train_size: int
     test_size: int
@@ -42,11 +42,39 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "cifar10": ("root", "download", "check", "progress"),
     "synthetic_regression": ("w", "b", "noise", "n", "n_test", "seed"),
 }
+_TEXTS = ("time_machine",)
 
 
 def names() -> list[str]:
-    """List the data sets that ``load_arrays`` knows."""
-    return list(_OPTIONS)
+    """List the data sets that are known by name."""
+    return [*_OPTIONS, *_TEXTS]
+
+
+def is_text(name: str) -> bool:
+    """Whether a name is that of a text, which ``load_text`` reads; all others ``load_arrays`` does."""
+    return name in _TEXTS
+
+
+def text_form(name: str) -> dict[str, Any]:
+    """Give the options by which a text known by name is read unless others are given; none for other texts."""
+    if not is_text(name):
+        return {}
+    from fathom.data.sources import time_machine
+
+    return dict(time_machine.FORM)
+
+
+def load_text(name: str) -> str:
+    """Read a text by name, downloading it if it is nowhere on this machine.
+
+    Raises:  UsageError for a name that is not that of a text; FathomError if the text cannot be had
+    """
+    _check_name(name)
+    if not is_text(name):
+        raise UsageError(f"{name} is not a text; the texts are: {', '.join(_TEXTS)}")
+    from fathom.data.sources import time_machine
+
+    return time_machine.load()
 
 
 def load_arrays(name: str, **options: Any) -> Arrays:
@@ -54,9 +82,11 @@ def load_arrays(name: str, **options: Any) -> Arrays:
 
     The options are those of the source's own ``load``; ``describe(name).options`` lists them.
 
-    Raises:  UsageError for an unknown name or option; FathomError if the data cannot be had
+    Raises:  UsageError for an unknown name or option, or a text; FathomError if the data cannot be had
     """
     _check_name(name)
+    if is_text(name):
+        raise UsageError(f"{name} is a text, for language models: rnn, gru or lstm")
     for option in options:
         if option not in _OPTIONS[name]:
             raise unknown(f"option of data set {name}", option, _OPTIONS[name])
@@ -89,6 +119,8 @@ def describe(name: str) -> Description:
         return _describe_synthetic()
     if name == "cifar10":
         return _describe_cifar10()
+    if name == "time_machine":
+        return _describe_time_machine()
     return _describe_idx(name)
 
 
@@ -108,6 +140,10 @@ def check(name: str) -> str:
             from fathom.data.sources import cifar10
 
             cifar10.verify(place)
+        elif name == "time_machine":
+            from fathom.data.sources import time_machine
+
+            time_machine.verify(place)
         else:
             from fathom.data.sources import idx
 
@@ -118,8 +154,8 @@ def check(name: str) -> str:
 
 
 def _check_name(name: str) -> None:
-    if name not in _OPTIONS:
-        raise unknown("data set", name, _OPTIONS)
+    if name not in names():
+        raise unknown("data set", name, names())
 
 
 def _describe_digits() -> Description:
@@ -196,4 +232,23 @@ def _describe_synthetic() -> Description:
         licence="none, made on demand",
         source="Dive into Deep Learning, Synthetic Regression Data",
         options=_OPTIONS["synthetic_regression"],
+    )
+
+
+def _describe_time_machine() -> Description:
+    from fathom.data.sources import time_machine
+
+    return Description(
+        name="time_machine",
+        title="The Time Machine by H. G. Wells, a text",
+        task="language",
+        shape=(),
+        class_names=(),
+        train_size=156_115,
+        test_size=17_313,
+        licence="public domain",
+        source="https://www.gutenberg.org/ebooks/35",
+        urls=time_machine.URLS,
+        checksums={time_machine.FILE: f"sha256:{time_machine.SHA256}"},
+        found=time_machine.locate(),
     )

@@ -26,7 +26,7 @@ class DataModule:
     """
 
     name = "data"
-    task: Literal["classification", "regression"] = "classification"
+    task: Literal["classification", "regression", "language"] = "classification"
     class_names: tuple[str, ...] = ()
     batch_size: int = 1
 
@@ -46,10 +46,11 @@ class DataModule:
 class LabelledData(DataModule):
     """A data module that the recipes can build a model for: it knows its shapes, its statistics and its pictures.
 
-    ``notes`` are lines about the data that a user should read.
+    ``notes`` are lines about the data that a user should read, ``unit`` is what ``num_train`` counts.
     """
 
     notes: Sequence[str] = ()
+    unit = "example"
 
     @property
     def num_train(self) -> int:
@@ -72,7 +73,7 @@ class LabelledData(DataModule):
 
     def preprocess(self, size: Sequence[int] | None = None) -> Preprocess:
         """Make what a model does to a stored example before its network sees it; ``size`` is for pictures."""
-        return Preprocess() if self.task == "regression" else Preprocess(*self.statistics(), size=size)
+        return Preprocess() if self.task != "classification" else Preprocess(*self.statistics(), size=size)
 
     def target_scale(self) -> TargetScale | None:
         """Make what brings a network's output to the units of the data; None where it is in them."""

@@ -10,11 +10,13 @@ from torch import nn
 
 from fathom.config import Config
 from fathom.data.module import LabelledData
+from fathom.data.text import TextData
 from fathom.errors import UsageError
 from fathom.losses import make_loss
 from fathom.models import registry
 from fathom.module import Classifier, Module, Preprocess, Regressor
 from fathom.recipes.kinds import data_kind
+from fathom.recipes.texts import build_language_model, check_fit
 from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping, L1Penalty
 from fathom.training.device import Execution, choose_execution
 from fathom.training.optimizers import make_optimizer
@@ -27,6 +29,7 @@ _FITTING = {"classification": "cross_entropy or multi_margin", "regression": "sq
 
 def build_module(config: Config, data: LabelledData) -> Module:
     """Make the network, initialise it and wrap it with loss and preprocessing. Draws from the seed."""
+    check_fit(config, data)
     torch.manual_seed(config.seed)
     preprocess = _build_preprocess(config, data)
     shape = preprocess.output_shape(data.input_shape)
@@ -42,6 +45,8 @@ def wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preproc
     """Put a network into the module its task calls for."""
     loss = config.training.loss
     make_loss(loss or "")
+    if isinstance(data, TextData):
+        return build_language_model(net, data, loss)
     if (loss in _CLASS_LOSSES) != (data.task == "classification"):
         raise UsageError(f"loss {loss} does not fit the {data.task} of {data.name}; choose {_FITTING[data.task]}")
     preprocess = preprocess or _build_preprocess(config, data)

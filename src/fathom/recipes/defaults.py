@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from fathom.config import Config, DataConfig, TrainingConfig
+from fathom.data import catalog
 from fathom.errors import UsageError
 from fathom.recipes.kinds import Kind, data_kind
 from fathom.training.schedules import parse_schedule
@@ -14,6 +15,8 @@ from fathom.training.schedules import parse_schedule
 # Peak learning rates of AdamW under one_cycle, chosen on a validation split of Fashion-MNIST.
 _ADAMW_LR = {"linear": 0.01, "softmax": 0.01, "mlp": 3e-3, "lenet": 5e-3, "lenet_sigmoid": 0.01, "compact": 0.01}
 _DEEP_LR = 2e-3
+_LANGUAGE_LR = {"rnn": 2e-3, "gru": 8e-3, "lstm": 8e-3}
+_TEXT_OPTIONS = {"level": "char", "steps": 64, "partition": "sequential"}
 _FLAT_MODELS = ("linear", "softmax", "mlp")
 _LARGEST_SEED = 2**63 - 1
 
@@ -24,7 +27,7 @@ def resolve(config: Config, task: str | None = None) -> Config:
     The batch size of files stays open until they are counted, and what depends on the task until that is known.
 
     Args:
-        task: "classification" or "regression", where the data had to be read to know.
+        task: "classification", "regression" or "language", where the data had to be read to know.
     Raises:  UsageError for options that contradict each other
     """
     _refuse_contradictions(config)
@@ -32,15 +35,20 @@ def resolve(config: Config, task: str | None = None) -> Config:
     options = dict(config.data.options)
     if data_name == "digits" and "size" not in options:
         options["size"] = 8 if model_name in _FLAT_MODELS else 28
+    if data_kind(config.data) == "text":
+        options = _TEXT_OPTIONS | catalog.text_form(data_name) | options
     batch_size = config.data.batch_size
-    if batch_size is None and data_kind(config.data) == "named":
-        batch_size = {"digits": 64, "synthetic_regression": 10}.get(data_name, 256)
+    if batch_size is None and data_name in catalog.names():
+        batch_size = {"digits": 64, "synthetic_regression": 10, "time_machine": 32}.get(data_name, 256)
     data = msgspec.structs.replace(config.data, options=options, batch_size=batch_size)
     config = msgspec.structs.replace(config, data=data)
     task = task or _known_task(data)
     if task is None:
         return config
-    training = _resolve_training(config.training, model_name, data_name, task == "regression", data_kind(data))
+    if task == "language":
+        training = _resolve_language(config.training, model_name, data_name)
+    else:
+        training = _resolve_training(config.training, model_name, data_name, task == "regression", data_kind(data))
     return msgspec.structs.replace(config, training=training)
 
 
@@ -48,6 +56,8 @@ def _known_task(data: DataConfig) -> str | None:
     """Tell the task of data that need not be read for it; a table's depends on its target."""
     if data_kind(data) == "table":
         return None
+    if data_kind(data) == "text":
+        return "language"
     return "regression" if data.name == "synthetic_regression" else "classification"
 
 
@@ -64,7 +74,7 @@ def _refuse_contradictions(config: Config) -> None:
     if execution.compile == "step":
         excluded = {
             "accumulation": training.accumulate > 1,
-            "clipping": training.clip_norm or training.clip_value,
+            "clipping": training.clip_norm or training.clip_value or data_kind(config.data) == "text",
             "an L1 penalty": training.l1,
             "fp16": execution.precision == "fp16",
             f"the optimizer {training.optimizer}": training.optimizer not in (None, "sgd", "adam", "adamw"),
@@ -99,4 +109,27 @@ def _resolve_training(
         filled["schedule"] = "constant" if is_plain else "one_cycle"
     if training.loss is None:
         filled["loss"] = "squared" if is_regression else "cross_entropy"
+    return msgspec.structs.replace(training, **filled)
+
+
+def _resolve_language(training: TrainingConfig, model: str, data: str) -> TrainingConfig:
+    """Fill what a language model needs; the epochs of a text from a file stay open until its tokens are counted."""
+    if training.label_smoothing:
+        raise UsageError("label smoothing makes the perplexity of training mean nothing; leave it out for a text")
+    if training.loss not in (None, "cross_entropy"):
+        raise UsageError(f"loss {training.loss} gives no perplexity; a language model learns by cross_entropy")
+    filled: dict[str, Any] = {"loss": "cross_entropy"}
+    if training.epochs is None and data in catalog.names():
+        filled["epochs"] = 20
+    optimizer = training.optimizer
+    if optimizer is None:
+        optimizer = filled["optimizer"] = "adamw"
+    if training.lr is None:  # with plain SGD and clipping the book's rate is 1
+        filled["lr"] = _LANGUAGE_LR.get(model, 5e-3) if optimizer in ("adam", "adamw", "rmsprop") else 1.0
+    if training.weight_decay is None:
+        filled["weight_decay"] = 0.01 if optimizer == "adamw" else 0.0
+    if training.schedule is None:
+        filled["schedule"] = "one_cycle"
+    if training.clip_norm is None:
+        filled["clip_norm"] = 1.0
     return msgspec.structs.replace(training, **filled)

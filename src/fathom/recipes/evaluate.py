@@ -12,14 +12,16 @@ from torch import Tensor
 
 from fathom.config import Config
 from fathom.data.module import LabelledData
+from fathom.data.text import TextData
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.files import write_atomically
-from fathom.module import Module
+from fathom.module import LanguageModel, Module
 from fathom.recipes.defaults import resolve
 from fathom.recipes.failures import readable_failures
 from fathom.recipes.saved import load_module, set_loss
 from fathom.recipes.settings import read_run_config
 from fathom.recipes.sources import build_data
+from fathom.recipes.texts import check_vocabulary, judge_text
 from fathom.runs.reader import resolve_run
 from fathom.runs.schema import SCHEMA
 from fathom.training.device import Execution, choose_execution
@@ -151,6 +153,8 @@ def evaluate(run: str | Path, split: str = "test", *, device: str = "auto") -> d
     data = build_data(config)
     try:
         with readable_failures():
+            if isinstance(data, TextData):
+                return judge_text(module, data, split, *open_split(module, config, data, split, device))
             output, target = apply_to_split(module, config, data, split, device)
     finally:
         data.close()
@@ -163,7 +167,17 @@ def apply_to_split(
     """Pass a split through a saved module as ``fathom eval`` does: in fp32, not compiled.
 
     Returns: outputs and targets, on the CPU
-    Raises:  UsageError if the data have no such part; FathomError if their classes are not the model's
+    Raises:  as ``open_split``
+    """
+    return collect_outputs(module, *open_split(module, config, data, split, device))
+
+
+def open_split(
+    module: Module, config: Config, data: LabelledData, split: str, device: str = "auto"
+) -> tuple[Iterable[Any], Execution]:
+    """Give the batches of a split, and how to compute, for a saved module that is to be judged on it.
+
+    Raises:  UsageError if the data have no such part; FathomError if they are not those the model learned from
     """
     if config.training.loss is not None:
         set_loss(module, config.training.loss)
@@ -176,6 +190,8 @@ def apply_to_split(
             f"{data.name} is no longer as it was when this model was trained, so its parts cannot be told apart; "
             "use fathom predict on rows that the model has not seen"
         )
+    if isinstance(data, TextData) and isinstance(module, LanguageModel):
+        check_vocabulary(module, data)
     loader = {"test": data.test_dataloader, "val": data.val_dataloader, "train": data.train_eval_dataloader}[split]()
     if loader is None:
         raise UsageError(f"{data.name} has no {split} part")
@@ -190,7 +206,7 @@ def apply_to_split(
         compile="off",
         allocator=config.execution.allocator,
     )
-    return collect_outputs(module, loader, execution)
+    return loader, execution
 
 
 def _first_difference(module: Module, data: LabelledData) -> str:

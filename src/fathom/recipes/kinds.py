@@ -1,4 +1,4 @@
-"""What ``data.name`` means: a data set known by name, a folder of pictures, or a table. Loads without torch."""
+"""What ``data.name`` means: a data set known by name, a folder of pictures, a table, a text. Loads without torch."""
 
 from __future__ import annotations
 
@@ -17,26 +17,30 @@ if TYPE_CHECKING:
     from fathom.data.arrays import Arrays
     from fathom.data.tables.reading import Table
 
-Kind = Literal["named", "pictures", "table"]
+Kind = Literal["named", "pictures", "table", "text"]
 
 _TABLE_OPTIONS = (
     *("target", "task", "log_target", "test", "fill", "one_hot_max", "categories", "drop", "keep"),
     *("header", "separator"),
 )
-_KIND_OF_SUFFIX: dict[str, Kind] = {".csv": "table", ".tsv": "table", ".dat": "table"}
+TEXT_OPTIONS = ("level", "lower", "clean", "reserved", "min_freq", "steps", "partition", "test", "encoding")
+_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
+_KIND_OF_SUFFIX: dict[str, Kind] = {".csv": "table", ".tsv": "table", ".dat": "table", ".txt": "text", ".md": "text"}
 
 
 def data_kind(data: DataConfig) -> Kind:
     """Tell of which kind the data are; what looks like no path is taken for a name, known or not."""
     name = data.name
     if name in catalog.names():
-        return "named"
+        return "text" if catalog.is_text(name) else "named"
     path = Path(name).expanduser()
     if path.is_dir():
         return "pictures"
     kind = _KIND_OF_SUFFIX.get(path.with_suffix("").suffix.lower() if path.suffix == ".gz" else path.suffix.lower())
     if kind is not None:
         return kind
+    if path.is_file() and path.suffix.lower() not in _PICTURES:
+        return "text"
     separators = [separator for separator in (os.sep, os.altsep) if separator]
     is_path = name in (".", "..") or any(separator in name for separator in separators)
     return "pictures" if is_path else "named"
@@ -58,9 +62,15 @@ def check_data(data: DataConfig) -> None:
         for place in (data.name, data.options.get("test")):
             if place is not None and not Path(str(place)).expanduser().is_file():
                 raise UsageError(f"there is no file {place}; `fathom data` lists the data sets known by name")
+    elif kind == "text":
+        for option in data.options:
+            if option not in TEXT_OPTIONS:
+                raise unknown("option of a text", option, TEXT_OPTIONS)
+        if not catalog.is_text(data.name) and not path.is_file():
+            raise UsageError(f"there is no file {data.name}; `fathom data` lists the data sets known by name")
 
 
-def read_contents(data: DataConfig) -> Arrays | Table | None:
+def read_contents(data: DataConfig) -> Arrays | Table | str | None:
     """Read what can be read while torch is being imported; None where there is nothing of that kind.
 
     Raises:  UsageError, FathomError as the reader of that kind
@@ -68,7 +78,18 @@ def read_contents(data: DataConfig) -> Arrays | Table | None:
     kind = data_kind(data)
     if kind == "named":
         return catalog.load_arrays(data.name, **data.options)
+    if kind == "text":
+        return read_text(data)
     return read_file(data.name, data.options) if kind == "table" else None
+
+
+def read_text(data: DataConfig) -> str:
+    """Read a text known by name, or a file in the encoding that its options say."""
+    from fathom.data import text_file
+
+    if catalog.is_text(data.name):
+        return catalog.load_text(data.name)
+    return text_file.read_text(Path(data.name).expanduser(), data.options.get("encoding", "utf-8"))
 
 
 def read_file(path: str, options: Mapping[str, Any]) -> Table:
@@ -89,7 +110,7 @@ def check_table_options(data: DataConfig) -> None:
 
 def locate_data(config: Config) -> Config:
     """Make the path of a file or folder absolute, so that a run can be resumed and judged from anywhere."""
-    if data_kind(config.data) == "named":
+    if config.data.name in catalog.names() or data_kind(config.data) == "named":
         return config
     data = msgspec.structs.replace(config.data, name=_absolute(config.data.name))
     if data_kind(data) == "table" and data.options.get("test") is not None:

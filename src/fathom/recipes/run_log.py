@@ -28,9 +28,12 @@ def format_epoch(record: dict[str, Any], max_epochs: int, *, brief: bool = False
     for part in ("train", "val"):
         if f"{part}_loss" in record:
             text = f"{part} loss {record[f'{part}_loss']:.4f}"
+            if f"{part}_perplexity" in record:
+                text += f", {'ppl' if brief else 'perplexity'} {record[f'{part}_perplexity']:.4g}"
             if f"{part}_accuracy" in record:
                 text += f", {'acc' if brief else 'accuracy'} {record[f'{part}_accuracy']:.2%}"
             parts.append(text)
+    unit = "tokens" if "train_perplexity" in record else "samples"
     if not brief:
-        parts += [f"lr {record['lr']:.3g}", f"{record['samples_per_s']:,.0f} samples/s"]
+        parts += [f"lr {record['lr']:.3g}", f"{record['samples_per_s']:,.0f} {unit}/s"]
     return " · ".join(parts)

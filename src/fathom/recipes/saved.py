@@ -20,7 +20,8 @@ from fathom.files import write_atomically
 from fathom.losses import make_loss
 from fathom.models import registry
 from fathom.models.summary import layer_table
-from fathom.module import Classifier, Module, Preprocess, Regressor, TargetScale
+from fathom.module import Classifier, LanguageModel, Module, Preprocess, Regressor, TargetScale
+from fathom.recipes.texts import read_language_model
 from fathom.runs.reader import resolve_run
 from fathom.runs.schema import SCHEMA
 from fathom.training.checkpoint import load_checkpoint, load_weights
@@ -34,7 +35,7 @@ class _Model(msgspec.Struct):
 
 
 class _Input(msgspec.Struct):
-    kind: Literal["image", "features", "table"]
+    kind: Literal["image", "features", "table", "tokens"]
     channels: int | None = None
     height: int | None = None
     width: int | None = None
@@ -43,13 +44,22 @@ class _Input(msgspec.Struct):
     size: list[int] | None = None
 
 
+class _Tokenizer(msgspec.Struct, forbid_unknown_fields=True):
+    level: str
+    lower: bool
+    clean: str
+    reserved: list[str]
+
+
 class _Description(msgspec.Struct):
     """What must stand in ``model.json`` for a model to be rebuilt from it."""
 
-    kind: Literal["classifier", "regressor"]
+    kind: Literal["classifier", "regressor", "language_model"]
     model: _Model
     input: _Input
     class_names: list[str]
+    tokens: list[str] = []
+    tokenizer: _Tokenizer | None = None
 
 
 def describe_model(
@@ -58,21 +68,25 @@ def describe_model(
     """Give the content of ``model.json``: how to build the network, what goes in, what comes out, its layers."""
     shape = module.preprocess.output_shape(stored_shape)
     layers = layer_table(module.net, shape)
+    reads_text = isinstance(module, LanguageModel)
     target = module.target.describe() if isinstance(module, Regressor) and module.target is not None else None
     return {
         "schema": SCHEMA,
         "kind": module.kind,
         "model": {"name": name, "input_shape": list(shape), "num_classes": num_outputs, "options": options},
         "class_names": list(getattr(module, "class_names", ())),
-        "input": _describe_input(stored_shape) | module.preprocess.describe(),
+        "input": _describe_input(stored_shape, reads_text) | module.preprocess.describe(),
         **({"target": target} if target else {}),
+        **({"tokens": list(module.tokens), "tokenizer": module.tokenizer} if isinstance(module, LanguageModel) else {}),
         "parameters": sum(p.numel() for p in module.parameters()),
         "flops": sum(layer["flops"] for layer in layers),
         "layers": layers,
     }
 
 
-def _describe_input(shape: tuple[int, ...]) -> dict[str, Any]:
+def _describe_input(shape: tuple[int, ...], reads_text: bool) -> dict[str, Any]:
+    if reads_text:
+        return {"kind": "tokens", "steps": shape[0]}
     if len(shape) != 3:
         return {"kind": "features", "features": shape[0]}
     channels, height, width = shape
@@ -146,6 +160,8 @@ def _check_description(description: dict[str, Any], path: Path) -> None:
     stored = known.input
     if stored.kind == "image" and not (stored.channels and stored.height and stored.width):
         raise FathomError(f"{path}: incomplete or altered (an image needs channels, height and width)")
+    if known.kind == "language_model" and (known.tokenizer is None or len(known.tokens) != known.model.num_classes):
+        raise FathomError(f"{path}: altered ({len(known.tokens)} tokens for {known.model.num_classes} outputs)")
     if known.class_names and len(known.class_names) != known.model.num_classes:
         raise FathomError(f"{path}: altered ({len(known.class_names)} names for {known.model.num_classes} classes)")
 
@@ -166,8 +182,10 @@ def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
             model["name"], input_shape=model["input_shape"], num_classes=model["num_classes"], **model["options"]
         )
         preprocess = _read_preprocess(stored)
-        if description["kind"] == "classifier":
-            module: Module = Classifier(net, class_names=description["class_names"], preprocess=preprocess)
+        if description["kind"] == "language_model":
+            module: Module = read_language_model(net, description)
+        elif description["kind"] == "classifier":
+            module = Classifier(net, class_names=description["class_names"], preprocess=preprocess)
         else:
             target = TargetScale(**description["target"]) if "target" in description else None
             module = Regressor(net, preprocess=preprocess, target=target)

@@ -15,15 +15,17 @@ from fathom.data.folder import FolderData
 from fathom.data.module import ArrayData, LabelledData
 from fathom.data.tables.module import TableData
 from fathom.data.tables.reading import Table
+from fathom.data.text import TextData
 from fathom.errors import UsageError, unknown
 from fathom.recipes.defaults import resolve
 from fathom.recipes.kinds import Kind, data_kind
 from fathom.recipes.tables import build_table, choose_epochs
+from fathom.recipes.texts import build_text, settle_text
 
 _PICTURE_OPTIONS = ("channels", "size")
 
 
-def build_data(config: Config, contents: Arrays | Table | None = None) -> LabelledData:
+def build_data(config: Config, contents: Arrays | Table | str | None = None) -> LabelledData:
     """Make the data module; ``contents`` are those of the data set or file, where they were read already."""
     augment = _build_augmentation(config)
     data = _BUILDERS[data_kind(config.data)](config, augment, contents)
@@ -43,6 +45,8 @@ def settle_data(config: Config, data: LabelledData) -> Config:
     if isinstance(data, TableData) and config.training.epochs is None:
         training = msgspec.structs.replace(config.training, epochs=choose_epochs(data.num_train, data.batch_size))
         config = msgspec.structs.replace(config, training=training)
+    if isinstance(data, TextData):
+        config = settle_text(config, data)
     return resolve(msgspec.structs.replace(config, data=settled), data.task)
 
 
@@ -96,4 +100,5 @@ _BUILDERS: dict[Kind, Callable[[Config, Compose | None, Any], LabelledData]] = {
     "named": _build_named,
     "pictures": _build_pictures,
     "table": build_table,
+    "text": build_text,
 }

@@ -21,9 +21,10 @@ from fathom.data.arrays import Arrays
 from fathom.data.module import LabelledData
 from fathom.data.tables.module import TableData
 from fathom.data.tables.reading import Table
+from fathom.data.text import TextData
 from fathom.errors import FathomError, UsageError
 from fathom.files import write_atomically
-from fathom.module import Module
+from fathom.module import LanguageModel, Module
 from fathom.recipes.build import (
     build_callbacks,
     build_execution,
@@ -33,8 +34,9 @@ from fathom.recipes.build import (
     schedule_factory,
 )
 from fathom.recipes.defaults import resolve
-from fathom.recipes.evaluate import apply_to_split, find_mistakes, judge, prediction_rows, save_pictures
+from fathom.recipes.evaluate import apply_to_split, find_mistakes, judge, open_split, prediction_rows, save_pictures
 from fathom.recipes.failures import explain, readable_failures
+from fathom.recipes.generate import write_samples
 from fathom.recipes.kinds import locate_data
 from fathom.recipes.lock import hold_run
 from fathom.recipes.machine import describe_machine
@@ -43,6 +45,7 @@ from fathom.recipes.saved import describe_model, load_module, save_weights
 from fathom.recipes.settings import read_run_config
 from fathom.recipes.sources import build_data, settle_data
 from fathom.recipes.table_results import judge_table
+from fathom.recipes.texts import judge_text
 from fathom.runs.reader import RunReader, resolve_run
 from fathom.runs.records import read_lines, to_json
 from fathom.runs.report import write_report
@@ -86,14 +89,14 @@ def train(
     config: Config,
     *,
     root: str | Path = "runs",
-    contents: Arrays | Table | None = None,
+    contents: Arrays | Table | str | None = None,
     on_start: Start | None = None,
     command: Sequence[str] = (),
 ) -> Outcome:
     """Train a network as configured and leave a run folder under ``root``.
 
     Args:
-        contents: the data set's arrays or the table, if they were read already.
+        contents: the data set's arrays, the table or the text, if they were read already.
         on_start: called when everything is settled, before the first step; may give further callbacks.
         command: what was typed, for the record.
     Raises:  UsageError, FathomError before anything is written; Diverged or Interrupted after
@@ -131,7 +134,7 @@ def train(
         return _run(plan, writer, on_start)
 
 
-def resume(run: str | Path, *, contents: Arrays | Table | None = None, on_start: Start | None = None) -> Outcome:
+def resume(run: str | Path, *, contents: Arrays | Table | str | None = None, on_start: Start | None = None) -> Outcome:
     """Go on with a run that stopped, from its newest whole checkpoint, to the bit as if it had not.
 
     Args:
@@ -236,6 +239,8 @@ def _judge_once(plan: Plan, writer: RunWriter) -> dict[str, Any] | None:
     if plan.data.test_dataloader() is None:
         return None
     module, _ = load_module(plan.path)
+    if isinstance(plan.data, TextData) and isinstance(module, LanguageModel):
+        return _judge_text_once(plan, writer, module, plan.data)
     output, target = apply_to_split(module, plan.config, plan.data, "test", str(plan.execution.device))
     evaluation = judge(module, output, target, "test")
     if isinstance(plan.data, TableData):
@@ -249,6 +254,15 @@ def _judge_once(plan: Plan, writer: RunWriter) -> dict[str, Any] | None:
     writer.log_text(
         "test " + ", ".join(f"{k} {evaluation[k]:.4f}" for k in ("loss", "accuracy", "rmse") if k in evaluation)
     )
+    return evaluation
+
+
+def _judge_text_once(plan: Plan, writer: RunWriter, module: LanguageModel, data: TextData) -> dict[str, Any]:
+    """The same for a language model, with samples of what it writes."""
+    split = open_split(module, plan.config, data, "test", str(plan.execution.device))
+    evaluation = judge_text(module, data, "test", *split) | {"samples": write_samples(module, data)}
+    writer.write_json("evaluation.json", evaluation)
+    writer.log_text(f"test loss {evaluation['loss']:.4f}, perplexity {evaluation['perplexity']:.4f}")
     return evaluation
 
 

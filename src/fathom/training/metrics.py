@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -36,9 +37,13 @@ class Meter:
     """Collects the scalars of each step without waiting for the device.
 
     ``add`` only keeps references; ``flush`` moves everything over in one copy.
+
+    Args:
+        derive: adds to means what follows from them; what is no mean itself, as a perplexity, comes about here.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, derive: Callable[[dict[str, float]], dict[str, float]] = dict) -> None:
+        self._derive = derive
         self.interval = Mean()
         self.epoch = Mean()
         self._pending: list[dict[str, Tensor]] = []
@@ -87,12 +92,12 @@ class Meter:
     def take_interval(self) -> dict[str, float]:
         """Give the means since the last call and begin anew."""
         means, self.interval = self.interval.compute(), Mean()
-        return means
+        return self._derive(means)
 
     def take_epoch(self) -> dict[str, float]:
         """Give the means of the epoch and begin anew."""
         means, self.epoch, self.interval = self.epoch.compute(), Mean(), Mean()
-        return means
+        return self._derive(means)
 
     def state_dict(self) -> dict[str, Any]:
         """Give all sums as plain numbers; what is pending must be flushed before."""

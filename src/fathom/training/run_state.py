@@ -25,6 +25,7 @@ def collect_state(trainer: Trainer) -> dict[str, Any]:
     """Give all that a resumed run needs to take the same steps to the bit; the meter must be flushed."""
     return {
         "module": trainer.module.state_dict(),
+        "carried": trainer.module.carried_state() if hasattr(trainer.module, "carried_state") else None,
         "optimizer": trainer.optimizer.state_dict(),
         "schedule": trainer.schedule.state_dict(),
         "scaler": trainer.scaler.state_dict() if trainer.scaler else None,
@@ -50,6 +51,8 @@ def restore_state(trainer: Trainer, state: dict[str, Any]) -> None:
     try:
         place = state["place"]
         load_weights(trainer.module, state["module"], _SOURCE)
+        if state.get("carried") is not None:
+            trainer.module.load_carried_state(state["carried"])
         if place["total_steps"] != trainer.total_steps:
             raise CheckpointError(
                 f"{_SOURCE}: its run takes {place['total_steps']} steps, this one {trainer.total_steps}; "

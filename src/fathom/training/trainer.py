@@ -182,7 +182,7 @@ class Trainer:
     def validate(self, feed: Feed) -> dict[str, float]:
         """Give the means of ``validation_step`` over all batches, weighted by sample count; random state is kept."""
         self.module.eval()
-        meter = Meter()
+        meter = self._make_meter()
         with kept_random_state(self.device), self.evaluation_weights():
             for batch, count in feed.batches():
                 if self._request.signum is not None:
@@ -192,7 +192,7 @@ class Trainer:
         meter.flush()
         if not meter.epoch.count:
             raise FathomError("the loader to judge by gave no batch; is it empty, or an iterator that is used up?")
-        return meter.epoch.compute()
+        return meter.take_epoch()
 
     def test(self, data: Any) -> dict[str, float]:
         """Judge the fitted module on the test batches; the place for it is once, at the end."""
@@ -218,7 +218,7 @@ class Trainer:
         seed_everything(self.seed)
         self.module = module
         self.epoch = self.batch = self.step = self.num_samples = 0
-        self.should_stop, self.records, self.meter = None, [], Meter()
+        self.should_stop, self.records, self.meter = None, [], self._make_meter()
         limit = self.overfit_batches or (1 if self.fast_dev_run else None)
         self.feed = Feed(data.train_dataloader(), limit=limit, repeat=bool(self.overfit_batches))
         val_loader = None if self.overfit_batches else data.val_dataloader()
@@ -300,6 +300,9 @@ class Trainer:
     def lr(self) -> float:
         """Learning rate of the first parameter group."""
         return float(self.optimizer.param_groups[0]["lr"])
+
+    def _make_meter(self) -> Meter:
+        return Meter(getattr(self.module, "derive", dict))
 
     def _note(self, outputs: dict[str, Tensor], count: int) -> None:
         self.meter.add(outputs, count)
