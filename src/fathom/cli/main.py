@@ -26,6 +26,7 @@ VERBS = {
     "models": ("fathom.cli.models", "list the networks, or the layers of one"),
     "data": ("fathom.cli.data", "list the data sets, or look into one"),
     "schedules": ("fathom.cli.schedules", "list and draw the learning-rate schedules"),
+    "scratch": ("fathom.cli.scratch", "train networks written on NumPy beside PyTorch, step by step"),
     "book": ("fathom.cli.book", "run code written for Dive into Deep Learning, unchanged"),
     "recipes": ("fathom.cli.recipes", "list the shipped recipes, or show one"),
 }

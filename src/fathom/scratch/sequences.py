@@ -73,7 +73,7 @@ class Windows:
         self.text, self.num_steps, self.batch_size, self.seed = text, num_steps, batch_size, seed
         self.epoch = 0
         # As many as fit however late the first one begins, so that every epoch has as many batches
-        self._num_pieces = (len(text) - num_steps) // num_steps
+        self.num_pieces = (len(text) - num_steps) // num_steps
         if len(self) < 1:
             raise ValueError(
                 f"Windows: a batch of {batch_size} pieces of {num_steps} characters needs "
@@ -81,13 +81,13 @@ class Windows:
             )
 
     def __len__(self) -> int:
-        return max(0, self._num_pieces // self.batch_size)
+        return max(0, self.num_pieces // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         generator = np.random.default_rng((self.seed, self.epoch))
         self.epoch += 1
         first = int(generator.integers(self.num_steps))
-        starts = first + self.num_steps * generator.permutation(self._num_pieces)
+        starts = first + self.num_steps * generator.permutation(self.num_pieces)
         steps = np.arange(self.num_steps)[:, None]
         for number in range(len(self)):
             places = steps + starts[number * self.batch_size : (number + 1) * self.batch_size]
