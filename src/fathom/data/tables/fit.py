@@ -119,7 +119,8 @@ def fit_columns(frame: pd.DataFrame, target: str, train: np.ndarray, choices: Ch
             reason = LeftOut(name, "all its known values in the training part are the same")
         left_out.append(reason)
     if not columns:
-        raise FathomError("no column is left to learn from: " + "; ".join(f"{c.name}: {c.reason}" for c in left_out))
+        reasons = "; ".join(f"{c.name}: {c.reason}" for c in left_out) or f"{target} is the only one"
+        raise FathomError(f"no column is left to learn from ({reasons})")
     # Column after column while they are read, so that each is written in one stretch.
     return Fitted(tuple(columns), tuple(left_out), np.stack(numbers).T, np.array(fill), notes)
 

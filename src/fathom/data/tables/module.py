@@ -169,7 +169,10 @@ class TableData(LabelledData):
         absent = [name for name in frame.columns if name not in other.frame.columns]
         if absent:
             raise UsageError(f"{other.path}: it lacks the columns {listed(absent)} of {table.path.name}")
-        targets = read_target(other.frame[self.target.name], self.target)
+        try:
+            targets = read_target(other.frame[self.target.name], self.target)
+        except FathomError as error:
+            raise FathomError(f"{other.path}: {error}") from None
         return (
             pd.concat([frame, other.frame[list(frame.columns)]], ignore_index=True),
             np.concatenate([labels, targets]),

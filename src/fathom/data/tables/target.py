@@ -57,7 +57,9 @@ def find_target(table: Table, name: str | None, task: str | None = None, log: bo
     if chosen == "regression":
         if kind not in ("number", "boolean"):
             example = next(text for text, number in zip(texts, numbers, strict=True) if np.isnan(number))
-            raise UsageError(f"{name} holds {kind}s such as {example!r}; a regression needs numbers")
+            raise UsageError(
+                f"{name} holds {'dates' if kind == 'date' else 'text'} such as {example!r}; a regression needs numbers"
+            )
         if len(np.unique(numbers[np.isfinite(numbers)])) < 2:
             raise FathomError(f"{table.path}: the target {name} is {texts[0]} in every row; there is nothing to learn")
         if log and not np.nanmin(numbers) > 0:
