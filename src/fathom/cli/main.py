@@ -21,6 +21,7 @@ VERBS = {
     "eval": ("fathom.cli.eval", "judge a run's model on a split of its data"),
     "generate": ("fathom.cli.generate", "let a language model go on with a text"),
     "predict": ("fathom.cli.predict", "label pictures, folders or the rows of a CSV with a run's model"),
+    "export": ("fathom.cli.export", "write a run's model as one ONNX or torch.export file"),
     "report": ("fathom.cli.report", "make report.html from a run folder"),
     "compare": ("fathom.cli.compare", "set runs side by side"),
     "models": ("fathom.cli.models", "list the networks, or the layers of one"),

@@ -1,0 +1,188 @@
+"""A saved model as other programs want it, preprocessing inside: as ONNX, or as a file of torch.export."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fathom.errors import FathomError, UsageError
+from fathom.module import Module
+from fathom.recipes.onnx_bytes import MAX_BYTES
+from fathom.recipes.onnx_file import FEATURES, LOGITS, PICTURES, PROBABILITIES, VALUES, first_line
+from fathom.runs.schema import SCHEMA
+
+_OPSET = 18  # the first whose Resize averages over pixels, as torch's antialiasing does
+_INPUT_FACTS = ("kind", "channels", "height", "width", "features")
+_EXPORTED_BATCH = 2  # an example of one would make the batch's size a constant
+
+
+class Exported(nn.Module):
+    """A module with the outputs that an export gives.
+
+    Shape:   X as stored -> logits and probabilities (N, num_classes) of a classifier, values (N, D) of a regressor
+    """
+
+    def __init__(self, module: Module) -> None:
+        super().__init__()
+        self.module = module
+        self.is_classifier = module.kind == "classifier"
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the outputs."""
+        return (LOGITS, PROBABILITIES) if self.is_classifier else (VALUES,)
+
+    def forward(self, X: Tensor) -> tuple[Tensor, ...]:
+        output = self.module(X)
+        return (output, self.module.read(output)) if self.is_classifier else (self.module.read(output),)
+
+
+def check_exportable(description: Mapping[str, Any], run: object) -> None:
+    """Refuse a model whose inputs no export takes yet.
+
+    Raises:  UsageError
+    """
+    kind = description["input"]["kind"]
+    if description["kind"] not in ("classifier", "regressor") or kind not in ("image", "features"):
+        raise UsageError(
+            f"{run}: `fathom export` takes models of pictures and of plain features; this one, "
+            f"a {description['kind'].replace('_', ' ')} of a {kind}, cannot be exported yet"
+        )
+
+
+def input_name(description: Mapping[str, Any]) -> str:
+    """Give the name of the input."""
+    return PICTURES if description["input"]["kind"] == "image" else FEATURES
+
+
+def example(description: Mapping[str, Any], count: int, seed: int = 0) -> Tensor:
+    """Draw a batch as the model takes it.
+
+    Shape:   -> uint8 (count, C, H, W) for pictures, float32 (count, D) for features
+    """
+    stored, generator = description["input"], torch.Generator().manual_seed(seed)
+    if stored["kind"] == "image":
+        shape = (count, stored["channels"], stored["height"], stored["width"])
+        return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    return torch.randn(count, stored["features"], generator=generator)
+
+
+def describe_export(description: Mapping[str, Any], licence: str | None) -> dict[str, str]:
+    """Give what the file says of itself: texts by name."""
+    model, stored = description["model"], description["input"]
+    names = description["class_names"]
+    if description["kind"] == "classifier" and not names:
+        names = [str(i) for i in range(model["num_classes"])]
+    facts = {
+        "fathom_version": version("fathom"),
+        "schema": str(SCHEMA),
+        "kind": description["kind"],
+        "model": model["name"],
+        "class_names": json.dumps(list(names), ensure_ascii=False),
+        "input": json.dumps({k: v for k, v in stored.items() if k in _INPUT_FACTS}),
+    }
+    return facts | ({"licence": licence} if licence else {})
+
+
+def trace(exported: Exported, description: Mapping[str, Any]) -> torch.export.ExportedProgram:
+    """Record the model's operations for a batch of any size.
+
+    Raises:  FathomError if torch cannot
+    """
+    batch = torch.export.Dim("batch", min=1)
+    try:
+        with _quiet(), torch.no_grad():
+            program = torch.export.export(
+                exported, (example(description, _EXPORTED_BATCH),), dynamic_shapes=({0: batch},), strict=False
+            )
+    except Exception as error:
+        raise FathomError(f"torch.export cannot record this network ({first_line(error)})") from error
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # paths of this machine
+    program.example_inputs = None  # would be stored as a pickle
+    return program
+
+
+def to_torch(program: torch.export.ExportedProgram, facts: Mapping[str, str]) -> bytes:
+    """Give the content of a ``.pt2`` file: a zip of JSON and raw weights."""
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer, extra_files={"fathom.json": json.dumps(dict(facts), ensure_ascii=False)})
+    return buffer.getvalue()
+
+
+def to_onnx(program: torch.export.ExportedProgram, exported: Exported, name: str) -> bytes:
+    """Give the ONNX model, without metadata.
+
+    Args:
+        name: of the input.
+    Raises:  FathomError if an extra is not installed, the model is too large for one file, or torch cannot
+    """
+    onnx = import_onnx()
+    size = sum(t.numel() * t.element_size() for t in exported.state_dict().values())
+    if size > MAX_BYTES:
+        raise FathomError(
+            f"the weights take {size / 2**30:.1f} GiB, and one ONNX file holds 2 GiB at most; use --format torch"
+        )
+    try:
+        with _quiet():
+            written = torch.onnx.export(
+                program,
+                input_names=[name],
+                output_names=list(exported.outputs),
+                opset_version=_OPSET,
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+        assert written is not None
+        model = written.model_proto
+    except Exception as error:
+        raise FathomError(f"torch.onnx cannot write this network ({first_line(error)})") from error
+    graph = model.graph
+    for part in (*graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output, graph):
+        del part.metadata_props[:]  # how torch came to it, a quarter of a small file
+        part.doc_string = ""
+    for value in (*graph.input, *graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    model.producer_name, model.producer_version = "fathom", version("fathom")
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def add_metadata(content: bytes, facts: Mapping[str, str]) -> bytes:
+    """Write texts into an ONNX model, in place of those that are there."""
+    onnx = import_onnx()
+    model = onnx.load_model_from_string(content)
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, dict(facts))
+    return model.SerializeToString()
+
+
+def import_onnx() -> Any:
+    """Import onnx.
+
+    Raises:  FathomError saying how to install what an export needs
+    """
+    try:
+        onnx, *_ = map(importlib.import_module, ("onnx", "onnxscript", "onnxruntime"))
+    except ImportError as error:
+        raise FathomError(f"exporting to ONNX needs {error.name}: pip install 'fathom[export]'") from None
+    return onnx
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep to itself what torch and onnxscript say to their own developers while they translate."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(torch|onnxscript|onnx_ir|copyreg)\b")
+        warnings.filterwarnings("ignore", category=FutureWarning, module=r"(torch|onnxscript|onnx_ir|copyreg)\b")
+        yield
