@@ -17,6 +17,7 @@ _SECTIONS: dict[str, Callable[[Suite], str]] = {
     "startup": tables.startup_section,
     "accuracy": tables.accuracy_section,
     "memory": tables.memory_section,
+    "table": tables.table_section,
 }
 _PICTURES: dict[str, Callable[[Suite, Path], None]] = {
     "epoch": figures.draw_epochs,

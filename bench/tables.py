@@ -95,6 +95,22 @@ def memory_section(suite: Suite) -> str:
     return "\n\n".join([table(header, rows) + _skipped(comparison), describe_suite(suite)])
 
 
+def table_section(suite: Suite) -> str:
+    """Table of seconds and peak memory from a file of rows to a trained epoch."""
+    (comparison,) = suite.comparisons
+    rows = [
+        [
+            _name(result),
+            f"{comparison.spread(result).median:.1f}",
+            format_ratio(inverse(comparison.ratio(result))),
+            f"{result.facts['peak_mib'] / 1024:.1f}",
+        ]
+        for result in fastest_first(comparison)
+    ]
+    header = ["", "s", "× the hand-written time", "peak GiB"]
+    return "\n\n".join([table(header, rows) + _skipped(comparison), describe_suite(suite)])
+
+
 def accuracy_section(suite: Suite) -> str:
     """Table of test accuracy over seeds and of the time to 90 and 91 %."""
     rows = []

@@ -57,6 +57,16 @@ def test_startup_is_measured(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_table_is_read_and_learned_from(tmp_path):
+    suites = run_bench(tmp_path, "--only", "table")
+    (comparison,) = suites["table"]["comparisons"]
+    check_comparison(comparison, ["handwritten", "fathom_auto"])
+    losses = [result["facts"]["metrics"]["val_loss"] for result in comparison["results"]]
+    assert losses[0] == pytest.approx(losses[1], rel=0.3)
+    assert "| **Fathom** |" in (tmp_path / "benchmarks.md").read_text()
+
+
+@pytest.mark.slow
 def test_epochs_are_measured_for_every_network(tmp_path):
     suites = run_bench(tmp_path, "--only", "epoch", "--contenders", "handwritten,torchvision,fathom_equal,fathom_auto")
     names = [

@@ -105,7 +105,7 @@ def test_bad_rows_have_errors_and_the_others_their_place(priced, fathom, tmp_pat
     )
     result = fathom("predict", priced, "rows.csv", "--out", "out.csv")
     assert result.code == 1
-    assert "5 of 7 rows labelled in out.csv; 2 failed, see the error column" in result.err
+    assert "4 of 7 rows labelled in out.csv; 3 failed, see the error column" in result.err
     rows = read_csv(tmp_path / "out.csv")
     assert [row["error"] for row in rows] == [
         "",

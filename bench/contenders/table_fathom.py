@@ -1,0 +1,37 @@
+"""``fathom train mlp --data table.csv --target target`` without the run folder: read, prepare, learn."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bench.gate import Gate
+from bench.problems import Problem
+from fathom.config import make_config
+from fathom.recipes.build import build_execution, build_module, build_trainer
+from fathom.recipes.defaults import resolve
+from fathom.recipes.sources import build_data, settle_data
+
+
+def run(problem: Problem, gate: Gate) -> None:
+    """Each round: read the file, prepare it, take one epoch with AdamW, judge on the validation rows."""
+    tree = {
+        "model": {"name": problem.model},
+        "data": {
+            "name": str(Path(os.environ["BENCH_FOLDER"], "table.csv")),
+            "batch_size": problem.batch_size,
+            "options": {"target": "target"},
+        },
+        "training": {"epochs": 1, "lr": problem.lr, "schedule": "constant"},
+        "execution": {"device": "cpu"},
+        "seed": problem.seed,
+    }
+    for _ in range(gate.num_epochs):
+        gate.start_epoch()
+        config = resolve(make_config(tree, "benchmark"))
+        data = build_data(config)
+        config = settle_data(config, data)
+        module = build_module(config, data)
+        execution = build_execution(config, module, data)
+        (record,) = build_trainer(config, execution, []).fit(module, data)
+        gate.end_epoch({"train_loss": record["train_loss"], "val_loss": record["val_loss"]})
