@@ -12,7 +12,9 @@ import numpy as np
 from fathom.scratch.autograd import Edge
 from fathom.scratch.checks import check_float
 from fathom.scratch.module import Module, Parameter
-from fathom.scratch.tensor import Tensor, as_axes, record
+from fathom.scratch.operations import where
+from fathom.scratch.tensor import Tensor, record
+from fathom.scratch.value import as_axes
 
 
 def step(X: Tensor) -> Tensor:
@@ -42,7 +44,7 @@ def prelu(X: Tensor, slope: Tensor) -> Tensor:
     if slope.shape not in ((1,), (num_channels,)):
         raise ValueError(f"prelu: slope has shape {slope.shape}, expected (1,) or ({num_channels},), one a channel")
     each = slope.reshape(-1, *[1] * (X.ndim - 2)) if X.ndim > 2 else slope
-    return X.relu() - each * (-X).relu()
+    return where(X > 0, X, each * X)
 
 
 def sigmoid(X: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ def check_number(name: str, argument: str, value: Any, low: float = 0.0, above: 
 
 def as_sizes(name: str, argument: str, value: int | Sequence[int], num_axes: int, low: int) -> tuple[int, ...]:
     """One whole number for each axis, each at least ``low``; a single one counts for all."""
-    sizes = (value,) * num_axes if isinstance(value, int | np.integer) else tuple(value)
+    sizes: tuple[Any, ...] = tuple(value) if isinstance(value, tuple | list) else (value,) * num_axes
     if len(sizes) != num_axes:
         raise ValueError(f"{name}: {argument} must be one number or {num_axes} of them, not {value!r}")
     for size in sizes:

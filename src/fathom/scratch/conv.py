@@ -263,17 +263,18 @@ def _conv(num_axes: int, X: Tensor, W: Tensor, b: Tensor | None, stride: Sizes, 
     kernel = W.shape[2:]
     sizes = [output_size(n, k, s, p) for n, k, s, p in zip(X.shape[2:], kernel, strides, pads, strict=True)]
     rows = W.data.reshape(len(W.data), -1)  # (C_out, C_in·kh·kw)
-    Y = rows @ to_columns(X.data, kernel, strides, pads)  # (N, C_out, H'·W')
+    values = X.data
+    Y = rows @ to_columns(values, kernel, strides, pads)  # (N, C_out, H'·W')
     if b is not None:
         Y += b.data[:, np.newaxis]
     flat = Y.shape
 
     def by_input(G: np.ndarray) -> np.ndarray:
-        return from_columns(rows.T @ G.reshape(flat), X.shape, kernel, strides, pads)
+        return from_columns(rows.T @ G.reshape(flat), values.shape, kernel, strides, pads)
 
     def by_kernel(G: np.ndarray) -> np.ndarray:
         # The columns are laid out again: keeping them would take kh·kw times the memory of X
-        columns = to_columns(X.data, kernel, strides, pads)
+        columns = to_columns(values, kernel, strides, pads)
         return (G.reshape(flat) @ columns.swapaxes(1, 2)).sum(axis=0).reshape(W.shape)
 
     edges = [Edge(X, by_input, W), Edge(W, by_kernel, X)]

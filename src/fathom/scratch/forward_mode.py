@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from fathom.scratch.tensor import Axis, Tensor, as_index
+from fathom.scratch.tensor import Tensor
+from fathom.scratch.value import Axis, Value, as_array, as_index
 
 Function = Callable[..., Any]
 
 
-class Dual:
+class Dual(Value):
     """A value v and its tangent v': v + v'ε with ε² = 0.
 
     Kinks are decided as in ``Tensor``.
@@ -29,33 +30,15 @@ class Dual:
         tangent: of the same shape; zeros for a constant
     """
 
-    __slots__ = ("data", "tangent")
-    __array_ufunc__ = None
+    __slots__ = ("tangent",)
 
     def __init__(self, data: Any, tangent: Any = None) -> None:
-        self.data: np.ndarray = Tensor(data).data
-        self.tangent: np.ndarray = np.zeros_like(self.data) if tangent is None else Tensor(tangent).data
+        super().__init__(data)
+        self.tangent: np.ndarray = np.zeros_like(self.data) if tangent is None else as_array(tangent)
         if self.tangent.shape != self.data.shape:
             raise ValueError(
                 f"Dual: tangent has shape {self.tangent.shape}, expected that of the value, {self.data.shape}"
             )
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.data.shape
-
-    @property
-    def ndim(self) -> int:
-        return self.data.ndim
-
-    def numel(self) -> int:
-        return self.data.size
-
-    def item(self) -> Any:
-        return self.data.item()
-
-    def __len__(self) -> int:
-        return len(self.data)
 
     def __repr__(self) -> str:
         return f"Dual({self.data}, tangent={self.tangent})"
@@ -162,7 +145,7 @@ class Dual:
 
     def clip(self, low: float | None = None, high: float | None = None) -> Dual:
         value = Tensor(self.data).clip(low, high).data
-        return Dual(value, self.tangent * (value == self.data))
+        return Dual(value, self.tangent * ((value == self.data) & (value != low) & (value != high)))
 
     def maximum(self, other: Any) -> Dual:
         b = self.constant(other)
@@ -209,20 +192,6 @@ class Dual:
     def __getitem__(self, index: Any) -> Dual:
         key = as_index(index, self.shape)
         return Dual(np.asarray(self.data[key]), np.asarray(self.tangent[key]))
-
-    # Comparison: no tangent -----------------------------------------------------------------------------------------
-
-    def __gt__(self, other: Any) -> Tensor:
-        return Tensor(self.data) > self.constant(other).data
-
-    def __ge__(self, other: Any) -> Tensor:
-        return Tensor(self.data) >= self.constant(other).data
-
-    def __lt__(self, other: Any) -> Tensor:
-        return Tensor(self.data) < self.constant(other).data
-
-    def __le__(self, other: Any) -> Tensor:
-        return Tensor(self.data) <= self.constant(other).data
 
 
 def jvp(function: Function, x: Any, direction: Any) -> tuple[Tensor, Tensor]:

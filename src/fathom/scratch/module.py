@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -147,12 +148,9 @@ class Module:
         Raises:  ValueError if names are missing or not known or a shape differs; nothing is changed then
         """
         own = dict(self._named_state())
-        missing, unknown = [name for name in own if name not in state], [name for name in state if name not in own]
-        if missing or unknown:
-            parts = [
-                f"{what}: {', '.join(names)}" for what, names in (("missing", missing), ("unknown", unknown)) if names
-            ]
-            raise KeyError(f"the state does not fit {type(self).__name__}; {'; '.join(parts)}")
+        for what, names in (("lacks", own.keys() - state.keys()), ("has an unknown", state.keys() - own.keys())):
+            if names:
+                raise ValueError(f"the state does not fit {type(self).__name__}: it {what} {', '.join(sorted(names))}")
         values = {name: np.asarray(value.data if isinstance(value, Tensor) else value) for name, value in state.items()}
         for name, value in own.items():
             if values[name].shape != value.shape:
@@ -234,9 +232,11 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     Raises:  ValueError if the file is not such a file
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, AttributeError, EOFError, OSError, zipfile.BadZipFile) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
+        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+            arrays = {}
+            for entry in archive.namelist():
+                with archive.open(entry) as member:
+                    arrays[entry.removesuffix(".npy")] = np.lib.format.read_array(member, allow_pickle=False)
+            return arrays
+    except (ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is not a file of tensors that save() wrote: {error}") from None

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from fathom.scratch.autograd import Edge
-from fathom.scratch.tensor import Tensor, as_axes, as_shape, pair, record
+from fathom.scratch.tensor import Tensor, pair, record
+from fathom.scratch.value import as_axes, as_shape
 
 _generator = np.random.default_rng(0)
 

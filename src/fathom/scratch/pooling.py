@@ -173,7 +173,7 @@ def _max_pool(num_axes: int, X: Tensor, kernel: Sizes, stride: Sizes | None, pad
             np.copyto(Y, padded[place], where=larger)
             np.copyto(which, i, where=larger, casting="unsafe")
     assert Y is not None
-    return record(name, Y, Edge(X, lambda G: windows.spread(lambda i: G * (which == i), G.dtype)))
+    return record(name, Y, Edge(X, lambda G: windows.spread(lambda i: G * (which == i), G.dtype), X))
 
 
 def _avg_pool(num_axes: int, X: Tensor, kernel: Sizes, stride: Sizes | None, padding: Sizes) -> Tensor:

@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 
 from fathom.scratch.autograd import Edge, Memory, Node, is_grad_enabled, walk_back
+from fathom.scratch.value import Axis, Value, as_axes, as_dtype, as_index, as_shape, check_broadcast, is_basic, rank
 
-Axis = int | tuple[int, ...] | None
 Number = float  # inside the class, float is a method
 
 
-class Tensor:
+class Tensor(Value):
     """Numbers in an array (``data``), and, once asked for by ``backward()``, the derivative by them (``grad``).
 
     Args:
@@ -40,11 +40,10 @@ class Tensor:
     Raises:  TypeError if the data are not numbers, or need a gradient and are not floating-point
     """
 
-    __slots__ = ("__weakref__", "_memory", "_node", "_requires_grad", "data", "grad")
-    __array_ufunc__ = None  # array + tensor is left to the tensor
+    __slots__ = ("__weakref__", "_memory", "_node", "_requires_grad", "grad")
 
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None) -> None:
-        self.data: np.ndarray = as_array(data, dtype)
+        super().__init__(data, dtype)
         self.grad: Tensor | None = None
         self._node: Node | None = None
         self._memory = Memory()
@@ -53,18 +52,6 @@ class Tensor:
             self.requires_grad = True
 
     # What it is -----------------------------------------------------------------------------------------------------
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.data.shape
-
-    @property
-    def ndim(self) -> int:
-        return self.data.ndim
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.data.dtype
 
     @property
     def requires_grad(self) -> bool:
@@ -78,23 +65,15 @@ class Tensor:
             raise RuntimeError("requires_grad of a computed tensor cannot be taken away; use detach()")
         self._requires_grad = value
 
+    def requires_grad_(self, value: bool = True) -> Tensor:
+        """Set ``requires_grad``, and give back the tensor itself."""
+        self.requires_grad = value
+        return self
+
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded operation made it."""
         return self._node is None
-
-    def numel(self) -> int:
-        """Number of entries."""
-        return self.data.size
-
-    def item(self) -> Any:
-        """The one entry as a Python number."""
-        if self.data.size != 1:
-            raise ValueError(f"item() needs a tensor with one entry, not one of shape {self.shape}")
-        return self.data.item()
-
-    def tolist(self) -> Any:
-        return self.data.tolist()
 
     def numpy(self) -> np.ndarray:
         """The array itself, in the same memory."""
@@ -105,22 +84,8 @@ class Tensor:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype) if copy else np.asarray(self.numpy(), dtype=dtype)
 
-    def __len__(self) -> int:
-        if self.data.ndim == 0:
-            raise TypeError("a tensor with no axes has no length")
-        return len(self.data)
-
     def __iter__(self) -> Any:
         return (self[i] for i in range(len(self)))
-
-    def __bool__(self) -> bool:
-        return bool(self.item())
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
 
     def __repr__(self) -> str:
         body = np.array2string(self.data, separator=", ", prefix="Tensor(")
@@ -174,10 +139,6 @@ class Tensor:
         if self._node is not None:
             self._node.keeper = weakref.ref(self)
 
-    def zero_grad(self) -> None:
-        """Forget the gradient."""
-        self.grad = None
-
     def detach(self) -> Tensor:
         """The same memory, outside the graph: no gradient flows back through it.
 
@@ -207,9 +168,6 @@ class Tensor:
 
     def double(self) -> Tensor:
         return self.astype(np.float64)
-
-    def long(self) -> Tensor:
-        return Tensor(self.data.astype(np.int64))
 
     # Arithmetic -----------------------------------------------------------------------------------------------------
 
@@ -253,11 +211,7 @@ class Tensor:
     def __neg__(self) -> Tensor:
         return record("neg", -self.data, Edge(self, lambda G: -G))
 
-    def __radd__(self, other: Any) -> Tensor:
-        return self + other
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return self * other
+    __radd__, __rmul__ = __add__, __mul__
 
     def __rsub__(self, other: Any) -> Tensor:
         return pair("sub", self, other)[1] - self
@@ -350,7 +304,7 @@ class Tensor:
         return record("abs", np.abs(X), Edge(self, lambda G: G * np.sign(X), self))
 
     def clip(self, low: Number | None = None, high: Number | None = None) -> Tensor:
-        """Bring into [low, high]. Kinks: the derivative on both bounds is taken as 1.
+        """Bring into [low, high]. Kinks: the derivative on both bounds is taken as 0, as of relu, which is clip(low=0).
 
         Equals:  torch.clamp
         """
@@ -358,7 +312,8 @@ class Tensor:
         if low is None and high is None:
             raise ValueError("clip needs low, high or both")
         Y = np.clip(X, low, high).astype(X.dtype, copy=False)
-        return record("clip", Y, Edge(self, lambda G: G * (X == Y), self, saves_result=True))
+        inside = (X == Y) & (low != X) & (high != X)
+        return record("clip", Y, Edge(self, lambda G: G * inside, self))
 
     def maximum(self, other: Any) -> Tensor:
         """The larger of each pair. Kink: of two equal ones each gets half of the gradient.
@@ -429,16 +384,6 @@ class Tensor:
         """The smallest entry. Kink: equal smallest ones share the gradient evenly."""
         return -((-self).max(axis, keepdims))
 
-    def argmax(self, axis: int | None = None) -> Tensor:
-        """Where the largest entry is; the first of equal ones."""
-        if axis is not None:
-            as_axes("argmax", axis, self.ndim)
-        return Tensor(np.asarray(self.data.argmax(axis=axis)))
-
-    def argmin(self, axis: int | None = None) -> Tensor:
-        """Where the smallest entry is; the first of equal ones."""
-        return (-self.detach()).argmax(axis)
-
     def cumsum(self, axis: int) -> Tensor:
         """Sums of the entries so far along an axis; its gradient is the same from behind."""
         (where,) = as_axes("cumsum", axis, self.ndim)
@@ -462,10 +407,12 @@ class Tensor:
         axes, X = as_axes("norm", axis, self.ndim), self.data
         Y = (np.abs(X) ** p).sum(axis=axes, keepdims=True) ** (1 / p)
         safe = np.where(Y == 0, 1, Y)
-        out = Y if keepdims else np.asarray(np.squeeze(Y, axes))
-        return record(
-            "norm", out, Edge(self, lambda G: G.reshape(Y.shape) * np.sign(X) * (np.abs(X) / safe) ** (p - 1), self)
-        )
+        out = Y.copy() if keepdims else np.asarray(np.squeeze(Y.copy(), axes))
+
+        def rule(G: np.ndarray) -> np.ndarray:
+            return G.reshape(Y.shape) * np.sign(X) * (np.abs(X) / safe) ** (p - 1)
+
+        return record("norm", out, Edge(self, rule, self))
 
     # Shape ----------------------------------------------------------------------------------------------------------
 
@@ -531,10 +478,9 @@ class Tensor:
         Equals:  torch.broadcast_to
         """
         wanted = as_shape(shape)
-        try:
-            out = np.broadcast_to(self.data, wanted)
-        except ValueError:
-            raise ValueError(f"broadcast_to: shape {self.shape} does not stretch to {wanted}") from None
+        if check_broadcast("broadcast_to", self.shape, wanted) != wanted:
+            raise ValueError(f"broadcast_to: shape {self.shape} does not stretch to {wanted}")
+        out = np.broadcast_to(self.data, wanted)
         return record("broadcast_to", out, Edge(self, lambda G: G), view_of=self)
 
     # Parts and writes -----------------------------------------------------------------------------------------------
@@ -562,7 +508,7 @@ class Tensor:
         """Write into a part, in place. The gradient of what was there before becomes 0."""
         key = as_index(index, self.shape)
         other = value if isinstance(value, Tensor) else Tensor(value, dtype=self.dtype)
-        old = self._before_write(other)
+        old = self._before_write(other, copy=False)
         try:
             self.data[key] = other.data
         except (IndexError, ValueError) as error:
@@ -585,8 +531,8 @@ class Tensor:
         self._after_write(name, Edge(result, lambda G: G))
         return self
 
-    def _before_write(self, other: Any) -> Tensor:
-        """What stands for the old values in the graph once this tensor has new ones: a copy of it."""
+    def _before_write(self, other: Any, copy: bool = True) -> Tensor:
+        """What stands in the graph for this tensor as it was, with a copy of the old values where rules need them."""
         if is_grad_enabled() and (self._requires_grad or (isinstance(other, Tensor) and other._requires_grad)):
             if self._requires_grad and self._node is None:
                 raise RuntimeError("a leaf that requires a gradient cannot be written to; do it under no_grad()")
@@ -595,7 +541,7 @@ class Tensor:
                     f"a tensor of shape {self.shape} that shares its memory with a view cannot be written to while "
                     "gradients are recorded; write into a clone(), or x[i] = x[i] + … for x[i] += …"
                 )
-        old = Tensor(self.data.copy())
+        old = Tensor(self.data.copy() if copy else self.data)
         old._node, old._requires_grad = self._node, self._requires_grad
         return old
 
@@ -631,46 +577,6 @@ class Tensor:
         self[...] = other
         return self
 
-    # Comparison: no gradient ----------------------------------------------------------------------------------------
-
-    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return compare("eq", np.equal, self, other)
-
-    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return compare("ne", np.not_equal, self, other)
-
-    def __lt__(self, other: Any) -> Tensor:
-        return compare("lt", np.less, self, other)
-
-    def __le__(self, other: Any) -> Tensor:
-        return compare("le", np.less_equal, self, other)
-
-    def __gt__(self, other: Any) -> Tensor:
-        return compare("gt", np.greater, self, other)
-
-    def __ge__(self, other: Any) -> Tensor:
-        return compare("ge", np.greater_equal, self, other)
-
-    def __and__(self, other: Any) -> Tensor:
-        return compare("and", np.bitwise_and, self, other)
-
-    def __or__(self, other: Any) -> Tensor:
-        return compare("or", np.bitwise_or, self, other)
-
-    def __xor__(self, other: Any) -> Tensor:
-        return compare("xor", np.bitwise_xor, self, other)
-
-    def __invert__(self) -> Tensor:
-        return Tensor(~self.data)
-
-    def any(self) -> Tensor:
-        return Tensor(np.asarray(self.data.any()))
-
-    def all(self) -> Tensor:
-        return Tensor(np.asarray(self.data.all()))
-
-    __hash__ = object.__hash__  # by identity: == compares entries
-
 
 def record(name: str, value: np.ndarray, *edges: Edge, view_of: Tensor | None = None) -> Tensor:
     """Make the result of an operation, with the edges to those operands that need a gradient.
@@ -689,36 +595,6 @@ def record(name: str, value: np.ndarray, *edges: Edge, view_of: Tensor | None = 
     return out
 
 
-def as_array(data: Any, dtype: Any = None) -> np.ndarray:
-    """Make an array of numbers from a number, nested lists, an array or a tensor."""
-    if isinstance(data, Tensor):
-        data = data.data
-    try:
-        array = np.asarray(data.data if isinstance(data, Tensor) else data)
-    except ValueError:
-        raise ValueError("data must be a number, an array or lists of equal length") from None
-    if array.dtype.kind not in "fiub":
-        if isinstance(data, list | tuple) and array.dtype == object:
-            raise TypeError("data must be numbers; to join tensors use stack() or cat()")
-        raise TypeError(f"data must be numbers; got dtype {array.dtype}")
-    if dtype is not None:
-        return array.astype(as_dtype(dtype), copy=False)
-    # Python's floats are float64; as in torch they count as float32, unless NumPy made them
-    is_python = not isinstance(data, np.ndarray | np.generic)
-    return array.astype(np.float32) if is_python and array.dtype == np.float64 else array
-
-
-def as_dtype(dtype: Any) -> np.dtype[Any]:
-    """Check a type: floating-point, integer or bool."""
-    try:
-        checked = np.dtype(dtype)
-    except TypeError:
-        raise TypeError(f"dtype must be a NumPy type such as np.float32, not {dtype!r}") from None
-    if checked.kind not in "fiub":
-        raise TypeError(f"dtype must be floating-point, integer or bool, not {checked}")
-    return checked
-
-
 def kept(operand: Tensor, given: Any) -> tuple[Tensor, ...]:
     """The operand, unless it was given as a number, which nobody can overwrite."""
     return (operand,) if isinstance(given, Tensor) else ()
@@ -733,12 +609,7 @@ def pair(name: str, first: Tensor, other: Any, broadcast: bool = True) -> tuple[
         is_number = isinstance(other, bool | int | float) and rank(np.asarray(other).dtype) <= rank(first.dtype)
         second = Tensor(other, dtype=first.dtype if is_number else None)
     if broadcast and first.shape != second.shape:
-        try:
-            np.broadcast_shapes(first.shape, second.shape)
-        except ValueError:
-            raise ValueError(
-                f"{name} of shapes {first.shape} and {second.shape}: axes must be equal or 1, counted from the last"
-            ) from None
+        check_broadcast(name, first.shape, second.shape)
     a, b = first.dtype, second.dtype
     if a == b:
         return first, second
@@ -749,50 +620,3 @@ def pair(name: str, first: Tensor, other: Any, broadcast: bool = True) -> tuple[
     else:
         common = np.promote_types(a, b)
     return first if a == common else first.astype(common), second if b == common else second.astype(common)
-
-
-def rank(dtype: np.dtype[Any]) -> int:
-    """bool below integers below floating-point numbers."""
-    return {"b": 0, "u": 1, "i": 1, "f": 2}[dtype.kind]
-
-
-def compare(name: str, function: Any, first: Tensor, other: Any) -> Tensor:
-    """Compare entry by entry."""
-    a, b = pair(name, first.detach(), other.detach() if isinstance(other, Tensor) else other)
-    return Tensor(np.asarray(function(a.data, b.data)))
-
-
-def as_axes(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
-    """Check axes and count them from the front; None means all of them."""
-    if axis is None:
-        return tuple(range(ndim))
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    for one in axes:
-        if isinstance(one, bool) or not isinstance(one, int | np.integer):
-            raise TypeError(f"{name}: axis must be a whole number, a tuple of them or None, not {one!r}")
-        if not -ndim <= one < ndim:
-            raise ValueError(f"{name}: axis {one} is not among the {ndim} axes of the tensor")
-    counted = tuple(int(one) % ndim for one in axes)
-    if len(set(counted)) < len(counted):
-        raise ValueError(f"{name}: axis {axis} names an axis twice")
-    return counted
-
-
-def as_shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
-    """(2, 3) from reshape(2, 3) and from reshape((2, 3))."""
-    return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], tuple | list) else tuple(shape)
-
-
-def as_index(index: Any, shape: tuple[int, ...]) -> Any:
-    """An index that NumPy understands: tensors become arrays."""
-    parts = index if isinstance(index, tuple) else (index,)
-    key = tuple(part.data if isinstance(part, Tensor) else part for part in parts)
-    for part in key:
-        if isinstance(part, float) or (isinstance(part, np.ndarray) and part.dtype.kind == "f"):
-            raise IndexError(f"index into shape {shape}: places must be whole numbers, slices or masks, not floats")
-    return key
-
-
-def is_basic(key: tuple[Any, ...]) -> bool:
-    """Whether an index gives a view: numbers and slices only."""
-    return all(part is None or part is ... or isinstance(part, int | np.integer | slice) for part in key)

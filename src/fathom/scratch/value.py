@@ -1,0 +1,208 @@
+"""Numbers in an array, what ``Tensor`` and ``Dual`` have in common; and checks of data, axes and indices."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+Axis = int | tuple[int, ...] | None
+
+
+class Value:
+    """Numbers in an array, called ``data``. Comparisons give a value of bools and have no derivative."""
+
+    __slots__ = ("data",)
+    __array_ufunc__ = None  # array + value is left to the value
+
+    def __init__(self, data: Any, dtype: Any = None) -> None:
+        self.data: np.ndarray = as_array(data, dtype)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.data.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.data.ndim
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.data.dtype
+
+    def numel(self) -> int:
+        """Number of entries."""
+        return self.data.size
+
+    def item(self) -> Any:
+        """The one entry as a Python number."""
+        if self.data.size != 1:
+            raise ValueError(f"item() needs a tensor with one entry, not one of shape {self.shape}")
+        return self.data.item()
+
+    def tolist(self) -> Any:
+        return self.data.tolist()
+
+    def __len__(self) -> int:
+        if self.data.ndim == 0:
+            raise TypeError("a tensor with no axes has no length")
+        return len(self.data)
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def argmax(self, axis: int | None = None) -> Self:
+        """Where the largest entry is; the first of equal ones."""
+        return self._place("argmax", axis)
+
+    def argmin(self, axis: int | None = None) -> Self:
+        """Where the smallest entry is; the first of equal ones."""
+        return self._place("argmin", axis)
+
+    def _place(self, name: str, axis: int | None) -> Self:
+        if self.data.size == 0:
+            raise ValueError(f"{name} over no entries: the tensor has shape {self.shape}")
+        if axis is not None:
+            as_axes(name, axis, self.ndim)
+        return type(self)(np.asarray(getattr(self.data, name)(axis=axis)))
+
+    def long(self) -> Self:
+        """The entries as int64, cut towards 0."""
+        return type(self)(self.data.astype(np.int64))
+
+    def _compare(self, name: str, function: Any, other: Any) -> Self:
+        # A number stays one: it is compared in the type of the entries
+        second = other.data if isinstance(other, Value) else other
+        check_broadcast(name, self.shape, np.shape(second))
+        return type(self)(np.asarray(function(self.data, second)))
+
+    def __eq__(self, other: object) -> Self:  # type: ignore[override]
+        return self._compare("==", np.equal, other)
+
+    def __ne__(self, other: object) -> Self:  # type: ignore[override]
+        return self._compare("!=", np.not_equal, other)
+
+    def __lt__(self, other: Any) -> Self:
+        return self._compare("<", np.less, other)
+
+    def __le__(self, other: Any) -> Self:
+        return self._compare("<=", np.less_equal, other)
+
+    def __gt__(self, other: Any) -> Self:
+        return self._compare(">", np.greater, other)
+
+    def __ge__(self, other: Any) -> Self:
+        return self._compare(">=", np.greater_equal, other)
+
+    def __and__(self, other: Any) -> Self:
+        return self._compare("&", np.bitwise_and, other)
+
+    def __or__(self, other: Any) -> Self:
+        return self._compare("|", np.bitwise_or, other)
+
+    def __xor__(self, other: Any) -> Self:
+        return self._compare("^", np.bitwise_xor, other)
+
+    def __invert__(self) -> Self:
+        return type(self)(~self.data)
+
+    def any(self) -> Self:
+        """Whether one entry is not 0."""
+        return type(self)(np.asarray(self.data.any()))
+
+    def all(self) -> Self:
+        """Whether no entry is 0."""
+        return type(self)(np.asarray(self.data.all()))
+
+    __hash__ = object.__hash__  # by identity: == compares entries
+
+
+def as_array(data: Any, dtype: Any = None) -> np.ndarray:
+    """Make an array of numbers from a number, nested lists, an array or a tensor."""
+    if isinstance(data, Value):
+        data = data.data
+    if isinstance(data, list | tuple) and any(isinstance(each, Value) for each in data):
+        raise TypeError("data must be numbers; to join tensors use stack() or cat()")
+    try:
+        array = np.asarray(data)
+    except ValueError:
+        raise ValueError("data must be a number, an array or lists of equal length") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"data must be numbers; got dtype {array.dtype}")
+    if dtype is not None:
+        return array.astype(as_dtype(dtype), copy=False)
+    # Python's floats are float64; as in torch they count as float32, unless NumPy made them
+    is_python = not isinstance(data, np.ndarray | np.generic)
+    return array.astype(np.float32) if is_python and array.dtype == np.float64 else array
+
+
+def as_dtype(dtype: Any) -> np.dtype[Any]:
+    """Check a type: floating-point, integer or bool."""
+    try:
+        checked = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"dtype must be a NumPy type such as np.float32, not {dtype!r}") from None
+    if checked.kind not in "fiub":
+        raise TypeError(f"dtype must be floating-point, integer or bool, not {checked}")
+    return checked
+
+
+def rank(dtype: np.dtype[Any]) -> int:
+    """bool below integers below floating-point numbers."""
+    return {"b": 0, "u": 1, "i": 1, "f": 2}[dtype.kind]
+
+
+def check_broadcast(name: str, first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape to which both stretch: axes that are 1, or missing in front, are repeated."""
+    try:
+        return np.broadcast_shapes(first, second)
+    except ValueError:
+        raise ValueError(f"{name} of shapes {first} and {second}: axes must be equal or 1, from the last on") from None
+
+
+def as_axes(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Check axes and count them from the front; None means all of them."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
+    for one in axes:
+        if isinstance(one, bool) or not isinstance(one, int | np.integer):
+            raise TypeError(f"{name}: axis must be a whole number, a tuple of them or None, not {one!r}")
+        if not -ndim <= one < ndim:
+            raise ValueError(f"{name}: axis {one} is not among the {ndim} axes of the tensor")
+    counted = tuple(int(one) % ndim for one in axes)
+    if len(set(counted)) < len(counted):
+        raise ValueError(f"{name}: axis {axis} names an axis twice")
+    return counted
+
+
+def as_shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    """(2, 3) from reshape(2, 3) and from reshape((2, 3))."""
+    return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], tuple | list) else tuple(shape)
+
+
+def as_index(index: Any, shape: tuple[int, ...]) -> Any:
+    """An index that NumPy understands: tensors become arrays."""
+    parts = index if isinstance(index, tuple) else (index,)
+    # Lists and arrays are copied: the way back must find the same places
+    key = tuple(
+        np.array(part.data if isinstance(part, Value) else part)
+        if isinstance(part, Value | np.ndarray | list)
+        else part
+        for part in parts
+    )
+    for part in key:
+        if isinstance(part, float) or (isinstance(part, np.ndarray) and part.dtype.kind == "f"):
+            raise IndexError(f"index into shape {shape}: places must be whole numbers, slices or masks, not floats")
+    return key
+
+
+def is_basic(key: tuple[Any, ...]) -> bool:
+    """Whether an index gives a view: numbers and slices only."""
+    return all(part is None or part is ... or isinstance(part, int | np.integer | slice) for part in key)
