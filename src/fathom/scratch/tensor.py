@@ -321,13 +321,9 @@ class Tensor(Value):
         Equals:  torch.maximum
         """
         a, b = pair("maximum", self, other)
-        share = (a.data > b.data) + 0.5 * (a.data == b.data)
-        return record(
-            "maximum",
-            np.maximum(a.data, b.data),
-            Edge(a, lambda G: (G * share).astype(G.dtype), a, b),
-            Edge(b, lambda G: (G * (1 - share)).astype(G.dtype), a, b),
-        )
+        share = ((a.data > b.data) + 0.5 * (a.data == b.data)).astype(a.dtype)  # integers get no gradient
+        by_a, by_b = Edge(a, lambda G: G * share, a, b), Edge(b, lambda G: G * (1 - share), a, b)
+        return record("maximum", np.maximum(a.data, b.data), by_a, by_b)
 
     def minimum(self, other: Any) -> Tensor:
         """The smaller of each pair. Kink: of two equal ones each gets half of the gradient."""
