@@ -220,6 +220,15 @@ def test_the_gradient_checker_passes_right_rules_and_catches_wrong_ones():
 # What it is made of -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("file", sorted(FOLDER.rglob("*.py")), ids=lambda file: str(file.relative_to(FOLDER)))
+def test_imports_the_standard_library_numpy_and_scratch(file):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module] if isinstance(node, ast.ImportFrom) else []
+        for name in names:
+            assert name.startswith("fathom.scratch") or name.partition(".")[0] in {"numpy", *sys.stdlib_module_names}
+
+
 def test_scratch_loads_without_torch():
     code = "import sys, fathom.scratch; print([m for m in ('torch', 'scipy', 'sklearn', 'pandas') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
