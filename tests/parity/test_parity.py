@@ -60,6 +60,13 @@ def test_every_public_name_has_a_twin_or_a_reason():
     assert all(row.why for row in [*TABLE.values(), *TENSOR.values()] if getattr(row, "tolerance", 1e-9) > 1e-9)
 
 
+def test_every_method_of_a_tensor_has_a_twin_or_a_reason():
+    names = {name for name in dir(Tensor) if not name.startswith("_")}
+    covered = {word for key in TENSOR for word in key.replace(",", "").split()}
+    assert names - covered - TWINS["TENSOR_REASONS"].keys() == set()
+    assert TWINS["TENSOR_REASONS"].keys() <= names
+
+
 @pytest.mark.parametrize("row", rows("Function", TENSOR) + rows("Function"))
 @few
 @given(st.data())

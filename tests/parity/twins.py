@@ -837,3 +837,23 @@ REASONS: dict[str, str] = {
     "save": "a file; tests/scratch reads it back and refuses pickles",
     "load": "as save",
 }
+
+BACKWARD = "a scenario in tests/parity/test_backward.py"
+TENSOR_REASONS: dict[str, str] = {
+    "data": "the array",
+    "grad": BACKWARD,
+    "backward": BACKWARD,
+    "requires_grad": BACKWARD,
+    "requires_grad_": BACKWARD,
+    "retain_grad": BACKWARD,
+    "is_leaf": BACKWARD,
+    "item": BACKWARD,
+    "tolist": BACKWARD,
+    "numpy": BACKWARD,
+    "shape": "compared in every row",
+    "dtype": "compared in every row",
+    "ndim": "the length of shape",
+    "numel": "the product of shape",
+    "float": "in the row astype",
+    "double": "in the row astype",
+}
