@@ -24,10 +24,28 @@ def _seed():
     np.random.seed(0)
 
 
+@pytest.fixture(autouse=True)
+def _restored_classes():
+    """The book's cells add methods to the package's own classes; each test begins with those of the package."""
+    from fathom.d2l import torch as d2l
+
+    classes = [getattr(d2l, name) for name in ("Module", "Classifier", "DataModule", "Trainer", "LinearRegression")]
+    classes += [d2l.SyntheticRegressionData, d2l.FashionMNIST, d2l.TimeMachine, d2l.MTFraEng, d2l.EncoderDecoder]
+    classes += [d2l.RNNLMScratch, d2l.Seq2Seq]
+    before = [dict(vars(kind)) for kind in classes]
+    yield
+    for kind, attributes in zip(classes, before, strict=True):
+        for name in set(vars(kind)) - set(attributes):
+            delattr(kind, name)
+        for name, value in attributes.items():
+            if vars(kind).get(name) is not value:
+                setattr(kind, name, value)
+
+
 @pytest.fixture
 def clothes(monkeypatch):
     """Put 300 and 100 pictures in the place of Fashion-MNIST: class k has a bright square at the k-th place."""
-    from fathom.d2l import old_data
+    from fathom.d2l import fashion, old_data
 
     def draw(num, seed):
         generator = torch.Generator().manual_seed(seed)
@@ -39,4 +57,5 @@ def clothes(monkeypatch):
         return images, labels
 
     parts = (*draw(300, 1), *draw(100, 2))
-    monkeypatch.setattr(old_data, "read_fashion_mnist", lambda root=None: parts)
+    for module in (fashion, old_data):
+        monkeypatch.setattr(module, "read_fashion_mnist", lambda root=None: parts)

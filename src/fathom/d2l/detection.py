@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from fathom.d2l.download import download_extract
 from fathom.d2l.loaders import Rows, make_loader
+from fathom.d2l.segmentation import read_pictures
 
 if TYPE_CHECKING:
     from matplotlib.patches import Rectangle
@@ -213,11 +214,10 @@ def read_data_bananas(is_train: bool = True) -> tuple[list[Tensor], Tensor]:
     Raises:  FathomError if the data set can be had neither here nor from the network
     """
     import pandas as pd
-    from torchvision.io import decode_image
 
     folder = os.path.join(download_extract("banana-detection"), "bananas_train" if is_train else "bananas_val")
     table = pd.read_csv(os.path.join(folder, "label.csv")).set_index("img_name")
-    images = [decode_image(os.path.join(folder, "images", str(name))) for name in table.index]
+    images = read_pictures(os.path.join(folder, "images", str(name)) for name in table.index)
     return images, torch.from_numpy(table.to_numpy()).unsqueeze(1) / 256
 
 

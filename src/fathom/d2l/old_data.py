@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch.utils.data import DataLoader
 from fathom.d2l.download import default_root
 from fathom.d2l.fashion import LABELS, ClothingImages, read_fashion_mnist
 from fathom.d2l.loaders import Rows, make_loader
+from fathom.data.workers import available_cores
 
 
 def synthetic_data(w: Tensor, b: Tensor | float, num_examples: int) -> tuple[Tensor, Tensor]:
@@ -65,4 +65,4 @@ def get_dataloader_workers() -> int:
     """
     if multiprocessing.get_start_method() != "fork":
         return 0
-    return min(4, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else min(4, os.cpu_count() or 0)
+    return min(4, available_cores())

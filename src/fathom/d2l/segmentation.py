@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from fathom.d2l.download import download_extract
 from fathom.d2l.old_data import get_dataloader_workers
+from fathom.data.picture_file import read_picture
+from fathom.data.workers import default_workers
 
 VOC_CLASSES = [
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -34,20 +37,23 @@ def read_voc_images(voc_dir: str | os.PathLike[str], is_train: bool = True) -> t
 
     Shape:   -> two lists of uint8 (3, H, W)
     """
-    from torchvision.io import ImageReadMode, decode_image
-
     voc_dir = os.fspath(voc_dir)
     part = os.path.join(voc_dir, "ImageSets", "Segmentation", "train.txt" if is_train else "val.txt")
     with open(part, encoding="utf-8") as file:
         names = file.read().split()
-
-    def read(path: str) -> Tensor:
-        return decode_image(os.path.join(voc_dir, path), mode=ImageReadMode.RGB)
-
-    with ThreadPoolExecutor() as pool:  # decoding releases the interpreter
-        features = list(pool.map(read, [os.path.join("JPEGImages", f"{name}.jpg") for name in names]))
-        labels = list(pool.map(read, [os.path.join("SegmentationClass", f"{name}.png") for name in names]))
+    features = read_pictures(os.path.join(voc_dir, "JPEGImages", f"{name}.jpg") for name in names)
+    labels = read_pictures(os.path.join(voc_dir, "SegmentationClass", f"{name}.png") for name in names)
     return features, labels
+
+
+def read_pictures(paths: Iterable[str]) -> list[Tensor]:
+    """Read pictures in colour, several at a time: decoding leaves the interpreter free.
+
+    Shape:   -> uint8 (3, H, W) each
+    Raises:  FathomError naming the first that cannot be read
+    """
+    with ThreadPoolExecutor(default_workers()) as pool:
+        return [torch.from_numpy(pixels) for pixels in pool.map(partial(read_picture, channels=3), paths)]
 
 
 def voc_colormap2label() -> Tensor:
