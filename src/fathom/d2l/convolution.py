@@ -39,7 +39,7 @@ class LeNet(Classifier):
     def __init__(self, lr: float = 0.1, num_classes: int = 10) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.net: Any = nn.Sequential(
+        self.net = nn.Sequential(
             nn.LazyConv2d(6, kernel_size=5, padding=2),
             nn.Sigmoid(),
             AvgPool2d(kernel_size=2, stride=2),

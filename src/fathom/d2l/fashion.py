@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ def _read(folder: Path) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return images, labels, test_images, test_labels
 
 
-def read_fashion_mnist(root: str | os.PathLike[str] | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def read_fashion_mnist(root: str | Path | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Read all four parts: from ``root`` if they are there, else from FATHOM_DATA, the cache or the network.
 
     Shape:   -> uint8 (60000, 1, 28, 28), int64 (60000,), uint8 (10000, 1, 28, 28), int64 (10000,)
@@ -49,8 +48,9 @@ class ClothingImages(Rows):
         super().__init__(images, labels, transform=ToImages(size))
         self.data, self.targets, self.classes = images[:, 0], labels, list(LABELS)
 
-    def __getitem__(self, index: int) -> Any:
-        image, label = super().__getitem__(index)
+    def example(self, *parts: Tensor) -> tuple[Any, ...]:
+        """Give the image and the label as a number."""
+        image, label = parts
         return image, int(label)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -97,4 +96,4 @@ class SoftmaxRegression(Classifier):
     def __init__(self, num_outputs: int, lr: float) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.net: Any = nn.Sequential(nn.Flatten(), nn.LazyLinear(num_outputs))
+        self.net = nn.Sequential(nn.Flatten(), nn.LazyLinear(num_outputs))

@@ -30,16 +30,33 @@ class Rows(TensorDataset):
         first, *others = (tensor[rows] for tensor in self.tensors)
         return [first if self.transform is None else self.transform(first), *others]
 
-    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
         index = range(len(self))[index]
-        return tuple(part[0] for part in self.read(slice(index, index + 1)))
+        return self.example(*(part[0] for part in self.read(slice(index, index + 1))))
 
-    def __getitems__(self, indices: Sequence[int]) -> list[Tensor]:
-        return self.read(torch.as_tensor(indices))
+    def __getitems__(self, indices: Sequence[int]) -> Examples:
+        return Examples(self, self.read(torch.as_tensor(indices)))
+
+    def example(self, *parts: Tensor) -> tuple[Any, ...]:
+        """Give one example from its parts as they lie in a batch."""
+        return parts
 
 
-def _as_is(batch: list[Tensor]) -> list[Tensor]:
-    return batch
+class Examples(Sequence[tuple[Any, ...]]):
+    """Several examples read at once: ``batch`` as it is, the examples one by one for any other loader."""
+
+    def __init__(self, rows: Rows, batch: list[Tensor]) -> None:
+        self.rows, self.batch = rows, batch
+
+    def __len__(self) -> int:
+        return len(self.batch[0])
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.rows.example(*(part[index] for part in self.batch))
+
+
+def _take_batch(examples: Examples) -> list[Tensor]:
+    return examples.batch
 
 
 def make_loader(rows: Rows, batch_size: int, shuffle: bool, **options: Any) -> DataLoader[Any]:
@@ -47,7 +64,7 @@ def make_loader(rows: Rows, batch_size: int, shuffle: bool, **options: Any) -> D
 
     Under one random seed the batches are those of ``DataLoader(TensorDataset(…), batch_size, shuffle)``.
     """
-    return DataLoader(rows, batch_size, shuffle, collate_fn=_as_is, **options)
+    return DataLoader(rows, batch_size, shuffle, collate_fn=_take_batch, **options)
 
 
 def all_rows(loader: Any) -> list[Tensor] | None:

@@ -27,6 +27,7 @@ class Module(nn.Module, HyperParameters):
         plot_train_per_epoch, plot_valid_per_epoch: points an epoch on the board, each a mean.
     """
 
+    net: Any
     trainer: Trainer
     plot_train_per_epoch: int
     plot_valid_per_epoch: int
@@ -41,11 +42,11 @@ class Module(nn.Module, HyperParameters):
         """Give the loss of a batch; the subclass says which."""
         raise NotImplementedError(f"{type(self).__name__} must define loss(y_hat, y)")
 
-    def forward(self, X: Any) -> Any:
+    def forward(self, *inputs: Any, **options: Any) -> Any:
         """Apply ``self.net``."""
         if not hasattr(self, "net"):
             raise FathomError(f"{type(self).__name__} has no network: assign self.net or define forward")
-        return self.net(X)
+        return self.net(*inputs, **options)
 
     def plot(self, key: str, value: Any, train: bool) -> None:
         """Put a value on the board: of this batch in training, of this epoch in validation."""
@@ -116,6 +117,6 @@ class Classifier(Module):
     def layer_summary(self, X_shape: Sequence[int]) -> None:
         """Print the shape of what each layer of ``self.net`` gives for one batch of shape ``X_shape``."""
         X = torch.randn(*X_shape)
-        for layer in self.net:  # type: ignore[union-attr]
+        for layer in self.net:
             X = layer(X)
             print(layer.__class__.__name__, "output shape:\t", X.shape)

@@ -31,6 +31,8 @@ class RNNScratch(Module):
 
     def forward(self, inputs: Tensor, state: Any = None) -> Any:
         """Go through the steps; give every output, and the state at the end."""
+        if not isinstance(inputs, Tensor):
+            inputs = torch.stack(list(inputs))
         if state is None:
             state = torch.zeros(inputs.shape[1], self.num_hiddens, device=inputs.device)
         else:

@@ -102,10 +102,12 @@ class Seq2SeqEncoder(Encoder):
 
 
 class Seq2Seq(EncoderDecoder):
-    """Learns translations; padding does not count in the loss.
+    """Learns translations, with Adam.
+
+    As in the book's package, padding counts in the loss; the section on it gives the class a loss that leaves it out.
 
     Args:
-        tgt_pad: number of the token that pads targets.
+        tgt_pad: number of the token that pads targets, for such a loss.
     """
 
     tgt_pad: int
@@ -121,12 +123,6 @@ class Seq2Seq(EncoderDecoder):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Give Adam."""
         return eager(torch.optim.Adam)(self.parameters(), lr=self.lr)
-
-    def loss(self, Y_hat: Tensor, Y: Tensor, averaged: bool = True) -> Tensor:
-        """Give the mean cross-entropy of what is not padding, or that of each token with 0 for padding."""
-        each = super().loss(Y_hat, Y, averaged=False)
-        mask = (Y.reshape(-1) != self.tgt_pad).to(each.dtype)
-        return (each * mask).sum() / mask.sum() if averaged else each * mask
 
 
 def bleu(pred_seq: str, label_seq: str, k: int) -> float:

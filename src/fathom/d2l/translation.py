@@ -61,7 +61,7 @@ class MTFraEng(DataModule):
         source, target = self._tokenize(self._preprocess(raw_text), self.num_train + self.num_val)
         src, src_vocab = _build_array(source, src_vocab, self.num_steps)
         tgt, tgt_vocab = _build_array(target, tgt_vocab, self.num_steps, ("<bos>",))
-        src_length = (src != src_vocab["<pad>"]).sum(1).to(torch.int32)
+        src_length = (src != src_vocab["<pad>"]).sum(1)
         return (src, tgt[:, :-1], src_length, tgt[:, 1:]), src_vocab, tgt_vocab
 
     def get_dataloader(self, train: bool) -> Any:
