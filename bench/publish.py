@@ -18,6 +18,7 @@ _SECTIONS: dict[str, Callable[[Suite], str]] = {
     "accuracy": tables.accuracy_section,
     "memory": tables.memory_section,
     "table": tables.table_section,
+    "scratch": tables.scratch_section,
 }
 _PICTURES: dict[str, Callable[[Suite, Path], None]] = {
     "epoch": figures.draw_epochs,

@@ -111,6 +111,16 @@ def table_section(suite: Suite) -> str:
     return "\n\n".join([table(header, rows) + _skipped(comparison), describe_suite(suite)])
 
 
+def scratch_section(suite: Suite) -> str:
+    """Table of seconds an epoch on NumPy and on PyTorch."""
+    (comparison,) = suite.comparisons
+    rows = [
+        [_name(result), f"{comparison.spread(result).median:.3f}", format_ratio(inverse(comparison.ratio(result)))]
+        for result in fastest_first(comparison)
+    ]
+    return "\n\n".join([table(["", "s an epoch", "× PyTorch's time"], rows), describe_suite(suite)])
+
+
 def accuracy_section(suite: Suite) -> str:
     """Table of test accuracy over seeds and of the time to 90 and 91 %."""
     rows = []

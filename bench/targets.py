@@ -179,6 +179,8 @@ TARGETS = (
            _time("table", "fathom_auto", "handwritten"), 1.2, at_most=True),
     Target("a CSV, from reading to one epoch: peak GiB", "table",
            _peak_gib("table", "fathom_auto"), 8.0, at_most=True, form="{:.1f}"),
+    Target("LeNet from scratch on NumPy, an epoch of the digits: × PyTorch's time", "scratch",
+           _time("scratch", "scratch", "torch"), 10.0, at_most=True),
     Target("LeNet as in the book: accuracy lost, in standard deviations of the seeds", "accuracy",
            _accuracy_lost("lenet"), 2.0, at_most=True),
     Target("MLP as in the book: accuracy lost, in standard deviations of the seeds", "accuracy",

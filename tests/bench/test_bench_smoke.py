@@ -66,6 +66,15 @@ def test_a_table_is_read_and_learned_from(tmp_path):
     assert "| **Fathom** |" in (tmp_path / "benchmarks.md").read_text()
 
 
+def test_scratch_learns_what_torch_learns(tmp_path):
+    suites = run_bench(tmp_path, "--only", "scratch")
+    (comparison,) = suites["scratch"]["comparisons"]
+    check_comparison(comparison, ["torch", "scratch"])
+    losses = [result["facts"]["metrics"]["train_loss"] for result in comparison["results"]]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert "| **fathom.scratch, NumPy** |" in (tmp_path / "benchmarks.md").read_text()
+
+
 @pytest.mark.slow
 def test_epochs_are_measured_for_every_network(tmp_path):
     suites = run_bench(tmp_path, "--only", "epoch", "--contenders", "handwritten,torchvision,fathom_equal,fathom_auto")
