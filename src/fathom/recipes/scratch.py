@@ -118,33 +118,35 @@ def train_beside_torch(
     theirs = nn.functional.mse_loss if plan.is_regression else nn.functional.cross_entropy
     optimizer = SGD(net.parameters(), settings.lr, plan.momentum)
     twin_optimizer = torch.optim.SGD(twin.parameters(), settings.lr, plan.momentum)
-    for number in range(1, settings.epochs + 1):
-        steps, times = [], [0.0, 0.0]
-        for X, y in data.batches:
-            began = time.perf_counter()
-            loss = train_step(net, optimizer, ours, X, y, plan.clip_norm)
-            between = time.perf_counter()
-            twin_loss = _torch_step(
-                twin, twin_optimizer, theirs, torch.from_numpy(X), torch.from_numpy(y), plan.clip_norm
+
+    def step(number: int, X: np.ndarray, y: np.ndarray, seconds: list[float]) -> Step:
+        began = time.perf_counter()
+        loss = train_step(net, optimizer, ours, X, y, plan.clip_norm)
+        between = time.perf_counter()
+        twin_loss = _torch_step(twin, twin_optimizer, theirs, torch.from_numpy(X), torch.from_numpy(y), plan.clip_norm)
+        seconds[0] += between - began
+        seconds[1] += time.perf_counter() - between
+        if not (math.isfinite(loss) and math.isfinite(twin_loss)):
+            raise FathomError(
+                f"{plan.name}: the loss is {loss:g} in epoch {number}; lower --lr, which is {settings.lr:g}"
             )
-            times[0] += between - began
-            times[1] += time.perf_counter() - between
-            steps.append(Step(number, len(comparison.steps) + len(steps) + 1, loss, twin_loss))
-            if not (math.isfinite(loss) and math.isfinite(twin_loss)):
-                raise FathomError(
-                    f"{plan.name}: the loss is {loss:g} at step {steps[-1].step} of epoch {number}; "
-                    f"lower --lr, which is {settings.lr:g}"
-                )
-        comparison.steps += steps
+        return Step(number, len(comparison.steps) + 1, loss, twin_loss)
+
+    for number in range(1, settings.epochs + 1):
+        seconds = [0.0, 0.0]
+        with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is reported in words
+            for X, y in data.batches:
+                comparison.steps.append(step(number, X, y, seconds))
+        steps = [each for each in comparison.steps if each.epoch == number]
         comparison.epochs.append(
             Epoch(
                 number,
-                float(np.mean([step.scratch for step in steps])),
-                float(np.mean([step.torch for step in steps])),
-                max(step.difference for step in steps),
+                float(np.mean([each.scratch for each in steps])),
+                float(np.mean([each.torch for each in steps])),
+                max(each.difference for each in steps),
                 _score(plan, data, lambda X: predict(net, X)),
                 _score(plan, data, lambda X: _torch_predict(twin, X)),
-                *times,
+                *seconds,
             )
         )
         if on_epoch is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fathom.data.sources import digits
+from fathom.errors import UsageError
 from fathom.scratch.devices.collective import AllReduce, naive_all_reduce, ring_all_reduce
 from fathom.scratch.devices.data_parallel import data_parallel_step, gradient_of, replicate
 from fathom.scratch.devices.parameter_server import ParameterServer
@@ -27,6 +28,7 @@ from fathom.scratch.perceptron import Perceptron, bound, margin, radius, xor
 from fathom.scratch.stability import ACTIVATIONS, INITIALIZERS, fit_half, judge, product_of_matrices, signal_by_depth
 
 PAIRS = ((0, 1), (4, 9), (3, 8), (1, 8))
+MOST_DEVICES = 4
 
 
 @dataclass
@@ -82,12 +84,14 @@ _NETWORK = ("mlp", {"input_shape": [1, 8, 8], "num_classes": 10, "hidden": [64]}
 def tour_devices(epochs: int, batch_size: int, lr: float, seed: int) -> list[Table]:
     """Train the same network by every way of sharing the work, and compare with one device.
 
-    Raises:  fathom.scratch.devices.worker_pool.WorkerError if a worker process fails
+    Raises:  UsageError if a device would get no example; WorkerError of the scratch devices if a worker process fails
     """
+    if batch_size < MOST_DEVICES:
+        raise UsageError(f"--batch-size {batch_size}: {MOST_DEVICES} devices need an example each")
     arrays = digits.load()
     data = arrays.train_images / 255, arrays.train_labels
     test = arrays.test_images / 255, arrays.test_labels
-    numbers = Batches(np.arange(len(data[0])), np.arange(len(data[0])), batch_size, seed=seed)
+    numbers = Batches(np.arange(len(data[0])), np.arange(len(data[0])), batch_size, drop_last=True, seed=seed)
     order = [chosen for _ in range(epochs) for chosen, _ in numbers]
     reference = _make_net(seed)
     table = Table(
@@ -126,11 +130,10 @@ def tour_devices(epochs: int, batch_size: int, lr: float, seed: int) -> list[Tab
     net, timer = _make_net(seed), Timer()
     assert isinstance(net, Sequential)
     first, second = split_stages(net, cut=3)
-    optimizer, num_micro_batches = SGD(net.parameters(), lr), 4
+    optimizer, num_micro_batches = SGD(net.parameters(), lr), MOST_DEVICES
     with timer:
         for chosen in order:
-            parts = min(num_micro_batches, len(chosen))
-            pipeline_step(first, second, data[0][chosen], data[1][chosen], cross_entropy, parts)
+            pipeline_step(first, second, data[0][chosen], data[1][chosen], cross_entropy, num_micro_batches)
             optimizer.step()
     waits = waiting_share(schedule(num_micro_batches))
     add(f"pipeline of two stages, {num_micro_batches} micro-batches, each waits {waits:.0%}", "2", net,
