@@ -1,5 +1,6 @@
 """Modules: parameters by name, sharing, state, files; what initialisers fill; the graph as a picture."""
 
+import copy
 import pickle
 import xml.etree.ElementTree as ET
 
@@ -37,6 +38,18 @@ def test_a_shared_parameter_is_listed_once_and_gets_both_gradients():
     apart.load_state_dict({f"{i}.{k}": v for i in (0, 2) for k, v in shared.state_dict().items()})
     apart(Tensor(X)).sum().backward()
     np.testing.assert_allclose(both, apart[0].weight.grad.data + apart[2].weight.grad.data, rtol=1e-12)
+
+
+def test_a_copy_shares_nothing():
+    net = make_net()
+    net(s.randn(4, 1, 3, 3)).sum().backward()
+    before, other = net.state_dict(), copy.deepcopy(net)
+    s.SGD(other.parameters(), 0.1).step()
+    other(s.randn(4, 1, 3, 3))
+    for name, value in net.state_dict().items():
+        assert np.array_equal(value, before[name])
+    assert not np.array_equal(other.head.weight.data, net.head.weight.data)
+    assert not np.array_equal(other.state_dict()["1.running_mean"], before["1.running_mean"])
 
 
 def test_train_and_eval_reach_every_module():

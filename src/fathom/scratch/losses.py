@@ -5,10 +5,13 @@ Source:  notes N1 §1.3.2, N0; Dive into Deep Learning §3.1, §4.1
 
 from __future__ import annotations
 
+import numpy as np
+
 from fathom.scratch.activations import log_softmax
+from fathom.scratch.autograd import Edge
 from fathom.scratch.checks import check_batch, check_float, check_number
 from fathom.scratch.operations import check_labels, where
-from fathom.scratch.tensor import Tensor
+from fathom.scratch.tensor import Tensor, record
 
 
 def squared(prediction: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
@@ -118,15 +121,23 @@ def bce_with_logits(logits: Tensor, target: Tensor, reduction: str = "mean") -> 
 
 
 def bce(probability: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """−y log p − (1 − y) log(1 − p), of probabilities; logarithms are cut at −100.
+    """−y log p − (1 − y) log(1 − p), of probabilities; logarithms are cut at −100, and p(1 − p) below at 1e-12.
 
     Equals:  torch.nn.functional.binary_cross_entropy
     """
     _check_pair("bce", probability, target)
     if probability.numel() and not 0 <= probability.data.min() <= probability.data.max() <= 1:
         raise ValueError("bce: probability must be from 0 to 1; for logits use bce_with_logits")
-    log_p, log_q = probability.log().clip(low=-100.0), (1 - probability).log().clip(low=-100.0)
-    return _reduce("bce", -(target * log_p) - (1 - target) * log_q, reduction)
+    p, y = probability.data, target.data
+    with np.errstate(divide="ignore"):  # log 0 = −∞ is what is cut
+        log_p, log_q = np.maximum(np.log(p), -100), np.maximum(np.log(1 - p), -100)
+    each = record(
+        "bce",
+        -y * log_p - (1 - y) * log_q,
+        Edge(probability, lambda G: G * (p - y) / np.maximum(p * (1 - p), 1e-12), probability, target),
+        Edge(target, lambda G: G * (log_q - log_p), probability),
+    )
+    return _reduce("bce", each, reduction)
 
 
 def multi_margin(scores: Tensor, labels: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
