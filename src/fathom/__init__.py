@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fathom.data.folder import FolderData
     from fathom.data.memory import MemoryLoader
     from fathom.data.module import ArrayData, DataModule
+    from fathom.data.tables.module import TableData
     from fathom.data.text import TextData
     from fathom.errors import FathomError, UsageError
     from fathom.models.registry import create as create_model
@@ -46,6 +47,7 @@ _PLACES = {
     "MemoryLoader": "data.memory",
     "ArrayData": "data.module",
     "DataModule": "data.module",
+    "TableData": "data.tables.module",
     "FathomError": "errors",
     "UsageError": "errors",
     "create_model": "models.registry:create",

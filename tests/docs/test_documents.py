@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -23,6 +24,7 @@ from fathom.data import augment, catalog
 from fathom.losses import LOSSES
 from fathom.models import initializers, registry
 from fathom.recipes.defaults import resolve
+from fathom.recipes.kinds import data_kind
 from fathom.training import device, optimizers, schedules
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +84,11 @@ def prepare(folder: Path, document: Path) -> Path:
     for brightness, name in enumerate(("healthy", "sick")):
         for number in range(40):
             draw(folder / "leaves" / name / f"{number:04}.jpg", 120 * brightness)
+    towns, years = rng.choice(["Somerst", "NAmes", "Edwards"], 200), rng.integers(1950, 2011, 200)
+    houses = pd.DataFrame({"Id": range(1, 201), "Neighborhood": towns, "YearBuilt": years})
+    houses.head(20).to_csv(folder / "new.csv", index=False)
+    prices = 1000 * (years - 1900) + 20_000 * (towns == "Somerst") + rng.integers(0, 9_000, 200)
+    houses.assign(SalePrice=prices).to_csv(folder / "house.csv", index=False)
     for name, text in re.findall(
         r"<!-- file: (\S+) -->\n```yaml\n(.*?)^```$", read(document), re.DOTALL | re.MULTILINE
     ):
@@ -126,7 +133,8 @@ def test_every_command_line_can_be_read(document: Path, tmp_path: Path, monkeypa
             settings = train.settings(args)  # type: ignore[arg-type]
             known = registry.defaults(settings.model.name)
             assert set(settings.model.options) <= set(known), line
-            assert settings.training.optimizer in optimizers.NAMES, line
+            if data_kind(settings.data) != "table":  # what it learns is not known before it is read
+                assert settings.training.optimizer in optimizers.NAMES, line
 
 
 def in_prose(document: Path) -> str:
