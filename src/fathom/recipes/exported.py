@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import json
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -100,7 +98,7 @@ def trace(exported: Exported, description: Mapping[str, Any]) -> torch.export.Ex
     """
     batch = torch.export.Dim("batch", min=1)
     try:
-        with _quiet(), torch.no_grad():
+        with torch.no_grad():
             program = torch.export.export(
                 exported, (example(description, _EXPORTED_BATCH),), dynamic_shapes=({0: batch},), strict=False
             )
@@ -133,22 +131,22 @@ def to_onnx(program: torch.export.ExportedProgram, exported: Exported, name: str
             f"the weights take {size / 2**30:.1f} GiB, and one ONNX file holds 2 GiB at most; use --format torch"
         )
     try:
-        with _quiet():
-            written = torch.onnx.export(
-                program,
-                input_names=[name],
-                output_names=list(exported.outputs),
-                opset_version=_OPSET,
-                dynamo=True,
-                external_data=False,
-                verbose=False,
-            )
+        written = torch.onnx.export(
+            program,
+            input_names=[name],
+            output_names=list(exported.outputs),
+            opset_version=_OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
         assert written is not None
         model = written.model_proto
     except Exception as error:
         raise FathomError(f"torch.onnx cannot write this network ({first_line(error)})") from error
     graph = model.graph
-    for part in (*graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output, graph):
+    del graph.value_info[:]  # whoever wants the shapes in between infers them; quantising changes some
+    for part in (*graph.node, *graph.initializer, *graph.input, *graph.output, graph):
         del part.metadata_props[:]  # how torch came to it, a quarter of a small file
         part.doc_string = ""
     for value in (*graph.input, *graph.output):
@@ -177,12 +175,3 @@ def import_onnx() -> Any:
     except ImportError as error:
         raise FathomError(f"exporting to ONNX needs {error.name}: pip install 'fathom[export]'") from None
     return onnx
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep to itself what torch and onnxscript say to their own developers while they translate."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(torch|onnxscript|onnx_ir|copyreg)\b")
-        warnings.filterwarnings("ignore", category=FutureWarning, module=r"(torch|onnxscript|onnx_ir|copyreg)\b")
-        yield

@@ -44,7 +44,8 @@ def quantize(model: bytes, method: str, calibration: Iterator[np.ndarray]) -> by
         source, prepared, out = (Path(folder) / f"{name}.onnx" for name in ("source", "prepared", "out"))
         source.write_bytes(model)
         try:
-            quant_pre_process(str(source), str(prepared))
+            # The network is folded already, and the symbolic part gives up on some.
+            quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
             if method == "dynamic":
                 quantization.quantize_dynamic(
                     str(prepared), str(out), op_types_to_quantize=list(_DYNAMIC_OPS), **options
