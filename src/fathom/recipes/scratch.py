@@ -172,7 +172,7 @@ def _make_pair(settings: Settings, data: ScratchData, dtype: Any) -> tuple[Modul
         net = create(plan.network, num_characters=len(data.vocabulary), **options)
         twin = _CharacterTwin(len(data.vocabulary), **options)
     else:
-        shape = {"input_shape": data.input_shape, "num_classes": data.num_outputs}
+        shape: dict[str, Any] = {"input_shape": data.input_shape, "num_classes": data.num_outputs}
         twin = registry.create(plan.twin, **shape, **{**plan.twin_options, **options})
         net = create(plan.network, **shape, **options)
     net.astype(dtype)

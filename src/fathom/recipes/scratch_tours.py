@@ -46,12 +46,12 @@ class Table:
 
 def tour_perceptron() -> list[Table]:
     """Train on pairs of digits and on XOR; count the updates beside the bound."""
-    arrays = digits.load()
+    train, test = _load_digits()
     header = ("classes", "examples", "radius r", "margin ρ", "updates", "bound (r²+1)/ρ²", "test accuracy")
     table = Table("The perceptron's own rule: where an example is wrong, add y·x to w and y to b", header)
     for first, second in PAIRS:
-        X, y = _pair(arrays.train_images, arrays.train_labels, first, second)
-        test_X, test_y = _pair(arrays.test_images, arrays.test_labels, first, second)
+        X, y = _pair(*train, first, second)
+        test_X, test_y = _pair(*test, first, second)
         perceptron = Perceptron(X.shape[1])
         outcome = perceptron.fit(X, y)
         r, rho = radius(X), margin(X, y)
@@ -71,9 +71,17 @@ def tour_perceptron() -> list[Table]:
     return [table]
 
 
+def _load_digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Give training and test part, pixels from 0 to 1."""
+    arrays = digits.load()
+    assert arrays.test_images is not None
+    assert arrays.test_labels is not None
+    return (arrays.train_images / 255, arrays.train_labels), (arrays.test_images / 255, arrays.test_labels)
+
+
 def _pair(images: np.ndarray, labels: np.ndarray, first: int, second: int) -> tuple[np.ndarray, np.ndarray]:
     chosen = np.isin(labels, (first, second))
-    return images[chosen].reshape(chosen.sum(), -1) / 255, np.where(labels[chosen] == first, -1, 1)
+    return images[chosen].reshape(chosen.sum(), -1), np.where(labels[chosen] == first, -1, 1)
 
 
 # Several devices ----------------------------------------------------------------------------------------------------
@@ -88,9 +96,7 @@ def tour_devices(epochs: int, batch_size: int, lr: float, seed: int) -> list[Tab
     """
     if batch_size < MOST_DEVICES:
         raise UsageError(f"--batch-size {batch_size}: {MOST_DEVICES} devices need an example each")
-    arrays = digits.load()
-    data = arrays.train_images / 255, arrays.train_labels
-    test = arrays.test_images / 255, arrays.test_labels
+    data, test = _load_digits()
     numbers = Batches(np.arange(len(data[0])), np.arange(len(data[0])), batch_size, drop_last=True, seed=seed)
     order = [chosen for _ in range(epochs) for chosen, _ in numbers]
     reference = _make_net(seed)

@@ -44,8 +44,8 @@ def _work(connection: socket.socket) -> None:
         request = receive(connection, _PATIENCE_S)
         loss, gradients = _answer(request, devices, X, y)
         if setup.facts["local_sum"]:
-            gradients = [[sum(parts) for parts in zip(*gradients, strict=True)]]
-        flat = [np.asarray(array) for device in gradients for array in device]
+            gradients = [[np.add.reduce(parts) for parts in zip(*gradients, strict=True)]]
+        flat = [array for device in gradients for array in device]
         send(connection, "gradients", flat, loss=loss, step=request.facts["step"])
 
 
