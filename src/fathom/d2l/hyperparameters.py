@@ -38,7 +38,7 @@ class HyperParameters:
             ignore: names to leave out.
         """
         frame = _find_init(self, sys._getframe(1))
-        left_out = {frame.f_code.co_varnames[0] if frame.f_code.co_argcount else "self", *ignore}
+        left_out = {*frame.f_code.co_freevars, *ignore}  # what surrounds the function is no argument of it
         self.hparams = {
             name: value
             for name, value in frame.f_locals.items()
