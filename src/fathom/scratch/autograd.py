@@ -35,8 +35,11 @@ class Memory:
 
     def add_view(self, view: Tensor) -> None:
         """Remember a view of this memory for as long as it lives."""
-        alive = [] if self.views is None else [ref for ref in self.views if ref() is not None]
-        self.views = [*alive, weakref.ref(view)]
+        views = self.views or []
+        if len(views) & (len(views) - 1) == 0:  # at powers of two, so that many views cost little each
+            views = [ref for ref in views if ref() is not None]
+        self.views = views
+        views.append(weakref.ref(view))
 
     def is_shared(self) -> bool:
         """Whether some view of this memory is alive."""

@@ -75,7 +75,7 @@ def graph(y: Tensor, names: dict[str, Tensor] | None = None) -> str:
         parts.append(
             f'<rect x="{MARGIN + x:.1f}" y="{base:.1f}" width="{WIDTH}" height="{HEIGHT}" rx="6" fill="{fill}" '
             'stroke="#889"/>'
-            f'<text x="{left:.1f}" y="{base + 18:.1f}" font-weight="bold">{escape(_cut(title, 14))}</text>'
+            f'<text x="{left:.1f}" y="{base + 18:.1f}" font-weight="bold">{escape(_fit(title, 22 - len(shape)))}</text>'
             f'<text x="{left + WIDTH - 20:.1f}" y="{base + 18:.1f}" fill="#667" text-anchor="end">{shape}</text>'
             f'<text x="{left:.1f}" y="{base + 37:.1f}">{escape(_shown(value))}</text>'
             f'<text x="{left:.1f}" y="{base + 55:.1f}" fill="#a33">∂ {escape(_shown(gradients[node]))}</text>'
@@ -107,10 +107,17 @@ def _arrange(nodes: dict[Node | Tensor, Any], users: dict[Node | Tensor, list[No
 def _shown(value: np.ndarray | None) -> str:
     if value is None:
         return "freed"
-    entries = [f"{entry:.4g}" for entry in value.ravel()[:8].tolist()]
-    text = ", ".join(entries)
-    return entries[0] if value.ndim == 0 else _cut(f"[{text}]" if value.size <= 8 else f"[{text}, …]", 22)
+    entries = [f"{entry + 0.0:.4g}" for entry in value.ravel()[:9].tolist()]  # + 0: no "-0"
+    if value.ndim == 0:
+        return entries[0]
+    text = "[]"
+    for count in range(len(entries), 0, -1):  # as many as fit
+        text = f"[{', '.join(entries[:count])}{', …' if count < value.size else ''}]"
+        if len(text) <= 22:
+            break
+    return text
 
 
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+def _fit(title: str, most: int) -> str:
+    """The end of a long name: it is what tells parameters apart."""
+    return title if len(title) <= most else "…" + title[1 - most :]

@@ -69,7 +69,8 @@ def smooth_l1(prediction: Tensor, target: Tensor, beta: float = 1.0, reduction: 
     e = (prediction - target).abs()
     if beta == 0:
         return _reduce("smooth_l1", e, reduction)
-    return _reduce("smooth_l1", where(e < beta, 0.5 * e.square() / beta, e - 0.5 * beta), reduction)
+    near = e.clip(high=beta)  # so that e²/β stays small where it does not count
+    return _reduce("smooth_l1", where(e < beta, 0.5 * near.square() / beta, e - 0.5 * beta), reduction)
 
 
 def nll(log_probabilities: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:

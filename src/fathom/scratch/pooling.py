@@ -169,7 +169,7 @@ def _max_pool(num_axes: int, X: Tensor, kernel: Sizes, stride: Sizes | None, pad
         if Y is None:
             Y, which = padded[place].copy(), np.zeros((*X.shape[:2], *windows.counts), np.int16)
         else:
-            larger = ~(padded[place] <= Y)  # so that nan, which is neither, wins
+            larger = (padded[place] > Y) | np.isnan(padded[place])
             np.copyto(Y, padded[place], where=larger)
             np.copyto(which, i, where=larger, casting="unsafe")
     assert Y is not None

@@ -4,7 +4,7 @@
     >>> y = 2 * (x @ x)
     >>> y.backward()
     >>> x.grad
-    Tensor([4., 8., 12.])
+    Tensor([ 4.,  8., 12.])
 
 Names are torch's, ``axis`` and ``keepdims`` NumPy's. Each operation is one line of value and one ``Edge`` for each
 operand: the rule of its derivative. At kinks, where there is none, the choice is torch's and stands beside the rule.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 
-Axis = int | tuple[int, ...] | None
+Axis = int | Sequence[int] | None
 
 
 class Value:
