@@ -11,7 +11,7 @@ from fathom.errors import FathomError, UsageError
 from fathom.files import describe_failure
 
 MAX_BYTES = 64 << 20
-_CELL_MARK = re.compile(r"# ?%%(?!\w)(.*)")
+_CELL_MARK = re.compile(r"# ?%%(?:\s(.*))?")
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def split_python(text: str) -> list[Cell]:
     for number, line in enumerate(text.splitlines(), start=1):
         mark = _CELL_MARK.fullmatch(line.rstrip())
         if mark:
-            starts.append((number + 1, mark[1].strip(), []))
+            starts.append((number + 1, (mark[1] or "").strip(), []))
         else:
             starts[-1][2].append(line)
     return number_cells((heading, line, "\n".join(lines)) for line, heading, lines in starts)

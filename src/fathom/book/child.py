@@ -6,7 +6,7 @@ cells print below Python's streams (C libraries, worker processes) goes to stand
 
 Job:     cells [source, …], name, is_python, path [folder, …], api (new, old, auto; None leaves d2l alone),
          cpu_stand_in, keep_going
-Events:  start cell · stream name text · result text png id · display text png id · update text png id · clear
+Events:  start cell · stream name text · result text png is_fine id · display and update the same · clear
          · api name · error name message line traceback · end cell ok seconds · done
 """
 
@@ -123,16 +123,20 @@ def describe_display(data: dict) -> dict:
     picture = render(data[FIGURE]) if FIGURE in data else data.get("image/png") or data.get("image/jpeg")
     if isinstance(picture, str):
         picture = base64.b64decode(picture)
-    return {"text": str(data.get("text/plain", "")), "png": picture and base64.b64encode(picture).decode()}
+    return {
+        "text": str(data.get("text/plain", "")),
+        "png": picture and base64.b64encode(picture).decode(),
+        "is_fine": FIGURE in data,
+    }
 
 
-def render(figure: object) -> bytes | None:
-    """Draw a figure as PNG, as the inline backend would; None if it is empty."""
+def render(figure: Any) -> bytes | None:
+    """Draw a figure as PNG, twice as fine as the inline backend would; None if it is empty."""
     from IPython.core.pylabtools import print_figure
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
-        return print_figure(figure, fmt="png", bbox_inches="tight")
+        return print_figure(figure, fmt="png", bbox_inches="tight", dpi=2 * figure.dpi)
 
 
 class Stream:

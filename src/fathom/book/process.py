@@ -73,9 +73,10 @@ class _Child:
             raise describe_failure("start", python, error) from error
         self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._last_words = ""
-        for read in (self._read_events, self._read_rest):
-            threading.Thread(target=read, daemon=True).start()
-        with contextlib.suppress(OSError), _writing(self._process.stdin) as pipe:
+        self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read_events, self._read_rest)]
+        for reader in self._readers:
+            reader.start()
+        with contextlib.suppress(OSError), _using(self._process.stdin) as pipe:
             pipe.write(json.dumps(job).encode())
 
     def events(self, timeout_s: float | None) -> Iterator[dict[str, Any]]:
@@ -120,6 +121,8 @@ class _Child:
             else:
                 self._process.kill()
         self._process.wait()
+        for reader in self._readers:
+            reader.join(_DRAIN_S)  # longer only if something that left the group holds the pipe
 
     def _explain_end(self) -> Exception:
         code = self._process.wait()
@@ -133,23 +136,23 @@ class _Child:
         return Stopped(f"the process ended with exit code {code}" + (f": {last}" if last else ""))
 
     def _read_events(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            with contextlib.suppress(ValueError):  # half a line of a process that was killed
-                self._queue.put(json.loads(line))
+        with _using(self._process.stdout) as pipe:
+            for line in pipe:
+                with contextlib.suppress(ValueError):  # half a line of a process that was killed
+                    self._queue.put(json.loads(line))
         self._queue.put(None)
 
     def _read_rest(self) -> None:
         """Pass on what comes from below Python's streams."""
-        assert self._process.stderr is not None
-        while data := self._process.stderr.read1(1 << 16):  # type: ignore[attr-defined]
-            text = data.decode("utf-8", "replace")
-            self._last_words = (self._last_words + text)[-10_000:]
-            self._queue.put({"event": "stream", "name": "stderr", "text": text})
+        with _using(self._process.stderr) as pipe:
+            while data := os.read(pipe.fileno(), 1 << 16):
+                text = data.decode("utf-8", "replace")
+                self._last_words = (self._last_words + text)[-10_000:]
+                self._queue.put({"event": "stream", "name": "stderr", "text": text})
 
 
 @contextlib.contextmanager
-def _writing(pipe: IO[bytes] | None) -> Iterator[IO[bytes]]:
+def _using(pipe: IO[bytes] | None) -> Iterator[IO[bytes]]:
     assert pipe is not None
     try:
         yield pipe

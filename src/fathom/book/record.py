@@ -20,13 +20,15 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 class Output:
     """Something a cell gave: kind is stdout, stderr, note, result, figure or error; ``file`` is a figure's.
 
-    ``display`` is the name under which the code may show something else in its place.
+    ``display`` is the name under which the code may show something else in its place; ``is_fine`` says that a figure
+    has two pixels where a screen has one.
     """
 
     kind: str
     text: str
     file: str = ""
     display: str | None = None
+    is_fine: bool = False
 
 
 @dataclass
@@ -157,7 +159,7 @@ class Record:
                 number = sum(bool(other.file) for other in record.outputs) + 1
                 ending = "jpg" if picture[:2] == b"\xff\xd8" else "png"
                 output.file = f"{FIGURES}/cell-{record.cell.number:02}-{number}.{ending}"
-            output.kind = "figure"
+            output.kind, output.is_fine = "figure", event["is_fine"]
             write_atomically(self.out / output.file, picture)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from fathom.d2l import devices
+
 _DEVICE = re.compile(r"(cuda|gpu)(:\d+)?")
 
 
@@ -15,11 +17,14 @@ class CpuStandIn(ast.NodeTransformer):
     """Turns every constant that names a CUDA device into one that names the CPU, and counts them.
 
     Made once in a process, it also lets ``Tensor.cuda()``, ``Module.cuda()``, ``torch.cuda.synchronize()`` and
-    ``nn.parallel.scatter`` do on the CPU what they do on devices.
+    ``nn.parallel.scatter`` do on the CPU what they do on devices, and ``d2l.try_all_gpus()`` name the CPU twice, so
+    that code for several devices runs.
     """
 
     def __init__(self) -> None:
         self.count = 0
+        devices.gpu = lambda i=0: torch.device("cpu")
+        devices.try_all_gpus = lambda: [torch.device("cpu")] * 2
         torch.Tensor.cuda = _to_cpu  # type: ignore[method-assign]
         torch.nn.Module.cuda = _to_cpu  # type: ignore[method-assign]
         torch.cuda.synchronize = lambda device=None: None

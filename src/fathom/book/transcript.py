@@ -111,8 +111,11 @@ def _show_output(output: Output, out: Path) -> Html:
     if not output.file:
         return element("pre", as_lines(output.text), class_=f"output {output.kind}")
     try:
-        picture = base64.b64encode((out / output.file).read_bytes()).decode()
+        picture = (out / output.file).read_bytes()
     except OSError:
         return element("p", f"{output.file} is no longer there", class_="quiet")
     kind = "jpeg" if output.file.endswith(".jpg") else "png"
-    return Html(f'<img class="output" alt="{escape(output.text)}" src="data:image/{kind};base64,{picture}">')
+    # the header of a PNG has its width in bytes 16 to 20
+    width = f' width="{int.from_bytes(picture[16:20], "big") // 2}"' if output.is_fine else ""
+    source = f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
+    return Html(f'<img class="output" alt="{escape(output.text)}"{width} src="{source}">')

@@ -22,6 +22,7 @@ VERBS = {
     "generate": ("fathom.cli.generate", "let a language model go on with a text"),
     "predict": ("fathom.cli.predict", "label pictures, folders or the rows of a CSV with a run's model"),
     "export": ("fathom.cli.export", "write a run's model as one ONNX or torch.export file"),
+    "check": ("fathom.cli.check", "look into data before anything is trained: splits, balance, leakage, broken files"),
     "report": ("fathom.cli.report", "make report.html from a run folder"),
     "compare": ("fathom.cli.compare", "set runs side by side"),
     "models": ("fathom.cli.models", "list the networks, or the layers of one"),
@@ -45,11 +46,17 @@ class Parser(argparse.ArgumentParser):
         marker = "unrecognized arguments: "
         if marker in message:
             stray = message.partition(marker)[2].split()[0]
-            options = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
             if stray.startswith("-"):
-                raise unknown("option", stray.partition("=")[0], options)
+                names = [name for action in self._all_actions() for name in action.option_strings]
+                raise unknown("option", stray.partition("=")[0], [name for name in names if name.startswith("--")])
             raise UsageError(f"unexpected argument {stray!r}; see {self.prog} --help")
         raise UsageError(f"{message.removeprefix('argument ')}; see {self.prog} --help")
+
+    def _all_actions(self) -> list[argparse.Action]:
+        """Give the options, those of commands within the command included."""
+        commands = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]
+        parsers = [parser for choices in commands for parser in choices.values()]
+        return [action for parser in (self, *parsers) for action in parser._actions]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
