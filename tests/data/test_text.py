@@ -69,8 +69,9 @@ def test_rare_words_are_unknown() -> None:
 
 
 def test_columns_of_evaluation_go_on_where_they_ended() -> None:
-    data = TextData(RHYME * 8, steps=16, val=0.2, test=0.1)
+    data = TextData(RHYME * 8, steps=16, val=0.3, test=0.1)
     batches = list(data.val_dataloader())  # type: ignore[arg-type]
+    assert batches[0][0].shape[1] > 1
     read = torch.cat([X for X, *_ in batches]).t().flatten()
     assert torch.equal(read, data.val[:-1].long())
     assert [starts for _, starts, _ in batches] == [True] + [False] * (len(batches) - 1)

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         metavar="FILE|FOLDER",
         nargs="+",
-        help="pictures and folders of pictures, - for a list of pictures on standard input; or CSVs, - for a pipe",
+        help="pictures and their folders, - for a list of pictures on standard input; CSVs, - for a pipe; or texts",
     )
     parser.add_argument("--out", metavar="FILE", help="file to write (default: standard output)")
     parser.add_argument(
@@ -57,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
         format=args.format,
         watch=_watcher(args.out),
     )
-    summary = f"{good:,} of {good + bad:,} {what} labelled" + (f" in {args.out}" if args.out else "")
+    done = "scored" if what == "lines" else "labelled"
+    summary = f"{good:,} of {good + bad:,} {what} {done}" + (f" in {args.out}" if args.out else "")
     print(summary + (f"; {bad:,} failed, see the error column" if bad else ""), file=sys.stderr)
     return 1 if bad else 0
 

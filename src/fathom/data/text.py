@@ -20,7 +20,8 @@ STEPS = 64
 BATCH_SIZE = 32
 _FEWEST_BATCHES = 32  # in an epoch of a short text, whose batch size nobody chose
 _EVALUATION_COLUMNS = 32
-_EVALUATION_HEIGHT = 256  # tokens in a column at least: each column begins without knowing what came before
+_EVALUATION_HEIGHT = 2048  # tokens in a column at least: each column begins without knowing what came before
+_EVALUATION_STEPS = 256
 
 
 class TextData(LabelledData):
@@ -199,7 +200,7 @@ def _whole_columns(size: int) -> int:
 
 
 def _in_whole(tokens: Tensor) -> Columns:
-    return Columns(tokens, _columns(len(tokens)), _EVALUATION_HEIGHT, whole=True)
+    return Columns(tokens, _columns(len(tokens)), _EVALUATION_STEPS, whole=True)
 
 
 def _as_tuple(reserved: Any) -> tuple[str, ...]:

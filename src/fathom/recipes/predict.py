@@ -74,7 +74,7 @@ def predict(
         top: how many classes to give, the most probable first.
     Returns: the names of the columns, and one row per picture, made as they are asked for: file, label and probability
         (then label_2, probability_2, …), error; what failed has an error and nothing else; of a table, see
-        ``predict_rows``
+        ``predict_rows``, of a text ``score_lines``
     Raises:  UsageError if the model is no image classifier, ``top`` is out of range or a folder holds no picture;
         FathomError if the model cannot be read
     """
@@ -100,6 +100,10 @@ def open_predictions(
             from fathom.recipes.predict_rows import predict_rows
 
             return Predictions(*predict_rows(module, description, inputs, top=top, device=device), what="rows")
+        if description["kind"] == "language_model":
+            from fathom.recipes.score_lines import score_lines
+
+            return Predictions(*score_lines(module, inputs, top=top, device=device), what="lines")
         model = RunModel(module, description, run, device)
     return _predict_pictures(model, inputs, top)
 

@@ -24,6 +24,8 @@ _COLUMNS: dict[str, tuple[str, Callable[[object], str]]] = {
     "val_loss": ("Validation loss", decimal),
     "train_accuracy": ("Training accuracy", percent),
     "val_accuracy": ("Validation accuracy", percent),
+    "train_perplexity": ("Training perplexity", decimal),
+    "val_perplexity": ("Validation perplexity", decimal),
     "lr": ("Learning rate", rate),
     "samples_per_s": ("Samples/s", count),
     "elapsed_s": ("Elapsed", duration),
@@ -37,6 +39,8 @@ def show_curves(run: RunReader) -> Section:
     charts = [_metric_chart(run, "loss", "Loss", decimal)]
     if any("train_accuracy" in record or "val_accuracy" in record for record in run.metrics):
         charts.append(_metric_chart(run, "accuracy", "Accuracy", percent))
+    if any("train_perplexity" in record for record in run.metrics):
+        charts.append(_metric_chart(run, "perplexity", "Perplexity", decimal))
     parts = [
         note(_explain(run)),
         element("div", *charts, _rate_chart(run), _final_numbers(run), class_="charts"),
@@ -68,7 +72,7 @@ def _metric_chart(run: RunReader, metric: str, title: str, form: Callable[[objec
     peaks = [(x, y) for x, y in val if y is not None]
     mark = None
     if len(peaks) > 1:
-        pick, word = (min, "lowest") if metric == "loss" else (max, "highest")
+        pick, word = (max, "highest") if metric == "accuracy" else (min, "lowest")
         mark = (pick(peaks, key=lambda point: point[1])[0], word)
     return line_chart(
         f"{metric}-chart",
@@ -79,7 +83,7 @@ def _metric_chart(run: RunReader, metric: str, title: str, form: Callable[[objec
         y_format=form,
         furthest=run.metrics[-1]["epoch"],
         mark=mark,
-        may_log=metric == "loss",
+        may_log=metric != "accuracy",
     )
 
 
@@ -102,11 +106,12 @@ def _final_numbers(run: RunReader) -> Html:
         return Html("")
     last = epochs[-1]
     at = next(record for record in epochs if record["epoch"] == best.epoch)
-    has_accuracy = any("train_accuracy" in record or "val_accuracy" in record for record in epochs)
+    further = {"accuracy": percent, "perplexity": decimal}
+    further = {m: form for m, form in further.items() if any(f"train_{m}" in r or f"val_{m}" in r for r in epochs)}
 
     def row(name: str, prefix: str, record: dict[str, object]) -> list[str]:
-        accuracy = [percent(record.get(f"{prefix}accuracy"))] if has_accuracy else []
-        return [name, decimal(record.get(f"{prefix}loss")), *accuracy]
+        cells = [form(record.get(f"{prefix}{metric}")) for metric, form in further.items()]
+        return [name, decimal(record.get(f"{prefix}loss")), *cells]
 
     rows = []
     for record, name in ((at, "best"), (last, "last"))[: 1 if at is last else 2]:
@@ -115,7 +120,7 @@ def _final_numbers(run: RunReader) -> Html:
             rows.append(row(f"validation, {name} epoch ({record['epoch']:g})", "val_", record))
     if run.evaluation is not None:
         rows.append(row(str(run.evaluation.get("split", "test")), "", run.evaluation))
-    numbers = table(["", "Loss", *(["Accuracy"] if has_accuracy else [])], rows, label="Final numbers")
+    numbers = table(["", "Loss", *(metric.title() for metric in further)], rows, label="Final numbers")
     about = element("p", f"Best: {_best_rule(best)}.", class_="quiet small")
     return element("div", element("h3", "Final numbers"), numbers, about)
 

@@ -174,6 +174,12 @@ def _test(run: RunReader) -> str:
             f"square), and R² is {determination(evaluation.get('r2'))}: 1 would be perfect, 0 no better than always "
             "saying the mean."
         )
+    if is_number(evaluation.get("perplexity")):
+        return (
+            f"On the {count(samples)} tokens of the test part perplexity is {decimal(evaluation['perplexity'])}: the "
+            "model wavers as between that many equally likely tokens, where knowing nothing would be "
+            f"{count(evaluation.get('vocabulary'))}."
+        )
     if not is_number(accuracy) or not isinstance(samples, int) or samples < 1:
         return ""
     low, high = wilson_interval(accuracy, samples)

@@ -105,6 +105,9 @@ def _headline(run: RunReader) -> Html:
             low, high = wilson_interval(accuracy, samples)
             about += f" · 95% interval {percent(low)} to {percent(high)}"
         return _big_number(percent(accuracy), f"{split} accuracy", about)
+    if is_number(evaluation.get("perplexity")):
+        about = f"{count(samples)} tokens · {decimal(evaluation.get('bits_per_token'))} bits a token"
+        return _big_number(decimal(evaluation.get("perplexity")), f"{split} perplexity", about)
     key, name = ("r2", "R²") if is_number(evaluation.get("r2")) else ("loss", "loss")
     about += f" · loss {decimal(evaluation.get('loss'))}"
     form = determination if key == "r2" else decimal

@@ -17,6 +17,7 @@ from fathom.runs.reader import RunReader
 from fathom.runs.reading import most_confused, why_no_evaluation
 from fathom.runs.records import is_number
 from fathom.runs.table_results import baseline_rows, show_worst_rows
+from fathom.runs.text_results import show_text
 
 MOST_MATRIX_CLASSES = 30
 MOST_BESIDE_CLASSES = 12
@@ -31,6 +32,8 @@ def show_results(run: RunReader) -> list[Section]:
     evaluation = run.evaluation
     if evaluation is None:
         return [Section("test", "Test set", note(why_no_evaluation(run)))]
+    if is_number(evaluation.get("perplexity")):
+        return show_text(evaluation)
     if not run.is_classifier:
         section = Section("test", "Test set", _regression(run, evaluation), baseline_rows(evaluation))
         return [part for part in (section, show_worst_rows(evaluation)) if part is not None]
