@@ -19,6 +19,7 @@ _SECTIONS: dict[str, Callable[[Suite], str]] = {
     "memory": tables.memory_section,
     "table": tables.table_section,
     "scratch": tables.scratch_section,
+    "export": tables.export_section,
 }
 _PICTURES: dict[str, Callable[[Suite, Path], None]] = {
     "epoch": figures.draw_epochs,

@@ -95,6 +95,23 @@ def memory_section(suite: Suite) -> str:
     return "\n\n".join([table(header, rows) + _skipped(comparison), describe_suite(suite)])
 
 
+def export_section(suite: Suite) -> str:
+    """Table of milliseconds for one picture, a network after another."""
+    parts = []
+    for comparison in suite.comparisons:
+        rows = [
+            [
+                _name(result),
+                f"{1e3 * comparison.spread(result).median / comparison.work:.3g}",
+                format_ratio(inverse(comparison.ratio(result))),
+            ]
+            for result in fastest_first(comparison)
+        ]
+        header = ["", "ms a picture", "× eager PyTorch's time"]
+        parts.append(f"### {comparison.title}\n\n{table(header, rows)}{_skipped(comparison)}")
+    return "\n\n".join([*parts, describe_suite(suite)])
+
+
 def table_section(suite: Suite) -> str:
     """Table of seconds and peak memory from a file of rows to a trained epoch."""
     (comparison,) = suite.comparisons

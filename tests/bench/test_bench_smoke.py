@@ -48,6 +48,16 @@ def test_steps_are_measured_in_turns(tmp_path):
     assert "these numbers mean nothing" in page
 
 
+@pytest.mark.slow
+def test_exported_models_are_measured_beside_pytorch(tmp_path):
+    suites = run_bench(tmp_path, "--only", "export")
+    lenet, resnet18 = suites["export"]["comparisons"]
+    for comparison in (lenet, resnet18):
+        check_comparison(comparison, ["eager", "onnx"])
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert "| one picture through an exported LeNet: × eager PyTorch's time | ≤ 1.00 |" in page
+
+
 def test_startup_is_measured(tmp_path):
     suites = run_bench(tmp_path, "--only", "startup", "--rounds", "1", "--contenders", "help,first_step,import_fathom")
     (comparison,) = suites["startup"]["comparisons"]

@@ -147,7 +147,7 @@ def test_a_torch_file_computes_the_same_and_holds_no_pickle(tmp_path):
         names = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
     assert not any(content.startswith((b"\x80\x02", b"\x80\x04", b"PK")) for content in names.values())
     assert b"site-packages" not in names["models/model.json"]
-    assert json.loads(names["extra/fathom.json"])["licence"] == "MIT"
+    assert json.loads(names["extra/metadata.json"])["licence"] == "MIT"
     loaded = torch.export.load(record["path"]).module()
     for count in (1, 6):
         X = pictures(count, (1, 20, 20))

@@ -113,7 +113,7 @@ def trace(exported: Exported, description: Mapping[str, Any]) -> torch.export.Ex
 def to_torch(program: torch.export.ExportedProgram, facts: Mapping[str, str]) -> bytes:
     """Give the content of a ``.pt2`` file: a zip of JSON and raw weights."""
     buffer = io.BytesIO()
-    torch.export.save(program, buffer, extra_files={"fathom.json": json.dumps(dict(facts), ensure_ascii=False)})
+    torch.export.save(program, buffer, extra_files={"metadata.json": json.dumps(dict(facts), ensure_ascii=False)})
     return buffer.getvalue()
 
 

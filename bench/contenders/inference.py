@@ -1,0 +1,54 @@
+"""A network labels one picture at a time: in PyTorch, as one writes it by hand, and in the file that Fathom exports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from bench.gate import Gate
+from bench.problems import Problem
+from fathom.models import registry
+from fathom.module import Classifier, Preprocess
+from fathom.recipes.exported import Exported, example, to_onnx, trace
+from fathom.recipes.onnx_file import open_session
+
+
+def run(problem: Problem, gate: Gate, engine: str = "eager") -> None:
+    """Label ``num_samples`` pictures a round, each a batch of its own, bytes in and probabilities out."""
+    apply = {"eager": _eager, "onnx": _onnx}[engine](problem)
+    gate.note(threads=torch.get_num_threads())
+    for _ in range(gate.num_epochs):
+        gate.start_epoch()
+        for _ in range(problem.num_samples):
+            apply()
+        gate.end_epoch({})
+
+
+def _make(problem: Problem) -> tuple[Exported, dict[str, object], torch.Tensor]:
+    torch.manual_seed(problem.seed)
+    channels, height, width = problem.input_shape
+    net = registry.create(problem.model, input_shape=problem.input_shape, num_classes=problem.num_classes)
+    module = Classifier(net, preprocess=Preprocess([0.286] * channels, [0.353] * channels))
+    description = {"input": {"kind": "image", "channels": channels, "height": height, "width": width}}
+    return Exported(module).eval(), description, example(description, 1)
+
+
+def _eager(problem: Problem) -> Callable[[], object]:
+    exported, _, X = _make(problem)
+    module = exported.module
+
+    def apply() -> object:
+        with torch.inference_mode():
+            return module(X).softmax(1).numpy()
+
+    return apply
+
+
+def _onnx(problem: Problem) -> Callable[[], object]:
+    exported, description, X = _make(problem)
+    content = to_onnx(trace(exported, description), exported, "pictures")
+    session = open_session(content, Path(problem.name), torch.get_num_threads())
+    inputs = {"pictures": X.numpy()}
+    return lambda: session.run(["probabilities"], inputs)
