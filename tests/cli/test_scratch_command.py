@@ -80,7 +80,7 @@ def test_recurrent_networks_equal_torch_on_an_own_text(name, fathom, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "least"), [("vgg", 0.9), ("nin", 0.9), ("googlenet", 0.9), ("resnet18", 0.95), ("lenet", 0.9)]
+    ("name", "least"), [("vgg", 0.9), ("nin", 0.9), ("googlenet", 0.85), ("resnet18", 0.95), ("lenet", 0.9)]
 )
 def test_networks_learn_the_digits(name, least, fathom):
     result = fathom("scratch", name, "--precision", "fp32")

@@ -21,7 +21,8 @@ TOURS = {
     "devices": "one device, data parallel, pipeline, parameter server: the same network by every way",
     "stability": "activations and gradients through 50 layers; products of matrices; fp16",
 }
-PRECISIONS = ("fp64", "fp32")
+# precision: a difference of two losses that rounding alone explains
+SMALL = {"fp64": 1e-10, "fp32": 1e-4}
 PICTURES = (".png", ".svg", ".pdf")
 # option: what it goes with
 IMAGES = frozenset(name for name, plan in PLANS.items() if not plan.is_text)
@@ -57,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=read_count, metavar="N")
     parser.add_argument("--lr", type=read_positive, metavar="RATE", help="learning rate")
     parser.add_argument("--width", type=read_count, metavar="N", help="resnet18: channels of the first stage")
-    parser.add_argument("--precision", choices=PRECISIONS, help="fp64 (default) or fp32")
+    parser.add_argument("--precision", choices=tuple(SMALL), help="fp64 (default) or fp32")
     parser.add_argument("--seed", type=read_natural, metavar="N", help="default: 0")
     parser.add_argument("--out", metavar="FILE", help="losses as .csv, or a picture: .png, .svg, .pdf; tables as .csv")
 
@@ -138,7 +139,7 @@ def _run_network(args: argparse.Namespace, plan: Plan, out: Path | None) -> None
         )
     except ValueError as error:  # a shape that the network cannot take; scratch says it in one line
         raise UsageError(f"{plan.name}: {error}") from error
-    _print_end(plan, comparison)
+    _print_end(settings, comparison)
     if out is not None:
         _write(out, settings, comparison)
         print(f"wrote {out}")
@@ -171,7 +172,8 @@ def _print_epoch(plan: Plan, epoch: Epoch) -> None:
     )
 
 
-def _print_end(plan: Plan, comparison: Comparison) -> None:
+def _print_end(settings: Settings, comparison: Comparison) -> None:
+    plan, small = settings.plan, SMALL[settings.precision]
     largest = max(step.difference for step in comparison.steps)
     last = comparison.epochs[-1]
     took = sum(epoch.elapsed_s for epoch in comparison.epochs)
@@ -180,6 +182,12 @@ def _print_end(plan: Plan, comparison: Comparison) -> None:
         f"\n{len(comparison.steps):,} steps: the losses differ by {largest:.1e} at most, the weights after the last by "
         f"{comparison.largest_weight_difference:.1e}"
     )
+    first = next((step.step for step in comparison.steps if step.difference > small), None)
+    if first is not None:
+        print(
+            f"Before step {first} they differ by less than {small:g}: rounding. From there on training amplifies it, "
+            "as it would any small change."
+        )
     print(f"{_score_title(plan)}: {_score(plan, last.score)} from scratch, {_score(plan, last.torch_score)} by PyTorch")
     print(f"time: {took:.1f} s from scratch, {torch_took:.1f} s by PyTorch ({took / torch_took:.1f}×)")
     for note in comparison.notes:

@@ -37,7 +37,8 @@ def draw(settings: Settings, comparison: Comparison) -> Figure:
     unit = ROUNDING[settings.precision]
     lower.semilogy(steps, [max(s.difference, unit / 4) for s in comparison.steps], color=WARM, linewidth=0.9)
     lower.axhline(unit, color=GREY, linewidth=0.8, linestyle=(0, (3, 2)))
-    lower.text(steps[-1], unit, f"rounding of {settings.precision}", color=GREY, fontsize=8, ha="right", va="bottom")
+    label = lower.text(steps[-1], unit, f"rounding of {settings.precision}", color=GREY, fontsize=8, ha="right")
+    label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.5})
     lower.set_ylabel("|difference|", color=GREY)
     lower.set_xlabel("step", color=GREY)
     lower.xaxis.set_major_locator(MaxNLocator(integer=True))
