@@ -44,6 +44,8 @@ class Animator:
         self.fmts = fmts
         self.X: list[list[float]] = []
         self.Y: list[list[float]] = []
+        if xlim is not None and xlim[0] == xlim[1]:
+            xlim = None  # training for one epoch is drawn from epoch 1 to epoch 1
         self.config_axes: Callable[[], None] = lambda: set_axes(
             self.axes[0], xlabel, ylabel, xlim, ylim, xscale, yscale, legend
         )
