@@ -96,7 +96,8 @@ class Windows(TokenLoader):
         order = torch.randperm(self.num_windows, generator=generator)
         starts = (offset + self.steps * order).to(self.tokens.device)
         within = torch.arange(self.steps + 1, device=self.tokens.device).unsqueeze(1)
-        for part in starts[first * self.columns :].split(self.columns):
+        for batch in range(first, len(self)):
+            part = starts[batch * self.columns : (batch + 1) * self.columns]
             window = self.tokens[within + part].long()  # one gather: (steps + 1, batch)
             yield window[:-1], True, window[1:].flatten()
 
