@@ -116,6 +116,21 @@ def test_md5_too(server, tmp_path):
     assert get(server, tmp_path, "/file", checksum=checksum).exists()
 
 
+def test_a_file_that_is_there_is_replaced_only_when_asked_and_whole(server, tmp_path):
+    path = tmp_path / "folder" / "file"
+    path.parent.mkdir()
+    path.write_bytes(b"half")
+    assert get(server, tmp_path, "/file").read_bytes() == b"half"
+    with pytest.raises(FathomError, match="wrong checksum"):
+        get(server, tmp_path, "/other", replace=True)
+    assert path.read_bytes() == b"half"
+    assert get(server, tmp_path, "/file", replace=True).read_bytes() == CONTENT
+
+
+def test_without_a_checksum_what_comes_is_taken(server, tmp_path):
+    assert get(server, tmp_path, "/other", checksum=None).read_bytes() == CONTENT[::-1]
+
+
 def test_mirrors_in_order(server, tmp_path):
     get(server, tmp_path, "/absent", "/other", "/redirect", "/file", "/never")
     assert dict(server.hits) == {"/absent": 1, "/other": 1, "/redirect": 1, "/file": 1}

@@ -55,7 +55,7 @@ class Examples(Sequence[tuple[Any, ...]]):
         return self.rows.example(*(part[index] for part in self.batch))
 
 
-def _take_batch(examples: Examples) -> list[Tensor]:
+def _take_batch(examples: Any) -> list[Tensor]:
     return examples.batch
 
 
@@ -69,8 +69,9 @@ def make_loader(rows: Rows, batch_size: int, shuffle: bool, **options: Any) -> D
 
 def all_rows(loader: Any) -> list[Tensor] | None:
     """Give everything a loader of ``make_loader`` reads, in stored order; None for any other loader."""
-    rows = getattr(loader, "dataset", None)
-    return rows.read(slice(None)) if isinstance(rows, Rows) else None
+    if getattr(loader, "collate_fn", None) is not _take_batch or loader.drop_last:
+        return None
+    return loader.dataset.read(slice(None))
 
 
 class ToImages:
