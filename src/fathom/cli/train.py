@@ -112,6 +112,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--out", metavar="DIR", default="runs", help="where run folders go (default: runs)")
 
 
+def data_options() -> dict[str, tuple[str, Any, str, str]]:
+    """Give the options that say which data and how they are divided, for other commands to declare."""
+    return {**_SETTINGS["data"], "--seed": _SETTINGS["learning"]["--seed"]}
+
+
+def leave_out_others(parser: argparse.ArgumentParser) -> None:
+    """Let ``settings`` read what a command with fewer options parsed: nobody gave the others."""
+    whole = argparse.ArgumentParser(add_help=False)
+    add_arguments(whole)
+    own = {action.dest for action in parser._actions}
+    parser.set_defaults(**{action.dest: action.default for action in whole._actions if action.dest not in own})
+
+
 def run(args: argparse.Namespace) -> int:
     """Train, or resume."""
     if args.resume is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fathom.runs.numbers import count, decimal, percent
@@ -21,6 +21,16 @@ def show_columns(run: RunReader) -> Section | None:
     if not isinstance(stored, Mapping) or stored.get("kind") != "table":
         return None
     columns = [c for c in stored.get("columns") or [] if isinstance(c, Mapping)]
+    left_out = [c for c in stored.get("left_out") or [] if isinstance(c, Mapping)]
+    about = (
+        f"{count(len(columns))} columns are used to predict {stored.get('target', 'the target')}. Counts, means and "
+        "categories are those of the training part alone, and are kept in the model."
+    )
+    return Section("columns", "Columns", note(about), *column_tables(columns, left_out))
+
+
+def column_tables(columns: Sequence[Mapping[str, Any]], left_out: Sequence[Mapping[str, Any]]) -> list[Html]:
+    """Write the tables of columns that are used, and of those that are not."""
     rows = [(c.get("name", ""), c.get("kind", ""), count(c.get("missing", 0)), *_describe(c)) for c in columns]
     seen = table(
         ("Column", "Kind", "Missing", "Becomes", "In the training part"),
@@ -30,13 +40,9 @@ def show_columns(run: RunReader) -> Section | None:
     )
     if len(columns) > MOST_OPEN_COLUMNS:
         seen = fold(f"All {count(len(columns))} columns", seen)
-    out = [(c.get("name", ""), c.get("reason", "")) for c in stored.get("left_out") or [] if isinstance(c, Mapping)]
-    others = table(("Left out", "Why"), out, label="Columns left out", text_columns=(0, 1)) if out else ""
-    about = (
-        f"{count(len(columns))} columns are used to predict {stored.get('target', 'the target')}. Counts, means and "
-        "categories are those of the training part alone, and are kept in the model."
-    )
-    return Section("columns", "Columns", note(about), seen, others)
+    out = [(c.get("name", ""), c.get("reason", "")) for c in left_out]
+    others = [table(("Left out", "Why"), out, label="Columns left out", text_columns=(0, 1))] if out else []
+    return [seen, *others]
 
 
 def _describe(column: Mapping[str, Any]) -> tuple[str, str]:

@@ -113,6 +113,11 @@ class TableInput(Preprocess):
         parts += [table(codes[:, self._num_one_hot + k]) for k, table in enumerate(self.embeddings)]
         return torch.cat(parts, 1)
 
+    @property
+    def ordered_categories(self) -> list[Column]:
+        """The columns of the codes that ``encode`` puts last, in their order."""
+        return [self.columns[i] for i in self._categories]
+
     def output_shape(self, stored_shape: Sequence[int]) -> tuple[int, ...]:
         """Give the shape of an example as the network sees it."""
         return (self.num_features,)
