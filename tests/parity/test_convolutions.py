@@ -76,6 +76,23 @@ def test_max_pooling_tolerates_a_shift_and_nan_wins():
     np.testing.assert_array_equal(found, F.max_pool2d(torch.tensor(X.data), 2).numpy())
 
 
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4])
+def test_every_way_in_which_windows_meet_the_edge(kernel, ceil_mode):
+    """Sizes 4 to 9, strides 1 to 5, all paddings: last windows that reach over the edge, or would lie beyond it."""
+    for n in range(4, 10):
+        X = rng.standard_normal((1, 1, n, 9 - n % 3))
+        for stride in range(1, 6):
+            for padding in range(kernel // 2 + 1):
+                options = (kernel, stride, padding)
+                x, t = Tensor(X, requires_grad=True), torch.tensor(X, requires_grad=True)
+                y, u = s.max_pool2d(x, *options, ceil_mode), F.max_pool2d(t, *options, ceil_mode=ceil_mode)
+                np.testing.assert_array_equal(y.data, u.detach().numpy())
+                y.sum().backward()
+                u.sum().backward()
+                np.testing.assert_array_equal(x.grad.data, t.grad.numpy())
+
+
 def test_transposing_gives_the_size_back():
     X, W = rng.standard_normal((1, 2, 7, 5)), rng.standard_normal((3, 2, 3, 3))
     Y = s.conv2d(Tensor(X), Tensor(W), stride=2, padding=1)

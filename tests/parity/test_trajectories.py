@@ -59,6 +59,9 @@ def test_clipping_without_the_millionth_ends_on_the_norm():
     w.grad = s.Tensor(np.array([3.0, 4.0, 0.0, 0.0]))
     assert s.clip_by_norm([w], 1.0) == 5.0
     assert np.linalg.norm(w.grad.data) == pytest.approx(1.0, rel=1e-15)
+    w.grad.data *= 1.2
+    assert s.clip_by_norm([w], 1.0) == pytest.approx(1.2)
+    assert np.linalg.norm(w.grad.data) == pytest.approx(1.0, rel=1e-15)
     assert s.clip_by_norm([w], 2.0) == pytest.approx(1.0)
     assert np.linalg.norm(w.grad.data) == pytest.approx(1.0, rel=1e-15)  # below the limit nothing changes
 
