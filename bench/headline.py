@@ -40,7 +40,7 @@ def headline(suites: dict[str, Suite], language: str) -> str:
     rows = [
         _rate_row(comparison, words)
         for comparison in (suites["epoch"].comparisons if "epoch" in suites else [])
-        if comparison.name in words
+        if comparison.name in words and comparison.get("fathom_auto")
     ]
     if "step" in suites:
         rows.append(_step_row(suites["step"].comparisons[0], words))

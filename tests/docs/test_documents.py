@@ -44,7 +44,7 @@ NOT_RUN = re.compile(
 )
 # These neither train nor read a run, and take about a second: the default tests run them too.
 QUICK = re.compile(r"fathom (data|schedules)\b")
-REAL_DATA = re.compile(r"\b(mnist|fashion_mnist|cifar10)\b")
+REAL_DATA = re.compile(r"\b(mnist|fashion_mnist|cifar10|time_machine)\b")
 
 
 def read(document: Path) -> str:
@@ -89,6 +89,9 @@ def prepare(folder: Path, document: Path) -> Path:
     houses.head(20).to_csv(folder / "new.csv", index=False)
     prices = 1000 * (years - 1900) + 20_000 * (towns == "Somerst") + rng.integers(0, 9_000, 200)
     houses.assign(SalePrice=prices).to_csv(folder / "house.csv", index=False)
+    verse = "the traveller had more than a touch of whim among his elements, and we distrusted him.\n"
+    (folder / "book.txt").write_text(verse * 60, encoding="utf-8")
+    (folder / "another.txt").write_text(verse, encoding="utf-8")
     for name, text in re.findall(
         r"<!-- file: (\S+) -->\n```yaml\n(.*?)^```$", read(document), re.DOTALL | re.MULTILINE
     ):

@@ -184,7 +184,7 @@ def _print_tokens(text: str) -> None:
     for level in ("char", "word"):
         for how, tokenizer in (("as it is", Tokenizer(level)), ("letters", Tokenizer(level, True, "letters"))):
             counts = Counter(tokenizer.split(text))
-            frequent = " ".join(token if token.strip() else repr(token)[1:-1] for token, _ in counts.most_common(8))
+            frequent = " ".join("␣" if token == " " else repr(token)[1:-1] for token, _ in counts.most_common(8))
             rows.append((level, how, f"{counts.total():,}", f"{len(counts):,}", frequent))
     _print_table(("level", "cleaned", "tokens", "different", "most frequent"), rows, right=(2, 3))
 

@@ -5,6 +5,7 @@ Source: notes N3 ch. 9; Dive into Deep Learning §9.5, §10.1, §10.2
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from fathom.errors import UsageError
 from fathom.models.options import check_count, check_probability
 
 # torch's GRU applies the reset gate after the matrix product, Cho et al. and the book before it
-CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 MOST_ONE_HOT = 256  # with more tokens than this an embedding is the default
 EMBEDDING = 128
 

@@ -91,6 +91,7 @@ def open_predictions(
             raise UsageError(f"--device {device}: an .onnx file runs on the CPU here")
         model: PictureModel = _check_kind(OnnxModel(run))
     else:
+        from fathom.module import LanguageModel
         from fathom.recipes.run_model import RunModel
         from fathom.recipes.saved import load_module
 
@@ -100,7 +101,7 @@ def open_predictions(
             from fathom.recipes.predict_rows import predict_rows
 
             return Predictions(*predict_rows(module, description, inputs, top=top, device=device), what="rows")
-        if description["kind"] == "language_model":
+        if isinstance(module, LanguageModel):
             from fathom.recipes.score_lines import score_lines
 
             return Predictions(*score_lines(module, inputs, top=top, device=device), what="lines")

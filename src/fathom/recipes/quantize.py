@@ -34,7 +34,7 @@ def quantize(model: bytes, method: str, calibration: Iterator[np.ndarray]) -> by
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+    class Reader(quantization.CalibrationDataReader):
         def get_next(self) -> dict[str, np.ndarray] | None:
             pictures = next(calibration, None)
             return None if pictures is None else {PICTURES: pictures}
