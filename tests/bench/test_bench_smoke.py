@@ -58,6 +58,7 @@ def test_exported_models_are_measured_beside_pytorch(tmp_path):
     assert "| one picture through an exported LeNet: × eager PyTorch's time | ≤ 1.00 |" in page
 
 
+@pytest.mark.slow
 def test_startup_is_measured(tmp_path):
     suites = run_bench(tmp_path, "--only", "startup", "--rounds", "1", "--contenders", "help,first_step,import_fathom")
     (comparison,) = suites["startup"]["comparisons"]
@@ -76,6 +77,7 @@ def test_a_table_is_read_and_learned_from(tmp_path):
     assert "| **Fathom** |" in (tmp_path / "benchmarks.md").read_text()
 
 
+@pytest.mark.slow
 def test_scratch_learns_what_torch_learns(tmp_path):
     suites = run_bench(tmp_path, "--only", "scratch")
     (comparison,) = suites["scratch"]["comparisons"]

@@ -251,7 +251,7 @@ def test_python_blocks_run(document: Path, tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_names_of_the_package_exist(document: Path) -> None:
-    for path in re.findall(r"`fathom\.([A-Za-z_.]+)", in_prose(document)):
+    for path in re.findall(r"`fathom\.([A-Za-z_0-9.]+)", in_prose(document)):
         owner: object = fathom
         for name in path.rstrip(".").split("."):
             if not hasattr(owner, name):
