@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -92,9 +93,7 @@ def prepare(folder: Path, document: Path) -> Path:
     verse = "the traveller had more than a touch of whim among his elements, and we distrusted him.\n"
     (folder / "book.txt").write_text(verse * 60, encoding="utf-8")
     (folder / "another.txt").write_text(verse, encoding="utf-8")
-    for name, text in re.findall(
-        r"<!-- file: (\S+) -->\n```yaml\n(.*?)^```$", read(document), re.DOTALL | re.MULTILINE
-    ):
+    for name, text in re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", read(document), re.DOTALL | re.MULTILINE):
         (folder / name).write_text(text, encoding="utf-8")
     return folder
 
@@ -165,7 +164,10 @@ def option_names(verb: str) -> set[str]:
     module = __import__(VERBS[verb][0], fromlist=["add_arguments"])
     parser = Parser(prog=f"fathom {verb}", allow_abbrev=False)
     module.add_arguments(parser)
-    return {name for action in parser._actions for name in action.option_strings}
+    parsers = [parser]
+    for action in parser._actions:
+        parsers += (action.choices or {}).values() if isinstance(action, argparse._SubParsersAction) else []
+    return {name for each in parsers for action in each._actions for name in action.option_strings}
 
 
 QUICK_LINES = {line: document for document in RUN for line in commands(document) if QUICK.match(line)}
