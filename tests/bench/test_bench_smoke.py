@@ -35,6 +35,7 @@ def check_comparison(comparison, names, rounds=2):
         assert all(value > 0 for value in result["values"])
 
 
+@pytest.mark.slow
 def test_steps_are_measured_in_turns(tmp_path):
     suites = run_bench(tmp_path, "--only", "step", "--contenders", "fathom_equal")
     (comparison,) = suites["step"]["comparisons"]

@@ -106,6 +106,7 @@ def test_the_bar_shows_epoch_step_rate_loss_and_time_to_go(terminal):
     assert HIDE not in end
 
 
+@pytest.mark.slow
 def test_a_narrow_terminal_gets_a_bar_of_one_line(terminal):
     columns = 60
     screen = terminal("train", "softmax", "--epochs", 3, columns=columns)
@@ -115,6 +116,7 @@ def test_a_narrow_terminal_gets_a_bar_of_one_line(terminal):
     assert "acc " in screen.output
 
 
+@pytest.mark.slow
 def test_a_terminal_without_cursor_gets_plain_lines(terminal):
     screen = terminal("train", "softmax", "--epochs", 1, term="dumb")
     assert screen.wait() == 0
@@ -122,6 +124,7 @@ def test_a_terminal_without_cursor_gets_plain_lines(terminal):
     assert "epoch 1/1 · train loss" in screen.output
 
 
+@pytest.mark.slow
 def test_the_cursor_comes_back_after_a_diverging_run(terminal):
     options = ["--lr", 1e9, "--optimizer", "sgd", "--schedule", "constant"]
     screen = terminal("train", *options)
@@ -131,6 +134,7 @@ def test_the_cursor_comes_back_after_a_diverging_run(terminal):
     assert re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", after).strip().startswith("fathom: loss is not finite at step ")
 
 
+@pytest.mark.slow
 def test_ctrl_c_finishes_the_step_saves_and_gives_the_cursor_back(terminal, tmp_path):
     screen = terminal("train", "softmax", "--epochs", 400)
     screen.read(until="epoch   2/400")

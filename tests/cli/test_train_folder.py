@@ -54,6 +54,7 @@ def assert_equal_runs(run, other):
     assert read_records(run) == read_records(other)
 
 
+@pytest.mark.slow
 def test_real_pictures_and_any_number_of_workers(shared_data, fathom, tmp_path):
     folder = shared_data / "folders" / "cifar10_small"
     for workers in (0, 2):
