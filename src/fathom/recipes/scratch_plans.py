@@ -52,7 +52,7 @@ PLANS = {
         Plan("vgg", "VGG-11, a quarter of its channels", "vgg", "vgg11", 0.01, 8, **_DEEP),
         Plan("nin", "Network in Network, half its channels", "nin", "nin", 0.01, 8, **_DEEP),
         Plan("googlenet", "GoogLeNet, a quarter of its channels", "googlenet", "googlenet", 0.004, 8, **_DEEP),
-        Plan("resnet18", "ResNet-18, 16 channels in the first stage", "resnet", "resnet18", 0.1, 5, width=16),
+        Plan("resnet18", "ResNet-18, 16 channels in the first stage", "resnet", "resnet18", 0.05, 5, width=16),
         Plan("rnn", "recurrent language model of characters", "rnn", "", 1.0, 5,
              options={"cell": "rnn", "hidden": 64}, **_RECURRENT),
         Plan("gru", "the same with gated recurrent units", "rnn", "", 1.0, 5,
