@@ -121,6 +121,16 @@ BAD = [
     (lambda: s.graph(T(2)), ValueError, "there is no graph"),
     (lambda: s.Sequential(3), TypeError, "0 must be a Module, not int"),
     (lambda: s.Module()(), NotImplementedError, r"Module defines no forward\(\)"),
+    # schedules, and what a reader found afterwards
+    (lambda: s.cosine(1, total=0), ValueError, "cosine: total must be a number of at least 1, not 0"),
+    (lambda: s.polynomial(1, total=-4), ValueError, "polynomial: total must be .* not -4"),
+    (lambda: s.warm_up(1, num_steps=0), ValueError, "warm_up: num_steps must be .* not 0"),
+    (lambda: s.step_decay(1, every=0), ValueError, "step_decay: every must be .* not 0"),
+    (lambda: s.noam(0, warmup=0, model_size=8), ValueError, "noam: warmup must be .* not 0"),
+    (lambda: s.one_cycle(0, total=1), ValueError, "one_cycle: total must be .* at least 2, not 1"),
+    (lambda: s.bce(Tensor([0.5]), Tensor([2.0])), ValueError, "bce: target must be from 0 to 1"),
+    (lambda: s.BatchNorm(0), ValueError, "BatchNorm: num_features must be made of whole numbers of at least 1"),
+    (lambda: s.LSTMCell(3, 4)(T(2, 3).float(), T(2, 4)), TypeError, r"state must be a tuple \(h, c\) of Tensors"),
 ]
 
 

@@ -129,6 +129,8 @@ def bce(probability: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     _check_pair("bce", probability, target)
     if probability.numel() and not 0 <= probability.data.min() <= probability.data.max() <= 1:
         raise ValueError("bce: probability must be from 0 to 1; for logits use bce_with_logits")
+    if target.numel() and not 0 <= target.data.min() <= target.data.max() <= 1:
+        raise ValueError("bce: target must be from 0 to 1")
     p, y = probability.data, target.data
     with np.errstate(divide="ignore"):  # log 0 = −∞ is what is cut
         log_p, log_q = np.maximum(np.log(p), -100), np.maximum(np.log(1 - p), -100)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from fathom.scratch.autograd import Edge
-from fathom.scratch.checks import check_batch, check_float, check_number, check_shape
+from fathom.scratch.checks import as_sizes, check_batch, check_float, check_number, check_shape
 from fathom.scratch.module import Module, Parameter
 from fathom.scratch.tensor import Tensor, record
 
@@ -113,6 +113,7 @@ class BatchNorm(Module):
         dtype: Any = np.float32,
     ) -> None:
         super().__init__()
+        as_sizes("BatchNorm", "num_features", num_features, 1, low=1)
         self.eps = check_number("BatchNorm", "eps", eps)
         self.momentum, self.unbiased = momentum, unbiased
         self.weight = Parameter(np.ones(num_features, dtype))

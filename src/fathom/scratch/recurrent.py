@@ -116,6 +116,8 @@ class LSTMCell(_Cell):
     num_gates = 4
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        if not (state is None or (isinstance(state, tuple) and len(state) == 2)):
+            raise TypeError(f"LSTMCell: state must be a tuple (h, c) of Tensors, not {type(state).__name__}")
         h, c = state or (self.zero_state(len(x)), self.zero_state(len(x)))
         self._check(x, h, c)
         i, f, g, o = (a + b for a, b in zip(*self._gates(x, h), strict=True))

@@ -3,7 +3,7 @@
     optimizer.lr = 0.1 * cosine(step, total=1000)
 
 All but two are functions of the step, counted from 0. ``lambda_schedule`` is whatever function you give; ``Plateau``
-follows a measured loss.
+follows a measured loss. A number of steps below 1 raises ValueError.
 
 Source:  notes N4, N3; the papers named beside each
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from fathom.scratch.checks import check_number
+from fathom.scratch.checks import check_number, check_probability
 
 
 def constant(step: int) -> float:
@@ -27,6 +27,7 @@ def warm_up(step: int, num_steps: int, start: float = 0.0) -> float:
     Equals:  torch.optim.lr_scheduler.LinearLR(start_factor=start, total_iters=num_steps)
     Source:  Goyal et al. 2017, §2.2
     """
+    check_number("warm_up", "num_steps", num_steps, low=1)
     return start + (1 - start) * min(step / num_steps, 1)
 
 
@@ -60,6 +61,7 @@ def polynomial(step: int, total: int, power: float = 1.0, final: float = 0.0) ->
 
     Equals:  torch.optim.lr_scheduler.PolynomialLR for f = 0
     """
+    check_number("polynomial", "total", total, low=1)
     return final + (1 - final) * (1 - min(step / total, 1)) ** power
 
 
@@ -68,6 +70,7 @@ def step_decay(step: int, every: int, gamma: float = 0.1) -> float:
 
     Equals:  torch.optim.lr_scheduler.StepLR
     """
+    check_number("step_decay", "every", every, low=1)
     return gamma ** (step // every)
 
 
@@ -101,6 +104,7 @@ def cosine(step: int, total: int, final: float = 0.0) -> float:
     Equals:  torch.optim.lr_scheduler.CosineAnnealingLR up to T
     Source:  Loshchilov & Hutter 2017, eq. (5)
     """
+    check_number("cosine", "total", total, low=1)
     return final + (1 - final) * (1 + math.cos(math.pi * min(step / total, 1))) / 2
 
 
@@ -109,6 +113,8 @@ def noam(step: int, warmup: int, model_size: int) -> float:
 
     Source:  Vaswani et al. 2017, eq. (3)
     """
+    check_number("noam", "warmup", warmup, low=1)
+    check_number("noam", "model_size", model_size, low=1)
     n = step + 1
     return model_size**-0.5 * min(n**-0.5, n * warmup**-1.5)
 
@@ -120,6 +126,8 @@ def one_cycle(step: int, total: int, rise: float = 0.3, start: float = 0.04, fin
              its learning rate
     Source:  Smith & Topin 2018
     """
+    check_number("one_cycle", "total", total, low=2)
+    check_probability("one_cycle", "rise", rise)
     peak = rise * total - 1
     if step <= peak:
         low, high, part = start, 1.0, step / peak if peak else 1.0
