@@ -94,6 +94,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.usage = "fathom train [model] [options]"
     parser.epilog = _EXAMPLES
+    group = add_settings(parser)
+    group.add_argument("--fast-dev-run", action="store_true", help="one batch only: does everything connect?")
+    group.add_argument("--resume", metavar="RUN", help="go on with a run that stopped: its folder, its name, or last")
+    group.add_argument("--out", metavar="DIR", default="runs", help="where run folders go (default: runs)")
+
+
+def add_settings(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Declare every option that is a setting of a run, for other commands too; give the group for what is not."""
     parser.add_argument("model", nargs="?", help="network, see `fathom models` (default: lenet)")
     parser.add_argument("--model", metavar="NAME", dest="model_option", help="the same, as an option")
     for title, options in _SETTINGS.items():
@@ -107,9 +115,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--recipe", metavar="NAME", help="start from a shipped recipe, see `fathom recipes`")
     group.add_argument("--config", metavar="FILE", help="settings as YAML, such as the config.yaml of a run")
     group.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="any setting by its full name")
-    group.add_argument("--fast-dev-run", action="store_true", help="one batch only: does everything connect?")
-    group.add_argument("--resume", metavar="RUN", help="go on with a run that stopped: its folder, its name, or last")
-    group.add_argument("--out", metavar="DIR", default="runs", help="where run folders go (default: runs)")
+    return group
 
 
 def data_options() -> dict[str, tuple[str, Any, str, str]]:
@@ -186,6 +192,13 @@ def settings(args: argparse.Namespace) -> Config:
     return resolve(config)
 
 
+def given_settings(args: argparse.Namespace) -> list[str]:
+    """Name the settings that were typed: what goes on with something has its own."""
+    given = [option for option in _SETTING_OF if _value(args, option) is not None]
+    given += [option for option in ("--recipe", "--config", "--set", "--fast-dev-run") if _value(args, option)]
+    return given + ([model] if (model := _model(args)) else [])
+
+
 def _model(args: argparse.Namespace) -> str | None:
     """Give the network named, by its place or by --model."""
     if args.model is not None and args.model_option not in (None, args.model):
@@ -213,10 +226,7 @@ def _start_reading(config: Config) -> Future[Arrays | Table | str | None]:
 
 
 def _resume(args: argparse.Namespace) -> int:
-    given = [option for option in _SETTING_OF if _value(args, option) is not None]
-    given += [option for option in ("--recipe", "--config", "--set", "--fast-dev-run") if _value(args, option)]
-    given += [model] if (model := _model(args)) else []
-    if given:
+    if given := given_settings(args):
         raise UsageError(f"--resume goes on with a run's own settings; leave out {given[0]}")
     from fathom.recipes.settings import read_run_config
     from fathom.runs.reader import resolve_run
