@@ -102,6 +102,15 @@ def test_vocabularies():
     assert len(d2l.Vocab()) == 1
 
 
+def test_tuples_are_tokens_and_come_after_strings():
+    pairs = [("b", "a"), ("a", "b"), ("b", "a")]
+    vocab = d2l.Vocab(pairs, reserved_tokens=["<pad>"])
+    assert vocab.token_freqs == [(("b", "a"), 2), (("a", "b"), 1)]
+    assert vocab.idx_to_token == ["<pad>", "<unk>", ("a", "b"), ("b", "a")]
+    assert d2l.Vocab([pairs, pairs]).token_freqs == [(("b", "a"), 4), (("a", "b"), 2)]
+    assert vocab["a", "<pad>"] == [1, 0]  # an index of several tokens, as in the book
+
+
 def test_pieces_of_text_and_what_follows_them(novel):
     """Language Models: the book's way to the arrays against the package's."""
     data = d2l.TimeMachine(batch_size=2, num_steps=10)

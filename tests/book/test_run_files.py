@@ -283,6 +283,14 @@ def test_pandas_is_as_the_book_expects_it(run):
     assert "object float64\n" in out
 
 
+def test_the_address_of_what_cannot_be_had_is_named(tmp_path):
+    url = "http://127.0.0.1:9/files/pets.zip"  # nobody listens there
+    (tmp_path / "a.py").write_text(f"import urllib.request\nurllib.request.urlopen({url!r})\n")
+    record = run_file(tmp_path / "a.py", tmp_path / "out")
+    assert record.cells[0].error.startswith("line 2 of a.py: URLError: ")
+    assert record.cells[0].error.endswith(f"; fetch {url} by hand and place it in the folder that FATHOM_DATA names")
+
+
 # What goes wrong before anything runs ------------------------------------------------------------------------------
 
 

@@ -5,23 +5,27 @@ environment's Python can run it too. It reads one job from standard input and wr
 cells print below Python's streams (C libraries, worker processes) goes to standard error.
 
 Job:     cells [source, …], name, is_python, path [folder, …], api (new, old, auto; None leaves d2l alone),
-         cpu_stand_in, keep_going
+         cpu_stand_in, batches, keep_going
 Events:  start cell · stream name text · result text png is_fine id · display and update the same · clear
-         · api name · error name message line traceback · end cell ok seconds · done
+         · api name · machine text · error name message url line traceback · end cell ok seconds · done
 """
 
 from __future__ import annotations
 
 import atexit
 import base64
+import contextlib
 import json
 import os
 import re
+import runpy
+import signal
 import subprocess
 import sys
 import time
 import traceback
 import warnings
+from importlib import metadata
 from typing import Any
 
 here = os.path.dirname(os.path.abspath(__file__))
@@ -366,7 +370,24 @@ def make_shell(events: Events) -> Shell:
     return shell
 
 
-def describe(shell: Shell, error: BaseException, cell: int) -> dict:
+class Requests:
+    """Remembers the last address that was asked for: what ``urllib`` raises does not name it."""
+
+    def __init__(self) -> None:
+        self._latest = ""
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple) -> None:
+        if event == "urllib.Request":
+            self._latest = str(arguments[0])
+
+    def explain(self, error: BaseException) -> str:
+        """Give the address that could not be had, "" if the error is another one."""
+        kind = getattr(sys.modules.get("urllib.error"), "URLError", ())
+        return self._latest if isinstance(error, kind) else ""
+
+
+def describe(error: BaseException, cell: int, url: str) -> dict:
     """Give an error's name, message, line in the cell, and traceback from the cell's code on."""
     name = f"<cell {cell}>"
     summary = traceback.TracebackException.from_exception(error)
@@ -384,6 +405,7 @@ def describe(shell: Shell, error: BaseException, cell: int) -> dict:
     return {
         "name": type(error).__name__,
         "message": str(error),
+        "url": url,
         "line": line,
         "traceback": "".join(summary.format()),
     }
@@ -391,12 +413,15 @@ def describe(shell: Shell, error: BaseException, cell: int) -> dict:
 
 def run_cells(job: dict, shell: Any, events: Events) -> None:
     """Run one cell after another, until one fails."""
+    requests = Requests()
     stand_in = None
     if job["cpu_stand_in"]:
         from fathom.book.stand_in import CpuStandIn
 
         stand_in = CpuStandIn()
         shell.ast_transformers.append(stand_in)
+    if job["batches"]:
+        runpy.run_path(os.path.join(here, "shorten.py"))["shorten_passes"](job["batches"])
     for number, source in enumerate(job["cells"], start=1):
         events.begin(number)
         shell.compile.current = f"<cell {number}>"
@@ -410,15 +435,31 @@ def run_cells(job: dict, shell: Any, events: Events) -> None:
         seconds = time.perf_counter() - start
         is_end = isinstance(error, SystemExit) and not error.code
         if error is not None and not is_end:
-            events.send("error", **describe(shell, error, number))
+            events.send("error", **describe(error, number, requests.explain(error)))
         events.send("end", cell=number, ok=error is None or is_end, seconds=seconds)
         if is_end or isinstance(error, KeyboardInterrupt) or (error is not None and not job["keep_going"]):
             break
 
 
+def describe_machine() -> str:
+    """Give the versions that results depend on, and what there is to compute with."""
+    parts = ["Python " + ".".join(map(str, sys.version_info[:3]))]
+    for name in ("torch", "numpy", "pandas"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            parts.append(f"{name} {metadata.version(name)}")
+    parts.append(f"{os.cpu_count()} processors")
+    torch = sys.modules.get("torch")
+    if torch:
+        threads = torch.get_num_threads()
+        parts.append(f"torch on {threads} thread{'s'[: threads != 1]}")
+        parts.append(torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU")
+    return ", ".join(parts)
+
+
 def main() -> None:
     """Read the job, run it, and leave without waiting for threads that the code started."""
     job = json.loads(sys.stdin.buffer.read().decode("utf-8"))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with it ignored
     events = Events()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdin = open(0)  # noqa: SIM115
@@ -434,6 +475,7 @@ def main() -> None:
         sources = [shell.transform_cell(source) for source in job["cells"]]
         redirect(job["api"], sources, report=lambda name: events.send("api", name=name))
     run_cells(job, shell, events)
+    events.send("machine", text=describe_machine())
     atexit._run_exitfuncs()
     events.send("done")
     os._exit(0)

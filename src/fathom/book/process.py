@@ -30,6 +30,10 @@ class Stopped(Exception):
     """The child ended before its work did; the text says how."""
 
 
+class Overdue(Stopped):
+    """It was stopped because its time was over."""
+
+
 def run_job(
     job: Mapping[str, Any], folder: Path, *, python: str = sys.executable, timeout_s: float | None = None
 ) -> Generator[dict[str, Any], None, None]:
@@ -38,7 +42,7 @@ def run_job(
     Whatever way the iteration ends, by the last event, by an error, by Ctrl-C, the child and what it started are gone
     afterwards.
 
-    Raises:  Stopped if the child dies or runs longer than ``timeout_s``; FathomError if it cannot be started
+    Raises:  Stopped if the child dies, Overdue if its time is over; FathomError if it cannot be started
     """
     child = _Child(job, folder, python)
     try:
@@ -85,7 +89,7 @@ class _Child:
             if time.monotonic() > deadline:
                 self.interrupt()
                 yield from self._last_events()
-                raise Stopped(f"stopped after {timeout_s:g} s (--timeout)")
+                raise Overdue(f"stopped after {timeout_s:g} s (--timeout)")
             try:
                 event = self._queue.get(timeout=_POLL_S)
             except queue.Empty:

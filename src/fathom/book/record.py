@@ -44,14 +44,20 @@ class CellRecord:
 
 
 class Record:
-    """The record of one run of a file; figures are written to ``out`` as they come."""
+    """The record of one run of a file; figures are written to ``out`` as they come.
 
-    def __init__(self, document: Document, out: Path) -> None:
+    ``batches`` is how many there were in a pass over a loader, at most; None if passes were whole.
+    """
+
+    def __init__(self, document: Document, out: Path, batches: int | None = None) -> None:
         self.document = document
         self.out = out
+        self.batches = batches
         self.cells = [CellRecord(cell) for cell in document.cells]
         self.api = ""
+        self.machine = ""  # versions and processor
         self.message = ""  # why the run as a whole ended early
+        self.is_overdue = False
         self.seconds = 0.0
         self.is_done = False
         self._current: CellRecord | None = None
@@ -89,6 +95,8 @@ class Record:
             self._current.status = "running"
         elif kind == "api":
             self.api = event["name"]
+        elif kind == "machine":
+            self.machine = event["text"]
         elif kind == "done":
             self._current = None
             self.is_done = True
@@ -96,8 +104,9 @@ class Record:
             return self._take_output(self._current, kind, event)
         return None
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: str, *, is_overdue: bool = False) -> None:
         """End the run early; the cell that was running, if any, failed for this reason."""
+        self.is_overdue = is_overdue
         if self._current is not None and self._current.status == "running":
             self._current.status = "failed"
             self._current.error = reason + (f", at {self._current.place}" if self._current.place else "")
@@ -135,6 +144,8 @@ class Record:
             outputs.clear()
         elif kind == "error":
             record.error = _one_line(event["name"], event["message"])
+            if event["url"]:
+                record.error += f"; {_say_where_to(event['url'], outputs)}"
             if event["line"]:
                 record.place = self._place(record.cell, event["line"])
                 record.error = f"{record.place}: {record.error}"
@@ -161,6 +172,13 @@ class Record:
                 output.file = f"{FIGURES}/cell-{record.cell.number:02}-{number}.{ending}"
             output.kind, output.is_fine = "figure", event["is_fine"]
             write_atomically(self.out / output.file, picture)
+
+
+def _say_where_to(url: str, outputs: list[Output]) -> str:
+    """Say how to place by hand what could not be downloaded; PyTorch prints where it looks for trained weights."""
+    printed = re.search(rf'Downloading: "{re.escape(url)}" to (.+)', "".join(output.text for output in outputs))
+    place = f"at {printed[1].strip()}" if printed else "in the folder that FATHOM_DATA names"
+    return f"fetch {url} by hand and place it {place}"
 
 
 def _one_line(name: str, message: str) -> str:

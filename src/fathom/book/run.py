@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fathom.book.cells import Document, read_document
-from fathom.book.process import Stopped, run_job
+from fathom.book.process import Overdue, Stopped, run_job
 from fathom.book.record import FIGURES, CellRecord, Record
 from fathom.book.transcript import DATA, PAGE, write_transcript
 from fathom.book.workspace import Workspace, check_out
@@ -31,6 +31,7 @@ class Options:
     Attributes:
         api: the generation of the helper package that d2l stands for; auto takes the one that the code fits.
         cpu_stand_in: let code that names CUDA devices run on the CPU.
+        batches: end every pass over a ``DataLoader`` after so many batches; None runs whole passes.
         keep_going: run the cells after a failed one.
         timeout_s: for the whole file.
         original: folder of a checkout whose own ``d2l`` is used in place of Fathom's, unless None.
@@ -39,6 +40,7 @@ class Options:
 
     api: str = "auto"
     cpu_stand_in: bool = False
+    batches: int | None = None
     keep_going: bool = False
     timeout_s: float | None = None
     original: Path | None = None
@@ -60,7 +62,7 @@ def run_file(path: str | Path, out: str | Path, options: Options = Options(), li
     shutil.rmtree(folder / FIGURES, ignore_errors=True)
     make_folder(folder / FIGURES)
     workspace = Workspace(folder / WORK)
-    record = Record(document, folder)
+    record = Record(document, folder, options.batches)
     write_transcript(record)
     start = time.monotonic()
     try:
@@ -75,7 +77,7 @@ def run_file(path: str | Path, out: str | Path, options: Options = Options(), li
                 if listen is not None:
                     listen(record, event, ended)
     except Stopped as reason:
-        record.stop(str(reason))
+        record.stop(str(reason), is_overdue=isinstance(reason, Overdue))
     except KeyboardInterrupt:
         record.stop("stopped by a signal")
         raise
@@ -98,5 +100,6 @@ def _job(document: Document, options: Options) -> dict[str, Any]:
         "path": [str(folder) for folder in path],
         "api": None if options.original else options.api,
         "cpu_stand_in": options.cpu_stand_in,
+        "batches": options.batches,
         "keep_going": options.keep_going,
     }

@@ -35,6 +35,8 @@ def to_json(record: Record) -> dict[str, Any]:
         "file": str(record.document.path),
         "kind": record.document.kind,
         "api": record.api,
+        "batches": record.batches,
+        "machine": record.machine,
         "status": record.status,
         "message": record.message,
         "seconds": round(record.seconds, 3),
@@ -65,6 +67,8 @@ def render_page(record: Record) -> str:
     ]
     if record.api:
         facts.append(("d2l is", _API[record.api]))
+    if record.batches:
+        facts.append(("batches in a pass", f"{record.batches} at most (--batches)"))
     status = element("span", _STATUS[record.status], class_=f"status {record.status}")
     head = element(
         "section",

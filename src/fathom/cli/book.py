@@ -54,7 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     check_parser.add_argument("--again", action="store_true", help="run anew also what passed before")
     check_parser.add_argument("--jobs", type=read_count, default=1, metavar="N", help="sections at a time (default: 1)")
-    check_parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    check_parser.add_argument(
+        "--run-nothing", action="store_true", help="only print what earlier checks found, as it is kept in --out"
+    )
+    formats = check_parser.add_mutually_exclusive_group()
+    formats.add_argument("--json", action="store_true", help="print the results as JSON")
+    formats.add_argument("--markdown", action="store_true", help="print the results as a table in Markdown")
     check_parser.add_argument(
         "--out", metavar="DIR", default="book-check", help="where results go (default: book-check)"
     )
@@ -63,6 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cpu-stand-in", action="store_true", help="where cells name cuda, use the CPU")
+    parser.add_argument(
+        "--batches",
+        type=read_count,
+        metavar="N",
+        help="a trial of long files: end every pass over a data loader after N batches (the book's loops want 5)",
+    )
     parser.add_argument("--timeout", type=_seconds, metavar="S", help="stop a file that runs longer than S seconds")
     parser.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
 
@@ -86,7 +97,7 @@ def _run_files(args: argparse.Namespace) -> int:
     from fathom.book.cells import read_document
     from fathom.book.run import Options, run_file
 
-    options = Options(args.api, args.cpu_stand_in, args.keep_going, args.timeout)
+    options = Options(args.api, args.cpu_stand_in, args.batches, args.keep_going, args.timeout)
     stems = [Path(name).stem for name in args.files]
     if len(set(stems)) < len(stems):
         raise UsageError("two of the files have the same name, so their transcripts would too; run them one by one")
@@ -144,7 +155,8 @@ class _Screen:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from fathom.book.check import Plan, check_books, show_table, to_json
+    from fathom.book.check import Plan, check_books
+    from fathom.book.results import show_markdown, show_table, to_json
 
     books = args.books or [os.environ[name] for name in ("FATHOM_BOOK_EN", "FATHOM_BOOK_ZH") if os.environ.get(name)]
     if not books:
@@ -154,10 +166,15 @@ def _check(args: argparse.Namespace) -> int:
         only=tuple(args.only or ()),
         original=args.original,
         again=args.again,
+        run_nothing=args.run_nothing,
         jobs=args.jobs,
         cpu_stand_in=args.cpu_stand_in,
+        batches=args.batches,
         timeout_s=args.timeout,
     )
     results = check_books([Path(book) for book in books], plan, say=lambda line: print(line, file=sys.stderr))
-    print(to_json(results) if args.json else show_table(results))
+    if not results:
+        raise UsageError(f"nothing is known of these sections in {plan.out}; run the check without --run-nothing")
+    show = to_json if args.json else show_markdown if args.markdown else show_table
+    print(show(results))
     return int(any(result.is_failure for result in results if result.who == "fathom"))

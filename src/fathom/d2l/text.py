@@ -19,21 +19,16 @@ class Vocab:
     The vocabulary of earlier editions, in ``fathom.d2l.v0.torch``, has the frequent tokens first.
 
     Args:
-        tokens: a list of tokens, or of lists of them.
+        tokens: a list of tokens, or of lists of them. A token is a string, or a tuple of strings, such as a bigram;
+            tuples are numbered after the strings.
         min_freq: rarer tokens become "<unk>".
         reserved_tokens: tokens that are in it in any case.
     """
 
     def __init__(self, tokens: Sequence[Any] = (), min_freq: int = 0, reserved_tokens: Sequence[str] = ()) -> None:
-        counter: Counter[str] = Counter()
-        if len(tokens) and isinstance(tokens[0], (list, tuple)):
-            for line in tokens:
-                counter.update(line)
-        else:
-            counter.update(tokens)
-        self.token_freqs = counter.most_common()
+        self.token_freqs = count_corpus(tokens).most_common()
         frequent = {token for token, count in self.token_freqs if count >= min_freq}
-        self.idx_to_token = sorted({"<unk>", *reserved_tokens, *frequent})
+        self.idx_to_token = sorted({"<unk>", *reserved_tokens, *frequent}, key=_alphabetical)
         self.token_to_idx = {token: index for index, token in enumerate(self.idx_to_token)}
 
     def __len__(self) -> int:
@@ -55,6 +50,17 @@ class Vocab:
     def unk(self) -> int:
         """The number of "<unk>", which stands for every unknown token."""
         return self.token_to_idx["<unk>"]
+
+
+def count_corpus(tokens: Sequence[Any]) -> Counter[Any]:
+    """Count tokens, given in one list or in a list of lists."""
+    if len(tokens) and isinstance(tokens[0], list):
+        return Counter(token for line in tokens for token in line)
+    return Counter(tokens)
+
+
+def _alphabetical(token: Any) -> tuple[bool, Any]:
+    return not isinstance(token, str), token
 
 
 class TimeMachine(DataModule):

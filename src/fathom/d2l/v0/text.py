@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fathom.d2l.download import download
+from fathom.d2l.text import count_corpus
 
 Batches = Iterator[tuple[Tensor, Tensor]]
 
@@ -59,13 +59,6 @@ class Vocab:
     def token_freqs(self) -> list[tuple[Any, int]]:
         """Tokens with their counts, the frequent ones first."""
         return self._token_freqs
-
-
-def count_corpus(tokens: Sequence[Any]) -> Counter[Any]:
-    """Count tokens, given in one list or in a list of lists."""
-    if len(tokens) and isinstance(tokens[0], list):
-        return Counter(token for line in tokens for token in line)
-    return Counter(tokens)
 
 
 def read_time_machine() -> list[str]:

@@ -1,0 +1,20 @@
+"""Long sections in short: every pass over a data loader ends after a few batches, ``fathom book run --batches N``."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+
+def shorten_passes(num_batches: int) -> None:
+    """Let every ``DataLoader`` of this process have ``num_batches`` batches at most, from now on."""
+    iterate, count = DataLoader.__iter__, DataLoader.__len__
+
+    def shortened(self: DataLoader[Any]) -> Iterator[Any]:
+        return itertools.islice(iterate(self), num_batches)
+
+    DataLoader.__iter__ = shortened  # type: ignore[method-assign,assignment]
+    DataLoader.__len__ = lambda self: min(count(self), num_batches)  # type: ignore[method-assign]
