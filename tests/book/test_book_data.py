@@ -195,7 +195,7 @@ def _link_in_zip():
         (_link_in_zip(), "is a link or device"),
         (zipped({"a.txt": "x" * 1000})[:-30], "cannot read the archive"),
         (b"PK\x03\x04 and no more", "cannot read the archive"),
-        (b"<html>404</html>", "cannot read the archive"),
+        (b"<html>404</html>", "it is neither a tar nor a zip archive"),
     ],
 )
 def test_hostile_and_damaged_archives_leave_nothing(folders, content, message):

@@ -33,6 +33,7 @@ def test_every_name_is_there():
     [
         ("LinearRegresion", "did you mean 'LinearRegression'?"),
         ("train_ch3", "edition 1.0 trains with d2l.Trainer; the function is in fathom.d2l.v0.torch"),
+        ("train_ch33", "did you mean 'train_ch3'? But edition 1.0 trains with d2l.Trainer"),
         ("BERTModel", "a chapter that fathom.d2l does not cover"),
         ("EncoderBlock", "edition 1.0 calls it d2l.TransformerEncoderBlock"),
         ("qqqqqq", "module 'fathom.d2l.torch' has no attribute 'qqqqqq'"),

@@ -277,10 +277,12 @@ def test_pandas_is_as_the_book_expects_it(run):
     source = (
         "import pandas as pd\nframe = pd.DataFrame({'a': ['x', None], 'b': [1.5, 2.0]})\n"
         "print(frame.dtypes['a'], pd.get_dummies(frame, dummy_na=True).values.dtype)\n"
+        "print(frame.mean().to_dict(), frame.fillna(frame.mean()).values.tolist())\n"
+        "try:\n    frame.mean(numeric_only=False)\nexcept TypeError:\n    print('refused')\n"
     )
     code, out, _, _ = run(source)
     assert code == 0
-    assert "object float64\n" in out
+    assert "object float64\n{'b': 1.75} [['x', 1.5], [None, 2.0]]\nrefused\n" in out
 
 
 def test_the_address_of_what_cannot_be_had_is_named(tmp_path):

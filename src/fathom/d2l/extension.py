@@ -1,7 +1,7 @@
 """``import d2l`` gives Fathom's: the import hook behind ``%load_ext fathom.d2l`` and ``fathom book run``.
 
-pandas is set as the book expects it at the same time: columns of strings have the type object, and ``get_dummies``
-gives numbers.
+pandas is set as the book expects it at the same time: columns of strings have the type object, ``get_dummies`` gives
+numbers, and means leave columns of text out.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 from fathom.d2l.edition import MODULES, choose
 from fathom.errors import unknown
 
+_REDUCTIONS = ("mean", "median", "std", "var")
 _OTHERS = ("d2l.mxnet", "d2l.tensorflow", "d2l.jax", "d2l.paddle")
 
 
@@ -125,10 +126,14 @@ def _set_pandas(pandas: Any) -> None:
         warnings.simplefilter("ignore")  # the option is to go one day; then the columns have to be taken as they are
         with contextlib.suppress(KeyError, AttributeError):
             pandas.set_option("future.infer_string", False)
-    original = pandas.get_dummies
-    if getattr(original, "is_set_by_fathom", False):
+    if getattr(pandas.get_dummies, "is_set_by_fathom", False):
         return
+    pandas.get_dummies = _give_numbers(pandas.get_dummies)
+    for name in _REDUCTIONS:
+        setattr(pandas.DataFrame, name, _leave_text_out(getattr(pandas.DataFrame, name)))
 
+
+def _give_numbers(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def get_dummies(data: Any, *args: Any, **kwargs: Any) -> Any:
         if len(args) < 7:  # dtype is the last parameter
@@ -136,4 +141,22 @@ def _set_pandas(pandas: Any) -> None:
         return original(data, *args, **kwargs)
 
     get_dummies.is_set_by_fathom = True  # type: ignore[attr-defined]
-    pandas.get_dummies = get_dummies
+    return get_dummies
+
+
+def _leave_text_out(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a reduction of a table that has columns of text do as pandas did before version 2: take the others."""
+
+    @functools.wraps(original)
+    def reduce(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(self, *args, **kwargs)
+        except TypeError:
+            if "numeric_only" in kwargs or not any(is_text(kind) for kind in self.dtypes):
+                raise
+        return original(self, *args, **kwargs, numeric_only=True)
+
+    def is_text(kind: Any) -> bool:
+        return str(kind).startswith(("object", "str"))
+
+    return reduce

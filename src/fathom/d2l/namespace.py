@@ -75,7 +75,10 @@ def _say_missing(
     if name in other():
         older = module.endswith(".v0.torch")
         return f"{text}; it belongs to the {'new' if older else 'old'} API: from {_other(module)} import torch as d2l"
-    return f"{text}; did you mean {nearest[0]!r}?" if nearest else text
+    if not nearest:
+        return text
+    about = removed.get(nearest[0])
+    return f"{text}; did you mean {nearest[0]!r}?" + (f" But {about}" if about else "")
 
 
 def _other(module: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import shutil
 import stat
@@ -14,6 +15,8 @@ from pathlib import Path, PurePosixPath
 
 from fathom.data.paths import make_folder
 from fathom.errors import FathomError
+
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
 
 
 def read_members(archive: Path, *, max_bytes: int, max_members: int = 1000) -> Iterator[tuple[PurePosixPath, bytes]]:
@@ -39,8 +42,12 @@ def read_members(archive: Path, *, max_bytes: int, max_members: int = 1000) -> I
             content = member.read()
             if content is not None:
                 yield path, content
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, OSError, NotImplementedError) as error:
-        raise FathomError(f"cannot read the archive {archive} ({error}); remove it to have it fetched again") from error
+    except (*_DAMAGE, OSError, NotImplementedError) as error:
+        # tarfile lists, line by line, why each kind of compression is not the file's
+        reason = "it is neither a tar nor a zip archive" if "\n" in str(error) else error
+        raise FathomError(
+            f"cannot read the archive {archive} ({reason}); remove it to have it fetched again"
+        ) from error
 
 
 @dataclass(frozen=True)
