@@ -137,6 +137,8 @@ def show_markdown(results: Sequence[Result]) -> str:
     head = ["section", "cells", *columns, "remarks"]
     lines = ["| " + " | ".join(row) + " |" for row in _rows(results, makers)]
     machines = sorted({result.machine for result in results if result.machine})
+    # what ran without importing torch could tell less of the same machine
+    machines = [name for name in machines if not any(m != name and m.startswith(name) for m in machines)]
     return "\n".join(
         [
             *(f"- {line}" for line in summarize(results)),
