@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fathom.errors import FathomError, UsageError
     from fathom.models.registry import create as create_model
     from fathom.module import Classifier, LanguageModel, Module, Preprocess, Regressor
+    from fathom.recipes.crossval import cross_validate
     from fathom.recipes.evaluate import evaluate
     from fathom.recipes.generate import generate
     from fathom.recipes.predict import predict
@@ -57,6 +58,7 @@ _PLACES = {
     "Module": "module",
     "Preprocess": "module",
     "Regressor": "module",
+    "cross_validate": "recipes.crossval",
     "evaluate": "recipes.evaluate",
     "generate": "recipes.generate",
     "predict": "recipes.predict",

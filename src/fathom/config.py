@@ -33,6 +33,14 @@ class ModelConfig(Section, frozen=True):
     options: dict[str, Any] = {}
 
 
+class FoldConfig(Section, frozen=True):
+    """The part of the training data that takes the place of the test part, in a cross-validation."""
+
+    index: Natural
+    of: Annotated[int, Meta(ge=2)]
+    repeat: Natural = 0
+
+
 class DataConfig(Section, frozen=True):
     """Which data and how they are served; ``options`` go to the source."""
 
@@ -43,6 +51,8 @@ class DataConfig(Section, frozen=True):
     augment: str | None = None
     resize: Count | None = None
     workers: Natural | None = None
+    split_seed: Natural | None = None  # of the division into parts; null takes the run's seed
+    fold: FoldConfig | None = None
 
 
 class TrainingConfig(Section, frozen=True):
@@ -211,7 +221,8 @@ def _refuse_unknown(tree: Any, section: type[Section], prefix: str) -> None:
         if key not in types:
             raise unknown("setting", f"{prefix}{key}", [f"{prefix}{name}" for name in types])
         inner = types[key]
-        if isinstance(inner, type) and issubclass(inner, Section):
-            _refuse_unknown(value, inner, f"{prefix}{key}.")
+        sections = [t for t in (get_args(inner) or (inner,)) if isinstance(t, type) and issubclass(t, Section)]
+        if sections and (value is not None or sections[0] is inner):
+            _refuse_unknown(value, sections[0], f"{prefix}{key}.")
         elif get_origin(inner) is Literal and value not in get_args(inner):
             raise unknown(f"{prefix}{key}", value, get_args(inner))

@@ -20,6 +20,7 @@ VERBS = {
     "train": ("fathom.cli.train", "train a network; leave a run folder with model, metrics and report"),
     "eval": ("fathom.cli.eval", "judge a run's model on a split of its data"),
     "generate": ("fathom.cli.generate", "let a language model go on with a text"),
+    "crossval": ("fathom.cli.crossval", "train on all folds of the data but one, judge on that one; compare networks"),
     "predict": ("fathom.cli.predict", "label pictures, folders or the rows of a CSV with a run's model"),
     "export": ("fathom.cli.export", "write a run's model as one ONNX or torch.export file"),
     "check": ("fathom.cli.check", "look into data before anything is trained: splits, balance, leakage, broken files"),

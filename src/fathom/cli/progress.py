@@ -36,7 +36,12 @@ def show_progress(plan: Plan) -> list[Callback]:
         f"seed {config.seed}",
     ]
     print(f"{config.model.name} on {Path(plan.data.name).name}: {', '.join(facts)}", flush=True)
-    return [Bar()] if sys.stdout.isatty() and os.environ.get("TERM") != "dumb" else [Lines()]
+    return [Bar()] if is_live() else [Lines()]
+
+
+def is_live() -> bool:
+    """Whether what is printed can be moved and overwritten."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _count(number: int, what: str) -> str:
@@ -53,9 +58,13 @@ class Lines(Callback):
 
 
 class Bar(Callback):
-    """A bar with epoch, step, samples/s, loss and time to go; above it a line for every finished epoch."""
+    """A bar with epoch, step, samples/s, loss and time to go; above it a line for every finished epoch.
 
-    def __init__(self) -> None:
+    ``label`` stands before it; without ``lines`` it is the bar alone.
+    """
+
+    def __init__(self, label: str = "", *, lines: bool = True) -> None:
+        self.label, self.lines = label, lines
         self.progress: Progress | None = None
         self.task: TaskID | None = None
         self._shown_at = self._loss_at = 0.0
@@ -69,6 +78,7 @@ class Bar(Callback):
 
         console = Console()
         self.progress = Progress(
+            *([TextColumn(self.label, markup=False)] if self.label else []),
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=None),
             TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
@@ -99,7 +109,7 @@ class Bar(Callback):
         now = time.monotonic()
         self._loss, self._loss_at = f"loss {record['train_loss']:.4f}", now
         self._rate, self._began = f"{record['samples_per_s']:,.0f} samples/s", (now, trainer.num_samples)
-        if record["event"] == "epoch" and self.progress is not None:
+        if self.lines and record["event"] == "epoch" and self.progress is not None:
             self._show(trainer)
             console = self.progress.console
             line = format_epoch(record, trainer.max_epochs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import threading
+from collections.abc import Collection
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,13 +101,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--out", metavar="DIR", default="runs", help="where run folders go (default: runs)")
 
 
-def add_settings(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """Declare every option that is a setting of a run, for other commands too; give the group for what is not."""
-    parser.add_argument("model", nargs="?", help="network, see `fathom models` (default: lenet)")
-    parser.add_argument("--model", metavar="NAME", dest="model_option", help="the same, as an option")
+def add_settings(parser: argparse.ArgumentParser, leave_out: Collection[str] = ()) -> argparse._ArgumentGroup:
+    """Declare every option that is a setting of a run, for other commands too; give the group for what is not.
+
+    ``leave_out`` names those that make no sense there; "model" is both ways of naming a network.
+    """
+    if "model" not in leave_out:
+        parser.add_argument("model", nargs="?", help="network, see `fathom models` (default: lenet)")
+        parser.add_argument("--model", metavar="NAME", dest="model_option", help="the same, as an option")
     for title, options in _SETTINGS.items():
         group = parser.add_argument_group(title)
         for option, (_, read, metavar, text) in options.items():
+            if option in leave_out:
+                continue
             if read is None:
                 group.add_argument(option, action="store_const", const=True, help=text)
             else:

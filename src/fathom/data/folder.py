@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from fathom.data.files import FileLoader
+from fathom.data.folds import Fold, describe_scarce
 from fathom.data.image_folder import FileList, ImageFileDataset, scan_image_folder
 from fathom.data.memory import Augmentation
 from fathom.data.module import LabelledData, check_batch_size, check_share
@@ -38,6 +39,8 @@ class FolderData(LabelledData):
         size: (height, width) to bring every picture to; None takes the commonest size, at most 224.
         channels: 1 or 3; None takes 3 unless every picture looked into is grey.
         workers: processes that decode; None is one per core.
+        split_seed: of the parts that are cut off; None takes ``seed``.
+        fold: of a cross-validation: this part of the training files takes the place of the test part.
     Raises:  FathomError if the folder holds no classes or no pictures; UsageError for a batch larger than the set
     """
 
@@ -52,21 +55,29 @@ class FolderData(LabelledData):
         size: tuple[int, int] | None = None,
         channels: int | None = None,
         workers: int | None = None,
+        split_seed: int | None = None,
+        fold: Fold | None = None,
     ) -> None:
         check_share(val)
+        split_seed = seed if split_seed is None else split_seed
         if channels not in (None, 1, 3):
             raise UsageError(f"pictures of {channels} channels: choose 1 (grey) or 3 (colour)")
         files = scan_image_folder(root)
         self.name, self.augment, self.seed, self.workers = str(root), augment, seed, workers
+        self.split_seed = split_seed
         self.class_names = files.class_names
         self.train, self.val, self.test = files.train, files.val, files.test
         if self.test is None and val:
-            self.train, self.test = _cut(self.train, val, seed + 1)
+            self.train, self.test = _cut(self.train, val, split_seed + 1)
+        if fold is not None:
+            scarce = describe_scarce(self.train.labels, fold.of, self.class_names)
+            self.train, self.test = _pick(self.train, fold.cut(self.train.labels, split_seed))
+            self.notes = [fold.describe(f"{len(self.test):,} pictures"), *scarce]
         if self.val is None and val:
-            self.train, self.val = _cut(self.train, val, seed)
+            self.train, self.val = _cut(self.train, val, split_seed)
         self.batch_size = batch_size or _choose_batch_size(len(self.train))
         check_batch_size(self.batch_size, len(self.train), self.name)
-        sizes, grey = _look_into(self.train, seed)
+        sizes, grey = _look_into(self.train, split_seed)
         self.channels = (1 if grey else 3) if channels is None else channels
         self.size = size or _choose_size(sizes)
         self._loaders: list[weakref.ref[FileLoader]] = []
@@ -89,7 +100,7 @@ class FolderData(LabelledData):
     def statistics(self) -> tuple[list[float], list[float]]:
         """Give mean and standard deviation per channel, in 0…1 units, over a seeded sample of the training files."""
         total, squares = np.zeros(self.channels), np.zeros(self.channels)
-        chosen = _sample(self.train, self.seed)
+        chosen = _sample(self.train, self.split_seed)
         with ThreadPoolExecutor(default_workers()) as pool:  # decoding leaves the interpreter free
             for sums in pool.map(self._sums, chosen):
                 total += sums[0]
@@ -145,9 +156,13 @@ class FolderData(LabelledData):
 
 def _cut(files: FileList, share: float, seed: int) -> tuple[FileList, FileList | None]:
     """Cut a part off; None where there are too few pictures for even one."""
-    kept, cut = stratified_split(files.labels, share, seed)
-    parts = [FileList(tuple(files.paths[i] for i in index), files.labels[index]) for index in (kept, cut)]
-    return parts[0], parts[1] if len(cut) else None
+    kept, cut = _pick(files, stratified_split(files.labels, share, seed))
+    return kept, cut if len(cut) else None
+
+
+def _pick(files: FileList, parts: tuple[np.ndarray, np.ndarray]) -> tuple[FileList, FileList]:
+    kept, cut = (FileList(tuple(files.paths[i] for i in index), files.labels[index]) for index in parts)
+    return kept, cut
 
 
 def _choose_batch_size(num_train: int) -> int:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fathom.data.arrays import Arrays
+from fathom.data.folds import Fold, describe_scarce
 from fathom.data.memory import Augmentation, MemoryLoader
 from fathom.data.split import stratified_split
 from fathom.errors import UsageError
@@ -121,7 +122,8 @@ class ArrayData(LabelledData):
         arrays: images uint8 (N, C, H, W) with labels int64 (N,), or features float32 (N, D) with targets (N, K).
         val: share of the training part held out for validation; 0 for none.
         augment: applied to training batches only.
-        seed: of the split and of the order.
+        seed: of the order, and of the split unless ``split_seed`` is given.
+        fold: of a cross-validation: this part of the training data takes the place of the test part.
     Raises:  UsageError if the batch is larger than the training part or ``val`` is not in [0, 1)
     """
 
@@ -134,8 +136,11 @@ class ArrayData(LabelledData):
         val: float = 0.1,
         augment: Augmentation | None = None,
         seed: int = 0,
+        split_seed: int | None = None,
+        fold: Fold | None = None,
     ) -> None:
         check_share(val)
+        split_seed = seed if split_seed is None else split_seed
         self.name, self.batch_size, self.augment, self.seed = name, batch_size, augment, seed
         self.class_names = arrays.class_names
         self.task = "classification" if np.issubdtype(arrays.train_labels.dtype, np.integer) else "regression"
@@ -145,8 +150,15 @@ class ArrayData(LabelledData):
             self.test = torch.from_numpy(arrays.test_images), torch.from_numpy(arrays.test_labels)
         self.train_index: Tensor | None = None
         self.val_index: Tensor | None = None
+        rows = np.arange(len(arrays.train_labels))
+        if fold is not None:
+            rows, tested = fold.cut(arrays.train_labels, split_seed)
+            self.test = self.X[tested], self.y[tested]
+            self.train_index = torch.from_numpy(rows)
+            scarce = describe_scarce(arrays.train_labels, fold.of, self.class_names)
+            self.notes = [fold.describe(f"{len(tested):,} examples"), *scarce]
         if val:
-            train, held_out = stratified_split(arrays.train_labels, val, seed)
+            train, held_out = (rows[part] for part in stratified_split(arrays.train_labels[rows], val, split_seed))
             if not len(held_out):
                 raise UsageError(
                     f"validation share {val}: it holds out none of {len(train)} examples; enlarge it or use 0"

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fathom.data.folds import Fold
 from fathom.data.module import LabelledData, check_share
 from fathom.data.sequences import Columns, TokenLoader, Windows
 from fathom.data.text_file import read_text
@@ -39,6 +40,8 @@ class TextData(LabelledData):
         min_freq: rarer tokens are unknown; None means 1 for characters and 2 for words, so that a word model learns
             what to expect of unknown ones.
         val, test: shares of the tokens held out; the test part is the end of the text.
+        fold: of a cross-validation: this contiguous part of the text before the test part takes its place. What is
+            left before and after it is joined; validation is the end of that.
     Raises:  UsageError if an option makes no sense or the text is too short for it
     """
 
@@ -61,6 +64,7 @@ class TextData(LabelledData):
         val: float = 0.1,
         test: float = 0.1,
         seed: int = 0,
+        fold: Fold | None = None,
     ) -> None:
         if partition not in PARTITIONS:
             raise unknown("partition", partition, PARTITIONS)
@@ -71,6 +75,8 @@ class TextData(LabelledData):
         self.tokenizer = Tokenizer(level, lower, clean, _as_tuple(reserved))
         tokens = self.tokenizer.split(text)
         parts = _divide(len(tokens), val, test, name)
+        if fold is not None:
+            tokens, parts = _hold_out(tokens[: parts[2].start], fold, val, name)
         cut = parts[0].stop
         self._check_length(cut)
         if min_freq is None:
@@ -79,7 +85,8 @@ class TextData(LabelledData):
         encoded = self.vocabulary.encode(tokens)
         self.train, self.val, self.test = (torch.from_numpy(encoded[part]) for part in parts)
         self.batch_size = self._fit_batch_size(batch_size)
-        self.notes = (self._describe(),)
+        note = self._describe()
+        self.notes = (note,) if fold is None else (fold.describe(f"{len(self.test):,} {level}s"), note)
 
     @classmethod
     def read(
@@ -187,6 +194,20 @@ def _divide(count: int, val: float, test: float, name: str) -> tuple[slice, slic
         sizes.append(_whole_columns(size))
     end = count - sizes[1]
     return slice(0, end - sizes[0]), slice(end - sizes[0], end), slice(end, count)
+
+
+def _hold_out(tokens: Any, fold: Fold, val: float, name: str) -> tuple[Any, tuple[slice, slice, slice]]:
+    """Put the tokens of a fold behind the others, as the test part; give them and the three parts."""
+    block = fold.block(len(tokens))
+    size = _whole_columns(block.stop - block.start)
+    if size < 2:
+        raise UsageError(
+            f"{name}: {fold.of} folds of {len(tokens):,} tokens are too short to predict one; choose fewer"
+        )
+    stop = block.start + size
+    rest = tokens[: block.start] + tokens[stop:]
+    train, held_out, _ = _divide(len(rest), val, 0.0, name)
+    return rest + tokens[block.start : stop], (train, held_out, slice(len(rest), len(rest) + size))
 
 
 def _columns(size: int) -> int:

@@ -19,6 +19,7 @@ from fathom.data.text import TextData
 from fathom.errors import UsageError, unknown
 from fathom.recipes.defaults import resolve
 from fathom.recipes.kinds import Kind, data_kind
+from fathom.recipes.parts import split_options
 from fathom.recipes.tables import build_table, choose_epochs
 from fathom.recipes.texts import build_text, settle_text
 
@@ -66,6 +67,7 @@ def _build_named(config: Config, augment: Compose | None, arrays: Any) -> ArrayD
         val=config.data.val,
         augment=augment,
         seed=config.seed,
+        **split_options(config.data),
     )
 
 
@@ -82,6 +84,7 @@ def _build_pictures(config: Config, augment: Compose | None, contents: Any) -> F
         size=_picture_size(config),
         channels=config.data.options.get("channels"),
         workers=config.data.workers,
+        **split_options(config.data),
     )
 
 

@@ -11,6 +11,7 @@ from fathom.data.tables.module import TableData
 from fathom.data.tables.reading import Table
 from fathom.errors import UsageError
 from fathom.recipes.kinds import check_table_options, read_file
+from fathom.recipes.parts import split_options
 
 _CHOICES = ("fill", "one_hot_max", "categories", "drop", "keep")
 _LINEAR_ONE_HOT_MAX = 1000  # an embedding before a single affine map would only lower its rank
@@ -43,6 +44,7 @@ def build_table(config: Config, augment: Compose | None, table: Table | None) ->
         choices=Choices(**chosen),
         augment=augment,
         seed=config.seed,
+        **split_options(config.data),
     )
 
 

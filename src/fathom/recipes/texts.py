@@ -18,6 +18,7 @@ from fathom.errors import FathomError, UsageError
 from fathom.models import registry
 from fathom.module import LanguageModel, Module
 from fathom.recipes.kinds import read_text
+from fathom.recipes.parts import make_fold
 from fathom.runs.schema import SCHEMA
 from fathom.training.device import Execution
 from fathom.training.feed import Feed
@@ -37,7 +38,13 @@ def build_text(config: Config, augment: Compose | None, contents: Any) -> TextDa
     text = read_text(config.data) if contents is None else contents
     options = {name: value for name, value in config.data.options.items() if name != "encoding"}
     return TextData(
-        text, config.data.batch_size, name=Path(config.data.name).name, val=config.data.val, seed=config.seed, **options
+        text,
+        config.data.batch_size,
+        name=Path(config.data.name).name,
+        val=config.data.val,
+        seed=config.seed,
+        fold=make_fold(config.data),
+        **options,
     )
 
 

@@ -89,6 +89,7 @@ def train(
     config: Config,
     *,
     root: str | Path = "runs",
+    name: str | None = None,
     contents: Arrays | Table | str | None = None,
     on_start: Start | None = None,
     command: Sequence[str] = (),
@@ -96,6 +97,7 @@ def train(
     """Train a network as configured and leave a run folder under ``root``.
 
     Args:
+        name: of the run folder; None takes the time, the network and the data.
         contents: the data set's arrays, the table or the text, if they were read already.
         on_start: called when everything is settled, before the first step; may give further callbacks.
         command: what was typed, for the record.
@@ -107,9 +109,9 @@ def train(
         config = settle_data(config, data)
         module = build_module(config, data)
         execution = build_execution(config, module, data)
-        _check_learning(config, module, data)
+        check_learning(config, module, data)
         description = _describe(config, data, module)
-    writer = RunWriter.create(root, config.model.name, Path(config.data.name).name)
+    writer = RunWriter.create(root, config.model.name, Path(config.data.name).name, name=name)
     try:
         writer.write_config(config_to_dict(config))
         writer.write_json("model.json", description)
@@ -306,7 +308,7 @@ def _changed_choices(earlier: Any, execution: Execution) -> list[str]:
     return [f"not exact to the bit, for this differs from the first part: {', '.join(changed)}"] if changed else []
 
 
-def _check_learning(config: Config, module: Module, data: LabelledData) -> None:
+def check_learning(config: Config, module: Module, data: LabelledData) -> None:
     """Make optimiser and schedule once, so that a wrong option stops the run before there is a folder."""
     optimizer_factory(config)(module)
     schedule_factory(config)(-(-data.num_train // data.batch_size) * (config.training.epochs or 1))

@@ -115,6 +115,50 @@ def scatter_chart(key: str, title: str, points: Sequence[tuple[float, float]], *
     return _figure(key, title, describe, join([axes, Html(diagonal), Html(dots)]))
 
 
+@dataclass(frozen=True)
+class Strip:
+    """Repeated measurements of one thing; ``low`` and ``high`` bound the interval of their mean."""
+
+    label: str
+    values: Sequence[float]
+    mean: float
+    low: float | None
+    high: float | None
+
+
+def strip_chart(
+    key: str, title: str, strips: Sequence[Strip], *, describe: str, x_label: str, x_format: Callable[[object], str]
+) -> Html:
+    """Draw each strip as a row: a dot for every measurement, a diamond for their mean, a band for its interval."""
+    left = 24 + min(150, 7 * max((len(strip.label) for strip in strips), default=1))
+    row, end = 34, TOP + 34 * len(strips)
+    bounds = [bound for strip in strips for bound in (strip.low, strip.high) if bound is not None]
+    across = fit_scale([*(value for strip in strips for value in strip.values), *bounds], left, RIGHT)
+    digits = 0 if (across.high - across.low) >= 0.05 else 1 if (across.high - across.low) >= 0.005 else 2
+    parts: list[Html] = []
+    for tick in across.ticks(5):
+        x, text = across(tick), percent(tick, digits) if x_format is percent else _tick(tick)
+        parts.append(Html(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{end}"/>'))
+        parts.append(_text(x, end + 18, text, "middle"))
+    parts.append(Html(f'<line class="axis" x1="{left}" x2="{RIGHT}" y1="{end}" y2="{end}"/>'))
+    parts.append(_text((left + RIGHT) / 2, end + 37, x_label, "middle", class_="axis-name"))
+    for i, strip in enumerate(strips):
+        y = TOP + row * (i + 0.5)
+        marks = ""
+        if strip.low is not None and strip.high is not None:
+            start, width = across(strip.low), across(strip.high) - across(strip.low)
+            about = f"interval {x_format(strip.low)} to {x_format(strip.high)}"
+            marks += f'<rect class="band" x="{start:.1f}" y="{y - 9:.1f}" width="{width:.1f}" height="18" rx="3">'
+            marks += f"<title>{escape(about)}</title></rect>"
+        for value in strip.values:
+            marks += f'<circle class="dot" cx="{across(value):.1f}" cy="{y:.1f}" r="3.5">'
+            marks += f"<title>{escape(x_format(value))}</title></circle>"
+        marks += _marker("val", across(strip.mean), y)
+        parts.append(Html(f'<g class="tone-{i % 8}">{marks}</g>'))
+        parts.append(_text(left - 8, y + 4, _clip(strip.label), "end"))
+    return _figure(key, title, describe, join(parts), height=end + 46, wide=True)
+
+
 def share_bar(share: float) -> Html:
     """Draw a small bar that fills ``share`` of its width."""
     width = f"{100 * min(1.0, max(0.0, share)):.1f}"

@@ -150,18 +150,22 @@ class RunReader:
         return content
 
 
-def resolve_run(text: str | Path, root: str | Path = "runs") -> Path:
+def resolve_run(text: str | Path, root: str | Path = "runs", marker: str = schema.RUN) -> Path:
     """Find the run that ``text`` means: ``last``, a path, a folder's name in ``root``, or a beginning only one has.
+
+    ``marker`` is the file that tells such folders.
 
     Raises:  UsageError if nothing fits, or more than one does
     """
     root = Path(root)
-    names = sorted(entry.parent.name for entry in root.glob(f"*/{schema.RUN}")) if root.is_dir() else []
+    names = sorted(entry.parent.name for entry in root.glob(f"*/{marker}")) if root.is_dir() else []
     if str(text) == "last":
         if not names:
             raise UsageError(f"there is no run in {root} yet; train one first, or give the path of a run folder")
         newest = max(name[:15] for name in names)  # the date and time that every name begins with
-        return root / max((name for name in names if name[:15] == newest), key=lambda name: _created(root / name))
+        return root / max(
+            (name for name in names if name[:15] == newest), key=lambda name: _created(root / name / marker)
+        )
     if Path(text).is_dir():
         return Path(text)
     if str(text) in names:
@@ -183,7 +187,7 @@ def resolve_run(text: str | Path, root: str | Path = "runs") -> Path:
 
 def _created(path: Path) -> str:
     try:
-        return str(read_json(path / schema.RUN).get("created", ""))
+        return str(read_json(path).get("created", ""))
     except FathomError:
         return ""
 

@@ -31,16 +31,23 @@ class RunWriter:
 
     @classmethod
     def create(
-        cls, root: str | Path, model: str, data: str, *, clock: Callable[[], datetime] | None = None
+        cls,
+        root: str | Path,
+        model: str,
+        data: str,
+        *,
+        name: str | None = None,
+        clock: Callable[[], datetime] | None = None,
     ) -> RunWriter:
         """Make ``root/<YYYYMMDD-HHMMSS>-<model>-<data>/``; -2, -3 … is added if another run took the name.
+
+        ``name`` is another name for the folder.
 
         Raises:  FathomError if the folder cannot be made
         """
         clock = clock or _local_time
         now = clock()
-        name = f"{now:%Y%m%d-%H%M%S}-{_slug(model)}-{_slug(data)}"
-        path = _claim_folder(Path(root), name)
+        path = claim_folder(Path(root), name or name_folder(now, model, data))
         writer = cls(path, {"schema": schema.SCHEMA}, clock)
         writer.update_run(status="running", created=now.isoformat(timespec="milliseconds"))
         return writer
@@ -149,12 +156,21 @@ def _local_time() -> datetime:
     return datetime.now().astimezone()
 
 
+def name_folder(now: datetime, *parts: str) -> str:
+    """Name a folder by its time and what it is about."""
+    return "-".join([f"{now:%Y%m%d-%H%M%S}", *map(_slug, parts)])
+
+
 def _slug(text: str) -> str:
     """Keep what is safe in a folder name on every system: ``folder:/my pictures`` becomes ``folder-my-pictures``."""
     return re.sub(r"[^\w.+]+", "-", text).strip("-.")[:40] or "unnamed"
 
 
-def _claim_folder(root: Path, name: str) -> Path:
+def claim_folder(root: Path, name: str) -> Path:
+    """Make the folder ``root/name``; -2, -3 … is added if the name is taken.
+
+    Raises:  FathomError if it cannot be made
+    """
     try:
         root.mkdir(parents=True, exist_ok=True)
         for number in range(1, 10_000):

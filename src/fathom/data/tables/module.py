@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fathom.data.folds import Fold, describe_scarce
 from fathom.data.memory import Augmentation, MemoryLoader
 from fathom.data.module import LabelledData, check_batch_size, check_share
 from fathom.data.split import stratified_split
@@ -38,6 +39,8 @@ class TableData(LabelledData):
         val: share of the rows for validation, and as much again for testing where there is no ``test``.
         choices: what the user says of the columns.
         augment: noise on the inputs, where all of them are numbers.
+        split_seed: of the parts that are cut off; None takes ``seed``.
+        fold: of a cross-validation: this part of the training rows takes the place of the test part.
     Raises:  UsageError for a column or option that does not fit; FathomError for a table that cannot be learned from
     """
 
@@ -54,8 +57,11 @@ class TableData(LabelledData):
         choices: Choices | None = None,
         augment: Augmentation | None = None,
         seed: int = 0,
+        split_seed: int | None = None,
+        fold: Fold | None = None,
     ) -> None:
         check_share(val)
+        self.split_seed = seed if split_seed is None else split_seed
         table = table if isinstance(table, Table) else read_table(table)
         self.name, self.seed, self.augment = str(table.path), seed, augment
         self.target = find_target(table, target, task, log_target)
@@ -63,9 +69,9 @@ class TableData(LabelledData):
         self.notes: list[str] = [*table.notes, f"task: {self.task} ({self.target.name}: {self.target.reason})"]
         frame, labels = table.frame, read_target(table.frame[self.target.name], self.target)
         num_own = len(labels)
-        if test is not None:
+        if test is not None and fold is None:
             frame, labels = self._append(table, test, frame, labels)
-        self._split(labels, num_own, val, cut_test=test is None)
+        self._split(labels, num_own, val, fold, cut_test=test is None)
         fitted = fit_columns(frame, self.target.name, self._rows(self.train_index), choices or Choices())
         self.notes += [f"{column.name}: left out, {column.reason}" for column in fitted.left_out]
         self.notes += fitted.notes
@@ -178,7 +184,7 @@ class TableData(LabelledData):
             np.concatenate([labels, targets]),
         )
 
-    def _split(self, labels: np.ndarray, num_own: int, val: float, *, cut_test: bool) -> None:
+    def _split(self, labels: np.ndarray, num_own: int, val: float, fold: Fold | None, *, cut_test: bool) -> None:
         """Divide the rows that have a target."""
         has_target = labels >= 0 if self.task == "classification" else np.isfinite(labels)
         rows = np.flatnonzero(has_target[:num_own])
@@ -189,19 +195,23 @@ class TableData(LabelledData):
         test: np.ndarray | None = None
         held_out: np.ndarray | None = None
         if cut_test and val:
-            rows, test = _cut(rows, labels, val, self.seed + 1)
+            rows, test = _cut(rows, labels, val, self.split_seed + 1)
+        if fold is not None:
+            self.notes += describe_scarce(labels[rows], fold.of, self.class_names)
+            rows, test = (rows[part] for part in fold.cut(labels[rows], self.split_seed))
+            self.notes.insert(0, fold.describe(f"{len(test):,} rows"))
         elif not cut_test:
             test = num_own + np.flatnonzero(has_target[num_own:])
             if not len(test):
                 raise FathomError(f"{self.name}: no row of the test file has a {self.target.name}")
         if val:
-            rows, held_out = _cut(rows, labels, val, self.seed)
+            rows, held_out = _cut(rows, labels, val, self.split_seed)
         if self.task == "regression" and not np.ptp(labels[rows]) > 0:
             raise FathomError(f"{self.name}: {self.target.name} is the same in every training row; nothing to learn")
         self.train_index = torch.from_numpy(rows)
         self.val_index = None if held_out is None else torch.from_numpy(held_out)
         self.test_index = None if test is None else torch.from_numpy(test)
-        self._test_numbers = np.array([]) if test is None else test + 1 - (0 if cut_test else num_own)
+        self._test_numbers = np.array([]) if test is None else test + 1 - (0 if cut_test or fold else num_own)
 
     def _rows(self, index: Tensor) -> np.ndarray:
         return index.numpy()

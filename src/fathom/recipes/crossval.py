@@ -1,0 +1,260 @@
+"""Cross-validation: how well a model does, and how much of that is the luck of the division into parts."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fathom.config import Config, FoldConfig, config_to_dict, make_config
+from fathom.data.arrays import Arrays
+from fathom.data.module import LabelledData
+from fathom.data.tables.reading import Table
+from fathom.errors import FathomError, UsageError
+from fathom.recipes.build import build_module
+from fathom.recipes.defaults import resolve
+from fathom.recipes.failures import readable_failures
+from fathom.recipes.kinds import locate_data, read_contents
+from fathom.recipes.lock import hold_run
+from fathom.recipes.series import Member, is_done, told_apart, train_member
+from fathom.recipes.sources import build_data, settle_data
+from fathom.recipes.train import Start, check_learning
+from fathom.runs.crossval import MARKER, CrossValidation
+from fathom.runs.reader import resolve_run
+from fathom.runs.writer import claim_folder, name_folder
+from fathom.training.signals import Interrupted
+
+Contents = Arrays | Table | str | None
+Result = Callable[[CrossValidation, dict[str, Any]], None]
+_DIVISIONS = {
+    "classification": "stratified: every fold has its share of each class",
+    "regression": "at random",
+    "language": "contiguous blocks, the rest joined",
+}
+
+
+def cross_validate(
+    configs: Config | Sequence[Config],
+    folds: int = 5,
+    *,
+    repeats: int = 1,
+    root: str | Path = "runs",
+    on_plan: Callable[[CrossValidation], None] | None = None,
+    on_start: Start | None = None,
+    on_result: Result | None = None,
+    command: Sequence[str] = (),
+) -> CrossValidation:
+    """Train every model on all folds but one and judge it on that one, for each fold in turn.
+
+    The folds divide the training part; the test set is not touched. Within a fold's run the part held out takes the
+    place of the test part and is looked at once, with the best weights; those are chosen on a validation part cut from
+    the other folds, as ``train`` does. Each fold has its own seed, the same for every model.
+
+    Args:
+        configs: one configuration, or several on the same data, to be compared fold by fold.
+        folds: parts of the training data; at least 2.
+        repeats: divisions into folds, each drawn anew; of a text there is only one.
+        root: the folder of the cross-validation goes here.
+        on_plan, on_start, on_result: called when all is settled, before each run's first step (as in ``train``), and
+            with every result.
+    Raises:  UsageError if the settings make no sense; Interrupted, FathomError with how to go on
+    """
+    chosen = [configs] if isinstance(configs, Config) else list(configs)
+    configs = [locate_data(resolve(config)) for config in chosen]
+    _check(configs, folds, repeats)
+    models = _name_models(configs)
+    shelf = _Shelf()
+    facts = _try_out(models, folds, shelf, repeats)
+    data_name = Path(configs[0].data.name).name
+    now = datetime.now().astimezone()
+    path = claim_folder(Path(root), name_folder(now, "crossval", *models, data_name))
+    plan = {
+        "status": "running",
+        "created": now.isoformat(timespec="milliseconds"),
+        "fathom": version("fathom"),
+        "command": list(command),
+        "data": configs[0].data.name,
+        "folds": folds,
+        "repeats": repeats,
+        "seed": configs[0].seed,
+        **facts,
+        "models": {name: config_to_dict(config) for name, config in models.items()},
+    }
+    study = CrossValidation(path, plan)
+    try:
+        study.save()
+        return _run(study, shelf, on_plan, on_start, on_result)
+    except UsageError:
+        if not study.results:
+            shutil.rmtree(path, ignore_errors=True)
+        raise
+
+
+def resume_cross_validation(
+    study: str | Path,
+    *,
+    root: str | Path = "runs",
+    on_plan: Callable[[CrossValidation], None] | None = None,
+    on_start: Start | None = None,
+    on_result: Result | None = None,
+) -> CrossValidation:
+    """Go on with a cross-validation that stopped; folds that are done are not repeated.
+
+    Args:
+        study: its folder, its name in ``root``, or "last".
+        on_plan, on_start, on_result: as for ``cross_validate``.
+    Raises:  FathomError if it is finished, under way elsewhere, or not a cross-validation
+    """
+    found = CrossValidation.read(resolve_run(study, root, MARKER))
+    if found.plan.get("status") == "done":
+        raise FathomError(f"{found.path}: this cross-validation is finished; its page is {found.report}")
+    return _run(found, _Shelf(), on_plan, on_start, on_result)
+
+
+def _run(
+    study: CrossValidation,
+    shelf: _Shelf,
+    on_plan: Callable[[CrossValidation], None] | None,
+    on_start: Start | None,
+    on_result: Result | None,
+) -> CrossValidation:
+    go_on = f"fathom crossval --resume {shlex.quote(str(study.path))}"
+    ended: dict[str, Any] = {"status": "stopped", "message": "stopped before all folds were done"}
+    with hold_run(study.path):
+        if on_plan is not None:
+            on_plan(study)
+        try:
+            for model, repeat, fold, member in _members(study):
+                was_done = is_done(study.path, member)
+                with told_apart(member, go_on):
+                    run = train_member(study.path, member, contents=shelf.read(member.config), on_start=on_start)
+                    row = study.add(model, repeat, fold, run)
+                study.save(status="running", message=None)
+                if on_result is not None and not was_done:
+                    on_result(study, row)
+        except (Interrupted, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            ended = {"status": "failed", "message": str(error)}
+            raise
+        else:
+            ended = {"status": "done", "message": None}
+        finally:
+            study.save(**ended)
+    return study
+
+
+def _members(study: CrossValidation) -> Iterator[tuple[str, int, int, Member]]:
+    """Give every run there is to be, model by model within a fold, so that what is done early can be compared."""
+    folds, repeats = study.plan["folds"], study.plan["repeats"]
+    configs = {name: make_config(tree, str(study.path / MARKER)) for name, tree in study.plan["models"].items()}
+    for repeat in range(repeats):
+        for fold in range(folds):
+            for model, config in configs.items():
+                place = f"fold-{fold + 1}" if repeats == 1 else f"repeat-{repeat + 1}-fold-{fold + 1}"
+                label = f"{model}, fold {fold + 1} of {folds}" + (f", repeat {repeat + 1}" if repeats > 1 else "")
+                yield (
+                    model,
+                    repeat + 1,
+                    fold + 1,
+                    Member(f"{model}/{place}", label, _hold_out(config, fold, folds, repeat)),
+                )
+
+
+def _hold_out(config: Config, fold: int, folds: int, repeat: int = 0) -> Config:
+    """Give the settings of one fold's run: every run its own seed, all of them the same division."""
+    data = msgspec.structs.replace(
+        config.data,
+        split_seed=config.seed if config.data.split_seed is None else config.data.split_seed,
+        fold=FoldConfig(index=fold, of=folds, repeat=repeat),
+    )
+    return msgspec.structs.replace(config, data=data, seed=config.seed + repeat * folds + fold)
+
+
+def _check(configs: Sequence[Config], folds: int, repeats: int) -> None:
+    if not configs:
+        raise UsageError("a cross-validation needs a model")
+    if folds < 2:
+        raise UsageError(f"{folds} folds: there must be at least 2, one to learn from and one to be judged on")
+    if repeats < 1:
+        raise UsageError(f"{repeats} repeats: there must be at least 1")
+    first = configs[0]
+    for config in configs:
+        if config.training.fast_dev_run or config.training.overfit_batches:
+            raise UsageError("a cross-validation measures ordinary training; leave out fast_dev_run, overfit_batches")
+        if config.data.fold is not None:
+            raise UsageError("data.fold is set already: a fold of a cross-validation is not divided again")
+        if config.data.name != first.data.name or config.seed != first.seed:
+            raise UsageError("the models of a cross-validation are judged on the same folds: one data set, one seed")
+
+
+class _Shelf:
+    """The data, read once for all folds; networks may want them in different forms, as digits are of two sizes."""
+
+    def __init__(self) -> None:
+        self._contents: dict[str, Contents] = {}
+
+    def read(self, config: Config) -> Contents:
+        """Give what ``read_contents`` gave first."""
+        form = repr(sorted(config.data.options.items()))
+        if form not in self._contents:
+            self._contents[form] = read_contents(config.data)
+        return self._contents[form]
+
+
+def _name_models(configs: Sequence[Config]) -> dict[str, Config]:
+    """Name each configuration by its network, with a number where two have the same."""
+    named: dict[str, Config] = {}
+    for config in configs:
+        name, number = config.model.name, 2
+        while name in named:
+            name, number = f"{config.model.name}-{number}", number + 1
+        named[name] = config
+    return named
+
+
+def _try_out(models: dict[str, Config], folds: int, shelf: _Shelf, repeats: int) -> dict[str, Any]:
+    """Build data and network of every model's first fold, so that what does not fit stops all before there is a folder.
+
+    Returns: what the plan says of the data
+    """
+    facts: dict[str, Any] = {}
+    for config in models.values():
+        config = _hold_out(config, 0, folds)
+        with readable_failures():
+            data = build_data(config, shelf.read(config))
+            try:
+                config = settle_data(config, data)
+                check_learning(config, build_module(config, data), data)
+                facts = facts or _describe(data, folds)
+            finally:
+                data.close()
+    if facts["task"] == "language" and repeats > 1:
+        raise UsageError("the folds of a text are contiguous, there is only one such division; leave out --repeats")
+    return facts
+
+
+def _describe(data: LabelledData, folds: int) -> dict[str, Any]:
+    parts = {
+        "to learn from": data.train_eval_dataloader(),
+        "to choose the best weights by": data.val_dataloader(),
+        "held out": data.test_dataloader(),
+    }
+    sizes = {what: _size(loader) for what, loader in parts.items() if loader is not None}
+    return {
+        "task": data.task,
+        "division": _DIVISIONS[data.task],
+        "parts": ", ".join(f"{size:,} {what}" for what, size in sizes.items()),
+        "unit": data.unit,
+        "notes": [note for note in data.notes if not note.startswith(f"fold 1 of {folds}")],
+    }
+
+
+def _size(loader: Any) -> int:
+    return len(loader.tokens) if hasattr(loader, "tokens") else loader.num_samples

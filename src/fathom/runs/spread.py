@@ -1,0 +1,134 @@
+"""Repeated measurements: their mean, their spread, and whether the spread swallows a difference.
+
+Folds of one cross-validation share most of their training data, so their results vary less than those of independent
+samples would, and the usual standard error of a mean, s·√(1/n), is too small. Nadeau and Bengio's correction takes
+s·√(1/n + n₂/n₁), with n₂ examples held out for n₁ learned from: with K folds n₂/n₁ = 1/(K − 1). Without it a difference
+could be made to look certain by repeating the division often enough.
+
+Source:  Nadeau & Bengio 2003, "Inference for the generalization error", eq. (corrected resampled t-test);
+         Bouckaert & Frank 2004 for its use with repeated K-fold cross-validation
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean, standard deviation (n − 1) and confidence interval of a mean; None where one value allows none."""
+
+    count: int
+    mean: float
+    deviation: float | None
+    low: float | None
+    high: float | None
+
+    def describe(self) -> dict[str, Any]:
+        """Give plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How ``second`` differs from ``first``, measurement by measurement.
+
+    ``spread`` is that of second − first; its interval holds jointly with those of the other differences found beside
+    it. ``p`` is that of a two-sided t-test, times the number of differences; ``gain`` says which sign is better.
+    """
+
+    first: str
+    second: str
+    spread: Spread
+    p: float | None
+    gain: int
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval leaves zero out: the spread does not swallow the difference."""
+        low, high = self.spread.low, self.spread.high
+        return low is not None and high is not None and (low > 0 or high < 0)
+
+    @property
+    def better(self) -> str:
+        """The one that did better on average."""
+        return self.second if self.gain * self.spread.mean > 0 else self.first
+
+    def describe(self) -> dict[str, Any]:
+        """Give plain values."""
+        return {
+            "first": self.first,
+            "second": self.second,
+            "difference": self.spread.describe(),
+            "p": self.p,
+            "clear": self.is_clear,
+        }
+
+
+def measure_spread(
+    values: Sequence[float],
+    *,
+    overlap: float = 0.0,
+    confidence: float = CONFIDENCE,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> Spread:
+    """Give mean, deviation and Student's t interval.
+
+    Args:
+        overlap: n₂/n₁ of the correction above; 0 for independent measurements.
+        bounds: what a value cannot be below or above, nor the interval then.
+    """
+    count, mean = len(values), fmean(values)
+    if count < 2:
+        return Spread(count, mean, None, None, None)
+    deviation = stdev(values)
+    half = student_quantile((1 + confidence) / 2, count - 1) * deviation * math.sqrt(1 / count + overlap)
+    return Spread(count, mean, deviation, max(mean - half, bounds[0]), min(mean + half, bounds[1]))
+
+
+def compare_pairs(
+    values: Mapping[str, Sequence[float]], *, higher_is_better: bool, overlap: float = 0.0
+) -> list[Difference]:
+    """Compare everything with everything else, on measurements that belong together one by one.
+
+    Among many comparisons one is easily clear by chance: the confidence is shared out among them (Bonferroni).
+    """
+    pairs = list(itertools.combinations(values, 2))
+    found = []
+    for first, second in pairs:
+        changes = [b - a for a, b in zip(values[first], values[second], strict=True)]
+        spread = measure_spread(changes, overlap=overlap, confidence=1 - (1 - CONFIDENCE) / len(pairs))
+        p = _test(spread, overlap)
+        gain = 1 if higher_is_better else -1
+        found.append(Difference(first, second, spread, None if p is None else min(1.0, p * len(pairs)), gain))
+    return found
+
+
+def _test(spread: Spread, overlap: float) -> float | None:
+    """Give the two-sided p of the hypothesis that the mean is zero."""
+    if spread.deviation is None:
+        return None
+    if spread.deviation == 0:
+        return 1.0 if spread.mean == 0 else 0.0
+    from scipy.special import stdtr
+
+    t = spread.mean / (spread.deviation * math.sqrt(1 / spread.count + overlap))
+    return float(2 * stdtr(spread.count - 1, -abs(t)))
+
+
+def student_quantile(probability: float, freedom: int) -> float:
+    """Give the value below which a t variable with ``freedom`` degrees lies with this probability.
+
+    >>> round(student_quantile(0.975, 4), 4)
+    2.7764
+    """
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, probability))
