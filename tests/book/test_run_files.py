@@ -114,6 +114,13 @@ def test_installers_are_skipped_visibly_and_other_commands_run(chapter):
     assert texts(cell, "result") == ["True"]
 
 
+def test_what_is_printed_below_python_belongs_to_its_cell(tmp_path):
+    cells = [f"import os\nos.write(2, b'cell {number}')" for number in range(1, 31)]
+    (tmp_path / "a.py").write_text("\n# %%\n".join(["", *cells]))
+    record = run_file(tmp_path / "a.py", tmp_path / "out", Options())
+    assert ["".join(texts(cell, "stderr")) for cell in record.cells] == [f"cell {n}" for n in range(1, 31)]
+
+
 def test_files_that_the_code_wrote_are_kept_and_links_are_not(chapter):
     _, out = chapter
     left = [path.relative_to(out / "work").as_posix() for path in (out / "work").rglob("*")]

@@ -4,6 +4,8 @@ It is started as a plain file, ``python child.py``, and imports nothing of Fatho
 environment's Python can run it too. It reads one job from standard input and writes events to standard output; what
 cells print below Python's streams (C libraries, worker processes) goes to standard error.
 
+Where a cell begins and ends it writes MARK there, so that both pipes can be read in step.
+
 Job:     cells [source, …], name, is_python, path [folder, …], api (new, old, auto; None leaves d2l alone),
          cpu_stand_in, batches, keep_going
 Events:  start cell · stream name text · result text png is_fine id · display and update the same · clear
@@ -43,6 +45,7 @@ try:
 except ImportError as missing:
     sys.exit(f"no IPython: {missing}")
 
+MARK = b"\x1e"  # ASCII's record separator
 MAX_CHARACTERS = 200_000  # of one cell's streams; the rest is counted
 FRAMEWORK = "pytorch"
 FIGURE = "application/x-matplotlib-figure"
@@ -70,7 +73,17 @@ class Events:
     def begin(self, cell: int) -> None:
         """Announce a cell."""
         self._characters = 0
+        self._mark()
         self.send("start", cell=cell)
+
+    def end(self, cell: int, ok: bool, seconds: float) -> None:
+        """Say that a cell is done, and how."""
+        self._mark()
+        self.send("end", cell=cell, ok=ok, seconds=seconds)
+
+    def _mark(self) -> None:
+        with contextlib.suppress(OSError):  # the code may have closed its standard error
+            os.write(2, MARK)
 
     def write(self, name: str, text: str) -> None:
         """Send text that a cell printed, up to the limit."""
@@ -436,7 +449,7 @@ def run_cells(job: dict, shell: Any, events: Events) -> None:
         is_end = isinstance(error, SystemExit) and not error.code
         if error is not None and not is_end:
             events.send("error", **describe(error, number, requests.explain(error)))
-        events.send("end", cell=number, ok=error is None or is_end, seconds=seconds)
+        events.end(number, ok=error is None or is_end, seconds=seconds)
         if is_end or isinstance(error, KeyboardInterrupt) or (error is not None and not job["keep_going"]):
             break
 

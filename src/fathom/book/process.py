@@ -21,6 +21,8 @@ from fathom.errors import FathomError
 from fathom.files import describe_failure
 
 CHILD = Path(__file__).with_name("child.py")
+_MARK = "\x1e"  # as child.py writes it
+_STEP_S = 5.0  # for one pipe to wait for the other
 _POLL_S = 0.2
 _GRACE_S = 3.0  # between asking the child to stop and stopping it
 _DRAIN_S = 0.5  # for what is still in the pipes after the child has gone
@@ -76,6 +78,7 @@ class _Child:
         except OSError as error:
             raise describe_failure("start", python, error) from error
         self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._in_step = threading.Barrier(2)  # of the two readers, where a cell begins or ends
         self._last_words = ""
         self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read_events, self._read_rest)]
         for reader in self._readers:
@@ -143,16 +146,32 @@ class _Child:
         with _using(self._process.stdout) as pipe:
             for line in pipe:
                 with contextlib.suppress(ValueError):  # half a line of a process that was killed
-                    self._queue.put(json.loads(line))
+                    event = json.loads(line)
+                    is_border = event["event"] in ("start", "end")
+                    if is_border:
+                        self._wait_for_the_other()
+                    self._queue.put(event)
+                    if is_border:
+                        self._wait_for_the_other()
+        self._in_step.abort()
         self._queue.put(None)
 
     def _read_rest(self) -> None:
         """Pass on what comes from below Python's streams."""
         with _using(self._process.stderr) as pipe:
             while data := os.read(pipe.fileno(), 1 << 16):
-                text = data.decode("utf-8", "replace")
-                self._last_words = (self._last_words + text)[-10_000:]
-                self._queue.put({"event": "stream", "name": "stderr", "text": text})
+                for number, text in enumerate(data.decode("utf-8", "replace").split(_MARK)):
+                    if number > 0:
+                        self._wait_for_the_other()  # what was written before the border is queued
+                        self._wait_for_the_other()  # the border is queued
+                    if text:
+                        self._last_words = (self._last_words + text)[-10_000:]
+                        self._queue.put({"event": "stream", "name": "stderr", "text": text})
+        self._in_step.abort()
+
+    def _wait_for_the_other(self) -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):  # a pipe was closed: the other is read to its end
+            self._in_step.wait(_STEP_S)
 
 
 @contextlib.contextmanager
