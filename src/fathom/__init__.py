@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fathom.module import Classifier, LanguageModel, Module, Preprocess, Regressor
     from fathom.recipes.crossval import cross_validate
     from fathom.recipes.evaluate import evaluate
+    from fathom.recipes.fine_tuning import fine_tuning_config
     from fathom.recipes.generate import generate
     from fathom.recipes.predict import predict
     from fathom.recipes.saved import load_module
@@ -60,6 +61,7 @@ _PLACES = {
     "Regressor": "module",
     "cross_validate": "recipes.crossval",
     "evaluate": "recipes.evaluate",
+    "fine_tuning_config": "recipes.fine_tuning",
     "generate": "recipes.generate",
     "predict": "recipes.predict",
     "load_module": "recipes.saved",

@@ -50,6 +50,8 @@ class DataConfig(Section, frozen=True):
     val: Share = 0.1
     augment: str | None = None
     resize: Count | None = None
+    mean: list[float] | None = None
+    std: list[Positive] | None = None
     workers: Natural | None = None
     split_seed: Natural | None = None  # of the division into parts; null takes the run's seed
     fold: FoldConfig | None = None
@@ -84,6 +86,18 @@ class TrainingConfig(Section, frozen=True):
     overfit_batches: Natural = 0
 
 
+class FinetuneConfig(Section, frozen=True):
+    """Where the first weights come from and how they go on learning; ``head`` is recorded by the run itself."""
+
+    init_from: str | None = None
+    freeze: list[str] = []
+    body_lr: Positive | str | None = None
+    layer_decay: Annotated[float, Meta(gt=0, le=1)] | None = None
+    compare_scratch: bool = False
+    seeds: Count = 1
+    head: list[str] | None = None
+
+
 class ExecutionConfig(Section, frozen=True):
     """Where and how the arithmetic runs; ``auto`` and null mean: choose for this machine."""
 
@@ -103,6 +117,7 @@ class Config(Section, frozen=True):
     model: ModelConfig = msgspec.field(default_factory=ModelConfig)
     data: DataConfig = msgspec.field(default_factory=DataConfig)
     training: TrainingConfig = msgspec.field(default_factory=TrainingConfig)
+    finetune: FinetuneConfig = msgspec.field(default_factory=FinetuneConfig)
     execution: ExecutionConfig = msgspec.field(default_factory=ExecutionConfig)
     seed: Natural = 0
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fathom.errors import FathomError, UsageError
+from fathom.freezing import freeze, layers_at_rest
 from fathom.losses import make_loss
 
 Batch = Sequence[Any]
@@ -119,6 +120,7 @@ class Module(nn.Module):
     """
 
     kind = "module"
+    at_rest: tuple[nn.Module, ...] = ()  # normalisation layers that use the statistics they have, in training too
 
     def __init__(
         self,
@@ -141,6 +143,31 @@ class Module(nn.Module):
         if "net" not in self._modules and not hasattr(self, "net"):
             raise FathomError(f"{type(self).__name__} has no network: assign self.net, pass net=… or override forward")
         return self.net(self.preprocess(X))
+
+    def freeze(self, *patterns: str) -> list[str]:
+        """Keep the parameters of the network that a pattern names as they are; call it before ``fit``.
+
+        They get no gradient. Batch-norm layers whose parameters are all frozen keep their statistics: they compute in
+        training as in evaluation.
+
+        Args:
+            patterns: globs on the names in ``net.named_parameters()``; a layer's name stands for all below it.
+        Returns: the names of the parameters that are frozen now
+        Raises:  UsageError for a pattern that names nothing, with what is near it
+
+        >>> Classifier(net).freeze("conv1", "layer[1-3].*")  # doctest: +SKIP
+        """
+        net = self._modules.get("net") or self
+        names = freeze(net, patterns)
+        self.at_rest = layers_at_rest(net)
+        return names
+
+    def train(self, mode: bool = True) -> Module:
+        """Switch to training; frozen batch-norm layers stay in evaluation."""
+        super().train(mode)
+        for layer in self.at_rest:
+            layer.eval()
+        return self
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Give further scalar tensors to report beside the loss; means over the batch."""

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fathom.cli.values import one_of, read_count, read_natural, read_non_negative, read_positive, read_share
+from fathom.cli.values import one_of, read_count, read_names, read_natural, read_non_negative, read_positive, read_share
 from fathom.config import Config, make_config, merge, read_config, set_dotted
 from fathom.errors import UsageError
 from fathom.models import registry
@@ -70,6 +70,19 @@ _SETTINGS: dict[str, dict[str, tuple[str, Any, str, str]]] = {
             "learn the first N batches by heart: can it learn at all?",
         ),
     },
+    "fine-tuning": {
+        "--init-from": ("finetune.init_from", str, "WEIGHTS", "a run, a .safetensors file, torchvision:resnet18"),
+        "--freeze": ("finetune.freeze", read_names, "PATTERNS", "what stays as it is: conv1,layer[1-3].* or body"),
+        "--body-lr": (
+            "finetune.body_lr",
+            str,
+            "RATE",
+            "of what was loaded: a factor of --lr, or a rate (default: 0.1x)",
+        ),
+        "--layer-decay": ("finetune.layer_decay", read_positive, "F", "each layer learns at F times the one above it"),
+        "--compare-scratch": ("finetune.compare_scratch", None, "", "train from scratch too, on the same budget"),
+        "--seeds": ("finetune.seeds", read_count, "N", "repeat that comparison with N seeds (default: 1)"),
+    },
     "machine": {
         "--device": ("execution.device", str, "NAME", "auto, cpu, cuda, cuda:1, mps"),
         "--precision": ("execution.precision", one_of("precision", _PRECISIONS), "P", ", ".join(_PRECISIONS)),
@@ -85,6 +98,7 @@ examples:
   fathom train resnet18 --data pictures/            pictures/<class>/*.jpg
   fathom train --data house.csv --target SalePrice  a table; an MLP, unless another network is named
   fathom train gru --data book.txt --level char     a text; then: fathom generate last --prefix "the "
+  fathom train --data pictures/ --init-from torchvision:resnet18 --freeze 'conv1,bn1,layer[1-2].*'
   fathom train --set training.clip_value=0.5        a setting without an option of its own
   fathom train --resume last                        go on with a run that was stopped
 """
@@ -190,6 +204,10 @@ def settings(args: argparse.Namespace) -> Config:
     for assignment in args.set:
         set_dotted(tree, assignment)
     config = make_config(tree, "settings")
+    if config.finetune.init_from is not None:
+        from fathom.recipes.starting_point import follow_origin
+
+        config = make_config(follow_origin(tree, args.out), "settings")
     usual = _USUAL_MODEL.get(data_kind(config.data))
     if usual is not None and "name" not in tree["model"]:
         config = make_config(merge(tree, {"model": {"name": usual}}), "settings")
@@ -263,6 +281,10 @@ def _finish(outcome: Outcome) -> int:
         print(f"by heart       {reached}loss {last['train_loss']:.4g} on {what}; the test part was left alone")
     else:
         print("test accuracy  none, the data have no test part")
+    if outcome.comparison is not None:
+        from fathom.runs.fine_tuning import describe_comparison
+
+        print(f"comparison     {describe_comparison(outcome.comparison)}")
     print(f"run folder     {outcome.path}")
     print(f"report         {outcome.report}")
     return 0

@@ -36,6 +36,14 @@ def read_share(text: str) -> float:
     return _read_number(text, "of at least 0 and below 1", lambda value: 0 <= value < 1)
 
 
+def read_names(text: str) -> list[str]:
+    """Read names with commas between them."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected names with commas between them")
+    return names
+
+
 def one_of(kind: str, names: Sequence[str]) -> Callable[[str], str]:
     """Give a reader that knows ``names`` alone, and suggests the nearest one for another."""
 

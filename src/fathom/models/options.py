@@ -8,6 +8,8 @@ from typing import TypeVar
 from fathom.errors import UsageError, unknown
 
 T = TypeVar("T")
+MOST_ONE_HOT = 256  # with more tokens than this an embedding is the default
+EMBEDDING = 128
 
 
 def check_image(model: str, input_shape: Sequence[int], minimum: int = 1) -> tuple[int, int, int]:
@@ -28,6 +30,11 @@ def use_small(small: object, input_shape: Sequence[int]) -> bool:
     if small is None:
         return len(input_shape) == 3 and min(input_shape[1:]) < 64
     return check_flag("small", small)
+
+
+def choose_embedding(num_tokens: int) -> int:
+    """Give the width of the token vectors where nobody chose it; 0 are one-hot vectors."""
+    return 0 if num_tokens <= MOST_ONE_HOT else EMBEDDING
 
 
 def check_choice(option: str, value: T, known: Iterable[T]) -> T:

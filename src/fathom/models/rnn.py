@@ -12,12 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fathom.errors import UsageError
-from fathom.models.options import check_count, check_probability
+from fathom.models.options import check_count, check_probability, choose_embedding
 
 # torch's GRU applies the reset gate after the matrix product, Cho et al. and the book before it
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
-MOST_ONE_HOT = 256  # with more tokens than this an embedding is the default
-EMBEDDING = 128
 
 State = Any
 """Hidden state (layers, batch, hidden); of an LSTM a pair of them, hidden and cell state."""
@@ -57,6 +55,8 @@ class RecurrentNet(nn.Module):
         self.recurrent = CELLS[cell](embedding or num_tokens, hidden, layers, dropout=between)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden, num_tokens)
+        # the parameter that reads the tokens, and the dimension along which they lie
+        self.token_dim = ("input.weight", 0) if embedding else ("recurrent.weight_ih_l0", 1)
 
     def forward(self, X: Tensor, state: State = None) -> tuple[Tensor, State]:
         features, state = self.recurrent(self.input(X), state)
@@ -92,7 +92,7 @@ def recurrent(
     check_count("layers", layers)
     check_probability("dropout", dropout)
     if embedding is None:
-        embedding = 0 if num_classes <= MOST_ONE_HOT else EMBEDDING
+        embedding = choose_embedding(num_classes)
     elif embedding != 0 or isinstance(embedding, bool):
         check_count("embedding", embedding)
     return RecurrentNet(cell, num_classes, hidden=hidden, layers=layers, embedding=embedding, dropout=dropout)

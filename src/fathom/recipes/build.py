@@ -15,6 +15,7 @@ from fathom.errors import UsageError
 from fathom.losses import make_loss
 from fathom.models import registry
 from fathom.module import Classifier, Module, Preprocess, Regressor
+from fathom.recipes.fine_tuning import make_groups
 from fathom.recipes.kinds import data_kind
 from fathom.recipes.texts import build_language_model, check_fit
 from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping, L1Penalty
@@ -62,12 +63,14 @@ def wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preproc
 
 
 def _build_preprocess(config: Config, data: LabelledData) -> Preprocess:
-    side, shape = config.data.resize, data.input_shape
-    if side is None or data_kind(config.data) == "pictures":  # files are decoded at the size wanted
-        return data.preprocess()
-    if len(shape) != 3:
-        raise UsageError(f"data.resize: {data.name} holds no images")
-    return data.preprocess((side, side) if shape[1:] != (side, side) else None)
+    side, shape, size = config.data.resize, data.input_shape, None
+    if side is not None and data_kind(config.data) != "pictures":  # files are decoded at the size wanted
+        if len(shape) != 3:
+            raise UsageError(f"data.resize: {data.name} holds no images")
+        size = (side, side) if shape[1:] != (side, side) else None
+    if config.data.mean is not None:
+        return Preprocess(config.data.mean, config.data.std, size)
+    return data.preprocess(size)
 
 
 def build_execution(config: Config, module: Module, data: LabelledData) -> Execution:
@@ -96,6 +99,8 @@ def optimizer_factory(config: Config) -> Callable[[nn.Module], torch.optim.Optim
     if training.nesterov:
         options["nesterov"] = True
     name, lr, decays_all = training.optimizer or "sgd", training.lr or 0.1, training.decay_norm_and_bias
+    if config.finetune.init_from is not None or config.finetune.freeze:
+        return lambda module: make_optimizer(name, make_groups(config, module), lr, **options)
     return lambda module: make_optimizer(name, module, lr, decay_norm_and_bias=decays_all, **options)
 
 

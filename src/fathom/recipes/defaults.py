@@ -10,6 +10,7 @@ from fathom.config import Config, DataConfig, TrainingConfig
 from fathom.data import catalog
 from fathom.errors import UsageError
 from fathom.recipes.kinds import Kind, data_kind
+from fathom.recipes.starting_point import check_finetuning
 from fathom.training.schedules import parse_schedule
 
 # Peak learning rates of AdamW under one_cycle, chosen on a validation split of Fashion-MNIST.
@@ -63,6 +64,7 @@ def _known_task(data: DataConfig) -> str | None:
 
 def _refuse_contradictions(config: Config) -> None:
     training, execution = config.training, config.execution
+    check_finetuning(config)
     if config.seed > _LARGEST_SEED:
         raise UsageError(f"seed {config.seed}: it must be below 2**63")
     if training.overfit_batches and training.fast_dev_run:

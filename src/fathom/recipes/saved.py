@@ -191,7 +191,7 @@ def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
             module = Regressor(net, preprocess=preprocess, target=target)
     except (FathomError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise FathomError(f"{run / 'model.json'}: gives no network ({error})") from error
-    weights, source = _read_weights(run)
+    weights, source = read_best_weights(run)
     load_weights(module, weights, source)
     return module.eval(), description
 
@@ -207,7 +207,12 @@ def set_loss(module: Module, name: str) -> None:
     module.train_loss = module.val_loss = make_loss(name)
 
 
-def _read_weights(run: Path) -> tuple[dict[str, Tensor], Path]:
+def read_best_weights(run: Path) -> tuple[dict[str, Tensor], Path]:
+    """Read the best weights of a run, finished or not.
+
+    Returns: weights and buffers of the module by name, and the file or checkpoint they come from
+    Raises:  FathomError if there are none or they are damaged
+    """
     path = run / "model.safetensors"
     if path.exists():
         return read_weights(path), path

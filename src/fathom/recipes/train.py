@@ -8,7 +8,7 @@ import platform
 import shlex
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -36,6 +36,7 @@ from fathom.recipes.build import (
 from fathom.recipes.defaults import resolve
 from fathom.recipes.evaluate import apply_to_split, find_mistakes, judge, open_split, prediction_rows, save_pictures
 from fathom.recipes.failures import explain, readable_failures
+from fathom.recipes.fine_tuning import begin, freeze_layers, read_start, settle_statistics
 from fathom.recipes.generate import write_samples
 from fathom.recipes.kinds import locate_data
 from fathom.recipes.lock import hold_run
@@ -46,6 +47,7 @@ from fathom.recipes.settings import read_run_config
 from fathom.recipes.sources import build_data, settle_data
 from fathom.recipes.table_results import judge_table
 from fathom.recipes.texts import judge_text
+from fathom.runs import schema
 from fathom.runs.reader import RunReader, resolve_run
 from fathom.runs.records import read_lines, to_json
 from fathom.runs.report import write_report
@@ -60,13 +62,17 @@ from fathom.training.trainer import Trainer
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished run gives: its folder, its records, its judgement on the test split (None without one)."""
+    """What a finished run gives: its folder, its records, its judgement on the test split (None without one).
+
+    ``comparison`` sets it beside training from scratch, where that was asked for.
+    """
 
     path: Path
     records: list[dict[str, Any]]
     evaluation: dict[str, Any] | None
     report: Path
     config: Config
+    comparison: dict[str, Any] | None = None
 
 
 Start = Callable[["Plan"], Sequence[Callback]]
@@ -93,6 +99,7 @@ def train(
     contents: Arrays | Table | str | None = None,
     on_start: Start | None = None,
     command: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> Outcome:
     """Train a network as configured and leave a run folder under ``root``.
 
@@ -101,13 +108,16 @@ def train(
         contents: the data set's arrays, the table or the text, if they were read already.
         on_start: called when everything is settled, before the first step; may give further callbacks.
         command: what was typed, for the record.
+        notes: lines to put in front of the run's own.
     Raises:  UsageError, FathomError before anything is written; Diverged or Interrupted after
     """
     config = locate_data(resolve(config))
     with readable_failures():
+        weights = read_start(config)
         data = build_data(config, contents)
-        config = settle_data(config, data)
+        config = settle_statistics(settle_data(config, data), data)
         module = build_module(config, data)
+        config, beginning = begin(config, module, data, weights)
         execution = build_execution(config, module, data)
         check_learning(config, module, data)
         description = _describe(config, data, module)
@@ -126,14 +136,18 @@ def train(
         for name, choice in execution.describe().items():
             writer.log_text(f"{name}: {choice}")
         writer.log_text(f"seed: {config.seed}")
-        for note in data.notes:
+        notes = [*notes, *data.notes, *beginning.notes]
+        for note in [*notes, *beginning.details]:
             writer.log_text(note)
+        if beginning.record:
+            writer.update_run(start=beginning.record)
     except BaseException:
         shutil.rmtree(writer.path, ignore_errors=True)
         raise
     with hold_run(writer.path):
-        plan = Plan(config, data, module, execution, description, writer.path, tuple(data.notes))
-        return _run(plan, writer, on_start)
+        plan = Plan(config, data, module, execution, description, writer.path, tuple(notes))
+        outcome = _run(plan, writer, on_start)
+        return _compare(outcome, contents, on_start) if config.finetune.compare_scratch else outcome
 
 
 def resume(run: str | Path, *, contents: Arrays | Table | str | None = None, on_start: Start | None = None) -> Outcome:
@@ -147,6 +161,11 @@ def resume(run: str | Path, *, contents: Arrays | Table | str | None = None, on_
     path = resolve_run(run)
     reader = RunReader(path)
     if reader.status == "done":
+        config = read_run_config(path)
+        if config.finetune.compare_scratch and reader.comparison_is_open:
+            with hold_run(path):
+                done = Outcome(path, reader.epochs(), reader.evaluation, path / schema.REPORT, config)
+                return _compare(done, contents, on_start)
         raise FathomError(f"{path}: this run is finished; start a new one to train further")
     with hold_run(path):
         config = resolve(read_run_config(path))
@@ -160,6 +179,7 @@ def resume(run: str | Path, *, contents: Arrays | Table | str | None = None, on_
             data = build_data(config, contents)
             config = settle_data(config, data)
             module = build_module(config, data)
+            freeze_layers(config, module)
             execution = build_execution(_keep_threads(config, reader.run.get("choices")), module, data)
             description = _describe(config, data, module)
         load_weights(module, weights, source)
@@ -175,7 +195,16 @@ def resume(run: str | Path, *, contents: Arrays | Table | str | None = None, on_
         before = {name: reader.run.get(name) for name in ("status", "message", "finished")}
         writer.update_run(status="running", message=None, finished=None)
         plan = Plan(config, data, module, execution, description, path, tuple(notes))
-        return _run(plan, writer, on_start, state, before)
+        outcome = _run(plan, writer, on_start, state, before)
+        return _compare(outcome, contents, on_start) if config.finetune.compare_scratch else outcome
+
+
+def _compare(outcome: Outcome, contents: Arrays | Table | str | None, on_start: Start | None) -> Outcome:
+    """Train from scratch too, and set both side by side in the report."""
+    from fathom.recipes.from_scratch import complete_comparison  # it trains
+
+    comparison = complete_comparison(outcome.path, outcome.config, contents=contents, on_start=on_start)
+    return replace(outcome, comparison=comparison)
 
 
 def _run(

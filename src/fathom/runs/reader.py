@@ -94,6 +94,16 @@ class RunReader:
             _check_evaluation(evaluation, self.path / schema.EVALUATION)
         return evaluation
 
+    @cached_property
+    def comparison(self) -> dict[str, Any] | None:
+        """Fine-tuning beside training from scratch, or None if that was not asked for or nothing is done of it."""
+        return self._read_optional(schema.COMPARISON)
+
+    @property
+    def comparison_is_open(self) -> bool:
+        """Whether runs are wanting before the comparison is complete."""
+        return self.comparison is None or not self.comparison.get("complete")
+
     @property
     def is_classifier(self) -> bool:
         """Whether the model names classes; told by model.json, else by the recorded metrics."""

@@ -10,6 +10,7 @@ runs/20250301-141500-lenet-fashion_mnist/
   model.json         name, layers, class names, input; model.safetensors holds the weights beside it
   checkpoints/       best, last, previous
   evaluation.json    the test set, used once; mistakes/*.png and predictions.csv belong to it
+  comparison.json    fine-tuning beside training from scratch; the runs are in repeats/ and scratch/
   report.html        all of the above for the eye, made from the folder alone
 ```
 
@@ -36,6 +37,8 @@ CHECKPOINTS = "checkpoints"
 EVALUATION = "evaluation.json"
 MISTAKES = "mistakes"
 PREDICTIONS = "predictions.csv"
+COMPARISON = "comparison.json"
+REPEATS, FROM_SCRATCH = "repeats", "scratch"
 REPORT = "report.html"
 
 STATUSES = ("running", "done", "stopped", "failed")
