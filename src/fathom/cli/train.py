@@ -77,7 +77,7 @@ _SETTINGS: dict[str, dict[str, tuple[str, Any, str, str]]] = {
             "finetune.body_lr",
             str,
             "RATE",
-            "of what was loaded: a factor of --lr, or a rate (default: 0.1x)",
+            "of what was loaded: a factor of --lr such as 0.1x, or a rate",
         ),
         "--layer-decay": ("finetune.layer_decay", read_positive, "F", "each layer learns at F times the one above it"),
         "--compare-scratch": ("finetune.compare_scratch", None, "", "train from scratch too, on the same budget"),
@@ -282,7 +282,7 @@ def _finish(outcome: Outcome) -> int:
     else:
         print("test accuracy  none, the data have no test part")
     if outcome.comparison is not None:
-        from fathom.runs.fine_tuning import describe_comparison
+        from fathom.runs.from_scratch import describe_comparison
 
         print(f"comparison     {describe_comparison(outcome.comparison)}")
     print(f"run folder     {outcome.path}")

@@ -79,7 +79,7 @@ def begin(config: Config, module: Module, data: LabelledData, weights: Weights |
     beginning = Beginning()
     if weights is not None:
         outputs = data.vocabulary.tokens if isinstance(data, TextData) else data.class_names
-        loading = load_initial(weights, module.net, outputs)
+        loading = load_initial(weights, module.net, outputs, quiet_head=config.training.init is None)
         tuning = msgspec.structs.replace(config.finetune, head=loading.head)
         config = msgspec.structs.replace(config, finetune=tuning)
         beginning = Beginning(loading.summary(), loading.details(), loading.describe())

@@ -13,6 +13,7 @@ from fathom.errors import UsageError
 from fathom.models.rnn import RecurrentNet
 from fathom.recipes.weight_files import Weights
 
+_QUIET = 0.01
 _MOST_NAMES = 6  # of parameters or classes in one line; the log has them all
 
 
@@ -79,8 +80,8 @@ class Loading:
         return lines + ([f"not used: {', '.join(self.unused)}"] if len(self.unused) > _MOST_NAMES else [])
 
 
-def load_initial(weights: Weights, net: nn.Module, outputs: Sequence[str]) -> Loading:
-    """Copy into ``net`` what fits it; all else stays as it was initialised.
+def load_initial(weights: Weights, net: nn.Module, outputs: Sequence[str], *, quiet_head: bool = True) -> Loading:
+    """Copy into ``net`` what fits it; all else stays as it was initialised, but for new rows of the last layer.
 
     Of the last layer, rows go by the name of their class (of a language model, its token) where both sides have names.
     A first convolution for another number of channels gets the sum of its kernels over the channels, or their mean for
@@ -88,6 +89,9 @@ def load_initial(weights: Weights, net: nn.Module, outputs: Sequence[str]) -> Lo
 
     Args:
         outputs: names of the classes or tokens along the network's last rows; () where it has none.
+        quiet_head: let new rows of the last layer begin near 0. On trained features the usual initial weights give
+            large random logits, and the first steps would undo them at the body's cost.
+    Source:  a head that begins at 0: Kolesnikov et al. 2020, arXiv:1912.11370, §3.3
     Raises:  UsageError naming the first differences if less than half of the body fits
     """
     own = net.state_dict()
@@ -101,6 +105,8 @@ def load_initial(weights: Weights, net: nn.Module, outputs: Sequence[str]) -> Lo
     taken = 0
     for name, tensor in own.items():
         given = weights.tensors.get(name)
+        if quiet_head and name.rpartition(".")[0] == last:
+            nn.init.normal_(tensor, std=_QUIET if tensor.ndim > 1 else 0.0)  # not 0: a ReLU may follow, as in NiN
         if given is None:
             if tensor.is_floating_point():
                 loading.new[name] = "the source has none"

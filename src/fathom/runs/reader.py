@@ -97,7 +97,10 @@ class RunReader:
     @cached_property
     def comparison(self) -> dict[str, Any] | None:
         """Fine-tuning beside training from scratch, or None if that was not asked for or nothing is done of it."""
-        return self._read_optional(schema.COMPARISON)
+        comparison = self._read_optional(schema.COMPARISON)
+        if comparison is not None:
+            _check_comparison(comparison, self.path / schema.COMPARISON)
+        return comparison
 
     @property
     def comparison_is_open(self) -> bool:
@@ -216,3 +219,14 @@ def _check_evaluation(evaluation: Mapping[str, Any], path: Path) -> None:
         entries = evaluation.get(part, [])
         if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
             raise FathomError(f"{path} is damaged: {part} is not a list of entries")
+
+
+def _check_comparison(comparison: Mapping[str, Any], path: Path) -> None:
+    """Refuse a comparison whose values are not numbers, one a seed at most."""
+    seeds = comparison.get("seeds")
+    for arm in ("fine_tuned", "scratch"):
+        values = comparison.get(arm)
+        if not isinstance(seeds, list) or not isinstance(values, list) or len(values) > len(seeds):
+            raise FathomError(f"{path} is damaged: {arm} is not a list of one value a seed")
+        if not all(is_number(value) for value in values):
+            raise FathomError(f"{path} is damaged: {arm} holds what is no number")

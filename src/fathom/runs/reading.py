@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fathom.runs.from_scratch import describe_comparison
 from fathom.runs.numbers import count, decimal, determination, duration, percent, wilson_interval
 from fathom.runs.reader import RunReader
 from fathom.runs.records import is_number
@@ -36,6 +37,7 @@ def read_run(run: RunReader) -> list[str]:
         _gap(run),
         _test(run),
         compare_baseline(run.evaluation or {}),
+        describe_comparison(run.comparison) if run.comparison else "",
         _hardest_class(run),
     ]
     return [sentence for sentence in sentences if sentence]

@@ -1,0 +1,52 @@
+"""What starting from other weights was worth, in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from statistics import mean
+from typing import Any
+
+from fathom.runs.numbers import count, decimal, percent
+from fathom.runs.records import is_number
+
+
+def describe_comparison(comparison: Mapping[str, Any]) -> str:
+    """Say in a sentence what starting from other weights was worth, and whether that is more than chance."""
+    difference, low, high = (comparison.get(key) for key in ("difference", "low", "high"))
+    if not is_number(difference):
+        return "Training from scratch, for comparison, is not done yet."
+    seeds = len(comparison.get("scratch") or [])
+    fine, scratch = (form_of(comparison)(mean(comparison[arm][:seeds])) for arm in ("fine_tuned", "scratch"))
+    text = (
+        f"On the same budget fine-tuning reaches {fine} and training from scratch {scratch} test "
+        f"{comparison.get('measure')}, a difference of {points(difference, comparison)}"
+    )
+    if not is_number(low) or not is_number(high):
+        return f"{text}. That is one seed: {_chance(comparison)}."
+    text += f" over {seeds} seeds (95% interval {points(low, comparison)} to {points(high, comparison)})"
+    if low <= 0 <= high:
+        return f"{text}: the interval includes 0, so no gain is shown."
+    better = difference > 0 if comparison.get("more_is_better") else difference < 0
+    return f"{text}: fine-tuning is {'better' if better else 'worse'}."
+
+
+def _chance(comparison: Mapping[str, Any]) -> str:
+    """What one seed can say: for accuracies, the error of the test part's size."""
+    fine, scratch, samples = comparison["fine_tuned"][0], comparison["scratch"][0], comparison.get("num_samples")
+    if comparison.get("measure") != "accuracy" or not samples:
+        return "--seeds 3 would say how much of it is chance"
+    error = 1.96 * ((fine * (1 - fine) + scratch * (1 - scratch)) / samples) ** 0.5
+    verdict = "more than" if abs(fine - scratch) > error else "no more than"
+    return f"the difference is {verdict} the {100 * error:.1f} points that chance allows on {count(samples)} samples"
+
+
+def form_of(comparison: Mapping[str, Any]) -> Callable[[object], str]:
+    """How the measure is written."""
+    return percent if comparison.get("measure") == "accuracy" else decimal
+
+
+def points(difference: float, comparison: Mapping[str, Any]) -> str:
+    """Write a difference with its sign, of accuracies in points of a hundred."""
+    if comparison.get("measure") == "accuracy":
+        return f"{100 * difference:+.1f} points"
+    return f"{difference:+.4g}"
