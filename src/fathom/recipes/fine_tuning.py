@@ -33,6 +33,7 @@ def fine_tuning_config(init_from: str, settings: Mapping[str, Any] | None = None
     >>> fathom.train(fathom.fine_tuning_config("last", {"data": {"name": "pictures/"}}))  # doctest: +SKIP
     """
     tree: dict[str, Any] = msgspec.to_builtins(dict(settings or {}))
+    make_config(tree, "settings")
     tree.setdefault("finetune", {})["init_from"] = init_from
     return make_config(follow_origin(tree, root), "settings")
 

@@ -7,6 +7,7 @@ other seeds. Whatever stopped is gone on with, whatever is done stays.
 from __future__ import annotations
 
 import math
+import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -48,7 +49,7 @@ def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: 
         try:
             runs[arm].append(_find_or_train(folder, settings, contents, on_start, note))
         except Interrupted as stop:
-            line = f"stopped {note}; go on with: fathom train --resume {path}"
+            line = f"stopped in a run {note}; go on with: fathom train --resume {shlex.quote(str(path))}"
             raise Interrupted(stop.exit_code - 128, line) from None
         comparison = _write(path, config, runs)
     return comparison

@@ -117,10 +117,9 @@ def _fill(tree: dict[str, Any], found: Mapping[str, Any]) -> None:
 
 def _from_torchvision(origin: Origin, tree: Mapping[str, Any]) -> dict[str, Any]:
     published = PUBLISHED[origin.network]
-    data: dict[str, Any] = {"mean": list(published.mean), "std": list(published.std)}
     return {
         "model": {"name": published.model, "options": dict(published.options)},
-        "data": data | _as_pictures(tree, (3, SIDE, SIDE)),
+        "data": _as_pictures(tree, (3, SIDE, SIDE), published.mean, published.std),
         "finetune": {"body_lr": _TORCHVISION_BODY_LR},
     }
 
@@ -145,9 +144,7 @@ def _from_run(origin: Origin, tree: Mapping[str, Any]) -> dict[str, Any]:
         options["small"] = use_small(options.get("small"), shape)
     data: dict[str, Any] = {}
     if kind == "image":
-        data = _as_pictures(tree, shape)
-        if given.get("mean") and given.get("std"):
-            data |= {"mean": list(given["mean"]), "std": list(given["std"])}
+        data = _as_pictures(tree, shape, given.get("mean"), given.get("std"))
     elif kind == "tokens":
         if options.get("embedding") is None:  # what the builder chose by the size of the vocabulary
             options["embedding"] = choose_embedding(num_outputs)
@@ -156,18 +153,19 @@ def _from_run(origin: Origin, tree: Mapping[str, Any]) -> dict[str, Any]:
     return {"model": {"name": name, "options": options}, "data": data}
 
 
-def _as_pictures(tree: Mapping[str, Any], shape: Any) -> dict[str, Any]:
-    """Give pictures the size that the network knows, and those in files its channels, unless that was chosen."""
+def _as_pictures(tree: Mapping[str, Any], shape: Any, mean: Any, std: Any) -> dict[str, Any]:
+    """Give pictures the size and normalisation that the network knows, and those in files its channels."""
     channels, height, width = shape
     data = tree.get("data") or {}
     options = data.get("options") or {}
-    found: dict[str, Any] = {}
+    kind = data_kind(DataConfig(name=str(data["name"])) if data.get("name") else DataConfig())
+    if kind not in ("named", "pictures"):
+        return {}
+    found: dict[str, Any] = {"mean": list(mean), "std": list(std)} if mean and std else {}
     if data.get("resize") is None and "size" not in options and height == width:
         found["resize"] = height
-    name = data.get("name")
-    if name is not None and channels in (1, 3) and "channels" not in options:
-        is_folder = data_kind(DataConfig(name=str(name))) == "pictures"
-        found |= {"options": {"channels": channels}} if is_folder else {}
+    if kind == "pictures" and channels in (1, 3) and "channels" not in options:
+        found["options"] = {"channels": channels}
     return found
 
 

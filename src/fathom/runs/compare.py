@@ -16,7 +16,7 @@ from fathom.runs.numbers import DASH, count, decimal, determination, duration, p
 from fathom.runs.reader import RunReader
 from fathom.runs.records import is_number
 
-_NAMED_APART = ("schema", "seed", "model.name", "data.name")  # rows of their own, or the same for all
+_NAMED_APART = ("schema", "seed", "model.name", "data.name", "finetune.head")  # rows of their own, or the same for all
 
 
 @dataclass(frozen=True)
