@@ -131,7 +131,9 @@ def test_comparison_with_scratch_goes_on_after_a_stop(source, tmp_path):
         calls.append(plan)
         return [StopAt(5)] if len(calls) == 3 else []
 
-    with pytest.raises(Interrupted, match=r"stopped in a run for comparison: fine-tuned again, seed 1; go on with: .* --resume"):
+    with pytest.raises(
+        Interrupted, match=r"stopped in fine-tuning with seed 1; .* go on with: fathom train --resume"
+    ):
         train(config, root=tmp_path / "runs", on_start=stop_the_third)
     (path,) = (tmp_path / "runs").iterdir()
     kept = json.loads((path / "comparison.json").read_text())
@@ -144,7 +146,10 @@ def test_comparison_with_scratch_goes_on_after_a_stop(source, tmp_path):
     assert found["scratch"][0] == kept["scratch"][0]
     assert len(list(path.glob("scratch/*"))) == 2
     assert len(list(path.glob("repeats/*"))) == 1
-    plain = train(make_config({"model": {"name": "lenet"}, "data": {"resize": 28}, "training": {"epochs": 2}, "seed": 1}), root=tmp_path / "plain")
+    plain = train(
+        make_config({"model": {"name": "lenet"}, "data": {"resize": 28}, "training": {"epochs": 2}, "seed": 1}),
+        root=tmp_path / "plain",
+    )
     assert found["scratch"][1] == plain.evaluation["accuracy"]
     assert "over 2 seeds (95% interval" in (path / "report.html").read_text()
     with pytest.raises(Exception, match="this run is finished"):

@@ -37,9 +37,7 @@ def test_normalisation_and_size_are_the_published_ones(name):
         X = torch.rand(1, 3, SIDE, SIDE)
         expected = torchvision.transforms.functional.normalize(X, transforms.mean, transforms.std)
         if name == "googlenet":
-            net = torchvision.models.googlenet(
-                weights=None, transform_input=True, init_weights=False, aux_logits=False
-            )
+            net = torchvision.models.googlenet(weights=None, transform_input=True, init_weights=False, aux_logits=False)
             expected = net._transform_input(expected)
         torch.testing.assert_close(Preprocess(published.mean, published.std)(X), expected)
 

@@ -28,7 +28,8 @@ def test_safetensors_and_state_dicts_of_torch_are_read(tmp_path):
     torch.save(TENSORS, tmp_path / "b.pth")
     torch.save({"epoch": 3, "state_dict": {f"module.{name}": t for name, t in TENSORS.items()}}, tmp_path / "c.pt")
     safetensors.torch.save_file(
-        {f"net.{name}": t for name, t in TENSORS.items()} | {"preprocess.mean": torch.zeros(1)}, tmp_path / "d.safetensors"
+        {f"net.{name}": t for name, t in TENSORS.items()} | {"preprocess.mean": torch.zeros(1)},
+        tmp_path / "d.safetensors",
     )
     for path in tmp_path.iterdir():
         found = read(path)
@@ -152,5 +153,7 @@ def test_without_a_network_the_line_says_where_the_file_belongs(server, capfd):
     _, _, place = server
     place.shutdown()
     place.server_close()
-    with pytest.raises(FathomError, match=r"cannot download http.*refused.*; without a network, put resnet18-.*TORCH_HOME"):
+    with pytest.raises(
+        FathomError, match=r"cannot download http.*refused.*; without a network, put resnet18-.*TORCH_HOME"
+    ):
         read("torchvision:resnet18")

@@ -15,7 +15,9 @@ def test_layers_of_a_resnet_are_its_stem_its_blocks_and_its_head():
         net = create("resnet18", input_shape=(3, 32, 32), num_classes=10)
     found = layers(net)
     assert found[0] == ["conv1.weight", "bn1.weight", "bn1.bias"]
-    assert [layer[0].split(".conv")[0] for layer in found[1:-1]] == [f"layer{s}.{b}" for s in (1, 2, 3, 4) for b in (0, 1)]
+    assert [layer[0].split(".conv")[0] for layer in found[1:-1]] == [
+        f"layer{s}.{b}" for s in (1, 2, 3, 4) for b in (0, 1)
+    ]
     assert found[-1] == ["fc.weight", "fc.bias"]
     assert sorted(sum(found, [])) == sorted(name for name, _ in net.named_parameters())
 

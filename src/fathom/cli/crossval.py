@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fathom.training.callbacks import Callback
 
 _FOLDS, _REPEATS = 5, 1
-_LEFT_OUT = ("model", "--overfit-batches")
+_LEFT_OUT = ("model", "--overfit-batches", "--compare-scratch", "--seeds")
 _EXAMPLES = """\
 examples:
   fathom crossval mlp --data digits                       five folds of the training part, the test set left alone

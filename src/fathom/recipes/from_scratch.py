@@ -6,12 +6,10 @@ other seeds. Whatever stopped is gone on with, whatever is done stays.
 
 from __future__ import annotations
 
-import math
+import dataclasses
 import shlex
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 import msgspec
@@ -19,19 +17,20 @@ import msgspec
 from fathom.config import Config, FinetuneConfig
 from fathom.errors import FathomError
 from fathom.files import write_atomically
-from fathom.recipes.settings import read_run_config
+from fathom.recipes.series import Member, told_apart, train_member
+from fathom.recipes.train import Plan, Start
 from fathom.runs import schema
 from fathom.runs.reader import RunReader
 from fathom.runs.records import to_json
 from fathom.runs.report import write_report
-from fathom.training.checkpoint import CheckpointError
-from fathom.training.signals import Interrupted
+from fathom.runs.spread import measure_spread
+from fathom.training.callbacks import Callback
 
 # of the test part, with whether more is better
 _MEASURES = (("accuracy", True), ("perplexity", False), ("rmse", False))
 
 
-def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: Callable[..., Any] | None) -> Any:
+def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: Start | None) -> dict[str, Any]:
     """Train what is still wanting, and write ``comparison.json`` and the report after every run.
 
     Args:
@@ -42,42 +41,35 @@ def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: 
     """
     runs: dict[str, list[Path]] = {"fine_tuned": [path], "scratch": []}
     comparison = _write(path, config, runs)
-    for arm, settings in _plan(config):
-        folder = path / (schema.FROM_SCRATCH if arm == "scratch" else schema.REPEATS)
-        title = "from scratch" if arm == "scratch" else "fine-tuned again"
-        note = f"for comparison: {title}, seed {settings.seed}"
-        try:
-            runs[arm].append(_find_or_train(folder, settings, contents, on_start, note))
-        except Interrupted as stop:
-            line = f"stopped in a run {note}; go on with: fathom train --resume {shlex.quote(str(path))}"
-            raise Interrupted(stop.exit_code - 128, line) from None
+    for arm, member in _plan(config):
+        with told_apart(member, f"fathom train --resume {shlex.quote(str(path))}"):
+            run = train_member(path, member, contents=contents, on_start=_titled(member.label, on_start))
+        runs[arm].append(run)
         comparison = _write(path, config, runs)
     return comparison
 
 
-def _plan(config: Config) -> Iterator[tuple[str, Config]]:
-    """Give every further run with its settings: first all of one seed, then all of the next."""
+def _plan(config: Config) -> Iterator[tuple[str, Member]]:
+    """Give every further run: first all of one seed, then all of the next."""
     alone = msgspec.structs.replace(config.finetune, compare_scratch=False, seeds=1)
     plain = msgspec.structs.replace(config.data, mean=None, std=None)  # normalised by its own statistics
     for seed in range(config.seed, config.seed + config.finetune.seeds):
         if seed != config.seed:
-            yield "fine_tuned", msgspec.structs.replace(config, seed=seed, finetune=alone)
-        yield "scratch", msgspec.structs.replace(config, seed=seed, finetune=FinetuneConfig(), data=plain)
+            again = msgspec.structs.replace(config, seed=seed, finetune=alone)
+            yield "fine_tuned", Member(f"{schema.REPEATS}/seed-{seed}", f"fine-tuning with seed {seed}", again)
+        scratch = msgspec.structs.replace(config, seed=seed, finetune=FinetuneConfig(), data=plain)
+        yield "scratch", Member(f"{schema.FROM_SCRATCH}/seed-{seed}", f"training from scratch, seed {seed}", scratch)
 
 
-def _find_or_train(folder: Path, config: Config, contents: Any, on_start: Callable[..., Any] | None, note: str) -> Path:
-    from fathom.recipes.train import resume, train
+def _titled(title: str, on_start: Start | None) -> Start | None:
+    """Put a line in front of what a user reads of a run."""
+    if on_start is None:
+        return None
 
-    for run in sorted(folder.glob(f"*/{schema.RUN}")):
-        if read_run_config(run.parent).seed != config.seed:
-            continue
-        if RunReader(run.parent).status == "done":
-            return run.parent
-        try:
-            return resume(run.parent, contents=contents, on_start=on_start).path
-        except CheckpointError:  # it stopped before there was anything to go on from
-            shutil.rmtree(run.parent, ignore_errors=True)
-    return train(config, root=folder, contents=contents, on_start=on_start, notes=[note]).path
+    def start(plan: Plan) -> Sequence[Callback]:
+        return on_start(dataclasses.replace(plan, notes=(f"for comparison: {title}", *plan.notes)))
+
+    return start
 
 
 def _write(path: Path, config: Config, runs: dict[str, list[Path]]) -> dict[str, Any]:
@@ -108,16 +100,9 @@ def paired_difference(first: Sequence[float], second: Sequence[float]) -> dict[s
     """Give the mean of first − second over the seeds that both have, with its 95 % interval.
 
     The runs of a seed share split and order, so the differences within seeds are what varies. One seed has no interval.
-
-    Source:  Student's t for paired differences
     """
     differences = [a - b for a, b in zip(first, second, strict=False)]
     if not differences:
         return {"difference": None, "low": None, "high": None}
-    middle = mean(differences)
-    if len(differences) < 2:
-        return {"difference": middle, "low": None, "high": None}
-    from scipy.special import stdtrit
-
-    half = float(stdtrit(len(differences) - 1, 0.975)) * stdev(differences) / math.sqrt(len(differences))
-    return {"difference": middle, "low": middle - half, "high": middle + half}
+    spread = measure_spread(differences)
+    return {"difference": spread.mean, "low": spread.low, "high": spread.high}

@@ -99,7 +99,6 @@ def train(
     contents: Arrays | Table | str | None = None,
     on_start: Start | None = None,
     command: Sequence[str] = (),
-    notes: Sequence[str] = (),
 ) -> Outcome:
     """Train a network as configured and leave a run folder under ``root``.
 
@@ -108,7 +107,6 @@ def train(
         contents: the data set's arrays, the table or the text, if they were read already.
         on_start: called when everything is settled, before the first step; may give further callbacks.
         command: what was typed, for the record.
-        notes: lines to put in front of the run's own.
     Raises:  UsageError, FathomError before anything is written; Diverged or Interrupted after
     """
     config = locate_data(resolve(config))
@@ -136,7 +134,7 @@ def train(
         for name, choice in execution.describe().items():
             writer.log_text(f"{name}: {choice}")
         writer.log_text(f"seed: {config.seed}")
-        notes = [*notes, *data.notes, *beginning.notes]
+        notes = [*data.notes, *beginning.notes]
         for note in [*notes, *beginning.details]:
             writer.log_text(note)
         if beginning.record:
