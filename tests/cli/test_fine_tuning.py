@@ -1,5 +1,6 @@
-"""``fathom train --init-from``: from a run to another, resumed without its source, compared with training from scratch."""
+"""``fathom train --init-from``: from run to run, resumed without its source, compared with training from scratch."""
 
+import argparse
 import json
 import shutil
 import signal
@@ -9,6 +10,7 @@ import safetensors.torch
 import torch
 import yaml
 
+from fathom.cli.train import add_arguments, settings
 from fathom.config import make_config
 from fathom.recipes.from_scratch import paired_difference
 from fathom.recipes.saved import load_module
@@ -48,7 +50,7 @@ def test_run_brings_network_size_normalisation_and_rows(fathom, source, tmp_path
     ]
     page = (run / "report.html").read_text()
     assert "Where it started" in page
-    assert "0.0015 down to 0.00075 for the body, 0.005 for the head" in page
+    assert "0.00075 down to 0.000375 for the body, 0.005 for the head" in page
 
 
 def test_file_needs_its_network_named(fathom, source, tmp_path):
@@ -97,6 +99,15 @@ def test_what_torchvision_brings_and_what_was_chosen_stays():
     assert (config.data.resize, config.finetune.body_lr, config.data.mean) == (64, 0.2, [0.485, 0.456, 0.406])
 
 
+def test_options_reach_their_settings(source):
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    options = ["--body-lr", "0.2x", "--layer-decay", "0.5", "--compare-scratch", "--seeds", "3"]
+    tuning = settings(parser.parse_args(["--init-from", str(source), *options])).finetune
+    assert (tuning.init_from, tuning.body_lr, tuning.layer_decay) == (str(source), "0.2x", 0.5)
+    assert (tuning.compare_scratch, tuning.seeds) == (True, 3)
+
+
 class StopAt(Callback):
     def __init__(self, step):
         self.step = step
@@ -131,9 +142,7 @@ def test_comparison_with_scratch_goes_on_after_a_stop(source, tmp_path):
         calls.append(plan)
         return [StopAt(5)] if len(calls) == 3 else []
 
-    with pytest.raises(
-        Interrupted, match=r"stopped in fine-tuning with seed 1; .* go on with: fathom train --resume"
-    ):
+    with pytest.raises(Interrupted, match=r"stopped in fine-tuning with seed 1; .* go on with: fathom train --resume"):
         train(config, root=tmp_path / "runs", on_start=stop_the_third)
     (path,) = (tmp_path / "runs").iterdir()
     kept = json.loads((path / "comparison.json").read_text())

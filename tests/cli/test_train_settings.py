@@ -58,6 +58,7 @@ OPTIONS = [
     ("--device", "cpu", "execution.device", "cpu"),
     ("--precision", "bf16", "execution.precision", "bf16"),
     ("--compile", "forward", "execution.compile", "forward"),
+    ("--freeze", "0,3.*", "finetune.freeze", ["0", "3.*"]),
     ("--fast-dev-run", None, "training.fast_dev_run", True),
     ("--set", "training.clip_value=0.5", "training.clip_value", 0.5),
     ("--set", "model.options.depth=3", "model.options", {"depth": 3}),
@@ -88,6 +89,7 @@ def test_no_option_is_left_untested():
     train.add_arguments(parser)
     declared = {name for action in parser._actions for name in action.option_strings if name.startswith("--")}
     not_settings = {"--help", "--recipe", "--config", "--resume", "--out"}
+    not_settings |= {"--init-from", "--body-lr", "--layer-decay", "--compare-scratch", "--seeds"}  # test_fine_tuning.py
     assert declared - not_settings == {option for option, *_ in OPTIONS}
 
 

@@ -133,7 +133,7 @@ def test_torchvision_weights_are_downloaded_once_into_its_cache(server, tmp_path
     assert cached.read_bytes() == file.read_bytes()
     assert found.outputs[:2] == ("tench", "goldfish")
     assert found.tensors["fc.weight"].shape == (1000, 512)
-    assert f"downloading http://127.0.0.1" in capfd.readouterr().err
+    assert "downloading http://127.0.0.1" in capfd.readouterr().err
     read("torchvision:resnet18:IMAGENET1K_V1")
     assert asked == [f"/{file.name}"]
     cached.write_bytes(cached.read_bytes()[:-1])

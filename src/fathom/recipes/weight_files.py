@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import pickle
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,9 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 def _read_pickled(path: Path) -> dict[str, Tensor]:
     """Read torch's own format with the reader that makes tensors and plain values and nothing else."""
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about pickles of another protocol, which are refused or read
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise FathomError(f"{path}: cannot be read ({error.strerror or error})") from error
     except pickle.UnpicklingError:
