@@ -96,8 +96,13 @@ class CrossValidation:
         content = read_json(path / MARKER)
         schema.check_schema(content, path / MARKER)
         plan, results = content.get("plan"), content.get("results")
-        is_whole = isinstance(plan, dict) and isinstance(results, list) and plan.get("task") in MEASURES
-        if not (is_whole and isinstance(plan.get("models"), dict) and isinstance(plan.get("folds"), int)):
+        if not (
+            isinstance(plan, dict)
+            and isinstance(results, list)
+            and plan.get("task") in MEASURES
+            and isinstance(plan.get("models"), dict)
+            and isinstance(plan.get("folds"), int)
+        ):
             raise FathomError(f"{path / MARKER} is damaged: it holds no plan")
         return cls(path, plan, results)
 
