@@ -12,8 +12,11 @@ import time
 import pytest
 from PIL import Image
 
+from fathom.book.cells import Cell, Document
 from fathom.book.run import Options, run_file
+from fathom.book.workspace import Workspace
 from fathom.cli.main import main
+from fathom.data.sources import idx
 
 CHAPTER = """\
 # Sums & <signs>
@@ -125,6 +128,19 @@ def test_files_that_the_code_wrote_are_kept_and_links_are_not(chapter):
     _, out = chapter
     left = [path.relative_to(out / "work").as_posix() for path in (out / "work").rglob("*")]
     assert left == ["code", "code/made.txt"]
+
+
+@pytest.mark.parametrize("call", ["d2l.FashionMNIST()", "d2l.load_data_fashion_mnist(256)"])
+def test_the_clothes_lie_where_torchvision_looks_for_them(tmp_path, shared_data, monkeypatch, call):
+    raw = tmp_path / "home" / "data" / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for file in idx.SETS["fashion_mnist"].files:
+        (raw / file.name).write_bytes(b"")  # inflated before
+    monkeypatch.setenv("FATHOM_HOME", str(tmp_path / "home"))
+    workspace = Workspace(tmp_path / "work")
+    workspace.make(Document(tmp_path / "a.py", "python", (Cell(1, "", 1, call),)), tmp_path / "out")
+    found = workspace.data / "FashionMNIST" / "raw"
+    assert sorted(path.name for path in found.iterdir()) == sorted(path.name for path in raw.iterdir())
 
 
 def test_d2l_is_ours(chapter):

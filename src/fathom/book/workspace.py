@@ -47,7 +47,7 @@ class Workspace:
                 if entry.name not in ("data", home.name) and re.search(rf"\b{re.escape(entry.name)}\b", source):
                     self._link(entry, self.folder / entry.name, skip=out)
             for name in ("mnist", "fashion_mnist"):
-                if idx.SETS[name].folder in source:
+                if idx.SETS[name].folder in source or name in source:  # a class, or d2l.load_data_fashion_mnist
                     self._give_raw(name)
             for root in [home.parent / "data", *data_roots()]:
                 self._link_all(root, self.data, skip=out)
