@@ -186,7 +186,7 @@ def _remark(result: Result) -> str:
     if result.status != "passed":
         parts.append(result.status + (f": {result.lacks}" if result.lacks else ""))
     if result.batches:
-        parts.append(f"{result.batches} batches a pass")
+        parts.append("1 batch a pass" if result.batches == 1 else f"{result.batches} batches a pass")
     if result.stand_in:
         parts.append("cuda stands for the CPU")
     return ", ".join(parts)

@@ -68,7 +68,7 @@ def render_page(record: Record) -> str:
     if record.api:
         facts.append(("d2l is", _API[record.api]))
     if record.batches:
-        facts.append(("batches in a pass", f"{record.batches} at most (--batches)"))
+        facts.append(("batches in a pass, at most", record.batches))
     status = element("span", _STATUS[record.status], class_=f"status {record.status}")
     head = element(
         "section",
