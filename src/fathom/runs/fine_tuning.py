@@ -61,7 +61,7 @@ def show_comparison(run: RunReader) -> Section | None:
         "Fine-tuned and from scratch",
         note(describe_comparison(comparison)),
         table(header, rows, label="Fine-tuned and from scratch"),
-        _curves(run, comparison),
+        element("div", _curves(run, comparison), class_="charts"),
     )
 
 
