@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fathom.recipes.predict import predict
     from fathom.recipes.saved import load_module
     from fathom.recipes.train import resume, train
+    from fathom.recipes.tune import resume_tuning, tune
     from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping
     from fathom.training.schedules import make_schedule
     from fathom.training.trainer import Trainer
@@ -67,6 +68,8 @@ _PLACES = {
     "load_module": "recipes.saved",
     "resume": "recipes.train",
     "train": "recipes.train",
+    "resume_tuning": "recipes.tune",
+    "tune": "recipes.tune",
     "AverageWeights": "training.callbacks",
     "Callback": "training.callbacks",
     "Checkpointing": "training.callbacks",

@@ -155,7 +155,7 @@ def read_config(path: Path) -> dict[str, Any]:
         reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise FathomError(f"{path}: cannot be read ({reason})") from error
     try:
-        tree = _parse_yaml(text)
+        tree = parse_yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
@@ -180,7 +180,7 @@ def set_dotted(tree: dict[str, Any], assignment: str) -> None:
     if not equals or not all(keys):
         raise UsageError(f"--set {assignment!r}: expected section.name=value, for example training.clip_norm=1.0")
     try:
-        value = _parse_yaml(text)
+        value = parse_yaml(text)
     except yaml.YAMLError:
         raise UsageError(f"--set {assignment!r}: {text!r} is not a YAML value") from None
     nested: Any = value
@@ -213,7 +213,8 @@ _Loader.add_implicit_resolver(_BOOL, re.compile("(true|True|TRUE|false|False|FAL
 _Loader.add_implicit_resolver(_FLOAT, re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789"))
 
 
-def _parse_yaml(text: str) -> Any:
+def parse_yaml(text: str) -> Any:
+    """Read one value as files and ``--set`` are read: safe YAML in which ``1e-3`` is a number and ``off`` a word."""
     loader = _Loader(text)
     try:
         return loader.get_single_data()

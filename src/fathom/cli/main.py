@@ -23,6 +23,7 @@ VERBS = {
     "crossval": ("fathom.cli.crossval", "train on all folds of the data but one, judge on that one; compare networks"),
     "predict": ("fathom.cli.predict", "label pictures, folders or the rows of a CSV with a run's model"),
     "export": ("fathom.cli.export", "write a run's model as one ONNX or torch.export file"),
+    "tune": ("fathom.cli.tune", "search for better settings; keep the best as a run"),
     "check": ("fathom.cli.check", "look into data before anything is trained: splits, balance, leakage, broken files"),
     "report": ("fathom.cli.report", "make report.html from a run folder"),
     "compare": ("fathom.cli.compare", "set runs side by side"),

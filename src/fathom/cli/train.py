@@ -168,13 +168,19 @@ def run(args: argparse.Namespace) -> int:
         on_start=show_progress,
         command=args.command,
     )
-    return _finish(outcome)
+    return finish(outcome)
 
 
 def settings(args: argparse.Namespace) -> Config:
     """Lay recipe, file, options and --set over one another, in this order, and validate before torch is imported."""
-    model = _model(args)
     from fathom.recipes.defaults import resolve
+
+    return resolve(open_settings(args))
+
+
+def open_settings(args: argparse.Namespace) -> Config:
+    """Give the same, with all that nobody chose still open."""
+    model = _model(args)
     from fathom.recipes.shipped import read_recipe
     from fathom.training.schedules import parse_schedule
 
@@ -214,7 +220,7 @@ def settings(args: argparse.Namespace) -> Config:
     registry.get(config.model.name)
     check_data(config.data)
     parse_schedule(config.training.schedule or "constant")
-    return resolve(config)
+    return config
 
 
 def given_settings(args: argparse.Namespace) -> list[str]:
@@ -261,10 +267,11 @@ def _resume(args: argparse.Namespace) -> int:
     from fathom.cli.progress import show_progress
     from fathom.recipes.train import resume
 
-    return _finish(resume(path, contents=contents.result(), on_start=show_progress))
+    return finish(resume(path, contents=contents.result(), on_start=show_progress))
 
 
-def _finish(outcome: Outcome) -> int:
+def finish(outcome: Outcome) -> int:
+    """Say what came out and where it is."""
     evaluation, training = outcome.evaluation, outcome.config.training
     if evaluation is not None and "accuracy" in evaluation:
         print(f"test accuracy  {evaluation['accuracy']:.2%}  ({evaluation['num_samples']:,} examples, looked at once)")

@@ -10,14 +10,14 @@ from fathom.errors import FathomError
 
 
 @contextlib.contextmanager
-def hold_run(path: Path) -> Iterator[None]:
-    """Keep other processes from training in the same run folder.
+def hold_run(path: Path, name: str = ".lock") -> Iterator[None]:
+    """Keep other processes from training in the same run folder; ``name`` is the lock's file.
 
     Raises:  FathomError if one does
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path / ".lock", timeout=0)
+    lock = FileLock(path / name, timeout=0)
     try:
         with contextlib.suppress(NotImplementedError):  # a file system without locks
             lock.acquire()

@@ -159,6 +159,58 @@ def strip_chart(
     return _figure(key, title, describe, join(parts), height=end + 46, wide=True)
 
 
+@dataclass(frozen=True)
+class Dots:
+    """Points of one kind: (x, y, what the pointer shows)."""
+
+    label: str
+    points: Sequence[tuple[float, float, str]]
+    tone: str
+
+
+def dot_chart(
+    key: str,
+    title: str,
+    groups: Sequence[Dots],
+    *,
+    describe: str,
+    x_label: str,
+    y_label: str,
+    y_format: Callable[[object], str] = decimal,
+    x_log: bool = False,
+    x_names: Sequence[str] = (),
+    steps: Line | None = None,
+) -> Html:
+    """Draw groups of points, first those that the later ones may cover; ``steps`` is a line over them.
+
+    With ``x_names`` the x of a point is the number of a name. Where positive heights span more than a factor of 100,
+    the axis is logarithmic, and says so.
+    """
+    points = [point for group in groups for point in group.points]
+    log = y_format is not percent and wants_log(y for _, y, _ in points)
+    if x_names:
+        across = Scale(-0.5, len(x_names) - 0.5, LEFT, RIGHT)
+    else:
+        across = fit_scale([x for x, _, _ in points], LEFT, RIGHT, log=x_log)
+    up = fit_scale([y for _, y, _ in points], BOTTOM, TOP, log=log)
+    if y_format is percent and up.high > 1:
+        up = Scale(up.low, 1.0, BOTTOM, TOP)
+    ticks = [float(i) for i in range(len(x_names))] if x_names else across.ticks(6)
+    named = (lambda x: _clip(x_names[int(x)], max(3, 48 // len(x_names)))) if x_names else _tick
+    labels = (x_label + (" (log scale)" if x_log else ""), y_label + (" (log scale)" if log else ""))
+    parts = [_axes(across, up, ticks, *labels, named, y_format)]
+    if steps is not None:
+        parts.append(_curve(steps, across, up))
+    for group in groups:
+        for x, y, tip in group.points:
+            dot = f'<circle class="dot tone-{group.tone}" cx="{across(x):.1f}" cy="{up(y):.1f}" r="4">'
+            parts.append(Html(f"{dot}<title>{escape(tip)}</title></circle>"))
+    legend = [Line(group.label, (), group.tone) for group in groups if len(groups) > 1]
+    if steps is not None:
+        legend.append(steps)
+    return _figure(key, title, describe, join(parts), legend=legend)
+
+
 def share_bar(share: float) -> Html:
     """Draw a small bar that fills ``share`` of its width."""
     width = f"{100 * min(1.0, max(0.0, share)):.1f}"
@@ -182,10 +234,7 @@ def _figure(
     entries = [
         element(
             "li",
-            Html(
-                f'<svg viewBox="0 0 22 10" aria-hidden="true" class="sample tone-{line.tone}">'
-                f'<path class="line" d="M1 5H21"/>{_marker(line.tone, 11, 5) if line.markers else ""}</svg>'
-            ),
+            Html(f'<svg viewBox="0 0 22 10" aria-hidden="true" class="sample tone-{line.tone}">{_sample(line)}</svg>'),
             line.label,
         )
         for line in legend
@@ -207,6 +256,13 @@ def _figure(
     )
     body = element("div", Html(svg), class_="scroll", tabindex="0", role="region", aria_label=title) if wide else svg
     return element("figure", caption, Html(body), class_="chart wide" if wide else "chart")
+
+
+def _sample(line: Line) -> str:
+    """Draw a legend's sample: the line as it is, or a dot for what has no line."""
+    if not line.points:
+        return '<circle class="dot" cx="11" cy="5" r="4"/>'
+    return f'<path class="line" d="M1 5H21"/>{_marker(line.tone, 11, 5) if line.markers else ""}'
 
 
 def _axes(

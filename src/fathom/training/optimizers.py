@@ -37,6 +37,11 @@ NAMES = tuple(_ENTRIES)
 _SWITCHES = {"nesterov", "amsgrad", "centered"}
 
 
+def takes(name: str, option: str) -> bool:
+    """Whether the optimiser of this name has an option of its own called ``option``."""
+    return name in _ENTRIES and option in _ENTRIES[name].options
+
+
 def make_optimizer(
     name: str,
     module: nn.Module | Iterable[Tensor] | Iterable[dict[str, Any]],

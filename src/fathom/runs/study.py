@@ -1,0 +1,157 @@
+"""A search for settings as plain values: its trials, what was tried, what came out; as a table for other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from fathom.errors import UsageError
+
+SETTINGS = "study.json"
+
+State = Literal["complete", "pruned", "diverged", "failed", "stopped", "running"]
+
+
+_DRAWN: tuple[State, ...] = ("diverged", "pruned", "complete")
+
+METRIC_NAMES = {
+    "val_accuracy": "validation accuracy",
+    "val_loss": "validation loss",
+    "val_perplexity": "validation perplexity",
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting of the values.
+
+    Attributes:
+        number: from 0, in the order they began.
+        state: stopped trials were interrupted or killed, failed ones could not be trained with their values.
+        value: of the metric in its best epoch; of a trial that was not completed, in the best of those it had.
+        values: what was tried, by name.
+        curve: (epoch, metric) of every epoch.
+        duration_s: seconds from beginning to end; None while it runs.
+        reason: why it was not completed, in one line.
+        is_default: whether it began with the settings that training has of itself.
+    """
+
+    number: int
+    state: State
+    value: float | None
+    values: Mapping[str, int | float | str]
+    curve: Sequence[tuple[int, float]] = ()
+    duration_s: float | None = None
+    reason: str = ""
+    is_default: bool = False
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One thing that is tried: its name, the values as written, and how to draw them."""
+
+    name: str
+    text: str
+    log: bool = False
+    choices: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Study:
+    """A search, finished or not.
+
+    ``importance`` gives each name its share of the metric's variance; empty where that cannot be told yet.
+    """
+
+    name: str
+    model: str
+    data: str
+    metric: str
+    maximise: bool
+    axes: Sequence[Axis]
+    trials: Sequence[Trial]
+    target: int
+    pruner: str
+    seed: int
+    importance: Mapping[str, float] = field(default_factory=dict)
+    best_run: str | None = None
+
+    @property
+    def metric_name(self) -> str:
+        """The metric in words."""
+        return METRIC_NAMES.get(self.metric, self.metric)
+
+    @property
+    def num_done(self) -> int:
+        """How many trials count: those that were not cut off from outside."""
+        return sum(trial.state not in ("stopped", "running") for trial in self.trials)
+
+    def ranked(self) -> list[Trial]:
+        """The completed trials, best first; of equal ones the earlier."""
+        sign = -1 if self.maximise else 1
+        complete = [trial for trial in self.trials if trial.state == "complete"]
+        return sorted(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
+
+    def best(self) -> Trial | None:
+        """The best completed trial."""
+        return next(iter(self.ranked()), None)
+
+    def count(self, state: State) -> int:
+        """How many trials are in this state."""
+        return sum(trial.state == state for trial in self.trials)
+
+    def drawn(self, name: str = "") -> dict[State, list[Trial]]:
+        """The trials that have a value and, if named, that setting, by how they ended; the most important come last."""
+        return {
+            state: [
+                t for t in self.trials if t.state == state and t.value is not None and (not name or name in t.values)
+            ]
+            for state in _DRAWN
+        }
+
+    def best_so_far(self) -> list[tuple[float, float]]:
+        """The best completed value after each trial, as a stair: (number, value)."""
+        points: list[tuple[float, float]] = []
+        for trial in self.trials:
+            if trial.state == "complete" and trial.value is not None:
+                before = points[-1][1] if points else trial.value
+                if points:
+                    points.append((trial.number, before))
+                points.append((trial.number, (max if self.maximise else min)(before, trial.value)))
+        if points:
+            points.append((self.trials[-1].number, points[-1][1]))
+        return points
+
+    def to_csv(self) -> str:
+        """One line a trial, unrounded; a value that a trial did not have is empty."""
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        names = [axis.name for axis in self.axes]
+        table.writerow(["trial", "state", self.metric, "epochs", "duration_s", *names, "reason"])
+        for trial in self.trials:
+            numbers = ["" if x is None else x for x in (trial.value, len(trial.curve), trial.duration_s)]
+            values = [trial.values.get(name, "") for name in names]
+            table.writerow([trial.number, trial.state, *numbers, *values, trial.reason])
+        return text.getvalue()
+
+
+def find_study(text: str, root: str | Path = "runs") -> Path:
+    """Find the study that ``text`` means: ``last``, a path, or a folder's name in ``root``.
+
+    Raises:  UsageError if nothing fits
+    """
+    root = Path(root)
+    names = sorted(file.parent.name for file in root.glob(f"*/{SETTINGS}")) if root.is_dir() else []
+    if text == "last":
+        if not names:
+            raise UsageError(f"there is no study in {root} yet; begin one with fathom tune --space …")
+        return root / max(names, key=lambda name: (root / name / SETTINGS).stat().st_mtime)
+    if Path(text).is_dir():
+        return Path(text)
+    if text in names:
+        return root / text
+    raise UsageError(f"there is no study folder {text}" + (f"; the newest in {root} is {names[-1]}" if names else ""))
