@@ -178,6 +178,7 @@ def dot_chart(
     y_label: str,
     y_format: Callable[[object], str] = decimal,
     x_log: bool = False,
+    x_whole: bool = False,
     x_names: Sequence[str] = (),
     steps: Line | None = None,
 ) -> Html:
@@ -188,14 +189,15 @@ def dot_chart(
     """
     points = [point for group in groups for point in group.points]
     log = y_format is not percent and wants_log(y for _, y, _ in points)
-    if x_names:
-        across = Scale(-0.5, len(x_names) - 0.5, LEFT, RIGHT)
+    places = [x for x, _, _ in points]
+    if x_names or x_whole:
+        across = Scale(-0.5, max([len(x_names) - 1.0, *places]) + 0.5, LEFT, RIGHT)
     else:
-        across = fit_scale([x for x, _, _ in points], LEFT, RIGHT, log=x_log)
+        across = fit_scale(places, LEFT, RIGHT, log=x_log)
     up = fit_scale([y for _, y, _ in points], BOTTOM, TOP, log=log)
     if y_format is percent and up.high > 1:
         up = Scale(up.low, 1.0, BOTTOM, TOP)
-    ticks = [float(i) for i in range(len(x_names))] if x_names else across.ticks(6)
+    ticks = [float(i) for i in range(len(x_names))] or (whole_ticks(across.high) if x_whole else across.ticks(6))
     named = (lambda x: _clip(x_names[int(x)], max(3, 48 // len(x_names)))) if x_names else _tick
     labels = (x_label + (" (log scale)" if x_log else ""), y_label + (" (log scale)" if log else ""))
     parts = [_axes(across, up, ticks, *labels, named, y_format)]

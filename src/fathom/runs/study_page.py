@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fathom.files import write_atomically
-from fathom.runs.charts import Dots, Line, dot_chart, share_bar
+from fathom.runs.charts import Dots, Line, dot_chart, line_chart, share_bar
 from fathom.runs.numbers import DASH, count, decimal, duration, percent
 from fathom.runs.page import Html, Section, document, element, fold, join, note, pairs, table
 from fathom.runs.study import State, Study, Trial
@@ -16,6 +16,7 @@ from fathom.runs.study_pictures import draw_pictures
 PAGE, TABLE = "study.html", "trials.csv"
 _TONES: dict[State, str] = {"complete": "train", "pruned": "7", "diverged": "val"}
 _BEST_SHOWN = 10
+_MOST_CURVES = 100
 _FEW = 10  # completed trials, below which importance is a guess
 
 
@@ -172,12 +173,31 @@ def _history(study: Study) -> Section:
         groups,
         describe=f"{word} of each trial in turn, with the best so far",
         x_label="trial",
+        x_whole=True,
         y_label=word.removeprefix("validation "),
         y_format=percent if study.metric == "val_accuracy" else decimal,
         steps=Line("best so far", stair, "rate", markers=False) if stair else None,
     )
     about = "A pruned trial is shown with the best it had reached when it was stopped."
-    return Section("history", "History", note(about), element("div", chart, class_="charts"))
+    return Section("history", "History", note(about), element("div", chart, _curves(study), class_="charts"))
+
+
+def _curves(study: Study) -> Html:
+    """Draw the metric of every trial over its epochs, the best one over all others."""
+    word, best = study.metric_name, study.best()
+    trials = [t for t in study.trials if t.curve and t is not best][-_MOST_CURVES:]
+    lines = [Line(f"trial {t.number}", t.curve, _TONES.get(t.state, "7"), faint=True) for t in trials]
+    if best is not None:
+        lines.append(Line(f"best: trial {best.number}", best.curve, "rate"))
+    return line_chart(
+        "curves-chart",
+        f"{word.capitalize()} by epoch",
+        lines,
+        describe=f"{word} of every trial after each of its epochs",
+        y_label=word.removeprefix("validation "),
+        y_format=percent if study.metric == "val_accuracy" else decimal,
+        may_log=study.metric != "val_accuracy",
+    )
 
 
 def _importance(study: Study) -> list[Section]:

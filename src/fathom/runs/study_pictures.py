@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fathom.runs.scales import wants_log
+from fathom.runs.scales import fit_scale, wants_log
 from fathom.runs.study import State, Study
 
 if TYPE_CHECKING:
@@ -55,29 +55,35 @@ def _draw_importance(study: Study) -> Figure:
     panel.set_xticks([])
     panel.spines[["top", "right", "bottom"]].set_visible(False)
     panel.tick_params(colors=INK, length=0)
-    panel.set_title("Share of the differences that each setting explains", loc="left", color=INK, fontsize=11)
+    title = "Share of the differences that each setting explains"
+    panel.set_title(title, loc="left", color=INK, fontsize=11, fontweight="bold")
     return figure
 
 
 def _draw_slices(study: Study) -> Figure:
-    columns = min(3, len(study.axes))
+    columns = 2 if len(study.axes) in (2, 4) else min(3, len(study.axes))
     rows = -(-len(study.axes) // columns)
     figure = _make_figure(3.6 * columns, 3.0 * rows)
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).flatten()
     for panel in panels[len(study.axes) :]:
         panel.set_axis_off()
     for panel, axis in zip(panels, study.axes, strict=False):
+        values_drawn: list[Any] = []
         for state, trials in study.drawn(axis.name).items():
             values: list[Any] = [t.values[axis.name] for t in trials]
             if axis.choices:
                 values = [axis.choices.index(str(value)) for value in values]
+            values_drawn += values
             if values:
                 _scatter(panel, values, [t.value for t in trials], state)
         if axis.choices:
             panel.set_xticks(range(len(axis.choices)), axis.choices, parse_math=False)
             panel.set_xlim(-0.5, len(axis.choices) - 0.5)
-        elif axis.log:
+        elif axis.log and values_drawn:
             panel.set_xscale("log")
+            ticks = fit_scale(values_drawn, 0.0, 1.0, log=True).ticks(5)
+            panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            panel.set_xticks([], minor=True)
         _finish(panel, study, axis.name, y_label=panel in panels[::columns])
     return figure
 

@@ -49,5 +49,5 @@ def _figures(evaluation: Mapping[str, Any]) -> Html:
 
 def _show_sample(sample: Mapping[str, Any]) -> Html:
     prefix, text = str(sample.get("prefix", "")), str(sample.get("text", ""))[:MOST_CHARACTERS]
-    written = element("blockquote", element("b", prefix), text, class_="sample")
+    written = element("blockquote", element("b", prefix), text, class_="written")
     return element("div", element("h3", f"Temperature {sample.get('temperature', '?')}"), written)
