@@ -28,7 +28,8 @@ from fathom.training.optimizers import takes
 PRUNERS = ("median", "halving", "none")
 DATABASE = "study.db"
 _NAME = "fathom"
-_ENDED = ("complete", "pruned", "diverged", "failed")
+_END = "end"  # how a trial ended, where Optuna's states say less
+_DEFAULTS = "defaults"  # of the trial that begins a study: the names that had their default
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,17 +110,19 @@ class Ledger:
         with self._locked():
             self._forget_dead()
             self.settings = read_settings(self.path)
-            trials = [trial for trial in self.trials() if trial.state != "stopped"]
-            if len(trials) >= self.settings.trials:
+            counted = {trial.number for trial in self.trials() if trial.state != "stopped"}
+            if len(counted) >= self.settings.trials:
                 return None
-            is_first = not any(trial.is_default for trial in trials)
-            if is_first:
-                options = self._network_options.get(settled.model.name, {})
-                self._study.enqueue_trial(default_values(self.dimensions, settled, options))
-            self._study.sampler = _make_sampler(self.config.seed, len(trials))
+            defaults: dict[str, Value] | None = None
+            frozen = self._study.get_trials(deepcopy=False)
+            if not any(_DEFAULTS in trial.user_attrs for trial in frozen if trial.number in counted):
+                defaults = default_values(self.dimensions, settled, self._network_options.get(settled.model.name, {}))
+                self._study.enqueue_trial(defaults)
+            self._study.sampler = _make_sampler(self.config.seed, len(counted))
             trial = self._study.ask()
             trial.set_user_attr("worker", self._token)
-            trial.set_user_attr("is_default", is_first)
+            if defaults is not None:
+                trial.set_user_attr(_DEFAULTS, list(defaults))
             return trial
 
     def draw(self, trial: Any) -> dict[Dimension, Value]:
@@ -156,16 +159,13 @@ class Ledger:
         A trial that diverged is pruned in Optuna's terms, so that the sampler learns to keep away from its values.
         """
         states = require_optuna().trial.TrialState
-        trial.set_user_attr("state", state)
-        trial.set_user_attr("reason", reason)
-        if value is not None:
-            trial.set_user_attr("value", value)
+        trial.set_user_attr(_END, {"state": state, "reason": reason, "value": value})
         known = {"complete": states.COMPLETE, "pruned": states.PRUNED, "diverged": states.PRUNED}
         self._study.tell(trial, value if state == "complete" else None, state=known.get(state, states.FAIL))
 
     def trials(self) -> list[Trial]:
         """All trials so far as plain values, those of other processes too."""
-        return [self._read(frozen) for frozen in self._study.get_trials(deepcopy=False) if frozen.number >= 0]
+        return [self._read(frozen) for frozen in self._study.get_trials(deepcopy=False)]
 
     def trial(self, number: int) -> Trial:
         """One of them."""
@@ -267,28 +267,25 @@ class Ledger:
                 continue
             Path(lock.lock_file).unlink(missing_ok=True)
             storage, number = self._storage, frozen._trial_id
-            storage.set_trial_user_attr(number, "state", "stopped")
-            storage.set_trial_user_attr(number, "reason", "its process was killed")
+            storage.set_trial_user_attr(number, _END, {"state": "stopped", "reason": "its process was killed"})
             storage.set_trial_state_values(number, state=optuna.trial.TrialState.FAIL)
 
     def _read(self, frozen: Any) -> Trial:
-        state: State = frozen.user_attrs.get("state", "running")
-        if not frozen.state.is_finished():
-            state = "running"
+        # A trial that another program left unfinished in the database has no end of ours.
+        end = frozen.user_attrs.get(_END, {"state": "stopped", "reason": ""})
         curve = sorted(frozen.intermediate_values.items())
-        values = dict(frozen.params)
-        value = frozen.user_attrs.get("value")
+        value = end.get("value")
         if value is None and curve:
             value = (max if self.settings.maximise else min)(v for _, v in curve)
         return Trial(
             number=frozen.number,
-            state=state if state in _ENDED or state == "running" else "stopped",
+            state=end["state"] if frozen.state.is_finished() else "running",
             value=value,
-            values=values,
+            values=dict(frozen.params),
             curve=curve,
             duration_s=frozen.duration.total_seconds() if frozen.duration else None,
-            reason=frozen.user_attrs.get("reason", ""),
-            is_default=bool(frozen.user_attrs.get("is_default")),
+            reason=end["reason"],
+            is_default=bool(frozen.params) and set(frozen.params) <= set(frozen.user_attrs.get(_DEFAULTS, [])),
         )
 
     def _make_pruner(self, epochs: int) -> Any:

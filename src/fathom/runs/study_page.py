@@ -106,7 +106,7 @@ def read_study(study: Study) -> list[str]:
     sentences = [f"Best: {describe_values(best)}."]
     default = next((t for t in study.trials if t.is_default and t.state == "complete"), None)
     if default is not None and default is best:
-        sentences.append("The best trial is the one that began with the defaults: nothing that was tried is better.")
+        sentences.append("The best trial is the one with the defaults: nothing that was tried is better.")
     elif default is not None:
         sentences.append(f"Trial {default.number}, with the defaults, came to {form(default.value)}.")
     sentences += _read_edges(study, best)
