@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from fathom.cli import train
 from fathom.cli.values import one_of, read_count
 from fathom.errors import UsageError
+from fathom.runs.study import PRUNERS, find_study
 
 if TYPE_CHECKING:
     from fathom.recipes.tune import Tuned
     from fathom.runs.study import Study
 
-PRUNERS = ("median", "halving", "none")
 _TRIALS = 30
 _SHOWN = 5
 _EXAMPLES = """\
@@ -65,8 +65,6 @@ def run(args: argparse.Namespace) -> int:
         given += [option for option in ("--space", "--pruner", "--study") if getattr(args, option[2:])]
         if given:
             raise UsageError(f"--resume goes on with a study's own settings; leave out {given[0]}")
-        from fathom.runs.study import find_study
-
         path = find_study(args.resume, args.out)
     else:
         if not args.space:

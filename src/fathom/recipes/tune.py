@@ -20,7 +20,6 @@ from fathom.recipes.lock import hold_run
 from fathom.recipes.train import Outcome, Start, resume, train
 from fathom.recipes.tune_space import Dimension, Value, apply_values, parse_space, resolve_space
 from fathom.recipes.tune_study import (
-    PRUNERS,
     Ledger,
     Settings,
     create_study,
@@ -30,7 +29,7 @@ from fathom.recipes.tune_study import (
 )
 from fathom.recipes.tune_trial import Source, check_judged, make_ready, run_trial
 from fathom.runs.reader import RunReader
-from fathom.runs.study import Study, Trial
+from fathom.runs.study import PRUNERS, Study, Trial
 from fathom.runs.study_page import write_study
 from fathom.runs.writer import claim_folder
 from fathom.training.signals import Interrupted

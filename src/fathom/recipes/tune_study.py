@@ -25,7 +25,6 @@ from fathom.runs.schema import SCHEMA, check_schema
 from fathom.runs.study import SETTINGS, Axis, State, Study, Trial
 from fathom.training.optimizers import takes
 
-PRUNERS = ("median", "halving", "none")
 DATABASE = "study.db"
 _NAME = "fathom"
 _END = "end"  # how a trial ended, where Optuna's states say less

@@ -12,6 +12,7 @@ from typing import Literal
 from fathom.errors import UsageError
 
 SETTINGS = "study.json"
+PRUNERS = ("median", "halving", "none")
 
 State = Literal["complete", "pruned", "diverged", "failed", "stopped", "running"]
 
