@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from fathom.recipes.tune_trial import Source, check_judged, make_ready, run_tria
 from fathom.runs.reader import RunReader
 from fathom.runs.study import PRUNERS, Study, Trial
 from fathom.runs.study_page import write_study
-from fathom.runs.writer import claim_folder
+from fathom.runs.writer import claim_folder, name_folder
 from fathom.training.signals import Interrupted
 
 _HOPELESS = 3  # trials that could not be trained at all, and none that could: then the study is wrong, not they
@@ -230,7 +231,8 @@ def _open_study(settings: Settings, config: Config, root: Path, place: Path | No
     Raises:  UsageError if another study is in it, or something else
     """
     if place is None:
-        place = claim_folder(root, f"tune-{config.model.name}", Path(config.data.name).name)
+        now = datetime.now().astimezone()
+        place = claim_folder(root, name_folder(now, "tune", config.model.name, Path(config.data.name).name))
     elif is_study(place):
         ledger = Ledger(place)
         different = describe_difference(ledger.settings, settings)

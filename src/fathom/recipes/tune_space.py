@@ -24,7 +24,8 @@ _FORMS = "a range such as 1e-4..1:log or choices such as relu|tanh"
 _OPTION = re.compile(r"(data\.options|training\.optimizer_options)\.\w+$")
 # They decide what a trial is judged by, or on; values of the metric under two of them say nothing about the trials.
 _YARDSTICKS = (
-    *("schema", "seed", "data.name", "data.val", "training.fast_dev_run", "training.overfit_batches"),
+    *("schema", "seed", "data.name", "data.val", "data.split_seed", "data.fold"),
+    *("training.fast_dev_run", "training.overfit_batches"),
     *("data.options.target", "data.options.task", "data.options.test", "data.options.log_target"),
     *("data.options.level", "data.options.lower", "data.options.clean", "data.options.min_freq"),
     *("data.options.reserved", "data.options.encoding", "data.options.header", "data.options.separator"),

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from fathom.config import Config
-from fathom.data.module import LabelledData
+from fathom.data.module import LabelledData, check_batch_size
 from fathom.errors import UsageError
 from fathom.module import Module
 from fathom.recipes.build import (
@@ -55,13 +57,24 @@ class Source:
 
     def open(self, config: Config) -> LabelledData:
         """Give the data module of a resolved configuration."""
+        kind, batch_size = data_kind(config.data), config.data.batch_size
         # A linear model's tables are encoded in another way, and noise is part of what the loader serves.
-        network = config.model.name if data_kind(config.data) == "table" else None
+        network = config.model.name if kind == "table" else None
         need = (config.data, config.seed, config.training.input_noise, network)
-        if self._data is None or self._data[0] != need:
-            self.close()
-            self._data = need, build_data(config, self.read(config))
-        return self._data[1]
+        if self._data is not None and self._data[0] == need:
+            return self._data[1]
+        if self._data is not None and kind in ("named", "pictures") and batch_size is not None:
+            known, data = self._data
+            if (msgspec.structs.replace(known[0], batch_size=batch_size), *known[1:]) == need:
+                # These are divided and decoded in the same way whatever the size of a batch.
+                check_batch_size(batch_size, data.num_train, data.name)
+                data.batch_size = batch_size
+                self._data = need, data
+                return data
+        self.close()
+        data = build_data(config, self.read(config))
+        self._data = need, data
+        return data
 
     def read(self, config: Config) -> Any:
         """Give what is on the disk, as ``read_contents`` does."""
