@@ -26,6 +26,7 @@ from fathom.recipes.tune_study import (
     create_study,
     describe_difference,
     is_study,
+    read_settings,
     require_optuna,
 )
 from fathom.recipes.tune_trial import Source, check_judged, make_ready, run_trial
@@ -292,9 +293,8 @@ def _go_on(
     if not retrain:
         return Tuned(ledger.path, study, page, None)
     outcome = _train_best(ledger, best, source, on_start)
-    if outcome is not None:
-        study = ledger.snapshot()
-        page = write_study(study, ledger.path)
+    study = ledger.snapshot()
+    page = write_study(study, ledger.path)
     return Tuned(ledger.path, study, page, outcome)
 
 
@@ -315,12 +315,12 @@ def _train_best(ledger: Ledger, best: Trial, source: Source, on_start: Start | N
         ledger.update(best_run=str(plan.path), best_trial=best.number)
         return on_start(plan) if on_start else ()
 
-    settings = ledger.settings
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(hold_run(ledger.path, ".best.lock"))
         except FathomError:
             return None
+        settings = read_settings(ledger.path)  # another process may have been quicker
         if settings.best_run is not None and settings.best_trial == best.number and Path(settings.best_run).is_dir():
             run = RunReader(Path(settings.best_run))
             if run.status == "done":

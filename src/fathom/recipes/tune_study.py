@@ -190,6 +190,7 @@ class Ledger:
 
     def snapshot(self, *, importance: bool = True) -> Study:
         """The study as plain values; to tell the importance takes a second."""
+        self.settings = read_settings(self.path)  # other processes write to it
         return Study(
             name=self.path.resolve().name,
             model=self.config.model.name,
