@@ -26,6 +26,7 @@ _OPTION = re.compile(r"(data\.options|training\.optimizer_options)\.\w+$")
 _YARDSTICKS = (
     *("schema", "seed", "data.name", "data.val", "data.split_seed", "data.fold"),
     *("training.fast_dev_run", "training.overfit_batches"),
+    *("finetune.init_from", "finetune.head", "finetune.seeds", "finetune.compare_scratch"),
     *("data.options.target", "data.options.task", "data.options.test", "data.options.log_target"),
     *("data.options.level", "data.options.lower", "data.options.clean", "data.options.min_freq"),
     *("data.options.reserved", "data.options.encoding", "data.options.header", "data.options.separator"),

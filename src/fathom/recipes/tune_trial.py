@@ -17,18 +17,13 @@ from fathom.config import Config
 from fathom.data.module import LabelledData, check_batch_size
 from fathom.errors import UsageError
 from fathom.module import Module
-from fathom.recipes.build import (
-    build_callbacks,
-    build_execution,
-    build_module,
-    build_trainer,
-    optimizer_factory,
-    schedule_factory,
-)
+from fathom.recipes.build import build_callbacks, build_execution, build_module, build_trainer
 from fathom.recipes.defaults import resolve
 from fathom.recipes.failures import explain, readable_failures
+from fathom.recipes.fine_tuning import begin, read_start, settle_statistics
 from fathom.recipes.kinds import data_kind, read_contents
 from fathom.recipes.sources import build_data, settle_data
+from fathom.recipes.train import check_learning
 from fathom.recipes.tune_space import Dimension, Value, apply_values
 from fathom.recipes.tune_study import Ledger
 from fathom.runs.study import State
@@ -133,12 +128,12 @@ def make_ready(config: Config, source: Source) -> tuple[Config, LabelledData, Mo
     """
     with readable_failures():
         config = resolve(config)
+        weights = read_start(config)
         data = source.open(config)
-        config = settle_data(config, data)
+        config = settle_statistics(settle_data(config, data), data)
         module = build_module(config, data)
-        optimizer_factory(config)(module)
-        steps = -(-data.num_train // data.batch_size) * (config.training.epochs or 1)
-        schedule_factory(config)(steps)
+        config, _ = begin(config, module, data, weights)
+        check_learning(config, module, data)
     return config, data, module
 
 
@@ -180,6 +175,8 @@ def check_judged(config: Config, data: LabelledData, settings: list[str]) -> tup
         raise UsageError("a study judges its trials on validation data, and there are none; give --val, such as 0.1")
     if config.training.overfit_batches or config.training.fast_dev_run:
         raise UsageError("a study trains for real; leave out --overfit-batches and --fast-dev-run")
+    if config.finetune.compare_scratch:
+        raise UsageError("a study compares its trials with one another; leave out --compare-scratch")
     if data.task == "regression" and "training.loss" in settings:
         raise UsageError("space: in a regression the loss is what trials are judged by, so it cannot be tried")
     return METRICS[data.task]
