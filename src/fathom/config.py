@@ -11,6 +11,7 @@ import msgspec
 import yaml
 from msgspec import Meta
 
+from fathom.address import conceal, is_remote
 from fathom.errors import FathomError, UsageError, unknown
 
 SCHEMA = 1
@@ -42,9 +43,13 @@ class FoldConfig(Section, frozen=True):
 
 
 class DataConfig(Section, frozen=True):
-    """Which data and how they are served; ``options`` go to the source."""
+    """Which data and how they are served; ``options`` go to the source, ``versions`` are of remote data, by address.
+
+    No address in it holds a password or a signature, see ``fathom.address``.
+    """
 
     name: str = "digits"
+    versions: dict[str, str] = {}
     options: dict[str, Any] = {}
     batch_size: Count | None = None
     val: Share = 0.1
@@ -55,6 +60,13 @@ class DataConfig(Section, frozen=True):
     workers: Natural | None = None
     split_seed: Natural | None = None  # of the division into parts; null takes the run's seed
     fold: FoldConfig | None = None
+
+    def __post_init__(self) -> None:
+        """Take secrets out of addresses."""
+        msgspec.structs.force_setattr(self, "name", conceal(self.name))
+        if any(isinstance(value, str) and is_remote(value) for value in self.options.values()):
+            options = {key: conceal(v) if isinstance(v, str) else v for key, v in self.options.items()}
+            msgspec.structs.force_setattr(self, "options", options)
 
 
 class TrainingConfig(Section, frozen=True):

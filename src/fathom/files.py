@@ -92,7 +92,7 @@ def atomic_folder(path: str | os.PathLike[str], *, previous: str | os.PathLike[s
         try:
             temporary.mkdir()
             yield temporary
-            _sync_tree(temporary)
+            sync_tree(temporary)
             _move_into_place(temporary, target)
             if previous is not None and temporary.exists():
                 _move_into_place(temporary, Path(previous))
@@ -165,7 +165,8 @@ def _exchange(first: Path, second: Path) -> bool:
     return bool(code == 0)
 
 
-def _sync_tree(folder: Path) -> None:
+def sync_tree(folder: Path) -> None:
+    """Let everything below a folder reach the disk."""
     for where, _, names in os.walk(folder):
         for name in names:
             path = os.path.join(where, name)

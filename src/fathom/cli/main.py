@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import NoReturn
 
+from fathom.address import conceal
 from fathom.errors import FathomError, UsageError, unknown
 
 # verb: (module, what it does)
@@ -107,7 +108,7 @@ def _dispatch(arguments: list[str]) -> int:
     parser = Parser(prog=f"fathom {verb}", description=purpose[0].upper() + purpose[1:] + ".", allow_abbrev=False)
     module.add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return int(module.run(parser.parse_args(rest, argparse.Namespace(command=["fathom", *arguments]))))
+    return int(module.run(parser.parse_args(rest, argparse.Namespace(command=["fathom", *map(conceal, arguments)]))))
 
 
 def _help() -> str:

@@ -17,6 +17,12 @@ from fathom.data.paths import make_folder
 from fathom.errors import FathomError
 
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+
+
+def is_archive(name: str) -> bool:
+    """Tell by its name whether a file is a packed folder."""
+    return name.lower().endswith(ARCHIVES)
 
 
 def read_members(archive: Path, *, max_bytes: int, max_members: int = 1000) -> Iterator[tuple[PurePosixPath, bytes]]:
@@ -87,7 +93,7 @@ def _is_zip(archive: Path) -> bool:
         return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
-def unpack(archive: Path, destination: Path, *, max_bytes: int) -> Path:
+def unpack(archive: Path, destination: Path, *, max_bytes: int, max_members: int = 1000) -> Path:
     """Unpack an archive to the new folder ``destination``, all or nothing; do nothing if it is there.
 
     Raises:  FathomError for what ``read_members`` refuses and for a disk that does
@@ -104,7 +110,7 @@ def unpack(archive: Path, destination: Path, *, max_bytes: int) -> Path:
         shutil.rmtree(partial, ignore_errors=True)  # left by a killed process
         try:
             partial.mkdir()
-            for path, content in read_members(archive, max_bytes=max_bytes):
+            for path, content in read_members(archive, max_bytes=max_bytes, max_members=max_members):
                 _write(partial / path, content)
             partial.rename(destination)
         except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
 import sys
 import time
 import zlib
@@ -14,21 +13,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from fathom.data.paths import make_folder
+from fathom.data.web import TransferFailed, open_url, read_chunk
 from fathom.errors import FathomError
 
 Progress = Callable[[str, int, int | None], None]
 """Called with (file name, bytes done, bytes in all or None while unknown); done equals all exactly once, at the end."""
 
-_CHUNK_BYTES = 1 << 18
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-
-class _MirrorFailed(Exception):
-    """One mirror did not deliver; ``again`` says whether asking it once more may help."""
-
-    def __init__(self, reason: str, again: bool = False) -> None:
-        super().__init__(reason)
-        self.again = again
 
 
 def report(name: str, done: int, total: int | None) -> None:
@@ -101,7 +92,7 @@ def _try_mirrors(download: _Download, urls: Sequence[str], attempts: int, backof
         for attempt in range(1, attempts + 1):
             try:
                 return download.from_mirror(url)
-            except _MirrorFailed as error:
+            except TransferFailed as error:
                 if not error.again or attempt == attempts:
                     failures.setdefault(str(error), []).append(urlsplit(url).netloc)
                     break
@@ -125,11 +116,18 @@ class _Download:
     allow_http_loopback: bool
 
     def from_mirror(self, url: str) -> None:
-        """Fetch, check, sync and rename; OSError is the disk's, everything else becomes _MirrorFailed."""
+        """Fetch, check, sync and rename; OSError is the disk's, everything else becomes TransferFailed."""
         name = self.destination.name
         temporary = self.destination.with_name(f".{name}.part")
         try:
-            with _open(url, self.timeout_s, self.allow_http_loopback) as response, temporary.open("wb") as file:
+            with (
+                open_url(
+                    url,
+                    timeout_s=self.timeout_s,
+                    may_redirect=lambda target: _is_safe(target, self.allow_http_loopback),
+                ) as response,
+                temporary.open("wb") as file,
+            ):
                 received = self._copy(response, file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -145,73 +143,33 @@ class _Download:
         length = response.headers.get("Content-Length") or ""
         total = int(length) if length.isdigit() else None
         received = written = 0
-        while chunk := _read(response):
+        while chunk := read_chunk(response):
             received += len(chunk)
             try:
                 content = inflate.decompress(chunk) if inflate else chunk
             except zlib.error as error:
-                raise _MirrorFailed(f"not a gzip file ({error})") from error
+                raise TransferFailed(f"not a gzip file ({error})") from error
             written += len(content)
             if written > self.max_bytes:
-                raise _MirrorFailed(f"holds more than the expected {self.max_bytes:,} bytes")
+                raise TransferFailed(f"holds more than the expected {self.max_bytes:,} bytes")
             digest.update(content)
             file.write(content)
             if received != total:
                 self.progress(self.destination.name, received, total)
         if (total is not None and received != total) or (inflate and not inflate.eof):
-            raise _MirrorFailed(f"broke off after {received:,} bytes", again=True)
+            raise TransferFailed(f"broke off after {received:,} bytes", again=True)
         if wanted and digest.hexdigest() != wanted:
-            raise _MirrorFailed(f"wrong checksum, {algorithm} {digest.hexdigest()} instead of {wanted}")
+            raise TransferFailed(f"wrong checksum, {algorithm} {digest.hexdigest()} instead of {wanted}")
         return received
 
 
 def _check_url(url: str, allow_http_loopback: bool) -> None:
+    if not _is_safe(url, allow_http_loopback):
+        raise FathomError(f"refusing to download {url}: only https is safe against changes on the way")
+
+
+def _is_safe(url: str, allow_http_loopback: bool) -> bool:
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)
-    if parts.scheme == "https" or (allow_http_loopback and parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        return
-    raise FathomError(f"refusing to download {url}: only https is safe against changes on the way")
-
-
-def _open(url: str, timeout_s: float, allow_http_loopback: bool) -> Any:
-    import urllib.error
-    import urllib.request
-
-    class CheckedRedirects(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-            try:
-                _check_url(newurl, allow_http_loopback)
-            except FathomError:
-                raise _MirrorFailed(f"redirects to {newurl}, which is not https") from None
-            return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-    try:
-        request = urllib.request.Request(url, headers={"User-Agent": "fathom"})
-        return urllib.request.build_opener(CheckedRedirects()).open(request, timeout=timeout_s)
-    except _MirrorFailed:
-        raise
-    except urllib.error.HTTPError as error:
-        error.close()
-        again = error.code >= 500 or error.code in (408, 429)
-        raise _MirrorFailed(f"answers {error.code} {error.reason}", again) from error
-    except urllib.error.URLError as error:
-        # a name that does not resolve means no network: waiting would only keep the user from reading so
-        again = not isinstance(error.reason, socket.gaierror)
-        raise _MirrorFailed(_reason(error.reason), again) from error
-    except Exception as error:  # http.client, ssl and socket each have their own
-        raise _MirrorFailed(_reason(error), again=True) from error
-
-
-def _read(response: Any) -> bytes:
-    try:
-        return response.read(_CHUNK_BYTES)
-    except Exception as error:
-        raise _MirrorFailed(_reason(error), again=True) from error
-
-
-def _reason(error: object) -> str:
-    if isinstance(error, socket.gaierror):
-        return "no network, the name does not resolve"
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(text).split())
+    return parts.scheme == "https" or (allow_http_loopback and parts.scheme == "http" and parts.hostname in _LOOPBACK)

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import numpy as np
 
 from fathom.config import Config
 from fathom.recipes.defaults import resolve
 from fathom.recipes.failures import readable_failures
 from fathom.recipes.kinds import data_kind, locate_data
+from fathom.recipes.remote import localize
 
 Level = Literal["error", "warning", "note"]
 
@@ -73,6 +75,7 @@ def check(config: Config) -> Check:
     from fathom.recipes import check_kinds
 
     config = locate_data(resolve(config))
+    config = msgspec.structs.replace(config, data=localize(config.data))
     looks = {
         "named": check_kinds.look_into_arrays,
         "pictures": check_kinds.look_into_pictures,

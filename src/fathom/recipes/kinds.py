@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from fathom.address import base_name, is_remote, split_address
 from fathom.config import Config, DataConfig
 from fathom.data import catalog
+from fathom.data.archives import ARCHIVES, is_archive
 from fathom.errors import UsageError, unknown
+from fathom.recipes.remote import addresses_of, check_address, is_pinned, localize, pin_versions
 
 if TYPE_CHECKING:
     from fathom.data.arrays import Arrays
@@ -33,10 +36,12 @@ def data_kind(data: DataConfig) -> Kind:
     name = data.name
     if name in catalog.names():
         return "text" if catalog.is_text(name) else "named"
+    if is_remote(name):
+        return _remote_kind(name)
     path = Path(name).expanduser()
     if path.is_dir():
         return "pictures"
-    kind = _KIND_OF_SUFFIX.get(path.with_suffix("").suffix.lower() if path.suffix == ".gz" else path.suffix.lower())
+    kind = _kind_of_suffix(path)
     if kind is not None:
         return kind
     if path.is_file() and path.suffix.lower() not in _PICTURES:
@@ -46,6 +51,29 @@ def data_kind(data: DataConfig) -> Kind:
     return "pictures" if is_path else "named"
 
 
+def _remote_kind(address: str) -> Kind:
+    """Tell by the address alone: asking the network takes long."""
+    path = Path(base_name(address))
+    suffix = path.suffix.lower()
+    if suffix in _PICTURES:
+        raise UsageError(f"{address} is one picture; training takes a folder of class folders, or an archive of one")
+    kind = _kind_of_suffix(path)
+    if kind is not None:
+        return kind
+    if split_address(address).scheme == "s3" or is_archive(path.name):
+        return "pictures"
+    if address.endswith("/"):
+        raise UsageError(
+            f"{address}: a folder cannot be listed over http; give a file, or an archive such as photos.zip"
+        )
+    endings = ", ".join([*_KIND_OF_SUFFIX, *ARCHIVES])
+    raise UsageError(f"{address}: its ending does not say what it is; there are {endings}")
+
+
+def _kind_of_suffix(path: Path) -> Kind | None:
+    return _KIND_OF_SUFFIX.get(path.with_suffix("").suffix.lower() if path.suffix == ".gz" else path.suffix.lower())
+
+
 def check_data(data: DataConfig) -> None:
     """Refuse, before anything heavy is imported, a name that is not known and a path where nothing is.
 
@@ -53,28 +81,35 @@ def check_data(data: DataConfig) -> None:
     """
     kind = data_kind(data)
     path = Path(data.name).expanduser()
+    for address in addresses_of(data):
+        check_address(address)
     if kind == "named":
         catalog.describe(data.name)
-    elif kind == "pictures" and not path.is_dir():
+    elif kind == "pictures" and not is_remote(data.name) and not path.is_dir():
         raise UsageError(f"there is no folder {data.name}; `fathom data` lists the data sets known by name")
     elif kind == "table":
         check_table_options(data)
         for place in (data.name, data.options.get("test")):
-            if place is not None and not Path(str(place)).expanduser().is_file():
+            if place is not None and not is_remote(place) and not Path(str(place)).expanduser().is_file():
                 raise UsageError(f"there is no file {place}; `fathom data` lists the data sets known by name")
     elif kind == "text":
         for option in data.options:
             if option not in TEXT_OPTIONS:
                 raise unknown("option of a text", option, TEXT_OPTIONS)
-        if not catalog.is_text(data.name) and not path.is_file():
+        if not (catalog.is_text(data.name) or is_remote(data.name) or path.is_file()):
             raise UsageError(f"there is no file {data.name}; `fathom data` lists the data sets known by name")
 
 
 def read_contents(data: DataConfig) -> Arrays | Table | str | None:
     """Read what can be read while torch is being imported; None where there is nothing of that kind.
 
+    Of remote data there is nothing before a version of them is settled, see ``locate_data``.
+
     Raises:  UsageError, FathomError as the reader of that kind
     """
+    if not is_pinned(data):
+        return None
+    data = localize(data)
     kind = data_kind(data)
     if kind == "named":
         return catalog.load_arrays(data.name, **data.options)
@@ -109,7 +144,11 @@ def check_table_options(data: DataConfig) -> None:
 
 
 def locate_data(config: Config) -> Config:
-    """Make the path of a file or folder absolute, so that a run can be resumed and judged from anywhere."""
+    """Make paths absolute and settle the versions of remote data, so that a run can go on and be judged from anywhere.
+
+    Raises:  UsageError, FathomError if remote data cannot be fetched
+    """
+    config = msgspec.structs.replace(config, data=pin_versions(config.data))
     if config.data.name in catalog.names() or data_kind(config.data) == "named":
         return config
     data = msgspec.structs.replace(config.data, name=_absolute(config.data.name))
@@ -119,4 +158,9 @@ def locate_data(config: Config) -> Config:
 
 
 def _absolute(place: str) -> str:
-    return str(Path(place).expanduser().absolute())
+    return place if is_remote(place) else str(Path(place).expanduser().absolute())
+
+
+def place_name(name: str) -> str:
+    """Give the last part of a path or an address; a name known to Fathom stays as it is."""
+    return base_name(name) if is_remote(name) else Path(name).name

@@ -16,12 +16,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fathom.address import base_name, conceal, is_remote
 from fathom.data.picture_file import EXTENSIONS, read_picture
 from fathom.data.workers import default_workers
 from fathom.errors import FathomError, UsageError
 from fathom.recipes.failures import readable_failures
 from fathom.recipes.onnx_file import OnnxModel, is_onnx
 from fathom.recipes.prediction_file import choose_format, write_rows
+from fathom.recipes.remote import fetch_input
 from fathom.runs.reader import resolve_run
 
 STDIN = "-"
@@ -69,8 +71,8 @@ def predict(
 
     Args:
         run: the run folder, its name in ``runs/``, "last", or an ``.onnx`` file that ``fathom export`` wrote.
-        inputs: pictures and folders; "-" stands for a list of pictures on standard input, one a line. For a model of
-            a table, what ``predict_rows`` takes.
+        inputs: pictures and folders, on this machine or by their addresses; "-" stands for a list of pictures on
+            standard input, one a line. For a model of a table, what ``predict_rows`` takes.
         top: how many classes to give, the most probable first.
     Returns: the names of the columns, and one row per picture, made as they are asked for: file, label and probability
         (then label_2, probability_2, …), error; what failed has an error and nothing else; of a table, see
@@ -86,6 +88,7 @@ def open_predictions(
     run: str | Path, inputs: Sequence[str | Path], *, top: int = 1, device: str = "auto"
 ) -> Predictions:
     """As ``predict``, with what is known of the rows beforehand."""
+    inputs = [conceal(source) if isinstance(source, str) else source for source in inputs]
     if is_onnx(run):
         if device not in ("auto", "cpu"):
             raise UsageError(f"--device {device}: an .onnx file runs on the CPU here")
@@ -136,26 +139,67 @@ def predict_to_file(
     return good, bad, predictions.what
 
 
-def list_pictures(inputs: Sequence[str | Path]) -> Iterator[Path]:
+@dataclass(frozen=True)
+class RemoteFolder:
+    """A folder, or an archive, that lies elsewhere, and its copy here."""
+
+    address: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is to be labelled: its name in the output, and the file, or the address of one not fetched yet."""
+
+    shown: str
+    place: str | Path
+
+    def read(self, channels: int, size: tuple[int, int]) -> np.ndarray:
+        """Decode it.
+
+        Raises:  FathomError
+        """
+        return read_picture(fetch_input(self.place), channels, size)
+
+
+def list_pictures(inputs: Sequence[str | Path | RemoteFolder]) -> Iterator[Picture]:
     """Give every file named and every picture inside every folder named, sorted within a folder; hidden ones are not.
 
     "-" gives the files that standard input names, one a line.
 
     Raises:  UsageError at once for a folder without pictures
     """
-    for folder in map(Path, inputs):
+    for source in inputs:
+        folder = source.path if isinstance(source, RemoteFolder) else Path(source)
         if folder.is_dir() and next(_walk(folder), None) is None:
             raise UsageError(f"{folder}: there is no picture in this folder ({', '.join(sorted(EXTENSIONS))})")
     return itertools.chain.from_iterable(map(_expand, inputs))
 
 
-def _expand(source: str | Path) -> Iterator[Path]:
+def _expand(source: str | Path | RemoteFolder) -> Iterator[Picture]:
+    if isinstance(source, RemoteFolder):
+        root, address = source.path, source.address.rstrip("/")
+        return (Picture(f"{address}/{path.relative_to(root).as_posix()}", path) for path in _walk(root))
     if source == STDIN:
         lines = getattr(sys.stdin, "buffer", sys.stdin)
-        names = (os.fsdecode(line).rstrip("\r\n") for line in lines)
-        return (Path(name) for name in names if name)
+        names = (conceal(os.fsdecode(line).rstrip("\r\n")) for line in lines)
+        return (_name_picture(name) for name in names if name)
     path = Path(source)
-    return _walk(path) if path.is_dir() else iter((path,))
+    if path.is_dir():
+        return (Picture(str(path), path) for path in _walk(path))
+    return iter((_name_picture(source),))
+
+
+def _name_picture(source: str | Path) -> Picture:
+    return Picture(str(source), source) if is_remote(source) else Picture(str(Path(source)), Path(source))
+
+
+def _find_folder(source: str | Path) -> str | Path | RemoteFolder:
+    """Fetch what is no single picture; those are fetched as they come up."""
+    if not is_remote(source) or os.path.splitext(base_name(str(source)))[1].lower() in EXTENSIONS:
+        return source
+    path = fetch_input(source)
+    return RemoteFolder(str(source), path) if path.is_dir() else source
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -190,34 +234,35 @@ def _check_kind(model: OnnxModel) -> OnnxModel:
 def _predict_pictures(model: PictureModel, inputs: Sequence[str | Path], top: int) -> Predictions:
     if not 1 <= top <= len(model.class_names):
         raise UsageError(f"--top {top}: the model knows {len(model.class_names)} classes")
+    found = [_find_folder(source) for source in inputs]
     columns = ["file", "label", "probability"]
     columns += [f"{name}_{k}" for k in range(2, top + 1) for name in ("label", "probability")] + ["error"]
 
     def count() -> int | None:
-        return None if STDIN in inputs else sum(1 for _ in list_pictures(inputs))
+        return None if STDIN in inputs else sum(1 for _ in list_pictures(found))
 
-    return Predictions(columns, _label(model, list_pictures(inputs), top), count=count)
+    return Predictions(columns, _label(model, list_pictures(found), top), count=count)
 
 
-def _label(model: PictureModel, paths: Iterator[Path], top: int) -> Iterator[Row]:
+def _label(model: PictureModel, listed: Iterator[Picture], top: int) -> Iterator[Row]:
     """Give the row of each picture, a batch of them at a time."""
     channels, height, width = model.shape
     size = max(1, min(_BATCH, _BATCH_BYTES // (channels * height * width)))
 
-    def read(path: Path) -> np.ndarray | FathomError:
+    def read(picture: Picture) -> np.ndarray | FathomError:
         try:
-            return read_picture(path, channels, (height, width))
+            return picture.read(channels, (height, width))
         except FathomError as error:
             return error
 
     with ThreadPoolExecutor(default_workers()) as pool:  # decoding leaves the interpreter free
-        while batch := list(itertools.islice(paths, size)):
+        while batch := list(itertools.islice(listed, size)):
             pictures = list(pool.map(read, batch))
             good = [picture for picture in pictures if isinstance(picture, np.ndarray)]
             rows = iter(_most_probable(model.probabilities(np.stack(good)), model.class_names, top) if good else ())
-            for path, picture in zip(batch, pictures, strict=True):
+            for named, picture in zip(batch, pictures, strict=True):
                 row = {"error": str(picture)} if isinstance(picture, FathomError) else next(rows)
-                yield {"file": str(path), **row}
+                yield {"file": named.shown, **row}
 
 
 def _most_probable(probabilities: np.ndarray, names: Sequence[str], top: int) -> Iterator[Row]:

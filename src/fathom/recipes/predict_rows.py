@@ -23,6 +23,7 @@ from fathom.data.tables.target import listed
 from fathom.errors import FathomError, UsageError
 from fathom.files import describe_failure
 from fathom.module import Module
+from fathom.recipes.remote import fetch_input
 from fathom.training.device import find_device
 
 _CHUNK = 8192
@@ -37,7 +38,7 @@ def predict_rows(
     """Predict the target of every row of some files; columns are found by name, in any order.
 
     Args:
-        inputs: files of rows, or "-" for standard input.
+        inputs: files of rows, on this machine or by their addresses, or "-" for standard input.
         top: how many classes to give, the most probable first.
     Returns: the names of the columns, and one row per row, made as they are asked for: row (counted from 1), what names
         the rows in the file, the prediction, error; what failed has an error and no prediction
@@ -82,7 +83,7 @@ def _open(path: str | Path, layer: TableInput, stack: ExitStack) -> _Source:
         path, shown = Path(folder, "rows.csv"), "standard input"
         with open(path, "wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
-    path = Path(path)
+    path = fetch_input(path)
     if path.is_dir():
         raise UsageError(f"{path}: the model predicts rows of a table; give a file of rows, not a folder")
     wanted = [column.name for column in layer.columns]

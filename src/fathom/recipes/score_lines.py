@@ -14,6 +14,7 @@ from fathom.data.text_file import read_text
 from fathom.data.vocabulary import Tokenizer, Vocabulary
 from fathom.errors import FathomError, UsageError
 from fathom.module import LanguageModel
+from fathom.recipes.remote import fetch_input
 from fathom.training.device import find_device
 
 COLUMNS = ["file", "line", "tokens", "unknown", "perplexity", "text", "error"]
@@ -35,23 +36,22 @@ def score_lines(
     """
     if top != 1:
         raise UsageError("--top is for classes; a language model gives the perplexity of each line")
-    paths = [Path(source) for source in inputs]
-    for path in paths:
-        if path.is_dir():
-            raise UsageError(f"{path}: a folder; this model reads texts, name the files")
+    for source in inputs:
+        if Path(source).is_dir():
+            raise UsageError(f"{source}: a folder; this model reads texts, name the files")
     module.to(find_device(device)).eval()
-    return COLUMNS, _rows(module, paths, encoding)
+    return COLUMNS, _rows(module, inputs, encoding)
 
 
-def _rows(module: LanguageModel, paths: Sequence[Path], encoding: str) -> Iterator[Row]:
+def _rows(module: LanguageModel, inputs: Sequence[str | Path], encoding: str) -> Iterator[Row]:
     options = module.tokenizer | {"reserved": tuple(module.tokenizer["reserved"])}
     tokenizer, vocabulary = Tokenizer(**options), Vocabulary(module.tokens)
     opening = [token for token in ("\n", " ") if token in vocabulary][:1]
-    for path in paths:
+    for source in inputs:
         try:
-            text = read_text(path, encoding)
+            text = read_text(fetch_input(source), encoding)
         except FathomError as error:
-            yield {"file": str(path), "error": str(error)}
+            yield {"file": str(source), "error": str(error)}
             continue
         for number, line in enumerate(text.split("\n"), start=1):
             tokens = vocabulary.encode([*opening, *tokenizer.split(line.strip())]).tolist()
@@ -59,7 +59,7 @@ def _rows(module: LanguageModel, paths: Sequence[Path], encoding: str) -> Iterat
                 continue
             loss, unknown = _score(module, tokens), tokens[1:].count(0)
             row = {"line": number, "tokens": len(tokens) - 1, "unknown": unknown, "perplexity": math.exp(loss)}
-            yield {"file": str(path), **row, "text": line.strip(), "error": ""}
+            yield {"file": str(source), **row, "text": line.strip(), "error": ""}
 
 
 @torch.inference_mode()

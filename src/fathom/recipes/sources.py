@@ -20,6 +20,7 @@ from fathom.errors import UsageError, unknown
 from fathom.recipes.defaults import resolve
 from fathom.recipes.kinds import Kind, data_kind
 from fathom.recipes.parts import split_options
+from fathom.recipes.remote import localize
 from fathom.recipes.tables import build_table, choose_epochs
 from fathom.recipes.texts import build_text, settle_text
 
@@ -28,6 +29,7 @@ _PICTURE_OPTIONS = ("channels", "size")
 
 def build_data(config: Config, contents: Arrays | Table | str | None = None) -> LabelledData:
     """Make the data module; ``contents`` are those of the data set or file, where they were read already."""
+    config = msgspec.structs.replace(config, data=localize(config.data))
     augment = _build_augmentation(config)
     data = _BUILDERS[data_kind(config.data)](config, augment, contents)
     if augment is not None:

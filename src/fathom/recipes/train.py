@@ -38,7 +38,7 @@ from fathom.recipes.evaluate import apply_to_split, find_mistakes, judge, open_s
 from fathom.recipes.failures import explain, readable_failures
 from fathom.recipes.fine_tuning import begin, freeze_layers, read_start, settle_statistics
 from fathom.recipes.generate import write_samples
-from fathom.recipes.kinds import locate_data
+from fathom.recipes.kinds import locate_data, place_name
 from fathom.recipes.lock import hold_run
 from fathom.recipes.machine import describe_machine
 from fathom.recipes.run_log import RunLog
@@ -119,7 +119,7 @@ def train(
         execution = build_execution(config, module, data)
         check_learning(config, module, data)
         description = _describe(config, data, module)
-    writer = RunWriter.create(root, config.model.name, Path(config.data.name).name, name=name)
+    writer = RunWriter.create(root, config.model.name, place_name(config.data.name), name=name)
     try:
         writer.write_config(config_to_dict(config))
         writer.write_json("model.json", description)
