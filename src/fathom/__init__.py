@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fathom.data.folder import FolderData
     from fathom.data.memory import MemoryLoader
     from fathom.data.module import ArrayData, DataModule
+    from fathom.data.remote.copies import local_copy
     from fathom.data.tables.module import TableData
     from fathom.data.text import TextData
     from fathom.errors import FathomError, UsageError
@@ -50,6 +51,7 @@ _PLACES = {
     "MemoryLoader": "data.memory",
     "ArrayData": "data.module",
     "DataModule": "data.module",
+    "local_copy": "data.remote.copies",
     "TableData": "data.tables.module",
     "FathomError": "errors",
     "UsageError": "errors",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -28,6 +30,7 @@ from fathom.recipes.defaults import resolve
 from fathom.recipes.kinds import data_kind
 from fathom.training import device, optimizers, schedules
 
+ADDRESSES = runpy.run_path(str(Path(__file__).with_name("addresses.py")))
 ROOT = Path(__file__).parents[2]
 README, README_ZH = ROOT / "README.md", ROOT / "README.zh-CN.md"
 GUIDE, BENCHMARKS = ROOT / "docs" / "guide.md", ROOT / "docs" / "benchmarks.md"
@@ -198,14 +201,19 @@ def test_commands_run_in_order(document: Path, tmp_path: Path, request: pytest.F
     lines = [line for line in commands(document) if not QUICK.match(line)]
     for line in lines:
         need_data(line, request)
-    done = subprocess.run(
-        [sys.executable, "-c", RUNNER],
-        input=json.dumps([shlex.split(line)[1:] for line in lines]),
-        cwd=prepare(tmp_path, document),
-        capture_output=True,
-        text=True,
-        timeout=1200,
-    )
+    folder, environment, site = prepare(tmp_path, document), None, ADDRESSES["SITE"]
+    with contextlib.ExitStack() as stack:
+        if any("://" in line for line in lines):
+            environment, site = stack.enter_context(ADDRESSES["serve"](folder, tmp_path.with_suffix(".home")))
+        done = subprocess.run(
+            [sys.executable, "-c", RUNNER],
+            input=json.dumps([shlex.split(line.replace(ADDRESSES["SITE"], site))[1:] for line in lines]),
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=1200,
+        )
     assert done.returncode == 0, f"{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
 
 

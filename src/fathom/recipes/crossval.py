@@ -20,7 +20,7 @@ from fathom.errors import FathomError, UsageError
 from fathom.recipes.build import build_module
 from fathom.recipes.defaults import resolve
 from fathom.recipes.failures import readable_failures
-from fathom.recipes.kinds import locate_data, read_contents
+from fathom.recipes.kinds import locate_data, place_name, read_contents
 from fathom.recipes.lock import hold_run
 from fathom.recipes.series import Member, is_done, told_apart, train_member
 from fathom.recipes.sources import build_data, settle_data
@@ -71,7 +71,7 @@ def cross_validate(
     models = _name_models(configs)
     shelf = _Shelf()
     facts = _try_out(models, folds, shelf, repeats)
-    data_name = Path(configs[0].data.name).name
+    data_name = place_name(configs[0].data.name)
     now = datetime.now().astimezone()
     path = claim_folder(Path(root), name_folder(now, "crossval", *models, data_name))
     plan = {

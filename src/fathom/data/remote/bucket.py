@@ -16,6 +16,7 @@ from fathom.errors import FathomError, UsageError
 _PIECE_BYTES = 4 << 20
 _PIECES = 4  # of a large file, asked for at once
 _CONNECTIONS = 64
+_ATTEMPTS = 2  # of a request; what has arrived is gone on from by whoever asked
 
 
 class Bucket:
@@ -47,10 +48,10 @@ class Bucket:
             if path == key or path.endswith("/"):  # what stands for the folder itself
                 continue
             is_picture = os.path.splitext(path)[1].lower() in EXTENSIONS
-            if not is_picture or any(part.startswith(".") and part.strip(".") for part in path.split("/")):
+            if not is_picture or any(part.startswith(".") for part in check_path(path, self.address).split("/")):
                 passed_over += 1
                 continue
-            items.append(_item(check_path(path, self.address), info))
+            items.append(_item(path, info))
         _check_tree(items, self.address)
         if not items:
             more = f", only {passed_over:,} other files" if passed_over else ""
@@ -109,7 +110,7 @@ class Bucket:
         names = {kind.__name__ for kind in type(error).__mro__}
         bucket = self._path.partition("/")[0]
         if isinstance(error, FileNotFoundError):
-            if "bucket" in text.lower():
+            if "specified bucket" in text:
                 return FathomError(f"{self.address}: there is no bucket {bucket}")
             return FathomError(f"{self.address}: there is no such object, and none below it")
         if isinstance(error, PermissionError):
@@ -150,7 +151,7 @@ def _connect(timeout_s: float, *, anonymous: bool) -> Any:
         import s3fs  # noqa: F401
     except ImportError:
         raise FathomError("s3:// needs the extra remote: pip install 'fathom[remote]'") from None
-    return fsspec.filesystem(
+    files = fsspec.filesystem(
         "s3",
         anon=anonymous,
         use_listings_cache=False,
@@ -162,3 +163,5 @@ def _connect(timeout_s: float, *, anonymous: bool) -> Any:
             "max_pool_connections": _CONNECTIONS,
         },
     )
+    files.retries = _ATTEMPTS
+    return files

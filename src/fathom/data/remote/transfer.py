@@ -15,6 +15,8 @@ from fathom.errors import FathomError
 from fathom.files import describe_failure
 
 WORKERS = 16
+ATTEMPTS = 4  # in a row without a byte, after faults that may pass
+BACKOFF_S = 0.5  # before the second attempt; twice as long before each further one
 
 Count = Callable[[int, int], None]
 """Called with the bytes and files that are here in addition; fewer than none where some had to be given up."""
@@ -27,15 +29,13 @@ class Transfer:
     Bytes go to ``<path>.part``, which whoever fetches next goes on with, and which is renamed once it is whole.
 
     Args:
+        count: told of what has arrived.
         max_bytes: no file may become larger.
-        attempts: in a row without a byte, after faults that may pass, waiting ``backoff_s``, then twice as long, …
     """
 
     source: Source
     count: Count
     max_bytes: int
-    attempts: int = 4
-    backoff_s: float = 0.5
     failures: list[BaseException] = field(default_factory=list)
 
     def run(self, items: Iterable[tuple[Item, Path]], workers: int = WORKERS) -> None:
@@ -94,9 +94,9 @@ class Transfer:
                 return self._append(item, part, start)
             except TransferFailed as error:
                 failed = 1 if _size(part) > start else failed + 1
-                if not error.again or failed >= self.attempts or self.failures:
+                if not error.again or failed >= ATTEMPTS or self.failures:
                     raise
-                time.sleep(self.backoff_s * 2 ** (failed - 1))
+                time.sleep(BACKOFF_S * 2 ** (failed - 1))
 
     def _append(self, item: Item, part: Path, start: int) -> None:
         if start == item.size:
