@@ -67,6 +67,7 @@ _PLACES = {
     "fine_tuning_config": "recipes.fine_tuning",
     "generate": "recipes.generate",
     "predict": "recipes.predict",
+    "prune": "recipes.prune",
     "load_module": "recipes.saved",
     "resume": "recipes.train",
     "train": "recipes.train",

@@ -70,9 +70,9 @@ class DataConfig(Section, frozen=True):
 
 
 class TrainingConfig(Section, frozen=True):
-    """How it is learned."""
+    """How it is learned. No epochs at all are for weights that come from elsewhere, such as a pruned network's."""
 
-    epochs: Count | None = None
+    epochs: Natural | None = None
     optimizer: str | None = None
     lr: Positive | None = None
     momentum: Share | None = None
@@ -90,6 +90,7 @@ class TrainingConfig(Section, frozen=True):
     label_smoothing: Share = 0.0
     input_noise: NonNegative = 0.0
     ema: Share | None = None
+    keep_zeros: bool = False
     patience: Count | None = None
     init: str | dict[str, str] | None = None
     log_every: Count = 50

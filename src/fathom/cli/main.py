@@ -25,6 +25,7 @@ VERBS = {
     "predict": ("fathom.cli.predict", "label pictures, folders or the rows of a CSV with a run's model"),
     "export": ("fathom.cli.export", "write a run's model as one ONNX or torch.export file"),
     "tune": ("fathom.cli.tune", "search for better settings; keep the best as a run"),
+    "prune": ("fathom.cli.prune", "make a run's model smaller or sparser, fine-tune it, and say what that cost"),
     "check": ("fathom.cli.check", "look into data before anything is trained: splits, balance, leakage, broken files"),
     "report": ("fathom.cli.report", "make report.html from a run folder"),
     "compare": ("fathom.cli.compare", "set runs side by side"),

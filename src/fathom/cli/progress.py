@@ -27,7 +27,7 @@ def show_progress(plan: Plan) -> list[Callback]:
     for note in plan.notes:
         print(note)
     config, execution = plan.config, plan.execution
-    epochs = "one batch" if config.training.fast_dev_run else _count(config.training.epochs or 1, "epoch")
+    epochs = "one batch" if config.training.fast_dev_run else _count(config.training.epochs or 0, "epoch")
     facts = [
         _count(plan.description["parameters"], "parameter"),
         _count(plan.data.num_train, f"training {plan.data.unit}"),

@@ -272,6 +272,9 @@ def _resume(args: argparse.Namespace) -> int:
 
 def finish(outcome: Outcome) -> int:
     """Say what came out and where it is."""
+    from fathom.cli.prune import print_pruning
+
+    print_pruning(outcome.path)
     evaluation, training = outcome.evaluation, outcome.config.training
     if evaluation is not None and "accuracy" in evaluation:
         print(f"test accuracy  {evaluation['accuracy']:.2%}  ({evaluation['num_samples']:,} examples, looked at once)")

@@ -148,8 +148,18 @@ def defaults(name: str) -> dict[str, Any]:
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in entry.options}
 
 
-def create(name: str, *, input_shape: Sequence[int], num_classes: int, **options: Any) -> nn.Module:
+def create(
+    name: str,
+    *,
+    input_shape: Sequence[int],
+    num_classes: int,
+    widths: Mapping[str, Sequence[int]] | None = None,
+    **options: Any,
+) -> nn.Module:
     """Build a network by name.
+
+    Args:
+        widths: layers to be narrower than the builder makes them, as pruning leaves them; see ``widths.narrow``.
 
     Shape:   (N, *input_shape) -> logits (N, num_classes); a network that takes tokens: see ``RecurrentNet``
     Raises:  UsageError for an unknown name or option, a value that makes no sense, an input too small for the network
@@ -164,7 +174,10 @@ def create(name: str, *, input_shape: Sequence[int], num_classes: int, **options
         if option not in known:
             raise unknown(f"option of {name}", option, known)
     shape = tuple(check_count("input_shape", size) for size in input_shape)
-    return _builder(entry)(shape, check_count("num_classes", num_classes), **entry.options, **options)
+    net = _builder(entry)(shape, check_count("num_classes", num_classes), **entry.options, **options)
+    if widths:
+        importlib.import_module("fathom.models.widths").narrow(net, widths)
+    return net
 
 
 def _builder(entry: Entry) -> Callable[..., nn.Module]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from fathom.models.tracer import Tracer, tensors_in
 
@@ -66,7 +67,7 @@ def layer_table(net: nn.Module, input_shape: Sequence[int]) -> list[dict[str, An
         if is_leaf or next(layer.parameters(recurse=False), None) is not None:
             handles += [layer.register_forward_pre_hook(before(name)), layer.register_forward_hook(after)]
     try:
-        _run(net, input_shape, tracer)
+        run_example(net, input_shape, tracer, tracer.start)
     finally:
         for handle in handles:
             handle.remove()
@@ -81,7 +82,7 @@ def count_parameters(net: nn.Module) -> int:
 def count_flops(net: nn.Module, input_shape: Sequence[int]) -> int:
     """FLOPs of a forward pass of one sample: two per multiply-add; convolutions, linear and recurrent layers only."""
     tracer = Tracer()
-    _run(net, input_shape, tracer)
+    run_example(net, input_shape, tracer, tracer.start)
     return tracer.flops
 
 
@@ -90,7 +91,10 @@ def takes_tokens(net: nn.Module) -> bool:
     return bool(getattr(net, "takes_tokens", False))
 
 
-def _run(net: nn.Module, input_shape: Sequence[int], tracer: Tracer) -> None:
+def run_example(
+    net: nn.Module, input_shape: Sequence[int], mode: TorchFunctionMode, start: Callable[[torch.Tensor], None]
+) -> Any:
+    """Pass one example of zeros through a network in evaluation mode, seen by ``mode``; ``start`` is told the input."""
     first = next(net.parameters(), None)
     device = torch.device("cpu") if first is None else first.device
     dtype = torch.float32 if first is None else first.dtype
@@ -98,9 +102,9 @@ def _run(net: nn.Module, input_shape: Sequence[int], tracer: Tracer) -> None:
         sample = torch.zeros(*input_shape, 1, device=device, dtype=torch.int64)
     else:
         sample = torch.zeros(1, *input_shape, device=device, dtype=dtype)
-    with _evaluation(net), torch.no_grad(), tracer:
-        tracer.start(sample)
-        net(sample)
+    with _evaluation(net), torch.no_grad(), mode:
+        start(sample)
+        return net(sample)
 
 
 @contextmanager

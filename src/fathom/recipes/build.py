@@ -18,7 +18,7 @@ from fathom.module import Classifier, Module, Preprocess, Regressor
 from fathom.recipes.fine_tuning import make_groups
 from fathom.recipes.kinds import data_kind
 from fathom.recipes.texts import build_language_model, check_fit
-from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping, L1Penalty
+from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping, KeepZeros, L1Penalty
 from fathom.training.device import Execution, choose_execution
 from fathom.training.optimizers import make_optimizer
 from fathom.training.schedules import Schedule, make_schedule
@@ -115,6 +115,8 @@ def build_callbacks(config: Config, folder: Path | None) -> list[Callback]:
     """Make the callbacks that the configuration asks for; ``folder`` is the run's."""
     training = config.training
     callbacks: list[Callback] = []
+    if training.keep_zeros:
+        callbacks.append(KeepZeros())
     if training.ema is not None:
         callbacks.append(AverageWeights(training.ema))
     if training.l1:

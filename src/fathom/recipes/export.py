@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import statistics
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,7 @@ from fathom.recipes.exported import (
     trace,
 )
 from fathom.recipes.failures import readable_failures
+from fathom.recipes.latency import measure_latency
 from fathom.recipes.onnx_bytes import seal
 from fathom.recipes.onnx_file import LOGITS, open_session
 from fathom.recipes.quantize import METHODS, quantize
@@ -49,7 +48,6 @@ TOLERANCE = {"logits": 1e-4, "probabilities": 1e-5, "values": 1e-4}
 
 _ENDINGS = {"onnx": ".onnx", "torch": ".pt2"}
 _CALIBRATION = 512  # pictures
-_WARM_UP, _TIMED_S, _MOST_RUNS = 10, 1.0, 500
 
 Apply = Callable[[np.ndarray], list[np.ndarray]]
 
@@ -227,24 +225,6 @@ def _eager(exported: Exported) -> Apply:
             return [output.numpy() for output in exported(torch.from_numpy(X))]
 
     return apply
-
-
-def measure_latency(models: Mapping[str, Apply], X: np.ndarray) -> dict[str, float]:
-    """Time models on a batch in turns, on this machine, now.
-
-    Returns: the median of each, in milliseconds
-    """
-    times: dict[str, list[float]] = {name: [] for name in models}
-    for apply in models.values():
-        for _ in range(_WARM_UP):
-            apply(X)
-    until = time.perf_counter() + _TIMED_S * len(models)
-    while time.perf_counter() < until and len(next(iter(times.values()))) < _MOST_RUNS:
-        for name, apply in models.items():
-            began = time.perf_counter()
-            apply(X)
-            times[name].append(1e3 * (time.perf_counter() - began))
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def _write_record(run: Path, path: Path, record: Mapping[str, Any]) -> None:

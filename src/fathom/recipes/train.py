@@ -41,6 +41,7 @@ from fathom.recipes.generate import write_samples
 from fathom.recipes.kinds import locate_data, place_name
 from fathom.recipes.lock import hold_run
 from fathom.recipes.machine import describe_machine
+from fathom.recipes.prune_record import conclude_pruning
 from fathom.recipes.run_log import RunLog
 from fathom.recipes.saved import describe_model, load_module, save_weights
 from fathom.recipes.settings import read_run_config
@@ -76,6 +77,7 @@ class Outcome:
 
 
 Start = Callable[["Plan"], Sequence[Callback]]
+Prepare = Callable[["Plan"], None]
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def train(
     root: str | Path = "runs",
     name: str | None = None,
     contents: Arrays | Table | str | None = None,
+    prepare: Prepare | None = None,
     on_start: Start | None = None,
     command: Sequence[str] = (),
 ) -> Outcome:
@@ -105,11 +108,14 @@ def train(
     Args:
         name: of the run folder; None takes the time, the network and the data.
         contents: the data set's arrays, the table or the text, if they were read already.
+        prepare: gives the module the weights to begin with, as pruning does; nothing is left behind if it fails.
         on_start: called when everything is settled, before the first step; may give further callbacks.
         command: what was typed, for the record.
     Raises:  UsageError, FathomError before anything is written; Diverged or Interrupted after
     """
     config = locate_data(resolve(config))
+    if config.training.epochs == 0 and prepare is None:
+        raise UsageError("training.epochs is 0: a network with random weights would be all that comes of it")
     with readable_failures():
         weights = read_start(config)
         data = build_data(config, contents)
@@ -139,11 +145,15 @@ def train(
             writer.log_text(note)
         if beginning.record:
             writer.update_run(start=beginning.record)
+        plan = Plan(config, data, module, execution, description, writer.path, tuple(notes))
+        if prepare is not None:
+            with readable_failures():
+                prepare(plan)
     except BaseException:
+        data.close()
         shutil.rmtree(writer.path, ignore_errors=True)
         raise
     with hold_run(writer.path):
-        plan = Plan(config, data, module, execution, description, writer.path, tuple(notes))
         outcome = _run(plan, writer, on_start)
         return _compare(outcome, contents, on_start) if config.finetune.compare_scratch else outcome
 
@@ -217,9 +227,11 @@ def _run(
     first = 0 if state is None else int(state["place"]["step"])
     try:
         callbacks = [RunLog(writer), *build_callbacks(plan.config, plan.path), *(on_start(plan) if on_start else ())]
-        trainer = build_trainer(plan.config, plan.execution, callbacks)
-        records = trainer.fit(plan.module, plan.data, state=state)
-        return _complete(plan, writer, trainer, records)
+        records: list[dict[str, Any]] = []
+        if plan.config.training.epochs:
+            trainer = build_trainer(plan.config, plan.execution, callbacks)
+            records = trainer.fit(plan.module, plan.data, state=state)
+        return _complete(plan, writer, records, trainer.should_stop if trainer else None)
     except Interrupted as stop:
         _note_end(writer, "stopped", str(stop))
         raise type(stop)(stop.exit_code - 128, f"{stop}; go on with: {_resume_command(plan.path)}") from None
@@ -248,7 +260,7 @@ def _run(
         plan.data.close()
 
 
-def _complete(plan: Plan, writer: RunWriter, trainer: Trainer, records: list[dict[str, Any]]) -> Outcome:
+def _complete(plan: Plan, writer: RunWriter, records: list[dict[str, Any]], stopped: str | None) -> Outcome:
     """Keep the best weights, judge them on the test split, write the report."""
     best = plan.path / "checkpoints" / "best"
     if best.is_dir():
@@ -256,9 +268,10 @@ def _complete(plan: Plan, writer: RunWriter, trainer: Trainer, records: list[dic
     save_weights(plan.path / "model.safetensors", plan.module)
     training = plan.config.training
     is_trial = training.fast_dev_run or training.overfit_batches > 0
+    conclude_pruning(plan.path, plan.config, plan.data, str(plan.execution.device))
     evaluation = None if is_trial else _judge_once(plan, writer)
     elapsed = records[-1]["elapsed_s"] if records else 0.0
-    message = f"stopped early: {trainer.should_stop}" if trainer.should_stop else None
+    message = f"stopped early: {stopped}" if stopped else None
     writer.update_run(status="done", finished=_now(), train_s=elapsed, message=message)
     return Outcome(plan.path, records, evaluation, write_report(plan.path), plan.config)
 

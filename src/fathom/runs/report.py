@@ -12,6 +12,7 @@ from fathom.runs.numbers import DASH, count, decimal, determination, duration, p
 from fathom.runs.origin import show_config, show_layers, show_origin, show_time
 from fathom.runs.page import Html, document, element, join, pairs
 from fathom.runs.progress import METRIC_WORDS, show_curves
+from fathom.runs.prune_results import show_pruning
 from fathom.runs.reader import RunReader
 from fathom.runs.reading import read_run
 from fathom.runs.records import is_number
@@ -35,7 +36,8 @@ def write_report(run_path: str | Path, out: str | Path | None = None) -> Path:
 def render_report(run: RunReader) -> str:
     """Write the page as text."""
     start = [show_comparison(run), show_start(run)]
-    found = [show_curves(run), *show_results(run), show_columns(run), *start, show_layers(run), show_config(run)]
+    results = [show_pruning(run), show_curves(run), *show_results(run)]
+    found = [*results, show_columns(run), *start, show_layers(run), show_config(run)]
     sections = [part for part in [*found, show_origin(run)] if part is not None]
     links = [element("a", part.title, href=f"#{part.key}") for part in sections]
     made_by = f"Made by Fathom {run.run.get('fathom', '')} from the files of {run.name}."

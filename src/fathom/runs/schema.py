@@ -11,6 +11,7 @@ runs/20250301-141500-lenet-fashion_mnist/
   checkpoints/       best, last, previous
   evaluation.json    the test set, used once; mistakes/*.png and predictions.csv belong to it
   comparison.json    fine-tuning beside training from scratch; the runs are in repeats/ and scratch/
+  prune.json         of a pruned network: what was taken out, and what that did
   report.html        all of the above for the eye, made from the folder alone
 ```
 
@@ -39,6 +40,7 @@ MISTAKES = "mistakes"
 PREDICTIONS = "predictions.csv"
 COMPARISON = "comparison.json"
 REPEATS, FROM_SCRATCH = "repeats", "scratch"
+PRUNING = "prune.json"
 REPORT = "report.html"
 
 STATUSES = ("running", "done", "stopped", "failed")

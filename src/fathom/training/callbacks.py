@@ -12,6 +12,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch import Tensor
+
 from fathom.errors import FathomError, UsageError
 from fathom.files import remove_leftovers
 from fathom.training.averaging import WeightAverage
@@ -172,6 +175,37 @@ class L1Penalty(Callback):
         from fathom.training.optimizers import l1_penalty_
 
         l1_penalty_(trainer.parameters, self.strength)
+
+
+class KeepZeros(Callback):
+    """Keep every weight that is zero when training begins at zero: what was pruned stays pruned.
+
+    Matrices and kernels only; a bias that starts at zero is free.
+    """
+
+    def __init__(self) -> None:
+        self.masks: dict[str, Tensor] = {}
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        """Find the zeros."""
+        weights = {name: p for name, p in trainer.module.named_parameters() if p.dim() >= 2}
+        self.masks = {name: mask for name, p in weights.items() if not bool((mask := p.detach() != 0).all())}
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        """Undo what the step did to them."""
+        weights = dict(trainer.module.named_parameters())
+        for name, mask in self.masks.items():
+            weights[name].data.mul_(mask)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the places that are not zero."""
+        return {"masks": dict(self.masks)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take them up."""
+        for name, mask in state["masks"].items():
+            like = self.masks.get(name, mask)
+            self.masks[name] = torch.empty_like(like).copy_(mask)
 
 
 class Checkpointing(Callback):

@@ -1,0 +1,30 @@
+"""How long models take, measured in turns, so that what else the machine does meets all of them alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+X = TypeVar("X")
+
+_WARM_UP, _TIMED_S, _MOST_RUNS = 10, 1.0, 500
+
+
+def measure_latency(models: Mapping[str, Callable[[X], object]], example: X) -> dict[str, float]:
+    """Time models on a batch in turns, on this machine, now.
+
+    Returns: the median of each, in milliseconds
+    """
+    times: dict[str, list[float]] = {name: [] for name in models}
+    for apply in models.values():
+        for _ in range(_WARM_UP):
+            apply(example)
+    until = time.perf_counter() + _TIMED_S * len(models)
+    while time.perf_counter() < until and len(next(iter(times.values()))) < _MOST_RUNS:
+        for name, apply in models.items():
+            began = time.perf_counter()
+            apply(example)
+            times[name].append(1e3 * (time.perf_counter() - began))
+    return {name: statistics.median(values) for name, values in times.items()}

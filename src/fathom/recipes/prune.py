@@ -1,0 +1,188 @@
+"""``fathom prune`` as a function: a smaller or sparser model from a run, fine-tuned, as a run of its own."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from fathom.config import Config
+from fathom.errors import UsageError, unknown
+from fathom.models.channels import Channels, Place
+from fathom.models.pruning import (
+    CRITERIA,
+    SCOPES,
+    Choice,
+    choose_channels,
+    remove_channels,
+    weights_of,
+    zero_weights,
+)
+from fathom.models.widths import widths_of
+from fathom.module import Module
+from fathom.recipes.defaults import resolve
+from fathom.recipes.prune_record import describe_stage, time_models, write_pruning
+from fathom.recipes.saved import load_module
+from fathom.recipes.settings import read_run_config
+from fathom.recipes.train import Outcome, Plan, Start, train
+from fathom.runs.reader import RunReader, resolve_run
+from fathom.runs.schema import SCHEMA
+from fathom.training.checkpoint import load_weights
+from fathom.training.device import choose_execution
+
+STRUCTURES = ("channels",)
+
+
+def prune(
+    run: str | Path,
+    amount: float,
+    *,
+    structured: str | None = None,
+    criterion: str | None = None,
+    scope: str | None = None,
+    finetune: int = 3,
+    lr: float | None = None,
+    device: str | None = None,
+    root: str | Path = "runs",
+    on_start: Start | None = None,
+    command: Sequence[str] = (),
+) -> Outcome:
+    """Take the least important part out of a run's model, train what is left, and keep it as a new run.
+
+    Args:
+        run: the run folder, its name in ``runs/``, or "last"; it is not changed.
+        amount: share that goes, in (0, 1).
+        structured: "channels" takes whole channels and units out, so that the network is smaller; None sets single
+            weights to zero and keeps them there.
+        criterion: what a channel is worth: l1, l2 (the default) or batch_norm; single weights go by their size.
+        scope: local, this share of every layer, or global; by default local for channels, global for weights.
+        finetune: epochs on the run's own training data; 0 for none.
+        lr: learning rate of these epochs; by default that of the run.
+        device: where to compute; by default as the run did.
+        root, on_start, command: as for ``train``.
+    Returns: the new run
+    Raises:  UsageError, FathomError before anything is written, if the run cannot be read or nothing can go
+    """
+    _check(structured, criterion, scope, finetune)
+    run = resolve_run(run)
+    original, description = load_module(run)
+    pruned = copy.deepcopy(original)
+    facts: dict[str, Any]
+    config = resolve(read_run_config(run))
+    if structured:
+        criterion, scope = criterion or "l2", scope or "local"
+        shape = description["model"]["input_shape"]
+        choices, places = _take_channels(pruned, shape, amount, criterion, scope, run)
+        facts = {"places": [_describe(choice) for choice in choices], "left": [_describe_kept(p) for p in places]}
+    else:
+        criterion, scope = "size", scope or "global"
+        zero_weights(pruned.net, amount, scope=scope)
+        facts = {"layers": _count_zeros(pruned)}
+    settled = _settle(config, original, pruned, finetune, lr, device, keep_zeros=structured is None)
+    facts = {
+        "schema": SCHEMA,
+        "run": str(run.absolute()),
+        "amount": amount,
+        "structured": structured,
+        "criterion": criterion,
+        "scope": scope,
+        "finetune": finetune,
+        "lr": settled.training.lr,
+        "test_before": (RunReader(run).evaluation or {}).get("accuracy"),
+    } | facts
+
+    def prepare(plan: Plan) -> None:
+        load_weights(plan.module, pruned.state_dict(), run)
+        write_pruning(plan.path, facts | _compare(original, pruned, config, plan))
+
+    return train(settled, root=root, prepare=prepare, on_start=on_start, command=command)
+
+
+def _check(structured: str | None, criterion: str | None, scope: str | None, finetune: int) -> None:
+    if structured is not None and structured not in STRUCTURES:
+        raise unknown("structure", structured, STRUCTURES)
+    if criterion is not None and criterion not in CRITERIA:
+        raise unknown("criterion", criterion, CRITERIA)
+    if structured is None and criterion is not None:
+        raise UsageError(
+            f"criterion {criterion} is for channels (--structured channels); single weights go by their size"
+        )
+    if scope is not None and scope not in SCOPES:
+        raise unknown("scope", scope, SCOPES)
+    if finetune < 0:
+        raise UsageError(f"finetune {finetune}: a number of epochs, 0 for none")
+
+
+def _take_channels(
+    module: Module, shape: Sequence[int], amount: float, criterion: str, scope: str, run: Path
+) -> tuple[list[Choice], list[Place]]:
+    """Take channels out of the module's network; give what went, and where none could go."""
+    channels = Channels(module.net, shape)
+    try:
+        choices = choose_channels(module.net, channels, amount, criterion=criterion, scope=scope)
+    except UsageError as error:
+        raise UsageError(f"{run}: {error}") from None
+    removed = np.concatenate([choice.removed for choice in choices])
+    if not len(removed):
+        raise UsageError(f"{run}: amount {amount:g} takes out no channel: the widest layer has too few; enlarge it")
+    remove_channels(module.net, channels, removed)
+    return choices, [place for place in channels.places if place.why_kept]
+
+
+def _settle(
+    config: Config,
+    original: Module,
+    pruned: Module,
+    finetune: int,
+    lr: float | None,
+    device: str | None,
+    keep_zeros: bool,
+) -> Config:
+    """Make the settings of the new run: the data and their division stay those of the old one."""
+    before, after = widths_of(original.net), widths_of(pruned.net)
+    widths = dict(config.model.options.get("widths") or {})
+    widths |= {name: sizes for name, sizes in after.items() if sizes != before[name]}
+    options = {**config.model.options, **({"widths": widths} if widths else {})}
+    training = msgspec.structs.replace(
+        config.training,
+        epochs=finetune,
+        lr=lr or config.training.lr,
+        warmup=0.0,
+        init=None,
+        keep_zeros=keep_zeros or config.training.keep_zeros,
+        fast_dev_run=False,
+        overfit_batches=0,
+    )
+    execution = msgspec.structs.replace(config.execution, device=device or config.execution.device)
+    model = msgspec.structs.replace(config.model, options=options)
+    return msgspec.structs.replace(config, model=model, training=training, execution=execution)
+
+
+def _compare(original: Module, pruned: Module, config: Config, plan: Plan) -> dict[str, Any]:
+    """Measure the model before and after pruning on the data of the plan."""
+    device = str(plan.execution.device)
+    models = {"before": original, "pruned": pruned}
+    stages = {name: describe_stage(module, config, plan.data, device) for name, module in models.items()}
+    execution = choose_execution(
+        original, plan.data.example(), device=device, precision="fp32", allocator=config.execution.allocator
+    )
+    return {"stages": stages, "times": time_models(models, plan.data, execution)}
+
+
+def _describe(choice: Choice) -> dict[str, Any]:
+    return {"layers": choice.place.layers, "before": len(choice.place.channels), "after": choice.kept}
+
+
+def _describe_kept(place: Place) -> dict[str, Any]:
+    return {"layers": place.layers, "channels": len(place.channels), "why": place.why_kept}
+
+
+def _count_zeros(module: Module) -> list[dict[str, Any]]:
+    return [
+        {"weight": name, "size": weight.numel(), "zeros": int((weight == 0).sum())}
+        for name, weight in weights_of(module.net).items()
+    ]
