@@ -26,6 +26,7 @@ from fathom.training.device import Execution
 
 _QUALITIES = ("loss", "accuracy", "rmse", "perplexity")
 _BATCHES = (1, 64)
+_TIMED_S = 0.5
 
 
 def judged_split(data: LabelledData) -> str:
@@ -63,7 +64,8 @@ def time_models(models: Mapping[str, Module], data: LabelledData, execution: Exe
     rows = []
     for size in dict.fromkeys(min(size, X.shape[batch_dim]) for size in _BATCHES):
         example = X.narrow(batch_dim, 0, size).clone().to(execution.device)
-        times = measure_latency({name: _apply(module, execution) for name, module in models.items()}, example)
+        applied = {name: _apply(module, execution) for name, module in models.items()}
+        times = measure_latency(applied, example, seconds=_TIMED_S)
         rows.append({"batch": size, "ms": times, "threads": torch.get_num_threads(), "device": str(execution.device)})
     return rows
 

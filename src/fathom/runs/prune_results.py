@@ -142,7 +142,7 @@ def _time(record: Mapping[str, Any]) -> str:
         return ""
     text = " and ".join(parts)
     if not record.get("structured"):
-        return f"It takes {text}: as expected, no gain." if not any(is_faster) else f"It takes {text}."
+        return f"It takes {text}: the work is the same, so a difference is chance."
     if all(is_faster):
         return f"It is faster: {text}."
     if not any(is_faster):
