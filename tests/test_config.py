@@ -49,7 +49,7 @@ def test_a_configuration_cannot_be_changed():
     [
         ({"trainig": {}}, "unknown setting 'trainig'; did you mean 'training'?"),
         ({"training": {"epoch": 3}}, r"unknown setting 'training\.epoch'; did you mean 'training\.epochs'?"),
-        ({"training": {"epochs": 0}}, r"training\.epochs: expected `int` >= 1"),
+        ({"training": {"epochs": -1}}, r"training\.epochs: expected `int` >= 0"),
         ({"training": {"epochs": 1.5}}, r"training\.epochs: expected `int | null`, got `float`"),
         ({"training": {"epochs": True}}, r"training\.epochs: expected `int | null`, got `bool`"),
         ({"training": {"lr": -1}}, r"training\.lr: expected `float` > 0"),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fathom.recipes.fine_tuning import fine_tuning_config
     from fathom.recipes.generate import generate
     from fathom.recipes.predict import predict
+    from fathom.recipes.prune import prune
     from fathom.recipes.saved import load_module
     from fathom.recipes.train import resume, train
     from fathom.recipes.tune import resume_tuning, tune
