@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from fathom.config import Config
+from fathom.config import Config, FinetuneConfig
 from fathom.errors import UsageError, unknown
 from fathom.models.channels import Channels, Place
 from fathom.models.pruning import (
@@ -159,7 +159,9 @@ def _settle(
     )
     execution = msgspec.structs.replace(config.execution, device=device or config.execution.device)
     model = msgspec.structs.replace(config.model, options=options)
-    return msgspec.structs.replace(config, model=model, training=training, execution=execution)
+    return msgspec.structs.replace(
+        config, model=model, training=training, execution=execution, finetune=FinetuneConfig()
+    )
 
 
 def _compare(original: Module, pruned: Module, config: Config, plan: Plan) -> dict[str, Any]:
