@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fathom.config import Config, make_config
     from fathom.data.arrays import Arrays
     from fathom.data.datasets import CIFAR10, MNIST, Digits, FashionMNIST, SyntheticRegression
-    from fathom.data.folder import FolderData
+    from fathom.data.folder import FolderData, ImageTableData
     from fathom.data.memory import MemoryLoader
     from fathom.data.module import ArrayData, DataModule
     from fathom.data.remote.copies import local_copy
@@ -49,6 +49,7 @@ _PLACES = {
     "MNIST": "data.datasets",
     "SyntheticRegression": "data.datasets",
     "FolderData": "data.folder",
+    "ImageTableData": "data.folder",
     "MemoryLoader": "data.memory",
     "ArrayData": "data.module",
     "DataModule": "data.module",

@@ -60,6 +60,9 @@ class DataConfig(Section, frozen=True):
     workers: Natural | None = None
     split_seed: Natural | None = None  # of the division into parts; null takes the run's seed
     fold: FoldConfig | None = None
+    cache: Literal["auto", "memory", "none"] = "auto"
+    max_broken: Share = 0.01
+    balance: Literal["none", "weights", "sampler"] = "none"
 
     def __post_init__(self) -> None:
         """Take secrets out of addresses."""

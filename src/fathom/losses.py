@@ -7,11 +7,12 @@ silently compare every prediction with every target, these say so.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fathom.errors import UsageError, unknown
@@ -105,6 +106,35 @@ def multi_margin(prediction: Tensor, target: Tensor, margin: float = 1.0) -> Ten
     return F.multi_margin_loss(prediction, target, margin=margin)
 
 
+class BalancedLoss(nn.Module):
+    """Mean of w_y · ℓ: the loss of each example times the weight of its class.
+
+    The sum is divided by the number of examples, not by that of the weights as torch's own class weights do, so that
+    batches add up whatever classes are in them.
+
+    Shape:   prediction (N, C), target: classes int64 (N,) -> ()
+    Args:
+        name: cross_entropy or multi_margin.
+        weights: one a class.
+        options: those of the loss.
+    Raises:  UsageError for a loss that knows no classes
+    """
+
+    weights: Tensor
+
+    def __init__(self, name: str, weights: Sequence[float], **options: Any) -> None:
+        super().__init__()
+        if name not in _PER_EXAMPLE:
+            raise UsageError(f"class weights are for {' and '.join(_PER_EXAMPLE)}; loss {name} knows no classes")
+        make_loss(name, **options)
+        self.loss = partial(_PER_EXAMPLE[name], reduction="none", **options)
+        # Made from the data each time, and no business of a saved model
+        self.register_buffer("weights", torch.tensor(list(weights), dtype=torch.float32), persistent=False)
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return (self.loss(prediction, target) * self.weights[target]).mean()
+
+
 def _aligned(prediction: Tensor, target: Tensor) -> Tensor:
     if prediction.shape != target.shape:
         wanted, given = tuple(prediction.shape), tuple(target.shape)
@@ -124,6 +154,12 @@ _OPTIONS: dict[str, tuple[str, str, Callable[[float], bool]]] = {
 LOSSES: dict[str, Callable[..., Tensor]] = {
     function.__name__: function
     for function in (squared, half_squared, l1, huber, smooth_l1, cross_entropy, bce_with_logits, multi_margin)
+}
+
+
+_PER_EXAMPLE: dict[str, Callable[..., Tensor]] = {
+    "cross_entropy": F.cross_entropy,
+    "multi_margin": F.multi_margin_loss,
 }
 
 

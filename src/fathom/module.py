@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from fathom.errors import FathomError, UsageError
 from fathom.freezing import freeze, layers_at_rest
-from fathom.losses import make_loss
+from fathom.losses import BalancedLoss, make_loss
 
 Batch = Sequence[Any]
 _MOST_EXPONENT = 700.0  # e to a larger power is no longer a float
@@ -221,6 +221,7 @@ class Classifier(Module):
         net: maps (N, …) to logits (N, num_classes); no softmax and no activation at its end.
         class_names: saved with the model and used in predictions and reports.
         label_smoothing: in training only; validation reports the plain cross-entropy.
+        class_weights: of the examples of each class in the training loss; validation reports the plain one.
     """
 
     kind = "classifier"
@@ -232,15 +233,19 @@ class Classifier(Module):
         class_names: Sequence[str] = (),
         loss: Any = "cross_entropy",
         label_smoothing: float = 0.0,
+        class_weights: Sequence[float] | None = None,
         preprocess: Preprocess | None = None,
         lr: float = 0.1,
     ) -> None:
         super().__init__(net, loss=loss, preprocess=preprocess, lr=lr)
         self.class_names = tuple(class_names)
-        if label_smoothing:
-            if loss != "cross_entropy":
-                raise UsageError("label smoothing belongs to the cross-entropy; leave it or the other loss out")
-            self.train_loss = make_loss("cross_entropy", label_smoothing=label_smoothing)
+        if label_smoothing and loss != "cross_entropy":
+            raise UsageError("label smoothing belongs to the cross-entropy; leave it or the other loss out")
+        options = {"label_smoothing": label_smoothing} if label_smoothing else {}
+        if class_weights is not None:
+            self.train_loss = BalancedLoss(loss, class_weights, **options)
+        elif options:
+            self.train_loss = make_loss(loss, **options)
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Give the share of the batch whose largest logit is the label's."""

@@ -77,7 +77,7 @@ def test_broken_and_repeated_pictures_are_found(pictures, fathom):
     assert error.startswith("2 files cannot be read: ")
     assert "00.png" in error
     assert "text.png" in error
-    assert sum("leakage" in text for text in texts(found, "warning")) >= 1
+    assert not any("leakage" in text for text in texts(found, "warning"))  # copies are on one side of each cut
     assert sum("contradiction" in text for text in texts(found, "warning")) == 1
     assert fathom("check", "--data", pictures).code == 1
 

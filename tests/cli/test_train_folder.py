@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import time
 
@@ -95,6 +96,62 @@ def test_batch_size_and_place_are_recorded_and_serve_from_anywhere(pictures, fat
     assert_equal_runs(run, runs(tmp_path / "again")[0])
 
 
+def test_the_numbers_are_those_without_a_cache(pictures, fathom, tmp_path):
+    options = ["--data", pictures, "--epochs", 2, "--augment", "flip,crop:padding=2", "--balance", "sampler"]
+    for cache in ("memory", "none"):
+        result = fathom("train", *options, "--cache", cache, "--workers", 2)
+        assert result.code == 0, result.err
+        assert ("decoded into memory" in result.out) == (cache == "memory")
+    assert_equal_runs(*runs(tmp_path))
+
+
+def test_broken_files_duplicates_and_unequal_classes_are_told(pictures, fathom, tmp_path):
+    for i in range(5, 40):
+        (pictures / "light" / f"{i:02d}.png").unlink()
+    (pictures / "dark" / "00.png").write_bytes(b"")
+    for i in range(6):
+        shutil.copy(pictures / "dark" / f"{i + 1:02d}.png", pictures / "dark" / f"copy{i}.png")
+    result = fathom("train", "--data", pictures, "--epochs", 1, "--max-broken", "5%", "--balance", "weights")
+    assert result.code == 0, result.err
+    (run,) = runs(tmp_path)
+    lines = result.out.splitlines()
+    assert lines[0] == f"left out: 1 files that cannot be read: {pictures}/dark/00.png is empty"
+    assert re.match(r"duplicates: \d training pictures repeat another one; no copy is on another side of", lines[1])
+    assert re.match(
+        r"classes: \d+ training examples of dark, \d of light; the loss of each class is weighted", lines[2]
+    )
+    log = (run / "log.txt").read_text()
+    assert all(line in log for line in lines[:4])
+    assert f"left out: {pictures}/dark/00.png is empty" in log
+    data = json.loads((run / "data.json").read_text())
+    assert data["broken"] == [{"file": f"{pictures}/dark/00.png", "reason": "is empty"}]
+    assert set(data["duplicates"]["shared"].values()) <= {0}
+    assert sum(map(sum, data["counts"].values())) == 50
+    page = (run / "report.html").read_text()
+    assert "Files that cannot be read" in page
+    assert "copy is on another side" in page
+
+
+def test_a_file_of_labels_serves_like_class_folders(pictures, fathom, tmp_path):
+    rows = [(path.relative_to(pictures).as_posix(), path.parent.name) for path in sorted(pictures.rglob("*.png"))]
+    with open("labels.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("picture", "kind"), *rows])
+    first = fathom("train", "--data", pictures, "--epochs", 1)
+    result = fathom("train", "--data", "labels.csv", "--images", pictures, "--epochs", 1)
+    assert result.code == 0, result.err
+    assert_equal_runs(*runs(tmp_path))
+    (run,) = (tmp_path / "runs").glob("*-labels.csv")
+    config = yaml.safe_load((run / "config.yaml").read_text())["data"]
+    assert config["options"] == {"channels": 3, "images": str(pictures), "size": [28, 28]}
+    assert (
+        fathom("eval", run, "--json").out == fathom("eval", next((tmp_path / "runs").glob("*-pictures")), "--json").out
+    )
+    checked = fathom("check", "--data", "labels.csv", "--images", pictures)
+    assert checked.code == 0, checked.err
+    assert "labels.csv: 80 pictures" in checked.out
+    assert first.code == 0
+
+
 def stop_after(step):
     class Stop(Callback):
         def on_step_end(self, trainer):
@@ -104,8 +161,9 @@ def stop_after(step):
     return lambda plan: [Stop()]
 
 
-def test_resume_in_the_middle_of_an_epoch_with_workers(pictures, fathom, tmp_path, monkeypatch):
-    options = ["--data", pictures, "--epochs", 2, "--workers", 2, "--augment", "crop:padding=2"]
+@pytest.mark.parametrize("more", [["--cache", "none"], ["--cache", "memory", "--balance", "sampler"]])
+def test_resume_in_the_middle_of_an_epoch(more, pictures, fathom, tmp_path, monkeypatch):
+    options = ["--data", pictures, "--epochs", 2, "--workers", 2, "--augment", "crop:padding=2", *more]
     with monkeypatch.context() as patch:
         patch.setattr(progress, "show_progress", stop_after(12))
         assert fathom("train", *options).code == 130
@@ -124,7 +182,7 @@ def test_a_picture_that_breaks_during_training_is_one_line(workers, pictures, fa
                     path.write_bytes(path.read_bytes()[:300])
 
     monkeypatch.setattr(progress, "show_progress", lambda plan: [Break()])
-    result = fathom("train", "--data", pictures, "--epochs", 3, "--workers", workers)
+    result = fathom("train", "--data", pictures, "--epochs", 3, "--workers", workers, "--cache", "none")
     (run,) = runs(tmp_path)
     assert result.code == 1
     assert re.match(rf"{pictures}/(dark|light)/\d\d\.png is damaged or truncated \(", result.error)
@@ -139,7 +197,7 @@ def test_a_killed_worker_is_one_line(pictures, fathom, tmp_path, monkeypatch):
                 os.kill(child.pid, signal.SIGKILL)
 
     monkeypatch.setattr(progress, "show_progress", lambda plan: [Kill()])
-    result = fathom("train", "--data", pictures, "--epochs", 1, "--workers", 1)
+    result = fathom("train", "--data", pictures, "--epochs", 1, "--workers", 1, "--cache", "none")
     assert result.code == 1
     assert result.error.startswith("a process that reads pictures was killed (was the machine short of memory?)")
 
@@ -148,7 +206,13 @@ def test_a_killed_worker_is_one_line(pictures, fathom, tmp_path, monkeypatch):
     ("prepare", "code", "message"),
     [
         (lambda root: (root / "empty").mkdir(), 1, "the class folder {root}/empty holds no picture; add some or "),
-        (lambda root: (root / "dark" / "00.png").write_text("x"), 1, "{root}/dark/00.png is not a picture in a known"),
+        (lambda root: (root / "dark" / "00.png").write_text("x"), 1, "1 of 80 pictures (1.2 %) cannot be read, more "),
+        (lambda root: shutil.rmtree(root / "dark"), 1, "{root} holds one class only, light: there is nothing to tell"),
+        (
+            lambda root: root.rename(root.with_name("x")).rename(root.mkdir() or root / "x"),
+            1,
+            "{root} holds one folder, ",
+        ),
         (lambda root: [p.unlink() for p in root.rglob("*.png")], 1, "the class folder {root}/dark holds no picture"),
         (lambda root: root.rename(root.with_name("elsewhere")), 2, "there is no folder {root}/; `fathom data` lists"),
     ],
@@ -171,6 +235,9 @@ def test_what_is_wrong_with_a_folder_is_one_line_and_nothing_is_written(
         (["--set", "data.options.size=32"], "data.options.size is [height, width]; got 32"),
         (["--set", "data.options.size=[20, 20]", "--resize", 20], "data.resize and data.options.size both say"),
         (["--set", "data.options.channels=2"], "pictures of 2 channels: choose 1 (grey) or 3 (colour)"),
+        (["--label-column", "kind"], "data.options.label_column is for a file of labels; say where its pictures are"),
+        (["--images", "."], "--images belongs to a file of labels (--data labels.csv); "),
+        (["--balance", "weight"], "unknown way of balancing 'weight'; did you mean 'weights'?"),
         (["--resize", 8], "lenet needs images of at least 12x12; got 8x8"),
     ],
 )
@@ -185,16 +252,27 @@ def test_a_folder_without_classes(fathom, tmp_path):
     Image.new("L", (9, 9)).save(tmp_path / "a.png")
     result = fathom("train", "--data", ".")
     assert result.code == 1
-    assert result.error.endswith("/<class>/")
     assert "has no class folders" in result.error
+    assert result.error.endswith("give a file of labels: --data labels.csv --images .")
 
 
-def test_a_run_keeps_the_form_of_its_pictures_when_the_folder_grows(pictures, fathom, tmp_path):
-    assert fathom("train", "--data", pictures, "--epochs", 1, "--workers", 0).code == 0
-    for i in range(200):  # now most pictures are larger, and grey
-        Image.new("L", (40, 40)).save(pictures / "dark" / f"new{i}.png")
+def test_a_folder_that_grew_is_judged_only_where_its_parts_were_not_cut(pictures, fathom, tmp_path):
+    def grow(folder):  # now most pictures are larger, and grey
+        for i in range(200):
+            Image.new("L", (40, 40), i).save(folder / "dark" / f"new{i}.png")
+
+    parts = tmp_path / "parts"
+    for part in ("train", "val", "test"):
+        shutil.copytree(pictures, parts / part)
+    assert fathom("train", "--data", parts, "--epochs", 1, "--workers", 0).code == 0
+    grow(parts / "train")
     result = fathom("eval", "last")
     assert result.code == 0, result.err
+    assert fathom("train", "--data", pictures, "--epochs", 1, "--workers", 0, "--out", "cut").code == 0
+    grow(pictures)
+    result = fathom("eval", next((tmp_path / "cut").iterdir()))
+    assert result.code == 1
+    assert "pictures is no longer as it was when this model was trained, so its parts cannot be told" in result.error
     assert fathom("train", "--data", pictures, "--epochs", 1, "--workers", 0, "--resize", 16).code == 0
 
 

@@ -85,7 +85,7 @@ def test_too_few_pictures_for_a_part_give_none(tmp_path):
 
 @pytest.mark.parametrize(("num_train", "expected"), [(4, 4), (20, 8), (72, 8), (200, 8), (300, 16), (5000, 256)])
 def test_the_batch_size_goes_with_the_number_of_pictures(num_train, expected):
-    from fathom.data.folder import _choose_batch_size
+    from fathom.data.picture_data import _choose_batch_size
 
     assert _choose_batch_size(num_train) == expected
 
@@ -112,7 +112,8 @@ def test_mixed_sizes_become_a_square_of_the_median_side(tmp_path):
 
 
 def test_large_pictures_are_brought_down(tmp_path):
-    fill(tmp_path / "a", 2, (300, 600))
+    for name in "ab":
+        fill(tmp_path / name, 1, (300, 600))
     assert FolderData(tmp_path, val=0, workers=0).input_shape == (3, 112, 224)
 
 
@@ -151,10 +152,34 @@ def break_one(root, content=b"no picture", name="bee/007.png"):
     return root / name
 
 
-def test_a_broken_picture_is_named_where_it_is_met(root):
+def test_more_than_one_broken_picture_in_a_hundred_stops(root):
     path = break_one(root)
-    with pytest.raises(FathomError, match=f"{path} is not a picture in a known format"):
+    with pytest.raises(FathomError, match=f"1 of 90 pictures .1.1 %. cannot be read, .*: {path} is not a picture in "):
         FolderData(root, val=0, workers=0)
+
+
+@pytest.mark.parametrize("cache", ["memory", "none"])
+def test_fewer_are_left_out_and_named(root, cache):
+    fill(root / "bee", 40)
+    paths = [break_one(root, b"", "bee/003.png"), break_one(root, (root / "cat" / "001.png").read_bytes()[:99])]
+    data = FolderData(root, val=0, workers=0, max_broken=0.05, cache=cache)
+    assert data.num_train == len(labels(data.train_dataloader())) == 98
+    assert [file for file, _ in data.broken] == [str(path) for path in paths]
+    assert data.broken[0][1] == "is empty"
+    assert data.notes[0].startswith(
+        f"left out: 2 files that cannot be read: {paths[0]} is empty; {paths[1]} is damaged"
+    )
+    assert data.describe()["broken"][0] == {"file": str(paths[0]), "reason": "is empty"}
+    pixels = torch.cat([X for X, _ in data.train_eval_dataloader()]).double() / 255
+    assert data.statistics()[0] == pytest.approx(pixels.mean((0, 2, 3)).tolist(), abs=1e-9)
+
+
+def test_a_picture_under_a_lying_suffix_is_read_and_named(root):
+    path = root / "cat" / "000.png"
+    Image.open(path).save(path, "jpeg")
+    data = FolderData(root, val=0, workers=0)
+    assert data.num_train == 90
+    assert data.notes[0] == f"mislabelled: 1 files are of another format than they are called ({path})"
 
 
 def test_an_enormous_picture_is_named(root, monkeypatch):
@@ -169,7 +194,7 @@ def test_an_enormous_picture_is_named(root, monkeypatch):
 
 
 def test_a_broken_picture_in_the_midst_of_training_is_one_line(root):
-    data = FolderData(root, 8, val=0, workers=2)
+    data = FolderData(root, 8, val=0, workers=2, cache="none")
     path = break_one(root)
     with pytest.raises(FathomError) as caught:
         list(data.train_dataloader())

@@ -8,8 +8,10 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from fathom.data.image_folder import ImageFileDataset, scan_image_folder
+from fathom.data.image_folder import scan_image_folder
+from fathom.data.picture_data import ImageFileDataset
 from fathom.data.picture_file import MAX_PIXELS, read_picture
+from fathom.data.plain_jpeg import decode_plain_jpeg
 from fathom.errors import FathomError, UsageError
 
 
@@ -221,6 +223,27 @@ def test_large_jpegs_are_reduced_well():
     assert abs(picture[0, 16] - np.linspace(4, 251, 32)).max() < 3
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0, "quality": 99}, {"comment": b"x"}])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_short_way_of_a_jpeg_gives_pillow_s_pixels(mode, options, channels):
+    pixels = np.random.default_rng(0).integers(0, 256, (21, 18, 4), dtype=np.uint8)
+    image = Image.fromarray(pixels, "RGBA").convert(mode) if mode != "CMYK" else Image.fromarray(pixels, "CMYK")
+    content = encoded(image, "jpeg", **options)
+    theirs = Image.open(io.BytesIO(content)).convert("RGB" if channels == 3 else "L")
+    ours = read_picture(content, channels)
+    assert np.array_equal(ours, np.asarray(theirs).reshape(21, 18, channels).transpose(2, 0, 1))
+    assert (decode_plain_jpeg(content, MAX_PIXELS, None) is None) == (mode == "CMYK")
+    assert decode_plain_jpeg(content, MAX_PIXELS, 20) is None
+
+
+@pytest.mark.parametrize("cut", range(0, 600, 7))
+def test_a_cut_jpeg_is_never_taken_for_whole(cut):
+    content = encoded(Image.effect_noise((24, 24), 80), "jpeg")
+    if cut < len(content) - 2:
+        assert decode_plain_jpeg(content[:cut], MAX_PIXELS, None) is None
+
+
 def declared_png(width, height):
     """A PNG whose header announces a size and whose content does not follow."""
 
@@ -237,7 +260,7 @@ JPEG = encoded(Image.effect_noise((64, 64), 80), "jpeg")
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is not a picture in a known format"),
+        (b"", "is empty"),
         (b"hello, this is text", "is not a picture in a known format"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "is not a picture in a known format"),
         (JPEG[: len(JPEG) // 2], "is damaged or truncated"),

@@ -253,7 +253,7 @@ def test_both_readmes_say_the_same_to_the_machine() -> None:
 
 @pytest.mark.parametrize("document", [d for d in RUN if blocks(d, "python")], ids=name_of)
 def test_python_blocks_run(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(prepare(tmp_path, document))
     namespace: dict[str, object] = {"__name__": "document"}
     for number, block in enumerate(blocks(document, "python")):
         exec(compile(block, f"{document.name}, block {number + 1}", "exec"), namespace)

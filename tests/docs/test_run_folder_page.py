@@ -79,6 +79,12 @@ def test_metrics(runs: dict[str, Path]) -> None:
     assert seen == documented
 
 
+def test_data(runs: dict[str, Path]) -> None:
+    classifier, regressor = (read(runs[kind] / "data.json") for kind in ("classifier", "regressor"))
+    assert set(classifier) == fields("data.json")
+    assert set(regressor) == fields("data.json") - {"class_names", "counts"}
+
+
 @pytest.mark.parametrize("kind", ["classifier", "regressor"])
 def test_model(runs: dict[str, Path], kind: str) -> None:
     content = read(runs[kind] / "model.json")

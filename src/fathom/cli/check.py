@@ -40,10 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Look, say what was found, write the page; 1 if there is something to mend."""
     config = train.settings(args)
+    from fathom.cli.progress import show_reading
     from fathom.recipes.check import check
     from fathom.runs.check_page import Content, write_check
 
-    found = check(config)
+    found = check(config, on_read=show_reading())
     labels, histograms = _histograms(found)
     for line in _describe(found, labels, histograms):
         print(line)
@@ -57,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         labels=labels,
         columns=found.columns,
         left_out=found.left_out,
+        broken=found.broken,
         sheet=found.sheet,
     )
     print(f"page     {write_check(content, args.out)}", file=sys.stderr if not found.is_sound else sys.stdout)

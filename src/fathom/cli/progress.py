@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _REFRESH_S = 0.1
 _WIDE = 70  # columns from which on there is room for the rate
+_READING_S = 10.0
 _READ_LOSS_S = 1.0  # reading it makes an accelerator wait
 
 
@@ -42,6 +44,23 @@ def show_progress(plan: Plan) -> list[Callback]:
 def is_live() -> bool:
     """Whether what is printed can be moved and overwritten."""
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def show_reading() -> Callable[[int, int], None]:
+    """Give what shows how far the decoding of pictures is: a line that changes, or in a pipe one every ten seconds."""
+    is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    told_at = time.monotonic()
+
+    def show(read: int, total: int) -> None:
+        nonlocal told_at
+        text = f"reading pictures: {read:,} of {total:,}"
+        if is_terminal:
+            print("\r\x1b[K" + (text if read < total else ""), end="", file=sys.stderr, flush=True)
+        elif read < total and time.monotonic() - told_at >= _READING_S:
+            told_at = time.monotonic()
+            print(text, file=sys.stderr, flush=True)
+
+    return show
 
 
 def _count(number: int, what: str) -> str:

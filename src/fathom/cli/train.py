@@ -9,18 +9,28 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fathom.cli.values import one_of, read_count, read_names, read_natural, read_non_negative, read_positive, read_share
+from fathom.cli.values import (
+    one_of,
+    read_count,
+    read_names,
+    read_natural,
+    read_non_negative,
+    read_percent,
+    read_positive,
+    read_share,
+)
 from fathom.config import Config, make_config, merge, read_config, set_dotted
 from fathom.errors import UsageError
 from fathom.models import registry
 from fathom.recipes.kinds import check_data, data_kind, read_contents
 
 if TYPE_CHECKING:
-    from fathom.data.arrays import Arrays
-    from fathom.data.tables.reading import Table
+    from fathom.recipes.kinds import Contents
     from fathom.recipes.train import Outcome
 
 _USUAL_MODEL = {"table": "mlp", "text": "gru"}  # where no network is named; that of pictures is lenet
+_BALANCES = ("none", "weights", "sampler")
+_CACHES = ("auto", "memory", "none")
 _TASKS = ("classification", "regression")
 _LEVELS = ("char", "word")
 _PRECISIONS = ("auto", "fp32", "bf16", "fp16")
@@ -45,7 +55,24 @@ _SETTINGS: dict[str, dict[str, tuple[str, Any, str, str]]] = {
         "--fill": ("data.options.fill", one_of("fill", ("mean", "median")), "HOW", "of a CSV: mean or median"),
         "--level": ("data.options.level", one_of("level", _LEVELS), "LEVEL", "of a text: char or word"),
         "--log-target": ("data.options.log_target", None, "", "of a CSV: learn the logarithm of the target"),
-        "--workers": ("data.workers", read_natural, "N", "processes that read files, for a folder of pictures"),
+        "--images": ("data.options.images", str, "DIR", "--data is a CSV of file and label: where the pictures are"),
+        "--file-column": ("data.options.file_column", str, "COLUMN", "of that CSV: the files, if not found by itself"),
+        "--label-column": ("data.options.label_column", str, "COLUMN", "of that CSV: the labels"),
+        "--split-column": ("data.options.split_column", str, "COLUMN", "of that CSV: train, val or test"),
+        "--balance": (
+            "data.balance",
+            one_of("way of balancing", _BALANCES),
+            "HOW",
+            "the same say for rare classes: weights (in the loss), sampler (draw them as often)",
+        ),
+        "--max-broken": (
+            "data.max_broken",
+            read_percent,
+            "SHARE",
+            "pictures that may be broken (default: 1%%)",
+        ),
+        "--cache": ("data.cache", one_of("cache", _CACHES), "WHERE", "decoded pictures: auto, memory, none"),
+        "--workers": ("data.workers", read_natural, "N", "processes that read pictures"),
     },
     "learning": {
         "--epochs": ("training.epochs", read_count, "N", "passes over the training data"),
@@ -96,6 +123,7 @@ examples:
   fathom train                                      LeNet learns to read digits, in seconds
   fathom train mlp --data fashion_mnist --epochs 5
   fathom train resnet18 --data pictures/            pictures/<class>/*.jpg
+  fathom train --data labels.csv --images pictures/  a CSV of file,label beside a folder of pictures
   fathom train --data house.csv --target SalePrice  a table; an MLP, unless another network is named
   fathom train gru --data book.txt --level char     a text; then: fathom generate last --prefix "the "
   fathom train --data pictures/ --init-from torchvision:resnet18 --freeze 'conv1,bn1,layer[1-2].*'
@@ -158,7 +186,7 @@ def run(args: argparse.Namespace) -> int:
         return _resume(args)
     config = settings(args)
     contents = _start_reading(config)
-    from fathom.cli.progress import show_progress
+    from fathom.cli.progress import show_progress, show_reading
     from fathom.recipes.train import train
 
     outcome = train(
@@ -166,6 +194,7 @@ def run(args: argparse.Namespace) -> int:
         root=Path(args.out),
         contents=contents.result(),
         on_start=show_progress,
+        on_read=show_reading(),
         command=args.command,
     )
     return finish(outcome)
@@ -241,9 +270,9 @@ def _value(args: argparse.Namespace, option: str) -> Any:
     return getattr(args, option[2:].replace("-", "_"))
 
 
-def _start_reading(config: Config) -> Future[Arrays | Table | str | None]:
+def _start_reading(config: Config) -> Future[Contents]:
     """Read the data while torch is being imported: unpacking, hashing and parsing leave the interpreter free."""
-    future: Future[Arrays | Table | str | None] = Future()
+    future: Future[Contents] = Future()
 
     def read() -> None:
         try:
@@ -264,10 +293,10 @@ def _resume(args: argparse.Namespace) -> int:
 
     path = resolve_run(args.resume, args.out)
     contents = _start_reading(read_run_config(path))
-    from fathom.cli.progress import show_progress
+    from fathom.cli.progress import show_progress, show_reading
     from fathom.recipes.train import resume
 
-    return finish(resume(path, contents=contents.result(), on_start=show_progress))
+    return finish(resume(path, contents=contents.result(), on_start=show_progress, on_read=show_reading()))
 
 
 def finish(outcome: Outcome) -> int:

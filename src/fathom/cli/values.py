@@ -44,6 +44,14 @@ def read_names(text: str) -> list[str]:
     return names
 
 
+def read_percent(text: str) -> float:
+    """Read a share, as 0.05 or as 5%."""
+    if not text.endswith("%"):
+        return read_share(text)
+    share = _read_number(text[:-1], "from 0 to below 100, or a share", lambda value: 0 <= value < 100)
+    return share / 100
+
+
 def one_of(kind: str, names: Sequence[str]) -> Callable[[str], str]:
     """Give a reader that knows ``names`` alone, and suggests the nearest one for another."""
 

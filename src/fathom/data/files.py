@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from fathom.data.loader import Order, mix
 from fathom.data.memory import Augmentation
+from fathom.data.survey import leave_signals
 from fathom.data.workers import default_workers
 from fathom.errors import FathomError
 
@@ -28,6 +26,7 @@ class FileLoader(Order):
         dataset: item i is (X uint8 (C, H, W), label); a ``FathomError`` that it raises reaches whoever iterates.
         workers: processes that read; 0 reads in this one. None takes one per core.
         augment: called on whole batches, after they reached the device.
+        classes: the class of each item, where every pass is to draw all classes equally often.
     """
 
     def __init__(
@@ -39,8 +38,10 @@ class FileLoader(Order):
         seed: int = 0,
         workers: int | None = None,
         augment: Augmentation | None = None,
+        classes: Tensor | None = None,
     ) -> None:
-        super().__init__(len(dataset), batch_size, shuffle=shuffle, seed=seed)  # type: ignore[arg-type]
+        count = len(dataset)  # type: ignore[arg-type]
+        super().__init__(count, batch_size, shuffle=shuffle, seed=seed, classes=classes)
         self.augment = augment
         self.device = torch.device("cpu")
         self._batches: list[list[int]] = []
@@ -100,7 +101,7 @@ class FileLoader(Order):
                     collate_fn=_collate,
                     persistent_workers=self._workers > 0,
                     pin_memory=self.device.type == "cuda",
-                    worker_init_fn=_leave_signals,
+                    worker_init_fn=_start_worker,
                     # Its own generator: the loader draws a seed for its workers, which must not come out of the run's.
                     generator=torch.Generator().manual_seed(self.seed),
                 )
@@ -134,9 +135,5 @@ def _collate(samples: list[Any]) -> Any:
     return next((sample for sample in samples if isinstance(sample, str)), None) or default_collate(samples)
 
 
-def _leave_signals(worker: int) -> None:
-    """Leave Ctrl-C, and a signal to the whole group, to the process that trains; it saves, then ends the workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(os, "setpgid"):
-        with contextlib.suppress(OSError):
-            os.setpgid(0, 0)
+def _start_worker(worker: int) -> None:
+    leave_signals()

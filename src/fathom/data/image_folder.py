@@ -1,20 +1,25 @@
-"""Pictures as files: folders of classes, and a data set that reads them one by one."""
+"""Pictures as files: lists of them, and folders of classes. Loads without torch, and opens no picture."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.utils.data import Dataset
 
-from fathom.data.picture_file import EXTENSIONS, check_form, read_picture
+from fathom.data.picture_file import EXTENSIONS
 from fathom.errors import FathomError
 
-_TRAIN, _VAL, _TEST = ("train", "training"), ("val", "valid", "validation"), ("test", "testing")
+PARTS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+_ALL_PARTS = frozenset(name for names in PARTS.values() for name in names)
+_SHOWN = 4  # kinds of stray files in a line
 
 
 @dataclass(frozen=True)
@@ -30,45 +35,50 @@ class FileList:
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """A folder of pictures; ``val`` and ``test`` are None where the folder has no such part."""
+    """Picture files by part; ``val`` and ``test`` are None where there is no such part.
+
+    ``notes`` are lines about what was passed over, ``missing`` names of files that should be there and are not.
+    """
 
     train: FileList
     val: FileList | None
     test: FileList | None
     class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 def scan_image_folder(root: str | Path) -> ImageFiles:
     """List ``root/<class>/…/*.jpg``, or ``root/{train,val,test}/<class>/…/*.jpg``, without opening a picture.
 
-    Classes are the folders in sorted order, as torchvision's ``ImageFolder`` numbers them. Hidden files and files that
-    are no pictures by their name are passed over.
+    Classes are the folders in sorted order, as torchvision's ``ImageFolder`` numbers them. Hidden files are passed
+    over, and so are files that are no pictures by their name, of which the notes tell.
 
-    Raises:  FathomError if there is no folder, no class or no picture, a class is empty, or a class of the validation
-        or test part is not among the training classes
+    Raises:  FathomError if there is no folder, no class or no picture, a class is empty, a class of the validation or
+        test part is not among the training classes, or the classes seem to be one level further down
     """
     root = Path(root)
     if not root.is_dir():
         what = "is not a folder of pictures" if root.exists() else "does not exist"
         raise FathomError(f"{root} {what}")
     train, val, test = _find_parts(root)
-    classes = _folders(train or root)
+    base = train or root
+    classes = _folders(base)
     if not classes:
-        raise FathomError(f"{train or root} has no class folders: pictures belong in {train or root}/<class>/")
+        raise FathomError(f"{base} has no class folders: pictures belong in {base}/<class>/{_advise_table(base)}")
+    _refuse_nested(base, classes)
     names = tuple(folder.name for folder in classes)
-    return ImageFiles(
-        _list_part(train or root, names),
-        None if val is None else _list_part(val, names),
-        None if test is None else _list_part(test, names),
-        names,
-    )
+    strays: Counter[str] = Counter()
+    parts = [None if part is None else _list_part(part, names, strays) for part in (base, val, test)]
+    assert parts[0] is not None
+    return ImageFiles(parts[0], parts[1], parts[2], names, _describe_strays(strays))
 
 
 def _find_parts(root: Path) -> list[Path | None]:
     """Find the folders train, val and test; there are none where "train" is just a class among others."""
     by_name = {folder.name.lower(): folder for folder in _folders(root)}
-    train, val, test = (next((by_name[n] for n in names if n in by_name), None) for names in (_TRAIN, _VAL, _TEST))
-    only_parts = bool(by_name) and set(by_name) <= {*_TRAIN, *_VAL, *_TEST}
+    train, val, test = (next((by_name[n] for n in names if n in by_name), None) for names in PARTS.values())
+    only_parts = bool(by_name) and set(by_name) <= _ALL_PARTS
     if train is None and only_parts:
         raise FathomError(f"{root} has {', '.join(sorted(by_name))} but no train folder; name its training part train")
     if train is not None and (only_parts or _folders(train)):
@@ -76,14 +86,36 @@ def _find_parts(root: Path) -> list[Path | None]:
     return [None, None, None]
 
 
-def _list_part(part: Path, class_names: tuple[str, ...]) -> FileList:
+def _refuse_nested(base: Path, classes: list[Path]) -> None:
+    """Refuse a single class folder that holds nothing but folders: somebody packed one folder too many."""
+    if len(classes) > 1:
+        return
+    (only,) = classes
+    below = _folders(only)
+    if below and not any(is_picture(name) for name in os.listdir(only)):
+        names = ", ".join(folder.name for folder in below[:5]) + (" …" if len(below) > 5 else "")
+        raise FathomError(f"{base} holds one folder, {only.name}, and that one holds {names}; did you mean {only}?")
+
+
+def _advise_table(folder: Path) -> str:
+    """Say what to do with pictures that lie side by side."""
+    count = sum(is_picture(name) for name in os.listdir(folder))
+    if not count:
+        return ""
+    return f"; for pictures that lie side by side give a file of labels: --data labels.csv --images {folder}"
+
+
+def _list_part(part: Path, class_names: tuple[str, ...], strays: Counter[str]) -> FileList:
     label_of = {name: label for label, name in enumerate(class_names)}
     paths: list[Path] = []
     labels: list[int] = []
+    for entry in _scan(part):
+        if not entry.name.startswith(".") and entry.is_file():
+            strays["beside the class folders" if is_picture(entry.name) else _suffix(entry.name)] += 1
     for folder in _folders(part):
         if folder.name not in label_of:
             raise FathomError(f"{folder}: there is no class {folder.name!r} in the training part; add it or remove it")
-        found = _pictures(folder)
+        found = sorted(_pictures(folder, strays))
         if not found:
             raise FathomError(f"the class folder {folder} holds no picture; add some or remove it")
         paths += found
@@ -93,46 +125,43 @@ def _list_part(part: Path, class_names: tuple[str, ...]) -> FileList:
     return FileList(tuple(paths), np.array(labels, dtype=np.int64))
 
 
+def is_picture(name: str) -> bool:
+    """Whether a file is a picture by its name; hidden ones are not."""
+    return os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith(".")
+
+
+def _pictures(folder: Path, strays: Counter[str]) -> Iterator[Path]:
+    """Find the pictures in a folder and below; what is no ordinary file (a pipe would never end) is passed over."""
+    for entry in _scan(folder):
+        if entry.is_dir(follow_symlinks=False):
+            yield from _pictures(Path(entry.path), strays)
+        elif is_picture(entry.name) and (entry.is_file() or not os.path.exists(entry.path)):
+            yield Path(entry.path)
+        elif not entry.name.startswith("."):
+            strays[_suffix(entry.name)] += 1
+
+
 def _folders(folder: Path) -> list[Path]:
+    return sorted(Path(entry.path) for entry in _scan(folder) if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
     try:
-        return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+        with os.scandir(folder) as entries:
+            return list(entries)
     except OSError as error:
-        raise FathomError(f"cannot read the folder {folder} ({error.strerror or error})") from error
-
-
-def _pictures(folder: Path) -> list[Path]:
-    def refuse(error: OSError) -> None:
         raise FathomError(f"cannot read the folder {error.filename} ({error.strerror or error})") from error
 
-    return sorted(
-        Path(place, name)
-        for place, _, names in os.walk(folder, onerror=refuse)
-        for name in names
-        if os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith(".")
-    )
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower() or "no suffix"
 
 
-class ImageFileDataset(Dataset[tuple[Tensor, int]]):
-    """Pictures decoded when asked for: uint8 (C, height, width) and the label.
-
-    Made for a ``DataLoader`` with workers; it holds paths only, so that workers are cheap to start.
-
-    Args:
-        size: (height, width) that every picture is brought to.
-        channels: 3 for colour, 1 for grey.
-    Raises:  FathomError naming the file, when a broken one is reached
-    """
-
-    def __init__(self, files: FileList, size: tuple[int, int], channels: int = 3) -> None:
-        check_form(channels, size)
-        self.paths = [str(path) for path in files.paths]
-        self.labels = files.labels
-        self.size = size
-        self.channels = channels
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        picture = read_picture(self.paths[index], self.channels, self.size)
-        return torch.from_numpy(picture), int(self.labels[index])
+def _describe_strays(strays: Counter[str]) -> tuple[str, ...]:
+    beside = strays.pop("beside the class folders", 0)
+    notes = [f"passed over: {beside:,} pictures beside the class folders"] if beside else []
+    if strays:
+        kinds = [f"{suffix} {count:,}" for suffix, count in strays.most_common(_SHOWN)]
+        more = " …" if len(strays) > _SHOWN else ""
+        notes.append(f"passed over: {strays.total():,} files that are no pictures by name ({', '.join(kinds)}{more})")
+    return tuple(notes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fathom.data.balance import draw_evenly
 from fathom.errors import UsageError
 
 _MASK = (1 << 63) - 1
@@ -26,9 +27,14 @@ class Order:
 
     ``seek(epoch, batch)`` sets where the next pass starts; a pass that is not told otherwise takes up after the one
     before it. A resumed run seeks and sees exactly the batches it would have seen.
+
+    Args:
+        classes: the class of each example, where every pass is to draw all classes equally often.
     """
 
-    def __init__(self, num_samples: int, batch_size: int, *, shuffle: bool, seed: int) -> None:
+    def __init__(
+        self, num_samples: int, batch_size: int, *, shuffle: bool, seed: int, classes: Tensor | None = None
+    ) -> None:
         if batch_size < 1:
             raise UsageError(f"batch size {batch_size}: it must be at least 1")
         if num_samples < 1:
@@ -37,6 +43,7 @@ class Order:
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed
+        self.classes = classes
         self.epoch = 0
         self.first_batch = 0
 
@@ -48,10 +55,12 @@ class Order:
         self.epoch, self.first_batch = epoch, batch
 
     def start_pass(self) -> tuple[int, int, Tensor | None]:
-        """Give (epoch, first batch, permutation or None for the stored order) and move on to the next epoch."""
+        """Give (epoch, first batch, examples in order or None for the stored order) and move on to the next epoch."""
         epoch, first = self.epoch, self.first_batch
         self.epoch, self.first_batch = epoch + 1, 0
         if not self.shuffle:
             return epoch, first, None
         generator = torch.Generator().manual_seed(mix(self.seed, epoch))
+        if self.classes is not None:
+            return epoch, first, draw_evenly(self.classes, generator)
         return epoch, first, torch.randperm(self.num_samples, generator=generator)

@@ -28,6 +28,7 @@ class MemoryLoader(Order):
         X: (N, …), uint8 images or floating features; y: (N, …).
         index: which rows belong to this loader; None means all. The tensors are never copied for a split.
         augment: called with (X, generator) on a whole batch, on the device; seeded by (seed, epoch, batch).
+        is_balanced: draw all classes equally often; y are classes then.
     Raises:  UsageError if X and y differ in length, or there is nothing to load
     """
 
@@ -41,14 +42,25 @@ class MemoryLoader(Order):
         seed: int = 0,
         index: Tensor | None = None,
         augment: Augmentation | None = None,
+        is_balanced: bool = False,
     ) -> None:
         if len(X) != len(y):
             raise UsageError(f"{len(X)} examples but {len(y)} labels")
-        super().__init__(len(X) if index is None else len(index), batch_size, shuffle=shuffle, seed=seed)
+        classes = (y if index is None else y[index]) if is_balanced else None
+        super().__init__(
+            len(X) if index is None else len(index), batch_size, shuffle=shuffle, seed=seed, classes=classes
+        )
         self.X, self.y, self.index, self.augment = X, y, index, augment
+        self.device = X.device
 
     def to(self, device: torch.device) -> MemoryLoader:
-        """Move the tensors to ``device``, once; of a small split only its own rows go, not the whole set again."""
+        """Move the tensors to ``device``, once; of a small split only its own rows go, not the whole set again.
+
+        What would take more than half of a GPU's memory stays where it is, and each batch is moved.
+        """
+        self.device = device
+        if device.type == "cuda" and 2 * self.X.nbytes > torch.cuda.get_device_properties(device).total_memory:
+            return self
         if device != self.X.device and self.index is not None and 2 * len(self.index) < len(self.X):
             self.X, self.y, self.index = self.X[self.index], self.y[self.index], None
         self.X, self.y = self.X.to(device), self.y.to(device)
@@ -69,7 +81,7 @@ class MemoryLoader(Order):
             order = order.to(self.X.device)
         if self.index is not None:
             order = self.index if order is None else self.index[order]
-        generator = torch.Generator(device=self.X.device) if self.augment is not None else None
+        generator = torch.Generator(device=self.device) if self.augment is not None else None
         batch = first
         for start in range(first * size, self.num_samples, chunk):
             stop = min(start + chunk, self.num_samples)
@@ -79,6 +91,8 @@ class MemoryLoader(Order):
                 picked = order[start:stop]
                 X, y = rows.index_select(0, picked), self.y.index_select(0, picked)
             X = X.view(len(X), *self.X.shape[1:])
+            if X.device != self.device:
+                X, y = X.to(self.device), y.to(self.device)
             for part, labels in zip(X.split(size), y.split(size), strict=True):
                 if self.augment is not None and generator is not None:
                     part = self.augment(part, generator.manual_seed(mix(self.seed, epoch, batch)))

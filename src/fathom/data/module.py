@@ -10,11 +10,14 @@ import torch
 from torch import Tensor
 
 from fathom.data.arrays import Arrays
+from fathom.data.balance import class_weights, count_classes, describe_balance
 from fathom.data.folds import Fold, describe_scarce
 from fathom.data.memory import Augmentation, MemoryLoader
 from fathom.data.split import stratified_split
 from fathom.errors import UsageError
 from fathom.module import Preprocess, TargetScale
+
+Balance = Literal["none", "weights", "sampler"]
 
 _BLOCK = 512  # examples at a time, few enough to stay in the cache
 
@@ -47,11 +50,15 @@ class DataModule:
 class LabelledData(DataModule):
     """A data module that the recipes can build a model for: it knows its shapes, its statistics and its pictures.
 
-    ``notes`` are lines about the data that a user should read, ``unit`` is what ``num_train`` counts.
+    ``notes`` are lines about the data that a user should read, ``details`` further ones for the log alone, ``unit`` is
+    what ``num_train`` counts. ``balance`` says how classes of unequal size get the same say: "sampler" draws them
+    equally often, "weights" is for the loss.
     """
 
     notes: Sequence[str] = ()
+    details: Sequence[str] = ()
     unit = "example"
+    balance: Balance = "none"
 
     @property
     def num_train(self) -> int:
@@ -71,6 +78,27 @@ class LabelledData(DataModule):
     def statistics(self) -> tuple[list[float], list[float]]:
         """Give mean and standard deviation of each channel over the training part alone, in 0…1 units."""
         raise NotImplementedError
+
+    def labels_by_part(self) -> dict[str, Tensor]:
+        """Give the labels of each part there is, train first."""
+        return {}
+
+    def class_weights(self) -> list[float] | None:
+        """Give the weight of each class in the loss; None where all examples weigh the same."""
+        if self.balance != "weights":
+            return None
+        return class_weights(count_classes(self.labels_by_part()["train"], self.num_outputs))
+
+    def describe(self) -> dict[str, Any]:
+        """Give what a report should say of the data: the parts' sizes, classes counted part by part, the notes."""
+        labels = self.labels_by_part()
+        sizes = {name: len(part) for name, part in labels.items()}
+        description: dict[str, Any] = {"parts": sizes, "balance": self.balance, "notes": list(self.notes)}
+        if self.task == "classification":
+            names = self.class_names or tuple(map(str, range(self.num_outputs)))
+            counts = {name: count_classes(part, len(names)) for name, part in labels.items()}
+            description |= {"class_names": list(names), "counts": counts}
+        return description
 
     def preprocess(self, size: Sequence[int] | None = None) -> Preprocess:
         """Make what a model does to a stored example before its network sees it; ``size`` is for pictures."""
@@ -106,6 +134,12 @@ def check_share(val: float) -> None:
         raise UsageError(f"validation share {val}: it must be at least 0 and below 1")
 
 
+def check_balance(balance: Balance, task: str, name: str) -> None:
+    """Refuse to balance what has no classes."""
+    if balance != "none" and task != "classification":
+        raise UsageError(f"--balance is for classes; {name} is a matter of {task}")
+
+
 def check_batch_size(batch_size: int, num_train: int, name: str) -> None:
     """Refuse a batch that the training part cannot fill."""
     if batch_size > num_train:
@@ -124,6 +158,7 @@ class ArrayData(LabelledData):
         augment: applied to training batches only.
         seed: of the order, and of the split unless ``split_seed`` is given.
         fold: of a cross-validation: this part of the training data takes the place of the test part.
+        balance: give classes of unequal size the same say.
     Raises:  UsageError if the batch is larger than the training part or ``val`` is not in [0, 1)
     """
 
@@ -138,12 +173,15 @@ class ArrayData(LabelledData):
         seed: int = 0,
         split_seed: int | None = None,
         fold: Fold | None = None,
+        balance: Balance = "none",
     ) -> None:
         check_share(val)
         split_seed = seed if split_seed is None else split_seed
         self.name, self.batch_size, self.augment, self.seed = name, batch_size, augment, seed
         self.class_names = arrays.class_names
         self.task = "classification" if np.issubdtype(arrays.train_labels.dtype, np.integer) else "regression"
+        check_balance(balance, self.task, name)
+        self.balance = balance
         self.X, self.y = torch.from_numpy(arrays.train_images), torch.from_numpy(arrays.train_labels)
         self.test: tuple[Tensor, Tensor] | None = None
         if arrays.test_images is not None and arrays.test_labels is not None:
@@ -165,6 +203,19 @@ class ArrayData(LabelledData):
                 )
             self.train_index, self.val_index = torch.from_numpy(train), torch.from_numpy(held_out)
         check_batch_size(batch_size, self.num_train, name)
+        if self.task == "classification":
+            description = self.describe()
+            found = describe_balance(description["counts"]["train"], description["class_names"], balance)
+            self.notes = [found] if found else []
+
+    def labels_by_part(self) -> dict[str, Tensor]:
+        """Give the labels of each part."""
+        parts = {"train": self.y if self.train_index is None else self.y[self.train_index]}
+        if self.val_index is not None:
+            parts["val"] = self.y[self.val_index]
+        if self.test is not None:
+            parts["test"] = self.test[1]
+        return parts
 
     @property
     def num_train(self) -> int:
@@ -226,6 +277,7 @@ class ArrayData(LabelledData):
             seed=self.seed,
             index=self.train_index,
             augment=self.augment,
+            is_balanced=self.balance == "sampler",
         )
 
     def train_eval_dataloader(self) -> MemoryLoader:

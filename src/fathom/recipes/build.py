@@ -58,6 +58,7 @@ def wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preproc
         class_names=data.class_names,
         loss=loss,
         label_smoothing=config.training.label_smoothing,
+        class_weights=data.class_weights(),
         preprocess=preprocess,
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,7 +45,10 @@ class Part:
 
 @dataclass
 class Check:
-    """What was found. ``what`` says what is counted; ``columns`` and ``rows`` are of tables, ``sheet`` is a PNG."""
+    """What was found.
+
+    ``what`` says what is counted; ``columns`` are of tables, ``sheet`` is a PNG, ``broken`` are files with reasons.
+    """
 
     name: str
     kind: str
@@ -55,6 +59,7 @@ class Check:
     findings: list[Finding] = field(default_factory=list)
     columns: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[dict[str, Any]] = field(default_factory=list)
+    broken: list[tuple[str, str]] = field(default_factory=list)
     sheet: bytes | None = None
 
     def add(self, level: Level, text: str) -> None:
@@ -67,18 +72,20 @@ class Check:
         return not any(finding.level == "error" for finding in self.findings)
 
 
-def check(config: Config) -> Check:
+def check(config: Config, *, on_read: Callable[[int, int], None] | None = None) -> Check:
     """Look into the data of a configuration, divided as training with it would divide them.
 
+    Args:
+        on_read: called with (files read, files in all) while pictures are decoded.
     Raises:  UsageError, FathomError where they cannot be read at all
     """
     from fathom.recipes import check_kinds
 
     config = locate_data(resolve(config))
     config = msgspec.structs.replace(config, data=localize(config.data))
-    looks = {
+    looks: dict[str, Callable[[Config], Check]] = {
         "named": check_kinds.look_into_arrays,
-        "pictures": check_kinds.look_into_pictures,
+        "pictures": partial(check_kinds.look_into_pictures, on_read=on_read),
         "table": check_kinds.look_into_table,
         "text": check_kinds.look_into_text,
     }

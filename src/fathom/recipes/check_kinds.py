@@ -5,23 +5,22 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
 
 from fathom.config import Config
-from fathom.data.image_folder import FileList, scan_image_folder
+from fathom.data.image_folder import FileList
 from fathom.data.module import ArrayData
+from fathom.data.picture_data import PictureData
 from fathom.data.picture_file import read_picture
 from fathom.data.pictures import sample_sheet
-from fathom.data.split import stratified_split
+from fathom.data.survey import OnRead
 from fathom.data.tables.module import TableData
 from fathom.data.text import TextData
-from fathom.data.workers import default_workers
-from fathom.errors import FathomError
 from fathom.recipes.check import Check, Level, Part, enumerate_names
 from fathom.recipes.sources import build_data
 
@@ -71,63 +70,36 @@ def _look_for_blank(found: Check, data: ArrayData) -> None:
         found.add("warning", f"{blank:,} pictures of the training data are of one colour throughout")
 
 
-def look_into_pictures(config: Config) -> Check:
-    """Decode every picture of a folder."""
-    files = scan_image_folder(config.data.name)
-    sizes: set[tuple[int, ...]] = set()
-    broken: list[str] = []
-    parts: dict[str, tuple[FileList, np.ndarray]] = {}
-    for name, part in (("train", files.train), ("val", files.val), ("test", files.test)):
-        if part is not None:
-            parts[name] = _read_all(part, sizes, broken)
-    share, seed = config.data.val, config.seed
-    for name, offset in (("test", 1), ("val", 0)):  # as training cuts them
-        if name not in parts and share:
-            listed, digests = parts["train"]
-            kept, cut = stratified_split(listed.labels, share, seed + offset)
-            parts["train"] = _take(listed, digests, kept)
-            if len(cut):
-                parts[name] = _take(listed, digests, cut)
+def look_into_pictures(config: Config, on_read: OnRead | None = None) -> Check:
+    """Decode every picture, and divide them as training would."""
+    # However many are broken: they are what is looked for. Nothing is kept, for no epoch follows.
+    options = msgspec.structs.replace(config.data, max_broken=1.0, cache="none")
+    data = build_data(msgspec.structs.replace(config, data=options), on_read=on_read)
+    assert isinstance(data, PictureData)
+    digests = data.survey.digests
+    indices = (("train", data.train_index), ("val", data.val_index), ("test", data.test_index))
     found = Check(
-        config.data.name,
+        data.name,
         "pictures",
         "pictures",
-        [Part(n, len(parts[n][0]), parts[n][0].labels, parts[n][1]) for n in ("train", "val", "test") if n in parts],
-        class_names=files.class_names,
+        [Part(n, len(i), data.y[i].numpy(), digests[i.numpy()]) for n, i in indices if i is not None],
+        class_names=data.class_names,
+        broken=data.broken,
     )
-    shown = f"{len(sizes):,} different" if len(sizes) > 3 else ", ".join(f"{h}×{w}" for h, w in sorted(sizes))
-    if sizes:
-        smallest = min(min(size) for size in sizes)
-        largest = max(max(size) for size in sizes)
-        found.facts = [("sizes", shown), ("sides", f"{smallest} to {largest} pixels")][: len(sizes)]
-    if broken:
-        found.add("error", f"{len(broken):,} files cannot be read: {enumerate_names(broken)}")
-    found.sheet = _draw_files(parts["train"][0], files.class_names, config.seed)
+    sizes = np.unique(data.survey.sizes[data.survey.is_readable], axis=0)
+    shown = f"{len(sizes):,} different" if len(sizes) > 3 else ", ".join(f"{h}×{w}" for h, w in sizes.tolist())
+    found.facts = [("sizes", shown), ("sides", f"{sizes.min()} to {sizes.max()} pixels")][: len(sizes)]
+    found.facts.append(("a network gets", "×".join(map(str, data.input_shape))))
+    mean, std = data.statistics()
+    found.facts += [("mean of each channel", _numbers(mean)), ("deviations", _numbers(std))]
+    if data.broken:
+        names = enumerate_names([f"{path} ({why})" if why else path for path, why in data.broken])
+        found.add("error", f"{len(data.broken):,} files cannot be read: {names}")
+    for note in data.notes:
+        if note.startswith(("passed over: ", "mislabelled: ")) or " are left out" in note:
+            found.add("note", note)
+    found.sheet = _draw_files(data.train, data.class_names, config.seed)
     return found
-
-
-def _read_all(part: FileList, sizes: set[tuple[int, ...]], broken: list[str]) -> tuple[FileList, np.ndarray]:
-    """Decode every file; give those that could be read, with the digest of each one's bytes."""
-
-    def read(path: Path) -> tuple[bytes, tuple[int, ...]] | None:
-        try:
-            content = path.read_bytes()
-            return hashlib.blake2b(content, digest_size=16).digest(), read_picture(content, 3).shape[1:]
-        except (FathomError, OSError):
-            return None
-
-    with ThreadPoolExecutor(default_workers()) as pool:  # decoding leaves the interpreter free
-        results = list(pool.map(read, part.paths))
-    good = [i for i, result in enumerate(results) if result is not None]
-    broken += [str(path) for path, result in zip(part.paths, results, strict=True) if result is None]
-    known = [result for result in results if result is not None]
-    sizes |= {shape for _, shape in known}
-    digests = np.array([digest for digest, _ in known], dtype="V16")
-    return FileList(tuple(part.paths[i] for i in good), part.labels[good]), _as_numbers(digests)
-
-
-def _take(files: FileList, digests: np.ndarray, index: np.ndarray) -> tuple[FileList, np.ndarray]:
-    return FileList(tuple(files.paths[i] for i in index), files.labels[index]), digests[index]
 
 
 def _draw_files(files: FileList, names: Sequence[str], seed: int) -> bytes | None:

@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from fathom.config import Config, FoldConfig, config_to_dict, make_config
-from fathom.data.arrays import Arrays
 from fathom.data.module import LabelledData
-from fathom.data.tables.reading import Table
 from fathom.errors import FathomError, UsageError
 from fathom.recipes.build import build_module
 from fathom.recipes.defaults import resolve
@@ -30,7 +28,9 @@ from fathom.runs.reader import resolve_run
 from fathom.runs.writer import claim_folder, name_folder
 from fathom.training.signals import Interrupted
 
-Contents = Arrays | Table | str | None
+if TYPE_CHECKING:
+    from fathom.recipes.kinds import Contents
+
 Result = Callable[[CrossValidation, dict[str, Any]], None]
 _DIVISIONS = {
     "classification": "stratified: every fold has its share of each class",

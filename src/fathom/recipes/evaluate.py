@@ -188,7 +188,7 @@ def open_split(
     if not data.is_fit_for(module.preprocess):
         raise FathomError(
             f"{data.name} is no longer as it was when this model was trained, so its parts cannot be told apart; "
-            "use fathom predict on rows that the model has not seen"
+            "use fathom predict on what the model has not seen"
         )
     if isinstance(data, TextData) and isinstance(module, LanguageModel):
         check_vocabulary(module, data)

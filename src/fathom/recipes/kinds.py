@@ -18,7 +18,10 @@ from fathom.recipes.remote import addresses_of, check_address, is_pinned, locali
 
 if TYPE_CHECKING:
     from fathom.data.arrays import Arrays
+    from fathom.data.image_folder import ImageFiles
     from fathom.data.tables.reading import Table
+
+    Contents = Arrays | Table | ImageFiles | str | None  # what can be read before torch is there
 
 Kind = Literal["named", "pictures", "table", "text"]
 
@@ -26,19 +29,26 @@ _TABLE_OPTIONS = (
     *("target", "task", "log_target", "test", "fill", "one_hot_max", "categories", "drop", "keep"),
     *("header", "separator"),
 )
+_PICTURE_OPTIONS = ("channels", "size")
+_COLUMN_OPTIONS = ("file_column", "label_column", "split_column")
 TEXT_OPTIONS = ("level", "lower", "clean", "reserved", "min_freq", "steps", "partition", "test", "encoding")
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
 _KIND_OF_SUFFIX: dict[str, Kind] = {".csv": "table", ".tsv": "table", ".dat": "table", ".txt": "text", ".md": "text"}
 
 
 def data_kind(data: DataConfig) -> Kind:
-    """Tell of which kind the data are; what looks like no path is taken for a name, known or not."""
+    """Tell of which kind the data are; what looks like no path is taken for a name, known or not.
+
+    A file of rows is a table, unless ``options.images`` says where the pictures are that it names.
+    """
     name = data.name
     if name in catalog.names():
         return "text" if catalog.is_text(name) else "named"
+    path = Path(name).expanduser()
+    if data.options.get("images") is not None:
+        return "pictures"
     if is_remote(name):
         return _remote_kind(name)
-    path = Path(name).expanduser()
     if path.is_dir():
         return "pictures"
     kind = _kind_of_suffix(path)
@@ -81,10 +91,22 @@ def check_data(data: DataConfig) -> None:
     """
     kind = data_kind(data)
     path = Path(data.name).expanduser()
+    images = data.options.get("images")
     for address in addresses_of(data):
         check_address(address)
+    if images is not None and (path.is_dir() or data.name in catalog.names()):
+        raise UsageError(f"--images belongs to a file of labels (--data labels.csv); {data.name} is none")
+    if kind != "pictures" and (data.cache != "auto" or data.max_broken != DataConfig().max_broken):
+        option = "--max-broken" if data.cache == "auto" else "--cache"
+        raise UsageError(f"{option} is for pictures in files; {data.name} is held in memory as it is")
     if kind == "named":
         catalog.describe(data.name)
+    elif kind == "pictures" and images is not None:
+        check_picture_options(data)
+        if not is_remote(data.name) and not path.is_file():
+            raise UsageError(f"there is no file {data.name} of labels")
+        if not is_remote(str(images)) and not Path(str(images)).expanduser().is_dir():
+            raise UsageError(f"there is no folder {images} for the pictures of {data.name}")
     elif kind == "pictures" and not is_remote(data.name) and not path.is_dir():
         raise UsageError(f"there is no folder {data.name}; `fathom data` lists the data sets known by name")
     elif kind == "table":
@@ -100,8 +122,8 @@ def check_data(data: DataConfig) -> None:
             raise UsageError(f"there is no file {data.name}; `fathom data` lists the data sets known by name")
 
 
-def read_contents(data: DataConfig) -> Arrays | Table | str | None:
-    """Read what can be read while torch is being imported; None where there is nothing of that kind.
+def read_contents(data: DataConfig) -> Contents:
+    """Read what can be read while torch is being imported; of pictures that is the list of files.
 
     Of remote data there is nothing before a version of them is settled, see ``locate_data``.
 
@@ -115,7 +137,21 @@ def read_contents(data: DataConfig) -> Arrays | Table | str | None:
         return catalog.load_arrays(data.name, **data.options)
     if kind == "text":
         return read_text(data)
-    return read_file(data.name, data.options) if kind == "table" else None
+    return read_file(data.name, data.options) if kind == "table" else list_pictures(data)
+
+
+def list_pictures(data: DataConfig) -> ImageFiles:
+    """List the pictures of a folder of classes, or of a file of labels, without opening one."""
+    check_picture_options(data)
+    place, images = Path(data.name).expanduser(), data.options.get("images")
+    if images is None:
+        from fathom.data.image_folder import scan_image_folder
+
+        return scan_image_folder(place)
+    from fathom.data.image_table import read_image_table
+
+    columns = {option: str(data.options[option]) for option in _COLUMN_OPTIONS if data.options.get(option) is not None}
+    return read_image_table(place, Path(str(images)).expanduser(), **columns)
 
 
 def read_text(data: DataConfig) -> str:
@@ -132,6 +168,17 @@ def read_file(path: str, options: Mapping[str, Any]) -> Table:
     from fathom.data.tables.reading import read_table
 
     return read_table(Path(path).expanduser(), header=options.get("header"), separator=options.get("separator"))
+
+
+def check_picture_options(data: DataConfig) -> None:
+    """Refuse options that pictures do not have."""
+    is_table = data.options.get("images") is not None
+    known = (*_PICTURE_OPTIONS, "images", *_COLUMN_OPTIONS) if is_table else _PICTURE_OPTIONS
+    for option in data.options:
+        if not is_table and option in _COLUMN_OPTIONS:
+            raise UsageError(f"data.options.{option} is for a file of labels; say where its pictures are with --images")
+        if option not in known:
+            raise unknown(f"option of {'pictures' if is_table else 'a folder of pictures'}", option, known)
 
 
 def check_table_options(data: DataConfig) -> None:
@@ -154,6 +201,9 @@ def locate_data(config: Config) -> Config:
     data = msgspec.structs.replace(config.data, name=_absolute(config.data.name))
     if data_kind(data) == "table" and data.options.get("test") is not None:
         data = msgspec.structs.replace(data, options={**data.options, "test": _absolute(str(data.options["test"]))})
+    if data.options.get("images") is not None:
+        images = _absolute(str(data.options["images"]))
+        data = msgspec.structs.replace(data, options={**data.options, "images": images})
     return msgspec.structs.replace(config, data=data)
 
 

@@ -7,15 +7,17 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fathom.config import Config
-from fathom.data.arrays import Arrays
-from fathom.data.tables.reading import Table
 from fathom.errors import FathomError, UsageError
 from fathom.recipes.train import Start, resume, train
 from fathom.runs.reader import RunReader
 from fathom.training.checkpoint import CheckpointError
 from fathom.training.signals import Interrupted
+
+if TYPE_CHECKING:
+    from fathom.recipes.kinds import Contents
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def train_member(
     folder: Path,
     member: Member,
     *,
-    contents: Arrays | Table | str | None = None,
+    contents: Contents = None,
     on_start: Start | None = None,
     command: tuple[str, ...] = (),
 ) -> Path:

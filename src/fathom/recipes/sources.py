@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from fathom.config import Config
-from fathom.data.arrays import Arrays
 from fathom.data.augment import Compose, make_augmentation
 from fathom.data.catalog import load_arrays
-from fathom.data.folder import FolderData
 from fathom.data.module import ArrayData, LabelledData
+from fathom.data.picture_data import PictureData
+from fathom.data.survey import OnRead
 from fathom.data.tables.module import TableData
-from fathom.data.tables.reading import Table
 from fathom.data.text import TextData
-from fathom.errors import UsageError, unknown
+from fathom.errors import UsageError
 from fathom.recipes.defaults import resolve
-from fathom.recipes.kinds import Kind, data_kind
+from fathom.recipes.kinds import Kind, data_kind, list_pictures
 from fathom.recipes.parts import split_options
 from fathom.recipes.remote import localize
 from fathom.recipes.tables import build_table, choose_epochs
 from fathom.recipes.texts import build_text, settle_text
 
-_PICTURE_OPTIONS = ("channels", "size")
+if TYPE_CHECKING:
+    from fathom.recipes.kinds import Contents
 
 
-def build_data(config: Config, contents: Arrays | Table | str | None = None) -> LabelledData:
-    """Make the data module; ``contents`` are those of the data set or file, where they were read already."""
+def build_data(config: Config, contents: Contents = None, on_read: OnRead | None = None) -> LabelledData:
+    """Make the data module.
+
+    Args:
+        contents: those of the data set, file or folder, where they were read already.
+        on_read: called with (files read, files in all) while pictures are decoded.
+    """
     config = msgspec.structs.replace(config, data=localize(config.data))
     augment = _build_augmentation(config)
-    data = _BUILDERS[data_kind(config.data)](config, augment, contents)
+    kind = data_kind(config.data)
+    if kind == "pictures":
+        data: LabelledData = _build_pictures(config, augment, contents, on_read)
+    else:
+        data = _BUILDERS[kind](config, augment, contents)
     if augment is not None:
         augment.check(data.input_shape)
     return data
@@ -40,11 +49,11 @@ def build_data(config: Config, contents: Arrays | Table | str | None = None) -> 
 def settle_data(config: Config, data: LabelledData) -> Config:
     """Record what the data chose where it was left to them, and the settings that depend on what they are."""
     settled = msgspec.structs.replace(config.data, batch_size=data.batch_size)
-    if isinstance(data, FolderData):
+    if isinstance(data, PictureData):
         form: dict[str, Any] = {"channels": data.channels}
         if config.data.resize is None:
             form["size"] = list(data.size)
-        settled = msgspec.structs.replace(settled, options=form)
+        settled = msgspec.structs.replace(settled, options={**config.data.options, **form})
     if isinstance(data, TableData) and config.training.epochs is None:
         training = msgspec.structs.replace(config.training, epochs=choose_epochs(data.num_train, data.batch_size))
         config = msgspec.structs.replace(config, training=training)
@@ -70,16 +79,15 @@ def _build_named(config: Config, augment: Compose | None, arrays: Any) -> ArrayD
         augment=augment,
         seed=config.seed,
         **split_options(config.data),
+        balance=config.data.balance,
     )
 
 
-def _build_pictures(config: Config, augment: Compose | None, contents: Any) -> FolderData:
-    for option in config.data.options:
-        if option not in _PICTURE_OPTIONS:
-            raise unknown("option of a folder of pictures", option, _PICTURE_OPTIONS)
-    return FolderData(
-        config.data.name,
+def _build_pictures(config: Config, augment: Compose | None, contents: Any, on_read: OnRead | None) -> PictureData:
+    return PictureData(
+        list_pictures(config.data) if contents is None else contents,
         config.data.batch_size,
+        name=config.data.name,
         val=config.data.val,
         augment=augment,
         seed=config.seed,
@@ -87,6 +95,11 @@ def _build_pictures(config: Config, augment: Compose | None, contents: Any) -> F
         channels=config.data.options.get("channels"),
         workers=config.data.workers,
         **split_options(config.data),
+        cache=config.data.cache,
+        max_broken=config.data.max_broken,
+        balance=config.data.balance,
+        is_normalised_elsewhere=config.data.mean is not None,
+        on_read=on_read,
     )
 
 
@@ -103,7 +116,6 @@ def _picture_size(config: Config) -> tuple[int, int] | None:
 
 _BUILDERS: dict[Kind, Callable[[Config, Compose | None, Any], LabelledData]] = {
     "named": _build_named,
-    "pictures": _build_pictures,
     "table": build_table,
     "text": build_text,
 }

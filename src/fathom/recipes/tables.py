@@ -45,6 +45,7 @@ def build_table(config: Config, augment: Compose | None, table: Table | None) ->
         augment=augment,
         seed=config.seed,
         **split_options(config.data),
+        balance=config.data.balance,
     )
 
 

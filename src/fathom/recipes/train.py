@@ -12,15 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from fathom.config import Config, config_to_dict
-from fathom.data.arrays import Arrays
 from fathom.data.module import LabelledData
+from fathom.data.survey import OnRead
 from fathom.data.tables.module import TableData
-from fathom.data.tables.reading import Table
 from fathom.data.text import TextData
 from fathom.errors import FathomError, UsageError
 from fathom.files import write_atomically
@@ -52,6 +51,7 @@ from fathom.runs import schema
 from fathom.runs.reader import RunReader, resolve_run
 from fathom.runs.records import read_lines, to_json
 from fathom.runs.report import write_report
+from fathom.runs.schema import SCHEMA
 from fathom.runs.writer import RunWriter
 from fathom.training.callbacks import Callback
 from fathom.training.checkpoint import CheckpointError, load_checkpoint, load_latest, load_weights
@@ -59,6 +59,9 @@ from fathom.training.device import Execution
 from fathom.training.divergence import Diverged
 from fathom.training.signals import Interrupted
 from fathom.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from fathom.recipes.kinds import Contents
 
 
 @dataclass(frozen=True)
@@ -98,18 +101,20 @@ def train(
     *,
     root: str | Path = "runs",
     name: str | None = None,
-    contents: Arrays | Table | str | None = None,
+    contents: Contents = None,
     prepare: Prepare | None = None,
     on_start: Start | None = None,
+    on_read: OnRead | None = None,
     command: Sequence[str] = (),
 ) -> Outcome:
     """Train a network as configured and leave a run folder under ``root``.
 
     Args:
         name: of the run folder; None takes the time, the network and the data.
-        contents: the data set's arrays, the table or the text, if they were read already.
+        contents: the data set's arrays, the table, the text or the list of pictures, if they were read already.
         prepare: gives the module the weights to begin with, as pruning does; nothing is left behind if it fails.
         on_start: called when everything is settled, before the first step; may give further callbacks.
+        on_read: called with (files read, files in all) while pictures are decoded.
         command: what was typed, for the record.
     Raises:  UsageError, FathomError before anything is written; Diverged or Interrupted after
     """
@@ -118,7 +123,7 @@ def train(
         raise UsageError("training.epochs is 0: a network with random weights would be all that comes of it")
     with readable_failures():
         weights = read_start(config)
-        data = build_data(config, contents)
+        data = build_data(config, contents, on_read)
         config = settle_statistics(settle_data(config, data), data)
         module = build_module(config, data)
         config, beginning = begin(config, module, data, weights)
@@ -140,8 +145,9 @@ def train(
         for name, choice in execution.describe().items():
             writer.log_text(f"{name}: {choice}")
         writer.log_text(f"seed: {config.seed}")
+        writer.write_json("data.json", {"schema": SCHEMA} | data.describe())
         notes = [*data.notes, *beginning.notes]
-        for note in [*notes, *beginning.details]:
+        for note in [*notes, *data.details, *beginning.details]:
             writer.log_text(note)
         if beginning.record:
             writer.update_run(start=beginning.record)
@@ -158,12 +164,18 @@ def train(
         return _compare(outcome, contents, on_start) if config.finetune.compare_scratch else outcome
 
 
-def resume(run: str | Path, *, contents: Arrays | Table | str | None = None, on_start: Start | None = None) -> Outcome:
+def resume(
+    run: str | Path,
+    *,
+    contents: Contents = None,
+    on_start: Start | None = None,
+    on_read: OnRead | None = None,
+) -> Outcome:
     """Go on with a run that stopped, from its newest whole checkpoint, to the bit as if it had not.
 
     Args:
         run: the run folder, its name in ``runs/``, or "last".
-        contents, on_start: as for ``train``.
+        contents, on_start, on_read: as for ``train``.
     Raises:  FathomError if the run is finished, under way, not a run, or has no usable checkpoint
     """
     path = resolve_run(run)
@@ -184,7 +196,7 @@ def resume(run: str | Path, *, contents: Arrays | Table | str | None = None, on_
         except (KeyError, TypeError, ValueError) as error:
             raise FathomError(f"{source}: not a checkpoint of a training run") from error
         with readable_failures():
-            data = build_data(config, contents)
+            data = build_data(config, contents, on_read)
             config = settle_data(config, data)
             module = build_module(config, data)
             freeze_layers(config, module)
@@ -207,7 +219,7 @@ def resume(run: str | Path, *, contents: Arrays | Table | str | None = None, on_
         return _compare(outcome, contents, on_start) if config.finetune.compare_scratch else outcome
 
 
-def _compare(outcome: Outcome, contents: Arrays | Table | str | None, on_start: Start | None) -> Outcome:
+def _compare(outcome: Outcome, contents: Contents, on_start: Start | None) -> Outcome:
     """Train from scratch too, and set both side by side in the report."""
     from fathom.recipes.from_scratch import complete_comparison  # it trains
 

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from fathom.files import write_atomically
-from fathom.runs.charts import share_bar
+from fathom.runs.data_section import broken_table, label_table
 from fathom.runs.numbers import count, percent
-from fathom.runs.page import Html, Section, document, element, fold, join, note, pairs, table
+from fathom.runs.page import Html, Section, document, element, join, note, pairs, table
 from fathom.runs.table_results import column_tables
 
 _LEVEL_WORDS = {"error": "To mend", "warning": "To look at", "note": "To know"}
-_MOST_OPEN_CLASSES = 30
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,7 @@ class Content:
     labels: Sequence[str] = ()
     columns: Sequence[Mapping[str, Any]] = ()
     left_out: Sequence[Mapping[str, Any]] = ()
+    broken: Sequence[tuple[str, str]] = ()  # file, what is wrong with it
     sheet: bytes | None = None
 
 
@@ -49,7 +49,8 @@ def write_check(content: Content, out: str | Path) -> Path:
 
 def render_check(content: Content) -> str:
     """Write the page as text."""
-    sections = [_findings(content), _parts(content), *_labels(content), *_columns(content), *_sample(content)]
+    about = [_findings(content), *_broken(content), _parts(content), *_labels(content)]
+    sections = [*about, *_columns(content), *_sample(content)]
     links = [element("a", part.title, href=f"#{part.key}") for part in sections]
     status, word = ("done", "sound") if content.is_sound else ("failed", "to be mended")
     size = sum(size for _, size, _ in content.parts)
@@ -95,20 +96,13 @@ def _labels(content: Content) -> list[Section]:
     parts = [(name, histogram) for name, _, histogram in content.parts if len(histogram)]
     if not parts or not content.labels:
         return []
-    first = parts[0][1]
-    total = sum(first) or 1
+    return [Section("labels", "Labels", label_table(parts, content.labels))]
 
-    def share(number: int) -> Html:
-        return join([percent(number / total), " ", share_bar(number / total)])
 
-    rows = [
-        (label, share(first[i]), *(count(histogram[i]) for _, histogram in parts))
-        for i, label in enumerate(content.labels)
-    ]
-    sheet = table(("", f"Share of {parts[0][0]}", *(name for name, _ in parts)), rows, label="Labels")
-    if len(rows) > _MOST_OPEN_CLASSES:
-        sheet = fold(f"All {count(len(rows))}", sheet)
-    return [Section("labels", "Labels", sheet)]
+def _broken(content: Content) -> list[Section]:
+    if not content.broken:
+        return []
+    return [Section("broken", "Files that cannot be read", broken_table(content.broken))]
 
 
 def _columns(content: Content) -> list[Section]:

@@ -87,6 +87,11 @@ class RunReader:
         return self._read_optional(schema.MODEL)
 
     @cached_property
+    def data(self) -> dict[str, Any] | None:
+        """What was learned from, or None in a run that did not write it down."""
+        return self._read_optional(schema.DATA)
+
+    @cached_property
     def evaluation(self) -> dict[str, Any] | None:
         """What the test set says, or None if it was not used yet."""
         evaluation = self._read_optional(schema.EVALUATION)

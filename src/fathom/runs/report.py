@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fathom.files import write_atomically
 from fathom.runs import schema
+from fathom.runs.data_section import show_data
 from fathom.runs.fine_tuning import show_comparison, show_start
 from fathom.runs.numbers import DASH, count, decimal, determination, duration, percent, wilson_interval
 from fathom.runs.origin import show_config, show_layers, show_origin, show_time
@@ -37,7 +38,7 @@ def render_report(run: RunReader) -> str:
     """Write the page as text."""
     start = [show_comparison(run), show_start(run)]
     results = [show_pruning(run), show_curves(run), *show_results(run)]
-    found = [*results, show_columns(run), *start, show_layers(run), show_config(run)]
+    found = [*results, show_data(run), show_columns(run), *start, show_layers(run), show_config(run)]
     sections = [part for part in [*found, show_origin(run)] if part is not None]
     links = [element("a", part.title, href=f"#{part.key}") for part in sections]
     made_by = f"Made by Fathom {run.run.get('fathom', '')} from the files of {run.name}."

@@ -7,6 +7,7 @@ runs/20250301-141500-lenet-fashion_mnist/
   metrics.jsonl      one record a line: event "step" or "epoch"
   metrics.csv        the epoch records as a table
   log.txt            what happened, with the time
+  data.json          the parts and their classes, what is wrong with the files, duplicates
   model.json         name, layers, class names, input; model.safetensors holds the weights beside it
   checkpoints/       best, last, previous
   evaluation.json    the test set, used once; mistakes/*.png and predictions.csv belong to it
@@ -32,6 +33,7 @@ RUN = "run.json"
 METRICS = "metrics.jsonl"
 METRICS_TABLE = "metrics.csv"
 LOG = "log.txt"
+DATA = "data.json"
 MODEL = "model.json"
 WEIGHTS = "model.safetensors"
 CHECKPOINTS = "checkpoints"

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fathom.data.balance import describe_balance
 from fathom.data.folds import Fold, describe_scarce
 from fathom.data.memory import Augmentation, MemoryLoader
-from fathom.data.module import LabelledData, check_batch_size, check_share
+from fathom.data.module import Balance, LabelledData, check_balance, check_batch_size, check_share
 from fathom.data.split import stratified_split
 from fathom.data.tables.columns import canonical
 from fathom.data.tables.fit import Choices, fit_columns
@@ -41,6 +42,7 @@ class TableData(LabelledData):
         augment: noise on the inputs, where all of them are numbers.
         split_seed: of the parts that are cut off; None takes ``seed``.
         fold: of a cross-validation: this part of the training rows takes the place of the test part.
+        balance: give classes of unequal size the same say.
     Raises:  UsageError for a column or option that does not fit; FathomError for a table that cannot be learned from
     """
 
@@ -59,6 +61,7 @@ class TableData(LabelledData):
         seed: int = 0,
         split_seed: int | None = None,
         fold: Fold | None = None,
+        balance: Balance = "none",
     ) -> None:
         check_share(val)
         self.split_seed = seed if split_seed is None else split_seed
@@ -66,6 +69,8 @@ class TableData(LabelledData):
         self.name, self.seed, self.augment = str(table.path), seed, augment
         self.target = find_target(table, target, task, log_target)
         self.task, self.class_names = self.target.task, self.target.class_names
+        check_balance(balance, self.task, self.name)
+        self.balance = balance
         self.notes: list[str] = [*table.notes, f"task: {self.task} ({self.target.name}: {self.target.reason})"]
         frame, labels = table.frame, read_target(table.frame[self.target.name], self.target)
         num_own = len(labels)
@@ -83,8 +88,16 @@ class TableData(LabelledData):
         self._test_frame = None if self.test_index is None else frame.iloc[self._rows(self.test_index)]
         self.batch_size = batch_size or _choose_batch_size(self.num_train)
         check_batch_size(self.batch_size, self.num_train, self.name)
+        if self.task == "classification":
+            found = describe_balance(self.describe()["counts"]["train"], self.class_names, balance)
+            self.notes += [found] if found else []
         if augment is not None and self.X.shape[1] > self.layer.num_dense:
             raise UsageError("noise on the input is for tables of numbers; this one has categories")
+
+    def labels_by_part(self) -> dict[str, Tensor]:
+        """Give the targets of each part, as they are learned."""
+        parts = {"train": self.train_index, "val": self.val_index, "test": self.test_index}
+        return {name: self.y[index] for name, index in parts.items() if index is not None}
 
     @property
     def num_train(self) -> int:
@@ -143,6 +156,7 @@ class TableData(LabelledData):
             seed=self.seed,
             index=self.train_index,
             augment=self.augment,
+            is_balanced=self.balance == "sampler",
         )
 
     def train_eval_dataloader(self) -> MemoryLoader:

@@ -1,0 +1,79 @@
+"""The same picture more than once: kept on one side of a cut, and counted. NumPy only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """What was found: rows are places in the list that the digests belong to.
+
+    ``repeated`` counts training examples that repeat another one, ``shared`` those of each other part that are in the
+    training part too, ``contradicting`` training examples that stand under several labels; the pairs are some of
+    them, each with the place of its twin.
+    """
+
+    repeated: int
+    shared: Mapping[str, int]
+    contradicting: int
+    shared_pairs: tuple[tuple[int, int], ...] = ()
+    contradicting_pairs: tuple[tuple[int, int], ...] = ()
+
+
+Cut = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # labels -> places to keep, places to hold out
+
+
+def split_groups(index: np.ndarray, labels: np.ndarray, digests: np.ndarray, cut: Cut) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a part off so that examples with one digest stay together.
+
+    The first of each group decides; without a repeated digest the parts are those of ``cut`` itself. Where all are one
+    group, nothing is held out.
+
+    Shape:   index (N,) into labels and digests -> int64 (n_keep,), int64 (n_cut,), both parts of ``index`` and sorted
+    """
+    _, first, group = np.unique(digests[index], return_index=True, return_inverse=True)
+    representatives = np.sort(first)
+    if len(representatives) < 2:
+        return index, index[:0]
+    _, held_out = cut(labels[index][representatives])
+    is_cut = np.zeros(len(first), dtype=bool)
+    is_cut[group[representatives[held_out]]] = True
+    return index[~is_cut[group]], index[is_cut[group]]
+
+
+def find_duplicates(
+    parts: Mapping[str, np.ndarray], labels: np.ndarray, digests: np.ndarray, most_pairs: int = 20
+) -> Duplicates:
+    """Look for training examples that repeat one another or are in another part.
+
+    Args:
+        parts: places by the name of the part, "train" among them.
+        most_pairs: how many pairs to name of each sort.
+    """
+    train = parts["train"]
+    unique, first, group, counts = np.unique(digests[train], return_index=True, return_inverse=True, return_counts=True)
+    low, high = np.full(len(unique), labels.max(initial=0) + 1), np.full(len(unique), -1)
+    np.minimum.at(low, group, labels[train])
+    np.maximum.at(high, group, labels[train])
+    torn = low != high
+    twins = np.flatnonzero(torn[group] & (labels[train] != labels[train][first][group]))
+    shared: dict[str, int] = {}
+    pairs: list[tuple[int, int]] = []
+    for name, index in parts.items():
+        if name == "train" or not len(unique):
+            continue
+        place = np.searchsorted(unique, digests[index]).clip(max=len(unique) - 1)
+        same = np.flatnonzero(unique[place] == digests[index])
+        shared[name] = len(same)
+        pairs += [(int(index[i]), int(train[first[place[i]]])) for i in same[: most_pairs - len(pairs)]]
+    return Duplicates(
+        repeated=len(train) - len(unique),
+        shared=shared,
+        contradicting=int(counts[torn].sum()),
+        shared_pairs=tuple(pairs),
+        contradicting_pairs=tuple((int(train[i]), int(train[first[group[i]]])) for i in twins[:most_pairs]),
+    )

@@ -1,0 +1,207 @@
+"""Pictures named, with their labels, in a file of rows: ``file,label``. Reading it needs neither torch nor pandas."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fathom.data.image_folder import PARTS, FileList, ImageFiles, is_picture
+from fathom.data.picture_file import EXTENSIONS
+from fathom.data.tables.reading import MISSING, Form, find_form, open_table, read_rows
+from fathom.errors import FathomError, UsageError, unknown
+
+# Names that the columns of such files have, in lower case without blanks and underscores; the first found is taken.
+_FILE_NAMES = (
+    *("file", "filename", "filepath", "path", "image", "imagename", "imagepath", "imagefile"),
+    *("picture", "img", "photo", "imageid", "fname", "name", "id"),
+)
+_LABEL_NAMES = ("label", "class", "classname", "category", "target", "species", "breed", "y")
+_SPLIT_NAMES = ("split", "part", "subset", "set", "fold")
+_PART_OF = {name: part for part, names in PARTS.items() for name in names}
+_MOST_CLASSES_SHARE = 0.5  # of the rows: with more classes the column is hardly a label
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class _Row:
+    number: int  # counted from 1 below the header
+    file: str
+    label: str
+    part: str
+
+
+def read_image_table(
+    table: str | Path,
+    images: str | Path,
+    *,
+    file_column: str | None = None,
+    label_column: str | None = None,
+    split_column: str | None = None,
+) -> ImageFiles:
+    """List the pictures that a file of rows names.
+
+    Names are relative to ``images`` and stay below it; one without a suffix gets that of the file that is there. Rows
+    without a label are left out. A column that says train, val or test for each row divides the pictures.
+
+    Args:
+        file_column, label_column, split_column: names of the columns; None finds them by name, and that of the files
+            also by what is in it.
+    Raises:  FathomError if the file cannot be read, names no picture that is there, or one outside of ``images``;
+        UsageError for a column that is not there or cannot be found
+    """
+    table, images = Path(table), Path(images)
+    if not images.is_dir():
+        raise UsageError(f"there is no folder {images} for the pictures of {table}")
+    form, rows = _read(table)
+    columns = _find_columns(table, form, rows, file_column, label_column, split_column)
+    entries, notes = _take_rows(table, rows, columns, split_column)
+    names = _order_classes(table, form.names[columns[1]], [entry.label for entry in entries])
+    label_of = {name: label for label, name in enumerate(names)}
+    found: dict[str, tuple[list[Path], list[int]]] = {}
+    missing: list[str] = []
+    suffixes = sorted(EXTENSIONS)
+    for entry in entries:
+        path = _locate(table, images, entry, suffixes)
+        if path is None:
+            missing.append(str(images / entry.file))
+            continue
+        paths, labels = found.setdefault(entry.part, ([], []))
+        paths.append(path)
+        labels.append(label_of[entry.label])
+    if "train" not in found:
+        what = "none of them is for training" if found else f"none of them is in {images}; is --images right?"
+        first = f" (the first: {missing[0]})" if missing else ""
+        raise FathomError(f"{table} names {len(entries):,} pictures, but {what}{first}")
+    parts = [
+        FileList(tuple(found[part][0]), np.array(found[part][1], dtype=np.int64)) if part in found else None
+        for part in PARTS
+    ]
+    assert parts[0] is not None
+    return ImageFiles(parts[0], parts[1], parts[2], names, tuple(notes), tuple(missing))
+
+
+def _read(table: Path) -> tuple[Form, list[list[str]]]:
+    """Give how the file is written and all its rows; a first line that names a picture is no header."""
+    form = find_form(table)
+    if form.has_header and any(is_picture(name) for name in form.names):
+        form = find_form(table, header=False)
+    try:
+        with open_table(table, form.encoding) as file:
+            rows = [[cell.strip() for cell in row] for row in read_rows(file, form)]
+    except csv.Error as error:
+        raise FathomError(f"{table}: not a file of rows ({error})") from error
+    except (OSError, EOFError) as error:
+        raise FathomError(f"{table}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    if not rows:
+        raise FathomError(f"{table}: it holds a line of names and no rows")
+    return form, rows
+
+
+def _find_columns(
+    table: Path,
+    form: Form,
+    rows: list[list[str]],
+    file_column: str | None,
+    label_column: str | None,
+    split_column: str | None,
+) -> tuple[int, int, int | None]:
+    """Settle in which columns files, labels and parts stand."""
+    names = form.names
+    by_form = {name.lower().replace("_", "").replace(" ", "").replace("-", ""): i for i, name in enumerate(names)}
+
+    def find(option: str, given: str | None, known: Sequence[str], taken: set[int | None]) -> int | None:
+        if given is not None:
+            if given not in names:
+                raise unknown(f"column of {table.name} (--{option})", given, names)
+            return names.index(given)
+        return next((by_form[name] for name in known if by_form.get(name) not in {None, *taken}), None)
+
+    file = find("file-column", file_column, (), set())
+    label = find("label-column", label_column, (), set())
+    sample = rows[:100]
+    if file is None:  # what is in a column tells more than its name
+        filled = [sum(len(row) > i and is_picture(row[i]) for row in sample) for i in range(len(names))]
+        most = max(range(len(names)), key=filled.__getitem__)
+        file = most if filled[most] > len(sample) // 2 else find("file-column", None, _FILE_NAMES, {label})
+    if file is None:
+        raise UsageError(
+            f"{table}: none of its columns ({_list(names)}) is known to name the pictures; say --file-column"
+        )
+    split = find("split-column", split_column, _SPLIT_NAMES, {file, label})
+    if split is not None and split_column is None:  # by its name alone it may be something else
+        split = split if all(row[split].lower() in _PART_OF for row in rows if len(row) > split) else None
+    if label is None:
+        label = find("label-column", None, _LABEL_NAMES, {file, split})
+    others = [i for i in range(len(names)) if i not in (file, split)]
+    if label is None and len(others) == 1:
+        label = others[0]
+    if label is None:
+        raise UsageError(f"{table}: which of its columns ({_list(names)}) is the label? Say --label-column")
+    if label == file:
+        raise UsageError(f"{table}: {names[file]} cannot be both the file and the label")
+    return file, label, split
+
+
+def _take_rows(
+    table: Path, rows: list[list[str]], columns: tuple[int, int, int | None], split_column: str | None
+) -> tuple[list[_Row], list[str]]:
+    """Give the rows that have a file and a label, each once, and say what was left out."""
+    file, label, split = columns
+    seen: dict[tuple[str, str], _Row] = {}
+    left_out: Counter[str] = Counter()
+    for number, row in enumerate(rows, 1):
+        cells = [row[i] if i is not None and i < len(row) else "" for i in (file, label, split)]
+        part = "train" if split is None else _PART_OF.get(cells[2].lower(), "")
+        if not part:
+            raise UsageError(f"{table}: row {number} says {cells[2]!r} in {split_column}; it is train, val or test")
+        if not cells[0]:
+            left_out["without a file"] += 1
+        elif cells[1] in MISSING:
+            left_out["without a label"] += 1
+        elif (cells[0], cells[1]) in seen:
+            left_out["that repeat another one"] += 1
+        else:
+            seen[cells[0], cells[1]] = _Row(number, cells[0], cells[1], part)
+    if not seen:
+        raise FathomError(f"{table}: no row has both a file and a label")
+    return list(seen.values()), [f"{table.name}: {count:,} rows {why} are left out" for why, count in left_out.items()]
+
+
+def _order_classes(table: Path, column: str, labels: list[str]) -> tuple[str, ...]:
+    names = set(labels)
+    if len(names) > max(20, _MOST_CLASSES_SHARE * len(labels)):
+        raise FathomError(
+            f"{table}: {column} has {len(names):,} different values in {len(labels):,} rows; is it the label? "
+            "(say --label-column; numbers cannot be predicted from pictures yet)"
+        )
+    if all(name.isascii() and name.isdigit() for name in names):
+        return tuple(sorted(names, key=lambda name: (int(name), name)))
+    return tuple(sorted(names))
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
+
+
+def _locate(table: Path, images: Path, entry: _Row, suffixes: list[str]) -> Path | None:
+    """Find the file that a row names, below ``images`` and nowhere else; None where there is none."""
+    path = Path(os.path.normpath(images / entry.file.replace("\\", "/")))
+    if not path.is_relative_to(os.path.normpath(images)):
+        raise FathomError(f"{table}: row {entry.number} names {entry.file}, which is not below {images}")
+    if path.is_file():
+        return path
+    if path.suffix.lower() in EXTENSIONS:
+        return None
+    for suffix in suffixes:
+        candidate = path.with_name(path.name + suffix)
+        if candidate.is_file():
+            suffixes.remove(suffix)
+            suffixes.insert(0, suffix)  # most likely that of the next one too
+            return candidate
+    return None

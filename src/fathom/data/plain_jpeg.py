@@ -1,0 +1,53 @@
+"""The short way to the pixels of an ordinary JPEG: of a small one, most of Pillow's time goes into its header."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended and progressive, all with Huffman coding
+_NOT_PLAIN = (0xE1, 0xEE)  # Exif and XMP, which may turn the picture; Adobe's mark of other colours
+_MODES = {1: "L", 3: "RGB"}
+
+
+def decode_plain_jpeg(content: bytes, most_pixels: int, largest_side: int | None) -> Image.Image | None:
+    """Decode a JPEG that is grey or YCbCr, with 8 bits and nothing in its header that Pillow would heed.
+
+    The decoder is Pillow's own, and the pixels are those of ``Image.open``. None stands for everything else, damaged
+    files among it, for which ``Image.open`` knows what to do and to say.
+
+    Args:
+        largest_side: a larger picture is left to ``Image.open``, which can decode at a smaller scale.
+    """
+    form = _find_form(content)
+    if form is None:
+        return None
+    mode, width, height = form
+    if width * height > most_pixels or (largest_side is not None and max(width, height) > largest_side):
+        return None
+    from PIL import Image
+
+    try:
+        return Image.frombytes(mode, (width, height), content, "jpeg", mode, "")
+    except Exception:  # damaged
+        return None
+
+
+def _find_form(content: bytes) -> tuple[str, int, int] | None:
+    """Walk over the segments of the header to the one that gives (mode, width, height)."""
+    if content[:3] != b"\xff\xd8\xff":
+        return None
+    place, last = 2, len(content) - 10
+    while place <= last and content[place] == 0xFF:
+        marker = content[place + 1]
+        if marker in _FRAMES:
+            mode = _MODES.get(content[place + 9])
+            height = (content[place + 5] << 8) | content[place + 6]
+            width = (content[place + 7] << 8) | content[place + 8]
+            return (mode, width, height) if mode and width and height and content[place + 4] == 8 else None
+        if marker in _NOT_PLAIN or not 0xC4 <= marker <= 0xFE:
+            return None
+        place += 2 + ((content[place + 2] << 8) | content[place + 3])
+    return None
