@@ -20,7 +20,7 @@ from bench.results import Suite, add_to, read_results, write_results
 from bench.settings import ROOT, Settings
 from fathom.errors import FathomError
 
-SUITES = ("epoch", "step", "startup", "accuracy", "memory", "choices", "table", "scratch", "export")
+SUITES = ("epoch", "step", "startup", "accuracy", "memory", "choices", "table", "scratch", "export", "folder")
 _OUT = ROOT / "docs" / "benchmarks"
 
 
@@ -63,7 +63,7 @@ def _run(args: argparse.Namespace) -> list[Path]:
 
 
 def _prepare(settings: Settings, suites: list[str]) -> None:
-    if set(suites) <= {"step", "startup", "table", "scratch", "export"}:
+    if set(suites) <= {"step", "startup", "table", "scratch", "export", "folder"}:
         return
     if settings.quick:
         invent_images(settings.folder / "data", QUICK_IMAGES)

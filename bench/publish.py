@@ -20,6 +20,7 @@ _SECTIONS: dict[str, Callable[[Suite], str]] = {
     "table": tables.table_section,
     "scratch": tables.scratch_section,
     "export": tables.export_section,
+    "folder": tables.folder_section,
 }
 _PICTURES: dict[str, Callable[[Suite, Path], None]] = {
     "epoch": figures.draw_epochs,

@@ -128,6 +128,20 @@ def table_section(suite: Suite) -> str:
     return "\n\n".join([table(header, rows) + _skipped(comparison), describe_suite(suite)])
 
 
+def folder_section(suite: Suite) -> str:
+    """Table of the seconds that decoding takes, and of those of an epoch after it."""
+    parts = []
+    for comparison, what in zip(suite.comparisons, ("s", "s an epoch"), strict=True):
+        rows = [
+            [_name(result), f"{comparison.spread(result).median:.2f}", format_ratio(inverse(comparison.ratio(result)))]
+            for result in fastest_first(comparison)
+        ]
+        baseline = comparison.get(comparison.baseline)
+        header = ["", what, f"× {baseline.label if baseline else comparison.baseline}"]
+        parts.append(f"### {comparison.title}\n\n{table(header, rows)}{_skipped(comparison)}")
+    return "\n\n".join([*parts, describe_suite(suite)])
+
+
 def scratch_section(suite: Suite) -> str:
     """Table of seconds an epoch on NumPy and on PyTorch."""
     (comparison,) = suite.comparisons

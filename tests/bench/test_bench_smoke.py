@@ -79,6 +79,17 @@ def test_a_table_is_read_and_learned_from(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_folder_is_decoded_and_learned_from(tmp_path):
+    suites = run_bench(tmp_path, "--only", "folder")
+    decode, epochs = suites["folder"]["comparisons"]
+    check_comparison(decode, ["pillow", "torchvision", "fathom_auto"])
+    check_comparison(epochs, ["memory", "fathom_auto", "fathom_files"])
+    losses = [result["facts"]["metrics"]["train_loss"] for result in epochs["results"]]
+    assert losses[0] == losses[1] == losses[2]
+    assert "| **Fathom, a folder** |" in (tmp_path / "benchmarks.md").read_text()
+
+
+@pytest.mark.slow
 def test_scratch_learns_what_torch_learns(tmp_path):
     suites = run_bench(tmp_path, "--only", "scratch")
     (comparison,) = suites["scratch"]["comparisons"]

@@ -1,0 +1,88 @@
+"""A folder of small JPEGs: bare decode loops beside Fathom's pass, and epochs from files, cache and arrays."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bench.contenders.fathom_trainer import AtGate
+from bench.gate import Gate
+from bench.problems import Problem
+from fathom.config import make_config
+from fathom.data.arrays import Arrays
+from fathom.data.folder import FolderData
+from fathom.data.module import ArrayData, LabelledData
+from fathom.data.survey import survey
+from fathom.data.workers import default_workers
+from fathom.recipes.build import build_execution, build_module, build_trainer
+from fathom.recipes.defaults import resolve
+
+
+def run(problem: Problem, gate: Gate, part: str, how: str) -> None:
+    """Decode all pictures once a round, or take an epoch a round."""
+    root = Path(os.environ["BENCH_FOLDER"], "folder")
+    (_decode if part == "decode" else _train)(problem, gate, root, how)
+
+
+def _decode(problem: Problem, gate: Gate, root: Path, how: str) -> None:
+    paths = [str(path) for path in sorted(root.rglob("*.jpg"))]
+    workers = default_workers()
+    read = {"pillow": _read_with_pillow, "torchvision": _read_with_torchvision}.get(how)
+    if how == "torchvision":
+        import torchvision.io  # noqa: F401  not in every process anew
+    gate.note(workers=workers)
+    for _ in range(gate.num_epochs):
+        gate.start_epoch()
+        if read is None:
+            survey(paths, 3, problem.input_shape[1:], keep=True, workers=workers)  # type: ignore[arg-type]
+        else:
+            parts = [paths[i::workers] for i in range(workers)]
+            processes = [multiprocessing.get_context("fork").Process(target=read, args=(p,)) for p in parts]
+            for process in processes:
+                process.start()
+            for process in processes:
+                process.join()
+        gate.end_epoch({})
+
+
+def _read_with_pillow(paths: Sequence[str]) -> None:
+    from PIL import Image
+
+    for path in paths:
+        with Image.open(path) as image:
+            np.asarray(image.convert("RGB"))
+
+
+def _read_with_torchvision(paths: Sequence[str]) -> None:
+    from torchvision.io import ImageReadMode, decode_jpeg, read_file
+
+    for path in paths:
+        decode_jpeg(read_file(path), mode=ImageReadMode.RGB)
+
+
+def _train(problem: Problem, gate: Gate, root: Path, how: str) -> None:
+    tree = {
+        "model": {"name": problem.model},
+        "data": {"name": str(root), "batch_size": problem.batch_size, "val": 0.0},
+        "training": {"epochs": gate.num_epochs, "lr": problem.lr, "optimizer": "sgd", "schedule": "constant"},
+        "execution": {"device": "cpu"},
+        "seed": problem.seed,
+    }
+    config = resolve(make_config(tree, "benchmark"))
+    data: LabelledData = FolderData(root, problem.batch_size, val=0.0, cache="none" if how == "none" else "memory")
+    if how == "arrays":
+        assert isinstance(data, FolderData)
+        assert data.X is not None
+        arrays = Arrays(data.X.numpy().copy(), data.y.numpy(), None, None, data.class_names)
+        data = ArrayData(arrays, problem.batch_size, val=0.0)
+    torch.manual_seed(problem.seed)
+    module = build_module(config, data)
+    execution = build_execution(config, module, data)
+    gate.note(choices=execution.describe())
+    build_trainer(config, execution, [AtGate(gate)]).fit(module, data)
+    data.close()
