@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fathom.models.registry import create as create_model
     from fathom.module import Classifier, LanguageModel, Module, Preprocess, Regressor
     from fathom.recipes.crossval import cross_validate
+    from fathom.recipes.distill import distill
     from fathom.recipes.evaluate import evaluate
     from fathom.recipes.fine_tuning import fine_tuning_config
     from fathom.recipes.generate import generate
@@ -65,6 +66,7 @@ _PLACES = {
     "Preprocess": "module",
     "Regressor": "module",
     "cross_validate": "recipes.crossval",
+    "distill": "recipes.distill",
     "evaluate": "recipes.evaluate",
     "fine_tuning_config": "recipes.fine_tuning",
     "generate": "recipes.generate",

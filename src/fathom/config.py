@@ -72,6 +72,14 @@ class DataConfig(Section, frozen=True):
             msgspec.structs.force_setattr(self, "options", options)
 
 
+class DistillConfig(Section, frozen=True):
+    """A trained run whose opinion is learned beside the labels."""
+
+    teacher: str
+    temperature: Positive = 4.0
+    alpha: Annotated[float, Meta(ge=0, le=1)] = 0.7
+
+
 class TrainingConfig(Section, frozen=True):
     """How it is learned. No epochs at all are for weights that come from elsewhere, such as a pruned network's."""
 
@@ -100,6 +108,7 @@ class TrainingConfig(Section, frozen=True):
     checkpoint_every_s: Positive = 60.0
     fast_dev_run: bool = False
     overfit_batches: Natural = 0
+    distill: DistillConfig | None = None
 
 
 class FinetuneConfig(Section, frozen=True):

@@ -135,6 +135,24 @@ class BalancedLoss(nn.Module):
         return (self.loss(prediction, target) * self.weights[target]).mean()
 
 
+def soft_targets(prediction: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
+    """Mean of T² Σ_c q_c (log q_c − log p_c), p = softmax(o/T), q = softmax(t/T): KL(q ‖ p) of softened classes.
+
+    A temperature T above 1 brings out what the teacher thinks of the classes that it does not choose. The gradient of
+    the divergence shrinks as 1/T²; the factor undoes this, so that T need not be weighed against the other loss.
+
+    Shape:   prediction: logits o (N, C), teacher: logits t (N, C) -> ()
+    Equals:  T² times torch.nn.functional.kl_div of the softened log-probabilities, reduction "batchmean"
+    Source:  Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network", §2
+    Raises:  UsageError if the shapes differ
+    """
+    softened, target = (
+        F.log_softmax(prediction / temperature, 1),
+        F.log_softmax(_aligned(prediction, teacher) / temperature, 1),
+    )
+    return temperature**2 * F.kl_div(softened, target, reduction="batchmean", log_target=True)
+
+
 def _aligned(prediction: Tensor, target: Tensor) -> Tensor:
     if prediction.shape != target.shape:
         wanted, given = tuple(prediction.shape), tuple(target.shape)

@@ -22,6 +22,7 @@ VERBS = {
     "eval": ("fathom.cli.eval", "judge a run's model on a split of its data"),
     "generate": ("fathom.cli.generate", "let a language model go on with a text"),
     "crossval": ("fathom.cli.crossval", "train on all folds of the data but one, judge on that one; compare networks"),
+    "distill": ("fathom.cli.distill", "let a small network learn from a run's; show what that gains"),
     "predict": ("fathom.cli.predict", "label pictures, folders or the rows of a CSV with a run's model"),
     "export": ("fathom.cli.export", "write a run's model as one ONNX or torch.export file"),
     "tune": ("fathom.cli.tune", "search for better settings; keep the best as a run"),

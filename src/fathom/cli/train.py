@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -200,20 +200,23 @@ def run(args: argparse.Namespace) -> int:
     return finish(outcome)
 
 
-def settings(args: argparse.Namespace) -> Config:
-    """Lay recipe, file, options and --set over one another, in this order, and validate before torch is imported."""
+def settings(args: argparse.Namespace, base: Mapping[str, Any] | None = None) -> Config:
+    """Lay recipe, file, options and --set over one another, in this order, and validate before torch is imported.
+
+    ``base`` lies below them all.
+    """
     from fathom.recipes.defaults import resolve
 
-    return resolve(open_settings(args))
+    return resolve(open_settings(args, base))
 
 
-def open_settings(args: argparse.Namespace) -> Config:
+def open_settings(args: argparse.Namespace, base: Mapping[str, Any] | None = None) -> Config:
     """Give the same, with all that nobody chose still open."""
     model = _model(args)
     from fathom.recipes.shipped import read_recipe
     from fathom.training.schedules import parse_schedule
 
-    tree: dict[str, Any] = {}
+    tree = merge({}, base or {})
     if args.recipe is not None:
         merge(tree, read_recipe(args.recipe))
     if args.config is not None:

@@ -59,6 +59,7 @@ class LabelledData(DataModule):
     details: Sequence[str] = ()
     unit = "example"
     balance: Balance = "none"
+    soft: Tensor | None = None  # a teacher's logits of every row, given beside the labels in training
 
     @property
     def num_train(self) -> int:
@@ -126,6 +127,11 @@ class LabelledData(DataModule):
 
     def close(self) -> None:
         """End the processes that read files, if there are any."""
+
+
+def with_soft(y: Tensor, soft: Tensor | None) -> Tensor:
+    """Put a teacher's logits beside the labels, (N,) and (N, C) -> float32 (N, 1 + C); without, the labels."""
+    return y if soft is None else torch.cat([y[:, None].float(), soft], 1)
 
 
 def check_share(val: float) -> None:
@@ -271,7 +277,7 @@ class ArrayData(LabelledData):
         """Give shuffled, augmented batches of the training part."""
         return MemoryLoader(
             self.X,
-            self.y,
+            with_soft(self.y, self.soft),
             self.batch_size,
             shuffle=True,
             seed=self.seed,

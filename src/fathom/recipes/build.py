@@ -17,6 +17,7 @@ from fathom.models import registry
 from fathom.module import Classifier, Module, Preprocess, Regressor
 from fathom.recipes.fine_tuning import make_groups
 from fathom.recipes.kinds import data_kind
+from fathom.recipes.teaching import build_student
 from fathom.recipes.texts import build_language_model, check_fit
 from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping, KeepZeros, L1Penalty
 from fathom.training.device import Execution, choose_execution
@@ -51,6 +52,8 @@ def wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preproc
     if (loss in _CLASS_LOSSES) != (data.task == "classification"):
         raise UsageError(f"loss {loss} does not fit the {data.task} of {data.name}; choose {_FITTING[data.task]}")
     preprocess = preprocess or _build_preprocess(config, data)
+    if config.training.distill is not None:
+        return build_student(net, config, data, preprocess)
     if data.task == "regression":
         return Regressor(net, loss=loss, preprocess=preprocess, target=data.target_scale())
     return Classifier(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from fathom.config import Config, make_config, read_config
+from fathom.config import Config, config_to_dict, make_config, read_config
 from fathom.errors import FathomError
+from fathom.recipes.kinds import data_kind
+
+_OF_THE_DATA = ("name", "options", "val", "fold")
 
 
 def read_run_config(run: Path) -> Config:
@@ -17,3 +21,14 @@ def read_run_config(run: Path) -> Config:
     if not path.is_file():
         raise FathomError(f"{run}: not a run folder, it holds no config.yaml")
     return make_config(read_config(path), str(path))
+
+
+def student_settings(teacher: Path) -> dict[str, Any]:
+    """Give the settings that a student takes over: the data as its teacher read and divided them, and the seed."""
+    config = read_run_config(teacher)
+    whole = config_to_dict(config)["data"]
+    data = {name: whole[name] for name in _OF_THE_DATA}
+    data["split_seed"] = config.seed if config.data.split_seed is None else config.data.split_seed
+    if data_kind(config.data) == "pictures":  # files are decoded at that size; other data hold every size
+        data["resize"] = config.data.resize
+    return {"data": data, "seed": config.seed}

@@ -46,6 +46,7 @@ from fathom.recipes.saved import describe_model, load_module, save_weights
 from fathom.recipes.settings import read_run_config
 from fathom.recipes.sources import build_data, settle_data
 from fathom.recipes.table_results import judge_table
+from fathom.recipes.teaching import ask_teacher
 from fathom.recipes.texts import judge_text
 from fathom.runs import schema
 from fathom.runs.reader import RunReader, resolve_run
@@ -128,6 +129,7 @@ def train(
         module = build_module(config, data)
         config, beginning = begin(config, module, data, weights)
         execution = build_execution(config, module, data)
+        ask_teacher(module, data, execution)
         check_learning(config, module, data)
         description = _describe(config, data, module)
     writer = RunWriter.create(root, config.model.name, place_name(config.data.name), name=name)
@@ -201,6 +203,7 @@ def resume(
             module = build_module(config, data)
             freeze_layers(config, module)
             execution = build_execution(_keep_threads(config, reader.run.get("choices")), module, data)
+            ask_teacher(module, data, execution)
             description = _describe(config, data, module)
         load_weights(module, weights, source)
         if not data.is_fit_for(module.preprocess):

@@ -13,7 +13,7 @@ from torch import Tensor
 from fathom.data.balance import describe_balance
 from fathom.data.folds import Fold, describe_scarce
 from fathom.data.memory import Augmentation, MemoryLoader
-from fathom.data.module import Balance, LabelledData, check_balance, check_batch_size, check_share
+from fathom.data.module import Balance, LabelledData, check_balance, check_batch_size, check_share, with_soft
 from fathom.data.split import stratified_split
 from fathom.data.tables.columns import canonical
 from fathom.data.tables.fit import Choices, fit_columns
@@ -150,7 +150,7 @@ class TableData(LabelledData):
         """Give shuffled batches of the training part."""
         return MemoryLoader(
             self.X,
-            self.y,
+            with_soft(self.y, self.soft),
             self.batch_size,
             shuffle=True,
             seed=self.seed,
