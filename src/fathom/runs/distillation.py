@@ -88,13 +88,13 @@ class Distillation:
 
     def gain(self, split: str) -> Spread | None:
         """Give distilled − alone in accuracy, seed by seed; None before all students are there."""
-        pairs = [
-            [row.get(f"{split}_accuracy") for role in (ALONE, DISTILLED) if (row := self.row(role, seed))]
-            for seed in self.plan["seeds"]
-        ]
-        if not all(len(pair) == 2 and all(map(is_number, pair)) for pair in pairs):
-            return None
-        return measure_spread([distilled - alone for alone, distilled in pairs])
+        changes = []
+        for seed in self.plan["seeds"]:
+            alone, distilled = ((self.row(role, seed) or {}).get(f"{split}_accuracy") for role in (ALONE, DISTILLED))
+            if not (is_number(alone) and is_number(distilled)):
+                return None
+            changes.append(distilled - alone)
+        return measure_spread(changes)
 
     def sentences(self) -> list[tuple[bool, str]]:
         """Say what was gained, or that nothing was; True marks a warning."""
