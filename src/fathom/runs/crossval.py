@@ -104,9 +104,6 @@ class CrossValidation:
             and isinstance(plan.get("folds"), int)
         ):
             raise FathomError(f"{path / MARKER} is damaged: it holds no plan")
-        is_whole = isinstance(plan.get("models"), dict) and isinstance(plan.get("folds"), int)
-        if not is_whole or plan.get("task") not in MEASURES:
-            raise FathomError(f"{path / MARKER} is damaged: its plan is not whole")
         return cls(path, plan, results)
 
     @property
