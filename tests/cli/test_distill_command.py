@@ -13,7 +13,7 @@ from fathom.recipes.settings import read_run_config
 
 @pytest.fixture(autouse=True)
 def _time_briefly(monkeypatch):
-    monkeypatch.setattr("fathom.recipes.export._TIMED_S", 0.02)
+    monkeypatch.setattr("fathom.recipes.distill._TIMED_S", 0.02)
 
 
 def _study(root="runs"):

@@ -22,9 +22,9 @@ from fathom.module import Module
 from fathom.recipes.build import build_module
 from fathom.recipes.defaults import resolve
 from fathom.recipes.evaluate import apply_to_split, judge
-from fathom.recipes.export import measure_latency
 from fathom.recipes.failures import readable_failures
 from fathom.recipes.kinds import locate_data, read_contents
+from fathom.recipes.latency import measure_latency
 from fathom.recipes.lock import hold_run
 from fathom.recipes.saved import load_module, read_description
 from fathom.recipes.series import Member, told_apart, train_member
@@ -38,6 +38,7 @@ from fathom.training.signals import Interrupted
 
 Result = Callable[[Distillation, dict[str, Any]], None]
 _BATCH = 256  # examples side by side, where the time per image is taken
+_TIMED_S = 1.0  # each network
 
 
 def distill(
@@ -255,7 +256,7 @@ def _measure(teacher: Path, student: Path, data: LabelledData) -> dict[str, dict
         applies[role] = _make_apply(module)
     one = data.example().numpy()
     many = np.repeat(one, _BATCH, axis=0)
-    alone, together = measure_latency(applies, one), measure_latency(applies, many)
+    alone, together = (measure_latency(applies, X, seconds=_TIMED_S) for X in (one, many))
     for role in runs:
         sizes[role] |= {"ms_alone": alone[role], "ms_batch": together[role] / _BATCH}
     return sizes | {DISTILLED: sizes[ALONE]}
