@@ -16,7 +16,7 @@ from fathom.config import Config, config_to_dict
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.models import registry
 from fathom.recipes.defaults import resolve
-from fathom.recipes.kinds import locate_data
+from fathom.recipes.kinds import locate_data, place_name
 from fathom.recipes.lock import hold_run
 from fathom.recipes.train import Outcome, Start, resume, train
 from fathom.recipes.tune_space import Dimension, Value, apply_values, parse_space, resolve_space
@@ -233,7 +233,7 @@ def _open_study(settings: Settings, config: Config, root: Path, place: Path | No
     """
     if place is None:
         now = datetime.now().astimezone()
-        place = claim_folder(root, name_folder(now, "tune", config.model.name, Path(config.data.name).name))
+        place = claim_folder(root, name_folder(now, "tune", config.model.name, place_name(config.data.name)))
     elif is_study(place):
         ledger = Ledger(place)
         different = describe_difference(ledger.settings, settings)

@@ -19,6 +19,7 @@ import msgspec
 from fathom.config import make_config, parse_yaml
 from fathom.errors import FathomError
 from fathom.files import write_atomically
+from fathom.recipes.kinds import place_name
 from fathom.recipes.tune_space import Dimension, Value, default_values, parse_space, resolve_space
 from fathom.runs.records import read_json, to_json
 from fathom.runs.schema import SCHEMA, check_schema
@@ -194,7 +195,7 @@ class Ledger:
         return Study(
             name=self.path.resolve().name,
             model=self.config.model.name,
-            data=Path(self.config.data.name).name,
+            data=place_name(self.config.data.name),
             metric=self.settings.metric,
             maximise=self.settings.maximise,
             axes=[Axis(d.name, d.text, d.log, d.choices) for d in self.dimensions],
