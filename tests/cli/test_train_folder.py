@@ -115,7 +115,7 @@ def test_broken_files_duplicates_and_unequal_classes_are_told(pictures, fathom, 
     assert result.code == 0, result.err
     (run,) = runs(tmp_path)
     lines = result.out.splitlines()
-    assert lines[0] == f"left out: 1 files that cannot be read: {pictures}/dark/00.png is empty"
+    assert lines[0] == f"left out: 1 file that cannot be read: {pictures}/dark/00.png is empty"
     assert re.match(r"duplicates: \d training pictures repeat another one; no copy is on another side of", lines[1])
     assert re.match(
         r"classes: \d+ training examples of dark, \d of light; the loss of each class is weighted", lines[2]

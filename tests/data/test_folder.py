@@ -179,7 +179,7 @@ def test_a_picture_under_a_lying_suffix_is_read_and_named(root):
     Image.open(path).save(path, "jpeg")
     data = FolderData(root, val=0, workers=0)
     assert data.num_train == 90
-    assert data.notes[0] == f"mislabelled: 1 files are of another format than they are called ({path})"
+    assert data.notes[0] == f"mislabelled, read by content: 1 file of another format than the name says ({path})"
 
 
 def test_an_enormous_picture_is_named(root, monkeypatch):

@@ -163,5 +163,7 @@ def _describe_strays(strays: Counter[str]) -> tuple[str, ...]:
     if strays:
         kinds = [f"{suffix} {count:,}" for suffix, count in strays.most_common(_SHOWN)]
         more = " …" if len(strays) > _SHOWN else ""
-        notes.append(f"passed over: {strays.total():,} files that are no pictures by name ({', '.join(kinds)}{more})")
+        notes.append(
+            f"passed over: {strays.total():,} files that are no pictures by name or kind ({', '.join(kinds)}{more})"
+        )
     return tuple(notes)

@@ -318,15 +318,16 @@ class PictureData(LabelledData):
         """Say in a line each what a user should know of the files."""
         notes = []
         if self.broken:
-            notes.append(f"left out: {len(self.broken):,} files that cannot be read: {self._list_broken()}")
+            notes.append(f"left out: {_count(len(self.broken), 'file')} that cannot be read: {self._list_broken()}")
         foreign = np.flatnonzero(self.survey.has_foreign_suffix)
         if len(foreign):
             first = ", ".join(self.paths[i] for i in foreign[:3]) + (" …" if len(foreign) > 3 else "")
-            notes.append(f"mislabelled: {len(foreign):,} files are of another format than they are called ({first})")
+            number = _count(len(foreign), "file")
+            notes.append(f"mislabelled, read by content: {number} of another format than the name says ({first})")
         found = self.duplicates
         for name, count in found.shared.items():
             if count:
-                notes.append(f"leakage: {count:,} pictures of the {name} part are in the training part too")
+                notes.append(f"leakage: {_count(count, 'picture')} of the {name} part in the training part too")
         if found.repeated:
             kept = "; no copy is on another side of a cut" if self._is_cut else ""
             notes.append(f"duplicates: {found.repeated:,} training pictures repeat another one{kept}")
@@ -419,6 +420,10 @@ def _choose_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
         height = width = sorted(min(size) for size in sizes.elements())[sizes.total() // 2]
     shrink = min(1.0, _LARGEST_SIDE / max(height, width))
     return max(1, round(height * shrink)), max(1, round(width * shrink))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _size_of(num_bytes: int) -> str:

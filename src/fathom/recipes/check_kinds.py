@@ -96,7 +96,7 @@ def look_into_pictures(config: Config, on_read: OnRead | None = None) -> Check:
         names = enumerate_names([f"{path} ({why})" if why else path for path, why in data.broken])
         found.add("error", f"{len(data.broken):,} files cannot be read: {names}")
     for note in data.notes:
-        if note.startswith(("passed over: ", "mislabelled: ")) or " are left out" in note:
+        if note.startswith(("passed over: ", "mislabelled")) or " are left out" in note:
             found.add("note", note)
     found.sheet = _draw_files(data.train, data.class_names, config.seed)
     return found

@@ -56,7 +56,9 @@ def _classes(data: Mapping[str, Any]) -> Html | str:
     if not isinstance(counts, Mapping) or not names or "train" not in counts:
         return ""
     parts = [(str(name), histogram) for name, histogram in counts.items() if len(histogram) == len(names)]
-    return join([element("h3", "Classes"), label_table(parts, [str(name) for name in names])]) if parts else ""
+    if not parts:
+        return ""
+    return element("div", element("h3", "Classes"), label_table(parts, [str(name) for name in names]), class_="group")
 
 
 def _files(data: Mapping[str, Any]) -> list[Html]:
@@ -65,7 +67,11 @@ def _files(data: Mapping[str, Any]) -> list[Html]:
     broken = [(str(e.get("file")), str(e.get("reason"))) for e in data.get("broken") or [] if isinstance(e, Mapping)]
     if broken:
         about = "They were passed over in every part."
-        blocks.append(join([element("h3", "Files that cannot be read"), note(about), broken_table(broken)]))
+        blocks.append(
+            element(
+                "div", element("h3", "Files that cannot be read"), note(about), broken_table(broken), class_="group"
+            )
+        )
     duplicates = data.get("duplicates")
     pairs = duplicates.get("pairs") if isinstance(duplicates, Mapping) else None
     if pairs:
@@ -73,5 +79,5 @@ def _files(data: Mapping[str, Any]) -> list[Html]:
         sheet = table(("This picture", "is the same as"), rows, label="Duplicates", text_columns=(0, 1))
         about = "In two parts, or in the training part under two labels; the first of each sort."
         sheet = fold(f"{count(len(rows))} pairs", sheet) if len(rows) > _MOST_OPEN_ROWS else sheet
-        blocks.append(join([element("h3", "Duplicates"), note(about), sheet]))
+        blocks.append(element("div", element("h3", "Duplicates"), note(about), sheet, class_="group"))
     return blocks
