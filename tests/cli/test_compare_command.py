@@ -36,6 +36,22 @@ def test_a_pipe_gets_aligned_text(runs, capsys):
     assert "\x1b" not in "".join(lines)
 
 
+def test_folders_of_several_runs_are_left_out_by_name(runs, tmp_path, capsys):
+    for marker in ("crossval.json", "distill.json", "study.json"):
+        folder = tmp_path / f"20250301-141700-{marker.split('.')[0]}-lenet-fashion_mnist"
+        folder.mkdir()
+        (folder / marker).write_text("{}")
+        runs.append(str(folder))
+    assert call(*runs) == 0
+    out, err = capsys.readouterr()
+    assert "C  " not in out
+    assert [line.split(" is ")[1] for line in err.splitlines()] == [
+        "a cross-validation; its runs lie inside",
+        "a distillation; its runs lie inside",
+        "a search for settings; its runs lie inside",
+    ]
+
+
 def test_a_terminal_gets_a_table(runs, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)

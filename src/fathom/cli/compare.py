@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,9 +23,16 @@ def run(args: argparse.Namespace) -> int:
     """Print the runs side by side."""
     from fathom.files import write_atomically
     from fathom.runs.compare import compare_runs, describe_comparison
-    from fathom.runs.reader import resolve_run
+    from fathom.runs.reader import resolve_run, series_in
 
-    comparison = compare_runs([resolve_run(name, args.root) for name in args.runs])
+    names = []
+    for name in args.runs:
+        series = series_in(Path(name)) if len(args.runs) > 1 else None  # runs/* matches these folders too
+        if series:
+            print(f"left out: {name} is {series}; its runs lie inside", file=sys.stderr)
+        else:
+            names.append(name)
+    comparison = compare_runs([resolve_run(name, args.root) for name in names])
     if args.csv:
         write_atomically(args.csv, comparison.to_csv())
     if args.out:

@@ -168,6 +168,13 @@ class RunReader:
         return content
 
 
+def series_in(path: Path) -> str | None:
+    """Say what series of runs a folder holds, as "a cross-validation"; None if it holds none or is a run."""
+    if (path / schema.RUN).exists():
+        return None
+    return next((name for marker, name in schema.SERIES.items() if (path / marker).exists()), None)
+
+
 def resolve_run(text: str | Path, root: str | Path = "runs", marker: str = schema.RUN) -> Path:
     """Find the run that ``text`` means: ``last``, a path, a folder's name in ``root``, or a beginning only one has.
 

@@ -45,6 +45,13 @@ REPEATS, FROM_SCRATCH = "repeats", "scratch"
 PRUNING = "prune.json"
 REPORT = "report.html"
 
+# What tells the folder of several runs, which lie inside it
+SERIES = {
+    "crossval.json": "a cross-validation",
+    "distill.json": "a distillation",
+    "study.json": "a search for settings",
+}
+
 STATUSES = ("running", "done", "stopped", "failed")
 
 METRIC_ORDER = (

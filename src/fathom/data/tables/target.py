@@ -40,7 +40,10 @@ def find_target(table: Table, name: str | None, task: str | None = None, log: bo
     """
     names = list(table.frame.columns)
     if name is None:
-        raise UsageError(f"say which column of {table.path.name} to predict: --target NAME; there are {listed(names)}")
+        raise UsageError(
+            f"say which column of {table.path.name} to predict: --target NAME; there are {listed(names)}. "
+            f"If it lists pictures, say where they lie: --images DIR"
+        )
     if name not in names:
         raise unknown(f"column in --target: {table.path.name} has no", name, names)
     if task not in (None, *TASKS):
