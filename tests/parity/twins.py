@@ -613,6 +613,19 @@ TABLE: dict[str, Any] = {
         F.cross_entropy,
         classified(reduction=reductions, label_smoothing=st.sampled_from([0.0, 0.1, 1.0])),
     ),
+    "soft_targets": Function(
+        s.soft_targets,
+        lambda o, t, temperature: (
+            temperature**2
+            * F.kl_div(
+                (o / temperature).log_softmax(1),
+                (t / temperature).log_softmax(1),
+                reduction="batchmean",
+                log_target=True,
+            )
+        ),
+        shaped("nc", "nc", temperature=st.floats(0.5, 8)),
+    ),
     "bce_with_logits": Function(
         lambda X, Y, **o: s.bce_with_logits(40 * X, Y.sigmoid(), **o),
         lambda X, Y, **o: F.binary_cross_entropy_with_logits(40 * X, Y.sigmoid(), **o),

@@ -77,6 +77,7 @@ from fathom.scratch.losses import (
     multi_margin,
     nll,
     smooth_l1,
+    soft_targets,
     squared,
 )
 from fathom.scratch.module import Module, Parameter, Sequential, load, save
@@ -266,6 +267,7 @@ __all__ = [
     "save",
     "sigmoid",
     "smooth_l1",
+    "soft_targets",
     "softmax",
     "softmax_naive",
     "squared",

@@ -9,7 +9,7 @@ import numpy as np
 
 from fathom.scratch.activations import log_softmax
 from fathom.scratch.autograd import Edge
-from fathom.scratch.checks import check_batch, check_float, check_number
+from fathom.scratch.checks import check_axes, check_batch, check_float, check_number
 from fathom.scratch.operations import check_labels, where
 from fathom.scratch.tensor import Tensor, record
 
@@ -106,6 +106,24 @@ def cross_entropy(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0, 
     if label_smoothing:
         at_label = (1 - label_smoothing) * at_label - label_smoothing * log_p.mean(1)
     return _reduce("cross_entropy", at_label, reduction)
+
+
+def soft_targets(logits: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
+    """T² Σ_c q_c (log q_c − log p_c), p = softmax(o/T), q = softmax(t/T), its mean: to learn from another network.
+
+    T above 1 shows what the teacher thinks of the classes that it does not choose. The divergence's gradient shrinks
+    as 1/T²; the factor undoes that.
+
+    Shape:   logits o (N, C), teacher's logits t (N, C) -> ()
+    Equals:  T² times torch.nn.functional.kl_div of the softened logarithms, reduction "batchmean"
+    Source:  Hinton, Vinyals & Dean 2015, arXiv:1503.02531, §2
+    """
+    _check_pair("soft_targets", logits, teacher)
+    check_axes("soft_targets", "logits", logits, "(N, C)")
+    check_batch("soft_targets", "logits", logits)
+    check_number("soft_targets", "temperature", temperature, above=True)
+    log_p, log_q = log_softmax(logits / temperature, axis=1), log_softmax(teacher / temperature, axis=1)
+    return temperature**2 * (log_q.exp() * (log_q - log_p)).sum(1).mean()
 
 
 def bce_with_logits(logits: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
