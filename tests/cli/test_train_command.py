@@ -34,6 +34,7 @@ def test_every_file_of_the_run_folder_is_there(trained):
         "metrics.jsonl",
         "metrics.csv",
         "log.txt",
+        "data.json",
         "model.json",
         "model.safetensors",
         "checkpoints",

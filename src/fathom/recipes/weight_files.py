@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import pickle
 import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -90,7 +90,7 @@ def _read_pickled(path: Path) -> dict[str, Tensor]:
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise FathomError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except pickle.UnpicklingError:
+    except UnpicklingError:
         raise UsageError(
             f"{path}: holds more than tensors, and reading it could run code; in the program that made it, save the "
             "weights alone: safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')"
