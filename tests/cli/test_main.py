@@ -1,9 +1,11 @@
 """The command ``fathom`` itself: verbs, exit codes, one line for every error."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 import types
 
 import pytest
@@ -133,6 +135,50 @@ def test_a_handler_of_the_embedding_program_is_left_alone(verb, fathom):
         assert got == [True]
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def usual_handler():
+    old = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, old)
+
+
+@pytest.mark.usefixtures("usual_handler")
+def test_an_interrupt_that_python_drops_is_sent_again(verb, fathom):
+    dropped = []
+
+    class Thing:
+        def __del__(self):
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                dropped.append(True)
+                raise
+
+    def work(args):
+        thing = Thing()
+        del thing
+        assert dropped
+        time.sleep(60)
+        return 0
+
+    verb(work)
+    result = fathom("probe")
+    assert (result.code, result.error) == (130, "stopped")
+
+
+@pytest.mark.usefixtures("usual_handler")
+def test_what_breaks_after_an_interrupt_that_was_caught_is_no_error(verb, fathom):
+    def work(args):
+        with contextlib.suppress(KeyboardInterrupt):  # as torch does while it imports NumPy
+            signal.raise_signal(signal.SIGINT)
+        raise ImportError("cannot load module more than once per process")
+
+    verb(work)
+    result = fathom("probe")
+    assert (result.code, result.error) == (130, "stopped")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def run_shell(line, **environment):

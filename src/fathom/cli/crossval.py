@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fathom.cli import train
+from fathom.cli.stops import with_way_on
 from fathom.cli.values import read_count
 from fathom.config import Config
 from fathom.errors import UsageError
@@ -69,10 +70,10 @@ def run(args: argparse.Namespace) -> int:
                 command=args.command,
                 **watch.hooks(),
             )
-    except KeyboardInterrupt:
-        if watch.path is not None:
-            print(f"go on with: fathom crossval --resume {watch.path}", file=sys.stderr)
-        raise
+    except KeyboardInterrupt as stop:
+        if watch.path is None:
+            raise
+        raise with_way_on(stop, f"fathom crossval --resume {shlex.quote(str(watch.path))}") from None
     print("\n".join(_describe(study)))
     for is_warning, sentence in study.sentences():
         print(f"\n{'warning: ' if is_warning else ''}{sentence}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fathom.cli import train
+from fathom.cli.stops import with_way_on
 from fathom.cli.values import read_count, read_positive
 from fathom.errors import UsageError
 
@@ -79,10 +80,10 @@ def run(args: argparse.Namespace) -> int:
                 command=args.command,
                 **watch.hooks(),
             )
-    except KeyboardInterrupt:
-        if watch.path is not None:
-            print(f"go on with: fathom distill --resume {watch.path}", file=sys.stderr)
-        raise
+    except KeyboardInterrupt as stop:
+        if watch.path is None:
+            raise
+        raise with_way_on(stop, f"fathom distill --resume {shlex.quote(str(watch.path))}") from None
     print()
     print("\n".join(_lay_out(study.table())))
     for is_warning, sentence in study.sentences():

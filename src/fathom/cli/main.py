@@ -8,12 +8,11 @@ import importlib
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from types import FrameType
+from collections.abc import Sequence
 from typing import NoReturn
 
 from fathom.address import conceal
+from fathom.cli.stops import heed_signals
 from fathom.errors import FathomError, UsageError, unknown
 
 # verb: (module, what it does)
@@ -37,10 +36,6 @@ VERBS = {
     "book": ("fathom.cli.book", "run code written for Dive into Deep Learning, unchanged"),
     "recipes": ("fathom.cli.recipes", "list the shipped recipes, or show one"),
 }
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM outside the training loop: the work in hand is undone as after Ctrl-C."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -75,19 +70,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a letter that the terminal lacks is no reason to stop
             stream.reconfigure(errors="backslashreplace")
+    stopped_by = None
     try:
-        with _heed_sigterm():
-            code = _dispatch(arguments)
-            sys.stdout.flush()
-            return code
-    except SystemExit as stop:  # argparse after --help
-        return int(stop.code or 0)
+        with heed_signals() as stop:
+            try:
+                code = _dispatch(arguments)
+                sys.stdout.flush()
+                return code
+            finally:
+                stopped_by = stop.signum
+    except SystemExit as end:  # argparse after --help
+        return int(end.code or 0)
     except BaseException as error:
         if debug:
             import traceback
 
             traceback.print_exc()
-        message, code = _explain(error)
+        message, code = _explain(error, stopped_by)
         if message:
             print(f"fathom: {message}", file=sys.stderr)
         return code
@@ -129,21 +128,21 @@ def _help() -> str:
     return "\n".join([*lines, "  --version"])
 
 
-def _explain(error: BaseException) -> tuple[str, int]:
-    """Give the line that a user reads and the exit code."""
+def _explain(error: BaseException, stopped_by: int | None) -> tuple[str, int]:
+    """Give the line that a user reads and the exit code; ``stopped_by`` is the signal that came before the error."""
     match error:
         case FathomError():
             return str(error), error.exit_code
-        case Terminated():
-            return "stopped", 128 + signal.SIGTERM
         case KeyboardInterrupt():
-            return "stopped", 128 + signal.SIGINT
+            return "stopped", 128 + (stopped_by or signal.SIGINT)
         case BrokenPipeError():
             _silence_stdout()
             return "", 1
         case OSError():
             _silence_stdout()
             return (f"{error.filename}: " if error.filename else "") + (error.strerror or str(error)), 1
+        case _ if stopped_by is not None:  # what an interrupted import leaves behind breaks elsewhere
+            return "stopped", 128 + stopped_by
     first_line = (str(error).strip().splitlines() or ["no message"])[0]
     return f"unexpected {type(error).__name__}: {first_line}; run again with --debug to see where", 1
 
@@ -155,26 +154,6 @@ def _silence_stdout() -> None:
         return
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@contextlib.contextmanager
-def _heed_sigterm() -> Iterator[None]:
-    """Let SIGTERM unwind like Ctrl-C, so that temporary files go and a run's status is set; not in other threads."""
-
-    def terminate(signum: int, frame: FrameType | None) -> None:
-        raise Terminated
-
-    is_ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) in (
-        signal.SIG_DFL,
-        None,
-    )
-    if is_ours:
-        signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        if is_ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

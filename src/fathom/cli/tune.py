@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fathom.cli import train
+from fathom.cli.stops import with_way_on
 from fathom.cli.values import one_of, read_count
 from fathom.errors import UsageError
 from fathom.runs.study import PRUNERS, find_study
@@ -75,11 +75,9 @@ def run(args: argparse.Namespace) -> int:
 
         parse_space(args.space)
         config = train.open_settings(args)
-    from fathom.cli.main import Terminated
     from fathom.cli.progress import show_progress
     from fathom.cli.tune_progress import make_watcher
     from fathom.recipes.tune import resume_command, resume_tuning, tune
-    from fathom.training.signals import Interrupted
 
     watcher = make_watcher()
     common = {"jobs": args.jobs, "retrain": not args.no_retrain, "watcher": watcher, "on_start": show_progress}
@@ -100,8 +98,7 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt as stop:
         if watcher.path is None:
             raise
-        number = signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT
-        raise Interrupted(number, f"stopped; go on with: {resume_command(watcher.path)}") from None
+        raise with_way_on(stop, resume_command(watcher.path)) from None
     return _finish(tuned)
 
 

@@ -73,7 +73,6 @@ def cross_validate(
     facts = _try_out(models, folds, shelf, repeats)
     data_name = place_name(configs[0].data.name)
     now = datetime.now().astimezone()
-    path = claim_folder(Path(root), name_folder(now, "crossval", *models, data_name))
     plan = {
         "status": "running",
         "created": now.isoformat(timespec="milliseconds"),
@@ -86,9 +85,14 @@ def cross_validate(
         **facts,
         "models": {name: config_to_dict(config) for name, config in models.items()},
     }
-    study = CrossValidation(path, plan)
+    path = claim_folder(Path(root), name_folder(now, "crossval", *models, data_name))
     try:
+        study = CrossValidation(path, plan)
         study.save()
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    try:
         return _run(study, shelf, on_plan, on_start, on_result)
     except UsageError:
         if not study.results:

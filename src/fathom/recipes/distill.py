@@ -97,6 +97,10 @@ def distill(
     study = Distillation(folder, plan)
     try:
         study.save()
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    try:
         return _run(study, contents, on_plan, on_start, on_result)
     except UsageError:
         if not any(row["role"] != TEACHER for row in study.results):

@@ -133,35 +133,36 @@ def train(
         check_learning(config, module, data)
         description = _describe(config, data, module)
     writer = RunWriter.create(root, config.model.name, place_name(config.data.name), name=name)
-    try:
-        writer.write_config(config_to_dict(config))
-        writer.write_json("model.json", description)
-        writer.update_run(
-            fathom=version("fathom"),
-            command=list(command),
-            seed=config.seed,
-            versions={"python": platform.python_version()} | {n: version(n) for n in ("torch", "numpy", "fathom")},
-            machine=describe_machine(execution),
-            choices=execution.describe(),
-        )
-        for name, choice in execution.describe().items():
-            writer.log_text(f"{name}: {choice}")
-        writer.log_text(f"seed: {config.seed}")
-        writer.write_json("data.json", {"schema": SCHEMA} | data.describe())
-        notes = [*data.notes, *beginning.notes]
-        for note in [*notes, *data.details, *beginning.details]:
-            writer.log_text(note)
-        if beginning.record:
-            writer.update_run(start=beginning.record)
-        plan = Plan(config, data, module, execution, description, writer.path, tuple(notes))
-        if prepare is not None:
-            with readable_failures():
-                prepare(plan)
-    except BaseException:
-        data.close()
-        shutil.rmtree(writer.path, ignore_errors=True)
-        raise
-    with hold_run(writer.path):
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(hold_run(writer.path))
+            writer.write_config(config_to_dict(config))
+            writer.write_json("model.json", description)
+            writer.update_run(
+                fathom=version("fathom"),
+                command=list(command),
+                seed=config.seed,
+                versions={"python": platform.python_version()} | {n: version(n) for n in ("torch", "numpy", "fathom")},
+                machine=describe_machine(execution),
+                choices=execution.describe(),
+            )
+            for name, choice in execution.describe().items():
+                writer.log_text(f"{name}: {choice}")
+            writer.log_text(f"seed: {config.seed}")
+            writer.write_json("data.json", {"schema": SCHEMA} | data.describe())
+            notes = [*data.notes, *beginning.notes]
+            for note in [*notes, *data.details, *beginning.details]:
+                writer.log_text(note)
+            if beginning.record:
+                writer.update_run(start=beginning.record)
+            plan = Plan(config, data, module, execution, description, writer.path, tuple(notes))
+            if prepare is not None:
+                with readable_failures():
+                    prepare(plan)
+        except BaseException:
+            data.close()
+            shutil.rmtree(writer.path, ignore_errors=True)
+            raise
         outcome = _run(plan, writer, on_start)
         return _compare(outcome, contents, on_start) if config.finetune.compare_scratch else outcome
 
@@ -251,7 +252,10 @@ def _run(
         _note_end(writer, "stopped", str(stop))
         raise type(stop)(stop.exit_code - 128, f"{stop}; go on with: {_resume_command(plan.path)}") from None
     except KeyboardInterrupt:
-        _note_end(writer, "stopped", "stopped at once, without a new checkpoint")
+        if before is None and getattr(trainer, "step", 0) == 0:  # nothing to go on from
+            shutil.rmtree(plan.path, ignore_errors=True)
+        else:
+            _note_end(writer, "stopped", "stopped at once, without a new checkpoint")
         raise
     except Exception as error:
         line = explain(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -49,7 +50,11 @@ class RunWriter:
         now = clock()
         path = claim_folder(Path(root), name or name_folder(now, model, data))
         writer = cls(path, {"schema": schema.SCHEMA}, clock)
-        writer.update_run(status="running", created=now.isoformat(timespec="milliseconds"))
+        try:
+            writer.update_run(status="running", created=now.isoformat(timespec="milliseconds"))
+        except BaseException:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
         return writer
 
     @classmethod

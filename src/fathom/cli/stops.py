@@ -1,0 +1,88 @@
+"""Ctrl-C and SIGTERM while a command works: what is in hand is undone, and one line says how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fathom.training.signals import Interrupted
+
+_AGAIN_S = 0.05
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM outside the training loop: the work in hand is undone as after Ctrl-C."""
+
+
+class Stop:
+    """Holds the last signal that asked for the end of a command; None while none did."""
+
+    def __init__(self) -> None:
+        self.signum: int | None = None
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        self.signum = signum
+        raise Terminated if signum == signal.SIGTERM else KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def heed_signals() -> Iterator[Stop]:
+    """Let SIGTERM unwind like Ctrl-C, so that temporary files go and a run's status is set.
+
+    Python drops an exception that is raised inside a destructor or a callback of a weak reference, and some packages
+    catch any that strikes while they are imported. The former is sent again; of the latter ``Stop`` keeps the signal,
+    so that the error that follows from it is not taken for one.
+
+    Handlers of an embedding program stay, and outside the main thread, where Python cannot, nothing is done.
+    """
+    stop = Stop()
+    usual = {signal.SIGINT: (signal.default_int_handler,), signal.SIGTERM: (signal.SIG_DFL, None)}
+    old: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        old = {number: handler for number in usual if (handler := signal.getsignal(number)) in usual[number]}
+    old_hook = sys.unraisablehook
+    again: list[threading.Timer] = []
+
+    def hook(dropped: Any) -> None:
+        if stop.signum is None or not issubclass(dropped.exc_type, KeyboardInterrupt):
+            old_hook(dropped)
+            return
+        timer = threading.Timer(_AGAIN_S, _send, [stop.signum])
+        timer.daemon = True
+        again.append(timer)
+        timer.start()
+
+    try:
+        for number in old:
+            signal.signal(number, stop)
+        sys.unraisablehook = hook
+        yield stop
+    finally:
+        for timer in again:
+            timer.cancel()
+        sys.unraisablehook = old_hook
+        for number, handler in old.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def with_way_on(stop: KeyboardInterrupt, command: str) -> Interrupted:
+    """Make the error for a series that a signal stopped: its exit code, and what to type to go on."""
+    from fathom.training.signals import Interrupted
+
+    number = signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT
+    return Interrupted(number, f"stopped; go on with: {command}")
+
+
+def _send(signum: int) -> None:
+    """Signal the main thread, out of a call that waits too where the system can."""
+    ident = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and ident is not None:
+        signal.pthread_kill(ident, signum)
+    else:
+        signal.raise_signal(signum)
