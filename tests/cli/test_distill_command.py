@@ -86,7 +86,7 @@ def test_students_that_are_done_are_not_trained_again(fathom, trained):
         (("TEACHER", "--student", "mlp", "--temperature", 0), "above 0"),
         (("TEACHER", "--student", "mlp", "--val", 0.3), "data.val=0.1, not 0.3"),
         (("TEACHER", "--student", "mlp", "--set", "data.split_seed=9"), "set data.split_seed=3"),
-        (("TEACHER", "--student", "mlp", "--data", "synthetic_regression"), "is a regression"),
+        (("TEACHER", "--student", "mlp", "--data", "synthetic_regression"), "is a matter of regression"),
         (("nowhere", "--student", "mlp"), "there is no run"),
         (("--resume", "last", "--alpha", 0.5), "leave out --alpha"),
     ],

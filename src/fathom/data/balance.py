@@ -55,6 +55,8 @@ def describe_balance(counts: Sequence[int], names: Sequence[str], balance: str =
     if balance == "none" and counts[largest] < _UNBALANCED * counts[smallest]:
         return ""
     sizes = f"{counts[largest]:,} training examples of {names[largest]}, {counts[smallest]:,} of {names[smallest]}"
+    if counts[largest] == counts[smallest]:
+        sizes = f"{counts[largest]:,} training examples of each"
     cures = {
         "none": "; accuracy alone will say little, and --balance weights or sampler gives each class the same say",
         "weights": "; the loss of each class is weighted to count the same (--balance weights)",

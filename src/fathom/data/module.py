@@ -212,7 +212,7 @@ class ArrayData(LabelledData):
         if self.task == "classification":
             description = self.describe()
             found = describe_balance(description["counts"]["train"], description["class_names"], balance)
-            self.notes = [found] if found else []
+            self.notes = [*self.notes, found] if found else self.notes
 
     def labels_by_part(self) -> dict[str, Tensor]:
         """Give the labels of each part."""

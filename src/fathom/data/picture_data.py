@@ -243,7 +243,8 @@ class PictureData(LabelledData):
         needed, free = len(self.paths) * self.channels * self.size[0] * self.size[1], free_memory()
         what = _size_of(needed)
         if cache == "none":
-            return False, f"decoded in every epoch by {self.workers} processes (--cache none)"
+            by = f" by {self.workers} processes" if self.workers > 1 else ""
+            return False, f"decoded in every epoch{by} (--cache none)"
         if free is None or needed <= _FREE_SHARE * free:
             return True, f"decoded into memory ({what})"
         if cache == "auto":
@@ -318,16 +319,16 @@ class PictureData(LabelledData):
         """Say in a line each what a user should know of the files."""
         notes = []
         if self.broken:
-            notes.append(f"left out: {_count(len(self.broken), 'file')} that cannot be read: {self._list_broken()}")
+            notes.append(f"left out: {count_of(len(self.broken), 'file')} that cannot be read: {self._list_broken()}")
         foreign = np.flatnonzero(self.survey.has_foreign_suffix)
         if len(foreign):
             first = ", ".join(self.paths[i] for i in foreign[:3]) + (" …" if len(foreign) > 3 else "")
-            number = _count(len(foreign), "file")
+            number = count_of(len(foreign), "file")
             notes.append(f"mislabelled, read by content: {number} of another format than the name says ({first})")
         found = self.duplicates
         for name, count in found.shared.items():
             if count:
-                notes.append(f"leakage: {_count(count, 'picture')} of the {name} part in the training part too")
+                notes.append(f"leakage: {count_of(count, 'picture')} of the {name} part in the training part too")
         if found.repeated:
             kept = "; no copy is on another side of a cut" if self._is_cut else ""
             notes.append(f"duplicates: {found.repeated:,} training pictures repeat another one{kept}")
@@ -422,7 +423,8 @@ def _choose_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
     return max(1, round(height * shrink)), max(1, round(width * shrink))
 
 
-def _count(number: int, what: str) -> str:
+def count_of(number: int, what: str) -> str:
+    """Say how many of them: 1 file, 2,000 files."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 

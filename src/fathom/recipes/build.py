@@ -17,7 +17,7 @@ from fathom.models import registry
 from fathom.module import Classifier, Module, Preprocess, Regressor
 from fathom.recipes.fine_tuning import make_groups
 from fathom.recipes.kinds import data_kind
-from fathom.recipes.teaching import build_student
+from fathom.recipes.teaching import build_student, check_teachable
 from fathom.recipes.texts import build_language_model, check_fit
 from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping, KeepZeros, L1Penalty
 from fathom.training.device import Execution, choose_execution
@@ -47,6 +47,8 @@ def wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preproc
     """Put a network into the module its task calls for."""
     loss = config.training.loss
     make_loss(loss or "")
+    if config.training.distill is not None:
+        check_teachable(config, data)
     if isinstance(data, TextData):
         return build_language_model(net, data, loss)
     if (loss in _CLASS_LOSSES) != (data.task == "classification"):

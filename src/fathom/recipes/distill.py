@@ -83,6 +83,7 @@ def distill(
         "fathom": version("fathom"),
         "command": list(command),
         "teacher": str(path),
+        "teacher_data": read_run_config(path).data.name,
         "teacher_model": read_description(path)["model"]["name"],
         "temperature": temperature,
         "alpha": alpha,
@@ -210,12 +211,13 @@ def _try_out(config: Config, contents: Any) -> dict[str, int]:
 def _judge_teacher(teacher: Path, config: Config, data: LabelledData) -> dict[str, Any]:
     """Judge the teacher as the students are; a test set that it was judged on in its own run is not used again."""
     own, reader = read_run_config(teacher), RunReader(teacher)
-    known = reader.evaluation if own.data.name == config.data.name else None
+    is_own = own.data.name == config.data.name
+    known = reader.evaluation if is_own else None
     return {
         "role": TEACHER,
         "seed": own.seed,
-        **_judge(teacher, config, data, "val"),
-        **(_scores(known, "test") if known is not None else _judge(teacher, config, data, "test")),
+        **_judge(teacher, config, data, "val", is_own),
+        **(_scores(known, "test") if known is not None else _judge(teacher, config, data, "test", is_own)),
         "epochs": len(reader.epochs()),
         "train_s": reader.train_s,
         "run": str(teacher),
@@ -237,11 +239,11 @@ def _judge_student(
     }
 
 
-def _judge(run: Path, config: Config, data: LabelledData, split: str) -> dict[str, Any]:
+def _judge(run: Path, config: Config, data: LabelledData, split: str, is_own: bool = True) -> dict[str, Any]:
     if {"val": data.val_dataloader, "test": data.test_dataloader}[split]() is None:
         return _scores({}, split)
     module, _ = load_module(run)
-    output, target = apply_to_split(module, config, data, split, config.execution.device)
+    output, target = apply_to_split(module, config, data, split, config.execution.device, is_own=is_own)
     return _scores(judge(module, output, target, split), split)
 
 

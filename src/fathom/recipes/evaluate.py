@@ -162,18 +162,20 @@ def evaluate(run: str | Path, split: str = "test", *, device: str = "auto") -> d
 
 
 def apply_to_split(
-    module: Module, config: Config, data: LabelledData, split: str, device: str = "auto"
+    module: Module, config: Config, data: LabelledData, split: str, device: str = "auto", *, is_own: bool = True
 ) -> tuple[Tensor, Tensor]:
     """Pass a split through a saved module as ``fathom eval`` does: in fp32, not compiled.
 
+    Args:
+        is_own: the data are those that the module learned from, as they were then.
     Returns: outputs and targets, on the CPU
     Raises:  as ``open_split``
     """
-    return collect_outputs(module, *open_split(module, config, data, split, device))
+    return collect_outputs(module, *open_split(module, config, data, split, device, is_own=is_own))
 
 
 def open_split(
-    module: Module, config: Config, data: LabelledData, split: str, device: str = "auto"
+    module: Module, config: Config, data: LabelledData, split: str, device: str = "auto", *, is_own: bool = True
 ) -> tuple[Iterable[Any], Execution]:
     """Give the batches of a split, and how to compute, for a saved module that is to be judged on it.
 
@@ -185,7 +187,7 @@ def open_split(
         raise FathomError(
             f"the classes of {data.name} are not those the model learned: {_first_difference(module, data)}"
         )
-    if not data.is_fit_for(module.preprocess):
+    if is_own and not data.is_fit_for(module.preprocess):
         raise FathomError(
             f"{data.name} is no longer as it was when this model was trained, so its parts cannot be told apart; "
             "use fathom predict on what the model has not seen"

@@ -50,10 +50,11 @@ def check_exportable(description: Mapping[str, Any], run: object) -> None:
     Raises:  UsageError
     """
     kind = description["input"]["kind"]
+    what = kind if kind == "tokens" else f"a {kind}"
     if description["kind"] not in ("classifier", "regressor") or kind not in ("image", "features"):
         raise UsageError(
             f"{run}: `fathom export` takes models of pictures and of plain features; this one, "
-            f"a {description['kind'].replace('_', ' ')} of a {kind}, cannot be exported yet"
+            f"a {description['kind'].replace('_', ' ')} of {what}, cannot be exported yet"
         )
 
 

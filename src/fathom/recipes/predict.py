@@ -167,9 +167,14 @@ def list_pictures(inputs: Sequence[str | Path | RemoteFolder]) -> Iterator[Pictu
 
     "-" gives the files that standard input names, one a line.
 
-    Raises:  UsageError at once for a folder without pictures
+    Raises:  UsageError at once for a folder without pictures, and for a table
     """
     for source in inputs:
+        if str(source).lower().endswith((".csv", ".tsv")):
+            raise UsageError(
+                f"{source}: this model reads pictures; name files or folders of them, or give a list of files, one a "
+                "line, on standard input (fathom predict RUN -)"
+            )
         folder = source.path if isinstance(source, RemoteFolder) else Path(source)
         if folder.is_dir() and next(_walk(folder), None) is None:
             raise UsageError(f"{folder}: there is no picture in this folder ({', '.join(sorted(EXTENSIONS))})")

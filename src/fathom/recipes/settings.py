@@ -10,6 +10,8 @@ from fathom.errors import FathomError
 from fathom.recipes.kinds import data_kind
 
 _OF_THE_DATA = ("name", "options", "val", "fold")
+# How files are read: those that a teacher did without, their size and, of one that was fine-tuned, their normalisation.
+_OF_PICTURES = ("resize", "mean", "std", "max_broken", "cache", "workers")
 
 
 def read_run_config(run: Path) -> Config:
@@ -29,6 +31,6 @@ def student_settings(teacher: Path) -> dict[str, Any]:
     whole = config_to_dict(config)["data"]
     data = {name: whole[name] for name in _OF_THE_DATA}
     data["split_seed"] = config.seed if config.data.split_seed is None else config.data.split_seed
-    if data_kind(config.data) == "pictures":  # files are decoded at that size; other data hold every size
-        data["resize"] = config.data.resize
+    if data_kind(config.data) == "pictures":
+        data |= {name: whole[name] for name in _OF_PICTURES}
     return {"data": data, "seed": config.seed}

@@ -23,6 +23,9 @@ from fathom.recipes.saved import load_module
 from fathom.recipes.settings import read_run_config
 from fathom.training.device import Execution, choose_execution
 
+# Options that say which example is in which part, and what they are where nothing is said.
+_DIVIDING = {"test": None, "images": None, "split_column": "split"}
+
 
 class Student(Classifier):
     """A classifier that learns α·T²·KL(teacher ‖ student), both softened by T, plus (1 − α) of its own loss.
@@ -78,6 +81,17 @@ class Student(Classifier):
         return {"loss": loss, **parts, **self.metrics(prediction.detach(), y)}
 
 
+def check_teachable(config: Config, data: LabelledData) -> None:
+    """Refuse to distil what is no classification by cross-entropy.
+
+    Raises:  UsageError
+    """
+    if data.task != "classification":
+        raise UsageError(f"distillation softens classes by cross_entropy; {data.name} is a matter of {data.task}")
+    if config.training.loss not in (None, "cross_entropy"):
+        raise UsageError(f"distillation softens classes by cross_entropy, not by {config.training.loss}")
+
+
 def build_student(net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Student:
     """Wrap a network together with the teacher that its settings name.
 
@@ -85,8 +99,6 @@ def build_student(net: nn.Module, config: Config, data: LabelledData, preprocess
     """
     settings, training = config.training.distill, config.training
     assert settings is not None
-    if data.task != "classification" or training.loss not in (None, "cross_entropy"):
-        raise UsageError(f"distillation softens classes by cross_entropy; {data.name} is a {data.task}")
     teacher = load_teacher(settings, config, data)
     return Student(
         net,
@@ -111,9 +123,13 @@ def load_teacher(settings: DistillConfig, config: Config, data: LabelledData) ->
     if teacher.kind != "classifier" or names != data.class_names:
         what = f"{len(names)} classes" if names else f"a {teacher.kind.replace('_', ' ')}"
         raise UsageError(f"the teacher {path.name} ({what}) does not know the {len(data.class_names)} of {data.name}")
-    check_division(read_run_config(path), config)
-    if not data.is_fit_for(teacher.preprocess):
-        raise FathomError(f"{data.name} is no longer as it was when the teacher {path.name} was trained")
+    own = read_run_config(path)
+    check_division(own, config)
+    is_own = own.data.name == config.data.name
+    if (is_own or isinstance(data, TableData)) and not data.is_fit_for(teacher.preprocess):
+        if is_own:
+            raise FathomError(f"{data.name} is no longer as it was when the teacher {path.name} was trained")
+        raise UsageError(f"the teacher {path.name} reads the rows of {own.data.name} alone, not those of {data.name}")
     try:
         with torch.no_grad():
             teacher(data.example())
@@ -133,12 +149,15 @@ def check_division(teacher: Config, student: Config) -> None:
         ("data.val", teacher.data.val, student.data.val),
         ("data.split_seed", split_seed(teacher), split_seed(student)),
         ("data.fold", teacher.data.fold, student.data.fold),
-        ("data.options.test", teacher.data.options.get("test"), student.data.options.get("test")),
+        *(
+            (f"data.options.{name}", *(config.data.options.get(name, default) for config in (teacher, student)))
+            for name, default in _DIVIDING.items()
+        ),
     ):
         if theirs != own:
             raise UsageError(
                 f"the teacher divided the same data with {name}={theirs}, not {own}: it has learned from examples that "
-                f"the student is to be judged on; set {name}={theirs}"
+                f"the student is to be judged on; {'leave it out' if theirs is None else f'set {name}={theirs}'}"
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
 from string import ascii_uppercase
@@ -140,7 +140,7 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in config.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping):
             flat |= flatten(value, f"{name}.")
         else:
             flat[name] = value
@@ -160,15 +160,30 @@ def _setting_rows(runs: Sequence[RunReader]) -> Iterator[Row]:
     for key in dict.fromkeys(key for config in configs for key in config):
         values = tuple(config.get(key) for config in configs)
         if key not in _NAMED_APART and any(value != values[0] for value in values):
-            yield Row(key, key, values)
+            yield Row(key, key, values, _setting)
+
+
+def _setting(value: object) -> str:
+    """Spell a setting; the digits of a list of numbers, such as means of channels, are cut, or it fills the line."""
+    if isinstance(value, list) and any(isinstance(item, float) for item in value):
+        return f"[{', '.join(decimal(item) if is_number(item) else str(item) for item in value)}]"
+    return str(value)
 
 
 def _outcome_rows(runs: Sequence[RunReader]) -> Iterator[Row]:
+    # On different data a higher accuracy is no better one.
+    rows = _measured_rows(runs)
+    return rows if len({run.data_name for run in runs}) == 1 else (replace(row, better="") for row in rows)
+
+
+def _measured_rows(runs: Sequence[RunReader]) -> Iterator[Row]:
     def from_test(key: str) -> tuple[Any, ...]:
         return tuple((run.evaluation or {}).get(key) for run in runs)
 
     yield Row("epochs_done", "epochs done", tuple(_last_epoch(run) for run in runs), "{:g}".format)
-    yield Row("best_val_accuracy", "best val accuracy", _extreme(runs, "val_accuracy", max), _fine_percent, "high")
+    accuracies = _extreme(runs, "val_accuracy", max)
+    if any(value is not None for value in accuracies):
+        yield Row("best_val_accuracy", "best val accuracy", accuracies, _fine_percent, "high")
     yield Row("best_val_loss", "best val loss", _extreme(runs, "val_loss", min), decimal, "low")
     for key, title, form, better in (
         ("accuracy", "test accuracy", _fine_percent, "high"),

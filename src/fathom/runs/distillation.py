@@ -99,7 +99,17 @@ class Distillation:
     def sentences(self) -> list[tuple[bool, str]]:
         """Say what was gained, or that nothing was; True marks a warning."""
         said = [self._judge(split) for split in SPLITS]
-        return [sentence for sentence in [*said, self._compare_with_teacher()] if sentence is not None]
+        said += [self._compare_with_teacher(), self._doubt_teacher()]
+        return [sentence for sentence in said if sentence is not None]
+
+    def _doubt_teacher(self) -> tuple[bool, str] | None:
+        theirs, own = self.plan.get("teacher_data"), self.plan.get("data")
+        if theirs in (None, own):
+            return None
+        return True, (
+            f"The teacher learned from {theirs}, not from {own}: should the two have examples in common, it may have "
+            "learned some of those that it and the students are judged on."
+        )
 
     def _judge(self, split: str) -> tuple[bool, str] | None:
         gain = self.gain(split)

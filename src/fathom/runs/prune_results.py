@@ -77,8 +77,9 @@ def show_pruning(run: RunReader) -> Section | None:
     how = (
         f"{percent(record.get('amount'), 0)} of the {what}, {record.get('scope')}, criterion {record.get('criterion')}"
     )
+    epochs = "1 epoch" if record.get("finetune") == 1 else f"{count(record.get('finetune'))} epochs"
     about = (
-        f"Pruned from {Path(str(record.get('run'))).name}: {how}; then {count(record.get('finetune'))} epochs of "
+        f"Pruned from {Path(str(record.get('run'))).name}: {how}; then {epochs} of "
         "fine-tuning. Times are those of one batch, measured in turns on the machine below, in float32."
     )
     sentences = element("ul", *(element("li", text) for text in read_gain(record)), class_="reading")
