@@ -95,8 +95,8 @@ def distill(
     folder = claim_folder(
         Path(root), name_folder(datetime.now().astimezone(), "distill", config.model.name, Path(config.data.name).name)
     )
-    study = Distillation(folder, plan)
     try:
+        study = Distillation(folder, plan)
         study.save()
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
