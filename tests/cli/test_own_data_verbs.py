@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fathom.cli import progress
 from fathom.data.arrays import Arrays
 from fathom.data.folds import Fold
 from fathom.data.module import ArrayData
 from fathom.recipes.settings import read_run_config
+from fathom.training.callbacks import Callback
 
 NUM = {"dark": 24, "light": 12}  # pictures of each class
 
@@ -192,16 +194,17 @@ def test_folds_searches_and_files_of_own_data(kind, fathom, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_stopped_run_of_own_data_ends_as_if_it_had_not(kind, fathom, start_fathom, tmp_path):
+def test_a_stopped_run_of_own_data_ends_as_if_it_had_not(kind, fathom, monkeypatch, tmp_path):
+    class Stop(Callback):
+        def on_step_end(self, trainer):
+            if trainer.step == 6:
+                signal.raise_signal(signal.SIGINT)
+
     options, _ = KINDS[kind](tmp_path)
-    options = ("mlp", *options, "--epochs", 40)
-    process = start_fathom("train", *options, "--out", "stopped")
-    for line in process.stdout:
-        if line.startswith("epoch 2/"):
-            break
-    process.send_signal(signal.SIGINT)
-    process.communicate()
-    assert process.returncode == 130
+    options = ("mlp", *options, "--epochs", 4)
+    with monkeypatch.context() as patch:
+        patch.setattr(progress, "show_progress", lambda plan: [Stop()])
+        _run(fathom, "train", *options, "--out", "stopped", code=130)
     (stopped,) = Path("stopped").iterdir()
     _run(fathom, "train", "--resume", stopped)
     _run(fathom, "train", *options)
