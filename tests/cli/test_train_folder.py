@@ -61,7 +61,9 @@ def test_real_pictures_and_any_number_of_workers(shared_data, fathom, tmp_path):
     for workers in (0, 2):
         result = fathom("train", "--data", folder, "--epochs", 1, "--augment", "flip", "--workers", workers)
         assert result.code == 0, result.err
-        assert re.search(r"(?m)^lenet on cifar10_small: [\d,]+ parameters, 1,800 training examples, 1 epoch, ", result.out)
+        assert re.search(
+            r"(?m)^lenet on cifar10_small: [\d,]+ parameters, 1,800 training examples, 1 epoch, ", result.out
+        )
     run, other = runs(tmp_path)
     assert run.name.endswith("-lenet-cifar10_small")
     assert_equal_runs(run, other)
