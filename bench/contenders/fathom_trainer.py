@@ -48,7 +48,7 @@ def run(problem: Problem, gate: Gate, execution: dict[str, Any], test: bool = Fa
         catalog: read the data set as a user would, not the files that the benchmark prepared.
     """
     arrays = load_arrays("fashion_mnist") if catalog else read_arrays(problem, test)
-    data = ArrayData(arrays, problem.batch_size, val=0.0)
+    data = ArrayData(arrays, problem.batch_size, val=0.0, seed=problem.seed)
     torch.manual_seed(problem.seed)
     net = create(problem.model, input_shape=problem.input_shape, num_classes=problem.num_classes)
     module: Module = (
