@@ -20,13 +20,12 @@ from fathom.recipes.defaults import resolve
 from fathom.recipes.failures import readable_failures
 from fathom.recipes.kinds import locate_data, place_name, read_contents
 from fathom.recipes.lock import hold_run
-from fathom.recipes.series import Member, is_done, told_apart, train_member
+from fathom.recipes.series import Member, end_recorded, is_done, told_apart, train_member
 from fathom.recipes.sources import build_data, settle_data
 from fathom.recipes.train import Start, check_learning
 from fathom.runs.crossval import MARKER, CrossValidation
 from fathom.runs.reader import resolve_run
 from fathom.runs.writer import claim_folder, name_folder
-from fathom.training.signals import Interrupted
 
 if TYPE_CHECKING:
     from fathom.recipes.kinds import Contents
@@ -129,11 +128,10 @@ def _run(
     on_result: Result | None,
 ) -> CrossValidation:
     go_on = f"fathom crossval --resume {shlex.quote(str(study.path))}"
-    ended: dict[str, Any] = {"status": "stopped", "message": "stopped before all folds were done"}
     with hold_run(study.path):
         if on_plan is not None:
             on_plan(study)
-        try:
+        with end_recorded(study.save, "stopped before all folds were done"):
             for model, repeat, fold, member in _members(study):
                 was_done = is_done(study.path, member)
                 with told_apart(member, go_on):
@@ -142,15 +140,6 @@ def _run(
                 study.save(status="running", message=None)
                 if on_result is not None and not was_done:
                     on_result(study, row)
-        except (Interrupted, KeyboardInterrupt):
-            raise
-        except Exception as error:
-            ended = {"status": "failed", "message": str(error)}
-            raise
-        else:
-            ended = {"status": "done", "message": None}
-        finally:
-            study.save(**ended)
     return study
 
 

@@ -27,14 +27,13 @@ from fathom.recipes.kinds import locate_data, read_contents
 from fathom.recipes.latency import measure_latency
 from fathom.recipes.lock import hold_run
 from fathom.recipes.saved import load_module, read_description
-from fathom.recipes.series import Member, told_apart, train_member
+from fathom.recipes.series import Member, end_recorded, told_apart, train_member
 from fathom.recipes.settings import read_run_config, student_settings
 from fathom.recipes.sources import build_data, settle_data
 from fathom.recipes.train import Start, check_learning
 from fathom.runs.distillation import ALONE, DISTILLED, MARKER, TEACHER, Distillation
 from fathom.runs.reader import RunReader, resolve_run
 from fathom.runs.writer import claim_folder, name_folder
-from fathom.training.signals import Interrupted
 
 Result = Callable[[Distillation, dict[str, Any]], None]
 _BATCH = 256  # examples side by side, where the time per image is taken
@@ -142,11 +141,10 @@ def _run(
     plan = study.plan
     config = make_config(plan["config"], str(study.path / MARKER))
     settings = DistillConfig(teacher=plan["teacher"], temperature=plan["temperature"], alpha=plan["alpha"])
-    ended: dict[str, Any] = {"status": "stopped", "message": "stopped before all students were trained"}
     with hold_run(study.path), contextlib.ExitStack() as stack:
         if on_plan is not None:
             on_plan(study)
-        try:
+        with end_recorded(study.save, "stopped before all students were trained"):
             data = build_data(_divided(config), contents)
             stack.callback(data.close)
             if study.row(TEACHER, read_run_config(Path(plan["teacher"])).seed) is None:
@@ -160,15 +158,6 @@ def _run(
                         run = train_member(study.path, member, contents=contents, on_start=on_start)
                     _add(study, on_result, _judge_student(study, run, role, seed, config, data))
             study.sizes = _measure(Path(plan["teacher"]), study.path / ALONE / f"seed-{plan['seeds'][0]}", data)
-        except (Interrupted, KeyboardInterrupt):
-            raise
-        except Exception as error:
-            ended = {"status": "failed", "message": str(error)}
-            raise
-        else:
-            ended = {"status": "done", "message": None}
-        finally:
-            study.save(**ended)
     return study
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,3 +75,20 @@ def told_apart(member: Member, go_on: str) -> Iterator[None]:
         raise UsageError(f"{member.label}: {error}") from error
     except FathomError as error:
         raise FathomError(f"{member.label}: {error}; the series goes on with: {go_on}") from error
+
+
+@contextlib.contextmanager
+def end_recorded(save: Callable[..., None], stopped: str) -> Iterator[None]:
+    """Save how a series ended, as its ``status`` and ``message``; ``stopped`` is the message of a stop by a signal."""
+    ended: dict[str, str | None] = {"status": "stopped", "message": stopped}
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        ended = {"status": "failed", "message": str(error)}
+        raise
+    else:
+        ended = {"status": "done", "message": None}
+    finally:
+        save(**ended)
