@@ -22,7 +22,7 @@ from typing import Any
 from fathom.errors import FathomError
 from fathom.files import write_atomically
 from fathom.runs import schema
-from fathom.runs.numbers import decimal, determination, percent
+from fathom.runs.numbers import decimal, determination, percent, points
 from fathom.runs.reader import RunReader
 from fathom.runs.records import is_number, read_json, to_json
 from fathom.runs.spread import Difference, Spread, compare_pairs, measure_spread
@@ -49,10 +49,6 @@ def _fine_percent(value: object) -> str:
     return percent(value, 2)
 
 
-def _points(value: float) -> str:
-    return f"{'+' if value >= 0 else '−'}{100 * abs(value):.2f} points"
-
-
 def _signed(value: float) -> str:
     return f"{'+' if value >= 0 else '−'}{decimal(abs(value))}"
 
@@ -60,7 +56,7 @@ def _signed(value: float) -> str:
 # The first of a task is the one that models are compared by.
 MEASURES = {
     "classification": (
-        Measure("accuracy", "accuracy", _fine_percent, _points, True, most=1.0),
+        Measure("accuracy", "accuracy", _fine_percent, points, True, most=1.0),
         Measure("macro_f1", "macro F1", decimal, _signed, True, most=1.0),
         Measure("loss", "loss", decimal, _signed, False),
     ),

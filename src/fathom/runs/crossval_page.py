@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from fathom.runs.charts import Strip, strip_chart
 from fathom.runs.numbers import DASH, count, decimal, duration, percent
-from fathom.runs.origin import show_time
+from fathom.runs.origin import show_byline, show_time
 from fathom.runs.page import Html, Section, document, element, join, note, pairs, table
 
 if TYPE_CHECKING:
     from fathom.runs.crossval import CrossValidation, Measure
     from fathom.runs.spread import Spread
 
-_STATUS_WORDS = {"done": "finished", "running": "running", "stopped": "stopped early", "failed": "failed"}
 _HOW = (
     "The intervals are Student's t with Nadeau and Bengio's correction: folds share most of their training data, so "
     "the usual standard error would promise too much."
@@ -66,14 +65,7 @@ def _summary(study: CrossValidation, title: str) -> Html:
             "header",
             element("p", "Cross-validation", class_="kicker"),
             element("h1", title),
-            element(
-                "p",
-                element("span", _STATUS_WORDS[status], class_=f"status {status}"),
-                element("span", study.path.name, class_="mono"),
-                " · ",
-                show_time(plan.get("created")),
-                class_="byline",
-            ),
+            show_byline(status, study.path.name, show_time(plan.get("created"))),
         ),
         pairs(
             [

@@ -23,7 +23,7 @@ from typing import Any
 from fathom.errors import FathomError
 from fathom.files import write_atomically
 from fathom.runs import schema
-from fathom.runs.numbers import decimal, percent
+from fathom.runs.numbers import decimal, percent, points
 from fathom.runs.records import is_number, read_json, to_json
 from fathom.runs.spread import Spread, measure_spread
 
@@ -115,14 +115,14 @@ class Distillation:
         gain = self.gain(split)
         if gain is None:
             return None
-        what = f"On {SPLITS[split]} the distilled student is {_points(gain.mean)} against the student alone"
+        what = f"On {SPLITS[split]} the distilled student is {points(gain.mean)} against the student alone"
         if gain.low is None or gain.high is None:
             alone = fmean(self.values(ALONE, f"{split}_accuracy"))
             size = self.plan["num_samples"].get(split) or 1
             resolved = 1.96 * math.sqrt(2 * alone * (1 - alone) / size)
             line = f"{what}, with one seed: {_resolve(gain.mean, resolved, size)}"
             return True, f"{line} One seed says nothing of the spread between seeds; --seeds 3 or more would."
-        interval = f"95% interval {_points(gain.low)} to {_points(gain.high)} over {gain.count} seeds"
+        interval = f"95% interval {points(gain.low)} to {points(gain.high)} over {gain.count} seeds"
         if gain.low > 0:
             return False, f"{what} ({interval}): a gain that is more than the luck of the seed."
         if gain.high < 0:
@@ -181,10 +181,6 @@ def _describe(spread: Spread | None) -> str:
     if spread is None:
         return "–"
     return percent(spread.mean, 2) + ("" if spread.deviation is None else f" ± {percent(spread.deviation, 2)}")
-
-
-def _points(value: float) -> str:
-    return f"{'+' if value >= 0 else '−'}{100 * abs(value):.2f} points"
 
 
 def _resolve(gain: float, resolved: float, size: int) -> str:

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from fathom.runs.charts import Strip, strip_chart
 from fathom.runs.numbers import decimal, duration, percent
-from fathom.runs.origin import show_time
+from fathom.runs.origin import show_byline, show_time
 from fathom.runs.page import Html, Section, document, element, join, note, pairs, table
 
 if TYPE_CHECKING:
     from fathom.runs.distillation import Distillation
-
-_STATUS_WORDS = {"done": "finished", "running": "running", "stopped": "stopped early", "failed": "failed"}
 
 
 def render_distillation(study: Distillation) -> str:
@@ -27,14 +25,7 @@ def render_distillation(study: Distillation) -> str:
         "header",
         element("p", "Distillation", class_="kicker"),
         element("h1", title),
-        element(
-            "p",
-            element("span", _STATUS_WORDS[status], class_=f"status {status}"),
-            element("span", study.path.name, class_="mono"),
-            " · ",
-            show_time(plan.get("created")),
-            class_="byline",
-        ),
+        show_byline(status, study.path.name, show_time(plan.get("created"))),
     )
     facts = pairs(
         [

@@ -108,3 +108,8 @@ def wilson_interval(share: float, trials: int) -> tuple[float, float]:
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def points(value: float) -> str:
+    """Write a difference of two shares, as 0.0123, in percentage points: "+1.23 points"."""
+    return f"{'+' if value >= 0 else '−'}{100 * abs(value):.2f} points"

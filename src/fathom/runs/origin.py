@@ -14,7 +14,14 @@ from fathom.runs.page import Html, Section, element, fold, join, note, pairs, ta
 from fathom.runs.reader import RunReader
 from fathom.runs.records import is_number, read_text
 
+_STATUS_WORDS = {"done": "finished", "running": "running", "stopped": "stopped early", "failed": "failed"}
 _MOST_OPEN_ROWS = 24
+
+
+def show_byline(status: str, name: str, *when: object) -> Html:
+    """Write the line below a page's title: how what it shows ended, the folder's name, and when it began."""
+    state = element("span", _STATUS_WORDS[status], class_=f"status {status}")
+    return element("p", state, element("span", name, class_="mono"), " · ", *when, class_="byline")
 
 
 def show_layers(run: RunReader) -> Section:

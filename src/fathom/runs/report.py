@@ -10,7 +10,7 @@ from fathom.runs import schema
 from fathom.runs.data_section import show_data
 from fathom.runs.fine_tuning import show_comparison, show_start
 from fathom.runs.numbers import DASH, count, decimal, determination, duration, percent, wilson_interval
-from fathom.runs.origin import show_config, show_layers, show_origin, show_time
+from fathom.runs.origin import show_byline, show_config, show_layers, show_origin, show_time
 from fathom.runs.page import Html, document, element, join, pairs
 from fathom.runs.progress import METRIC_WORDS, show_curves
 from fathom.runs.prune_results import show_pruning
@@ -19,8 +19,6 @@ from fathom.runs.reading import read_run
 from fathom.runs.records import is_number
 from fathom.runs.results import show_results
 from fathom.runs.table_results import show_columns
-
-_STATUS_WORDS = {"done": "finished", "running": "running", "stopped": "stopped early", "failed": "failed"}
 
 
 def write_report(run_path: str | Path, out: str | Path | None = None) -> Path:
@@ -51,7 +49,6 @@ def render_report(run: RunReader) -> str:
 
 
 def _summary(run: RunReader) -> Html:
-    status = element("span", _STATUS_WORDS[run.status], class_=f"status {run.status}")
     when = show_time(run.run.get("created"))
     message = run.run.get("message")
     return element(
@@ -60,7 +57,7 @@ def _summary(run: RunReader) -> Html:
             "header",
             element("p", "Training report", class_="kicker"),
             element("h1", element("span", run.model_name), element("small", " on "), element("span", run.data_name)),
-            element("p", status, element("span", run.name, class_="mono"), " · ", when, class_="byline"),
+            show_byline(run.status, run.name, when),
         ),
         element("div", _headline(run), pairs(_facts(run), "facts"), class_="headline"),
         element("p", message, class_=f"message {run.status}") if message else "",
