@@ -21,7 +21,7 @@ from fathom.errors import FathomError
 from fathom.files import describe_failure
 
 CHILD = Path(__file__).with_name("child.py")
-_MARK = "\x1e"  # as child.py writes it
+_MARK = "\x1e"  # as kernel/events.py writes it
 _STEP_S = 5.0  # for one pipe to wait for the other
 _POLL_S = 0.2
 _GRACE_S = 3.0  # between asking the child to stop and stopping it

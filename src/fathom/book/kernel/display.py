@@ -1,0 +1,97 @@
+"""What cells show: results, displays and figures, from IPython's hooks to text and PNG."""
+
+from __future__ import annotations
+
+import base64
+import sys
+import warnings
+from typing import Any
+
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.formatters import DisplayFormatter
+
+FIGURE = "application/x-matplotlib-figure"
+
+
+def describe_display(data: dict) -> dict:
+    """Give text and picture of a display's formats."""
+    picture = render(data[FIGURE]) if FIGURE in data else data.get("image/png") or data.get("image/jpeg")
+    if isinstance(picture, str):
+        picture = base64.b64decode(picture)
+    return {
+        "text": str(data.get("text/plain", "")),
+        "png": picture and base64.b64encode(picture).decode(),
+        "is_fine": FIGURE in data,
+    }
+
+
+def render(figure: Any) -> bytes | None:
+    """Draw a figure as PNG, twice as fine as the inline backend would; None if it is empty."""
+    from IPython.core.pylabtools import print_figure
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
+        return print_figure(figure, fmt="png", bbox_inches="tight", dpi=2 * figure.dpi)
+
+
+class Formatter(DisplayFormatter):
+    """Text and pictures only; figures stay figures until it is sure that somebody will see them."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.active_types = ["text/plain", "image/png", "image/jpeg"]
+
+    def format(self, obj: object, include: object = None, exclude: object = None) -> tuple:
+        """Describe an object."""
+        figures = sys.modules.get("matplotlib.figure")
+        if figures and isinstance(obj, figures.Figure):
+            return {"text/plain": repr(obj), FIGURE: obj}, {}
+        return super().format(obj, include=include, exclude=exclude)
+
+
+class Hook(DisplayHook):
+    """What a last expression gives becomes a result."""
+
+    shell: Any
+
+    def write_output_prompt(self) -> None:
+        """No prompt."""
+
+    def write_format_data(self, format_dict: dict, md_dict: object = None) -> None:
+        """Send the result."""
+        self.shell.to_parent.show("result", format_dict)
+
+    def log_output(self, format_dict: dict) -> None:
+        """Keep no history."""
+
+    def finish_displayhook(self) -> None:
+        """Print nothing after it."""
+        self._is_active = False
+
+
+class Publisher(DisplayPublisher):
+    """``display(…)`` and ``clear_output()``."""
+
+    shell: Any
+
+    def publish(
+        self,
+        data: Any,
+        metadata: Any = None,
+        source: Any = None,
+        *,
+        transient: Any = None,
+        update: Any = False,
+        **kwargs: Any,
+    ) -> None:
+        """Send what is displayed."""
+        display = (transient or {}).get("display_id")
+        if update:
+            self.shell.to_parent.update(data, display)
+        else:
+            self.shell.to_parent.show("display", data, display)
+
+    def clear_output(self, wait: bool = False) -> None:
+        """Clear the cell's output."""
+        self.shell.to_parent.clear(wait)

@@ -1,0 +1,47 @@
+"""What is said of a cell that failed: the error, its line, its traceback, the address that was asked for."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+
+class Requests:
+    """Remembers the last address that was asked for: what ``urllib`` raises does not name it."""
+
+    def __init__(self) -> None:
+        self._latest = ""
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple) -> None:
+        if event == "urllib.Request":
+            self._latest = str(arguments[0])
+
+    def explain(self, error: BaseException) -> str:
+        """Give the address that could not be had, "" if the error is another one."""
+        kind = getattr(sys.modules.get("urllib.error"), "URLError", ())
+        return self._latest if isinstance(error, kind) else ""
+
+
+def describe(error: BaseException, cell: int, url: str) -> dict:
+    """Give an error's name, message, line in the cell, and traceback from the cell's code on."""
+    name = f"<cell {cell}>"
+    summary = traceback.TracebackException.from_exception(error)
+    lines = [frame.lineno for frame in summary.stack if frame.filename == name]
+    line = lines[-1] if lines else None
+    if isinstance(error, SyntaxError) and error.filename == name:
+        line = error.lineno
+        summary = traceback.TracebackException(type(error), error, None)
+    part: traceback.TracebackException | None = summary
+    while part is not None:  # frames above the user's code are the shell's
+        frames = list(part.stack)
+        first = next((i for i, frame in enumerate(frames) if frame.filename.startswith("<cell ")), 0)
+        part.stack[:] = frames[first:]
+        part = part.__cause__ or part.__context__
+    return {
+        "name": type(error).__name__,
+        "message": str(error),
+        "url": url,
+        "line": line,
+        "traceback": "".join(summary.format()),
+    }
