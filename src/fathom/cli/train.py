@@ -305,6 +305,7 @@ def _resume(args: argparse.Namespace) -> int:
 def finish(outcome: Outcome) -> int:
     """Say what came out and where it is."""
     from fathom.cli.prune import print_pruning
+    from fathom.runs.numbers import decimal
 
     print_pruning(outcome.path)
     evaluation, training = outcome.evaluation, outcome.config.training
@@ -313,7 +314,7 @@ def finish(outcome: Outcome) -> int:
     elif evaluation is not None and "perplexity" in evaluation:
         print(f"test perplexity {evaluation['perplexity']:.4g}  ({evaluation['num_samples']:,} tokens, looked at once)")
     elif evaluation is not None:
-        print(f"test RMSE      {evaluation['rmse']:.4g}  ({evaluation['num_samples']:,} examples, looked at once)")
+        print(f"test RMSE      {decimal(evaluation['rmse'])}  ({evaluation['num_samples']:,} examples, looked at once)")
     elif training.fast_dev_run:
         print("dry run        one batch went all the way through; nothing was learned")
     elif training.overfit_batches and outcome.records:

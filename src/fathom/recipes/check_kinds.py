@@ -23,6 +23,7 @@ from fathom.data.tables.module import TableData
 from fathom.data.text import TextData
 from fathom.recipes.check import Check, Level, Part, enumerate_names
 from fathom.recipes.sources import build_data
+from fathom.runs.numbers import decimal
 
 _SAMPLE_SIDE = 64
 _SAMPLES = 8  # pictures of each class
@@ -203,8 +204,8 @@ def _codes_give_away(codes: np.ndarray, y: np.ndarray, task: str) -> bool:
 
 def _look_at_target(found: Check, data: TableData, target: np.ndarray) -> None:
     values = target[data.train_index.numpy()].astype(np.float64)
-    low, middle, high = (f"{value:,.6g}" for value in (values.min(), np.median(values), values.max()))
-    found.facts.append((data.target.name, f"{low} to {high}, median {middle}, deviation {values.std():,.4g}"))
+    low, middle, high = (decimal(float(value)) for value in (values.min(), np.median(values), values.max()))
+    found.facts.append((data.target.name, f"{low} to {high}, median {middle}, deviation {decimal(float(values.std()))}"))
     skew = float((((values - values.mean()) / values.std()) ** 3).mean())
     if skew > _SKEW and values.min() > 0 and not data.target.log:
         found.add("warning", f"{data.target.name} is skewed ({skew:.1f}): a few large values will rule the loss; "

@@ -20,6 +20,7 @@ from fathom.data.tables.columns import Column, canonical, measure
 from fathom.data.tables.layer import TableInput
 from fathom.data.tables.reading import MISSING, Form, find_form, open_table, read_rows
 from fathom.data.tables.target import listed
+from fathom.data.tables.written_numbers import plain_number
 from fathom.errors import FathomError, UsageError
 from fathom.files import describe_failure
 from fathom.module import Module
@@ -154,9 +155,9 @@ def _measure(rows: list[list[str]], source: _Source, columns: Sequence[Column]) 
         texts = [row[place].strip() if place < len(row) else "" for row in rows]
         if column.kind == "category":
             known = set(column.values)
-            texts = [text if text in known else _as_number(text) for text in texts]
-        elif column.kind == "number" and source.form.decimal != ".":
-            texts = [text.replace(source.form.decimal, ".") for text in texts]
+            texts = [text if text in known else _as_number(text, source.form.decimal) for text in texts]
+        elif column.kind == "number":
+            texts = [plain_number(text, source.form.decimal) for text in texts]
         cells = pd.Series([None if text in MISSING or text in column.marks else text for text in texts], dtype=object)
         raw[:, k] = measure(cells, column.kind, column.format, column.values)
         if column.kind != "category":
@@ -169,10 +170,10 @@ def _has_width(row: Sequence[str], width: int) -> bool:
     return len(row) == width or (len(row) == width + 1 and not row[-1])
 
 
-def _as_number(text: str) -> str:
+def _as_number(text: str, decimal: str) -> str:
     """Write a number as ``canonical`` does, in case it names a category; leave other text alone."""
     try:
-        return canonical(float(text))
+        return canonical(float(plain_number(text, decimal)))
     except (ValueError, OverflowError):
         return text
 

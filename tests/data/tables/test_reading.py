@@ -29,6 +29,11 @@ def write(folder, text, name="t.csv", encoding="utf-8"):
         ("5.1,setosa\n4.9,virginica\n", ",", ("column_1", "column_2"), [5.1, "setosa"]),
         ('a,b\n"1","x\ny, ""z"""\n', ",", ("a", "b"), [1, 'x\ny, "z"']),
         (",b\n1,x\n", ",", ("column_1", "b"), [1, "x"]),
+        ("a;b;c\n1,5;x;2,5\n0,5;y;3,5\n", ";", ("a", "b", "c"), [1.5, "x", 2.5]),
+        ("1,5;2;0,5\n1,25;3;0,75\n", ";", ("column_1", "column_2", "column_3"), [1.5, 2, 0.5]),
+        ("1,5\t2\n1,25\t3\n", "\t", ("column_1", "column_2"), [1.5, 2]),
+        ("a|b\n1,234|x\n2,345|y\n", "|", ("a", "b"), ["1234", "x"]),
+        ("a;b\n1.234,5;x\n2,5;y\n", ";", ("a", "b"), ["1234.5", "x"]),
     ],
 )
 def test_separator_header_and_decimal_mark_are_found(text, separator, names, first, tmp_path):

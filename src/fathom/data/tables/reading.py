@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import itertools
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from fathom.data.tables.written_numbers import has_decimal_commas, is_number, plain_number
 from fathom.errors import FathomError, UsageError
 from fathom.files import describe_failure
 
@@ -29,6 +31,8 @@ _BLANKS = " "  # runs of blanks
 _HEAD_BYTES = 1 << 18
 _HEAD_ROWS = 50
 _MOST_CELL = 1 << 24
+_NUMBERS = 0.75  # share of a column's different texts
+_SAMPLED = 1000
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ def read_table(
         notes.append(f"{path.name} is not in UTF-8; it is read as Latin-1")
     if not len(frame):
         raise FathomError(f"{path}: it holds a line of names and no rows")
+    notes += _rewrite_numbers(frame, form.decimal)
     return Table(path, form, frame, tuple(notes))
 
 
@@ -108,8 +113,9 @@ def find_form(path: str | Path, *, header: bool | None = None, separator: str | 
     separator = separator or _find_separator(text)
     rows = list(_split(text, separator))[:_HEAD_ROWS]
     first = [cell.strip() for cell in rows[0]]
-    decimal = "," if separator == ";" and _has_decimal_commas(rows[1:]) else "."
-    has_header = header if header is not None else not any(_is_number(cell, decimal) for cell in first)
+    is_comma = separator != "," and has_decimal_commas(itertools.chain(*rows[1:]), is_likely=separator == ";")
+    decimal = "," if is_comma else "."
+    has_header = header if header is not None else not any(is_number(cell, decimal) for cell in first)
     if has_header:
         names = tuple(name or f"column_{i}" for i, name in enumerate(first, 1))
         _refuse_doubles(path, names)
@@ -154,6 +160,27 @@ def _read(path: Path, form: Form) -> pd.DataFrame:
     )
 
 
+def _rewrite_numbers(frame: pd.DataFrame, decimal: str) -> list[str]:
+    """Rewrite, in place, the columns whose numbers pandas took for text, and say which.
+
+    They are recognised by three cells in four, so that a column of names with a number in it stays one of names.
+    """
+    changed = []
+    for place, name in enumerate(frame.columns):
+        cells = frame.iloc[:, place]
+        if cells.dtype.kind in "biufM":
+            continue
+        texts = [text for text in cells.dropna().unique().tolist() if isinstance(text, str)]
+        if sum(is_number(text.strip(), decimal) for text in texts[:_SAMPLED]) < _NUMBERS / 2 * len(texts[:_SAMPLED]):
+            continue  # a million names need not all be looked into
+        plain = {text: plain_number(text.strip(), decimal) for text in texts}
+        rewritten = [text for text in texts if plain[text] != text.strip()]
+        if rewritten and sum(is_number(number) for number in plain.values()) >= _NUMBERS * len(texts):
+            frame.isetitem(place, cells.map(lambda text, plain=plain: plain.get(text, text), na_action="ignore"))
+            changed.append(f"{name} ({rewritten[0]!r} as {plain[rewritten[0]]})")
+    return [f"numbers that are written as text are read as numbers: {', '.join(changed)}"] if changed else []
+
+
 def _read_head(path: Path) -> tuple[str, str]:
     """Give the first lines as text, and the encoding."""
     try:
@@ -179,21 +206,27 @@ def _read_head(path: Path) -> tuple[str, str]:
 
 
 def _find_separator(text: str) -> str:
-    best, most = ",", 1
+    """Take the separator that divides the rows alike, the line of names too, and leaves numbers whole."""
+    best, most = ",", (False, False, 1)
     for separator in _SEPARATORS:
-        cells = _agreed_width(_split(text, separator))
-        if cells > most:
-            best, most = separator, cells
-    if most == 1 and _agreed_width(line.split() for line in text.splitlines() if line.strip()) > 1:
+        rows = list(itertools.islice(_split(text, separator), _HEAD_ROWS))
+        width = _agreed_width(rows)
+        if width > 1 and (rank := (len(rows[0]) == width, _are_numbers(rows[1:]), width)) > most:
+            best, most = separator, rank
+    if most[2] == 1 and _agreed_width([line.split() for line in text.splitlines()[:_HEAD_ROWS] if line.strip()]) > 1:
         return _BLANKS
     return best
 
 
-def _agreed_width(rows: Iterator[list[str]]) -> int:
+def _are_numbers(rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether all that stands in the rows is numbers: in "1,5;2,5" no comma is a separator, for "5;2" is none."""
+    cells = [cell for row in rows for cell in row]
+    return any(all(is_number(cell, decimal) or cell in MISSING for cell in cells) for decimal in ".,")
+
+
+def _agreed_width(rows: Sequence[Sequence[str]]) -> int:
     """How many cells nine rows in ten have; 1 where they do not agree."""
-    widths: Counter[int] = Counter()
-    for _, row in zip(range(_HEAD_ROWS), rows, strict=False):
-        widths[len(row)] += 1
+    widths = Counter(len(row) for row in rows)
     if not widths:
         return 1
     width, count = widths.most_common(1)[0]
@@ -213,19 +246,6 @@ def _split_lines(lines: IO[str], separator: str) -> Iterator[list[str]]:
         yield from (line.split() for line in lines if line.strip())
         return
     yield from (row for row in csv.reader(lines, delimiter=separator, skipinitialspace=True) if row)
-
-
-def _is_number(cell: str, decimal: str) -> bool:
-    try:
-        float(cell.replace(decimal, "."))
-    except ValueError:
-        return False
-    return cell.lower() not in ("nan", "inf", "infinity")
-
-
-def _has_decimal_commas(rows: Sequence[Sequence[str]]) -> bool:
-    cells = [cell for row in rows for cell in row if "," in cell]
-    return bool(cells) and sum(_is_number(cell, ",") for cell in cells) > len(cells) / 2
 
 
 def _refuse_doubles(path: Path, names: Sequence[str]) -> None:
