@@ -10,6 +10,8 @@ import yaml
 from PIL import Image
 from safetensors.torch import load_file
 
+from fathom.runs.numbers import decimal
+
 TIMES = {"samples_per_s", "elapsed_s"}
 
 
@@ -171,7 +173,7 @@ def test_a_regression_is_judged_by_its_error(fathom, tmp_path):
     result = fathom("train", "linear", "--data", "synthetic_regression", "--epochs", 3)
     assert result.code == 0, result.err
     evaluation = json.loads((only_run(tmp_path) / "evaluation.json").read_text())
-    assert result.out.splitlines()[-3].startswith(f"test RMSE      {evaluation['rmse']:.4g}  (1,000 examples")
+    assert result.out.splitlines()[-3].startswith(f"test RMSE      {decimal(evaluation['rmse'])}  (1,000 examples")
     assert evaluation["rmse"] < 0.1
     assert evaluation["r2"] > 0.99
     assert not {"accuracy", "confusion"} & set(evaluation)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from fathom.cli import progress
+from fathom.runs.numbers import decimal
 from fathom.training.callbacks import Callback
 
 
@@ -51,7 +52,7 @@ def test_a_regression_from_training_to_predictions(house, fathom, tmp_path):
     evaluation = json.loads((run / "evaluation.json").read_text())
     assert evaluation["r2"] > 0.8
     assert evaluation["rmse"] < evaluation["baseline"]["rmse"]
-    assert f"test RMSE      {evaluation['rmse']:.4g}" in result.out
+    assert f"test RMSE      {decimal(evaluation['rmse'])}" in result.out
 
     again = json.loads(fathom("eval", run, "--json").out)
     assert {key: again[key] for key in ("rmse", "mae", "r2", "loss")} == {

@@ -204,8 +204,9 @@ def _codes_give_away(codes: np.ndarray, y: np.ndarray, task: str) -> bool:
 
 def _look_at_target(found: Check, data: TableData, target: np.ndarray) -> None:
     values = target[data.train_index.numpy()].astype(np.float64)
-    low, middle, high = (decimal(float(value)) for value in (values.min(), np.median(values), values.max()))
-    found.facts.append((data.target.name, f"{low} to {high}, median {middle}, deviation {decimal(float(values.std()))}"))
+    measures = (values.min(), np.median(values), values.max(), values.std())
+    low, middle, high, deviation = (decimal(float(value)) for value in measures)
+    found.facts.append((data.target.name, f"{low} to {high}, median {middle}, deviation {deviation}"))
     skew = float((((values - values.mean()) / values.std()) ** 3).mean())
     if skew > _SKEW and values.min() > 0 and not data.target.log:
         found.add("warning", f"{data.target.name} is skewed ({skew:.1f}): a few large values will rule the loss; "

@@ -12,7 +12,7 @@ _BLANKS = " \u00a0\u202f\u2009"  # plain, no-break, narrow no-break, thin
 
 @cache
 def _form(decimal: str) -> re.Pattern[str]:
-    groups = f"[{re.escape(',' if decimal == '.' else '.')}'’{_BLANKS}]"  # noqa: RUF001
+    groups = f"[{re.escape(',' if decimal == '.' else '.')}'’{_BLANKS}]"
     point = re.escape(decimal)
     return re.compile(
         rf"(?P<sign>[+-]?)[{_SIGNS}]?[{_BLANKS}]?(?P<minus>-?)"
