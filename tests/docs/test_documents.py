@@ -9,6 +9,7 @@ import os
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,7 @@ def prepare(folder: Path, document: Path) -> Path:
     for brightness, name in enumerate(("healthy", "sick")):
         for number in range(40):
             draw(folder / "leaves" / name / f"{number:04}.jpg", 120 * brightness)
+    shutil.make_archive(str(folder / "leaves"), "zip", folder, "leaves")
     towns, years = rng.choice(["Somerst", "NAmes", "Edwards"], 200), rng.integers(1950, 2011, 200)
     houses = pd.DataFrame({"Id": range(1, 201), "Neighborhood": towns, "YearBuilt": years})
     houses.head(20).to_csv(folder / "new.csv", index=False)

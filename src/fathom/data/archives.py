@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import lzma
-import os
 import shutil
 import stat
 import tarfile
@@ -13,16 +12,47 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from fathom.address import is_remote
 from fathom.data.paths import make_folder
 from fathom.errors import FathomError
+from fathom.files import describe_failure, sync_tree
 
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+MOST_MEMBERS = 2_000_000  # of an archive of pictures
+_MAC_FOLDER = "__MACOSX"  # what macOS puts beside the files it packs
 
 
 def is_archive(name: str) -> bool:
     """Tell by its name whether a file is a packed folder."""
     return name.lower().endswith(ARCHIVES)
+
+
+def is_packed(place: str | Path) -> bool:
+    """Tell by its name whether a path is that of an archive on this machine; it need not be there any more."""
+    path = Path(place).expanduser()
+    return is_archive(path.name) and not is_remote(place) and not path.is_dir()
+
+
+def stem_of(name: str) -> str:
+    """Give the name of an archive without its ending.
+
+    >>> stem_of("photos.tar.gz"), stem_of(".zip")
+    ('photos', 'data')
+    """
+    ending = next((ending for ending in ARCHIVES if name.lower().endswith(ending)), "")
+    return name[: len(name) - len(ending)] or "data"
+
+
+def find_root(folder: Path) -> Path:
+    """Go down to the folder that holds the data: one that holds nothing but a folder of folders was only packed too."""
+    while len(inside := _visible(folder)) == 1 and inside[0].is_dir() and any(p.is_dir() for p in _visible(inside[0])):
+        folder = inside[0]
+    return folder
+
+
+def _visible(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if not path.name.startswith((".", _MAC_FOLDER))]
 
 
 def read_members(archive: Path, *, max_bytes: int, max_members: int = 1000) -> Iterator[tuple[PurePosixPath, bytes]]:
@@ -49,8 +79,11 @@ def read_members(archive: Path, *, max_bytes: int, max_members: int = 1000) -> I
             if content is not None:
                 yield path, content
     except (*_DAMAGE, OSError, NotImplementedError) as error:
-        # tarfile lists, line by line, why each kind of compression is not the file's
-        reason = "it is neither a tar nor a zip archive" if "\n" in str(error) else error
+        reason = str(error)
+        if "\n" in reason:  # tarfile lists, line by line, why each kind of compression is not the file's
+            reason = "it is neither a tar nor a zip archive"
+        elif reason == "File is not a zip file":  # it begins as one
+            reason = "it is truncated: the list of its files, at the end, is missing"
         raise FathomError(
             f"cannot read the archive {archive} ({reason}); remove it to have it fetched again"
         ) from error
@@ -93,9 +126,18 @@ def _is_zip(archive: Path) -> bool:
         return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
-def unpack(archive: Path, destination: Path, *, max_bytes: int, max_members: int = 1000) -> Path:
+def unpack(
+    archive: Path,
+    destination: Path,
+    *,
+    max_bytes: int,
+    max_members: int = 1000,
+    on_write: Callable[[int, int], None] = lambda num_bytes, num_files: None,
+) -> Path:
     """Unpack an archive to the new folder ``destination``, all or nothing; do nothing if it is there.
 
+    Args:
+        on_write: called with (bytes, files) that were written since it was called before.
     Raises:  FathomError for what ``read_members`` refuses and for a disk that does
     """
     if destination.exists():
@@ -111,20 +153,15 @@ def unpack(archive: Path, destination: Path, *, max_bytes: int, max_members: int
         try:
             partial.mkdir()
             for path, content in read_members(archive, max_bytes=max_bytes, max_members=max_members):
-                _write(partial / path, content)
+                if _MAC_FOLDER in path.parts:
+                    continue
+                (partial / path).parent.mkdir(parents=True, exist_ok=True)
+                (partial / path).write_bytes(content)
+                on_write(len(content), 1)
+            sync_tree(partial)
             partial.rename(destination)
         except OSError as error:
-            raise FathomError(
-                f"cannot unpack {archive} to {destination} ({error.strerror or error}); free some space"
-            ) from error
+            raise describe_failure("unpack", f"{archive} to {destination}", error) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     return destination
-
-
-def _write(file: Path, content: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())

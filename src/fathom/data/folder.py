@@ -5,19 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fathom.data.archives import is_packed
 from fathom.data.image_folder import scan_image_folder
 from fathom.data.image_table import read_image_table
+from fathom.data.packed import unpacked_copy
 from fathom.data.picture_data import PictureData
 
 
 class FolderData(PictureData):
     """``root/<class>/*.jpg`` or ``root/{train,val,test}/<class>/*.jpg``; everything else is that of ``PictureData``.
 
+    ``root`` may be an archive of such a folder, see ``unpacked_copy``.
+
     Raises:  FathomError also if the folder holds no classes or no pictures
     """
 
     def __init__(self, root: str | Path, batch_size: int | None = None, **options: Any) -> None:
-        super().__init__(scan_image_folder(root), batch_size, name=str(root), **options)
+        super().__init__(
+            scan_image_folder(unpacked_copy(root).path if is_packed(root) else root),
+            batch_size,
+            name=str(root),
+            **options,
+        )
 
 
 class ImageTableData(PictureData):
@@ -25,7 +34,7 @@ class ImageTableData(PictureData):
 
     Args:
         table: rows of file and label, see ``read_image_table``.
-        images: the folder that the names are relative to.
+        images: the folder that the names are relative to, or an archive of it.
         file_column, label_column, split_column: names of the columns; None finds them.
     Raises:  FathomError also if the file names no picture that is there; UsageError for a column that is not there
     """
@@ -41,7 +50,8 @@ class ImageTableData(PictureData):
         split_column: str | None = None,
         **options: Any,
     ) -> None:
+        folder = unpacked_copy(images, whole=True).path if is_packed(images) else images
         files = read_image_table(
-            table, images, file_column=file_column, label_column=label_column, split_column=split_column
+            table, folder, file_column=file_column, label_column=label_column, split_column=split_column
         )
         super().__init__(files, batch_size, name=str(table), **options)

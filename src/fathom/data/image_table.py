@@ -62,6 +62,7 @@ def read_image_table(
     columns = _find_columns(table, form, rows, file_column, label_column, split_column)
     entries, notes = _take_rows(table, rows, columns, split_column)
     names = _order_classes(table, form.names[columns[1]], [entry.label for entry in entries])
+    images = _go_down(images, entries[0].file)
     label_of = {name: label for label, name in enumerate(names)}
     found: dict[str, tuple[list[Path], list[int]]] = {}
     missing: list[str] = []
@@ -189,11 +190,28 @@ def _list(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
 
 
+def _go_down(images: Path, file: str) -> Path:
+    """Give the folder that names are relative to: ``images``, or the only one in it, as in what somebody packed."""
+    suffixes = sorted(EXTENSIONS)
+    base = images
+    while _find(base / file, suffixes) is None:
+        inside = [path for path in base.iterdir() if not path.name.startswith(".")]
+        if len(inside) != 1 or not inside[0].is_dir() or inside[0].is_symlink():
+            return images
+        base = inside[0]
+    return base
+
+
 def _locate(table: Path, images: Path, entry: _Row, suffixes: list[str]) -> Path | None:
     """Find the file that a row names, below ``images`` and nowhere else; None where there is none."""
     path = Path(os.path.normpath(images / entry.file.replace("\\", "/")))
     if not path.is_relative_to(os.path.normpath(images)):
         raise FathomError(f"{table}: row {entry.number} names {entry.file}, which is not below {images}")
+    return _find(path, suffixes)
+
+
+def _find(path: Path, suffixes: list[str]) -> Path | None:
+    """Find a file by its name, with a suffix or without; None where there is none."""
     if path.is_file():
         return path
     if path.suffix.lower() in EXTENSIONS:

@@ -12,9 +12,9 @@ import msgspec
 from fathom.address import base_name, is_remote, split_address
 from fathom.config import Config, DataConfig
 from fathom.data import catalog
-from fathom.data.archives import ARCHIVES, is_archive
+from fathom.data.archives import ARCHIVES, is_archive, is_packed
 from fathom.errors import UsageError, unknown
-from fathom.recipes.remote import addresses_of, check_address, is_pinned, localize, pin_versions
+from fathom.recipes.remote import addresses_of, check_address, is_pinned, localize, names_as_given, pin_versions
 
 if TYPE_CHECKING:
     from fathom.data.arrays import Arrays
@@ -49,7 +49,7 @@ def data_kind(data: DataConfig) -> Kind:
         return "pictures"
     if is_remote(name):
         return _remote_kind(name)
-    if path.is_dir():
+    if path.is_dir() or is_packed(name):
         return "pictures"
     kind = _kind_of_suffix(path)
     if kind is not None:
@@ -105,9 +105,11 @@ def check_data(data: DataConfig) -> None:
         check_picture_options(data)
         if not is_remote(data.name) and not path.is_file():
             raise UsageError(f"there is no file {data.name} of labels")
-        if not is_remote(str(images)) and not Path(str(images)).expanduser().is_dir():
+        if not is_remote(str(images)) and not _is_folder(str(images)):
             raise UsageError(f"there is no folder {images} for the pictures of {data.name}")
-    elif kind == "pictures" and not is_remote(data.name) and not path.is_dir():
+    elif is_packed(data.name) and not path.is_file():
+        raise UsageError(f"there is no archive {data.name}")
+    elif kind == "pictures" and not is_remote(data.name) and not _is_folder(data.name):
         raise UsageError(f"there is no folder {data.name}; `fathom data` lists the data sets known by name")
     elif kind == "table":
         check_table_options(data)
@@ -122,22 +124,29 @@ def check_data(data: DataConfig) -> None:
             raise UsageError(f"there is no file {data.name}; `fathom data` lists the data sets known by name")
 
 
+def _is_folder(place: str) -> bool:
+    """Whether there is a folder of pictures, packed or not."""
+    path = Path(place).expanduser()
+    return path.is_dir() or (is_packed(path) and path.is_file())
+
+
 def read_contents(data: DataConfig) -> Contents:
     """Read what can be read while torch is being imported; of pictures that is the list of files.
 
-    Of remote data there is nothing before a version of them is settled, see ``locate_data``.
+    Of remote and packed data there is nothing before a version of them is settled, see ``locate_data``.
 
     Raises:  UsageError, FathomError as the reader of that kind
     """
     if not is_pinned(data):
         return None
-    data = localize(data)
-    kind = data_kind(data)
-    if kind == "named":
-        return catalog.load_arrays(data.name, **data.options)
-    if kind == "text":
-        return read_text(data)
-    return read_file(data.name, data.options) if kind == "table" else list_pictures(data)
+    local = localize(data)
+    kind = data_kind(local)
+    with names_as_given(data, local):
+        if kind == "named":
+            return catalog.load_arrays(local.name, **local.options)
+        if kind == "text":
+            return read_text(local)
+        return read_file(local.name, local.options) if kind == "table" else list_pictures(local)
 
 
 def list_pictures(data: DataConfig) -> ImageFiles:
@@ -191,20 +200,19 @@ def check_table_options(data: DataConfig) -> None:
 
 
 def locate_data(config: Config) -> Config:
-    """Make paths absolute and settle the versions of remote data, so that a run can go on and be judged from anywhere.
+    """Make paths absolute and settle the versions of what is read from a copy, so that a run can go on anywhere.
 
-    Raises:  UsageError, FathomError if remote data cannot be fetched
+    Raises:  UsageError, FathomError if remote data cannot be fetched, or an archive not be unpacked
     """
-    config = msgspec.structs.replace(config, data=pin_versions(config.data))
-    if config.data.name in catalog.names() or data_kind(config.data) == "named":
+    data = config.data
+    if data.name in catalog.names() or data_kind(data) == "named":
         return config
-    data = msgspec.structs.replace(config.data, name=_absolute(config.data.name))
-    if data_kind(data) == "table" and data.options.get("test") is not None:
-        data = msgspec.structs.replace(data, options={**data.options, "test": _absolute(str(data.options["test"]))})
-    if data.options.get("images") is not None:
-        images = _absolute(str(data.options["images"]))
-        data = msgspec.structs.replace(data, options={**data.options, "images": images})
-    return msgspec.structs.replace(config, data=data)
+    options = dict(data.options)
+    for option in ("test", "images"):
+        if options.get(option) is not None and (option == "images" or data_kind(data) == "table"):
+            options[option] = _absolute(str(options[option]))
+    data = msgspec.structs.replace(data, name=_absolute(data.name), options=options)
+    return msgspec.structs.replace(config, data=pin_versions(data))
 
 
 def _absolute(place: str) -> str:

@@ -17,6 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from fathom.address import base_name, conceal, is_remote
+from fathom.data.archives import is_packed
+from fathom.data.packed import unpacked_copy
 from fathom.data.picture_file import EXTENSIONS, read_picture
 from fathom.data.workers import default_workers
 from fathom.errors import FathomError, UsageError
@@ -141,7 +143,7 @@ def predict_to_file(
 
 @dataclass(frozen=True)
 class RemoteFolder:
-    """A folder, or an archive, that lies elsewhere, and its copy here."""
+    """A folder that lies elsewhere, or in an archive, and its copy here."""
 
     address: str
     path: Path
@@ -200,7 +202,9 @@ def _name_picture(source: str | Path) -> Picture:
 
 
 def _find_folder(source: str | Path) -> str | Path | RemoteFolder:
-    """Fetch what is no single picture; those are fetched as they come up."""
+    """Fetch or unpack what is no single picture; those are fetched as they come up."""
+    if is_packed(source):
+        return RemoteFolder(str(source), unpacked_copy(source).path)
     if not is_remote(source) or os.path.splitext(base_name(str(source)))[1].lower() in EXTENSIONS:
         return source
     path = fetch_input(source)

@@ -1,15 +1,22 @@
-"""Remote data in settings: which addresses, which version of each, where its copy lies. Loads without torch."""
+"""Remote and packed data in settings: which there are, which version of each, where its copy lies. Torch-free."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from fathom.address import is_remote, split_address
 from fathom.config import DataConfig
-from fathom.errors import UsageError
+from fathom.data.archives import is_packed
+from fathom.errors import FathomError, UsageError
+
+if TYPE_CHECKING:
+    from fathom.data.remote.copies import Copy
 
 
 def addresses_of(data: DataConfig) -> list[str]:
@@ -27,38 +34,71 @@ def check_address(address: str) -> None:
         raise UsageError(f"{address} needs the extra remote; install it with: pip install 'fathom[remote]'")
 
 
-def pin_versions(data: DataConfig) -> DataConfig:
-    """Fetch what is remote, and settle on that version of it: a run that goes on, or is judged, sees the same.
+def _copied(data: DataConfig) -> list[str]:
+    """Name what is read from a copy in the cache: what lies elsewhere, and archives on this machine."""
+    packed = (value for value in (data.name, data.options.get("images")) if isinstance(value, str) and is_packed(value))
+    return [*addresses_of(data), *packed]
 
-    Raises:  UsageError, FathomError as ``local_copy``
-    """
-    addresses = addresses_of(data)
-    if not addresses:
-        return data
+
+def _find_copies(data: DataConfig) -> dict[str, Copy]:
+    """Give the copy of everything that is read from one, fetched or unpacked if need be."""
+    places = _copied(data)
+    if not places:
+        return {}
+    from fathom.data.packed import unpacked_copy
     from fathom.data.remote.copies import local_copy
 
-    copies = {address: local_copy(address, version=data.versions.get(address)) for address in addresses}
-    return msgspec.structs.replace(data, versions={address: copy.version for address, copy in copies.items()})
+    copies = {}
+    for place in places:
+        version = data.versions.get(place)
+        if is_remote(place):
+            copies[place] = local_copy(place, version=version)
+        else:
+            copies[place] = unpacked_copy(place, version=version, whole=place == data.options.get("images"))
+    return copies
+
+
+def pin_versions(data: DataConfig) -> DataConfig:
+    """Fetch or unpack what is not here as files, and settle on that version: a run that goes on, or is judged, sees
+    the same.
+
+    Raises:  UsageError, FathomError as ``local_copy`` and ``unpacked_copy``
+    """
+    copies = _find_copies(data)
+    if not copies:
+        return data
+    return msgspec.structs.replace(data, versions={place: copy.version for place, copy in copies.items()})
 
 
 def is_pinned(data: DataConfig) -> bool:
-    """Whether a version of everything remote is settled."""
-    return all(address in data.versions for address in addresses_of(data))
+    """Whether a version of everything read from a copy is settled."""
+    return all(place in data.versions for place in _copied(data))
 
 
 def localize(data: DataConfig) -> DataConfig:
     """Give the same data by their places on this machine.
 
-    Raises:  UsageError, FathomError as ``local_copy``
+    Raises:  UsageError, FathomError as ``local_copy`` and ``unpacked_copy``
     """
-    addresses = addresses_of(data)
-    if not addresses:
+    place = {name: str(copy.path) for name, copy in _find_copies(data).items()}
+    if not place:
         return data
-    from fathom.data.remote.copies import local_copy
-
-    place = {address: str(local_copy(address, version=data.versions.get(address)).path) for address in addresses}
     options = {key: place.get(value, value) if isinstance(value, str) else value for key, value in data.options.items()}
     return msgspec.structs.replace(data, name=place.get(data.name, data.name), options=options)
+
+
+@contextlib.contextmanager
+def names_as_given(given: DataConfig, local: DataConfig) -> Iterator[None]:
+    """Let errors speak of what was named, not of its copy."""
+    try:
+        yield
+    except FathomError as error:
+        text = str(error)
+        for here, there in ((local.name, given.name), (local.options.get("images"), given.options.get("images"))):
+            text = text.replace(str(here), str(there).rstrip("/")) if here != there else text
+        if text == str(error):
+            raise
+        raise type(error)(text) from error
 
 
 def fetch_input(source: str | Path) -> Path:

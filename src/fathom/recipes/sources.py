@@ -19,7 +19,7 @@ from fathom.errors import UsageError
 from fathom.recipes.defaults import resolve
 from fathom.recipes.kinds import Kind, data_kind, list_pictures
 from fathom.recipes.parts import split_options
-from fathom.recipes.remote import localize
+from fathom.recipes.remote import localize, names_as_given
 from fathom.recipes.tables import build_table, choose_epochs
 from fathom.recipes.texts import build_text, settle_text
 
@@ -34,13 +34,15 @@ def build_data(config: Config, contents: Contents = None, on_read: OnRead | None
         contents: those of the data set, file or folder, where they were read already.
         on_read: called with (files read, files in all) while pictures are decoded.
     """
-    config = msgspec.structs.replace(config, data=localize(config.data))
+    given = config.data
+    config = msgspec.structs.replace(config, data=localize(given))
     augment = _build_augmentation(config)
     kind = data_kind(config.data)
-    if kind == "pictures":
-        data: LabelledData = _build_pictures(config, augment, contents, on_read)
-    else:
-        data = _BUILDERS[kind](config, augment, contents)
+    with names_as_given(given, config.data):
+        if kind == "pictures":
+            data: LabelledData = _build_pictures(config, augment, contents, on_read)
+        else:
+            data = _BUILDERS[kind](config, augment, contents)
     if augment is not None:
         augment.check(data.input_shape)
     return data

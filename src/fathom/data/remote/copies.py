@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from fathom.address import base_name, conceal, split_address
-from fathom.data.archives import ARCHIVES, is_archive, unpack
+from fathom.data.archives import MOST_MEMBERS, find_root, is_archive, stem_of, unpack
 from fathom.data.paths import cache_root, make_folder
 from fathom.data.remote.progress import Progress, readable, say
 from fathom.data.remote.source import Changed, Item, Listing, Source
@@ -33,7 +33,6 @@ _PART = ".part-"
 _KEPT = 2  # versions of one address: a run under way may still read the one before the newest
 _SPARE_BYTES = 256 << 20
 _DEFAULT_LIMIT_GB = 200.0
-_MAX_MEMBERS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -163,21 +162,15 @@ class _Place:
 
     def _unpack(self, archive: Path, limit: int) -> str:
         """Unpack beside the archive; give the path, from there, of the folder that holds the data."""
-        ending = next(ending for ending in ARCHIVES if self.name.lower().endswith(ending))
-        folder = archive.with_name(self.name[: -len(ending)] or "data")
+        folder = archive.with_name(stem_of(self.name))
         free = shutil.disk_usage(archive.parent).free - _SPARE_BYTES
         try:
-            unpack(archive, folder, max_bytes=max(0, min(limit, free)), max_members=_MAX_MEMBERS)
+            unpack(archive, folder, max_bytes=max(0, min(limit, free)), max_members=MOST_MEMBERS)
         except FathomError as error:
             archive.unlink(missing_ok=True)
             reason = str(error).replace(str(archive), self.name).removesuffix("; remove it to have it fetched again")
             raise FathomError(f"{self.address}: {reason}") from error
-        root = folder
-        while (
-            len(inside := _visible(root)) == 1 and inside[0].is_dir() and any(p.is_dir() for p in _visible(inside[0]))
-        ):
-            root = inside[0]  # a folder that only holds the folder of data
-        return root.relative_to(archive.parent).as_posix()
+        return find_root(folder).relative_to(archive.parent).as_posix()
 
     def _link_unchanged(self, paths: list[tuple[Item, Path]]) -> None:
         """Take files that another version has with the same size and tag from there: a second name, no second copy."""
@@ -276,10 +269,6 @@ def _ask(source: Source) -> Listing:
 def _without_tags(listing: Listing) -> Listing:
     """Take a file as it comes: its server says something else of it every time."""
     return Listing(tuple(Item(item.path, None, "") for item in listing.items), listing.is_folder)
-
-
-def _visible(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX"))]
 
 
 def _read_record(folder: Path) -> dict[str, Any] | None:

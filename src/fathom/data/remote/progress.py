@@ -1,4 +1,4 @@
-"""How far fetching is: a line that counts up on a terminal, a line now and then elsewhere. On standard error."""
+"""How far fetching or unpacking is: a line that counts up on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ class Progress:
 
     Args:
         what: what is fetched.
-        num_files: how many files there are in all.
+        num_files: how many files there are in all, None while unknown.
         size: bytes in all, None while unknown.
+        verbs: what is being done to them, and what has been.
     """
 
-    def __init__(self, what: str, num_files: int, size: int | None) -> None:
-        self.what, self.num_files, self.size = what, num_files, size
+    def __init__(
+        self, what: str, num_files: int | None, size: int | None, verbs: tuple[str, str] = ("fetching", "fetched")
+    ) -> None:
+        self.what, self.num_files, self.size, self.verbs = what, num_files, size, verbs
         self.bytes = self.files = 0
         self._lock = threading.Lock()
         self._is_live = sys.stderr.isatty()
@@ -34,13 +37,12 @@ class Progress:
             now = time.monotonic()
             if now - self._shown_at >= self._every_s:
                 self._shown_at = now
-                self._show("fetching")
+                self._show(done=False)
 
     def finish(self) -> None:
         """Say that all is here."""
         with self._lock:
-            self.size = self.bytes
-            self._show("fetched")
+            self._show(done=True)
             if self._is_live:
                 print(file=sys.stderr)
 
@@ -49,12 +51,14 @@ class Progress:
         if self._is_live:
             print(file=sys.stderr)
 
-    def _show(self, verb: str) -> None:
-        files = f"{self.files:,} of {self.num_files:,} files, " if self.num_files > 1 else ""
-        total = "" if self.size is None or verb == "fetched" else f" of {readable(self.size)}"
-        if verb == "fetched" and files:
-            files = f"{self.num_files:,} files, "
-        line = f"{verb} {self.what}: {files}{readable(self.bytes)}{total}"
+    def _show(self, *, done: bool) -> None:
+        total = "" if self.size is None or done else f" of {readable(self.size)}"
+        if self.num_files is None or done:
+            files = f"{self.num_files or self.files:,} files, "
+        else:
+            files = f"{self.files:,} of {self.num_files:,} files, "
+        files = "" if self.num_files == 1 else files
+        line = f"{self.verbs[done]} {self.what}: {files}{readable(self.bytes)}{total}"
         print(
             f"\r\x1b[K{line}" if self._is_live else line, end="" if self._is_live else "\n", file=sys.stderr, flush=True
         )
