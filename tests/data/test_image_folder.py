@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from fathom.data.image_folder import scan_image_folder
 from fathom.data.picture_data import ImageFileDataset
-from fathom.data.picture_file import MAX_PIXELS, read_picture
+from fathom.data.picture_file import FORMATS, MAX_PIXELS, read_picture
 from fathom.data.plain_jpeg import decode_plain_jpeg
 from fathom.errors import FathomError, UsageError
 
@@ -161,10 +161,18 @@ def test_resizing_equals_torchvision():
         assert abs(ours.astype(int) - theirs).max() <= 1
 
 
-@pytest.mark.parametrize("kind", ["jpeg", "bmp", "gif", "webp", "tiff", "ppm"])
+@pytest.mark.parametrize("kind", FORMATS)
 def test_formats(kind):
-    picture = read_picture(encoded(Image.new("RGB", (8, 8), (200, 100, 50)), kind), channels=3)
+    picture = read_picture(encoded(Image.new("RGB", (16, 16), (200, 100, 50)), kind), channels=3)
     assert abs(picture.mean((1, 2)) - [200, 100, 50]).max() < 4
+
+
+@pytest.mark.parametrize(
+    "content", [b"hello " * 100, b"\0" * 100, b"\0\1" * 100, "text".encode("utf-16") * 50, b"%!PS-Adobe-3.0"]
+)
+def test_what_is_no_picture_is_not_taken_for_one(content):
+    with pytest.raises(FathomError, match="not a picture in a known format"):
+        read_picture(content, channels=3)
 
 
 @pytest.mark.parametrize(

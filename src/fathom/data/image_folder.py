@@ -19,6 +19,7 @@ PARTS = {
     "test": ("test", "testing"),
 }
 _ALL_PARTS = frozenset(name for names in PARTS.values() for name in names)
+_UNREAD = (".heic", ".heif", ".jxl", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".rw2", ".svg", ".psd", ".eps")
 _SHOWN = 4  # kinds of stray files in a line
 
 
@@ -160,6 +161,8 @@ def _suffix(name: str) -> str:
 def _describe_strays(strays: Counter[str]) -> tuple[str, ...]:
     beside = strays.pop("beside the class folders", 0)
     notes = [f"passed over: {beside:,} pictures beside the class folders"] if beside else []
+    if undecoded := [f"{strays.pop(suffix):,} {suffix}" for suffix in _UNREAD if suffix in strays]:
+        notes.append(f"passed over: pictures in a format that is not read ({', '.join(undecoded)}); save them as JPEG")
     if strays:
         kinds = [f"{suffix} {count:,}" for suffix, count in strays.most_common(_SHOWN)]
         more = " …" if len(strays) > _SHOWN else ""
