@@ -119,7 +119,7 @@ def lock(content):
         (PICTURES, lambda b: b"PK\x03\x04", "truncated"),
         (PICTURES, lambda b: b[:39] + b"!!!!" + b[43:], "cannot read the archive"),
         (PICTURES, lock, "it is encrypted.; pack it again without a password$"),
-        ({"notes/a.txt": b"x"}, bytes, r"holds no picture \(\.bmp"),
+        ({"notes/a.txt": b"x"}, bytes, r"holds no picture \(\.apng"),
         ({}, bytes, "holds no picture"),
         ({"../a.jpg": b"x"}, bytes, "points outside its folder"),
         ({"a/../../a.jpg": b"x"}, bytes, "points outside its folder"),
