@@ -298,3 +298,11 @@ def test_missing_file_and_folder(tmp_path):
 def test_impossible_forms(channels, size):
     with pytest.raises(UsageError):
         read_picture(b"", channels, size)
+
+
+@pytest.mark.parametrize(("below", "meant"), [("x", "x"), ("x/y/z", "x/y/z"), ("x/y/train", "x/y")])
+def test_classes_that_are_too_deep_are_pointed_at(below, meant, tmp_path):
+    for name in ("cat", "dog"):
+        write(tmp_path / below / name / "0.png")
+    with pytest.raises(FathomError, match=f"did you mean {tmp_path / meant}\\?"):
+        scan_image_folder(tmp_path)

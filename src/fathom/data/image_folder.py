@@ -95,7 +95,11 @@ def _refuse_nested(base: Path, classes: list[Path]) -> None:
     below = _folders(only)
     if below and not any(is_picture(name) for name in os.listdir(only)):
         names = ", ".join(folder.name for folder in below[:5]) + (" …" if len(below) > 5 else "")
-        raise FathomError(f"{base} holds one folder, {only.name}, and that one holds {names}; did you mean {only}?")
+        meant = only
+        while len(below) == 1 and below[0].name.lower() not in _ALL_PARTS and _folders(below[0]):
+            meant = below[0]
+            below = _folders(meant)
+        raise FathomError(f"{base} holds one folder, {only.name}, and that one holds {names}; did you mean {meant}?")
 
 
 def _advise_table(folder: Path) -> str:
