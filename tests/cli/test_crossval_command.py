@@ -84,6 +84,53 @@ def test_a_table_and_repeats(fathom):
     assert (path / "linear/repeat-2-fold-1/report.html").exists()
 
 
+def test_a_fold_that_diverges_is_recorded_and_the_others_go_on(fathom):
+    rows = [f"{i % 17},{i % 5},{2 * (i % 17) - i % 5}" for i in range(120)]
+    rows[7] = f"1e30,2,{14 - 2}"
+    Path("rows.csv").write_text("\n".join(["x,z,y", *rows]) + "\n")
+    result = fathom("crossval", "linear", "mlp", "--data", "rows.csv", "--target", "y", "--task", "regression",
+                    "--epochs", 2, "--folds", 3)  # fmt: skip
+    assert result.code == 1
+    assert result.err == ""
+    path = _study()
+    rows = _rows(path)
+    assert len(rows) == 6
+    bad = [row for row in rows if row["status"] == "diverged"]
+    assert [row["model"] for row in bad] == ["linear", "mlp"]
+    (fold,) = {row["fold"] for row in bad}
+    assert all("RMSE on the part held out is not finite" in row["message"] and row["rmse"] == "" for row in bad)
+    content = json.loads((path / "crossval.json").read_text())
+    assert (content["plan"]["status"], content["plan"]["message"]) == ("done", "2 of 6 folds diverged")
+    whole = [float(row["rmse"]) for row in rows if row["model"] == "mlp" and row["status"] == "done"]
+    assert content["summary"]["rmse"]["mlp"]["mean"] == pytest.approx(statistics.mean(whole))
+    (difference,) = content["differences"]
+    assert difference["difference"]["count"] == 2
+    assert f"linear  fold {fold}/3: diverged: RMSE" in result.out
+    assert f"warning: mlp diverged in 1 of 3 folds (fold {fold})" in result.out
+    assert "mean and spread are over the 2 folds that did not" in result.out
+    assert "on average over 2 folds in which neither diverged" in result.out
+    page = (path / "crossval.html").read_text()
+    assert "mlp diverged in 1 of 3 folds" in page
+    assert page.count('<span class="status failed">diverged</span>') == 2
+    for row in bad:  # its report says the same
+        assert (path / row["run"] / "report.html").exists()
+    assert "is finished" in fathom("crossval", "--resume", path).error
+
+
+def test_where_every_fold_diverges_nothing_is_known(fathom):
+    result = fathom("crossval", "mlp", *QUICK, "--lr", 1e9)
+    assert result.code == 1
+    assert "mlp diverged in every fold, so nothing is known of it. Fold 1: loss is not finite at step" in result.out
+    assert "try a lower learning rate" in result.out
+    path = _study()
+    plan = json.loads((path / "crossval.json").read_text())["plan"]
+    assert (plan["status"], plan["message"]) == ("failed", "all 3 folds diverged")
+    assert "Nothing was recorded" in (path / "mlp/fold-2/report.html").read_text()
+    again = fathom("crossval", "--resume", path)
+    assert again.code == 1
+    assert "3 of 3 done already" in again.out
+
+
 def test_a_text(fathom):
     Path("book.txt").write_text("the cat sat on the mat and the dog lay on the log. " * 120)
     result = fathom("crossval", "gru", "--data", "book.txt", "--epochs", 1, "--folds", 2, "--set",

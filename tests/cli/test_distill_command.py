@@ -6,8 +6,10 @@ import shutil
 import signal
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from fathom.recipes import series
 from fathom.recipes.settings import read_run_config
 
 
@@ -74,6 +76,30 @@ def test_students_that_are_done_are_not_trained_again(fathom, trained):
     assert (path / "alone/seed-3/model.safetensors").stat().st_mtime_ns == stamp
     same = ("role", "seed", "val_accuracy", "test_accuracy", "test_loss")
     assert [[row[key] for key in same] for row in _rows(path)] == [[row[key] for key in same] for row in before]
+
+
+def test_a_student_that_diverges_leaves_the_others_their_numbers(fathom, trained, monkeypatch):
+    usual = series.train
+
+    def train(config, *, root, name, **options):
+        if (root.name, name) == ("distilled", "seed-4"):
+            config = msgspec.structs.replace(config, training=msgspec.structs.replace(config.training, lr=1e12))
+        return usual(config, root=root, name=name, **options)
+
+    monkeypatch.setattr(series, "train", train)
+    result = fathom("distill", trained.path, "--student", "softmax", "--epochs", 1, "--seeds", 2)
+    assert result.code == 1
+    path = _study()
+    rows = _rows(path)
+    assert [row["status"] for row in rows[1:]] == ["done", "done", "done", "diverged"]
+    content = json.loads((path / "distill.json").read_text())
+    assert (content["plan"]["status"], content["plan"]["message"]) == ("done", "1 of 4 students diverged")
+    assert content["gain"]["test"]["count"] == 1
+    assert content["sizes"]["distilled"]["parameters"] == 28 * 28 * 10 + 10
+    assert "warning: The student distilled diverged with seed 4. Student distilled, seed 4: loss is not" in result.out
+    assert "What follows is said of the seeds with which neither did." in result.out
+    assert "reaches" in result.out
+    assert "is finished" in fathom("distill", "--resume", path).error
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ import argparse
 import json
 import shutil
 import signal
+from pathlib import Path
 
+import msgspec
 import pytest
 import safetensors.torch
 import torch
@@ -12,6 +14,7 @@ import yaml
 
 from fathom.cli.train import add_arguments, settings
 from fathom.config import make_config
+from fathom.recipes import series
 from fathom.recipes.from_scratch import paired_difference
 from fathom.recipes.saved import load_module
 from fathom.recipes.starting_point import follow_origin
@@ -163,6 +166,34 @@ def test_comparison_with_scratch_goes_on_after_a_stop(source, tmp_path):
     assert "over 2 seeds (95% interval" in (path / "report.html").read_text()
     with pytest.raises(Exception, match="this run is finished"):
         resume(path)
+
+
+def test_a_run_of_the_comparison_that_diverges_is_left_out_and_said(source, fathom, monkeypatch):
+    usual, begun = series.train, []
+
+    def train_hot(config, *, root, name, **options):
+        begun.append(f"{root.name}/{name}")
+        if begun[-1] == "scratch/seed-0":
+            config = msgspec.structs.replace(config, training=msgspec.structs.replace(config.training, lr=1e12))
+        return usual(config, root=root, name=name, **options)
+
+    monkeypatch.setattr(series, "train", train_hot)
+    result = fathom("train", "--init-from", source, "--epochs", 1, "--compare-scratch", "--seeds", 2)
+    assert result.code == 1
+    assert "That is one seed" in result.out
+    assert "Training from scratch diverged in 1 of 2 seeds: loss is not finite" in result.out
+    (path,) = (file.parent for file in Path("runs").glob("*/run.json"))
+    found = json.loads((path / "comparison.json").read_text())
+    assert found["complete"]
+    assert found["scratch"][0] is None
+    assert found["difference"] == pytest.approx(found["fine_tuned"][1] - found["scratch"][1])
+    page = (path / "report.html").read_text()
+    assert "diverged in 1 of 2 seeds" in page
+    # Gone on with, it is not tried again.
+    (path / "comparison.json").write_text(json.dumps(found | {"complete": False}))
+    begun.clear()
+    assert fathom("train", "--resume", path).code == 1
+    assert begun == []
 
 
 def test_interval_is_student_s_of_the_differences():

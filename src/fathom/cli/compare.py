@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fathom.cli.tables import lay_out
+
 if TYPE_CHECKING:
     from fathom.runs.compare import Comparison
 
@@ -57,12 +59,7 @@ def format_plain(comparison: Comparison) -> str:
     for row in comparison.rows:
         best = row.best()
         table.append([row.title, *(f"{text}{'*' if i in best else ''}" for i, text in enumerate(row.texts()))])
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-    lines = [
-        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))])
-        for line in table
-    ]
-    return "\n".join([*names, "", *lines])
+    return "\n".join([*names, "", *lay_out(table)])
 
 
 def _print_rich(comparison: Comparison) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fathom.cli.tables import lay_out
 from fathom.data import catalog
 from fathom.errors import UsageError
 
@@ -204,10 +205,7 @@ def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Se
             table.add_row(*(Text(cell) for cell in row))
         Console(highlight=False).print(table)
         return
-    widths = [max(len(line[column]) for line in (header, *rows)) for column in range(len(header))]
-    for line in (header, *rows):
-        cells = [f"{c:>{w}}" if i in right else f"{c:<{w}}" for i, (c, w) in enumerate(zip(line, widths, strict=True))]
-        print("  ".join(cells).rstrip())
+    print("\n".join(lay_out([header, *rows], right=right)))
 
 
 def _times(shape: Sequence[int]) -> str:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from fathom.cli.tables import lay_out
+
 if TYPE_CHECKING:
     from fathom.models.registry import Entry
 
@@ -169,7 +171,4 @@ def _print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], right
             table.add_row(*row)
         Console(markup=False).print(table)
         return
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    for row in (header, *rows):
-        cells = [f"{cell:{'>' if index in right else '<'}{widths[index]}}" for index, cell in enumerate(row)]
-        print("  ".join(cells).rstrip())
+    print("\n".join(lay_out([header, *rows], right=right)))

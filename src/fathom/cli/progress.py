@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fathom.phrases import counted
 from fathom.recipes.run_log import format_epoch
 from fathom.training.callbacks import Callback
 
@@ -29,10 +30,10 @@ def show_progress(plan: Plan) -> list[Callback]:
     for note in plan.notes:
         print(note)
     config, execution = plan.config, plan.execution
-    epochs = "one batch" if config.training.fast_dev_run else _count(config.training.epochs or 0, "epoch")
+    epochs = "one batch" if config.training.fast_dev_run else counted(config.training.epochs or 0, "epoch")
     facts = [
-        _count(plan.description["parameters"], "parameter"),
-        _count(plan.data.num_train, f"training {plan.data.unit}"),
+        counted(plan.description["parameters"], "parameter"),
+        counted(plan.data.num_train, f"training {plan.data.unit}"),
         epochs,
         f"{execution.precision} on {execution.device}",
         f"seed {config.seed}",
@@ -61,10 +62,6 @@ def show_reading() -> Callable[[int, int], None]:
             print(text, file=sys.stderr, flush=True)
 
     return show
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 class Lines(Callback):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from fathom.cli.tables import lay_out
 from fathom.cli.values import one_of, read_natural, read_positive, read_share
 
 STRUCTURES = ("channels",)
@@ -88,12 +89,7 @@ def print_pruning(run: Path) -> None:
     if record is None:
         return
     header, rows = stage_table(record)
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    print()
-    for row in (header, *rows):
-        cells = [f"{cell:{'>' if index else '<'}{widths[index]}}" for index, cell in enumerate(row)]
-        print("  ".join(cells).rstrip())
-    print()
+    print("\n".join(["", *lay_out([header, *rows]), ""]))
     for sentence in read_gain(record):
         print(sentence)
     for sentence in kept_sentences(record):

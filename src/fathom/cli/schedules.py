@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fathom.cli.tables import lay_out
 from fathom.errors import FathomError, UsageError
+from fathom.phrases import counted
 from fathom.training.schedules import NAMES, SCHEDULES, Schedule, make_schedule, parse_schedule
 
 if TYPE_CHECKING:
@@ -56,12 +58,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--warmup must be a number of steps or a fraction of the run, not {args.warmup!r}") from None
     schedules = [(text, _make(text, args.steps, warmup)) for text in args.names or NAMES]
     _write(draw(schedules), path)
-    print(f"wrote {path}: {_count(len(schedules), 'schedule')} over {_count(args.steps, 'step')}")
+    print(f"wrote {path}: {counted(len(schedules), 'schedule')} over {counted(args.steps, 'step')}")
     return 0
-
-
-def _count(num: int, noun: str) -> str:
-    return f"{num:,} {noun}{'' if num == 1 else 's'}"
 
 
 def _make(text: str, num_steps: int, warmup: int | float) -> Schedule:
@@ -92,9 +90,7 @@ def print_list() -> None:
         console.print(table)
         console.print("\n".join(KEY), markup=False, highlight=False)
         return
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for row in rows:
-        print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip())
+    print("\n".join(lay_out(rows, right=())))
     print("", *KEY, sep="\n")
 
 

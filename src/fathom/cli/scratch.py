@@ -8,6 +8,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fathom.cli.tables import lay_out
 from fathom.cli.values import read_count, read_natural, read_positive
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.recipes.scratch_plans import MOST_EXAMPLES, PLANS, Plan
@@ -255,13 +256,8 @@ def _run_tour(args: argparse.Namespace, out: Path | None) -> None:
 
 
 def _print_table(table: Table) -> None:
-    widths = [max(map(len, column)) for column in zip(table.header, *table.rows, strict=True)]
-    for row in (table.header, *table.rows):
-        cells = [
-            cell.ljust(width) if index < table.num_names else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        print("  ".join(cells).rstrip())
+    right = range(table.num_names, len(table.header))
+    print("\n".join(lay_out([table.header, *table.rows], right=right)))
 
 
 def _as_csv(rows: list[tuple[Any, ...]]) -> str:

@@ -22,6 +22,7 @@ from fathom.cli.values import (
 from fathom.config import Config, make_config, merge, read_config, set_dotted
 from fathom.errors import UsageError
 from fathom.models import registry
+from fathom.phrases import counted
 from fathom.recipes.kinds import check_data, data_kind, read_contents
 
 if TYPE_CHECKING:
@@ -320,7 +321,7 @@ def finish(outcome: Outcome) -> int:
     elif training.overfit_batches and outcome.records:
         last = outcome.records[-1]
         reached = f"accuracy {last['train_accuracy']:.2%}, " if "train_accuracy" in last else ""
-        what = "1 batch" if training.overfit_batches == 1 else f"{training.overfit_batches} batches"
+        what = counted(training.overfit_batches, "batch", "batches")
         print(f"by heart       {reached}loss {last['train_loss']:.4g} on {what}; the test part was left alone")
     else:
         print("test accuracy  none, the data have no test part")
@@ -330,4 +331,4 @@ def finish(outcome: Outcome) -> int:
         print(f"comparison     {describe_comparison(outcome.comparison)}")
     print(f"run folder     {outcome.path}")
     print(f"report         {outcome.report}")
-    return 0
+    return 1 if (outcome.comparison or {}).get("diverged") else 0

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from fathom.cli import train
 from fathom.cli.stops import with_way_on
+from fathom.cli.tables import lay_out
 from fathom.cli.values import one_of, read_count
 from fathom.errors import UsageError
+from fathom.phrases import counted
 from fathom.runs.study import PRUNERS, find_study
 
 if TYPE_CHECKING:
@@ -142,8 +144,7 @@ def _print_best(study: Study) -> None:
             table.add_row(*row, style="bold green" if i == 0 else "")
         Console(highlight=False).print(table)
     else:
-        widths = [max(len(line[column]) for line in [header, *rows]) for column in range(len(header))]
-        for line in [header, *rows]:
-            print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
+        print("\n".join(lay_out([header, *rows], right=range(len(header)))))
     counts = [f"{study.count(state)} {state}" for state in ("complete", "pruned", "diverged", "failed")]
-    print(f"{study.num_done} of {study.target} trials: {', '.join(c for c in counts if not c.startswith('0 '))}")
+    ended = ", ".join(text for text in counts if not text.startswith("0 "))
+    print(f"{study.num_done} of {counted(study.target, 'trial')}: {ended}")

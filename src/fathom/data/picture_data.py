@@ -28,6 +28,7 @@ from fathom.data.survey import OnRead, survey
 from fathom.data.workers import default_workers
 from fathom.errors import FathomError, UsageError
 from fathom.module import Preprocess
+from fathom.phrases import counted
 
 Cache = Literal["auto", "memory", "none"]
 
@@ -319,16 +320,16 @@ class PictureData(LabelledData):
         """Say in a line each what a user should know of the files."""
         notes = []
         if self.broken:
-            notes.append(f"left out: {count_of(len(self.broken), 'file')} that cannot be read: {self._list_broken()}")
+            notes.append(f"left out: {counted(len(self.broken), 'file')} that cannot be read: {self._list_broken()}")
         foreign = np.flatnonzero(self.survey.has_foreign_suffix)
         if len(foreign):
             first = ", ".join(self.paths[i] for i in foreign[:3]) + (" …" if len(foreign) > 3 else "")
-            number = count_of(len(foreign), "file")
+            number = counted(len(foreign), "file")
             notes.append(f"mislabelled, read by content: {number} of another format than the name says ({first})")
         found = self.duplicates
         for name, count in found.shared.items():
             if count:
-                notes.append(f"leakage: {count_of(count, 'picture')} of the {name} part in the training part too")
+                notes.append(f"leakage: {counted(count, 'picture')} of the {name} part in the training part too")
         if found.repeated:
             kept = "; no copy is on another side of a cut" if self._is_cut else ""
             notes.append(f"duplicates: {found.repeated:,} training pictures repeat another one{kept}")
@@ -421,11 +422,6 @@ def _choose_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
         height = width = sorted(min(size) for size in sizes.elements())[sizes.total() // 2]
     shrink = min(1.0, _LARGEST_SIDE / max(height, width))
     return max(1, round(height * shrink)), max(1, round(width * shrink))
-
-
-def count_of(number: int, what: str) -> str:
-    """Say how many of them: 1 file, 2,000 files."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _size_of(num_bytes: int) -> str:

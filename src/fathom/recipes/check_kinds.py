@@ -15,12 +15,13 @@ from torch import Tensor
 from fathom.config import Config
 from fathom.data.image_folder import FileList
 from fathom.data.module import ArrayData
-from fathom.data.picture_data import PictureData, count_of
+from fathom.data.picture_data import PictureData
 from fathom.data.picture_file import read_picture
 from fathom.data.pictures import sample_sheet
 from fathom.data.survey import OnRead
 from fathom.data.tables.module import TableData
 from fathom.data.text import TextData
+from fathom.phrases import counted
 from fathom.recipes.check import Check, Level, Part, enumerate_names
 from fathom.recipes.sources import build_data
 from fathom.runs.numbers import decimal
@@ -95,7 +96,7 @@ def look_into_pictures(config: Config, on_read: OnRead | None = None) -> Check:
     found.facts += [("mean of each channel", _numbers(mean)), ("deviations", _numbers(std))]
     if data.broken:
         names = enumerate_names([f"{path} ({why})" if why else path for path, why in data.broken])
-        found.add("error", f"{count_of(len(data.broken), 'file')} cannot be read: {names}")
+        found.add("error", f"{counted(len(data.broken), 'file')} cannot be read: {names}")
     for note in data.notes:
         if note.startswith(("passed over: ", "mislabelled")) or " are left out" in note:
             found.add("note", note)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
-from importlib.metadata import version
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,23 +11,24 @@ import msgspec
 
 from fathom.config import Config, FoldConfig, config_to_dict, make_config
 from fathom.data.module import LabelledData
-from fathom.errors import FathomError, UsageError
+from fathom.errors import UsageError
+from fathom.phrases import counted
 from fathom.recipes.build import build_module
 from fathom.recipes.defaults import resolve
 from fathom.recipes.failures import readable_failures
 from fathom.recipes.kinds import locate_data, place_name, read_contents
-from fathom.recipes.lock import hold_run
-from fathom.recipes.series import Member, end_recorded, is_done, told_apart, train_member
+from fathom.recipes.series import Member, add_member, begin_series, conduct, reopen_series
 from fathom.recipes.sources import build_data, settle_data
-from fathom.recipes.train import Start, check_learning
-from fathom.runs.crossval import MARKER, CrossValidation
-from fathom.runs.reader import resolve_run
-from fathom.runs.writer import claim_folder, name_folder
+from fathom.recipes.train import check_learning
+from fathom.runs.crossval import CrossValidation
+from fathom.runs.records import is_number
+from fathom.runs.series import Watcher
+from fathom.training.divergence import Diverged
 
 if TYPE_CHECKING:
     from fathom.recipes.kinds import Contents
 
-Result = Callable[[CrossValidation, dict[str, Any]], None]
+_EXTREME = "look for values there that are far from all others"
 _DIVISIONS = {
     "classification": "stratified: every fold has its share of each class",
     "regression": "at random",
@@ -44,24 +42,22 @@ def cross_validate(
     *,
     repeats: int = 1,
     root: str | Path = "runs",
-    on_plan: Callable[[CrossValidation], None] | None = None,
-    on_start: Start | None = None,
-    on_result: Result | None = None,
+    watcher: Watcher | None = None,
     command: Sequence[str] = (),
 ) -> CrossValidation:
     """Train every model on all folds but one and judge it on that one, for each fold in turn.
 
     The folds divide the training part; the test set is not touched. Within a fold's run the part held out takes the
     place of the test part and is looked at once, with the best weights; those are chosen on a validation part cut from
-    the other folds, as ``train`` does. Each fold has its own seed, the same for every model.
+    the other folds, as ``train`` does. Each fold has its own seed, the same for every model. A fold that diverges is
+    recorded as such, and the others go on.
 
     Args:
         configs: one configuration, or several on the same data, to be compared fold by fold.
         folds: parts of the training data; at least 2.
         repeats: divisions into folds, each drawn anew; of a text there is only one.
         root: the folder of the cross-validation goes here.
-        on_plan, on_start, on_result: called when all is settled, before each run's first step (as in ``train``), and
-            with every result.
+        watcher: told when all is settled, before each run's first step, and of every result.
     Raises:  UsageError if the settings make no sense; Interrupted, FathomError with how to go on
     """
     chosen = [configs] if isinstance(configs, Config) else list(configs)
@@ -69,95 +65,57 @@ def cross_validate(
     _check(configs, folds, repeats)
     models = _name_models(configs)
     shelf = _Shelf()
-    facts = _try_out(models, folds, shelf, repeats)
-    data_name = place_name(configs[0].data.name)
-    now = datetime.now().astimezone()
     plan = {
-        "status": "running",
-        "created": now.isoformat(timespec="milliseconds"),
-        "fathom": version("fathom"),
         "command": list(command),
         "data": configs[0].data.name,
         "folds": folds,
         "repeats": repeats,
         "seed": configs[0].seed,
-        **facts,
+        **_try_out(models, folds, shelf, repeats),
         "models": {name: config_to_dict(config) for name, config in models.items()},
     }
-    path = claim_folder(Path(root), name_folder(now, "crossval", *models, data_name))
-    try:
-        study = CrossValidation(path, plan)
-        study.save()
-    except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
-        raise
-    try:
-        return _run(study, shelf, on_plan, on_start, on_result)
-    except UsageError:
-        if not study.results:
-            shutil.rmtree(path, ignore_errors=True)
-        raise
+    names = ("crossval", *models, place_name(configs[0].data.name))
+    return begin_series(CrossValidation, root, names, plan, lambda study: _run(study, shelf, watcher or Watcher()))
 
 
 def resume_cross_validation(
-    study: str | Path,
-    *,
-    root: str | Path = "runs",
-    on_plan: Callable[[CrossValidation], None] | None = None,
-    on_start: Start | None = None,
-    on_result: Result | None = None,
+    study: str | Path, *, root: str | Path = "runs", watcher: Watcher | None = None
 ) -> CrossValidation:
     """Go on with a cross-validation that stopped; folds that are done are not repeated.
 
     Args:
         study: its folder, its name in ``root``, or "last".
-        on_plan, on_start, on_result: as for ``cross_validate``.
+        watcher: as for ``cross_validate``.
     Raises:  FathomError if it is finished, under way elsewhere, or not a cross-validation
     """
-    found = CrossValidation.read(resolve_run(study, root, MARKER))
-    if found.plan.get("status") == "done":
-        raise FathomError(f"{found.path}: this cross-validation is finished; its page is {found.report}")
-    return _run(found, _Shelf(), on_plan, on_start, on_result)
+    found = reopen_series(CrossValidation, study, root)
+    _run(found, _Shelf(), watcher or Watcher())
+    return found
 
 
-def _run(
-    study: CrossValidation,
-    shelf: _Shelf,
-    on_plan: Callable[[CrossValidation], None] | None,
-    on_start: Start | None,
-    on_result: Result | None,
-) -> CrossValidation:
-    go_on = f"fathom crossval --resume {shlex.quote(str(study.path))}"
-    with hold_run(study.path):
-        if on_plan is not None:
-            on_plan(study)
-        with end_recorded(study.save, "stopped before all folds were done"):
-            for model, repeat, fold, member in _members(study):
-                was_done = is_done(study.path, member)
-                with told_apart(member, go_on):
-                    run = train_member(study.path, member, contents=shelf.read(member.config), on_start=on_start)
-                    row = study.add(model, repeat, fold, run)
-                study.save(status="running", message=None)
-                if on_result is not None and not was_done:
-                    on_result(study, row)
-    return study
+def _run(study: CrossValidation, shelf: _Shelf, watcher: Watcher) -> None:
+    def judge(run: Path) -> dict[str, Any]:
+        found, measure = study.judge(run), study.measures[0]
+        if not is_number(found[measure.key]):
+            raise Diverged(f"{measure.title} on the part held out is not finite; {_EXTREME}")
+        return found
+
+    with conduct(study, watcher, "stopped before all folds were done"):
+        for member in _members(study):
+            if study.find(member.name) is None:
+                add_member(study, member, judge, contents=shelf.read(member.config), watcher=watcher)
 
 
-def _members(study: CrossValidation) -> Iterator[tuple[str, int, int, Member]]:
+def _members(study: CrossValidation) -> Iterator[Member]:
     """Give every run there is to be, model by model within a fold, so that what is done early can be compared."""
     folds, repeats = study.plan["folds"], study.plan["repeats"]
-    configs = {name: make_config(tree, str(study.path / MARKER)) for name, tree in study.plan["models"].items()}
-    for repeat in range(repeats):
-        for fold in range(folds):
-            for model, config in configs.items():
-                place = f"fold-{fold + 1}" if repeats == 1 else f"repeat-{repeat + 1}-fold-{fold + 1}"
-                label = f"{model}, fold {fold + 1} of {folds}" + (f", repeat {repeat + 1}" if repeats > 1 else "")
-                yield (
-                    model,
-                    repeat + 1,
-                    fold + 1,
-                    Member(f"{model}/{place}", label, _hold_out(config, fold, folds, repeat)),
-                )
+    configs = {name: make_config(tree, str(study.path / study.marker)) for name, tree in study.plan["models"].items()}
+    for repeat, fold in itertools.product(range(repeats), range(folds)):
+        for model, config in configs.items():
+            place = f"fold-{fold + 1}" if repeats == 1 else f"repeat-{repeat + 1}-fold-{fold + 1}"
+            label = f"{model}, fold {fold + 1} of {folds}" + (f", repeat {repeat + 1}" if repeats > 1 else "")
+            facts = {"model": model, "repeat": repeat + 1, "fold": fold + 1}
+            yield Member(f"{model}/{place}", label, _hold_out(config, fold, folds, repeat), facts)
 
 
 def _hold_out(config: Config, fold: int, folds: int, repeat: int = 0) -> Config:
@@ -174,9 +132,11 @@ def _check(configs: Sequence[Config], folds: int, repeats: int) -> None:
     if not configs:
         raise UsageError("a cross-validation needs a model")
     if folds < 2:
-        raise UsageError(f"{folds} folds: there must be at least 2, one to learn from and one to be judged on")
+        raise UsageError(
+            f"{counted(folds, 'fold')}: there must be at least 2, one to learn from and one to be judged on"
+        )
     if repeats < 1:
-        raise UsageError(f"{repeats} repeats: there must be at least 1")
+        raise UsageError(f"{counted(repeats, 'repeat')}: there must be at least 1")
     first = configs[0]
     for config in configs:
         if config.training.fast_dev_run or config.training.overfit_batches:

@@ -8,26 +8,27 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from fathom.config import Config, FinetuneConfig
 from fathom.errors import FathomError
 from fathom.files import write_atomically
-from fathom.recipes.series import Member, told_apart, train_member
+from fathom.recipes.series import Member, train_member
 from fathom.recipes.train import Plan, Start
 from fathom.runs import schema
 from fathom.runs.reader import RunReader
-from fathom.runs.records import to_json
+from fathom.runs.records import is_number, to_json
 from fathom.runs.report import write_report
 from fathom.runs.spread import measure_spread
 from fathom.training.callbacks import Callback
+from fathom.training.divergence import Diverged
 
 # of the test part, with whether more is better
-_MEASURES = (("accuracy", True), ("perplexity", False), ("rmse", False))
+_MEASURES = {"accuracy": True, "perplexity": False, "rmse": False}
 
 
 def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: Start | None) -> dict[str, Any]:
@@ -36,17 +37,45 @@ def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: 
     Args:
         path: the fine-tuned run, done.
         config: its settings.
-    Returns: the comparison as it stands in ``comparison.json``
+    Returns: the comparison as it stands in ``comparison.json``; a run that diverged has no value there, but a reason
     Raises:  Interrupted, with how to go on; FathomError as training does
     """
-    runs: dict[str, list[Path]] = {"fine_tuned": [path], "scratch": []}
-    comparison = _write(path, config, runs)
+    measure = _choose_measure(path)
+
+    def judge(run: Path) -> dict[str, Any]:
+        value = (RunReader(run).evaluation or {}).get(measure)
+        if not is_number(value):
+            raise Diverged(f"test {measure} is not finite")
+        return {"value": value}
+
+    known = (RunReader(path).comparison or {}).get("diverged") or {}
+    arms: dict[str, list[_Result]] = {"fine_tuned": [_Result(path, judge(path)["value"])], "scratch": []}
+    comparison = _write(path, config, measure, arms)
+    way_on = f"fathom train --resume {shlex.quote(str(path))}"
     for arm, member in _plan(config):
-        with told_apart(member, f"fathom train --resume {shlex.quote(str(path))}"):
-            run = train_member(path, member, contents=contents, on_start=_titled(member.label, on_start))
-        runs[arm].append(run)
-        comparison = _write(path, config, runs)
+        if member.name in known:
+            result = _Result(path / member.name, None, known[member.name])
+        else:
+            start = _titled(member.label, on_start)
+            run, found, reason = train_member(path, member, judge, way_on=way_on, contents=contents, on_start=start)
+            result = _Result(run, found.get("value"), reason)
+        arms[arm].append(result)
+        comparison = _write(path, config, measure, arms)
     return comparison
+
+
+class _Result(NamedTuple):
+    run: Path
+    value: float | None
+    reason: str | None = None
+
+
+def _choose_measure(path: Path) -> str:
+    evaluation = RunReader(path).evaluation or {}
+    measure = next((name for name in _MEASURES if name in evaluation), None)
+    if measure is None:
+        raise FathomError(f"{path}: there is nothing to compare by, the data have no test part")
+    return measure
 
 
 def _plan(config: Config) -> Iterator[tuple[str, Member]]:
@@ -72,23 +101,26 @@ def _titled(title: str, on_start: Start | None) -> Start | None:
     return start
 
 
-def _write(path: Path, config: Config, runs: dict[str, list[Path]]) -> dict[str, Any]:
-    evaluations = {arm: [RunReader(run).evaluation or {} for run in paths] for arm, paths in runs.items()}
-    measure = next(((name, high) for name, high in _MEASURES if name in evaluations["fine_tuned"][0]), None)
-    if measure is None:
-        raise FathomError(f"{path}: there is nothing to compare by, the data have no test part")
-    name, more_is_better = measure
-    values = {arm: [entry[name] for entry in found] for arm, found in evaluations.items()}
+def _write(path: Path, config: Config, measure: str, arms: Mapping[str, Sequence[_Result]]) -> dict[str, Any]:
+    values = {arm: [result.value for result in results] for arm, results in arms.items()}
     seeds = range(config.seed, config.seed + config.finetune.seeds)
+    runs = {arm: [result.run.relative_to(path).as_posix() for result in results] for arm, results in arms.items()}
+    reasons = {
+        name: result.reason
+        for arm, results in arms.items()
+        for name, result in zip(runs[arm], results, strict=True)
+        if result.reason is not None
+    }
     comparison = {
         "schema": schema.SCHEMA,
-        "measure": name,
-        "more_is_better": more_is_better,
-        "num_samples": evaluations["fine_tuned"][0].get("num_samples"),
+        "measure": measure,
+        "more_is_better": _MEASURES[measure],
+        "num_samples": (RunReader(path).evaluation or {}).get("num_samples"),
         "seeds": list(seeds),
         "complete": all(len(found) == len(seeds) for found in values.values()),
         **values,
-        "runs": {arm: [run.relative_to(path).as_posix() for run in paths] for arm, paths in runs.items()},
+        "runs": runs,
+        "diverged": reasons,
         **paired_difference(values["fine_tuned"], values["scratch"]),
     }
     write_atomically(path / schema.COMPARISON, to_json(comparison, indent=2) + "\n")
@@ -96,12 +128,12 @@ def _write(path: Path, config: Config, runs: dict[str, list[Path]]) -> dict[str,
     return comparison
 
 
-def paired_difference(first: Sequence[float], second: Sequence[float]) -> dict[str, float | None]:
+def paired_difference(first: Sequence[float | None], second: Sequence[float | None]) -> dict[str, float | None]:
     """Give the mean of first − second over the seeds that both have, with its 95 % interval.
 
     The runs of a seed share split and order, so the differences within seeds are what varies. One seed has no interval.
     """
-    differences = [a - b for a, b in zip(first, second, strict=False)]
+    differences = [a - b for a, b in zip(first, second, strict=False) if a is not None and b is not None]
     if not differences:
         return {"difference": None, "low": None, "high": None}
     spread = measure_spread(differences)

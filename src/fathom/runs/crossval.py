@@ -11,25 +11,18 @@ runs/20250301-141500-crossval-mlp-digits/
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fathom.errors import FathomError
-from fathom.files import write_atomically
-from fathom.runs import schema
+from fathom.phrases import counted
 from fathom.runs.numbers import decimal, determination, percent, points
 from fathom.runs.reader import RunReader
-from fathom.runs.records import is_number, read_json, to_json
+from fathom.runs.records import is_number
+from fathom.runs.series import Series
 from fathom.runs.spread import Difference, Spread, compare_pairs, measure_spread
-
-MARKER = "crossval.json"
-TABLE = "folds.csv"
-PAGE = "crossval.html"
 
 
 @dataclass(frozen=True)
@@ -72,40 +65,11 @@ MEASURES = {
 }
 
 
-class CrossValidation:
-    """A cross-validation, under way or finished; ``plan`` and ``results`` are what crossval.json holds.
+class CrossValidation(Series):
+    """A cross-validation, under way or finished; ``CrossValidation.read(path)`` opens a folder."""
 
-    ``CrossValidation.read(path)`` opens a folder.
-    """
-
-    def __init__(self, path: Path, plan: Mapping[str, Any], results: list[dict[str, Any]] | None = None) -> None:
-        self.path = path
-        self.plan = dict(plan)
-        self.results = results or []
-
-    @classmethod
-    def read(cls, path: Path) -> CrossValidation:
-        """Read crossval.json.
-
-        Raises:  FathomError if it is missing, damaged or from a newer Fathom
-        """
-        content = read_json(path / MARKER)
-        schema.check_schema(content, path / MARKER)
-        plan, results = content.get("plan"), content.get("results")
-        if not (
-            isinstance(plan, dict)
-            and isinstance(results, list)
-            and plan.get("task") in MEASURES
-            and isinstance(plan.get("models"), dict)
-            and isinstance(plan.get("folds"), int)
-        ):
-            raise FathomError(f"{path / MARKER} is damaged: it holds no plan")
-        return cls(path, plan, results)
-
-    @property
-    def report(self) -> Path:
-        """The page."""
-        return self.path / PAGE
+    verb, member = "crossval", "fold"
+    marker, table, page = "crossval.json", "folds.csv", "crossval.html"
 
     @property
     def models(self) -> list[str]:
@@ -128,11 +92,8 @@ class CrossValidation:
         return 1 / (self.plan["folds"] - 1)
 
     def values(self, key: str) -> dict[str, list[float]]:
-        """Give what each model reached, fold by fold; of a fold not yet done, or without a number, there is none."""
-        return {
-            model: [row[key] for row in self.results if row["model"] == model and is_number(row.get(key))]
-            for model in self.models
-        }
+        """Give what each model reached, fold by fold; of a fold not yet done, or that diverged, there is none."""
+        return {model: [row[key] for row in self._measured(model, key)] for model in self.models}
 
     def spreads(self, measure: Measure) -> dict[str, Spread]:
         """Give mean and spread of each model that has a fold done."""
@@ -141,38 +102,65 @@ class CrossValidation:
         return {model: measure_spread(v, overlap=self.overlap, bounds=bounds) for model, v in found.items() if v}
 
     def differences(self) -> list[Difference]:
-        """Compare the models pair by pair on the same folds, once all of them are done."""
+        """Compare the models pair by pair on the same folds, once all have ended: those that no model diverged in."""
         measure = self.measures[0]
-        values = self.values(measure.key)
-        if len(values) < 2 or any(len(found) != self.planned for found in values.values()):
+        if len(self.models) < 2 or len(self.results) != self.planned * len(self.models):
             return []
+        found = {
+            model: {(row["repeat"], row["fold"]): row[measure.key] for row in self._measured(model, measure.key)}
+            for model in self.models
+        }
+        shared = sorted(set.intersection(*(set(folds) for folds in found.values())))
+        if not shared:
+            return []
+        values = {model: [folds[place] for place in shared] for model, folds in found.items()}
         return compare_pairs(values, higher_is_better=measure.higher_is_better, overlap=self.overlap)
 
-    def add(self, model: str, repeat: int, fold: int, run: Path) -> dict[str, Any]:
-        """Take up the result of a fold's run; ``repeat`` and ``fold`` count from 1."""
-        reader = RunReader(run)
-        evaluation = reader.evaluation or {}
-        row: dict[str, Any] = {"model": model, "repeat": repeat, "fold": fold, "held_out": evaluation["num_samples"]}
+    def judge(self, run: Path) -> dict[str, Any]:
+        """Give what a fold's run reached on the part held out."""
+        evaluation = RunReader(run).evaluation or {}
         scores = dict(evaluation)
         if "per_class" in evaluation:
             per_class = [entry["f1"] for entry in evaluation["per_class"] if entry["support"]]
             scores["macro_f1"] = sum(per_class) / len(per_class)
-        row |= {measure.key: scores.get(measure.key) for measure in self.measures}
-        row |= {"seed": reader.run.get("seed"), "epochs": len(reader.epochs()), "train_s": reader.train_s}
-        row["run"] = run.relative_to(self.path).as_posix()
-        self.results = [r for r in self.results if r["run"] != row["run"]] + [row]
-        return row
+        return {"held_out": evaluation["num_samples"]} | {m.key: scores.get(m.key) for m in self.measures}
 
     def sentences(self) -> list[tuple[bool, str]]:
-        """Say what the differences amount to; True marks a warning."""
+        """Say which folds diverged, and what the differences amount to; True marks a warning."""
+        said = [(True, self._tell_diverged(model)) for model in self.models if self._diverged_of(model)]
         found = self.differences()
         jointly = f"; jointly for all {len(found)} pairs" if len(found) > 1 else ""
-        return [(not difference.is_clear, self._judge(difference, jointly)) for difference in found]
+        return [*said, *((not difference.is_clear, self._compare(difference, jointly)) for difference in found)]
 
-    def _judge(self, difference: Difference, jointly: str) -> str:
+    def _measured(self, model: str, key: str) -> list[dict[str, Any]]:
+        return [row for row in self.results if row["model"] == model and is_number(row.get(key))]
+
+    def _diverged_of(self, model: str) -> list[dict[str, Any]]:
+        return [row for row in self.diverged if row["model"] == model]
+
+    def _tell_diverged(self, model: str) -> str:
+        bad, number = self._diverged_of(model), sum(row["model"] == model for row in self.results)
+        places = ", ".join(self.name_fold(row) for row in bad)
+        reason = bad[0]["message"] if len(bad) == 1 else f"{self.name_fold(bad[0])}: {bad[0]['message']}"
+        if len(bad) == number:
+            return f"{model} diverged in every fold, so nothing is known of it. {_sentence(reason)}"
+        rest = counted(number - len(bad), "fold")
+        return (
+            f"{model} diverged in {len(bad)} of {counted(number, 'fold')} ({places}). {_sentence(reason)} "
+            f"Its mean and spread are over the {rest} that did not, so they make it look better than it is."
+        )
+
+    def name_fold(self, row: Mapping[str, Any]) -> str:
+        """Name the fold of a row, with its repeat where there are several."""
+        repeat = f"repeat {row['repeat']}, " if self.plan["repeats"] > 1 else ""
+        return f"{repeat}fold {row['fold']}"
+
+    def _compare(self, difference: Difference, jointly: str) -> str:
         measure, spread = self.measures[0], difference.spread
         first, second = difference.first, difference.second
-        change = f"{measure.title} {measure.change(spread.mean)} on average over {spread.count} folds"
+        change = f"{measure.title} {measure.change(spread.mean)} on average over {counted(spread.count, 'fold')}"
+        if spread.count < self.planned:
+            change += " in which neither diverged"
         if spread.low is None or spread.high is None:
             return f"{second} against {first}: {change}; one fold says nothing of its spread"
         interval = f"95% interval {measure.change(spread.low)} to {measure.change(spread.high)}{jointly}"
@@ -186,30 +174,30 @@ class CrossValidation:
             "These folds give no reason to prefer either; choose the smaller one, or take more data or --repeats."
         )
 
-    def save(self, **fields: object) -> None:
-        """Write plan, results and what they say to the folder; ``fields`` are set in the plan first."""
-        from fathom.runs.crossval_page import render_crossval
+    @classmethod
+    def _is_whole(cls, plan: Mapping[str, Any]) -> bool:
+        return (
+            plan.get("task") in MEASURES and isinstance(plan.get("models"), dict) and isinstance(plan.get("folds"), int)
+        )
 
-        self.plan |= fields
-        content = {
-            "schema": schema.SCHEMA,
-            "plan": self.plan,
-            "results": self.results,
+    def _conclude(self) -> dict[str, Any]:
+        return {
             "summary": {
                 measure.key: {model: spread.describe() for model, spread in self.spreads(measure).items()}
                 for measure in self.measures
             },
             "differences": [difference.describe() for difference in self.differences()],
         }
-        write_atomically(self.path / MARKER, to_json(content, indent=2) + "\n")
-        write_atomically(self.path / TABLE, self._to_csv())
-        write_atomically(self.report, render_crossval(self))
 
-    def _to_csv(self) -> str:
-        text = io.StringIO()
+    def _columns(self) -> list[str]:
         keys = [measure.key for measure in self.measures]
-        columns = ["model", "repeat", "fold", "held_out", *keys, "seed", "epochs", "train_s", "run"]
-        table = csv.DictWriter(text, columns, lineterminator="\n")
-        table.writeheader()
-        table.writerows(self.results)
-        return text.getvalue()
+        return ["model", "repeat", "fold", "held_out", *keys, "seed", "epochs", "train_s", "status", "message", "run"]
+
+    def _render(self) -> str:
+        from fathom.runs.crossval_page import render_crossval
+
+        return render_crossval(self)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."

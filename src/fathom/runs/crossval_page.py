@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fathom.phrases import counted
 from fathom.runs.charts import Strip, strip_chart
 from fathom.runs.numbers import DASH, count, decimal, duration, percent
 from fathom.runs.origin import show_byline, show_time
 from fathom.runs.page import Html, Section, document, element, join, note, pairs, table
+from fathom.runs.series import DIVERGED
 
 if TYPE_CHECKING:
     from fathom.runs.crossval import CrossValidation, Measure
@@ -50,10 +52,10 @@ def _summary(study: CrossValidation, title: str) -> Html:
     plan = study.plan
     status = str(plan["status"])
     again = f", {plan['repeats']} times over" if plan["repeats"] > 1 else ""
-    done = f"{len(study.results)} of {study.planned * len(study.models)} folds done"
+    done = f"{len(study.results)} of {counted(study.planned * len(study.models), 'fold')} done"
     sentences = [sentence for _, sentence in study.sentences()]
-    if not sentences:
-        sentences = [
+    if len(study.models) < 2 or not study.differences():
+        sentences += [
             f"{model}: {measure.title} {mean} on average, deviation {deviation}, 95% interval {interval}."
             for measure in study.measures[:1]
             for model, spread in study.spreads(measure).items()
@@ -132,6 +134,8 @@ def _fold_row(study: CrossValidation, row: dict[str, Any]) -> list[object]:
     cells: list[object] = [row["model"]]
     if study.plan["repeats"] > 1:
         cells.append(count(row["repeat"]))
-    cells += [count(row["fold"]), count(row["held_out"])]
+    cells += [count(row["fold"]), count(row.get("held_out"))]
     cells += [measure.form(row.get(measure.key)) for measure in study.measures]
+    if row.get("status") == DIVERGED:
+        cells[-len(study.measures)] = element("span", DIVERGED, class_="status failed")
     return [*cells, duration(row["train_s"]), element("a", "report", href=f"{row['run']}/report.html")]

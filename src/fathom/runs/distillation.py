@@ -12,66 +12,47 @@ runs/20250301-141500-distill-lenet-digits/
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Self
 
-from fathom.errors import FathomError
-from fathom.files import write_atomically
-from fathom.runs import schema
+from fathom.phrases import counted
 from fathom.runs.numbers import decimal, percent, points
-from fathom.runs.records import is_number, read_json, to_json
+from fathom.runs.records import is_number, read_json
+from fathom.runs.series import Series
 from fathom.runs.spread import Spread, measure_spread
-
-MARKER = "distill.json"
-TABLE = "distill.csv"
-PAGE = "distill.html"
 
 TEACHER, ALONE, DISTILLED = ROLES = ("teacher", "alone", "distilled")
 TITLES = {TEACHER: "teacher", ALONE: "student alone", DISTILLED: "student distilled"}
 SPLITS = {"val": "validation", "test": "test"}
-_COLUMNS = ("role", "seed", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "epochs", "train_s", "run")
 
 
-class Distillation:
-    """A distillation, under way or finished; ``plan``, ``results`` and ``sizes`` are what distill.json holds.
+class Distillation(Series):
+    """A distillation, under way or finished; ``Distillation.read(path)`` opens a folder.
 
-    ``Distillation.read(path)`` opens a folder.
+    ``sizes`` holds parameters, FLOPs and times of teacher and students, once they are measured.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        plan: Mapping[str, Any],
-        results: list[dict[str, Any]] | None = None,
-        sizes: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.path = path
-        self.plan = dict(plan)
-        self.results = results or []
-        self.sizes = dict(sizes or {})
+    verb, member = "distill", "student"
+    marker, table, page = "distill.json", "distill.csv", "distill.html"
+
+    def __init__(self, path: Path, plan: Mapping[str, Any], results: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(path, plan, results)
+        self.sizes: dict[str, Any] = {}
 
     @classmethod
-    def read(cls, path: Path) -> Distillation:
-        """Read distill.json.
-
-        Raises:  FathomError if it is missing, damaged or from a newer Fathom
-        """
-        content = read_json(path / MARKER)
-        schema.check_schema(content, path / MARKER)
-        plan, results, sizes = (content.get(name) for name in ("plan", "results", "sizes"))
-        if not (isinstance(plan, dict) and isinstance(results, list) and isinstance(plan.get("config"), dict)):
-            raise FathomError(f"{path / MARKER} is damaged: it holds no plan")
-        return cls(path, plan, results, sizes if isinstance(sizes, dict) else {})
+    def read(cls, path: Path) -> Self:
+        """Read distill.json, sizes included."""
+        study = super().read(path)
+        study.sizes = dict(read_json(path / cls.marker).get("sizes") or {})
+        return study
 
     @property
-    def report(self) -> Path:
-        """The page."""
-        return self.path / PAGE
+    def trained(self) -> list[dict[str, Any]]:
+        """The rows of the students."""
+        return [row for row in self.results if row["role"] != TEACHER]
 
     def row(self, role: str, seed: int) -> dict[str, Any] | None:
         """Give the result of one run; None if it is not there yet."""
@@ -87,20 +68,38 @@ class Distillation:
         return measure_spread(values, bounds=(0.0, 1.0)) if values else None
 
     def gain(self, split: str) -> Spread | None:
-        """Give distilled − alone in accuracy, seed by seed; None before all students are there."""
+        """Give distilled − alone in accuracy, seed by seed; None before all students have ended, or without a pair."""
+        if len(self.trained) < 2 * len(self.plan["seeds"]):
+            return None
         changes = []
         for seed in self.plan["seeds"]:
             alone, distilled = ((self.row(role, seed) or {}).get(f"{split}_accuracy") for role in (ALONE, DISTILLED))
-            if not (is_number(alone) and is_number(distilled)):
-                return None
-            changes.append(distilled - alone)
-        return measure_spread(changes)
+            if is_number(alone) and is_number(distilled):
+                changes.append(distilled - alone)
+        return measure_spread(changes) if changes else None
 
     def sentences(self) -> list[tuple[bool, str]]:
-        """Say what was gained, or that nothing was; True marks a warning."""
-        said = [self._judge(split) for split in SPLITS]
+        """Say who diverged, and what was gained, or that nothing was; True marks a warning."""
+        said = [self._tell_diverged(), *(self._judge(split) for split in SPLITS)]
         said += [self._compare_with_teacher(), self._doubt_teacher()]
         return [sentence for sentence in said if sentence is not None]
+
+    def _tell_diverged(self) -> tuple[bool, str] | None:
+        bad = self.diverged
+        if not bad:
+            return None
+        seeds = {role: [str(row["seed"]) for row in bad if row["role"] == role] for role in (ALONE, DISTILLED)}
+        said = [
+            f"The {TITLES[role]} diverged with seed{'s' if len(of) > 1 else ''} {', '.join(of)}."
+            for role, of in seeds.items()
+            if of
+        ]
+        if self.gain("val") is None and self.gain("test") is None:
+            rest = "There is no pair of students left to compare."
+        else:
+            rest = "What follows is said of the seeds with which neither did."
+        reason = f"{TITLES[bad[0]['role']]}, seed {bad[0]['seed']}: {bad[0]['message']}."
+        return True, " ".join([*said, reason[0].upper() + reason[1:], rest])
 
     def _doubt_teacher(self) -> tuple[bool, str] | None:
         theirs, own = self.plan.get("teacher_data"), self.plan.get("data")
@@ -122,7 +121,7 @@ class Distillation:
             resolved = 1.96 * math.sqrt(2 * alone * (1 - alone) / size)
             line = f"{what}, with one seed: {_resolve(gain.mean, resolved, size)}"
             return True, f"{line} One seed says nothing of the spread between seeds; --seeds 3 or more would."
-        interval = f"95% interval {points(gain.low)} to {points(gain.high)} over {gain.count} seeds"
+        interval = f"95% interval {points(gain.low)} to {points(gain.high)} over {counted(gain.count, 'seed')}"
         if gain.low > 0:
             return False, f"{what} ({interval}): a gain that is more than the luck of the seed."
         if gain.high < 0:
@@ -143,28 +142,7 @@ class Distillation:
             f"the teacher {percent(fmean(theirs), 2)}."
         )
 
-    def save(self, **fields: object) -> None:
-        """Write plan, results and what they say to the folder; ``fields`` are set in the plan first."""
-        from fathom.runs.distillation_page import render_distillation
-
-        self.plan |= fields
-        gains = {split: self.gain(split) for split in SPLITS}
-        content = {
-            "schema": schema.SCHEMA,
-            "plan": self.plan,
-            "results": self.results,
-            "sizes": self.sizes,
-            "gain": {split: None if gain is None else gain.describe() for split, gain in gains.items()},
-        }
-        write_atomically(self.path / MARKER, to_json(content, indent=2) + "\n")
-        text = io.StringIO()
-        table = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(self.results)
-        write_atomically(self.path / TABLE, text.getvalue())
-        write_atomically(self.report, render_distillation(self))
-
-    def table(self) -> list[list[str]]:
+    def rows(self) -> list[list[str]]:
         """Give the rows people read: who, size, work, accuracy on validation and test, time per image."""
         rows = [["", "network", "parameters", "FLOPs", "validation", "test", "ms alone", "ms of 256"]]
         for role in ROLES:
@@ -175,6 +153,26 @@ class Distillation:
             counts = [f"{size[key]:,}" if key in size else "–" for key in ("parameters", "flops")]
             rows.append([TITLES[role], network, *counts, *accuracies, *times])
         return rows
+
+    @classmethod
+    def _is_whole(cls, plan: Mapping[str, Any]) -> bool:
+        return isinstance(plan.get("config"), dict) and isinstance(plan.get("seeds"), list)
+
+    def _conclude(self) -> dict[str, Any]:
+        gains = {split: self.gain(split) for split in SPLITS}
+        return {
+            "sizes": self.sizes,
+            "gain": {split: None if gain is None else gain.describe() for split, gain in gains.items()},
+        }
+
+    def _columns(self) -> list[str]:
+        scores = [f"{split}_{key}" for split in SPLITS for key in ("accuracy", "loss")]
+        return ["role", "seed", *scores, "epochs", "train_s", "status", "message", "run"]
+
+    def _render(self) -> str:
+        from fathom.runs.distillation_page import render_distillation
+
+        return render_distillation(self)
 
 
 def _describe(spread: Spread | None) -> str:

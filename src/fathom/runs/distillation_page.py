@@ -9,6 +9,7 @@ from fathom.runs.charts import Strip, strip_chart
 from fathom.runs.numbers import decimal, duration, percent
 from fathom.runs.origin import show_byline, show_time
 from fathom.runs.page import Html, Section, document, element, join, note, pairs, table
+from fathom.runs.series import DIVERGED
 
 if TYPE_CHECKING:
     from fathom.runs.distillation import Distillation
@@ -59,7 +60,7 @@ def render_distillation(study: Distillation) -> str:
 
 
 def _side_by_side(study: Distillation) -> Section:
-    header, *rows = study.table()
+    header, *rows = study.rows()
     about = (
         "Both students have the same network, epochs, seeds and examples; ± is the standard deviation over the seeds. "
         "The test set is looked at once by each. Times are per image, for one image and in a batch of 256."
@@ -93,7 +94,9 @@ def _runs(study: Distillation) -> Section:
 
     rows = []
     for row in study.results:
-        accuracies = [percent(row.get(f"{split}_accuracy"), 2) for split in ("val", "test")]
+        accuracies: list[object] = [percent(row.get(f"{split}_accuracy"), 2) for split in ("val", "test")]
+        if row.get("status") == DIVERGED:
+            accuracies[0] = element("span", DIVERGED, class_="status failed")
         losses = [decimal(row.get(f"{split}_loss")) for split in ("val", "test")]
         run = "" if row["role"] == TEACHER else element("a", "report", href=f"{row['run']}/report.html")
         rows.append([TITLES[row["role"]], str(row["seed"]), *accuracies, *losses, duration(row["train_s"]), run])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from statistics import mean
 from typing import Any
 
+from fathom.phrases import counted
 from fathom.runs.numbers import count, decimal, percent
 from fathom.runs.records import is_number
 
@@ -13,26 +14,46 @@ from fathom.runs.records import is_number
 def describe_comparison(comparison: Mapping[str, Any]) -> str:
     """Say in a sentence what starting from other weights was worth, and whether that is more than chance."""
     difference, low, high = (comparison.get(key) for key in ("difference", "low", "high"))
+    diverged = _tell_diverged(comparison)
     if not is_number(difference):
-        return "Training from scratch, for comparison, is not done yet."
-    seeds = len(comparison.get("scratch") or [])
-    fine, scratch = (form_of(comparison)(mean(comparison[arm][:seeds])) for arm in ("fine_tuned", "scratch"))
+        return diverged or "Training from scratch, for comparison, is not done yet."
+    pairs = [
+        (a, b) for a, b in zip(comparison["fine_tuned"], comparison["scratch"], strict=False) if None not in (a, b)
+    ]
+    fine, scratch = (form_of(comparison)(mean(values)) for values in zip(*pairs, strict=True))
     text = (
         f"On the same budget fine-tuning reaches {fine} and training from scratch {scratch} test "
         f"{comparison.get('measure')}, a difference of {points(difference, comparison)}"
     )
     if not is_number(low) or not is_number(high):
-        return f"{text}. That is one seed: {_chance(comparison)}."
-    text += f" over {seeds} seeds (95% interval {points(low, comparison)} to {points(high, comparison)})"
+        return f"{text}. That is one seed: {_chance(comparison, *pairs[0])}.{diverged and ' ' + diverged}"
+    over = f"over {counted(len(pairs), 'seed')}"
+    text += f" {over} (95% interval {points(low, comparison)} to {points(high, comparison)})"
     if low <= 0 <= high:
-        return f"{text}: the interval includes 0, so no gain is shown."
-    better = difference > 0 if comparison.get("more_is_better") else difference < 0
-    return f"{text}: fine-tuning is {'better' if better else 'worse'}."
+        verdict = "the interval includes 0, so no gain is shown"
+    else:
+        better = difference > 0 if comparison.get("more_is_better") else difference < 0
+        verdict = f"fine-tuning is {'better' if better else 'worse'}"
+    return f"{text}: {verdict}.{diverged and ' ' + diverged}"
 
 
-def _chance(comparison: Mapping[str, Any]) -> str:
+def _tell_diverged(comparison: Mapping[str, Any]) -> str:
+    """Say which runs have no number, and why; "" if all have one."""
+    reasons = comparison.get("diverged") or {}
+    if not reasons:
+        return ""
+    number = len(comparison.get("seeds") or [])
+    said = []
+    for arm, what in (("fine_tuned", "Fine-tuning"), ("scratch", "Training from scratch")):
+        bad = [reasons[run] for run in (comparison.get("runs") or {}).get(arm) or [] if run in reasons]
+        if bad:
+            said.append(f"{what} diverged in {len(bad)} of {counted(number, 'seed')}: {bad[0]}.")
+    return " ".join(said)
+
+
+def _chance(comparison: Mapping[str, Any], fine: float, scratch: float) -> str:
     """What one seed can say: for accuracies, the error of the test part's size."""
-    fine, scratch, samples = comparison["fine_tuned"][0], comparison["scratch"][0], comparison.get("num_samples")
+    samples = comparison.get("num_samples")
     if comparison.get("measure") != "accuracy" or not samples:
         return "--seeds 3 would say how much of it is chance"
     error = 1.96 * ((fine * (1 - fine) + scratch * (1 - scratch)) / samples) ** 0.5

@@ -234,11 +234,11 @@ def _check_evaluation(evaluation: Mapping[str, Any], path: Path) -> None:
 
 
 def _check_comparison(comparison: Mapping[str, Any], path: Path) -> None:
-    """Refuse a comparison whose values are not numbers, one a seed at most."""
+    """Refuse a comparison whose values are not numbers, one a seed at most; None stands for a run that diverged."""
     seeds = comparison.get("seeds")
     for arm in ("fine_tuned", "scratch"):
         values = comparison.get(arm)
         if not isinstance(seeds, list) or not isinstance(values, list) or len(values) > len(seeds):
             raise FathomError(f"{path} is damaged: {arm} is not a list of one value a seed")
-        if not all(is_number(value) for value in values):
+        if not all(value is None or is_number(value) for value in values):
             raise FathomError(f"{path} is damaged: {arm} holds what is no number")

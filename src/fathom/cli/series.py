@@ -1,0 +1,114 @@
+"""The frame of the commands that train a series of runs in a folder: `fathom crossval`, `fathom distill`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fathom.cli import train
+from fathom.cli.stops import with_way_on
+from fathom.errors import UsageError
+from fathom.runs.series import DIVERGED, Watcher
+
+if TYPE_CHECKING:
+    from fathom.recipes.train import Plan
+    from fathom.runs.series import Series
+    from fathom.training.callbacks import Callback
+
+_LEFT_OUT = ("model", "--overfit-batches", "--compare-scratch", "--seeds")
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``fathom train`` that make sense of every run of a series, and those of its folder."""
+    group = train.add_settings(parser, _LEFT_OUT)
+    group.add_argument("--resume", metavar="DIR", help="go on with one that stopped: its folder, its name, or last")
+    group.add_argument("--out", metavar="DIR", default="runs", help="where its folder goes (default: runs)")
+    train.leave_out_others(parser)
+
+
+def refuse_settings(args: argparse.Namespace, own: Sequence[object]) -> None:
+    """Let --resume stand alone; ``own`` is what was given of the command's own options and arguments.
+
+    Raises:  UsageError naming what was given beside it
+    """
+    if given := [*train.given_settings(args), *own]:
+        raise UsageError(f"--resume goes on with the settings it began with; leave out {given[0]}")
+
+
+class Watch(Watcher):
+    """Says what is going on: what is planned, a line for every run that ends, a bar on a terminal.
+
+    A subclass says what is planned (``head``), names a run under way (``name``) and one that ended (``title``), and
+    gives what is printed of one that did not diverge (``scores``).
+    """
+
+    def __init__(self) -> None:
+        self.series: Series | None = None
+
+    def plan(self, series: Any) -> None:
+        """Say what is planned, and what is to be known of the data."""
+        self.series = series
+        for line in (*series.plan.get("notes", ()), *self.head(series)):
+            print(line, flush=True)
+
+    def start(self, plan: Plan) -> Sequence[Callback]:
+        """Put up the bar."""
+        from fathom.cli.progress import Bar, is_live
+
+        return [Bar(self.name(plan), lines=False)] if is_live() else []
+
+    def result(self, series: Any, row: dict[str, Any]) -> None:
+        """Print a run's line."""
+        from fathom.runs.numbers import duration
+
+        if row.get("status") == DIVERGED:
+            what = f"diverged: {row['message']}"
+        else:
+            what = f"{self.scores(series, row)}, {duration(row['train_s'])}"
+        print(f"{self.title(series, row)}: {what}", flush=True)
+
+    def head(self, series: Any) -> list[str]:
+        """Say what is planned."""
+        raise NotImplementedError
+
+    def name(self, plan: Plan) -> str:
+        """Name the run that begins."""
+        raise NotImplementedError
+
+    def title(self, series: Any, row: dict[str, Any]) -> str:
+        """Name the run that has ended."""
+        raise NotImplementedError
+
+    def scores(self, series: Any, row: dict[str, Any]) -> str:
+        """Give what it reached."""
+        raise NotImplementedError
+
+
+W = TypeVar("W", bound=Watch)
+
+
+def run_series(watch: W, run: Callable[[W], Series], show: Callable[[Any], Sequence[str]]) -> int:
+    """Run a series and print what came out: the lines that ``show`` makes of it, and what they say.
+
+    Returns: the exit code: 1 if a run of it diverged
+    """
+    try:
+        series = run(watch)
+    except KeyboardInterrupt as stop:
+        if watch.series is None:
+            raise
+        raise with_way_on(stop, watch.series.way_on) from None
+    if lines := show(series):
+        print("\n".join(["", *lines]))
+    for is_warning, sentence in series.sentences():
+        print(f"\n{'warning: ' if is_warning else ''}{sentence}")
+    print(f"\nfolder         {series.path}")
+    print(f"report         {series.report}")
+    return 1 if series.diverged else 0
+
+
+def data_title(series: Series) -> str:
+    """Name the data of a series as people do."""
+    return Path(str(series.plan["data"])).name
