@@ -130,10 +130,12 @@ def test_predictions_are_those_of_the_run(exported, tmp_path):
 
 def test_predicting_imports_no_torch(exported, tmp_path):
     Image.fromarray(pictures(1, (3, 8, 8))[0].transpose(1, 2, 0)).save(tmp_path / "a.png")
+    (tmp_path / "rows.csv").write_text("file\na.png\n")
     code = f"""
 import sys
 from fathom.cli.main import main
 assert main(["predict", {exported[1]["path"]!r}, "a.png", "missing.png"]) == 1
+assert main(["predict", {exported[1]["path"]!r}, "rows.csv", "--images", "."]) == 0
 print(*sorted(m for m in ("torch", "torchvision", "onnx", "onnxscript", "pandas", "onnxruntime") if m in sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)

@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         help="pictures and their folders, - for a list of pictures on standard input; CSVs, - for a pipe; or texts",
     )
+    parser.add_argument("--images", metavar="DIR", help="where the pictures lie that a CSV among the inputs names")
+    parser.add_argument("--file-column", metavar="NAME", help="column of that CSV with the files (default: found)")
+    parser.add_argument("--label-column", metavar="NAME", help="column with the labels, if there is one")
     parser.add_argument("--out", metavar="FILE", help="file to write (default: standard output)")
     parser.add_argument(
         "--format",
@@ -46,20 +49,25 @@ def run(args: argparse.Namespace) -> int:
     from fathom.runs.reader import resolve_run
 
     model = args.run if _is_onnx(args.run) else resolve_run(args.run, args.runs)
+    from fathom.recipes.picture_inputs import make_naming
     from fathom.recipes.predict import predict_to_file
 
-    good, bad, what = predict_to_file(
+    good, bad, what, score = predict_to_file(
         model,
         args.inputs,
         args.out,
         top=args.top,
         device=args.device,
         format=args.format,
+        naming=make_naming(args.images, args.file_column, args.label_column),
         watch=_watcher(args.out),
     )
     done = "scored" if what == "lines" else "labelled"
     summary = f"{good:,} of {good + bad:,} {what} {done}" + (f" in {args.out}" if args.out else "")
     print(summary + (f"; {bad:,} failed, see the error column" if bad else ""), file=sys.stderr)
+    if score is not None and score.labelled:
+        accuracy = score.right / score.labelled
+        print(f"accuracy {accuracy:.2%}: {score.right:,} of {score.labelled:,} with a label", file=sys.stderr)
     return 1 if bad else 0
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ _SPLIT_NAMES = ("split", "part", "subset", "set", "fold")
 _PART_OF = {name: part for part, names in PARTS.items() for name in names}
 _MOST_CLASSES_SHARE = 0.5  # of the rows: with more classes the column is hardly a label
 _SHOWN = 5
+_SAMPLE = 100  # rows that are looked into
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,10 @@ def read_image_table(
     if not images.is_dir():
         raise UsageError(f"there is no folder {images} for the pictures of {table}")
     form, rows = _read(table)
-    columns = _find_columns(table, form, rows, file_column, label_column, split_column)
+    file, label, split = _find_columns(table, form, rows, file_column, label_column, split_column)
+    if label is None:
+        raise UsageError(f"{table}: which of its columns ({_list(form.names)}) is the label? Say --label-column")
+    columns = file, label, split
     entries, notes = _take_rows(table, rows, columns, split_column)
     names = _order_classes(table, form.names[columns[1]], [entry.label for entry in entries])
     images = _go_down(images, entries[0].file)
@@ -68,7 +73,7 @@ def read_image_table(
     missing: list[str] = []
     suffixes = sorted(EXTENSIONS)
     for entry in entries:
-        path = _locate(table, images, entry, suffixes)
+        path = _locate(table, images, entry.number, entry.file, suffixes)
         if path is None:
             missing.append(str(images / entry.file))
             continue
@@ -87,21 +92,94 @@ def read_image_table(
     return ImageFiles(parts[0], parts[1], parts[2], names, tuple(notes), tuple(missing))
 
 
-def _read(table: Path) -> tuple[Form, list[list[str]]]:
-    """Give how the file is written and all its rows; a first line that names a picture is no header."""
+class PictureRows:
+    """The pictures that a file of rows names, for a model to label: each row in its place, read as it is asked for.
+
+    Labels may be there; a column that is not named for what it holds counts if it holds nothing but ``class_names``.
+
+    Args:
+        file_column, label_column: as for ``read_image_table``.
+    Raises:  FathomError if the file cannot be read; UsageError for a folder or a column that is not there, or if no
+        column is known to name the pictures
+    """
+
+    def __init__(
+        self,
+        table: str | Path,
+        images: str | Path,
+        class_names: Sequence[str],
+        *,
+        file_column: str | None = None,
+        label_column: str | None = None,
+    ) -> None:
+        self.table, self.images = Path(table), Path(images)
+        if not self.images.is_dir():
+            raise UsageError(f"there is no folder {images} for the pictures of {table}")
+        self._form = _find_form(self.table)
+        sample = list(itertools.islice(_iterate(self.table, self._form), _SAMPLE))
+        if not sample:
+            raise FathomError(f"{table}: it holds a line of names and no rows")
+        self._file, self._label, _ = _find_columns(self.table, self._form, sample, file_column, label_column, None)
+        named = (label_column, *_LABEL_NAMES)
+        if self._label is not None and _plain(self._form.names[self._label]) not in map(_plain, filter(None, named)):
+            found = {row[self._label] for row in sample if len(row) > self._label}
+            self._label = self._label if found - MISSING and found - MISSING <= set(class_names) else None
+        self.images = _go_down(self.images, _cell(sample[0], self._file))
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether a column says what the pictures show."""
+        return self._label is not None
+
+    def __iter__(self) -> Iterator[tuple[str, str, Path | FathomError]]:
+        """Give the name, the label ("" where there is none) and the file of every row, or what is wrong with it."""
+        suffixes = sorted(EXTENSIONS)
+        for number, row in enumerate(_iterate(self.table, self._form), 1):
+            name, label = _cell(row, self._file), _cell(row, self._label)
+            label = "" if label in MISSING else label
+            try:
+                if not name:
+                    raise FathomError(f"row {number} of {self.table} names no file")
+                path = _locate(self.table, self.images, number, name, suffixes)
+            except FathomError as error:
+                yield name, label, error
+            else:
+                yield name, label, path or self.images / name
+
+
+def _cell(row: list[str], column: int | None) -> str:
+    return row[column] if column is not None and column < len(row) else ""
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace(" ", "").replace("-", "")
+
+
+def _find_form(table: Path) -> Form:
+    """Find out how the file is written; a first line that names a picture is no header."""
     form = find_form(table)
-    if form.has_header and any(is_picture(name) for name in form.names):
-        form = find_form(table, header=False)
+    is_row = form.has_header and any(is_picture(name) for name in form.names)
+    return find_form(table, header=False) if is_row else form
+
+
+def _read(table: Path) -> tuple[Form, list[list[str]]]:
+    """Give how the file is written and all its rows."""
+    form = _find_form(table)
+    rows = list(_iterate(table, form))
+    if not rows:
+        raise FathomError(f"{table}: it holds a line of names and no rows")
+    return form, rows
+
+
+def _iterate(table: Path, form: Form) -> Iterator[list[str]]:
     try:
         with open_table(table, form.encoding) as file:
-            rows = [[cell.strip() for cell in row] for row in read_rows(file, form)]
+            for row in read_rows(file, form):
+                yield [cell.strip() for cell in row]
     except csv.Error as error:
         raise FathomError(f"{table}: not a file of rows ({error})") from error
     except (OSError, EOFError) as error:
         raise FathomError(f"{table}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
-    if not rows:
-        raise FathomError(f"{table}: it holds a line of names and no rows")
-    return form, rows
 
 
 def _find_columns(
@@ -111,10 +189,10 @@ def _find_columns(
     file_column: str | None,
     label_column: str | None,
     split_column: str | None,
-) -> tuple[int, int, int | None]:
-    """Settle in which columns files, labels and parts stand."""
+) -> tuple[int, int | None, int | None]:
+    """Settle in which columns files, labels and parts stand; there may be none of labels or parts that is known."""
     names = form.names
-    by_form = {name.lower().replace("_", "").replace(" ", "").replace("-", ""): i for i, name in enumerate(names)}
+    by_form = {_plain(name): i for i, name in enumerate(names)}
 
     def find(option: str, given: str | None, known: Sequence[str], taken: set[int | None]) -> int | None:
         if given is not None:
@@ -125,7 +203,7 @@ def _find_columns(
 
     file = find("file-column", file_column, (), set())
     label = find("label-column", label_column, (), set())
-    sample = rows[:100]
+    sample = rows[:_SAMPLE]
     if file is None:  # what is in a column tells more than its name
         filled = [sum(len(row) > i and is_picture(row[i]) for row in sample) for i in range(len(names))]
         most = max(range(len(names)), key=filled.__getitem__)
@@ -142,8 +220,6 @@ def _find_columns(
     others = [i for i in range(len(names)) if i not in (file, split)]
     if label is None and len(others) == 1:
         label = others[0]
-    if label is None:
-        raise UsageError(f"{table}: which of its columns ({_list(names)}) is the label? Say --label-column")
     if label == file:
         raise UsageError(f"{table}: {names[file]} cannot be both the file and the label")
     return file, label, split
@@ -202,11 +278,11 @@ def _go_down(images: Path, file: str) -> Path:
     return base
 
 
-def _locate(table: Path, images: Path, entry: _Row, suffixes: list[str]) -> Path | None:
+def _locate(table: Path, images: Path, number: int, file: str, suffixes: list[str]) -> Path | None:
     """Find the file that a row names, below ``images`` and nowhere else; None where there is none."""
-    path = Path(os.path.normpath(images / entry.file.replace("\\", "/")))
+    path = Path(os.path.normpath(images / file.replace("\\", "/")))
     if not path.is_relative_to(os.path.normpath(images)):
-        raise FathomError(f"{table}: row {entry.number} names {entry.file}, which is not below {images}")
+        raise FathomError(f"{table}: row {number} names {file}, which is not below {images}")
     return _find(path, suffixes)
 
 
