@@ -156,7 +156,7 @@ def _measure(rows: list[list[str]], source: _Source, columns: Sequence[Column]) 
         if column.kind == "category":
             known = set(column.values)
             texts = [text if text in known else _as_number(text, source.form.decimal) for text in texts]
-        elif column.kind == "number":
+        elif column.kind == "number" and source.form.decimal != ".":
             texts = [plain_number(text, source.form.decimal) for text in texts]
         cells = pd.Series([None if text in MISSING or text in column.marks else text for text in texts], dtype=object)
         raw[:, k] = measure(cells, column.kind, column.format, column.values)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 import numpy as np
 
+from fathom.data.tables.written_numbers import plain_number
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -137,7 +139,10 @@ def measure(cells: pd.Series, kind: Kind, format: str = "", values: Sequence[str
 
 def _read_texts(texts: Sequence[str], kind: Kind, format: str) -> np.ndarray:
     if kind == "number":
-        return to_numbers(texts)
+        values = to_numbers(texts)
+        unread = np.flatnonzero(np.isnan(values)).tolist()  # nearly all are read at once
+        values[unread] = to_numbers([plain_number(texts[i]) for i in unread])
+        return values
     if kind == "boolean":
         return np.array([_read_boolean(text) for text in texts], np.float64)
     return to_days(texts, format)
