@@ -1,27 +1,25 @@
 """``import d2l`` gives Fathom's: the import hook behind ``%load_ext fathom.d2l`` and ``fathom book run``.
 
-pandas is set as the book expects it at the same time: columns of strings have the type object, ``get_dummies`` gives
-numbers, and means leave columns of text out.
+The other packages that the book's code uses are made ready at the same time: pandas is set as the book expects it, and
+torchvision is loaded and read faster.
 """
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import importlib
 import importlib.abc
 import importlib.machinery
-import importlib.util
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
+from fathom.d2l import imports
+from fathom.d2l.batch_reading import prepare_torchvision, release_torchvision
 from fathom.d2l.edition import MODULES, choose
+from fathom.d2l.tables import prepare_pandas
 from fathom.errors import unknown
 
-_REDUCTIONS = ("mean", "median", "std", "var")
 _OTHERS = ("d2l.mxnet", "d2l.tensorflow", "d2l.jax", "d2l.paddle")
 
 
@@ -50,19 +48,14 @@ def redirect(
     restore()
     sys.meta_path.insert(0, _Finder(api, tuple(sources), report))
     prepare_pandas()
-
-
-def prepare_pandas() -> None:
-    """Set pandas as the book expects it, now or when it is imported."""
-    if "pandas" in sys.modules:
-        _set_pandas(sys.modules["pandas"])
-    elif not any(isinstance(finder, _PandasFinder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _PandasFinder())
+    prepare_torchvision()
 
 
 def restore() -> None:
     """Take the redirection back, and forget the modules that were imported as d2l, ours or not."""
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, (_Finder, _PandasFinder))]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
+    imports.forget()
+    release_torchvision()
     for name in [name for name in sys.modules if name == "d2l" or name.startswith("d2l.")]:
         del sys.modules[name]
 
@@ -96,67 +89,3 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if name == "torch":
             return importlib.import_module("d2l.torch")
         raise AttributeError(f"module 'd2l' has no attribute {name!r}; there is d2l.torch", name=name)
-
-
-class _PandasFinder(importlib.abc.MetaPathFinder):
-    """Sets pandas right after its import, whoever imports it."""
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
-        """Let the others find pandas, and add a step to its loading."""
-        if name != "pandas":
-            return None
-        sys.meta_path.remove(self)
-        try:
-            spec = importlib.util.find_spec("pandas")
-        finally:
-            sys.meta_path.insert(0, self)
-        if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
-
-            def execute_and_set(module: ModuleType) -> None:
-                execute(module)
-                _set_pandas(module)
-
-            spec.loader.exec_module = execute_and_set  # type: ignore[method-assign]
-        return spec
-
-
-def _set_pandas(pandas: Any) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the option is to go one day; then the columns have to be taken as they are
-        with contextlib.suppress(KeyError, AttributeError):
-            pandas.set_option("future.infer_string", False)
-    if getattr(pandas.get_dummies, "is_set_by_fathom", False):
-        return
-    pandas.get_dummies = _give_numbers(pandas.get_dummies)
-    for name in _REDUCTIONS:
-        setattr(pandas.DataFrame, name, _leave_text_out(getattr(pandas.DataFrame, name)))
-
-
-def _give_numbers(original: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(original)
-    def get_dummies(data: Any, *args: Any, **kwargs: Any) -> Any:
-        if len(args) < 7:  # dtype is the last parameter
-            kwargs["dtype"] = kwargs.get("dtype") or "uint8"
-        return original(data, *args, **kwargs)
-
-    get_dummies.is_set_by_fathom = True  # type: ignore[attr-defined]
-    return get_dummies
-
-
-def _leave_text_out(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a reduction of a table that has columns of text do as pandas did before version 2: take the others."""
-
-    @functools.wraps(original)
-    def reduce(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return original(self, *args, **kwargs)
-        except TypeError:
-            if "numeric_only" in kwargs or not any(is_text(kind) for kind in self.dtypes):
-                raise
-        return original(self, *args, **kwargs, numeric_only=True)
-
-    def is_text(kind: Any) -> bool:
-        return str(kind).startswith(("object", "str"))
-
-    return reduce

@@ -5,8 +5,8 @@ Names of the earlier editions are in ``fathom.d2l.v0.torch``. A name is imported
 
 from __future__ import annotations
 
-from fathom.d2l.extension import prepare_pandas
 from fathom.d2l.namespace import make_getattr, place_names
+from fathom.d2l.tables import prepare_pandas
 
 # Topic file -> the names it gives; a key with "=" is a module outside this package.
 _TOPICS = {
