@@ -10,7 +10,8 @@ from torch.utils.data import DataLoader
 
 from fathom.data.image_folder import scan_image_folder
 from fathom.data.picture_data import ImageFileDataset
-from fathom.data.picture_file import FORMATS, MAX_PIXELS, read_picture
+from fathom.data.picture_file import MAX_PIXELS, read_picture
+from fathom.data.picture_formats import FORMATS
 from fathom.data.plain_jpeg import decode_plain_jpeg
 from fathom.errors import FathomError, UsageError
 

@@ -52,9 +52,13 @@ def test_a_place_becomes_absolute(tmp_path, monkeypatch):
         ("digit", "unknown data set 'digit'; did you mean 'digits'?"),
         ("./digits", "there is no folder ./digits"),
         ("house.csv", "there is no file house.csv"),
+        ("house.xlsx", r"house.xlsx: .xlsx files are not read; save it as CSV"),
+        ("./cat.avif", r"./cat.avif is one picture; training takes a folder of class folders"),
     ],
 )
-def test_what_is_not_there_is_said_before_anything_is_read(name, message, tmp_path, monkeypatch):
+def test_what_cannot_be_read_is_said_before_anything_is(name, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "cat.avif").touch()
+    (tmp_path / "house.xlsx").touch()
     with pytest.raises(UsageError, match=message):
         check_data(DataConfig(name=name))

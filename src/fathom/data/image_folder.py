@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fathom.data.picture_file import EXTENSIONS
+from fathom.data.picture_formats import EXTENSIONS
 from fathom.errors import FathomError
 
 PARTS = {

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from fathom.data.image_folder import PARTS, FileList, ImageFiles, is_picture
-from fathom.data.picture_file import EXTENSIONS
+from fathom.data.picture_formats import EXTENSIONS
 from fathom.data.tables.reading import MISSING, Form, find_form, open_table, read_rows
 from fathom.errors import FathomError, UsageError, unknown
 

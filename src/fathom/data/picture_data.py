@@ -22,7 +22,8 @@ from fathom.data.free_memory import free_memory
 from fathom.data.image_folder import FileList, ImageFiles
 from fathom.data.memory import Augmentation, MemoryLoader
 from fathom.data.module import Balance, LabelledData, check_batch_size, check_share
-from fathom.data.picture_file import FORMATS, check_form, quiet_decoders, read_picture
+from fathom.data.picture_file import check_form, quiet_decoders, read_picture
+from fathom.data.picture_formats import FORMATS
 from fathom.data.split import stratified_split
 from fathom.data.survey import OnRead, survey
 from fathom.data.workers import default_workers

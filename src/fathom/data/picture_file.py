@@ -12,33 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from fathom.data.picture_formats import FORMATS, SUFFIXES
 from fathom.data.plain_jpeg import decode_plain_jpeg
 from fathom.errors import FathomError, UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-# Only these decoders of Pillow are tried: the others hand files to outside programs (EPS), need a library that is not
-# there (HDF5, GRIB, WMF), or read what no camera, scanner or program of today writes. TGA has no signature: the last.
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "PCX", "QOI", "SGI", "TGA")
-_SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg", ".jfif", ".jpe"),
-    "MPO": (".jpg", ".jpeg", ".mpo"),
-    "PNG": (".png", ".apng"),
-    "BMP": (".bmp",),
-    "GIF": (".gif",),
-    "WEBP": (".webp",),
-    "TIFF": (".tif", ".tiff"),
-    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
-    "AVIF": (".avif",),
-    "JPEG2000": (".jp2", ".j2k", ".jpc", ".jpx"),
-    "ICO": (".ico",),
-    "PCX": (".pcx",),
-    "QOI": (".qoi",),
-    "SGI": (".sgi",),
-    "TGA": (".tga",),
-}
-EXTENSIONS = frozenset(suffix for kind in FORMATS for suffix in _SUFFIXES[kind])
 _MOST_BYTES = 1 << 28
 MAX_PIXELS = 50_000_000
 _ORIENTATION = 0x0112  # the EXIF tag
@@ -137,7 +117,7 @@ def _bring(image: Image.Image, channels: int, size: tuple[int, int] | None, *, i
 
 def has_foreign_suffix(path: str, kind: str) -> bool:
     """Whether a file's name says another format than its content has."""
-    return os.path.splitext(path)[1].lower() not in _SUFFIXES.get(kind, ())
+    return os.path.splitext(path)[1].lower() not in SUFFIXES.get(kind, ())
 
 
 def _explain_unknown(source: str | Path | bytes) -> str:

@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 
 from fathom.data.picture_file import (
-    FORMATS,
     check_form,
     decode_picture,
     has_foreign_suffix,
     quiet_decoders,
     read_picture,
 )
+from fathom.data.picture_formats import FORMATS
 from fathom.errors import FathomError
 
 OnRead = Callable[[int, int], None]  # pictures read, pictures in all

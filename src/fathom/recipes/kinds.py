@@ -13,6 +13,7 @@ from fathom.address import base_name, is_remote, split_address
 from fathom.config import Config, DataConfig
 from fathom.data import catalog
 from fathom.data.archives import ARCHIVES, is_archive, is_packed
+from fathom.data.picture_formats import EXTENSIONS
 from fathom.errors import UsageError, unknown
 from fathom.recipes.remote import addresses_of, check_address, is_pinned, localize, names_as_given, pin_versions
 
@@ -32,7 +33,7 @@ _TABLE_OPTIONS = (
 _PICTURE_OPTIONS = ("channels", "size")
 _COLUMN_OPTIONS = ("file_column", "label_column", "split_column")
 TEXT_OPTIONS = ("level", "lower", "clean", "reserved", "min_freq", "steps", "partition", "test", "encoding")
-_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
+_NOT_READ = (".xlsx", ".xls", ".ods", ".parquet", ".feather", ".sav", ".dta", ".pkl", ".pickle", ".npy", ".npz", ".pdf")
 _KIND_OF_SUFFIX: dict[str, Kind] = {".csv": "table", ".tsv": "table", ".dat": "table", ".txt": "text", ".md": "text"}
 
 
@@ -54,7 +55,9 @@ def data_kind(data: DataConfig) -> Kind:
     kind = _kind_of_suffix(path)
     if kind is not None:
         return kind
-    if path.is_file() and path.suffix.lower() not in _PICTURES:
+    if path.suffix.lower() in _NOT_READ:
+        raise UsageError(f"{name}: {path.suffix} files are not read; save it as CSV, or as a text, and give that")
+    if path.is_file() and path.suffix.lower() not in EXTENSIONS:
         return "text"
     separators = [separator for separator in (os.sep, os.altsep) if separator]
     is_path = name in (".", "..") or any(separator in name for separator in separators)
@@ -65,7 +68,7 @@ def _remote_kind(address: str) -> Kind:
     """Tell by the address alone: asking the network takes long."""
     path = Path(base_name(address))
     suffix = path.suffix.lower()
-    if suffix in _PICTURES:
+    if suffix in EXTENSIONS:
         raise UsageError(f"{address} is one picture; training takes a folder of class folders, or an archive of one")
     kind = _kind_of_suffix(path)
     if kind is not None:
@@ -109,6 +112,8 @@ def check_data(data: DataConfig) -> None:
             raise UsageError(f"there is no folder {images} for the pictures of {data.name}")
     elif is_packed(data.name) and not path.is_file():
         raise UsageError(f"there is no archive {data.name}")
+    elif kind == "pictures" and path.is_file() and not is_packed(data.name):
+        raise UsageError(f"{data.name} is one picture; training takes a folder of class folders")
     elif kind == "pictures" and not is_remote(data.name) and not _is_folder(data.name):
         raise UsageError(f"there is no folder {data.name}; `fathom data` lists the data sets known by name")
     elif kind == "table":

@@ -15,7 +15,8 @@ from fathom.address import base_name, conceal, is_remote
 from fathom.data.archives import is_packed
 from fathom.data.image_table import PictureRows
 from fathom.data.packed import unpacked_copy
-from fathom.data.picture_file import EXTENSIONS, read_picture
+from fathom.data.picture_file import read_picture
+from fathom.data.picture_formats import EXTENSIONS
 from fathom.errors import FathomError, UsageError
 from fathom.recipes.remote import fetch_input
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fathom.address import base_name, split_address
-from fathom.data.picture_file import EXTENSIONS
+from fathom.data.picture_formats import EXTENSIONS
 from fathom.data.remote.source import TIMEOUT_S, Changed, Item, Listing, Stream, check_path
 from fathom.data.web import TransferFailed
 from fathom.errors import FathomError, UsageError
