@@ -55,8 +55,6 @@ def data_kind(data: DataConfig) -> Kind:
     kind = _kind_of_suffix(path)
     if kind is not None:
         return kind
-    if path.suffix.lower() in _NOT_READ:
-        raise UsageError(f"{name}: {path.suffix} files are not read; save it as CSV, or as a text, and give that")
     if path.is_file() and path.suffix.lower() not in EXTENSIONS:
         return "text"
     separators = [separator for separator in (os.sep, os.altsep) if separator]
@@ -95,6 +93,8 @@ def check_data(data: DataConfig) -> None:
     kind = data_kind(data)
     path = Path(data.name).expanduser()
     images = data.options.get("images")
+    if path.suffix.lower() in _NOT_READ and path.is_file():
+        raise UsageError(f"{data.name}: {path.suffix} files are not read; save it as CSV, or as a text, and give that")
     for address in addresses_of(data):
         check_address(address)
     if images is not None and (path.is_dir() or data.name in catalog.names()):
