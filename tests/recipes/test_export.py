@@ -172,7 +172,7 @@ def test_a_regressor_of_features_gives_its_values(tmp_path):
     assert model.input.shape == (3,)
     with pytest.raises(UsageError, match="predict labels pictures, and this model is a regressor of numbers"):
         open_predictions(tmp_path / "model.onnx", ["x.png"])
-    with pytest.raises(UsageError, match="--int8 is for classifiers of pictures"):
+    with pytest.raises(UsageError, match="--int8 is for classifiers of pictures and for models of tables"):
         export(tmp_path, int8="static")
 
 
@@ -180,7 +180,7 @@ def test_what_cannot_be_exported_is_refused(tmp_path):
     run = make_run(tmp_path / "run")
     description = json.loads((run / "model.json").read_text())
     with pytest.raises(UsageError, match=r"cannot be exported yet$"):
-        export_module.check_exportable(description | {"input": {"kind": "table"}}, run)
+        export_module.check_exportable(description | {"input": {"kind": "tokens"}}, run)
     with pytest.raises(UsageError, match="unknown format 'onxx'; did you mean 'onnx'"):
         export(run, "onxx")
     with pytest.raises(UsageError, match="unknown kind of int8 'dinamic'; did you mean 'dynamic'"):

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--int8",
         type=one_of("kind of int8", METHODS),
         metavar="KIND",
-        help="compute in 8 bits: dynamic (dense layers) or static (calibrated on training data)",
+        help="compute in 8 bits: dynamic (dense layers; tables too) or static (calibrated on training data)",
     )
     parser.add_argument("--licence", "--license", metavar="TEXT", help="licence of the model, written into the file")
     parser.add_argument("--runs", metavar="DIR", default="runs", help="where run folders are (default: runs)")
@@ -51,10 +51,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _table(int8: dict[str, Any]) -> str:
-    latency, accuracy, size = int8["latency_ms"], int8["accuracy"], int8["bytes"]
-    lines = [f"{'':<9}accuracy  batch of 1       size", f"{'PyTorch':<9}{'':8}  {latency['pytorch']:7.3f} ms"]
+    latency, size = int8["latency_ms"], int8["bytes"]
+    measure, form = ("accuracy", ".2%") if "accuracy" in int8 else ("rmse", ".4g")
+    title = {"accuracy": "accuracy", "rmse": "RMSE"}[measure]
+    lines = [f"{'':<9}{title:>9}  batch of 1       size", f"{'PyTorch':<9}{'':9}  {latency['pytorch']:7.3f} ms"]
     lines += [
-        f"{name:<9}{accuracy[name]:8.2%}  {latency[name]:7.3f} ms  {_size(size[name]):>9}"
+        f"{name:<9}{format(int8[measure][name], form):>9}  {latency[name]:7.3f} ms  {_size(size[name]):>9}"
         for name in ("float32", "int8")
     ]
     where = f"{int8['num_samples']:,} {int8['split']} examples; times of now, on this machine"

@@ -9,24 +9,30 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
+from fathom.data.tables.columns import Column
+from fathom.data.tables.fit import TableDescription, count_codes
+from fathom.data.tables.layer import TableInput
 from fathom.errors import FathomError, UsageError
 from fathom.module import Module
 from fathom.recipes.onnx_bytes import MAX_BYTES
-from fathom.recipes.onnx_file import FEATURES, LOGITS, PICTURES, PROBABILITIES, VALUES, first_line
+from fathom.recipes.onnx_file import CELLS, FEATURES, LOGITS, PICTURES, PROBABILITIES, VALUES, Input, first_line
 from fathom.runs.schema import SCHEMA
 
 _OPSET = 18  # the first whose Resize averages over pixels, as torch's antialiasing does
-_INPUT_FACTS = ("kind", "channels", "height", "width", "features")
+_INPUT_NAMES = {"image": PICTURES, "features": FEATURES, "table": CELLS}
+_SHARE_MISSING = 0.2  # of the cells that are drawn
 _EXPORTED_BATCH = 2  # an example of one would make the batch's size a constant
 
 
 class Exported(nn.Module):
     """A module with the outputs that an export gives.
 
-    Shape:   X as stored -> logits and probabilities (N, num_classes) of a classifier, values (N, D) of a regressor
+    Shape:   X as stored, or the cells of a table's rows, float64 (N, columns) -> logits and probabilities
+        (N, num_classes) of a classifier, values (N, D) of a regressor
     """
 
     def __init__(self, module: Module) -> None:
@@ -40,6 +46,8 @@ class Exported(nn.Module):
         return (LOGITS, PROBABILITIES) if self.is_classifier else (VALUES,)
 
     def forward(self, X: Tensor) -> tuple[Tensor, ...]:
+        if isinstance(self.module.preprocess, TableInput):
+            X = self.module.preprocess.encode_cells(X)
         output = self.module(X)
         return (output, self.module.read(output)) if self.is_classifier else (self.module.read(output),)
 
@@ -51,33 +59,50 @@ def check_exportable(description: Mapping[str, Any], run: object) -> None:
     """
     kind = description["input"]["kind"]
     what = kind if kind == "tokens" else f"a {kind}"
-    if description["kind"] not in ("classifier", "regressor") or kind not in ("image", "features"):
+    if description["kind"] not in ("classifier", "regressor") or kind not in _INPUT_NAMES:
         raise UsageError(
-            f"{run}: `fathom export` takes models of pictures and of plain features; this one, "
+            f"{run}: `fathom export` takes models of pictures, of tables and of plain features; this one, "
             f"a {description['kind'].replace('_', ' ')} of {what}, cannot be exported yet"
         )
 
 
 def input_name(description: Mapping[str, Any]) -> str:
     """Give the name of the input."""
-    return PICTURES if description["input"]["kind"] == "image" else FEATURES
+    return _INPUT_NAMES[description["input"]["kind"]]
 
 
 def example(description: Mapping[str, Any], count: int, seed: int = 0) -> Tensor:
     """Draw a batch as the model takes it.
 
-    Shape:   -> uint8 (count, C, H, W) for pictures, float32 (count, D) for features
+    Shape:   -> uint8 (count, C, H, W) for pictures, float32 (count, D) for features, float64 (count, columns) for cells
     """
     stored, generator = description["input"], torch.Generator().manual_seed(seed)
     if stored["kind"] == "image":
         shape = (count, stored["channels"], stored["height"], stored["width"])
         return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    if stored["kind"] == "table":
+        columns = msgspec.convert(stored, TableDescription).columns
+        return torch.stack([_draw_cells(column, count, generator) for column in columns], 1)
     return torch.randn(count, stored["features"], generator=generator)
+
+
+def _draw_cells(column: Column, count: int, generator: torch.Generator) -> Tensor:
+    """Draw cells of all sorts that the column may hold, missing and unknown ones among them.
+
+    Shape:   -> float64 (count,)
+    """
+    if column.kind == "category":
+        return torch.randint(0, count_codes(column), (count,), generator=generator).double()
+    low, high = (0.0, 1.0) if column.low is None or column.high is None else (column.low, column.high)
+    cells = low + (high - low) * torch.rand(count, dtype=torch.float64, generator=generator)
+    if column.kind == "boolean":
+        cells = cells.round()
+    return cells.where(torch.rand(count, generator=generator) > _SHARE_MISSING, torch.nan)
 
 
 def describe_export(description: Mapping[str, Any], licence: str | None) -> dict[str, str]:
     """Give what the file says of itself: texts by name."""
-    model, stored = description["model"], description["input"]
+    model = description["model"]
     names = description["class_names"]
     if description["kind"] == "classifier" and not names:
         names = [str(i) for i in range(model["num_classes"])]
@@ -87,7 +112,7 @@ def describe_export(description: Mapping[str, Any], licence: str | None) -> dict
         "kind": description["kind"],
         "model": model["name"],
         "class_names": json.dumps(list(names), ensure_ascii=False),
-        "input": json.dumps({k: v for k, v in stored.items() if k in _INPUT_FACTS}),
+        "input": msgspec.json.encode(msgspec.convert(description["input"], Input)).decode(),
     }
     return facts | ({"licence": licence} if licence else {})
 

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from fathom.data.picture_file import check_form
+from fathom.data.tables.fit import TableDescription
 from fathom.data.workers import available_cores
 from fathom.errors import FathomError, UsageError
 from fathom.recipes.onnx_bytes import MAX_BYTES, has_outside_data, is_sealed, is_whole
@@ -18,24 +19,39 @@ from fathom.runs.schema import SCHEMA
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-PICTURES, FEATURES, LOGITS, PROBABILITIES, VALUES = "pictures", "features", "logits", "probabilities", "values"
+PICTURES, FEATURES, CELLS = "pictures", "features", "cells"  # what goes in
+LOGITS, PROBABILITIES, VALUES = "logits", "probabilities", "values"  # what comes out
 METADATA = ("fathom_version", "schema", "kind", "model", "class_names", "input")
 
 
-class Input(msgspec.Struct, frozen=True):
-    """What the graph takes: pictures uint8 (batch, channels, height, width), or features float32 (batch, features)."""
+class PictureInput(msgspec.Struct, frozen=True, tag_field="kind", tag="image"):
+    """Pictures, uint8 (batch, channels, height, width)."""
 
-    kind: Literal["image", "features"]
-    channels: int | None = None
-    height: int | None = None
-    width: int | None = None
-    features: int | None = None
+    channels: int
+    height: int
+    width: int
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one example."""
-        sizes = (self.channels, self.height, self.width) if self.kind == "image" else (self.features,)
-        return tuple(size or 0 for size in sizes)
+        return (self.channels, self.height, self.width)
+
+
+class FeatureInput(msgspec.Struct, frozen=True, tag_field="kind", tag="features"):
+    """Plain numbers, float32 (batch, features)."""
+
+    features: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return (self.features,)
+
+
+Input = PictureInput | FeatureInput | TableDescription
+"""What the graph takes; of a table the cells of rows, float64 (batch, columns)."""
+
+_TYPES = {PictureInput: "tensor(uint8)", FeatureInput: "tensor(float)", TableDescription: "tensor(double)"}
 
 
 class OnnxModel:
@@ -77,6 +93,16 @@ class OnnxModel:
         """Give class probabilities (N, classes) for pictures uint8 (N, C, H, W)."""
         return self.run(pictures)[PROBABILITIES]
 
+    def outputs(self, X: np.ndarray) -> np.ndarray:
+        """Give what a user wants to read: class probabilities (N, classes), or numbers (N, D)."""
+        return self.run(X)[PROBABILITIES if self.kind == "classifier" else VALUES]
+
+    @property
+    def table(self) -> TableDescription:
+        """The columns that a model of a table reads."""
+        assert isinstance(self.input, TableDescription)
+        return self.input
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one example."""
@@ -92,22 +118,23 @@ class OnnxModel:
                 f"{SCHEMA}); upgrade fathom"
             )
         try:
-            form = msgspec.convert(json.loads(self.metadata["input"]), Input)
+            form: Input = msgspec.convert(json.loads(self.metadata["input"]), Input)
             names = msgspec.convert(json.loads(self.metadata["class_names"]), list[str])
             kind = msgspec.convert(self.metadata["kind"], Literal["classifier", "regressor"])
-            if form.kind == "image":
-                check_form(form.shape[0], (form.shape[1], form.shape[2]))
+            if isinstance(form, PictureInput):
+                check_form(form.channels, (form.height, form.width))
         except (ValueError, RecursionError, UsageError) as error:
             raise FathomError(f"{self.path}: its metadata are damaged ({first_line(error)})") from None
         return str(kind), form, names
 
     def _check_shapes(self) -> None:
         """Refuse a graph that is not what its metadata say: reading for it would end in an error of the runtime's."""
-        wanted = "tensor(uint8)" if self.input.kind == "image" else "tensor(float)"
-        outputs = {output.name: output.shape for output in self.session.get_outputs()}
-        fits = self._in.type == wanted and tuple(self._in.shape[1:]) == self.input.shape
+        outputs = {output.name: output.shape[1:] for output in self.session.get_outputs()}
+        fits = self._in.type == _TYPES[type(self.input)] and tuple(self._in.shape[1:]) == self.input.shape
         if self.kind == "classifier":
-            fits &= bool(self.class_names) and list(outputs.get(PROBABILITIES, ())[1:]) == [len(self.class_names)]
+            fits &= bool(self.class_names) and outputs.get(PROBABILITIES) == [len(self.class_names)]
+        elif isinstance(self.input, TableDescription):
+            fits &= not self.class_names and outputs.get(VALUES) == [1]
         if not fits:
             raise FathomError(f"{self.path}: its metadata and its graph contradict each other")
 

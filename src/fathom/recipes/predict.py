@@ -10,24 +10,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from fathom.address import conceal
 from fathom.data.image_table import PictureRows
+from fathom.data.tables.fit import TableDescription
 from fathom.data.workers import default_workers
 from fathom.errors import FathomError, UsageError
 from fathom.recipes.failures import readable_failures
-from fathom.recipes.onnx_file import OnnxModel, is_onnx
+from fathom.recipes.onnx_file import OnnxModel, PictureInput, is_onnx
 from fathom.recipes.picture_inputs import STDIN, Naming, Picture, find_inputs, list_pictures, make_naming
+from fathom.recipes.predict_rows import predict_rows
 from fathom.recipes.prediction_file import choose_format, write_rows
+from fathom.recipes.ranking import Row, label_columns, most_probable
 from fathom.runs.reader import resolve_run
 
 _BATCH = 128
 _BATCH_BYTES = 1 << 26
-
-Row = dict[str, Any]
 
 
 class PictureModel(Protocol):
@@ -123,27 +124,32 @@ def open_predictions(
     if is_onnx(run):
         if device not in ("auto", "cpu"):
             raise UsageError(f"--device {device}: an .onnx file runs on the CPU here")
-        model: PictureModel = _check_kind(OnnxModel(run))
-    else:
-        from fathom.module import LanguageModel
-        from fathom.recipes.run_model import RunModel
-        from fathom.recipes.saved import load_module
+        exported = OnnxModel(run)
+        if isinstance(exported.input, TableDescription):
+            _refuse_naming(naming, run, "rows")
+            return Predictions(*predict_rows(exported, inputs, top=top), what="rows")
+        return _predict_pictures(_check_kind(exported), inputs, top, naming)
+    from fathom.module import LanguageModel
+    from fathom.recipes.run_model import RunPictures, RunTable
+    from fathom.recipes.saved import load_module
 
-        run = resolve_run(run)
-        module, description = load_module(run)
-        is_table = description["input"]["kind"] == "table"
-        if naming is not None and (is_table or isinstance(module, LanguageModel)):
-            raise UsageError(f"--images: {run} reads {'rows' if is_table else 'texts'}, not pictures")
-        if is_table:
-            from fathom.recipes.predict_rows import predict_rows
+    run = resolve_run(run)
+    module, description = load_module(run)
+    if description["input"]["kind"] == "table":
+        _refuse_naming(naming, run, "rows")
+        table = RunTable(module, description, device)
+        return Predictions(*predict_rows(table, inputs, top=top), what="rows")
+    if isinstance(module, LanguageModel):
+        from fathom.recipes.score_lines import score_lines
 
-            return Predictions(*predict_rows(module, description, inputs, top=top, device=device), what="rows")
-        if isinstance(module, LanguageModel):
-            from fathom.recipes.score_lines import score_lines
+        _refuse_naming(naming, run, "texts")
+        return Predictions(*score_lines(module, inputs, top=top, device=device), what="lines")
+    return _predict_pictures(RunPictures(module, description, run, device), inputs, top, naming)
 
-            return Predictions(*score_lines(module, inputs, top=top, device=device), what="lines")
-        model = RunModel(module, description, run, device)
-    return _predict_pictures(model, inputs, top, naming)
+
+def _refuse_naming(naming: Naming | None, run: str | Path, what: str) -> None:
+    if naming is not None:
+        raise UsageError(f"--images: {run} reads {what}, not pictures")
 
 
 def predict_to_file(
@@ -175,8 +181,8 @@ def predict_to_file(
 
 
 def _check_kind(model: OnnxModel) -> OnnxModel:
-    if model.kind != "classifier" or model.input.kind != "image":
-        given = "pictures" if model.input.kind == "image" else "numbers"
+    if model.kind != "classifier" or not isinstance(model.input, PictureInput):
+        given = "pictures" if isinstance(model.input, PictureInput) else "numbers"
         raise UsageError(f"{model.path}: predict labels pictures, and this model is a {model.kind} of {given}")
     return model
 
@@ -188,8 +194,7 @@ def _predict_pictures(
         raise UsageError(f"--top {top}: the model knows {len(model.class_names)} classes")
     found = find_inputs(inputs, naming, model.class_names)
     score = Score() if any(isinstance(source, PictureRows) and source.has_labels for source in found) else None
-    columns = ["file", *(["true_label"] if score is not None else []), "label", "probability"]
-    columns += [f"{name}_{k}" for k in range(2, top + 1) for name in ("label", "probability")] + ["error"]
+    columns = ["file", *(["true_label"] if score is not None else []), *label_columns(top), "error"]
 
     def count() -> int | None:
         return None if STDIN in inputs else sum(1 for _ in list_pictures(found))
@@ -212,7 +217,7 @@ def _label(model: PictureModel, listed: Iterator[Picture], top: int, score: Scor
         while batch := list(itertools.islice(listed, size)):
             pictures = list(pool.map(read, batch))
             good = [picture for picture in pictures if isinstance(picture, np.ndarray)]
-            rows = iter(_most_probable(model.probabilities(np.stack(good)), model.class_names, top) if good else ())
+            rows = iter(most_probable(model.probabilities(np.stack(good)), model.class_names, top) if good else ())
             for named, picture in zip(batch, pictures, strict=True):
                 row = {"error": str(picture)} if isinstance(picture, FathomError) else next(rows)
                 if score is not None:
@@ -221,17 +226,3 @@ def _label(model: PictureModel, listed: Iterator[Picture], top: int, score: Scor
                         score.labelled += 1
                         score.right += row["label"] == named.label
                 yield {"file": named.shown, **row}
-
-
-def _most_probable(probabilities: np.ndarray, names: Sequence[str], top: int) -> Iterator[Row]:
-    classes = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-    values = np.take_along_axis(probabilities, classes, axis=1)
-    for row, labels in zip(values.tolist(), classes.tolist(), strict=True):
-        if not np.isfinite(row).all():
-            yield {"error": "the model gives no probabilities for it, its numbers are not finite"}
-            continue
-        cells: Row = {}
-        for k, (value, label) in enumerate(zip(row, labels, strict=True), start=1):
-            suffix = "" if k == 1 else f"_{k}"
-            cells |= {f"label{suffix}": names[label], f"probability{suffix}": round(value, 6)}
-        yield cells | {"error": ""}

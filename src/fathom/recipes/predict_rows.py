@@ -1,41 +1,53 @@
-"""Predictions for the rows of files, in their order, a chunk at a time, with an error where a row is none."""
+"""Predictions for rows of files, in their order, a chunk at a time, with an error where a row is none; torch-free."""
 
 from __future__ import annotations
 
 import csv
 import itertools
+import math
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import torch
 
 from fathom.data.tables.columns import Column, canonical, measure
-from fathom.data.tables.layer import TableInput
-from fathom.data.tables.reading import MISSING, Form, find_form, open_table, read_rows
+from fathom.data.tables.fit import TableDescription
+from fathom.data.tables.reading import MISSING, SEPARATORS, Form, find_form, open_table, read_rows
 from fathom.data.tables.target import listed
 from fathom.data.tables.written_numbers import plain_number
 from fathom.errors import FathomError, UsageError
 from fathom.files import describe_failure
-from fathom.module import Module
+from fathom.recipes.picture_inputs import STDIN
+from fathom.recipes.ranking import label_columns, most_probable
 from fathom.recipes.remote import fetch_input
-from fathom.training.device import find_device
 
 _CHUNK = 8192
-STDIN = "-"
 
 Row = dict[str, Any]
 
 
-def predict_rows(
-    module: Module, description: dict[str, Any], inputs: Sequence[str | Path], *, top: int = 1, device: str = "auto"
-) -> tuple[list[str], Iterator[Row]]:
+class RowModel(Protocol):
+    """What predicts rows: a run's model or an exported one."""
+
+    @property
+    def table(self) -> TableDescription:
+        """The columns it reads."""
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """The classes, in the order of the probabilities; none of a regression."""
+
+    def outputs(self, cells: np.ndarray) -> np.ndarray:
+        """Give class probabilities (N, classes), or numbers (N, 1), for the cells float64 (N, columns) of rows."""
+
+
+def predict_rows(model: RowModel, inputs: Sequence[str | Path], *, top: int = 1) -> tuple[list[str], Iterator[Row]]:
     """Predict the target of every row of some files; columns are found by name, in any order.
 
     Args:
@@ -45,26 +57,22 @@ def predict_rows(
         the rows in the file, the prediction, error; what failed has an error and no prediction
     Raises:  UsageError if a file lacks a column of the model; FathomError if it cannot be read
     """
-    layer = module.preprocess
-    assert isinstance(layer, TableInput)
-    names = description["class_names"]
+    table, names = model.table, model.class_names
     if names and not 1 <= top <= len(names):
         raise UsageError(f"--top {top}: the model knows {len(names)} classes")
     if not names and top > 1:
-        raise UsageError(f"--top {top}: the model predicts a number, {layer.target_name}, not classes")
+        raise UsageError(f"--top {top}: the model predicts a number, {table.target}, not classes")
     stack = ExitStack()
     try:
-        sources = [_open(path, layer, stack) for path in inputs]
+        sources = [_open(path, table, stack) for path in inputs]
     except BaseException:
         stack.close()
         raise
-    ids = [c.name for c in layer.left_out if c.is_id and all(c.name in source.form.names for source in sources)]
-    ids = [name for name in ids if name not in ("file", "row", "label", "probability", "error", layer.target_name)]
+    ids = [c.name for c in table.left_out if c.is_id and all(c.name in source.form.names for source in sources)]
+    ids = [name for name in ids if name not in ("file", "row", "label", "probability", "error", table.target)]
     head = ["file", "row"] if len(sources) > 1 else ["row"]
-    outputs = [layer.target_name] if not names else ["label", "probability"]
-    outputs += [f"{name}_{k}" for k in range(2, top + 1) for name in ("label", "probability")]
-    module.to(find_device(device)).eval()
-    return [*head, *ids, *outputs, "error"], _predict(module, layer, sources, stack, ids, names, top)
+    outputs = label_columns(top) if names else [table.target]
+    return [*head, *ids, *outputs, "error"], _predict(model, sources, stack, ids, top)
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ class _Source:
     places: tuple[int, ...]
 
 
-def _open(path: str | Path, layer: TableInput, stack: ExitStack) -> _Source:
+def _open(path: str | Path, table: TableDescription, stack: ExitStack) -> _Source:
     shown = str(path)
     if shown == STDIN:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fathom-"))
@@ -87,10 +95,10 @@ def _open(path: str | Path, layer: TableInput, stack: ExitStack) -> _Source:
     path = fetch_input(path)
     if path.is_dir():
         raise UsageError(f"{path}: the model predicts rows of a table; give a file of rows, not a folder")
-    wanted = [column.name for column in layer.columns]
+    wanted = [column.name for column in table.columns]
     forms = [find_form(path)]
-    if _absent(forms[0], wanted):  # the first line may have been taken for what it is not
-        forms.append(find_form(path, header=not forms[0].has_header))
+    if _absent(forms[0], wanted):  # its beginning may have been taken for what it is not
+        forms += _other_forms(path, forms[0])
     form = min(forms, key=lambda form: len(_absent(form, wanted)))
     absent = _absent(form, wanted)
     if absent:
@@ -98,31 +106,33 @@ def _open(path: str | Path, layer: TableInput, stack: ExitStack) -> _Source:
     return _Source(path, shown, form, tuple(form.names.index(name) for name in wanted))
 
 
+def _other_forms(path: Path, first: Form) -> Iterator[Form]:
+    choices: list[dict[str, Any]] = [{"header": not first.has_header}]
+    choices += [{"header": True, "separator": separator} for separator in SEPARATORS]
+    for choice in choices:
+        with suppress(FathomError):
+            yield find_form(path, **choice)
+
+
 def _absent(form: Form, wanted: Sequence[str]) -> list[str]:
     return [name for name in wanted if name not in form.names]
 
 
 def _predict(
-    module: Module,
-    layer: TableInput,
-    sources: Sequence[_Source],
-    stack: ExitStack,
-    ids: Sequence[str],
-    names: Sequence[str],
-    top: int,
+    model: RowModel, sources: Sequence[_Source], stack: ExitStack, ids: Sequence[str], top: int
 ) -> Iterator[Row]:
     with stack:
         for source in sources:
             id_places = [source.form.names.index(name) for name in ids]
             for first, rows in _read_chunks(source):
-                raw, errors = _measure(rows, source, layer.columns)
+                cells, errors = _measure(rows, source, model.table.columns)
                 good = [i for i, error in enumerate(errors) if not error]
-                outputs = iter(_apply(module, layer, raw[good], names, top) if good else ())
+                outputs = iter(_apply(model, cells[good], top) if good else ())
                 for i, (row, error) in enumerate(zip(rows, errors, strict=True)):
                     line: Row = {"file": source.shown} if len(sources) > 1 else {}
                     line["row"] = first + i
                     line |= {n: row[p] if p < len(row) else "" for n, p in zip(ids, id_places, strict=True)}
-                    yield line | ({"error": error} if error else {**next(outputs), "error": ""})
+                    yield line | ({"error": error} if error else next(outputs))
 
 
 def _read_chunks(source: _Source) -> Iterator[tuple[int, list[list[str]]]]:
@@ -144,7 +154,7 @@ def _read_chunks(source: _Source) -> Iterator[tuple[int, list[list[str]]]]:
 def _measure(rows: list[list[str]], source: _Source, columns: Sequence[Column]) -> tuple[np.ndarray, list[str]]:
     """Give the number that stands for each cell, and what is wrong with each row ("" for nothing).
 
-    Shape:   raw float64 (N, columns)
+    Shape:   cells float64 (N, columns)
     """
     import pandas as pd
 
@@ -178,19 +188,12 @@ def _as_number(text: str, decimal: str) -> str:
         return text
 
 
-@torch.inference_mode()
-def _apply(module: Module, layer: TableInput, raw: np.ndarray, names: Sequence[str], top: int) -> list[Row]:
-    device = next(module.parameters()).device
-    output = module.predict_step(layer.encode(raw).to(device)).cpu()
-    if not names:
-        return [{layer.target_name: value} for value in output[:, 0].tolist()]
-    values, classes = output.topk(top, dim=1)
-    suffixes = ["", *(f"_{k}" for k in range(2, top + 1))]
-    return [
-        {
-            f"{key}{suffix}": cell
-            for suffix, value, label in zip(suffixes, row, labels, strict=True)
-            for key, cell in (("label", names[label]), ("probability", value))
-        }
-        for row, labels in zip(values.tolist(), classes.tolist(), strict=True)
-    ]
+def _apply(model: RowModel, cells: np.ndarray, top: int) -> Iterator[Row]:
+    """Give the prediction for each row, and its error."""
+    outputs = model.outputs(cells)
+    if model.class_names:
+        yield from most_probable(outputs, model.class_names, top)
+        return
+    for value in outputs[:, 0].tolist():
+        is_number = math.isfinite(value)
+        yield {model.table.target: value, "error": ""} if is_number else {"error": "the prediction is not finite"}

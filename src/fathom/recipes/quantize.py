@@ -1,4 +1,4 @@
-"""Int8 arithmetic for an exported classifier, by onnxruntime's tools."""
+"""Int8 arithmetic for an exported model, by onnxruntime's tools."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def quantize(model: bytes, method: str, calibration: Iterator[np.ndarray]) -> by
     """Let a model compute in 8 bits.
 
     Args:
-        model: an ONNX model of pictures.
+        model: an ONNX model.
         method: dynamic (weights of dense layers in advance, activations as they come) or static (convolutions too, the
             range of activations from ``calibration``).
         calibration: batches of pictures, uint8 (N, C, H, W); read for static alone.

@@ -1,4 +1,4 @@
-"""The model of a run, as ``predict`` uses it."""
+"""The models of runs, as ``predict`` uses them: one of pictures, one of tables, one of texts."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from fathom.data.tables.layer import TableInput
 from fathom.errors import UsageError
 from fathom.module import Module
 from fathom.training.device import find_device
 
 
-class RunModel:
+class RunPictures:
     """A run's image classifier on a device.
 
     Args:
@@ -36,3 +37,20 @@ class RunModel:
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """Give class probabilities (N, classes) for pictures uint8 (N, C, H, W)."""
         return self.module.predict_step(torch.from_numpy(pictures).to(self.device)).cpu().numpy()
+
+
+class RunTable:
+    """A run's model of a table on a device."""
+
+    def __init__(self, module: Module, description: dict[str, Any], device: str = "auto") -> None:
+        assert isinstance(module.preprocess, TableInput)
+        self.layer = module.preprocess
+        self.table = self.layer.description
+        self.class_names: list[str] = description["class_names"]
+        self.device = find_device(device)
+        self.module = module.to(self.device).eval()
+
+    @torch.inference_mode()
+    def outputs(self, cells: np.ndarray) -> np.ndarray:
+        """Give class probabilities (N, classes), or numbers (N, 1), for the cells float64 (N, columns) of rows."""
+        return self.module.predict_step(self.layer.encode(cells).to(self.device)).cpu().numpy()

@@ -45,6 +45,24 @@ class LeftOut(msgspec.Struct, frozen=True):
     is_id: bool = False
 
 
+class TableDescription(msgspec.Struct, frozen=True, tag_field="kind", tag="table"):
+    """What a model says of the table it was trained on: enough to read the rows of another one.
+
+    Attributes:
+        target: the column that is predicted.
+        columns: those that are read, in the order of the numbers that stand for their cells.
+    """
+
+    target: str
+    columns: tuple[Column, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a row, one number a cell."""
+        return (len(self.columns),)
+
+
 @dataclass(frozen=True)
 class Choices:
     """What a user may say of the columns.

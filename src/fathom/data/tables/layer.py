@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from fathom.data.tables.columns import MISSING_CODE, OTHER_CODE, Column
-from fathom.data.tables.fit import Fitted, LeftOut, count_codes
+from fathom.data.tables.fit import Fitted, LeftOut, TableDescription, count_codes
 from fathom.module import Preprocess
 
 _YEAR, _WEEK, _DAY = 365.2425, 7.0, 1.0
@@ -22,9 +22,9 @@ _BLOCK = 1 << 16  # rows encoded at a time, so that intermediate results stay sm
 class TableInput(Preprocess):
     """Fill and scale numbers, turn dates into phases, categories into one-hot vectors or embeddings.
 
-    ``encode`` does once for every row what has nothing to be learned: scaled numbers first, then flags of missing
-    cells, then the codes of categories. ``forward`` spreads the codes out, a batch at a time. All statistics are
-    buffers.
+    ``encode`` does once for every row what has nothing to be learned: scaled numbers first, then phases of dates, flags
+    of missing cells, and the codes of categories. ``forward`` spreads the codes out, a batch at a time. All statistics
+    are buffers.
 
     Shape:   encode: raw float64 (N, columns) -> float32 (N, D); forward: (N, D) -> (N, features)
     """
@@ -79,28 +79,32 @@ class TableInput(Preprocess):
 
     @torch.no_grad()
     def encode(self, raw: np.ndarray) -> Tensor:
-        """Scale the numbers and line them up; in double precision, then rounded once.
+        """Scale the numbers and line them up, for all rows of a table.
 
         Shape:   raw float64 (N, columns), NaN for missing -> float32 (N, numbers + flags + categories)
         """
         out = torch.empty(len(raw), self.num_dense + len(self._categories))
         source = torch.from_numpy(raw)
-        centre, scale, fill = (buffer.cpu().double() for buffer in (self.centre, self.scale, self.fill))
-        num_plain, num_phases = len(self._plain), len(self._periods)
-        phases_of = [self._plain.index(i) for i, _ in self._periods]
-        periods = torch.tensor([period for _, period in self._periods], dtype=torch.float64)
         for start in range(0, len(raw), _BLOCK):
-            part, rows = source[start : start + _BLOCK], slice(start, start + _BLOCK)
-            values = part[:, self._plain]
-            values = torch.where(values.isnan(), fill, values)
-            out[rows, :num_plain] = (values - centre).div_(scale).float()
-            if phases_of:
-                angles = values[:, phases_of] * (2 * math.pi / periods)
-                out[rows, num_plain : num_plain + num_phases] = angles.sin().float()
-                out[rows, num_plain + num_phases : num_plain + 2 * num_phases] = angles.cos().float()
-            out[rows, num_plain + 2 * num_phases : self.num_dense] = part[:, self._flagged].isnan().float()
-            out[rows, self.num_dense :] = part[:, self._categories].float()
+            rows = slice(start, start + _BLOCK)
+            out[rows] = self.encode_cells(source[rows])
         return out
+
+    def encode_cells(self, cells: Tensor) -> Tensor:
+        """Scale the numbers and line them up; in double precision, then rounded once. Operations on tensors alone.
+
+        Shape:   float64 (N, columns), NaN for missing -> float32 (N, numbers + flags + categories)
+        """
+        centre, scale, fill = (buffer.cpu().double() for buffer in (self.centre, self.scale, self.fill))
+        values = cells[:, self._plain]
+        values = torch.where(values.isnan(), fill, values)
+        parts = [(values - centre).div(scale).float()]
+        if self._periods:
+            turns = torch.tensor([2 * math.pi / period for _, period in self._periods], dtype=torch.float64)
+            angles = values[:, [self._plain.index(i) for i, _ in self._periods]] * turns
+            parts += [angles.sin().float(), angles.cos().float()]
+        parts += [cells[:, self._flagged].isnan().float(), cells[:, self._categories].float()]
+        return torch.cat(parts, 1)
 
     def forward(self, X: Tensor) -> Tensor:
         if not self._categories:
@@ -109,7 +113,7 @@ class TableInput(Preprocess):
         parts = [X[:, : self.num_dense]]
         if self._spread:
             places = codes[:, : self._num_one_hot] + self._first
-            parts.append(X.new_zeros(len(X), self._spread).scatter_(1, places, self.known[places]))
+            parts.append(X.new_zeros(X.shape[0], self._spread).scatter_(1, places, self.known[places]))
         parts += [table(codes[:, self._num_one_hot + k]) for k, table in enumerate(self.embeddings)]
         return torch.cat(parts, 1)
 
@@ -122,14 +126,15 @@ class TableInput(Preprocess):
         """Give the shape of an example as the network sees it."""
         return (self.num_features,)
 
+    @property
+    def description(self) -> TableDescription:
+        """What it reads."""
+        return TableDescription(self.target_name, self.columns, self.left_out)
+
     def describe(self) -> dict[str, Any]:
         """Give the columns as plain values, for ``model.json``; the numbers are buffers."""
-        return {
-            "kind": "table",
-            "target": self.target_name,
-            "columns": msgspec.to_builtins(self.columns),
-            "left_out": msgspec.to_builtins(self.left_out),
-        }
+        description: dict[str, Any] = msgspec.to_builtins(self.description)
+        return description
 
 
 def _occurring(column: Column) -> list[float]:
@@ -144,6 +149,5 @@ def read_layer(description: dict[str, Any]) -> TableInput:
 
     Raises:  msgspec.ValidationError if it is no such description
     """
-    columns = msgspec.convert(description["columns"], tuple[Column, ...])
-    left_out = msgspec.convert(description.get("left_out", ()), tuple[LeftOut, ...])
-    return TableInput(columns, left_out, str(description["target"]))
+    table = msgspec.convert(description, TableDescription)
+    return TableInput(table.columns, table.left_out, table.target)

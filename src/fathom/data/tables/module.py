@@ -15,7 +15,7 @@ from fathom.data.folds import Fold, describe_scarce
 from fathom.data.memory import Augmentation, MemoryLoader
 from fathom.data.module import Balance, LabelledData, check_balance, check_batch_size, check_share, with_soft
 from fathom.data.split import stratified_split
-from fathom.data.tables.columns import canonical
+from fathom.data.tables.columns import canonical, measure
 from fathom.data.tables.fit import Choices, fit_columns
 from fathom.data.tables.layer import TableInput
 from fathom.data.tables.reading import Table, read_table
@@ -145,6 +145,15 @@ class TableData(LabelledData):
             (number, {str(name): canonical(value) for name, value in row.items()})
             for number, row in zip(numbers, cells, strict=True)
         ]
+
+    def test_cells(self) -> np.ndarray:
+        """Give the numbers that stand for the cells of the test part, in the order of ``test_dataloader``.
+
+        Shape:   float64 (N, columns), NaN for missing
+        """
+        assert self._test_frame is not None
+        columns = self.layer.columns
+        return np.stack([measure(self._test_frame[c.name], c.kind, c.format, c.values) for c in columns], 1)
 
     def train_dataloader(self) -> MemoryLoader:
         """Give shuffled batches of the training part."""

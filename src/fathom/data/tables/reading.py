@@ -26,7 +26,7 @@ MISSING = frozenset(
     ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>")
     + ("N/A", "NA", "NULL", "NaN", "n/a", "nan", "null", "?")
 )
-_SEPARATORS = (",", "\t", ";", "|")
+SEPARATORS = (",", "\t", ";", "|")
 _BLANKS = " "  # runs of blanks
 _HEAD_BYTES = 1 << 18
 _HEAD_ROWS = 50
@@ -208,7 +208,7 @@ def _read_head(path: Path) -> tuple[str, str]:
 def _find_separator(text: str) -> str:
     """Take the separator that divides the rows alike, the line of names too, and leaves numbers whole."""
     best, most = ",", (False, False, 1)
-    for separator in _SEPARATORS:
+    for separator in SEPARATORS:
         rows = list(itertools.islice(_split(text, separator), _HEAD_ROWS))
         width = _agreed_width(rows)
         if width > 1 and (rank := (len(rows[0]) == width, _are_numbers(rows[1:]), width)) > most:
