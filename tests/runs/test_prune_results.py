@@ -22,6 +22,10 @@ RECORD = {
         "pruned": STAGE | {"accuracy": 0.5, "parameters": 250, "flops": 1000},
         "finetuned": STAGE | {"accuracy": 0.89, "parameters": 250, "flops": 1000},
     },
+    "pairs": {
+        "pruned": {"num_samples": 1000, "lost": 420, "gained": 20},
+        "finetuned": {"num_samples": 1000, "lost": 60, "gained": 50},
+    },
     "times": [
         {"batch": 1, "ms": {"before": 2.0, "pruned": 1.0}},
         {"batch": 64, "ms": {"before": 20.0, "pruned": 10.0}},
@@ -51,7 +55,8 @@ def test_a_gain():
     size, time, quality = read_gain(RECORD)
     assert "parameters to 25%, FLOPs to 25%" in size
     assert time.startswith("It is faster: 1 ms instead of 2")
-    assert "1.00 points were lost, within the 2.63 points" in quality
+    assert "1.00 points were lost, within the 2.00 points that chance allows" in quality
+    assert "one alone of the two is right on 110 of 1,000 examples" in quality
 
 
 @pytest.mark.parametrize(
@@ -59,7 +64,11 @@ def test_a_gain():
     [
         ({"times__0__ms__pruned": 2.0, "times__1__ms__pruned": 19.5}, "It is not faster"),
         ({"times__0__ms__pruned": 2.0}, "faster in part"),
-        ({"stages__finetuned__accuracy": 0.8}, "10.00 points were lost, more than the 2.63 points"),
+        (
+            {"stages__finetuned__accuracy": 0.8, "pairs__finetuned": {"num_samples": 1000, "lost": 130, "gained": 30}},
+            "10.00 points were lost, more than the 2.40 points that chance allows",
+        ),
+        ({"pairs": {}}, "1.00 points were lost."),
         ({"stages__finetuned__accuracy": 0.9}, "Nothing was lost."),
         ({"stages__finetuned__accuracy": 0.91}, "1.00 points were gained, within"),
         ({"stages__finetuned__accuracy": 0.4}, "Fine-tuning made it worse"),

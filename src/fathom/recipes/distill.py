@@ -29,6 +29,7 @@ from fathom.recipes.settings import read_run_config, student_settings
 from fathom.recipes.sources import build_data, settle_data
 from fathom.recipes.train import check_learning
 from fathom.runs.distillation import ALONE, DISTILLED, TEACHER, Distillation
+from fathom.runs.paired import pair_right, pair_runs
 from fathom.runs.reader import RunReader, resolve_run
 from fathom.runs.series import DIVERGED, Watcher
 
@@ -124,9 +125,12 @@ def _run(study: Distillation, contents: Contents, watcher: Watcher) -> None:
         for seed, role in itertools.product(plan["seeds"], (ALONE, DISTILLED)):
             if study.row(role, seed) is None:
                 member = _member(config, settings, role, seed)
-                add_member(
-                    study, member, lambda run: _judge_student(run, config, data), contents=contents, watcher=watcher
-                )
+                alone = study.row(ALONE, seed) if role == DISTILLED else None
+
+                def judge(run: Path, alone: dict[str, Any] | None = alone) -> dict[str, Any]:
+                    return _judge_student(run, config, data) | _pair(study, alone, run, config, data)
+
+                add_member(study, member, judge, contents=contents, watcher=watcher)
         study.sizes = _measure(study, data)
 
 
@@ -178,6 +182,26 @@ def _judge_teacher(teacher: Path, config: Config, data: LabelledData) -> dict[st
 
 def _judge_student(run: Path, config: Config, data: LabelledData) -> dict[str, Any]:
     return {**_judge(run, config, data, "val"), **_scores(RunReader(run).evaluation or {}, "test")}
+
+
+def _pair(
+    study: Distillation, alone: dict[str, Any] | None, run: Path, config: Config, data: LabelledData
+) -> dict[str, Any]:
+    """Set a distilled student beside the same student alone, example by example, where there is one.
+
+    Of the test part, which each looked at once, the predictions are there; on validation both are asked again.
+    """
+    if alone is None or alone.get("status") == DIVERGED:
+        return {}
+    runs = [study.path / alone["run"], run]
+    pairs = {"test": pair_runs(*runs)}
+    if data.val_dataloader() is not None:
+        right = []
+        for path in runs:
+            output, target = apply_to_split(load_module(path)[0], config, data, "val", config.execution.device)
+            right.append((output.argmax(1) == target).tolist())
+        pairs["val"] = pair_right(*right)
+    return {"pairs": {split: pair.describe() for split, pair in pairs.items() if pair is not None}}
 
 
 def _judge(run: Path, config: Config, data: LabelledData, split: str, is_own: bool = True) -> dict[str, Any]:

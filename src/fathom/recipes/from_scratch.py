@@ -20,6 +20,7 @@ from fathom.files import write_atomically
 from fathom.recipes.series import Member, train_member
 from fathom.recipes.train import Plan, Start
 from fathom.runs import schema
+from fathom.runs.paired import pair_runs
 from fathom.runs.reader import RunReader
 from fathom.runs.records import is_number, to_json
 from fathom.runs.report import write_report
@@ -121,11 +122,18 @@ def _write(path: Path, config: Config, measure: str, arms: Mapping[str, Sequence
         **values,
         "runs": runs,
         "diverged": reasons,
+        "pairs": [_pair(fine, scratch) for fine, scratch in zip(arms["fine_tuned"], arms["scratch"], strict=False)],
         **paired_difference(values["fine_tuned"], values["scratch"]),
     }
     write_atomically(path / schema.COMPARISON, to_json(comparison, indent=2) + "\n")
     write_report(path)
     return comparison
+
+
+def _pair(fine: _Result, scratch: _Result) -> dict[str, Any] | None:
+    """Count the examples that only one of the two gets right, fine-tuning being the second."""
+    found = None if fine.reason or scratch.reason else pair_runs(scratch.run, fine.run)
+    return None if found is None else found.describe()
 
 
 def paired_difference(first: Sequence[float | None], second: Sequence[float | None]) -> dict[str, float | None]:

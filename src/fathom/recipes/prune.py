@@ -25,7 +25,7 @@ from fathom.models.pruning import (
 from fathom.models.widths import widths_of
 from fathom.module import Module
 from fathom.recipes.defaults import resolve
-from fathom.recipes.prune_record import describe_stage, time_models, write_pruning
+from fathom.recipes.prune_record import compare_right, describe_stage, time_models, write_pruning
 from fathom.recipes.saved import load_module
 from fathom.recipes.settings import read_run_config
 from fathom.recipes.train import Outcome, Plan, Start, train
@@ -168,11 +168,14 @@ def _compare(original: Module, pruned: Module, config: Config, plan: Plan) -> di
     """Measure the model before and after pruning on the data of the plan."""
     device = str(plan.execution.device)
     models = {"before": original, "pruned": pruned}
-    stages = {name: describe_stage(module, config, plan.data, device) for name, module in models.items()}
+    found = {name: describe_stage(module, config, plan.data, device) for name, module in models.items()}
+    stages = {name: stage for name, (stage, _) in found.items()}
+    right = {name: those for name, (_, those) in found.items()}
     execution = choose_execution(
         original, plan.data.example(), device=device, precision="fp32", allocator=config.execution.allocator
     )
-    return {"stages": stages, "times": time_models(models, plan.data, execution)}
+    times = time_models(models, plan.data, execution)
+    return {"stages": stages, "times": times, **compare_right(right["before"], right["pruned"])}
 
 
 def _describe(choice: Choice) -> dict[str, Any]:

@@ -20,12 +20,14 @@ from fathom.recipes.evaluate import apply_to_split, judge, open_split
 from fathom.recipes.latency import measure_latency
 from fathom.recipes.saved import load_module
 from fathom.recipes.texts import judge_text
+from fathom.runs.paired import pair_right
 from fathom.runs.records import read_json, to_json
 from fathom.runs.schema import PRUNING
 from fathom.training.device import Execution
 
 _QUALITIES = ("loss", "accuracy", "rmse", "perplexity")
 _BATCHES = (1, 64)
+_WRONG = "wrong_before"  # examples that the unpruned model gets wrong; kept until the fine-tuned one is compared
 _TIMED_S = 0.5
 
 
@@ -34,8 +36,13 @@ def judged_split(data: LabelledData) -> str:
     return "train" if data.val_dataloader() is None else "val"
 
 
-def describe_stage(module: Module, config: Config, data: LabelledData, device: str) -> dict[str, Any]:
-    """Give size and quality of a model: parameters, those not zero, weights, those zero, FLOPs, loss and metrics."""
+def describe_stage(
+    module: Module, config: Config, data: LabelledData, device: str
+) -> tuple[dict[str, Any], list[bool] | None]:
+    """Give size and quality of a model: parameters, weights, those zero, FLOPs, loss and metrics.
+
+    Returns: these, and of a classifier which of the examples it gets right
+    """
     weights = weights_of(module.net).values()
     size = {
         "parameters": count_parameters(module.net),
@@ -43,13 +50,24 @@ def describe_stage(module: Module, config: Config, data: LabelledData, device: s
         "weights": sum(weight.numel() for weight in weights),
         "zeros": sum(int((weight == 0).sum()) for weight in weights),
     }
-    split = judged_split(data)
+    split, right = judged_split(data), None
     if isinstance(data, TextData) and isinstance(module, LanguageModel):
         found = judge_text(module, data, split, *open_split(module, config, data, split, device))
     else:
-        found = judge(module, *apply_to_split(module, config, data, split, device), split)
+        output, target = apply_to_split(module, config, data, split, device)
+        found = judge(module, output, target, split)
+        if module.kind == "classifier":
+            right = (output.argmax(1) == target).tolist()
     quality = {name: found[name] for name in _QUALITIES if name in found}
-    return size | {"split": split, "num_samples": found["num_samples"], **quality}
+    return size | {"split": split, "num_samples": found["num_samples"], **quality}, right
+
+
+def compare_right(before: list[bool] | None, pruned: list[bool] | None) -> dict[str, Any]:
+    """Give what ``prune.json`` says of the examples that one of two classifiers gets right; nothing of other models."""
+    if before is None or pruned is None:
+        return {}
+    wrong = [index for index, is_right in enumerate(before) if not is_right]
+    return {"pairs": {"pruned": pair_right(before, pruned).describe()}, _WRONG: wrong}
 
 
 def time_models(models: Mapping[str, Module], data: LabelledData, execution: Execution) -> list[dict[str, Any]]:
@@ -90,5 +108,11 @@ def conclude_pruning(run: Path, config: Config, data: LabelledData, device: str)
         return
     record = read_json(run / PRUNING)
     module, _ = load_module(run)
-    record["stages"]["finetuned"] = describe_stage(module, config, data, device)
+    record["stages"]["finetuned"], right = describe_stage(module, config, data, device)
+    wrong = record.pop(_WRONG, None)
+    if wrong is not None and right is not None:
+        before = [True] * len(right)
+        for index in wrong:
+            before[index] = False
+        record["pairs"]["finetuned"] = pair_right(before, right).describe()
     write_pruning(run, record)

@@ -13,6 +13,7 @@ from typing import Any
 
 from fathom.errors import UsageError
 from fathom.runs.numbers import DASH, count, decimal, determination, duration, percent
+from fathom.runs.paired import pair_runs
 from fathom.runs.reader import RunReader
 from fathom.runs.records import is_number
 
@@ -92,16 +93,20 @@ def describe_comparison(comparison: Comparison) -> list[str]:
 
 def _describe_best(comparison: Comparison) -> str:
     found = [
-        (run.evaluation["accuracy"], run.evaluation.get("num_samples"), label, run.data_name)
+        (run.evaluation["accuracy"], run.evaluation.get("num_samples"), label, run)
         for run, label in zip(comparison.runs, comparison.labels, strict=True)
         if run.evaluation and is_number(run.evaluation.get("accuracy"))
     ]
-    if len(found) < 2 or len({data for *_, data in found}) > 1:
+    if len(found) < 2 or len({run.data_name for *_, run in found}) > 1:
         return ""
-    (first, samples, best, _), (second, others, next_best, _) = sorted(found, key=lambda entry: -entry[0])[:2]
+    (first, samples, best, winner), (second, others, next_best, other) = sorted(found, key=lambda entry: -entry[0])[:2]
     text = f"{best} has the highest test accuracy, {percent(first, 2)}; {next_best} follows with {percent(second, 2)}."
     if first == second:
         return f"{best} and {next_best} share the highest test accuracy, {percent(first, 2)}."
+    pair = pair_runs(other.path, winner.path)
+    if pair is not None:
+        verdict = "more than" if pair.is_clear else "no more than"
+        return f"{text} They differ by {100 * pair.difference:.2f} points, {verdict} {pair.say_chance()}."
     if not samples or samples != others:
         return text
     error = (first * (1 - first) / samples + second * (1 - second) / samples) ** 0.5

@@ -12,7 +12,6 @@ runs/20250301-141500-distill-lenet-digits/
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
@@ -20,6 +19,7 @@ from typing import Any, Self
 
 from fathom.phrases import counted
 from fathom.runs.numbers import decimal, percent, points
+from fathom.runs.paired import Pairing
 from fathom.runs.records import is_number, read_json
 from fathom.runs.series import Series
 from fathom.runs.spread import Spread, measure_spread
@@ -116,10 +116,7 @@ class Distillation(Series):
             return None
         what = f"On {SPLITS[split]} the distilled student is {points(gain.mean)} against the student alone"
         if gain.low is None or gain.high is None:
-            alone = fmean(self.values(ALONE, f"{split}_accuracy"))
-            size = self.plan["num_samples"].get(split) or 1
-            resolved = 1.96 * math.sqrt(2 * alone * (1 - alone) / size)
-            line = f"{what}, with one seed: {_resolve(gain.mean, resolved, size)}"
+            line = f"{what}, with one seed: {_say_alone(gain.mean, self._pairing(split))}"
             return True, f"{line} One seed says nothing of the spread between seeds; --seeds 3 or more would."
         interval = f"95% interval {points(gain.low)} to {points(gain.high)} over {counted(gain.count, 'seed')}"
         if gain.low > 0:
@@ -127,6 +124,11 @@ class Distillation(Series):
         if gain.high < 0:
             return True, f"{what} ({interval}): distillation did harm here. There is no gain."
         return True, f"{what}, but the {interval} holds zero: there is no gain that the seeds do not swallow."
+
+    def _pairing(self, split: str) -> Pairing | None:
+        """Give how the first distilled student that has a pair did against it, example by example."""
+        pairs: dict[str, Any] = next((row["pairs"] for row in self.results if row.get("pairs")), {})
+        return Pairing.of(pairs.get(split))
 
     def _compare_with_teacher(self) -> tuple[bool, str] | None:
         teacher, student = (self.sizes.get(role) or {} for role in (TEACHER, DISTILLED))
@@ -181,8 +183,11 @@ def _describe(spread: Spread | None) -> str:
     return percent(spread.mean, 2) + ("" if spread.deviation is None else f" ± {percent(spread.deviation, 2)}")
 
 
-def _resolve(gain: float, resolved: float, size: int) -> str:
+def _say_alone(gain: float, pair: Pairing | None) -> str:
     if gain <= 0:
         return "there is no gain."
-    bound = f"the {100 * resolved:.2f} points that {size:,} examples can tell from chance"
-    return f"more than {bound}." if gain > resolved else f"no more than {bound}, so there is no gain to speak of."
+    if pair is None:
+        return "that is all that is known of it."
+    if pair.is_clear:
+        return f"more than {pair.say_chance()}."
+    return f"no more than {pair.say_chance()}, so there is no gain to speak of."

@@ -9,6 +9,7 @@ from fathom.runs.charts import Strip, strip_chart
 from fathom.runs.numbers import decimal, duration, percent
 from fathom.runs.origin import show_byline, show_time
 from fathom.runs.page import Html, Section, document, element, join, note, pairs, table
+from fathom.runs.paired import METHOD
 from fathom.runs.series import DIVERGED
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def _side_by_side(study: Distillation) -> Section:
     about = (
         "Both students have the same network, epochs, seeds and examples; ± is the standard deviation over the seeds. "
         "The test set is looked at once by each. Times are per image, for one image and in a batch of 256."
+        f"{' ' + METHOD if len(study.plan['seeds']) == 1 else ''}"
     )
     columns = ["Who", *(name[0].upper() + name[1:] for name in header[1:])]
     return Section(

@@ -9,6 +9,7 @@ from fathom.runs.charts import Line, line_chart
 from fathom.runs.from_scratch import describe_comparison, form_of, points
 from fathom.runs.numbers import DASH, count, decimal, percent
 from fathom.runs.page import Section, element, fold, note, pairs, table
+from fathom.runs.paired import METHOD
 from fathom.runs.reader import RunReader
 from fathom.runs.reading import series
 from fathom.runs.records import is_number
@@ -59,7 +60,8 @@ def show_comparison(run: RunReader) -> Section | None:
     return Section(
         "scratch",
         "Fine-tuned and from scratch",
-        note(describe_comparison(comparison)),
+        element("p", describe_comparison(comparison)),
+        note(METHOD) if comparison.get("pairs") and not is_number(comparison.get("low")) else "",
         table(header, rows, label="Fine-tuned and from scratch"),
         element("div", _curves(run, comparison), class_="charts"),
     )

@@ -7,7 +7,8 @@ from statistics import mean
 from typing import Any
 
 from fathom.phrases import counted
-from fathom.runs.numbers import count, decimal, percent
+from fathom.runs.numbers import decimal, percent
+from fathom.runs.paired import Pairing
 from fathom.runs.records import is_number
 
 
@@ -26,7 +27,7 @@ def describe_comparison(comparison: Mapping[str, Any]) -> str:
         f"{comparison.get('measure')}, a difference of {points(difference, comparison)}"
     )
     if not is_number(low) or not is_number(high):
-        return f"{text}. That is one seed: {_chance(comparison, *pairs[0])}.{diverged and ' ' + diverged}"
+        return f"{text}. That is one seed: {_chance(comparison)}.{diverged and ' ' + diverged}"
     over = f"over {counted(len(pairs), 'seed')}"
     text += f" {over} (95% interval {points(low, comparison)} to {points(high, comparison)})"
     if low <= 0 <= high:
@@ -51,14 +52,12 @@ def _tell_diverged(comparison: Mapping[str, Any]) -> str:
     return " ".join(said)
 
 
-def _chance(comparison: Mapping[str, Any], fine: float, scratch: float) -> str:
-    """What one seed can say: for accuracies, the error of the test part's size."""
-    samples = comparison.get("num_samples")
-    if comparison.get("measure") != "accuracy" or not samples:
+def _chance(comparison: Mapping[str, Any]) -> str:
+    """What one seed can say: for accuracies, how far two models differ by chance on these examples."""
+    pair = next((found for found in map(Pairing.of, comparison.get("pairs") or []) if found is not None), None)
+    if pair is None:
         return "--seeds 3 would say how much of it is chance"
-    error = 1.96 * ((fine * (1 - fine) + scratch * (1 - scratch)) / samples) ** 0.5
-    verdict = "more than" if abs(fine - scratch) > error else "no more than"
-    return f"the difference is {verdict} the {100 * error:.1f} points that chance allows on {count(samples)} samples"
+    return f"the difference is {'more than' if pair.is_clear else 'no more than'} {pair.say_chance()}"
 
 
 def form_of(comparison: Mapping[str, Any]) -> Callable[[object], str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fathom.errors import FathomError
+from fathom.phrases import counted
 from fathom.runs import schema
 from fathom.runs.numbers import DASH, count, decimal, percent, short
 from fathom.runs.page import Html, Section, element, fold, note, table
+from fathom.runs.paired import METHOD, Pairing
 from fathom.runs.reader import RunReader
 from fathom.runs.records import is_number, read_json
 
@@ -77,10 +78,11 @@ def show_pruning(run: RunReader) -> Section | None:
     how = (
         f"{percent(record.get('amount'), 0)} of the {what}, {record.get('scope')}, criterion {record.get('criterion')}"
     )
-    epochs = "1 epoch" if record.get("finetune") == 1 else f"{count(record.get('finetune'))} epochs"
+    epochs = counted(record.get("finetune") or 0, "epoch")
     about = (
         f"Pruned from {Path(str(record.get('run'))).name}: {how}; then {epochs} of "
         "fine-tuning. Times are those of one batch, measured in turns on the machine below, in float32."
+        f"{' ' + METHOD if record.get('pairs') else ''}"
     )
     sentences = element("ul", *(element("li", text) for text in read_gain(record)), class_="reading")
     stages = table(header, rows, label="Before and after pruning")
@@ -163,25 +165,23 @@ def _quality(record: Mapping[str, Any]) -> str:
     if is_number(final):
         path += f", {_show(metric, final)} after fine-tuning"
     better = last - before if metric == "accuracy" else before - last
-    text = f"{split.capitalize()} {_WORDS[metric]}: {path}. {_judge_change(metric, better, before, stages['before'])}"
+    pair = Pairing.of((record.get("pairs") or {}).get("finetuned" if is_number(final) else "pruned"))
+    text = f"{split.capitalize()} {_WORDS[metric]}: {path}. {_judge_change(metric, better, before, pair)}"
     is_worse = is_number(final) and (final < pruned if metric == "accuracy" else final > pruned)
     return f"{text} Fine-tuning made it worse; try a smaller --lr." if is_worse else text
 
 
-def _judge_change(metric: str, better: float, before: float, stage: Mapping[str, Any]) -> str:
+def _judge_change(metric: str, better: float, before: float, pair: Pairing | None) -> str:
     if metric != "accuracy":
         if better >= 0:
             return "Nothing was lost."
         return f"It is {percent(-better / before)} worse than it was." if before > 0 else "It is worse than it was."
-    size, samples = f"{100 * abs(better):.2f} points", stage.get("num_samples")
     if better == 0:
         return "Nothing was lost."
-    word = "gained" if better > 0 else "lost"
-    if not isinstance(samples, int) or samples < 1:
-        return f"{size} were {word}."
-    chance = 1.96 * math.sqrt(2 * max(before * (1 - before), 1e-9) / samples)
-    beside = "within" if abs(better) <= chance else "more than"
-    return f"{size} were {word}, {beside} the {100 * chance:.2f} points that {count(samples)} examples leave open."
+    text = f"{100 * abs(better):.2f} points were {'gained' if better > 0 else 'lost'}"
+    if pair is None:
+        return f"{text}."
+    return f"{text}, {'more than' if pair.is_clear else 'within'} {pair.say_chance()}."
 
 
 def _metric(record: Mapping[str, Any]) -> str:
