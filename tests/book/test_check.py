@@ -9,8 +9,9 @@ import pytest
 from fathom.book import results
 from fathom.book.cells import Cell, Document
 from fathom.book.record import Record
-from fathom.book.results import Result, judge, keep_result, read_results
+from fathom.book.results import Result, keep_result, read_results
 from fathom.book.sections import list_sections
+from fathom.book.verdict import judge
 from fathom.cli.main import main
 
 LOOP = """\
@@ -134,12 +135,85 @@ def test_weights_that_cannot_be_downloaded(tmp_path):
     assert judge(record) == ("no data", f"cell 1, {error}", "resnet18-f37072fd.pth")
 
 
-def fail(record, name, message, url="", printed=""):
-    record.take({"event": "start", "cell": 1})
+# A cell's code, and the error it ended with; "" for one that passed.
+LOADED = (
+    "%matplotlib inline\nfrom d2l import torch as d2l\ndata = d2l.load()",
+    "FathomError: cannot download a.zip (no network)",
+)
+NO_NAME = "NameError: name 'data' is not defined"
+
+
+@pytest.mark.parametrize(
+    ("cells", "status", "error", "lacks"),
+    [
+        # what follows from the want of data, link by link
+        (
+            [LOADED, ("x = len(data)", NO_NAME), ("x", "NameError: name 'x' is not defined")],
+            "no data",
+            "cell 1",
+            "a.zip",
+        ),
+        # a failure of the code after it
+        ([LOADED, ("data", NO_NAME), ("1 / 0", "ZeroDivisionError: division by zero")], "failed", "cell 3", ""),
+        ([LOADED, ("y", "NameError: name 'y' is not defined")], "failed", "cell 2", ""),
+        ([LOADED, ("d2l.f", "AttributeError: module 'd2l' has no attribute 'f'")], "failed", "cell 2", ""),
+        (
+            [LOADED, ("data = 1", ""), ("data.x", "AttributeError: 'int' object has no attribute 'x'")],
+            "failed",
+            "cell 3",
+            "",
+        ),
+        # an older value under the name, and a method that was not added
+        (
+            [("data = 1", ""), LOADED, ("data.x", "AttributeError: 'int' object has no attribute 'x'")],
+            "no data",
+            "cell 2",
+            "a.zip",
+        ),
+        (
+            [
+                ("@add(A)\ndef step(self):\n    pass", "ConnectionError: cannot download b.zip"),
+                ("a.step()", "AttributeError: 'A' object has no attribute 'step'"),
+            ],
+            "no data",
+            "cell 1",
+            "b.zip",
+        ),
+        # several wants, several failures
+        ([LOADED, ("load()", "FathomError: cannot download b.zip (no network)")], "no data", "cell 1", "a.zip, b.zip"),
+        (
+            [("f()", "ValueError: 1"), ("g()", "ValueError: 2")],
+            "failed",
+            "cell 1, line 1 of a.md: ValueError: 1; cell 2, line 1 of a.md: ValueError: 2",
+            "",
+        ),
+        ([("x = = 1", "SyntaxError: invalid syntax")], "failed", "cell 1", ""),
+    ],
+)
+def test_every_cell_that_failed_is_judged(tmp_path, cells, status, error, lacks):
+    document = Document(
+        tmp_path / "a.md", "markdown", tuple(Cell(i + 1, "", 1, code) for i, (code, _) in enumerate(cells))
+    )
+    record = Record(document, tmp_path)
+    for number, (_, end) in enumerate(cells, start=1):
+        last = len(document.cells[number - 1].source.splitlines())
+        fail(record, *end.split(": ", 1), cell=number, line=last) if end else passes(record, number)
+    verdict = judge(record)
+    assert (verdict.status, verdict.lacks) == (status, lacks)
+    assert verdict.error.startswith(error)
+
+
+def fail(record, name, message, url="", printed="", cell=1, line=None):
+    record.take({"event": "start", "cell": cell})
     record.take({"event": "stream", "name": "stderr", "text": printed})
     traceback = f"Traceback (most recent call last):\n{name}: {message}"
-    record.take({"event": "error", "name": name, "message": message, "url": url, "line": None, "traceback": traceback})
-    record.take({"event": "end", "cell": 1, "ok": False, "seconds": 1.0})
+    record.take({"event": "error", "name": name, "message": message, "url": url, "line": line, "traceback": traceback})
+    record.take({"event": "end", "cell": cell, "ok": False, "seconds": 1.0})
+
+
+def passes(record, cell):
+    record.take({"event": "start", "cell": cell})
+    record.take({"event": "end", "cell": cell, "ok": True, "seconds": 1.0})
 
 
 def run_of(folder):

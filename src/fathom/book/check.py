@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fathom.book.results import FILE, MAKERS, Result, judge, keep_result, read_results
+from fathom.book.results import FILE, MAKERS, Result, keep_result, read_results
 from fathom.book.run import Options, run_file
 from fathom.book.sections import APIS, Section, list_sections
+from fathom.book.verdict import judge
 from fathom.data.paths import make_folder
 from fathom.errors import UsageError
 
@@ -102,16 +103,16 @@ def _run_section(section: Section, who: str, plan: Plan) -> Result:
     )
     make_folder(out.parent)
     record = run_file(section.path, out, options)
-    status, error, lacks = judge(record)
+    verdict = judge(record)
     return Result(
         section.name,
         who,
-        status,
+        verdict.status,
         len(record.cells),
         record.passed,
         round(record.seconds, 1),
-        error,
-        lacks,
+        verdict.error,
+        verdict.lacks,
         options.cpu_stand_in,
         plan.batches or 0,
         record.machine,

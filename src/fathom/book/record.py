@@ -39,7 +39,8 @@ class CellRecord:
     status: str = "waiting"
     seconds: float | None = None
     error: str = ""
-    place: str = ""  # where in the file the error came from
+    line: int | None = None  # of the cell, where the error came from
+    place: str = ""  # the same line in words, of the file if it has lines
     outputs: list[Output] = field(default_factory=list)
 
 
@@ -147,6 +148,7 @@ class Record:
             if event["url"]:
                 record.error += f"; {_say_where_to(event['url'], outputs)}"
             if event["line"]:
+                record.line = event["line"]
                 record.place = self._place(record.cell, event["line"])
                 record.error = f"{record.place}: {record.error}"
             outputs.append(Output("error", _ANSI.sub("", event["traceback"])))

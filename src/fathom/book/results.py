@@ -1,16 +1,14 @@
-"""What checks of the book found: kept in a file, judged, and shown as text, JSON or Markdown. Torch-free."""
+"""What checks of the book found: kept in a file, and shown as text, JSON or Markdown. Torch-free."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 from filelock import FileLock
 
-from fathom.book.record import Record
 from fathom.errors import FathomError
 from fathom.files import write_atomically
 
@@ -18,21 +16,13 @@ FILE = "results.json"
 SCHEMA = 2
 MAKERS = ("fathom", "original")
 WANTS = ("failed", "timeout", "no data", "no package", "no gpu")
-# What an error says when the network or the data are not there; the first three are urllib's, requests' and torch's.
-_NO_DATA = re.compile(
-    r"URLError|ConnectionError|HTTPError|urlopen error|Max retries|cannot download|is not in \S* ?FATHOM_DATA"
-)
-_NO_PACKAGE = re.compile(r"ModuleNotFoundError: No module named '(?!d2l\b|fathom\b)([\w.]+)'")
-_FILE = re.compile(r"; fetch \S+/([\w.-]+) by hand|cannot download ([\w.-]+)")
 
 
 class Result(msgspec.Struct, frozen=True):
     """How one section went.
 
     Attributes:
-        status: passed, failed, timeout, no data, no package or no gpu.
-        error: the first error, in one line.
-        lacks: what there was not: a file or a package.
+        status, error, lacks: see ``Verdict``.
         stand_in: whether code that names CUDA ran on the CPU.
         batches: where passes over loaders were cut to so many batches; 0 for whole ones.
         machine: versions and processor, if the run got so far.
@@ -62,29 +52,6 @@ Results = dict[tuple[str, str], Result]
 class _Stored(msgspec.Struct):
     schema: int
     results: list[Result]
-
-
-def judge(record: Record) -> tuple[str, str, str]:
-    """Give the status of a run, the first error that made it so, and what was lacking.
-
-    A cell that fails because an earlier one failed for want of data counts for the same want.
-    """
-    if record.is_overdue:
-        error = record.failed[-1].error if record.failed else record.message
-        return "timeout", error, ""
-    if not record.failed and not record.message:
-        return "passed", "", ""
-    first = record.failed[0] if record.failed else None
-    error = f"cell {first.cell.number}, {first.error}" if first else record.message
-    text = first.outputs[-1].text if first and first.outputs else ""
-    if _NO_DATA.search(text):
-        found = _FILE.search(error)
-        return "no data", error, (found[1] or found[2]) if found else ""
-    if package := _NO_PACKAGE.search(text):
-        return "no package", error, package[1].split(".")[0]
-    if re.search(r"CUDA|cuda|NVIDIA", text.strip().rpartition("\n")[2]):
-        return "no gpu", error, ""
-    return "failed", error, ""
 
 
 def read_results(path: Path) -> Results:
