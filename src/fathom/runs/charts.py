@@ -62,7 +62,8 @@ def line_chart(
     values = [y for line in (lines if log else leading) for _, y in line.points if y is not None]
     up = fit_scale(values, BOTTOM, TOP, log=log)
     x_ticks = whole_ticks(furthest) if whole_x else linear_ticks(0.0, furthest, 6)
-    parts = [_axes(across, up, x_ticks, x_label, y_label + (" (log scale)" if log else ""), x_format, y_format)]
+    texts = [x_format(tick) for tick in x_ticks]
+    parts = [_axes(across, up, x_ticks, x_label, y_label + (" (log scale)" if log else ""), texts, y_format)]
     if mark:
         near = [up(y) for line in leading for x, y in line.points if x == mark[0] and y is not None]
         parts.append(_mark(across(mark[0]), mark[1], at_top=not near or min(near) > (TOP + BOTTOM) / 2))
@@ -111,7 +112,8 @@ def scatter_chart(key: str, title: str, points: Sequence[tuple[float, float]], *
     ends = (across(across.low), up(up.low), across(across.high), up(up.high))
     diagonal = '<line class="mark" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>'.format(*ends)
     dots = "".join(f'<circle class="dot tone-train" cx="{across(x):.1f}" cy="{up(y):.1f}" r="2"/>' for x, y in points)
-    axes = _axes(across, up, across.ticks(6), "true value", "predicted value", _tick, decimal)
+    ticks = across.ticks(6)
+    axes = _axes(across, up, ticks, "true value", "predicted value", label_ticks(ticks), decimal)
     return _figure(key, title, describe, join([axes, Html(diagonal), Html(dots)]))
 
 
@@ -134,10 +136,10 @@ def strip_chart(
     row, end = 34, TOP + 34 * len(strips)
     bounds = [bound for strip in strips for bound in (strip.low, strip.high) if bound is not None]
     across = fit_scale([*(value for strip in strips for value in strip.values), *bounds], left, RIGHT)
-    digits = 0 if (across.high - across.low) >= 0.05 else 1 if (across.high - across.low) >= 0.005 else 2
     parts: list[Html] = []
-    for tick in across.ticks(5):
-        x, text = across(tick), percent(tick, digits) if x_format is percent else _tick(tick)
+    ticks = across.ticks(5)
+    for tick, text in zip(ticks, label_ticks(ticks, is_share=x_format is percent), strict=True):
+        x = across(tick)
         parts.append(Html(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{end}"/>'))
         parts.append(_text(x, end + 18, text, "middle"))
     parts.append(Html(f'<line class="axis" x1="{left}" x2="{RIGHT}" y1="{end}" y2="{end}"/>'))
@@ -198,9 +200,12 @@ def dot_chart(
     if y_format is percent and up.high > 1:
         up = Scale(up.low, 1.0, BOTTOM, TOP)
     ticks = [float(i) for i in range(len(x_names))] or (whole_ticks(across.high) if x_whole else across.ticks(6))
-    named = (lambda x: _clip(x_names[int(x)], max(3, 48 // len(x_names)))) if x_names else _tick
+    if x_names:
+        texts = [_clip(name, max(3, 48 // len(x_names))) for name in x_names]
+    else:
+        texts = label_ticks(ticks)
     labels = (x_label + (" (log scale)" if x_log else ""), y_label + (" (log scale)" if log else ""))
-    parts = [_axes(across, up, ticks, *labels, named, y_format)]
+    parts = [_axes(across, up, ticks, *labels, texts, y_format)]
     if steps is not None:
         parts.append(_curve(steps, across, up))
     for group in groups:
@@ -273,19 +278,19 @@ def _axes(
     x_ticks: Sequence[float],
     x_label: str,
     y_label: str,
-    x_format: Callable[[object], str],
+    x_texts: Sequence[str],
     y_format: Callable[[object], str],
 ) -> Html:
     parts: list[Html] = []
-    for tick in up.ticks(5):
+    y_ticks = up.ticks(5)
+    for tick, label in zip(y_ticks, label_ticks(y_ticks, is_share=y_format is percent), strict=True):
         y = up(tick)
         parts.append(Html(f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'))
-        label = percent(tick, 0 if (up.high - up.low) >= 0.05 else 1) if y_format is percent else _tick(tick)
         parts.append(_text(LEFT - 7, y + 4, label, "end"))
-    for tick in x_ticks:
+    for tick, text in zip(x_ticks, x_texts, strict=True):
         x = across(tick)
         parts.append(Html(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{BOTTOM}" y2="{BOTTOM + 4}"/>'))
-        parts.append(_text(x, BOTTOM + 18, x_format(tick), "middle"))
+        parts.append(_text(x, BOTTOM + 18, text, "middle"))
     parts.append(Html(f'<line class="axis" x1="{LEFT}" x2="{RIGHT}" y1="{BOTTOM}" y2="{BOTTOM}"/>'))
     parts.append(_text((LEFT + RIGHT) / 2, BOTTOM + 37, x_label, "middle", class_="axis-name"))
     parts.append(_text(LEFT - 7, TOP - 13, y_label, "start", class_="axis-name"))
@@ -391,9 +396,20 @@ def _clip(name: str, limit: int = 20) -> str:
     return name if len(name) <= limit else name[: limit - 1] + "…"
 
 
-def _tick(value: object) -> str:
-    """Write a tick's round number without trailing zeros."""
-    assert isinstance(value, int | float)
+def label_ticks(ticks: Sequence[float], *, is_share: bool = False) -> list[str]:
+    """Write ticks with as few digits as say where they are, so that no two look alike."""
+    slack = 0.01 * min((b - a for a, b in pairwise(ticks)), default=1.0)
+    texts: list[str] = []
+    for digits in range(10):
+        texts = [percent(tick, digits) if is_share else _tick(tick, digits) for tick in ticks]
+        written = [float(text.removesuffix("%")) / (100 if is_share else 1) for text in texts]
+        if all(abs(value - tick) <= slack for value, tick in zip(written, ticks, strict=True)):
+            break
+    return texts
+
+
+def _tick(value: float, digits: int) -> str:
+    """Write a tick's round number without trailing zeros, or with so many digits after the first where it is small."""
     if value != 0 and (abs(value) >= 1e5 or abs(value) < 1e-3):
-        return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
-    return f"{value:.6g}"
+        return f"{value:.{digits}e}".replace("e-0", "e-").replace("e+0", "e")
+    return f"{value:.{6 + digits}g}"

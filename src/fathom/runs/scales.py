@@ -93,4 +93,5 @@ def _log_ticks(low: float, high: float, target: int) -> list[float]:
         ticks = [tick for tick in ticks if low <= tick <= high]
         if len(ticks) >= 3:
             return ticks
-    return ticks
+    # Within less than a power of ten
+    return [tick for tick in linear_ticks(low, high, target) if low <= tick <= high]
