@@ -49,7 +49,7 @@ def test_a_study_from_beginning_to_end(tuned, fathom, tmp_path):
     assert len(list((tmp_path / "runs").iterdir())) == 2
     same = fathom("tune", *QUICK, "--trials", 2, "--study", study, "--no-retrain")
     assert same.code == 0
-    assert "2 of 2 trials are done" in same.out
+    assert "done already: 2 of 2 trials" in same.out
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_signal_marks_the_trial_and_says_how_to_go_on(start_fathom, tmp_path, 
     study = only_study(tmp_path)
     assert process.returncode == code
     assert re.fullmatch(
-        rf"fathom: stopped; \d of 3 trials are done; go on with: fathom tune --resume runs/{study.name}\n", err
+        rf"fathom: stopped; \d of 3 trials done; go on with: fathom tune --resume runs/{study.name}\n", err
     )
     assert "running" not in states(study)
     assert "stopped" in states(study)

@@ -54,9 +54,9 @@ def test_a_split_column_missing_pictures_and_rows_that_do_not_count(images):
     assert (listed(images, files.val), listed(images, files.test)) == (["b.jpg"], ["c.png"])
     assert files.missing == (str(images / "gone.jpg"),)
     assert set(files.notes) == {
-        "labels.csv: 1 rows that repeat another one are left out",
-        "labels.csv: 1 rows without a label are left out",
-        "labels.csv: 1 rows without a file are left out",
+        "labels.csv: left out: 1 row repeating another one",
+        "labels.csv: left out: 1 row without a label",
+        "labels.csv: left out: 1 row without a file",
     }
 
 

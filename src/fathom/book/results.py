@@ -11,6 +11,7 @@ from filelock import FileLock
 
 from fathom.errors import FathomError
 from fathom.files import write_atomically
+from fathom.phrases import counted
 
 FILE = "results.json"
 SCHEMA = 2
@@ -153,7 +154,7 @@ def _remark(result: Result) -> str:
     if result.status != "passed":
         parts.append(result.status + (f": {result.lacks}" if result.lacks else ""))
     if result.batches:
-        parts.append("1 batch a pass" if result.batches == 1 else f"{result.batches} batches a pass")
+        parts.append(counted(result.batches, "batch", "batches") + " a pass")
     if result.stand_in:
         parts.append("cuda stands for the CPU")
     return ", ".join(parts)

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from fathom.cli.values import one_of
+from fathom.phrases import counted
 
 SPLITS = ("train", "val", "test")
 
@@ -35,8 +36,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _table(evaluation: dict[str, Any]) -> str:
-    what = "tokens" if "perplexity" in evaluation else "examples"
-    lines = [f"{evaluation['split']}: {evaluation['num_samples']:,} {what}"]
+    what = "token" if "perplexity" in evaluation else "example"
+    lines = [f"{evaluation['split']}: {counted(evaluation['num_samples'], what)}"]
     if "perplexity" in evaluation:
         unknown = f"{evaluation['unknown']:,} of {evaluation['num_samples'] + 1:,} tokens"
         lines += [f"{k:<16}{evaluation[k]:.4f}" for k in ("loss", "perplexity", "bits_per_token")]

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from fathom.cli.values import one_of
+from fathom.phrases import counted
 
 FORMATS = ("onnx", "torch")
 METHODS = ("dynamic", "static")
@@ -59,8 +60,8 @@ def _table(int8: dict[str, Any]) -> str:
         f"{name:<9}{format(int8[measure][name], form):>9}  {latency[name]:7.3f} ms  {_size(size[name]):>9}"
         for name in ("float32", "int8")
     ]
-    where = f"{int8['num_samples']:,} {int8['split']} examples; times of now, on this machine"
-    return "\n".join([*lines, f"({where}, {int8['threads']} threads)"])
+    where = f"{counted(int8['num_samples'], int8['split'] + ' example')}; times of now, on this machine"
+    return "\n".join([*lines, f"({where}, {counted(int8['threads'], 'thread')})"])
 
 
 def _size(count: int) -> str:

@@ -310,12 +310,14 @@ def finish(outcome: Outcome) -> int:
 
     print_pruning(outcome.path)
     evaluation, training = outcome.evaluation, outcome.config.training
+    unit = "token" if "perplexity" in (evaluation or {}) else "example"
+    looked_at = f"({counted((evaluation or {}).get('num_samples', 0), unit)}, looked at once)"
     if evaluation is not None and "accuracy" in evaluation:
-        print(f"test accuracy  {evaluation['accuracy']:.2%}  ({evaluation['num_samples']:,} examples, looked at once)")
+        print(f"test accuracy  {evaluation['accuracy']:.2%}  {looked_at}")
     elif evaluation is not None and "perplexity" in evaluation:
-        print(f"test perplexity {evaluation['perplexity']:.4g}  ({evaluation['num_samples']:,} tokens, looked at once)")
+        print(f"test perplexity {evaluation['perplexity']:.4g}  {looked_at}")
     elif evaluation is not None:
-        print(f"test RMSE      {decimal(evaluation['rmse'])}  ({evaluation['num_samples']:,} examples, looked at once)")
+        print(f"test RMSE      {decimal(evaluation['rmse'])}  {looked_at}")
     elif training.fast_dev_run:
         print("dry run        one batch went all the way through; nothing was learned")
     elif training.overfit_batches and outcome.records:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fathom.phrases import counted
 from fathom.recipes.tune import Watcher
 from fathom.runs.numbers import duration
 from fathom.runs.study_page import metric_form, show_value
@@ -35,7 +36,7 @@ class Lines(Watcher):
         study = ledger.snapshot(importance=False)
         goal = "highest" if study.maximise else "lowest"
         facts = [
-            f"{study.target} trials",
+            counted(study.target, "trial"),
             f"{goal} {study.metric_name}",
             f"pruner {study.pruner}",
             f"seed {study.seed}",
@@ -45,7 +46,7 @@ class Lines(Watcher):
         for axis in study.axes:
             self.print(f"  {axis.name:<{width}}  {axis.text}")
         if study.trials:
-            self.print(f"{study.num_done} of {study.target} trials are done")
+            self.print(f"done already: {study.num_done} of {counted(study.target, 'trial')}")
         self.print(f"study folder   {ledger.path}")
 
     def end(self, trial: Trial, study: Study) -> None:

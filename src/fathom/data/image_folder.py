@@ -12,6 +12,7 @@ import numpy as np
 
 from fathom.data.picture_formats import EXTENSIONS
 from fathom.errors import FathomError
+from fathom.phrases import counted
 
 PARTS = {
     "train": ("train", "training"),
@@ -164,13 +165,13 @@ def _suffix(name: str) -> str:
 
 def _describe_strays(strays: Counter[str]) -> tuple[str, ...]:
     beside = strays.pop("beside the class folders", 0)
-    notes = [f"passed over: {beside:,} pictures beside the class folders"] if beside else []
+    notes = [f"passed over: {counted(beside, 'picture')} beside the class folders"] if beside else []
     if undecoded := [f"{strays.pop(suffix):,} {suffix}" for suffix in _UNREAD if suffix in strays]:
         notes.append(f"passed over: pictures in a format that is not read ({', '.join(undecoded)}); save them as JPEG")
     if strays:
         kinds = [f"{suffix} {count:,}" for suffix, count in strays.most_common(_SHOWN)]
         more = " …" if len(strays) > _SHOWN else ""
         notes.append(
-            f"passed over: {strays.total():,} files that are no pictures by name or kind ({', '.join(kinds)}{more})"
+            f"passed over: {counted(strays.total(), 'file')}, no pictures by name or kind ({', '.join(kinds)}{more})"
         )
     return tuple(notes)

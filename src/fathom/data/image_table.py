@@ -16,6 +16,7 @@ from fathom.data.image_folder import PARTS, FileList, ImageFiles, is_picture
 from fathom.data.picture_formats import EXTENSIONS
 from fathom.data.tables.reading import MISSING, Form, find_form, open_table, read_rows
 from fathom.errors import FathomError, UsageError, unknown
+from fathom.phrases import counted
 
 # Names that the columns of such files have, in lower case without blanks and underscores; the first found is taken.
 _FILE_NAMES = (
@@ -242,12 +243,13 @@ def _take_rows(
         elif cells[1] in MISSING:
             left_out["without a label"] += 1
         elif (cells[0], cells[1]) in seen:
-            left_out["that repeat another one"] += 1
+            left_out["repeating another one"] += 1
         else:
             seen[cells[0], cells[1]] = _Row(number, cells[0], cells[1], part)
     if not seen:
         raise FathomError(f"{table}: no row has both a file and a label")
-    return list(seen.values()), [f"{table.name}: {count:,} rows {why} are left out" for why, count in left_out.items()]
+    notes = [f"{table.name}: left out: {counted(count, 'row')} {why}" for why, count in left_out.items()]
+    return list(seen.values()), notes
 
 
 def _order_classes(table: Path, column: str, labels: list[str]) -> tuple[str, ...]:

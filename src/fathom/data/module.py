@@ -16,6 +16,7 @@ from fathom.data.memory import Augmentation, MemoryLoader
 from fathom.data.split import stratified_split
 from fathom.errors import UsageError
 from fathom.module import Preprocess, TargetScale
+from fathom.phrases import counted
 
 Balance = Literal["none", "weights", "sampler"]
 
@@ -200,7 +201,7 @@ class ArrayData(LabelledData):
             self.test = self.X[tested], self.y[tested]
             self.train_index = torch.from_numpy(rows)
             scarce = describe_scarce(arrays.train_labels, fold.of, self.class_names)
-            self.notes = [fold.describe(f"{len(tested):,} examples"), *scarce]
+            self.notes = [fold.describe(counted(len(tested), "example")), *scarce]
         if val:
             train, held_out = (rows[part] for part in stratified_split(arrays.train_labels[rows], val, split_seed))
             if not len(held_out):

@@ -296,7 +296,7 @@ class PictureData(LabelledData):
                 scarce = describe_scarce(labels[parts["train"]], fold.of, self.class_names)
                 deal = partial(fold.cut, seed=self.split_seed)
                 parts["train"], parts["test"] = split_groups(parts["train"], labels, digests, deal)
-                folded = [fold.describe(f"{len(parts['test']):,} pictures"), *scarce]
+                folded = [fold.describe(counted(len(parts["test"]), "picture")), *scarce]
         self.train_index = torch.from_numpy(parts["train"])
         self.val_index = torch.from_numpy(parts["val"]) if "val" in parts else None
         self.test_index = torch.from_numpy(parts["test"]) if "test" in parts else None
@@ -312,10 +312,8 @@ class PictureData(LabelledData):
     def _describe_form(self, cached: str) -> str:
         mean, std = ([f"{value:.3g}" for value in values] for values in self.statistics())
         parts = ", ".join(f"{name} {len(labels):,}" for name, labels in self.labels_by_part().items())
-        return (
-            f"pictures: {parts}; {len(self.class_names)} classes; {'×'.join(map(str, self.input_shape))}, "
-            f"mean {' '.join(mean)}, deviation {' '.join(std)}; {cached}"
-        )
+        classes, shape = counted(len(self.class_names), "class", "classes"), "×".join(map(str, self.input_shape))
+        return f"pictures: {parts}; {classes}; {shape}, mean {' '.join(mean)}, deviation {' '.join(std)}; {cached}"
 
     def _describe_troubles(self) -> list[str]:
         """Say in a line each what a user should know of the files."""

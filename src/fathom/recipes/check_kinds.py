@@ -69,7 +69,7 @@ def _look_for_blank(found: Check, data: ArrayData) -> None:
     flat = data.X.flatten(1)
     blank = int((flat.amax(1) == flat.amin(1)).sum())
     if blank:
-        found.add("warning", f"{blank:,} pictures of the training data are of one colour throughout")
+        found.add("warning", f"of one colour throughout: {counted(blank, 'picture')} of the training data")
 
 
 def look_into_pictures(config: Config, on_read: OnRead | None = None) -> Check:
@@ -98,7 +98,7 @@ def look_into_pictures(config: Config, on_read: OnRead | None = None) -> Check:
         names = enumerate_names([f"{path} ({why})" if why else path for path, why in data.broken])
         found.add("error", f"{counted(len(data.broken), 'file')} cannot be read: {names}")
     for note in data.notes:
-        if note.startswith(("passed over: ", "mislabelled")) or " are left out" in note:
+        if note.startswith(("passed over: ", "mislabelled")) or ": left out: " in note:
             found.add("note", note)
     found.sheet = _draw_files(data.train, data.class_names, config.seed)
     return found

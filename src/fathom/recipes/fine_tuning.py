@@ -14,6 +14,7 @@ from fathom.data.module import LabelledData
 from fathom.data.text import TextData
 from fathom.errors import UsageError
 from fathom.module import Module
+from fathom.phrases import counted
 from fathom.recipes.initial_weights import fit_statistics, last_layer, load_initial
 from fathom.recipes.starting_point import find_origin, follow_origin, read_body_lr
 from fathom.recipes.weight_files import Weights, read_origin
@@ -118,10 +119,8 @@ def _describe_learning(config: Config, net: nn.Module, frozen: list[str]) -> lis
     lines = []
     if frozen:
         sizes = {name: parameter.numel() for name, parameter in net.named_parameters()}
-        held = sum(sizes[name] for name in frozen)
-        lines.append(
-            f"frozen: {held:,} of {sum(sizes.values()):,} parameters, in {', '.join(_whole_layers(frozen, sizes))}"
-        )
+        held = f"{sum(sizes[name] for name in frozen):,} of {counted(sum(sizes.values()), 'parameter')}"
+        lines.append(f"frozen: {held}, in {', '.join(_whole_layers(frozen, sizes))}")
     rates = _rates(config, net)
     head, body = _head(config, net), [rate for name, rate in rates.items() if name not in _head(config, net)]
     if config.finetune.init_from is not None and body:

@@ -23,6 +23,7 @@ from fathom.data.tables.target import listed
 from fathom.data.tables.written_numbers import plain_number
 from fathom.errors import FathomError, UsageError
 from fathom.files import describe_failure
+from fathom.phrases import counted
 from fathom.recipes.picture_inputs import STDIN
 from fathom.recipes.ranking import label_columns, most_probable
 from fathom.recipes.remote import fetch_input
@@ -159,7 +160,7 @@ def _measure(rows: list[list[str]], source: _Source, columns: Sequence[Column]) 
     import pandas as pd
 
     width = len(source.form.names)
-    errors = ["" if _has_width(row, width) else f"{len(row)} cells instead of {width}" for row in rows]
+    errors = ["" if _has_width(row, width) else f"{counted(len(row), 'cell')} instead of {width}" for row in rows]
     raw = np.full((len(rows), len(columns)), np.nan)
     for k, (column, place) in enumerate(zip(columns, source.places, strict=True)):
         texts = [row[place].strip() if place < len(row) else "" for row in rows]

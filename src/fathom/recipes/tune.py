@@ -15,6 +15,7 @@ from typing import Any
 from fathom.config import Config, config_to_dict
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.models import registry
+from fathom.phrases import counted
 from fathom.recipes.defaults import resolve
 from fathom.recipes.kinds import locate_data, place_name
 from fathom.recipes.lock import hold_run
@@ -277,7 +278,7 @@ def _go_on(
     except Interrupted as stop:
         study = ledger.snapshot()
         write_study(study, ledger.path)
-        done = f"{study.num_done} of {study.target} trials are done"
+        done = f"{study.num_done} of {counted(study.target, 'trial')} done"
         line = f"stopped; {done}; go on with: {resume_command(ledger.path)}"
         raise Interrupted(stop.exit_code - 128, line) from None
     finally:
@@ -288,7 +289,7 @@ def _go_on(
     if ledger.has_others_running():
         return Tuned(ledger.path, study, page, None, is_over=False)
     if best is None:
-        raise FathomError(f"{ledger.path}: none of the {study.num_done} trials was completed; see {page}")
+        raise FathomError(f"{ledger.path}: no trial of {study.num_done} was completed; see {page}")
     _write_best(ledger, best)
     if not retrain:
         return Tuned(ledger.path, study, page, None)

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from fathom.phrases import counted
 from fathom.runs import schema
 from fathom.runs.charts import share_bar
 from fathom.runs.numbers import DASH, count, duration, short
@@ -63,7 +64,7 @@ def show_layers(run: RunReader) -> Section:
     network = model.get("model")
     shape = _show_shape(network.get("input_shape") if isinstance(network, Mapping) else None)
     about = note(
-        f"{count(len(layers))} layer{'' if len(layers) == 1 else 's'} for a sample of shape {shape}. FLOPs are those "
+        f"{counted(len(layers), 'layer')} for a sample of shape {shape}. FLOPs are those "
         "of one forward pass of one sample: a multiply-add counts as two, and only convolutions, linear and recurrent "
         "layers are counted. Bars are shares of the total."
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fathom.phrases import counted
 from fathom.runs.from_scratch import describe_comparison
 from fathom.runs.numbers import count, decimal, determination, duration, percent, wilson_interval
 from fathom.runs.reader import RunReader
@@ -84,11 +85,11 @@ def _extent(run: RunReader) -> str:
     epochs = run.epochs()
     took = f" in {duration(run.train_s)}" if run.train_s is not None else ""
     done = epochs[-1]["epoch"] if epochs else 0
-    whole = f"{done:g} epoch{'' if done == 1 else 's'}"
+    whole = counted(done, "epoch")
     if last["epoch"] > done:
-        parts = f"{count(last['step'])} steps, {last['epoch']:.2f} epochs, of which {done:g} whole"
+        parts = f"{counted(last['step'], 'step')}, {last['epoch']:.2f} epochs, of which {done:g} whole"
         return f"Recorded{took}: {parts}."
-    return f"Training took {whole}, {count(last['step'])} steps{took}."
+    return f"Training took {whole}, {counted(last['step'], 'step')}{took}."
 
 
 def _broken_numbers(run: RunReader) -> str:

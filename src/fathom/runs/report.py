@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fathom.files import write_atomically
+from fathom.phrases import counted
 from fathom.runs import schema
 from fathom.runs.data_section import show_data
 from fathom.runs.fine_tuning import show_comparison, show_start
@@ -100,7 +101,7 @@ def _headline(run: RunReader) -> Html:
         name = f"best {METRIC_WORDS[best.metric]}" if best else "no result"
         return _big_number(value, name, "The test set has not been used.")
     split, samples = evaluation.get("split", "test"), evaluation.get("num_samples")
-    about = f"{count(samples)} samples"
+    about = counted(samples, "sample") if isinstance(samples, int) else DASH
     accuracy = evaluation.get("accuracy")
     if is_number(accuracy):
         if isinstance(samples, int) and samples > 0:

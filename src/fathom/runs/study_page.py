@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fathom.files import write_atomically
+from fathom.phrases import counted
 from fathom.runs.charts import Dots, Line, dot_chart, line_chart, share_bar
 from fathom.runs.numbers import DASH, count, decimal, duration, percent
 from fathom.runs.page import Html, Section, document, element, fold, join, note, pairs, table
@@ -264,5 +265,6 @@ def _table(study: Study) -> Section:
     everything = table(
         ["Trial", "End", *header[1:], "Reason"], rows, label="All trials", text_columns=(0, 1, len(header) + 1)
     )
-    parts.append(fold(f"All {count(len(rows))} trials", everything, is_open=not ranked))
+    title = "The only trial" if len(rows) == 1 else f"All {counted(len(rows), 'trial')}"
+    parts.append(fold(title, everything, is_open=not ranked))
     return Section("trials", "Trials", *parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fathom.phrases import counted
 from fathom.runs.scales import fit_scale, wants_log
 from fathom.runs.study import State, Study
 
@@ -39,7 +40,7 @@ def _draw_history(study: Study) -> Figure:
     panel.set_xlabel("trial", color=GREY)
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.legend(frameon=False, labelcolor=INK, fontsize=8)
-    _finish(panel, study, f"{study.model} on {study.data}: {len(study.trials)} trials")
+    _finish(panel, study, f"{study.model} on {study.data}: {counted(len(study.trials), 'trial')}")
     return figure
 
 

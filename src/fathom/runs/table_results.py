@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fathom.phrases import counted
 from fathom.runs.numbers import count, decimal, percent
 from fathom.runs.page import Html, Section, element, fold, join, note, table
 from fathom.runs.reader import RunReader
@@ -23,7 +24,7 @@ def show_columns(run: RunReader) -> Section | None:
     columns = [c for c in stored.get("columns") or [] if isinstance(c, Mapping)]
     left_out = [c for c in stored.get("left_out") or [] if isinstance(c, Mapping)]
     about = (
-        f"{count(len(columns))} columns are used to predict {stored.get('target', 'the target')}. Counts, means and "
+        f"{stored.get('target', 'The target')} is predicted from {counted(len(columns), 'column')}. Counts, means and "
         "categories are those of the training part alone, and are kept in the model."
     )
     return Section("columns", "Columns", note(about), *column_tables(columns, left_out))

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from fathom.errors import FathomError, UsageError
 from fathom.files import remove_leftovers
+from fathom.phrases import counted
 from fathom.training.averaging import WeightAverage
 from fathom.training.checkpoint import make_folder, save_checkpoint
 
@@ -118,7 +119,7 @@ class EarlyStopping(Callback):
             return
         self.num_bad += 1
         if self.num_bad >= self.patience:
-            trainer.should_stop = f"no improvement for {self.patience} epochs"
+            trainer.should_stop = f"no improvement for {counted(self.patience, 'epoch')}"
 
     def state_dict(self) -> dict[str, Any]:
         """Give the best loss and the count."""

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from fathom.errors import FathomError, UsageError, unknown
+from fathom.phrases import counted
 from fathom.training import curves
 from fathom.training.schedule_options import Curve, build_curve, check_number, check_whole, count_steps
 
@@ -121,8 +122,8 @@ class Schedule:
         warmup = ""
         if self.warmup_steps:
             start = "" if self.warmup_start is None else f" from {self.warmup_start:g}"
-            warmup = f", warm-up of {self.warmup_steps} steps{start}"
-        return f"{self.name} over {self.total_steps} steps{warmup}{options}"
+            warmup = f", warm-up of {counted(self.warmup_steps, 'step')}{start}"
+        return f"{self.name} over {counted(self.total_steps, 'step')}{warmup}{options}"
 
     def to_dict(self) -> dict[str, Any]:
         """The arguments that make this schedule, ready for JSON.

@@ -105,7 +105,7 @@ def test_rows_without_a_target_are_left_out_and_counted(write):
     frame = make_frame()
     frame.loc[[3, 50, 120], "price"] = [np.nan, np.inf, np.nan]
     data = TableData(write(frame), target="price")
-    assert any("3 rows without price are left out" in note for note in data.notes)
+    assert any("left out: 3 rows without price" in note for note in data.notes)
     rows = torch.cat([data.train_index, data.val_index, data.test_index]).tolist()
     assert sorted(rows) == [i for i in range(200) if i not in (3, 50, 120)]
 
@@ -154,5 +154,5 @@ def test_wide_and_short_tables(write):
     short = pd.DataFrame({"a": [1.5, 2, 3], "y": [1.5, 2.5, 3.5]})
     data = TableData(write(short), target="y")
     assert (data.num_train, data.val_dataloader(), data.test_dataloader()) == (3, None, None)
-    with pytest.raises(FathomError, match="2 rows with a target are too few"):
+    with pytest.raises(FathomError, match="2 rows with a target: too few"):
         TableData(write(short.iloc[:2]), target="y")

@@ -25,6 +25,7 @@ from fathom.data.tables.columns import (
     to_numbers,
 )
 from fathom.errors import FathomError, UsageError, unknown
+from fathom.phrases import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,7 +182,7 @@ def _fit_column(
         facts["marks"] = marks
         if times:
             shown = ", ".join(repr(mark) for mark in marks[:3]) + (" …" if len(marks) > 3 else "")
-            notes.append(f"{name}: {times:,} cells are no {kind} ({shown}); they count as missing")
+            notes.append(f"{name}: {counted(times, 'cell')} not a {kind} ({shown}), counted as missing")
     if kind == "date":
         facts |= {"format": format, "has_time": bool((known % 1 != 0).any())}
         if format != "ISO8601":

@@ -22,6 +22,7 @@ from fathom.data.tables.reading import Table, read_table
 from fathom.data.tables.target import find_target, listed, read_target
 from fathom.errors import FathomError, UsageError
 from fathom.module import Preprocess, TargetScale
+from fathom.phrases import counted
 
 _EVAL_BATCH = 4096
 
@@ -212,9 +213,9 @@ class TableData(LabelledData):
         has_target = labels >= 0 if self.task == "classification" else np.isfinite(labels)
         rows = np.flatnonzero(has_target[:num_own])
         if len(rows) < num_own:
-            self.notes.append(f"{num_own - len(rows):,} rows without {self.target.name} are left out")
+            self.notes.append(f"left out: {counted(num_own - len(rows), 'row')} without {self.target.name}")
         if len(rows) < 3:
-            raise FathomError(f"{self.name}: {len(rows)} rows with a target are too few to learn from")
+            raise FathomError(f"{self.name}: {counted(len(rows), 'row')} with a target: too few to learn from")
         test: np.ndarray | None = None
         held_out: np.ndarray | None = None
         if cut_test and val:
@@ -222,7 +223,7 @@ class TableData(LabelledData):
         if fold is not None:
             self.notes += describe_scarce(labels[rows], fold.of, self.class_names)
             rows, test = (rows[part] for part in fold.cut(labels[rows], self.split_seed))
-            self.notes.insert(0, fold.describe(f"{len(test):,} rows"))
+            self.notes.insert(0, fold.describe(counted(len(test), "row")))
         elif not cut_test:
             test = num_own + np.flatnonzero(has_target[num_own:])
             if not len(test):
