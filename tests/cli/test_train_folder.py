@@ -80,6 +80,10 @@ def test_real_pictures_and_any_number_of_workers(shared_data, fathom, tmp_path):
     assert hits / 500 == expected["accuracy"]
     own = list(csv.DictReader(io.StringIO((run / "predictions.csv").read_text())))
     assert [row["label"] for row in rows] == [row["predicted"] for row in own]
+    assert [row["file"] for row in own] == [os.path.relpath(row["file"], folder) for row in rows]
+    worst = expected["mistakes"][0]
+    assert worst["file"] == own[worst["index"]]["file"]
+    assert worst["file"] in (run / "report.html").read_text()
     assert [float(r["probability"]) for r in rows] == pytest.approx([float(r["probability"]) for r in own], abs=2e-6)
 
 

@@ -16,8 +16,8 @@ from fathom.recipes.evaluate import (
     evaluate,
     find_mistakes,
     judge,
-    prediction_rows,
     save_pictures,
+    tell_predictions,
 )
 from fathom.recipes.sources import build_data
 from fathom.training.device import Execution
@@ -93,13 +93,20 @@ def test_pictures_of_mistakes_are_saved_as_they_are(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_prediction_rows_name_the_classes(judged):
+def test_prediction_rows_name_the_classes_and_the_files(judged):
     module, logits, labels = judged
-    index, label, predicted, probability = next(prediction_rows(module, logits, labels))
+    columns, rows = tell_predictions(module, logits, labels)
+    assert columns == ["index", "label", "predicted", "probability"]
+    index, label, predicted, probability = next(rows)
     assert (index, label, predicted) == (0, NAMES[labels[0]], NAMES[logits[0].argmax()])
     assert probability == f"{float(logits[0].softmax(0).max()):.6f}"
-    rows = list(prediction_rows(Regressor(nn.Identity()), torch.tensor([[2.0]]), torch.tensor([[1.0]])))
-    assert rows == [[0, 1.0, 2.0]]
+    columns, rows = tell_predictions(module, logits, labels, ("file", [f"{i}.png" for i in range(len(labels))]))
+    assert columns == ["index", "file", "label", "predicted", "probability"]
+    assert list(rows)[-1][:3] == [len(labels) - 1, f"{len(labels) - 1}.png", NAMES[labels[-1]]]
+    columns, rows = tell_predictions(
+        Regressor(nn.Identity()), torch.tensor([[2.0]]), torch.tensor([[1.0]]), ("row", ["7"])
+    )
+    assert (columns, list(rows)) == (["index", "row", "label", "predicted"], [[0, "7", 1.0, 2.0]])
 
 
 def test_outputs_come_in_order_and_in_evaluation_mode():

@@ -136,15 +136,18 @@ def test_the_log_has_times(writer):
     assert (writer.path / "log.txt").read_text() == f"{stamp}  seed 0\n{stamp}  two\n    lines\n"
 
 
+COLUMNS = ["index", "label", "predicted", "probability"]
+
+
 def test_predictions_stream_into_a_table(writer):
-    writer.write_predictions(iter([(0, "a,b", 'c"d', 0.5), (1, "é", "e", 1.0)]))
+    writer.write_predictions(COLUMNS, iter([(0, "a,b", 'c"d', 0.5), (1, "é", "e", 1.0)]))
     with (writer.path / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
-    assert rows == [["index", "label", "predicted", "probability"], ["0", "a,b", 'c"d', "0.5"], ["1", "é", "e", "1.0"]]
+    assert rows == [COLUMNS, ["0", "a,b", 'c"d', "0.5"], ["1", "é", "e", "1.0"]]
 
 
 def test_predictions_that_fail_in_the_middle_keep_the_old_ones(writer):
-    writer.write_predictions([(0, "a", "a", 1.0)])
+    writer.write_predictions(COLUMNS, [(0, "a", "a", 1.0)])
     before = (writer.path / "predictions.csv").read_bytes()
 
     def rows():
@@ -152,7 +155,7 @@ def test_predictions_that_fail_in_the_middle_keep_the_old_ones(writer):
         raise RuntimeError("the model broke")
 
     with pytest.raises(RuntimeError):
-        writer.write_predictions(rows())
+        writer.write_predictions(COLUMNS, rows())
     assert (writer.path / "predictions.csv").read_bytes() == before
 
 

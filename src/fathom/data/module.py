@@ -122,6 +122,10 @@ class LabelledData(DataModule):
         """Give images of the test part, uint8 (C, H, W)."""
         raise NotImplementedError
 
+    def test_names(self) -> tuple[str, list[str]] | None:
+        """Give what the examples of the test part are called in their files: ("file", paths) or ("row", numbers)."""
+        return None
+
     def train_eval_dataloader(self) -> Iterable[Any]:
         """Give the training part in its stored order, without augmentation."""
         raise NotImplementedError

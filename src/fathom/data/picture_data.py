@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections import Counter
 from collections.abc import Sequence
@@ -188,6 +189,13 @@ class PictureData(LabelledData):
         """Give pictures of the test part, uint8 (C, H, W)."""
         assert self.test_index is not None
         return [self._read(int(self.test_index[i])) for i in indices]
+
+    def test_names(self) -> tuple[str, list[str]]:
+        """Give the paths of the test files, from the folder that holds all files on."""
+        assert self.test_index is not None
+        root = os.path.commonpath([os.path.dirname(path) for path in self.paths])
+        names = (os.path.relpath(self.paths[i], root) for i in self.test_index.tolist())
+        return "file", [os.fsencode(name).decode("utf-8", "replace") for name in names]
 
     def train_dataloader(self) -> MemoryLoader | FileLoader:
         """Give shuffled, augmented batches of the training files."""

@@ -28,6 +28,7 @@ from fathom.training.device import Execution, choose_execution
 from fathom.training.feed import Feed
 
 SPLITS = ("train", "val", "test")
+Called = tuple[str, list[str]]
 
 
 @torch.inference_mode()
@@ -92,8 +93,14 @@ def _per_class(confusion: Tensor, names: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def find_mistakes(output: Tensor, target: Tensor, names: list[str], limit: int = 24) -> list[dict[str, Any]]:
-    """Give the wrong predictions the model was most sure of, worst first."""
+def find_mistakes(
+    output: Tensor, target: Tensor, names: list[str], limit: int = 24, *, called: Called | None = None
+) -> list[dict[str, Any]]:
+    """Give the wrong predictions the model was most sure of, worst first.
+
+    Args:
+        called: see ``LabelledData.test_names``.
+    """
     confidence, predicted = output.softmax(1).max(1)
     wrong = (predicted != target).nonzero().squeeze(1)
     order = wrong[confidence[wrong].argsort(descending=True, stable=True)][:limit]
@@ -103,6 +110,7 @@ def find_mistakes(output: Tensor, target: Tensor, names: list[str], limit: int =
             "label": names[int(target[i])],
             "predicted": names[int(predicted[i])],
             "probability": float(confidence[i]),
+            **({called[0]: called[1][int(i)]} if called else {}),
         }
         for i in order
     ]
@@ -125,16 +133,24 @@ def save_pictures(folder: Path, mistakes: list[dict[str, Any]], images: list[np.
         write_atomically(folder / mistake["image"], buffer.getvalue())
 
 
-def prediction_rows(module: Module, output: Tensor, target: Tensor) -> Iterator[list[Any]]:
-    """Give the rows of ``predictions.csv``: index, label, predicted, probability."""
+def tell_predictions(
+    module: Module, output: Tensor, target: Tensor, called: Called | None = None
+) -> tuple[list[str], Iterator[list[Any]]]:
+    """Give the columns and rows of ``predictions.csv``: index, file or row, label, predicted; of classes probability.
+
+    Args:
+        called: see ``LabelledData.test_names``.
+    """
+    key, names = called or (None, None)
+    start = [[i] for i in range(len(target))] if names is None else [[i, name] for i, name in enumerate(names)]
+    columns = ["index", *([] if key is None else [key]), "label", "predicted"]
     if module.kind != "classifier":
-        for i, (y, value) in enumerate(zip(module.read(target).tolist(), module.read(output).tolist(), strict=True)):
-            yield [i, *y, *value]
-        return
-    names = list(getattr(module, "class_names", ())) or [str(i) for i in range(output.shape[1])]
+        numbers = zip(start, module.read(target).tolist(), module.read(output).tolist(), strict=True)
+        return columns, ([*first, *y, *value] for first, y, value in numbers)
+    classes = list(getattr(module, "class_names", ())) or [str(i) for i in range(output.shape[1])]
     confidence, predicted = output.softmax(1).max(1)
-    for i, (y, k, p) in enumerate(zip(target.tolist(), predicted.tolist(), confidence.tolist(), strict=True)):
-        yield [i, names[y], names[k], f"{p:.6f}"]
+    told = zip(start, target.tolist(), predicted.tolist(), confidence.tolist(), strict=True)
+    return [*columns, "probability"], ([*first, classes[y], classes[k], f"{p:.6f}"] for first, y, k, p in told)
 
 
 def evaluate(run: str | Path, split: str = "test", *, device: str = "auto") -> dict[str, Any]:

@@ -33,7 +33,7 @@ from fathom.recipes.build import (
     schedule_factory,
 )
 from fathom.recipes.defaults import resolve
-from fathom.recipes.evaluate import apply_to_split, find_mistakes, judge, open_split, prediction_rows, save_pictures
+from fathom.recipes.evaluate import apply_to_split, find_mistakes, judge, open_split, save_pictures, tell_predictions
 from fathom.recipes.failures import explain, readable_failures
 from fathom.recipes.fine_tuning import begin, freeze_layers, read_start, settle_statistics
 from fathom.recipes.generate import write_samples
@@ -303,15 +303,15 @@ def _judge_once(plan: Plan, writer: RunWriter) -> dict[str, Any] | None:
     if isinstance(plan.data, TextData) and isinstance(module, LanguageModel):
         return _judge_text_once(plan, writer, module, plan.data)
     output, target = apply_to_split(module, plan.config, plan.data, "test", str(plan.execution.device))
-    evaluation = judge(module, output, target, "test")
+    evaluation, called = judge(module, output, target, "test"), plan.data.test_names()
     if isinstance(plan.data, TableData):
         evaluation |= judge_table(module, plan.data, output, target)
     elif module.kind == "classifier":
-        evaluation["mistakes"] = find_mistakes(output, target, evaluation["class_names"])
+        evaluation["mistakes"] = find_mistakes(output, target, evaluation["class_names"], called=called)
         pictures = plan.data.test_pictures([mistake["index"] for mistake in evaluation["mistakes"]])
         save_pictures(plan.path, evaluation["mistakes"], pictures)
     writer.write_json("evaluation.json", evaluation)
-    writer.write_predictions(prediction_rows(module, output, target))
+    writer.write_predictions(*tell_predictions(module, output, target, called))
     writer.log_text(
         "test " + ", ".join(f"{k} {evaluation[k]:.4f}" for k in ("loss", "accuracy", "rmse") if k in evaluation)
     )

@@ -6,7 +6,7 @@ import base64
 import csv
 import struct
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from fathom.runs import schema
@@ -109,12 +109,16 @@ def _mistakes(run: RunReader, evaluation: Mapping[str, Any]) -> Section | None:
     cards = []
     for entry in entries[:MOST_MISTAKES]:
         name, predicted = str(entry.get("label", "")), str(entry.get("predicted", ""))
-        about = f"test sample {entry.get('index', '?')}"
+        sample, file = f"#{entry.get('index', '?')}", str(entry.get("file", ""))
+        about = file or f"test sample {sample[1:]}"
+        sure = percent(entry.get("probability"))
         words = element(
             "figcaption",
             element("span", name, class_="true"),
             element("span", "→ ", predicted, class_="wrong"),
-            element("span", f"{percent(entry.get('probability'))} · #{entry.get('index', '?')}", class_="quiet"),
+            element("span", sure if file else f"{sure} · {sample}", class_="quiet"),
+            element("span", PurePath(file).name, class_="quiet") if file else "",
+            title=about,
         )
         picture = _picture(run.path, entry.get("image"), f"{about}, a {name} taken for {predicted}")
         cards.append(element("figure", picture, words, class_="mistake"))

@@ -68,8 +68,6 @@ METRIC_ORDER = (
     "elapsed_s",
 )
 
-PREDICTION_COLUMNS = ("index", "label", "predicted", "probability")
-
 
 def check_schema(content: Mapping[str, object], path: Path) -> None:
     """Refuse a file from a newer Fathom, or one that is not Fathom's.

@@ -106,9 +106,7 @@ class RunWriter:
         """Write ``content`` as JSON to the file ``name`` of the run folder."""
         write_atomically(self.path / name, to_json(content, indent=2) + "\n")
 
-    def write_predictions(
-        self, rows: Iterable[Sequence[object]], columns: Sequence[str] = schema.PREDICTION_COLUMNS
-    ) -> Path:
+    def write_predictions(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
         """Write predictions.csv row by row; a failure in the middle leaves the earlier file as it was."""
         path = self.path / schema.PREDICTIONS
         with atomic_file(path) as file:

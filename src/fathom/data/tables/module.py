@@ -147,6 +147,10 @@ class TableData(LabelledData):
             for number, row in zip(numbers, cells, strict=True)
         ]
 
+    def test_names(self) -> tuple[str, list[str]]:
+        """Give the rows of the test part by their numbers in the file, counted from 1 below the header."""
+        return "row", [str(number) for number in self._test_numbers.tolist()]
+
     def test_cells(self) -> np.ndarray:
         """Give the numbers that stand for the cells of the test part, in the order of ``test_dataloader``.
 
