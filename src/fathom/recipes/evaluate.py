@@ -142,11 +142,11 @@ def tell_predictions(
         called: see ``LabelledData.test_names``.
     """
     key, names = called or (None, None)
-    start = [[i] for i in range(len(target))] if names is None else [[i, name] for i, name in enumerate(names)]
+    start: Iterable[tuple[Any, ...]] = zip(range(len(target))) if names is None else enumerate(names)
     columns = ["index", *([] if key is None else [key]), "label", "predicted"]
     if module.kind != "classifier":
-        numbers = zip(start, module.read(target).tolist(), module.read(output).tolist(), strict=True)
-        return columns, ([*first, *y, *value] for first, y, value in numbers)
+        numbers = torch.cat([module.read(target), module.read(output)], 1).tolist()
+        return columns, ([*first, *pair] for first, pair in zip(start, numbers, strict=True))
     classes = list(getattr(module, "class_names", ())) or [str(i) for i in range(output.shape[1])]
     confidence, predicted = output.softmax(1).max(1)
     told = zip(start, target.tolist(), predicted.tolist(), confidence.tolist(), strict=True)
