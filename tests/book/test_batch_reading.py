@@ -1,5 +1,6 @@
 """torchvision's Fashion-MNIST under a redirected d2l: in batches, equal to torchvision's own reading to the bit."""
 
+import inspect
 import subprocess
 import sys
 
@@ -201,31 +202,72 @@ def stretch(height, width, seed, change=None):
 # Imports ----------------------------------------------------------------------------------------------------------
 
 
-def test_steps_after_an_import_and_imports_put_off(tmp_path, monkeypatch):
-    package = tmp_path / "made_up_package"
-    package.mkdir()
-    (package / "__init__.py").write_text("from made_up_package import slow\n")
-    (package / "slow.py").write_text(
-        "import sys\nsys.made_up_count = getattr(sys, 'made_up_count', 0) + 1\nvalue = 5\n"
-    )
+@pytest.fixture
+def made_up(tmp_path, monkeypatch):
+    """Write the modules of a package, and forget them afterwards."""
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "made_up_count", 0, raising=False)
-    seen = []
-    imports.put_off("made_up_package.slow")
-    imports.after_import("made_up_package", seen.append)
-    try:
-        import made_up_package
+    (tmp_path / "made_up").mkdir()
 
-        assert seen == [made_up_package]
-        assert sys.made_up_count == 0
-        assert made_up_package.slow.value == 5
-        assert sys.made_up_count == 1
-        imports.after_import("made_up_package", seen.append)  # it is loaded: at once
-        assert seen == [made_up_package] * 2
-    finally:
-        imports.forget()
-        for name in ("made_up_package", "made_up_package.slow"):
-            sys.modules.pop(name, None)
+    def write(**sources):
+        for name, source in sources.items():
+            (tmp_path / "made_up" / f"{name}.py").write_text(source)
+
+    yield write
+    imports.forget()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "made_up"]:
+        del sys.modules[name]
+
+
+def test_a_step_is_taken_after_an_import(made_up):
+    made_up(__init__="value = 5\n")
+    seen = []
+    imports.after_import("made_up", lambda module: seen.append(module.value))
+    assert seen == []
+    import made_up as package
+
+    assert seen == [5]
+    imports.after_import("made_up", lambda module: seen.append(module is package))  # it is loaded: at once
+    assert seen == [5, True]
+
+
+def test_a_module_that_is_put_off_is_loaded_when_a_name_of_it_is_used(made_up):
+    made_up(__init__="from made_up import slow\nlog = []\n", slow="import made_up\nmade_up.log.append(1)\nvalue = 5\n")
+    imports.put_off("made_up.slow")
+    import made_up as package
+
+    assert inspect.getmodule(inspect.currentframe()) is not None  # looks at every module
+    assert package.slow.__file__.endswith("slow.py")
+    assert package.log == []
+    assert package.slow.value == 5
+    assert package.log == [1]
+    assert inspect.getsource(package.slow).endswith("value = 5\n")
+    with pytest.raises(AttributeError, match=r"module 'made_up.slow' has no attribute 'other'"):
+        package.slow.other  # noqa: B018
+    assert package.log == [1]
+
+
+def test_modules_put_off_that_need_each_other(made_up):
+    made_up(
+        __init__="from made_up import a, b\n",
+        a="import inspect\ninspect.getmodule(inspect.currentframe())\nfrom made_up import b\nx = 1\ny = b.x + 1\n",
+        b="from made_up import a\nx = 10\nlate = hasattr(a, 'y')\n",
+    )
+    for name in ("made_up.a", "made_up.b"):
+        imports.put_off(name)
+    from made_up import a, b
+
+    assert "y" in dir(a)
+    assert (a.y, b.late) == (11, False)
+
+
+def test_a_module_put_off_that_fails_says_so_each_time(made_up):
+    made_up(__init__="", bad="1 / 0\n")
+    imports.put_off("made_up.bad")
+    from made_up import bad
+
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            bad.x  # noqa: B018
 
 
 @pytest.mark.slow
@@ -238,5 +280,11 @@ def test_torchvisions_networks_are_loaded_when_they_are_used():
         "print(resnet18()(torch.zeros(2, 3, 32, 32)).shape, torchvision.models.vgg11 is not None)\n"
         "print(torchvision.ops.nms(torch.tensor([[0., 0, 1, 1]]), torch.ones(1), 0.5))\n"
     )
+    ops_first = code.partition("from torchvision.models")[0] + (
+        "import torch\nprint(torchvision.ops.nms(torch.tensor([[0., 0, 1, 1]]), torch.ones(1), 0.5))\n"
+        "print(torchvision.models.get_model('efficientnet_b0') is not None)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", ops_first], capture_output=True, text=True)
+    assert done.stdout == "False True\ntensor([0])\nTrue\n", done.stderr
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False True\ntorch.Size([2, 1000]) True\ntensor([0])\n", done.stderr

@@ -6,7 +6,8 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
@@ -36,8 +37,7 @@ def put_off(name: str) -> None:
         return
 
     def change(spec: importlib.machinery.ModuleSpec) -> None:
-        assert isinstance(spec.loader, importlib.abc.Loader)
-        spec.loader = importlib.util.LazyLoader(spec.loader)
+        spec.loader = _Postponed(spec.loader)
 
     _watch(name, change)
 
@@ -71,3 +71,58 @@ class _Watcher(importlib.abc.MetaPathFinder):
         if spec is not None and spec.loader is not None:
             self._change(spec)
         return spec
+
+
+_METADATA = ("__file__", "__path__", "__cached__", "__loader__", "__spec__", "__package__")  # set before, if at all
+
+
+class _Later(ModuleType):
+    """A module that is loaded when it is first asked for a name.
+
+    Where it lies and what it is called it knows before that: there are tools that ask this of every module, such as
+    ``inspect``, and ``importlib.util.LazyLoader`` would load it for them, also in the middle of a module that it needs.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _METADATA:
+            _load(self)
+        if type(self) is _Later:  # or else it asks itself, while it is loaded
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r} yet", name=name)
+        return getattr(self, name)
+
+    def __dir__(self) -> Iterable[str]:
+        _load(self)
+        return ModuleType.__dir__(self)
+
+
+class _Postponed(importlib.abc.Loader):
+    """Makes the module, and leaves filling it to ``loader`` and later."""
+
+    def __init__(self, loader: Any) -> None:
+        self.loader = loader
+        self.lock = threading.RLock()
+        self.is_loading = False
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+        """Make it."""
+        return _Later(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Leave it empty."""
+
+
+def _load(module: ModuleType) -> None:
+    postponed = module.__loader__
+    if not isinstance(postponed, _Postponed):
+        return
+    with postponed.lock:  # another thread waits until the module is whole
+        if type(module) is not _Later or postponed.is_loading:
+            return
+        postponed.is_loading = True
+        try:
+            postponed.loader.exec_module(module)
+        finally:
+            postponed.is_loading = False
+        assert module.__spec__ is not None
+        module.__spec__.loader = module.__loader__ = postponed.loader
+        module.__class__ = ModuleType  # type: ignore[assignment]
