@@ -1,5 +1,7 @@
 """torchvision's Fashion-MNIST under a redirected d2l: in batches, equal to torchvision's own reading to the bit."""
 
+import gc
+import importlib
 import inspect
 import subprocess
 import sys
@@ -228,6 +230,22 @@ def test_a_step_is_taken_after_an_import(made_up):
     assert seen == [5]
     imports.after_import("made_up", lambda module: seen.append(module is package))  # it is loaded: at once
     assert seen == [5, True]
+
+
+def test_no_garbage_is_collected_during_an_import_at_rest(made_up):
+    made_up(__init__="import gc\ncollects = gc.isenabled()\nclass Thing: pass\n", bad="1 / 0\n")
+    for name in ("made_up", "made_up.bad"):
+        imports.import_at_rest(name)
+    try:
+        import made_up as package
+
+        assert (package.collects, gc.isenabled()) == (False, True)
+        assert package.Thing not in gc.get_objects()  # not looked at again
+        with pytest.raises(ZeroDivisionError):
+            importlib.import_module("made_up.bad")
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()
 
 
 def test_a_module_that_is_put_off_is_loaded_when_a_name_of_it_is_used(made_up):

@@ -1,7 +1,11 @@
-"""What happens when other packages are imported: a step right after, or their loading put off until they are used."""
+"""What happens when other packages are imported.
+
+A step right after, no garbage collection meanwhile, or their loading put off until they are used.
+"""
 
 from __future__ import annotations
 
+import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -38,6 +42,33 @@ def put_off(name: str) -> None:
 
     def change(spec: importlib.machinery.ModuleSpec) -> None:
         spec.loader = _Postponed(spec.loader)
+
+    _watch(name, change)
+
+
+def import_at_rest(name: str) -> None:
+    """Let no garbage be collected while a large library is imported, nor be looked for in what it made, ever.
+
+    Nearly all of it stays to the end of the process, and looking through it takes a fifth of the time of the import.
+    """
+    if name in sys.modules:
+        return
+
+    def change(spec: importlib.machinery.ModuleSpec) -> None:
+        assert spec.loader is not None
+        execute = spec.loader.exec_module
+
+        def execute_at_rest(module: ModuleType) -> None:
+            was_enabled = gc.isenabled()
+            gc.disable()
+            try:
+                execute(module)
+            finally:
+                if was_enabled:
+                    gc.freeze()
+                    gc.enable()
+
+        spec.loader.exec_module = execute_at_rest  # type: ignore[method-assign]
 
     _watch(name, change)
 

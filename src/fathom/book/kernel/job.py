@@ -79,9 +79,12 @@ def main() -> None:
     sys.path[:0] = job["path"]
     if job["api"] is not None:
         from fathom.d2l.extension import redirect
+        from fathom.d2l.imports import import_at_rest
 
         sources = [shell.transform_cell(source) for source in job["cells"]]
         redirect(job["api"], sources, report=lambda name: events.send("api", name=name))
+        for name in ("torch", "matplotlib.pyplot"):
+            import_at_rest(name)
     run_cells(job, shell, events)
     events.send("machine", text=describe_machine())
     atexit._run_exitfuncs()
