@@ -185,6 +185,8 @@ TARGETS = (
            _peak_gib("table", "fathom_auto"), 8.0, at_most=True, form="{:.1f}"),
     Target("a folder of JPEGs, decoded and checked: × the speed of a bare Pillow loop", "folder",
            _speed("decode", "fathom_auto", "pillow"), 0.9),
+    Target("a folder of JPEGs, decoded and checked: × the speed of a bare torchvision.io loop", "folder",
+           _speed("decode", "fathom_auto", "torchvision"), 0.9),
     Target("a folder of JPEGs, an epoch after that: × the time from arrays in memory", "folder",
            _time("folder", "fathom_auto", "memory"), 1.1, at_most=True),
     Target("LeNet from scratch on NumPy, an epoch of the digits: × PyTorch's time", "scratch",

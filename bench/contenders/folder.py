@@ -39,7 +39,7 @@ def _decode(problem: Problem, gate: Gate, root: Path, how: str) -> None:
     for _ in range(gate.num_epochs):
         gate.start_epoch()
         if read is None:
-            survey(paths, 3, problem.input_shape[1:], keep=True, workers=workers)  # type: ignore[arg-type]
+            found = survey(paths, 3, problem.input_shape[1:], keep=True, workers=workers)  # type: ignore[arg-type]
         else:
             parts = [paths[i::workers] for i in range(workers)]
             processes = [multiprocessing.get_context("fork").Process(target=read, args=(p,)) for p in parts]
@@ -48,6 +48,7 @@ def _decode(problem: Problem, gate: Gate, root: Path, how: str) -> None:
             for process in processes:
                 process.join()
         gate.end_epoch({})
+        found = None  # noqa: F841  the pixels stay until here, as they do in training
 
 
 def _read_with_pillow(paths: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fathom.data import survey as module
 from fathom.data.free_memory import free_memory
-from fathom.data.picture_file import read_picture
+from fathom.data.picture_file import PictureReader, read_picture
 from fathom.data.survey import survey
 from fathom.errors import FathomError
 
@@ -61,21 +61,42 @@ def test_every_picture_is_read_once_by_whomever(paths, workers, platform, monkey
     assert reasons[paths[11]] == "cannot be read (No such file or directory)"
     again = survey(paths, 3, (8, 8), keep=False, workers=0)
     assert again.pixels is None
-    for name in ("digests", "sums", "sizes", "is_readable"):
+    for name in ("sums", "sizes", "is_readable"):
         assert np.array_equal(getattr(again, name), getattr(found, name))
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_digests_are_the_same_for_the_same_pixels_alone(tmp_path, keep):
+    rng = np.random.default_rng(0)
+    original = rng.integers(0, 256, (6, 5, 3), dtype=np.uint8)
+    shuffled = rng.permutation(original.reshape(30, 3)).reshape(6, 5, 3)  # the same sums
+    pictures = [original, shuffled, original, original.transpose(1, 0, 2).reshape(6, 5, 3), 255 - original]
+    paths = []
+    for i, (picture, kind) in enumerate(zip(pictures, ("png", "png", "bmp", "png", "png"), strict=True)):
+        paths.append(str(tmp_path / f"{i}.{kind}"))
+        Image.fromarray(picture).save(paths[-1])
+    digests = survey(paths, 3, (6, 5), keep=keep, workers=0).digests
+    assert digests[0] == digests[2]
+    assert len(set(digests.tolist())) == 4
+
+
+def test_sums_of_large_pictures_do_not_overflow(tmp_path):
+    Image.new("RGB", (400, 300), (255, 255, 0)).save(tmp_path / "a.png")
+    sums = survey([str(tmp_path / "a.png")], 3, (300, 400), keep=True, workers=0).sums
+    assert sums[0].tolist() == [[255 * 120_000, 255**2 * 120_000]] * 2 + [[0, 0]]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
 def test_a_killed_process_is_one_line_and_none_is_left(paths, monkeypatch):
     parent = os.getpid()
-    real = module.decode_picture
+    real = PictureReader.read
 
-    def decode(path, *form):
+    def read(reader, path):
         if path == paths[100] and os.getpid() != parent:
             os.kill(os.getpid(), signal.SIGKILL)
-        return real(path, *form)
+        return real(reader, path)
 
-    monkeypatch.setattr(module, "decode_picture", decode)
+    monkeypatch.setattr(PictureReader, "read", read)
     monkeypatch.setattr(module, "_MOST_IN_CHUNK", 16)
     with pytest.raises(FathomError, match="a process that reads pictures was killed"):
         survey(paths, 3, (8, 8), keep=True, workers=2)

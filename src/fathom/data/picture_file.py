@@ -8,28 +8,41 @@ import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fathom.data.picture_formats import FORMATS, SUFFIXES
+from fathom.data.picture_formats import FORMATS
 from fathom.data.plain_jpeg import decode_plain_jpeg
 from fathom.errors import FathomError, UsageError
 
-if TYPE_CHECKING:
-    from PIL import Image
-
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+_FIRST_BYTES = 1 << 16
 _MOST_BYTES = 1 << 28
 MAX_PIXELS = 50_000_000
 _ORIENTATION = 0x0112  # the EXIF tag
 
 
 class Picture(NamedTuple):
-    """A decoded picture: pixels uint8 (C, H, W), its own (height, width) as it stood in the file, its format."""
+    """A decoded picture.
 
-    pixels: np.ndarray
+    Attributes:
+        data: its pixels, byte by byte, the channels of one beside each other.
+        shape: (height, width, channels) of ``data``.
+        size: its own (height, width) as it stood in the file.
+        format: as Pillow calls it.
+    """
+
+    data: bytes
+    shape: tuple[int, int, int]
     size: tuple[int, int]
     format: str
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The pixels, uint8 (C, H, W)."""
+        return np.frombuffer(self.data, np.uint8).reshape(self.shape).transpose(2, 0, 1).copy()
 
 
 def read_picture(source: str | Path | bytes, channels: int, size: tuple[int, int] | None = None) -> np.ndarray:
@@ -47,7 +60,7 @@ def read_picture(source: str | Path | bytes, channels: int, size: tuple[int, int
     Raises:  FathomError, one line with the name, if it is missing, no picture, truncated or beyond MAX_PIXELS
     """
     with quiet_decoders():
-        return decode_picture(source, channels, size).pixels
+        return PictureReader(channels, size).read(source).pixels
 
 
 @contextlib.contextmanager
@@ -58,66 +71,88 @@ def quiet_decoders() -> Iterator[None]:
         yield
 
 
-def decode_picture(source: str | Path | bytes, channels: int, size: tuple[int, int] | None = None) -> Picture:
-    """Do what ``read_picture`` does, for callers that silence the decoders once for many pictures."""
-    check_form(channels, size)
-    from PIL import Image, ImageOps, UnidentifiedImageError
+class PictureReader:
+    """Does what ``read_picture`` does, many times over, for a caller that silences the decoders and has one thread."""
 
-    name = f"the picture ({len(source):,} bytes)" if isinstance(source, bytes) else source
-    try:
-        content = source if isinstance(source, bytes) else _read_small(source)
-        plain = None if content is None else decode_plain_jpeg(content, MAX_PIXELS, 2 * max(size) if size else None)
-        if plain is not None:
-            return Picture(_bring(plain, channels, size), (plain.height, plain.width), "JPEG")
+    def __init__(self, channels: int, size: tuple[int, int] | None = None) -> None:
+        check_form(channels, size)
+        self.channels, self.size = channels, size
+        self._largest_side = 2 * max(size) if size else None
+        self._canvas: Image.Image | None = None  # of many pictures most have the size of the one before
+
+    def read(self, source: str | Path | bytes) -> Picture:
+        """Decode a picture.
+
+        Raises:  as ``read_picture``
+        """
+        try:
+            content = source if isinstance(source, bytes) else _read_small(source)
+            if content is not None:
+                plain = decode_plain_jpeg(content, MAX_PIXELS, self._largest_side, self._canvas)
+                if plain is not None:
+                    self._canvas = plain
+                    return self._bring(plain, (plain.height, plain.width), "JPEG")
+            return self._open(source, content)
+        except Exception as error:  # a decoder given damaged bytes may raise nearly anything
+            raise _explain(source, error) from error
+
+    def _open(self, source: str | Path | bytes, content: bytes | None) -> Picture:
         with Image.open(source if content is None else io.BytesIO(content), formats=FORMATS) as image:
             width, height = image.size
             kind = image.format or ""
             if width * height > MAX_PIXELS:
                 raise FathomError(
-                    f"{name} has {width:,}×{height:,} pixels, more than the limit of {MAX_PIXELS:,}; make it smaller"
+                    f"{_name(source)} has {width:,}×{height:,} pixels, more than the limit of {MAX_PIXELS:,}; make it "
+                    "smaller"
                 )
-            if size is not None and kind == "JPEG":
+            if self._largest_side is not None and kind == "JPEG":
                 # lets the decoder leave out detail that is far below the size asked for
-                image.draft(None, (2 * max(size), 2 * max(size)))
+                image.draft(None, (self._largest_side, self._largest_side))
             image.load()
             upright: Image.Image = image
             with contextlib.suppress(Exception):  # a picture is no worse for a broken EXIF block
                 if image.getexif().get(_ORIENTATION, 1) != 1:
                     upright = ImageOps.exif_transpose(image)
-            return Picture(_bring(upright, channels, size, is_png=kind == "PNG"), (height, width), kind)
-    except FathomError:
-        raise
-    except UnidentifiedImageError:
-        raise FathomError(f"{name} {_explain_unknown(source)}") from None
-    except Image.DecompressionBombError:
-        raise FathomError(f"{name} has far more pixels than the limit of {MAX_PIXELS:,}; make it smaller") from None
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise FathomError(f"cannot read {name} ({error.strerror})") from error
-    except Exception as error:  # a decoder given damaged bytes may raise nearly anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise FathomError(f"{name} is damaged or truncated ({reason})") from error
+            return self._bring(upright, (height, width), kind)
+
+    def _bring(self, image: Image.Image, own: tuple[int, int], kind: str) -> Picture:
+        """Give a picture in the form asked for."""
+        picture = _convert(image, self.channels, is_png=kind == "PNG")
+        if self.size is not None and picture.size != (self.size[1], self.size[0]):
+            picture = picture.resize((self.size[1], self.size[0]), Image.Resampling.BILINEAR)
+        return Picture(picture.tobytes(), (picture.height, picture.width, self.channels), own, kind)
+
+
+def _name(source: str | Path | bytes) -> str:
+    return f"the picture ({len(source):,} bytes)" if isinstance(source, bytes) else str(source)
+
+
+def _explain(source: str | Path | bytes, error: Exception) -> FathomError:
+    """Make the one line for what a decoder, or the operating system, raised."""
+    name = _name(source)
+    if isinstance(error, FathomError):
+        return error
+    if isinstance(error, UnidentifiedImageError):
+        return FathomError(f"{name} {_explain_unknown(source)}")
+    if isinstance(error, Image.DecompressionBombError):
+        return FathomError(f"{name} has far more pixels than the limit of {MAX_PIXELS:,}; make it smaller")
+    if isinstance(error, (FileNotFoundError, IsADirectoryError, PermissionError)):
+        return FathomError(f"cannot read {name} ({error.strerror})")
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return FathomError(f"{name} is damaged or truncated ({reason})")
 
 
 def _read_small(path: str | Path) -> bytes | None:
     """Read a file whole, unless it is so large that a decoder should take it piece by piece."""
-    with open(path, "rb", buffering=0) as file:
-        return file.read() if os.fstat(file.fileno()).st_size <= _MOST_BYTES else None
-
-
-def _bring(image: Image.Image, channels: int, size: tuple[int, int] | None, *, is_png: bool = False) -> np.ndarray:
-    """Give the pixels (C, H, W) of a picture in the form asked for."""
-    from PIL import Image
-
-    picture = _convert(image, channels, is_png=is_png)
-    if size is not None and picture.size != (size[1], size[0]):
-        picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    width, height = picture.size
-    return np.frombuffer(picture.tobytes(), np.uint8).reshape(height, width, channels).transpose(2, 0, 1).copy()
-
-
-def has_foreign_suffix(path: str, kind: str) -> bool:
-    """Whether a file's name says another format than its content has."""
-    return os.path.splitext(path)[1].lower() not in SUFFIXES.get(kind, ())
+    handle = os.open(path, _FLAGS)  # half the time of open(), which counts for small files
+    try:
+        content = os.read(handle, _FIRST_BYTES)
+        if len(content) < _FIRST_BYTES:
+            return content
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return content + file.read() if os.fstat(handle).st_size <= _MOST_BYTES else None
+    finally:
+        os.close(handle)
 
 
 def _explain_unknown(source: str | Path | bytes) -> str:
@@ -126,8 +161,6 @@ def _explain_unknown(source: str | Path | bytes) -> str:
 
 
 def _convert(image: Image.Image, channels: int, *, is_png: bool) -> Image.Image:
-    from PIL import Image
-
     if image.mode.startswith(("I", "F")):  # 16 or 32 bits; Pillow's conversion would clip at 255
         values = np.nan_to_num(np.asarray(image, dtype=np.float64))
         highest = values.max(initial=0)

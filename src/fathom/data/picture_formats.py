@@ -1,6 +1,8 @@
-"""The picture formats that are read, and the suffixes of their files. Loads nothing."""
+"""Which files are pictures. Loads without anything heavy."""
 
 from __future__ import annotations
+
+import os
 
 # Only these decoders of Pillow are tried: the others hand files to outside programs (EPS), need a library that is not
 # there (HDF5, GRIB, WMF), or read what no camera, scanner or program of today writes. TGA has no signature: the last.
@@ -23,3 +25,8 @@ SUFFIXES = {
     "TGA": (".tga",),
 }
 EXTENSIONS = frozenset(suffix for kind in FORMATS for suffix in SUFFIXES[kind])
+
+
+def has_foreign_suffix(path: str, kind: str) -> bool:
+    """Whether a file's name says another format than its content has."""
+    return os.path.splitext(path)[1].lower() not in SUFFIXES.get(kind, ())

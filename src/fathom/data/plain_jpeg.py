@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from PIL import Image
+from PIL import Image
 
 _FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended and progressive, all with Huffman coding
 _NOT_PLAIN = (0xE1, 0xEE)  # Exif and XMP, which may turn the picture; Adobe's mark of other colours
 _MODES = {1: "L", 3: "RGB"}
 
 
-def decode_plain_jpeg(content: bytes, most_pixels: int, largest_side: int | None) -> Image.Image | None:
+def decode_plain_jpeg(
+    content: bytes, most_pixels: int, largest_side: int | None, canvas: Image.Image | None = None
+) -> Image.Image | None:
     """Decode a JPEG that is grey or YCbCr, with 8 bits and nothing in its header that Pillow would heed.
 
     The decoder is Pillow's own, and the pixels are those of ``Image.open``. None stands for everything else, damaged
@@ -20,6 +19,7 @@ def decode_plain_jpeg(content: bytes, most_pixels: int, largest_side: int | None
 
     Args:
         largest_side: a larger picture is left to ``Image.open``, which can decode at a smaller scale.
+        canvas: an image of no more use; of the same size it is painted over and given back.
     """
     form = _find_form(content)
     if form is None:
@@ -27,10 +27,11 @@ def decode_plain_jpeg(content: bytes, most_pixels: int, largest_side: int | None
     mode, width, height = form
     if width * height > most_pixels or (largest_side is not None and max(width, height) > largest_side):
         return None
-    from PIL import Image
-
     try:
-        return Image.frombytes(mode, (width, height), content, "jpeg", mode, "")
+        if canvas is None or canvas.mode != mode or canvas.size != (width, height):
+            canvas = Image.new(mode, (width, height))
+        canvas.frombytes(content, "jpeg", mode, "")
+        return canvas
     except Exception:  # damaged
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import itertools
 import math
@@ -20,15 +21,10 @@ from multiprocessing.connection import wait
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from fathom.data.picture_file import (
-    check_form,
-    decode_picture,
-    has_foreign_suffix,
-    quiet_decoders,
-    read_picture,
-)
-from fathom.data.picture_formats import FORMATS
+from fathom.data.picture_file import PictureReader, check_form, quiet_decoders, read_picture
+from fathom.data.picture_formats import FORMATS, has_foreign_suffix
 from fathom.errors import FathomError
 
 OnRead = Callable[[int, int], None]  # pictures read, pictures in all
@@ -49,7 +45,8 @@ class Survey:
         is_readable: bool (N,).
         has_foreign_suffix: bool (N,), readable but of another format than the name says.
         sizes: int32 (N, 2), height and width in the file.
-        digests: uint64 (N,), of the pixels as a network gets them; two pictures have the same by chance once in 2⁶⁴.
+        digests: uint64 (N,), the same for pictures of which a network gets the same pixels, and by chance once in 2⁶⁴;
+            of use within this survey alone.
         sums: int64 (N, C, 2), sums of the pixels and of their squares.
     """
 
@@ -134,7 +131,7 @@ def survey(
         job.states != _BROKEN,
         job.states == _FOREIGN,
         job.sizes,
-        job.digests,
+        job.digests if job.pixels is None else _tell_apart(job.pixels, job.sums),
         job.sums,
     )
 
@@ -146,35 +143,54 @@ def _share(shape: tuple[int, ...], dtype: type) -> np.ndarray:
 
 
 def _read_chunk(job: _Job, start: int) -> None:
-    """Read the files from ``start`` on, a chunk of them."""
-    stop = min(start + job.chunk, len(job.paths))
-    if job.pixels is not None:
-        block = job.pixels[start:stop]
-    else:
-        block = np.zeros((stop - start, job.channels, *job.size), np.uint8)
-    states = np.full(stop - start, _READ, np.uint8)
-    for k, i in enumerate(range(start, stop)):
-        path = job.paths[i]
+    """Read the files from ``start`` on, a chunk of them, and note what was found of all of them at once."""
+    paths = job.paths[start : start + job.chunk]
+    part = slice(start, start + len(paths))
+    height, width = job.size
+    reader = PictureReader(job.channels, job.size)
+    blank = bytes(height * width * job.channels)
+    states, sizes, digests, contents = [], [], [], []
+    for path in paths:
         try:
-            picture = decode_picture(path, job.channels, job.size)
+            data, _, size, kind = reader.read(path)
         except FathomError:
-            states[k] = _BROKEN
+            states.append(_BROKEN)
+            sizes.append((0, 0))
+            digests.append(0)
+            contents.append(blank)
             continue
-        block[k] = picture.pixels
-        job.sizes[i] = picture.size
-        job.digests[i] = int.from_bytes(hashlib.blake2b(picture.pixels.data, digest_size=8).digest(), "little")
-        if has_foreign_suffix(path, picture.format):
-            states[k] = _FOREIGN
-    flat = block.reshape(len(block), job.channels, -1)
-    flat.sum(2, dtype=np.int64, out=job.sums[start:stop, :, 0])
-    np.square(flat, dtype=np.uint32).sum(2, dtype=np.int64, out=job.sums[start:stop, :, 1])
-    job.states[start:stop] = states
+        states.append(_FOREIGN if has_foreign_suffix(path, kind) else _READ)
+        sizes.append(size)
+        digests.append(0 if job.pixels is not None else _digest(data))
+        contents.append(data)
+    pixels = np.frombuffer(b"".join(contents), np.uint8).reshape(-1, height, width, job.channels)
+    planes = np.empty((len(paths), job.channels, *job.size), np.uint8) if job.pixels is None else job.pixels[part]
+    planes[...] = pixels.transpose(0, 3, 1, 2)
+    flat = planes.reshape(len(paths), job.channels, -1)
+    wide = np.uint32 if 255**2 * height * width < 1 << 32 else np.uint64  # the narrower the sooner done
+    job.sums[part, :, 0] = flat.sum(2, dtype=wide)
+    job.sums[part, :, 1] = np.square(flat, dtype=np.uint16).sum(2, dtype=wide)
+    job.sizes[part] = sizes
+    job.digests[part] = digests
+    job.states[part] = states
+
+
+def _digest(content: bytes | memoryview) -> int:
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
+
+
+def _tell_apart(pixels: np.ndarray, sums: np.ndarray) -> np.ndarray:
+    """Give the digests of pictures that were kept: where no other one has its sums, these will do for a picture."""
+    weights = np.random.default_rng(0).integers(1 << 63, size=sums[0].size, dtype=np.uint64) | np.uint64(1)
+    digests: np.ndarray = (sums.reshape(len(sums), -1).astype(np.uint64) * weights).sum(1)
+    _, group, counts = np.unique(digests, return_inverse=True, return_counts=True)
+    for i in np.flatnonzero(counts[group] > 1):
+        digests[i] = _digest(pixels[i].data)
+    return digests
 
 
 def _read_in_processes(job: _Job, workers: int, tell: _Teller) -> None:
     """Let forked processes take chunks one after the other until none is left."""
-    from PIL import Image
-
     Image.preinit()  # once, here, instead of in each of them
     context: Any = multiprocessing.get_context("fork")
     following = context.Value("q", 0)
@@ -205,6 +221,7 @@ def _read_in_processes(job: _Job, workers: int, tell: _Teller) -> None:
 
 def _work(job: _Job, following: Any, parent: int) -> None:
     leave_signals()
+    gc.freeze()  # collecting would touch, and so copy, what came along from the parent
     while os.getppid() == parent:  # else it was killed, and nobody waits for the pictures
         with following.get_lock():
             start = following.value
