@@ -21,6 +21,7 @@ from fathom.module import LanguageModel
 from fathom.recipes.evaluate import evaluate
 from fathom.recipes.generate import generate, write
 from fathom.recipes.predict import predict
+from fathom.recipes.run_model import RunText
 from fathom.recipes.saved import load_module
 from fathom.recipes.train import train
 
@@ -119,12 +120,12 @@ def test_greedy_is_the_largest_logit_each_time(run: Path) -> None:
     module, _ = load_module(run)
     assert isinstance(module, LanguageModel)
     tokens = Vocabulary(module.tokens).encode("the sea").tolist()
-    written = write(module, tokens, 12, temperature=0)
+    written = write(RunText(module), tokens, 12, temperature=0)
     with torch.no_grad():
         logits = module.net(torch.tensor(tokens + written)[:, None])[0][len(tokens) - 1 : -1, 0]
     logits[:, 0] = -math.inf
     assert written == logits.argmax(1).tolist()
-    assert written == write(module, tokens, 12, top_k=1, seed=5)
+    assert written == write(RunText(module), tokens, 12, top_k=1, seed=5)
 
 
 def test_draws_follow_the_distribution() -> None:
@@ -138,12 +139,12 @@ def test_draws_follow_the_distribution() -> None:
         def forward(self, X: Tensor, state: Any = None) -> tuple[Tensor, Any]:
             return self.logits.expand(*X.shape, 4), state
 
-    module = LanguageModel(Constant(), tokens=["<unk>", "a", "b", "c"])
+    module = LanguageModel(Constant(), tokens=["<unk>", "a", "b", "c"], tokenizer=Tokenizer().describe())
     for temperature in (0.7, 2.0):
-        counts = torch.tensor(write(module, [1], 4000, temperature=temperature)).bincount(minlength=4) / 4000
+        counts = torch.tensor(write(RunText(module), [1], 4000, temperature=temperature)).bincount(minlength=4) / 4000
         expected = torch.tensor([-math.inf, 0.0, 1.0, 2.0]).div(temperature).softmax(0)
         assert torch.allclose(counts, expected, atol=0.03)
-    assert set(write(module, [1], 200, top_k=2)) == {2, 3}
+    assert set(write(RunText(module), [1], 200, top_k=2)) == {2, 3}
 
 
 def test_what_the_prefix_holds_that_is_not_known_is_named(run: Path) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 
+from fathom.cli.exports import find_model
 from fathom.cli.values import read_count, read_natural, read_non_negative
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("run", metavar="RUN", help="run folder, its name in runs/, the beginning of one, or last")
+    parser.add_argument(
+        "run",
+        metavar="RUN|FILE.onnx",
+        help="run folder, its name in runs/, the beginning of one, last, or an export",
+    )
     parser.add_argument("--prefix", metavar="TEXT", default="", help="what to go on with (default: a common token)")
     parser.add_argument(
         "--length", type=read_count, metavar="N", default=200, help="characters, or words, to write (default: 200)"
@@ -30,13 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the prefix and what the model makes of it."""
-    from fathom.runs.reader import resolve_run
-
-    path = resolve_run(args.run, args.runs)
+    model = find_model(args.run, args.runs)
     from fathom.recipes.generate import generate
 
     generated = generate(
-        path,
+        model,
         args.prefix,
         args.length,
         temperature=args.temperature,

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from fathom.cli.exports import find_model
 from fathom.cli.values import one_of, read_count
 
 if TYPE_CHECKING:
@@ -46,9 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Label every picture or row in the order given; a bad one becomes a row with its error, and exit code 1."""
-    from fathom.runs.reader import resolve_run
-
-    model = args.run if _is_onnx(args.run) else resolve_run(args.run, args.runs)
+    model = find_model(args.run, args.runs)
     from fathom.recipes.picture_inputs import make_naming
     from fathom.recipes.predict import predict_to_file
 
@@ -69,10 +68,6 @@ def run(args: argparse.Namespace) -> int:
         accuracy = score.right / score.labelled
         print(f"accuracy {accuracy:.2%}: {score.right:,} of {score.labelled:,} with a label", file=sys.stderr)
     return 1 if bad else 0
-
-
-def _is_onnx(name: str) -> bool:
-    return name.lower().endswith(".onnx") and not os.path.isdir(name)
 
 
 def _watcher(out: str | None) -> Any:

@@ -9,21 +9,13 @@ from typing import Any
 
 from fathom.errors import UsageError, unknown
 from fathom.files import write_atomically
-from fathom.recipes.exported import (
-    Exported,
-    add_metadata,
-    check_exportable,
-    describe_export,
-    import_onnx,
-    input_name,
-    to_onnx,
-    to_torch,
-    trace,
-)
+from fathom.recipes.export_formats import add_metadata, check_size, import_onnx, to_onnx, to_torch, trace
+from fathom.recipes.exported import Exported, ExportedText, describe_export, make_exported
 from fathom.recipes.failures import readable_failures
 from fathom.recipes.int8 import check_int8, compare_int8, quantize_run
 from fathom.recipes.onnx_bytes import seal
 from fathom.recipes.quantize import METHODS
+from fathom.recipes.recurrent_onnx import write_recurrent
 from fathom.recipes.saved import load_module
 from fathom.recipes.verification import apply_onnx, apply_torch, verify
 from fathom.runs.reader import resolve_run
@@ -66,23 +58,28 @@ def export(
     if format == "onnx":
         import_onnx()
     module, description = load_module(run)
-    check_exportable(description, run)
     if int8 is not None:
         check_int8(description, int8, run)
-    exported, facts = Exported(module).eval(), describe_export(description, licence)
+    exported, facts = make_exported(module, description), describe_export(description, licence)
     record: dict[str, Any] = {"path": str(path), "format": format, "licence": licence}
     with readable_failures():
-        program = trace(exported, description)
         if format == "torch":
-            content = to_torch(program, facts)
-            record["verified"] = verify(exported, description, apply_torch(content), path)
+            if isinstance(exported, ExportedText):
+                raise UsageError(f"{run}: torch.export fixes the number of tokens; export a text model as onnx")
+            content = to_torch(trace(exported), facts)
+            record["verified"] = verify(exported, apply_torch(content), path)
         else:
-            model = to_onnx(program, exported, input_name(description))
+            check_size(exported)
+            if isinstance(exported, ExportedText):
+                model = write_recurrent(exported.net)
+            else:
+                model = to_onnx(trace(exported), exported)
             content = seal(add_metadata(model, facts))
-            record["verified"] = verify(exported, description, apply_onnx(content, path), path)
+            record["verified"] = verify(exported, apply_onnx(content, path), path)
             if int8 is not None:
+                assert isinstance(exported, Exported)
                 full, content = content, seal(add_metadata(quantize_run(run, module, model, int8), facts))
-                record["int8"] = {"method": int8} | compare_int8(run, exported, description, full, content, path)
+                record["int8"] = {"method": int8} | compare_int8(run, exported, full, content, path)
     record["bytes"] = len(content)
     write_atomically(path, content)
     _write_record(run, path, record)

@@ -1,25 +1,19 @@
-"""``fathom generate`` as a function: a language model goes on with a text, token by token."""
+"""``fathom generate`` as a function: a language model goes on with a text, token by token. An export needs no torch."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from fathom.data.text import TextData
-from fathom.data.vocabulary import Tokenizer, Vocabulary
-from fathom.errors import UsageError
-from fathom.module import LanguageModel
-from fathom.recipes.saved import load_module
+from fathom.errors import FathomError, UsageError
+from fathom.recipes.onnx_file import is_onnx, open_export
+from fathom.recipes.onnx_inputs import TokenInput
+from fathom.recipes.text_model import OnnxText, TextModel
 from fathom.runs.reader import resolve_run
-from fathom.training.device import find_device
-
-_SAMPLE_LENGTH = {"char": 400, "word": 100}
-_SAMPLE_PREFIX = {"char": 40, "word": 8}
-_SAMPLE_TEMPERATURES = (0.5, 0.8, 1.0)
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,7 @@ def generate(
     """Go on with ``prefix`` by ``length`` tokens: each is drawn from the model's distribution after those before it.
 
     Args:
-        run: the run folder, its name in ``runs/``, or "last".
+        run: the run folder, its name in ``runs/``, "last", or an ``.onnx`` file that ``fathom export`` wrote.
         prefix: read before the first token is drawn, cleaned as the training text was; empty for the most frequent
             token.
         temperature: logits are divided by it: below 1 likely tokens become likelier; 0 always takes the likeliest.
@@ -53,25 +47,42 @@ def generate(
         seed: of the draws.
     Raises:  UsageError if the model is no language model, or an option makes no sense
     """
-    run = resolve_run(run)
-    module, description = load_module(run)
-    if not isinstance(module, LanguageModel):
-        raise UsageError(f"{run}: this model is a {description['kind']}; only those trained on a text can write one")
     _check(length, temperature, top_k)
-    tokenizer, vocabulary = _reading_of(module)
+    model = _open(run, device)
+    tokenizer, vocabulary = model.tokenizer, model.vocabulary
     tokens = list(tokenizer.split(prefix)) or [vocabulary.tokens[min(1 + len(tokenizer.reserved), len(vocabulary) - 1)]]
     unknown = tuple(dict.fromkeys(token for token in tokens if token not in vocabulary))
     numbers = vocabulary.encode(tokens).tolist()
-    module.to(find_device(device))
-    written = vocabulary.decode(write(module, numbers, length, temperature=temperature, top_k=top_k, seed=seed))
+    written = vocabulary.decode(write(model, numbers, length, temperature=temperature, top_k=top_k, seed=seed))
     whole, beginning = tokenizer.join([*tokens, *written]), tokenizer.join(tokens)
     return Generated(beginning, whole[len(beginning) :], whole, unknown)
 
 
-@torch.inference_mode()
+def _open(run: str | Path, device: str) -> TextModel:
+    if is_onnx(run):
+        exported = open_export(run, device)
+        if not isinstance(exported.input, TokenInput):
+            raise _no_writer(run, exported.kind)
+        return OnnxText(exported)
+    from fathom.module import LanguageModel
+    from fathom.recipes.run_model import RunText
+    from fathom.recipes.saved import load_module
+    from fathom.training.device import find_device
+
+    run = resolve_run(run)
+    module, description = load_module(run)
+    if not isinstance(module, LanguageModel):
+        raise _no_writer(run, description["kind"])
+    return RunText(module.to(find_device(device)))
+
+
+def _no_writer(run: str | Path, kind: str) -> UsageError:
+    return UsageError(f"{run}: this model is a {kind}; only those trained on a text can write one")
+
+
 def write(
-    module: LanguageModel,
-    numbers: list[int],
+    model: TextModel,
+    numbers: Sequence[int],
     length: int,
     *,
     temperature: float = 1.0,
@@ -82,48 +93,27 @@ def write(
 
     Equals:  softmax of the logits over temperature, all but the ``top_k`` largest left out, number 0 among them
     """
-    module.eval()
-    device = next(module.parameters()).device
-    generator = torch.Generator().manual_seed(seed)
-    X = torch.tensor(numbers, device=device).unsqueeze(1)
-    state: Any = None
+    rng = np.random.default_rng(seed)
     written: list[int] = []
+    state: Any = None
     for _ in range(length):
-        logits, state = module.net(X, state)
-        number = _draw(logits[-1, 0].double().cpu(), temperature, top_k, generator)
-        written.append(number)
-        X = torch.tensor([[number]], device=device)
+        logits, state = model.read(numbers, state)
+        numbers = [_draw(logits[-1].astype(np.float64), temperature, top_k, rng)]
+        written += numbers
     return written
 
 
-def write_samples(module: LanguageModel, data: TextData) -> list[dict[str, Any]]:
-    """Let the model go on with the beginning of the test part, for the report, at several temperatures."""
-    level = data.tokenizer.level
-    numbers = data.test[: _SAMPLE_PREFIX[level]].tolist()
-    tokens = data.vocabulary.decode(numbers)
-    prefix = data.tokenizer.join(tokens)
-    samples = []
-    for temperature in _SAMPLE_TEMPERATURES:
-        written = write(module, numbers, _SAMPLE_LENGTH[level], temperature=temperature, seed=data.seed)
-        text = data.tokenizer.join([*tokens, *data.vocabulary.decode(written)])
-        samples.append({"temperature": temperature, "prefix": prefix, "text": text[len(prefix) :]})
-    return samples
-
-
-def _draw(logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator) -> int:
-    logits[0] = -torch.inf
+def _draw(logits: np.ndarray, temperature: float, top_k: int | None, rng: np.random.Generator) -> int:
+    logits[0] = -np.inf
+    if not np.isfinite(logits[1:]).all():
+        raise FathomError("the model gives no probabilities, its numbers are not finite")
     if temperature == 0:
         return int(logits.argmax())
     if top_k is not None and top_k < len(logits) - 1:
-        logits[logits < logits.topk(top_k).values[-1]] = -torch.inf
+        logits[logits < np.partition(logits, -top_k)[-top_k]] = -np.inf
     # the largest first, so that a small temperature makes no overflow
-    probability = ((logits - logits.max()) / temperature).softmax(0)
-    return int(torch.multinomial(probability, 1, generator=generator))
-
-
-def _reading_of(module: LanguageModel) -> tuple[Tokenizer, Vocabulary]:
-    options = dict(module.tokenizer)
-    return Tokenizer(**options | {"reserved": tuple(options["reserved"])}), Vocabulary(module.tokens)
+    probability = np.exp((logits - logits.max()) / temperature)
+    return int(rng.choice(len(logits), p=probability / probability.sum()))
 
 
 def _check(length: int, temperature: float, top_k: int | None) -> None:

@@ -16,7 +16,7 @@ from fathom.data.tables.module import TableData
 from fathom.errors import FathomError, UsageError
 from fathom.module import Module
 from fathom.recipes.defaults import resolve
-from fathom.recipes.exported import Exported, example
+from fathom.recipes.exported import Exported
 from fathom.recipes.latency import measure_latency
 from fathom.recipes.quantize import quantize
 from fathom.recipes.settings import read_run_config
@@ -54,9 +54,7 @@ def quantize_run(run: Path, module: Module, model: bytes, method: str) -> bytes:
         return quantize(model, method, calibration())
 
 
-def compare_int8(
-    run: Path, exported: Exported, description: Mapping[str, Any], full: bytes, small: bytes, path: Path
-) -> dict[str, Any]:
+def compare_int8(run: Path, exported: Exported, full: bytes, small: bytes, path: Path) -> dict[str, Any]:
     """Set float32 and int8 side by side: accuracy or RMSE on the test set, time of a batch of one, size."""
     models = {"float32": apply_onnx(full, path), "int8": apply_onnx(small, path)}
     totals, count = dict.fromkeys(models, 0.0), 0
@@ -74,7 +72,7 @@ def compare_int8(
         "split": split,
         "num_samples": count,
         **quality,
-        "latency_ms": measure_latency({"pytorch": apply_eager(exported), **models}, example(description, 1).numpy()),
+        "latency_ms": measure_latency({"pytorch": apply_eager(exported), **models}, exported.example(1)[0].numpy()),
         "threads": torch.get_num_threads(),
         "bytes": {"float32": len(full), "int8": len(small)},
     }

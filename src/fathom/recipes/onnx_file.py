@@ -3,62 +3,50 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import numpy as np
 
-from fathom.data.picture_file import check_form
 from fathom.data.tables.fit import TableDescription
 from fathom.data.workers import available_cores
 from fathom.errors import FathomError, UsageError
 from fathom.recipes.onnx_bytes import MAX_BYTES, has_outside_data, is_sealed, is_whole
+from fathom.recipes.onnx_inputs import (
+    LOGITS,
+    NEXT_STATES,
+    PROBABILITIES,
+    STATES,
+    VALUES,
+    FeatureInput,
+    Input,
+    PictureInput,
+    TokenInput,
+    check_input,
+)
 from fathom.runs.schema import SCHEMA
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-PICTURES, FEATURES, CELLS = "pictures", "features", "cells"  # what goes in
-LOGITS, PROBABILITIES, VALUES = "logits", "probabilities", "values"  # what comes out
 METADATA = ("fathom_version", "schema", "kind", "model", "class_names", "input")
 
-
-class PictureInput(msgspec.Struct, frozen=True, tag_field="kind", tag="image"):
-    """Pictures, uint8 (batch, channels, height, width)."""
-
-    channels: int
-    height: int
-    width: int
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one example."""
-        return (self.channels, self.height, self.width)
-
-
-class FeatureInput(msgspec.Struct, frozen=True, tag_field="kind", tag="features"):
-    """Plain numbers, float32 (batch, features)."""
-
-    features: int
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one example."""
-        return (self.features,)
-
-
-Input = PictureInput | FeatureInput | TableDescription
-"""What the graph takes; of a table the cells of rows, float64 (batch, columns)."""
-
-_TYPES = {PictureInput: "tensor(uint8)", FeatureInput: "tensor(float)", TableDescription: "tensor(double)"}
+_TYPES = {
+    PictureInput: "tensor(uint8)",
+    FeatureInput: "tensor(float)",
+    TableDescription: "tensor(double)",
+    TokenInput: "tensor(int64)",
+}
+_Kind = Literal["classifier", "regressor", "language_model"]
 
 
 class OnnxModel:
     """An ``.onnx`` file of Fathom's, checked and ready to run.
 
     Attributes:
-        kind: "classifier" or "regressor".
+        kind: "classifier", "regressor" or "language_model".
         input: what goes in.
         class_names: of a classifier.
         metadata: all texts that the file carries.
@@ -73,21 +61,24 @@ class OnnxModel:
         self.session = open_session(read_checked(self.path), self.path, threads)
         self.metadata = dict(self.session.get_modelmeta().custom_metadata_map)
         self.kind, self.input, self.class_names = self._read_metadata()
-        (self._in,) = self.session.get_inputs()
-        self._check_shapes()
+        self._inputs = [entry.name for entry in self.session.get_inputs()]
+        self._outputs = [entry.name for entry in self.session.get_outputs()]
+        if not fits(self.session, self.kind, self.input, self.class_names):
+            raise FathomError(f"{self.path}: its metadata and its graph contradict each other")
 
-    def run(self, X: np.ndarray) -> dict[str, np.ndarray]:
+    def run(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Apply the model to a batch.
 
-        Returns: logits and probabilities of a classifier, values of a regressor
+        Args:
+            inputs: in the order of the graph's; of a language model the states stand behind the tokens.
+        Returns: logits and probabilities of a classifier, values of a regressor, logits and states of a language model
         Raises:  FathomError if the runtime fails, for want of memory for instance
         """
-        names = [output.name for output in self.session.get_outputs()]
         try:
-            outputs = self.session.run(names, {self._in.name: X})
+            outputs = self.session.run(self._outputs, dict(zip(self._inputs, inputs, strict=True)))
         except Exception as error:
             raise FathomError(f"{self.path}: onnxruntime cannot run it ({first_line(error)})") from error
-        return dict(zip(names, map(np.asarray, outputs), strict=True))
+        return dict(zip(self._outputs, map(np.asarray, outputs), strict=True))
 
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """Give class probabilities (N, classes) for pictures uint8 (N, C, H, W)."""
@@ -105,8 +96,14 @@ class OnnxModel:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one example."""
+        """Shape of one picture, row or vector of features."""
+        assert not isinstance(self.input, TokenInput)
         return self.input.shape
+
+    @property
+    def state_sizes(self) -> list[tuple[int, int]]:
+        """Layers and width of each state of a language model."""
+        return [(entry.shape[0], entry.shape[2]) for entry in self.session.get_inputs()[1:]]
 
     def _read_metadata(self) -> tuple[str, Input, list[str]]:
         absent = [name for name in METADATA if name not in self.metadata]
@@ -120,23 +117,40 @@ class OnnxModel:
         try:
             form: Input = msgspec.convert(json.loads(self.metadata["input"]), Input)
             names = msgspec.convert(json.loads(self.metadata["class_names"]), list[str])
-            kind = msgspec.convert(self.metadata["kind"], Literal["classifier", "regressor"])
-            if isinstance(form, PictureInput):
-                check_form(form.channels, (form.height, form.width))
+            kind: str = msgspec.convert(self.metadata["kind"], _Kind)
+            check_input(form)
         except (ValueError, RecursionError, UsageError) as error:
             raise FathomError(f"{self.path}: its metadata are damaged ({first_line(error)})") from None
-        return str(kind), form, names
+        return kind, form, names
 
-    def _check_shapes(self) -> None:
-        """Refuse a graph that is not what its metadata say: reading for it would end in an error of the runtime's."""
-        outputs = {output.name: output.shape[1:] for output in self.session.get_outputs()}
-        fits = self._in.type == _TYPES[type(self.input)] and tuple(self._in.shape[1:]) == self.input.shape
-        if self.kind == "classifier":
-            fits &= bool(self.class_names) and outputs.get(PROBABILITIES) == [len(self.class_names)]
-        elif isinstance(self.input, TableDescription):
-            fits &= not self.class_names and outputs.get(VALUES) == [1]
-        if not fits:
-            raise FathomError(f"{self.path}: its metadata and its graph contradict each other")
+
+def fits(session: InferenceSession, kind: str, form: Input, class_names: Sequence[str]) -> bool:
+    """Tell whether a graph is what its metadata say: reading for another would end in an error of the runtime's."""
+    first, *others = session.get_inputs()
+    outputs = {output.name: output.shape for output in session.get_outputs()}
+    if first.type != _TYPES[type(form)] or (kind == "language_model") != isinstance(form, TokenInput):
+        return False
+    if isinstance(form, TokenInput):
+        states = [(entry.name, entry.type, [isinstance(size, int) for size in entry.shape]) for entry in others]
+        known = [(name, "tensor(float)", [True, False, True]) for name in STATES[: len(others)]]
+        names = [LOGITS, *NEXT_STATES[: len(others)]]
+        return bool(others) and states == known and list(outputs) == names and outputs[LOGITS][-1] == len(form.tokens)
+    if others or tuple(first.shape[1:]) != form.shape:
+        return False
+    if kind == "classifier":
+        return bool(class_names) and outputs.get(PROBABILITIES, ())[1:] == [len(class_names)]
+    width = 1 if isinstance(form, TableDescription) else None
+    return not class_names and VALUES in outputs and width in (None, outputs[VALUES][-1])
+
+
+def open_export(path: str | Path, device: str = "auto") -> OnnxModel:
+    """Open an export where nothing but the CPU is at hand.
+
+    Raises:  UsageError for another device; FathomError as ``OnnxModel``
+    """
+    if device not in ("auto", "cpu"):
+        raise UsageError(f"--device {device}: an .onnx file runs on the CPU here")
+    return OnnxModel(path)
 
 
 def is_onnx(path: str | Path) -> bool:

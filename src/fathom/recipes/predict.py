@@ -20,11 +20,14 @@ from fathom.data.tables.fit import TableDescription
 from fathom.data.workers import default_workers
 from fathom.errors import FathomError, UsageError
 from fathom.recipes.failures import readable_failures
-from fathom.recipes.onnx_file import OnnxModel, PictureInput, is_onnx
+from fathom.recipes.onnx_file import OnnxModel, is_onnx, open_export
+from fathom.recipes.onnx_inputs import PictureInput, TokenInput
 from fathom.recipes.picture_inputs import STDIN, Naming, Picture, find_inputs, list_pictures, make_naming
 from fathom.recipes.predict_rows import predict_rows
 from fathom.recipes.prediction_file import choose_format, write_rows
 from fathom.recipes.ranking import Row, label_columns, most_probable
+from fathom.recipes.score_lines import score_lines
+from fathom.recipes.text_model import OnnxText
 from fathom.runs.reader import resolve_run
 
 _BATCH = 128
@@ -122,16 +125,18 @@ def open_predictions(
     """As ``predict``, with what is known of the rows beforehand."""
     inputs = [conceal(source) if isinstance(source, str) else source for source in inputs]
     if is_onnx(run):
-        if device not in ("auto", "cpu"):
-            raise UsageError(f"--device {device}: an .onnx file runs on the CPU here")
-        exported = OnnxModel(run)
+        exported = open_export(run, device)
         if isinstance(exported.input, TableDescription):
             _refuse_naming(naming, run, "rows")
             return Predictions(*predict_rows(exported, inputs, top=top), what="rows")
+        if isinstance(exported.input, TokenInput):
+            _refuse_naming(naming, run, "texts")
+            return Predictions(*score_lines(OnnxText(exported), inputs, top=top), what="lines")
         return _predict_pictures(_check_kind(exported), inputs, top, naming)
     from fathom.module import LanguageModel
-    from fathom.recipes.run_model import RunPictures, RunTable
+    from fathom.recipes.run_model import RunPictures, RunTable, RunText
     from fathom.recipes.saved import load_module
+    from fathom.training.device import find_device
 
     run = resolve_run(run)
     module, description = load_module(run)
@@ -140,10 +145,8 @@ def open_predictions(
         table = RunTable(module, description, device)
         return Predictions(*predict_rows(table, inputs, top=top), what="rows")
     if isinstance(module, LanguageModel):
-        from fathom.recipes.score_lines import score_lines
-
         _refuse_naming(naming, run, "texts")
-        return Predictions(*score_lines(module, inputs, top=top, device=device), what="lines")
+        return Predictions(*score_lines(RunText(module.to(find_device(device)).eval()), inputs, top=top), what="lines")
     return _predict_pictures(RunPictures(module, description, run, device), inputs, top, naming)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from fathom.errors import FathomError, UsageError
-from fathom.recipes.onnx_file import PICTURES, first_line
+from fathom.recipes.onnx_file import first_line
+from fathom.recipes.onnx_inputs import PICTURES
 
 METHODS = ("dynamic", "static")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 import torch
 
 from fathom.data.tables.layer import TableInput
+from fathom.data.vocabulary import Tokenizer, Vocabulary
 from fathom.errors import UsageError
-from fathom.module import Module
+from fathom.module import LanguageModel, Module
 from fathom.training.device import find_device
 
 
@@ -54,3 +56,20 @@ class RunTable:
     def outputs(self, cells: np.ndarray) -> np.ndarray:
         """Give class probabilities (N, classes), or numbers (N, 1), for the cells float64 (N, columns) of rows."""
         return self.module.predict_step(self.layer.encode(cells).to(self.device)).cpu().numpy()
+
+
+class RunText:
+    """A language model on the device where it is."""
+
+    def __init__(self, module: LanguageModel) -> None:
+        options = dict(module.tokenizer)
+        self.tokenizer = Tokenizer(**options | {"reserved": tuple(options["reserved"])})
+        self.vocabulary = Vocabulary(module.tokens)
+        self.module = module
+
+    @torch.inference_mode()
+    def read(self, numbers: Sequence[int], state: Any = None) -> tuple[np.ndarray, Any]:
+        """Read tokens by their numbers, on from a state; gives logits (len(numbers), num_tokens) and the next state."""
+        tokens = torch.tensor(numbers, device=next(self.module.parameters()).device)
+        logits, state = self.module.net(tokens[:, None], state)
+        return logits[:, 0].float().cpu().numpy(), state

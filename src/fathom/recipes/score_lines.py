@@ -1,4 +1,4 @@
-"""How likely a language model finds the lines of a text: one row a line, in their order."""
+"""How likely a language model finds the lines of a text: one row a line, in their order. Torch-free."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch.nn import functional as F
+import numpy as np
 
 from fathom.data.text_file import read_text
-from fathom.data.vocabulary import Tokenizer, Vocabulary
 from fathom.errors import FathomError, UsageError
-from fathom.module import LanguageModel
 from fathom.recipes.remote import fetch_input
-from fathom.training.device import find_device
+from fathom.recipes.text_model import TextModel
 
 COLUMNS = ["file", "line", "tokens", "unknown", "perplexity", "text", "error"]
+_MOST_EXPONENT = 700.0  # e to a larger power is no longer a float
+_STEPS = 4096  # tokens read at a time
 
 Row = dict[str, Any]
 
 
 def score_lines(
-    module: LanguageModel, inputs: Sequence[str | Path], *, top: int = 1, device: str = "auto", encoding: str = "utf-8"
+    model: TextModel, inputs: Sequence[str | Path], *, top: int = 1, encoding: str = "utf-8"
 ) -> tuple[list[str], Iterator[Row]]:
     """Give the perplexity of each line of text files; lines without a token are left out.
 
@@ -39,13 +38,11 @@ def score_lines(
     for source in inputs:
         if Path(source).is_dir():
             raise UsageError(f"{source}: a folder; this model reads texts, name the files")
-    module.to(find_device(device)).eval()
-    return COLUMNS, _rows(module, inputs, encoding)
+    return COLUMNS, _rows(model, inputs, encoding)
 
 
-def _rows(module: LanguageModel, inputs: Sequence[str | Path], encoding: str) -> Iterator[Row]:
-    options = module.tokenizer | {"reserved": tuple(module.tokenizer["reserved"])}
-    tokenizer, vocabulary = Tokenizer(**options), Vocabulary(module.tokens)
+def _rows(model: TextModel, inputs: Sequence[str | Path], encoding: str) -> Iterator[Row]:
+    tokenizer, vocabulary = model.tokenizer, model.vocabulary
     opening = [token for token in ("\n", " ") if token in vocabulary][:1]
     for source in inputs:
         try:
@@ -57,13 +54,20 @@ def _rows(module: LanguageModel, inputs: Sequence[str | Path], encoding: str) ->
             tokens = vocabulary.encode([*opening, *tokenizer.split(line.strip())]).tolist()
             if len(tokens) < 2:
                 continue
-            loss, unknown = _score(module, tokens), tokens[1:].count(0)
-            row = {"line": number, "tokens": len(tokens) - 1, "unknown": unknown, "perplexity": math.exp(loss)}
-            yield {"file": str(source), **row, "text": line.strip(), "error": ""}
+            loss, unknown = _score(model, tokens), tokens[1:].count(0)
+            row: Row = {"file": str(source), "line": number, "tokens": len(tokens) - 1, "unknown": unknown}
+            row |= {"text": line.strip(), "error": ""}
+            is_number = loss < _MOST_EXPONENT
+            yield row | ({"perplexity": math.exp(loss)} if is_number else {"error": "its perplexity is not finite"})
 
 
-@torch.inference_mode()
-def _score(module: LanguageModel, tokens: list[int]) -> float:
+def _score(model: TextModel, tokens: list[int]) -> float:
     """Give the mean cross-entropy of the tokens after the first."""
-    numbers = torch.tensor(tokens, device=next(module.parameters()).device)
-    return float(F.cross_entropy(module(numbers[:-1, None]).squeeze(1).float(), numbers[1:]))
+    total, state = 0.0, None
+    for start in range(0, len(tokens) - 1, _STEPS):
+        targets = tokens[start + 1 : start + 1 + _STEPS]
+        logits, state = model.read(tokens[start : start + len(targets)], state)
+        scores = logits.astype(np.float64)
+        scores -= scores.max(1, keepdims=True)
+        total += float((np.log(np.exp(scores).sum(1)) - scores[range(len(targets)), targets]).sum())
+    return total / (len(tokens) - 1)

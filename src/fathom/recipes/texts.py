@@ -17,8 +17,10 @@ from fathom.data.vocabulary import Tokenizer
 from fathom.errors import FathomError, UsageError
 from fathom.models import registry
 from fathom.module import LanguageModel, Module
+from fathom.recipes.generate import write
 from fathom.recipes.kinds import read_text
 from fathom.recipes.parts import make_fold
+from fathom.recipes.run_model import RunText
 from fathom.runs.schema import SCHEMA
 from fathom.training.device import Execution
 from fathom.training.feed import Feed
@@ -26,6 +28,9 @@ from fathom.training.metrics import Meter
 
 _WORTH_TOKENS = 3e6  # read in training where nobody chose the epochs: minutes on two cores
 _MOST_EPOCHS = 40
+_SAMPLE_LENGTH = {"char": 400, "word": 100}
+_SAMPLE_PREFIX = {"char": 40, "word": 8}
+_SAMPLE_TEMPERATURES = (0.5, 0.8, 1.0)
 
 
 def build_text(config: Config, augment: Compose | None, contents: Any) -> TextData:
@@ -127,3 +132,17 @@ def judge_text(module: Module, data: TextData, split: str, loader: Any, executio
         "vocabulary": len(data.vocabulary),
         "unknown": data.count_unknown()[split],
     }
+
+
+def write_samples(module: LanguageModel, data: TextData) -> list[dict[str, Any]]:
+    """Let the model go on with the beginning of the test part, for the report, at several temperatures."""
+    level, model = data.tokenizer.level, RunText(module.eval())
+    numbers = data.test[: _SAMPLE_PREFIX[level]].tolist()
+    tokens = data.vocabulary.decode(numbers)
+    prefix = data.tokenizer.join(tokens)
+    samples = []
+    for temperature in _SAMPLE_TEMPERATURES:
+        written = write(model, numbers, _SAMPLE_LENGTH[level], temperature=temperature, seed=data.seed)
+        text = data.tokenizer.join([*tokens, *data.vocabulary.decode(written)])
+        samples.append({"temperature": temperature, "prefix": prefix, "text": text[len(prefix) :]})
+    return samples

@@ -36,7 +36,6 @@ from fathom.recipes.defaults import resolve
 from fathom.recipes.evaluate import apply_to_split, find_mistakes, judge, open_split, save_pictures, tell_predictions
 from fathom.recipes.failures import explain, readable_failures
 from fathom.recipes.fine_tuning import begin, freeze_layers, read_start, settle_statistics
-from fathom.recipes.generate import write_samples
 from fathom.recipes.kinds import locate_data, place_name
 from fathom.recipes.lock import hold_run
 from fathom.recipes.machine import describe_machine
@@ -47,7 +46,7 @@ from fathom.recipes.settings import read_run_config
 from fathom.recipes.sources import build_data, settle_data
 from fathom.recipes.table_results import judge_table
 from fathom.recipes.teaching import ask_teacher
-from fathom.recipes.texts import judge_text
+from fathom.recipes.texts import judge_text, write_samples
 from fathom.runs import schema
 from fathom.runs.reader import RunReader, resolve_run
 from fathom.runs.records import read_lines, to_json

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,23 @@ import torch
 from torch import nn
 
 from fathom.errors import FathomError
-from fathom.recipes.exported import Exported, example
+from fathom.recipes.exported import Exported, ExportedText
 from fathom.recipes.onnx_file import open_session
+from fathom.recipes.onnx_inputs import LOGITS, NEXT_STATES, PROBABILITIES, VALUES
 
 BATCH_SIZES = (1, 5)  # at which an export is compared with the run's model
-# Sums in another order: of logits relative to the largest one, of probabilities absolute.
-TOLERANCE = {"logits": 1e-4, "probabilities": 1e-5, "values": 1e-4}
+# Sums in another order: of logits, values and states relative to the largest one, of probabilities absolute.
+TOLERANCE = {LOGITS: 1e-4, PROBABILITIES: 1e-5, VALUES: 1e-4} | dict.fromkeys(NEXT_STATES, 1e-4)
 
-Apply = Callable[[np.ndarray], list[np.ndarray]]
+Apply = Callable[..., list[np.ndarray]]  # of the inputs, one after the other
 
 
 def apply_eager(module: nn.Module) -> Apply:
     """Give a model as PyTorch computes it."""
 
-    def apply(X: np.ndarray) -> list[np.ndarray]:
+    def apply(*inputs: np.ndarray) -> list[np.ndarray]:
         with torch.inference_mode():
-            return [output.numpy() for output in module(torch.from_numpy(X))]
+            return [output.numpy() for output in module(*map(torch.from_numpy, inputs))]
 
     return apply
 
@@ -35,8 +36,8 @@ def apply_eager(module: nn.Module) -> Apply:
 def apply_onnx(content: bytes, path: Path) -> Apply:
     """Give an ONNX model as onnxruntime computes it, on as many threads as PyTorch has."""
     session = open_session(content, path, torch.get_num_threads())
-    name = session.get_inputs()[0].name
-    return lambda X: [np.asarray(output) for output in session.run(None, {name: X})]
+    names = [entry.name for entry in session.get_inputs()]
+    return lambda *inputs: [np.asarray(output) for output in session.run(None, dict(zip(names, inputs, strict=True)))]
 
 
 def apply_torch(content: bytes) -> Apply:
@@ -44,18 +45,18 @@ def apply_torch(content: bytes) -> Apply:
     return apply_eager(torch.export.load(io.BytesIO(content)).module())  # written above, by this process
 
 
-def verify(exported: Exported, description: Mapping[str, Any], apply: Apply, path: Path) -> dict[str, Any]:
+def verify(exported: Exported | ExportedText, apply: Apply, path: Path) -> dict[str, Any]:
     """Compare with PyTorch at two batch sizes.
 
     Raises:  FathomError if they differ by more than TOLERANCE
     """
     compute, largest = apply_eager(exported), dict.fromkeys(exported.outputs, 0.0)
     for seed, size in enumerate(BATCH_SIZES):
-        X = example(description, size, seed).numpy()
-        for name, expected, theirs in zip(exported.outputs, compute(X), apply(X), strict=True):
+        inputs = [part.numpy() for part in exported.example(size, seed)]
+        for name, expected, theirs in zip(exported.outputs, compute(*inputs), apply(*inputs), strict=True):
             if not np.isfinite(expected).all():
                 raise FathomError(f"{path} not written: the model's own {name} are not finite")
-            scale = 1.0 if name == "probabilities" else max(1.0, float(np.abs(expected).max()))
+            scale = 1.0 if name == PROBABILITIES else max(1.0, float(np.abs(expected).max()))
             same_shape = theirs.shape == expected.shape
             difference = float(np.abs(theirs - expected).max()) / scale if same_shape else float("inf")
             if not difference <= TOLERANCE[name]:
