@@ -119,6 +119,15 @@ def test_a_file_with_a_wrong_checksum_is_passed_over_and_replaced(folders, monke
     assert (named / "pets.csv").read_bytes() == CONTENT
 
 
+def test_a_wrong_file_placed_by_hand_is_named(folders, monkeypatch):
+    register(monkeypatch)
+    (folders / "own" / "pets.csv").write_bytes(b"<html>")
+    with pytest.raises(
+        FathomError, match=r"cannot download.*; \S+own/pets\.csv is another file: its SHA-1 is not [0-9a-f]"
+    ):
+        new.download("pets")
+
+
 def test_https_takes_the_place_of_http(folders, monkeypatch):
     asked = serve(monkeypatch, CONTENT)
     new.download("http://example.org/a/b.csv?version=2", folders / "mine")

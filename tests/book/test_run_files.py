@@ -270,6 +270,15 @@ def test_a_picture_drawn_live_is_kept_once(run):
     assert data["cells"][1]["outputs"] == [{"kind": "result", "text": "'second'", "file": ""}]
 
 
+def test_code_that_asks_for_a_window_draws_for_the_transcript(run):
+    source = (
+        "import matplotlib\nmatplotlib.use('TkAgg')\nfrom matplotlib import pyplot as plt\nplt.plot([1]);\nplt.show()\n"
+    )
+    code, _, err, data = run(source)
+    assert (code, err) == (0, "")
+    assert [output["kind"] for output in data["cells"][0]["outputs"]] == ["figure"]
+
+
 def test_cuda_is_stood_in_for_by_the_cpu(run):
     source = (
         "import torch\nfrom d2l import torch as d2l\nx = torch.ones(4, device='cuda:1').cuda()\n"

@@ -80,16 +80,22 @@ def download(
     is_default = own == Path(DEFAULT_FOLDER)
     file_name = PurePosixPath(address.split("?")[0]).name
 
-    found = next((path for path in _candidates(own, file_name) if _is_right(path, sha1_hash)), None)
+    there = [path for path in _candidates(own, file_name) if path.is_file()]
+    found = next((path for path in there if _is_right(path, sha1_hash)), None)
     target = (_cache() if is_default else own) / file_name
     if found is None:
-        fetch(
-            [address],
-            target,
-            checksum=f"sha1:{sha1_hash}" if sha1_hash else None,
-            max_bytes=_MAX_FILE_BYTES,
-            replace=target.exists(),
-        )
+        try:
+            fetch(
+                [address],
+                target,
+                checksum=f"sha1:{sha1_hash}" if sha1_hash else None,
+                max_bytes=_MAX_FILE_BYTES,
+                replace=target.exists(),
+            )
+        except FathomError as error:
+            if not there:
+                raise
+            raise FathomError(f"{error}; {there[0]} is another file: its SHA-1 is not {sha1_hash}") from error
         found = target
     elif not is_default and found != target and found.suffix in _ARCHIVES:
         make_folder(own)
@@ -171,8 +177,6 @@ def _candidates(folder: Path, name: str) -> Iterator[Path]:
 
 
 def _is_right(path: Path, sha1: str | None) -> bool:
-    if not path.is_file():
-        return False
     if sha1 is None:
         return True
     with path.open("rb") as file:

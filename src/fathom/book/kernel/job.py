@@ -49,6 +49,11 @@ def run_cells(job: dict, shell: Any, events: Events) -> None:
             break
 
 
+def stay_inline(matplotlib: Any) -> None:
+    """Let code that asks for windows draw for the transcript all the same."""
+    matplotlib.use = lambda backend, *, force=True: None
+
+
 def describe_machine() -> str:
     """Give the versions that results depend on, and what there is to compute with."""
     parts = ["Python " + ".".join(map(str, sys.version_info[:3]))]
@@ -79,12 +84,13 @@ def main() -> None:
     sys.path[:0] = job["path"]
     if job["api"] is not None:
         from fathom.d2l.extension import redirect
-        from fathom.d2l.imports import import_at_rest
+        from fathom.d2l.imports import after_import, import_at_rest
 
         sources = [shell.transform_cell(source) for source in job["cells"]]
         redirect(job["api"], sources, report=lambda name: events.send("api", name=name))
         for name in ("torch", "matplotlib.pyplot"):
             import_at_rest(name)
+        after_import("matplotlib", stay_inline)
     run_cells(job, shell, events)
     events.send("machine", text=describe_machine())
     atexit._run_exitfuncs()
