@@ -93,7 +93,7 @@ def test_batch_size_and_place_are_recorded_and_serve_from_anywhere(pictures, fat
     (run,) = runs(tmp_path)
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert config["data"]["name"] == str(pictures)
-    assert config["data"]["batch_size"] == 8
+    assert config["data"]["batch_size"] == 9
     assert config["data"]["options"] == {"channels": 3, "size": [28, 28]}
     monkeypatch.chdir("/")
     assert fathom("eval", run).code == 0
@@ -234,6 +234,41 @@ def test_what_is_wrong_with_a_folder_is_one_line_and_nothing_is_written(
 
 
 @pytest.mark.parametrize(
+    ("asked", "model", "augment", "smoothing", "epochs"),
+    [
+        ([], {"name": "resnet9", "options": {"width": 16}}, "flip,crop:padding=4", 0.1, 40),
+        (
+            ["--set", "model.options.width=8"],
+            {"name": "resnet9", "options": {"width": 8}},
+            "flip,crop:padding=4",
+            0.1,
+            40,
+        ),
+        (["--augment", "none", "--label-smoothing", 0], {"name": "resnet9", "options": {"width": 16}}, "none", 0.0, 10),
+        (["--model", "lenet"], {"name": "lenet", "options": {}}, None, 0.0, 10),
+    ],
+)
+def test_what_is_usual_for_pictures_gives_way_to_what_is_asked_for(
+    asked, model, augment, smoothing, epochs, pictures, fathom, tmp_path
+):
+    assert fathom("train", "--data", pictures, "--fast-dev-run", *asked).code == 0
+    (run,) = runs(tmp_path)
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["model"] == model
+    assert (config["data"]["augment"], config["training"]["label_smoothing"]) == (augment, smoothing)
+    assert config["training"]["epochs"] == epochs
+
+
+def test_a_last_batch_of_one_is_one_line(pictures, fathom):
+    result = fathom("train", "--data", pictures, "--resize", 8, "--batch-size", 8, "--epochs", 1)  # 65 to learn from
+    assert result.code == 1
+    assert result.error.startswith(
+        "batch normalisation cannot normalise a batch of one example; choose another --batch-"
+    )
+    assert fathom("train", "--data", pictures, "--resize", 8, "--epochs", 1).code == 0
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--batch-size", 100], "batch size 100 is larger than the 65 training examples of "),
@@ -244,7 +279,7 @@ def test_what_is_wrong_with_a_folder_is_one_line_and_nothing_is_written(
         (["--label-column", "kind"], "data.options.label_column is for a file of labels; say where its pictures are"),
         (["--images", "."], "--images belongs to a file of labels (--data labels.csv); "),
         (["--balance", "weight"], "unknown way of balancing 'weight'; did you mean 'weights'?"),
-        (["--resize", 8], "lenet needs images of at least 12x12; got 8x8"),
+        (["--model", "lenet", "--resize", 8], "lenet needs images of at least 12x12; got 8x8"),
     ],
 )
 def test_wrong_options_for_a_folder(arguments, message, pictures, fathom, tmp_path):

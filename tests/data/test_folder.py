@@ -83,7 +83,9 @@ def test_too_few_pictures_for_a_part_give_none(tmp_path):
     assert data.num_train == 4
 
 
-@pytest.mark.parametrize(("num_train", "expected"), [(4, 4), (20, 8), (72, 8), (200, 8), (300, 16), (5000, 256)])
+@pytest.mark.parametrize(
+    ("num_train", "expected"), [(4, 4), (20, 8), (72, 8), (200, 8), (65, 9), (300, 16), (5000, 256)]
+)
 def test_the_batch_size_goes_with_the_number_of_pictures(num_train, expected):
     from fathom.data.picture_data import _choose_batch_size
 

@@ -38,7 +38,8 @@ def show_progress(plan: Plan) -> list[Callback]:
         f"{execution.precision} on {execution.device}",
         f"seed {config.seed}",
     ]
-    print(f"{config.model.name} on {Path(plan.data.name).name}: {', '.join(facts)}", flush=True)
+    augmented = f"; augmented by {config.data.augment}" if config.data.augment else ""
+    print(f"{config.model.name} on {Path(plan.data.name).name}: {', '.join(facts)}{augmented}", flush=True)
     return [Bar()] if is_live() else [Lines()]
 
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from fathom.recipes.kinds import Contents
     from fathom.recipes.train import Outcome
 
-_USUAL_MODEL = {"table": "mlp", "text": "gru"}  # where no network is named; that of pictures is lenet
 _BALANCES = ("none", "weights", "sampler")
 _CACHES = ("auto", "memory", "none")
 _TASKS = ("classification", "regression")
@@ -214,6 +213,7 @@ def settings(args: argparse.Namespace, base: Mapping[str, Any] | None = None) ->
 def open_settings(args: argparse.Namespace, base: Mapping[str, Any] | None = None) -> Config:
     """Give the same, with all that nobody chose still open."""
     model = _model(args)
+    from fathom.recipes.defaults import lay_over_usual
     from fathom.recipes.shipped import read_recipe
     from fathom.training.schedules import parse_schedule
 
@@ -247,9 +247,8 @@ def open_settings(args: argparse.Namespace, base: Mapping[str, Any] | None = Non
         from fathom.recipes.starting_point import follow_origin
 
         config = make_config(follow_origin(tree, args.out), "settings")
-    usual = _USUAL_MODEL.get(data_kind(config.data))
-    if usual is not None and "name" not in tree["model"]:
-        config = make_config(merge(tree, {"model": {"name": usual}}), "settings")
+    if "name" not in tree["model"]:
+        config = make_config(lay_over_usual(tree, data_kind(config.data)), "settings")
     registry.get(config.model.name)
     check_data(config.data)
     parse_schedule(config.training.schedule or "constant")

@@ -35,7 +35,7 @@ from fathom.phrases import counted
 Cache = Literal["auto", "memory", "none"]
 
 _SAMPLED = 500  # files looked into for size and channels
-_LARGEST_SIDE = 224
+LARGEST_SIDE = 224
 _FREE_SHARE = 0.5  # of the memory that is free, for decoded pictures
 _EVAL_BATCH, _EVAL_BYTES = 500, 1 << 22
 _NAMED = 10  # files in a line
@@ -54,7 +54,8 @@ class PictureData(LabelledData):
         batch_size: None takes a sixteenth of the training files, rounded to a power of two, from 8 to 256.
         val: share of the training files for validation, where there is no such part; as much again is kept for
             testing where there is no test part.
-        size: (height, width) to bring every picture to; None takes the commonest size, at most 224.
+        size: (height, width) to bring every picture to; None takes the commonest size.
+        largest_side: that size is at most.
         channels: 1 or 3; None takes 3 unless every picture looked into is grey.
         workers: processes that decode; None is one per core.
         cache: keep the decoded pictures in memory, or do not; "auto" does where they fit.
@@ -77,6 +78,7 @@ class PictureData(LabelledData):
         augment: Augmentation | None = None,
         seed: int = 0,
         size: tuple[int, int] | None = None,
+        largest_side: int = LARGEST_SIDE,
         channels: int | None = None,
         workers: int | None = None,
         cache: Cache = "auto",
@@ -98,7 +100,9 @@ class PictureData(LabelledData):
         given = {name: part for name, part in zip(("train", "val", "test"), _parts(files), strict=True) if part}
         self.paths = tuple(str(path) for part in given.values() for path in part.paths)
         labels = np.concatenate([part.labels for part in given.values()])
-        self.channels, self.size = _choose_form(self.paths[: len(files.train)], self.split_seed, channels, size)
+        self.channels, self.size = _choose_form(
+            self.paths[: len(files.train)], self.split_seed, channels, size, largest_side
+        )
         self.is_cached, reason = self._choose_cache(cache)
         self.survey = survey(
             self.paths, self.channels, self.size, keep=self.is_cached, workers=self.workers, on_read=on_read
@@ -383,11 +387,12 @@ def _parts(files: ImageFiles) -> tuple[FileList | None, ...]:
 
 def _choose_batch_size(num_train: int) -> int:
     power_of_two = 1 << (max(1, num_train // 16).bit_length() - 1)
-    return min(num_train, max(8, min(256, power_of_two)))
+    size = min(num_train, max(8, min(256, power_of_two)))
+    return size + 1 if num_train % size == 1 and size > 1 else size  # a batch of one may have no variance
 
 
 def _choose_form(
-    paths: Sequence[str], seed: int, channels: int | None, size: tuple[int, int] | None
+    paths: Sequence[str], seed: int, channels: int | None, size: tuple[int, int] | None, largest_side: int
 ) -> tuple[int, tuple[int, int]]:
     """Settle channels and (height, width), where they are not given by the headers of a sample."""
     if channels not in (None, 1, 3):
@@ -395,7 +400,7 @@ def _choose_form(
     if channels is None or size is None:
         sizes, is_grey = _look_into([paths[i] for i in np.random.default_rng(seed).permutation(len(paths))[:_SAMPLED]])
         channels = channels or (1 if is_grey else 3)
-        size = size or _choose_size(sizes)
+        size = size or _choose_size(sizes, largest_side)
     return channels, size
 
 
@@ -422,12 +427,12 @@ def _look_into(paths: Sequence[str]) -> tuple[Counter[tuple[int, int]], bool]:
     return sizes, is_grey
 
 
-def _choose_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
+def _choose_size(sizes: Counter[tuple[int, int]], largest_side: int) -> tuple[int, int]:
     """Take the size that most pictures have; where they differ, a square of the median shorter side."""
     (height, width), count = sizes.most_common(1)[0]
     if count * 2 < sizes.total():
         height = width = sorted(min(size) for size in sizes.elements())[sizes.total() // 2]
-    shrink = min(1.0, _LARGEST_SIDE / max(height, width))
+    shrink = min(1.0, largest_side / max(height, width))
     return max(1, round(height * shrink)), max(1, round(width * shrink))
 
 

@@ -45,6 +45,11 @@ class Entry:
     options: Mapping[str, Any] = field(default_factory=dict)
     takes_tokens: bool = False
 
+    @property
+    def is_for_small(self) -> bool:
+        """Whether the published form looks at small images, of 28 pixels."""
+        return len(self.input_shape) == 3 and self.input_shape[-1] <= 32
+
 
 FEATURES = ((2,), 1)
 FASHION = ((1, 28, 28), 10)

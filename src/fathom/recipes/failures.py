@@ -1,4 +1,4 @@
-"""What machines do to long runs, said in one line: memory that runs out, a worker process that is killed."""
+"""What ends runs in the middle, said in one line: memory that runs out, a killed worker, a batch too small."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ from fathom.errors import FathomError
 
 _MEMORY = re.compile(r"can't allocate memory|out of memory|not enough memory", re.IGNORECASE)
 
+_LONE = re.compile(r"^Expected more than 1 value per channel when training")
+
 
 def explain(error: Exception) -> FathomError | None:
-    """Give the line for an error that is the machine's; None for any other."""
+    """Give the line for an error that is known; None for any other."""
     text = str(error)
     if isinstance(error, FathomError):
         return error
     if isinstance(error, MemoryError) or _MEMORY.search(text):  # torch's own are RuntimeErrors that say so
         return FathomError("out of memory; try a smaller --batch-size, a smaller network or smaller images")
+    if _LONE.search(text):
+        return FathomError(
+            "batch normalisation cannot normalise a batch of one example; choose another --batch-size, "
+            "so that the last batch of an epoch has two or more"
+        )
     if "torch" not in sys.modules or not isinstance(error, RuntimeError):
         return None
     from fathom.data.files import explain_dead_worker
