@@ -2,6 +2,7 @@
 
 import csv
 import json
+import random
 import shutil
 import signal
 import statistics
@@ -9,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from fathom.recipes.settings import read_run_config
 
 QUICK = ("--data", "digits", "--epochs", 1, "--folds", 3)
 
@@ -129,6 +132,26 @@ def test_where_every_fold_diverges_nothing_is_known(fathom):
     again = fathom("crossval", "--resume", path)
     assert again.code == 1
     assert "3 of 3 done already" in again.out
+
+
+@pytest.mark.parametrize("how", ["weights", "sampler"])
+def test_rare_classes_are_balanced_within_each_fold(fathom, how):
+    rng = random.Random(0)
+    rows = [(rng.gauss(3 * (i % 9 == 0), 1), "rare" if i % 9 == 0 else "common") for i in range(180)]
+    Path("rows.csv").write_text("x,kind\n" + "".join(f"{x:.3f},{kind}\n" for x, kind in rows))
+    usual = ("crossval", "linear", "--data", "rows.csv", "--target", "kind", "--epochs", 3, "--folds", 3)
+    assert fathom(*usual, "--out", "plain").code == 0
+    result = fathom(*usual, "--balance", how, "--out", "balanced")
+    assert result.code == 0, result.err
+    path = _study("balanced")
+    rows = _rows(path)
+    assert {read_run_config(path / row["run"]).data.balance for row in rows} == {how}
+
+    def recall(root):  # of the rare class: what balancing is for
+        pages = [json.loads((_study(root) / row["run"] / "evaluation.json").read_text()) for row in rows]
+        return sum(next(c["recall"] for c in page["per_class"] if c["class"] == "rare") for page in pages) / 3
+
+    assert recall("balanced") > recall("plain")
 
 
 def test_a_text(fathom):

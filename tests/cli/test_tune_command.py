@@ -6,8 +6,15 @@ import re
 import shutil
 import signal
 import time
+from pathlib import Path
 
 import pytest
+import torch
+import yaml
+
+from fathom.config import make_config
+from fathom.recipes.saved import load_module
+from fathom.recipes.settings import read_run_config
 
 pytest.importorskip("optuna")
 
@@ -75,6 +82,24 @@ def test_what_is_refused_is_one_line_and_leaves_nothing(fathom, tmp_path, argume
     assert result.code == 2
     assert result.error.startswith(line)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_fine_tuning_is_searched(fathom, trained):
+    options = ("--data", "digits", "--init-from", trained.path, "--freeze", "0", "--epochs", 1, "--trials", 2)
+    result = fathom("tune", *options, "--space", "body_lr=0.01x|1x,layer_decay=0.5..1")
+    assert result.code == 0, result.err
+    (study,) = (file.parent for file in Path("runs").glob("*/study.json"))
+    (run,) = (file.parent for file in Path("runs").glob("*/run.json"))
+    config = read_run_config(run)
+    best = make_config(yaml.safe_load((study / "best.yaml").read_text()))
+    assert config.finetune.body_lr == best.finetune.body_lr in ("0.01x", "1x")
+    assert config.finetune.layer_decay == best.finetune.layer_decay
+    assert config.data.split_seed in (None, read_run_config(trained.path).data.split_seed)
+    start = json.loads((run / "run.json").read_text())["start"]
+    assert start["share"] == 1.0
+    before, after = (load_module(path)[0].net.state_dict() for path in (trained.path, run))
+    assert torch.equal(before["0.weight"], after["0.weight"])
+    assert not torch.equal(before["3.weight"], after["3.weight"])
 
 
 def test_a_folder_that_is_no_study_is_named(fathom, trained):
