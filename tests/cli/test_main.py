@@ -103,6 +103,42 @@ def test_debug_shows_the_traceback_and_keeps_line_and_code(verb, fathom):
         assert lines[-1] == "fathom: no such thing"
 
 
+def test_offline_holds_for_one_command_and_what_it_starts(verb, fathom, monkeypatch):
+    monkeypatch.delenv("FATHOM_OFFLINE", raising=False)
+    told = []
+    verb(lambda args: told.append(os.environ.get("FATHOM_OFFLINE")) or 0)
+    assert fathom("probe", "--offline").code == 0
+    assert fathom("probe").code == 0
+    assert told == ["1", None]
+    assert "--offline" in fathom("probe", "--help").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        (("train", "--data", "mnist"), "MNIST/raw"),
+        (("crossval", "mlp", "--data", "fashion_mnist"), "FashionMNIST/raw"),
+        (("check", "--data", "cifar10"), "data/cifar-10-python.tar.gz"),
+        (("data", "mnist"), "MNIST/raw"),
+        (("train", "gru", "--data", "time_machine"), "text/timemachine.txt"),
+        (("train", "--init-from", "torchvision:resnet18"), "hub/checkpoints"),
+        (("tune", "mlp", "--data", "mnist", "--space", "lr=0.1..1"), "MNIST/raw"),
+        (("train", "--data", "https://localhost:1/rows.csv", "--target", "y"), "or fetch it by hand and name"),
+    ],
+)
+def test_what_is_wanting_offline_is_named_with_its_place(fathom, monkeypatch, tmp_path, arguments, place):
+    for name in ("FATHOM_HOME", "TORCH_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.delenv("FATHOM_DATA", raising=False)
+    monkeypatch.setattr("socket.create_connection", lambda *_, **__: pytest.fail("the network was asked"))
+    result = fathom(*arguments, "--offline")
+    assert result.code == 1
+    assert "offline, and" in result.error
+    assert "by hand and" in result.error
+    assert place in result.error
+    assert not list(tmp_path.glob("runs/*"))
+
+
 def test_the_command_line_reaches_the_verb(verb, fathom):
     seen = []
     verb(lambda args: seen.append(args.command) or 0)

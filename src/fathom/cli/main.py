@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from fathom.address import conceal
 from fathom.cli.stops import heed_signals
+from fathom.data.offline import offline
 from fathom.errors import FathomError, UsageError, unknown
 
 # verb: (module, what it does)
@@ -36,6 +37,9 @@ VERBS = {
     "book": ("fathom.cli.book", "run code written for Dive into Deep Learning, unchanged"),
     "recipes": ("fathom.cli.recipes", "list the shipped recipes, or show one"),
 }
+
+# These read what is on this machine, and no data.
+_WITHOUT_NETWORK = {"generate", "report", "compare", "models", "schedules", "recipes"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -109,7 +113,11 @@ def _dispatch(arguments: list[str]) -> int:
     parser = Parser(prog=f"fathom {verb}", description=purpose[0].upper() + purpose[1:] + ".", allow_abbrev=False)
     module.add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return int(module.run(parser.parse_args(rest, argparse.Namespace(command=["fathom", *map(conceal, arguments)]))))
+    if verb not in _WITHOUT_NETWORK:
+        parser.add_argument("--offline", action="store_true", help="fetch nothing: say what is wanting, and its place")
+    args = parser.parse_args(rest, argparse.Namespace(command=["fathom", *map(conceal, arguments)]))
+    with offline() if getattr(args, "offline", False) else contextlib.nullcontext():
+        return int(module.run(args))
 
 
 def _help() -> str:

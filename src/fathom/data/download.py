@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from fathom.data.offline import refuse_offline
 from fathom.data.paths import make_folder
 from fathom.data.web import TransferFailed, open_url, read_chunk
 from fathom.errors import FathomError
@@ -87,6 +88,9 @@ def fetch(
 def _try_mirrors(download: _Download, urls: Sequence[str], attempts: int, backoff_s: float) -> None:
     from urllib.parse import urlsplit
 
+    path = download.destination
+    place = f"place it{', uncompressed,' if download.gunzip else ''} at {path}"
+    refuse_offline(urls[:1], place)
     failures: dict[str, list[str]] = {}  # reason -> hosts: without network it is the same for all
     for url in urls:
         for attempt in range(1, attempts + 1):
@@ -97,12 +101,8 @@ def _try_mirrors(download: _Download, urls: Sequence[str], attempts: int, backof
                     failures.setdefault(str(error), []).append(urlsplit(url).netloc)
                     break
                 time.sleep(backoff_s * 2 ** (attempt - 1))
-    path = download.destination
     reasons = "; ".join(f"{', '.join(hosts)}: {reason}" for reason, hosts in failures.items())
-    raise FathomError(
-        f"cannot download {path.name} ({reasons}); fetch {urls[0]} by hand and place it"
-        f"{', uncompressed,' if download.gunzip else ''} at {path}"
-    )
+    raise FathomError(f"cannot download {path.name} ({reasons}); fetch {urls[0]} by hand and {place}")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import Tensor
 
+from fathom.data.offline import refuse_offline
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.recipes.saved import read_best_weights, read_description
 from fathom.recipes.starting_point import Origin, is_pickled
@@ -135,6 +136,7 @@ def _read_torchvision(origin: Origin) -> Weights:
 
 def _download(url: str, file: Path) -> None:
     place = f"put {file.name} into {file.parent}, or set TORCH_HOME to the folder that has it in hub/checkpoints"
+    refuse_offline([url], place)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         print(f"downloading {url} to {file}", file=sys.stderr, flush=True)

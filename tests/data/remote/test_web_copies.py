@@ -158,7 +158,7 @@ def test_without_network_the_copy_serves_and_says_so(web, home, capsys, monkeypa
     monkeypatch.setenv("FATHOM_OFFLINE", "1")
     asked = sum(web.requests.values())
     assert local_copy(address) == copy
-    assert "FATHOM_OFFLINE is set, and no copy is here" in refusal(f"{web.root}/b.csv")
+    assert "offline, and no copy is here" in refusal(f"{web.root}/b.csv")
     assert sum(web.requests.values()) == asked
 
 

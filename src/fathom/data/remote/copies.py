@@ -19,6 +19,7 @@ from typing import Any
 
 from fathom.address import base_name, conceal, split_address
 from fathom.data.archives import MOST_MEMBERS, find_root, is_archive, stem_of, unpack
+from fathom.data.offline import is_offline
 from fathom.data.paths import cache_root, make_folder
 from fathom.data.remote.progress import Progress, readable, say
 from fathom.data.remote.source import Changed, Item, Listing, Source
@@ -46,7 +47,7 @@ class Copy:
 def local_copy(address: str, *, version: str | None = None) -> Copy:
     """Give the copy of remote data on this machine, fetched or brought up to date if need be.
 
-    Without network, or if FATHOM_OFFLINE is set, the newest copy there is serves, and a line on standard error says so.
+    Without network, or with FATHOM_OFFLINE set, the newest copy there is serves, and a line on standard error says so.
 
     Args:
         address: ``s3://bucket/key``, ``s3://bucket/folder/`` or ``https://host/file``; archives are unpacked.
@@ -70,8 +71,8 @@ class _Place:
     def find(self, version: str | None) -> Copy:
         if version is not None and (known := self._read(version)):
             return known
-        if os.environ.get("FATHOM_OFFLINE", "") not in ("", "0"):
-            return self._use_newest(version, "FATHOM_OFFLINE is set")
+        if is_offline():
+            return self._use_newest(version, "offline")
         source = _open_source(self.address)
         try:
             listing = _ask(source)
@@ -90,7 +91,10 @@ class _Place:
         copy = None if newest is None or version is not None else self._read(newest.name)
         if copy is None:
             what = "no copy is here" if version is None else f"no copy of version {version} is here"
-            raise FathomError(f"{self.address}: {why}, and {what}; try again when it can be reached")
+            raise FathomError(
+                f"{self.address}: {why}, and {what}; try again when it can be reached, or fetch it by hand and name "
+                "the file or folder in its place"
+            )
         fetched = datetime.fromtimestamp((self.folder / copy.version / _SOURCE).stat().st_mtime)
         say(f"{self.address}: {why}; using the copy of {fetched:%Y-%m-%d %H:%M}")
         return copy

@@ -16,6 +16,7 @@ import numpy as np
 
 from fathom.data.arrays import Arrays
 from fathom.data.download import Progress, fetch, report
+from fathom.data.offline import refuse_offline
 from fathom.data.paths import data_roots, make_cache_folder
 from fathom.errors import FathomError, unknown
 
@@ -151,17 +152,17 @@ def fetch_files(name: str, progress: Progress = report) -> Path:
     """Download what is missing of the four files to the cache, uncompressed; give their folder."""
     entry = SETS[name]
     folder = make_cache_folder(entry.folder, "raw")
-    for file in entry.files:
-        urls = [f"{mirror}{file.name}.gz" for mirror in entry.mirrors]
-        if _find(folder, file) is None:
-            fetch(
-                urls,
-                folder / file.name,
-                checksum=f"sha256:{file.sha256}",
-                max_bytes=file.num_bytes,
-                gunzip=True,
-                progress=progress,
-            )
+    wanting = [file for file in entry.files if _find(folder, file) is None]
+    refuse_offline([f"{entry.mirrors[0]}{file.name}.gz" for file in wanting], f"put them, as they are, into {folder}")
+    for file in wanting:
+        fetch(
+            [f"{mirror}{file.name}.gz" for mirror in entry.mirrors],
+            folder / file.name,
+            checksum=f"sha256:{file.sha256}",
+            max_bytes=file.num_bytes,
+            gunzip=True,
+            progress=progress,
+        )
     return folder
 
 

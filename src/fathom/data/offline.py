@@ -1,0 +1,40 @@
+"""Whether the network may be asked: not with `--offline`, nor where FATHOM_OFFLINE is set. Torch-free."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+
+from fathom.errors import FathomError
+
+VARIABLE = "FATHOM_OFFLINE"
+
+
+def is_offline() -> bool:
+    """Whether nothing is to be taken from the network."""
+    return os.environ.get(VARIABLE, "") not in ("", "0")
+
+
+def refuse_offline(urls: Sequence[str], way_out: str) -> None:
+    """Refuse to fetch anything if the network is not to be asked; ``way_out`` says what to do with it by hand.
+
+    Raises:  FathomError naming all that is wanting
+    """
+    if urls and is_offline():
+        what, it = (urls[0], "it") if len(urls) == 1 else (" ".join(urls), "them")
+        raise FathomError(f"offline, and wanting on this machine: {what}; fetch {it} by hand and {way_out}")
+
+
+@contextlib.contextmanager
+def offline() -> Iterator[None]:
+    """Keep this process, and those that it starts meanwhile, from asking the network."""
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before
