@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING
 
 from fathom.cli.tables import lay_out
 from fathom.data import catalog
+from fathom.data.paths import cache_root, measure_cache
 from fathom.errors import UsageError
 
 if TYPE_CHECKING:
     from fathom.data.arrays import Arrays
 
+_IN_CACHE = {
+    "data": "data sets",
+    "remote": "remote copies",
+    "archives": "unpacked archives",
+    "decoded": "decoded pictures",
+}
 # a digit is another one, or none, in the mirror
 _SHOWN_AUGMENTATION = {
     "digits": "crop:padding=1:mode=zero",
@@ -69,9 +76,23 @@ def _list_all() -> int:
             print(f"  {row[0]:<21} {row[-1]}")
     else:
         _print_table(header, rows, right=(1, 2, 3))
+    _print_cache()
     for reason in refused:
         print(reason, file=sys.stderr)
     return 1 if refused else 0
+
+
+def _print_cache() -> None:
+    """Say what takes room in the cache; any of it can be deleted."""
+    from fathom.data.remote.progress import readable
+
+    sizes = [
+        f"{_IN_CACHE[name]} {readable(size)} ({name})"
+        for name, size in measure_cache().items()
+        if size and name in _IN_CACHE
+    ]
+    if sizes:
+        print(f"\ncache {cache_root()}: {', '.join(sizes)}; each of these folders can be deleted")
 
 
 def _show(args: argparse.Namespace) -> int:

@@ -18,6 +18,17 @@ def cache_root() -> Path:
     return Path(user_cache_dir("fathom", appauthor=False))
 
 
+def measure_cache() -> dict[str, int]:
+    """Give the bytes in each folder of the cache, by its name."""
+    sizes: dict[str, int] = {}
+    root = cache_root()
+    for folder in sorted(root.iterdir()) if root.is_dir() else []:
+        if folder.is_dir():
+            files = (os.path.join(where, name) for where, _, names in os.walk(folder) for name in names)
+            sizes[folder.name] = sum(os.lstat(file).st_size for file in files)
+    return sizes
+
+
 def data_roots() -> list[Path]:
     """Name the folders to look for data sets in, first first.
 

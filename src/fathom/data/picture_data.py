@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections import Counter
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,27 +17,21 @@ from fathom.data.balance import count_classes, describe_balance
 from fathom.data.duplicates import Duplicates, find_duplicates, split_groups
 from fathom.data.files import FileLoader
 from fathom.data.folds import Fold, describe_scarce
-from fathom.data.free_memory import free_memory
 from fathom.data.image_folder import FileList, ImageFiles
+from fathom.data.kept_surveys import survey_once
 from fathom.data.memory import Augmentation, MemoryLoader
 from fathom.data.module import Balance, LabelledData, check_batch_size, check_share
-from fathom.data.picture_file import check_form, quiet_decoders, read_picture
-from fathom.data.picture_formats import FORMATS
+from fathom.data.picture_file import check_form, read_picture
+from fathom.data.picture_form import LARGEST_SIDE, Cache, choose_form, choose_place
 from fathom.data.split import stratified_split
 from fathom.data.survey import OnRead, survey
 from fathom.data.workers import default_workers
-from fathom.errors import FathomError, UsageError
+from fathom.errors import FathomError
 from fathom.module import Preprocess
 from fathom.phrases import counted
 
-Cache = Literal["auto", "memory", "none"]
-
-_SAMPLED = 500  # files looked into for size and channels
-LARGEST_SIDE = 224
-_FREE_SHARE = 0.5  # of the memory that is free, for decoded pictures
 _EVAL_BATCH, _EVAL_BYTES = 500, 1 << 22
 _NAMED = 10  # files in a line
-_GIB = 1 << 30
 
 
 class PictureData(LabelledData):
@@ -58,7 +50,8 @@ class PictureData(LabelledData):
         largest_side: that size is at most.
         channels: 1 or 3; None takes 3 unless every picture looked into is grey.
         workers: processes that decode; None is one per core.
-        cache: keep the decoded pictures in memory, or do not; "auto" does where they fit.
+        cache: keep the decoded pictures in memory, or do not; "auto" does where they fit. Except with "none", what the
+            pass over the files found is kept on the disk too, see ``kept_surveys``.
         max_broken: share of the files that may be missing or broken; they are left out, and the notes tell of them.
         balance: "sampler" draws all classes equally often; "weights" is for the loss, see ``class_weights``.
         split_seed: of the parts that are cut off; None takes ``seed``.
@@ -100,13 +93,12 @@ class PictureData(LabelledData):
         given = {name: part for name, part in zip(("train", "val", "test"), _parts(files), strict=True) if part}
         self.paths = tuple(str(path) for part in given.values() for path in part.paths)
         labels = np.concatenate([part.labels for part in given.values()])
-        self.channels, self.size = _choose_form(
+        self.channels, self.size = choose_form(
             self.paths[: len(files.train)], self.split_seed, channels, size, largest_side
         )
-        self.is_cached, reason = self._choose_cache(cache)
-        self.survey = survey(
-            self.paths, self.channels, self.size, keep=self.is_cached, workers=self.workers, on_read=on_read
-        )
+        self.is_cached, reason = choose_place(cache, len(self.paths), self.input_shape, self.workers)
+        look = partial(survey if cache == "none" else survey_once, self.paths, self.channels, self.size)
+        self.survey = look(keep=self.is_cached, workers=self.workers, on_read=on_read)
         self.broken = [*((path, "does not exist") for path in files.missing), *self.survey.explain_broken()]
         self._check_broken(len(files.missing), max_broken)
         self.y = torch.from_numpy(labels)
@@ -252,24 +244,6 @@ class PictureData(LabelledData):
             return self.X[place].numpy().copy()
         return read_picture(self.paths[place], self.channels, self.size)
 
-    def _choose_cache(self, cache: Cache) -> tuple[bool, str]:
-        """Settle whether the decoded pictures stay in memory, and say why."""
-        needed, free = len(self.paths) * self.channels * self.size[0] * self.size[1], free_memory()
-        what = _size_of(needed)
-        if cache == "none":
-            by = f" by {self.workers} processes" if self.workers > 1 else ""
-            return False, f"decoded in every epoch{by} (--cache none)"
-        if free is None or needed <= _FREE_SHARE * free:
-            return True, f"decoded into memory ({what})"
-        if cache == "auto":
-            return False, f"decoded in every epoch, for {what} are more than half of the {_size_of(free)} free"
-        if needed > free:
-            raise UsageError(
-                f"--cache memory: {len(self.paths):,} decoded pictures take {what}, but {_size_of(free)} are free; "
-                "bring them to a smaller size with --resize, or leave them in their files with --cache none"
-            )
-        return True, f"decoded into memory ({what})"
-
     def _check_broken(self, num_missing: int, max_broken: float) -> None:
         """Stop where more files are broken than may be."""
         total = len(self.paths) + num_missing
@@ -324,6 +298,7 @@ class PictureData(LabelledData):
     def _describe_form(self, cached: str) -> str:
         mean, std = ([f"{value:.3g}" for value in values] for values in self.statistics())
         parts = ", ".join(f"{name} {len(labels):,}" for name, labels in self.labels_by_part().items())
+        cached += "; unchanged since an earlier pass" * self.survey.is_known
         classes, shape = counted(len(self.class_names), "class", "classes"), "×".join(map(str, self.input_shape))
         return f"pictures: {parts}; {classes}; {shape}, mean {' '.join(mean)}, deviation {' '.join(std)}; {cached}"
 
@@ -389,52 +364,3 @@ def _choose_batch_size(num_train: int) -> int:
     power_of_two = 1 << (max(1, num_train // 16).bit_length() - 1)
     size = min(num_train, max(8, min(256, power_of_two)))
     return size + 1 if num_train % size == 1 and size > 1 else size  # a batch of one may have no variance
-
-
-def _choose_form(
-    paths: Sequence[str], seed: int, channels: int | None, size: tuple[int, int] | None, largest_side: int
-) -> tuple[int, tuple[int, int]]:
-    """Settle channels and (height, width), where they are not given by the headers of a sample."""
-    if channels not in (None, 1, 3):
-        raise UsageError(f"pictures of {channels} channels: choose 1 (grey) or 3 (colour)")
-    if channels is None or size is None:
-        sizes, is_grey = _look_into([paths[i] for i in np.random.default_rng(seed).permutation(len(paths))[:_SAMPLED]])
-        channels = channels or (1 if is_grey else 3)
-        size = size or _choose_size(sizes, largest_side)
-    return channels, size
-
-
-def _look_into(paths: Sequence[str]) -> tuple[Counter[tuple[int, int]], bool]:
-    """Read headers: how often each (height, width) occurs, and whether all are grey. What is broken is left for later.
-
-    Raises:  FathomError if none of them can be read
-    """
-    from PIL import Image
-
-    sizes: Counter[tuple[int, int]] = Counter()
-    is_grey = True
-    with quiet_decoders():
-        for path in paths:
-            try:
-                with Image.open(path, formats=FORMATS) as picture:
-                    sizes[picture.height, picture.width] += 1
-                    is_grey &= picture.mode in ("1", "L") or picture.mode.startswith("I")
-            except Exception:
-                continue
-    if not sizes:
-        read_picture(paths[0], 3)  # it says what is wrong with the first
-        raise FathomError(f"{paths[0]} and {len(paths) - 1:,} others cannot be read")
-    return sizes, is_grey
-
-
-def _choose_size(sizes: Counter[tuple[int, int]], largest_side: int) -> tuple[int, int]:
-    """Take the size that most pictures have; where they differ, a square of the median shorter side."""
-    (height, width), count = sizes.most_common(1)[0]
-    if count * 2 < sizes.total():
-        height = width = sorted(min(size) for size in sizes.elements())[sizes.total() // 2]
-    shrink = min(1.0, largest_side / max(height, width))
-    return max(1, round(height * shrink)), max(1, round(width * shrink))
-
-
-def _size_of(num_bytes: int) -> str:
-    return f"{num_bytes / _GIB:.1f} GiB" if num_bytes >= _GIB else f"{num_bytes / (1 << 20):.0f} MiB"

@@ -48,6 +48,7 @@ class Survey:
         digests: uint64 (N,), the same for pictures of which a network gets the same pixels, and by chance once in 2⁶⁴;
             of use within this survey alone.
         sums: int64 (N, C, 2), sums of the pixels and of their squares.
+        is_known: whether this is what an earlier pass found.
     """
 
     paths: tuple[str, ...]
@@ -57,6 +58,7 @@ class Survey:
     sizes: np.ndarray
     digests: np.ndarray
     sums: np.ndarray
+    is_known: bool = False
 
     def explain_broken(self) -> list[tuple[str, str]]:
         """Give the path of each broken file with what is wrong with it; past 200 of them the path alone."""

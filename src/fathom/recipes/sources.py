@@ -11,7 +11,8 @@ from fathom.config import Config
 from fathom.data.augment import Compose, make_augmentation
 from fathom.data.catalog import load_arrays
 from fathom.data.module import ArrayData, LabelledData
-from fathom.data.picture_data import LARGEST_SIDE, PictureData
+from fathom.data.picture_data import PictureData
+from fathom.data.picture_form import LARGEST_SIDE
 from fathom.data.survey import OnRead
 from fathom.data.tables.module import TableData
 from fathom.data.text import TextData
