@@ -6,12 +6,13 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from fathom import files
 from fathom.errors import FathomError
-from fathom.files import append_line, atomic_file, atomic_folder, remove_leftovers, write_atomically
+from fathom.files import append_line, atomic_file, atomic_folder, remove_leftovers, remove_stale, write_atomically
 
 
 def listing(folder):
@@ -195,3 +196,57 @@ def test_leftovers_go_and_nothing_else(tmp_path):
     remove_leftovers(tmp_path)
     remove_leftovers(tmp_path / "absent")
     assert listing(tmp_path) == [".hidden"]
+
+
+KILLED = """
+import os, sys
+from fathom.files import atomic_file
+manager = atomic_file(sys.argv[1])
+file = manager.__enter__()
+file.write(b"half")
+file.flush()
+os._exit(9)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs locks that end with the process")
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path / "a.csv"], check=False)
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path / "b.csv"], check=False)
+    (of_a,) = (name for name in listing(tmp_path) if name.startswith(prefix_of("a.csv")))
+    with atomic_file(tmp_path / "a.csv") as file:
+        assert len(listing(tmp_path)) == 3
+        remove_stale(tmp_path / "a.csv")  # as another process does, at the same time
+        remove_stale(tmp_path / "absent" / "a.csv")
+        file.write(b"whole")
+    assert of_a not in listing(tmp_path)
+    assert (tmp_path / "a.csv").read_bytes() == b"whole"
+    (left,) = set(listing(tmp_path)) - {"a.csv"}
+    assert left.startswith(prefix_of("b.csv"))
+
+
+def test_where_files_cannot_be_locked_nothing_is_removed(tmp_path, monkeypatch):
+    (tmp_path / f"{prefix_of('a.csv')}0123").touch()
+    monkeypatch.setattr(files.fcntl, "flock", refuse(errno.ENOTSUP))
+    remove_stale(tmp_path / "a.csv")
+    write_atomically(tmp_path / "a.csv", "whole")
+    assert len(listing(tmp_path)) == 2
+
+
+def test_a_new_file_that_somebody_takes_for_stale_is_begun_anew(tmp_path, monkeypatch):
+    lock, taken = files._lock, []
+
+    def interfere(handle):
+        if not taken:
+            taken.extend(listing(tmp_path))
+            remove_stale(tmp_path / "a.csv")
+        return lock(handle)
+
+    monkeypatch.setattr(files, "_lock", interfere)
+    write_atomically(tmp_path / "a.csv", "whole")
+    assert len(taken) == 1
+    assert listing(tmp_path) == ["a.csv"]
+
+
+def prefix_of(name):
+    return files._temporary_prefix(Path(name))

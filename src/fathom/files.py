@@ -14,11 +14,17 @@ import secrets
 import shutil
 import stat
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from fathom.errors import FathomError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 _MARK = ".fathom.tmp-"
 _ADVICE = {
@@ -61,10 +67,11 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises:  FathomError if the operating system refuses
     """
     target = Path(path)
-    temporary = _temporary_name(target)
     try:
+        file = _open_temporary(target)
+        temporary = Path(file.name)
         try:
-            with open(temporary, "xb") as file:
+            with file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -116,6 +123,29 @@ def remove_leftovers(folder: str | os.PathLike[str]) -> None:
                     entry.unlink(missing_ok=True)
 
 
+def remove_stale(path: str | os.PathLike[str]) -> None:
+    """Delete what processes that were killed while they wrote ``path`` left beside it; what is being written stays.
+
+    Where the system cannot tell whether somebody still writes, nothing is deleted.
+    """
+    target = Path(path)
+    prefix = _temporary_prefix(target)
+    with contextlib.suppress(OSError), os.scandir(target.parent) as entries:
+        for entry in entries:
+            if entry.name.startswith(prefix) and entry.is_file(follow_symlinks=False):
+                _remove_abandoned(entry.path)
+
+
+def _remove_abandoned(path: str) -> None:
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDWR)
+        try:
+            if _lock(handle) is True:
+                os.unlink(path)
+        finally:
+            os.close(handle)
+
+
 def append_line(path: str | os.PathLike[str], line: str) -> None:
     """Append one line as a whole: if the disk fills up in the middle, the part that was written is taken back.
 
@@ -139,8 +169,35 @@ def append_line(path: str | os.PathLike[str], line: str) -> None:
         raise describe_failure("write", path, error) from error
 
 
+def _temporary_prefix(target: Path) -> str:
+    return f"{_MARK}{zlib.crc32(os.fsencode(target.name)):08x}-"
+
+
 def _temporary_name(target: Path) -> Path:
-    return target.with_name(f"{_MARK}{secrets.token_hex(6)}")
+    return target.with_name(f"{_temporary_prefix(target)}{secrets.token_hex(6)}")
+
+
+def _open_temporary(target: Path) -> BinaryIO:
+    """Create a file beside the target and lock it: the lock goes with the process, so an unlocked one is abandoned."""
+    while True:
+        file = open(_temporary_name(target), "xb")  # noqa: SIM115 (the caller closes it)
+        # ``remove_stale`` of another process may have come between the two calls.
+        if _lock(file.fileno()) is not False and os.path.exists(file.name):
+            return file
+        file.close()
+
+
+def _lock(handle: int) -> bool | None:
+    """Lock a file until it is closed; False where somebody else has, None where the system has no such lock."""
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
 
 
 def _move_into_place(source: Path, target: Path) -> None:

@@ -3,6 +3,9 @@
 import csv
 import io
 import os
+import subprocess
+import sys
+import time
 import zlib
 
 import numpy as np
@@ -227,3 +230,24 @@ def test_predictions_on_saved_test_pictures_are_the_run_s_own(trained, fathom, t
     assert [float(row["probability"]) for row in rows] == pytest.approx(
         [float(row["probability"]) for row in expected], abs=2e-6
     )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="needs locks that end with the process")
+def test_what_a_killed_process_left_beside_out_is_cleared_away(trained, pictures, fathom, start_fathom, tmp_path):
+    def leftovers():
+        return list(tmp_path.glob(".fathom.tmp-*"))
+
+    arguments = ["predict", trained.path, "-", "--out", "out.csv"]
+    killed, living = (start_fathom(*arguments, stdin=subprocess.PIPE) for _ in range(2))
+    while len(leftovers()) < 2:
+        assert killed.poll() is living.poll() is None
+        time.sleep(0.05)
+    killed.kill()
+    killed.wait()
+    assert fathom("predict", trained.path, pictures[0]["plain"], "--out", "out.csv").code == 0
+    assert len(leftovers()) == 1  # of the process that still waits for its input
+    living.communicate()
+    assert living.returncode == 0
+    assert leftovers() == []
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 1

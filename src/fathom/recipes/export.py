@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fathom.errors import UsageError, unknown
-from fathom.files import write_atomically
+from fathom.files import remove_stale, write_atomically
 from fathom.recipes.export_formats import add_metadata, check_size, import_onnx, to_onnx, to_torch, trace
 from fathom.recipes.exported import Exported, ExportedText, describe_export, make_exported
 from fathom.recipes.failures import readable_failures
@@ -81,6 +81,7 @@ def export(
                 full, content = content, seal(add_metadata(quantize_run(run, module, model, int8), facts))
                 record["int8"] = {"method": int8} | compare_int8(run, exported, full, content, path)
     record["bytes"] = len(content)
+    remove_stale(path)
     write_atomically(path, content)
     _write_record(run, path, record)
     return record

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from fathom.errors import UsageError, unknown
-from fathom.files import atomic_file
+from fathom.files import atomic_file, remove_stale
 
 FORMATS = ("csv", "json", "jsonl")
 
@@ -67,6 +67,7 @@ def _open(out: str | Path | None) -> Iterator[TextIO]:
         return
     if Path(out).is_dir():
         raise UsageError(f"--out {out}: that is a folder; give the name of a file")
+    remove_stale(out)
     with atomic_file(out) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
         yield text
