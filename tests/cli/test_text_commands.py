@@ -17,7 +17,7 @@ def book(tmp_path):
     return "book.txt"
 
 
-def test_train_generate_eval_predict(fathom, book, tmp_path):
+def test_train_generate_eval_predict(fathom, book, tmp_path, monkeypatch):
     result = fathom("train", "--model", "lstm", "--data", book, "--level", "char", *SMALL)
     assert result.code == 0, result.err
     assert "chars: 1,600 to learn from, 200 for validation, 200 for the test; a vocabulary of 21" in result.out
@@ -48,6 +48,9 @@ def test_train_generate_eval_predict(fathom, book, tmp_path):
     assert [(row["line"], row["tokens"], row["unknown"]) for row in rows] == [("1", "7", "0"), ("3", "3", "3")]
     assert float(rows[0]["perplexity"]) < 21 < float(rows[1]["perplexity"])
     assert scored.err == "2 of 2 lines scored\n"
+    piped = io.BytesIO((tmp_path / "more.txt").read_bytes())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(piped, encoding="ascii"))
+    assert fathom("predict", "last", "-").out == scored.out.replace("more.txt", "-")
 
 
 def test_a_text_without_a_network_named_gets_gru(fathom, book):

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         metavar="FILE|FOLDER",
         nargs="+",
-        help="pictures and their folders, - for a list of pictures on standard input; CSVs, - for a pipe; or texts",
+        help="pictures and their folders, - for a list of pictures on standard input; CSVs or texts, - for a pipe",
     )
     parser.add_argument("--images", metavar="DIR", help="where the pictures lie that a CSV among the inputs names")
     parser.add_argument("--file-column", metavar="NAME", help="column of that CSV with the files (default: found)")

@@ -17,10 +17,7 @@ def read_text(path: str | Path, encoding: str = "utf-8") -> str:
         UsageError for an unknown encoding
     """
     path = Path(path)
-    try:
-        decoder = codecs.lookup(encoding)
-    except (LookupError, TypeError):
-        raise UsageError(f"unknown encoding {encoding!r}; such as utf-8, utf-16, latin-1, cp1252, gb18030") from None
+    _find_codec(encoding)
     try:
         size = path.stat().st_size
         content = b"" if size > _MOST_BYTES else path.read_bytes()
@@ -28,7 +25,12 @@ def read_text(path: str | Path, encoding: str = "utf-8") -> str:
         raise FathomError(f"{path}: cannot be read ({error.strerror or error})") from error
     if size > _MOST_BYTES:
         raise FathomError(f"{path}: {size:,} bytes are more than the {_MOST_BYTES:,} that are held in memory")
-    name = decoder.name
+    return decode_text(content, path, encoding)
+
+
+def decode_text(content: bytes, path: object, encoding: str = "utf-8") -> str:
+    """Do what ``read_text`` does with bytes that were read already; ``path`` is what errors call them."""
+    name = _find_codec(encoding)
     if name == "utf-8":
         content = content.removeprefix(codecs.BOM_UTF8)
         for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
@@ -45,6 +47,13 @@ def read_text(path: str | Path, encoding: str = "utf-8") -> str:
     if not text.strip():
         raise FathomError(f"{path}: this file is empty" + (" but for white space" if text else ""))
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _find_codec(encoding: str) -> str:
+    try:
+        return codecs.lookup(encoding).name
+    except (LookupError, TypeError):
+        raise UsageError(f"unknown encoding {encoding!r}; such as utf-8, utf-16, latin-1, cp1252, gb18030") from None
 
 
 def _explain(content: bytes, error: UnicodeDecodeError, name: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fathom.data.text_file import read_text
+from fathom.data.text_file import decode_text, read_text
 from fathom.errors import FathomError, UsageError
+from fathom.recipes.picture_inputs import STDIN
 from fathom.recipes.remote import fetch_input
 from fathom.recipes.text_model import TextModel
 
@@ -24,7 +26,7 @@ Row = dict[str, Any]
 def score_lines(
     model: TextModel, inputs: Sequence[str | Path], *, top: int = 1, encoding: str = "utf-8"
 ) -> tuple[list[str], Iterator[Row]]:
-    """Give the perplexity of each line of text files; lines without a token are left out.
+    """Give the perplexity of each line of text files, "-" for standard input; lines without a token are left out.
 
     Every line is read by itself, from a state that knows nothing. Where the vocabulary has the line break or the
     space, that comes first, so that all tokens of the line are predicted; otherwise all but the first are.
@@ -46,7 +48,10 @@ def _rows(model: TextModel, inputs: Sequence[str | Path], encoding: str) -> Iter
     opening = [token for token in ("\n", " ") if token in vocabulary][:1]
     for source in inputs:
         try:
-            text = read_text(fetch_input(source), encoding)
+            if source == STDIN:
+                text = decode_text(sys.stdin.buffer.read(), "standard input", encoding)
+            else:
+                text = read_text(fetch_input(source), encoding)
         except FathomError as error:
             yield {"file": str(source), "error": str(error)}
             continue
