@@ -135,15 +135,16 @@ def strip_chart(
     left = 24 + min(150, 7 * max((len(strip.label) for strip in strips), default=1))
     row, end = 34, TOP + 34 * len(strips)
     bounds = [bound for strip in strips for bound in (strip.low, strip.high) if bound is not None]
-    across = fit_scale([*(value for strip in strips for value in strip.values), *bounds], left, RIGHT)
+    right = RIGHT - 8  # half a label is beside the last tick
+    across = fit_scale([*(value for strip in strips for value in strip.values), *bounds], left, right)
     parts: list[Html] = []
     ticks = across.ticks(5)
     for tick, text in zip(ticks, label_ticks(ticks, is_share=x_format is percent), strict=True):
         x = across(tick)
         parts.append(Html(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{end}"/>'))
         parts.append(_text(x, end + 18, text, "middle"))
-    parts.append(Html(f'<line class="axis" x1="{left}" x2="{RIGHT}" y1="{end}" y2="{end}"/>'))
-    parts.append(_text((left + RIGHT) / 2, end + 37, x_label, "middle", class_="axis-name"))
+    parts.append(Html(f'<line class="axis" x1="{left}" x2="{right}" y1="{end}" y2="{end}"/>'))
+    parts.append(_text((left + right) / 2, end + 37, x_label, "middle", class_="axis-name"))
     for i, strip in enumerate(strips):
         y = TOP + row * (i + 0.5)
         marks = ""

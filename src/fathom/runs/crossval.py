@@ -156,21 +156,24 @@ class CrossValidation(Series):
         return f"{repeat}fold {row['fold']}"
 
     def _compare(self, difference: Difference, jointly: str) -> str:
+        """Say how the better of two, or the second where none is, stands against the other."""
         measure, spread = self.measures[0], difference.spread
-        first, second = difference.first, difference.second
-        change = f"{measure.title} {measure.change(spread.mean)} on average over {counted(spread.count, 'fold')}"
+        is_turned = difference.is_clear and difference.better == difference.first
+        this, other = (difference.second, difference.first)[:: -1 if is_turned else 1]
+        sign = -1 if is_turned else 1
+        change = f"{measure.title} {measure.change(sign * spread.mean)} on average over {counted(spread.count, 'fold')}"
         if spread.count < self.planned:
             change += " in which neither diverged"
         if spread.low is None or spread.high is None:
-            return f"{second} against {first}: {change}; one fold says nothing of its spread"
-        interval = f"95% interval {measure.change(spread.low)} to {measure.change(spread.high)}{jointly}"
+            return f"{this} against {other}: {change}; one fold says nothing of its spread"
+        low, high = sorted((sign * spread.low, sign * spread.high))
+        interval = f"95% interval {measure.change(low)} to {measure.change(high)}{jointly}"
         p = "" if difference.p is None else f", p = {difference.p:.2g}"
         if difference.is_clear:
-            other = first if difference.better == second else second
-            return f"{difference.better} is better than {other}. {second} against {first}: {change} ({interval}{p})."
+            return f"{this} is better than {other}: {change} ({interval}{p})."
         return (
-            f"The spread between folds swallows the difference between {first} and {second}. "
-            f"{second} against {first}: {change}, but the {interval} holds zero{p}. "
+            f"The spread between folds swallows the difference between {other} and {this}. "
+            f"{this} against {other}: {change}, but the {interval} holds zero{p}. "
             "These folds give no reason to prefer either; choose the smaller one, or take more data or --repeats."
         )
 

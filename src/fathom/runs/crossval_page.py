@@ -120,6 +120,11 @@ def _picture(study: CrossValidation) -> list[Section]:
         x_format=percent if measure.key == "accuracy" else decimal,
     )
     about = "A dot is a fold, the diamond their mean, the band the mean's interval."
+    if len(strips) > 1:
+        about += (
+            " Networks are compared fold by fold, so a difference can be clear though the bands overlap: a fold that "
+            "is hard for one is hard for all."
+        )
     return [Section("picture", "Picture", note(about), element("div", chart, class_="charts"))]
 
 

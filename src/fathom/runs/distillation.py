@@ -119,6 +119,8 @@ class Distillation(Series):
             line = f"{what}, with one seed: {_say_alone(gain.mean, self._pairing(split))}"
             return True, f"{line} One seed says nothing of the spread between seeds; --seeds 3 or more would."
         interval = f"95% interval {points(gain.low)} to {points(gain.high)} over {counted(gain.count, 'seed')}"
+        if (gain.deviation or 0) < 1e-9 < abs(gain.mean):
+            return True, f"{what} with each of {gain.count} seeds: so few examples that the seeds show no spread."
         if gain.low > 0:
             return False, f"{what} ({interval}): a gain that is more than the luck of the seed."
         if gain.high < 0:
@@ -146,7 +148,7 @@ class Distillation(Series):
 
     def rows(self) -> list[list[str]]:
         """Give the rows people read: who, size, work, accuracy on validation and test, time per image."""
-        rows = [["", "network", "parameters", "FLOPs", "validation", "test", "ms alone", "ms of 256"]]
+        rows = [["", "network", "parameters", "FLOPs", "validation", "test", "ms/image", "ms/image of 256"]]
         for role in ROLES:
             size = self.sizes.get(role) or {}
             accuracies = [_describe(self.spread(role, f"{split}_accuracy")) for split in SPLITS]

@@ -67,7 +67,7 @@ def _side_by_side(study: Distillation) -> Section:
         "The test set is looked at once by each. Times are per image, for one image and in a batch of 256."
         f"{' ' + METHOD if len(study.plan['seeds']) == 1 else ''}"
     )
-    columns = ["Who", *(name[0].upper() + name[1:] for name in header[1:])]
+    columns = ["Who", *(name if name.startswith("ms") else name[0].upper() + name[1:] for name in header[1:])]
     return Section(
         "sides", "Side by side", note(about), table(columns, rows, label="Side by side", text_columns=(0, 1))
     )

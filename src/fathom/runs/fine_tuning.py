@@ -60,7 +60,7 @@ def show_comparison(run: RunReader) -> Section | None:
     return Section(
         "scratch",
         "Fine-tuned and from scratch",
-        element("p", describe_comparison(comparison)),
+        note(describe_comparison(comparison)),
         note(METHOD) if comparison.get("pairs") and not is_number(comparison.get("low")) else "",
         table(header, rows, label="Fine-tuned and from scratch"),
         element("div", _curves(run, comparison), class_="charts"),

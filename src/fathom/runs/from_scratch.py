@@ -68,5 +68,5 @@ def form_of(comparison: Mapping[str, Any]) -> Callable[[object], str]:
 def points(difference: float, comparison: Mapping[str, Any]) -> str:
     """Write a difference with its sign, of accuracies in points of a hundred."""
     if comparison.get("measure") == "accuracy":
-        return f"{100 * difference:+.1f} points"
-    return f"{difference:+.4g}"
+        return f"{100 * difference:+.1f} points".replace("-", "−")
+    return f"{difference:+.4g}".replace("-", "−")
