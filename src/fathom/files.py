@@ -34,6 +34,7 @@ _ADVICE = {
     errno.EACCES: "; choose a folder that you may write",
     errno.EPERM: "; choose a folder that you may write",
 }
+_ADVICE_ON_READING = dict.fromkeys((errno.EACCES, errno.EPERM), "; make it readable (chmod +r) or name another")
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _MANY = 500  # files from which on one call for the whole file system is sooner done than one for each
@@ -48,7 +49,8 @@ def describe_failure(action: str, path: str | os.PathLike[str], error: OSError) 
     """
     cause = error.strerror or str(error) or type(error).__name__
     cause = cause[:1].lower() + cause[1:]
-    return FathomError(f"cannot {action} {os.fspath(path)}: {cause}{_ADVICE.get(error.errno or 0, '')}")
+    advice = _ADVICE_ON_READING if action == "read" else _ADVICE
+    return FathomError(f"cannot {action} {os.fspath(path)}: {cause}{advice.get(error.errno or 0, '')}")
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None:

@@ -290,14 +290,21 @@ def _locate(table: Path, images: Path, number: int, file: str, suffixes: list[st
 
 def _find(path: Path, suffixes: list[str]) -> Path | None:
     """Find a file by its name, with a suffix or without; None where there is none."""
-    if path.is_file():
+    if _is_file(path):
         return path
     if path.suffix.lower() in EXTENSIONS:
         return None
     for suffix in suffixes:
         candidate = path.with_name(path.name + suffix)
-        if candidate.is_file():
+        if _is_file(candidate):
             suffixes.remove(suffix)
             suffixes.insert(0, suffix)  # most likely that of the next one too
             return candidate
     return None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # of a folder that may not be looked into
+        raise FathomError(f"cannot read the folder {path.parent} ({error.strerror})") from error
