@@ -6,7 +6,7 @@ import re
 import msgspec
 import pytest
 
-from fathom.book import results
+from fathom.book import result_table
 from fathom.book.cells import Cell, Document
 from fathom.book.record import Record
 from fathom.book.results import Result, keep_result, read_results
@@ -231,16 +231,29 @@ def test_tables(tmp_path):
     ours = Result("en:x/a", "fathom", "passed", 3, 3, 1.5, "", stand_in=True)
     lacking = Result("en:x/b", "fathom", "no data", 4, 1, 0.5, "cell 2, E", "fra-eng.zip", machine="Python 3.14.0")
     theirs = Result("en:x/a", "original", "failed", 3, 2, 2.0, "cell 3, E")
-    assert results.show_table([ours, theirs, lacking]).splitlines() == [
-        "section  cells    fathom  seconds  original  seconds",
-        "----------------------------------------------------",
-        "en:x/a       3         3      1.5         2      2.0  cuda stands for the CPU",
-        "en:x/b       4         1      0.5         –        –  no data: fra-eng.zip",
-        "----------------------------------------------------",
+    assert result_table.show_table([ours, theirs, lacking]).splitlines() == [
+        "section  cells    fathom   seconds  original   seconds     ratio",
+        "----------------------------------------------------------------",
+        "en:x/a       3         3       1.5         2       2.0         –  cuda stands for the CPU, original: failed",
+        "en:x/b       4         1       0.5         –         –         –  no data: fra-eng.zip",
+        "----------------------------------------------------------------",
         "en fathom: 1 of 2 sections and 4 of 7 cells pass, 1 no data",
         "en original: 0 of 1 sections and 2 of 3 cells pass, 1 failed",
     ]
-    assert results.show_markdown([ours, lacking]).splitlines() == [
+    fine = msgspec.structs.replace(theirs, status="passed")
+    page = result_table.show_markdown([ours, fine])
+    assert "| section | cells | fathom | seconds | original | seconds | ratio | remarks |\n" in page
+    assert "| en:x/a | 3 | 3 | 1.5 | 2 | 2.0 | 0.75 | cuda" in page
+    assert (
+        "en: where both passed, Fathom took 0.75 to 0.75 of the original's time, 0.75 in the median of 1 section"
+        in page
+    )
+    assert result_table.show_table([lacking]).splitlines()[:3] == [
+        "section  cells    fathom   seconds",
+        "----------------------------------",
+        "en:x/b       4         1       0.5  no data: fra-eng.zip",
+    ]
+    assert result_table.show_markdown([ours, lacking]).splitlines() == [
         "- en fathom: 1 of 2 sections and 4 of 7 cells pass, 1 no data",
         "- Measured with Python 3.14.0.",
         "",

@@ -156,7 +156,7 @@ class _Screen:
 
 def _check(args: argparse.Namespace) -> int:
     from fathom.book.check import Plan, check_books
-    from fathom.book.results import show_markdown, show_table, to_json
+    from fathom.book.result_table import show_markdown, show_table, to_json
 
     books = args.books or [os.environ[name] for name in ("FATHOM_BOOK_EN", "FATHOM_BOOK_ZH") if os.environ.get(name)]
     if not books:

@@ -88,8 +88,7 @@ def main() -> None:
 
         sources = [shell.transform_cell(source) for source in job["cells"]]
         redirect(job["api"], sources, report=lambda name: events.send("api", name=name))
-        for name in ("torch", "matplotlib.pyplot"):
-            import_at_rest(name)
+        import_at_rest("torch")
         after_import("matplotlib", stay_inline)
     run_cells(job, shell, events)
     events.send("machine", text=describe_machine())
