@@ -48,7 +48,7 @@ def test_an_archive_is_checked_trained_on_judged_and_labelled_as_its_folder_is(f
     rows = result.out.splitlines()
     assert len(rows) == 43
     assert rows[1].startswith("photos.zip/cat/00.png,cat,")
-    assert rows[21].startswith("photos.zip/cat/new.png,,,")
+    assert rows[21].startswith('photos.zip/cat/new.png,,,"photos.zip/cat/new.png is not a picture')
     assert rows[-1].startswith("photos/cat/00.png,cat,")
 
 
@@ -59,6 +59,16 @@ def test_labels_in_a_file_of_pictures_in_an_archive(fathom, packed, tmp_path):
     result = fathom("train", "mlp", "--data", "labels.csv", "--images", "photos.zip", "--epochs", 1)
     assert result.code == 0, result.err
     assert fathom("eval", "last").code == 0
+
+
+def test_what_is_said_of_files_names_them_in_the_archive(fathom, packed, tmp_path):
+    (tmp_path / "photos" / "cat" / "00.png").write_text("none")
+    (tmp_path / "photos" / "dog" / "00.png").rename(tmp_path / "photos" / "dog" / "00.jpg")
+    shutil.make_archive(str(tmp_path / "bad"), "zip", tmp_path, "photos")
+    result = fathom("check", "--data", "bad.zip", "--max-broken", "10%")
+    assert f"1 file cannot be read: {tmp_path}/bad.zip/cat/00.png (is not a picture" in result.out
+    assert f"of another format than the name says ({tmp_path}/bad.zip/dog/00.jpg)" in result.out
+    assert "archives" not in result.out
 
 
 def test_errors_name_the_archive_and_not_its_copy(fathom, packed, tmp_path):

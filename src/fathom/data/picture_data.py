@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -57,6 +59,7 @@ class PictureData(LabelledData):
         split_seed: of the parts that are cut off; None takes ``seed``.
         fold: of a cross-validation: this part of the training files takes the place of the test part.
         is_normalised_elsewhere: models bring mean and deviation with them, so that those of the pictures tell nothing.
+        aliases: what folders are to be called, by their paths, such as the archive that one was unpacked from.
         on_read: called with (files read, files in all) while they are decoded.
     Raises:  FathomError if too many files are broken or too little is left; UsageError for options that do not fit
     """
@@ -80,6 +83,7 @@ class PictureData(LabelledData):
         split_seed: int | None = None,
         fold: Fold | None = None,
         is_normalised_elsewhere: bool = False,
+        aliases: Mapping[str, str] = MappingProxyType({}),
         on_read: OnRead | None = None,
     ) -> None:
         check_share(val)
@@ -99,7 +103,9 @@ class PictureData(LabelledData):
         self.is_cached, reason = choose_place(cache, len(self.paths), self.input_shape, self.workers)
         look = partial(survey if cache == "none" else survey_once, self.paths, self.channels, self.size)
         self.survey = look(keep=self.is_cached, workers=self.workers, on_read=on_read)
-        self.broken = [*((path, "does not exist") for path in files.missing), *self.survey.explain_broken()]
+        self._aliases = aliases
+        broken = [*((path, "does not exist") for path in files.missing), *self.survey.explain_broken()]
+        self.broken = [(self._show(path), why) for path, why in broken]
         self._check_broken(len(files.missing), max_broken)
         self.y = torch.from_numpy(labels)
         self.X = None if self.survey.pixels is None else torch.from_numpy(self.survey.pixels)
@@ -309,7 +315,7 @@ class PictureData(LabelledData):
             notes.append(f"left out: {counted(len(self.broken), 'file')} that cannot be read: {self._list_broken()}")
         foreign = np.flatnonzero(self.survey.has_foreign_suffix)
         if len(foreign):
-            first = ", ".join(self.paths[i] for i in foreign[:3]) + (" …" if len(foreign) > 3 else "")
+            first = ", ".join(self._show(self.paths[i]) for i in foreign[:3]) + (" …" if len(foreign) > 3 else "")
             number = counted(len(foreign), "file")
             notes.append(f"mislabelled, read by content: {number} of another format than the name says ({first})")
         found = self.duplicates
@@ -327,7 +333,13 @@ class PictureData(LabelledData):
 
     def _name_pairs(self) -> list[tuple[str, str]]:
         found = self.duplicates
-        return [(self.paths[a], self.paths[b]) for a, b in (*found.shared_pairs, *found.contradicting_pairs)]
+        pairs = (*found.shared_pairs, *found.contradicting_pairs)
+        return [(self._show(self.paths[a]), self._show(self.paths[b])) for a, b in pairs]
+
+    def _show(self, path: str) -> str:
+        """Name a file in words for people."""
+        known = next((folder for folder in self._aliases if path.startswith(folder + os.sep)), "")
+        return self._aliases[known] + path[len(known) :] if known else path
 
 
 class ImageFileDataset(Dataset[tuple[Tensor, int]]):

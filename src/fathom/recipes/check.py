@@ -8,14 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
 import numpy as np
 
 from fathom.config import Config
 from fathom.recipes.defaults import resolve
 from fathom.recipes.failures import readable_failures
 from fathom.recipes.kinds import data_kind, locate_data
-from fathom.recipes.remote import localize, names_as_given
 
 Level = Literal["error", "warning", "note"]
 
@@ -82,15 +80,13 @@ def check(config: Config, *, on_read: Callable[[int, int], None] | None = None) 
     from fathom.recipes import check_kinds
 
     config = locate_data(resolve(config))
-    given = config.data
-    config = msgspec.structs.replace(config, data=localize(given))
     looks: dict[str, Callable[[Config], Check]] = {
         "named": check_kinds.look_into_arrays,
         "pictures": partial(check_kinds.look_into_pictures, on_read=on_read),
         "table": check_kinds.look_into_table,
         "text": check_kinds.look_into_text,
     }
-    with readable_failures(), names_as_given(given, config.data):
+    with readable_failures():
         found = looks[data_kind(config.data)](config)
     found.name = Path(found.name).name if data_kind(config.data) != "named" else found.name
     if found.class_names:

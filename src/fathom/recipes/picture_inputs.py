@@ -71,7 +71,10 @@ class Picture:
         """
         if isinstance(self.place, FathomError):
             raise self.place
-        return read_picture(fetch_input(self.place), channels, size)
+        try:
+            return read_picture(fetch_input(self.place), channels, size)
+        except FathomError as error:
+            raise FathomError(str(error).replace(str(self.place), self.shown)) from error
 
 
 def find_inputs(

@@ -87,6 +87,12 @@ def localize(data: DataConfig) -> DataConfig:
     return msgspec.structs.replace(data, name=place.get(data.name, data.name), options=options)
 
 
+def find_aliases(given: DataConfig, local: DataConfig) -> dict[str, str]:
+    """Give what was named for each copy, by the place of the copy."""
+    pairs = ((local.name, given.name), (local.options.get("images"), given.options.get("images")))
+    return {str(here): str(there).rstrip("/") for here, there in pairs if here != there}
+
+
 @contextlib.contextmanager
 def names_as_given(given: DataConfig, local: DataConfig) -> Iterator[None]:
     """Let errors speak of what was named, not of its copy."""
@@ -94,8 +100,8 @@ def names_as_given(given: DataConfig, local: DataConfig) -> Iterator[None]:
         yield
     except FathomError as error:
         text = str(error)
-        for here, there in ((local.name, given.name), (local.options.get("images"), given.options.get("images"))):
-            text = text.replace(str(here), str(there).rstrip("/")) if here != there else text
+        for here, there in find_aliases(given, local).items():
+            text = text.replace(here, there)
         if text == str(error):
             raise
         raise type(error)(text) from error

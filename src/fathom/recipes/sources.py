@@ -21,7 +21,7 @@ from fathom.models import registry
 from fathom.recipes.defaults import resolve
 from fathom.recipes.kinds import Kind, data_kind, list_pictures
 from fathom.recipes.parts import split_options
-from fathom.recipes.remote import localize, names_as_given
+from fathom.recipes.remote import find_aliases, localize, names_as_given
 from fathom.recipes.tables import build_table, choose_epochs
 from fathom.recipes.texts import build_text, settle_text
 
@@ -47,7 +47,8 @@ def build_data(config: Config, contents: Contents = None, on_read: OnRead | None
     kind = data_kind(config.data)
     with names_as_given(given, config.data):
         if kind == "pictures":
-            data: LabelledData = _build_pictures(config, augment, contents, on_read)
+            aliases = find_aliases(given, config.data)
+            data: LabelledData = _build_pictures(config, augment, contents, on_read, aliases)
         else:
             data = _BUILDERS[kind](config, augment, contents)
     if augment is not None:
@@ -102,7 +103,9 @@ def _build_named(config: Config, augment: Compose | None, arrays: Any) -> ArrayD
     )
 
 
-def _build_pictures(config: Config, augment: Compose | None, contents: Any, on_read: OnRead | None) -> PictureData:
+def _build_pictures(
+    config: Config, augment: Compose | None, contents: Any, on_read: OnRead | None, aliases: dict[str, str]
+) -> PictureData:
     return PictureData(
         list_pictures(config.data) if contents is None else contents,
         config.data.batch_size,
@@ -119,6 +122,7 @@ def _build_pictures(config: Config, augment: Compose | None, contents: Any, on_r
         max_broken=config.data.max_broken,
         balance=config.data.balance,
         is_normalised_elsewhere=config.data.mean is not None,
+        aliases=aliases,
         on_read=on_read,
     )
 
