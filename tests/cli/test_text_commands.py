@@ -50,7 +50,7 @@ def test_train_generate_eval_predict(fathom, book, tmp_path, monkeypatch):
     assert scored.err == "2 of 2 lines scored\n"
     piped = io.BytesIO((tmp_path / "more.txt").read_bytes())
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(piped, encoding="ascii"))
-    assert fathom("predict", "last", "-").out == scored.out.replace("more.txt", "-")
+    assert fathom("predict", "last", "-").out == scored.out.replace("more.txt", "standard input")
 
 
 def test_a_text_without_a_network_named_gets_gru(fathom, book):

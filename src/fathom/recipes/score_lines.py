@@ -47,20 +47,21 @@ def _rows(model: TextModel, inputs: Sequence[str | Path], encoding: str) -> Iter
     tokenizer, vocabulary = model.tokenizer, model.vocabulary
     opening = [token for token in ("\n", " ") if token in vocabulary][:1]
     for source in inputs:
+        shown = "standard input" if source == STDIN else str(source)
         try:
             if source == STDIN:
-                text = decode_text(sys.stdin.buffer.read(), "standard input", encoding)
+                text = decode_text(sys.stdin.buffer.read(), shown, encoding)
             else:
                 text = read_text(fetch_input(source), encoding)
         except FathomError as error:
-            yield {"file": str(source), "error": str(error)}
+            yield {"file": shown, "error": str(error)}
             continue
         for number, line in enumerate(text.split("\n"), start=1):
             tokens = vocabulary.encode([*opening, *tokenizer.split(line.strip())]).tolist()
             if len(tokens) < 2:
                 continue
             loss, unknown = _score(model, tokens), tokens[1:].count(0)
-            row: Row = {"file": str(source), "line": number, "tokens": len(tokens) - 1, "unknown": unknown}
+            row: Row = {"file": shown, "line": number, "tokens": len(tokens) - 1, "unknown": unknown}
             row |= {"text": line.strip(), "error": ""}
             is_number = loss < _MOST_EXPONENT
             yield row | ({"perplexity": math.exp(loss)} if is_number else {"error": "its perplexity is not finite"})
