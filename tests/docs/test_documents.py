@@ -23,7 +23,7 @@ from PIL import Image
 import fathom
 from fathom import config
 from fathom.cli import train
-from fathom.cli.main import VERBS, Parser
+from fathom.cli.main import VERBS, make_parser
 from fathom.data import augment, catalog
 from fathom.losses import LOSSES
 from fathom.models import initializers, registry
@@ -125,9 +125,7 @@ def parse(line: str) -> tuple[str, object]:
     assert words[0] == "fathom", f"{line!r} is neither a command of fathom nor known as one that is not run"
     verb, *rest = words[1:]
     assert verb in VERBS
-    module = __import__(VERBS[verb][0], fromlist=["add_arguments"])
-    parser = Parser(prog=f"fathom {verb}", allow_abbrev=False)
-    module.add_arguments(parser)
+    parser, _ = make_parser(verb)
     return verb, parser.parse_args(rest)
 
 
@@ -160,15 +158,13 @@ def test_commands_in_sentences_can_be_read(document: Path) -> None:
 
 @pytest.mark.parametrize("document", [d for d in DOCUMENTS if d != BENCHMARKS], ids=name_of)
 def test_options_in_sentences_exist(document: Path) -> None:
-    known = {"--help", "--debug"}.union(*(option_names(verb) for verb in VERBS))
+    known = {"--help"}.union(*(option_names(verb) for verb in VERBS))
     for option in re.findall(r"`(--[\w-]+)", in_prose(document)):
         assert option in known, f"no command has the option {option}"
 
 
 def option_names(verb: str) -> set[str]:
-    module = __import__(VERBS[verb][0], fromlist=["add_arguments"])
-    parser = Parser(prog=f"fathom {verb}", allow_abbrev=False)
-    module.add_arguments(parser)
+    parser, _ = make_parser(verb)
     parsers = [parser]
     for action in parser._actions:
         parsers += (action.choices or {}).values() if isinstance(action, argparse._SubParsersAction) else []
@@ -293,7 +289,7 @@ def test_guide_lists_every_setting_with_its_option_and_default() -> None:
         named = set(re.findall(r"`(--[\w-]+)`", option))
         assert named <= options_of(name), name
     listed = set(re.findall(r"`(--[\w-]+)`", table))
-    others = {"-h", "--help", "--recipe", "--config", "--set", "--resume", "--out"}
+    others = {"-h", "--help", "--debug", "--offline", "--recipe", "--config", "--set", "--resume", "--out"}
     assert listed | others == option_names("train")
 
 

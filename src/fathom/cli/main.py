@@ -8,7 +8,7 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from fathom.address import conceal
@@ -108,6 +108,14 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     if verb not in VERBS:
         raise unknown("command", verb, VERBS)
+    parser, run = make_parser(verb)
+    args = parser.parse_args(rest, argparse.Namespace(command=["fathom", *map(conceal, arguments)]))
+    with offline() if getattr(args, "offline", False) else contextlib.nullcontext():
+        return run(args)
+
+
+def make_parser(verb: str) -> tuple[Parser, Callable[[argparse.Namespace], int]]:
+    """Give the parser of a command, and what runs it."""
     module_name, purpose = VERBS[verb]
     module = importlib.import_module(module_name)
     parser = Parser(prog=f"fathom {verb}", description=purpose[0].upper() + purpose[1:] + ".", allow_abbrev=False)
@@ -115,9 +123,7 @@ def _dispatch(arguments: list[str]) -> int:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     if verb not in _WITHOUT_NETWORK:
         parser.add_argument("--offline", action="store_true", help="fetch nothing: say what is wanting, and its place")
-    args = parser.parse_args(rest, argparse.Namespace(command=["fathom", *map(conceal, arguments)]))
-    with offline() if getattr(args, "offline", False) else contextlib.nullcontext():
-        return int(module.run(args))
+    return parser, lambda args: int(module.run(args))
 
 
 def _help() -> str:
