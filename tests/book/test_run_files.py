@@ -210,6 +210,14 @@ def test_a_script_runs_like_a_script(run, tmp_path):
     assert not (tmp_path / "transcripts" / "a" / "work").exists()
 
 
+def test_a_relative_pythonpath_is_meant_from_here(run, tmp_path, monkeypatch):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "made_up_library.py").write_text("value = 7\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["lib", os.environ.get("PYTHONPATH", "")]))
+    code, out, _, _ = run("import made_up_library\nprint(made_up_library.value)\n")
+    assert (code, "7\n" in out) == (0, True)
+
+
 def test_a_notebook_that_fails_in_the_middle_keeps_its_transcript(run):
     cells = ["print('before')", "undefined_name", "print('after')"]
     made = [{"cell_type": "code", "metadata": {}, "source": s, "outputs": [], "execution_count": None} for s in cells]

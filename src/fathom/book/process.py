@@ -63,6 +63,9 @@ class _Child:
             "IPYTHONDIR": str(folder.parent / HIDDEN),
             "PYTHONIOENCODING": "utf-8",
         }
+        if os.environ.get("PYTHONPATH"):  # its folders may be named from here, and the child runs elsewhere
+            folders = os.environ["PYTHONPATH"].split(os.pathsep)
+            environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(name) for name in folders if name)
         if job["cpu_stand_in"]:
             environment["CUDA_VISIBLE_DEVICES"] = ""
         try:
