@@ -29,7 +29,7 @@ from fathom.errors import FathomError
 from fathom.files import atomic_file, remove_leftovers
 
 _PASS = 1  # counts up whenever the pass finds something else in the same files
-_WORTH_S = 1.0  # a pass that is sooner done is not kept
+_WORTH_S = 0.5  # a pass that is sooner done is not kept
 _MOST_BYTES = 8 << 30
 _SPARE_BYTES = 4 << 30  # of the disk, left to others
 _SETTLED_NS = 2_000_000_000  # a file that was changed just now may change again within one tick of its clock
