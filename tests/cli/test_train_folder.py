@@ -59,7 +59,7 @@ def assert_equal_runs(run, other):
 def test_real_pictures_and_any_number_of_workers(shared_data, fathom, tmp_path):
     folder = shared_data / "folders" / "cifar10_small"
     for workers in (0, 2):
-        result = fathom("train", "--data", folder, "--epochs", 1, "--augment", "flip", "--workers", workers)
+        result = fathom("train", "lenet", "--data", folder, "--epochs", 1, "--augment", "flip", "--workers", workers)
         assert result.code == 0, result.err
         assert re.search(
             r"(?m)^lenet on cifar10_small: [\d,]+ parameters, 1,800 training examples, 1 epoch, ", result.out
