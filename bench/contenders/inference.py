@@ -11,7 +11,8 @@ from bench.gate import Gate
 from bench.problems import Problem
 from fathom.models import registry
 from fathom.module import Classifier, Preprocess
-from fathom.recipes.exported import Exported, example, to_onnx, trace
+from fathom.recipes.export_formats import to_onnx, trace
+from fathom.recipes.exported import Exported
 from fathom.recipes.onnx_file import open_session
 
 
@@ -26,17 +27,18 @@ def run(problem: Problem, gate: Gate, engine: str = "eager") -> None:
         gate.end_epoch({})
 
 
-def _make(problem: Problem) -> tuple[Exported, dict[str, object], torch.Tensor]:
+def _make(problem: Problem) -> tuple[Exported, torch.Tensor]:
     torch.manual_seed(problem.seed)
     channels, height, width = problem.input_shape
     net = registry.create(problem.model, input_shape=problem.input_shape, num_classes=problem.num_classes)
     module = Classifier(net, preprocess=Preprocess([0.286] * channels, [0.353] * channels))
     description = {"input": {"kind": "image", "channels": channels, "height": height, "width": width}}
-    return Exported(module).eval(), description, example(description, 1)
+    exported = Exported(module, description).eval()
+    return exported, *exported.example(1)
 
 
 def _eager(problem: Problem) -> Callable[[], object]:
-    exported, _, X = _make(problem)
+    exported, X = _make(problem)
     module = exported.module
 
     def apply() -> object:
@@ -47,8 +49,8 @@ def _eager(problem: Problem) -> Callable[[], object]:
 
 
 def _onnx(problem: Problem) -> Callable[[], object]:
-    exported, description, X = _make(problem)
-    content = to_onnx(trace(exported, description), exported, "pictures")
+    exported, X = _make(problem)
+    content = to_onnx(trace(exported), exported)
     session = open_session(content, Path(problem.name), torch.get_num_threads())
     inputs = {"pictures": X.numpy()}
     return lambda: session.run(["probabilities"], inputs)

@@ -71,6 +71,7 @@ def test_results_are_kept_and_what_passed_is_not_run_again(book, tmp_path, capsy
     assert (out / "results.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_passes_over_loaders_can_be_cut_short(book, tmp_path, capsys):
     out = tmp_path / "out"
     arguments = ("--only", "regression/b", "--batches", "5")

@@ -84,6 +84,7 @@ def test_what_is_refused_is_one_line_and_leaves_nothing(fathom, tmp_path, argume
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_fine_tuning_is_searched(fathom, trained):
     options = ("--data", "digits", "--init-from", trained.path, "--freeze", "0", "--epochs", 1, "--trials", 2)
     result = fathom("tune", *options, "--space", "body_lr=0.01x|1x,layer_decay=0.5..1")

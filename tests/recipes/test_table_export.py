@@ -188,6 +188,7 @@ def test_a_torch_file_computes_the_same_and_holds_no_pickle(labelled, tmp_path):
             torch.testing.assert_close(loaded(torch.from_numpy(cells))[1], expected)
 
 
+@pytest.mark.slow
 def test_int8_is_judged_on_the_test_part(priced, tmp_path, monkeypatch):
     run, _ = priced
     int8 = export(run, out=tmp_path / "x.onnx", int8="dynamic")["int8"]
@@ -249,6 +250,7 @@ def test_a_forged_file_is_refused(change, message, priced, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_statistics_that_went_astray_are_found(priced, tmp_path, monkeypatch):
     """A graph that scales otherwise than the run is not written: the comparison covers the preprocessing."""
     write = export_module.to_onnx
