@@ -122,7 +122,7 @@ def make_parser(verb: str) -> tuple[Parser, Callable[[argparse.Namespace], int]]
     module.add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     if verb not in _WITHOUT_NETWORK:
-        parser.add_argument("--offline", action="store_true", help="fetch nothing: say what is wanting, and its place")
+        parser.add_argument("--offline", action="store_true", help="fetch nothing: say what is missing, and its place")
     return parser, lambda args: int(module.run(args))
 
 

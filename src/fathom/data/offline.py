@@ -23,7 +23,7 @@ def refuse_offline(urls: Sequence[str], way_out: str) -> None:
     """
     if urls and is_offline():
         what, it = (urls[0], "it") if len(urls) == 1 else (" ".join(urls), "them")
-        raise FathomError(f"offline, and wanting on this machine: {what}; fetch {it} by hand and {way_out}")
+        raise FathomError(f"offline, and not on this machine: {what}; fetch {it} by hand and {way_out}")
 
 
 @contextlib.contextmanager
