@@ -232,25 +232,29 @@ def _open_study(settings: Settings, config: Config, root: Path, place: Path | No
 
     Raises:  UsageError if another study is in it, or something else
     """
+    is_new = place is None or not place.exists()
     if place is None:
         now = datetime.now().astimezone()
         place = claim_folder(root, name_folder(now, "tune", config.model.name, place_name(config.data.name)))
-    elif is_study(place):
-        ledger = Ledger(place)
-        different = describe_difference(ledger.settings, settings)
-        if different is not None:
-            ledger.close()
-            raise UsageError(f"{place} holds a study with {different}; go on with it by {resume_command(place)}")
-        return ledger
-    elif place.exists() and (not place.is_dir() or any(e.name != ".lock" for e in place.iterdir())):
+    elif place.exists() and not _is_free(place) and not is_study(place):
         raise UsageError(f"{place} holds something else; give the folder of a study, or one that is not there yet")
     place.mkdir(parents=True, exist_ok=True)
     try:
-        return create_study(place, settings)
+        ledger = create_study(place, settings)
     except BaseException:
-        if not is_study(place):
+        if is_new and not is_study(place):
             shutil.rmtree(place, ignore_errors=True)
         raise
+    different = describe_difference(ledger.settings, settings)
+    if different is not None:
+        ledger.close()
+        raise UsageError(f"{place} holds a study with {different}; go on with it by {resume_command(place)}")
+    return ledger
+
+
+def _is_free(place: Path) -> bool:
+    """Whether a folder holds nothing, or what another process that is making this study has hidden in it so far."""
+    return place.is_dir() and all(entry.name.startswith(".") for entry in place.iterdir())
 
 
 def _go_on(

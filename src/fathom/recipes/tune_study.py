@@ -301,7 +301,7 @@ class Ledger:
 
 
 def create_study(path: Path, settings: Settings) -> Ledger:
-    """Make a study in ``path``, a folder that is there; if another process was quicker, open that process's."""
+    """Make a study in ``path``, a folder that is there; if there is one already, open it."""
     from filelock import FileLock
 
     with contextlib.ExitStack() as stack:
