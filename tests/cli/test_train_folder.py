@@ -196,6 +196,8 @@ def test_a_picture_that_breaks_during_training_is_one_line(workers, pictures, fa
     assert json.loads((run / "run.json").read_text())["status"] == "failed"
 
 
+# torch is told of the death in the midst of anything, also of opening a file of its own
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 def test_a_killed_worker_is_one_line(pictures, fathom, tmp_path, monkeypatch):
     class Kill(Callback):
         def on_step_end(self, trainer):

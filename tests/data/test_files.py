@@ -181,6 +181,8 @@ def test_a_signal_to_the_group_does_not_reach_the_workers():
     loader.close()
 
 
+# torch is told of the death in the midst of anything, also of opening a file of its own
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 def test_a_killed_worker_is_told():
     loader = make_loader(workers=1)
     batches = iter(loader)
