@@ -78,6 +78,24 @@ def test_a_loss_that_stands_still(run_with):
     assert "ended where it began" not in run_with(steps=[2.3, 2, 1, 0.9, 0.8, 0.7], train_loss=[1])
 
 
+def test_steps_that_are_too_large_are_told_by_the_loss_they_lead_to(run_with):
+    evaluation = {"class_names": ["cat", "dog"], "confusion": [[5, 5], [1, 9]]}  # ln 2 = 0.6931
+    text = run_with(train_loss=[80, 0.9, 0.7], val_loss=[2, 1, 0.7], evaluation=evaluation)
+    assert "In epoch 1 training loss was 80.00 on average, where equal probabilities for all classes give 0.69" in text
+    assert "Try a learning rate far below " in text
+    assert "longer training" not in text
+    text = run_with(train_loss=[1.03, 0.9, 0.7], val_loss=[2, 1, 0.7], evaluation=evaluation)
+    assert "equal probabilities" not in text
+    assert "longer training" in text
+
+
+@pytest.mark.parametrize(("accuracy", "is_told"), [(0.55, True), (0.6, True), (0.72, False)])
+def test_a_model_that_may_as_well_guess_is_called_so(accuracy, is_told, run_with):
+    rows = [{"class": "cat", "recall": 0.5, "support": 40}, {"class": "dog", "recall": 0.6, "support": 60}]
+    text = run_with(evaluation={"accuracy": accuracy, "num_samples": 100, "per_class": rows})
+    assert ("Always saying dog would be right for 60.0% of them: these samples do not show" in text) == is_told
+
+
 def test_without_validation_or_epochs(run_with):
     assert "There is no validation curve" in run_with(train_loss=[1.0, 0.5])
     text = run_with(status="stopped", steps=[2.0, 1.0])

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fathom.phrases import counted
 from fathom.runs.from_scratch import describe_comparison
-from fathom.runs.numbers import count, decimal, determination, duration, percent, wilson_interval
+from fathom.runs.numbers import count, decimal, determination, duration, percent, rate, wilson_interval
 from fathom.runs.reader import RunReader
 from fathom.runs.records import is_number
 from fathom.runs.table_results import compare_baseline
 
 FLAT = 0.02  # a loss that rises by less than this share is called flat
+BLOWN_UP = 1.5  # times the loss of knowing nothing
 FALLING = 0.01  # a loss that falls by more than this share in one epoch is called falling
 
 
@@ -33,11 +35,12 @@ def read_run(run: RunReader) -> list[str]:
         _extent(run),
         _broken_numbers(run),
         _standstill(run),
+        _blow_up(run),
         _validation_loss(run),
         _validation_accuracy(run),
         _gap(run),
         _test(run),
-        compare_baseline(run.evaluation or {}),
+        compare_baseline(run.evaluation or {}) or _no_better_than_guessing(run.evaluation or {}),
         describe_comparison(run.comparison) if run.comparison else "",
         _hardest_class(run),
     ]
@@ -107,6 +110,22 @@ def _standstill(run: RunReader) -> str:
     return f"Training loss ended where it began: {decimal(losses[0])} at first, {decimal(losses[-1])} at the end."
 
 
+def _blow_up(run: RunReader) -> str:
+    """Tell of a cross-entropy that rose far above that of equal probabilities, which steps of a sane size do not do."""
+    names = (run.evaluation or {}).get("class_names")
+    training = run.config.get("training", {})
+    losses = [(y, x) for x, y in series(run.epochs(), "train_loss") if y is not None]
+    if not names or len(names) < 2 or not losses or training.get("loss") not in (None, "cross_entropy"):
+        return ""
+    (highest, at), nothing = max(losses), math.log(len(names))
+    if highest < BLOWN_UP * nothing:
+        return ""
+    return (
+        f"In epoch {at:g} training loss was {decimal(highest)} on average, where equal probabilities for all classes "
+        f"give {decimal(nothing)}: the steps were too large. Try a learning rate far below {rate(training.get('lr'))}."
+    )
+
+
 def _validation_loss(run: RunReader) -> str:
     points = [(x, y) for x, y in series(run.epochs(), "val_loss") if y is not None]
     if not points:
@@ -119,7 +138,7 @@ def _validation_loss(run: RunReader) -> str:
     if lowest == len(points) - 1:
         before = points[-2][1]
         more = ""
-        if before > 0 and before - best > FALLING * before:
+        if before > 0 and before - best > FALLING * before and not _blow_up(run):
             more = f"; it fell by {percent((before - best) / before)} in that epoch, so longer training may lower it"
         return f"Validation loss is lowest at the last epoch, {at:g} ({decimal(best)}){more}."
     start = f"Validation loss is lowest at epoch {at:g} ({decimal(best)})"
@@ -195,6 +214,22 @@ def _test(run: RunReader) -> str:
         return f"{text}."
     place = "inside" if low <= best.value <= high else "below" if best.value < low else "above"
     return f"{text}. The best validation accuracy, {percent(best.value)}, lies {place} it."
+
+
+def _no_better_than_guessing(evaluation: Mapping[str, Any]) -> str:
+    """Say so where always naming the commonest class of the test set may do as well as the model."""
+    accuracy, rows = evaluation.get("accuracy"), evaluation.get("per_class") or []
+    supports = [(row["support"], str(row.get("class"))) for row in rows if isinstance(row.get("support"), int)]
+    samples = sum(support for support, _ in supports)
+    if not is_number(accuracy) or len(supports) < 2 or not samples:
+        return ""
+    most, name = max(supports)
+    if most / samples < wilson_interval(accuracy, samples)[0]:
+        return ""
+    return (
+        f"Always saying {name} would be right for {percent(most / samples)} of them: these samples do not show that "
+        "the model has learned anything."
+    )
 
 
 def _hardest_class(run: RunReader) -> str:
