@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fathom.data.picture_formats import EXTENSIONS
+from fathom.data.picture_formats import is_picture
 from fathom.errors import FathomError
 from fathom.phrases import counted
 
@@ -129,11 +129,6 @@ def _list_part(part: Path, class_names: tuple[str, ...], strays: Counter[str]) -
     if not paths:
         raise FathomError(f"{part} holds no picture in class folders")
     return FileList(tuple(paths), np.array(labels, dtype=np.int64))
-
-
-def is_picture(name: str) -> bool:
-    """Whether a file is a picture by its name; hidden ones are not."""
-    return os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith(".")
 
 
 def _pictures(folder: Path, strays: Counter[str]) -> Iterator[Path]:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fathom.data.image_folder import PARTS, FileList, ImageFiles, is_picture
-from fathom.data.picture_formats import EXTENSIONS
+from fathom.data.image_folder import PARTS, FileList, ImageFiles
+from fathom.data.picture_formats import EXTENSIONS, is_picture
 from fathom.data.tables.reading import MISSING, Form, find_form, open_table, read_rows
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.phrases import counted

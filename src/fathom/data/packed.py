@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from fathom.data.archives import MOST_MEMBERS, find_root, stem_of, unpack
-from fathom.data.image_folder import is_picture
 from fathom.data.paths import cache_root, make_folder
-from fathom.data.picture_formats import EXTENSIONS
+from fathom.data.picture_formats import EXTENSIONS, is_picture
 from fathom.data.remote.copies import Copy
 from fathom.data.remote.progress import Progress, readable
 from fathom.errors import FathomError

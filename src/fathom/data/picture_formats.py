@@ -27,6 +27,11 @@ SUFFIXES = {
 EXTENSIONS = frozenset(suffix for kind in FORMATS for suffix in SUFFIXES[kind])
 
 
+def is_picture(name: str) -> bool:
+    """Whether a file is a picture by its name; hidden ones are not."""
+    return os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith(".")
+
+
 def has_foreign_suffix(path: str, kind: str) -> bool:
     """Whether a file's name says another format than its content has."""
     return os.path.splitext(path)[1].lower() not in SUFFIXES.get(kind, ())

@@ -16,8 +16,15 @@ from fathom.training.schedules import parse_schedule
 
 # Peak learning rates of AdamW under one_cycle, chosen on a validation split of Fashion-MNIST; that of resnet9 on one of
 # 2,000 photographs of CIFAR-10.
-_ADAMW_LR = {"linear": 0.01, "softmax": 0.01, "mlp": 3e-3, "lenet": 5e-3, "lenet_sigmoid": 0.01, "compact": 0.01}
-_ADAMW_LR |= {"resnet9": 5e-3}
+_ADAMW_LR = {
+    "linear": 0.01,
+    "softmax": 0.01,
+    "mlp": 3e-3,
+    "lenet": 5e-3,
+    "lenet_sigmoid": 0.01,
+    "compact": 0.01,
+    "resnet9": 5e-3,
+}
 _DEEP_LR = 2e-3
 _LANGUAGE_LR = {"rnn": 2e-3, "gru": 8e-3, "lstm": 8e-3}
 _TEXT_OPTIONS = {"level": "char", "steps": 64, "partition": "sequential"}

@@ -16,7 +16,7 @@ from fathom.data.archives import is_packed
 from fathom.data.image_table import PictureRows
 from fathom.data.packed import unpacked_copy
 from fathom.data.picture_file import read_picture
-from fathom.data.picture_formats import EXTENSIONS
+from fathom.data.picture_formats import EXTENSIONS, is_picture
 from fathom.errors import FathomError, UsageError
 from fathom.recipes.remote import fetch_input
 
@@ -170,7 +170,7 @@ def _walk(folder: Path) -> Iterator[Path]:
                     if not entry.is_symlink():
                         folders.add(entry.name)
                         names.append(entry.name)
-                elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS and not entry.name.startswith("."):
+                elif is_picture(entry.name):
                     names.append(entry.name)
     except OSError as error:
         raise FathomError(f"cannot read the folder {folder} ({error.strerror or error})") from error

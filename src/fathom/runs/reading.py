@@ -31,12 +31,13 @@ class Confused:
 
 def read_run(run: RunReader) -> list[str]:
     """Describe how far training went, what the curves show, and what the test set says."""
+    blow_up = _blow_up(run)
     sentences = [
         _extent(run),
         _broken_numbers(run),
         _standstill(run),
-        _blow_up(run),
-        _validation_loss(run),
+        blow_up,
+        _validation_loss(run, has_blown_up=bool(blow_up)),
         _validation_accuracy(run),
         _gap(run),
         _test(run),
@@ -126,7 +127,7 @@ def _blow_up(run: RunReader) -> str:
     )
 
 
-def _validation_loss(run: RunReader) -> str:
+def _validation_loss(run: RunReader, *, has_blown_up: bool) -> str:
     points = [(x, y) for x, y in series(run.epochs(), "val_loss") if y is not None]
     if not points:
         return "There is no validation curve: no validation loss was recorded." if run.epochs() else ""
@@ -138,7 +139,7 @@ def _validation_loss(run: RunReader) -> str:
     if lowest == len(points) - 1:
         before = points[-2][1]
         more = ""
-        if before > 0 and before - best > FALLING * before and not _blow_up(run):
+        if before > 0 and before - best > FALLING * before and not has_blown_up:
             more = f"; it fell by {percent((before - best) / before)} in that epoch, so longer training may lower it"
         return f"Validation loss is lowest at the last epoch, {at:g} ({decimal(best)}){more}."
     start = f"Validation loss is lowest at epoch {at:g} ({decimal(best)})"
