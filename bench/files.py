@@ -21,7 +21,7 @@ def data_folder() -> Path:
 
 def unpack_images(folder: Path) -> None:
     """Write Fashion-MNIST as raw IDX files under ``folder``."""
-    from fathom.data.catalog import load_arrays
+    from fathom.data.sources.catalog import load_arrays
 
     arrays = load_arrays("fashion_mnist")
     _write(folder, "train", arrays.train_images, arrays.train_labels)

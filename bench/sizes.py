@@ -37,7 +37,7 @@ def _describe_networks() -> dict[str, Any]:
     import torch
 
     from fathom.models import registry
-    from fathom.models.summary import count_flops, count_parameters
+    from fathom.models.inspection.summary import count_flops, count_parameters
     from fathom.module import Classifier
     from fathom.training.device import choose_execution
 
@@ -58,11 +58,11 @@ def _describe_networks() -> dict[str, Any]:
 
 
 def _describe_recipes() -> dict[str, float]:
-    from fathom.config import make_config
+    from fathom.models.inspection.summary import count_flops
     from fathom.models.registry import create
-    from fathom.models.summary import count_flops
-    from fathom.recipes.defaults import resolve
-    from fathom.recipes.shipped import read_recipe, recipe_names
+    from fathom.settings.config import make_config
+    from fathom.settings.presets import read_recipe, recipe_names
+    from fathom.settings.resolve import resolve
 
     described: dict[str, float] = {}
     for name in recipe_names():

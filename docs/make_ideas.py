@@ -75,8 +75,18 @@ def read_wishes(text: str, keys: tuple[str, ...]) -> dict[str, list[str]]:
 def show_scratch(name: str) -> str:
     """Give a piece of fathom.scratch: `conv.conv2d`, `tensor.Tensor.backward`."""
     module, _, symbol = name.partition(".")
-    path = f"src/fathom/scratch/{module}.py"
+    path = find_scratch(module)
     return f"{block(find(path, symbol))}\n\n{link(path)}"
+
+
+def find_scratch(module: str) -> str:
+    """Return the path of a module of fathom.scratch: `networks/linear` as it stands, `conv` in whichever room it is."""
+    root = ROOT / "src/fathom/scratch"
+    found = [root / f"{module}.py"] if "/" in module else list(root.glob(f"*/{module}.py"))
+    found = [path for path in found if "/" in module or path.parent.name not in ("networks", "devices")]
+    if len(found) != 1 or not found[0].exists():
+        raise LookupError(f"fathom.scratch has {len(found)} modules called {module!r}")
+    return found[0].relative_to(ROOT).as_posix()
 
 
 def show_torch(name: str) -> str:
@@ -96,7 +106,7 @@ def show_torch(name: str) -> str:
 def read_equals(name: str) -> str:
     """Give the line `Equals:` of a piece of fathom.scratch, or of a module of it."""
     module, _, symbol = name.partition(".")
-    path = f"src/fathom/scratch/{module}.py"
+    path = find_scratch(module)
     docstring = ast.get_docstring(locate(path, symbol)) or ""
     found = re.search(r"^Equals: +(\S+?)([,;]?(?: .*)?)$", docstring, re.MULTILINE)
     if found is None:
@@ -175,7 +185,8 @@ def twins() -> dict[str, str]:
 
 def draw_graph() -> None:
     """The graph of one sigmoid unit and its loss."""
-    from fathom.scratch import Tensor, graph
+    from fathom.scratch import Tensor
+    from fathom.scratch.engine import graph
 
     x, w, b = Tensor([1.0, 2.0]), Tensor([0.5, -0.25], requires_grad=True), Tensor(0.1, requires_grad=True)
     loss = 0.5 * ((w * x).sum() + b).sigmoid().square()
@@ -256,7 +267,7 @@ def draw_depth() -> None:
     """Standard deviation of activations and gradients by layer, start by start."""
     from matplotlib import pyplot as plt
 
-    from fathom.scratch import stability
+    from fathom.scratch.studies import stability
 
     figure, axes = plt.subplots(1, 3, figsize=(9.4, 3.0), layout="constrained", sharey=True)
     for axis, activation in zip(axes, ("sigmoid", "tanh", "relu"), strict=True):
@@ -279,7 +290,7 @@ def draw_schedules() -> None:
     """All schedules that are functions of the step."""
     from matplotlib import pyplot as plt
 
-    from fathom.scratch import schedules as s
+    from fathom.scratch.learning import schedules as s
 
     kinds: dict[str, Callable[[int], float]] = {
         "warm_up": lambda t: s.warm_up(t, 30),

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import torch
 
-from fathom.data import catalog
-from fathom.data.sources import idx
+from fathom.data.sources import catalog, idx
 from fathom.models import registry
-from fathom.models.summary import count_flops, count_parameters
-from fathom.runs.numbers import short
+from fathom.models.inspection.summary import count_flops, count_parameters
+from fathom.runs.analysis.numbers import short
 
 DOCS = Path(__file__).parent
 SMALL = ((1, 28, 28), 10)

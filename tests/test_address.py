@@ -6,8 +6,8 @@ import pytest
 
 from fathom import address
 from fathom.address import base_name, conceal, is_remote, reveal, split_address
-from fathom.config import DataConfig
 from fathom.errors import UsageError
+from fathom.settings.config import DataConfig
 
 
 def test_the_examples_hold():

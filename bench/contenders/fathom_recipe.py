@@ -9,12 +9,12 @@ import torch
 from bench.contenders.fathom_trainer import AtGate, read_arrays
 from bench.gate import Gate
 from bench.problems import Problem
-from fathom.config import make_config
-from fathom.data.catalog import load_arrays
-from fathom.recipes.build import build_callbacks, build_execution, build_module, build_trainer
-from fathom.recipes.defaults import resolve
-from fathom.recipes.shipped import read_recipe
-from fathom.recipes.sources import build_data
+from fathom.build.assemble import build_callbacks, build_execution, build_module, build_trainer
+from fathom.build.data import build_data
+from fathom.data.sources.catalog import load_arrays
+from fathom.settings.config import make_config
+from fathom.settings.presets import read_recipe
+from fathom.settings.resolve import resolve
 
 
 def run(

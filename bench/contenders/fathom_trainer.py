@@ -12,8 +12,8 @@ from bench.gate import Gate
 from bench.inputs import stored
 from bench.problems import Problem
 from fathom.data.arrays import Arrays
-from fathom.data.catalog import load_arrays
 from fathom.data.module import ArrayData, DataModule
+from fathom.data.sources.catalog import load_arrays
 from fathom.models.registry import create
 from fathom.module import Classifier, Module, Preprocess, Regressor
 from fathom.training.callbacks import Callback

@@ -13,14 +13,14 @@ import torch
 from bench.contenders.fathom_trainer import AtGate
 from bench.gate import Gate
 from bench.problems import Problem
-from fathom.config import make_config
+from fathom.build.assemble import build_execution, build_module, build_trainer
 from fathom.data.arrays import Arrays
-from fathom.data.folder import FolderData
+from fathom.data.images.survey import survey
+from fathom.data.images.user_data import FolderData
+from fathom.data.loaders.workers import default_workers
 from fathom.data.module import ArrayData, LabelledData
-from fathom.data.survey import survey
-from fathom.data.workers import default_workers
-from fathom.recipes.build import build_execution, build_module, build_trainer
-from fathom.recipes.defaults import resolve
+from fathom.settings.config import make_config
+from fathom.settings.resolve import resolve
 
 
 def run(problem: Problem, gate: Gate, part: str, how: str) -> None:

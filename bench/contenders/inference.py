@@ -9,11 +9,11 @@ import torch
 
 from bench.gate import Gate
 from bench.problems import Problem
+from fathom.export.exported import Exported
+from fathom.export.formats import to_onnx, trace
+from fathom.inference.onnx_file import open_session
 from fathom.models import registry
 from fathom.module import Classifier, Preprocess
-from fathom.recipes.export_formats import to_onnx, trace
-from fathom.recipes.exported import Exported
-from fathom.recipes.onnx_file import open_session
 
 
 def run(problem: Problem, gate: Gate, engine: str = "eager") -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from bench.gate import Gate
 from bench.problems import Problem
-from fathom.config import make_config
-from fathom.recipes.build import build_execution, build_module, build_trainer
-from fathom.recipes.defaults import resolve
-from fathom.recipes.sources import build_data, settle_data
+from fathom.build.assemble import build_execution, build_module, build_trainer
+from fathom.build.data import build_data, settle_data
+from fathom.settings.config import make_config
+from fathom.settings.resolve import resolve
 
 
 def run(problem: Problem, gate: Gate) -> None:

@@ -15,7 +15,7 @@ from bench.harness import rotated, say
 from bench.machine import installed_version
 from bench.results import Comparison, Result, Suite
 from bench.settings import ROOT, Settings
-from fathom.data.catalog import describe
+from fathom.data.sources.catalog import describe
 
 BASELINE = "torch_and_data"
 _READY = "print('ready', flush=True)"

@@ -13,70 +13,70 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fathom.config import Config, make_config
+    from fathom.build.fine_tuning import fine_tuning_config
     from fathom.data.arrays import Arrays
-    from fathom.data.datasets import CIFAR10, MNIST, Digits, FashionMNIST, SyntheticRegression
-    from fathom.data.folder import FolderData, ImageTableData
-    from fathom.data.memory import MemoryLoader
+    from fathom.data.fetch.copies import local_copy
+    from fathom.data.images.user_data import FolderData, ImageTableData
+    from fathom.data.loaders.memory import MemoryLoader
     from fathom.data.module import ArrayData, DataModule
-    from fathom.data.remote.copies import local_copy
+    from fathom.data.sources.datasets import CIFAR10, MNIST, Digits, FashionMNIST, SyntheticRegression
     from fathom.data.tables.module import TableData
-    from fathom.data.text import TextData
+    from fathom.data.texts.module import TextData
     from fathom.errors import FathomError, UsageError
+    from fathom.inference.generation import generate
+    from fathom.inference.saved import load_module
     from fathom.models.registry import create as create_model
     from fathom.module import Classifier, LanguageModel, Module, Preprocess, Regressor
-    from fathom.recipes.crossval import cross_validate
-    from fathom.recipes.distill import distill
     from fathom.recipes.evaluate import evaluate
-    from fathom.recipes.fine_tuning import fine_tuning_config
-    from fathom.recipes.generate import generate
     from fathom.recipes.predict import predict
     from fathom.recipes.prune import prune
-    from fathom.recipes.saved import load_module
     from fathom.recipes.train import resume, train
-    from fathom.recipes.tune import resume_tuning, tune
+    from fathom.series.crossval import cross_validate
+    from fathom.series.distill import distill
+    from fathom.settings.config import Config, make_config
     from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping
     from fathom.training.schedules import make_schedule
     from fathom.training.trainer import Trainer
+    from fathom.tuning.tune import resume_tuning, tune
 
 # A name is imported when it is first used: `import fathom` alone costs nothing.
 _PLACES = {
-    "Config": "config",
-    "make_config": "config",
+    "Config": "settings.config",
+    "make_config": "settings.config",
     "Arrays": "data.arrays",
-    "CIFAR10": "data.datasets",
-    "Digits": "data.datasets",
-    "FashionMNIST": "data.datasets",
-    "MNIST": "data.datasets",
-    "SyntheticRegression": "data.datasets",
-    "FolderData": "data.folder",
-    "ImageTableData": "data.folder",
-    "MemoryLoader": "data.memory",
+    "CIFAR10": "data.sources.datasets",
+    "Digits": "data.sources.datasets",
+    "FashionMNIST": "data.sources.datasets",
+    "MNIST": "data.sources.datasets",
+    "SyntheticRegression": "data.sources.datasets",
+    "FolderData": "data.images.user_data",
+    "ImageTableData": "data.images.user_data",
+    "MemoryLoader": "data.loaders.memory",
     "ArrayData": "data.module",
     "DataModule": "data.module",
-    "local_copy": "data.remote.copies",
+    "local_copy": "data.fetch.copies",
     "TableData": "data.tables.module",
     "FathomError": "errors",
     "UsageError": "errors",
     "create_model": "models.registry:create",
-    "TextData": "data.text",
+    "TextData": "data.texts.module",
     "Classifier": "module",
     "LanguageModel": "module",
     "Module": "module",
     "Preprocess": "module",
     "Regressor": "module",
-    "cross_validate": "recipes.crossval",
-    "distill": "recipes.distill",
+    "cross_validate": "series.crossval",
+    "distill": "series.distill",
     "evaluate": "recipes.evaluate",
-    "fine_tuning_config": "recipes.fine_tuning",
-    "generate": "recipes.generate",
+    "fine_tuning_config": "build.fine_tuning",
+    "generate": "inference.generation",
     "predict": "recipes.predict",
     "prune": "recipes.prune",
-    "load_module": "recipes.saved",
+    "load_module": "inference.saved",
     "resume": "recipes.train",
     "train": "recipes.train",
-    "resume_tuning": "recipes.tune",
-    "tune": "recipes.tune",
+    "resume_tuning": "tuning.tune",
+    "tune": "tuning.tune",
     "AverageWeights": "training.callbacks",
     "Callback": "training.callbacks",
     "Checkpointing": "training.callbacks",

@@ -45,7 +45,7 @@ def _restored_classes():
 @pytest.fixture
 def clothes(monkeypatch):
     """Put 300 and 100 pictures in the place of Fashion-MNIST: class k has a bright square at the k-th place."""
-    from fathom.d2l import fashion, old_data
+    from fathom.d2l.topics import fashion, old_data
 
     def draw(num, seed):
         generator = torch.Generator().manual_seed(seed)

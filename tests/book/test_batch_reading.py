@@ -15,8 +15,8 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 from torchvision.transforms import InterpolationMode
 
-from fathom.d2l import batch_reading, imports
-from fathom.d2l.loaders import ToImages
+from fathom.d2l.frame import batch_reading, imports
+from fathom.d2l.frame.loaders import ToImages
 
 TO_TENSOR = transforms.ToTensor()
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fathom.d2l import download as place
 from fathom.d2l import torch as new
+from fathom.d2l.topics import download as place
 from fathom.d2l.v0 import torch as old
 from fathom.errors import FathomError, UsageError
 

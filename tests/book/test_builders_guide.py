@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from fathom.d2l import devices
 from fathom.d2l import torch as d2l
+from fathom.d2l.frame import devices
 
 
 def test_layers_of_one_s_own():

@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import nn
 
-from fathom.d2l import display
 from fathom.d2l import torch as d2l
+from fathom.d2l.frame import display
 from fathom.errors import FathomError, UsageError
 
 # Names -------------------------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ class FakeShell:
 
 def test_a_notebook_shows_the_board_live_and_whole_at_the_end_of_the_cell(monkeypatch):
     ipython_display = pytest.importorskip("IPython.display")
-    from fathom.d2l import live
+    from fathom.d2l.frame import live
 
     shown = []
 

@@ -117,7 +117,7 @@ def test_validation_error_is_the_share_of_mistakes():
 
 def test_objective_of_lenet(monkeypatch):
     """The section's objective on a tenth of a per cent of Fashion-MNIST."""
-    from fathom.d2l import hpo
+    from fathom.d2l.topics import hpo
 
     class Few(d2l.DataModule):
         def __init__(self, batch_size):

@@ -101,7 +101,7 @@ class AttentiveDecoder(d2l.AttentionDecoder):
 
 
 def test_attention_while_translating(monkeypatch):
-    from fathom.d2l import old_text
+    from fathom.d2l.topics import old_text
 
     monkeypatch.setattr(old_text, "read_data_nmt", lambda: "Go .\tVa !\nI see .\tJe vois .\nHi .\tSalut !\n" * 4)
     train_iter, src_vocab, tgt_vocab = d2l.load_data_nmt(4, 5)

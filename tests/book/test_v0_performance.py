@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from fathom.d2l import devices
+from fathom.d2l.frame import devices
 from fathom.d2l.v0 import torch as d2l
 
 

@@ -212,7 +212,7 @@ PAIRS = "Go.\tVa !\nHi.\tSalut !\nI see.\tJe comprends.\nI see!\tJe vois !\n"
 
 @pytest.fixture
 def translations(monkeypatch):
-    from fathom.d2l import old_text
+    from fathom.d2l.topics import old_text
 
     monkeypatch.setattr(old_text, "read_data_nmt", lambda: PAIRS * 5)
 

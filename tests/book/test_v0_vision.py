@@ -6,7 +6,7 @@ import torch
 import torchvision
 from torch import nn
 
-from fathom.d2l import old_data
+from fathom.d2l.topics import old_data
 from fathom.d2l.v0 import torch as d2l
 from fathom.errors import FathomError
 

@@ -56,7 +56,7 @@ def test_data_are_read_while_torch_is_imported(tmp_path):
     code = """
 import sys, time
 from fathom.cli.main import main
-from fathom.data import catalog
+from fathom.data.sources import catalog
 from fathom.errors import FathomError
 
 def load(name, **options):

@@ -87,7 +87,11 @@ def test_a_file_that_is_being_written_stays_as_it_was(signum, arguments, strike,
 @pytest.mark.parametrize(
     ("place", "signum", "arguments"),
     [
-        ("fathom.data.survey:_read_chunk", signal.SIGINT, ["train", "lenet", "--data", "pictures", "--workers", 0]),
+        (
+            "fathom.data.images.survey:_read_chunk",
+            signal.SIGINT,
+            ["train", "lenet", "--data", "pictures", "--workers", 0],
+        ),
         ("fathom.recipes.train:build_module", signal.SIGTERM, ["train", "--data", "t.csv", "--target", "y"]),
         ("fathom.recipes.train:build_trainer", signal.SIGINT, ["train", "softmax"]),
         ("fathom.recipes.prune:write_pruning", signal.SIGINT, ["prune", "RUN", "--amount", 0.5]),
@@ -110,9 +114,9 @@ def test_a_run_that_learned_nothing_yet_leaves_no_folder(place, signum, argument
     ("place", "verb", "arguments"),
     [
         ("fathom.recipes.train:save_weights", "train", ["--data", "t.csv", "--target", "y"]),
-        ("fathom.recipes.series:train", "crossval", ["softmax", "--folds", 2]),
-        ("fathom.recipes.distill:_judge_student", "distill", ["RUN", "--student", "softmax"]),
-        ("fathom.recipes.tune:write_study", "tune", ["softmax", "--space", "lr=0.01..0.1", "--trials", 1]),
+        ("fathom.series.base:train", "crossval", ["softmax", "--folds", 2]),
+        ("fathom.series.distill:_judge_student", "distill", ["RUN", "--student", "softmax"]),
+        ("fathom.tuning.tune:write_study", "tune", ["softmax", "--space", "lr=0.01..0.1", "--trials", 1]),
     ],
 )
 def test_what_is_done_is_kept_and_the_rest_follows(place, verb, arguments, strike, fathom, trained, tmp_path):

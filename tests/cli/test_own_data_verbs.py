@@ -12,9 +12,9 @@ from PIL import Image
 
 from fathom.cli import progress
 from fathom.data.arrays import Arrays
-from fathom.data.folds import Fold
 from fathom.data.module import ArrayData
-from fathom.recipes.settings import read_run_config
+from fathom.data.splits.folds import Fold
+from fathom.settings.run_config import read_run_config
 from fathom.training.callbacks import Callback
 
 NUM = {"dark": 24, "light": 12}  # pictures of each class
@@ -22,7 +22,7 @@ NUM = {"dark": 24, "light": 12}  # pictures of each class
 
 @pytest.fixture(autouse=True)
 def _time_briefly(monkeypatch):
-    monkeypatch.setattr("fathom.recipes.distill._TIMED_S", 0.01)
+    monkeypatch.setattr("fathom.series.distill._TIMED_S", 0.01)
 
 
 def _draw(folder, numbers, base=0):

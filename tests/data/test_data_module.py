@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from fathom.data.arrays import Arrays
-from fathom.data.datasets import Digits, FashionMNIST, SyntheticRegression
 from fathom.data.module import ArrayData, DataModule
+from fathom.data.sources.datasets import Digits, FashionMNIST, SyntheticRegression
 from fathom.errors import UsageError
 
 

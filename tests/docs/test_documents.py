@@ -21,14 +21,15 @@ import pytest
 from PIL import Image
 
 import fathom
-from fathom import config
-from fathom.cli import train
+from fathom.build.kinds.names import data_kind
+from fathom.cli.commands import train
 from fathom.cli.main import VERBS, make_parser
-from fathom.data import augment, catalog
+from fathom.data.images import augment
+from fathom.data.sources import catalog
 from fathom.losses import LOSSES
 from fathom.models import initializers, registry
-from fathom.recipes.defaults import resolve
-from fathom.recipes.kinds import data_kind
+from fathom.settings import config
+from fathom.settings.resolve import resolve
 from fathom.training import device, optimizers, schedules
 
 ADDRESSES = runpy.run_path(str(Path(__file__).with_name("addresses.py")))

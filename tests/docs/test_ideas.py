@@ -50,7 +50,7 @@ def test_every_slip_is_shown(make_ideas: ModuleType) -> None:
 
 
 def test_docstring_goes_and_code_stays(make_ideas: ModuleType) -> None:
-    shown = make_ideas.find("src/fathom/scratch/conv.py", "output_size")
+    shown = make_ideas.find("src/fathom/scratch/layers/conv.py", "output_size")
     assert shown.startswith("def output_size(")
     assert shown.endswith("return (size + 2 * padding - kernel) // stride + 1")
     assert "Raises" not in shown

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fathom import config
 from fathom.recipes.train import train
+from fathom.settings import config
 
 PAGE = Path(__file__).parents[2] / "docs" / "run-folder.md"
 

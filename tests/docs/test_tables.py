@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from fathom.data import catalog
+from fathom.data.sources import catalog
 
 DOCS = Path(__file__).parents[2] / "docs"
 

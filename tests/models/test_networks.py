@@ -7,9 +7,9 @@ from torch import nn
 from fathom.models import registry
 from fathom.models.googlenet import BLOCKS as INCEPTION_BLOCKS
 from fathom.models.googlenet import Inception, num_outputs
+from fathom.models.inspection.summary import layer_table
 from fathom.models.mlp import Step
 from fathom.models.resnet import STAGES
-from fathom.models.summary import layer_table
 from fathom.models.vgg import BLOCKS as VGG_BLOCKS
 
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from fathom.errors import UsageError
 from fathom.models import registry
+from fathom.models.inspection.summary import count_flops, layer_table
 from fathom.models.rnn import OneHot
-from fathom.models.summary import count_flops, layer_table
 
 STEPS, BATCH, TOKENS, HIDDEN = 5, 3, 7, 4
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from fathom.models import registry
-from fathom.scratch.losses import cross_entropy
+from fathom.scratch.engine.operations import manual_seed
+from fathom.scratch.engine.tensor import Tensor
+from fathom.scratch.learning.losses import cross_entropy
 from fathom.scratch.networks import create
-from fathom.scratch.operations import manual_seed
-from fathom.scratch.tensor import Tensor
 
 # name, twin, input shape, options, published number of parameters
 NETWORKS = [

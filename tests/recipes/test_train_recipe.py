@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 import fathom
-from fathom.recipes.failures import explain, readable_failures
-from fathom.recipes.lock import hold_run
+from fathom.build.failures import explain, readable_failures
+from fathom.runs.folder.lock import hold_run
 
 
 def make_config(**sections):
@@ -113,7 +113,7 @@ def test_errors_that_are_not_the_machine_s_pass_unchanged():
 def test_a_run_is_held_by_one_process_at_a_time(tmp_path):
     code = f"""
 from pathlib import Path
-from fathom.recipes.lock import hold_run
+from fathom.runs.folder.lock import hold_run
 try:
     with hold_run(Path({str(tmp_path)!r})): print("held")
 except Exception as error: print(error)

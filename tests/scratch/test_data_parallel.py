@@ -6,12 +6,12 @@ import pytest
 from fathom.scratch.devices.collective import naive_all_reduce, ring_all_reduce
 from fathom.scratch.devices.data_parallel import data_parallel_step, gradient_of, replicate, split_batch
 from fathom.scratch.devices.pipeline import pipeline_step, schedule, split_stages, waiting_share
-from fathom.scratch.learning import train_step
-from fathom.scratch.losses import cross_entropy
+from fathom.scratch.engine.operations import manual_seed
+from fathom.scratch.engine.tensor import Tensor
+from fathom.scratch.learning.loops import train_step
+from fathom.scratch.learning.losses import cross_entropy
+from fathom.scratch.learning.optimizers import SGD, Adam
 from fathom.scratch.networks import create
-from fathom.scratch.operations import manual_seed
-from fathom.scratch.optimizers import SGD, Adam
-from fathom.scratch.tensor import Tensor
 
 
 def make_net(name="lenet", shape=(1, 12, 12), **options):

@@ -13,10 +13,10 @@ import pytest
 
 import fathom.scratch as s
 from fathom.scratch import Tensor
-from fathom.scratch.autograd import Edge, Node, walk_back
-from fathom.scratch.tensor import record
+from fathom.scratch.engine.autograd import Edge, Node, walk_back
+from fathom.scratch.engine.tensor import record
 
-FOLDER = Path(s.__file__).parent
+FOLDER = Path(s.__file__).parent / "engine"
 
 
 def test_a_graph_thousands_deep_needs_no_recursion():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fathom.scratch.iterator import Batches
+from fathom.scratch.learning.iterator import Batches
 
 X, y = np.arange(20.0).reshape(10, 2), np.arange(10)
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from fathom.scratch import measures
-from fathom.scratch.measures import Accumulator, Timer, accuracy
+from fathom.scratch.learning import measures
+from fathom.scratch.learning.measures import Accumulator, Timer, accuracy
 
 
 def test_accuracy_equals_torch():

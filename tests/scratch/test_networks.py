@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from fathom.models import registry
+from fathom.scratch.engine.operations import manual_seed, one_hot
+from fathom.scratch.engine.tensor import Tensor
 from fathom.scratch.networks import NETWORKS, create
-from fathom.scratch.operations import manual_seed, one_hot
-from fathom.scratch.tensor import Tensor
 
 # name, twin in fathom.models, input shape, options of both
 TWINS = [

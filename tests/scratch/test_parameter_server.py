@@ -11,12 +11,12 @@ from fathom.data.sources import digits
 from fathom.scratch.devices import messages, worker_pool
 from fathom.scratch.devices.parameter_server import ParameterServer
 from fathom.scratch.devices.worker_pool import WorkerError
-from fathom.scratch.iterator import Batches
-from fathom.scratch.learning import evaluate_accuracy, train_step
-from fathom.scratch.losses import cross_entropy
+from fathom.scratch.engine.operations import manual_seed
+from fathom.scratch.learning.iterator import Batches
+from fathom.scratch.learning.loops import evaluate_accuracy, train_step
+from fathom.scratch.learning.losses import cross_entropy
+from fathom.scratch.learning.optimizers import SGD
 from fathom.scratch.networks import create
-from fathom.scratch.operations import manual_seed
-from fathom.scratch.optimizers import SGD
 
 OPTIONS = {"input_shape": [1, 8, 8], "num_classes": 10, "hidden": [16]}
 

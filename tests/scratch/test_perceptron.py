@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.svm import SVC
 
 from fathom.data.sources import digits
-from fathom.scratch.perceptron import Perceptron, bound, margin, radius, xor
+from fathom.scratch.studies.perceptron import Perceptron, bound, margin, radius, xor
 
 
 def separable(seed, num_examples=30, num_inputs=3):

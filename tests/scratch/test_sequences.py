@@ -5,8 +5,8 @@ import doctest
 import numpy as np
 import pytest
 
-from fathom.scratch import sequences
-from fathom.scratch.sequences import Vocabulary, Windows, clean
+from fathom.scratch.learning import sequences
+from fathom.scratch.learning.sequences import Vocabulary, Windows, clean
 
 
 def test_windows_hold_the_text_and_what_comes_next():

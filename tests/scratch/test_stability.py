@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fathom.scratch.stability import (
+from fathom.scratch.studies.stability import (
     ACTIVATIONS,
     INITIALIZERS,
     Signal,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from fathom.data.text import TextData
+from fathom.data.texts.module import TextData
 from fathom.models import registry
 from fathom.module import LanguageModel
 from fathom.training.callbacks import Callback

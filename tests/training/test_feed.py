@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from fathom.data.memory import MemoryLoader
+from fathom.data.loaders.memory import MemoryLoader
 from fathom.errors import FathomError
 from fathom.training import feed as feed_module
 from fathom.training.feed import Feed

@@ -14,7 +14,7 @@ from fathom.book.results import FILE, MAKERS, Result, keep_result, read_results
 from fathom.book.run import Options, run_file
 from fathom.book.sections import APIS, Section, list_sections
 from fathom.book.verdict import judge
-from fathom.data.paths import make_folder
+from fathom.data.fetch.paths import make_folder
 from fathom.errors import UsageError
 
 

@@ -16,7 +16,7 @@ from fathom.book.process import Overdue, Stopped, run_job
 from fathom.book.record import FIGURES, CellRecord, Record
 from fathom.book.transcript import DATA, PAGE, write_transcript
 from fathom.book.workspace import Workspace, check_out
-from fathom.data.paths import make_folder
+from fathom.data.fetch.paths import make_folder
 
 APIS = ("auto", "new", "old")
 WORK = "work"

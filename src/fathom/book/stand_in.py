@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from fathom.d2l import devices
+from fathom.d2l.frame import devices
 
 _DEVICE = re.compile(r"(cuda|gpu)(:\d+)?")
 

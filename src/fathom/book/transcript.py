@@ -9,8 +9,8 @@ from typing import Any
 
 from fathom.book.record import CellRecord, Output, Record, as_lines
 from fathom.files import write_atomically
-from fathom.runs.numbers import duration
-from fathom.runs.page import Html, document, element, escape, join, pairs
+from fathom.runs.analysis.numbers import duration
+from fathom.runs.html.page import Html, document, element, escape, join, pairs
 
 PAGE, DATA = "transcript.html", "transcript.json"
 SCHEMA = 1

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from fathom.book.cells import Document
-from fathom.data.paths import data_roots, make_cache_folder
+from fathom.data.fetch.paths import data_roots, make_cache_folder
 from fathom.data.sources import idx
 from fathom.errors import FathomError
 from fathom.files import describe_failure, write_atomically

@@ -11,6 +11,6 @@ def find_model(name: str, runs: str) -> str | Path:
 
     Raises:  UsageError if there is no such run
     """
-    from fathom.runs.reader import resolve_run
+    from fathom.runs.folder.reader import resolve_run
 
     return name if name.lower().endswith(".onnx") and not os.path.isdir(name) else resolve_run(name, runs)

@@ -13,29 +13,38 @@ from typing import NoReturn
 
 from fathom.address import conceal
 from fathom.cli.stops import heed_signals
-from fathom.data.offline import offline
+from fathom.data.fetch.offline import offline
 from fathom.errors import FathomError, UsageError, unknown
 
 # verb: (module, what it does)
 VERBS = {
-    "train": ("fathom.cli.train", "train a network; leave a run folder with model, metrics and report"),
-    "eval": ("fathom.cli.eval", "judge a run's model on a split of its data"),
-    "generate": ("fathom.cli.generate", "let a language model go on with a text"),
-    "crossval": ("fathom.cli.crossval", "train on all folds of the data but one, judge on that one; compare networks"),
-    "distill": ("fathom.cli.distill", "let a small network learn from a run's; show what that gains"),
-    "predict": ("fathom.cli.predict", "label pictures, folders or the rows of a CSV with a run's model"),
-    "export": ("fathom.cli.export", "write a run's model as one ONNX or torch.export file"),
-    "tune": ("fathom.cli.tune", "search for better settings; keep the best as a run"),
-    "prune": ("fathom.cli.prune", "make a run's model smaller or sparser, fine-tune it, and say what that cost"),
-    "check": ("fathom.cli.check", "look into data before anything is trained: splits, balance, leakage, broken files"),
-    "report": ("fathom.cli.report", "make report.html from a run folder"),
-    "compare": ("fathom.cli.compare", "set runs side by side"),
-    "models": ("fathom.cli.models", "list the networks, or the layers of one"),
-    "data": ("fathom.cli.data", "list the data sets, or look into one"),
-    "schedules": ("fathom.cli.schedules", "list and draw the learning-rate schedules"),
-    "scratch": ("fathom.cli.scratch", "train networks written on NumPy beside PyTorch, step by step"),
-    "book": ("fathom.cli.book", "run code written for Dive into Deep Learning, unchanged"),
-    "recipes": ("fathom.cli.recipes", "list the shipped recipes, or show one"),
+    "train": ("fathom.cli.commands.train", "train a network; leave a run folder with model, metrics and report"),
+    "eval": ("fathom.cli.commands.eval", "judge a run's model on a split of its data"),
+    "generate": ("fathom.cli.commands.generate", "let a language model go on with a text"),
+    "crossval": (
+        "fathom.cli.commands.crossval",
+        "train on all folds of the data but one, judge on that one; compare networks",
+    ),
+    "distill": ("fathom.cli.commands.distill", "let a small network learn from a run's; show what that gains"),
+    "predict": ("fathom.cli.commands.predict", "label pictures, folders or the rows of a CSV with a run's model"),
+    "export": ("fathom.cli.commands.export", "write a run's model as one ONNX or torch.export file"),
+    "tune": ("fathom.cli.commands.tune", "search for better settings; keep the best as a run"),
+    "prune": (
+        "fathom.cli.commands.prune",
+        "make a run's model smaller or sparser, fine-tune it, and say what that cost",
+    ),
+    "check": (
+        "fathom.cli.commands.check",
+        "look into data before anything is trained: splits, balance, leakage, broken files",
+    ),
+    "report": ("fathom.cli.commands.report", "make report.html from a run folder"),
+    "compare": ("fathom.cli.commands.compare", "set runs side by side"),
+    "models": ("fathom.cli.commands.models", "list the networks, or the layers of one"),
+    "data": ("fathom.cli.commands.data", "list the data sets, or look into one"),
+    "schedules": ("fathom.cli.commands.schedules", "list and draw the learning-rate schedules"),
+    "scratch": ("fathom.cli.commands.scratch", "train networks written on NumPy beside PyTorch, step by step"),
+    "book": ("fathom.cli.commands.book", "run code written for Dive into Deep Learning, unchanged"),
+    "recipes": ("fathom.cli.commands.recipes", "list the shipped recipes, or show one"),
 }
 
 # These read what is on this machine, and no data.

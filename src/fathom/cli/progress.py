@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fathom.build.run_log import format_epoch
 from fathom.phrases import counted
-from fathom.recipes.run_log import format_epoch
 from fathom.training.callbacks import Callback
 
 if TYPE_CHECKING:

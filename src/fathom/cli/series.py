@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fathom.cli import train
+from fathom.cli.commands import train
 from fathom.cli.stops import with_way_on
 from fathom.errors import UsageError
-from fathom.runs.series import DIVERGED, Watcher
+from fathom.runs.analysis.series import DIVERGED, Watcher
 
 if TYPE_CHECKING:
     from fathom.recipes.train import Plan
-    from fathom.runs.series import Series
+    from fathom.runs.analysis.series import Series
     from fathom.training.callbacks import Callback
 
 _LEFT_OUT = ("model", "--overfit-batches", "--compare-scratch", "--seeds")
@@ -61,7 +61,7 @@ class Watch(Watcher):
 
     def result(self, series: Any, row: dict[str, Any]) -> None:
         """Print a run's line."""
-        from fathom.runs.numbers import duration
+        from fathom.runs.analysis.numbers import duration
 
         if row.get("status") == DIVERGED:
             what = f"diverged: {row['message']}"

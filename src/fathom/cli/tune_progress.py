@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fathom.phrases import counted
-from fathom.recipes.tune import Watcher
-from fathom.runs.numbers import duration
-from fathom.runs.study_page import metric_form, show_value
+from fathom.runs.analysis.numbers import duration
+from fathom.runs.html.study_page import metric_form, show_value
+from fathom.tuning.tune import Watcher
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from fathom.recipes.tune_study import Ledger
-    from fathom.runs.study import Study, Trial
+    from fathom.runs.analysis.study import Study, Trial
+    from fathom.tuning.study import Ledger
 
 
 def make_watcher() -> Lines:

@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from fathom.d2l import imports
-from fathom.d2l.batch_reading import prepare_torchvision, release_torchvision
-from fathom.d2l.edition import MODULES, choose
-from fathom.d2l.tables import prepare_pandas
+from fathom.d2l.frame import imports
+from fathom.d2l.frame.batch_reading import prepare_torchvision, release_torchvision
+from fathom.d2l.frame.edition import MODULES, choose
+from fathom.d2l.topics.tables import prepare_pandas
 from fathom.errors import unknown
 
 _OTHERS = ("d2l.mxnet", "d2l.tensorflow", "d2l.jax", "d2l.paddle")

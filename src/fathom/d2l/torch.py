@@ -5,58 +5,60 @@ Names of the earlier editions are in ``fathom.d2l.v0.torch``. A name is imported
 
 from __future__ import annotations
 
-from fathom.d2l.namespace import make_getattr, place_names
-from fathom.d2l.tables import prepare_pandas
+from fathom.d2l.frame.namespace import make_getattr, place_names
+from fathom.d2l.topics.tables import prepare_pandas
 
 # Topic file -> the names it gives; a key with "=" is a module outside this package.
 _TOPICS = {
     # the frame
-    "hyperparameters": "HyperParameters add_to_class",
-    "board": "ProgressBoard",
-    "module": "Module Classifier",
-    "datamodule": "DataModule",
-    "trainer": "Trainer",
+    "frame.hyperparameters": "HyperParameters add_to_class",
+    "frame.board": "ProgressBoard",
+    "frame.module": "Module Classifier",
+    "frame.datamodule": "DataModule",
+    "frame.trainer": "Trainer",
     # pictures
-    "display": "use_svg_display set_figsize set_axes plot",
-    "pictures": "show_images show_heatmaps show_list_len_pair_hist annotate",
+    "frame.display": "use_svg_display set_figsize set_axes plot",
+    "frame.pictures": "show_images show_heatmaps show_list_len_pair_hist annotate",
     # data
-    "synthetic": "SyntheticRegressionData",
-    "fashion": "FashionMNIST",
-    "text": "TimeMachine Vocab",
-    "translation": "MTFraEng",
+    "topics.synthetic": "SyntheticRegressionData",
+    "topics.fashion": "FashionMNIST",
+    "topics.text": "TimeMachine Vocab",
+    "topics.translation": "MTFraEng",
     # networks
-    "linear": "LinearRegressionScratch LinearRegression SoftmaxRegression SGD",
-    "convolution": "corr2d init_cnn LeNet Residual ResNeXtBlock",
-    "recurrent": "RNNScratch RNNLMScratch RNN RNNLM GRU",
-    "seq2seq": "Encoder Decoder EncoderDecoder Seq2SeqEncoder Seq2Seq init_seq2seq bleu",
-    "attention": "masked_softmax DotProductAttention AdditiveAttention AttentionDecoder MultiHeadAttention",
-    "transformer": "PositionalEncoding PositionWiseFFN AddNorm TransformerEncoderBlock TransformerEncoder",
-    "checks": "check_len check_shape",
+    "topics.linear": "LinearRegressionScratch LinearRegression SoftmaxRegression SGD",
+    "topics.convolution": "corr2d init_cnn LeNet Residual ResNeXtBlock",
+    "topics.recurrent": "RNNScratch RNNLMScratch RNN RNNLM GRU",
+    "topics.seq2seq": "Encoder Decoder EncoderDecoder Seq2SeqEncoder Seq2Seq init_seq2seq bleu",
+    "topics.attention": "masked_softmax DotProductAttention AdditiveAttention AttentionDecoder MultiHeadAttention",
+    "topics.transformer": "PositionalEncoding PositionWiseFFN AddNorm TransformerEncoderBlock TransformerEncoder",
+    "frame.checks": "check_len check_shape",
     # both generations
-    "download": "DATA_HUB DATA_URL download extract download_extract",
-    "devices": "cpu gpu num_gpus try_gpu try_all_gpus",
-    "timing": "Timer Benchmark",
-    "accumulator": "Accumulator",
-    "animator": "Animator",
-    "old_data": "synthetic_data load_array load_data_fashion_mnist get_dataloader_workers get_fashion_mnist_labels",
-    "old_training": ("linreg squared_loss sgd accuracy evaluate_loss evaluate_accuracy_gpu train_ch6 grad_clipping"),
-    "old_text": (
+    "topics.download": "DATA_HUB DATA_URL download extract download_extract",
+    "frame.devices": "cpu gpu num_gpus try_gpu try_all_gpus",
+    "frame.timing": "Timer Benchmark",
+    "frame.accumulator": "Accumulator",
+    "frame.animator": "Animator",
+    "topics.old_data": "synthetic_data load_array load_data_fashion_mnist get_dataloader_workers get_fashion_mnist_labels",
+    "topics.old_training": (
+        "linreg squared_loss sgd accuracy evaluate_loss evaluate_accuracy_gpu train_ch6 grad_clipping"
+    ),
+    "topics.old_text": (
         "tokenize read_data_nmt preprocess_nmt tokenize_nmt truncate_pad build_array_nmt load_data_nmt sequence_mask "
         "MaskedSoftmaxCELoss train_seq2seq predict_seq2seq"
     ),
-    "optimization": "train_2d show_trace_2d get_data_ch11 train_ch11 train_concise_ch11",
-    "hpo": (
+    "topics.optimization": "train_2d show_trace_2d get_data_ch11 train_ch11 train_concise_ch11",
+    "topics.hpo": (
         "HPOTrainer HPOSearcher RandomSearcher HPOScheduler BasicScheduler HPOTuner hpo_objective_lenet "
         "SuccessiveHalvingScheduler rbfkernel"
     ),
-    "vision": (
+    "topics.vision": (
         "resnet18 split_batch train_batch_ch13 train_ch13 read_csv_labels copyfile reorg_train_valid reorg_test"
     ),
-    "segmentation": (
+    "topics.segmentation": (
         "read_voc_images VOC_COLORMAP VOC_CLASSES voc_colormap2label voc_label_indices voc_rand_crop VOCSegDataset "
         "load_data_voc"
     ),
-    "detection": (
+    "topics.detection": (
         "box_corner_to_center box_center_to_corner bbox_to_rect multibox_prior show_bboxes box_iou "
         "assign_anchor_to_bbox offset_boxes multibox_target offset_inverse nms multibox_detection read_data_bananas "
         "BananasDataset load_data_bananas"
@@ -66,7 +68,7 @@ _TOPICS = {
         "ones_like ones zeros_like zeros tensor arange sin sinh cos cosh tanh linspace exp log normal rand randn "
         "matmul int32 int64 float32 concat=cat stack abs eye sigmoid batch_matmul=bmm torch=."
     ),
-    "aliases": (
+    "frame.aliases": (
         "numpy size reshape to reduce_sum argmax astype transpose reduce_mean expand_dims swapaxes repeat meshgrid"
     ),
     "=torch.nn": "nn=. nn_Module=Module",

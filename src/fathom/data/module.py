@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from fathom.data.arrays import Arrays
-from fathom.data.balance import class_weights, count_classes, describe_balance
-from fathom.data.folds import Fold, describe_scarce
-from fathom.data.memory import Augmentation, MemoryLoader
-from fathom.data.split import stratified_split
+from fathom.data.loaders.memory import Augmentation, MemoryLoader
+from fathom.data.splits.balance import class_weights, count_classes, describe_balance
+from fathom.data.splits.folds import Fold, describe_scarce
+from fathom.data.splits.split import stratified_split
 from fathom.errors import UsageError
 from fathom.module import Preprocess, TargetScale
 from fathom.phrases import counted

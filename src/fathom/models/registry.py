@@ -181,7 +181,7 @@ def create(
     shape = tuple(check_count("input_shape", size) for size in input_shape)
     net = _builder(entry)(shape, check_count("num_classes", num_classes), **entry.options, **options)
     if widths:
-        importlib.import_module("fathom.models.widths").narrow(net, widths)
+        importlib.import_module("fathom.models.surgery.widths").narrow(net, widths)
     return net
 
 

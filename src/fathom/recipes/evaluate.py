@@ -10,20 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fathom.config import Config
+from fathom.build.data import build_data
+from fathom.build.failures import readable_failures
+from fathom.build.kinds.texts import check_vocabulary, judge_text
 from fathom.data.module import LabelledData
-from fathom.data.text import TextData
+from fathom.data.texts.module import TextData
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.files import write_atomically
+from fathom.inference.saved import load_module, set_loss
 from fathom.module import LanguageModel, Module
-from fathom.recipes.defaults import resolve
-from fathom.recipes.failures import readable_failures
-from fathom.recipes.saved import load_module, set_loss
-from fathom.recipes.settings import read_run_config
-from fathom.recipes.sources import build_data
-from fathom.recipes.texts import check_vocabulary, judge_text
-from fathom.runs.reader import resolve_run
-from fathom.runs.schema import SCHEMA
+from fathom.runs.folder.reader import resolve_run
+from fathom.runs.folder.schema import SCHEMA
+from fathom.settings.config import Config
+from fathom.settings.resolve import resolve
+from fathom.settings.run_config import read_run_config
 from fathom.training.device import Execution, choose_execution
 from fathom.training.feed import Feed
 

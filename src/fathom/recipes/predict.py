@@ -15,20 +15,20 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from fathom.address import conceal
-from fathom.data.image_table import PictureRows
+from fathom.build.failures import readable_failures
+from fathom.data.images.label_file import PictureRows
+from fathom.data.loaders.workers import default_workers
 from fathom.data.tables.fit import TableDescription
-from fathom.data.workers import default_workers
 from fathom.errors import FathomError, UsageError
-from fathom.recipes.failures import readable_failures
-from fathom.recipes.onnx_file import OnnxModel, is_onnx, open_export
-from fathom.recipes.onnx_inputs import PictureInput, TokenInput
-from fathom.recipes.picture_inputs import STDIN, Naming, Picture, find_inputs, list_pictures, make_naming
-from fathom.recipes.predict_rows import predict_rows
-from fathom.recipes.prediction_file import choose_format, write_rows
-from fathom.recipes.ranking import Row, label_columns, most_probable
-from fathom.recipes.score_lines import score_lines
-from fathom.recipes.text_model import OnnxText
-from fathom.runs.reader import resolve_run
+from fathom.inference.image_inputs import STDIN, Naming, Picture, find_inputs, list_pictures, make_naming
+from fathom.inference.lines import score_lines
+from fathom.inference.onnx_file import OnnxModel, is_onnx, open_export
+from fathom.inference.onnx_inputs import PictureInput, TokenInput
+from fathom.inference.prediction_file import choose_format, write_rows
+from fathom.inference.ranking import Row, label_columns, most_probable
+from fathom.inference.rows import predict_rows
+from fathom.inference.text_model import OnnxText
+from fathom.runs.folder.reader import resolve_run
 
 _BATCH = 128
 _BATCH_BYTES = 1 << 26
@@ -133,9 +133,9 @@ def open_predictions(
             _refuse_naming(naming, run, "texts")
             return Predictions(*score_lines(OnnxText(exported), inputs, top=top), what="lines")
         return _predict_pictures(_check_kind(exported), inputs, top, naming)
+    from fathom.inference.run_model import RunPictures, RunTable, RunText
+    from fathom.inference.saved import load_module
     from fathom.module import LanguageModel
-    from fathom.recipes.run_model import RunPictures, RunTable, RunText
-    from fathom.recipes.saved import load_module
     from fathom.training.device import find_device
 
     run = resolve_run(run)

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from fathom.config import Config, FinetuneConfig
+from fathom.build.pruning_record import compare_right, describe_stage, time_models, write_pruning
 from fathom.errors import UsageError, unknown
-from fathom.models.channels import Channels, Place
-from fathom.models.pruning import (
+from fathom.inference.saved import load_module
+from fathom.models.surgery.channels import Channels, Place
+from fathom.models.surgery.pruning import (
     CRITERIA,
     SCOPES,
     Choice,
@@ -22,15 +23,14 @@ from fathom.models.pruning import (
     weights_of,
     zero_weights,
 )
-from fathom.models.widths import widths_of
+from fathom.models.surgery.widths import widths_of
 from fathom.module import Module
-from fathom.recipes.defaults import resolve
-from fathom.recipes.prune_record import compare_right, describe_stage, time_models, write_pruning
-from fathom.recipes.saved import load_module
-from fathom.recipes.settings import read_run_config
 from fathom.recipes.train import Outcome, Plan, Start, train
-from fathom.runs.reader import RunReader, resolve_run
-from fathom.runs.schema import SCHEMA
+from fathom.runs.folder.reader import RunReader, resolve_run
+from fathom.runs.folder.schema import SCHEMA
+from fathom.settings.config import Config, FinetuneConfig
+from fathom.settings.resolve import resolve
+from fathom.settings.run_config import read_run_config
 from fathom.training.checkpoint import load_weights
 from fathom.training.device import choose_execution
 

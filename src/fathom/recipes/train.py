@@ -16,15 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fathom.config import Config, config_to_dict
-from fathom.data.module import LabelledData
-from fathom.data.survey import OnRead
-from fathom.data.tables.module import TableData
-from fathom.data.text import TextData
-from fathom.errors import FathomError, UsageError
-from fathom.files import write_atomically
-from fathom.module import LanguageModel, Module
-from fathom.recipes.build import (
+from fathom.build.assemble import (
     build_callbacks,
     build_execution,
     build_module,
@@ -32,27 +24,35 @@ from fathom.recipes.build import (
     optimizer_factory,
     schedule_factory,
 )
-from fathom.recipes.defaults import resolve
+from fathom.build.data import build_data, settle_data
+from fathom.build.failures import explain, readable_failures
+from fathom.build.fine_tuning import begin, freeze_layers, read_start, settle_statistics
+from fathom.build.kinds.names import locate_data, place_name
+from fathom.build.kinds.table_results import judge_table
+from fathom.build.kinds.texts import judge_text, write_samples
+from fathom.build.machine import describe_machine
+from fathom.build.pruning_record import conclude_pruning
+from fathom.build.run_log import RunLog
+from fathom.build.teaching import ask_teacher
+from fathom.data.images.survey import OnRead
+from fathom.data.module import LabelledData
+from fathom.data.tables.module import TableData
+from fathom.data.texts.module import TextData
+from fathom.errors import FathomError, UsageError
+from fathom.files import write_atomically
+from fathom.inference.saved import describe_model, load_module, save_weights
+from fathom.module import LanguageModel, Module
 from fathom.recipes.evaluate import apply_to_split, find_mistakes, judge, open_split, save_pictures, tell_predictions
-from fathom.recipes.failures import explain, readable_failures
-from fathom.recipes.fine_tuning import begin, freeze_layers, read_start, settle_statistics
-from fathom.recipes.kinds import locate_data, place_name
-from fathom.recipes.lock import hold_run
-from fathom.recipes.machine import describe_machine
-from fathom.recipes.prune_record import conclude_pruning
-from fathom.recipes.run_log import RunLog
-from fathom.recipes.saved import describe_model, load_module, save_weights
-from fathom.recipes.settings import read_run_config
-from fathom.recipes.sources import build_data, settle_data
-from fathom.recipes.table_results import judge_table
-from fathom.recipes.teaching import ask_teacher
-from fathom.recipes.texts import judge_text, write_samples
-from fathom.runs import schema
-from fathom.runs.reader import RunReader, resolve_run
-from fathom.runs.records import read_lines, to_json
-from fathom.runs.report import write_report
-from fathom.runs.schema import SCHEMA
-from fathom.runs.writer import RunWriter
+from fathom.runs.folder import schema
+from fathom.runs.folder.lock import hold_run
+from fathom.runs.folder.reader import RunReader, resolve_run
+from fathom.runs.folder.records import read_lines, to_json
+from fathom.runs.folder.schema import SCHEMA
+from fathom.runs.folder.writer import RunWriter
+from fathom.runs.html.report import write_report
+from fathom.settings.config import Config, config_to_dict
+from fathom.settings.resolve import resolve
+from fathom.settings.run_config import read_run_config
 from fathom.training.callbacks import Callback
 from fathom.training.checkpoint import CheckpointError, load_checkpoint, load_latest, load_weights
 from fathom.training.device import Execution
@@ -61,7 +61,7 @@ from fathom.training.signals import Interrupted
 from fathom.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from fathom.recipes.kinds import Contents
+    from fathom.build.kinds.names import Contents
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ def resume(
 
 def _compare(outcome: Outcome, contents: Contents, on_start: Start | None) -> Outcome:
     """Train from scratch too, and set both side by side in the report."""
-    from fathom.recipes.from_scratch import complete_comparison  # it trains
+    from fathom.series.from_scratch import complete_comparison  # it trains
 
     comparison = complete_comparison(outcome.path, outcome.config, contents=contents, on_start=on_start)
     return replace(outcome, comparison=comparison)

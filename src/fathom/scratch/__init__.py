@@ -13,76 +13,12 @@ Begin with ``tensor.py``, then ``autograd.py``; after those each file can be rea
 is imported.
 """
 
-from fathom.scratch.activations import (
-    PReLU,
-    ReLU,
-    Sigmoid,
-    Softmax,
-    Step,
-    Tanh,
-    log_softmax,
-    prelu,
-    relu,
-    sigmoid,
-    softmax,
-    softmax_naive,
-    step,
-    tanh,
-)
-from fathom.scratch.autograd import is_grad_enabled, no_grad
-from fathom.scratch.blocks import ConvUnit, Identity, Inception, Residual
-from fathom.scratch.conv import (
-    Conv1d,
-    Conv2d,
-    Conv3d,
-    conv1d,
-    conv2d,
-    conv3d,
-    conv_by_definition,
-    conv_transpose2d,
-    convolution,
-    corr1d,
-    corr2d,
-    corr3d,
-    output_size,
-    pointwise,
-    transposed_size,
-)
-from fathom.scratch.dropout import Dropout, dropout
-from fathom.scratch.forward_mode import Dual, forward_gradient, jvp
-from fathom.scratch.gradient_check import check_gradient, numerical_gradient
-from fathom.scratch.graph import graph
-from fathom.scratch.initializers import (
-    constant_,
-    fans,
-    initialize,
-    kaiming_normal_,
-    kaiming_uniform_,
-    normal_,
-    uniform_,
-    xavier_normal_,
-    xavier_uniform_,
-    zeros_,
-)
-from fathom.scratch.jacobian import jacobian
-from fathom.scratch.least_squares import least_squares, with_ones
-from fathom.scratch.linear import Flatten, Linear, linear
-from fathom.scratch.losses import (
-    bce,
-    bce_with_logits,
-    cross_entropy,
-    half_squared,
-    huber,
-    l1,
-    multi_margin,
-    nll,
-    smooth_l1,
-    soft_targets,
-    squared,
-)
-from fathom.scratch.module import Module, Parameter, Sequential, load, save
-from fathom.scratch.normalization import BatchNorm, batch_norm
-from fathom.scratch.operations import (
+from fathom.scratch.engine.autograd import is_grad_enabled, no_grad
+from fathom.scratch.engine.forward_mode import Dual, forward_gradient, jvp
+from fathom.scratch.engine.gradient_check import check_gradient, numerical_gradient
+from fathom.scratch.engine.graph import graph
+from fathom.scratch.engine.jacobian import jacobian
+from fathom.scratch.engine.operations import (
     arange,
     bmm,
     cat,
@@ -110,9 +46,58 @@ from fathom.scratch.operations import (
     zeros,
     zeros_like,
 )
-from fathom.scratch.optimizers import SGD, Adam, AdamW, Optimizer
-from fathom.scratch.penalties import clip_by_norm, clip_by_value, l1_penalty, l2_penalty
-from fathom.scratch.pooling import (
+from fathom.scratch.engine.tensor import Tensor
+from fathom.scratch.layers.activations import (
+    PReLU,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Step,
+    Tanh,
+    log_softmax,
+    prelu,
+    relu,
+    sigmoid,
+    softmax,
+    softmax_naive,
+    step,
+    tanh,
+)
+from fathom.scratch.layers.blocks import ConvUnit, Identity, Inception, Residual
+from fathom.scratch.layers.conv import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_by_definition,
+    conv_transpose2d,
+    convolution,
+    corr1d,
+    corr2d,
+    corr3d,
+    output_size,
+    pointwise,
+    transposed_size,
+)
+from fathom.scratch.layers.dropout import Dropout, dropout
+from fathom.scratch.layers.initializers import (
+    constant_,
+    fans,
+    initialize,
+    kaiming_normal_,
+    kaiming_uniform_,
+    normal_,
+    uniform_,
+    xavier_normal_,
+    xavier_uniform_,
+    zeros_,
+)
+from fathom.scratch.layers.linear import Flatten, Linear, linear
+from fathom.scratch.layers.module import Module, Parameter, Sequential, load, save
+from fathom.scratch.layers.normalization import BatchNorm, batch_norm
+from fathom.scratch.layers.pooling import (
     AvgPool2d,
     GlobalAvgPool,
     MaxPool2d,
@@ -125,8 +110,23 @@ from fathom.scratch.pooling import (
     max_pool2d,
     max_pool3d,
 )
-from fathom.scratch.recurrent import GRUCell, LSTMCell, Recurrent, RNNCell
-from fathom.scratch.schedules import (
+from fathom.scratch.layers.recurrent import GRUCell, LSTMCell, Recurrent, RNNCell
+from fathom.scratch.learning.losses import (
+    bce,
+    bce_with_logits,
+    cross_entropy,
+    half_squared,
+    huber,
+    l1,
+    multi_margin,
+    nll,
+    smooth_l1,
+    soft_targets,
+    squared,
+)
+from fathom.scratch.learning.optimizers import SGD, Adam, AdamW, Optimizer
+from fathom.scratch.learning.penalties import clip_by_norm, clip_by_value, l1_penalty, l2_penalty
+from fathom.scratch.learning.schedules import (
     Plateau,
     constant,
     cosine,
@@ -142,7 +142,7 @@ from fathom.scratch.schedules import (
     step_decay,
     warm_up,
 )
-from fathom.scratch.tensor import Tensor
+from fathom.scratch.studies.least_squares import least_squares, with_ones
 
 __all__ = [
     "SGD",

@@ -84,7 +84,7 @@ def main() -> None:
     sys.path[:0] = job["path"]
     if job["api"] is not None:
         from fathom.d2l.extension import redirect
-        from fathom.d2l.imports import after_import, import_at_rest
+        from fathom.d2l.frame.imports import after_import, import_at_rest
 
         sources = [shell.transform_cell(source) for source in job["cells"]]
         redirect(job["api"], sources, report=lambda name: events.send("api", name=name))

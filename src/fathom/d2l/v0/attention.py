@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from fathom.d2l import attention, convolution, transformer
-from fathom.d2l.transformer import PositionalEncoding
+from fathom.d2l.topics import attention, convolution, transformer
+from fathom.d2l.topics.transformer import PositionalEncoding
 from fathom.d2l.v0.seq2seq import Encoder
 
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fathom.d2l.accumulator import Accumulator
-from fathom.d2l.animator import Animator
-from fathom.d2l.old_training import grad_clipping, sgd, to_device
-from fathom.d2l.timing import Timer
+from fathom.d2l.frame.accumulator import Accumulator
+from fathom.d2l.frame.animator import Animator
+from fathom.d2l.frame.timing import Timer
+from fathom.d2l.topics.old_training import grad_clipping, sgd, to_device
 from fathom.training.device import tune_allocator
 
 Device = torch.device | str

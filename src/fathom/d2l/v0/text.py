@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fathom.d2l.download import download
-from fathom.d2l.text import count_corpus
+from fathom.d2l.topics.download import download
+from fathom.d2l.topics.text import count_corpus
 
 Batches = Iterator[tuple[Tensor, Tensor]]
 

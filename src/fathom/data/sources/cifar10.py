@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fathom.data.archives import read_members, unpack
 from fathom.data.arrays import Arrays
-from fathom.data.download import Progress, fetch, report
-from fathom.data.paths import data_roots, make_cache_folder, make_folder
+from fathom.data.fetch.archives import read_members, unpack
+from fathom.data.fetch.download import Progress, fetch, report
+from fathom.data.fetch.paths import data_roots, make_cache_folder, make_folder
 from fathom.data.sources.unpickle import read_batch
 from fathom.errors import FathomError
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from fathom.data.arrays import Arrays
-from fathom.data.split import stratified_split
+from fathom.data.splits.split import stratified_split
 from fathom.errors import FathomError, UsageError
 
 SHA256 = "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8"  # of the uncompressed table

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from fathom.data.arrays import Arrays
-from fathom.data.download import Progress, fetch, report
-from fathom.data.offline import refuse_offline
-from fathom.data.paths import data_roots, make_cache_folder
+from fathom.data.fetch.download import Progress, fetch, report
+from fathom.data.fetch.offline import refuse_offline
+from fathom.data.fetch.paths import data_roots, make_cache_folder
 from fathom.errors import FathomError, unknown
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from fathom.data.download import fetch
-from fathom.data.paths import data_roots, make_cache_folder
-from fathom.data.text_file import read_text
+from fathom.data.fetch.download import fetch
+from fathom.data.fetch.paths import data_roots, make_cache_folder
+from fathom.data.texts.reading import read_text
 from fathom.errors import FathomError
 
 FILE = "timemachine.txt"

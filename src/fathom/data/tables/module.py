@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fathom.data.balance import describe_balance
-from fathom.data.folds import Fold, describe_scarce
-from fathom.data.memory import Augmentation, MemoryLoader
+from fathom.data.loaders.memory import Augmentation, MemoryLoader
 from fathom.data.module import Balance, LabelledData, check_balance, check_batch_size, check_share, with_soft
-from fathom.data.split import stratified_split
+from fathom.data.splits.balance import describe_balance
+from fathom.data.splits.folds import Fold, describe_scarce
+from fathom.data.splits.split import stratified_split
 from fathom.data.tables.columns import canonical, measure
 from fathom.data.tables.fit import Choices, fit_columns
 from fathom.data.tables.layer import TableInput

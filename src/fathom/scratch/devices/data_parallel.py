@@ -16,10 +16,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from fathom.scratch.devices.collective import AllReduce, ring_all_reduce
-from fathom.scratch.learning import Loss
-from fathom.scratch.module import Module
-from fathom.scratch.optimizers import Optimizer
-from fathom.scratch.tensor import Tensor
+from fathom.scratch.engine.tensor import Tensor
+from fathom.scratch.layers.module import Module
+from fathom.scratch.learning.loops import Loss
+from fathom.scratch.learning.optimizers import Optimizer
 
 
 def replicate(net: Module, num_devices: int) -> list[Module]:

@@ -23,9 +23,9 @@ import numpy as np
 from fathom.scratch.devices.data_parallel import split_batch
 from fathom.scratch.devices.messages import Message
 from fathom.scratch.devices.worker_pool import Worker, WorkerPool
-from fathom.scratch.module import Module
-from fathom.scratch.optimizers import Optimizer
-from fathom.scratch.tensor import Tensor
+from fathom.scratch.engine.tensor import Tensor
+from fathom.scratch.layers.module import Module
+from fathom.scratch.learning.optimizers import Optimizer
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fathom.scratch.devices.data_parallel import split_batch
-from fathom.scratch.learning import Loss
-from fathom.scratch.module import Module, Sequential
-from fathom.scratch.tensor import Tensor
+from fathom.scratch.engine.tensor import Tensor
+from fathom.scratch.layers.module import Module, Sequential
+from fathom.scratch.learning.loops import Loss
 
 
 @dataclass(frozen=True)

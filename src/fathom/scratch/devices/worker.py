@@ -14,10 +14,10 @@ import numpy as np
 
 from fathom.scratch.devices.data_parallel import gradient_of, replicate, split_batch
 from fathom.scratch.devices.messages import Closed, Message, receive, send
-from fathom.scratch.losses import cross_entropy
-from fathom.scratch.module import Module
+from fathom.scratch.engine.tensor import Tensor
+from fathom.scratch.layers.module import Module
+from fathom.scratch.learning.losses import cross_entropy
 from fathom.scratch.networks import create
-from fathom.scratch.tensor import Tensor
 
 _PATIENCE_S = 600.0  # without a word from the server; it closes the connection when it ends, however it ends
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fathom.scratch.module import Module
+from fathom.scratch.layers.module import Module
 from fathom.scratch.networks.googlenet import googlenet
 from fathom.scratch.networks.lenet import lenet
 from fathom.scratch.networks.linear import linear, softmax

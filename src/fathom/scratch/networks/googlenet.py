@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fathom.scratch.blocks import ConvUnit, Inception
-from fathom.scratch.dropout import Dropout
-from fathom.scratch.initializers import initialize, kaiming_normal_
-from fathom.scratch.linear import Flatten, Linear
-from fathom.scratch.module import Module, Sequential
-from fathom.scratch.pooling import GlobalAvgPool, MaxPool2d
+from fathom.scratch.layers.blocks import ConvUnit, Inception
+from fathom.scratch.layers.dropout import Dropout
+from fathom.scratch.layers.initializers import initialize, kaiming_normal_
+from fathom.scratch.layers.linear import Flatten, Linear
+from fathom.scratch.layers.module import Module, Sequential
+from fathom.scratch.layers.pooling import GlobalAvgPool, MaxPool2d
 
 # block: channels of 1x1; 1x1 before 3x3, 3x3; 1x1 before 5x5, 5x5; 1x1 after pooling
 BLOCKS = {

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fathom.scratch.activations import ReLU, Sigmoid
-from fathom.scratch.conv import Conv2d
-from fathom.scratch.initializers import initialize, xavier_uniform_
-from fathom.scratch.linear import Flatten, Linear
-from fathom.scratch.module import Module, Sequential
-from fathom.scratch.pooling import AvgPool2d, MaxPool2d
+from fathom.scratch.layers.activations import ReLU, Sigmoid
+from fathom.scratch.layers.conv import Conv2d
+from fathom.scratch.layers.initializers import initialize, xavier_uniform_
+from fathom.scratch.layers.linear import Flatten, Linear
+from fathom.scratch.layers.module import Module, Sequential
+from fathom.scratch.layers.pooling import AvgPool2d, MaxPool2d
 
 ACTIVATIONS: dict[str, type[Module]] = {"relu": ReLU, "sigmoid": Sigmoid}
 POOLINGS: dict[str, type[MaxPool2d] | type[AvgPool2d]] = {"max": MaxPool2d, "avg": AvgPool2d}

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from fathom.scratch.initializers import initialize, normal_
-from fathom.scratch.linear import Flatten, Linear
-from fathom.scratch.module import Module, Sequential
+from fathom.scratch.layers.initializers import initialize, normal_
+from fathom.scratch.layers.linear import Flatten, Linear
+from fathom.scratch.layers.module import Module, Sequential
 
 
 def linear(input_shape: Sequence[int], num_classes: int) -> Module:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from fathom.scratch.activations import ReLU, Sigmoid, Tanh
-from fathom.scratch.initializers import initialize, kaiming_normal_, xavier_uniform_
-from fathom.scratch.linear import Flatten, Linear
-from fathom.scratch.module import Module, Sequential
+from fathom.scratch.layers.activations import ReLU, Sigmoid, Tanh
+from fathom.scratch.layers.initializers import initialize, kaiming_normal_, xavier_uniform_
+from fathom.scratch.layers.linear import Flatten, Linear
+from fathom.scratch.layers.module import Module, Sequential
 
 ACTIVATIONS: dict[str, type[Module]] = {"relu": ReLU, "sigmoid": Sigmoid, "tanh": Tanh}
 

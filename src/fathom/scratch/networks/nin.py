@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fathom.scratch.activations import ReLU
-from fathom.scratch.conv import Conv2d
-from fathom.scratch.dropout import Dropout
-from fathom.scratch.initializers import initialize, kaiming_normal_
-from fathom.scratch.linear import Flatten
-from fathom.scratch.module import Module, Sequential
-from fathom.scratch.pooling import AvgPool2d, GlobalAvgPool, MaxPool2d
+from fathom.scratch.layers.activations import ReLU
+from fathom.scratch.layers.conv import Conv2d
+from fathom.scratch.layers.dropout import Dropout
+from fathom.scratch.layers.initializers import initialize, kaiming_normal_
+from fathom.scratch.layers.linear import Flatten
+from fathom.scratch.layers.module import Module, Sequential
+from fathom.scratch.layers.pooling import AvgPool2d, GlobalAvgPool, MaxPool2d
 
 
 def nin(input_shape: Sequence[int], num_classes: int, dropout: float = 0.5) -> Module:

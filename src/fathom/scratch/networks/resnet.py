@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fathom.scratch.activations import ReLU
-from fathom.scratch.blocks import Residual
-from fathom.scratch.conv import Conv2d
-from fathom.scratch.initializers import initialize, kaiming_normal_
-from fathom.scratch.linear import Flatten, Linear
-from fathom.scratch.module import Module, Sequential
-from fathom.scratch.normalization import BatchNorm
-from fathom.scratch.pooling import GlobalAvgPool, MaxPool2d
+from fathom.scratch.layers.activations import ReLU
+from fathom.scratch.layers.blocks import Residual
+from fathom.scratch.layers.conv import Conv2d
+from fathom.scratch.layers.initializers import initialize, kaiming_normal_
+from fathom.scratch.layers.linear import Flatten, Linear
+from fathom.scratch.layers.module import Module, Sequential
+from fathom.scratch.layers.normalization import BatchNorm
+from fathom.scratch.layers.pooling import GlobalAvgPool, MaxPool2d
 
 # depth: how often each of the four stages repeats its block
 STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}

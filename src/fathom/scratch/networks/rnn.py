@@ -5,10 +5,10 @@ Source:  notes N3 ch. 9; Dive into Deep Learning §9.5
 
 from __future__ import annotations
 
-from fathom.scratch.linear import Linear
-from fathom.scratch.module import Module
-from fathom.scratch.recurrent import GRUCell, LSTMCell, Recurrent, RNNCell
-from fathom.scratch.tensor import Tensor
+from fathom.scratch.engine.tensor import Tensor
+from fathom.scratch.layers.linear import Linear
+from fathom.scratch.layers.module import Module
+from fathom.scratch.layers.recurrent import GRUCell, LSTMCell, Recurrent, RNNCell
 
 CELLS: dict[str, type[RNNCell] | type[GRUCell] | type[LSTMCell]] = {"rnn": RNNCell, "gru": GRUCell, "lstm": LSTMCell}
 

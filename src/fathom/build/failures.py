@@ -1,0 +1,46 @@
+"""What ends runs in the middle, said in one line: memory that runs out, a killed worker, a batch too small."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Iterator
+
+from fathom.errors import FathomError
+
+_MEMORY = re.compile(r"can't allocate memory|out of memory|not enough memory", re.IGNORECASE)
+
+_LONE = re.compile(r"^Expected more than 1 value per channel when training")
+
+
+def explain(error: Exception) -> FathomError | None:
+    """Give the line for an error that is known; None for any other."""
+    text = str(error)
+    if isinstance(error, FathomError):
+        return error
+    if isinstance(error, MemoryError) or _MEMORY.search(text):  # torch's own are RuntimeErrors that say so
+        return FathomError("out of memory; try a smaller --batch-size, a smaller network or smaller images")
+    if _LONE.search(text):
+        return FathomError(
+            "batch normalisation cannot normalise a batch of one example; choose another --batch-size, "
+            "so that the last batch of an epoch has two or more"
+        )
+    if "torch" not in sys.modules or not isinstance(error, RuntimeError):
+        return None
+    from fathom.data.loaders.files import explain_dead_worker
+
+    # A worker's death is also announced by a signal, in the midst of whatever this process is doing.
+    return explain_dead_worker(error)
+
+
+@contextlib.contextmanager
+def readable_failures() -> Iterator[None]:
+    """Let an error that ``explain`` knows out as its one line."""
+    try:
+        yield
+    except Exception as error:
+        line = explain(error)
+        if line is None or line is error:
+            raise
+        raise line from error

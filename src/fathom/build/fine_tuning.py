@@ -1,0 +1,155 @@
+"""Fine-tuning in a run: weights to begin with, layers that stay as they are, rates that differ between layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from torch import nn
+
+from fathom.settings.config import Config, make_config
+from fathom.data.module import LabelledData
+from fathom.data.texts.module import TextData
+from fathom.errors import UsageError
+from fathom.module import Module
+from fathom.phrases import counted
+from fathom.build.initial_weights import fit_statistics, last_layer, load_initial
+from fathom.settings.origin import find_origin, follow_origin, read_body_lr
+from fathom.build.weight_files import Weights, read_origin
+from fathom.training.parameter_groups import group_by_rate, learning_rates
+
+BODY = "body"  # in place of a pattern: all but the head
+
+
+def fine_tuning_config(init_from: str, settings: Mapping[str, Any] | None = None, *, root: str = "runs") -> Config:
+    """Make the settings of a run that starts from other weights: network, input size and normalisation are theirs.
+
+    Args:
+        init_from: a run's folder, its name in ``root``, "last"; a .safetensors or .pth file; ``torchvision:resnet18``.
+        settings: a tree as in a configuration file; what stands in it is kept.
+    Raises:  UsageError if nothing of that name is there, or the settings name another network
+
+    >>> fathom.train(fathom.fine_tuning_config("last", {"data": {"name": "pictures/"}}))  # doctest: +SKIP
+    """
+    tree: dict[str, Any] = msgspec.to_builtins(dict(settings or {}))
+    make_config(tree, "settings")
+    tree.setdefault("finetune", {})["init_from"] = init_from
+    return make_config(follow_origin(tree, root), "settings")
+
+
+def read_start(config: Config) -> Weights | None:
+    """Read the weights to start from, if there are to be any.
+
+    Raises:  UsageError, FathomError as ``read_origin``
+    """
+    text = config.finetune.init_from
+    return None if text is None else read_origin(find_origin(text))
+
+
+def settle_statistics(config: Config, data: LabelledData) -> Config:
+    """Bring normalisation that comes from elsewhere to the channels of the data."""
+    mean, std = config.data.mean, config.data.std
+    if (mean is None) != (std is None) or (mean and std and len(mean) != len(std)):
+        raise UsageError("data.mean and data.std go together, one number a channel in each")
+    if mean is None or std is None:
+        return config
+    if len(data.input_shape) != 3:
+        raise UsageError(f"data.mean, data.std: {data.name} holds no images")
+    channels = data.input_shape[0]
+    fitted = msgspec.structs.replace(
+        config.data, mean=fit_statistics(mean, channels), std=fit_statistics(std, channels)
+    )
+    return msgspec.structs.replace(config, data=fitted)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """How a run begins: lines for people, further lines for the log, and the same as plain values for ``run.json``."""
+
+    notes: list[str] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+def begin(config: Config, module: Module, data: LabelledData, weights: Weights | None) -> tuple[Config, Beginning]:
+    """Put weights into the module, if there are any, and freeze; the configuration records which part is the head.
+
+    Raises:  UsageError if the weights do not fit or a pattern names nothing
+    """
+    beginning = Beginning()
+    if weights is not None:
+        outputs = data.vocabulary.tokens if isinstance(data, TextData) else data.class_names
+        loading = load_initial(weights, module.net, outputs, quiet_head=config.training.init is None)
+        tuning = msgspec.structs.replace(config.finetune, head=loading.head)
+        config = msgspec.structs.replace(config, finetune=tuning)
+        beginning = Beginning(loading.summary(), loading.details(), loading.describe())
+    frozen = freeze_layers(config, module)
+    if weights is not None or frozen:
+        learning = _describe_learning(config, module.net, frozen)
+        beginning.notes.extend(learning)
+        beginning.record.update(frozen=frozen, learning=learning)
+    return config, beginning
+
+
+def freeze_layers(config: Config, module: Module) -> list[str]:
+    """Freeze what the settings say; the names of what is frozen.
+
+    Raises:  UsageError for a pattern that names nothing
+    """
+    patterns = list(config.finetune.freeze)
+    if not patterns:
+        return []
+    if BODY in patterns:
+        head = _head(config, module.net)
+        patterns = [pattern for pattern in patterns if pattern != BODY]
+        patterns += [name for name, _ in module.net.named_parameters() if name not in head]
+    return module.freeze(*patterns)
+
+
+def make_groups(config: Config, module: nn.Module) -> list[dict[str, Any]]:
+    """Make the optimiser's parameter groups of a module, each with its rate."""
+    net = module.get_submodule("net")
+    return group_by_rate(net, _rates(config, net), config.training.decay_norm_and_bias)
+
+
+def _describe_learning(config: Config, net: nn.Module, frozen: list[str]) -> list[str]:
+    """Say what is frozen and which part learns how fast."""
+    lines = []
+    if frozen:
+        sizes = {name: parameter.numel() for name, parameter in net.named_parameters()}
+        held = f"{sum(sizes[name] for name in frozen):,} of {counted(sum(sizes.values()), 'parameter')}"
+        lines.append(f"frozen: {held}, in {', '.join(_whole_layers(frozen, sizes))}")
+    rates = _rates(config, net)
+    head, body = _head(config, net), [rate for name, rate in rates.items() if name not in _head(config, net)]
+    if config.finetune.init_from is not None and body:
+        low, high = min(body), max(body)
+        spread = f"{high:g}" if low == high else f"{high:g} down to {low:g}"
+        new = [rate for name, rate in rates.items() if name in head]
+        lines.append(f"learning rates: {spread} for the body" + (f", {new[0]:g} for the head" if new else ""))
+    return lines
+
+
+def _head(config: Config, net: nn.Module) -> set[str]:
+    if config.finetune.head is not None:
+        return set(config.finetune.head)
+    last = last_layer(net)
+    return {name for name, _ in net.named_parameters() if name.rpartition(".")[0] == last}
+
+
+def _rates(config: Config, net: nn.Module) -> dict[str, float]:
+    tuning, lr = config.finetune, config.training.lr or 0.1
+    body_lr = None if tuning.body_lr is None else read_body_lr(tuning.body_lr, lr)
+    return learning_rates(net, lr, head=_head(config, net), body_lr=body_lr, layer_decay=tuning.layer_decay)
+
+
+def _whole_layers(frozen: list[str], names: Mapping[str, Any]) -> list[str]:
+    """Name the uppermost layers that are frozen whole, and single parameters of the others."""
+    held, found = set(frozen), dict[str, None]()
+    for name in frozen:
+        parts = name.split(".")
+        above = (".".join(parts[: i + 1]) for i in range(len(parts)))
+        whole = (p for p in above if all(n in held for n in names if n == p or n.startswith(f"{p}.")))
+        found.setdefault(next(whole, name))
+    return list(found)

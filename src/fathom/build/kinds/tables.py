@@ -1,0 +1,61 @@
+"""Tables for the recipes: from what was configured to their data module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fathom.settings.config import Config
+from fathom.data.images.augment import Compose
+from fathom.data.tables.fit import Choices
+from fathom.data.tables.module import TableData
+from fathom.data.tables.reading import Table
+from fathom.errors import UsageError
+from fathom.build.kinds.names import check_table_options, read_file
+from fathom.build.divisions import split_options
+
+_CHOICES = ("fill", "one_hot_max", "categories", "drop", "keep")
+_LINEAR_ONE_HOT_MAX = 1000  # an embedding before a single affine map would only lower its rank
+_STEPS = 3000  # that a small table is learned for, unless epochs are given
+_EPOCHS = (10, 100)
+
+
+def build_table(config: Config, augment: Compose | None, table: Table | None) -> TableData:
+    """Make the data module of a table."""
+    if config.data.augment:
+        raise UsageError("--augment is for pictures; a table has none (--set training.input_noise=… adds noise)")
+    options = config.data.options
+    check_table_options(config.data)
+    table = table or read_file(config.data.name, options)
+    chosen: dict[str, Any] = {option: options[option] for option in _CHOICES if option in options}
+    chosen |= {option: _names(option, chosen[option]) for option in ("categories", "drop", "keep") if option in chosen}
+    if config.model.name in ("linear", "softmax"):
+        chosen.setdefault("one_hot_max", _LINEAR_ONE_HOT_MAX)
+    target, test, log_target = options.get("target"), options.get("test"), options.get("log_target", False)
+    if not isinstance(log_target, bool):
+        raise UsageError(f"data.options.log_target is true or false; got {log_target!r}")
+    return TableData(
+        table,
+        config.data.batch_size,
+        target=None if target is None else str(target),
+        task=options.get("task"),
+        log_target=log_target,
+        test=None if test is None else read_file(str(test), options),
+        val=config.data.val,
+        choices=Choices(**chosen),
+        augment=augment,
+        seed=config.seed,
+        **split_options(config.data),
+        balance=config.data.balance,
+    )
+
+
+def choose_epochs(num_train: int, batch_size: int) -> int:
+    """Choose the passes over a table where nobody did: small ones need many to come to enough steps."""
+    least, most = _EPOCHS
+    return min(most, max(least, -(-_STEPS // -(-num_train // batch_size))))
+
+
+def _names(option: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise UsageError(f"data.options.{option} is a list of columns, such as [a, b]; got {value!r}")
+    return tuple(map(str, value))

@@ -1,0 +1,118 @@
+"""``prune.json`` of a run folder: what was pruned, and what it did to size, time and quality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fathom.settings.config import Config
+from fathom.data.module import LabelledData
+from fathom.data.texts.module import TextData
+from fathom.files import write_atomically
+from fathom.models.surgery.pruning import weights_of
+from fathom.models.inspection.summary import count_flops, count_parameters
+from fathom.module import LanguageModel, Module
+from fathom.recipes.evaluate import apply_to_split, judge, open_split
+from fathom.export.latency import measure_latency
+from fathom.inference.saved import load_module
+from fathom.build.kinds.texts import judge_text
+from fathom.runs.analysis.paired import pair_right
+from fathom.runs.folder.records import read_json, to_json
+from fathom.runs.folder.schema import PRUNING
+from fathom.training.device import Execution
+
+_QUALITIES = ("loss", "accuracy", "rmse", "perplexity")
+_BATCHES = (1, 64)
+_WRONG = "wrong_before"  # examples that the unpruned model gets wrong; kept until the fine-tuned one is compared
+_TIMED_S = 0.5
+
+
+def judged_split(data: LabelledData) -> str:
+    """Give the part that stages are compared on: validation; without one, what the model learned from."""
+    return "train" if data.val_dataloader() is None else "val"
+
+
+def describe_stage(
+    module: Module, config: Config, data: LabelledData, device: str
+) -> tuple[dict[str, Any], list[bool] | None]:
+    """Give size and quality of a model: parameters, weights, those zero, FLOPs, loss and metrics.
+
+    Returns: these, and of a classifier which of the examples it gets right
+    """
+    weights = weights_of(module.net).values()
+    size = {
+        "parameters": count_parameters(module.net),
+        "flops": count_flops(module.net, module.preprocess.output_shape(data.input_shape)),
+        "weights": sum(weight.numel() for weight in weights),
+        "zeros": sum(int((weight == 0).sum()) for weight in weights),
+    }
+    split, right = judged_split(data), None
+    if isinstance(data, TextData) and isinstance(module, LanguageModel):
+        found = judge_text(module, data, split, *open_split(module, config, data, split, device))
+    else:
+        output, target = apply_to_split(module, config, data, split, device)
+        found = judge(module, output, target, split)
+        if module.kind == "classifier":
+            right = (output.argmax(1) == target).tolist()
+    quality = {name: found[name] for name in _QUALITIES if name in found}
+    return size | {"split": split, "num_samples": found["num_samples"], **quality}, right
+
+
+def compare_right(before: list[bool] | None, pruned: list[bool] | None) -> dict[str, Any]:
+    """Give what ``prune.json`` says of the examples that one of two classifiers gets right; nothing of other models."""
+    if before is None or pruned is None:
+        return {}
+    wrong = [index for index, is_right in enumerate(before) if not is_right]
+    return {"pairs": {"pruned": pair_right(before, pruned).describe()}, _WRONG: wrong}
+
+
+def time_models(models: Mapping[str, Module], data: LabelledData, execution: Execution) -> list[dict[str, Any]]:
+    """Time models in turns on batches of the data, on this machine, now: fp32, not compiled.
+
+    Returns: for each batch size the milliseconds of each, the threads and the device
+    """
+    loader = data.val_dataloader() or data.train_eval_dataloader()
+    X, batch_dim = next(iter(loader))[0], 1 if isinstance(data, TextData) else 0
+    for module in models.values():
+        execution.prepare(module.eval())
+    rows = []
+    for size in dict.fromkeys(min(size, X.shape[batch_dim]) for size in _BATCHES):
+        example = X.narrow(batch_dim, 0, size).clone().to(execution.device)
+        applied = {name: _apply(module, execution) for name, module in models.items()}
+        times = measure_latency(applied, example, seconds=_TIMED_S)
+        rows.append({"batch": size, "ms": times, "threads": torch.get_num_threads(), "device": str(execution.device)})
+    return rows
+
+
+def _apply(module: nn.Module, execution: Execution) -> Any:
+    @torch.inference_mode()
+    def apply(X: Tensor) -> None:
+        module(X)
+        execution.synchronize()
+
+    return apply
+
+
+def write_pruning(run: Path, record: Mapping[str, Any]) -> None:
+    """Write the record."""
+    write_atomically(run / PRUNING, to_json(dict(record), indent=1) + "\n")
+
+
+def conclude_pruning(run: Path, config: Config, data: LabelledData, device: str) -> None:
+    """Add how good the fine-tuned model is, if this run began with a pruned one."""
+    if not (run / PRUNING).exists() or not config.training.epochs:
+        return
+    record = read_json(run / PRUNING)
+    module, _ = load_module(run)
+    record["stages"]["finetuned"], right = describe_stage(module, config, data, device)
+    wrong = record.pop(_WRONG, None)
+    if wrong is not None and right is not None:
+        before = [True] * len(right)
+        for index in wrong:
+            before[index] = False
+        record["pairs"]["finetuned"] = pair_right(before, right).describe()
+    write_pruning(run, record)

@@ -1,0 +1,119 @@
+"""Remote and packed data in settings: which there are, which version of each, where its copy lies. Torch-free."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fathom.address import is_remote, split_address
+from fathom.settings.config import DataConfig
+from fathom.data.fetch.archives import is_packed
+from fathom.errors import FathomError, UsageError
+
+if TYPE_CHECKING:
+    from fathom.data.fetch.copies import Copy
+
+
+def addresses_of(data: DataConfig) -> list[str]:
+    """Give every address among the data and their options, such as the test file of a table."""
+    return [value for value in (data.name, *data.options.values()) if isinstance(value, str) and is_remote(value)]
+
+
+def check_address(address: str) -> None:
+    """Refuse, without asking the network, an address that cannot be or needs what is not installed.
+
+    Raises:  UsageError
+    """
+    parts = split_address(address)
+    if parts.scheme == "s3" and not (importlib.util.find_spec("fsspec") and importlib.util.find_spec("s3fs")):
+        raise UsageError(f"{address} needs the extra remote; install it with: pip install 'fathom[remote]'")
+
+
+def _copied(data: DataConfig) -> list[str]:
+    """Name what is read from a copy in the cache: what lies elsewhere, and archives on this machine."""
+    packed = (value for value in (data.name, data.options.get("images")) if isinstance(value, str) and is_packed(value))
+    return [*addresses_of(data), *packed]
+
+
+def _find_copies(data: DataConfig) -> dict[str, Copy]:
+    """Give the copy of everything that is read from one, fetched or unpacked if need be."""
+    places = _copied(data)
+    if not places:
+        return {}
+    from fathom.data.fetch.packed import unpacked_copy
+    from fathom.data.fetch.copies import local_copy
+
+    copies = {}
+    for place in places:
+        version = data.versions.get(place)
+        if is_remote(place):
+            copies[place] = local_copy(place, version=version)
+        else:
+            copies[place] = unpacked_copy(place, version=version, whole=place == data.options.get("images"))
+    return copies
+
+
+def pin_versions(data: DataConfig) -> DataConfig:
+    """Fetch or unpack what is not here as files, and settle on that version: a run that goes on, or is judged, sees
+    the same.
+
+    Raises:  UsageError, FathomError as ``local_copy`` and ``unpacked_copy``
+    """
+    copies = _find_copies(data)
+    if not copies:
+        return data
+    return msgspec.structs.replace(data, versions={place: copy.version for place, copy in copies.items()})
+
+
+def is_pinned(data: DataConfig) -> bool:
+    """Whether a version of everything read from a copy is settled."""
+    return all(place in data.versions for place in _copied(data))
+
+
+def localize(data: DataConfig) -> DataConfig:
+    """Give the same data by their places on this machine.
+
+    Raises:  UsageError, FathomError as ``local_copy`` and ``unpacked_copy``
+    """
+    place = {name: str(copy.path) for name, copy in _find_copies(data).items()}
+    if not place:
+        return data
+    options = {key: place.get(value, value) if isinstance(value, str) else value for key, value in data.options.items()}
+    return msgspec.structs.replace(data, name=place.get(data.name, data.name), options=options)
+
+
+def find_aliases(given: DataConfig, local: DataConfig) -> dict[str, str]:
+    """Give what was named for each copy, by the place of the copy."""
+    pairs = ((local.name, given.name), (local.options.get("images"), given.options.get("images")))
+    return {str(here): str(there).rstrip("/") for here, there in pairs if here != there}
+
+
+@contextlib.contextmanager
+def names_as_given(given: DataConfig, local: DataConfig) -> Iterator[None]:
+    """Let errors speak of what was named, not of its copy."""
+    try:
+        yield
+    except FathomError as error:
+        text = str(error)
+        for here, there in find_aliases(given, local).items():
+            text = text.replace(here, there)
+        if text == str(error):
+            raise
+        raise type(error)(text) from error
+
+
+def fetch_input(source: str | Path) -> Path:
+    """Give the place on this machine of a file that is to be read once.
+
+    Raises:  as ``local_copy``
+    """
+    if not is_remote(source):
+        return Path(source)
+    from fathom.data.fetch.copies import local_copy
+
+    return local_copy(str(source)).path

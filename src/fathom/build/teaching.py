@@ -1,0 +1,187 @@
+"""A student that learns from a teacher's opinion beside the labels: knowledge distillation.
+
+Source:  Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fathom.settings.config import Config, DistillConfig
+from fathom.data.module import ArrayData, LabelledData
+from fathom.data.tables.module import TableData
+from fathom.errors import FathomError, UsageError
+from fathom.losses import soft_targets
+from fathom.module import Batch, Classifier, Module, Preprocess
+from fathom.recipes.evaluate import collect_outputs
+from fathom.inference.saved import load_module
+from fathom.settings.run_config import read_run_config
+from fathom.training.device import Execution, choose_execution
+
+# Options that say which example is in which part, and what they are where nothing is said.
+_DIVIDING = {"test": None, "images": None, "split_column": "split"}
+
+
+class Student(Classifier):
+    """A classifier that learns α·T²·KL(teacher ‖ student), both softened by T, plus (1 − α) of its own loss.
+
+    Judged and saved, it is a plain classifier: the teacher is no part of it. A batch to learn from is (X, y), and the
+    teacher is asked; or (X, [y, teacher's logits]), where they were worked out before.
+
+    Args:
+        teacher: maps the same stored examples to logits; it has its own preprocessing, and never learns.
+        temperature, alpha: T and α.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        teacher: Module,
+        *,
+        temperature: float = 4.0,
+        alpha: float = 0.7,
+        label_smoothing: float = 0.0,
+        class_names: tuple[str, ...] = (),
+        class_weights: Sequence[float] | None = None,
+        preprocess: Preprocess | None = None,
+    ) -> None:
+        super().__init__(
+            net,
+            class_names=class_names,
+            label_smoothing=label_smoothing,
+            class_weights=class_weights,
+            preprocess=preprocess,
+        )
+        # Hidden from nn.Module: its weights are neither trained nor saved, and train() must not reach it.
+        self._outside = (teacher.eval().requires_grad_(False),)
+        self.temperature, self.alpha = temperature, alpha
+
+    @property
+    def teacher(self) -> Module:
+        """Who is learned from, in evaluation mode."""
+        return self._outside[0]
+
+    def training_step(self, batch: Batch) -> dict[str, Tensor]:
+        """Give the mixed loss, its two parts, and the accuracy."""
+        X, y = batch
+        if y.ndim == 2:
+            y, opinion = y[:, 0].long(), y[:, 1:]
+        else:
+            with torch.no_grad():
+                opinion = self.teacher(X).float()
+        prediction = self(X).float()
+        soft, hard = soft_targets(prediction, opinion, self.temperature), self.train_loss(prediction, y)
+        loss = self.alpha * soft + (1 - self.alpha) * hard
+        parts = {"soft_loss": soft.detach(), "hard_loss": hard.detach()}
+        return {"loss": loss, **parts, **self.metrics(prediction.detach(), y)}
+
+
+def check_teachable(config: Config, data: LabelledData) -> None:
+    """Refuse to distil what is no classification by cross-entropy.
+
+    Raises:  UsageError
+    """
+    if data.task != "classification":
+        raise UsageError(f"distillation softens classes by cross_entropy; {data.name} is a matter of {data.task}")
+    if config.training.loss not in (None, "cross_entropy"):
+        raise UsageError(f"distillation softens classes by cross_entropy, not by {config.training.loss}")
+
+
+def build_student(net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Student:
+    """Wrap a network together with the teacher that its settings name.
+
+    Raises:  UsageError, FathomError if that teacher cannot teach these data
+    """
+    settings, training = config.training.distill, config.training
+    assert settings is not None
+    teacher = load_teacher(settings, config, data)
+    return Student(
+        net,
+        teacher,
+        temperature=settings.temperature,
+        alpha=settings.alpha,
+        label_smoothing=training.label_smoothing,
+        class_names=data.class_names,
+        class_weights=data.class_weights(),
+        preprocess=preprocess,
+    )
+
+
+def load_teacher(settings: DistillConfig, config: Config, data: LabelledData) -> Module:
+    """Read the teacher, and see that it fits the data and has not learned from what the student is judged on.
+
+    Raises:  UsageError, FathomError
+    """
+    path = Path(settings.teacher)
+    teacher, _ = load_module(path)
+    names = tuple(getattr(teacher, "class_names", ()))
+    if teacher.kind != "classifier" or names != data.class_names:
+        what = f"{len(names)} classes" if names else f"a {teacher.kind.replace('_', ' ')}"
+        raise UsageError(f"the teacher {path.name} ({what}) does not know the {len(data.class_names)} of {data.name}")
+    own = read_run_config(path)
+    check_division(own, config)
+    is_own = own.data.name == config.data.name
+    if (is_own or isinstance(data, TableData)) and not data.is_fit_for(teacher.preprocess):
+        if is_own:
+            raise FathomError(f"{data.name} is no longer as it was when the teacher {path.name} was trained")
+        raise UsageError(f"the teacher {path.name} reads the rows of {own.data.name} alone, not those of {data.name}")
+    try:
+        with torch.no_grad():
+            teacher(data.example())
+    except RuntimeError as error:
+        raise UsageError(f"the teacher {path.name} does not read examples of shape {data.input_shape}") from error
+    return teacher
+
+
+def check_division(teacher: Config, student: Config) -> None:
+    """Refuse to let a student be judged on what its teacher learned from.
+
+    Raises:  UsageError if the same data are divided in another way
+    """
+    if teacher.data.name != student.data.name:
+        return
+    for name, theirs, own in (
+        ("data.val", teacher.data.val, student.data.val),
+        ("data.split_seed", split_seed(teacher), split_seed(student)),
+        ("data.fold", teacher.data.fold, student.data.fold),
+        *(
+            (f"data.options.{name}", *(config.data.options.get(name, default) for config in (teacher, student)))
+            for name, default in _DIVIDING.items()
+        ),
+    ):
+        if theirs != own:
+            raise UsageError(
+                f"the teacher divided the same data with {name}={theirs}, not {own}: it has learned from examples that "
+                f"the student is to be judged on; {'leave it out' if theirs is None else f'set {name}={theirs}'}"
+            )
+
+
+def split_seed(config: Config) -> int:
+    """Give the seed that divides the data of a run."""
+    return config.seed if config.data.split_seed is None else config.data.split_seed
+
+
+def ask_teacher(module: Module, data: LabelledData, execution: Execution) -> None:
+    """Bring a student's teacher to the device; where training examples never change, ask it about all of them now.
+
+    Raises:  UsageError if it must be asked at every step, and a step is to be compiled as a whole
+    """
+    if not isinstance(module, Student):
+        return
+    teacher = module.teacher
+    own = choose_execution(teacher, data.example(), device=str(execution.device), precision="fp32", compile="off")
+    own.prepare(teacher)
+    # Classes drawn equally often are drawn by their labels, which then stand alone.
+    if isinstance(data, (ArrayData, TableData)) and data.augment is None and data.balance != "sampler":
+        index = data.train_index
+        logits, _ = collect_outputs(teacher, data.train_eval_dataloader(), own)
+        rows: Any = slice(None) if index is None else index
+        data.soft = torch.zeros(len(data.y), logits.shape[1])
+        data.soft[rows] = logits
+    elif execution.compile == "step":
+        raise UsageError("--compile step leaves no place for a teacher that is asked at every step; use forward")

@@ -1,0 +1,106 @@
+"""``fathom check``."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from typing import TYPE_CHECKING, Any
+
+from fathom.cli.commands import train
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from fathom.doctor.check import Check
+
+_BINS = 12
+_EXAMPLES = """\
+examples:
+  fathom check --data pictures/                     broken files, duplicates, balance, a sample
+  fathom check --data house.csv --target SalePrice  columns, missing cells, what gives the target away
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options: those of ``fathom train`` that say which data, and how they are divided."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EXAMPLES
+    for option, (_, read, metavar, text) in train.data_options().items():
+        if read is None:
+            parser.add_argument(option, action="store_const", const=True, help=text)
+        else:
+            parser.add_argument(option, type=read, metavar=metavar, help=text)
+    parser.add_argument("--config", metavar="FILE", help="settings as YAML, such as the config.yaml of a run")
+    parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="any setting by its full name")
+    parser.add_argument("--out", metavar="FILE", default="check.html", help="page to write (default: check.html)")
+    train.leave_out_others(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Look, say what was found, write the page; 1 if there is something to mend."""
+    config = train.settings(args)
+    from fathom.cli.progress import show_reading
+    from fathom.doctor.check import check
+    from fathom.runs.html.check_page import Content, write_check
+
+    found = check(config, on_read=show_reading())
+    labels, histograms = _histograms(found)
+    for line in _describe(found, labels, histograms):
+        print(line)
+    content = Content(
+        name=found.name,
+        what=found.what,
+        is_sound=found.is_sound,
+        findings=[(finding.level, finding.text) for finding in found.findings],
+        facts=found.facts,
+        parts=[(part.name, part.size, h) for part, h in zip(found.parts, histograms, strict=True)],
+        labels=labels,
+        columns=found.columns,
+        left_out=found.left_out,
+        broken=found.broken,
+        sheet=found.sheet,
+    )
+    print(f"page     {write_check(content, args.out)}", file=sys.stderr if not found.is_sound else sys.stdout)
+    return 0 if found.is_sound else 1
+
+
+def _histograms(found: Check) -> tuple[list[str], list[list[int]]]:
+    """Count labels part by part: classes, or numbers in ranges of equal width."""
+    import numpy as np
+
+    from fathom.runs.analysis.numbers import decimal
+
+    labelled = [part.labels for part in found.parts if part.labels is not None]
+    if not labelled:
+        return [], [[] for _ in found.parts]
+    if found.class_names:
+        edges: Any = np.arange(len(found.class_names) + 1) - 0.5
+        names = list(found.class_names)
+    else:
+        edges = np.histogram_bin_edges(np.concatenate(labelled), bins=_BINS)
+        names = [f"{decimal(float(low))} to {decimal(float(high))}" for low, high in itertools.pairwise(edges)]
+    return names, [_count(part.labels, edges) for part in found.parts]
+
+
+def _count(labels: np.ndarray | None, edges: np.ndarray) -> list[int]:
+    import numpy as np
+
+    return [] if labels is None else np.histogram(labels, edges)[0].tolist()
+
+
+def _describe(found: Check, labels: list[str], histograms: list[list[int]]) -> list[str]:
+    """Lay out what was found as text."""
+    lines = [f"{found.name}: {sum(part.size for part in found.parts):,} {found.what}"]
+    width = max([len("part"), *(len(name) for name, _ in found.facts)])
+    lines += [f"  {name:<{width}}  {value}" for name, value in found.facts]
+    sizes = [f"{part.name} {part.size:,}" for part in found.parts]
+    lines += [f"  {'parts':<{width}}  {', '.join(sizes)}", ""]
+    counted = [(part.name, h) for part, h in zip(found.parts, histograms, strict=True) if h]
+    if counted and len(labels) <= 2 * _BINS:
+        first = max(len(label) for label in labels)
+        lines.append(f"{'':<{first}}" + "".join(f"  {name:>8}" for name, _ in counted))
+        lines += [f"{label:<{first}}" + "".join(f"  {h[i]:>8,}" for _, h in counted) for i, label in enumerate(labels)]
+        lines.append("")
+    lines += [f"{finding.level:<7}  {finding.text}" for finding in found.findings]
+    return lines

@@ -1,0 +1,233 @@
+"""``fathom data``: which data sets there are, where they lie, how they are balanced and what they look like."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fathom.cli.tables import lay_out
+from fathom.data.fetch.paths import cache_root, measure_cache
+from fathom.data.sources import catalog
+from fathom.errors import UsageError
+
+if TYPE_CHECKING:
+    from fathom.data.arrays import Arrays
+
+_IN_CACHE = {
+    "data": "data sets",
+    "remote": "remote copies",
+    "archives": "unpacked archives",
+    "decoded": "decoded pictures",
+}
+# a digit is another one, or none, in the mirror
+_SHOWN_AUGMENTATION = {
+    "digits": "crop:padding=1:mode=zero",
+    "mnist": "crop:padding=2:mode=zero",
+    "fashion_mnist": "flip,crop:padding=2:mode=zero",
+    "cifar10": "flip,crop:padding=4",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``fathom data``."""
+    parser.add_argument("name", nargs="?", help=f"one of {', '.join(catalog.names())}; without it, a table of all")
+    parser.add_argument("--augment", metavar="SPEC", help='what to show augmented, such as "flip,crop:padding=2"')
+    parser.add_argument("--out", metavar="DIR", default=".", help="where to write the sample pictures (default: here)")
+    parser.add_argument("--extract", metavar="DIR", help="write cifar10 as PNG files in class folders; resumable")
+    parser.add_argument("--seed", type=int, default=0, help="which samples are shown (default: 0)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out ``fathom data``; give the exit code: 1 if a data set that is here is damaged."""
+    if args.extract is not None:
+        return _extract(args)
+    if args.name is None:
+        if args.augment is not None:
+            raise UsageError("--augment needs the name of a data set: fathom data NAME --augment SPEC")
+        return _list_all()
+    return _show(args)
+
+
+def _list_all() -> int:
+    rows, refused = [], []
+    for name in catalog.names():
+        entry, state = catalog.describe(name), catalog.check(name)
+        if state not in ("ok", "absent", "made"):
+            refused.append(state)
+            state = "wrong"
+        rows.append(
+            (
+                name,
+                f"{entry.train_size:,}",
+                f"{entry.test_size:,}",
+                str(len(entry.class_names) or "–"),
+                _times(entry.shape) or "text",
+                "–" if state == "made" else state,
+                "made on demand" if state == "made" else str(entry.found or "–"),
+            )
+        )
+    header = ("name", "train", "test", "classes", "shape", "checksum", "where")
+    if sys.stdout.isatty():  # paths are too long for a column of a terminal
+        _print_table(header[:-1], [row[:-1] for row in rows], right=(1, 2, 3))
+        for row in rows:
+            print(f"  {row[0]:<21} {row[-1]}")
+    else:
+        _print_table(header, rows, right=(1, 2, 3))
+    _print_cache()
+    for reason in refused:
+        print(reason, file=sys.stderr)
+    return 1 if refused else 0
+
+
+def _print_cache() -> None:
+    """Say what takes room in the cache; any of it can be deleted."""
+    from fathom.data.fetch.progress import readable
+
+    sizes = [
+        f"{_IN_CACHE[name]} {readable(size)} ({name})"
+        for name, size in measure_cache().items()
+        if size and name in _IN_CACHE
+    ]
+    if sizes:
+        print(f"\ncache {cache_root()}: {', '.join(sizes)}; each of these folders can be deleted")
+
+
+def _show(args: argparse.Namespace) -> int:
+    entry = catalog.describe(args.name)
+    if entry.task != "classification" and args.augment is not None:
+        raise UsageError(f"--augment is for pictures; {entry.name} has none")
+    augment = None
+    if entry.task == "classification":
+        from fathom.data.images.augment import make_augmentation
+
+        spec = _SHOWN_AUGMENTATION[entry.name] if args.augment is None else args.augment
+        augment = make_augmentation(spec)
+        if augment is not None:
+            augment.check(entry.shape)
+    contents = catalog.load_text(args.name) if entry.task == "language" else catalog.load_arrays(args.name)
+    entry = catalog.describe(args.name)  # by now it is found
+    print(entry.title)
+    if entry.shape:
+        print(f"shape    {_times(entry.shape)}")
+    print(f"source   {entry.source}")
+    print(f"licence  {entry.licence}")
+    if entry.found is not None:
+        print(f"read     {entry.found}, checksum ok")
+    print()
+    if isinstance(contents, str):
+        _print_tokens(contents)
+        return 0
+    if entry.task == "regression":
+        _print_targets(contents)
+        return 0
+
+    arrays = contents
+    _print_balance(arrays)
+    from fathom.data.images.sheets import augmented_sheet, sample_sheet
+
+    out = Path(args.out)
+    samples = sample_sheet(
+        arrays.train_images,
+        arrays.train_labels,
+        arrays.class_names,
+        out / f"{entry.name}-samples.png",
+        seed=args.seed,
+        title=f"{entry.name}: random training pictures",
+    )
+    print(f"\nsamples: {samples}")
+    if augment is not None:
+        augmented = augmented_sheet(
+            arrays.train_images,
+            arrays.train_labels,
+            arrays.class_names,
+            augment,
+            out / f"{entry.name}-augmented.png",
+            seed=args.seed,
+            title=f"{entry.name}: a picture and nine draws of {', '.join(spec.split(','))}",
+        )
+        print(f"augmented by {spec}: {augmented}")
+    return 0
+
+
+def _extract(args: argparse.Namespace) -> int:
+    if args.name != "cifar10":
+        raise UsageError("--extract is for cifar10: fathom data cifar10 --extract DIR")
+    if args.augment is not None:
+        raise UsageError("--extract writes the pictures as they are; leave --augment out")
+    from fathom.data.sources.cifar10 import extract_cifar10
+
+    written = extract_cifar10(args.extract, _report_extraction)
+    print(f"wrote {written:,} pictures to {args.extract}" + (", the others were there" if written < 60_000 else ""))
+    return 0
+
+
+def _report_extraction(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        if done % 100 == 0 or done == total:
+            print(
+                f"\r\x1b[K{done:,} of {total:,} pictures",
+                end="\n" if done == total else "",
+                file=sys.stderr,
+                flush=True,
+            )
+    elif done * 10 // total != (done - 1) * 10 // total:
+        print(f"{done:,} of {total:,} pictures", file=sys.stderr, flush=True)
+
+
+def _print_balance(arrays: Arrays) -> None:
+    import numpy as np
+
+    num_classes = len(arrays.class_names)
+    train = np.bincount(arrays.train_labels, minlength=num_classes).tolist()
+    test = [0] * num_classes if arrays.test_labels is None else np.bincount(arrays.test_labels, minlength=num_classes)
+    rows = [(name, f"{a:,}", f"{b:,}") for name, a, b in zip(arrays.class_names, train, test, strict=True)]
+    rows.append(("all", f"{sum(train):,}", f"{sum(test):,}"))
+    _print_table(("class", "train", "test"), rows, right=(1, 2))
+
+
+def _print_targets(arrays: Arrays) -> None:
+    rows = []
+    for part, targets in (("train", arrays.train_labels), ("test", arrays.test_labels)):
+        if targets is not None:
+            rows.append((part, f"{len(targets):,}", f"{targets.mean():.4f}", f"{targets.std():.4f}"))
+    _print_table(("part", "examples", "mean of y", "std of y"), rows, right=(1, 2, 3))
+
+
+def _print_tokens(text: str) -> None:
+    """Print how long a text is at either level, as it stands and cleaned as the book does it."""
+    from collections import Counter
+
+    from fathom.data.texts.vocabulary import Tokenizer
+
+    rows = []
+    for level in ("char", "word"):
+        for how, tokenizer in (("as it is", Tokenizer(level)), ("letters", Tokenizer(level, True, "letters"))):
+            counts = Counter(tokenizer.split(text))
+            frequent = " ".join("␣" if token == " " else repr(token)[1:-1] for token, _ in counts.most_common(8))
+            rows.append((level, how, f"{counts.total():,}", f"{len(counts):,}", frequent))
+    _print_table(("level", "cleaned", "tokens", "different", "most frequent"), rows, right=(2, 3))
+
+
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int]) -> None:
+    """Print a table: drawn on a terminal, aligned with spaces elsewhere."""
+    if sys.stdout.isatty():
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD)
+        for column, title in enumerate(header):
+            table.add_column(title, justify="right" if column in right else "left")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        Console(highlight=False).print(table)
+        return
+    print("\n".join(lay_out([header, *rows], right=right)))
+
+
+def _times(shape: Sequence[int]) -> str:
+    return "×".join(str(size) for size in shape)

@@ -1,0 +1,55 @@
+"""``fathom eval``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from fathom.cli.values import one_of
+from fathom.phrases import counted
+
+SPLITS = ("train", "val", "test")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("run", metavar="RUN", help="run folder, its name in runs/, the beginning of one, or last")
+    parser.add_argument(
+        "--split", type=one_of("split", SPLITS), default="test", metavar="NAME", help="train, val or test (default)"
+    )
+    parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON, confusion counts included")
+    parser.add_argument("--runs", metavar="DIR", default="runs", help="where run folders are (default: runs)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate and print."""
+    from fathom.runs.folder.reader import resolve_run
+    from fathom.runs.folder.records import to_json
+
+    path = resolve_run(args.run, args.runs)
+    from fathom.recipes.evaluate import evaluate
+
+    evaluation = evaluate(path, args.split, device=args.device)
+    print(to_json(evaluation, indent=1) if args.json else _table(evaluation))
+    return 0
+
+
+def _table(evaluation: dict[str, Any]) -> str:
+    what = "token" if "perplexity" in evaluation else "example"
+    lines = [f"{evaluation['split']}: {counted(evaluation['num_samples'], what)}"]
+    if "perplexity" in evaluation:
+        unknown = f"{evaluation['unknown']:,} of {evaluation['num_samples'] + 1:,} tokens"
+        lines += [f"{k:<16}{evaluation[k]:.4f}" for k in ("loss", "perplexity", "bits_per_token")]
+        return "\n".join([*lines, f"{'unknown':<16}{unknown}"])
+    lines += [
+        f"{k:<9}{evaluation[k]:.4f}" for k in ("loss", "accuracy", "rmse", "mae", "r2") if evaluation.get(k) is not None
+    ]
+    if "per_class" in evaluation:
+        width = max(len(row["class"]) for row in evaluation["per_class"] + [{"class": "class"}])
+        lines += ["", f"{'class':<{width}}  precision  recall     F1  support"]
+        lines += [
+            f"{r['class']:<{width}}  {r['precision']:9.3f}  {r['recall']:6.3f}  {r['f1']:5.3f}  {r['support']:7,}"
+            for r in evaluation["per_class"]
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,68 @@
+"""``fathom export``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from fathom.cli.values import one_of
+from fathom.phrases import counted
+
+FORMATS = ("onnx", "torch")
+METHODS = ("dynamic", "static")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("run", metavar="RUN", help="run folder, its name in runs/, the beginning of one, or last")
+    parser.add_argument(
+        "--format",
+        type=one_of("format", FORMATS),
+        default="onnx",
+        metavar="NAME",
+        help="onnx (default) or torch",
+    )
+    parser.add_argument("--out", metavar="FILE", help="file to write (default: model.onnx or model.pt2 in the run)")
+    parser.add_argument(
+        "--int8",
+        type=one_of("kind of int8", METHODS),
+        metavar="KIND",
+        help="compute in 8 bits: dynamic (dense layers; tables too) or static (calibrated on training data)",
+    )
+    parser.add_argument("--licence", "--license", metavar="TEXT", help="licence of the model, written into the file")
+    parser.add_argument("--runs", metavar="DIR", default="runs", help="where run folders are (default: runs)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export and say what was written."""
+    from fathom.runs.folder.reader import resolve_run
+
+    path = resolve_run(args.run, args.runs)
+    from fathom.export.export import export
+
+    record = export(path, args.format, args.out, licence=args.licence, int8=args.int8)
+    print(f"{record['path']}  {_size(record['bytes'])}")
+    sizes = " and ".join(map(str, record["verified"]["batch_sizes"]))
+    found = ", ".join(f"{name} {value:.1e}" for name, value in record["verified"]["largest_difference"].items())
+    what = "before int8, " if "int8" in record else ""
+    print(f"{what}compared with PyTorch at batches of {sizes}; largest differences: {found}")
+    if "int8" in record:
+        print(_table(record["int8"]))
+    return 0
+
+
+def _table(int8: dict[str, Any]) -> str:
+    latency, size = int8["latency_ms"], int8["bytes"]
+    measure, form = ("accuracy", ".2%") if "accuracy" in int8 else ("rmse", ".4g")
+    title = {"accuracy": "accuracy", "rmse": "RMSE"}[measure]
+    lines = [f"{'':<9}{title:>9}  batch of 1       size", f"{'PyTorch':<9}{'':9}  {latency['pytorch']:7.3f} ms"]
+    lines += [
+        f"{name:<9}{format(int8[measure][name], form):>9}  {latency[name]:7.3f} ms  {_size(size[name]):>9}"
+        for name in ("float32", "int8")
+    ]
+    where = f"{counted(int8['num_samples'], int8['split'] + ' example')}; times of now, on this machine"
+    return "\n".join([*lines, f"({where}, {counted(int8['threads'], 'thread')})"])
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.0f} kB"

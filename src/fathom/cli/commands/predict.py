@@ -1,0 +1,86 @@
+"""``fathom predict``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from fathom.cli.exports import find_model
+from fathom.cli.values import one_of, read_count
+
+if TYPE_CHECKING:
+    from fathom.recipes.predict import Predictions
+
+FORMATS = ("csv", "json", "jsonl")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "run",
+        metavar="RUN|FILE.onnx",
+        help="run folder, its name in runs/, the beginning of one, last, or an export",
+    )
+    parser.add_argument(
+        "inputs",
+        metavar="FILE|FOLDER",
+        nargs="+",
+        help="pictures and their folders, - for a list of pictures on standard input; CSVs or texts, - for a pipe",
+    )
+    parser.add_argument("--images", metavar="DIR", help="where the pictures lie that a CSV among the inputs names")
+    parser.add_argument("--file-column", metavar="NAME", help="column of that CSV with the files (default: found)")
+    parser.add_argument("--label-column", metavar="NAME", help="column with the labels, if there is one")
+    parser.add_argument("--out", metavar="FILE", help="file to write (default: standard output)")
+    parser.add_argument(
+        "--format",
+        type=one_of("format", FORMATS),
+        metavar="NAME",
+        help="csv, json or jsonl (default: as --out ends, else csv)",
+    )
+    parser.add_argument("--top", type=read_count, default=1, metavar="K", help="give the K most probable classes")
+    parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps")
+    parser.add_argument("--runs", metavar="DIR", default="runs", help="where run folders are (default: runs)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Label every picture or row in the order given; a bad one becomes a row with its error, and exit code 1."""
+    model = find_model(args.run, args.runs)
+    from fathom.inference.image_inputs import make_naming
+    from fathom.recipes.predict import predict_to_file
+
+    good, bad, what, score = predict_to_file(
+        model,
+        args.inputs,
+        args.out,
+        top=args.top,
+        device=args.device,
+        format=args.format,
+        naming=make_naming(args.images, args.file_column, args.label_column),
+        watch=_watcher(args.out),
+    )
+    done = "scored" if what == "lines" else "labelled"
+    summary = f"{good:,} of {good + bad:,} {what} {done}" + (f" in {args.out}" if args.out else "")
+    print(summary + (f"; {bad:,} failed, see the error column" if bad else ""), file=sys.stderr)
+    if score is not None and score.labelled:
+        accuracy = score.right / score.labelled
+        print(f"accuracy {accuracy:.2%}: {score.right:,} of {score.labelled:,} with a label", file=sys.stderr)
+    return 1 if bad else 0
+
+
+def _watcher(out: str | None) -> Any:
+    """Show a bar on a terminal, unless the rows themselves run over it."""
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and (out is not None or not sys.stdout.isatty()):
+        return _with_bar
+    return lambda predictions: predictions.rows
+
+
+def _with_bar(predictions: Predictions) -> Iterable[dict[str, Any]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(predictions.what), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield from progress.track(predictions.rows, total=predictions.count())

@@ -1,0 +1,97 @@
+"""``fathom prune``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from fathom.cli.tables import lay_out
+from fathom.cli.values import one_of, read_natural, read_positive, read_share
+
+STRUCTURES = ("channels",)
+CRITERIA = ("l1", "l2", "batch_norm")
+SCOPES = ("local", "global")
+
+_EXAMPLES = """\
+examples:
+  fathom prune last --amount 0.5 --structured channels     half the channels, out of the network
+  fathom prune last --amount 0.9                           nine tenths of the weights zero, and kept zero
+  fathom prune last --amount 0.3 --structured channels --finetune 0
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EXAMPLES
+    parser.add_argument("run", metavar="RUN", help="run folder, its name in runs/, the beginning of one, or last")
+    parser.add_argument(
+        "--amount", type=read_share, required=True, metavar="SHARE", help="share that goes, such as 0.5"
+    )
+    parser.add_argument(
+        "--structured",
+        type=one_of("structure", STRUCTURES),
+        metavar="WHAT",
+        help="channels: take whole channels and units out (default: set single weights to zero)",
+    )
+    parser.add_argument(
+        "--criterion",
+        type=one_of("criterion", CRITERIA),
+        metavar="NAME",
+        help="what a channel is worth: l2 (default) or l1 norm of its weights, or batch_norm, its scale",
+    )
+    parser.add_argument(
+        "--scope",
+        type=one_of("scope", SCOPES),
+        metavar="NAME",
+        help="local: this share of every layer (default for channels); global: of all together (for weights)",
+    )
+    parser.add_argument("--finetune", type=read_natural, default=3, metavar="EPOCHS", help="epochs afterwards (3)")
+    parser.add_argument("--lr", type=read_positive, metavar="RATE", help="learning rate of these (default: the run's)")
+    parser.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, mps (default: as the run)")
+    parser.add_argument("--runs", metavar="DIR", default="runs", help="where run folders are (default: runs)")
+    parser.add_argument("--out", metavar="DIR", help="where the new run folder goes (default: that of --runs)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prune, fine-tune, and set before and after side by side."""
+    from fathom.errors import UsageError
+    from fathom.runs.folder.reader import resolve_run
+
+    if not args.amount:
+        raise UsageError("--amount 0: nothing would go; give a share above 0 and below 1")
+    path = resolve_run(args.run, args.runs)
+    from fathom.cli.commands.train import finish
+    from fathom.cli.progress import show_progress
+    from fathom.recipes.prune import prune
+
+    outcome = prune(
+        path,
+        args.amount,
+        structured=args.structured,
+        criterion=args.criterion,
+        scope=args.scope,
+        finetune=args.finetune,
+        lr=args.lr,
+        device=args.device,
+        root=Path(args.out or args.runs),
+        on_start=show_progress,
+        command=args.command,
+    )
+    return finish(outcome)
+
+
+def print_pruning(run: Path) -> None:
+    """Print what pruning did to the model of a run, if it began with a pruned one."""
+    from fathom.runs.html.prune_results import kept_sentences, read_gain, read_pruning, stage_table
+
+    record = read_pruning(run)
+    if record is None:
+        return
+    header, rows = stage_table(record)
+    print("\n".join(["", *lay_out([header, *rows]), ""]))
+    for sentence in read_gain(record):
+        print(sentence)
+    for sentence in kept_sentences(record):
+        print(f"Left whole: layer {sentence}.")
+    print()

@@ -1,0 +1,21 @@
+"""``fathom report``."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("run", metavar="RUN", help="run folder, its name in runs/, the beginning of one, or last")
+    parser.add_argument("--runs", metavar="DIR", default="runs", help="where run folders are (default: runs)")
+    parser.add_argument("--out", metavar="FILE", help="where the page goes (default: report.html in the run folder)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the page and print where it is."""
+    from fathom.runs.folder.reader import resolve_run
+    from fathom.runs.html.report import write_report
+
+    print(write_report(resolve_run(args.run, args.runs), args.out))
+    return 0

@@ -1,0 +1,266 @@
+"""``fathom scratch``: networks written out on NumPy, trained beside PyTorch; and what else is shown from scratch."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fathom.cli.tables import lay_out
+from fathom.cli.values import read_count, read_natural, read_positive
+from fathom.errors import FathomError, UsageError, unknown
+from fathom.lab.tours.setups import MOST_EXAMPLES, PLANS, Plan
+
+if TYPE_CHECKING:
+    from fathom.lab.tours.side_by_side import Comparison, Epoch, Settings
+    from fathom.lab.tours.tours import Table
+
+TOURS = {
+    "perceptron": "its own rule on pairs of digits and on XOR; updates beside the bound (r²+1)/ρ²",
+    "devices": "one device, data parallel, pipeline, parameter server: the same network by every way",
+    "stability": "activations and gradients through 50 layers; products of matrices; fp16",
+}
+# precision: a difference of two losses that rounding alone explains
+SMALL = {"fp64": 1e-10, "fp32": 1e-4}
+PICTURES = (".png", ".svg", ".pdf")
+# option: what it goes with
+IMAGES = frozenset(name for name, plan in PLANS.items() if not plan.is_text)
+TEXTS = frozenset(PLANS) - IMAGES
+GOES_WITH = {
+    "data": IMAGES,
+    "size": IMAGES,
+    "examples": frozenset(PLANS),
+    "text": TEXTS,
+    "epochs": frozenset(PLANS) | {"devices"},
+    "batch_size": frozenset(PLANS) | {"devices"},
+    "lr": frozenset(PLANS) | {"devices"},
+    "width": frozenset(name for name, plan in PLANS.items() if plan.width is not None),
+    "precision": frozenset(PLANS),
+    "seed": frozenset(PLANS) | {"devices", "stability"},
+}
+DEVICES_EPOCHS, DEVICES_BATCH_SIZE, DEVICES_LR = 3, 60, 0.2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("name", metavar="NAME", nargs="?", help="a network, perceptron, devices or stability")
+    parser.add_argument("--data", metavar="SET", help="digits (default), mnist, fashion_mnist or cifar10")
+    parser.add_argument("--size", type=read_count, metavar="N", help="height and width that the digits are scaled to")
+    parser.add_argument(
+        "--examples",
+        type=read_count,
+        metavar="N",
+        help=f"learn from the first N examples, or characters (default: all; {MOST_EXAMPLES:,} of sets beside digits)",
+    )
+    parser.add_argument("--text", metavar="FILE", help="text for rnn, gru, lstm (default: The Time Machine)")
+    parser.add_argument("--epochs", type=read_count, metavar="N")
+    parser.add_argument("--batch-size", type=read_count, metavar="N")
+    parser.add_argument("--lr", type=read_positive, metavar="RATE", help="learning rate")
+    parser.add_argument("--width", type=read_count, metavar="N", help="resnet18: channels of the first stage")
+    parser.add_argument("--precision", choices=tuple(SMALL), help="fp64 (default) or fp32")
+    parser.add_argument("--seed", type=read_natural, metavar="N", help="default: 0")
+    parser.add_argument("--out", metavar="FILE", help="losses as .csv, or a picture: .png, .svg, .pdf; tables as .csv")
+
+
+def run(args: argparse.Namespace) -> int:
+    """List, train beside PyTorch, or show."""
+    if args.name is None:
+        _refuse(args, [option for option in (*GOES_WITH, "out") if getattr(args, option) is not None], "no name")
+        _print_list()
+        return 0
+    if args.name not in PLANS and args.name not in TOURS:
+        raise unknown("network or topic", args.name, [*PLANS, *TOURS])
+    given = [option for option in GOES_WITH if getattr(args, option) is not None]
+    _refuse(args, [option for option in given if args.name not in GOES_WITH[option]], args.name)
+    out = _check_out(args.out, args.name) if args.out is not None else None
+    if args.name in TOURS:
+        _run_tour(args, out)
+    else:
+        _run_network(args, PLANS[args.name], out)
+    return 0
+
+
+def _refuse(args: argparse.Namespace, options: list[str], name: str) -> None:
+    """Say that an option does nothing here."""
+    if options:
+        raise UsageError(f"--{options[0].replace('_', '-')} does not go with {name}; see fathom scratch --help")
+
+
+def _check_out(text: str, name: str) -> Path:
+    """Refuse a file that could not be written, before any work is done."""
+    path = Path(text)
+    endings = (".csv",) if name in TOURS else (".csv", *PICTURES)
+    if path.suffix.lower() not in endings:
+        raise UsageError(f"--out {text}: for {name} the name must end in {', '.join(endings)}")
+    if not path.parent.is_dir():
+        raise UsageError(f"--out {text}: there is no folder {path.parent}")
+    return path
+
+
+def _print_list() -> None:
+    print("Networks written out on NumPy, trained beside their PyTorch twins:\n")
+    for name, plan in PLANS.items():
+        print(f"  {name:<12}{plan.title}")
+    print("\nTopics:\n")
+    for name, title in TOURS.items():
+        print(f"  {name:<12}{title}")
+    print("\nTrain one:   fathom scratch lenet --out losses.png")
+
+
+# A network ----------------------------------------------------------------------------------------------------------
+
+
+def _run_network(args: argparse.Namespace, plan: Plan, out: Path | None) -> None:
+    data = args.data or "digits"
+    if not plan.is_text:
+        from fathom.data.sources.catalog import names
+
+        if data not in names():
+            raise unknown("data set", data, names())
+    from fathom.lab.tours.side_by_side import Settings, train_beside_torch
+
+    settings = Settings(
+        plan=plan,
+        data=data,
+        size=args.size,
+        examples=args.examples,
+        text=args.text,
+        epochs=args.epochs or plan.epochs,
+        batch_size=args.batch_size or plan.batch_size,
+        lr=args.lr or plan.lr,
+        width=args.width or plan.width,
+        precision=args.precision or "fp64",
+        seed=args.seed or 0,
+    )
+    try:
+        comparison = train_beside_torch(
+            settings, lambda begun: _print_start(settings, begun), lambda epoch: _print_epoch(plan, epoch)
+        )
+    except ValueError as error:  # a shape that the network cannot take; scratch says it in one line
+        raise UsageError(f"{plan.name}: {error}") from error
+    _print_end(settings, comparison)
+    if out is not None:
+        _write(out, settings, comparison)
+        print(f"wrote {out}")
+
+
+def _print_start(settings: Settings, comparison: Comparison) -> None:
+    plan = settings.plan
+    print(f"{plan.name}: {plan.title}; {comparison.num_parameters:,} parameters")
+    print(comparison.data.title)
+    momentum = f", momentum {plan.momentum:g}" if plan.momentum else ""
+    clip = f", gradients clipped to norm {plan.clip_norm:g}" if plan.clip_norm else ""
+    print(
+        f"SGD, lr {settings.lr:g}{momentum}{clip}, batch {settings.batch_size}, seed {settings.seed}, "
+        f"{settings.precision}; the same first weights and batches on both sides"
+    )
+    print(f"\n{'':>5}  {'mean loss':^23}  {'largest':>10}  {_score_title(plan):^17}  {'time, s':^17}")
+    print(
+        f"{'epoch':>5}  {'scratch':>11} {'PyTorch':>11}  {'difference':>10}  {'scratch':>8} {'PyTorch':>8}  "
+        f"{'scratch':>8} {'PyTorch':>8}",
+        flush=True,
+    )
+
+
+def _print_epoch(plan: Plan, epoch: Epoch) -> None:
+    print(
+        f"{epoch.number:>5}  {epoch.loss:>11.6f} {epoch.torch_loss:>11.6f}  {epoch.largest_difference:>10.1e}  "
+        f"{_score(plan, epoch.score):>8} {_score(plan, epoch.torch_score):>8}  "
+        f"{epoch.elapsed_s:>8.2f} {epoch.torch_elapsed_s:>8.2f}",
+        flush=True,
+    )
+
+
+def _print_end(settings: Settings, comparison: Comparison) -> None:
+    plan, small = settings.plan, SMALL[settings.precision]
+    largest = max(step.difference for step in comparison.steps)
+    last = comparison.epochs[-1]
+    took = sum(epoch.elapsed_s for epoch in comparison.epochs)
+    torch_took = sum(epoch.torch_elapsed_s for epoch in comparison.epochs)
+    print(
+        f"\n{len(comparison.steps):,} steps: the losses differ by {largest:.1e} at most, the weights after the last by "
+        f"{comparison.largest_weight_difference:.1e}"
+    )
+    first = next((step.step for step in comparison.steps if step.difference > small), None)
+    if first is not None:
+        print(
+            f"Before step {first} they differ by less than {small:g}: rounding. From there on training amplifies it, "
+            "as it would any small change."
+        )
+    print(f"{_score_title(plan)}: {_score(plan, last.score)} from scratch, {_score(plan, last.torch_score)} by PyTorch")
+    print(f"time: {took:.1f} s from scratch, {torch_took:.1f} s by PyTorch ({took / torch_took:.1f}×)")
+    for note in comparison.notes:
+        print(note)
+
+
+def _score_title(plan: Plan) -> str:
+    return "perplexity" if plan.is_text else "test accuracy"
+
+
+def _score(plan: Plan, value: float) -> str:
+    return f"{value:.3f}" if plan.is_text else f"{value:.2%}"
+
+
+def _write(path: Path, settings: Settings, comparison: Comparison) -> None:
+    from fathom.files import write_atomically
+
+    if path.suffix.lower() == ".csv":
+        header = ("epoch", "step", "scratch_loss", "torch_loss", "difference")
+        rows = [(s.epoch, s.step, repr(s.scratch), repr(s.torch), repr(s.difference)) for s in comparison.steps]
+        write_atomically(path, _as_csv([header, *rows]))
+        return
+    from fathom.cli.scratch_figure import draw
+
+    buffer = io.BytesIO()
+    draw(settings, comparison).savefig(buffer, format=path.suffix[1:].lower())
+    write_atomically(path, buffer.getvalue())
+
+
+# A topic ------------------------------------------------------------------------------------------------------------
+
+
+def _run_tour(args: argparse.Namespace, out: Path | None) -> None:
+    from fathom.lab.tours.tours import tour_devices, tour_perceptron, tour_stability
+
+    if args.name == "perceptron":
+        tables = tour_perceptron()
+    elif args.name == "stability":
+        tables = tour_stability(args.seed or 0)
+    else:
+        from fathom.scratch.devices.worker_pool import WorkerError
+
+        try:
+            tables = tour_devices(
+                args.epochs or DEVICES_EPOCHS,
+                args.batch_size or DEVICES_BATCH_SIZE,
+                args.lr or DEVICES_LR,
+                args.seed or 0,
+            )
+        except WorkerError as error:
+            raise FathomError(str(error)) from error
+        except ValueError as error:
+            raise UsageError(f"devices: {error}") from error
+    for number, table in enumerate(tables):
+        print(("\n" if number else "") + table.title + "\n")
+        _print_table(table)
+    if out is not None:
+        from fathom.files import write_atomically
+
+        rows: list[tuple[Any, ...]] = []
+        for table in tables:
+            rows += [(table.title,), table.header, *table.rows]
+        write_atomically(out, _as_csv(rows))
+        print(f"\nwrote {out}")
+
+
+def _print_table(table: Table) -> None:
+    right = range(table.num_names, len(table.header))
+    print("\n".join(lay_out([table.header, *table.rows], right=right)))
+
+
+def _as_csv(rows: list[tuple[Any, ...]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

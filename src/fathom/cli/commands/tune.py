@@ -1,0 +1,150 @@
+"""``fathom tune``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fathom.cli.commands import train
+from fathom.cli.stops import with_way_on
+from fathom.cli.tables import lay_out
+from fathom.cli.values import one_of, read_count
+from fathom.errors import UsageError
+from fathom.phrases import counted
+from fathom.runs.analysis.study import PRUNERS, find_study
+
+if TYPE_CHECKING:
+    from fathom.runs.analysis.study import Study
+    from fathom.tuning.tune import Tuned
+
+_TRIALS = 30
+_SHOWN = 5
+_EXAMPLES = """\
+examples:
+  fathom tune lenet --space lr=1e-4..0.1:log,batch_size=32..512:log --trials 30
+  fathom tune mlp --data house.csv --target SalePrice --space 'hidden=64|256|[256, 128],dropout=0..0.5'
+  fathom tune --space model=rnn|gru,hidden=64..512:log --data book.txt --jobs 2
+  fathom tune --resume last                         go on with a study that was stopped
+  fathom tune --resume last --trials 60             ... and with one that is finished
+
+the space, with commas between its settings (or --space several times):
+  name=low..high     a range; :log takes logarithms, :int whole numbers
+  name=a|b|c         choices
+  a name is a setting (lr, batch_size, training.clip_norm), an option of the network (hidden), or model
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options: all settings of a run, and those of the search."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.usage = "fathom tune [model] --space SPACE [options]"
+    parser.epilog = _EXAMPLES
+    group = train.add_settings(parser)
+    group.add_argument("--out", metavar="DIR", default="runs", help="where study and run folders go (default: runs)")
+    group = parser.add_argument_group("search")
+    group.add_argument("--space", metavar="SPACE", action="append", default=[], help="what is tried, see below")
+    group.add_argument("--trials", type=read_count, metavar="N", help=f"trials in all (default: {_TRIALS})")
+    group.add_argument("--jobs", type=read_count, metavar="N", default=1, help="processes that work on it (default: 1)")
+    group.add_argument(
+        "--pruner",
+        type=one_of("pruner", PRUNERS),
+        metavar="NAME",
+        help="what stops hopeless trials early: median (default), halving, none",
+    )
+    group.add_argument("--study", metavar="DIR", help="the study's folder; if one is there, go on with it")
+    group.add_argument("--resume", metavar="STUDY", help="go on with a study: its folder, its name, or last")
+    group.add_argument("--no-retrain", action="store_true", help="do not train the best trial again as a run")
+    train.leave_out_others(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Search, or go on with a search; then the best trials, and the run of the best."""
+    config = None
+    if args.resume is not None:
+        given = train.given_settings(args)
+        given += [option for option in ("--space", "--pruner", "--study") if getattr(args, option[2:])]
+        if given:
+            raise UsageError(f"--resume goes on with a study's own settings; leave out {given[0]}")
+        path = find_study(args.resume, args.out)
+    else:
+        if not args.space:
+            raise UsageError(
+                "what is to be tried? Give --space, such as --space lr=1e-4..0.1:log,batch_size=32..512:log"
+            )
+        from fathom.tuning.space import parse_space
+
+        parse_space(args.space)
+        config = train.open_settings(args)
+    from fathom.cli.progress import show_progress
+    from fathom.cli.tune_progress import make_watcher
+    from fathom.tuning.tune import resume_command, resume_tuning, tune
+
+    watcher = make_watcher()
+    common = {"jobs": args.jobs, "retrain": not args.no_retrain, "watcher": watcher, "on_start": show_progress}
+    try:
+        if config is None:
+            tuned = resume_tuning(path, trials=args.trials, **common)
+        else:
+            tuned = tune(
+                config,
+                args.space,
+                trials=args.trials or _TRIALS,
+                pruner=args.pruner or "median",
+                root=Path(args.out),
+                study=args.study,
+                command=args.command,
+                **common,
+            )
+    except KeyboardInterrupt as stop:
+        if watcher.path is None:
+            raise
+        raise with_way_on(stop, resume_command(watcher.path)) from None
+    return _finish(tuned)
+
+
+def _finish(tuned: Tuned) -> int:
+    study = tuned.study
+    print()
+    _print_best(study)
+    if not tuned.is_over:
+        print("\nanother process is still at a trial of this study; it will end the study")
+    if tuned.outcome is not None:
+        print()
+        train.finish(tuned.outcome)
+    elif study.best_run is not None:
+        print(f"run folder     {study.best_run}")
+    elif (tuned.path / "best.yaml").exists():
+        print(f"\nthe best       fathom train --config {tuned.path / 'best.yaml'}")
+    print(f"study          {tuned.page}")
+    return 0
+
+
+def _print_best(study: Study) -> None:
+    from fathom.runs.analysis.numbers import DASH
+    from fathom.runs.html.study_page import metric_form, show_value
+
+    form = metric_form(study.metric)
+    names = [axis.name for axis in study.axes]
+    header = ["trial", study.metric_name, *names]
+    rows = [
+        [str(t.number), form(t.value), *(show_value(t.values[n]) if n in t.values else DASH for n in names)]
+        for t in study.ranked()[:_SHOWN]
+    ]
+    if sys.stdout.isatty():
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(box=box.SIMPLE_HEAD)
+        for name in header:
+            table.add_column(name, justify="right")
+        for i, row in enumerate(rows):
+            table.add_row(*row, style="bold green" if i == 0 else "")
+        Console(highlight=False).print(table)
+    else:
+        print("\n".join(lay_out([header, *rows], right=range(len(header)))))
+    counts = [f"{study.count(state)} {state}" for state in ("complete", "pruned", "diverged", "failed")]
+    ended = ", ".join(text for text in counts if not text.startswith("0 "))
+    print(f"{study.num_done} of {counted(study.target, 'trial')}: {ended}")

@@ -1,0 +1,239 @@
+"""Object detection: boxes, anchors, their targets and predictions; the data set of bananas.
+
+A box is (left, top, right, bottom) in shares of the picture's width and height, unless something else is said.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from fathom.d2l.frame.loaders import Rows, make_loader
+from fathom.d2l.topics.download import download_extract
+from fathom.d2l.topics.segmentation import read_pictures
+
+if TYPE_CHECKING:
+    from matplotlib.patches import Rectangle
+
+
+def box_corner_to_center(boxes: Tensor) -> Tensor:
+    """Turn (left, top, right, bottom) into (centre x, centre y, width, height).
+
+    Shape:   (N, 4) -> (N, 4)
+    """
+    upper, lower = boxes[:, :2], boxes[:, 2:]
+    return torch.cat([(upper + lower) / 2, lower - upper], dim=1)
+
+
+def box_center_to_corner(boxes: Tensor) -> Tensor:
+    """Turn (centre x, centre y, width, height) into (left, top, right, bottom).
+
+    Shape:   (N, 4) -> (N, 4)
+    """
+    centre, half = boxes[:, :2], boxes[:, 2:] / 2
+    return torch.cat([centre - half, centre + half], dim=1)
+
+
+def bbox_to_rect(bbox: Any, color: Any) -> Rectangle:
+    """Make matplotlib's rectangle of a box in pixels."""
+    from matplotlib.patches import Rectangle
+
+    left, top, right, bottom = (float(value) for value in bbox)
+    return Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=color, linewidth=2)
+
+
+def show_bboxes(axes: Any, bboxes: Any, labels: Any = None, colors: Any = None) -> None:
+    """Draw boxes in pixels over a picture.
+
+    Args:
+        labels, colors: one, or a list taken in turn with the boxes; there may be fewer labels than boxes.
+    """
+    names = [] if labels is None else list(labels) if isinstance(labels, (list, tuple)) else [labels]
+    palette = list("bgrmc") if colors is None else list(colors) if isinstance(colors, (list, tuple)) else [colors]
+    for i, bbox in enumerate(bboxes):
+        color = palette[i % len(palette)]
+        rectangle = bbox_to_rect(bbox, color)
+        axes.add_patch(rectangle)
+        if i < len(names):
+            axes.text(
+                *rectangle.get_xy(),
+                names[i],
+                va="center",
+                ha="center",
+                fontsize=9,
+                color="k" if color == "w" else "w",
+                bbox={"facecolor": color, "lw": 0},
+            )
+
+
+def multibox_prior(data: Tensor, sizes: Sequence[float], ratios: Sequence[float]) -> Tensor:
+    """Give anchors centred on every pixel: each size with the first ratio, then the first size with each other ratio.
+
+    An anchor of size s and ratio r is s√r times the picture's height wide and s/√r times it high.
+
+    Shape:   data (…, H, W) -> (1, H · W · (len(sizes) + len(ratios) − 1), 4)
+    """
+    height, width = data.shape[-2:]
+    shapes = [(s, ratios[0]) for s in sizes] + [(sizes[0], r) for r in ratios[1:]]
+    s, r = torch.tensor(shapes, dtype=torch.float32, device=data.device).T
+    half = torch.stack([s * r.sqrt() * height / width, s / r.sqrt()], dim=1) / 2
+    y = (torch.arange(height, device=data.device) + 0.5) / height
+    x = (torch.arange(width, device=data.device) + 0.5) / width
+    rows, columns = torch.meshgrid(y, x, indexing="ij")
+    centres = torch.stack([columns, rows], dim=2).reshape(-1, 1, 2)
+    return torch.cat([centres - half, centres + half], dim=2).reshape(1, -1, 4)
+
+
+def box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """Give the intersection over the union of every pair of boxes.
+
+    Shape:   (N, 4), (M, 4) -> (N, M)
+    Equals:  torchvision.ops.box_iou
+    """
+    upper = torch.maximum(boxes1[:, None, :2], boxes2[:, :2])
+    lower = torch.minimum(boxes1[:, None, 2:], boxes2[:, 2:])
+    shared = (lower - upper).clamp(min=0).prod(dim=2)
+    areas1, areas2 = ((boxes[:, 2:] - boxes[:, :2]).prod(dim=1) for boxes in (boxes1, boxes2))
+    return shared / (areas1[:, None] + areas2 - shared)
+
+
+def assign_anchor_to_bbox(
+    ground_truth: Tensor, anchors: Tensor, device: torch.device, iou_threshold: float = 0.5
+) -> Tensor:
+    """Give for each anchor the number of the true box it is to find, −1 for none.
+
+    Every true box gets the anchor nearest to it, the best pair of all first; any other anchor gets the box with which
+    it shares at least ``iou_threshold``.
+
+    Shape:   ground_truth (M, 4), anchors (N, 4) -> int64 (N,)
+    """
+    iou = box_iou(anchors, ground_truth).to(device)
+    best, box = iou.max(dim=1)
+    assigned = torch.where(best >= iou_threshold, box, -1)
+    for _ in range(len(ground_truth)):
+        flat = iou.argmax()
+        anchor, box = flat // len(ground_truth), flat % len(ground_truth)
+        assigned[anchor] = box
+        iou[:, box] = -1
+        iou[anchor, :] = -1
+    return assigned
+
+
+def offset_boxes(anchors: Tensor, assigned_bb: Tensor, eps: float = 1e-6) -> Tensor:
+    """Give what leads from anchors to boxes: 10 · shift of the centre / size, and 5 · log(eps + ratio of sizes).
+
+    Shape:   (N, 4), (N, 4) -> (N, 4)
+    """
+    anchor, box = box_corner_to_center(anchors), box_corner_to_center(assigned_bb)
+    shift = 10 * (box[:, :2] - anchor[:, :2]) / anchor[:, 2:]
+    stretch = 5 * torch.log(eps + box[:, 2:] / anchor[:, 2:])
+    return torch.cat([shift, stretch], dim=1)
+
+
+def offset_inverse(anchors: Tensor, offset_preds: Tensor) -> Tensor:
+    """Give the boxes that offsets lead to; undoes ``offset_boxes`` but for its eps.
+
+    Shape:   (N, 4), (N, 4) -> (N, 4)
+    """
+    anchor = box_corner_to_center(anchors)
+    centre = offset_preds[:, :2] * anchor[:, 2:] / 10 + anchor[:, :2]
+    size = torch.exp(offset_preds[:, 2:] / 5) * anchor[:, 2:]
+    return box_center_to_corner(torch.cat([centre, size], dim=1))
+
+
+def multibox_target(anchors: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Give what the anchors of a batch of pictures are to predict.
+
+    Shape:   anchors (1, N, 4), labels (B, M, 5): class and box -> offsets (B, 4N), mask (B, 4N), which is 0 for anchors
+        without a box, and classes int64 (B, N), 0 being the background
+    """
+    anchors = anchors.squeeze(0)
+    offsets, masks, classes = [], [], []
+    for label in labels:
+        assigned = assign_anchor_to_bbox(label[:, 1:], anchors, anchors.device)
+        is_found = assigned >= 0
+        mask = is_found.float()[:, None].expand(-1, 4)
+        own = label[assigned.clamp(min=0)]
+        boxes = own[:, 1:].float() * mask
+        offsets.append((offset_boxes(anchors, boxes) * mask).reshape(-1))
+        masks.append(mask.reshape(-1))
+        classes.append(torch.where(is_found, own[:, 0].long() + 1, 0))
+    return torch.stack(offsets), torch.stack(masks), torch.stack(classes)
+
+
+def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
+    """Give the boxes to keep, best first: none shares more than ``iou_threshold`` with a better one.
+
+    Shape:   (N, 4), (N,) -> int64 (K,)
+    """
+    from torchvision.ops import nms as suppress
+
+    return suppress(boxes, scores, iou_threshold)
+
+
+def multibox_detection(
+    cls_probs: Tensor,
+    offset_preds: Tensor,
+    anchors: Tensor,
+    nms_threshold: float = 0.5,
+    pos_threshold: float = 0.009999999,
+) -> Tensor:
+    """Turn predictions for a batch of pictures into boxes; those that were kept come first, best first.
+
+    Args:
+        pos_threshold: a lower confidence means background; its complement is then the confidence.
+    Shape:   cls_probs (B, 1 + classes, N), offset_preds (B, 4N), anchors (1, N, 4) -> (B, N, 6): class (−1 for
+        background and for what was suppressed), confidence, box
+    """
+    anchors = anchors.squeeze(0)
+    pictures = []
+    for probabilities, offsets in zip(cls_probs, offset_preds, strict=True):
+        confidence, kind = probabilities[1:].max(dim=0)
+        boxes = offset_inverse(anchors, offsets.reshape(-1, 4))
+        keep = nms(boxes, confidence, nms_threshold)
+        is_dropped = torch.ones(len(boxes), dtype=torch.bool, device=boxes.device)
+        is_dropped[keep] = False
+        kind[is_dropped] = -1
+        order = torch.cat([keep, is_dropped.nonzero().reshape(-1)])
+        kind, confidence, boxes = kind[order], confidence[order], boxes[order]
+        is_low = confidence < pos_threshold
+        kind = torch.where(is_low, -1, kind)
+        confidence = torch.where(is_low, 1 - confidence, confidence)
+        pictures.append(torch.cat([kind[:, None], confidence[:, None], boxes], dim=1))
+    return torch.stack(pictures)
+
+
+def read_data_bananas(is_train: bool = True) -> tuple[list[Tensor], Tensor]:
+    """Read the pictures of bananas, uint8 (3, 256, 256), and their labels, (N, 1, 5): class and box.
+
+    Raises:  FathomError if the data set can be had neither here nor from the network
+    """
+    import pandas as pd
+
+    folder = os.path.join(download_extract("banana-detection"), "bananas_train" if is_train else "bananas_val")
+    table = pd.read_csv(os.path.join(folder, "label.csv")).set_index("img_name")
+    images = read_pictures(os.path.join(folder, "images", str(name)) for name in table.index)
+    return images, torch.from_numpy(table.to_numpy()).unsqueeze(1) / 256
+
+
+class BananasDataset(Rows):
+    """The bananas in memory: pictures as floats 0…255, and their labels."""
+
+    def __init__(self, is_train: bool) -> None:
+        images, self.labels = read_data_bananas(is_train)
+        self.features = torch.stack(images)
+        super().__init__(self.features, self.labels, transform=Tensor.float)
+        print(f"read {len(self)} {'training' if is_train else 'validation'} examples")
+
+
+def load_data_bananas(batch_size: int) -> tuple[DataLoader[Any], DataLoader[Any]]:
+    """Give loaders of the bananas' training part, shuffled, and validation part."""
+    return (
+        make_loader(BananasDataset(is_train=True), batch_size, shuffle=True),
+        make_loader(BananasDataset(is_train=False), batch_size, shuffle=False),
+    )

@@ -1,0 +1,177 @@
+"""Translation in the earlier functions: English–French pairs, masked loss, training and prediction."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from fathom.d2l.frame.accumulator import Accumulator
+from fathom.d2l.frame.animator import Animator
+from fathom.d2l.frame.timing import Timer
+from fathom.d2l.topics.download import download_extract
+from fathom.d2l.topics.old_data import load_array
+from fathom.d2l.topics.old_training import grad_clipping, to_device
+from fathom.d2l.topics.seq2seq import init_seq2seq
+from fathom.d2l.v0.text import Vocab
+from fathom.errors import unknown
+from fathom.training.device import tune_allocator
+
+_RESERVED = ("<pad>", "<bos>", "<eos>")
+
+
+def tokenize(lines: Sequence[str], token: str = "word") -> list[list[str]]:
+    """Split each line into tokens.
+
+    Args:
+        token: word or char.
+    Raises:  UsageError for any other kind
+    """
+    if token == "word":
+        return [line.split() for line in lines]
+    if token == "char":
+        return [list(line) for line in lines]
+    raise unknown("kind of token", token, ("word", "char"))
+
+
+def read_data_nmt() -> str:
+    """Read the English–French pairs, one a line, with a tab between the languages.
+
+    Raises:  FathomError if the data set can be had neither here nor from the network
+    """
+    with open(os.path.join(download_extract("fra-eng"), "fra.txt"), encoding="utf-8") as file:
+        return file.read()
+
+
+def preprocess_nmt(text: str) -> str:
+    """Make all letters small and all spaces plain, and put a space before every one of ,.!? that has none."""
+    return re.sub(r"(?<=[^ ])(?=[,.!?])", " ", re.sub("[\u202f\xa0]", " ", text).lower())
+
+
+def tokenize_nmt(text: str, num_examples: int | None = None) -> tuple[list[list[str]], list[list[str]]]:
+    """Give the words of the source sentences and of their translations.
+
+    Args:
+        num_examples: read up to the line of this number, counted from 0; None reads all.
+    """
+    lines = text.split("\n")[: num_examples + 1 if num_examples else None]
+    pairs = [parts for parts in (line.split("\t") for line in lines) if len(parts) == 2]
+    return [source.split(" ") for source, _ in pairs], [target.split(" ") for _, target in pairs]
+
+
+def truncate_pad(line: list[Any], num_steps: int, padding_token: Any) -> list[Any]:
+    """Cut a line to ``num_steps`` tokens, or fill it up."""
+    return line[:num_steps] + [padding_token] * (num_steps - len(line))
+
+
+def build_array_nmt(lines: Sequence[Sequence[str]], vocab: Any, num_steps: int) -> tuple[Tensor, Tensor]:
+    """Give sentences as numbers, each ended by "<eos>" and cut or filled up, and their lengths without filling.
+
+    Shape:   -> int64 (N, num_steps), int32 or int64 (N,)
+    """
+    padding, end = vocab["<pad>"], vocab["<eos>"]
+    array = torch.tensor([truncate_pad([*vocab[list(line)], end], num_steps, padding) for line in lines])
+    return array, (array != padding).type(torch.int32).sum(1)
+
+
+def load_data_nmt(batch_size: int, num_steps: int, num_examples: int = 600) -> tuple[DataLoader[Any], Vocab, Vocab]:
+    """Give shuffled batches of translations, and the vocabularies of both languages; words seen once are "<unk>".
+
+    Shape:   batches: source int64 (N, num_steps), its lengths (N,), target (N, num_steps), its lengths (N,)
+    """
+    source, target = tokenize_nmt(preprocess_nmt(read_data_nmt()), num_examples)
+    vocabs = [Vocab(sentences, min_freq=2, reserved_tokens=_RESERVED) for sentences in (source, target)]
+    arrays = [
+        array
+        for sentences, vocab in zip((source, target), vocabs, strict=True)
+        for array in build_array_nmt(sentences, vocab, num_steps)
+    ]
+    return load_array(arrays, batch_size), vocabs[0], vocabs[1]
+
+
+def sequence_mask(X: Tensor, valid_len: Tensor, value: float = 0) -> Tensor:
+    """Set what lies beyond each row's length to ``value``, in a copy.
+
+    Shape:   X (N, T, …), valid_len (N,) -> as X
+    """
+    beyond = torch.arange(X.shape[1], device=X.device) >= valid_len[:, None]
+    return X.masked_fill(beyond.reshape(*beyond.shape, *[1] * (X.ndim - 2)), value)
+
+
+class MaskedSoftmaxCELoss(nn.CrossEntropyLoss):
+    """Cross-entropy of sequences that leaves out what lies beyond each one's length.
+
+    Shape:   pred (N, T, vocabulary), label int64 (N, T), valid_len (N,) -> (N,), the sum over a sequence divided by T
+    """
+
+    def forward(self, pred: Tensor, label: Tensor, valid_len: Tensor) -> Tensor:  # type: ignore[override]
+        """Give the loss of each sequence."""
+        losses = nn.functional.cross_entropy(pred.permute(0, 2, 1), label, reduction="none")
+        return sequence_mask(losses, valid_len).mean(dim=1)
+
+
+def train_seq2seq(net: nn.Module, data_iter: Any, lr: float, num_epochs: int, tgt_vocab: Any, device: Any) -> None:
+    """Train an encoder–decoder by Adam with teacher forcing; draw the loss of a token, print it and the speed."""
+    if torch.device(device).type == "cpu":
+        tune_allocator()
+    net.apply(init_seq2seq)
+    net.to(device)
+    net.train()
+    optimizer = torch.optim.Adam(net.parameters(), lr=lr)
+    loss = MaskedSoftmaxCELoss()
+    animator = Animator(xlabel="epoch", ylabel="loss", xlim=[10, num_epochs])
+    for epoch in range(num_epochs):
+        timer, metric = Timer(), Accumulator(2)
+        for batch in data_iter:
+            optimizer.zero_grad()
+            X, X_len, Y, Y_len = to_device(batch, device)
+            begin = torch.full((len(Y), 1), tgt_vocab["<bos>"], device=Y.device)
+            output = net(X, torch.cat([begin, Y[:, :-1]], dim=1), X_len)
+            Y_hat = output[0] if isinstance(output, tuple) else output  # edition 1.0 leaves the state out
+            total = loss(Y_hat, Y, Y_len).sum()
+            total.backward()
+            grad_clipping(net, 1)
+            optimizer.step()
+            metric.add(total.detach(), Y_len.sum())
+        mean_loss, speed = metric[0] / metric[1], metric[1] / timer.stop()
+        if (epoch + 1) % 10 == 0:
+            animator.add(epoch + 1, (mean_loss,))
+    print(f"loss {mean_loss:.3f}, {speed:.1f} tokens/sec on {device!s}")
+
+
+@torch.no_grad()
+def predict_seq2seq(
+    net: Any,
+    src_sentence: str,
+    src_vocab: Any,
+    tgt_vocab: Any,
+    num_steps: int,
+    device: Any,
+    save_attention_weights: bool = False,
+) -> tuple[str, list[Any]]:
+    """Translate a sentence, taking the likeliest word at each step until "<eos>".
+
+    Returns:  the translation, and the decoder's attention weights at each step if they are to be saved
+    """
+    net.eval()
+    tokens = [*src_vocab[src_sentence.lower().split(" ")], src_vocab["<eos>"]]
+    length = torch.tensor([len(tokens)], device=device)
+    X = torch.tensor([truncate_pad(tokens, num_steps, src_vocab["<pad>"])], device=device)
+    state = net.decoder.init_state(net.encoder(X, length), length)
+    word = torch.tensor([[tgt_vocab["<bos>"]]], device=device)
+    words: list[int] = []
+    weights: list[Any] = []
+    for _ in range(num_steps):
+        Y, state = net.decoder(word, state)
+        word = Y.argmax(dim=2)
+        if save_attention_weights:
+            weights.append(net.decoder.attention_weights)
+        if word.item() == tgt_vocab["<eos>"]:
+            break
+        words.append(int(word.item()))
+    return " ".join(tgt_vocab.to_tokens(words)), weights

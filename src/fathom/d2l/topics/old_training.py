@@ -1,0 +1,235 @@
+"""Training loops of the earlier editions: a network, loaders, a loss and an optimiser, in plain functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fathom.d2l.frame.accumulator import Accumulator
+from fathom.d2l.frame.animator import Animator
+from fathom.d2l.frame.loaders import all_rows, skip_pass
+from fathom.d2l.frame.timing import Timer
+from fathom.d2l.frame.trainer import choose_memory_format
+from fathom.d2l.topics.convolution import init_cnn
+from fathom.d2l.topics.old_data import get_fashion_mnist_labels
+from fathom.training.device import tune_allocator
+
+Net = Callable[..., Tensor]
+Loss = Callable[[Tensor, Tensor], Tensor]
+Loader = Iterable[Any]
+
+_MAX_ELEMENTS = 1 << 22  # a data set of fewer numbers is evaluated in one piece
+
+
+def linreg(X: Tensor, w: Tensor, b: Tensor) -> Tensor:
+    """Linear regression, Xw + b."""
+    return X @ w + b
+
+
+def squared_loss(y_hat: Tensor, y: Tensor) -> Tensor:
+    """½(ŷ − y)² of each element; y is given ŷ's shape. Half of torch's ``MSELoss(reduction="none")``."""
+    return (y_hat - y.reshape(y_hat.shape)) ** 2 / 2
+
+
+def sgd(params: Iterable[Tensor], lr: float, batch_size: int) -> None:
+    """Take a step of stochastic gradient descent on gradients summed over a batch, and zero them."""
+    with torch.no_grad():
+        for param in params:
+            if param.grad is not None:
+                param -= lr * param.grad / batch_size
+                param.grad.zero_()
+
+
+def grad_clipping(net: Any, theta: float) -> None:
+    """Scale all gradients so that their common norm is at most ``theta``.
+
+    Equals:  torch.nn.utils.clip_grad_norm_, without the 1e-6 that torch adds to the norm
+    """
+    params = net.parameters() if isinstance(net, nn.Module) else net.params
+    grads = [param.grad for param in params if param.grad is not None]
+    if grads:
+        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(grad) for grad in grads]))
+        scale = (theta / norm).clamp(max=1.0)
+        for grad in grads:
+            grad.mul_(scale)
+
+
+def accuracy(y_hat: Tensor, y: Tensor) -> float:
+    """Count the predictions that are right; of scores (N, classes, …) the highest is the prediction."""
+    return float(count_correct(y_hat, y))
+
+
+def count_correct(y_hat: Tensor, y: Tensor) -> Tensor:
+    """What ``accuracy`` counts, left on the device."""
+    if y_hat.ndim > 1 and y_hat.shape[1] > 1:
+        y_hat = y_hat.argmax(dim=1)
+    return (y_hat.type(y.dtype) == y).sum()
+
+
+def evaluate_loss(net: Net, data_iter: Loader, loss: Loss) -> float:
+    """Give the mean of the loss over a data set; y is given the prediction's shape."""
+    with torch.no_grad():
+        whole = _evaluate_at_once(net, data_iter, loss)
+        if whole is not None:
+            return whole
+        metric = Accumulator(2)
+        for X, y in data_iter:
+            out = net(X)
+            errors = loss(out, y.reshape(out.shape))
+            metric.add(errors.sum(), errors.numel())
+    return metric[0] / metric[1]
+
+
+def _evaluate_at_once(net: Net, data_iter: Loader, loss: Loss) -> float | None:
+    """Evaluate all rows in one piece where that gives what batches give; None where it may not."""
+    if isinstance(net, nn.Module) and any(m._buffers for m in net.modules()):  # batch-norm sees the batch as a whole
+        return None
+    tensors = getattr(getattr(data_iter, "dataset", None), "tensors", None)
+    if not tensors or tensors[0].numel() > _MAX_ELEMENTS:
+        return None
+    rows = all_rows(data_iter)
+    if rows is None or len(rows) != 2:
+        return None
+    out = net(rows[0])
+    errors = loss(out, rows[1].reshape(out.shape))
+    if errors.shape != out.shape:  # a mean over each batch, say
+        return None
+    skip_pass(data_iter)
+    return float(errors.double().mean())
+
+
+def evaluate_accuracy(net: Net, data_iter: Loader) -> float:
+    """Give the share of predictions that are right, with the network in evaluation mode."""
+    return evaluate_accuracy_gpu(net, data_iter)
+
+
+def evaluate_accuracy_gpu(net: Net, data_iter: Loader, device: torch.device | None = None) -> float:
+    """Give the share of predictions that are right, computed on ``device``, else where the network is."""
+    if isinstance(net, nn.Module):
+        net.eval()
+        device = device or _device_of(net)
+    metric = Accumulator(2)
+    with torch.no_grad():
+        for X, y in data_iter:
+            X, y = to_device(X, device), to_device(y, device)
+            metric.add(count_correct(net(X), y), y.numel())
+    return metric[0] / metric[1]
+
+
+def train_epoch_ch3(
+    net: Net, train_iter: Loader, loss: Loss, updater: torch.optim.Optimizer | Callable[[int], Any]
+) -> tuple[float, float]:
+    """Train for one pass over the data; give mean loss and accuracy.
+
+    Args:
+        loss: gives one loss an example.
+        updater: an optimiser of PyTorch's, which gets the gradient of the mean loss; or a function of the batch size,
+            which gets that of the summed loss and zeroes it.
+    """
+    if isinstance(net, nn.Module):
+        net.train()
+    metric = Accumulator(3)
+    for X, y in train_iter:
+        y_hat = net(X)
+        losses = loss(y_hat, y)
+        if isinstance(updater, torch.optim.Optimizer):
+            updater.zero_grad()
+            losses.mean().backward()
+            updater.step()
+        else:
+            losses.sum().backward()
+            updater(X.shape[0])
+        metric.add(losses.detach().sum(), count_correct(y_hat, y), y.numel())
+    return metric[0] / metric[2], metric[1] / metric[2]
+
+
+def train_ch3(
+    net: Net,
+    train_iter: Loader,
+    test_iter: Loader,
+    loss: Loss,
+    num_epochs: int,
+    updater: torch.optim.Optimizer | Callable[[int], Any],
+) -> None:
+    """Train and draw loss, training and test accuracy after every epoch. The arguments are ``train_epoch_ch3``'s."""
+    tune_allocator()
+    animator = Animator(
+        xlabel="epoch", xlim=[1, num_epochs], ylim=[0.3, 0.9], legend=["train loss", "train acc", "test acc"]
+    )
+    for epoch in range(num_epochs):
+        train_metrics = train_epoch_ch3(net, train_iter, loss, updater)
+        animator.add(epoch + 1, (*train_metrics, evaluate_accuracy(net, test_iter)))
+
+
+def predict_ch3(net: Net, test_iter: Loader, n: int = 6) -> None:
+    """Show the first ``n`` pictures of the first batch, each under its class and the predicted one."""
+    from fathom.d2l.frame.pictures import show_images
+
+    X, y = next(iter(test_iter))
+    device = _device_of(net) if isinstance(net, nn.Module) else None
+    with torch.no_grad():
+        predicted = net(to_device(X, device)).argmax(dim=1)
+    pairs = zip(get_fashion_mnist_labels(y), get_fashion_mnist_labels(predicted), strict=True)
+    show_images(X[:n, 0], 1, min(n, len(X)), titles=[f"{true}\n{guess}" for true, guess in pairs][:n])
+
+
+def train_ch6(
+    net: nn.Module, train_iter: Any, test_iter: Loader, num_epochs: int, lr: float, device: torch.device
+) -> None:
+    """Train by SGD on cross-entropy from Xavier's initial weights; draw, and print the last loss and accuracies."""
+    if torch.device(device).type == "cpu":
+        tune_allocator()
+    net.apply(init_cnn)
+    print("training on", device)
+    net.to(device)
+    optimizer = torch.optim.SGD(net.parameters(), lr=lr)
+    loss = nn.CrossEntropyLoss()
+    animator = Animator(xlabel="epoch", xlim=[1, num_epochs], legend=["train loss", "train acc", "test acc"])
+    timer, num_batches = Timer(), len(train_iter)
+    for epoch in range(num_epochs):
+        metric = Accumulator(3)
+        net.train()
+        for i, (X, y) in enumerate(train_iter):
+            timer.start()
+            optimizer.zero_grad()
+            X, y = to_device(X, device), to_device(y, device)
+            if epoch == i == 0:
+                choose_memory_format(net, [X, y])
+            y_hat = net(X)
+            mean_loss = loss(y_hat, y)
+            mean_loss.backward()
+            optimizer.step()
+            metric.add(mean_loss.detach() * X.shape[0], count_correct(y_hat, y), X.shape[0])
+            is_shown = is_fifth(i, num_batches)
+            if is_shown:
+                train_loss, train_acc = metric[0] / metric[2], metric[1] / metric[2]  # waits for the device
+            timer.stop()
+            if is_shown:
+                animator.add(epoch + (i + 1) / num_batches, (train_loss, train_acc, None))
+        test_acc = evaluate_accuracy_gpu(net, test_iter)
+        animator.add(epoch + 1, (None, None, test_acc))
+    print(f"loss {train_loss:.3f}, train acc {train_acc:.3f}, test acc {test_acc:.3f}")
+    print(f"{metric[2] * num_epochs / timer.sum():.1f} examples/sec on {device!s}")
+
+
+def is_fifth(batch: int, num_batches: int) -> bool:
+    """Whether a fifth of an epoch ends with this batch, or the epoch."""
+    return (batch + 1) % max(1, num_batches // 5) == 0 or batch == num_batches - 1
+
+
+def to_device(value: Any, device: torch.device | str | None) -> Any:
+    """Move a tensor, or each of a list or tuple, to ``device``; None leaves it where it is."""
+    if device is None:
+        return value
+    if isinstance(value, Sequence):
+        return [to_device(part, device) for part in value]
+    # What is copied from a GPU without waiting may be read before it is there.
+    return value.to(device, non_blocking=torch.device(device).type == "cuda")
+
+
+def _device_of(net: nn.Module) -> torch.device | None:
+    parameter = next(net.parameters(), None)
+    return None if parameter is None else parameter.device

@@ -1,0 +1,144 @@
+"""The book's recurrent networks and the language models around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fathom.d2l.frame.module import Classifier, Module
+from fathom.d2l.topics.text import Vocab
+
+
+class RNNScratch(Module):
+    """A recurrent layer written out: H ← tanh(X W_xh + H W_hh + b_h).
+
+    Shape:   inputs (T, N, num_inputs) -> T outputs (N, num_hiddens), state (N, num_hiddens)
+    """
+
+    num_inputs: int
+    num_hiddens: int
+    sigma: float
+
+    def __init__(self, num_inputs: int, num_hiddens: int, sigma: float = 0.01) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.W_xh = nn.Parameter(torch.randn(num_inputs, num_hiddens) * sigma)
+        self.W_hh = nn.Parameter(torch.randn(num_hiddens, num_hiddens) * sigma)
+        self.b_h = nn.Parameter(torch.zeros(num_hiddens))
+
+    def forward(self, inputs: Tensor, state: Any = None) -> Any:
+        """Go through the steps; give every output, and the state at the end."""
+        if not isinstance(inputs, Tensor):
+            inputs = torch.stack(list(inputs))
+        if state is None:
+            state = torch.zeros(inputs.shape[1], self.num_hiddens, device=inputs.device)
+        else:
+            state = state.reshape(-1, self.num_hiddens) if isinstance(state, Tensor) else state[0]
+        outputs = []
+        # The part that does not depend on the state is one product for all steps.
+        for X in inputs @ self.W_xh + self.b_h:
+            state = torch.tanh(X + state @ self.W_hh)
+            outputs.append(state)
+        return outputs, state
+
+
+class RNNLMScratch(Classifier):
+    """A language model: one-hot tokens, a recurrent layer, a linear layer; it plots the perplexity exp(loss).
+
+    Shape:   X int64 (N, T) -> logits (N, T, vocab_size)
+    """
+
+    rnn: Any
+    vocab_size: int
+
+    def __init__(self, rnn: Any, vocab_size: int, lr: float = 0.01) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.init_params()
+
+    def init_params(self) -> None:
+        """Make the parameters of the output layer."""
+        self.W_hq = nn.Parameter(torch.randn(self.rnn.num_hiddens, self.vocab_size) * self.rnn.sigma)
+        self.b_q = nn.Parameter(torch.zeros(self.vocab_size))
+
+    def training_step(self, batch: Sequence[Any]) -> Tensor:
+        """Give the loss to descend, and plot the perplexity."""
+        loss = self.loss(self(*batch[:-1]), batch[-1])
+        self.plot("ppl", torch.exp(loss.detach()), train=True)
+        return loss
+
+    def validation_step(self, batch: Sequence[Any]) -> None:
+        """Plot the perplexity on unseen text."""
+        loss = self.loss(self(*batch[:-1]), batch[-1])
+        self.plot("ppl", torch.exp(loss), train=False)
+
+    def one_hot(self, X: Tensor) -> Tensor:
+        """Turn tokens into unit vectors, time first. Shape: int (N, T) -> float32 (T, N, vocab_size)"""
+        return torch.eye(self.vocab_size, device=X.device)[X.T]
+
+    def output_layer(self, rnn_outputs: Any) -> Tensor:
+        """Turn T outputs (N, num_hiddens) into logits (N, T, vocab_size)."""
+        hiddens = rnn_outputs if isinstance(rnn_outputs, Tensor) else torch.stack(list(rnn_outputs))
+        return (hiddens @ self.W_hq + self.b_q).swapaxes(0, 1)
+
+    def forward(self, X: Tensor, state: Any = None) -> Tensor:
+        """Give the logits of the next token, for every token."""
+        outputs, _ = self.rnn(self.one_hot(X), state)
+        return self.output_layer(outputs)
+
+    @torch.no_grad()
+    def predict(self, prefix: str, num_preds: int, vocab: Vocab, device: torch.device | str | None = None) -> str:
+        """Continue ``prefix`` by the ``num_preds`` characters that are the likeliest, one after another."""
+        state: Any = None
+        tokens = [vocab[prefix[0]]]
+        for i in range(len(prefix) + num_preds - 1):
+            X = torch.tensor([[tokens[-1]]], device=device)
+            outputs, state = self.rnn(self.one_hot(X), state)
+            if i < len(prefix) - 1:  # the state warms up
+                tokens.append(vocab[prefix[i + 1]])
+            else:
+                tokens.append(int(self.output_layer(outputs).argmax(2)))
+        return "".join(vocab.idx_to_token[token] for token in tokens)
+
+
+class RNN(Module):
+    """torch's recurrent layer. Shape: inputs (T, N, num_inputs) -> (T, N, num_hiddens), state (1, N, num_hiddens)"""
+
+    num_inputs: int
+    num_hiddens: int
+
+    def __init__(self, num_inputs: int, num_hiddens: int) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.rnn: nn.Module = nn.RNN(num_inputs, num_hiddens)
+
+    def forward(self, inputs: Tensor, H: Any = None) -> Any:
+        """Apply the layer, from the state ``H`` or from zeros."""
+        return self.rnn(inputs, H)
+
+
+class GRU(RNN):
+    """torch's gated recurrent unit, in several layers."""
+
+    num_layers: int
+    dropout: float
+
+    def __init__(self, num_inputs: int, num_hiddens: int, num_layers: int, dropout: float = 0) -> None:
+        Module.__init__(self)
+        self.save_hyperparameters()
+        self.rnn = nn.GRU(num_inputs, num_hiddens, num_layers, dropout=dropout)
+
+
+class RNNLM(RNNLMScratch):
+    """A language model on one of torch's recurrent layers."""
+
+    def init_params(self) -> None:
+        """Make the output layer; it learns its width from the first batch."""
+        self.linear = nn.LazyLinear(self.vocab_size)
+
+    def output_layer(self, hiddens: Any) -> Tensor:
+        """Turn hidden states (T, N, num_hiddens) into logits (N, T, vocab_size)."""
+        return self.linear(hiddens).swapaxes(0, 1)

@@ -1,0 +1,135 @@
+"""Pascal VOC 2012 for semantic segmentation."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from fathom.d2l.topics.download import download_extract
+from fathom.d2l.topics.old_data import get_dataloader_workers
+from fathom.data.images.decode import read_picture
+from fathom.data.loaders.workers import default_workers
+
+VOC_CLASSES = [
+    *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+    *("diningtable", "dog", "horse", "motorbike", "person", "potted plant", "sheep", "sofa", "train", "tv/monitor"),
+]
+
+
+def _colour(index: int) -> list[int]:
+    """Give a class's colour: the bits of its number, three at a time, fill red, green and blue from the top."""
+    return [sum((index >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8)) for channel in range(3)]
+
+
+VOC_COLORMAP = [_colour(index) for index in range(len(VOC_CLASSES))]
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def read_voc_images(voc_dir: str | os.PathLike[str], is_train: bool = True) -> tuple[list[Tensor], list[Tensor]]:
+    """Read the pictures of the training or validation part and their labels, which are pictures in class colours.
+
+    Shape:   -> two lists of uint8 (3, H, W)
+    """
+    voc_dir = os.fspath(voc_dir)
+    part = os.path.join(voc_dir, "ImageSets", "Segmentation", "train.txt" if is_train else "val.txt")
+    with open(part, encoding="utf-8") as file:
+        names = file.read().split()
+    features = read_pictures(os.path.join(voc_dir, "JPEGImages", f"{name}.jpg") for name in names)
+    labels = read_pictures(os.path.join(voc_dir, "SegmentationClass", f"{name}.png") for name in names)
+    return features, labels
+
+
+def read_pictures(paths: Iterable[str]) -> list[Tensor]:
+    """Read pictures in colour, several at a time: decoding leaves the interpreter free.
+
+    Shape:   -> uint8 (3, H, W) each
+    Raises:  FathomError naming the first that cannot be read
+    """
+    with ThreadPoolExecutor(default_workers()) as pool:
+        return [torch.from_numpy(pixels) for pixels in pool.map(partial(read_picture, channels=3), paths)]
+
+
+def voc_colormap2label() -> Tensor:
+    """Give a table from colour, (red · 256 + green) · 256 + blue, to class; 0, the background, for all other colours.
+
+    Shape:   -> int64 (256³,)
+    """
+    table = torch.zeros(256**3, dtype=torch.long)
+    colours = torch.tensor(VOC_COLORMAP)
+    table[_codes(colours.T)] = torch.arange(len(colours))
+    return table
+
+
+def voc_label_indices(colormap: Tensor, colormap2label: Tensor) -> Tensor:
+    """Give the class of each pixel of a label picture.
+
+    Shape:   colormap (3, H, W) -> int64 (H, W)
+    """
+    return colormap2label[_codes(colormap)]
+
+
+def _codes(colours: Tensor) -> Tensor:
+    red, green, blue = colours.long()
+    return (red * 256 + green) * 256 + blue
+
+
+def voc_rand_crop(feature: Tensor, label: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Cut the same random window out of a picture and its label."""
+    from torchvision.transforms import RandomCrop
+    from torchvision.transforms.functional import crop
+
+    window = RandomCrop.get_params(feature, (height, width))
+    return crop(feature, *window), crop(label, *window)
+
+
+class VOCSegDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Random windows of VOC's pictures, normalised, with the class of each pixel.
+
+    Pictures smaller than the window are left out. They are kept as bytes and normalised when they are asked for.
+    """
+
+    def __init__(self, is_train: bool, crop_size: Sequence[int], voc_dir: str | os.PathLike[str]) -> None:
+        self.crop_size = crop_size
+        features, labels = read_voc_images(voc_dir, is_train)
+        self.features, self.labels = self.filter(features), self.filter(labels)
+        self.colormap2label = voc_colormap2label()
+        print(f"read {len(self.features)} examples")
+
+    def normalize_image(self, img: Tensor) -> Tensor:
+        """Give a picture of bytes as floats with ImageNet's mean and deviation taken out."""
+        mean, std = (torch.tensor(values).reshape(3, 1, 1) for values in (_MEAN, _STD))
+        return (img.float() / 255 - mean) / std
+
+    def filter(self, imgs: list[Tensor]) -> list[Tensor]:
+        """Leave out pictures smaller than the window."""
+        return [img for img in imgs if img.shape[1] >= self.crop_size[0] and img.shape[2] >= self.crop_size[1]]
+
+    def __getitem__(self, idx: int) -> tuple[Tensor, Tensor]:
+        feature, label = voc_rand_crop(self.features[idx], self.labels[idx], *self.crop_size)
+        return self.normalize_image(feature), voc_label_indices(label, self.colormap2label)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+
+def load_data_voc(batch_size: int, crop_size: Sequence[int]) -> tuple[DataLoader[Any], DataLoader[Any]]:
+    """Give loaders of VOC's training and validation part, whole batches only.
+
+    Raises:  FathomError if the data set (2 GB) can be had neither here nor from the network
+    """
+    voc_dir = download_extract("voc2012", os.path.join("VOCdevkit", "VOC2012"))
+    workers = get_dataloader_workers()
+    train, test = (
+        DataLoader(
+            VOCSegDataset(is_train, crop_size, voc_dir), batch_size, is_train, drop_last=True, num_workers=workers
+        )
+        for is_train in (True, False)
+    )
+    return train, test

@@ -1,0 +1,147 @@
+"""Encoder and decoder, learning from sequence to sequence, and the measure of translations."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fathom.d2l.frame.module import Classifier
+from fathom.d2l.topics.recurrent import GRU
+from fathom.training.optimizers import eager
+
+
+class Encoder(nn.Module):
+    """Base of encoders: turns an input of any length into a state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def forward(self, X: Any, *args: Any) -> Any:
+        """Encode ``X``."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward(X, …)")
+
+
+class Decoder(nn.Module):
+    """Base of decoders: turns a state into an output of any length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def init_state(self, enc_all_outputs: Any, *args: Any) -> Any:
+        """Make the first state from what the encoder gave."""
+        raise NotImplementedError(f"{type(self).__name__} must define init_state(enc_all_outputs, …)")
+
+    def forward(self, X: Any, state: Any) -> Any:
+        """Give outputs and the next state."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward(X, state)")
+
+
+class EncoderDecoder(Classifier):
+    """An encoder and a decoder together."""
+
+    def __init__(self, encoder: Any, decoder: Any) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+
+    def forward(self, enc_X: Any, dec_X: Any, *args: Any) -> Any:
+        """Give the decoder's outputs for the whole target at once."""
+        state = self.decoder.init_state(self.encoder(enc_X, *args), *args)
+        return self.decoder(dec_X, state)[0]
+
+    @torch.no_grad()
+    def predict_step(
+        self, batch: Sequence[Tensor], device: Any, num_steps: int, save_attention_weights: bool = False
+    ) -> tuple[Tensor, list[Any]]:
+        """Decode step by step, each from the likeliest token of the one before.
+
+        Returns: tokens (N, num_steps); the decoder's attention weights of every step, if they are asked for
+        """
+        source, target, source_length, _ = (part.to(device) for part in batch)
+        state = self.decoder.init_state(self.encoder(source, source_length), source_length)
+        token, tokens, weights = target[:, :1], [], []
+        for _ in range(num_steps):
+            outputs, state = self.decoder(token, state)
+            token = outputs.argmax(2)
+            tokens.append(token)
+            if save_attention_weights:
+                weights.append(self.decoder.attention_weights)
+        return torch.cat(tokens, 1), weights
+
+
+def init_seq2seq(module: nn.Module) -> None:
+    """Give linear and GRU layers Glorot's uniform weights; for ``net.apply``."""
+    if type(module) is nn.Linear:
+        nn.init.xavier_uniform_(module.weight)
+    elif type(module) is nn.GRU:
+        for name, parameter in module.named_parameters():
+            if "weight" in name:
+                nn.init.xavier_uniform_(parameter)
+
+
+class Seq2SeqEncoder(Encoder):
+    """Embedding and GRU.
+
+    Shape:   X (N, T) -> outputs (T, N, num_hiddens), state (num_layers, N, num_hiddens)
+    """
+
+    def __init__(self, vocab_size: int, embed_size: int, num_hiddens: int, num_layers: int, dropout: float = 0) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, embed_size)
+        self.rnn = GRU(embed_size, num_hiddens, num_layers, dropout)
+        self.apply(init_seq2seq)
+
+    def forward(self, X: Tensor, *args: Any) -> Any:
+        """Encode token numbers."""
+        return self.rnn(self.embedding(X.t().long()))
+
+
+class Seq2Seq(EncoderDecoder):
+    """Learns translations, with Adam.
+
+    As in the book's package, padding counts in the loss; the section on it gives the class a loss that leaves it out.
+
+    Args:
+        tgt_pad: number of the token that pads targets, for such a loss.
+    """
+
+    tgt_pad: int
+
+    def __init__(self, encoder: Any, decoder: Any, tgt_pad: int, lr: float) -> None:
+        super().__init__(encoder, decoder)
+        self.save_hyperparameters()
+
+    def validation_step(self, batch: Sequence[Any]) -> None:
+        """Plot the loss on unseen pairs."""
+        self.plot("loss", self.loss(self(*batch[:-1]), batch[-1]), train=False)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Give Adam."""
+        return eager(torch.optim.Adam)(self.parameters(), lr=self.lr)
+
+
+def bleu(pred_seq: str, label_seq: str, k: int) -> float:
+    """Compare a translation with the right one by their common sequences of up to ``k`` words.
+
+    exp(min(0, 1 − len_label/len_pred)) · Π_{n≤k} p_n^(1/2^n), p_n being the share of the n-grams of the translation
+    that are in the right one. An empty translation scores 0.
+
+    Source:  Papineni, Roukos, Ward & Zhu 2002, in the form of Dive into Deep Learning §10.7
+    """
+    predicted, label = pred_seq.split(), label_seq.split()
+    if not predicted:
+        return 0.0
+    score = math.exp(min(0, 1 - len(label) / len(predicted)))
+    for n in range(1, min(k, len(predicted)) + 1):
+        found, wanted = _count_ngrams(predicted, n), _count_ngrams(label, n)
+        score *= ((found & wanted).total() / found.total()) ** (0.5**n)
+    return score
+
+
+def _count_ngrams(words: list[str], n: int) -> Counter[tuple[str, ...]]:
+    return Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))

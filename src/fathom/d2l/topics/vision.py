@@ -1,0 +1,172 @@
+"""Computer vision in the earlier functions: ResNet-18, training on several devices, Kaggle's folders of pictures."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fathom.d2l.frame.accumulator import Accumulator
+from fathom.d2l.frame.animator import Animator
+from fathom.d2l.frame.devices import try_all_gpus
+from fathom.d2l.frame.timing import Timer
+from fathom.d2l.frame.trainer import choose_memory_format
+from fathom.d2l.topics.convolution import Residual
+from fathom.d2l.topics.old_training import count_correct, evaluate_accuracy_gpu, is_fifth, to_device
+from fathom.errors import FathomError
+from fathom.training.device import tune_allocator
+
+Devices = Sequence[torch.device]
+
+
+def resnet18(num_classes: int, in_channels: int = 1) -> nn.Sequential:
+    """ResNet-18 for small pictures: a 3x3 stem that keeps the size, and no pooling before the blocks.
+
+    Shape:   (N, in_channels, H, W) -> logits (N, num_classes)
+    """
+    net = nn.Sequential(nn.Conv2d(in_channels, 64, kernel_size=3, padding=1), nn.BatchNorm2d(64), nn.ReLU())
+    channels = 64
+    for stage, out_channels in enumerate((64, 128, 256, 512), start=1):
+        first = Residual(channels, out_channels, use_1x1conv=stage > 1, strides=1 if stage == 1 else 2)
+        net.add_module(f"resnet_block{stage}", nn.Sequential(first, Residual(out_channels, out_channels)))
+        channels = out_channels
+    net.add_module("global_avg_pool", nn.AdaptiveAvgPool2d((1, 1)))
+    net.add_module("fc", nn.Sequential(nn.Flatten(), nn.Linear(512, num_classes)))
+    return net
+
+
+def split_batch(X: Tensor, y: Tensor, devices: Devices) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Split examples and labels into equal parts, one on each device; devices of any kind will do."""
+    if len(X) != len(y):
+        raise ValueError(f"{len(X)} examples but {len(y)} labels")
+    return _scatter(X, devices), _scatter(y, devices)
+
+
+def _scatter(X: Tensor, devices: Devices) -> tuple[Tensor, ...]:
+    return tuple(part.to(device) for part, device in zip(X.chunk(len(devices)), devices, strict=False))
+
+
+def train_batch_ch13(
+    net: nn.Module, X: Any, y: Tensor, loss: Any, trainer: torch.optim.Optimizer, devices: Devices
+) -> tuple[Tensor, Tensor]:
+    """Take a step on the summed loss of a batch; give that loss and the number of right predictions.
+
+    Both are tensors on the device, so that nothing waits for it. The inputs may be a list of tensors.
+    """
+    X, y = to_device(X, devices[0]), to_device(y, devices[0])
+    net.train()
+    trainer.zero_grad()
+    y_hat = net(X)
+    total = loss(y_hat, y).sum()
+    total.backward()
+    trainer.step()
+    return total.detach(), count_correct(y_hat, y)
+
+
+def train_ch13(
+    net: nn.Module,
+    train_iter: Any,
+    test_iter: Iterable[Any],
+    loss: Any,
+    trainer: torch.optim.Optimizer,
+    num_epochs: int,
+    devices: Devices | None = None,
+) -> None:
+    """Train a network on one or several devices; draw, and print the last loss and accuracies.
+
+    Args:
+        loss: gives one loss an example (or a pixel).
+        devices: every GPU if None, the CPU where there is none. Several GPUs split each batch.
+    """
+    devices = try_all_gpus() if devices is None else devices
+    if torch.device(devices[0]).type == "cpu":
+        tune_allocator()
+    timer, num_batches = Timer(), len(train_iter)
+    animator = Animator(
+        xlabel="epoch", xlim=[1, num_epochs], ylim=[0, 1], legend=["train loss", "train acc", "test acc"]
+    )
+    net = spread(net, devices)
+    for epoch in range(num_epochs):
+        metric = Accumulator(4)
+        for i, (features, labels) in enumerate(train_iter):
+            timer.start()
+            if epoch == i == 0:
+                choose_memory_format(net, to_device([features, labels], devices[0]))
+            total, correct = train_batch_ch13(net, features, labels, loss, trainer, devices)
+            metric.add(total, correct, labels.shape[0], labels.numel())
+            is_shown = is_fifth(i, num_batches)
+            if is_shown:
+                train_loss, train_acc = metric[0] / metric[2], metric[1] / metric[3]  # waits for the device
+            timer.stop()
+            if is_shown:
+                animator.add(epoch + (i + 1) / num_batches, (train_loss, train_acc, None))
+        test_acc = evaluate_accuracy_gpu(net, test_iter)
+        animator.add(epoch + 1, (None, None, test_acc))
+    print(f"loss {train_loss:.3f}, train acc {train_acc:.3f}, test acc {test_acc:.3f}")
+    print(f"{metric[2] * num_epochs / timer.sum():.1f} examples/sec on {list(devices)!s}")
+
+
+def spread(net: nn.Module, devices: Devices) -> nn.Module:
+    """Put a network on the first device, and copies of it on further GPUs for the length of each batch."""
+    net = net.to(devices[0])
+    if len(devices) > 1 and all(torch.device(device).type == "cuda" for device in devices):
+        return nn.DataParallel(net, device_ids=list(devices))
+    return net
+
+
+# Kaggle's folders --------------------------------------------------------------------------------------------------
+
+
+def read_csv_labels(fname: str | os.PathLike[str]) -> dict[str, str]:
+    """Read "name,label" lines below a header."""
+    with open(fname, newline="", encoding="utf-8") as file:
+        return {row[0]: row[1] for row in list(csv.reader(file))[1:] if row}
+
+
+def copyfile(filename: str | os.PathLike[str], target_dir: str | os.PathLike[str]) -> None:
+    """Copy a file into a folder, which is made if need be."""
+    os.makedirs(target_dir, exist_ok=True)
+    shutil.copy(filename, target_dir)
+
+
+def reorg_train_valid(data_dir: str | os.PathLike[str], labels: Mapping[str, str], valid_ratio: float) -> int:
+    """Copy ``train/`` to class folders under ``train_valid_test/``: all to ``train_valid``, each to one of ``train``
+    and ``valid``. What an earlier call made there is replaced.
+
+    Args:
+        labels: file name without its ending -> class.
+        valid_ratio: share of the smallest class that every class gives to ``valid``, at least one picture.
+    Returns:  the number of validation pictures of a class
+    Raises:  FathomError for a picture without a label
+    """
+    num_valid = max(1, math.floor(min(Counter(labels.values()).values()) * valid_ratio))
+    target = Path(data_dir) / "train_valid_test"
+    for part in ("train_valid", "train", "valid"):
+        shutil.rmtree(target / part, ignore_errors=True)
+    given: Counter[str] = Counter()
+    for file in _pictures(Path(data_dir) / "train"):
+        label = labels.get(file.name.split(".")[0])
+        if label is None:
+            raise FathomError(f"{file} has no label; the labels name {len(labels)} pictures, such as {min(labels)!r}")
+        copyfile(file, target / "train_valid" / label)
+        copyfile(file, target / ("valid" if given[label] < num_valid else "train") / label)
+        given[label] += 1
+    return num_valid
+
+
+def reorg_test(data_dir: str | os.PathLike[str]) -> None:
+    """Copy ``test/`` to ``train_valid_test/test/unknown/``, the one class folder that a loader asks for."""
+    for file in _pictures(Path(data_dir) / "test"):
+        copyfile(file, Path(data_dir) / "train_valid_test" / "test" / "unknown")
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))

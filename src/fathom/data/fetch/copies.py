@@ -1,0 +1,307 @@
+"""Copies of remote data below the cache folder: made once, kept by version, used when the network is gone.
+
+``<cache>/remote/<address>/<version>/`` holds ``.source.json`` and the copy under its own name. It takes its place in
+one rename; until then it grows in ``.part-<version>``, where whoever fetches next goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from fathom.address import base_name, conceal, split_address
+from fathom.data.fetch.archives import MOST_MEMBERS, find_root, is_archive, stem_of, unpack
+from fathom.data.fetch.offline import is_offline
+from fathom.data.fetch.paths import cache_root, make_folder
+from fathom.data.fetch.progress import Progress, readable, say
+from fathom.data.fetch.source import Changed, Item, Listing, Source
+from fathom.data.fetch.transfer import Transfer
+from fathom.data.fetch.web import TransferFailed
+from fathom.errors import FathomError, UsageError
+from fathom.files import describe_failure, sync_tree, write_atomically
+
+_SCHEMA = 1
+_SOURCE = ".source.json"
+_PART = ".part-"
+_KEPT = 2  # versions of one address: a run under way may still read the one before the newest
+_SPARE_BYTES = 256 << 20
+_DEFAULT_LIMIT_GB = 200.0
+
+
+@dataclass(frozen=True)
+class Copy:
+    """What lies on this machine for an address: a file, or a folder with what was in a folder or an archive."""
+
+    path: Path
+    version: str
+
+
+def local_copy(address: str, *, version: str | None = None) -> Copy:
+    """Give the copy of remote data on this machine, fetched or brought up to date if need be.
+
+    Without network, or with FATHOM_OFFLINE set, the newest copy there is serves, and a line on standard error says so.
+
+    Args:
+        address: ``s3://bucket/key``, ``s3://bucket/folder/`` or ``https://host/file``; archives are unpacked.
+        version: of which an earlier call told; only this one will do, and the network is not asked if it is here.
+    Raises:  UsageError for an address that cannot be; FathomError, one line, if there is nothing there, access is
+        denied, the network or the disk refuses, or the version wanted is no more
+    """
+    return _Place(conceal(address)).find(version)
+
+
+class _Place:
+    """The folder of one address."""
+
+    def __init__(self, address: str) -> None:
+        parts = split_address(address)
+        digest = hashlib.sha256(address.rstrip("/").encode("utf-8", "surrogateescape")).hexdigest()[:12]
+        self.address = address
+        self.name = base_name(address)
+        self.folder = cache_root() / "remote" / f"{parts.hostname}-{self.name}-{digest}"
+
+    def find(self, version: str | None) -> Copy:
+        if version is not None and (known := self._read(version)):
+            return known
+        if is_offline():
+            return self._use_newest(version, "offline")
+        source = _open_source(self.address)
+        try:
+            listing = _ask(source)
+        except TransferFailed as error:
+            return self._use_newest(version, str(error))
+        if version is not None and listing.version != version:
+            raise FathomError(f"{self.address} is no longer what it was (version {version}), and no copy is here")
+        if listing.version is not None and (known := self._read(listing.version)):
+            self._touch(known.version)
+            return known
+        with self._held():
+            return self._fetch(source, listing)
+
+    def _use_newest(self, version: str | None, why: str) -> Copy:
+        newest = next(iter(self._versions()), None)
+        copy = None if newest is None or version is not None else self._read(newest.name)
+        if copy is None:
+            what = "no copy is here" if version is None else f"no copy of version {version} is here"
+            raise FathomError(
+                f"{self.address}: {why}, and {what}; try again when it can be reached, or fetch it by hand and name "
+                "the file or folder in its place"
+            )
+        fetched = datetime.fromtimestamp((self.folder / copy.version / _SOURCE).stat().st_mtime)
+        say(f"{self.address}: {why}; using the copy of {fetched:%Y-%m-%d %H:%M}")
+        return copy
+
+    def _fetch(self, source: Source, listing: Listing) -> Copy:
+        for attempt in range(3):
+            if listing.version is not None and (known := self._read(listing.version)):
+                return known  # another process fetched it while this one waited
+            try:
+                return self._make(source, listing)
+            except Changed:
+                say(f"{self.address} changed while it was fetched; beginning again")
+                listing = _ask(source) if attempt == 0 or listing.is_folder else _without_tags(listing)
+            except TransferFailed as error:
+                raise FathomError(
+                    f"{self.address}: {error}; what has arrived is kept, the same command goes on from there"
+                ) from error
+        raise FathomError(f"{self.address} changes faster than it can be fetched")
+
+    def _make(self, source: Source, listing: Listing) -> Copy:
+        """Fetch into the folder of parts, then let it take its place."""
+        part = self.folder / f"{_PART}{listing.version or 'unknown'}"
+        content = part / self.name
+        paths = [(item, content / item.path if listing.is_folder else content) for item in listing.items]
+        if listing.is_folder:
+            self._link_unchanged(paths)
+        limit = _limit_bytes()
+        self._check_size(listing, paths, limit)
+        progress = Progress(self.address, len(paths), listing.size)
+        try:
+            Transfer(source, progress.count, limit).run(paths, workers=1 if len(paths) == 1 else 16)
+        except BaseException:
+            progress.give_up()
+            raise
+        progress.finish()
+        if listing.passed_over:
+            files = f"{listing.passed_over:,} file{'s' * (listing.passed_over > 1)}"
+            say(f"{self.address}: left out {files} that by the name are no pictures")
+        try:
+            version = listing.version or _digest_file(content)
+            is_packed = is_archive(self.name) and not listing.is_folder
+            root = self._unpack(content, limit) if is_packed else self.name
+            self._place(part, version, root, listing)
+        except OSError as error:
+            raise describe_failure("write", self.folder / version, error) from error
+        return Copy(self.folder / version / root, version)
+
+    def _place(self, part: Path, version: str, root: str, listing: Listing) -> None:
+        record = {
+            "schema": _SCHEMA,
+            "address": self.address,
+            "version": version,
+            "root": root,
+            "is_unpacked": is_archive(self.name) and not listing.is_folder,
+            "files": [[item.path, item.size, item.tag] for item in listing.items],
+        }
+        write_atomically(part / _SOURCE, json.dumps(record))
+        if record["is_unpacked"]:
+            (part / self.name).unlink()  # not before: if killed until here, it need not come over the network again
+        sync_tree(part)
+        target = self.folder / version
+        if target.exists():  # damaged, or the same bytes under another date
+            aside = self.folder / f"{_PART}aside"
+            shutil.rmtree(aside, ignore_errors=True)
+            target.rename(aside)
+        part.rename(target)
+        for old in [*self._versions()[_KEPT:], *self.folder.glob(f"{_PART}*")]:
+            shutil.rmtree(old, ignore_errors=True)
+
+    def _unpack(self, archive: Path, limit: int) -> str:
+        """Unpack beside the archive; give the path, from there, of the folder that holds the data."""
+        folder = archive.with_name(stem_of(self.name))
+        free = shutil.disk_usage(archive.parent).free - _SPARE_BYTES
+        try:
+            unpack(archive, folder, max_bytes=max(0, min(limit, free)), max_members=MOST_MEMBERS)
+        except FathomError as error:
+            archive.unlink(missing_ok=True)
+            reason = str(error).replace(str(archive), self.name).removesuffix("; remove it to have it fetched again")
+            raise FathomError(f"{self.address}: {reason}") from error
+        return find_root(folder).relative_to(archive.parent).as_posix()
+
+    def _link_unchanged(self, paths: list[tuple[Item, Path]]) -> None:
+        """Take files that another version has with the same size and tag from there: a second name, no second copy."""
+        for old in self._versions():
+            record = _read_record(old) or {}
+            known = {(name, size, tag) for name, size, tag in record.get("files", ()) if tag}
+            root = old / str(record.get("root"))
+            for item, path in paths:
+                if (item.path, item.size, item.tag) in known and not path.exists():
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    with contextlib.suppress(OSError):  # it will be fetched then
+                        if (root / item.path).stat().st_size == item.size:
+                            os.link(root / item.path, path)
+
+    def _check_size(self, listing: Listing, paths: list[tuple[Item, Path]], limit: int) -> None:
+        """Refuse, before the first byte, what is too much for the limit or for the disk."""
+        size = listing.size or 0
+        if size > limit:
+            raise FathomError(
+                f"{self.address} holds {readable(size)}, more than the limit of {readable(limit)}; "
+                "FATHOM_REMOTE_MAX_GB raises it"
+            )
+        make_folder(self.folder, "set FATHOM_HOME to a writable folder")
+        here = sum(_present(path) for _, path in paths)
+        free = shutil.disk_usage(self.folder).free
+        if size - here + _SPARE_BYTES > free and size > here:
+            raise FathomError(
+                f"{self.address} needs {readable(size - here)} more, and {readable(free)} are free below "
+                f"{cache_root()}; free some space or set FATHOM_HOME elsewhere"
+            )
+
+    def _read(self, version: str) -> Copy | None:
+        """Give a copy if it is here and whole."""
+        folder = self.folder / version
+        if Path(version).name != version or version.startswith(".") or (record := _read_record(folder)) is None:
+            return None
+        path = folder / str(record["root"])
+        if record.get("is_unpacked"):
+            return Copy(path, version) if path.is_dir() else None
+        sizes = ((path / name if path.is_dir() else path, size) for name, size, _ in record["files"])
+        is_whole = all(file.exists() and size in (None, _present(file)) for file, size in sizes)
+        return Copy(path, version) if is_whole and path.exists() else None
+
+    def _versions(self) -> list[Path]:
+        """Give the folders of whole copies, the one last found to be up to date first."""
+        found = [(path.stat().st_mtime, path.parent) for path in self.folder.glob(f"*/{_SOURCE}")]
+        return [folder for _, folder in sorted(found, reverse=True) if not folder.name.startswith(".")]
+
+    def _touch(self, version: str) -> None:
+        with contextlib.suppress(OSError):
+            os.utime(self.folder / version / _SOURCE)
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        """Let one process fetch at a time."""
+        from filelock import FileLock, Timeout
+
+        make_folder(self.folder, "set FATHOM_HOME to a writable folder")
+        lock = FileLock(self.folder / ".lock")
+        with contextlib.suppress(NotImplementedError):  # a file system without locks
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                say(f"another process is fetching {self.address}; waiting for it")
+                lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _open_source(address: str) -> Source:
+    if split_address(address).scheme == "s3":
+        from fathom.data.fetch.bucket import Bucket
+
+        return Bucket(address)
+    from fathom.data.fetch.web_source import WebFile
+
+    if address.endswith("/"):
+        raise UsageError(
+            f"{address}: a folder cannot be listed over http; give a file, or an archive such as photos.zip"
+        )
+    return WebFile(address)
+
+
+def _ask(source: Source) -> Listing:
+    """Look, twice if need be."""
+    try:
+        return source.look()
+    except TransferFailed as error:
+        if not error.again:
+            raise
+        return source.look()
+
+
+def _without_tags(listing: Listing) -> Listing:
+    """Take a file as it comes: its server says something else of it every time."""
+    return Listing(tuple(Item(item.path, None, "") for item in listing.items), listing.is_folder)
+
+
+def _read_record(folder: Path) -> dict[str, Any] | None:
+    try:
+        record = json.loads((folder / _SOURCE).read_text())
+        is_ours = record["schema"] == _SCHEMA and not {"..", ""} & set(str(record["root"]).split("/"))
+        return record if is_ours and isinstance(record["files"], list) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _limit_bytes() -> int:
+    text = os.environ.get("FATHOM_REMOTE_MAX_GB", "")
+    try:
+        limit = float(text) if text else _DEFAULT_LIMIT_GB
+        if not limit > 0:
+            raise ValueError
+        return int(limit * 1e9)
+    except (ValueError, OverflowError):
+        raise UsageError(f"FATHOM_REMOTE_MAX_GB={text}: expected a number of gigabytes above 0") from None
+
+
+def _present(path: Path) -> int:
+    for place in (path, path.with_name(f"{path.name}.part")):
+        with contextlib.suppress(OSError):
+            return place.stat().st_size
+    return 0
+
+
+def _digest_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -1,0 +1,175 @@
+"""Fetch a file over https: several mirrors, retries, checksum, one process at a time, all or nothing. Torch-free."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from fathom.data.fetch.offline import refuse_offline
+from fathom.data.fetch.paths import make_folder
+from fathom.data.fetch.web import TransferFailed, open_url, read_chunk
+from fathom.errors import FathomError
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with (file name, bytes done, bytes in all or None while unknown); done equals all exactly once, at the end."""
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def report(name: str, done: int, total: int | None) -> None:
+    """Show progress on standard error: a line that counts up on a terminal, one line a file elsewhere."""
+    if sys.stderr.isatty():
+        megabytes = f"{done / 1e6:.1f}" + (f" of {total / 1e6:.1f}" if total else "") + " MB"
+        print(
+            f"\r\x1b[Kdownloading {name}: {megabytes}", end="\n" if done == total else "", file=sys.stderr, flush=True
+        )
+    elif done == total:
+        print(f"downloaded {name} ({done / 1e6:.1f} MB)", file=sys.stderr, flush=True)
+
+
+def fetch(
+    urls: Sequence[str],
+    destination: Path,
+    *,
+    checksum: str | None,
+    max_bytes: int,
+    gunzip: bool = False,
+    replace: bool = False,
+    progress: Progress = report,
+    attempts: int = 3,
+    backoff_s: float = 1.0,
+    timeout_s: float = 30.0,
+    allow_http_loopback: bool = False,
+) -> Path:
+    """Bring a file from the first mirror that has it to ``destination``; do nothing if it is there.
+
+    The bytes go to a temporary file beside ``destination``, are checked, synced and renamed, so that ``destination``
+    is whole whenever it exists. A lock lets processes that start together fetch once. What a killed process left is
+    overwritten by the next one.
+
+    Args:
+        urls: the same file on several mirrors, tried in order; https only.
+        checksum: of the content as it will lie at ``destination``: "sha256:…", "sha1:…" or "md5:…", in hexadecimal.
+            None takes what comes.
+        max_bytes: no more content than this is written.
+        gunzip: the mirrors hold the file gzipped; it is stored uncompressed.
+        replace: fetch even if a file is there; it stands until the new one is whole.
+        attempts: per mirror, after faults that may pass (time-outs, broken connections, server errors), waiting
+            ``backoff_s``, then twice as long, and so on.
+        allow_http_loopback: also accept plain http from this machine itself.
+    Raises:  FathomError, one line, if no mirror delivers, the checksum is wrong or the disk refuses
+    """
+    for url in urls:
+        _check_url(url, allow_http_loopback)
+    if destination.exists() and not replace:
+        return destination
+    make_folder(destination.parent, "set FATHOM_HOME to a writable folder")
+    from filelock import FileLock
+
+    download = _Download(destination, checksum, max_bytes, gunzip, progress, timeout_s, allow_http_loopback)
+    try:
+        with FileLock(destination.with_name(f".{destination.name}.lock")):
+            if replace or not destination.exists():  # another process may have fetched it while this one waited
+                _try_mirrors(download, urls, attempts, backoff_s)
+    except OSError as error:
+        raise FathomError(
+            f"cannot write {destination} ({error.strerror or error}); free some space or set FATHOM_HOME elsewhere"
+        ) from error
+    return destination
+
+
+def _try_mirrors(download: _Download, urls: Sequence[str], attempts: int, backoff_s: float) -> None:
+    from urllib.parse import urlsplit
+
+    path = download.destination
+    place = f"place it{', uncompressed,' if download.gunzip else ''} at {path}"
+    refuse_offline(urls[:1], place)
+    failures: dict[str, list[str]] = {}  # reason -> hosts: without network it is the same for all
+    for url in urls:
+        for attempt in range(1, attempts + 1):
+            try:
+                return download.from_mirror(url)
+            except TransferFailed as error:
+                if not error.again or attempt == attempts:
+                    failures.setdefault(str(error), []).append(urlsplit(url).netloc)
+                    break
+                time.sleep(backoff_s * 2 ** (attempt - 1))
+    reasons = "; ".join(f"{', '.join(hosts)}: {reason}" for reason, hosts in failures.items())
+    raise FathomError(f"cannot download {path.name} ({reasons}); fetch {urls[0]} by hand and {place}")
+
+
+@dataclass(frozen=True)
+class _Download:
+    destination: Path
+    checksum: str | None
+    max_bytes: int
+    gunzip: bool
+    progress: Progress
+    timeout_s: float
+    allow_http_loopback: bool
+
+    def from_mirror(self, url: str) -> None:
+        """Fetch, check, sync and rename; OSError is the disk's, everything else becomes TransferFailed."""
+        name = self.destination.name
+        temporary = self.destination.with_name(f".{name}.part")
+        try:
+            with (
+                open_url(
+                    url,
+                    timeout_s=self.timeout_s,
+                    may_redirect=lambda target: _is_safe(target, self.allow_http_loopback),
+                ) as response,
+                temporary.open("wb") as file,
+            ):
+                received = self._copy(response, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self.destination)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self.progress(name, received, received)
+
+    def _copy(self, response: Any, file: IO[bytes]) -> int:
+        algorithm, _, wanted = (self.checksum or "sha256:").partition(":")
+        digest = hashlib.new(algorithm, usedforsecurity=False)
+        inflate = zlib.decompressobj(wbits=31) if self.gunzip else None
+        length = response.headers.get("Content-Length") or ""
+        total = int(length) if length.isdigit() else None
+        received = written = 0
+        while chunk := read_chunk(response):
+            received += len(chunk)
+            try:
+                content = inflate.decompress(chunk) if inflate else chunk
+            except zlib.error as error:
+                raise TransferFailed(f"not a gzip file ({error})") from error
+            written += len(content)
+            if written > self.max_bytes:
+                raise TransferFailed(f"holds more than the expected {self.max_bytes:,} bytes")
+            digest.update(content)
+            file.write(content)
+            if received != total:
+                self.progress(self.destination.name, received, total)
+        if (total is not None and received != total) or (inflate and not inflate.eof):
+            raise TransferFailed(f"broke off after {received:,} bytes", again=True)
+        if wanted and digest.hexdigest() != wanted:
+            raise TransferFailed(f"wrong checksum, {algorithm} {digest.hexdigest()} instead of {wanted}")
+        return received
+
+
+def _check_url(url: str, allow_http_loopback: bool) -> None:
+    if not _is_safe(url, allow_http_loopback):
+        raise FathomError(f"refusing to download {url}: only https is safe against changes on the way")
+
+
+def _is_safe(url: str, allow_http_loopback: bool) -> bool:
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (allow_http_loopback and parts.scheme == "http" and parts.hostname in _LOOPBACK)

@@ -1,0 +1,146 @@
+"""Packed folders on this machine: unpacked once below the cache folder, and used by every command after. Torch-free.
+
+``<cache>/archives/<name>-<version>/`` holds the folder and ``.archive.json``. The version is a digest of the content: a
+moved or copied archive is the same one. As long as path, size and time are those of the last look, it is not read
+again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fathom.data.fetch.archives import MOST_MEMBERS, find_root, stem_of, unpack
+from fathom.data.fetch.copies import Copy
+from fathom.data.fetch.paths import cache_root, make_folder
+from fathom.data.fetch.progress import Progress, readable
+from fathom.data.images.formats import EXTENSIONS, is_picture
+from fathom.errors import FathomError
+from fathom.files import describe_failure, write_atomically
+
+_SCHEMA = 1
+_RECORD = ".archive.json"
+_KEPT = 2  # versions of one archive: a run under way may still read the one before the newest
+_SPARE_BYTES = 256 << 20
+_MOST_GROWTH = 200  # pictures are compressed already; what grows more than that is a trap
+_SURELY_FINE = 1 << 30
+
+
+def unpacked_copy(archive: str | Path, *, version: str | None = None, whole: bool = False) -> Copy:
+    """Give the folder of pictures that an archive holds, unpacked if need be; a line on standard error says so.
+
+    Args:
+        version: of which an earlier call told; only this one will do, and the archive is not looked at if it is here.
+        whole: give all of it, for names that begin there, and not the folder of class folders somewhere inside.
+    Raises:  FathomError, one line, if the archive is missing, damaged, encrypted, hostile, without a picture, or no
+        longer of that version, and if the disk refuses
+    """
+    path = Path(archive).expanduser().absolute()
+    copy = _known(path, version) or _make(path, version)
+    return replace(copy, path=_folder(path, copy.version) / stem_of(path.name)) if whole else copy
+
+
+def _known(archive: Path, version: str | None) -> Copy | None:
+    """Give a copy of this version, or of what the archive is as far as path, size and time tell."""
+    if version is not None:
+        root = _read(_folder(archive, version))
+        return None if root is None else Copy(root, version)
+    with contextlib.suppress(OSError):  # what cannot be read is reported by whoever reads it
+        seen = _look_at(archive)
+        for folder, record in _copies(archive):
+            if record["seen"] == seen and (root := _read(folder)):
+                return Copy(root, str(record["version"]))
+    return None
+
+
+def _make(archive: Path, version: str | None) -> Copy:
+    try:
+        seen = _look_at(archive)
+        with archive.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise describe_failure("read", archive, error) from error
+    if version not in (None, found):
+        raise FathomError(
+            f"{archive} is no longer what it was (version {version}), and no copy of that is here; put it back, or "
+            "start a new run"
+        )
+    folder = _folder(archive, found)
+    root = _read(folder) or _unpack(archive, folder)
+    record = {"schema": _SCHEMA, "seen": seen, "version": found, "root": root.relative_to(folder).as_posix()}
+    write_atomically(folder / _RECORD, json.dumps(record))
+    for old, _ in _copies(archive)[_KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+    return Copy(root, found)
+
+
+def _look_at(archive: Path) -> dict[str, Any]:
+    stat = archive.stat()
+    return {"path": str(archive), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+
+
+def _folder(archive: Path, version: str) -> Path:
+    return cache_root() / "archives" / f"{archive.name}-{version}"
+
+
+def _read(folder: Path) -> Path | None:
+    """Give the folder of data inside a copy, if that is whole."""
+    record = _read_record(folder)
+    root = None if record is None else folder / str(record["root"])
+    return root if root is not None and root.is_dir() else None
+
+
+def _read_record(folder: Path) -> dict[str, Any] | None:
+    try:
+        record = json.loads((folder / _RECORD).read_text())
+        is_ours = record["schema"] == _SCHEMA and ".." not in str(record["root"]).split("/")
+        return record if is_ours and isinstance(record["seen"]["path"], str) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _copies(archive: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Give the copies of what stood or stands at a path with their records, the newest first."""
+    found = []
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(cache_root() / "archives"):
+            record = _read_record(Path(entry.path))
+            if record is not None and record["seen"]["path"] == str(archive):
+                found.append((os.stat(os.path.join(entry.path, _RECORD)).st_mtime_ns, Path(entry.path), record))
+    return [(folder, record) for _, folder, record in sorted(found, key=lambda copy: copy[0], reverse=True)]
+
+
+def _unpack(archive: Path, folder: Path) -> Path:
+    """Unpack into the folder of a copy; give the folder in it that holds the data."""
+    make_folder(folder, "set FATHOM_HOME to a writable folder")
+    free = max(0, shutil.disk_usage(folder).free - _SPARE_BYTES)
+    progress = Progress(f"{archive.name} into {folder.parent}", None, None, ("unpacking", "unpacked"))
+    content = folder / stem_of(archive.name)
+    try:
+        limit = max(_SURELY_FINE, _MOST_GROWTH * archive.stat().st_size)
+        unpack(archive, content, max_bytes=min(free, limit), max_members=MOST_MEMBERS, on_write=progress.count)
+        if not any(is_picture(name) for _, _, names in os.walk(content) for name in names):
+            raise FathomError(f"{archive} holds no picture ({', '.join(sorted(EXTENSIONS))})")
+    except BaseException as error:
+        progress.give_up()
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, FathomError):
+            raise FathomError(_explain(str(error), free if free < limit else None)) from error
+        raise
+    progress.finish()
+    return find_root(content)
+
+
+def _explain(reason: str, free: int | None) -> str:
+    """Say of an archive that nobody can fetch again what to do; ``free`` is given where the disk sets the limit."""
+    reason = reason.removesuffix("; remove it to have it fetched again").removeprefix("archive ")
+    if "(it is encrypted)" in reason:
+        return f"{reason}; pack it again without a password"
+    is_too_large = free is not None and " bytes or " in reason
+    return f"{reason}; {readable(free or 0)} are free below {cache_root()}" if is_too_large else reason

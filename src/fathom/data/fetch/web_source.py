@@ -1,0 +1,127 @@
+"""A file at an http(s) address, read with range requests where the server has them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from fathom.address import base_name, reveal
+from fathom.data.fetch.source import TIMEOUT_S, Changed, Item, Listing, Stream
+from fathom.data.fetch.web import TransferFailed, open_url, read_chunk
+from fathom.errors import FathomError
+
+_WHOLE, _PART, _BEYOND = 200, 206, 416
+
+
+class WebFile:
+    """One file of a web server. User and password come from the address as typed, else from ``~/.netrc``."""
+
+    def __init__(self, address: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        self.address = address
+        self.timeout_s = timeout_s
+        typed = urlsplit(reveal(address))
+        self._login = _find_login(typed)
+        self._url = typed._replace(netloc=typed.netloc.rpartition("@")[2], fragment="").geturl()
+
+    def look(self) -> Listing:
+        """Ask for the first byte: HEAD is refused by many servers, and by every signed address."""
+        try:
+            with self._get({"Range": "bytes=0-0"}) as response:
+                return Listing((self._describe(response),), is_folder=False)
+        except TransferFailed as error:
+            if error.status != _BEYOND:  # an empty file has no first byte
+                raise
+        with self._get({}) as response:
+            return Listing((self._describe(response),), is_folder=False)
+
+    @contextlib.contextmanager
+    def open(self, item: Item, start: int) -> Iterator[Stream]:
+        """Read on from ``start``.
+
+        Raises:  Changed if the file is another one by now
+        """
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        try:
+            response = self._get(headers)
+        except TransferFailed as error:
+            if error.status == _BEYOND:
+                raise Changed from error
+            raise
+        with response:
+            found = self._describe(response)
+            sizes = {found.size, item.size} - {None}  # in answer to a range the whole size is told more often
+            if item.tag and (found.tag != item.tag or len(sizes) > 1):
+                raise Changed
+            first = _first_byte(response)
+            if first not in (0, start):
+                raise TransferFailed(f"sends bytes from {first} instead of {start}")
+            yield Stream(first, iter(lambda: read_chunk(response), b""))
+
+    def _get(self, headers: dict[str, str]) -> Any:
+        try:
+            response = open_url(
+                self._url,
+                timeout_s=self.timeout_s,
+                may_redirect=self._may_redirect,
+                headers={"Accept-Encoding": "identity", **headers},
+                login=self._login,
+            )
+        except TransferFailed as error:
+            raise self._explain(error) from error
+        encoding = response.headers.get("Content-Encoding", "identity")
+        # of a .gz file servers say that it is a gzipped something, and it is stored as it comes
+        if encoding != "identity" and not base_name(self.address).endswith(".gz"):
+            response.close()
+            raise FathomError(f"{self.address} comes packed ({encoding}), which was not asked for")
+        if response.headers.get_content_type() == "text/html" and not _is_text(self.address):
+            response.close()
+            raise FathomError(f"{self.address} is a web page; give the address of the file itself")
+        return response
+
+    def _explain(self, error: TransferFailed) -> Exception:
+        match error.status:
+            case 401:
+                why = "access denied; put user and password into ~/.netrc, or into the address"
+            case 403:
+                why = "access denied"
+            case 404 | 410:
+                why = "there is nothing at this address"
+            case _:
+                return error
+        return FathomError(f"{self.address}: {why} (the server {error})")
+
+    def _may_redirect(self, target: str) -> bool:
+        scheme = urlsplit(target).scheme
+        return scheme == "https" or (scheme == "http" and urlsplit(self._url).scheme == "http")
+
+    def _describe(self, response: Any) -> Item:
+        headers = response.headers
+        part = re.fullmatch(r"bytes (?:\d+-\d+|\*)/(\d+)", headers.get("Content-Range", ""))
+        length = part[1] if part else "" if response.status == _PART else headers.get("Content-Length", "")
+        tag = headers.get("ETag", "").removeprefix("W/") or headers.get("Last-Modified", "")
+        return Item(base_name(self.address), int(length) if length.isdigit() else None, tag)
+
+
+def _first_byte(response: Any) -> int:
+    found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    return int(found[1]) if found and response.status == _PART else 0
+
+
+def _is_text(address: str) -> bool:
+    return base_name(address).lower().endswith((".txt", ".htm", ".html"))
+
+
+def _find_login(typed: Any) -> tuple[str, str] | None:
+    if typed.username is not None:
+        return unquote(typed.username), unquote(typed.password or "")
+    import netrc
+
+    try:
+        found = netrc.netrc(os.environ.get("NETRC")).authenticators(typed.hostname)
+    except (OSError, netrc.NetrcParseError):
+        return None
+    return (found[0], found[2]) if found else None

@@ -1,0 +1,345 @@
+"""Random changes to whole batches of training images, every image by its own draw.
+
+All take a batch (B, C, H, W), uint8 in 0…255 or floating in 0…1, and a ``torch.Generator``, the only source of
+chance: the same state gives the same result, and the global generators are left alone. Flips, crops and cut-out keep
+uint8 (a quarter of the traffic); what has to compute with brightness gives floating images in 0…1. The input is never
+written to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+import torch
+from torch import Generator, Tensor
+
+from fathom.data.images.colour import adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation
+from fathom.data.images.geometry import as_float, crop, flip, resized_crop
+from fathom.errors import UsageError, unknown
+
+
+class Augmentation(Protocol):
+    """One random change, or a sequence of them."""
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        """Give the changed batch; the images passed in stay as they are."""
+
+    def check(self, shape: Sequence[int]) -> None:
+        """Raise UsageError if the change makes no sense for images of ``shape`` (C, H, W)."""
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Mirror left and right, with probability ``p``.
+
+    Equals:  torchvision.transforms.v2.RandomHorizontalFlip, image by image
+    """
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.p <= 1, f"flip: p={self.p} is not a probability")
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        self.check(images.shape[1:])
+        return flip(images, _uniform((0, 1), images, generator) < self.p, dimension=3)
+
+    def check(self, shape: Sequence[int]) -> None:
+        _check_image(shape)
+
+
+@dataclass(frozen=True)
+class VerticalFlip:
+    """Mirror top and bottom, with probability ``p``. Sensible for leaves and stars, not for houses.
+
+    Equals:  torchvision.transforms.v2.RandomVerticalFlip, image by image
+    """
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.p <= 1, f"vflip: p={self.p} is not a probability")
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        self.check(images.shape[1:])
+        return flip(images, _uniform((0, 1), images, generator) < self.p, dimension=2)
+
+    def check(self, shape: Sequence[int]) -> None:
+        _check_image(shape)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Shift by up to ``padding`` pixels each way; what comes into view is the mirrored image, or zeros.
+
+    Args:
+        padding: largest shift in pixels.
+        mode: "reflect" or "zero".
+
+    Equals:  torchvision.transforms.v2.RandomCrop(size, padding), image by image
+    """
+
+    padding: int = 4
+    mode: str = "reflect"
+
+    def __post_init__(self) -> None:
+        _require(self.padding >= 1, f"crop: padding={self.padding} must be at least 1")
+        _require(self.mode in ("reflect", "zero"), f"crop: mode={self.mode!r} must be 'reflect' or 'zero'")
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        self.check(images.shape[1:])
+        top, left = (_integers(0, 2 * self.padding + 1, images, generator) for _ in range(2))
+        return crop(images, top, left, self.padding, self.mode)
+
+    def check(self, shape: Sequence[int]) -> None:
+        _check_image(shape)
+        if self.mode == "reflect" and self.padding >= min(shape[1:]):
+            raise UsageError(
+                f"crop: padding={self.padding} reaches past the mirror image of {shape[1]}×{shape[2]} pictures; "
+                f"choose at most {min(shape[1:]) - 1}, or mode=zero"
+            )
+
+
+@dataclass(frozen=True)
+class ResizedCrop:
+    """Cut out a box of random area, shape and place, and stretch it to the full size.
+
+    Args:
+        area: range of the box's share of the picture.
+        ratio: range of its width over its height; drawn evenly on a logarithmic scale.
+
+    Equals:  torchvision.transforms.v2.RandomResizedCrop(size, area, ratio, antialias=False), image by image
+    """
+
+    area: tuple[float, float] = (0.08, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+
+    def __post_init__(self) -> None:
+        _require(0 < self.area[0] <= self.area[1] <= 1, f"resized_crop: area={self.area} is no range within 0…1")
+        _require(0 < self.ratio[0] <= self.ratio[1], f"resized_crop: ratio={self.ratio} is no range above 0")
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        self.check(images.shape[1:])
+        return resized_crop(images, *self.draw_boxes(images, generator))
+
+    def check(self, shape: Sequence[int]) -> None:
+        _check_image(shape)
+
+    def draw_boxes(self, images: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Draw (top, left, height, width), each (B,), whole pixels inside the picture.
+
+        Ten draws are made for each image and the first that fits is taken; where none fits, the largest central box
+        of an allowed shape.
+        """
+        num, _, rows, columns = images.shape
+        share = _uniform(self.area, images, generator, (num, 10))
+        ratio = _uniform((math.log(self.ratio[0]), math.log(self.ratio[1])), images, generator, (num, 10)).exp()
+        width = (share * ratio * (rows * columns)).sqrt().round()
+        height = (share / ratio * (rows * columns)).sqrt().round()
+        fits = (width >= 1) & (width <= columns) & (height >= 1) & (height <= rows)
+        first = fits.int().argmax(1, keepdim=True)  # of equal maxima the first
+        found = fits.any(1)
+        shape = min(max(columns / rows, self.ratio[0]), self.ratio[1])
+        whole_height = max(1, min(rows, round(columns / shape)))
+        whole_width = max(1, min(columns, round(rows * shape)))
+        height = torch.where(found, height.gather(1, first)[:, 0], whole_height)
+        width = torch.where(found, width.gather(1, first)[:, 0], whole_width)
+        down, right = (_uniform((0, 1), images, generator) for _ in range(2))
+        top = torch.where(found, (down * (rows - height + 1)).floor(), (rows - whole_height) // 2)
+        left = torch.where(found, (right * (columns - width + 1)).floor(), (columns - whole_width) // 2)
+        return top, left, height, width
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """Change brightness, contrast, saturation and hue, in this order, each by its own random factor.
+
+    Args:
+        brightness, contrast, saturation: the factor is drawn evenly from 1 − value … 1 + value, never below 0.
+        hue: the turn is drawn evenly from −hue … hue; 0.5 reaches every colour.
+
+    Saturation and hue need three channels; asked for on grey pictures they are an error rather than nothing.
+    Equals:  torchvision.transforms.v2.functional.adjust_*, image by image
+    """
+
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+
+    def __post_init__(self) -> None:
+        strengths = (self.brightness, self.contrast, self.saturation, self.hue)
+        _require(all(0 <= s < math.inf for s in strengths), f"jitter: strengths {strengths} must be 0 or more")
+        _require(self.hue <= 0.5, f"jitter: hue={self.hue} must be at most 0.5, half the colour circle")
+        _require(any(strengths), "jitter: give at least one of brightness, contrast, saturation, hue")
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        self.check(images.shape[1:])
+        images = as_float(images)
+        for strength, adjust in (
+            (self.brightness, adjust_brightness),
+            (self.contrast, adjust_contrast),
+            (self.saturation, adjust_saturation),
+        ):
+            if strength:
+                images = adjust(images, _uniform((max(0.0, 1 - strength), 1 + strength), images, generator))
+        if self.hue:
+            images = adjust_hue(images, _uniform((-self.hue, self.hue), images, generator))
+        return images
+
+    def check(self, shape: Sequence[int]) -> None:
+        _check_image(shape)
+        if shape[0] not in (1, 3):
+            raise UsageError(f"jitter: pictures must have 1 or 3 channels, these have {shape[0]}")
+        if (self.saturation or self.hue) and shape[0] != 3:
+            raise UsageError(
+                f"jitter: saturation and hue need pictures of 3 colour channels, these have {shape[0]}; leave them out"
+            )
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """Blacken a square of ``size`` pixels whose centre is anywhere; it may hang over the edge.
+
+    Source:  DeVries and Taylor 2017, arXiv:1708.04552
+    """
+
+    size: int = 8
+
+    def __post_init__(self) -> None:
+        _require(self.size >= 1, f"cutout: size={self.size} must be at least 1")
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        self.check(images.shape[1:])
+        inside = []
+        for length in images.shape[2:]:
+            start = _integers(0, length, images, generator)[:, None] - self.size // 2
+            place = torch.arange(length, device=images.device)
+            inside.append((place >= start) & (place < start + self.size))
+        outside = ~(inside[0][:, :, None] & inside[1][:, None, :])
+        return images * outside[:, None].to(images.dtype)  # a product is far faster than masked_fill on uint8
+
+    def check(self, shape: Sequence[int]) -> None:
+        _check_image(shape)
+        if self.size > min(shape[1:]):
+            raise UsageError(
+                f"cutout: size={self.size} is larger than pictures of {shape[1]}×{shape[2]}; choose at most "
+                f"{min(shape[1:])}"
+            )
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Add normal noise of standard deviation ``std``, in units of the full range, and clip to 0…1."""
+
+    std: float = 0.05
+
+    def __post_init__(self) -> None:
+        _require(0 < self.std < math.inf, f"noise: std={self.std} must be above 0")
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        self.check(images.shape[1:])
+        images = as_float(images)
+        noise = torch.randn(images.shape, generator=generator, device=generator.device)
+        return noise.to(images.device, images.dtype).mul_(self.std).add_(images).clamp_(0, 1)
+
+    def check(self, shape: Sequence[int]) -> None:
+        _check_image(shape)
+
+
+@dataclass(frozen=True)
+class Compose:
+    """Apply several changes one after the other."""
+
+    steps: tuple[Augmentation, ...]
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        for step in self.steps:
+            images = step(images, generator)
+        return images
+
+    def check(self, shape: Sequence[int]) -> None:
+        for step in self.steps:
+            step.check(shape)
+
+
+AUGMENTATIONS: dict[str, Any] = {
+    "flip": Flip,
+    "vflip": VerticalFlip,
+    "crop": Crop,
+    "resized_crop": ResizedCrop,
+    "jitter": Jitter,
+    "cutout": Cutout,
+    "noise": Noise,
+}
+
+
+def make_augmentation(spec: str | None) -> Compose | None:
+    """Read a description such as "flip,crop:padding=2,jitter:brightness=0.2:hue=0.1,resized_crop:area=0.5..1".
+
+    Changes are separated by commas and applied in this order; parameters follow a colon, a range is written low..high.
+    A parameter may also follow a comma: "jitter:brightness=0.2,hue=0.1". Without any change, None.
+
+    Raises:  UsageError, with the nearest name, for an unknown change or parameter, and for a value that does not fit
+    """
+    steps: list[list[str]] = []
+    for part in (spec or "").split(","):
+        pieces = [piece.strip() for piece in part.split(":")]
+        if "=" in pieces[0] and steps:
+            steps[-1] += pieces
+        elif pieces != [""]:
+            steps.append(pieces)
+    if not steps or steps == [["none"]]:
+        return None
+    return Compose(tuple(_make_step(name, parameters) for name, *parameters in steps))
+
+
+def _make_step(name: str, parameters: list[str]) -> Augmentation:
+    if name not in AUGMENTATIONS:
+        raise unknown("augmentation", name, AUGMENTATIONS)
+    kind = AUGMENTATIONS[name]
+    defaults = {field.name: field.default for field in fields(kind)}
+    values = {}
+    for parameter in parameters:
+        key, _, text = (piece.strip() for piece in parameter.partition("="))
+        if key not in defaults:
+            raise unknown(f"parameter of {name}", key, defaults)
+        values[key] = _parse_value(text, defaults[key], f"{name}:{key}={text}")
+    return kind(**values)
+
+
+def _parse_value(text: str, default: object, where: str) -> object:
+    try:
+        if isinstance(default, tuple):
+            low, high = text.split("..")
+            return float(low), float(high)
+        if isinstance(default, str):
+            return text
+        return int(text) if isinstance(default, int) else float(text)
+    except ValueError:
+        form = {tuple: "a range such as 0.5..1", int: "a whole number"}.get(type(default), "a number")
+        raise UsageError(f"{where}: the value must be {form}") from None
+
+
+def _uniform(
+    limits: tuple[float, float], images: Tensor, generator: Generator, shape: tuple[int, ...] | None = None
+) -> Tensor:
+    drawn = torch.rand(shape or (len(images),), generator=generator, device=generator.device)
+    return (drawn * (limits[1] - limits[0]) + limits[0]).to(images.device)
+
+
+def _integers(low: int, high: int, images: Tensor, generator: Generator) -> Tensor:
+    return torch.randint(low, high, (len(images),), generator=generator, device=generator.device).to(images.device)
+
+
+def _check_image(shape: Sequence[int]) -> None:
+    if len(shape) != 3:
+        raise UsageError(f"augmentation is for pictures (C, H, W), not for examples of shape {tuple(shape)}")
+
+
+def _require(condition: Any, message: str) -> None:
+    if not condition:
+        raise UsageError(message)

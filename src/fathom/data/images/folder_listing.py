@@ -1,0 +1,172 @@
+"""Pictures as files: lists of them, and folders of classes. Loads without torch, and opens no picture."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fathom.data.images.formats import is_picture
+from fathom.errors import FathomError
+from fathom.phrases import counted
+
+PARTS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+_ALL_PARTS = frozenset(name for names in PARTS.values() for name in names)
+_UNREAD = (".heic", ".heif", ".jxl", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".rw2", ".svg", ".psd", ".eps")
+_SHOWN = 4  # kinds of stray files in a line
+
+
+@dataclass(frozen=True)
+class FileList:
+    """Picture files with their labels: paths in sorted order, labels int64 (N,)."""
+
+    paths: tuple[Path, ...]
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Picture files by part; ``val`` and ``test`` are None where there is no such part.
+
+    ``notes`` are lines about what was passed over, ``missing`` names of files that should be there and are not.
+    """
+
+    train: FileList
+    val: FileList | None
+    test: FileList | None
+    class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def scan_image_folder(root: str | Path) -> ImageFiles:
+    """List ``root/<class>/…/*.jpg``, or ``root/{train,val,test}/<class>/…/*.jpg``, without opening a picture.
+
+    Classes are the folders in sorted order, as torchvision's ``ImageFolder`` numbers them. Hidden files are passed
+    over, and so are files that are no pictures by their name, of which the notes tell.
+
+    Raises:  FathomError if there is no folder, no class or no picture, a class is empty, a class of the validation or
+        test part is not among the training classes, or the classes seem to be one level further down
+    """
+    root = Path(root)
+    if not root.is_dir():
+        what = "is not a folder of pictures" if root.exists() else "does not exist"
+        raise FathomError(f"{root} {what}")
+    train, val, test = _find_parts(root)
+    base = train or root
+    classes = _folders(base)
+    if not classes:
+        raise FathomError(f"{base} has no class folders: pictures belong in {base}/<class>/{_advise_table(base)}")
+    _refuse_nested(base, classes)
+    names = tuple(folder.name for folder in classes)
+    strays: Counter[str] = Counter()
+    parts = [None if part is None else _list_part(part, names, strays) for part in (base, val, test)]
+    assert parts[0] is not None
+    return ImageFiles(parts[0], parts[1], parts[2], names, _describe_strays(strays))
+
+
+def _find_parts(root: Path) -> list[Path | None]:
+    """Find the folders train, val and test; there are none where "train" is just a class among others."""
+    by_name = {folder.name.lower(): folder for folder in _folders(root)}
+    train, val, test = (next((by_name[n] for n in names if n in by_name), None) for names in PARTS.values())
+    only_parts = bool(by_name) and set(by_name) <= _ALL_PARTS
+    if train is None and only_parts:
+        raise FathomError(f"{root} has {', '.join(sorted(by_name))} but no train folder; name its training part train")
+    if train is not None and (only_parts or _folders(train)):
+        return [train, val, test]
+    return [None, None, None]
+
+
+def _refuse_nested(base: Path, classes: list[Path]) -> None:
+    """Refuse a single class folder that holds nothing but folders: somebody packed one folder too many."""
+    if len(classes) > 1:
+        return
+    (only,) = classes
+    below = _folders(only)
+    if below and not any(is_picture(name) for name in os.listdir(only)):
+        names = ", ".join(folder.name for folder in below[:5]) + (" …" if len(below) > 5 else "")
+        meant = only
+        while len(below) == 1 and below[0].name.lower() not in _ALL_PARTS and _folders(below[0]):
+            meant = below[0]
+            below = _folders(meant)
+        raise FathomError(f"{base} holds one folder, {only.name}, and that one holds {names}; did you mean {meant}?")
+
+
+def _advise_table(folder: Path) -> str:
+    """Say what to do with pictures that lie side by side."""
+    count = sum(is_picture(name) for name in os.listdir(folder))
+    if not count:
+        return ""
+    return f"; for pictures that lie side by side give a file of labels: --data labels.csv --images {folder}"
+
+
+def _list_part(part: Path, class_names: tuple[str, ...], strays: Counter[str]) -> FileList:
+    label_of = {name: label for label, name in enumerate(class_names)}
+    paths: list[Path] = []
+    labels: list[int] = []
+    for entry in _scan(part):
+        if not entry.name.startswith(".") and entry.is_file():
+            strays["beside the class folders" if is_picture(entry.name) else _suffix(entry.name)] += 1
+    for folder in _folders(part):
+        if folder.name not in label_of:
+            raise FathomError(f"{folder}: there is no class {folder.name!r} in the training part; add it or remove it")
+        found = sorted(_pictures(folder, strays))
+        if not found:
+            raise FathomError(f"the class folder {folder} holds no picture; add some or remove it")
+        paths += found
+        labels += [label_of[folder.name]] * len(found)
+    if not paths:
+        raise FathomError(f"{part} holds no picture in class folders")
+    return FileList(tuple(paths), np.array(labels, dtype=np.int64))
+
+
+def _pictures(folder: Path, strays: Counter[str]) -> Iterator[Path]:
+    """Find the pictures in a folder and below; what is no ordinary file (a pipe would never end) is passed over."""
+    for entry in _scan(folder):
+        if entry.is_dir(follow_symlinks=False):
+            yield from _pictures(Path(entry.path), strays)
+        elif is_picture(entry.name) and (entry.is_file() or not os.path.exists(entry.path)):
+            yield Path(entry.path)
+        elif not entry.name.startswith("."):
+            strays[_suffix(entry.name)] += 1
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(Path(entry.path) for entry in _scan(folder) if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise FathomError(f"cannot read the folder {error.filename} ({error.strerror or error})") from error
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower() or "no suffix"
+
+
+def _describe_strays(strays: Counter[str]) -> tuple[str, ...]:
+    beside = strays.pop("beside the class folders", 0)
+    notes = [f"passed over: {counted(beside, 'picture')} beside the class folders"] if beside else []
+    if undecoded := [f"{strays.pop(suffix):,} {suffix}" for suffix in _UNREAD if suffix in strays]:
+        notes.append(f"passed over: pictures in a format that is not read ({', '.join(undecoded)}); save them as JPEG")
+    if strays:
+        kinds = [f"{suffix} {count:,}" for suffix, count in strays.most_common(_SHOWN)]
+        more = " …" if len(strays) > _SHOWN else ""
+        notes.append(
+            f"passed over: {counted(strays.total(), 'file')}, no pictures by name or kind ({', '.join(kinds)}{more})"
+        )
+    return tuple(notes)

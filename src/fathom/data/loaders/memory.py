@@ -1,0 +1,100 @@
+"""The fast path: a data set held as one tensor on the device, a batch is one gather.
+
+Images stay uint8 (a quarter of the memory and of the traffic); the module normalises them, fused with the conversion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from fathom.data.loaders.order import Order, mix
+from fathom.errors import UsageError
+
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+
+# Batches of few bytes are gathered many at a time: below this the cost of a gather is its call, not its copying.
+_CHUNK_BYTES = 1 << 18
+
+
+class MemoryLoader(Order):
+    """Iterate over tensors in batches, without per-sample Python.
+
+    Batches may be views of the data: they are for reading.
+
+    Args:
+        X: (N, …), uint8 images or floating features; y: (N, …).
+        index: which rows belong to this loader; None means all. The tensors are never copied for a split.
+        augment: called with (X, generator) on a whole batch, on the device; seeded by (seed, epoch, batch).
+        is_balanced: draw all classes equally often; y are classes then.
+    Raises:  UsageError if X and y differ in length, or there is nothing to load
+    """
+
+    def __init__(
+        self,
+        X: Tensor,
+        y: Tensor,
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        index: Tensor | None = None,
+        augment: Augmentation | None = None,
+        is_balanced: bool = False,
+    ) -> None:
+        if len(X) != len(y):
+            raise UsageError(f"{len(X)} examples but {len(y)} labels")
+        classes = (y if index is None else y[index]) if is_balanced else None
+        super().__init__(
+            len(X) if index is None else len(index), batch_size, shuffle=shuffle, seed=seed, classes=classes
+        )
+        self.X, self.y, self.index, self.augment = X, y, index, augment
+        self.device = X.device
+
+    def to(self, device: torch.device) -> MemoryLoader:
+        """Move the tensors to ``device``, once; of a small split only its own rows go, not the whole set again.
+
+        What would take more than half of a GPU's memory stays where it is, and each batch is moved.
+        """
+        self.device = device
+        if device.type == "cuda" and 2 * self.X.nbytes > torch.cuda.get_device_properties(device).total_memory:
+            return self
+        if device != self.X.device and self.index is not None and 2 * len(self.index) < len(self.X):
+            self.X, self.y, self.index = self.X[self.index], self.y[self.index], None
+        self.X, self.y = self.X.to(device), self.y.to(device)
+        if self.index is not None:
+            self.index = self.index.to(device)
+        return self
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return self._batches(*self.start_pass())  # the place is taken now, not when the first batch is asked for
+
+    def _batches(self, epoch: int, first: int, order: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
+        size = self.batch_size
+        sample_bytes = max(1, self.X[0].numel() * self.X.element_size())
+        chunk = max(1, _CHUNK_BYTES // (sample_bytes * size)) * size
+        # Rows of a matrix are gathered faster than pictures; only where flattening would copy the set, it stays.
+        rows = self.X.flatten(1) if self.X.ndim > 2 and self.X.is_contiguous() else self.X
+        if order is not None:
+            order = order.to(self.X.device)
+        if self.index is not None:
+            order = self.index if order is None else self.index[order]
+        generator = torch.Generator(device=self.device) if self.augment is not None else None
+        batch = first
+        for start in range(first * size, self.num_samples, chunk):
+            stop = min(start + chunk, self.num_samples)
+            if order is None:
+                X, y = rows[start:stop], self.y[start:stop]
+            else:
+                picked = order[start:stop]
+                X, y = rows.index_select(0, picked), self.y.index_select(0, picked)
+            X = X.view(len(X), *self.X.shape[1:])
+            if X.device != self.device:
+                X, y = X.to(self.device), y.to(self.device)
+            for part, labels in zip(X.split(size), y.split(size), strict=True):
+                if self.augment is not None and generator is not None:
+                    part = self.augment(part, generator.manual_seed(mix(self.seed, epoch, batch)))
+                yield part, labels
+                batch += 1

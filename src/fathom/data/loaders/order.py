@@ -1,0 +1,66 @@
+"""In which order examples come: a pure function of (seed, epoch), whatever feeds them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fathom.data.splits.balance import draw_evenly
+from fathom.errors import UsageError
+
+_MASK = (1 << 63) - 1
+
+
+def mix(*numbers: int) -> int:
+    """Mix integers into one 63-bit seed; nearby inputs give unrelated seeds (splitmix64's finaliser)."""
+    state = 0
+    for number in numbers:
+        state = (state + number + 0x9E3779B97F4A7C15) & ((1 << 64) - 1)
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & ((1 << 64) - 1)
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & ((1 << 64) - 1)
+        state ^= state >> 31
+    return state & _MASK
+
+
+class Order:
+    """The order of ``num_samples`` examples and the place reached in it.
+
+    ``seek(epoch, batch)`` sets where the next pass starts; a pass that is not told otherwise takes up after the one
+    before it. A resumed run seeks and sees exactly the batches it would have seen.
+
+    Args:
+        classes: the class of each example, where every pass is to draw all classes equally often.
+    """
+
+    def __init__(
+        self, num_samples: int, batch_size: int, *, shuffle: bool, seed: int, classes: Tensor | None = None
+    ) -> None:
+        if batch_size < 1:
+            raise UsageError(f"batch size {batch_size}: it must be at least 1")
+        if num_samples < 1:
+            raise UsageError("no examples to load: the data set or split is empty")
+        self.num_samples = num_samples
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.classes = classes
+        self.epoch = 0
+        self.first_batch = 0
+
+    def __len__(self) -> int:
+        return -(-self.num_samples // self.batch_size)
+
+    def seek(self, epoch: int, batch: int = 0) -> None:
+        """Let the next pass be that of ``epoch``, from its batch number ``batch`` on."""
+        self.epoch, self.first_batch = epoch, batch
+
+    def start_pass(self) -> tuple[int, int, Tensor | None]:
+        """Give (epoch, first batch, examples in order or None for the stored order) and move on to the next epoch."""
+        epoch, first = self.epoch, self.first_batch
+        self.epoch, self.first_batch = epoch + 1, 0
+        if not self.shuffle:
+            return epoch, first, None
+        generator = torch.Generator().manual_seed(mix(self.seed, epoch))
+        if self.classes is not None:
+            return epoch, first, draw_evenly(self.classes, generator)
+        return epoch, first, torch.randperm(self.num_samples, generator=generator)

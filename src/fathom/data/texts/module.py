@@ -1,0 +1,230 @@
+"""A text as data for a language model: read, cut into tokens, divided into contiguous parts, served in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fathom.data.module import LabelledData, check_share
+from fathom.data.splits.folds import Fold
+from fathom.data.texts.loaders import Columns, TokenLoader, Windows
+from fathom.data.texts.reading import read_text
+from fathom.data.texts.vocabulary import Tokenizer, Vocabulary
+from fathom.errors import UsageError, unknown
+
+PARTITIONS = ("sequential", "random")
+STEPS = 64
+BATCH_SIZE = 32
+_FEWEST_BATCHES = 32  # in an epoch of a short text, whose batch size nobody chose
+_EVALUATION_COLUMNS = 32
+_EVALUATION_HEIGHT = 2048  # tokens in a column at least: each column begins without knowing what came before
+_EVALUATION_STEPS = 256
+
+
+class TextData(LabelledData):
+    """A text, divided into three contiguous parts: to learn from, to choose by, to test on, in this order.
+
+    The vocabulary is that of the training part; what occurs only later is unknown. Validation and test part are read
+    from beginning to end, as a few long columns side by side, each with its state carried along.
+
+    Args:
+        text: the text itself; ``TextData.read`` takes a file.
+        batch_size: sequences side by side; None takes 32, or fewer where the text is short.
+        level, lower, clean, reserved: how it is cut into tokens, see ``Tokenizer``.
+        steps: tokens of a sequence in one batch; back-propagation goes no further.
+        partition: "sequential" (each batch goes on where the one before ended) or "random" (windows in random order).
+        min_freq: rarer tokens are unknown; None means 1 for characters and 2 for words, so that a word model learns
+            what to expect of unknown ones.
+        val, test: shares of the tokens held out; the test part is the end of the text.
+        fold: of a cross-validation: this contiguous part of the text before the test part takes its place. What is
+            left before and after it is joined; validation is the end of that.
+    Raises:  UsageError if an option makes no sense or the text is too short for it
+    """
+
+    task = "language"
+    unit = "token"
+
+    def __init__(
+        self,
+        text: str,
+        batch_size: int | None = None,
+        *,
+        name: str = "text",
+        level: str = "char",
+        lower: bool = False,
+        clean: str = "none",
+        reserved: Sequence[str] = (),
+        steps: int = STEPS,
+        partition: str = "sequential",
+        min_freq: int | None = None,
+        val: float = 0.1,
+        test: float = 0.1,
+        seed: int = 0,
+        fold: Fold | None = None,
+    ) -> None:
+        if partition not in PARTITIONS:
+            raise unknown("partition", partition, PARTITIONS)
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+            raise UsageError(f"steps takes whole numbers of at least 1; got {steps!r}")
+        _check_parts(val, test)
+        self.name, self.steps, self.partition, self.seed = name, steps, partition, seed
+        self.tokenizer = Tokenizer(level, lower, clean, _as_tuple(reserved))
+        tokens = self.tokenizer.split(text)
+        parts = _divide(len(tokens), val, test, name)
+        if fold is not None:
+            tokens, parts = _hold_out(tokens[: parts[2].start], fold, val, name)
+        cut = parts[0].stop
+        self._check_length(cut)
+        if min_freq is None:
+            min_freq = 1 if level == "char" else 2
+        self.vocabulary = Vocabulary.build(tokens[:cut], min_freq=min_freq, reserved=self.tokenizer.reserved)
+        encoded = self.vocabulary.encode(tokens)
+        self.train, self.val, self.test = (torch.from_numpy(encoded[part]) for part in parts)
+        self.batch_size = self._fit_batch_size(batch_size)
+        note = self._describe()
+        self.notes = (note,) if fold is None else (fold.describe(f"{len(self.test):,} {level}s"), note)
+
+    @classmethod
+    def read(
+        cls, path: str | Path, batch_size: int | None = None, *, encoding: str = "utf-8", **options: Any
+    ) -> TextData:
+        """Make it from a file; further options are those of the class."""
+        options = {"name": Path(path).name} | options
+        return cls(read_text(path, encoding), batch_size, **options)
+
+    @property
+    def num_train(self) -> int:
+        """Number of tokens in the part that is learned from."""
+        return len(self.train)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sequence as a network sees it: (steps,)."""
+        return (self.steps,)
+
+    @property
+    def num_outputs(self) -> int:
+        """Size of the vocabulary."""
+        return len(self.vocabulary)
+
+    def count_unknown(self) -> dict[str, int]:
+        """Count, in each part, the tokens that the vocabulary lacks."""
+        parts = {"train": self.train, "val": self.val, "test": self.test}
+        return {name: int((part == 0).sum()) for name, part in parts.items()}
+
+    def example(self) -> Tensor:
+        """Give one sequence as a batch of one, int64 (steps, 1)."""
+        return self.train[: self.steps, None].long()
+
+    def train_dataloader(self) -> TokenLoader:
+        """Give the batches to learn from; each epoch begins at another place of the text."""
+        kind = Windows if self.partition == "random" else Columns
+        return kind(self.train, self.batch_size, self.steps, shift=True, seed=self.seed)
+
+    def train_eval_dataloader(self) -> TokenLoader:
+        """Give the training part from beginning to end."""
+        return _in_whole(self.train)
+
+    def val_dataloader(self) -> TokenLoader | None:
+        """Give the validation part from beginning to end; None without one."""
+        return _in_whole(self.val) if len(self.val) else None
+
+    def test_dataloader(self) -> TokenLoader | None:
+        """Give the test part from beginning to end; None without one."""
+        return _in_whole(self.test) if len(self.test) else None
+
+    def _describe(self) -> str:
+        """Say how the text was divided, how many tokens are known, and how many occur that are not."""
+        parts = {"to learn from": self.train, "for validation": self.val, "for the test": self.test}
+        sizes = ", ".join(f"{len(part):,} {name}" for name, part in parts.items() if len(part))
+        unknown = ", ".join(
+            f"{count / len(part):.1%} {name}"
+            for (name, part), count in zip(parts.items(), self.count_unknown().values(), strict=True)
+            if count
+        )
+        rare = f"; unknown: {unknown}" if unknown else ""
+        return f"{self.tokenizer.level}s: {sizes}; a vocabulary of {len(self.vocabulary):,}{rare}"
+
+    def _check_length(self, num_train: int) -> None:
+        if num_train >= 2 * self.steps:
+            return
+        few = f"{self.name}: {num_train} {self.tokenizer.level}s to learn from are too few"
+        if num_train < 4:
+            raise UsageError(f"{few}; bring more text")
+        raise UsageError(
+            f"{few} for sequences of {self.steps} steps; set data.options.steps to {num_train // 2} or less, "
+            "or bring more text"
+        )
+
+    def _fit_batch_size(self, batch_size: int | None) -> int:
+        """Check, or choose, how many sequences lie side by side."""
+        most = (self.num_train - self.steps) // self.steps
+        if batch_size is None:
+            return max(1, min(BATCH_SIZE, most // _FEWEST_BATCHES))
+        if not 1 <= batch_size <= most:
+            raise UsageError(
+                f"batch size {batch_size}: the {self.num_train:,} {self.tokenizer.level}s to learn from of {self.name} "
+                f"hold {most} sequences of {self.steps} steps; choose at most {most}, or fewer data.options.steps"
+            )
+        return batch_size
+
+
+def _check_parts(val: float, test: float) -> None:
+    check_share(val)
+    if isinstance(test, bool) or not isinstance(test, (int, float)) or not 0 <= test < 1:
+        raise UsageError(f"test share {test!r}: it must be at least 0 and below 1")
+    if val + test >= 1:
+        raise UsageError(f"validation share {val} and test share {test} leave nothing to learn from")
+
+
+def _divide(count: int, val: float, test: float, name: str) -> tuple[slice, slice, slice]:
+    """Give the three parts of ``count`` tokens, one after the other."""
+    sizes = []
+    for part, share in (("validation", val), ("test", test)):
+        size = round(share * count)
+        if share and size < 2:
+            raise UsageError(
+                f"{name}: {part} share {share} holds out {size} of {count:,} tokens, too few to predict one; "
+                "enlarge it, use 0, or bring more text"
+            )
+        sizes.append(_whole_columns(size))
+    end = count - sizes[1]
+    return slice(0, end - sizes[0]), slice(end - sizes[0], end), slice(end, count)
+
+
+def _hold_out(tokens: Any, fold: Fold, val: float, name: str) -> tuple[Any, tuple[slice, slice, slice]]:
+    """Put the tokens of a fold behind the others, as the test part; give them and the three parts."""
+    block = fold.block(len(tokens))
+    size = _whole_columns(block.stop - block.start)
+    if size < 2:
+        raise UsageError(
+            f"{name}: {fold.of} folds of {len(tokens):,} tokens are too short to predict one; choose fewer"
+        )
+    stop = block.start + size
+    rest = tokens[: block.start] + tokens[stop:]
+    train, held_out, _ = _divide(len(rest), val, 0.0, name)
+    return rest + tokens[block.start : stop], (train, held_out, slice(len(rest), len(rest) + size))
+
+
+def _columns(size: int) -> int:
+    """Give the number of columns in which a part of ``size`` tokens is read for evaluation."""
+    return max(1, min(_EVALUATION_COLUMNS, (size - 1) // _EVALUATION_HEIGHT))
+
+
+def _whole_columns(size: int) -> int:
+    """Lessen the size of a part so that its columns are of equal height and every token but the first is predicted."""
+    return size - (size - 1) % _columns(size) if size else 0
+
+
+def _in_whole(tokens: Tensor) -> Columns:
+    return Columns(tokens, _columns(len(tokens)), _EVALUATION_STEPS, whole=True)
+
+
+def _as_tuple(reserved: Any) -> tuple[str, ...]:
+    if isinstance(reserved, str) or not isinstance(reserved, Sequence):
+        raise UsageError(f"reserved is a list of tokens, such as [<eos>]; got {reserved!r}")
+    return tuple(reserved)

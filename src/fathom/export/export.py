@@ -1,0 +1,112 @@
+"""From a run to one file that needs no Fathom: written only if it computes what the run's model computes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fathom.build.failures import readable_failures
+from fathom.errors import UsageError, unknown
+from fathom.export.exported import Exported, ExportedText, describe_export, make_exported
+from fathom.export.formats import add_metadata, check_size, import_onnx, to_onnx, to_torch, trace
+from fathom.export.int8 import check_int8, compare_int8, quantize_run
+from fathom.export.onnx_bytes import seal
+from fathom.export.quantize import METHODS
+from fathom.export.recurrent_onnx import write_recurrent
+from fathom.export.verification import apply_onnx, apply_torch, verify
+from fathom.files import remove_stale, write_atomically
+from fathom.inference.saved import load_module
+from fathom.runs.folder.reader import resolve_run
+from fathom.runs.folder.schema import SCHEMA
+
+FORMATS = ("onnx", "torch")
+RECORD = "export.json"
+
+_ENDINGS = {"onnx": ".onnx", "torch": ".pt2"}
+
+
+def export(
+    run: str | Path,
+    format: str = "onnx",
+    out: str | Path | None = None,
+    *,
+    licence: str | None = None,
+    int8: str | None = None,
+) -> dict[str, Any]:
+    """Write the model of a run as one file, preprocessing and class names inside.
+
+    Args:
+        run: the run folder, its name in ``runs/``, or "last".
+        format: "onnx", or "torch" for a ``.pt2`` of ``torch.export``.
+        out: the file; by default ``model.onnx``, ``model-int8-….onnx`` or ``model.pt2`` in the run folder.
+        licence: a text to go into the file.
+        int8: "dynamic" or "static" lets an ONNX file compute in 8 bits; judged on the test set of the run's data.
+    Returns: what ``export.json`` in the run folder records of this file
+    Raises:  UsageError for options that do not fit; FathomError if the file could not be written or does not compute
+        what the run's model computes, and then it is not left behind
+    """
+    if format not in FORMATS:
+        raise unknown("format", format, FORMATS)
+    if int8 is not None and int8 not in METHODS:
+        raise unknown("kind of int8", int8, METHODS)
+    if int8 is not None and format != "onnx":
+        raise UsageError("--int8 belongs to --format onnx")
+    run = resolve_run(run)
+    path = _choose_path(run, format, out, int8)
+    if format == "onnx":
+        import_onnx()
+    module, description = load_module(run)
+    if int8 is not None:
+        check_int8(description, int8, run)
+    exported, facts = make_exported(module, description), describe_export(description, licence)
+    record: dict[str, Any] = {"path": str(path), "format": format, "licence": licence}
+    with readable_failures():
+        if format == "torch":
+            if isinstance(exported, ExportedText):
+                raise UsageError(f"{run}: torch.export fixes the number of tokens; export a text model as onnx")
+            content = to_torch(trace(exported), facts)
+            record["verified"] = verify(exported, apply_torch(content), path)
+        else:
+            check_size(exported)
+            if isinstance(exported, ExportedText):
+                model = write_recurrent(exported.net)
+            else:
+                model = to_onnx(trace(exported), exported)
+            content = seal(add_metadata(model, facts))
+            record["verified"] = verify(exported, apply_onnx(content, path), path)
+            if int8 is not None:
+                assert isinstance(exported, Exported)
+                full, content = content, seal(add_metadata(quantize_run(run, module, model, int8), facts))
+                record["int8"] = {"method": int8} | compare_int8(run, exported, full, content, path)
+    record["bytes"] = len(content)
+    remove_stale(path)
+    write_atomically(path, content)
+    _write_record(run, path, record)
+    return record
+
+
+def _choose_path(run: Path, format: str, out: str | Path | None, int8: str | None) -> Path:
+    if out is None:
+        return run / f"model{f'-int8-{int8}' if int8 else ''}{_ENDINGS[format]}"
+    path = Path(out)
+    if path.is_dir():
+        raise UsageError(f"--out {out}: that is a folder; give the name of a file")
+    if path.suffix.lower() != _ENDINGS[format]:
+        raise UsageError(f"--out {out}: the name of a file in this format ends with {_ENDINGS[format]}")
+    if not path.parent.is_dir():
+        raise UsageError(f"--out {out}: there is no folder {path.parent}")
+    return path
+
+
+def _write_record(run: Path, path: Path, record: Mapping[str, Any]) -> None:
+    """Put what is known of a file into export.json, beside what that says of other files."""
+    place = run / RECORD
+    try:
+        files = json.loads(place.read_bytes())["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        files = {}
+    name = path.name if path.parent == run else str(path)
+    content = {"schema": SCHEMA, "files": (files if isinstance(files, dict) else {}) | {name: record}}
+    write_atomically(place, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

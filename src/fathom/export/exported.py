@@ -1,0 +1,138 @@
+"""A saved model with what an export takes in and gives out, preprocessing inside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from fathom.data.tables.columns import Column
+from fathom.data.tables.fit import TableDescription, count_codes
+from fathom.data.tables.layer import TableInput
+from fathom.inference.onnx_inputs import (
+    CELLS,
+    FEATURES,
+    LOGITS,
+    NEXT_STATES,
+    PICTURES,
+    PROBABILITIES,
+    STATES,
+    TOKENS,
+    VALUES,
+    Input,
+)
+from fathom.models.rnn import RecurrentNet
+from fathom.module import LanguageModel, Module
+from fathom.runs.folder.schema import SCHEMA
+
+_INPUT_NAMES = {"image": PICTURES, "features": FEATURES, "table": CELLS}
+_SHARE_MISSING = 0.2  # of the cells that are drawn
+_STEPS = 7  # of the tokens that are drawn
+
+
+class Exported(nn.Module):
+    """A module with the outputs that an export gives.
+
+    Shape:   X as stored, or the cells of a table's rows, float64 (N, columns) -> logits and probabilities
+        (N, num_classes) of a classifier, values (N, D) of a regressor
+    """
+
+    def __init__(self, module: Module, description: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.module = module
+        self.is_classifier = module.kind == "classifier"
+        self.stored = dict(description["input"])
+        self.inputs: tuple[str, ...] = (_INPUT_NAMES[self.stored["kind"]],)
+        self.outputs: tuple[str, ...] = (LOGITS, PROBABILITIES) if self.is_classifier else (VALUES,)
+
+    def forward(self, X: Tensor) -> tuple[Tensor, ...]:
+        if isinstance(self.module.preprocess, TableInput):
+            X = self.module.preprocess.encode_cells(X)
+        output = self.module(X)
+        return (output, self.module.read(output)) if self.is_classifier else (self.module.read(output),)
+
+    def example(self, count: int, seed: int = 0) -> tuple[Tensor, ...]:
+        """Draw a batch of what goes in.
+
+        Shape:   -> uint8 (count, C, H, W) of pictures, float32 (count, D) of features, float64 (count, columns) of rows
+        """
+        stored, generator = self.stored, torch.Generator().manual_seed(seed)
+        if stored["kind"] == "image":
+            shape = (count, stored["channels"], stored["height"], stored["width"])
+            return (torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator),)
+        if stored["kind"] == "table":
+            columns = msgspec.convert(stored, TableDescription).columns
+            return (torch.stack([_draw_cells(column, count, generator) for column in columns], 1),)
+        return (torch.randn(count, stored["features"], generator=generator),)
+
+
+def _draw_cells(column: Column, count: int, generator: torch.Generator) -> Tensor:
+    """Draw cells of all sorts that the column may hold, missing and unknown ones among them.
+
+    Shape:   -> float64 (count,)
+    """
+    if column.kind == "category":
+        return torch.randint(0, count_codes(column), (count,), generator=generator).double()
+    low, high = (0.0, 1.0) if column.low is None or column.high is None else (column.low, column.high)
+    cells = low + (high - low) * torch.rand(count, dtype=torch.float64, generator=generator)
+    if column.kind == "boolean":
+        cells = cells.round()
+    return cells.where(torch.rand(count, generator=generator) > _SHARE_MISSING, torch.nan)
+
+
+class ExportedText(nn.Module):
+    """A language model that goes on from a state, and gives the one in which it ends.
+
+    Shape:   tokens int64 (steps, batch), state (layers, batch, hidden), of an LSTM two of them -> logits
+        (steps, batch, num_tokens), the next state or states
+    """
+
+    def __init__(self, net: RecurrentNet) -> None:
+        super().__init__()
+        self.net = net
+        num_states = 2 if isinstance(net.recurrent, nn.LSTM) else 1
+        self.inputs: tuple[str, ...] = (TOKENS, *STATES[:num_states])
+        self.outputs: tuple[str, ...] = (LOGITS, *NEXT_STATES[:num_states])
+
+    def forward(self, tokens: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        is_pair = len(state) == 2
+        logits, after = self.net(tokens, state if is_pair else state[0])
+        return (logits, *after) if is_pair else (logits, after)
+
+    def example(self, count: int, seed: int = 0) -> tuple[Tensor, ...]:
+        """Draw a batch of what goes in; with another seed it has another number of steps."""
+        generator, recurrent = torch.Generator().manual_seed(seed), self.net.recurrent
+        tokens = torch.randint(0, self.net.output.out_features, (_STEPS + seed, count), generator=generator)
+        size = (recurrent.num_layers, count, recurrent.hidden_size)
+        states = (2 * torch.rand(size, generator=generator) - 1 for _ in self.inputs[1:])  # in the range of tanh
+        return (tokens, *states)
+
+
+def make_exported(module: Module, description: Mapping[str, Any]) -> Exported | ExportedText:
+    """Give the model of a run as it is exported."""
+    if isinstance(module, LanguageModel):
+        assert isinstance(module.net, RecurrentNet)
+        return ExportedText(module.net).eval()
+    return Exported(module, description).eval()
+
+
+def describe_export(description: Mapping[str, Any], licence: str | None) -> dict[str, str]:
+    """Give what the file says of itself: texts by name."""
+    model = description["model"]
+    names = description["class_names"]
+    if description["kind"] == "classifier" and not names:
+        names = [str(i) for i in range(model["num_classes"])]
+    facts = {
+        "fathom_version": version("fathom"),
+        "schema": str(SCHEMA),
+        "kind": description["kind"],
+        "model": model["name"],
+        "class_names": json.dumps(list(names), ensure_ascii=False),
+        "input": msgspec.json.encode(msgspec.convert(description | description["input"], Input)).decode(),
+    }
+    return facts | ({"licence": licence} if licence else {})

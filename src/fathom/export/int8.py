@@ -1,0 +1,117 @@
+"""What computing in 8 bits costs and gains: a run's export in float32 and in int8, judged on the data of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from fathom.build.data import build_data
+from fathom.data.module import LabelledData
+from fathom.data.tables.module import TableData
+from fathom.errors import FathomError, UsageError
+from fathom.export.exported import Exported
+from fathom.export.latency import measure_latency
+from fathom.export.quantize import quantize
+from fathom.export.verification import apply_eager, apply_onnx
+from fathom.module import Module
+from fathom.settings.resolve import resolve
+from fathom.settings.run_config import read_run_config
+
+_CALIBRATION = 512  # pictures
+_TABLE_BATCH = 8192  # rows, as many as ``fathom predict`` computes at a time
+
+
+def check_int8(description: Mapping[str, Any], method: str, run: Path) -> None:
+    """Refuse a model that does not gain by the method.
+
+    Raises:  UsageError
+    """
+    kind = description["input"]["kind"]
+    if kind == "table" and method != "dynamic":
+        raise UsageError(f"{run}: --int8 {method} is for pictures; of a table all layers are dense: --int8 dynamic")
+    if kind != "table" and (description["kind"], kind) != ("classifier", "image"):
+        raise UsageError(f"{run}: --int8 is for classifiers of pictures and for models of tables")
+
+
+def quantize_run(run: Path, module: Module, model: bytes, method: str) -> bytes:
+    """Let the export of a run compute in 8 bits; what has to be calibrated is, on its training data."""
+    with _open_data(run, module) as data:
+
+        def calibration() -> Iterator[np.ndarray]:
+            left = _CALIBRATION
+            for X, _ in data.train_dataloader():
+                yield X[:left].numpy()
+                left -= len(X)
+                if left <= 0:
+                    return
+
+        return quantize(model, method, calibration())
+
+
+def compare_int8(run: Path, exported: Exported, full: bytes, small: bytes, path: Path) -> dict[str, Any]:
+    """Set float32 and int8 side by side: accuracy or RMSE on the test set, time of a batch of one, size."""
+    models = {"float32": apply_onnx(full, path), "int8": apply_onnx(small, path)}
+    totals, count = dict.fromkeys(models, 0.0), 0
+    with _open_data(run, exported.module) as data:
+        split, batches = _open_batches(data, exported.module)
+        for X, y in batches:
+            count += len(y)
+            for name, apply in models.items():
+                output = apply(X)[0]
+                hits = output.argmax(1) == y if exported.is_classifier else np.square(output - y, dtype=np.float64)
+                totals[name] += float(hits.sum())
+    means = {name: total / count for name, total in totals.items()}
+    quality = {"accuracy": means} if exported.is_classifier else {"rmse": {k: v**0.5 for k, v in means.items()}}
+    return {
+        "split": split,
+        "num_samples": count,
+        **quality,
+        "latency_ms": measure_latency({"pytorch": apply_eager(exported), **models}, exported.example(1)[0].numpy()),
+        "threads": torch.get_num_threads(),
+        "bytes": {"float32": len(full), "int8": len(small)},
+    }
+
+
+@contextmanager
+def _open_data(run: Path, module: Module) -> Iterator[LabelledData]:
+    """Build the data of a run, without augmentation."""
+    config = resolve(read_run_config(run))
+    plain = msgspec.structs.replace(
+        config,
+        data=msgspec.structs.replace(config.data, augment=None),
+        training=msgspec.structs.replace(config.training, input_noise=0.0),
+    )
+    data = build_data(plain)
+    try:
+        if data.class_names != tuple(getattr(module, "class_names", ())):
+            raise FathomError(f"the classes of {data.name} are not those the model learned, so int8 cannot be judged")
+        if isinstance(data, TableData) and not data.is_fit_for(module.preprocess):
+            raise FathomError(f"{data.name} is no longer as it was when this model was trained: int8 cannot be judged")
+        yield data
+    finally:
+        data.close()
+
+
+def _open_batches(data: LabelledData, module: Module) -> tuple[str, Iterator[tuple[np.ndarray, np.ndarray]]]:
+    """Give the name of the part that judges, and its batches as an export takes them, targets in their own units."""
+    if isinstance(data, TableData):
+        return "test", _table_batches(data, module)
+    parts = {"test": data.test_dataloader(), "val": data.val_dataloader()}
+    split = next((name for name, loader in parts.items() if loader is not None), "train")
+    loader = parts.get(split) or data.train_eval_dataloader()
+    return split, ((X.numpy(), y.numpy()) for X, y in loader)
+
+
+def _table_batches(data: TableData, module: Module) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    if data.test_index is None:
+        raise UsageError(f"{data.name}: the run kept no test part (--val 0), so int8 cannot be judged")
+    cells, y = data.test_cells(), data.y[data.test_index]
+    targets = y.numpy() if data.task == "classification" else module.read(y).numpy()
+    for start in range(0, len(cells), _TABLE_BATCH):
+        yield cells[start : start + _TABLE_BATCH], targets[start : start + _TABLE_BATCH]

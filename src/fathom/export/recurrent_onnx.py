@@ -1,0 +1,134 @@
+"""Recurrent networks as ONNX, written by hand: torch's exporter unrolls them over a fixed number of steps."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from fathom.export.formats import OPSET
+from fathom.inference.onnx_inputs import LOGITS, NEXT_STATES, STATES, TOKENS
+from fathom.models.rnn import OneHot, RecurrentNet
+
+_IR_VERSION = 10
+# The order of the gates in ONNX, by their places in torch: GRU r z n -> z r h; LSTM i f g o -> i o f c.
+_GATES = {nn.RNN: (0,), nn.GRU: (1, 0, 2), nn.LSTM: (0, 3, 1, 2)}
+
+
+def write_recurrent(net: RecurrentNet) -> bytes:
+    """Give the ONNX model of a recurrent network, without metadata, for any number of steps and of columns.
+
+    Shape:   tokens int64 (steps, batch), state (layers, batch, hidden) -> logits (steps, batch, num_tokens), next_state
+        (layers, batch, hidden); of an LSTM further cell_state and next_cell_state
+    """
+    import onnx
+
+    writer = _Writer()
+    recurrent = net.recurrent
+    num_states = 2 if isinstance(recurrent, nn.LSTM) else 1
+    states = [writer.split(name, recurrent.num_layers) for name in STATES[:num_states]]
+    features = writer.embed(net.input)
+    last: list[list[str]] = [[] for _ in range(num_states)]
+    for layer in range(recurrent.num_layers):
+        features, *after = writer.recur(recurrent, layer, features, [state[layer] for state in states])
+        for names, name in zip(last, after, strict=True):
+            names.append(name)
+    for name, parts in zip(NEXT_STATES, last, strict=False):
+        writer.add("Concat", parts, name, axis=0)
+    writer.affine(net.output, features, LOGITS)
+    size = (recurrent.num_layers, "batch", recurrent.hidden_size)
+    value, number = onnx.helper.make_tensor_value_info, onnx.TensorProto
+    graph = onnx.helper.make_graph(
+        writer.nodes,
+        "main_graph",
+        [
+            value(TOKENS, number.INT64, ("steps", "batch")),
+            *(value(name, number.FLOAT, size) for name in STATES[:num_states]),
+        ],
+        [
+            value(LOGITS, number.FLOAT, ("steps", "batch", net.output.out_features)),
+            *(value(name, number.FLOAT, size) for name in NEXT_STATES[:num_states]),
+        ],
+        writer.weights,
+    )
+    model = onnx.helper.make_model(
+        graph,
+        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        ir_version=_IR_VERSION,
+        producer_name="fathom",
+        producer_version=version("fathom"),
+    )
+    onnx.checker.check_model(model, full_check=True)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+class _Writer:
+    """Collects nodes and weights."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.weights: list[Any] = []
+
+    def add(self, kind: str, inputs: list[str], *outputs: str, **attributes: Any) -> str:
+        """Append a node; gives its first output."""
+        import onnx
+
+        self.nodes.append(onnx.helper.make_node(kind, inputs, list(outputs), name=outputs[0], **attributes))
+        return outputs[0]
+
+    def weigh(self, name: str, values: Tensor | np.ndarray) -> str:
+        """Append a constant; gives its name."""
+        import onnx
+
+        array = values.detach().cpu().numpy() if isinstance(values, Tensor) else values
+        self.weights.append(onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def split(self, state: str, layers: int) -> list[str]:
+        """Give the state of each layer."""
+        if layers == 1:
+            return [state]
+        names = [f"{state}.{layer}" for layer in range(layers)]
+        self.add("Split", [state], *names, axis=0, num_outputs=layers)
+        return names
+
+    def embed(self, layer: nn.Module) -> str:
+        """Turn the tokens into vectors (steps, batch, features)."""
+        if isinstance(layer, OneHot):
+            depth = self.weigh("one_hot.depth", np.array([layer.num_tokens]))
+            return self.add(
+                "OneHot", [TOKENS, depth, self.weigh("one_hot.values", np.array([0, 1], np.float32))], "one_hot"
+            )
+        assert isinstance(layer, nn.Embedding)
+        return self.add("Gather", [self.weigh("input.weight", layer.weight), TOKENS], "embedded")
+
+    def recur(self, recurrent: nn.RNNBase, layer: int, features: str, states: list[str]) -> list[str]:
+        """Add a recurrent layer; gives its output (steps, batch, hidden) and its last states (1, batch, hidden)."""
+        name, kind = f"recurrent.{layer}", type(recurrent)
+
+        def reordered(parameter: str) -> np.ndarray:
+            blocks = np.split(getattr(recurrent, f"{parameter}_l{layer}").detach().cpu().numpy(), len(_GATES[kind]))
+            return np.concatenate([blocks[place] for place in _GATES[kind]])[None]
+
+        biases = np.concatenate([reordered("bias_ih"), reordered("bias_hh")], 1)
+        inputs = [
+            features,
+            self.weigh(f"{name}.W", reordered("weight_ih")),
+            self.weigh(f"{name}.R", reordered("weight_hh")),
+            self.weigh(f"{name}.B", biases),
+            "",  # all sequences are of the same length
+            *states,
+        ]
+        after = [f"{name}.{state}" for state in NEXT_STATES[: len(states)]]
+        options = {"linear_before_reset": 1} if kind is nn.GRU else {}  # the reset gate after the product, as in torch
+        self.add(kind.__name__, inputs, f"{name}.Y", *after, hidden_size=recurrent.hidden_size, **options)
+        axis = self.weigh(f"{name}.axis", np.array([1]))  # of the directions, of which there is one
+        return [self.add("Squeeze", [f"{name}.Y", axis], f"{name}.output"), *after]
+
+    def affine(self, layer: nn.Linear, features: str, output: str) -> None:
+        """Add the last layer."""
+        product = self.add("MatMul", [features, self.weigh("output.weight", layer.weight.T)], "product")
+        self.add("Add", [product, self.weigh("output.bias", layer.bias)], output)

@@ -1,0 +1,79 @@
+"""How likely a language model finds the lines of a text: one row a line, in their order. Torch-free."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fathom.build.remote import fetch_input
+from fathom.data.texts.reading import decode_text, read_text
+from fathom.errors import FathomError, UsageError
+from fathom.inference.image_inputs import STDIN
+from fathom.inference.text_model import TextModel
+
+COLUMNS = ["file", "line", "tokens", "unknown", "perplexity", "text", "error"]
+_MOST_EXPONENT = 700.0  # e to a larger power is no longer a float
+_STEPS = 4096  # tokens read at a time
+
+Row = dict[str, Any]
+
+
+def score_lines(
+    model: TextModel, inputs: Sequence[str | Path], *, top: int = 1, encoding: str = "utf-8"
+) -> tuple[list[str], Iterator[Row]]:
+    """Give the perplexity of each line of text files, "-" for standard input; lines without a token are left out.
+
+    Every line is read by itself, from a state that knows nothing. Where the vocabulary has the line break or the
+    space, that comes first, so that all tokens of the line are predicted; otherwise all but the first are.
+
+    Returns: the names of the columns, and rows made as they are asked for: file, line (counted from 1), tokens
+        predicted, how many of them are unknown, perplexity, text, error
+    Raises:  UsageError if ``top`` is not 1, or an input is a folder
+    """
+    if top != 1:
+        raise UsageError("--top is for classes; a language model gives the perplexity of each line")
+    for source in inputs:
+        if Path(source).is_dir():
+            raise UsageError(f"{source}: a folder; this model reads texts, name the files")
+    return COLUMNS, _rows(model, inputs, encoding)
+
+
+def _rows(model: TextModel, inputs: Sequence[str | Path], encoding: str) -> Iterator[Row]:
+    tokenizer, vocabulary = model.tokenizer, model.vocabulary
+    opening = [token for token in ("\n", " ") if token in vocabulary][:1]
+    for source in inputs:
+        shown = "standard input" if source == STDIN else str(source)
+        try:
+            if source == STDIN:
+                text = decode_text(sys.stdin.buffer.read(), shown, encoding)
+            else:
+                text = read_text(fetch_input(source), encoding)
+        except FathomError as error:
+            yield {"file": shown, "error": str(error)}
+            continue
+        for number, line in enumerate(text.split("\n"), start=1):
+            tokens = vocabulary.encode([*opening, *tokenizer.split(line.strip())]).tolist()
+            if len(tokens) < 2:
+                continue
+            loss, unknown = _score(model, tokens), tokens[1:].count(0)
+            row: Row = {"file": shown, "line": number, "tokens": len(tokens) - 1, "unknown": unknown}
+            row |= {"text": line.strip(), "error": ""}
+            is_number = loss < _MOST_EXPONENT
+            yield row | ({"perplexity": math.exp(loss)} if is_number else {"error": "its perplexity is not finite"})
+
+
+def _score(model: TextModel, tokens: list[int]) -> float:
+    """Give the mean cross-entropy of the tokens after the first."""
+    total, state = 0.0, None
+    for start in range(0, len(tokens) - 1, _STEPS):
+        targets = tokens[start + 1 : start + 1 + _STEPS]
+        logits, state = model.read(tokens[start : start + len(targets)], state)
+        scores = logits.astype(np.float64)
+        scores -= scores.max(1, keepdims=True)
+        total += float((np.log(np.exp(scores).sum(1)) - scores[range(len(targets)), targets]).sum())
+    return total / (len(tokens) - 1)

@@ -1,0 +1,218 @@
+"""Models that ``fathom export`` wrote as ONNX, opened with onnxruntime; torch is not imported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+import numpy as np
+
+from fathom.data.loaders.workers import available_cores
+from fathom.data.tables.fit import TableDescription
+from fathom.errors import FathomError, UsageError
+from fathom.export.onnx_bytes import MAX_BYTES, has_outside_data, is_sealed, is_whole
+from fathom.inference.onnx_inputs import (
+    LOGITS,
+    NEXT_STATES,
+    PROBABILITIES,
+    STATES,
+    VALUES,
+    FeatureInput,
+    Input,
+    PictureInput,
+    TokenInput,
+    check_input,
+)
+from fathom.runs.folder.schema import SCHEMA
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+METADATA = ("fathom_version", "schema", "kind", "model", "class_names", "input")
+
+_TYPES = {
+    PictureInput: "tensor(uint8)",
+    FeatureInput: "tensor(float)",
+    TableDescription: "tensor(double)",
+    TokenInput: "tensor(int64)",
+}
+_Kind = Literal["classifier", "regressor", "language_model"]
+
+
+class OnnxModel:
+    """An ``.onnx`` file of Fathom's, checked and ready to run.
+
+    Attributes:
+        kind: "classifier", "regressor" or "language_model".
+        input: what goes in.
+        class_names: of a classifier.
+        metadata: all texts that the file carries.
+    Args:
+        threads: None takes every core that this process may use.
+    Raises:  FathomError, one line, if the file is missing, damaged, not Fathom's or from a newer Fathom, or if it
+        would read another file
+    """
+
+    def __init__(self, path: str | Path, threads: int | None = None) -> None:
+        self.path = Path(path)
+        self.session = open_session(read_checked(self.path), self.path, threads)
+        self.metadata = dict(self.session.get_modelmeta().custom_metadata_map)
+        self.kind, self.input, self.class_names = self._read_metadata()
+        self._inputs = [entry.name for entry in self.session.get_inputs()]
+        self._outputs = [entry.name for entry in self.session.get_outputs()]
+        if not fits(self.session, self.kind, self.input, self.class_names):
+            raise FathomError(f"{self.path}: its metadata and its graph contradict each other")
+
+    def run(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Apply the model to a batch.
+
+        Args:
+            inputs: in the order of the graph's; of a language model the states stand behind the tokens.
+        Returns: logits and probabilities of a classifier, values of a regressor, logits and states of a language model
+        Raises:  FathomError if the runtime fails, for want of memory for instance
+        """
+        try:
+            outputs = self.session.run(self._outputs, dict(zip(self._inputs, inputs, strict=True)))
+        except Exception as error:
+            raise FathomError(f"{self.path}: onnxruntime cannot run it ({first_line(error)})") from error
+        return dict(zip(self._outputs, map(np.asarray, outputs), strict=True))
+
+    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
+        """Give class probabilities (N, classes) for pictures uint8 (N, C, H, W)."""
+        return self.run(pictures)[PROBABILITIES]
+
+    def outputs(self, X: np.ndarray) -> np.ndarray:
+        """Give what a user wants to read: class probabilities (N, classes), or numbers (N, D)."""
+        return self.run(X)[PROBABILITIES if self.kind == "classifier" else VALUES]
+
+    @property
+    def table(self) -> TableDescription:
+        """The columns that a model of a table reads."""
+        assert isinstance(self.input, TableDescription)
+        return self.input
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one picture, row or vector of features."""
+        assert not isinstance(self.input, TokenInput)
+        return self.input.shape
+
+    @property
+    def state_sizes(self) -> list[tuple[int, int]]:
+        """Layers and width of each state of a language model."""
+        return [(entry.shape[0], entry.shape[2]) for entry in self.session.get_inputs()[1:]]
+
+    def _read_metadata(self) -> tuple[str, Input, list[str]]:
+        absent = [name for name in METADATA if name not in self.metadata]
+        if absent:
+            raise FathomError(f"{self.path}: not exported by Fathom, it lacks {', '.join(absent)} in its metadata")
+        if not self.metadata["schema"].isdecimal() or not 1 <= int(self.metadata["schema"][:9]) <= SCHEMA:
+            raise FathomError(
+                f"{self.path}: written by another Fathom (schema {self.metadata['schema'][:20]}, this one reads "
+                f"{SCHEMA}); upgrade fathom"
+            )
+        try:
+            form: Input = msgspec.convert(json.loads(self.metadata["input"]), Input)
+            names = msgspec.convert(json.loads(self.metadata["class_names"]), list[str])
+            kind: str = msgspec.convert(self.metadata["kind"], _Kind)
+            check_input(form)
+        except (ValueError, RecursionError, UsageError) as error:
+            raise FathomError(f"{self.path}: its metadata are damaged ({first_line(error)})") from None
+        return kind, form, names
+
+
+def fits(session: InferenceSession, kind: str, form: Input, class_names: Sequence[str]) -> bool:
+    """Tell whether a graph is what its metadata say: reading for another would end in an error of the runtime's."""
+    first, *others = session.get_inputs()
+    outputs = {output.name: output.shape for output in session.get_outputs()}
+    if first.type != _TYPES[type(form)] or (kind == "language_model") != isinstance(form, TokenInput):
+        return False
+    if isinstance(form, TokenInput):
+        states = [(entry.name, entry.type, [isinstance(size, int) for size in entry.shape]) for entry in others]
+        known = [(name, "tensor(float)", [True, False, True]) for name in STATES[: len(others)]]
+        names = [LOGITS, *NEXT_STATES[: len(others)]]
+        return bool(others) and states == known and list(outputs) == names and outputs[LOGITS][-1] == len(form.tokens)
+    if others or tuple(first.shape[1:]) != form.shape:
+        return False
+    if kind == "classifier":
+        return bool(class_names) and outputs.get(PROBABILITIES, ())[1:] == [len(class_names)]
+    width = 1 if isinstance(form, TableDescription) else None
+    return not class_names and VALUES in outputs and width in (None, outputs[VALUES][-1])
+
+
+def open_export(path: str | Path, device: str = "auto") -> OnnxModel:
+    """Open an export where nothing but the CPU is at hand.
+
+    Raises:  UsageError for another device; FathomError as ``OnnxModel``
+    """
+    if device not in ("auto", "cpu"):
+        raise UsageError(f"--device {device}: an .onnx file runs on the CPU here")
+    return OnnxModel(path)
+
+
+def is_onnx(path: str | Path) -> bool:
+    """Tell whether a name means an ONNX file and not a run folder."""
+    return Path(path).suffix.lower() == ".onnx" and not Path(path).is_dir()
+
+
+def read_checked(path: Path) -> bytes:
+    """Read an ONNX file of Fathom's.
+
+    Raises:  FathomError if it cannot be read, is not Fathom's, is damaged, or refers to other files
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise FathomError(f"{path}: larger than 2 GiB, so it is no ONNX file")
+        content = path.read_bytes()
+    except OSError as error:
+        raise FathomError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if not is_sealed(content):
+        raise FathomError(
+            f"{path}: not an ONNX file as `fathom export` wrote it (no checksum at its end): foreign, truncated "
+            "or altered"
+        )
+    if not is_whole(content):
+        raise FathomError(f"{path}: damaged or altered since `fathom export` wrote it, its checksum is another")
+    try:
+        points_outside = has_outside_data(content)
+    except ValueError as error:
+        raise FathomError(f"{path}: not an ONNX file ({error})") from None
+    if points_outside:
+        raise FathomError(f"{path}: refused, it would read its weights from other files; Fathom exports a single file")
+    return content
+
+
+def open_session(content: bytes, path: Path, threads: int | None = None) -> InferenceSession:
+    """Let onnxruntime take up a model, on the CPU.
+
+    Raises:  FathomError if onnxruntime is not installed or refuses the model
+    """
+    runtime = import_runtime()
+    options = runtime.SessionOptions()
+    options.log_severity_level = 4  # what fails raises; the log would say it twice
+    options.intra_op_num_threads = available_cores() if threads is None else threads
+    try:
+        return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise FathomError(f"{path}: onnxruntime cannot open it ({first_line(error)})") from error
+
+
+def import_runtime() -> Any:
+    """Import onnxruntime.
+
+    Raises:  FathomError saying how to install it
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise FathomError("ONNX files need onnxruntime: pip install 'fathom[export]'") from None
+    return onnxruntime
+
+
+def first_line(error: BaseException) -> str:
+    """Give an error's text as one line, without end."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else f"{text[:200]} …"

@@ -1,0 +1,64 @@
+"""What the graphs of exports take, as their metadata say, and the names of what goes in and comes out. Torch-free."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fathom.data.images.decode import check_form
+from fathom.data.tables.fit import TableDescription
+from fathom.data.texts.vocabulary import Tokenizer, Vocabulary
+
+PICTURES, FEATURES, CELLS = "pictures", "features", "cells"
+LOGITS, PROBABILITIES, VALUES = "logits", "probabilities", "values"
+TOKENS, STATES, NEXT_STATES = "tokens", ("state", "cell_state"), ("next_state", "next_cell_state")
+
+
+class PictureInput(msgspec.Struct, frozen=True, tag_field="kind", tag="image"):
+    """Pictures, uint8 (batch, channels, height, width)."""
+
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return (self.channels, self.height, self.width)
+
+
+class FeatureInput(msgspec.Struct, frozen=True, tag_field="kind", tag="features"):
+    """Plain numbers, float32 (batch, features)."""
+
+    features: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return (self.features,)
+
+
+class TokenInput(msgspec.Struct, frozen=True, tag_field="kind", tag="tokens"):
+    """Tokens, int64 (steps, batch), and the state that the network is in before them.
+
+    Attributes:
+        tokens: the vocabulary, in the order of the tokens' numbers.
+        tokenizer: how a text is cut into them.
+    """
+
+    tokens: tuple[str, ...]
+    tokenizer: Tokenizer
+
+
+Input = PictureInput | FeatureInput | TableDescription | TokenInput
+"""What a graph takes; of a table the cells of rows, float64 (batch, columns)."""
+
+
+def check_input(form: Input) -> None:
+    """Refuse what no model of ours takes.
+
+    Raises:  UsageError for a picture too large to be one, or a vocabulary that is none
+    """
+    if isinstance(form, PictureInput):
+        check_form(form.channels, (form.height, form.width))
+    elif isinstance(form, TokenInput):
+        Vocabulary(form.tokens)

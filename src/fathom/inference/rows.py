@@ -1,0 +1,200 @@
+"""Predictions for rows of files, in their order, a chunk at a time, with an error where a row is none; torch-free."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import math
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from fathom.build.remote import fetch_input
+from fathom.data.tables.columns import Column, canonical, measure
+from fathom.data.tables.fit import TableDescription
+from fathom.data.tables.reading import MISSING, SEPARATORS, Form, find_form, open_table, read_rows
+from fathom.data.tables.target import listed
+from fathom.data.tables.written_numbers import plain_number
+from fathom.errors import FathomError, UsageError
+from fathom.files import describe_failure
+from fathom.inference.image_inputs import STDIN
+from fathom.inference.ranking import label_columns, most_probable
+from fathom.phrases import counted
+
+_CHUNK = 8192
+
+Row = dict[str, Any]
+
+
+class RowModel(Protocol):
+    """What predicts rows: a run's model or an exported one."""
+
+    @property
+    def table(self) -> TableDescription:
+        """The columns it reads."""
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """The classes, in the order of the probabilities; none of a regression."""
+
+    def outputs(self, cells: np.ndarray) -> np.ndarray:
+        """Give class probabilities (N, classes), or numbers (N, 1), for the cells float64 (N, columns) of rows."""
+
+
+def predict_rows(model: RowModel, inputs: Sequence[str | Path], *, top: int = 1) -> tuple[list[str], Iterator[Row]]:
+    """Predict the target of every row of some files; columns are found by name, in any order.
+
+    Args:
+        inputs: files of rows, on this machine or by their addresses, or "-" for standard input.
+        top: how many classes to give, the most probable first.
+    Returns: the names of the columns, and one row per row, made as they are asked for: row (counted from 1), what names
+        the rows in the file, the prediction, error; what failed has an error and no prediction
+    Raises:  UsageError if a file lacks a column of the model; FathomError if it cannot be read
+    """
+    table, names = model.table, model.class_names
+    if names and not 1 <= top <= len(names):
+        raise UsageError(f"--top {top}: the model knows {len(names)} classes")
+    if not names and top > 1:
+        raise UsageError(f"--top {top}: the model predicts a number, {table.target}, not classes")
+    stack = ExitStack()
+    try:
+        sources = [_open(path, table, stack) for path in inputs]
+    except BaseException:
+        stack.close()
+        raise
+    ids = [c.name for c in table.left_out if c.is_id and all(c.name in source.form.names for source in sources)]
+    ids = [name for name in ids if name not in ("file", "row", "label", "probability", "error", table.target)]
+    head = ["file", "row"] if len(sources) > 1 else ["row"]
+    outputs = label_columns(top) if names else [table.target]
+    return [*head, *ids, *outputs, "error"], _predict(model, sources, stack, ids, top)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A file of rows and where in it the model's columns stand."""
+
+    path: Path
+    shown: str
+    form: Form
+    places: tuple[int, ...]
+
+
+def _open(path: str | Path, table: TableDescription, stack: ExitStack) -> _Source:
+    shown = str(path)
+    if shown == STDIN:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fathom-"))
+        path, shown = Path(folder, "rows.csv"), "standard input"
+        with open(path, "wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+    path = fetch_input(path)
+    if path.is_dir():
+        raise UsageError(f"{path}: the model predicts rows of a table; give a file of rows, not a folder")
+    wanted = [column.name for column in table.columns]
+    forms = [find_form(path)]
+    if _absent(forms[0], wanted):  # its beginning may have been taken for what it is not
+        forms += _other_forms(path, forms[0])
+    form = min(forms, key=lambda form: len(_absent(form, wanted)))
+    absent = _absent(form, wanted)
+    if absent:
+        raise UsageError(f"{shown}: it lacks the columns that the model was trained on: {listed(absent)}")
+    return _Source(path, shown, form, tuple(form.names.index(name) for name in wanted))
+
+
+def _other_forms(path: Path, first: Form) -> Iterator[Form]:
+    choices: list[dict[str, Any]] = [{"header": not first.has_header}]
+    choices += [{"header": True, "separator": separator} for separator in SEPARATORS]
+    for choice in choices:
+        with suppress(FathomError):
+            yield find_form(path, **choice)
+
+
+def _absent(form: Form, wanted: Sequence[str]) -> list[str]:
+    return [name for name in wanted if name not in form.names]
+
+
+def _predict(
+    model: RowModel, sources: Sequence[_Source], stack: ExitStack, ids: Sequence[str], top: int
+) -> Iterator[Row]:
+    with stack:
+        for source in sources:
+            id_places = [source.form.names.index(name) for name in ids]
+            for first, rows in _read_chunks(source):
+                cells, errors = _measure(rows, source, model.table.columns)
+                good = [i for i, error in enumerate(errors) if not error]
+                outputs = iter(_apply(model, cells[good], top) if good else ())
+                for i, (row, error) in enumerate(zip(rows, errors, strict=True)):
+                    line: Row = {"file": source.shown} if len(sources) > 1 else {}
+                    line["row"] = first + i
+                    line |= {n: row[p] if p < len(row) else "" for n, p in zip(ids, id_places, strict=True)}
+                    yield line | ({"error": error} if error else next(outputs))
+
+
+def _read_chunks(source: _Source) -> Iterator[tuple[int, list[list[str]]]]:
+    """Give the number of the first row of each chunk, and its rows."""
+    first = 1
+    try:
+        with open_table(source.path, source.form.encoding) as file:
+            rows = read_rows(file, source.form)
+            while chunk := list(itertools.islice(rows, _CHUNK)):
+                yield first, chunk
+                first += len(chunk)
+    except csv.Error as error:
+        raise FathomError(f"{source.shown}: not a table from row {first:,} on ({error})") from error
+    except (OSError, EOFError) as error:
+        error = error if isinstance(error, OSError) else OSError(None, "the gzip stream breaks off")
+        raise describe_failure("read", source.shown, error) from error
+
+
+def _measure(rows: list[list[str]], source: _Source, columns: Sequence[Column]) -> tuple[np.ndarray, list[str]]:
+    """Give the number that stands for each cell, and what is wrong with each row ("" for nothing).
+
+    Shape:   cells float64 (N, columns)
+    """
+    import pandas as pd
+
+    width = len(source.form.names)
+    errors = ["" if _has_width(row, width) else f"{counted(len(row), 'cell')} instead of {width}" for row in rows]
+    raw = np.full((len(rows), len(columns)), np.nan)
+    for k, (column, place) in enumerate(zip(columns, source.places, strict=True)):
+        texts = [row[place].strip() if place < len(row) else "" for row in rows]
+        if column.kind == "category":
+            known = set(column.values)
+            texts = [text if text in known else _as_number(text, source.form.decimal) for text in texts]
+        elif column.kind == "number" and source.form.decimal != ".":
+            texts = [plain_number(text, source.form.decimal) for text in texts]
+        cells = pd.Series([None if text in MISSING or text in column.marks else text for text in texts], dtype=object)
+        raw[:, k] = measure(cells, column.kind, column.format, column.values)
+        if column.kind != "category":
+            for i in np.flatnonzero(np.isnan(raw[:, k]) & cells.notna().to_numpy()):
+                errors[i] = errors[i] or f"{column.name}: {texts[i]!r} is no {column.kind}"
+    return raw, errors
+
+
+def _has_width(row: Sequence[str], width: int) -> bool:
+    return len(row) == width or (len(row) == width + 1 and not row[-1])
+
+
+def _as_number(text: str, decimal: str) -> str:
+    """Write a number as ``canonical`` does, in case it names a category; leave other text alone."""
+    try:
+        return canonical(float(plain_number(text, decimal)))
+    except (ValueError, OverflowError):
+        return text
+
+
+def _apply(model: RowModel, cells: np.ndarray, top: int) -> Iterator[Row]:
+    """Give the prediction for each row, and its error."""
+    outputs = model.outputs(cells)
+    if model.class_names:
+        yield from most_probable(outputs, model.class_names, top)
+        return
+    for value in outputs[:, 0].tolist():
+        is_number = math.isfinite(value)
+        yield {model.table.target: value, "error": ""} if is_number else {"error": "the prediction is not finite"}

@@ -1,0 +1,75 @@
+"""The models of runs, as ``predict`` uses them: one of pictures, one of tables, one of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fathom.data.tables.layer import TableInput
+from fathom.data.texts.vocabulary import Tokenizer, Vocabulary
+from fathom.errors import UsageError
+from fathom.module import LanguageModel, Module
+from fathom.training.device import find_device
+
+
+class RunPictures:
+    """A run's image classifier on a device.
+
+    Args:
+        description: the content of ``model.json``.
+        run: where it comes from, for the error.
+    Raises:  UsageError if it does not label pictures
+    """
+
+    def __init__(self, module: Module, description: dict[str, Any], run: Path, device: str = "auto") -> None:
+        stored, kind = description["input"], description["kind"]
+        if kind != "classifier" or stored["kind"] != "image":
+            given = "pictures" if stored["kind"] == "image" else "numbers"
+            raise UsageError(f"{run}: predict labels pictures, and this model is a {kind} of {given}")
+        self.shape = (stored["channels"], stored["height"], stored["width"])
+        self.class_names = description["class_names"] or [str(i) for i in range(description["model"]["num_classes"])]
+        self.device = find_device(device)
+        self.module = module.to(self.device)
+
+    @torch.inference_mode()
+    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
+        """Give class probabilities (N, classes) for pictures uint8 (N, C, H, W)."""
+        return self.module.predict_step(torch.from_numpy(pictures).to(self.device)).cpu().numpy()
+
+
+class RunTable:
+    """A run's model of a table on a device."""
+
+    def __init__(self, module: Module, description: dict[str, Any], device: str = "auto") -> None:
+        assert isinstance(module.preprocess, TableInput)
+        self.layer = module.preprocess
+        self.table = self.layer.description
+        self.class_names: list[str] = description["class_names"]
+        self.device = find_device(device)
+        self.module = module.to(self.device).eval()
+
+    @torch.inference_mode()
+    def outputs(self, cells: np.ndarray) -> np.ndarray:
+        """Give class probabilities (N, classes), or numbers (N, 1), for the cells float64 (N, columns) of rows."""
+        return self.module.predict_step(self.layer.encode(cells).to(self.device)).cpu().numpy()
+
+
+class RunText:
+    """A language model on the device where it is."""
+
+    def __init__(self, module: LanguageModel) -> None:
+        options = dict(module.tokenizer)
+        self.tokenizer = Tokenizer(**options | {"reserved": tuple(options["reserved"])})
+        self.vocabulary = Vocabulary(module.tokens)
+        self.module = module
+
+    @torch.inference_mode()
+    def read(self, numbers: Sequence[int], state: Any = None) -> tuple[np.ndarray, Any]:
+        """Read tokens by their numbers, on from a state; gives logits (len(numbers), num_tokens) and the next state."""
+        tokens = torch.tensor(numbers, device=next(self.module.parameters()).device)
+        logits, state = self.module.net(tokens[:, None], state)
+        return logits[:, 0].float().cpu().numpy(), state

@@ -1,0 +1,223 @@
+"""Models at rest: ``model.safetensors`` with ``model.json``, enough to predict without the code that trained it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as dump_tensors
+from torch import Tensor
+
+from fathom.build.kinds.texts import read_language_model
+from fathom.data.tables.layer import read_layer
+from fathom.errors import FathomError
+from fathom.files import write_atomically
+from fathom.losses import make_loss
+from fathom.models import registry
+from fathom.models.inspection.summary import layer_table
+from fathom.module import Classifier, LanguageModel, Module, Preprocess, Regressor, TargetScale
+from fathom.runs.folder.reader import resolve_run
+from fathom.runs.folder.schema import SCHEMA
+from fathom.training.checkpoint import load_checkpoint, load_weights
+
+
+class _Model(msgspec.Struct):
+    name: str
+    input_shape: list[int]
+    num_classes: int
+    options: dict[str, Any]
+
+
+class _Input(msgspec.Struct):
+    kind: Literal["image", "features", "table", "tokens"]
+    channels: int | None = None
+    height: int | None = None
+    width: int | None = None
+    mean: list[float] | None = None
+    std: list[float] | None = None
+    size: list[int] | None = None
+
+
+class _Tokenizer(msgspec.Struct, forbid_unknown_fields=True):
+    level: str
+    lower: bool
+    clean: str
+    reserved: list[str]
+
+
+class _Description(msgspec.Struct):
+    """What must stand in ``model.json`` for a model to be rebuilt from it."""
+
+    kind: Literal["classifier", "regressor", "language_model"]
+    model: _Model
+    input: _Input
+    class_names: list[str]
+    tokens: list[str] = []
+    tokenizer: _Tokenizer | None = None
+
+
+def describe_model(
+    module: Module, name: str, options: dict[str, Any], stored_shape: tuple[int, ...], num_outputs: int
+) -> dict[str, Any]:
+    """Give the content of ``model.json``: how to build the network, what goes in, what comes out, its layers."""
+    shape = module.preprocess.output_shape(stored_shape)
+    layers = layer_table(module.net, shape)
+    reads_text = isinstance(module, LanguageModel)
+    target = module.target.describe() if isinstance(module, Regressor) and module.target is not None else None
+    return {
+        "schema": SCHEMA,
+        "kind": module.kind,
+        "model": {"name": name, "input_shape": list(shape), "num_classes": num_outputs, "options": options},
+        "class_names": list(getattr(module, "class_names", ())),
+        "input": _describe_input(stored_shape, reads_text) | module.preprocess.describe(),
+        **({"target": target} if target else {}),
+        **({"tokens": list(module.tokens), "tokenizer": module.tokenizer} if isinstance(module, LanguageModel) else {}),
+        "parameters": sum(p.numel() for p in module.parameters()),
+        "flops": sum(layer["flops"] for layer in layers),
+        "layers": layers,
+    }
+
+
+def _describe_input(shape: tuple[int, ...], reads_text: bool) -> dict[str, Any]:
+    if reads_text:
+        return {"kind": "tokens", "steps": shape[0]}
+    if len(shape) != 3:
+        return {"kind": "features", "features": shape[0]}
+    channels, height, width = shape
+    return {"kind": "image", "channels": channels, "height": height, "width": width}
+
+
+def save_weights(path: Path, module: Module) -> None:
+    """Write the module's weights and buffers as safetensors, atomically, with a hash that betrays a change."""
+    tensors = {k: v.detach().cpu().clone().contiguous() for k, v in module.state_dict().items()}
+    # One entry only: safetensors writes several in an order that changes, and equal runs must give equal files.
+    write_atomically(path, dump_tensors(tensors, metadata={"sha256": _hash(tensors)}))
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read what ``save_weights`` wrote.
+
+    Raises:  FathomError naming the file if it is missing, truncated, altered or foreign
+    """
+    try:
+        content = path.read_bytes()
+        tensors = load_tensors(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        expected = header.get("__metadata__", {}).get("sha256")
+    except OSError as error:
+        raise FathomError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (SafetensorError, ValueError) as error:
+        raise FathomError(f"{path}: truncated or altered ({error})") from error
+    if expected is None:
+        raise FathomError(f"{path}: not written by Fathom, it carries no checksum")
+    if _hash(tensors) != expected:
+        raise FathomError(f"{path}: altered since it was written, its checksum is another")
+    return tensors
+
+
+def _hash(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def read_description(run: Path) -> dict[str, Any]:
+    """Read and check ``model.json`` of a run folder.
+
+    Raises:  FathomError if it is missing, damaged or from a newer version
+    """
+    path = run / "model.json"
+    try:
+        description = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise FathomError(f"{run}: holds no model.json; is it a run folder?") from None
+    except (OSError, ValueError) as error:
+        raise FathomError(f"{path}: cannot be read ({error})") from error
+    schema = description.get("schema") if isinstance(description, dict) else None
+    if not isinstance(schema, int):
+        raise FathomError(f"{path}: not a model description of Fathom")
+    if schema > SCHEMA:
+        raise FathomError(
+            f"{path}: written by a newer Fathom (schema {schema}, this one reads {SCHEMA}); upgrade fathom"
+        )
+    _check_description(description, path)
+    return description
+
+
+def _check_description(description: dict[str, Any], path: Path) -> None:
+    try:
+        known = msgspec.convert(description, _Description)
+    except msgspec.ValidationError as error:
+        raise FathomError(f"{path}: incomplete or altered ({error})") from None
+    stored = known.input
+    if stored.kind == "image" and not (stored.channels and stored.height and stored.width):
+        raise FathomError(f"{path}: incomplete or altered (an image needs channels, height and width)")
+    if known.kind == "language_model" and (known.tokenizer is None or len(known.tokens) != known.model.num_classes):
+        raise FathomError(f"{path}: altered ({len(known.tokens)} tokens for {known.model.num_classes} outputs)")
+    if known.class_names and len(known.class_names) != known.model.num_classes:
+        raise FathomError(f"{path}: altered ({len(known.class_names)} names for {known.model.num_classes} classes)")
+
+
+def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
+    """Rebuild the module of a run with its best weights; of an unfinished run, those of its best checkpoint.
+
+    Args:
+        run: the run folder, its name in ``runs/``, or "last".
+    Returns: the module in evaluation mode and its description
+    Raises:  FathomError naming the file that is missing or damaged
+    """
+    run = resolve_run(run)
+    description = read_description(run)
+    model, stored = description["model"], description["input"]
+    try:
+        net = registry.create(
+            model["name"], input_shape=model["input_shape"], num_classes=model["num_classes"], **model["options"]
+        )
+        preprocess = _read_preprocess(stored)
+        if description["kind"] == "language_model":
+            module: Module = read_language_model(net, description)
+        elif description["kind"] == "classifier":
+            module = Classifier(net, class_names=description["class_names"], preprocess=preprocess)
+        else:
+            target = TargetScale(**description["target"]) if "target" in description else None
+            module = Regressor(net, preprocess=preprocess, target=target)
+    except (FathomError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise FathomError(f"{run / 'model.json'}: gives no network ({error})") from error
+    weights, source = read_best_weights(run)
+    load_weights(module, weights, source)
+    return module.eval(), description
+
+
+def _read_preprocess(stored: dict[str, Any]) -> Preprocess:
+    if stored["kind"] == "table":
+        return read_layer(stored)
+    return Preprocess(stored.get("mean"), stored.get("std"), stored.get("size"))
+
+
+def set_loss(module: Module, name: str) -> None:
+    """Let a loaded module judge by the loss it was trained with."""
+    module.train_loss = module.val_loss = make_loss(name)
+
+
+def read_best_weights(run: Path) -> tuple[dict[str, Tensor], Path]:
+    """Read the best weights of a run, finished or not.
+
+    Returns: weights and buffers of the module by name, and the file or checkpoint they come from
+    Raises:  FathomError if there are none or they are damaged
+    """
+    path = run / "model.safetensors"
+    if path.exists():
+        return read_weights(path), path
+    for name in ("best", "last", "previous"):
+        folder = run / "checkpoints" / name
+        if folder.is_dir():
+            return load_checkpoint(folder)["module"], folder
+    raise FathomError(f"{run}: holds no weights yet: it stopped before its first checkpoint")

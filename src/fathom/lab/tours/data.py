@@ -1,0 +1,129 @@
+"""The batches that a network from scratch and its twin both learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fathom.data.sources.catalog import describe, load_arrays
+from fathom.errors import UsageError
+from fathom.lab.tours.setups import MOST_EXAMPLES, NUM_STEPS
+from fathom.scratch.engine.operations import one_hot
+from fathom.scratch.engine.tensor import Tensor
+from fathom.scratch.learning.iterator import Batches
+from fathom.scratch.learning.sequences import Vocabulary, Windows, clean
+
+if TYPE_CHECKING:
+    from fathom.lab.tours.side_by_side import Settings
+
+TEXT_HELD_OUT = 0.1
+
+
+class CharacterBatches:
+    """Windows of a text as what a recurrent network takes.
+
+    Shape:   -> one-hot (steps, N, num_characters), the characters that follow (steps * N,)
+    """
+
+    def __init__(self, windows: Windows, num_characters: int, dtype: Any) -> None:
+        self.windows, self.num_characters, self.dtype = windows, num_characters, dtype
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for X, y in self.windows:
+            yield one_hot(Tensor(X), self.num_characters).data.astype(self.dtype), y.reshape(-1)
+
+
+@dataclass
+class ScratchData:
+    """Training batches, what to judge by, and a line that says what it is."""
+
+    title: str
+    batches: Any
+    input_shape: tuple[int, ...]
+    num_outputs: int
+    dtype: Any
+    test_X: np.ndarray
+    test_labels: np.ndarray
+    vocabulary: Vocabulary | None = None
+    test_text: np.ndarray | None = None
+
+    def test_batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Give the text held out, in pieces."""
+        assert self.test_text is not None
+        windows = Windows(self.test_text, NUM_STEPS, batch_size=1)
+        windows = Windows(self.test_text, NUM_STEPS, batch_size=windows.num_pieces)
+        yield from CharacterBatches(windows, self.num_outputs, self.dtype)
+
+
+def image_data(settings: Settings, dtype: Any) -> ScratchData:
+    """Load pictures, shifted and scaled to mean 0 and standard deviation 1 of those learned from.
+
+    Raises:  UsageError if the set is no set of pictures, or an option does not fit it
+    """
+    name = settings.data
+    if describe(name).task != "classification":
+        raise UsageError(f"fathom scratch learns from pictures with labels; {name} has none")
+    if settings.size is not None and name != "digits":
+        raise UsageError(f"--size scales the digits; {name} stays as it is")
+    arrays = load_arrays(name, **({"size": settings.size or settings.plan.size} if name == "digits" else {}))
+    assert arrays.test_images is not None
+    assert arrays.test_labels is not None
+    limit = settings.examples or (len(arrays.train_images) if name == "digits" else MOST_EXAMPLES)
+    images, labels = arrays.train_images[:limit], arrays.train_labels[:limit]
+    test_images, test_labels = arrays.test_images[:limit], arrays.test_labels[:limit]
+    mean, std = images.mean(), images.std() or 1.0
+    X, test_X = ((part.astype(dtype) - dtype(mean)) / dtype(std) for part in (images, test_images))
+    num_classes = len(arrays.class_names)
+    y = one_hot(Tensor(labels), num_classes).data.astype(dtype) if settings.plan.is_regression else labels
+    if settings.batch_size > len(X):
+        raise UsageError(f"--batch-size {settings.batch_size} is larger than the {len(X):,} training examples")
+    shape = X.shape[1:]
+    title = f"{name} at {'x'.join(map(str, shape[1:]))}: {len(X):,} training examples, {len(test_X):,} test examples"
+    batches = Batches(X, y, settings.batch_size, seed=settings.seed)
+    return ScratchData(title, batches, shape, num_classes, dtype, test_X, test_labels)
+
+
+def text_data(settings: Settings, dtype: Any) -> ScratchData:
+    """Read a text as lower-case letters and spaces; its end is held out.
+
+    Raises:  FathomError if it cannot be read; UsageError if it is too short
+    """
+    if settings.text is not None:
+        from fathom.data.texts.reading import read_text
+
+        name, raw = settings.text, read_text(settings.text)
+    else:
+        from fathom.data.sources import time_machine
+
+        name, raw = "The Time Machine", time_machine.load()
+    text = clean(raw)[: settings.examples]
+    vocabulary = Vocabulary(text)
+    numbers = vocabulary.encode(text)
+    cut = round(len(numbers) * (1 - TEXT_HELD_OUT))
+    train, test = numbers[:cut], numbers[cut:]
+    needed = (settings.batch_size + 1) * NUM_STEPS
+    if len(train) < needed or len(test) <= 2 * NUM_STEPS:
+        raise UsageError(
+            f"{name}: {len(text):,} letters and spaces are too few for batches of {settings.batch_size} pieces of "
+            f"{NUM_STEPS}; lower --batch-size or give a longer text"
+        )
+    title = f"{name}: {len(train):,} training characters, {len(test):,} held out, {len(vocabulary)} different ones"
+    windows = Windows(train, NUM_STEPS, settings.batch_size, seed=settings.seed)
+    nothing = np.empty(0)
+    return ScratchData(
+        title,
+        CharacterBatches(windows, len(vocabulary), dtype),
+        (len(vocabulary),),
+        len(vocabulary),
+        dtype,
+        nothing,
+        nothing,
+        vocabulary,
+        test,
+    )

@@ -1,0 +1,206 @@
+"""The folder of a cross-validation: what was planned, what every fold gave, and what that says.
+
+```
+runs/20250301-141500-crossval-mlp-digits/
+  crossval.json   the plan, the results, their spread and the differences
+  folds.csv       a row for every fold of every model
+  crossval.html   all of it for the eye
+  mlp/fold-1/     the run folder of each fold
+```
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fathom.phrases import counted
+from fathom.runs.analysis.numbers import decimal, determination, percent, points
+from fathom.runs.analysis.series import Series
+from fathom.runs.analysis.spread import Difference, Spread, compare_pairs, measure_spread
+from fathom.runs.folder.reader import RunReader
+from fathom.runs.folder.records import is_number
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What folds are judged by: ``form`` writes a value, ``change`` a difference; none is past the bounds."""
+
+    key: str
+    title: str
+    form: Callable[[object], str]
+    change: Callable[[float], str]
+    higher_is_better: bool
+    least: float = 0.0
+    most: float = math.inf
+
+
+def _fine_percent(value: object) -> str:
+    return percent(value, 2)
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value >= 0 else '−'}{decimal(abs(value))}"
+
+
+# The first of a task is the one that models are compared by.
+MEASURES = {
+    "classification": (
+        Measure("accuracy", "accuracy", _fine_percent, points, True, most=1.0),
+        Measure("macro_f1", "macro F1", decimal, _signed, True, most=1.0),
+        Measure("loss", "loss", decimal, _signed, False),
+    ),
+    "regression": (
+        Measure("rmse", "RMSE", decimal, _signed, False),
+        Measure("mae", "MAE", decimal, _signed, False),
+        Measure("r2", "R²", determination, _signed, True, -math.inf, 1.0),
+    ),
+    "language": (
+        Measure("perplexity", "perplexity", decimal, _signed, False),
+        Measure("loss", "loss", decimal, _signed, False),
+    ),
+}
+
+
+class CrossValidation(Series):
+    """A cross-validation, under way or finished; ``CrossValidation.read(path)`` opens a folder."""
+
+    verb, member = "crossval", "fold"
+    marker, table, page = "crossval.json", "folds.csv", "crossval.html"
+
+    @property
+    def models(self) -> list[str]:
+        """The names of what is compared, in the order given."""
+        return list(self.plan["models"])
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What is measured; by the first of them models are compared."""
+        return MEASURES[self.plan["task"]]
+
+    @property
+    def planned(self) -> int:
+        """Number of folds of each model, over all repeats."""
+        return self.plan["folds"] * self.plan["repeats"]
+
+    @property
+    def overlap(self) -> float:
+        """Examples held out for one learned from, the n₂/n₁ of ``spread``."""
+        return 1 / (self.plan["folds"] - 1)
+
+    def values(self, key: str) -> dict[str, list[float]]:
+        """Give what each model reached, fold by fold; of a fold not yet done, or that diverged, there is none."""
+        return {model: [row[key] for row in self._measured(model, key)] for model in self.models}
+
+    def spreads(self, measure: Measure) -> dict[str, Spread]:
+        """Give mean and spread of each model that has a fold done."""
+        bounds = (measure.least, measure.most)
+        found = self.values(measure.key)
+        return {model: measure_spread(v, overlap=self.overlap, bounds=bounds) for model, v in found.items() if v}
+
+    def differences(self) -> list[Difference]:
+        """Compare the models pair by pair on the same folds, once all have ended: those that no model diverged in."""
+        measure = self.measures[0]
+        if len(self.models) < 2 or len(self.results) != self.planned * len(self.models):
+            return []
+        found = {
+            model: {(row["repeat"], row["fold"]): row[measure.key] for row in self._measured(model, measure.key)}
+            for model in self.models
+        }
+        shared = sorted(set.intersection(*(set(folds) for folds in found.values())))
+        if not shared:
+            return []
+        values = {model: [folds[place] for place in shared] for model, folds in found.items()}
+        return compare_pairs(values, higher_is_better=measure.higher_is_better, overlap=self.overlap)
+
+    def judge(self, run: Path) -> dict[str, Any]:
+        """Give what a fold's run reached on the part held out."""
+        evaluation = RunReader(run).evaluation or {}
+        scores = dict(evaluation)
+        if "per_class" in evaluation:
+            per_class = [entry["f1"] for entry in evaluation["per_class"] if entry["support"]]
+            scores["macro_f1"] = sum(per_class) / len(per_class)
+        return {"held_out": evaluation["num_samples"]} | {m.key: scores.get(m.key) for m in self.measures}
+
+    def sentences(self) -> list[tuple[bool, str]]:
+        """Say which folds diverged, and what the differences amount to; True marks a warning."""
+        said = [(True, self._tell_diverged(model)) for model in self.models if self._diverged_of(model)]
+        found = self.differences()
+        jointly = f"; jointly for all {len(found)} pairs" if len(found) > 1 else ""
+        return [*said, *((not difference.is_clear, self._compare(difference, jointly)) for difference in found)]
+
+    def _measured(self, model: str, key: str) -> list[dict[str, Any]]:
+        return [row for row in self.results if row["model"] == model and is_number(row.get(key))]
+
+    def _diverged_of(self, model: str) -> list[dict[str, Any]]:
+        return [row for row in self.diverged if row["model"] == model]
+
+    def _tell_diverged(self, model: str) -> str:
+        bad, number = self._diverged_of(model), sum(row["model"] == model for row in self.results)
+        places = ", ".join(self.name_fold(row) for row in bad)
+        reason = bad[0]["message"] if len(bad) == 1 else f"{self.name_fold(bad[0])}: {bad[0]['message']}"
+        if len(bad) == number:
+            return f"{model} diverged in every fold, so nothing is known of it. {_sentence(reason)}"
+        rest = counted(number - len(bad), "fold")
+        return (
+            f"{model} diverged in {len(bad)} of {counted(number, 'fold')} ({places}). {_sentence(reason)} "
+            f"Its mean and spread are over the {rest} that did not, so they make it look better than it is."
+        )
+
+    def name_fold(self, row: Mapping[str, Any]) -> str:
+        """Name the fold of a row, with its repeat where there are several."""
+        repeat = f"repeat {row['repeat']}, " if self.plan["repeats"] > 1 else ""
+        return f"{repeat}fold {row['fold']}"
+
+    def _compare(self, difference: Difference, jointly: str) -> str:
+        """Say how the better of two, or the second where none is, stands against the other."""
+        measure, spread = self.measures[0], difference.spread
+        is_turned = difference.is_clear and difference.better == difference.first
+        this, other = (difference.second, difference.first)[:: -1 if is_turned else 1]
+        sign = -1 if is_turned else 1
+        change = f"{measure.title} {measure.change(sign * spread.mean)} on average over {counted(spread.count, 'fold')}"
+        if spread.count < self.planned:
+            change += " in which neither diverged"
+        if spread.low is None or spread.high is None:
+            return f"{this} against {other}: {change}; one fold says nothing of its spread"
+        low, high = sorted((sign * spread.low, sign * spread.high))
+        interval = f"95% interval {measure.change(low)} to {measure.change(high)}{jointly}"
+        p = "" if difference.p is None else f", p = {difference.p:.2g}"
+        if difference.is_clear:
+            return f"{this} is better than {other}: {change} ({interval}{p})."
+        return (
+            f"The spread between folds swallows the difference between {other} and {this}. "
+            f"{this} against {other}: {change}, but the {interval} holds zero{p}. "
+            "These folds give no reason to prefer either; choose the smaller one, or take more data or --repeats."
+        )
+
+    @classmethod
+    def _is_whole(cls, plan: Mapping[str, Any]) -> bool:
+        return (
+            plan.get("task") in MEASURES and isinstance(plan.get("models"), dict) and isinstance(plan.get("folds"), int)
+        )
+
+    def _conclude(self) -> dict[str, Any]:
+        return {
+            "summary": {
+                measure.key: {model: spread.describe() for model, spread in self.spreads(measure).items()}
+                for measure in self.measures
+            },
+            "differences": [difference.describe() for difference in self.differences()],
+        }
+
+    def _columns(self) -> list[str]:
+        keys = [measure.key for measure in self.measures]
+        return ["model", "repeat", "fold", "held_out", *keys, "seed", "epochs", "train_s", "status", "message", "run"]
+
+    def _render(self) -> str:
+        from fathom.runs.html.crossval_page import render_crossval
+
+        return render_crossval(self)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."

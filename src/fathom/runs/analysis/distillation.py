@@ -1,0 +1,195 @@
+"""The folder of a distillation: teacher, student alone and student distilled, side by side.
+
+```
+runs/20250301-141500-distill-lenet-digits/
+  distill.json    the plan, what each reached, what that says
+  distill.csv     a row for the teacher and for every student
+  distill.html    all of it for the eye
+  alone/seed-0/   the run folders of the students
+  distilled/seed-0/
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Self
+
+from fathom.phrases import counted
+from fathom.runs.analysis.numbers import decimal, percent, points
+from fathom.runs.analysis.paired import Pairing
+from fathom.runs.analysis.series import Series
+from fathom.runs.analysis.spread import Spread, measure_spread
+from fathom.runs.folder.records import is_number, read_json
+
+TEACHER, ALONE, DISTILLED = ROLES = ("teacher", "alone", "distilled")
+TITLES = {TEACHER: "teacher", ALONE: "student alone", DISTILLED: "student distilled"}
+SPLITS = {"val": "validation", "test": "test"}
+
+
+class Distillation(Series):
+    """A distillation, under way or finished; ``Distillation.read(path)`` opens a folder.
+
+    ``sizes`` holds parameters, FLOPs and times of teacher and students, once they are measured.
+    """
+
+    verb, member = "distill", "student"
+    marker, table, page = "distill.json", "distill.csv", "distill.html"
+
+    def __init__(self, path: Path, plan: Mapping[str, Any], results: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(path, plan, results)
+        self.sizes: dict[str, Any] = {}
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read distill.json, sizes included."""
+        study = super().read(path)
+        study.sizes = dict(read_json(path / cls.marker).get("sizes") or {})
+        return study
+
+    @property
+    def trained(self) -> list[dict[str, Any]]:
+        """The rows of the students."""
+        return [row for row in self.results if row["role"] != TEACHER]
+
+    def row(self, role: str, seed: int) -> dict[str, Any] | None:
+        """Give the result of one run; None if it is not there yet."""
+        return next((row for row in self.results if row["role"] == role and row["seed"] == seed), None)
+
+    def values(self, role: str, key: str) -> list[float]:
+        """Give what a role reached, seed by seed."""
+        return [row[key] for row in self.results if row["role"] == role and is_number(row.get(key))]
+
+    def spread(self, role: str, key: str) -> Spread | None:
+        """Give mean and spread over the seeds; None without a result."""
+        values = self.values(role, key)
+        return measure_spread(values, bounds=(0.0, 1.0)) if values else None
+
+    def gain(self, split: str) -> Spread | None:
+        """Give distilled − alone in accuracy, seed by seed; None before all students have ended, or without a pair."""
+        if len(self.trained) < 2 * len(self.plan["seeds"]):
+            return None
+        changes = []
+        for seed in self.plan["seeds"]:
+            alone, distilled = ((self.row(role, seed) or {}).get(f"{split}_accuracy") for role in (ALONE, DISTILLED))
+            if is_number(alone) and is_number(distilled):
+                changes.append(distilled - alone)
+        return measure_spread(changes) if changes else None
+
+    def sentences(self) -> list[tuple[bool, str]]:
+        """Say who diverged, and what was gained, or that nothing was; True marks a warning."""
+        said = [self._tell_diverged(), *(self._judge(split) for split in SPLITS)]
+        said += [self._compare_with_teacher(), self._doubt_teacher()]
+        return [sentence for sentence in said if sentence is not None]
+
+    def _tell_diverged(self) -> tuple[bool, str] | None:
+        bad = self.diverged
+        if not bad:
+            return None
+        seeds = {role: [str(row["seed"]) for row in bad if row["role"] == role] for role in (ALONE, DISTILLED)}
+        said = [
+            f"The {TITLES[role]} diverged with seed{'s' if len(of) > 1 else ''} {', '.join(of)}."
+            for role, of in seeds.items()
+            if of
+        ]
+        if self.gain("val") is None and self.gain("test") is None:
+            rest = "There is no pair of students left to compare."
+        else:
+            rest = "What follows is said of the seeds with which neither did."
+        reason = f"{TITLES[bad[0]['role']]}, seed {bad[0]['seed']}: {bad[0]['message']}."
+        return True, " ".join([*said, reason[0].upper() + reason[1:], rest])
+
+    def _doubt_teacher(self) -> tuple[bool, str] | None:
+        theirs, own = self.plan.get("teacher_data"), self.plan.get("data")
+        if theirs in (None, own):
+            return None
+        return True, (
+            f"The teacher learned from {theirs}, not from {own}: should the two have examples in common, it may have "
+            "learned some of those that it and the students are judged on."
+        )
+
+    def _judge(self, split: str) -> tuple[bool, str] | None:
+        gain = self.gain(split)
+        if gain is None:
+            return None
+        what = f"On {SPLITS[split]} the distilled student is {points(gain.mean)} against the student alone"
+        if gain.low is None or gain.high is None:
+            line = f"{what}, with one seed: {_say_alone(gain.mean, self._pairing(split))}"
+            return True, f"{line} One seed says nothing of the spread between seeds; --seeds 3 or more would."
+        interval = f"95% interval {points(gain.low)} to {points(gain.high)} over {counted(gain.count, 'seed')}"
+        if (gain.deviation or 0) < 1e-9 < abs(gain.mean):
+            return True, f"{what} with each of {gain.count} seeds: so few examples that the seeds show no spread."
+        if gain.low > 0:
+            return False, f"{what} ({interval}): a gain that is more than the luck of the seed."
+        if gain.high < 0:
+            return True, f"{what} ({interval}): distillation did harm here. There is no gain."
+        return True, f"{what}, but the {interval} holds zero: there is no gain that the seeds do not swallow."
+
+    def _pairing(self, split: str) -> Pairing | None:
+        """Give how the first distilled student that has a pair did against it, example by example."""
+        pairs: dict[str, Any] = next((row["pairs"] for row in self.results if row.get("pairs")), {})
+        return Pairing.of(pairs.get(split))
+
+    def _compare_with_teacher(self) -> tuple[bool, str] | None:
+        teacher, student = (self.sizes.get(role) or {} for role in (TEACHER, DISTILLED))
+        key = "test_accuracy" if self.values(TEACHER, "test_accuracy") else "val_accuracy"
+        theirs, own = self.values(TEACHER, key), self.values(DISTILLED, key)
+        if not (teacher and student and theirs and own):
+            return None
+        share = student["parameters"] / max(1, teacher["parameters"])
+        flops = student["flops"] / max(1, teacher["flops"])
+        return False, (
+            f"The student has {percent(share)} of the teacher's parameters and takes {percent(flops)} of its FLOPs; "
+            f"distilled it reaches {percent(fmean(own), 2)} on {SPLITS[key.removesuffix('_accuracy')]}, "
+            f"the teacher {percent(fmean(theirs), 2)}."
+        )
+
+    def rows(self) -> list[list[str]]:
+        """Give the rows people read: who, size, work, accuracy on validation and test, time per image."""
+        rows = [["", "network", "parameters", "FLOPs", "validation", "test", "ms/image", "ms/image of 256"]]
+        for role in ROLES:
+            size = self.sizes.get(role) or {}
+            accuracies = [_describe(self.spread(role, f"{split}_accuracy")) for split in SPLITS]
+            times = [decimal(size.get(key)) for key in ("ms_alone", "ms_batch")]
+            network = str(self.plan["teacher_model"] if role == TEACHER else self.plan["config"]["model"]["name"])
+            counts = [f"{size[key]:,}" if key in size else "–" for key in ("parameters", "flops")]
+            rows.append([TITLES[role], network, *counts, *accuracies, *times])
+        return rows
+
+    @classmethod
+    def _is_whole(cls, plan: Mapping[str, Any]) -> bool:
+        return isinstance(plan.get("config"), dict) and isinstance(plan.get("seeds"), list)
+
+    def _conclude(self) -> dict[str, Any]:
+        gains = {split: self.gain(split) for split in SPLITS}
+        return {
+            "sizes": self.sizes,
+            "gain": {split: None if gain is None else gain.describe() for split, gain in gains.items()},
+        }
+
+    def _columns(self) -> list[str]:
+        scores = [f"{split}_{key}" for split in SPLITS for key in ("accuracy", "loss")]
+        return ["role", "seed", *scores, "epochs", "train_s", "status", "message", "run"]
+
+    def _render(self) -> str:
+        from fathom.runs.html.distillation_page import render_distillation
+
+        return render_distillation(self)
+
+
+def _describe(spread: Spread | None) -> str:
+    if spread is None:
+        return "–"
+    return percent(spread.mean, 2) + ("" if spread.deviation is None else f" ± {percent(spread.deviation, 2)}")
+
+
+def _say_alone(gain: float, pair: Pairing | None) -> str:
+    if gain <= 0:
+        return "there is no gain."
+    if pair is None:
+        return "that is all that is known of it."
+    if pair.is_clear:
+        return f"more than {pair.say_chance()}."
+    return f"no more than {pair.say_chance()}, so there is no gain to speak of."

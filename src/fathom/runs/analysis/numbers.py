@@ -1,0 +1,115 @@
+"""Numbers as people read them: percentages, counts, durations; a dash for what is not there."""
+
+from __future__ import annotations
+
+import math
+
+from fathom.runs.folder.records import is_number
+
+DASH = "–"
+
+
+def percent(value: object, digits: int = 1) -> str:
+    """Write a fraction as a percentage.
+
+    >>> percent(0.9012)
+    '90.1%'
+    """
+    return f"{100 * value:.{digits}f}%" if is_number(value) else DASH
+
+
+def decimal(value: object) -> str:
+    """Write a loss or another real number with four significant digits.
+
+    >>> decimal(0.30121), decimal(12345.6), decimal(0.00001234), decimal(None)
+    ('0.3012', '12,346', '1.234e-05', '–')
+    """
+    if not is_number(value):
+        return DASH
+    number = float(value)
+    size = abs(number)
+    if size == 0:
+        return "0"
+    if size >= 1e7 or size < 1e-4:
+        return f"{number:.4g}"
+    return f"{number:,.{max(0, 3 - math.floor(math.log10(size)))}f}"
+
+
+def determination(value: object) -> str:
+    """Write a coefficient of determination; one that is not 1 is never rounded up to it.
+
+    >>> determination(0.95123), determination(0.999996)
+    ('0.9512', '>0.9999')
+    """
+    return ">0.9999" if is_number(value) and 0.99995 <= value < 1 else decimal(value)
+
+
+def rate(value: object) -> str:
+    """Write a learning rate as short as it is exact.
+
+    >>> rate(0.001), rate(0.00049999)
+    ('0.001', '0.0005')
+    """
+    return f"{value:.3g}" if is_number(value) else DASH
+
+
+def count(value: object) -> str:
+    """Write a whole number with thousands separated.
+
+    >>> count(44426)
+    '44,426'
+    """
+    return f"{value:,.0f}" if is_number(value) else DASH
+
+
+def short(value: object) -> str:
+    """Write a large number with a unit prefix.
+
+    >>> short(44426), short(850_000), short(11_173_962), short(7)
+    ('44.4 k', '850 k', '11.2 M', '7')
+    """
+    if not is_number(value):
+        return DASH
+    number = float(value)
+    for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= 0.9995 * size:
+            return f"{number / size:.3g} {prefix}"
+    return f"{number:.3g}"
+
+
+def duration(value: object) -> str:
+    """Write seconds as people say them.
+
+    >>> duration(4.21), duration(41.3), duration(192), duration(3840)
+    ('4.2 s', '41 s', '3 min 12 s', '1 h 4 min')
+    """
+    if not is_number(value):
+        return DASH
+    seconds = float(value)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    minutes = round(seconds / 60)
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
+
+
+def wilson_interval(share: float, trials: int) -> tuple[float, float]:
+    """The range that holds the true share with 95% confidence, after ``share`` of ``trials`` succeeded.
+
+    Source:  Wilson 1927, without continuity correction
+    """
+    z = 1.959964
+    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def points(value: float) -> str:
+    """Write a difference of two shares, as 0.0123, in percentage points: "+1.23 points"."""
+    return f"{'+' if value >= 0 else '−'}{100 * abs(value):.2f} points"

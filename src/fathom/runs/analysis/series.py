@@ -1,0 +1,151 @@
+"""The folder of a series of runs: what was planned and what every run gave, as JSON, as a table and as a page.
+
+```
+runs/20250301-141500-crossval-mlp-digits/
+  crossval.json   plan and results
+  folds.csv       a row for every run
+  crossval.html   all of it for the eye
+  mlp/fold-1/     the run folders
+```
+
+A row of the results names its run's folder, and says how the run ended: "done", or "diverged" with a message. One that
+diverged has no measures, so that means and spreads are over the others, and what is said of the series says so.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from fathom.errors import FathomError
+from fathom.files import write_atomically
+from fathom.phrases import counted
+from fathom.runs.folder import schema
+from fathom.runs.folder.records import read_json, to_json
+
+DONE, DIVERGED = "done", "diverged"
+
+
+class Watcher:
+    """Told how a series goes; every method does nothing."""
+
+    def plan(self, series: Any) -> None:
+        """All is settled, and no run of this call has begun."""
+
+    def start(self, plan: Any) -> Sequence[Any]:
+        """A run is about to begin; may give further callbacks, as ``on_start`` of ``train``."""
+        return ()
+
+    def result(self, series: Any, row: dict[str, Any]) -> None:
+        """A run has ended; ``row`` says how."""
+
+
+class Series(ABC):
+    """A series of runs, under way or finished; ``plan`` and ``results`` are what its JSON file holds.
+
+    ``read(path)`` of a subclass opens a folder. A subclass names its ``verb``, the ``marker`` that tells its folders,
+    its ``table`` and its ``page``, and what it calls a ``member``.
+    """
+
+    verb: ClassVar[str]
+    marker: ClassVar[str]
+    table: ClassVar[str]
+    page: ClassVar[str]
+    member: ClassVar[str]
+
+    def __init__(self, path: Path, plan: Mapping[str, Any], results: list[dict[str, Any]] | None = None) -> None:
+        self.path = path
+        self.plan = dict(plan)
+        self.results = results or []
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read the JSON file.
+
+        Raises:  FathomError if it is missing, damaged or from a newer Fathom
+        """
+        content = read_json(path / cls.marker)
+        schema.check_schema(content, path / cls.marker)
+        plan, results = content.get("plan"), content.get("results")
+        if not (isinstance(plan, dict) and isinstance(results, list) and cls._is_whole(plan)):
+            raise FathomError(f"{path / cls.marker} is damaged: it holds no plan")
+        return cls(path, plan, results)
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.path / self.page
+
+    @property
+    def way_on(self) -> str:
+        """What to type to go on with it."""
+        return f"fathom {self.verb} --resume {shlex.quote(str(self.path))}"
+
+    @property
+    def trained(self) -> list[dict[str, Any]]:
+        """The rows of runs that belong to the series, in the order of their end."""
+        return self.results
+
+    @property
+    def diverged(self) -> list[dict[str, Any]]:
+        """The rows of those that diverged."""
+        return [row for row in self.trained if row.get("status") == DIVERGED]
+
+    def find(self, run: str) -> dict[str, Any] | None:
+        """Give the row of a run by the name of its folder; None if it has not ended yet."""
+        return next((row for row in self.results if row["run"] == run), None)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Take up how a run ended."""
+        self.results.append(row)
+
+    def ending(self) -> dict[str, str | None]:
+        """Give status and message of a series whose runs have all ended: it failed if they all diverged."""
+        bad, number = len(self.diverged), len(self.trained)
+        if not bad:
+            return {"status": "done", "message": None}
+        if bad == number:
+            return {"status": "failed", "message": f"{_all(number, self.member)} diverged"}
+        return {"status": "done", "message": f"{bad} of {counted(number, self.member)} diverged"}
+
+    @abstractmethod
+    def sentences(self) -> list[tuple[bool, str]]:
+        """Say what came out; True marks a warning."""
+
+    def save(self, **fields: object) -> None:
+        """Write plan, results and what they say to the folder; ``fields`` are set in the plan first."""
+        self.plan |= fields
+        content = {"schema": schema.SCHEMA, "plan": self.plan, "results": self.results, **self._conclude()}
+        write_atomically(self.path / self.marker, to_json(content, indent=2) + "\n")
+        text = io.StringIO()
+        table = csv.DictWriter(text, self._columns(), lineterminator="\n", extrasaction="ignore")
+        table.writeheader()
+        table.writerows(self.results)
+        write_atomically(self.path / self.table, text.getvalue())
+        write_atomically(self.report, self._render())
+
+    @classmethod
+    @abstractmethod
+    def _is_whole(cls, plan: Mapping[str, Any]) -> bool:
+        """Whether the plan holds what the rest relies on."""
+
+    @abstractmethod
+    def _conclude(self) -> dict[str, Any]:
+        """Give what the file holds beside plan and results."""
+
+    @abstractmethod
+    def _columns(self) -> list[str]:
+        """Give the columns of the table."""
+
+    @abstractmethod
+    def _render(self) -> str:
+        """Write the page as text."""
+
+
+def _all(number: int, noun: str) -> str:
+    return {1: f"the only {noun}", 2: f"both {noun}s"}.get(number, f"all {counted(number, noun)}")

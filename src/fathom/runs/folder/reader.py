@@ -1,0 +1,244 @@
+"""Reading a run folder, finished or still growing; every file that is missing or damaged is named in one line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from fathom.errors import FathomError, UsageError, unknown
+from fathom.runs.folder import schema
+from fathom.runs.folder.records import is_number, read_json, read_lines, read_yaml
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best value of the metric that runs are judged by, and the epoch it was reached in."""
+
+    metric: str
+    value: float
+    epoch: float
+
+
+class RunReader:
+    """One run folder, read when asked. ``RunReader("last")`` is the newest run in ``runs/``.
+
+    Raises:  FathomError if the folder is no run, is damaged, or comes from a newer Fathom
+    """
+
+    def __init__(self, path: str | Path, root: str | Path = "runs") -> None:
+        self.path = resolve_run(path, root) if isinstance(path, str) else path
+        file = self.path / schema.RUN
+        if not self.path.is_dir():
+            raise FathomError(f"{self.path} is no folder" if self.path.exists() else f"{self.path} does not exist")
+        if not file.exists():
+            raise FathomError(f"{self.path} is not a run folder: it has no {schema.RUN}")
+        self.run: dict[str, Any] = read_json(file)
+        schema.check_schema(self.run, file)
+        if self.run.get("status") not in schema.STATUSES:
+            raise FathomError(f"{file} is damaged: status is none of {', '.join(schema.STATUSES)}")
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.resolve().name
+
+    @property
+    def status(self) -> str:
+        """One of running, done, stopped, failed."""
+        return str(self.run["status"])
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration."""
+        config = read_yaml(self.path / schema.CONFIG)
+        schema.check_schema(config, self.path / schema.CONFIG)
+        return config
+
+    @cached_property
+    def metrics(self) -> list[dict[str, Any]]:
+        """All records in the order of their steps; empty if nothing was recorded yet."""
+        path = self.path / schema.METRICS
+        if not path.exists():
+            return []
+        records = read_lines(path)
+        for number, record in enumerate(records, start=1):
+            if not all(is_number(record.get(key)) for key in ("step", "epoch")):
+                raise FathomError(f"{path} is damaged: record {number} lacks a number for step or epoch")
+        # A step that was trained twice (a resume after a kill) counts once, as it was trained last.
+        latest = {(record.get("event"), record["step"]): record for record in records}
+        return sorted(latest.values(), key=lambda record: record["step"])
+
+    def steps(self) -> list[dict[str, Any]]:
+        """The records of the log intervals within epochs."""
+        return [record for record in self.metrics if record.get("event") == "step"]
+
+    def epochs(self) -> list[dict[str, Any]]:
+        """The records of finished epochs."""
+        return [record for record in self.metrics if record.get("event") == "epoch"]
+
+    @cached_property
+    def model(self) -> dict[str, Any] | None:
+        """The model's description, or None if the run ended before it was written."""
+        return self._read_optional(schema.MODEL)
+
+    @cached_property
+    def data(self) -> dict[str, Any] | None:
+        """What was learned from, or None in a run that did not write it down."""
+        return self._read_optional(schema.DATA)
+
+    @cached_property
+    def evaluation(self) -> dict[str, Any] | None:
+        """What the test set says, or None if it was not used yet."""
+        evaluation = self._read_optional(schema.EVALUATION)
+        if evaluation is not None:
+            _check_evaluation(evaluation, self.path / schema.EVALUATION)
+        return evaluation
+
+    @cached_property
+    def comparison(self) -> dict[str, Any] | None:
+        """Fine-tuning beside training from scratch, or None if that was not asked for or nothing is done of it."""
+        comparison = self._read_optional(schema.COMPARISON)
+        if comparison is not None:
+            _check_comparison(comparison, self.path / schema.COMPARISON)
+        return comparison
+
+    @property
+    def comparison_is_open(self) -> bool:
+        """Whether runs are wanting before the comparison is complete."""
+        return self.comparison is None or not self.comparison.get("complete")
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the model names classes; told by model.json, else by the recorded metrics."""
+        if self.model is not None:
+            return self.model.get("kind") == "classifier"
+        return any("train_accuracy" in record for record in self.metrics)
+
+    @property
+    def model_name(self) -> str:
+        """The model's name."""
+        return self._name_of("model")
+
+    @property
+    def data_name(self) -> str:
+        """The data set's name; of a folder of pictures, the folder's."""
+        return Path(self._name_of("data")).name
+
+    def best(self) -> Best | None:
+        """The highest val_accuracy; without one the lowest val_loss; without validation the lowest train_loss."""
+        for metric, sign in (("val_accuracy", -1.0), ("val_loss", 1.0), ("train_loss", 1.0)):
+            records = [record for record in self.epochs() if is_number(record.get(metric))]
+            if records:
+                record = min(records, key=lambda record: sign * record[metric])
+                return Best(metric, float(record[metric]), record["epoch"])
+        return None
+
+    @property
+    def train_s(self) -> float | None:
+        """Seconds spent training: from run.json, or else from the last record."""
+        if is_number(self.run.get("train_s")):
+            return float(self.run["train_s"])
+        return next((float(r["elapsed_s"]) for r in reversed(self.metrics) if is_number(r.get("elapsed_s"))), None)
+
+    @property
+    def samples_per_s(self) -> float | None:
+        """Training speed: the median over epochs, or over log intervals if no epoch was finished."""
+        for records in (self.epochs(), self.steps()):
+            speeds = [r["samples_per_s"] for r in records if is_number(r.get("samples_per_s"))]
+            if speeds:
+                return float(median(speeds))
+        return None
+
+    def _name_of(self, part: str) -> str:
+        section = self.config.get(part)
+        name = section.get("name") if isinstance(section, Mapping) else section
+        return str(name) if name else "unnamed"
+
+    def _read_optional(self, name: str) -> dict[str, Any] | None:
+        path = self.path / name
+        if not path.exists():
+            return None
+        content = read_json(path)
+        schema.check_schema(content, path)
+        return content
+
+
+def series_in(path: Path) -> str | None:
+    """Say what series of runs a folder holds, as "a cross-validation"; None if it holds none or is a run."""
+    if (path / schema.RUN).exists():
+        return None
+    return next((name for marker, name in schema.SERIES.items() if (path / marker).exists()), None)
+
+
+def resolve_run(text: str | Path, root: str | Path = "runs", marker: str = schema.RUN) -> Path:
+    """Find the run that ``text`` means: ``last``, a path, a folder's name in ``root``, or a beginning only one has.
+
+    ``marker`` is the file that tells such folders.
+
+    Raises:  UsageError if nothing fits, or more than one does
+    """
+    root = Path(root)
+    names = sorted(entry.parent.name for entry in root.glob(f"*/{marker}")) if root.is_dir() else []
+    if str(text) == "last":
+        if not names:
+            raise UsageError(f"there is no run in {root} yet; train one first, or give the path of a run folder")
+        newest = max(name[:15] for name in names)  # the date and time that every name begins with
+        return root / max(
+            (name for name in names if name[:15] == newest), key=lambda name: _created(root / name / marker)
+        )
+    if Path(text).is_dir():
+        return Path(text)
+    if str(text) in names:
+        return root / str(text)
+    matches = [name for name in names if str(text) and name.startswith(str(text))]
+    if len(matches) == 1:
+        return root / matches[0]
+    if matches:
+        some = ", ".join(matches[:4]) + (" …" if len(matches) > 4 else "")
+        raise UsageError(f"{str(text)!r} fits {len(matches)} runs: {some}; give more of the name")
+    if Path(text).exists():
+        raise UsageError(f"{text} is a file; give the run's folder")
+    if not names or Path(text).name != str(text):
+        raise UsageError(f"there is no run folder {text}")
+    if difflib.get_close_matches(str(text).lower(), [*names, "last"], n=1, cutoff=0.5):
+        raise unknown("run", text, [*names, "last"])
+    raise UsageError(f"there is no run {str(text)!r} in {root}; the newest is {names[-1]}")  # all would be too many
+
+
+def _created(path: Path) -> str:
+    try:
+        return str(read_json(path).get("created", ""))
+    except FathomError:
+        return ""
+
+
+def _check_evaluation(evaluation: Mapping[str, Any], path: Path) -> None:
+    """Refuse parts whose shapes contradict each other, which every view of them would stumble over."""
+    names = evaluation.get("class_names")
+    confusion = evaluation.get("confusion")
+    if confusion is not None:
+        size = len(names) if isinstance(names, list) else -1
+        rows = confusion if isinstance(confusion, list) else []
+        square = len(rows) == size and all(isinstance(row, list) and len(row) == size for row in rows)
+        if not square or not all(isinstance(cell, int) and cell >= 0 for row in rows for cell in row):
+            raise FathomError(f"{path} is damaged: the confusion matrix does not fit the class names")
+    for part in ("per_class", "mistakes"):
+        entries = evaluation.get(part, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+            raise FathomError(f"{path} is damaged: {part} is not a list of entries")
+
+
+def _check_comparison(comparison: Mapping[str, Any], path: Path) -> None:
+    """Refuse a comparison whose values are not numbers, one a seed at most; None stands for a run that diverged."""
+    seeds = comparison.get("seeds")
+    for arm in ("fine_tuned", "scratch"):
+        values = comparison.get(arm)
+        if not isinstance(seeds, list) or not isinstance(values, list) or len(values) > len(seeds):
+            raise FathomError(f"{path} is damaged: {arm} is not a list of one value a seed")
+        if not all(value is None or is_number(value) for value in values):
+            raise FathomError(f"{path} is damaged: {arm} holds what is no number")

@@ -1,0 +1,83 @@
+"""The part of a report that says what was learned from: parts, classes, broken files, duplicates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fathom.runs.analysis.numbers import count, percent
+from fathom.runs.folder.reader import RunReader
+from fathom.runs.folder.records import is_number
+from fathom.runs.html.charts import share_bar
+from fathom.runs.html.page import Html, Section, element, fold, join, note, table
+
+_MOST_OPEN_ROWS = 30
+
+
+def show_data(run: RunReader) -> Section | None:
+    """Write what data.json holds; nothing of a run without one."""
+    data = run.data
+    parts = (data or {}).get("parts")
+    if data is None or not isinstance(parts, Mapping) or not parts:
+        return None
+    sizes = [(str(name), int(size)) for name, size in parts.items() if is_number(size)]
+    total = sum(size for _, size in sizes)
+    rows = [(name, count(size), percent(size / total if total else 0)) for name, size in sizes]
+    notes = [str(line) for line in data.get("notes") or []]
+    said = element("ul", *(element("li", line) for line in notes), class_="reading") if notes else ""
+    content = [said, table(("Part", "Examples", "Share"), rows, label="Parts"), _classes(data), *_files(data)]
+    return Section("data", "Data", *content)
+
+
+def label_table(parts: Sequence[tuple[str, Sequence[int]]], labels: Sequence[str]) -> Html:
+    """Count labels part by part, with each one's share of the first part."""
+    first = parts[0][1]
+    total = sum(first) or 1
+
+    def share(number: int) -> Html:
+        return join([percent(number / total), " ", share_bar(number / total)])
+
+    rows = [
+        (label, share(first[i]), *(count(histogram[i]) for _, histogram in parts)) for i, label in enumerate(labels)
+    ]
+    sheet = table(("", f"Share of {parts[0][0]}", *(name for name, _ in parts)), rows, label="Labels")
+    return fold(f"All {count(len(rows))}", sheet) if len(rows) > _MOST_OPEN_ROWS else sheet
+
+
+def broken_table(broken: Sequence[tuple[str, str]]) -> Html:
+    """List files that cannot be read."""
+    rows = [(element("span", path, class_="mono"), reason) for path, reason in broken]
+    sheet = table(("File", "What is wrong"), rows, label="Files that cannot be read", text_columns=(0, 1))
+    return fold(f"All {count(len(rows))}", sheet) if len(rows) > _MOST_OPEN_ROWS else sheet
+
+
+def _classes(data: Mapping[str, Any]) -> Html | str:
+    counts, names = data.get("counts"), data.get("class_names")
+    if not isinstance(counts, Mapping) or not names or "train" not in counts:
+        return ""
+    parts = [(str(name), histogram) for name, histogram in counts.items() if len(histogram) == len(names)]
+    if not parts:
+        return ""
+    return element("div", element("h3", "Classes"), label_table(parts, [str(name) for name in names]), class_="group")
+
+
+def _files(data: Mapping[str, Any]) -> list[Html]:
+    """Write which files were left out, and which are copies of others."""
+    blocks = []
+    broken = [(str(e.get("file")), str(e.get("reason"))) for e in data.get("broken") or [] if isinstance(e, Mapping)]
+    if broken:
+        about = "They were passed over in every part."
+        blocks.append(
+            element(
+                "div", element("h3", "Files that cannot be read"), note(about), broken_table(broken), class_="group"
+            )
+        )
+    duplicates = data.get("duplicates")
+    pairs = duplicates.get("pairs") if isinstance(duplicates, Mapping) else None
+    if pairs:
+        rows = [tuple(element("span", path, class_="mono") for path in pair) for pair in pairs if len(pair) == 2]
+        sheet = table(("This picture", "is the same as"), rows, label="Duplicates", text_columns=(0, 1))
+        about = "In two parts, or in the training part under two labels; the first of each sort."
+        sheet = fold(f"{count(len(rows))} pairs", sheet) if len(rows) > _MOST_OPEN_ROWS else sheet
+        blocks.append(element("div", element("h3", "Duplicates"), note(about), sheet, class_="group"))
+    return blocks

@@ -1,0 +1,92 @@
+"""The parts of a report that say where the first weights came from, and what that was worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fathom.runs.analysis.from_scratch import describe_comparison, form_of, points
+from fathom.runs.analysis.numbers import DASH, count, decimal, percent
+from fathom.runs.analysis.paired import METHOD
+from fathom.runs.analysis.sentences import series
+from fathom.runs.folder.reader import RunReader
+from fathom.runs.folder.records import is_number
+from fathom.runs.html.charts import Line, line_chart
+from fathom.runs.html.page import Section, element, fold, note, pairs, table
+
+_ARMS = {"fine_tuned": ("fine-tuned", "train"), "scratch": ("from scratch", "val")}
+
+
+def show_start(run: RunReader) -> Section | None:
+    """Say what was loaded, what is new and why, what is frozen, and how fast each part learns."""
+    start = run.run.get("start")
+    if not isinstance(start, Mapping):
+        return None
+    facts: list[tuple[object, object]] = []
+    if start.get("source"):
+        facts.append(("starting from", start["source"]))
+        facts.append(("numbers taken over", percent(start.get("share"))))
+    reused = start.get("reused") or []
+    if reused:
+        facts.append((f"taken over by name, of {count(start.get('outputs'))}", f"{len(reused)}: {', '.join(reused)}"))
+    for line in start.get("learning") or []:
+        name, _, value = str(line).partition(": ")
+        facts.append((name, value))
+    changed = [(name, "made to fit", how) for name, how in (start.get("changed") or {}).items()]
+    rows = changed + [(name, "new", reason) for name, reason in (start.get("new") or {}).items()]
+    rows += [(name, "not used", "this network has none") for name in start.get("unused") or []]
+    parts = [pairs(facts, "pairs long")]
+    if rows:
+        shown = [(element("span", name, class_="mono"), what, why) for name, what, why in rows]
+        listing = table(("Parameter", "What became of it", "Why"), shown, label="Parameters", text_columns=(0, 1, 2))
+        parts.append(listing if len(rows) <= 12 else fold(f"All {len(rows)} that were not simply loaded", listing))
+    return Section("start", "Where it started", *parts)
+
+
+def show_comparison(run: RunReader) -> Section | None:
+    """Set fine-tuning and training from scratch side by side, seed by seed."""
+    comparison = run.comparison
+    if comparison is None:
+        return None
+    form = form_of(comparison)
+    fine, scratch = (comparison.get(arm) or [] for arm in _ARMS)
+    rows = []
+    for i, seed in enumerate(comparison.get("seeds") or []):
+        pair = [values[i] if i < len(values) else None for values in (fine, scratch)]
+        present = [value for value in pair if is_number(value)]
+        difference = points(present[0] - present[1], comparison) if len(present) == 2 else DASH
+        rows.append([f"seed {seed}", *(form(value) if is_number(value) else DASH for value in pair), difference])
+    header = [f"test {comparison.get('measure')}", *(name for name, _ in _ARMS.values()), "difference"]
+    return Section(
+        "scratch",
+        "Fine-tuned and from scratch",
+        note(describe_comparison(comparison)),
+        note(METHOD) if comparison.get("pairs") and not is_number(comparison.get("low")) else "",
+        table(header, rows, label="Fine-tuned and from scratch"),
+        element("div", _curves(run, comparison), class_="charts"),
+    )
+
+
+def _curves(run: RunReader, comparison: Mapping[str, Any]) -> object:
+    """Draw the validation curves of all runs, one colour an arm."""
+    key = {"accuracy": "val_accuracy", "perplexity": "val_perplexity"}.get(str(comparison.get("measure")), "val_loss")
+    lines = []
+    for arm, (name, tone) in _ARMS.items():
+        for i, place in enumerate((comparison.get("runs") or {}).get(arm) or []):
+            curve = series(RunReader(run.path / place).epochs(), key)
+            if curve:
+                lines.append(
+                    Line(name if i == 0 else f"{name}, seed {comparison['seeds'][i]}", curve, tone, faint=i > 0)
+                )
+    if len(lines) < 2:
+        return ""
+    form = percent if key == "val_accuracy" else decimal
+    return line_chart(
+        "scratch-chart",
+        key.removeprefix("val_").title() + " on validation data",
+        lines,
+        describe="; ".join(f"{line.label} ends at {form(line.points[-1][1])}" for line in lines if not line.faint),
+        y_label=key.removeprefix("val_"),
+        y_format=form,
+        may_log=key != "val_accuracy",
+    )

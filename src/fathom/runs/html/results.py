@@ -1,0 +1,174 @@
+"""The parts of a report that show the test set: confusion matrix, figures for each class, worst mistakes."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import struct
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+from fathom.runs.analysis.numbers import count, decimal, determination, percent
+from fathom.runs.analysis.sentences import most_confused, why_no_evaluation
+from fathom.runs.folder import schema
+from fathom.runs.folder.reader import RunReader
+from fathom.runs.folder.records import is_number
+from fathom.runs.html.charts import heat_map, scatter_chart, share_bar
+from fathom.runs.html.page import Html, Section, element, fold, join, note, table
+from fathom.runs.html.table_results import baseline_rows, show_worst_rows
+from fathom.runs.html.text_results import show_text
+
+MOST_MATRIX_CLASSES = 30
+MOST_BESIDE_CLASSES = 12
+MOST_MISTAKES = 60
+MOST_PICTURE_BYTES = 1 << 20
+MOST_SCATTER_POINTS = 1500
+PNG_START = b"\x89PNG\r\n\x1a\n"
+
+
+def show_results(run: RunReader) -> list[Section]:
+    """Write the sections that the evaluation has the material for, or one that says why there is none."""
+    evaluation = run.evaluation
+    if evaluation is None:
+        return [Section("test", "Test set", note(why_no_evaluation(run)))]
+    if is_number(evaluation.get("perplexity")):
+        return show_text(evaluation)
+    if not run.is_classifier:
+        section = Section("test", "Test set", _regression(run, evaluation), baseline_rows(evaluation))
+        return [part for part in (section, show_worst_rows(evaluation)) if part is not None]
+    parts = [_confusion(evaluation), _classes(evaluation), _mistakes(run, evaluation), show_worst_rows(evaluation)]
+    return [part for part in parts if part is not None]
+
+
+def _confusion(evaluation: Mapping[str, Any]) -> Section | None:
+    names, counts = evaluation.get("class_names"), evaluation.get("confusion")
+    if not names or not counts:
+        return None
+    names = [str(name) for name in names]
+    pairs = most_confused(dict(evaluation), 25 if len(names) > MOST_MATRIX_CLASSES else 8)
+    ranked = table(
+        ("True", "Predicted", "Times", "Share"),
+        [(pair.label, pair.predicted, count(pair.times), percent(pair.share)) for pair in pairs],
+        label="Most frequent confusions",
+        text_columns=(0, 1),
+    )
+    if len(names) > MOST_MATRIX_CLASSES:
+        why = f"With {len(names)} classes a matrix is too large to read; these are the most frequent confusions."
+        return Section("confusion", "Confusions", note(why), ranked if pairs else note("No sample was misclassified."))
+    total = sum(map(sum, counts))
+    right = sum(counts[i][i] for i in range(len(names)))
+    matrix = heat_map(
+        "confusion-matrix",
+        "Counts on the test set",
+        counts,
+        names,
+        describe=f"{count(right)} of {count(total)} samples lie on the diagonal, where prediction and truth agree.",
+    )
+    side = element("div", element("h3", "Most frequent confusions"), ranked) if pairs else ""
+    about = (
+        "Rows are true classes, columns predictions; what is off the diagonal is shaded against the worst mistake. "
+        "A share is of all samples of the true class."
+    )
+    layout = "beside" if len(names) <= MOST_BESIDE_CLASSES else "below"
+    return Section("confusion", "Confusion matrix", note(about), element("div", matrix, side, class_=layout))
+
+
+def _classes(evaluation: Mapping[str, Any]) -> Section | None:
+    entries = evaluation.get("per_class") or []
+    if not entries:
+        return None
+
+    def share(value: object) -> Html:
+        return join([percent(value), " ", share_bar(value) if isinstance(value, int | float) else ""])
+
+    rows = [
+        (
+            e.get("class", ""),
+            share(e.get("precision")),
+            share(e.get("recall")),
+            share(e.get("f1")),
+            count(e.get("support")),
+        )
+        for e in entries
+    ]
+    figures = table(("Class", "Precision", "Recall", "F1", "Support"), rows, label="Figures for each class")
+    if len(entries) > MOST_MATRIX_CLASSES:
+        figures = fold(f"All {len(entries)} classes", figures)
+    about = (
+        "Precision: how many of the samples given this class belong to it. Recall: how many of the class are found. "
+        "F1: their harmonic mean. Support: samples of the class in the test set."
+    )
+    return Section("classes", "Each class", note(about), figures)
+
+
+def _mistakes(run: RunReader, evaluation: Mapping[str, Any]) -> Section | None:
+    entries = evaluation.get("mistakes") or []
+    if not entries:
+        return None
+    cards = []
+    for entry in entries[:MOST_MISTAKES]:
+        name, predicted = str(entry.get("label", "")), str(entry.get("predicted", ""))
+        sample, file = f"#{entry.get('index', '?')}", str(entry.get("file", ""))
+        about = file or f"test sample {sample[1:]}"
+        sure = percent(entry.get("probability"))
+        words = element(
+            "figcaption",
+            element("span", name, class_="true"),
+            element("span", "→ ", predicted, class_="wrong"),
+            element("span", sure if file else f"{sure} · {sample}", class_="quiet"),
+            element("span", PurePath(file).name, class_="quiet") if file else "",
+            title=about,
+        )
+        picture = _picture(run.path, entry.get("image"), f"{about}, a {name} taken for {predicted}")
+        cards.append(element("figure", picture, words, class_="mistake"))
+    about = "True class → prediction, with the probability the model gave it; the most certain mistakes come first."
+    return Section("mistakes", "Worst mistakes", note(about), element("div", *cards, class_="mistakes"))
+
+
+def _picture(folder: Path, name: object, about: str) -> Html:
+    """Put a PNG of the run folder into the page; anything else, or from elsewhere, is replaced by a remark."""
+    path = (folder / str(name)).resolve()
+    if not name or not path.is_relative_to(folder.resolve()) or not path.is_file():
+        return element("div", "no picture", class_="missing")
+    with path.open("rb") as file:
+        content = file.read(MOST_PICTURE_BYTES + 1)
+    if not content.startswith(PNG_START) or not 24 <= len(content) <= MOST_PICTURE_BYTES:
+        return element("div", "not a small PNG", class_="missing")
+    width, height = struct.unpack(">II", content[16:24])
+    kind = "pixels" if max(width, height) <= 64 else "photo"
+    source = "data:image/png;base64," + base64.b64encode(content).decode()
+    return Html(element("img", src=source, alt=about, class_=kind).removesuffix("</img>"))
+
+
+def _regression(run: RunReader, evaluation: Mapping[str, Any]) -> Html:
+    forms = (
+        ("loss", "Loss", decimal),
+        ("rmse", "Root mean squared error", decimal),
+        ("mae", "Mean absolute error", decimal),
+        ("r2", "R²", determination),
+    )
+    rows = [(title, form(evaluation[key])) for key, title, form in forms if is_number(evaluation.get(key))]
+    figures = element("div", element("h3", "Test figures"), table(("", "Value"), rows, label="Test figures"))
+    points = _read_predictions(run.path / schema.PREDICTIONS)
+    if not points:
+        return figures
+    about = f"Each of {count(len(points))} points is a test sample; on the dashed line prediction and truth agree."
+    cloud = scatter_chart("prediction-scatter", "Predicted over true", points, describe=about)
+    return join([note(about), element("div", cloud, figures, class_="charts")])
+
+
+def _read_predictions(path: Path) -> Sequence[tuple[float, float]]:
+    """True and predicted numbers, evenly thinned; empty if there are none."""
+    if not path.exists():
+        return []
+    points = []
+    with path.open(encoding="utf-8", newline="", errors="replace") as file:
+        for row in csv.DictReader(file):
+            try:
+                point = float(row["label"]), float(row["predicted"])
+            except (KeyError, TypeError, ValueError):
+                continue
+            if all(map(is_number, point)):
+                points.append(point)
+    return points[:: max(1, -(-len(points) // MOST_SCATTER_POINTS))]

@@ -1,0 +1,161 @@
+"""Activations: what stands between linear layers, so that together they are more than one linear layer.
+
+Source:  notes N0, N1 §1.4.1 (step, sigmoid, tanh, ReLU), §1.3 (softmax); He et al. 2015 (PReLU)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fathom.scratch.engine.autograd import Edge
+from fathom.scratch.engine.checks import check_float
+from fathom.scratch.engine.operations import where
+from fathom.scratch.engine.tensor import Tensor, record
+from fathom.scratch.engine.value import as_axes
+from fathom.scratch.layers.module import Module, Parameter
+
+
+def step(X: Tensor) -> Tensor:
+    """1 above 0, else 0: the perceptron's. Its derivative is 0 everywhere, so nothing before it can learn by gradient.
+
+    Equals:  torch.heaviside with 0 at 0
+    """
+    return record("step", (X.data > 0).astype(X.dtype), Edge(X, lambda G: np.zeros_like(G)))
+
+
+def relu(X: Tensor) -> Tensor:
+    """max(x, 0). Kink: the derivative at 0 is taken as 0.
+
+    Equals:  torch.nn.functional.relu
+    """
+    return X.relu()
+
+
+def prelu(X: Tensor, slope: Tensor) -> Tensor:
+    """x above 0, slope·x below, the slope being learned. Kink: the derivative at 0 is taken as the slope.
+
+    Shape:   X (N, C, …), slope (1,) or (C,) -> as X
+    Equals:  torch.nn.functional.prelu
+    """
+    check_float("prelu", "X", X)
+    num_channels = X.shape[1] if X.ndim > 1 else 1
+    if slope.shape not in ((1,), (num_channels,)):
+        raise ValueError(f"prelu: slope has shape {slope.shape}, expected (1,) or ({num_channels},), one a channel")
+    each = slope.reshape(-1, *[1] * (X.ndim - 2)) if X.ndim > 2 else slope
+    return where(X > 0, X, each * X)
+
+
+def sigmoid(X: Tensor) -> Tensor:
+    """1/(1 + e^−x), between 0 and 1; its derivative is at most 1/4.
+
+    Equals:  torch.sigmoid
+    """
+    return X.sigmoid()
+
+
+def tanh(X: Tensor) -> Tensor:
+    """(1 − e^−2x)/(1 + e^−2x), between −1 and 1; its derivative at 0 is 1.
+
+    Equals:  torch.tanh
+    """
+    return X.tanh()
+
+
+def softmax_naive(X: Tensor, axis: int = -1) -> Tensor:
+    """e^x over the sum of all e^x, as the formula says it: overflows to nan from x = 89 on in float32, 710 in float64.
+
+    Equals:  torch.softmax where nothing overflows
+    """
+    E = X.exp()
+    return E / E.sum(axis, keepdims=True)
+
+
+def softmax(X: Tensor, axis: int = -1) -> Tensor:
+    """e^x over the sum of all e^x. The largest x is taken off first: the result is the same, and nothing overflows.
+
+    Shape:   (…) -> as X; along the axis the entries are positive and sum to 1
+    Equals:  torch.softmax
+    """
+    check_float("softmax", "X", X)
+    (where,) = as_axes("softmax", axis, X.ndim)
+    E = np.exp(X.data - X.data.max(axis=where, keepdims=True))
+    Y = E / E.sum(axis=where, keepdims=True)
+    # dY_i/dX_j = Y_i (δ_ij − Y_j)
+    return record("softmax", Y, Edge(X, lambda G: Y * (G - (G * Y).sum(axis=where, keepdims=True)), saves_result=True))
+
+
+def log_softmax(X: Tensor, axis: int = -1) -> Tensor:
+    """x − log Σ e^x, with the largest x taken off first; never the logarithm of a softmax that became 0.
+
+    Equals:  torch.log_softmax
+    """
+    check_float("log_softmax", "X", X)
+    (where,) = as_axes("log_softmax", axis, X.ndim)
+    shifted = X.data - X.data.max(axis=where, keepdims=True)
+    Y = shifted - np.log(np.exp(shifted).sum(axis=where, keepdims=True))
+    return record(
+        "log_softmax", Y, Edge(X, lambda G: G - np.exp(Y) * G.sum(axis=where, keepdims=True), saves_result=True)
+    )
+
+
+class Step(Module):
+    """``step`` as a layer."""
+
+    def forward(self, X: Tensor) -> Tensor:
+        return step(X)
+
+
+class ReLU(Module):
+    """``relu`` as a layer.
+
+    Equals:  torch.nn.ReLU
+    """
+
+    def forward(self, X: Tensor) -> Tensor:
+        return X.relu()
+
+
+class PReLU(Module):
+    """``prelu`` as a layer; the slope starts at 1/4.
+
+    Equals:  torch.nn.PReLU
+    """
+
+    def __init__(self, num_parameters: int = 1, slope: float = 0.25, dtype: Any = np.float32) -> None:
+        super().__init__()
+        self.weight = Parameter(np.full(num_parameters, slope, dtype))
+
+    def forward(self, X: Tensor) -> Tensor:
+        return prelu(X, self.weight)
+
+
+class Sigmoid(Module):
+    """``sigmoid`` as a layer.
+
+    Equals:  torch.nn.Sigmoid
+    """
+
+    def forward(self, X: Tensor) -> Tensor:
+        return X.sigmoid()
+
+
+class Tanh(Module):
+    """``tanh`` as a layer.
+
+    Equals:  torch.nn.Tanh
+    """
+
+    def forward(self, X: Tensor) -> Tensor:
+        return X.tanh()
+
+
+class Softmax(Module):
+    """``softmax`` over the last axis as a layer.
+
+    Equals:  torch.nn.Softmax(dim=-1)
+    """
+
+    def forward(self, X: Tensor) -> Tensor:
+        return softmax(X)

@@ -1,0 +1,126 @@
+"""Batch normalisation: every feature, or channel, with mean 0 and variance 1 over the batch, then scaled and shifted.
+
+In training the batch's own mean and variance are used, and moving averages of them kept; in evaluation the averages.
+
+Three traps. The variance that normalises is the biased one, divided by n. The one that enters the moving average is
+here, as in torch, the unbiased one, divided by n − 1; the book keeps the biased one. And torch's momentum is the weight
+of the batch's value, new = (1 − momentum)·old + momentum·batch; the book's is that of the old.
+
+Source:  notes N1 §2.10; Ioffe & Szegedy 2015, arXiv:1502.03167
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fathom.scratch.engine.autograd import Edge
+from fathom.scratch.engine.checks import as_sizes, check_batch, check_float, check_number, check_shape
+from fathom.scratch.engine.tensor import Tensor, record
+from fathom.scratch.layers.module import Module, Parameter
+
+
+def batch_norm(
+    X: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    moving_mean: np.ndarray,
+    moving_var: np.ndarray,
+    training: bool,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+    unbiased: bool = True,
+) -> Tensor:
+    """y = γ (x − μ)/√(σ² + ε) + β, with μ and σ² for each feature of (N, C) or each channel of (N, C, …).
+
+    Args:
+        moving_mean, moving_var: of shape (C,), updated in place in training, used in evaluation
+        training: says which; it has nothing to do with whether gradients are recorded
+        momentum: weight of the batch in the moving averages
+        unbiased: whether the variance in the moving average is divided by n − 1, as torch's, or by n, as the book's
+
+    Shape:   X (N, C, …), gamma and beta (C,) -> as X
+    Equals:  torch.nn.functional.batch_norm
+    Raises:  ValueError if shapes do not fit, or in training if there is one value only for each channel
+    """
+    check_float("batch_norm", "X", X)
+    if X.ndim < 2:
+        raise ValueError(f"batch_norm: X has shape {X.shape}, expected (N, C) or (N, C, …)")
+    check_batch("batch_norm", "X", X)
+    num_channels = X.shape[1]
+    for argument, value in (("gamma", gamma), ("beta", beta)):
+        check_shape("batch_norm", argument, value, (num_channels,), f", one for each channel of X {X.shape}")
+    for argument, array in (("moving_mean", moving_mean), ("moving_var", moving_var)):
+        if array.shape != (num_channels,):
+            raise ValueError(f"batch_norm: {argument} has shape {array.shape}, expected ({num_channels},)")
+    axes = (0, *range(2, X.ndim))
+    column = (1, num_channels, *(1,) * (X.ndim - 2))
+    count = X.numel() // num_channels
+
+    if training:
+        if count == 1:
+            raise ValueError(
+                f"batch_norm: X has shape {X.shape}, expected more than one value for each channel: in training the "
+                "variance of one value is 0"
+            )
+        mean = X.data.mean(axis=axes)
+        centred = X.data - mean.reshape(column)
+        var = np.square(centred).mean(axis=axes)
+        kept = var * (count / (count - 1)) if unbiased else var
+        moving_mean += momentum * (mean - moving_mean)
+        moving_var += momentum * (kept - moving_var)
+    else:
+        centred = X.data - moving_mean.astype(X.dtype).reshape(column)
+        var = moving_var.astype(X.dtype)
+    scale = (1 / np.sqrt(var + np.asarray(eps, X.dtype))).reshape(column)
+    X_hat = centred * scale
+    factor = gamma.data.reshape(column) * scale
+    Y = X_hat * gamma.data.reshape(column) + beta.data.reshape(column)
+
+    def by_input(G: np.ndarray) -> np.ndarray:
+        if not training:
+            return factor * G
+        # μ and σ² depend on x too: what G has of them, a constant and a multiple of X_hat, falls out
+        mean_G = G.mean(axis=axes, keepdims=True)
+        mean_GX = (G * X_hat).mean(axis=axes, keepdims=True)
+        return factor * (G - mean_G - X_hat * mean_GX)
+
+    return record(
+        "batch_norm",
+        Y,
+        Edge(X, by_input, gamma),
+        Edge(gamma, lambda G: (G * X_hat).sum(axis=axes), X),
+        Edge(beta, lambda G: G.sum(axis=axes)),
+    )
+
+
+class BatchNorm(Module):
+    """Batch normalisation as a layer, for features (N, C) and for channels (N, C, …) alike.
+
+    Args:
+        unbiased: False keeps the book's biased variance in the moving average
+
+    Equals:  torch.nn.BatchNorm1d, BatchNorm2d, BatchNorm3d; parameters and buffers bear torch's names
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        unbiased: bool = True,
+        dtype: Any = np.float32,
+    ) -> None:
+        super().__init__()
+        as_sizes("BatchNorm", "num_features", num_features, 1, low=1)
+        self.eps = check_number("BatchNorm", "eps", eps)
+        self.momentum, self.unbiased = momentum, unbiased
+        self.weight = Parameter(np.ones(num_features, dtype))
+        self.bias = Parameter(np.zeros(num_features, dtype))
+        self._buffers["running_mean"] = np.zeros(num_features, dtype)
+        self._buffers["running_var"] = np.ones(num_features, dtype)
+
+    def forward(self, X: Tensor) -> Tensor:
+        mean, var = self._buffers["running_mean"], self._buffers["running_var"]
+        return batch_norm(X, self.weight, self.bias, mean, var, self.training, self.momentum, self.eps, self.unbiased)

@@ -1,0 +1,228 @@
+"""Pooling: one number for each window of each channel, so that a small shift of the input changes little.
+
+Source:  notes N1 §2.4; Dumoulin & Visin 2016, §1.1 and §3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from fathom.scratch.engine.autograd import Edge
+from fathom.scratch.engine.checks import as_sizes, check_axes, check_batch
+from fathom.scratch.engine.tensor import Tensor, record
+from fathom.scratch.layers.module import Module
+
+Sizes = int | Sequence[int]
+SHAPES = {1: "(N, C, L)", 2: "(N, C, H, W)", 3: "(N, C, D, H, W)"}
+
+
+def max_pool1d(
+    X: Tensor, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = 0, ceil_mode: bool = False
+) -> Tensor:
+    """The largest entry of each window of a signal.
+
+    Shape:   (N, C, L) -> (N, C, L')
+    Equals:  torch.nn.functional.max_pool1d
+    """
+    return _max_pool(1, X, kernel, stride, padding, ceil_mode)
+
+
+def max_pool2d(
+    X: Tensor, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = 0, ceil_mode: bool = False
+) -> Tensor:
+    """The largest entry of each window. Kink: of equal ones the first, row by row, gets the gradient.
+
+    Args:
+        kernel: height and width of the window
+        stride: distance from one window to the next; that of the window if not given, so that they tile the image
+        padding: places on each side that never are the largest; at most half of the kernel
+        ceil_mode: round the number of windows up, so that the last may reach over the edge
+
+    Shape:   (N, C, H, W) -> (N, C, H', W')
+    Equals:  torch.nn.functional.max_pool2d
+    Raises:  ValueError if shapes do not fit, a stride is below 1, or the kernel is larger than the padded input
+    """
+    return _max_pool(2, X, kernel, stride, padding, ceil_mode)
+
+
+def max_pool3d(
+    X: Tensor, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = 0, ceil_mode: bool = False
+) -> Tensor:
+    """The largest entry of each window of a volume.
+
+    Shape:   (N, C, D, H, W) -> (N, C, D', H', W')
+    Equals:  torch.nn.functional.max_pool3d
+    """
+    return _max_pool(3, X, kernel, stride, padding, ceil_mode)
+
+
+def avg_pool1d(X: Tensor, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> Tensor:
+    """The mean of each window of a signal.
+
+    Shape:   (N, C, L) -> (N, C, L')
+    Equals:  torch.nn.functional.avg_pool1d
+    """
+    return _avg_pool(1, X, kernel, stride, padding)
+
+
+def avg_pool2d(X: Tensor, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> Tensor:
+    """The mean of each window; the zeros of the padding count, as torch's do unless told otherwise.
+
+    Shape:   (N, C, H, W) -> (N, C, H', W')
+    Equals:  torch.nn.functional.avg_pool2d
+    """
+    return _avg_pool(2, X, kernel, stride, padding)
+
+
+def avg_pool3d(X: Tensor, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> Tensor:
+    """The mean of each window of a volume.
+
+    Shape:   (N, C, D, H, W) -> (N, C, D', H', W')
+    Equals:  torch.nn.functional.avg_pool3d
+    """
+    return _avg_pool(3, X, kernel, stride, padding)
+
+
+def global_avg_pool(X: Tensor) -> Tensor:
+    """The mean of each channel over all places; the axes stay, with length 1.
+
+    Shape:   (N, C, H, W) -> (N, C, 1, 1); the same for one or three axes at the end
+    Equals:  torch.nn.functional.adaptive_avg_pool2d(X, 1)
+    """
+    if X.ndim < 3:
+        raise ValueError(f"global_avg_pool: X has shape {X.shape}, expected (N, C, …) with places behind the channels")
+    return X.mean(tuple(range(2, X.ndim)), keepdims=True)
+
+
+def global_max_pool(X: Tensor) -> Tensor:
+    """The largest entry of each channel; the axes stay, with length 1. Kink: equal largest ones share the gradient.
+
+    Shape:   (N, C, H, W) -> (N, C, 1, 1); the same for one or three axes at the end
+    Equals:  torch.amax(X, (2, 3), keepdim=True)
+    """
+    if X.ndim < 3:
+        raise ValueError(f"global_max_pool: X has shape {X.shape}, expected (N, C, …) with places behind the channels")
+    return X.max(tuple(range(2, X.ndim)), keepdims=True)
+
+
+class _Windows:
+    """Where the windows lie: sizes, and for each place within a window the slices that all windows have there."""
+
+    def __init__(
+        self, num_axes: int, name: str, X: Tensor, kernel: Sizes, stride: Sizes | None, padding: Sizes, ceil_mode: bool
+    ) -> None:
+        check_axes(name, "X", X, SHAPES[num_axes])
+        check_batch(name, "X", X)
+        self.kernel = as_sizes(name, "kernel", kernel, num_axes, low=1)
+        self.stride = as_sizes(name, "stride", kernel if stride is None else stride, num_axes, low=1)
+        self.padding = as_sizes(name, "padding", padding, num_axes, low=0)
+        self.counts, self.beyond = [], []
+        for n, k, s, p in zip(X.shape[2:], self.kernel, self.stride, self.padding, strict=True):
+            if 2 * p > k:
+                raise ValueError(f"{name}: padding {self.padding} is more than half of the kernel {self.kernel}")
+            # With ceil_mode a window may reach over the edge, so that one may be larger than the input
+            if k > n + 2 * p + (s - 1 if ceil_mode else 0):
+                raise ValueError(
+                    f"{name}: kernel {self.kernel} is larger than the padded input; X has shape {X.shape}, the padding "
+                    f"is {self.padding}"
+                )
+            count = (n + 2 * p - k + (s - 1 if ceil_mode else 0)) // s + 1
+            if ceil_mode and (count - 1) * s >= n + p:
+                count -= 1  # the last window would see nothing but padding
+            self.counts.append(count)
+            self.beyond.append(max(0, (count - 1) * s + k - n - 2 * p))
+        self.shape = X.shape
+
+    def pad(self, X: np.ndarray, value: float) -> np.ndarray:
+        if not any(self.padding) and not any(self.beyond):
+            return X
+        sides = [(p, p + more) for p, more in zip(self.padding, self.beyond, strict=True)]
+        return np.pad(X, [(0, 0), (0, 0), *sides], constant_values=value)
+
+    def places(self) -> Iterator[tuple[Any, ...]]:
+        for place in np.ndindex(*self.kernel):
+            yield (
+                ...,
+                *(slice(a, a + s * (n - 1) + 1, s) for a, s, n in zip(place, self.stride, self.counts, strict=True)),
+            )
+
+    def spread(self, part: Callable[[int], np.ndarray], dtype: np.dtype[Any]) -> np.ndarray:
+        """The gradient of the input: ``part(i)`` goes to what all windows have at their place i."""
+        sizes = [n + 2 * p + more for n, p, more in zip(self.shape[2:], self.padding, self.beyond, strict=True)]
+        G = np.zeros((*self.shape[:2], *sizes), dtype)
+        for i, place in enumerate(self.places()):
+            G[place] += part(i)
+        inner = (slice(p, p + n) for p, n in zip(self.padding, self.shape[2:], strict=True))
+        return G[(slice(None), slice(None), *inner)]
+
+
+def _max_pool(num_axes: int, X: Tensor, kernel: Sizes, stride: Sizes | None, padding: Sizes, ceil_mode: bool) -> Tensor:
+    name = f"max_pool{num_axes}d"
+    windows = _Windows(num_axes, name, X, kernel, stride, padding, ceil_mode)
+    padded = windows.pad(X.data, -np.inf)
+    # One pass for each place within a window, over all windows at once
+    Y: np.ndarray | None = None
+    for i, place in enumerate(windows.places()):
+        if Y is None:
+            Y, which = padded[place].copy(), np.zeros((*X.shape[:2], *windows.counts), np.int16)
+        else:
+            larger = (padded[place] > Y) | np.isnan(padded[place])
+            np.copyto(Y, padded[place], where=larger)
+            np.copyto(which, i, where=larger, casting="unsafe")
+    assert Y is not None
+    return record(name, Y, Edge(X, lambda G: windows.spread(lambda i: G * (which == i), G.dtype), X))
+
+
+def _avg_pool(num_axes: int, X: Tensor, kernel: Sizes, stride: Sizes | None, padding: Sizes) -> Tensor:
+    name = f"avg_pool{num_axes}d"
+    windows = _Windows(num_axes, name, X, kernel, stride, padding, ceil_mode=False)
+    padded = windows.pad(X.data, 0.0)
+    size = np.asarray(np.prod(windows.kernel), X.dtype)
+    Y = np.zeros((*X.shape[:2], *windows.counts), X.dtype)
+    for place in windows.places():
+        Y += padded[place]
+    Y /= size
+    return record(name, Y, Edge(X, lambda G: windows.spread(lambda i: G / size, G.dtype)))
+
+
+class MaxPool2d(Module):
+    """``max_pool2d`` as a layer.
+
+    Equals:  torch.nn.MaxPool2d
+    """
+
+    def __init__(
+        self, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, ceil_mode: bool = False
+    ) -> None:
+        super().__init__()
+        self.options = (kernel_size, stride, padding, ceil_mode)
+
+    def forward(self, X: Tensor) -> Tensor:
+        return max_pool2d(X, *self.options)
+
+
+class AvgPool2d(Module):
+    """``avg_pool2d`` as a layer.
+
+    Equals:  torch.nn.AvgPool2d
+    """
+
+    def __init__(self, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> None:
+        super().__init__()
+        self.options = (kernel_size, stride, padding)
+
+    def forward(self, X: Tensor) -> Tensor:
+        return avg_pool2d(X, *self.options)
+
+
+class GlobalAvgPool(Module):
+    """``global_avg_pool`` as a layer.
+
+    Equals:  torch.nn.AdaptiveAvgPool2d(1)
+    """
+
+    def forward(self, X: Tensor) -> Tensor:
+        return global_avg_pool(X)

@@ -1,0 +1,96 @@
+"""Training loops: forward, loss, backward, step; over and over.
+
+Source:  notes N1 §1.2.3, §1.3.4, N3 ch. 9; Dive into Deep Learning §3.4, §9.5
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from fathom.scratch.engine.autograd import no_grad
+from fathom.scratch.engine.operations import one_hot
+from fathom.scratch.engine.tensor import Tensor
+from fathom.scratch.layers.module import Module
+from fathom.scratch.learning.measures import Accumulator, accuracy
+from fathom.scratch.learning.optimizers import Optimizer
+from fathom.scratch.learning.penalties import clip_by_norm
+from fathom.scratch.learning.sequences import Vocabulary
+
+# prediction, target -> the mean loss of the batch
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def train_step(
+    net: Module, optimizer: Optimizer, loss: Loss, X: np.ndarray, y: np.ndarray, clip_norm: float | None = None
+) -> float:
+    """Take one step on one batch; gives the loss before it.
+
+    Args:
+        clip_norm: the longest that all gradients together may be.
+    """
+    net.train()
+    value = loss(net(Tensor(X)), Tensor(y))
+    optimizer.zero_grad()
+    value.backward()
+    if clip_norm is not None:
+        clip_by_norm(optimizer.parameters, clip_norm)
+    optimizer.step()
+    return value.item()
+
+
+def train_epoch(
+    net: Module,
+    optimizer: Optimizer,
+    loss: Loss,
+    batches: Iterable[tuple[np.ndarray, np.ndarray]],
+    clip_norm: float | None = None,
+) -> float:
+    """Take a step on every batch; gives the mean loss, each batch weighted by its examples."""
+    sums = Accumulator(2)
+    for X, y in batches:
+        sums.add(len(y) * train_step(net, optimizer, loss, X, y, clip_norm), len(y))
+    return sums[0] / sums[1]
+
+
+def predict(net: Module, X: np.ndarray, batch_size: int = 256) -> np.ndarray:
+    """Give the network's outputs in evaluation mode, without recording a graph.
+
+    Shape:   X (N, ...) -> (N, ...)
+    """
+    net.eval()
+    with no_grad():
+        parts = [net(Tensor(X[start : start + batch_size])).data for start in range(0, len(X), batch_size)]
+    return np.concatenate(parts)
+
+
+def evaluate_accuracy(net: Module, X: np.ndarray, y: np.ndarray) -> float:
+    """Give the share of examples that the network gets right."""
+    return accuracy(predict(net, X), y)
+
+
+def perplexity(mean_loss: float) -> float:
+    """e^loss: among how many equally likely characters the model hesitates. 1 is certainty, the vocabulary's size a
+    blind guess."""
+    return math.exp(mean_loss)
+
+
+def generate(net: Module, vocabulary: Vocabulary, prefix: str, num_characters: int, dtype: object = np.float64) -> str:
+    """Continue a text by the likeliest character, again and again.
+
+    Args:
+        net: gives logits for each step of one-hot characters, see ``networks.character_rnn``.
+
+    Raises:  ValueError if the prefix is empty or has a character that the vocabulary lacks
+    """
+    if not prefix:
+        raise ValueError("generate: the prefix is empty; the first character cannot be guessed")
+    numbers = vocabulary.encode(prefix)
+    net.eval()
+    with no_grad():
+        for _ in range(num_characters):
+            X = one_hot(Tensor(numbers[:, None]), len(vocabulary)).astype(dtype)
+            numbers = np.append(numbers, net(X).data[-1].argmax())
+    return vocabulary.decode(numbers)

@@ -1,0 +1,68 @@
+"""What holds weights and gradients down: penalties added to the loss, and clipping before the step.
+
+Source:  notes N1 §1.6.1, N2 (penalties by hand), N1 §1.7.2 (clipping); Pascanu et al. 2013, arXiv:1211.5063
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from fathom.scratch.engine.checks import check_number
+from fathom.scratch.engine.tensor import Tensor
+
+
+def l2_penalty(parameters: Iterable[Tensor]) -> Tensor:
+    """½Σw². Times λ and added to the loss it gives every gradient λw more: weight decay.
+
+    Shape:   -> ()
+    """
+    return _total("l2_penalty", (0.5 * w.square().sum() for w in parameters))
+
+
+def l1_penalty(parameters: Iterable[Tensor]) -> Tensor:
+    """Σ|w|. Its gradient is as large for small weights as for large ones, so that many become 0. Kink: 0 at w = 0.
+
+    Shape:   -> ()
+    """
+    return _total("l1_penalty", (w.abs().sum() for w in parameters))
+
+
+def clip_by_norm(parameters: Iterable[Tensor], max_norm: float, eps: float = 0.0) -> float:
+    """g ← g·min(1, θ/‖g‖), ‖g‖ being the norm of all gradients together: the direction stays.
+
+    Args:
+        eps: added to ‖g‖ before dividing. The formula has none; torch adds 1e-6, so that a clipped norm ends a
+            millionth below θ, and one just under it is scaled too.
+
+    Returns: ‖g‖ before clipping
+    Equals:  torch.nn.utils.clip_grad_norm_ with eps=1e-6
+    """
+    check_number("clip_by_norm", "max_norm", max_norm)
+    gradients = [p.grad.data for p in parameters if p.grad is not None]
+    norm = float(np.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in gradients)))
+    if norm + eps > max_norm:
+        for g in gradients:
+            g *= max_norm / (norm + eps)
+    return norm
+
+
+def clip_by_value(parameters: Iterable[Tensor], max_value: float) -> None:
+    """Bring every entry of every gradient into [−θ, θ]: the direction may change.
+
+    Equals:  torch.nn.utils.clip_grad_value_
+    """
+    check_number("clip_by_value", "max_value", max_value)
+    for parameter in parameters:
+        if parameter.grad is not None:
+            np.clip(parameter.grad.data, -max_value, max_value, out=parameter.grad.data)
+
+
+def _total(name: str, parts: Iterable[Tensor]) -> Tensor:
+    total: Tensor | None = None
+    for part in parts:
+        total = part if total is None else total + part
+    if total is None:
+        raise ValueError(f"{name}: parameters is empty")
+    return total

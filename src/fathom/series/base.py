@@ -1,0 +1,168 @@
+"""Runs that belong together: each is trained once, in its own folder, whatever interrupts the series.
+
+A run whose loss is no longer finite ends there, and the series goes on: its row says why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fathom.errors import FathomError, UsageError
+from fathom.recipes.train import Start, resume, train
+from fathom.runs.analysis.series import DIVERGED, DONE, Series, Watcher
+from fathom.runs.folder.lock import hold_run
+from fathom.runs.folder.reader import RunReader, resolve_run
+from fathom.runs.folder.schema import SERIES
+from fathom.runs.folder.writer import claim_folder, name_folder
+from fathom.runs.html.report import write_report
+from fathom.settings.config import Config
+from fathom.training.checkpoint import CheckpointError
+from fathom.training.divergence import Diverged
+from fathom.training.signals import Interrupted
+
+if TYPE_CHECKING:
+    from fathom.build.kinds.names import Contents
+
+S = TypeVar("S", bound=Series)
+Judge = Callable[[Path], dict[str, Any]]
+"""Gives what a run's row says, from its folder; Diverged if what came out is not finite."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a series: the name of its folder, what people call it, its settings, what its row says of it."""
+
+    name: str
+    label: str
+    config: Config
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def begin_series(
+    kind: type[S], root: str | Path, names: Sequence[str], plan: Mapping[str, Any], run: Callable[[S], None]
+) -> S:
+    """Make the folder of a series, named by the time and ``names``, and run it.
+
+    What is refused before a run of it was trained leaves nothing behind.
+    """
+    now = datetime.now().astimezone()
+    path = claim_folder(Path(root), name_folder(now, *names))
+    created = now.isoformat(timespec="milliseconds")
+    series = kind(path, {"status": "running", "created": created, "fathom": version("fathom"), **plan})
+    try:
+        series.save()
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    try:
+        run(series)
+    except UsageError:
+        if not series.trained:
+            shutil.rmtree(path, ignore_errors=True)
+        raise
+    return series
+
+
+def reopen_series(kind: type[S], series: str | Path, root: str | Path) -> S:
+    """Read a series that stopped: by its folder, its name in ``root``, or "last".
+
+    Raises:  FathomError if it is finished, or its folder holds something else
+    """
+    found = kind.read(resolve_run(series, root, kind.marker))
+    if found.plan.get("status") == "done":
+        what = SERIES[kind.marker].removeprefix("a ")
+        raise FathomError(f"{found.path}: this {what} is finished; its page is {found.report}")
+    return found
+
+
+@contextlib.contextmanager
+def conduct(series: Series, watcher: Watcher, stopped: str) -> Iterator[None]:
+    """Keep other processes out while runs are trained, and save how it ended; ``stopped`` is what a signal leaves."""
+    with hold_run(series.path):
+        watcher.plan(series)
+        ended: dict[str, str | None] = {"status": "stopped", "message": stopped}
+        try:
+            yield
+        except (Interrupted, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            ended = {"status": "failed", "message": str(error)}
+            raise
+        else:
+            ended = series.ending()
+        finally:
+            series.save(**ended)
+
+
+def add_member(series: Series, member: Member, judge: Judge, *, contents: Contents, watcher: Watcher) -> None:
+    """Train a run of the series, if it has not ended yet, and take up what it gave."""
+    path, found, reason = train_member(
+        series.path, member, judge, way_on=series.way_on, contents=contents, on_start=watcher.start
+    )
+    reader = RunReader(path)
+    row = {
+        **member.facts,
+        **found,
+        "seed": member.config.seed,
+        "epochs": len(reader.epochs()),
+        "train_s": reader.train_s,
+        "status": DONE if reason is None else DIVERGED,
+        "message": reason,
+        "label": member.label,
+        "run": member.name,
+    }
+    series.add(row)
+    series.save(status="running", message=None)
+    watcher.result(series, row)
+
+
+def train_member(
+    folder: Path, member: Member, judge: Judge, *, way_on: str, contents: Contents = None, on_start: Start | None = None
+) -> tuple[Path, dict[str, Any], str | None]:
+    """Train a run: one that stopped goes on from its checkpoint, one that is done stays.
+
+    Args:
+        way_on: what to type to go on with the series, for errors to say.
+    Returns: its folder, what ``judge`` says of it (nothing if it diverged), and why it diverged (None if it did not)
+    """
+    path = folder / member.name
+    with _told_apart(member, way_on):
+        try:
+            _complete(path, member.config, contents, on_start)
+            return path, judge(path), None
+        except Diverged as error:
+            write_report(path)
+            return path, {}, str(error)
+
+
+def _complete(path: Path, config: Config, contents: Contents, on_start: Start | None) -> None:
+    with contextlib.suppress(FathomError):
+        if RunReader(path).status == "done":
+            return
+    if any((path / "checkpoints" / name).is_dir() for name in ("last", "previous")):
+        with contextlib.suppress(CheckpointError):  # damaged: this run alone begins anew
+            resume(path, contents=contents, on_start=on_start)
+            return
+    shutil.rmtree(path, ignore_errors=True)
+    train(config, root=path.parent, name=path.name, contents=contents, on_start=on_start)
+
+
+@contextlib.contextmanager
+def _told_apart(member: Member, way_on: str) -> Iterator[None]:
+    """Let an error say which run of the series it struck, and a stop how the series goes on."""
+    try:
+        yield
+    except Interrupted as stop:
+        line = f"stopped in {member.label}; what is done is kept, go on with: {way_on}"
+        raise type(stop)(stop.exit_code - 128, line) from None
+    except UsageError as error:
+        raise UsageError(f"{member.label}: {error}") from error
+    except FathomError as error:
+        raise FathomError(f"{member.label}: {error}; the series goes on with: {way_on}") from error

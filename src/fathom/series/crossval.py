@@ -1,0 +1,213 @@
+"""Cross-validation: how well a model does, and how much of that is the luck of the division into parts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from fathom.build.assemble import build_module
+from fathom.build.data import build_data, settle_data
+from fathom.build.failures import readable_failures
+from fathom.build.kinds.names import locate_data, place_name, read_contents
+from fathom.data.module import LabelledData
+from fathom.errors import UsageError
+from fathom.phrases import counted
+from fathom.recipes.train import check_learning
+from fathom.runs.analysis.crossval import CrossValidation
+from fathom.runs.analysis.series import Watcher
+from fathom.runs.folder.records import is_number
+from fathom.series.base import Member, add_member, begin_series, conduct, reopen_series
+from fathom.settings.config import Config, FoldConfig, config_to_dict, make_config
+from fathom.settings.resolve import resolve
+from fathom.training.divergence import Diverged
+
+if TYPE_CHECKING:
+    from fathom.build.kinds.names import Contents
+
+_EXTREME = "look for values there that are far from all others"
+_DIVISIONS = {
+    "classification": "stratified: every fold has its share of each class",
+    "regression": "at random",
+    "language": "contiguous blocks, the rest joined",
+}
+
+
+def cross_validate(
+    configs: Config | Sequence[Config],
+    folds: int = 5,
+    *,
+    repeats: int = 1,
+    root: str | Path = "runs",
+    watcher: Watcher | None = None,
+    command: Sequence[str] = (),
+) -> CrossValidation:
+    """Train every model on all folds but one and judge it on that one, for each fold in turn.
+
+    The folds divide the training part; the test set is not touched. Within a fold's run the part held out takes the
+    place of the test part and is looked at once, with the best weights; those are chosen on a validation part cut from
+    the other folds, as ``train`` does. Each fold has its own seed, the same for every model. A fold that diverges is
+    recorded as such, and the others go on.
+
+    Args:
+        configs: one configuration, or several on the same data, to be compared fold by fold.
+        folds: parts of the training data; at least 2.
+        repeats: divisions into folds, each drawn anew; of a text there is only one.
+        root: the folder of the cross-validation goes here.
+        watcher: told when all is settled, before each run's first step, and of every result.
+    Raises:  UsageError if the settings make no sense; Interrupted, FathomError with how to go on
+    """
+    chosen = [configs] if isinstance(configs, Config) else list(configs)
+    configs = [locate_data(resolve(config)) for config in chosen]
+    _check(configs, folds, repeats)
+    models = _name_models(configs)
+    shelf = _Shelf()
+    plan = {
+        "command": list(command),
+        "data": configs[0].data.name,
+        "folds": folds,
+        "repeats": repeats,
+        "seed": configs[0].seed,
+        **_try_out(models, folds, shelf, repeats),
+        "models": {name: config_to_dict(config) for name, config in models.items()},
+    }
+    names = ("crossval", *models, place_name(configs[0].data.name))
+    return begin_series(CrossValidation, root, names, plan, lambda study: _run(study, shelf, watcher or Watcher()))
+
+
+def resume_cross_validation(
+    study: str | Path, *, root: str | Path = "runs", watcher: Watcher | None = None
+) -> CrossValidation:
+    """Go on with a cross-validation that stopped; folds that are done are not repeated.
+
+    Args:
+        study: its folder, its name in ``root``, or "last".
+        watcher: as for ``cross_validate``.
+    Raises:  FathomError if it is finished, under way elsewhere, or not a cross-validation
+    """
+    found = reopen_series(CrossValidation, study, root)
+    _run(found, _Shelf(), watcher or Watcher())
+    return found
+
+
+def _run(study: CrossValidation, shelf: _Shelf, watcher: Watcher) -> None:
+    def judge(run: Path) -> dict[str, Any]:
+        found, measure = study.judge(run), study.measures[0]
+        if not is_number(found[measure.key]):
+            raise Diverged(f"{measure.title} on the part held out is not finite; {_EXTREME}")
+        return found
+
+    with conduct(study, watcher, "stopped before all folds were done"):
+        for member in _members(study):
+            if study.find(member.name) is None:
+                add_member(study, member, judge, contents=shelf.read(member.config), watcher=watcher)
+
+
+def _members(study: CrossValidation) -> Iterator[Member]:
+    """Give every run there is to be, model by model within a fold, so that what is done early can be compared."""
+    folds, repeats = study.plan["folds"], study.plan["repeats"]
+    configs = {name: make_config(tree, str(study.path / study.marker)) for name, tree in study.plan["models"].items()}
+    for repeat, fold in itertools.product(range(repeats), range(folds)):
+        for model, config in configs.items():
+            place = f"fold-{fold + 1}" if repeats == 1 else f"repeat-{repeat + 1}-fold-{fold + 1}"
+            label = f"{model}, fold {fold + 1} of {folds}" + (f", repeat {repeat + 1}" if repeats > 1 else "")
+            facts = {"model": model, "repeat": repeat + 1, "fold": fold + 1}
+            yield Member(f"{model}/{place}", label, _hold_out(config, fold, folds, repeat), facts)
+
+
+def _hold_out(config: Config, fold: int, folds: int, repeat: int = 0) -> Config:
+    """Give the settings of one fold's run: every run its own seed, all of them the same division."""
+    data = msgspec.structs.replace(
+        config.data,
+        split_seed=config.seed if config.data.split_seed is None else config.data.split_seed,
+        fold=FoldConfig(index=fold, of=folds, repeat=repeat),
+    )
+    return msgspec.structs.replace(config, data=data, seed=config.seed + repeat * folds + fold)
+
+
+def _check(configs: Sequence[Config], folds: int, repeats: int) -> None:
+    if not configs:
+        raise UsageError("a cross-validation needs a model")
+    if folds < 2:
+        raise UsageError(
+            f"{counted(folds, 'fold')}: there must be at least 2, one to learn from and one to be judged on"
+        )
+    if repeats < 1:
+        raise UsageError(f"{counted(repeats, 'repeat')}: there must be at least 1")
+    first = configs[0]
+    for config in configs:
+        if config.training.fast_dev_run or config.training.overfit_batches:
+            raise UsageError("a cross-validation measures ordinary training; leave out fast_dev_run, overfit_batches")
+        if config.data.fold is not None:
+            raise UsageError("data.fold is set already: a fold of a cross-validation is not divided again")
+        if config.data.name != first.data.name or config.seed != first.seed:
+            raise UsageError("the models of a cross-validation are judged on the same folds: one data set, one seed")
+
+
+class _Shelf:
+    """The data, read once for all folds; networks may want them in different forms, as digits are of two sizes."""
+
+    def __init__(self) -> None:
+        self._contents: dict[str, Contents] = {}
+
+    def read(self, config: Config) -> Contents:
+        """Give what ``read_contents`` gave first."""
+        form = repr(sorted(config.data.options.items()))
+        if form not in self._contents:
+            self._contents[form] = read_contents(config.data)
+        return self._contents[form]
+
+
+def _name_models(configs: Sequence[Config]) -> dict[str, Config]:
+    """Name each configuration by its network, with a number where two have the same."""
+    named: dict[str, Config] = {}
+    for config in configs:
+        name, number = config.model.name, 2
+        while name in named:
+            name, number = f"{config.model.name}-{number}", number + 1
+        named[name] = config
+    return named
+
+
+def _try_out(models: dict[str, Config], folds: int, shelf: _Shelf, repeats: int) -> dict[str, Any]:
+    """Build data and network of every model's first fold, so that what does not fit stops all before there is a folder.
+
+    Returns: what the plan says of the data
+    """
+    facts: dict[str, Any] = {}
+    for config in models.values():
+        config = _hold_out(config, 0, folds)
+        with readable_failures():
+            data = build_data(config, shelf.read(config))
+            try:
+                config = settle_data(config, data)
+                check_learning(config, build_module(config, data), data)
+                facts = facts or _describe(data, folds)
+            finally:
+                data.close()
+    if facts["task"] == "language" and repeats > 1:
+        raise UsageError("the folds of a text are contiguous, there is only one such division; leave out --repeats")
+    return facts
+
+
+def _describe(data: LabelledData, folds: int) -> dict[str, Any]:
+    parts = {
+        "to learn from": data.train_eval_dataloader(),
+        "to choose the best weights by": data.val_dataloader(),
+        "held out": data.test_dataloader(),
+    }
+    sizes = {what: _size(loader) for what, loader in parts.items() if loader is not None}
+    return {
+        "task": data.task,
+        "division": _DIVISIONS[data.task],
+        "parts": ", ".join(f"{size:,} {what}" for what, size in sizes.items()),
+        "unit": data.unit,
+        "notes": [note for note in data.notes if not note.startswith(f"fold 1 of {folds}")],
+    }
+
+
+def _size(loader: Any) -> int:
+    return len(loader.tokens) if hasattr(loader, "tokens") else loader.num_samples

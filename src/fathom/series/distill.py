@@ -1,0 +1,247 @@
+"""Distillation: a small network learns from a large one, and is set beside itself without a teacher."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import torch
+
+from fathom.build.assemble import build_module
+from fathom.build.data import build_data, settle_data
+from fathom.build.failures import readable_failures
+from fathom.build.kinds.names import locate_data, place_name, read_contents
+from fathom.data.module import LabelledData
+from fathom.errors import UsageError
+from fathom.export.latency import measure_latency
+from fathom.inference.saved import load_module, read_description
+from fathom.module import Module
+from fathom.phrases import counted
+from fathom.recipes.evaluate import apply_to_split, judge
+from fathom.recipes.train import check_learning
+from fathom.runs.analysis.distillation import ALONE, DISTILLED, TEACHER, Distillation
+from fathom.runs.analysis.paired import pair_right, pair_runs
+from fathom.runs.analysis.series import DIVERGED, Watcher
+from fathom.runs.folder.reader import RunReader, resolve_run
+from fathom.series.base import Member, add_member, begin_series, conduct, reopen_series
+from fathom.settings.config import Config, DistillConfig, config_to_dict, make_config, merge
+from fathom.settings.resolve import resolve
+from fathom.settings.run_config import read_run_config, student_settings
+
+if TYPE_CHECKING:
+    from fathom.build.kinds.names import Contents
+
+_BATCH = 256  # examples side by side, where the time per image is taken
+_TIMED_S = 1.0  # each network
+
+
+def distill(
+    teacher: str | Path,
+    student: str | Config,
+    *,
+    temperature: float = 4.0,
+    alpha: float = 0.7,
+    seeds: int = 1,
+    root: str | Path = "runs",
+    watcher: Watcher | None = None,
+    command: Sequence[str] = (),
+) -> Distillation:
+    """Train a student alone and taught, on the same budget, and set both beside the teacher.
+
+    Taught, it learns alpha · T² · KL(teacher ‖ student), both softened by the temperature T, plus (1 − alpha) times the
+    cross-entropy. Data and their division are the teacher's, so that what the student is judged on taught neither. A
+    student that diverges is recorded as such, and the others go on.
+
+    Args:
+        teacher: the run folder of a classifier, its name in ``runs/``, or "last".
+        student: the name of a network, or a whole configuration (its data then are those given there).
+        seeds: pairs of students, each with another seed; from two on there is an interval of the gain.
+        watcher: told when all is settled, before each run's first step, and of every result.
+    Raises:  UsageError, FathomError before anything is written; Interrupted, FathomError with how to go on after
+    """
+    path = resolve_run(teacher, root).absolute()
+    if isinstance(student, str):
+        student = make_config(merge(student_settings(path), {"model": {"name": student}}))
+    config = locate_data(resolve(student))
+    if seeds < 1:
+        raise UsageError(f"{counted(seeds, 'seed')}: there must be at least 1")
+    if config.training.fast_dev_run or config.training.overfit_batches:
+        raise UsageError("a distillation compares ordinary training; leave out fast_dev_run, overfit_batches")
+    settings = DistillConfig(teacher=str(path), temperature=temperature, alpha=alpha)
+    make_config({"training": {"distill": msgspec.to_builtins(settings)}}, "distill")  # checks
+    contents = read_contents(config.data)
+    plan = {
+        "command": list(command),
+        "teacher": str(path),
+        "teacher_data": read_run_config(path).data.name,
+        "teacher_model": read_description(path)["model"]["name"],
+        "temperature": temperature,
+        "alpha": alpha,
+        "seeds": list(range(config.seed, config.seed + seeds)),
+        "data": config.data.name,
+        **_try_out(_member(config, settings, DISTILLED, config.seed).config, contents),
+        "config": config_to_dict(config),
+    }
+    names = ("distill", config.model.name, place_name(config.data.name))
+    return begin_series(Distillation, root, names, plan, lambda study: _run(study, contents, watcher or Watcher()))
+
+
+def resume_distillation(
+    study: str | Path, *, root: str | Path = "runs", watcher: Watcher | None = None
+) -> Distillation:
+    """Go on with a distillation that stopped; students that are done are not trained again.
+
+    Args:
+        study: its folder, its name in ``root``, or "last".
+        watcher: as for ``distill``.
+    Raises:  FathomError if it is finished, under way elsewhere, or not a distillation
+    """
+    found = reopen_series(Distillation, study, root)
+    _run(found, read_contents(_config_of(found).data), watcher or Watcher())
+    return found
+
+
+def _config_of(study: Distillation) -> Config:
+    return make_config(study.plan["config"], str(study.path / study.marker))
+
+
+def _run(study: Distillation, contents: Contents, watcher: Watcher) -> None:
+    plan, config = study.plan, _config_of(study)
+    teacher = Path(plan["teacher"])
+    settings = DistillConfig(teacher=plan["teacher"], temperature=plan["temperature"], alpha=plan["alpha"])
+    with conduct(study, watcher, "stopped before all students were trained"), contextlib.ExitStack() as stack:
+        data = build_data(_divided(config), contents)
+        stack.callback(data.close)
+        if study.find(plan["teacher"]) is None:
+            row = _judge_teacher(teacher, config, data)
+            study.add(row)
+            study.save()
+            watcher.result(study, row)
+        for seed, role in itertools.product(plan["seeds"], (ALONE, DISTILLED)):
+            if study.row(role, seed) is None:
+                member = _member(config, settings, role, seed)
+                alone = study.row(ALONE, seed) if role == DISTILLED else None
+
+                def judge(run: Path, alone: dict[str, Any] | None = alone) -> dict[str, Any]:
+                    return _judge_student(run, config, data) | _pair(study, alone, run, config, data)
+
+                add_member(study, member, judge, contents=contents, watcher=watcher)
+        study.sizes = _measure(study, data)
+
+
+def _member(config: Config, settings: DistillConfig, role: str, seed: int) -> Member:
+    config = _divided(config)
+    training = msgspec.structs.replace(config.training, distill=settings if role == DISTILLED else None)
+    config = msgspec.structs.replace(config, seed=seed, training=training)
+    return Member(f"{role}/seed-{seed}", f"student {role}, seed {seed}", config, {"role": role})
+
+
+def _divided(config: Config) -> Config:
+    """Let the division stay as it is whatever the seed becomes."""
+    seed = config.seed if config.data.split_seed is None else config.data.split_seed
+    return msgspec.structs.replace(config, data=msgspec.structs.replace(config.data, split_seed=seed))
+
+
+def _try_out(config: Config, contents: Contents) -> dict[str, Any]:
+    """Build data, teacher and student, so that what does not fit stops all before there is a folder.
+
+    Returns: what the plan says of the data
+    """
+    with readable_failures():
+        data = build_data(config, contents)
+        try:
+            config = settle_data(config, data)
+            check_learning(config, build_module(config, data), data)
+            loaders = {"val": data.val_dataloader(), "test": data.test_dataloader()}
+            sizes = {name: loader.num_samples for name, loader in loaders.items() if loader is not None}  # type: ignore[attr-defined]
+            return {"num_samples": sizes, "notes": list(data.notes)}
+        finally:
+            data.close()
+
+
+def _judge_teacher(teacher: Path, config: Config, data: LabelledData) -> dict[str, Any]:
+    """Judge the teacher as the students are; a test set that it was judged on in its own run is not used again."""
+    own, reader = read_run_config(teacher), RunReader(teacher)
+    is_own = own.data.name == config.data.name
+    known = reader.evaluation if is_own else None
+    return {
+        "role": TEACHER,
+        "seed": own.seed,
+        **_judge(teacher, config, data, "val", is_own),
+        **(_scores(known, "test") if known is not None else _judge(teacher, config, data, "test", is_own)),
+        "epochs": len(reader.epochs()),
+        "train_s": reader.train_s,
+        "run": str(teacher),
+    }
+
+
+def _judge_student(run: Path, config: Config, data: LabelledData) -> dict[str, Any]:
+    return {**_judge(run, config, data, "val"), **_scores(RunReader(run).evaluation or {}, "test")}
+
+
+def _pair(
+    study: Distillation, alone: dict[str, Any] | None, run: Path, config: Config, data: LabelledData
+) -> dict[str, Any]:
+    """Set a distilled student beside the same student alone, example by example, where there is one.
+
+    Of the test part, which each looked at once, the predictions are there; on validation both are asked again.
+    """
+    if alone is None or alone.get("status") == DIVERGED:
+        return {}
+    runs = [study.path / alone["run"], run]
+    pairs = {"test": pair_runs(*runs)}
+    if data.val_dataloader() is not None:
+        right = []
+        for path in runs:
+            output, target = apply_to_split(load_module(path)[0], config, data, "val", config.execution.device)
+            right.append((output.argmax(1) == target).tolist())
+        pairs["val"] = pair_right(*right)
+    return {"pairs": {split: pair.describe() for split, pair in pairs.items() if pair is not None}}
+
+
+def _judge(run: Path, config: Config, data: LabelledData, split: str, is_own: bool = True) -> dict[str, Any]:
+    if {"val": data.val_dataloader, "test": data.test_dataloader}[split]() is None:
+        return _scores({}, split)
+    module, _ = load_module(run)
+    output, target = apply_to_split(module, config, data, split, config.execution.device, is_own=is_own)
+    return _scores(judge(module, output, target, split), split)
+
+
+def _scores(evaluation: dict[str, Any], split: str) -> dict[str, Any]:
+    return {f"{split}_{key}": evaluation.get(key) for key in ("accuracy", "loss")}
+
+
+def _measure(study: Distillation, data: LabelledData) -> dict[str, dict[str, Any]]:
+    """Give size, work and time per image of teacher and student, on the CPU, timed in turns.
+
+    All students have the same network: the first that did not diverge stands for them.
+    """
+    runs = {TEACHER: Path(study.plan["teacher"])}
+    whole = [study.path / row["run"] for row in study.trained if row.get("status") != DIVERGED]
+    if whole:
+        runs[ALONE] = whole[0]
+    sizes: dict[str, dict[str, Any]] = {}
+    applies = {}
+    for role, run in runs.items():
+        module, description = load_module(run)
+        sizes[role] = {key: description[key] for key in ("parameters", "flops")}
+        applies[role] = _make_apply(module)
+    one = data.example().numpy()
+    many = np.repeat(one, _BATCH, axis=0)
+    alone, together = (measure_latency(applies, X, seconds=_TIMED_S) for X in (one, many))
+    for role in runs:
+        sizes[role] |= {"ms_alone": alone[role], "ms_batch": together[role] / _BATCH}
+    return sizes | ({DISTILLED: sizes[ALONE]} if ALONE in sizes else {})
+
+
+def _make_apply(module: Module) -> Callable[[np.ndarray], list[np.ndarray]]:
+    def apply(X: np.ndarray) -> list[np.ndarray]:
+        with torch.inference_mode():
+            return [module(torch.from_numpy(X)).numpy()]
+
+    return apply

@@ -1,0 +1,148 @@
+"""Fine-tuning beside training from scratch: the same network, data and budget, on the same seeds.
+
+The further runs lie inside the fine-tuned one: ``scratch/`` holds those from scratch, ``repeats/`` fine-tuning with the
+other seeds. Whatever stopped is gone on with, whatever is done stays.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from fathom.errors import FathomError
+from fathom.files import write_atomically
+from fathom.recipes.train import Plan, Start
+from fathom.runs.analysis.paired import pair_runs
+from fathom.runs.analysis.spread import measure_spread
+from fathom.runs.folder import schema
+from fathom.runs.folder.reader import RunReader
+from fathom.runs.folder.records import is_number, to_json
+from fathom.runs.html.report import write_report
+from fathom.series.base import Member, train_member
+from fathom.settings.config import Config, FinetuneConfig
+from fathom.training.callbacks import Callback
+from fathom.training.divergence import Diverged
+
+# of the test part, with whether more is better
+_MEASURES = {"accuracy": True, "perplexity": False, "rmse": False}
+
+
+def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: Start | None) -> dict[str, Any]:
+    """Train what is still wanting, and write ``comparison.json`` and the report after every run.
+
+    Args:
+        path: the fine-tuned run, done.
+        config: its settings.
+    Returns: the comparison as it stands in ``comparison.json``; a run that diverged has no value there, but a reason
+    Raises:  Interrupted, with how to go on; FathomError as training does
+    """
+    measure = _choose_measure(path)
+
+    def judge(run: Path) -> dict[str, Any]:
+        value = (RunReader(run).evaluation or {}).get(measure)
+        if not is_number(value):
+            raise Diverged(f"test {measure} is not finite")
+        return {"value": value}
+
+    known = (RunReader(path).comparison or {}).get("diverged") or {}
+    arms: dict[str, list[_Result]] = {"fine_tuned": [_Result(path, judge(path)["value"])], "scratch": []}
+    comparison = _write(path, config, measure, arms)
+    way_on = f"fathom train --resume {shlex.quote(str(path))}"
+    for arm, member in _plan(config):
+        if member.name in known:
+            result = _Result(path / member.name, None, known[member.name])
+        else:
+            start = _titled(member.label, on_start)
+            run, found, reason = train_member(path, member, judge, way_on=way_on, contents=contents, on_start=start)
+            result = _Result(run, found.get("value"), reason)
+        arms[arm].append(result)
+        comparison = _write(path, config, measure, arms)
+    return comparison
+
+
+class _Result(NamedTuple):
+    run: Path
+    value: float | None
+    reason: str | None = None
+
+
+def _choose_measure(path: Path) -> str:
+    evaluation = RunReader(path).evaluation or {}
+    measure = next((name for name in _MEASURES if name in evaluation), None)
+    if measure is None:
+        raise FathomError(f"{path}: there is nothing to compare by, the data have no test part")
+    return measure
+
+
+def _plan(config: Config) -> Iterator[tuple[str, Member]]:
+    """Give every further run: first all of one seed, then all of the next."""
+    alone = msgspec.structs.replace(config.finetune, compare_scratch=False, seeds=1)
+    plain = msgspec.structs.replace(config.data, mean=None, std=None)  # normalised by its own statistics
+    for seed in range(config.seed, config.seed + config.finetune.seeds):
+        if seed != config.seed:
+            again = msgspec.structs.replace(config, seed=seed, finetune=alone)
+            yield "fine_tuned", Member(f"{schema.REPEATS}/seed-{seed}", f"fine-tuning with seed {seed}", again)
+        scratch = msgspec.structs.replace(config, seed=seed, finetune=FinetuneConfig(), data=plain)
+        yield "scratch", Member(f"{schema.FROM_SCRATCH}/seed-{seed}", f"training from scratch, seed {seed}", scratch)
+
+
+def _titled(title: str, on_start: Start | None) -> Start | None:
+    """Put a line in front of what a user reads of a run."""
+    if on_start is None:
+        return None
+
+    def start(plan: Plan) -> Sequence[Callback]:
+        return on_start(dataclasses.replace(plan, notes=(f"for comparison: {title}", *plan.notes)))
+
+    return start
+
+
+def _write(path: Path, config: Config, measure: str, arms: Mapping[str, Sequence[_Result]]) -> dict[str, Any]:
+    values = {arm: [result.value for result in results] for arm, results in arms.items()}
+    seeds = range(config.seed, config.seed + config.finetune.seeds)
+    runs = {arm: [result.run.relative_to(path).as_posix() for result in results] for arm, results in arms.items()}
+    reasons = {
+        name: result.reason
+        for arm, results in arms.items()
+        for name, result in zip(runs[arm], results, strict=True)
+        if result.reason is not None
+    }
+    comparison = {
+        "schema": schema.SCHEMA,
+        "measure": measure,
+        "more_is_better": _MEASURES[measure],
+        "num_samples": (RunReader(path).evaluation or {}).get("num_samples"),
+        "seeds": list(seeds),
+        "complete": all(len(found) == len(seeds) for found in values.values()),
+        **values,
+        "runs": runs,
+        "diverged": reasons,
+        "pairs": [_pair(fine, scratch) for fine, scratch in zip(arms["fine_tuned"], arms["scratch"], strict=False)],
+        **paired_difference(values["fine_tuned"], values["scratch"]),
+    }
+    write_atomically(path / schema.COMPARISON, to_json(comparison, indent=2) + "\n")
+    write_report(path)
+    return comparison
+
+
+def _pair(fine: _Result, scratch: _Result) -> dict[str, Any] | None:
+    """Count the examples that only one of the two gets right, fine-tuning being the second."""
+    found = None if fine.reason or scratch.reason else pair_runs(scratch.run, fine.run)
+    return None if found is None else found.describe()
+
+
+def paired_difference(first: Sequence[float | None], second: Sequence[float | None]) -> dict[str, float | None]:
+    """Give the mean of first − second over the seeds that both have, with its 95 % interval.
+
+    The runs of a seed share split and order, so the differences within seeds are what varies. One seed has no interval.
+    """
+    differences = [a - b for a, b in zip(first, second, strict=False) if a is not None and b is not None]
+    if not differences:
+        return {"difference": None, "low": None, "high": None}
+    spread = measure_spread(differences)
+    return {"difference": spread.mean, "low": spread.low, "high": spread.high}

@@ -1,0 +1,209 @@
+"""What ``finetune.init_from`` names, and the settings that follow from it. Loads without torch.
+
+A run brings its network with options, its input size and normalisation; so does a name of torchvision's. A file of
+weights brings none of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from fathom.build.kinds.names import data_kind
+from fathom.errors import FathomError, UsageError, unknown
+from fathom.models import registry
+from fathom.models.options import choose_embedding, use_small
+from fathom.models.torchvision_names import PUBLISHED, SIDE
+from fathom.runs.folder import schema
+from fathom.runs.folder.reader import resolve_run
+from fathom.runs.folder.records import read_json
+from fathom.settings.config import Config, DataConfig
+
+# The body's rate where nobody chose one. Of small networks of one's own 0.3 did best on average (docs/fine-tuning.md);
+# for those trained on a million pictures a tenth is usual.
+_BODY_LR, _TORCHVISION_BODY_LR = "0.3x", "0.1x"
+_TORCHVISION = "torchvision:"
+_SAFE, _PICKLED = (".safetensors",), (".pt", ".pth", ".bin", ".ckpt", ".tar")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where weights come from: a run's folder, a file, or a name of torchvision's with the name of its weights."""
+
+    kind: Literal["run", "file", "torchvision"]
+    path: Path = Path()
+    network: str = ""
+    weights: str = ""
+
+    def __str__(self) -> str:
+        if self.kind != "torchvision":
+            return str(self.path)
+        return f"{_TORCHVISION}{self.network}" + (f":{self.weights}" if self.weights else "")
+
+
+def find_origin(text: str, root: str | Path = "runs") -> Origin:
+    """Tell what ``text`` names; paths come back absolute.
+
+    Args:
+        root: where runs are looked for by name.
+    Raises:  UsageError if nothing is there, or a file of that kind is not read
+    """
+    if text.startswith(_TORCHVISION):
+        network, _, weights = text.removeprefix(_TORCHVISION).partition(":")
+        if network not in PUBLISHED:
+            raise unknown("network of torchvision", network, PUBLISHED)
+        return Origin("torchvision", network=network, weights=weights)
+    path = Path(text).expanduser()
+    if path.is_file() or path.suffix.lower() in (*_SAFE, *_PICKLED):
+        if not path.is_file():
+            raise UsageError(f"there is no file {text}")
+        if path.suffix.lower() not in (*_SAFE, *_PICKLED):
+            raise UsageError(
+                f"{text}: not a file of weights; give a .safetensors file, a run folder or torchvision:NAME"
+            )
+        return Origin("file", path.absolute())
+    if text in PUBLISHED and not path.is_dir():
+        raise UsageError(f"there is no run {text!r}; torchvision's weights are named {_TORCHVISION}{text}")
+    return Origin("run", resolve_run(text if text == "last" else path, root).absolute())
+
+
+def is_pickled(path: Path) -> bool:
+    """Whether torch's own format is to be expected in a file."""
+    return path.suffix.lower() in _PICKLED
+
+
+def follow_origin(tree: dict[str, Any], root: str | Path = "runs") -> dict[str, Any]:
+    """Fill into a tree of settings, in place, what follows from ``finetune.init_from`` and was not chosen.
+
+    Raises:  UsageError if another network was chosen than the one that the weights belong to
+    """
+    settings = tree.get("finetune") or {}
+    text = settings.get("init_from")
+    if text is None:
+        return tree
+    origin = find_origin(str(text), root)
+    if origin.kind == "file":
+        if not (tree.get("model") or {}).get("name"):
+            raise UsageError(
+                f"{text}: a file of weights does not say to which network it belongs; name the network too"
+            )
+        found: dict[str, Any] = {}
+    elif origin.kind == "torchvision":
+        found = _from_torchvision(origin, tree)
+    else:
+        found = _from_run(origin, tree)
+    chosen = (tree.get("model") or {}).get("name")
+    given = found.get("model", {}).get("name", chosen)
+    if chosen not in (None, given):
+        raise UsageError(f"{text} holds a {given}, not a {chosen}; leave the network out, or start from another")
+    _fill(tree, found)
+    _fill(tree, {"finetune": {"body_lr": _BODY_LR}})
+    tree["finetune"]["init_from"] = str(origin)
+    return tree
+
+
+def _fill(tree: dict[str, Any], found: Mapping[str, Any]) -> None:
+    """Lay ``found`` under what was chosen; null, as a run's config.yaml has it, is not chosen."""
+    for key, value in found.items():
+        if isinstance(value, Mapping):
+            if not isinstance(tree.get(key), dict):
+                tree[key] = {}
+            _fill(tree[key], value)
+        elif tree.get(key) is None:
+            tree[key] = value
+
+
+def _from_torchvision(origin: Origin, tree: Mapping[str, Any]) -> dict[str, Any]:
+    published = PUBLISHED[origin.network]
+    return {
+        "model": {"name": published.model, "options": dict(published.options)},
+        "data": _as_pictures(tree, (3, SIDE, SIDE), published.mean, published.std),
+        "finetune": {"body_lr": _TORCHVISION_BODY_LR},
+    }
+
+
+def _from_run(origin: Origin, tree: Mapping[str, Any]) -> dict[str, Any]:
+    path = origin.path / schema.MODEL
+    if not path.is_file():
+        raise UsageError(f"{origin.path}: holds no {schema.MODEL}; is it a run folder?")
+    description = read_json(path)
+    try:
+        model, given = description["model"], description["input"]
+        name, shape, options = str(model["name"]), [int(n) for n in model["input_shape"]], dict(model["options"])
+        kind, num_outputs = given["kind"], int(model["num_classes"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise FathomError(f"{path}: incomplete or altered ({error!r})") from None
+    if kind == "table":
+        raise UsageError(
+            f"{origin.path} learned from a table: its columns and their statistics are part of the model, "
+            "so other rows cannot go on with it"
+        )
+    if registry.get(name).has_small:
+        options["small"] = use_small(options.get("small"), shape)
+    data: dict[str, Any] = {}
+    if kind == "image":
+        data = _as_pictures(tree, shape, given.get("mean"), given.get("std"))
+    elif kind == "tokens":
+        if options.get("embedding") is None:  # what the builder chose by the size of the vocabulary
+            options["embedding"] = choose_embedding(num_outputs)
+        tokenizer = description.get("tokenizer") or {}
+        data = {"options": {key: tokenizer[key] for key in ("level", "lower", "clean") if key in tokenizer}}
+    return {"model": {"name": name, "options": options}, "data": data}
+
+
+def _as_pictures(tree: Mapping[str, Any], shape: Any, mean: Any, std: Any) -> dict[str, Any]:
+    """Give pictures the size and normalisation that the network knows, and those in files its channels."""
+    channels, height, width = shape
+    data = tree.get("data") or {}
+    options = data.get("options") or {}
+    kind = data_kind(DataConfig(name=str(data["name"])) if data.get("name") else DataConfig())
+    if kind not in ("named", "pictures"):
+        return {}
+    found: dict[str, Any] = {"mean": list(mean), "std": list(std)} if mean and std else {}
+    if data.get("resize") is None and "size" not in options and height == width:
+        found["resize"] = height
+    if kind == "pictures" and channels in (1, 3) and "channels" not in options:
+        found["options"] = {"channels": channels}
+    return found
+
+
+def read_body_lr(value: float | str, lr: float) -> float:
+    """Turn ``0.1x`` into a tenth of ``lr``; a number is the rate itself.
+
+    Raises:  UsageError for anything else
+    """
+    text = str(value).strip()
+    try:
+        rate = float(text.removesuffix("x")) * (lr if text.endswith("x") else 1.0)
+    except ValueError:
+        rate = -1.0
+    if not 0 < rate < float("inf"):
+        advice = "; --freeze body keeps it as it is" if rate == 0 else ""
+        raise UsageError(f"body_lr {value!r}: give a rate above 0, or a factor of --lr such as 0.1x{advice}")
+    return rate
+
+
+def check_finetuning(config: Config) -> None:
+    """Refuse settings of fine-tuning that contradict each other or say nothing.
+
+    Raises:  UsageError
+    """
+    tuning, training = config.finetune, config.training
+    if tuning.body_lr is not None:
+        read_body_lr(tuning.body_lr, training.lr or 1.0)
+    given = {
+        "--body-lr": tuning.body_lr is not None,
+        "--layer-decay": tuning.layer_decay is not None,
+        "--compare-scratch": tuning.compare_scratch,
+    }
+    for option, is_given in given.items():
+        if is_given and tuning.init_from is None:
+            raise UsageError(f"{option} is for fine-tuning; say with --init-from which weights to start from")
+    if tuning.seeds > 1 and not tuning.compare_scratch:
+        raise UsageError("--seeds repeats the comparison with training from scratch; add --compare-scratch")
+    if tuning.compare_scratch and (training.fast_dev_run or training.overfit_batches):
+        raise UsageError(
+            "--compare-scratch compares on the test part, which --fast-dev-run and --overfit-batches leave"
+        )

@@ -1,0 +1,142 @@
+"""Several processes on one study: each opens its folder and runs trials; the first one looks on and says how it goes.
+
+``python -m fathom.tuning.jobs STUDY PARENT THREADS`` is one such process. It ends when there are enough trials,
+at a signal, or, after the epoch it is in, when the process that started it is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from fathom.errors import FathomError
+from fathom.runs.analysis.study import State, Trial
+from fathom.runs.html.study_page import write_study
+from fathom.training.signals import Interrupted, StopRequest, catch_signals
+from fathom.tuning.study import Ledger
+from fathom.tuning.trial import Source
+from fathom.tuning.tune import Watcher, work
+
+_LOOK_S = 0.5
+_REWRITE_S = 30.0
+
+
+def run_workers(ledger: Ledger, jobs: int, watcher: Watcher) -> None:
+    """Start ``jobs`` processes and tell the watcher what they do until all have ended.
+
+    Raises:  Interrupted after a signal, once the processes have ended too; FathomError with what one of them said
+    """
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    # A log each: a pipe that nobody empties would hold a talkative process up.
+    logs = [ledger.path / f".worker-{os.getpid()}-{number}.log" for number in range(jobs)]
+    command = [sys.executable, "-m", "fathom.tuning.jobs", str(ledger.path), str(os.getpid()), str(threads)]
+    workers: list[subprocess.Popen[bytes]] = []
+    try:
+        with catch_signals() as request:
+            for log in logs:
+                with open(log, "wb") as file:
+                    # Their paths and files are this process's own, so they need not be looked for anew.
+                    workers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file))
+            _look_on(ledger, workers, watcher, request)
+            if request.signum is not None:
+                raise Interrupted(request.signum, "stopped")
+        _blame(workers, logs)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+        for log in logs:
+            log.unlink(missing_ok=True)
+
+
+def _look_on(ledger: Ledger, workers: list[subprocess.Popen[bytes]], watcher: Watcher, request: StopRequest) -> None:
+    """Report every trial that begins or ends; hand a signal on, once."""
+    told = {trial.number: trial.state for trial in ledger.trials()}
+    was_handed_on = False
+    written = time.monotonic()
+    while True:
+        is_over = all(worker.poll() is not None for worker in workers)
+        if request.signum is not None and not was_handed_on:
+            was_handed_on = True
+            for worker in workers:
+                with contextlib.suppress(OSError):
+                    worker.send_signal(signal.SIGTERM)
+        for trial in ledger.trials():
+            _tell(trial, told, ledger, watcher)
+        if time.monotonic() - written > _REWRITE_S:
+            write_study(ledger.snapshot(), ledger.path)
+            written = time.monotonic()
+        if is_over:
+            return
+        time.sleep(_LOOK_S)
+
+
+def _tell(trial: Trial, told: dict[int, State], ledger: Ledger, watcher: Watcher) -> None:
+    before = told.get(trial.number)
+    if before == trial.state:
+        return
+    if before is None:
+        if trial.state == "running" and not trial.values:
+            return  # its values are being drawn
+        watcher.start(trial)
+    if trial.state != "running":
+        watcher.end(trial, ledger.snapshot(importance=False))
+    told[trial.number] = trial.state
+
+
+def _blame(workers: list[subprocess.Popen[bytes]], logs: list[Path]) -> None:
+    """Raise what a process died of; a killed one is forgiven as long as others did its work."""
+    failed = [(worker.returncode, log) for worker, log in zip(workers, logs, strict=True) if worker.returncode]
+    for code, log in failed:
+        lines = log.read_text(errors="replace").strip().splitlines()
+        if code > 0:
+            raise FathomError(lines[-1].removeprefix("fathom: ") if lines else f"a process ended with exit code {code}")
+    if len(failed) == len(workers):
+        raise FathomError(f"every process was killed (signal {-failed[0][0]}); is there enough memory for them all?")
+
+
+class _Orphan(Watcher):
+    """Ends a process whose parent is gone: nobody would hear of what it does."""
+
+    def __init__(self, parent: int) -> None:
+        self.parent = parent
+
+    def start(self, trial: Trial) -> None:
+        """Look whether the parent is there."""
+        if os.getppid() != self.parent:
+            raise Interrupted(signal.SIGTERM, "the process that started this one is gone")
+
+    def epoch(self, number: int, epoch: int, epochs: int, value: float) -> None:
+        """Look again."""
+        if os.getppid() != self.parent:
+            raise Interrupted(signal.SIGTERM, "the process that started this one is gone")
+
+
+def main(path: str, parent: str, threads: str) -> int:
+    """Work on a study as one process of several."""
+    # Between trials too a signal ends the process in order, with its trial marked.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with contextlib.closing(Source()) as source, contextlib.closing(Ledger(Path(path))) as ledger:
+            execution = ledger.config.execution
+            if execution.threads is None:
+                execution = msgspec.structs.replace(execution, threads=int(threads))
+                ledger.config = msgspec.structs.replace(ledger.config, execution=execution)
+            work(ledger, source, _Orphan(int(parent)))
+    except (Interrupted, KeyboardInterrupt):
+        return 0  # the parent knows
+    except FathomError as error:
+        print(f"fathom: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,385 @@
+"""A study at rest: ``study.db`` with the trials, ``study.json`` with what they share; for several processes at once.
+
+Optuna keeps the trials in SQLite; nothing in the folder is ever unpickled. Which process a running trial belongs to is
+told by a lock that the process holds: where it can be taken, its owner was killed, and the trial is marked failed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import sqlite3
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fathom.build.kinds.names import place_name
+from fathom.errors import FathomError
+from fathom.files import write_atomically
+from fathom.runs.analysis.study import SETTINGS, Axis, State, Study, Trial
+from fathom.runs.folder.records import read_json, to_json
+from fathom.runs.folder.schema import SCHEMA, check_schema
+from fathom.settings.config import make_config, parse_yaml
+from fathom.training.optimizers import takes
+from fathom.tuning.space import Dimension, Value, default_values, parse_space, resolve_space
+
+DATABASE = "study.db"
+_NAME = "fathom"
+_END = "end"  # how a trial ended, where Optuna's states say less
+_DEFAULTS = "defaults"  # of the trial that begins a study: the names that had their default
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What all trials of a study have in common: the content of ``study.json``."""
+
+    schema: int = SCHEMA
+    config: dict[str, Any]
+    space: dict[str, str]
+    metric: str
+    maximise: bool
+    trials: int
+    pruner: str
+    command: list[str] = []
+    best_run: str | None = None
+    best_trial: int | None = None
+
+
+def require_optuna() -> Any:
+    """Give the library.
+
+    Raises:  FathomError if the extra is not installed
+    """
+    try:
+        import optuna
+    except ModuleNotFoundError as error:
+        raise FathomError(f"tuning needs {error.name}: pip install 'fathom[tune]'") from None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what a user should read we say ourselves
+    return optuna
+
+
+class Ledger:
+    """An open study; made by ``create_study`` or ``open_study``. Close it when done."""
+
+    def __init__(self, path: Path) -> None:
+        from filelock import FileLock
+
+        self.path = path
+        self.settings = read_settings(path)
+        self.config = make_config(self.settings.config, str(path / SETTINGS))
+        self.dimensions: list[Dimension] = parse_space(self.settings.space)
+        self._network_options: Mapping[str, Mapping[str, Any]] = {}
+        self._lock = FileLock(path / ".lock")
+        self._token = secrets.token_hex(6)
+        self._worker_lock = FileLock(path / f".worker-{self._token}.lock")
+        with _without_locks():
+            self._worker_lock.acquire()
+        self._storage: Any = None
+        try:
+            self._study = self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give up what other processes tell by that this one is alive."""
+        if self._storage is not None:
+            self._storage.remove_session()
+            self._storage.engine.dispose()
+        self._worker_lock.release()
+        Path(self._worker_lock.lock_file).unlink(missing_ok=True)
+
+    def resolve(self, network_options: Mapping[str, Mapping[str, Any]]) -> None:
+        """Find what the names in the space mean, once the networks' options are known."""
+        self.dimensions = resolve_space(self.dimensions, self.config, network_options)
+        self._network_options = network_options
+
+    # Trials --------------------------------------------------------------------------------------------------------
+
+    def ask(self, settled: Any) -> Any:
+        """Begin a trial; None when as many as wanted have ended or are under way.
+
+        What is drawn depends on the seed and on the trials that counted, so that an interrupted study goes on as it
+        would have. The first trial takes the default of every setting whose dimension holds it.
+
+        Args:
+            settled: the configuration with every default filled in.
+        """
+        with self._locked():
+            self._forget_dead()
+            self.settings = read_settings(self.path)
+            counted = {trial.number for trial in self.trials() if trial.state != "stopped"}
+            if len(counted) >= self.settings.trials:
+                return None
+            defaults: dict[str, Value] | None = None
+            frozen = self._study.get_trials(deepcopy=False)
+            if not any(_DEFAULTS in trial.user_attrs for trial in frozen if trial.number in counted):
+                defaults = default_values(self.dimensions, settled, self._network_options.get(settled.model.name, {}))
+                self._study.enqueue_trial(defaults)
+            self._study.sampler = _make_sampler(self.config.seed, len(counted))
+            trial = self._study.ask()
+            trial.set_user_attr("worker", self._token)
+            if defaults is not None:
+                trial.set_user_attr(_DEFAULTS, list(defaults))
+            return trial
+
+    def draw(self, trial: Any) -> dict[Dimension, Value]:
+        """Choose the values of a trial; an option that the chosen network or optimiser does not have is left out."""
+        values: dict[Dimension, Value] = {}
+        for dimension in self.dimensions:
+            if not self._is_needed(dimension, values):
+                continue
+            values[dimension] = _suggest(trial, dimension)
+        return values
+
+    def _is_needed(self, dimension: Dimension, values: Mapping[Dimension, Value]) -> bool:
+        chosen = {known.setting: str(parse_yaml(value)) for known, value in values.items() if isinstance(value, str)}
+        section, _, option = dimension.setting.rpartition(".")
+        if section == "model.options":
+            return option in self._network_options[chosen.get("model.name", self.config.model.name)]
+        optimizer = chosen.get("training.optimizer")
+        if optimizer is not None and dimension.setting in ("training.momentum", "training.nesterov"):
+            return takes(optimizer, option)
+        return True
+
+    def report(self, trial: Any, epoch: int, value: float) -> None:
+        """Record how good an epoch was."""
+        trial.report(value, epoch)
+
+    def should_prune(self, trial: Any, epochs: int) -> bool:
+        """Whether the trial falls so far behind the others that the rest of its ``epochs`` is not worth it."""
+        self._study.pruner = self._make_pruner(epochs)
+        return bool(trial.should_prune())
+
+    def end(self, trial: Any, state: State, value: float | None = None, reason: str = "") -> None:
+        """Record how a trial ended.
+
+        A trial that diverged is pruned in Optuna's terms, so that the sampler learns to keep away from its values.
+        """
+        states = require_optuna().trial.TrialState
+        trial.set_user_attr(_END, {"state": state, "reason": reason, "value": value})
+        known = {"complete": states.COMPLETE, "pruned": states.PRUNED, "diverged": states.PRUNED}
+        self._study.tell(trial, value if state == "complete" else None, state=known.get(state, states.FAIL))
+
+    def trials(self) -> list[Trial]:
+        """All trials so far as plain values, those of other processes too."""
+        return [self._read(frozen) for frozen in self._study.get_trials(deepcopy=False)]
+
+    def trial(self, number: int) -> Trial:
+        """One of them."""
+        return next(trial for trial in self.trials() if trial.number == number)
+
+    def has_others_running(self) -> bool:
+        """Whether another process, alive, is at a trial of this study."""
+        with self._locked():
+            self._forget_dead()
+            return any(trial.state == "running" for trial in self.trials())
+
+    def values_of(self, trial: Trial) -> dict[Dimension, Value]:
+        """The values of a trial by dimension, to be set in a configuration."""
+        return {d: trial.values[d.name] for d in self.dimensions if d.name in trial.values}
+
+    # The whole -----------------------------------------------------------------------------------------------------
+
+    def update(self, **fields: Any) -> None:
+        """Change fields of study.json."""
+        with self._locked():
+            self.settings = msgspec.structs.replace(read_settings(self.path), **fields)
+            _write_settings(self.path, self.settings)
+
+    def snapshot(self, *, importance: bool = True) -> Study:
+        """The study as plain values; to tell the importance takes a second."""
+        self.settings = read_settings(self.path)  # other processes write to it
+        return Study(
+            name=self.path.resolve().name,
+            model=self.config.model.name,
+            data=place_name(self.config.data.name),
+            metric=self.settings.metric,
+            maximise=self.settings.maximise,
+            axes=[Axis(d.name, d.text, d.log, d.choices) for d in self.dimensions],
+            trials=self.trials(),
+            target=self.settings.trials,
+            pruner=self.settings.pruner,
+            seed=self.config.seed,
+            importance=self._measure_importance() if importance else {},
+            best_run=self.settings.best_run,
+        )
+
+    def _measure_importance(self) -> dict[str, float]:
+        """Tell how much of the metric's variance each name explains (fANOVA); nothing where that cannot be told."""
+        optuna = require_optuna()
+        complete = [trial for trial in self.trials() if trial.state == "complete"]
+        if len({trial.value for trial in complete}) < 3 or len(self.dimensions) < 2:
+            return {}
+        try:
+            with _quiet():
+                evaluator = optuna.importance.FanovaImportanceEvaluator(seed=self.config.seed % 2**32)
+                return dict(optuna.importance.get_param_importances(self._study, evaluator=evaluator))
+        except (ValueError, RuntimeError):  # no name that all completed trials share, or no variance
+            return {}
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            with _without_locks():
+                stack.enter_context(self._lock)
+            yield
+
+    def _open(self) -> Any:
+        optuna = require_optuna()
+        file = self.path / DATABASE
+
+        def connect() -> sqlite3.Connection:
+            # Not by an URL: a folder may be called anything. Processes wait for one another's writing.
+            return sqlite3.connect(file, timeout=60, check_same_thread=False)
+
+        try:
+            with self._locked(), _quiet():
+                self._storage = optuna.storages.RDBStorage("sqlite:///study.db", engine_kwargs={"creator": connect})
+                return optuna.create_study(
+                    storage=self._storage,
+                    study_name=_NAME,
+                    load_if_exists=True,
+                    direction="maximize" if self.settings.maximise else "minimize",
+                    sampler=_make_sampler(self.config.seed, 0),
+                )
+        except Exception as error:
+            if isinstance(error, FathomError) or type(error).__module__.split(".")[0] not in ("sqlalchemy", "optuna"):
+                raise
+            line = str(error).strip().splitlines()[0]
+            raise FathomError(f"{file}: cannot be used ({line})") from error
+
+    def _forget_dead(self) -> None:
+        """Mark the trials of processes that are no longer there."""
+        from filelock import FileLock, Timeout
+
+        optuna = require_optuna()
+        for frozen in self._study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+            token = str(frozen.user_attrs.get("worker", ""))
+            if token == self._token:
+                continue
+            lock = FileLock(self.path / f".worker-{token}.lock", timeout=0)
+            try:
+                with lock:
+                    pass
+            except (Timeout, NotImplementedError):
+                continue
+            Path(lock.lock_file).unlink(missing_ok=True)
+            storage, number = self._storage, frozen._trial_id
+            storage.set_trial_user_attr(number, _END, {"state": "stopped", "reason": "its process was killed"})
+            storage.set_trial_state_values(number, state=optuna.trial.TrialState.FAIL)
+
+    def _read(self, frozen: Any) -> Trial:
+        # A trial that another program left unfinished in the database has no end of ours.
+        end = frozen.user_attrs.get(_END, {"state": "stopped", "reason": ""})
+        curve = sorted(frozen.intermediate_values.items())
+        value = end.get("value")
+        if value is None and curve:
+            value = (max if self.settings.maximise else min)(v for _, v in curve)
+        return Trial(
+            number=frozen.number,
+            state=end["state"] if frozen.state.is_finished() else "running",
+            value=value,
+            values=dict(frozen.params),
+            curve=curve,
+            duration_s=frozen.duration.total_seconds() if frozen.duration else None,
+            reason=end["reason"],
+            is_default=bool(frozen.params) and set(frozen.params) <= set(frozen.user_attrs.get(_DEFAULTS, [])),
+        )
+
+    def _make_pruner(self, epochs: int) -> Any:
+        """Make the pruner: it leaves the first quarter of a trial's epochs alone, where little can be told."""
+        pruners = require_optuna().pruners
+        first = max(1, epochs // 4) + 1
+        if self.settings.pruner == "median":
+            return pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=first)
+        if self.settings.pruner == "halving":
+            return pruners.SuccessiveHalvingPruner(min_resource=first, reduction_factor=3)
+        return pruners.NopPruner()
+
+
+def create_study(path: Path, settings: Settings) -> Ledger:
+    """Make a study in ``path``, a folder that is there; if there is one already, open it."""
+    from filelock import FileLock
+
+    with contextlib.ExitStack() as stack:
+        with _without_locks():
+            stack.enter_context(FileLock(path / ".lock"))
+        if not (path / SETTINGS).exists():
+            _write_settings(path, settings)
+    return Ledger(path)
+
+
+def is_study(path: Path) -> bool:
+    """Whether a study is in this folder."""
+    return (path / SETTINGS).is_file()
+
+
+def read_settings(path: Path) -> Settings:
+    """Read ``study.json``.
+
+    Raises:  FathomError if the folder is no study, is damaged, or comes from a newer Fathom
+    """
+    file = path / SETTINGS
+    if not file.is_file():
+        raise FathomError(f"{path}: not a study, it holds no {SETTINGS}")
+    content = read_json(file)
+    check_schema(content, file)
+    try:
+        settings = msgspec.convert(content, Settings)
+    except msgspec.ValidationError as error:
+        raise FathomError(f"{file}: incomplete or altered ({error})") from None
+    return settings
+
+
+def describe_difference(old: Settings, new: Settings) -> str | None:
+    """Name the first thing in which two studies differ; None where one is the other going on."""
+    if old.space != new.space:
+        return f"the space {', '.join(f'{name}={text}' for name, text in old.space.items())}"
+    if old.pruner != new.pruner:
+        return f"the pruner {old.pruner}"
+    for name, value in _flatten(old.config).items():
+        if _flatten(new.config).get(name) != value:
+            return f"{name} {value!r}"
+    return next((f"no {name}" for name in _flatten(new.config) if name not in _flatten(old.config)), None)
+
+
+def _flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
+    from fathom.runs.analysis.compare import flatten
+
+    return flatten(tree)
+
+
+def _write_settings(path: Path, settings: Settings) -> None:
+    write_atomically(path / SETTINGS, to_json(msgspec.to_builtins(settings), indent=2) + "\n")
+
+
+def _suggest(trial: Any, dimension: Dimension) -> Value:
+    if dimension.choices:
+        return trial.suggest_categorical(dimension.name, list(dimension.choices))
+    assert dimension.low is not None
+    assert dimension.high is not None
+    if dimension.whole:
+        return trial.suggest_int(dimension.name, int(dimension.low), int(dimension.high), log=dimension.log)
+    return trial.suggest_float(dimension.name, dimension.low, dimension.high, log=dimension.log)
+
+
+def _make_sampler(seed: int, index: int) -> Any:
+    """Make the sampler of one trial (tree-structured Parzen estimator); of the first ten, a random one."""
+    with _quiet():
+        return require_optuna().samplers.TPESampler(seed=(1_000_003 * seed + index) % 2**32, constant_liar=True)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep to ourselves that parts of Optuna may change."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _without_locks() -> contextlib.AbstractContextManager[None]:
+    """Go on where the file system has no locks: then one process at a time must do."""
+    return contextlib.suppress(NotImplementedError)

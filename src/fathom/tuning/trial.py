@@ -1,0 +1,182 @@
+"""One trial of a study: a network trained on values that were drawn, judged after every epoch on the validation part.
+
+Nothing is written but what the study keeps, and the test part is not looked at.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from fathom.build.assemble import build_callbacks, build_execution, build_module, build_trainer
+from fathom.build.data import build_data, settle_data
+from fathom.build.failures import explain, readable_failures
+from fathom.build.fine_tuning import begin, read_start, settle_statistics
+from fathom.build.kinds.names import data_kind, read_contents
+from fathom.data.module import LabelledData, check_batch_size
+from fathom.errors import UsageError
+from fathom.module import Module
+from fathom.recipes.train import check_learning
+from fathom.runs.analysis.study import State
+from fathom.settings.config import Config
+from fathom.settings.resolve import resolve
+from fathom.training.callbacks import Callback
+from fathom.training.divergence import Diverged
+from fathom.training.signals import Interrupted
+from fathom.training.trainer import Trainer
+from fathom.tuning.space import Dimension, Value, apply_values
+from fathom.tuning.study import Ledger
+
+METRICS = {
+    "classification": ("val_accuracy", True),
+    "language": ("val_perplexity", False),
+    "regression": ("val_loss", False),
+}
+"""What a study of each kind of task goes by, and whether more is better."""
+
+OnEpoch = Callable[[int, int, float], None]
+"""Told of every epoch: its number, how many there will be, the metric."""
+
+
+class Source:
+    """The data of a study in this process: read once, and made ready anew only for a trial that needs them so."""
+
+    def __init__(self) -> None:
+        self._contents: tuple[Any, Any] | None = None
+        self._data: tuple[Any, LabelledData] | None = None
+
+    def open(self, config: Config) -> LabelledData:
+        """Give the data module of a resolved configuration."""
+        kind, batch_size = data_kind(config.data), config.data.batch_size
+        # A linear model's tables are encoded in another way, and noise is part of what the loader serves.
+        network = config.model.name if kind == "table" else None
+        need = (config.data, config.seed, config.training.input_noise, network)
+        if self._data is not None and self._data[0] == need:
+            return self._data[1]
+        if self._data is not None and kind in ("named", "pictures") and batch_size is not None:
+            known, data = self._data
+            if (msgspec.structs.replace(known[0], batch_size=batch_size), *known[1:]) == need:
+                # These are divided and decoded in the same way whatever the size of a batch.
+                check_batch_size(batch_size, data.num_train, data.name)
+                data.batch_size = batch_size
+                self._data = need, data
+                return data
+        self.close()
+        data = build_data(config, self.read(config))
+        self._data = need, data
+        return data
+
+    def read(self, config: Config) -> Any:
+        """Give what is on the disk, as ``read_contents`` does."""
+        need = (config.data.name, config.data.options)
+        if self._contents is None or self._contents[0] != need:
+            self._contents = None  # two would need twice the memory
+            self._contents = need, read_contents(config.data)
+        return self._contents[1]
+
+    def rest(self) -> None:
+        """End the processes that read files; the data stay."""
+        if self._data is not None:
+            self._data[1].close()
+
+    def close(self) -> None:
+        """Let go of the data module."""
+        self.rest()
+        self._data = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended; ``value`` is the metric of its best epoch."""
+
+    state: State
+    value: float | None = None
+    reason: str = ""
+
+
+class Judge(Callback):
+    """Reports the metric of every epoch and ends the trial where the pruner says so."""
+
+    def __init__(self, ledger: Ledger, trial: Any, on_epoch: OnEpoch) -> None:
+        self.ledger, self.trial, self.on_epoch = ledger, trial, on_epoch
+        self.best: float | None = None
+        self.pruned_at: int | None = None
+
+    def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
+        """Report; stop a trial that is not worth going on with."""
+        settings, epoch = self.ledger.settings, int(record["epoch"])
+        value = record.get(settings.metric)
+        if value is None or not math.isfinite(value):
+            raise Diverged(f"{settings.metric} is not finite after epoch {epoch}")
+        self.best = value if self.best is None else (max if settings.maximise else min)(self.best, value)
+        self.ledger.report(self.trial, epoch, value)
+        self.on_epoch(epoch, trainer.max_epochs, value)
+        if epoch < trainer.max_epochs and self.ledger.should_prune(self.trial, trainer.max_epochs):
+            self.pruned_at = epoch
+            trainer.should_stop = "pruned"
+
+
+def make_ready(config: Config, source: Source) -> tuple[Config, LabelledData, Module]:
+    """Settle every default and build what is trained.
+
+    Raises:  UsageError, FathomError where the settings do not fit the data or one another
+    """
+    with readable_failures():
+        config = resolve(config)
+        weights = read_start(config)
+        data = source.open(config)
+        config = settle_statistics(settle_data(config, data), data)
+        module = build_module(config, data)
+        config, _ = begin(config, module, data, weights)
+        check_learning(config, module, data)
+    return config, data, module
+
+
+def run_trial(ledger: Ledger, trial: Any, values: dict[Dimension, Value], source: Source, on_epoch: OnEpoch) -> Outcome:
+    """Train with ``values`` and say how it went; whatever goes wrong with them is the trial's end, not the study's.
+
+    Raises:  Interrupted after a signal; errors that are nobody's values' fault
+    """
+    judge = Judge(ledger, trial, on_epoch)
+    try:
+        config, data, module = make_ready(apply_values(ledger.config, values), source)
+        with readable_failures():
+            execution = build_execution(config, module, data)
+        trainer = build_trainer(config, execution, [*build_callbacks(config, None), judge])
+        trainer.fit(module, data)
+    except Interrupted:
+        raise
+    except Diverged as error:
+        return Outcome("diverged", judge.best, str(error))
+    except Exception as error:
+        line = explain(error)
+        if line is None:
+            raise
+        gc.collect()  # what did not fit into memory is held by the error's frames
+        return Outcome("failed", judge.best, str(line))
+    finally:
+        source.rest()
+    if judge.pruned_at is not None:
+        return Outcome("pruned", judge.best, f"pruned after epoch {judge.pruned_at}")
+    return Outcome("complete", judge.best)
+
+
+def check_judged(config: Config, data: LabelledData, settings: list[str]) -> tuple[str, bool]:
+    """Give the metric that trials on these data are judged by.
+
+    Raises:  UsageError if nothing is held out to judge by, or a setting tried would change what the metric means
+    """
+    if data.val_dataloader() is None:
+        raise UsageError("a study judges its trials on validation data, and there are none; give --val, such as 0.1")
+    if config.training.overfit_batches or config.training.fast_dev_run:
+        raise UsageError("a study trains for real; leave out --overfit-batches and --fast-dev-run")
+    if config.finetune.compare_scratch:
+        raise UsageError("a study compares its trials with one another; leave out --compare-scratch")
+    if data.task == "regression" and "training.loss" in settings:
+        raise UsageError("space: in a regression the loss is what trials are judged by, so it cannot be tried")
+    return METRICS[data.task]

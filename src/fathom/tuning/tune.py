@@ -1,0 +1,344 @@
+"""``fathom tune`` as a function: a search over settings, kept in a folder, and the best of them trained as a run."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import shutil
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from fathom.build.kinds.names import locate_data, place_name
+from fathom.errors import FathomError, UsageError, unknown
+from fathom.models import registry
+from fathom.phrases import counted
+from fathom.recipes.train import Outcome, Start, resume, train
+from fathom.runs.analysis.study import PRUNERS, Study, Trial
+from fathom.runs.folder.lock import hold_run
+from fathom.runs.folder.reader import RunReader
+from fathom.runs.folder.writer import claim_folder, name_folder
+from fathom.runs.html.study_page import write_study
+from fathom.settings.config import Config, config_to_dict
+from fathom.settings.resolve import resolve
+from fathom.training.signals import Interrupted
+from fathom.tuning.space import Dimension, Value, apply_values, parse_space, resolve_space
+from fathom.tuning.study import (
+    Ledger,
+    Settings,
+    create_study,
+    describe_difference,
+    is_study,
+    read_settings,
+    require_optuna,
+)
+from fathom.tuning.trial import Source, check_judged, make_ready, run_trial
+
+_HOPELESS = 3  # trials that could not be trained at all, and none that could: then the study is wrong, not they
+_REWRITE_S = 30.0  # between two writings of the page while trials run
+
+
+class Watcher:
+    """Told how a study goes; every method does nothing."""
+
+    def begin(self, ledger: Ledger) -> None:
+        """The study is open, and no trial of this call has begun."""
+
+    def start(self, trial: Trial) -> None:
+        """A trial begins."""
+
+    def epoch(self, number: int, epoch: int, epochs: int, value: float) -> None:
+        """A trial of this process has finished an epoch."""
+
+    def end(self, trial: Trial, study: Study) -> None:
+        """A trial has ended."""
+
+    def close(self) -> None:
+        """No more trials, whatever the reason."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a study gives: its folder, itself, its page, and the run of the best trial (None without retraining).
+
+    ``is_over`` is False while another process still has a trial under way; that one ends the study.
+    """
+
+    path: Path
+    study: Study
+    page: Path
+    outcome: Outcome | None
+    is_over: bool = True
+
+
+def tune(
+    config: Config,
+    space: str | Iterable[str] | Mapping[str, str],
+    *,
+    trials: int = 30,
+    pruner: str = "median",
+    jobs: int = 1,
+    root: str | Path = "runs",
+    study: str | Path | None = None,
+    retrain: bool = True,
+    watcher: Watcher | None = None,
+    on_start: Start | None = None,
+    command: Sequence[str] = (),
+) -> Tuned:
+    """Search for settings that make the validation metric better; the test part is looked at once, by the best.
+
+    Args:
+        config: what all trials have in common.
+        space: what is tried, see ``parse_space``.
+        trials: how many are to end by themselves, all calls and processes together.
+        pruner: median, halving or none: how hopeless trials are stopped early.
+        jobs: processes that work on the study.
+        root: where the study's folder goes, and the best run's.
+        study: the study's folder itself; one that holds this study already is gone on with.
+        retrain: whether the best trial is trained again and kept as a run.
+        watcher, on_start: told how the study, and how the training of the best, goes.
+        command: what was typed, for the record.
+    Raises:  UsageError, FathomError before anything is written; Interrupted after a signal
+    """
+    dimensions = parse_space(space)
+    _check_counts(trials, jobs)
+    if pruner not in PRUNERS:
+        raise unknown("pruner", pruner, PRUNERS)
+    require_optuna()
+    config = locate_data(config)
+    source = Source()
+    with contextlib.closing(source):
+        metric, maximise = _check_study(config, dimensions, source)
+        settings = Settings(
+            config=config_to_dict(config),
+            space={dimension.name: dimension.text for dimension in dimensions},
+            metric=metric,
+            maximise=maximise,
+            trials=trials,
+            pruner=pruner,
+            command=list(command),
+        )
+        ledger = _open_study(settings, config, Path(root), None if study is None else Path(study))
+        with contextlib.closing(ledger):
+            return _go_on(ledger, source, trials, jobs, retrain, watcher or Watcher(), on_start)
+
+
+def resume_tuning(
+    study: str | Path,
+    *,
+    trials: int | None = None,
+    jobs: int = 1,
+    retrain: bool = True,
+    watcher: Watcher | None = None,
+    on_start: Start | None = None,
+) -> Tuned:
+    """Go on with a study until as many trials have ended as it wants, or as ``trials`` says from now on.
+
+    Raises:  FathomError if the folder is no study or is damaged; otherwise as ``tune``
+    """
+    _check_counts(1 if trials is None else trials, jobs)
+    require_optuna()
+    with contextlib.closing(Source()) as source, contextlib.closing(Ledger(Path(study))) as ledger:
+        _check_study(ledger.config, ledger.dimensions, source)
+        return _go_on(ledger, source, trials, jobs, retrain, watcher or Watcher(), on_start)
+
+
+def work(ledger: Ledger, source: Source, watcher: Watcher) -> None:
+    """Run trials until there are enough.
+
+    Raises:  Interrupted after a signal; FathomError if no trial could be trained
+    """
+    ledger.resolve(network_options(ledger.config, ledger.dimensions))
+    settled, _, _ = make_ready(ledger.config, source)
+    written = time.monotonic()
+    while (trial := ledger.ask(settled)) is not None:
+        try:
+            values = ledger.draw(trial)
+            watcher.start(ledger.trial(trial.number))
+
+            def on_epoch(epoch: int, epochs: int, value: float, number: int = trial.number) -> None:
+                watcher.epoch(number, epoch, epochs, value)
+
+            outcome = run_trial(ledger, trial, values, source, on_epoch)
+        except BaseException as error:
+            was_asked = isinstance(error, Interrupted) or not isinstance(error, Exception)
+            ledger.end(trial, "stopped", reason="interrupted" if was_asked else str(error))
+            raise
+        ledger.end(trial, outcome.state, outcome.value, outcome.reason)
+        study = ledger.snapshot(importance=False)
+        watcher.end(ledger.trial(trial.number), study)
+        _give_up_if_hopeless(study)
+        if time.monotonic() - written > _REWRITE_S:
+            write_study(ledger.snapshot(), ledger.path)
+            written = time.monotonic()
+
+
+def network_options(config: Config, dimensions: Iterable[Dimension]) -> dict[str, dict[str, Any]]:
+    """Give the options, with their defaults, of every network that the study can try.
+
+    Raises:  UsageError for an unknown network
+    """
+    chosen = next((d for d in dimensions if d.name in ("model", "model.name") and d.choices), None)
+    return {name: registry.defaults(name) for name in (chosen.choices if chosen else (config.model.name,))}
+
+
+def best_config(ledger: Ledger, trial: Trial) -> Config:
+    """Give the settings of a trial, such as ``fathom train --config`` reads."""
+    return apply_values(ledger.config, ledger.values_of(trial))
+
+
+def resume_command(path: Path) -> str:
+    """What to type to go on with a study."""
+    return f"fathom tune --resume {shlex.quote(str(path))}"
+
+
+def _check_counts(trials: int, jobs: int) -> None:
+    if trials < 1 or jobs < 1:
+        raise UsageError(f"trials={trials}, jobs={jobs}: both must be at least 1")
+
+
+def _check_study(config: Config, dimensions: list[Dimension], source: Source) -> tuple[str, bool]:
+    """Build what the defaults give, and every end of every dimension, so that nothing wrong begins.
+
+    Raises:  UsageError naming the dimension
+    """
+    dimensions = resolve_space(dimensions, config, network_options(config, dimensions))
+    _, data, _ = make_ready(config, source)
+    deciding = [d for d in dimensions if d.setting in ("model.name", "training.optimizer")]
+    for dimension in dimensions:
+        if dimension.setting.startswith("data."):
+            continue  # to try these is to read and to divide the data anew
+        for value in dimension.ends():
+            # It is enough that one of the networks and optimisers takes it.
+            surroundings: list[dict[Dimension, Value]] = [{}]
+            surroundings += [{d: end} for d in deciding if d != dimension for end in d.ends()]
+            refused: list[UsageError] = []
+            for surrounding in surroundings:
+                try:
+                    make_ready(apply_values(config, surrounding | {dimension: value}), source)
+                    break
+                except UsageError as error:
+                    refused.append(error)
+            else:
+                raise UsageError(f"space {dimension}: {refused[0]}")
+    return check_judged(config, data, [dimension.setting for dimension in dimensions])
+
+
+def _open_study(settings: Settings, config: Config, root: Path, place: Path | None) -> Ledger:
+    """Make the study's folder, or go on with the study that is in it.
+
+    Raises:  UsageError if another study is in it, or something else
+    """
+    is_new = place is None or not place.exists()
+    if place is None:
+        now = datetime.now().astimezone()
+        place = claim_folder(root, name_folder(now, "tune", config.model.name, place_name(config.data.name)))
+    elif place.exists() and not _is_free(place) and not is_study(place):
+        raise UsageError(f"{place} holds something else; give the folder of a study, or one that is not there yet")
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        ledger = create_study(place, settings)
+    except BaseException:
+        if is_new and not is_study(place):
+            shutil.rmtree(place, ignore_errors=True)
+        raise
+    different = describe_difference(ledger.settings, settings)
+    if different is not None:
+        ledger.close()
+        raise UsageError(f"{place} holds a study with {different}; go on with it by {resume_command(place)}")
+    return ledger
+
+
+def _is_free(place: Path) -> bool:
+    """Whether a folder holds nothing, or what another process that is making this study has hidden in it so far."""
+    return place.is_dir() and all(entry.name.startswith(".") for entry in place.iterdir())
+
+
+def _go_on(
+    ledger: Ledger,
+    source: Source,
+    trials: int | None,
+    jobs: int,
+    retrain: bool,
+    watcher: Watcher,
+    on_start: Start | None,
+) -> Tuned:
+    """Run what is missing, write the page, train the best."""
+    ledger.resolve(network_options(ledger.config, ledger.dimensions))
+    if trials is not None and trials != ledger.settings.trials:
+        ledger.update(trials=trials)
+    watcher.begin(ledger)
+    try:
+        if jobs == 1:
+            work(ledger, source, watcher)
+        else:
+            from fathom.tuning.jobs import run_workers  # which is made of this file
+
+            source.close()
+            run_workers(ledger, jobs, watcher)
+    except Interrupted as stop:
+        study = ledger.snapshot()
+        write_study(study, ledger.path)
+        done = f"{study.num_done} of {counted(study.target, 'trial')} done"
+        line = f"stopped; {done}; go on with: {resume_command(ledger.path)}"
+        raise Interrupted(stop.exit_code - 128, line) from None
+    finally:
+        watcher.close()
+    study = ledger.snapshot()
+    page = write_study(study, ledger.path)
+    best = study.best()
+    if ledger.has_others_running():
+        return Tuned(ledger.path, study, page, None, is_over=False)
+    if best is None:
+        raise FathomError(f"{ledger.path}: no trial of {study.num_done} was completed; see {page}")
+    _write_best(ledger, best)
+    if not retrain:
+        return Tuned(ledger.path, study, page, None)
+    outcome = _train_best(ledger, best, source, on_start)
+    study = ledger.snapshot()
+    page = write_study(study, ledger.path)
+    return Tuned(ledger.path, study, page, outcome)
+
+
+def _write_best(ledger: Ledger, best: Trial) -> None:
+    from fathom.files import write_atomically
+    from fathom.runs.folder.records import to_yaml
+
+    write_atomically(ledger.path / "best.yaml", to_yaml(config_to_dict(best_config(ledger, best))))
+
+
+def _train_best(ledger: Ledger, best: Trial, source: Source, on_start: Start | None) -> Outcome | None:
+    """Train the best trial again as a run, beside the study; None if that was done, or another process does it.
+
+    A run that was begun for the same trial and stopped is gone on with.
+    """
+
+    def note(plan: Any) -> Any:
+        ledger.update(best_run=str(plan.path), best_trial=best.number)
+        return on_start(plan) if on_start else ()
+
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(hold_run(ledger.path, ".best.lock"))
+        except FathomError:
+            return None
+        settings = read_settings(ledger.path)  # another process may have been quicker
+        if settings.best_run is not None and settings.best_trial == best.number and Path(settings.best_run).is_dir():
+            run = RunReader(Path(settings.best_run))
+            if run.status == "done":
+                return None
+            if (run.path / "checkpoints" / "last").is_dir():
+                return resume(run.path, on_start=note)
+        config = best_config(ledger, best)
+        command = ["fathom", "train", "--config", str(ledger.path / "best.yaml")]
+        contents = source.read(resolve(config))
+        return train(config, root=ledger.path.parent, contents=contents, on_start=note, command=command)
+
+
+def _give_up_if_hopeless(study: Study) -> None:
+    ended = [trial for trial in study.trials if trial.state not in ("stopped", "running")]
+    if len(ended) >= _HOPELESS and all(trial.state == "failed" for trial in ended):
+        raise FathomError(f"the first {len(ended)} trials could not be trained, the last for this: {ended[-1].reason}")

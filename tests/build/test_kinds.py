@@ -1,0 +1,64 @@
+"""What a data name means."""
+
+import pytest
+
+from fathom.settings.config import DataConfig, make_config
+from fathom.errors import UsageError
+from fathom.build.kinds.names import check_data, data_kind, locate_data
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("digits", "named"),
+        ("pictures", "pictures"),
+        ("nowhere", "named"),
+        ("./digits", "pictures"),
+        ("nowhere/", "pictures"),
+        (".", "pictures"),
+        ("..", "pictures"),
+        ("house.csv", "table"),
+        ("there/HOUSE.CSV", "table"),
+        ("house.tsv.gz", "table"),
+        ("airfoil.dat", "table"),
+        ("folder.csv", "pictures"),
+        ("house.xlsx", "named"),
+        ("there/house.xlsx", "pictures"),
+    ],
+)
+def test_a_name_a_path_or_a_suffix_tells_the_kind(name, expected, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "digits").mkdir()  # a known name means the data set
+    assert data_kind(DataConfig(name=name)) == expected
+
+
+def test_a_place_becomes_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name, place in (
+        ("./pictures/", tmp_path / "pictures"),
+        ("house.csv", tmp_path / "house.csv"),
+        ("~/p", tmp_path / "home" / "p"),
+        ("digits", "digits"),
+    ):
+        assert locate_data(make_config({"data": {"name": name}})).data.name == str(place)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("digit", "unknown data set 'digit'; did you mean 'digits'?"),
+        ("./digits", "there is no folder ./digits"),
+        ("house.csv", "there is no file house.csv"),
+        ("house.xlsx", r"house.xlsx: .xlsx files are not read; save it as CSV"),
+        ("./cat.avif", r"./cat.avif is one picture; training takes a folder of class folders"),
+    ],
+)
+def test_what_cannot_be_read_is_said_before_anything_is(name, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cat.avif").touch()
+    (tmp_path / "house.xlsx").touch()
+    with pytest.raises(UsageError, match=message):
+        check_data(DataConfig(name=name))

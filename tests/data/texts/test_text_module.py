@@ -1,0 +1,180 @@
+"""A text as data: parts that do not overlap, the vocabulary of the first one alone, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fathom.data.sources import catalog, time_machine
+from fathom.data.texts.module import TextData
+from fathom.data.texts.reading import read_text
+from fathom.data.texts.vocabulary import Tokenizer
+from fathom.errors import FathomError, UsageError
+
+RHYME = "so much depends upon a red wheel barrow glazed with rain water beside the white chickens. " * 40
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    n=st.integers(40, 3000),
+    val=st.sampled_from([0.0, 0.1, 0.3]),
+    test=st.sampled_from([0.0, 0.1, 0.25]),
+    partition=st.sampled_from(["random", "sequential"]),
+)
+def test_parts_are_contiguous_and_predicted_in_whole(n: int, val: float, test: float, partition: str) -> None:
+    text = "".join(chr(0x4E00 + i) for i in range(n))  # every character once: it tells its place
+    data = TextData(text, steps=4, val=val, test=test, partition=partition)
+    places = [
+        [ord(character) - 0x4E00 for character in text[start:stop]]
+        for start, stop in (
+            (0, len(data.train)),
+            (len(data.train), len(data.train) + len(data.val)),
+            (len(data.train) + len(data.val), n),
+        )
+    ]
+    assert len(data.train) + len(data.val) + len(data.test) == n
+    assert abs(len(data.val) - val * n) < 33
+    assert abs(len(data.test) - test * n) < 33
+    assert data.vocabulary.decode(data.train) == [text[i] for i in places[0]]
+    assert set(data.val.tolist()) | set(data.test.tolist()) <= {
+        0
+    }  # these characters stand nowhere in the training part
+    for loader, part in ((data.val_dataloader(), data.val), (data.test_dataloader(), data.test)):
+        assert (loader is None) == (len(part) == 0)
+        if loader is not None:
+            assert sum(len(y) for *_, y in loader) == len(part) - 1
+    assert len(list(data.train_dataloader())) == len(data.train_dataloader())
+
+
+def test_vocabulary_comes_from_the_training_part_alone() -> None:
+    text = "ab" * 400 + "ax" * 50 + "ay" * 50
+    data = TextData(text, steps=8)
+    assert set(data.vocabulary.tokens) == {"<unk>", "a", "b"}
+    assert data.count_unknown() == {"train": 0, "val": 50, "test": 50}
+
+
+def test_rare_words_are_unknown() -> None:
+    text = RHYME + "once " + RHYME
+    words = Tokenizer("word").split(text)
+    data = TextData(text, level="word", steps=8)
+    assert len(data.train) + len(data.val) + len(data.test) == len(words)
+    assert "once" not in data.vocabulary
+    assert data.count_unknown() == {"train": 1, "val": 0, "test": 0}
+    assert "once" in TextData(text, level="word", steps=8, min_freq=1).vocabulary
+
+
+def test_columns_of_evaluation_go_on_where_they_ended() -> None:
+    data = TextData(RHYME * 8, steps=16, val=0.3, test=0.1)
+    batches = list(data.val_dataloader())  # type: ignore[arg-type]
+    assert batches[0][0].shape[1] > 1
+    read = torch.cat([X for X, *_ in batches]).t().flatten()
+    assert torch.equal(read, data.val[:-1].long())
+    assert [starts for _, starts, _ in batches] == [True] + [False] * (len(batches) - 1)
+
+
+def test_batch_size_is_fitted_or_checked() -> None:
+    assert TextData("ab" * 50_000).batch_size == 32
+    assert TextData("ab" * 1800, steps=8).batch_size == (2880 - 8) // 8 // 32
+    with pytest.raises(UsageError, match=r"batch size 99: .* of text hold 19 sequences of 8 steps"):
+        TextData("ab" * 100, 99, steps=8)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("abc", {"val": 0, "test": 0}, "text: 3 chars to learn from are too few; bring more text"),
+        ("a" * 100, {}, "80 chars to learn from are too few for sequences of 64 steps; set data.options.steps to 40"),
+        ("a" * 100, {"steps": 4, "val": 0.01}, "validation share 0.01 holds out 1 of 100 tokens"),
+        ("a" * 100, {"val": 0.5, "test": 0.5}, "leave nothing to learn from"),
+        ("a" * 100, {"test": 1}, "test share 1"),
+        ("a" * 100, {"steps": 0}, "steps takes whole numbers of at least 1; got 0"),
+        ("a" * 100, {"steps": "4"}, "steps takes whole numbers"),
+        ("a" * 100, {"partition": "randm"}, "unknown partition 'randm'; did you mean 'random'?"),
+        ("a" * 100, {"level": "words"}, "unknown level 'words'; did you mean 'word'?"),
+        ("a" * 100, {"reserved": "<eos>"}, "reserved is a list of tokens"),
+    ],
+)
+def test_refused(text: str, options: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        TextData(text, **options)  # type: ignore[arg-type]
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+# Files ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "text"),
+    [
+        ("né\r\nle\rsoir\n".encode(), "utf-8", "né\nle\nsoir\n"),
+        (b"\xef\xbb\xbfabc", "utf-8", "abc"),
+        ("né".encode("latin-1"), "latin-1", "né"),
+        ("né".encode("utf-16"), "utf-16", "né"),
+        ("学习".encode("gb18030"), "gb18030", "学习"),
+    ],
+)
+def test_files_are_read(tmp_path: Path, content: bytes, encoding: str, text: str) -> None:
+    (tmp_path / "a.txt").write_bytes(content)
+    assert read_text(tmp_path / "a.txt", encoding) == text
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "this file is empty"),
+        (b" \n\n\t", "this file is empty but for white space"),
+        (b"abc\x00def", "not a text: byte 4 is zero, as in binary files"),
+        (b"one\ntw\xe9o\n", "not text in utf-8: byte 0xe9 at line 2, byte 3 of it; set data.options.encoding"),
+        ("abc".encode("utf-16"), "this text is in UTF-16; set data.options.encoding=utf-16"),
+    ],
+)
+def test_what_is_no_text_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(content)
+    with pytest.raises(FathomError) as caught:
+        read_text(path)
+    assert str(path) in str(caught.value)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_encoding_and_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown encoding 'utf-7a'"):
+        read_text(tmp_path / "a.txt", "utf-7a")
+    with pytest.raises(FathomError, match="cannot be read"):
+        read_text(tmp_path / "a.txt")
+
+
+# The Time Machine ----------------------------------------------------------------------------------------------------
+
+
+def test_time_machine_is_the_book_s(shared_data: Path) -> None:
+    data = TextData(catalog.load_text("time_machine"), **time_machine.FORM)  # type: ignore[arg-type]
+    entry = catalog.describe("time_machine")
+    assert len(data.train) + len(data.val) + len(data.test) == 173_428  # the book's len(corpus)
+    assert len(data.vocabulary) == 28  # and its len(vocab)
+    assert len(data.train) + len(data.val) == entry.train_size
+    assert len(data.test) == entry.test_size
+    assert catalog.check("time_machine") == "ok"
+
+
+def test_an_altered_time_machine_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "text").mkdir()
+    path = tmp_path / "text" / "timemachine.txt"
+    path.write_text("The Time Machine, by somebody else")
+    monkeypatch.setenv("FATHOM_DATA", str(tmp_path))
+    with pytest.raises(FathomError, match="wrong checksum"):
+        catalog.load_text("time_machine")
+    assert str(path) in catalog.check("time_machine")
+
+
+def test_texts_and_arrays_are_told_apart() -> None:
+    with pytest.raises(UsageError, match="digits is not a text; the texts are: time_machine"):
+        catalog.load_text("digits")
+    with pytest.raises(UsageError, match="time_machine is a text, for language models: rnn, gru or lstm"):
+        catalog.load_arrays("time_machine")

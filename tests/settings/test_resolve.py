@@ -1,0 +1,83 @@
+"""Settings that nobody chose, and settings that contradict each other."""
+
+import subprocess
+import sys
+
+import pytest
+
+from fathom.data.sources import catalog
+from fathom.errors import UsageError
+from fathom.models import registry
+from fathom.settings.config import config_to_dict, make_config
+from fathom.settings.resolve import resolve
+
+
+def open_settings(tree):
+    """Names of settings that are still None among those that must not be."""
+    needed = {"data": ["batch_size"], "training": ["epochs", "optimizer", "lr", "weight_decay", "schedule", "loss"]}
+    return [f"{section}.{name}" for section, names in needed.items() for name in names if tree[section][name] is None]
+
+
+@pytest.mark.parametrize("data", catalog.names())
+def test_every_pair_of_network_and_data_is_filled_once_and_for_all(data):
+    for model in registry.names():
+        config = resolve(make_config({"model": {"name": model}, "data": {"name": data}}))
+        assert open_settings(config_to_dict(config)) == []
+        assert resolve(config) == config
+
+
+def test_what_was_chosen_stays():
+    chosen = {
+        "data": {"name": "digits", "batch_size": 7, "options": {"size": 9}},
+        "training": {
+            "epochs": 3,
+            "optimizer": "sgd",
+            "lr": 0.5,
+            "weight_decay": 0.25,
+            "schedule": "constant",
+            "loss": "multi_margin",
+        },
+    }
+    tree = config_to_dict(resolve(make_config(chosen)))
+    for section, values in chosen.items():
+        for name, value in values.items():
+            assert tree[section][name] == value
+
+
+def test_digits_are_scaled_for_convolutions_only():
+    sizes = {m: resolve(make_config({"model": {"name": m}})).data.options["size"] for m in ("mlp", "softmax", "lenet")}
+    assert sizes == {"mlp": 8, "softmax": 8, "lenet": 28}
+
+
+@pytest.mark.parametrize(
+    ("tree", "words"),
+    [
+        ({"seed": 2**63}, "below 2"),
+        ({"training": {"fast_dev_run": True, "overfit_batches": 1}}, "exclude each other"),
+        ({"training": {"warmup": 2.5}}, "give whole steps"),
+        ({"training": {"warmup": 2, "schedule": "cosine:warmup_steps=3"}}, "both give a warm-up"),
+        ({"training": {"l1": 0.1}, "execution": {"compile": "step"}}, "without an L1 penalty"),
+        ({"training": {"clip_value": 0.1}, "execution": {"compile": "step"}}, "without clipping"),
+        ({"training": {"optimizer": "adagrad"}, "execution": {"compile": "step"}}, "without the optimizer adagrad"),
+        ({"training": {"label_smoothing": 0.1, "loss": "multi_margin"}}, "label smoothing"),
+        ({"training": {"schedule": "cosin"}, "seed": 1}, None),
+    ],
+)
+def test_contradictions_are_refused(tree, words):
+    if words is None:  # a schedule's name is checked where it is read
+        resolve(make_config(tree))
+        return
+    with pytest.raises(UsageError, match=words):
+        resolve(make_config(tree))
+
+
+def test_whole_and_partial_warm_ups_are_taken():
+    for warmup in (0, 0.5, 1, 20.0):
+        assert resolve(make_config({"training": {"warmup": warmup}})).training.warmup == warmup
+
+
+def test_settings_load_without_torch():
+    modules = "fathom.settings.resolve, fathom.build.kinds.names, fathom.settings.run_config, fathom.settings.presets"
+    code = f"import {modules}, sys; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
