@@ -25,7 +25,7 @@ _OUT = ROOT / "docs" / "benchmarks"
 
 
 def main() -> int:
-    """Measure what was asked for and write results, tables and pictures."""
+    """Measure what was asked for and write results, tables and images."""
     args = _parse()
     try:
         written = _run(args)
@@ -101,7 +101,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--networks", type=_names, default=(), metavar="NAME,…", help="epoch, choices: only these")
     parser.add_argument("--add", action="store_true", help="keep what is stored of a suite and not measured now")
     parser.add_argument("--out", type=Path, help="where results go (default: docs/benchmarks)")
-    parser.add_argument("--render", action="store_true", help="measure nothing; make tables and pictures anew")
+    parser.add_argument("--render", action="store_true", help="measure nothing; make tables and images anew")
     args = parser.parse_args()
     if args.out is not None:
         args.out = args.out.resolve()

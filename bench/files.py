@@ -39,7 +39,7 @@ def invent_images(folder: Path, num_train: int, num_test: int = 256) -> None:
 
 
 def read_images(part: str, limit: int) -> tuple[np.ndarray, np.ndarray]:
-    """Read the first examples of "train" or "test".
+    """Read the first samples of "train" or "test".
 
     Shape:   images uint8 (N, 1, 28, 28), labels int64 (N,)
     """

@@ -72,6 +72,6 @@ class Gate:
 
 
 def peak_mib() -> float:
-    """Give the most memory this process ever had resident."""
+    """Return the most memory this process ever had resident."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20

@@ -157,7 +157,7 @@ def measure_in_turns(
 def chosen(
     contenders: Sequence[Contender], settings: Settings, baseline: str, skipped: dict[str, str]
 ) -> Iterator[Contender]:
-    """Give those who were asked for and are installed; the reason why others are not goes into ``skipped``."""
+    """Return those who were asked for and are installed; the reason why others are not goes into ``skipped``."""
     for contender in contenders:
         wanted = settings.contenders
         if wanted and contender.name != baseline and not contender.name.startswith(wanted):

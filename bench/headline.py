@@ -59,7 +59,7 @@ def headline(suites: dict[str, Suite], language: str) -> str:
 
 
 def fastest_peer(comparison: Comparison) -> Result | None:
-    """Give the fastest other library, fed as it likes best."""
+    """Return the fastest other library, fed as it likes best."""
     peers = [r for r in comparison.results if r.group == "peer" and r.values and r.name not in _NOT_FED_TENSORS]
     return min(peers, key=lambda peer: comparison.spread(peer).median, default=None)
 

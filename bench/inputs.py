@@ -1,4 +1,4 @@
-"""What the contenders are fed: the same examples as stored bytes, as normalised tensors, or through torchvision."""
+"""What the contenders are fed: the same samples as stored bytes, as normalised tensors, or through torchvision."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEST_IMAGES = 10_000
 
 
 def stored(problem: Problem, part: str = "train") -> tuple[Tensor, Tensor]:
-    """Give the examples as a data set holds them.
+    """Return the samples as a data set holds them.
 
     Shape:   images uint8 (N, C, H, W) and labels int64 (N,); or features float32 (N, D) and targets float32 (N, 1)
     """
@@ -33,7 +33,7 @@ def stored(problem: Problem, part: str = "train") -> tuple[Tensor, Tensor]:
 
 
 def normalised(problem: Problem, part: str = "train") -> tuple[Tensor, Tensor]:
-    """Give the examples as float32, shifted and scaled to mean 0 and standard deviation 1 of the training part."""
+    """Return the samples as float32, shifted and scaled to mean 0 and standard deviation 1 of the training split."""
     X, y = stored(problem, part)
     if problem.is_regression:
         return X, y
@@ -69,7 +69,7 @@ class TensorBatches:
 
 
 def make_batches(problem: Problem, feed: str = "tensors", workers: int = 0, channels_last: bool = False) -> Any:
-    """Give an iterable of training batches.
+    """Return an iterable of training batches.
 
     Args:
         feed: "tensors" gathers from memory; "dataset" goes through torch's TensorDataset and DataLoader;

@@ -16,7 +16,7 @@ _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 
 
 def describe_machine(threads: int) -> dict[str, Any]:
-    """Give processor, cores, memory and system as plain values."""
+    """Return processor, cores, memory and system as plain values."""
     cpuinfo = _cpuinfo()
     flags = set(cpuinfo.get("flags", "").split())
     return {
@@ -31,7 +31,7 @@ def describe_machine(threads: int) -> dict[str, Any]:
 
 
 def describe_versions() -> dict[str, str]:
-    """Give the versions of Python and of whatever takes part and is installed."""
+    """Return the versions of Python and of whatever takes part and is installed."""
     found = {"python": platform.python_version()}
     for name in _PACKAGES:
         number = installed_version(name)
@@ -41,7 +41,7 @@ def describe_versions() -> dict[str, str]:
 
 
 def installed_version(distribution: str) -> str | None:
-    """Give a distribution's version, None where it is not installed."""
+    """Return a distribution's version, None where it is not installed."""
     try:
         return version(distribution)
     except PackageNotFoundError:
@@ -54,7 +54,7 @@ def available_cores() -> int:
 
 
 def _measure_load(during_s: float = 1.0) -> float:
-    """Give how many cores others keep busy now; the load average would count work that is over."""
+    """Return how many cores others keep busy now; the load average would count work that is over."""
     path = Path("/proc/stat")
     if not path.exists():
         return round(os.getloadavg()[0], 2)

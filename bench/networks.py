@@ -38,7 +38,7 @@ def make_net(problem: Problem) -> nn.Module:
 
 
 def make_loss(problem: Problem) -> nn.Module:
-    """Give the loss: cross-entropy, or the mean squared error."""
+    """Return the loss: cross-entropy, or the mean squared error."""
     return nn.MSELoss() if problem.is_regression else nn.CrossEntropyLoss()
 
 

@@ -11,7 +11,7 @@ class Problem:
 
     Args:
         model: name in Fathom's registry.
-        num_samples: examples an epoch.
+        num_samples: samples an epoch.
         epochs_per_round: how many epochs one measurement takes.
     """
 

@@ -1,4 +1,4 @@
-"""Putting tables and pictures where people look: docs/benchmarks.md, docs/benchmarks/ and the README."""
+"""Putting tables and images where people look: docs/benchmarks.md, docs/benchmarks/ and the README."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SECTIONS: dict[str, Callable[[Suite], str]] = {
     "export": tables.export_section,
     "folder": tables.folder_section,
 }
-_PICTURES: dict[str, Callable[[Suite, Path], None]] = {
+_IMAGES: dict[str, Callable[[Suite, Path], None]] = {
     "epoch": figures.draw_epochs,
     "step": figures.draw_steps,
     "startup": figures.draw_startup,
@@ -38,7 +38,7 @@ def publish(suites: dict[str, Suite], out: Path, *, update_readme: bool) -> list
     """
     out.mkdir(parents=True, exist_ok=True)
     written = [out / "results.json"] if suites else []
-    for name, draw in _PICTURES.items():
+    for name, draw in _IMAGES.items():
         if name in suites:
             draw(suites[name], out / f"{name}.png")
             written.append(out / f"{name}.png")

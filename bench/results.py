@@ -63,19 +63,19 @@ class Comparison:
     skipped: dict[str, str] = field(default_factory=dict)
 
     def get(self, name: str) -> Result | None:
-        """Give a contender's result, None if it did not take part."""
+        """Return a contender's result, None if it did not take part."""
         return next((result for result in self.results if result.name == name), None)
 
     def spread(self, result: Result) -> Spread:
-        """Give the spread of the values."""
+        """Return the spread of the values."""
         return Spread.of(result.values)
 
     def rate(self, result: Result) -> Spread:
-        """Give the spread of work per second."""
+        """Return the spread of work per second."""
         return Spread.of([self.work / value for value in result.values])
 
     def ratio(self, result: Result, against: str | None = None) -> Spread | None:
-        """Give how many times another's value is the contender's, round by round: above 1 is faster, or less.
+        """Return how many times another's value is the contender's, round by round: above 1 is faster, or less.
 
         ``against`` names the other; None is the baseline.
         """
@@ -91,7 +91,7 @@ class Run:
 
     Args:
         curve: an epoch each: ``train_s`` since the start without the test passes, ``test_accuracy``, and
-            ``val_accuracy`` where the run has a validation part.
+            ``val_accuracy`` where the run has a validation split.
     """
 
     name: str
@@ -113,7 +113,7 @@ class Run:
         return self.curve[-1]["train_s"]
 
     def seconds_to(self, accuracy: float) -> float | None:
-        """Give when an epoch first ended with this test accuracy, None if none did."""
+        """Return when an epoch first ended with this test accuracy, None if none did."""
         return next((p["train_s"] for p in self.curve if p["test_accuracy"] >= accuracy), None)
 
 
@@ -130,7 +130,7 @@ class Suite:
     runs: list[Run] = field(default_factory=list)
 
     def get(self, name: str) -> Comparison | None:
-        """Give a comparison by name."""
+        """Return a comparison by name."""
         return next((comparison for comparison in self.comparisons if comparison.name == name), None)
 
 

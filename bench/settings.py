@@ -36,7 +36,7 @@ class Settings:
     seeds: int | None = None
 
     def environment(self) -> dict[str, str]:
-        """Give the environment variables of every measured process."""
+        """Return the environment variables of every measured process."""
         kept = {
             name: value
             for name, value in os.environ.items()

@@ -13,12 +13,12 @@ _SHAPE = (1, 28, 28)
 
 
 def measure_networks(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Give FLOPs and Fathom's choices for every network that takes (1, 28, 28)."""
+    """Return FLOPs and Fathom's choices for every network that takes (1, 28, 28)."""
     return _ask("networks", settings)
 
 
 def measure_recipes(settings: Settings) -> dict[str, float]:
-    """Give the FLOPs of training of every shipped recipe for Fashion-MNIST."""
+    """Return the FLOPs of training of every shipped recipe for Fashion-MNIST."""
     return _ask("recipes", settings)
 
 

@@ -96,7 +96,7 @@ def memory_section(suite: Suite) -> str:
 
 
 def export_section(suite: Suite) -> str:
-    """Table of milliseconds for one picture, a network after another."""
+    """Table of milliseconds for one image, a network after another."""
     parts = []
     for comparison in suite.comparisons:
         rows = [
@@ -107,7 +107,7 @@ def export_section(suite: Suite) -> str:
             ]
             for result in fastest_first(comparison)
         ]
-        header = ["", "ms a picture", "× eager PyTorch's time"]
+        header = ["", "ms an image", "× eager PyTorch's time"]
         parts.append(f"### {comparison.title}\n\n{table(header, rows)}{_skipped(comparison)}")
     return "\n\n".join([*parts, describe_suite(suite)])
 
@@ -209,7 +209,7 @@ def fastest_first(comparison: Comparison) -> list[Result]:
 
 
 def grouped_runs(suite: Suite) -> list[tuple[str, list[Run]]]:
-    """Give the runs of each contender, in the order in which they were planned."""
+    """Return the runs of each contender, in the order in which they were planned."""
     order = {run.name: place for place, run in reversed(list(enumerate(suite.runs)))}
     runs = sorted(suite.runs, key=lambda run: order[run.name])
     return [(group[0].label, group) for _, members in groupby(runs, key=lambda r: r.name) if (group := list(members))]
@@ -221,7 +221,7 @@ def inverse(ratio: Spread | None) -> Spread | None:
 
 
 def format_ratio(ratio: Spread | None) -> str:
-    """Give the median with the ends."""
+    """Return the median with the ends."""
     if ratio is None:
         return ""
     if ratio.low == ratio.high:  # against itself, or a single round

@@ -26,7 +26,7 @@ class Target:
     form: str = "{:.2f}"
 
     def is_reached(self, value: float) -> bool:
-        """Tell whether the bound is kept."""
+        """Return whether the bound is kept."""
         return value <= self.bound if self.at_most else value >= self.bound
 
 
@@ -175,9 +175,9 @@ TARGETS = (
            _time("memory", "fathom_equal", "handwritten"), 1.2, at_most=True),
     Target("peak memory, as Fathom chooses: × the hand-written loop's", "memory",
            _time("memory", "fathom_auto", "handwritten"), 1.2, at_most=True),
-    Target("one picture through an exported LeNet: × eager PyTorch's time", "export",
+    Target("one image through an exported LeNet: × eager PyTorch's time", "export",
            _time("lenet", "onnx", "eager"), 1.0, at_most=True),
-    Target("one picture through an exported ResNet-18: × eager PyTorch's time", "export",
+    Target("one image through an exported ResNet-18: × eager PyTorch's time", "export",
            _time("resnet18", "onnx", "eager"), 1.0, at_most=True),
     Target("a CSV, from reading to one epoch: × the hand-written time", "table",
            _time("table", "fathom_auto", "handwritten"), 1.2, at_most=True),

@@ -1,4 +1,4 @@
-"""Fill the pages on ideas from the code: `python docs/make_ideas.py [--pictures]`.
+"""Fill the pages on ideas from the code: `python docs/make_ideas.py [--images]`.
 
 A page has its prose, and marks. `<!-- columns … -->` says which formula, which piece of `fathom.scratch` and which line
 of PyTorch stand side by side; `<!-- slip … -->` which wrong function and which test of it. What stands between a mark
@@ -73,7 +73,7 @@ def read_wishes(text: str, keys: tuple[str, ...]) -> dict[str, list[str]]:
 
 
 def show_scratch(name: str) -> str:
-    """Give a piece of fathom.scratch: `conv.conv2d`, `tensor.Tensor.backward`."""
+    """Return a piece of fathom.scratch: `conv.conv2d`, `tensor.Tensor.backward`."""
     module, _, symbol = name.partition(".")
     path = find_scratch(module)
     return f"{block(find(path, symbol))}\n\n{link(path)}"
@@ -90,7 +90,7 @@ def find_scratch(module: str) -> str:
 
 
 def show_torch(name: str) -> str:
-    """Give the twin of a piece; a piece of fathom.models (`models/resnet.BasicBlock`); or what a docstring of scratch
+    """Return the twin of a piece; a piece of fathom.models (`models/resnet.BasicBlock`); or what a docstring of scratch
     says that it equals (`equals dropout.dropout`)."""
     if name.startswith("equals "):
         return read_equals(name.removeprefix("equals "))
@@ -104,7 +104,7 @@ def show_torch(name: str) -> str:
 
 
 def read_equals(name: str) -> str:
-    """Give the line `Equals:` of a piece of fathom.scratch, or of a module of it."""
+    """Return the line `Equals:` of a piece of fathom.scratch, or of a module of it."""
     module, _, symbol = name.partition(".")
     path = find_scratch(module)
     docstring = ast.get_docstring(locate(path, symbol)) or ""
@@ -132,7 +132,7 @@ def parse(path: str) -> tuple[str, ast.Module]:
 
 
 def locate(path: str, symbol: str) -> ast.FunctionDef | ast.ClassDef | ast.Module:
-    """Give the node of `Class.method`; of the module itself, where there is no symbol."""
+    """Return the node of `Class.method`; of the module itself, where there is no symbol."""
     node: ast.AST = parse(path)[1]
     for part in filter(None, symbol.split(".")):
         inner = [each for each in getattr(node, "body", []) if getattr(each, "name", None) == part]
@@ -144,7 +144,7 @@ def locate(path: str, symbol: str) -> ast.FunctionDef | ast.ClassDef | ast.Modul
 
 
 def find(path: str, symbol: str) -> str:
-    """Give the source of a function, class or method, without its docstring."""
+    """Return the source of a function, class or method, without its docstring."""
     text, _ = parse(path)
     node = locate(path, symbol)
     assert isinstance(node, ast.FunctionDef | ast.ClassDef)
@@ -165,7 +165,7 @@ def _docstrings(node: ast.AST) -> Iterator[ast.expr]:
 
 @functools.cache
 def twins() -> dict[str, str]:
-    """Give PyTorch's side of every row of the parity table."""
+    """Return PyTorch's side of every row of the parity table."""
     text, tree = parse(TWINS)
     found = {}
     for statement in tree.body:
@@ -180,7 +180,7 @@ def twins() -> dict[str, str]:
     return found
 
 
-# Pictures -----------------------------------------------------------------------------------------------------------
+# Images -----------------------------------------------------------------------------------------------------------
 
 
 def draw_graph() -> None:
@@ -340,7 +340,7 @@ def save(figure: object, name: str) -> None:
     figure.savefig(PAGES / f"{name}.png", dpi=110)
 
 
-def draw_pictures() -> None:
+def draw_images() -> None:
     """Draw all of them."""
     import matplotlib
 
@@ -352,5 +352,5 @@ def draw_pictures() -> None:
 if __name__ == "__main__":
     for page in sorted(PAGES.glob("*.md")):
         page.write_text(fill(page.read_text(encoding="utf-8")), encoding="utf-8")
-    if "--pictures" in sys.argv:
-        draw_pictures()
+    if "--images" in sys.argv:
+        draw_images()

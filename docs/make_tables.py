@@ -74,7 +74,7 @@ PAPERS = {
 
 
 def write_networks() -> str:
-    """Give the text of networks.md."""
+    """Return the text of networks.md."""
     rows, options = [], []
     for name in registry.names():
         entry = registry.get(name)
@@ -100,11 +100,11 @@ def write_networks() -> str:
         "|---|---|---:|---:|---:|---|",
         *rows,
         "",
-        "FLOPs of one forward pass of one example: a multiply-add is two; convolutions, dense and recurrent layers",
+        "FLOPs of one forward pass of one sample: a multiply-add is two; convolutions, dense and recurrent layers",
         "only.",
         "AlexNet, VGG and ResNet have torchvision's parameter counts; so has `googlenet_bn` with `as_torchvision=true`",
         "(and only that network takes this option). Other inputs and numbers of classes give other counts. The small",
-        "form, made for pictures of 28 or 32 pixels a side, is taken by itself below 64. `rnn`, `gru` and `lstm` read",
+        "form, made for images of 28 or 32 pixels a side, is taken by itself below 64. `rnn`, `gru` and `lstm` read",
         "[texts](text.md): their outputs are the size of the vocabulary, their FLOPs those of a whole sequence.",
         "",
         "## Options",
@@ -134,7 +134,7 @@ def _show(value: object) -> str:
 
 
 def write_checksums() -> str:
-    """Give the table of checksums for data.md."""
+    """Return the table of checksums for data.md."""
     rows = ["| file | checksum |", "|---|---|"]
     for name in catalog.names():
         for file, checksum in catalog.describe(name).checksums.items():

@@ -12,7 +12,7 @@ from fathom.module import Classifier, Module, Preprocess, Regressor
 
 
 @pytest.fixture
-def pictures() -> tuple[torch.Tensor, torch.Tensor]:
+def images() -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     X = torch.randint(0, 256, (6, 3, 4, 5), dtype=torch.uint8, generator=generator)
     return X, torch.tensor([0, 1, 2, 0, 1, 2])
@@ -22,8 +22,8 @@ def make_net() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(60, 3))
 
 
-def test_composition(pictures):
-    X, y = pictures
+def test_composition(images):
+    X, y = images
     net = make_net()
     module = Classifier(net, class_names=("a", "b", "c"), preprocess=Preprocess([0.5] * 3, [0.2] * 3))
     logits = net((X / 255 - 0.5) / 0.2)
@@ -93,8 +93,8 @@ def test_missing_net_is_a_clear_error():
         Forgetful()(torch.zeros(1, 2))
 
 
-def test_label_smoothing_only_in_training(pictures):
-    X, y = pictures
+def test_label_smoothing_only_in_training(images):
+    X, y = images
     net = make_net()
     plain, smooth = Classifier(net), Classifier(net, label_smoothing=0.2)
     logits = smooth(X)
@@ -127,16 +127,16 @@ def test_half_precision_output_is_judged_in_float32_and_double_stays_double():
 
 
 class TestPreprocess:
-    def test_bytes_and_fractions_give_the_same(self, pictures):
-        X, _ = pictures
+    def test_bytes_and_fractions_give_the_same(self, images):
+        X, _ = images
         preprocess = Preprocess([0.1, 0.5, 0.9], [0.2, 0.3, 0.4])
         expected = (X / 255 - torch.tensor([0.1, 0.5, 0.9]).view(3, 1, 1)) / torch.tensor([0.2, 0.3, 0.4]).view(3, 1, 1)
         torch.testing.assert_close(preprocess(X), expected, rtol=1e-5, atol=1e-6)
         torch.testing.assert_close(preprocess(X / 255), expected, rtol=1e-5, atol=1e-6)
         torch.testing.assert_close(preprocess((X / 255).bfloat16()), expected, rtol=0.05, atol=0.05)
 
-    def test_input_is_left_alone(self, pictures):
-        X, _ = pictures
+    def test_input_is_left_alone(self, images):
+        X, _ = images
         fractions = X / 255
         before = X.clone(), fractions.clone()
         preprocess = Preprocess([0.5] * 3, [0.2] * 3)
@@ -144,8 +144,8 @@ class TestPreprocess:
         assert torch.equal(X, before[0])
         assert torch.equal(fractions, before[1])
 
-    def test_channels_last_has_the_same_values(self, pictures):
-        X, _ = pictures
+    def test_channels_last_has_the_same_values(self, images):
+        X, _ = images
         preprocess = Preprocess([0.5] * 3, [0.2] * 3)
         plain = preprocess(X)
         preprocess.memory_format = torch.channels_last
@@ -156,8 +156,8 @@ class TestPreprocess:
         features = torch.randint(0, 256, (4, 7), dtype=torch.uint8)
         torch.testing.assert_close(Preprocess()(features), features / 255)
 
-    def test_without_statistics(self, pictures):
-        X, _ = pictures
+    def test_without_statistics(self, images):
+        X, _ = images
         torch.testing.assert_close(Preprocess()(X), X / 255)
         features = torch.randn(4, 7)
         assert Preprocess()(features) is features
@@ -173,8 +173,8 @@ class TestPreprocess:
         preprocess = Preprocess(torch.tensor([0.0, 0.5]).numpy(), torch.tensor([1.0, 2.0]).numpy())
         assert preprocess.std.tolist() == [1.0, 2.0]
 
-    def test_resize_is_torchs_antialiased_bilinear(self, pictures):
-        X, _ = pictures
+    def test_resize_is_torchs_antialiased_bilinear(self, images):
+        X, _ = images
         smaller = Preprocess([0.5] * 3, [0.25] * 3, size=(2, 3))(X)
         expected = F.interpolate(X.float(), (2, 3), mode="bilinear", antialias=True)
         torch.testing.assert_close(smaller, (expected / 255 - 0.5) / 0.25)
@@ -189,8 +189,8 @@ class TestPreprocess:
         assert other.preprocess.describe() == module.preprocess.describe()
         assert {"preprocess.mean", "preprocess.std"} <= set(module.state_dict())
 
-    def test_follows_the_modules_precision(self, pictures):
-        X, _ = pictures
+    def test_follows_the_modules_precision(self, images):
+        X, _ = images
         module = Classifier(make_net(), preprocess=Preprocess([0.5] * 3, [0.2] * 3))
         single = module(X)
         double = copy.deepcopy(module).double()(X)

@@ -1,4 +1,4 @@
-"""A shipped recipe, or a network with Fathom's own defaults, watched on the test part after every epoch."""
+"""A shipped recipe, or a network with Fathom's own defaults, watched on the test split after every epoch."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from fathom.training.trainer import Trainer
 
 
 class AtGate(Callback):
-    """Wait for the turn before every epoch; after it, look at the test part if asked."""
+    """Wait for the turn before every epoch; after it, look at the test split if asked."""
 
     def __init__(self, gate: Gate, data: DataModule | None = None) -> None:
         self.gate, self.data = gate, data
@@ -44,7 +44,7 @@ def run(problem: Problem, gate: Gate, execution: dict[str, Any], test: bool = Fa
 
     Args:
         execution: arguments of ``choose_execution``; what is not given, Fathom chooses.
-        test: give the accuracy on the test part after every epoch.
+        test: give the accuracy on the test split after every epoch.
         catalog: read the data set as a user would, not the files that the benchmark prepared.
     """
     arrays = load_arrays("fashion_mnist") if catalog else read_arrays(problem, test)
@@ -67,7 +67,7 @@ def run(problem: Problem, gate: Gate, execution: dict[str, Any], test: bool = Fa
 
 
 def read_arrays(problem: Problem, test: bool) -> Arrays:
-    """Give the same examples that the others get."""
+    """Return the same samples that the others get."""
     X, y = (part.numpy() for part in stored(problem))
     X_test, y_test = (part.numpy() for part in stored(problem, "test")) if test else (None, None)
     names = () if problem.is_regression else tuple(str(number) for number in range(problem.num_classes))

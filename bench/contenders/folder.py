@@ -24,7 +24,7 @@ from fathom.settings.resolve import resolve
 
 
 def run(problem: Problem, gate: Gate, part: str, how: str) -> None:
-    """Decode all pictures once a round, or take an epoch a round."""
+    """Decode all images once a round, or take an epoch a round."""
     root = Path(os.environ["BENCH_FOLDER"], "folder")
     (_decode if part == "decode" else _train)(problem, gate, root, how)
 

@@ -22,7 +22,7 @@ def run(
 
     Args:
         tuned: keep glibc from trimming its heap, and use the channels-last memory format.
-        test: give the accuracy on the test part after every epoch.
+        test: give the accuracy on the test split after every epoch.
     """
     if tuned:
         keep_heap()
@@ -77,7 +77,7 @@ def train_regressor(
 def with_test_metrics(
     metrics: dict[str, float], net: nn.Module, part: tuple[Tensor, Tensor] | None
 ) -> dict[str, float]:
-    """Add the accuracy on the test part, if there is one."""
+    """Add the accuracy on the test split, if there is one."""
     if part is None:
         return metrics
     net.eval()

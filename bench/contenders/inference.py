@@ -1,4 +1,4 @@
-"""A network labels one picture at a time: in PyTorch, as one writes it by hand, and in the file that Fathom exports."""
+"""A network labels one image at a time: in PyTorch, as one writes it by hand, and in the file that Fathom exports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fathom.module import Classifier, Preprocess
 
 
 def run(problem: Problem, gate: Gate, engine: str = "eager") -> None:
-    """Label ``num_samples`` pictures a round, each a batch of its own, bytes in and probabilities out."""
+    """Label ``num_samples`` images a round, each a batch of its own, bytes in and probabilities out."""
     apply = {"eager": _eager, "onnx": _onnx}[engine](problem)
     gate.note(threads=torch.get_num_threads())
     for _ in range(gate.num_epochs):
@@ -52,5 +52,5 @@ def _onnx(problem: Problem) -> Callable[[], object]:
     exported, X = _make(problem)
     content = to_onnx(trace(exported), exported)
     session = open_session(content, Path(problem.name), torch.get_num_threads())
-    inputs = {"pictures": X.numpy()}
+    inputs = {"images": X.numpy()}
     return lambda: session.run(["probabilities"], inputs)

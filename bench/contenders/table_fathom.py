@@ -14,7 +14,7 @@ from fathom.settings.resolve import resolve
 
 
 def run(problem: Problem, gate: Gate) -> None:
-    """Each round: read the file, prepare it, take one epoch with AdamW, judge on the validation rows."""
+    """Each round: read the file, prepare it, take one epoch with AdamW, evaluate on the validation rows."""
     tree = {
         "model": {"name": problem.model},
         "data": {

@@ -28,7 +28,7 @@ class Net(nn.Module):
 
 
 def run(problem: Problem, gate: Gate) -> None:
-    """Each round: read the file, prepare it, take one epoch with AdamW, judge on the validation rows."""
+    """Each round: read the file, prepare it, take one epoch with AdamW, evaluate on the validation rows."""
     path = Path(os.environ["BENCH_FOLDER"], "table.csv")
     for _ in range(gate.num_epochs):
         gate.start_epoch()

@@ -42,7 +42,7 @@ def run(problem: Problem, gate: Gate) -> None:
             gate.end_epoch(dict(zip(("train_loss", "train_accuracy"), self.recorder.log[1:], strict=False)))
 
     train = Gathered(range(len(y)), bs=problem.batch_size, shuffle=True, num_workers=0)
-    # It insists on a validation part; the clock does not run while it looks at this one batch.
+    # It insists on a validation split; the clock does not run while it looks at this one batch.
     valid = Gathered(range(problem.batch_size), bs=problem.batch_size, num_workers=0)
     learner = Learner(
         DataLoaders(train, valid),

@@ -1,6 +1,6 @@
 """How well and how soon: test accuracy over the epochs and over seeds.
 
-Settings were chosen on a validation split; here the test part is looked at after every epoch, with the clock stopped,
+Settings were chosen on a validation split; here the test split is looked at after every epoch, with the clock stopped,
 only to draw the curve.
 """
 
@@ -38,7 +38,7 @@ def run(settings: Settings, suite: Suite) -> None:
 
 
 def _plan(settings: Settings) -> Iterator[tuple[Contender, Problem, int, int]]:
-    """Give (contender, problem, epochs, seeds)."""
+    """Return (contender, problem, epochs, seeds)."""
     entries: list[tuple[Contender, Problem, int, int]] = []
     for problem, title in ((LENET, "LeNet as in the book"), (MLP, "MLP as in the book")):
         entries += [(contender, problem, _EPOCHS, _MODEL_SEEDS) for contender in _pair(problem, title)]
@@ -71,7 +71,7 @@ def _recipe(name: str, label: str, settings: Settings, **options: Any) -> Conten
 
 
 def _recipe_names(settings: Settings) -> Iterator[str]:
-    """Give the shipped recipes for Fashion-MNIST; the long ones only if asked for."""
+    """Return the shipped recipes for Fashion-MNIST; the long ones only if asked for."""
     from bench.sizes import measure_recipes
 
     for name, training_flops in measure_recipes(settings).items():

@@ -52,7 +52,7 @@ def _is_wanted(name: str, flops: float, settings: Settings) -> bool:
 
 
 def _make_problem(name: str, flops: float, quick: bool) -> Problem:
-    """Take as many examples as make a round of about the same arithmetic everywhere, in whole batches."""
+    """Take as many samples as make a round of about the same arithmetic everywhere, in whole batches."""
     steps = _ROUND_FLOPS / (3 * flops * 256)
     batch_size = 256 if steps >= 2 else 64
     num_steps = 2 if quick else min(234, max(2, round(_ROUND_FLOPS / (3 * flops * batch_size))))

@@ -1,4 +1,4 @@
-"""What an exported model costs for one picture, beside the same model in PyTorch."""
+"""What an exported model costs for one image, beside the same model in PyTorch."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from bench.settings import Settings
 
 BASELINE = "eager"
 _PROBLEMS = (
-    Problem("lenet", "LeNet, one picture of 28×28", "lenet", (1, 28, 28), 10, 2_000, 1, lr=0.0),
-    Problem("resnet18", "ResNet-18, one picture of 28×28", "resnet18", (1, 28, 28), 10, 50, 1, lr=0.0),
+    Problem("lenet", "LeNet, one image of 28×28", "lenet", (1, 28, 28), 10, 2_000, 1, lr=0.0),
+    Problem("resnet18", "ResNet-18, one image of 28×28", "resnet18", (1, 28, 28), 10, 50, 1, lr=0.0),
 )
 _CONTENDERS = (
     Contender(BASELINE, "PyTorch, eager", "bench.contenders.inference", "handwritten", {"engine": "eager"}),

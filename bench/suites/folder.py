@@ -1,4 +1,4 @@
-"""Pictures in class folders: the pass that decodes them, and the epochs after it beside a set in memory."""
+"""Images in class folders: the pass that decodes them, and the epochs after it beside a set in memory."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _DECODERS = tuple(
     )
 )
 _SOURCES = (
-    Contender("memory", "Fathom, the same pictures as arrays", _MODULE, "fathom", {"part": "epochs", "how": "arrays"}),
+    Contender("memory", "Fathom, the same images as arrays", _MODULE, "fathom", {"part": "epochs", "how": "arrays"}),
     Contender("fathom_auto", "Fathom, a folder", _MODULE, "fathom", {"part": "epochs", "how": "memory"}),
     Contender("fathom_files", "Fathom, a folder, `--cache none`", _MODULE, "fathom", {"part": "epochs", "how": "none"}),
 )
 
 
 def run(settings: Settings, suite: Suite) -> None:
-    """Write the pictures, then measure both in turns."""
+    """Write the images, then measure both in turns."""
     number = _QUICK if settings.quick else DECODE.num_samples
-    write_pictures(settings.folder / "folder", number)
+    write_images(settings.folder / "folder", number)
     for problem, contenders, baseline in ((DECODE, _DECODERS, "pillow"), (EPOCH, _SOURCES, "memory")):
         problem = replace(problem, num_samples=number, batch_size=64) if settings.quick else problem
         suite.comparisons.append(measure_in_turns(contenders, problem, settings, baseline=baseline))
 
 
-def write_pictures(root: Path, number: int) -> None:
+def write_images(root: Path, number: int) -> None:
     """Cut windows of 32×32 out of scikit-learn's two photographs; the class is the part of the photograph."""
     import numpy as np
     from PIL import Image

@@ -109,7 +109,7 @@ def _commands(settings: Settings) -> list[Command]:
 
 
 def _time(command: Command, settings: Settings) -> float:
-    """Give the seconds from starting the process to the moment that counts; what it does after is cut off."""
+    """Return the seconds from starting the process to the moment that counts; what it does after is cut off."""
     out = settings.folder / "startup-runs"
     extra = ("--out", str(out)) if command.until == "first step" else ()
     log = settings.folder / f"startup-{command.name}.log"

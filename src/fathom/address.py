@@ -25,7 +25,7 @@ _whole: dict[str, str] = {}  # address without secrets -> as it was typed
 
 
 def is_remote(name: object) -> bool:
-    """Tell an address from a path or a name.
+    """Return an address from a path or a name.
 
     >>> is_remote("s3://bucket/photos/"), is_remote("photos/"), is_remote("C:/photos")
     (True, False, False)
@@ -43,7 +43,7 @@ def conceal(text: str) -> str:
 
 
 def reveal(address: str) -> str:
-    """Give an address as it was typed, for opening it."""
+    """Return an address as it was typed, for opening it."""
     return _whole.get(address, address)
 
 
@@ -62,7 +62,7 @@ def split_address(address: str) -> SplitResult:
 
 
 def base_name(address: str) -> str:
-    """Give the name that a copy has on this machine, safe on every system.
+    """Return the name that a copy has on this machine, safe on every system.
 
     >>> base_name("https://example.org/a%20b/..%2Fhouse.csv?v=2"), base_name("s3://bucket/photos/"), base_name("s3://b")
     ('_house.csv', 'photos', 'b')

@@ -64,7 +64,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None
 
 @contextlib.contextmanager
 def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Give a binary file to fill; it becomes ``path`` when the block ends well, and vanishes when it does not.
+    """Return a binary file to fill; it becomes ``path`` when the block ends well, and vanishes when it does not.
 
     Raises:  FathomError if the operating system refuses
     """
@@ -89,7 +89,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def atomic_folder(path: str | os.PathLike[str], *, previous: str | os.PathLike[str] | None = None) -> Iterator[Path]:
-    """Give an empty folder to fill; it becomes ``path`` when the block ends well, and vanishes when it does not.
+    """Return an empty folder to fill; it becomes ``path`` when the block ends well, and vanishes when it does not.
 
     A folder that stood at ``path`` is exchanged for the new one in a single operation where the system can (Linux),
     so that there is always a whole one. It is then deleted, or kept as ``previous`` if that is given.

@@ -31,7 +31,7 @@ def freeze(net: nn.Module, patterns: Iterable[str]) -> list[str]:
 
 
 def match_names(patterns: Iterable[str], names: Collection[str]) -> list[str]:
-    """Give the names that a pattern fits, in their order.
+    """Return the names that a pattern fits, in their order.
 
     Raises:  UsageError for a pattern that fits none
     """
@@ -39,13 +39,13 @@ def match_names(patterns: Iterable[str], names: Collection[str]) -> list[str]:
     for pattern in patterns:
         fitting = {name for name in names if fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")}
         if not fitting:
-            raise UsageError(f"freeze {pattern!r}: no parameter has such a name; {_what_is_near(pattern, names)}")
+            raise UsageError(f"freeze {pattern!r}: no parameter has such a name; {_nearby_files(pattern, names)}")
         found |= fitting
     return [name for name in names if name in found]
 
 
-def layers_at_rest(net: nn.Module) -> tuple[nn.Module, ...]:
-    """Give the normalisation layers that keep running statistics and whose parameters are all frozen."""
+def frozen_norms(net: nn.Module) -> tuple[nn.Module, ...]:
+    """Return the normalisation layers that keep running statistics and whose parameters are all frozen."""
     return tuple(
         layer
         for layer in net.modules()
@@ -56,7 +56,7 @@ def layers_at_rest(net: nn.Module) -> tuple[nn.Module, ...]:
     )
 
 
-def _what_is_near(pattern: str, names: Iterable[str]) -> str:
+def _nearby_files(pattern: str, names: Iterable[str]) -> str:
     """Name the layers and parameters most like the pattern; else the uppermost layers."""
     known: dict[str, None] = {}
     for name in names:

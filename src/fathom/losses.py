@@ -107,9 +107,9 @@ def multi_margin(prediction: Tensor, target: Tensor, margin: float = 1.0) -> Ten
 
 
 class BalancedLoss(nn.Module):
-    """Mean of w_y · ℓ: the loss of each example times the weight of its class.
+    """Mean of w_y · ℓ: the loss of each sample times the weight of its class.
 
-    The sum is divided by the number of examples, not by that of the weights as torch's own class weights do, so that
+    The sum is divided by the number of samples, not by that of the weights as torch's own class weights do, so that
     batches add up whatever classes are in them.
 
     Shape:   prediction (N, C), target: classes int64 (N,) -> ()
@@ -182,7 +182,7 @@ _PER_EXAMPLE: dict[str, Callable[..., Tensor]] = {
 
 
 def make_loss(name: str, **options: Any) -> Loss:
-    """Give a loss by name, its options set.
+    """Return a loss by name, its options set.
 
     >>> make_loss("huber", delta=0.5)  # doctest: +ELLIPSIS
     functools.partial(<function huber at ...>, delta=0.5)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fathom.errors import FathomError, UsageError
-from fathom.freezing import freeze, layers_at_rest
+from fathom.freezing import freeze, frozen_norms
 from fathom.losses import BalancedLoss, make_loss
 
 Batch = Sequence[Any]
@@ -24,13 +24,13 @@ _MOST_EXPONENT = 700.0  # e to a larger power is no longer a float
 
 
 class Preprocess(nn.Module):
-    """Turn stored examples into what the network was made for: resize, scale, normalise.
+    """Turn stored samples into what the network was made for: resize, scale, normalise.
 
     The statistics are buffers, so that a saved model carries them and ``predict`` and export need nothing else.
 
     Shape:   X uint8 in 0…255 or floating in 0…1, (N, C, H, W) -> float (N, C, *size); without statistics any shape
     Args:
-        mean, std: per-channel statistics of the training part, in 0…1 units; None leaves the values alone.
+        mean, std: per-channel statistics of the training split, in 0…1 units; None leaves the values alone.
         size: (height, width) to resize to, bilinear with antialiasing; None keeps the size.
     """
 
@@ -63,23 +63,23 @@ class Preprocess(nn.Module):
         return X.sub_(self.mean.view(shape)).div_(self.std.view(shape))
 
     def output_shape(self, stored_shape: Sequence[int]) -> tuple[int, ...]:
-        """Give the shape of an example as the network sees it."""
+        """Return the shape of a sample as the network sees it."""
         return (stored_shape[0], *self.size) if self.size else tuple(stored_shape)
 
     def describe(self) -> dict[str, Any]:
-        """Give the statistics and the size as plain values, for ``model.json``."""
+        """Return the statistics and the size as plain values, for ``model.json``."""
         statistics = {"mean": self.mean.tolist(), "std": self.std.tolist()} if self.normalises else {}
         return statistics | ({"size": list(self.size)} if self.size else {})
 
 
 class TargetScale(nn.Module):
-    """Bring the numbers to be predicted to mean 0 and deviation 1, perhaps through their logarithm, and back.
+    """Bring the numbers to be predicted to mean 0 and standard deviation 1, perhaps through their logarithm, and back.
 
     The statistics are buffers: a saved model gives its predictions in the units of the data.
 
     Shape:   (N, D) -> (N, D)
     Args:
-        mean, std: of each target, or of its logarithm, over the training part.
+        mean, std: of each target, or of its logarithm, over the training split.
         log: predict the natural logarithm; targets must be above 0.
     """
 
@@ -95,17 +95,17 @@ class TargetScale(nn.Module):
         self.log = log
 
     def scale(self, target: Tensor) -> Tensor:
-        """Give what the network learns, float32."""
+        """Return what the network learns, float32."""
         target = target.double().log() if self.log else target.double()
         return ((target - self.mean.double()) / self.std.double()).float()
 
     def forward(self, output: Tensor) -> Tensor:
-        """Give the network's output in the units of the data."""
+        """Return the network's output in the units of the data."""
         value = output * self.std + self.mean
         return value.exp() if self.log else value
 
     def describe(self) -> dict[str, Any]:
-        """Give the statistics as plain values, for ``model.json``."""
+        """Return the statistics as plain values, for ``model.json``."""
         return {"mean": self.mean.tolist(), "std": self.std.tolist(), "log": self.log}
 
 
@@ -159,7 +159,7 @@ class Module(nn.Module):
         """
         net = self._modules.get("net") or self
         names = freeze(net, patterns)
-        self.at_rest = layers_at_rest(net)
+        self.at_rest = frozen_norms(net)
         return names
 
     def train(self, mode: bool = True) -> Module:
@@ -170,17 +170,17 @@ class Module(nn.Module):
         return self
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Give further scalar tensors to report beside the loss; means over the batch."""
+        """Return further scalar tensors to report beside the loss; means over the batch."""
         return {}
 
     def training_step(self, batch: Batch) -> dict[str, Tensor]:
-        """Give the loss to descend, under "loss", and scalar metrics, each a mean over the batch."""
+        """Return the loss to descend, under "loss", and scalar metrics, each a mean over the batch."""
         X, y = batch
         prediction = _widened(self(X))
         return {"loss": self.train_loss(prediction, y), **self.metrics(prediction.detach(), y)}
 
     def validation_step(self, batch: Batch) -> dict[str, Tensor]:
-        """Give the same metrics on unseen data; runs in inference mode, without what only training has."""
+        """Return the same metrics on unseen data; runs in inference mode, without what only training has."""
         X, y = batch
         prediction = _widened(self(X))
         return {"loss": self.val_loss(prediction, y), **self.metrics(prediction, y)}
@@ -194,22 +194,22 @@ class Module(nn.Module):
         return self.read(_widened(self(X)))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Give the optimiser used when the trainer is told none: plain SGD, as in the book."""
+        """Return the optimiser used when the trainer is told none: plain SGD, as in the book."""
         return torch.optim.SGD(self.parameters(), lr=self.lr)
 
     def derive(self, means: dict[str, float]) -> dict[str, float]:
         """Add to means over an interval, an epoch or a split what follows from them, as a perplexity does."""
         return means
 
-    def carried_state(self) -> Any:
-        """Give what a training step takes over from the one before, besides weights; a resumed run goes on with it."""
+    def hidden_state(self) -> Any:
+        """Return what a training step takes over from the one before, besides weights; a resumed run needs it."""
         return None
 
-    def load_carried_state(self, state: Any) -> None:
-        """Take up what ``carried_state`` gave."""
+    def load_hidden_state(self, state: Any) -> None:
+        """Take up what ``hidden_state`` gave."""
 
     def describe(self) -> dict[str, Any]:
-        """Give what a saved model must say of itself besides its weights."""
+        """Return what a saved model must say of itself besides its weights."""
         return {"kind": self.kind, "preprocess": self.preprocess.describe()}
 
 
@@ -221,7 +221,7 @@ class Classifier(Module):
         net: maps (N, …) to logits (N, num_classes); no softmax and no activation at its end.
         class_names: saved with the model and used in predictions and reports.
         label_smoothing: in training only; validation reports the plain cross-entropy.
-        class_weights: of the examples of each class in the training loss; validation reports the plain one.
+        class_weights: of the samples of each class in the training loss; validation reports the plain one.
     """
 
     kind = "classifier"
@@ -248,7 +248,7 @@ class Classifier(Module):
             self.train_loss = make_loss(loss, **options)
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Give the share of the batch whose largest logit is the label's."""
+        """Return the share of the batch whose largest logit is the label's."""
         return {"accuracy": (prediction.argmax(1) == target).mean(dtype=torch.float32)}
 
     def read(self, output: Tensor) -> Tensor:
@@ -321,15 +321,15 @@ class LanguageModel(Module):
         return self.net(X)[0]
 
     def training_step(self, batch: Batch) -> dict[str, Tensor]:
-        """Give the mean loss over all tokens of ``(X, starts, y)``, with X (steps, batch) and y (steps · batch,)."""
+        """Return the mean loss over all tokens of ``(X, starts, y)``, with X (steps, batch) and y (steps · batch,)."""
         return {"loss": self.train_loss(self._read_on(batch), batch[-1])}
 
     def validation_step(self, batch: Batch) -> dict[str, Tensor]:
-        """Give the same on unseen text."""
+        """Return the same on unseen text."""
         return {"loss": self.val_loss(self._read_on(batch), batch[-1])}
 
     def _read_on(self, batch: Batch) -> Tensor:
-        """Give logits (steps · batch, num_tokens); keep the state for the batch that follows."""
+        """Return logits (steps · batch, num_tokens); keep the state for the batch that follows."""
         X, starts, _ = batch
         output, state = self.net(X, None if starts else self.state)
         self.state = _detached(state)
@@ -339,11 +339,11 @@ class LanguageModel(Module):
         """Add the perplexity, e to the mean loss: between how many equally likely tokens the model wavers."""
         return means | {"perplexity": math.exp(min(means["loss"], _MOST_EXPONENT))} if "loss" in means else means
 
-    def carried_state(self) -> Any:
-        """Give the hidden state after the last batch."""
+    def hidden_state(self) -> Any:
+        """Return the hidden state after the last batch."""
         return self.state
 
-    def load_carried_state(self, state: Any) -> None:
+    def load_hidden_state(self, state: Any) -> None:
         """Take it up, on the module's device."""
         device = next(self.parameters()).device
         self.state = tuple(part.to(device) for part in state) if isinstance(state, (tuple, list)) else state.to(device)

@@ -56,7 +56,7 @@ def test_exported_models_are_measured_beside_pytorch(tmp_path):
     for comparison in (lenet, resnet18):
         check_comparison(comparison, ["eager", "onnx"])
     page = (tmp_path / "benchmarks.md").read_text()
-    assert "| one picture through an exported LeNet: × eager PyTorch's time | ≤ 1.00 |" in page
+    assert "| one image through an exported LeNet: × eager PyTorch's time | ≤ 1.00 |" in page
 
 
 @pytest.mark.slow

@@ -134,7 +134,7 @@ def test_the_sections_are_there_and_the_links_lead_to_them(open_page, pages):
     assert page.get_by_role("img", name="Loss").count() == 1
 
 
-def test_the_style_is_admitted_and_the_pictures_are_shown(open_page, pages):
+def test_the_style_is_admitted_and_the_images_are_shown(open_page, pages):
     page = open_page(pages["whole"])
     assert page.evaluate("getComputedStyle(document.querySelector('.big')).fontWeight") == "650"
     sizes = page.eval_on_selector_all(".mistake img", "nodes => nodes.map(n => [n.naturalWidth, n.clientWidth])")

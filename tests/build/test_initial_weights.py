@@ -58,7 +58,7 @@ def test_without_names_a_head_of_the_same_size_is_taken_and_another_is_not():
     assert loading.new["11.weight"] == "3x84 there, 4x84 here"
 
 
-def test_grey_pictures_meet_kernels_for_colour_and_the_other_way_round():
+def test_grey_images_meet_kernels_for_colour_and_the_other_way_round():
     colour, grey = make_net(channels=3).eval(), make_net(seed=1).eval()
     X = torch.rand(2, 1, 28, 28)
     load_initial(weights_of(colour, "abc"), grey, "abc")

@@ -11,24 +11,24 @@ from fathom.build.kinds.names import check_data, data_kind, locate_data
     ("name", "expected"),
     [
         ("digits", "named"),
-        ("pictures", "pictures"),
+        ("images", "images"),
         ("nowhere", "named"),
-        ("./digits", "pictures"),
-        ("nowhere/", "pictures"),
-        (".", "pictures"),
-        ("..", "pictures"),
+        ("./digits", "images"),
+        ("nowhere/", "images"),
+        (".", "images"),
+        ("..", "images"),
         ("house.csv", "table"),
         ("there/HOUSE.CSV", "table"),
         ("house.tsv.gz", "table"),
         ("airfoil.dat", "table"),
-        ("folder.csv", "pictures"),
+        ("folder.csv", "images"),
         ("house.xlsx", "named"),
-        ("there/house.xlsx", "pictures"),
+        ("there/house.xlsx", "images"),
     ],
 )
 def test_a_name_a_path_or_a_suffix_tells_the_kind(name, expected, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "digits").mkdir()  # a known name means the data set
     assert data_kind(DataConfig(name=name)) == expected
@@ -38,7 +38,7 @@ def test_a_place_becomes_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for name, place in (
-        ("./pictures/", tmp_path / "pictures"),
+        ("./images/", tmp_path / "images"),
         ("house.csv", tmp_path / "house.csv"),
         ("~/p", tmp_path / "home" / "p"),
         ("digits", "digits"),
@@ -53,7 +53,7 @@ def test_a_place_becomes_absolute(tmp_path, monkeypatch):
         ("./digits", "there is no folder ./digits"),
         ("house.csv", "there is no file house.csv"),
         ("house.xlsx", r"house.xlsx: .xlsx files are not read; save it as CSV"),
-        ("./cat.avif", r"./cat.avif is one picture; training takes a folder of class folders"),
+        ("./cat.avif", r"./cat.avif is one image; training takes a folder of class folders"),
     ],
 )
 def test_what_cannot_be_read_is_said_before_anything_is(name, message, tmp_path, monkeypatch):

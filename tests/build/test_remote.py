@@ -13,10 +13,10 @@ from fathom.build.remote import localize, pin_versions
 @pytest.mark.parametrize(
     ("address", "kind"),
     [
-        ("s3://bucket/photos/", "pictures"),
-        ("s3://bucket", "pictures"),
-        ("s3://bucket/photos.tar.gz", "pictures"),
-        ("https://host/photos.zip?v=2", "pictures"),
+        ("s3://bucket/photos/", "images"),
+        ("s3://bucket", "images"),
+        ("s3://bucket/photos.tar.gz", "images"),
+        ("https://host/photos.zip?v=2", "images"),
         ("https://host/house.csv.gz", "table"),
         ("https://host/house.csv?raw=true", "table"),
         ("s3://bucket/BOOK.TXT", "text"),
@@ -34,7 +34,7 @@ def test_the_kind_is_told_by_the_address(address, kind):
     [
         ("https://host/photos/", "cannot be listed over http"),
         ("https://host/download?id=3", "does not say what it is"),
-        ("s3://bucket/cat.jpg", "is one picture"),
+        ("s3://bucket/cat.jpg", "is one image"),
         ("ftp://host/a.csv", "unknown kind of address 'ftp://'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Distillation: its loss against a closed form, a teacher that stays as it is, examples that do not leak."""
+"""Distillation: its loss against a closed form, a teacher that stays as it is, samples that do not leak."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from fathom.data.module import ArrayData
 from fathom.errors import UsageError
 from fathom.losses import soft_targets
 from fathom.module import Classifier, Preprocess
-from fathom.build.teaching import Student, ask_teacher, check_division
+from fathom.build.teaching import Student, attach_teacher, check_same_split
 from fathom.training.device import choose_execution
 from fathom.training.trainer import Trainer
 
@@ -61,8 +61,8 @@ def _student(alpha=0.7, seed=1):
 
 
 def _train(student, data):
-    execution = choose_execution(student, data.example(), device="cpu")
-    ask_teacher(student, data, execution)
+    execution = choose_execution(student, data.example_input(), device="cpu")
+    attach_teacher(student, data, execution)
     return Trainer(2, optimizer=lambda m: torch.optim.SGD(m.parameters(), lr=0.1), execution=execution).fit(
         student, data
     )
@@ -102,7 +102,7 @@ def test_alpha_0_is_ordinary_training():
     _train(student, data)
     torch.manual_seed(1)
     plain = Classifier(_net(), preprocess=Preprocess([0.5], [0.25]))
-    execution = choose_execution(plain, data.example(), device="cpu")
+    execution = choose_execution(plain, data.example_input(), device="cpu")
     plain_data = _data()
     Trainer(2, optimizer=lambda m: torch.optim.SGD(m.parameters(), lr=0.1), execution=execution).fit(plain, plain_data)
     for name, value in plain.state_dict().items():
@@ -111,9 +111,9 @@ def test_alpha_0_is_ordinary_training():
 
 def test_a_step_compiled_whole_has_no_place_for_questions():
     student, data = _student(), _data(augment=make_augmentation("crop:padding=1"))
-    execution = choose_execution(student, data.example(), device="cpu", compile="step")
+    execution = choose_execution(student, data.example_input(), device="cpu", compile="step")
     with pytest.raises(UsageError, match="use forward"):
-        ask_teacher(student, data, execution)
+        attach_teacher(student, data, execution)
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_a_step_compiled_whole_has_no_place_for_questions():
 )
 def test_another_division_would_leak(other, message):
     with pytest.raises(UsageError, match=message):
-        check_division(make_config(other), make_config({}))
+        check_same_split(make_config(other), make_config({}))
 
 
 def test_the_same_division_by_another_seed_is_fine():
-    check_division(make_config({"seed": 5}), make_config({"seed": 7, "data": {"split_seed": 5}}))
-    check_division(make_config({"seed": 5}), make_config({"data": {"name": "mnist"}}))
+    check_same_split(make_config({"seed": 5}), make_config({"seed": 7, "data": {"split_seed": 5}}))
+    check_same_split(make_config({"seed": 5}), make_config({"data": {"name": "mnist"}}))

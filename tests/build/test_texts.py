@@ -1,4 +1,4 @@
-"""A text from settings to a judged model: perplexity by hand, writing, lines scored, what does not fit refused."""
+"""A text from settings to a evaluated model: perplexity by hand, writing, lines scored, what does not fit refused."""
 
 from __future__ import annotations
 
@@ -217,8 +217,8 @@ def test_networks_and_data_that_do_not_fit(
 @pytest.mark.parametrize(
     ("section", "values", "message"),
     [
-        ("data", {"augment": "flip"}, "is a text; --augment, --resize and input noise are for pictures"),
-        ("data", {"resize": 32}, "is a text; --augment, --resize and input noise are for pictures"),
+        ("data", {"augment": "flip"}, "is a text; --augment, --resize and input noise are for images"),
+        ("data", {"resize": 32}, "is a text; --augment, --resize and input noise are for images"),
         ("data", {"options": {"steps": 4000}}, "too few for sequences of 4000 steps"),
         ("data", {"options": {"level": "letter"}}, "unknown level 'letter'"),
         ("model", {"options": {"hidden": 0}}, "hidden takes whole numbers"),

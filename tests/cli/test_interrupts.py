@@ -65,7 +65,7 @@ def contents(folder):
     ("signum", "arguments"),
     [
         (signal.SIGINT, ["check", "--data", "t.csv", "--target", "y", "--out", "old.pt2"]),
-        (signal.SIGTERM, ["predict", "RUN", "picture.png", "--out", "old.pt2"]),
+        (signal.SIGTERM, ["predict", "RUN", "image.png", "--out", "old.pt2"]),
         (signal.SIGINT, ["export", "RUN", "--format", "torch", "--out", "old.pt2"]),
         (signal.SIGKILL, ["report", "RUN"]),
     ],
@@ -73,7 +73,7 @@ def contents(folder):
 def test_a_file_that_is_being_written_stays_as_it_was(signum, arguments, strike, trained_copy, tmp_path):
     from PIL import Image
 
-    Image.new("L", (8, 8)).save(tmp_path / "picture.png")
+    Image.new("L", (8, 8)).save(tmp_path / "image.png")
     write_table(tmp_path / "t.csv")
     (tmp_path / "old.pt2").write_text("as it was")
     before = contents(tmp_path)
@@ -90,7 +90,7 @@ def test_a_file_that_is_being_written_stays_as_it_was(signum, arguments, strike,
         (
             "fathom.data.images.survey:_read_chunk",
             signal.SIGINT,
-            ["train", "lenet", "--data", "pictures", "--workers", 0],
+            ["train", "lenet", "--data", "images", "--workers", 0],
         ),
         ("fathom.recipes.train:build_module", signal.SIGTERM, ["train", "--data", "t.csv", "--target", "y"]),
         ("fathom.recipes.train:build_trainer", signal.SIGINT, ["train", "softmax"]),
@@ -101,9 +101,9 @@ def test_a_run_that_learned_nothing_yet_leaves_no_folder(place, signum, argument
     from PIL import Image
 
     for name in ("light", "dark"):
-        (tmp_path / "pictures" / name).mkdir(parents=True)
+        (tmp_path / "images" / name).mkdir(parents=True)
         for i in range(12):
-            Image.new("L", (8, 8), i).save(tmp_path / "pictures" / name / f"{i}.png")
+            Image.new("L", (8, 8), i).save(tmp_path / "images" / name / f"{i}.png")
     write_table(tmp_path / "t.csv")
     strike(place, signum, *(trained.path if a == "RUN" else a for a in arguments), "--out", "runs")
     assert not list((tmp_path / "runs").glob("*"))
@@ -115,7 +115,7 @@ def test_a_run_that_learned_nothing_yet_leaves_no_folder(place, signum, argument
     [
         ("fathom.recipes.train:save_weights", "train", ["--data", "t.csv", "--target", "y"]),
         ("fathom.series.base:train", "crossval", ["softmax", "--folds", 2]),
-        ("fathom.series.distill:_judge_student", "distill", ["RUN", "--student", "softmax"]),
+        ("fathom.series.distill:_evaluate_student", "distill", ["RUN", "--student", "softmax"]),
         ("fathom.tuning.tune:write_study", "tune", ["softmax", "--space", "lr=0.01..0.1", "--trials", 1]),
     ],
 )

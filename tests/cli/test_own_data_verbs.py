@@ -17,7 +17,7 @@ from fathom.data.splits.folds import Fold
 from fathom.settings.run_config import read_run_config
 from fathom.training.callbacks import Callback
 
-NUM = {"dark": 24, "light": 12}  # pictures of each class
+NUM = {"dark": 24, "light": 12}  # images of each class
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def _time_briefly(monkeypatch):
 
 
 def _draw(folder, numbers, base=0):
-    """Write classes of pictures that differ in brightness; give their files and classes."""
+    """Write classes of images that differ in brightness; give their files and classes."""
     rng = np.random.default_rng(base)
     rows = []
     for label, (name, number) in enumerate(numbers.items()):
@@ -39,11 +39,11 @@ def _draw(folder, numbers, base=0):
 
 
 def _folder(root):
-    _draw(root / "pictures", NUM)
+    _draw(root / "images", NUM)
     for i in range(2):  # copies, and what cannot be read
-        (root / f"pictures/dark/copy{i}.png").write_bytes((root / f"pictures/dark/{i}.png").read_bytes())
-        (root / f"pictures/light/broken{i}.png").write_text("no picture")
-    return ["--data", "pictures", "--max-broken", "10%", "--balance", "weights"], "pictures"
+        (root / f"images/dark/copy{i}.png").write_bytes((root / f"images/dark/{i}.png").read_bytes())
+        (root / f"images/light/broken{i}.png").write_text("no image")
+    return ["--data", "images", "--max-broken", "10%", "--balance", "weights"], "images"
 
 
 def _parts(root):
@@ -54,7 +54,7 @@ def _parts(root):
 
 def _labels(root):
     rows = _draw(root / "files", NUM)
-    (root / "files/broken.png").write_text("no picture")
+    (root / "files/broken.png").write_text("no image")
     with open(root / "labels.csv", "w", newline="") as file:
         part = {0: "val", 1: "test"}
         csv.writer(file).writerows(
@@ -84,7 +84,7 @@ KINDS = {
     "classes": lambda root: _table(root, "kind"),
     "numbers": lambda root: _table(root, "price"),
 }
-PICTURES = ("folder", "parts", "labels")
+IMAGES = ("folder", "parts", "labels")
 
 
 def _run(fathom, *arguments, code=0):
@@ -135,7 +135,7 @@ def test_a_fine_tuned_run_is_pruned_and_teaches(fathom, tmp_path):
     tuned = _newest()
     _run(fathom, "prune", tuned, "--amount", 0.5, "--finetune", 1)
     _run(fathom, "eval", _newest())
-    # Its normalisation is the source's, not that of these pictures: no sign that they have changed.
+    # Its normalisation is the source's, not that of these images: no sign that they have changed.
     _run(fathom, "distill", tuned, "--student", "softmax", "--epochs", 1)
     student = read_run_config(_newest("distill") / "distilled/seed-0")
     assert student.data.mean == read_run_config(tuned).data.mean
@@ -156,7 +156,7 @@ def test_a_student_judged_by_another_division_is_refused(fathom, tmp_path):
     _run(fathom, "distill", run, "--student", "softmax", "--epochs", 1, "--split-column", "split")
     refused = fathom("predict", run, "labels.csv")
     assert refused.code == 2
-    assert "this model reads pictures" in refused.error
+    assert "this model reads images" in refused.error
 
 
 @pytest.mark.slow
@@ -184,7 +184,7 @@ def test_folds_searches_and_files_of_own_data(kind, fathom, tmp_path):
     _run(fathom, "tune", "mlp", *options, "--epochs", 1, *search)
     (run,) = (file.parent for file in Path("runs").glob("*/model.json"))
     _run(fathom, "report", "last")
-    if kind in PICTURES:
+    if kind in IMAGES:
         _run(fathom, "export", run, "--out", "model.onnx")
         for model, out in ((run, "a.csv"), ("model.onnx", "b.csv")):
             _run(fathom, "predict", model, new, "--out", out, code=1 if kind == "folder" else 0)

@@ -1,4 +1,4 @@
-"""What may not be read or written is one line, or one broken picture. Root is made to heed permissions here."""
+"""What may not be read or written is one line, or one broken image. Root is made to heed permissions here."""
 
 import ctypes
 import json
@@ -52,7 +52,7 @@ def run_all(folder, commands):
 
 @pytest.fixture
 def place(tmp_path):
-    """Two classes of sixty pictures, ``photos``, in which one may not be read, and more that is locked."""
+    """Two classes of sixty images, ``photos``, in which one may not be read, and more that is locked."""
     rng = np.random.default_rng(0)
     for shade, kind in ((0, "cat"), (120, "dog")):
         (tmp_path / "photos" / kind).mkdir(parents=True)
@@ -77,7 +77,7 @@ def place(tmp_path):
         (tmp_path / name).chmod(0o755)
 
 
-def test_what_may_not_be_read_or_written_is_one_line_and_one_picture_a_broken_one(place, trained):
+def test_what_may_not_be_read_or_written_is_one_line_and_one_image_a_broken_one(place, trained):
     readable = "make it readable (chmod +r) or name another"
     refusals = {
         ("train", "--data", "shut"): "cannot read the folder shut (Permission denied)",

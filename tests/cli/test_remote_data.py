@@ -56,7 +56,7 @@ def test_a_table_trains_is_judged_and_predicted_and_the_run_knows_its_version(fa
     assert len((tmp_path / "p.csv").read_text().splitlines()) == 201
 
 
-def test_an_archive_of_pictures_is_checked_and_labelled(fathom, site, tmp_path):
+def test_an_archive_of_images_is_checked_and_labelled(fathom, site, tmp_path):
     folder, root = site
     rng = np.random.default_rng(0)
     for brightness, name in enumerate(("cat", "dog")):
@@ -69,7 +69,7 @@ def test_an_archive_of_pictures_is_checked_and_labelled(fathom, site, tmp_path):
     (folder / "broken.png").write_bytes(b"none")
     result = fathom("check", "--data", f"{root}/photos.zip")
     assert result.code == 0, result.err
-    assert result.out.startswith("photos: 40 pictures")
+    assert result.out.startswith("photos: 40 images")
     assert fathom("train", "mlp", "--data", f"{root}/photos.zip", "--epochs", 1).code == 0
     result = fathom(
         "predict", "last", f"{root}/dog.png", f"{root}/none.png", f"{root}/broken.png", f"{root}/photos.zip"
@@ -78,7 +78,7 @@ def test_an_archive_of_pictures_is_checked_and_labelled(fathom, site, tmp_path):
     assert result.code == 1
     assert lines[1].startswith(f"{root}/dog.png,dog,")
     assert "there is nothing at this address" in lines[2]
-    assert "is not a picture in a known format" in lines[3]
+    assert "is not an image in a known format" in lines[3]
     assert lines[4].startswith(f"{root}/photos.zip/cat/0.png,cat,")
     assert len(lines) == 44
 

@@ -1,4 +1,4 @@
-"""Data modules: honest splits, statistics of the training part alone, loaders that serve what they say."""
+"""Data modules: honest splits, statistics of the training split alone, loaders that serve what they say."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_split_is_disjoint_complete_stratified_and_seeded():
 def test_statistics_are_those_of_the_training_part_alone():
     arrays = make_arrays(1500)
     data = ArrayData(arrays, 32, val=0.2)
-    # the validation part is made unlike the rest: it must not show
+    # the validation split is made unlike the rest: it must not show
     arrays.train_images[data.val_index.numpy()] = 255
     mean, std = data.statistics()
     part = data.X[data.train_index].double() / 255
@@ -104,7 +104,7 @@ def test_judging_loaders_keep_the_stored_order():
 def test_what_a_model_must_know():
     data = ArrayData(make_arrays(), 16)
     assert (data.task, data.input_shape, data.num_outputs) == ("classification", (3, 5, 6), 4)
-    assert data.example().shape == (1, 3, 5, 6)
+    assert data.example_input().shape == (1, 3, 5, 6)
     flat = Arrays(np.zeros((9, 2), np.float32), np.zeros((9, 3), np.float32), None, None, ())
     data = ArrayData(flat, 4, val=0)
     assert (data.task, data.input_shape, data.num_outputs) == ("regression", (2,), 3)
@@ -119,11 +119,11 @@ def test_what_a_model_must_know():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 201, "val": 0}, "batch size 201 is larger than the 200 training examples of data"),
-        ({"batch_size": 190, "val": 0.1}, "larger than the 180 training examples"),
+        ({"batch_size": 201, "val": 0}, "batch size 201 is larger than the 200 training samples of data"),
+        ({"batch_size": 190, "val": 0.1}, "larger than the 180 training samples"),
         ({"val": 1.0}, "validation share 1.0"),
         ({"val": -0.1}, "validation share -0.1"),
-        ({"val": 0.001}, "holds out none of 200 examples"),
+        ({"val": 0.001}, "holds out none of 200 samples"),
     ],
 )
 def test_wrong_use_is_refused(options, message):

@@ -77,14 +77,14 @@ def name_of(document: Path) -> str:
 
 
 def prepare(folder: Path, document: Path) -> Path:
-    """Put into ``folder`` what the commands speak of: pictures, class folders, the files that the document shows."""
+    """Put into ``folder`` what the commands speak of: images, class folders, the files that the document shows."""
     rng = np.random.default_rng(0)
 
     def draw(path: Path, brightness: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray((rng.integers(0, 100, (48, 40, 3)) + brightness).astype(np.uint8)).save(path)
 
-    draw(folder / "picture.png", 50)
+    draw(folder / "image.png", 50)
     for number in range(3):
         draw(folder / "folder" / f"{number}.png", 50)
     for brightness, name in enumerate(("healthy", "sick")):
@@ -239,9 +239,9 @@ def test_the_two_commands_of_the_readme_are_there() -> None:
 def test_both_readmes_say_the_same_to_the_machine() -> None:
     def parts(document: Path) -> list[object]:
         text = read(document)
-        pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
+        images = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
         markers = re.findall(r"<!-- ([\w:]+) -->", text)
-        return [shell_lines(document), blocks(document, "python"), pictures, markers]
+        return [shell_lines(document), blocks(document, "python"), images, markers]
 
     assert parts(README) == parts(README_ZH)
     assert "bench:start" in read(README)
@@ -394,6 +394,6 @@ def test_links_lead_somewhere(document: Path) -> None:
             assert fragment in anchors(linked), f"{name_of(document)} links to {target}"
 
 
-def test_pictures_are_not_heavy() -> None:
-    for picture in (ROOT / "docs" / "pictures").iterdir():
-        assert picture.stat().st_size < 400_000, picture
+def test_images_are_not_heavy() -> None:
+    for image in (ROOT / "docs" / "figures").iterdir():
+        assert image.stat().st_size < 400_000, image

@@ -41,12 +41,12 @@ def make_run(folder, name="lenet", stored=(1, 28, 28), size=None, names=NAMES, *
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """LeNet that resizes its pictures, exported as ONNX."""
+    """LeNet that resizes its images, exported as ONNX."""
     run = make_run(tmp_path_factory.mktemp("exported") / "run", stored=(3, 40, 36), size=(28, 28))
     return run, export(run, licence="CC0-1.0")
 
 
-def pictures(count, shape):
+def images(count, shape):
     return np.random.default_rng(count).integers(0, 256, (count, *shape), dtype=np.uint8)
 
 
@@ -60,20 +60,20 @@ def torch_outputs(run, X):
 def check_equal(run, path, shape):
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     for count in (1, 3, 7):
-        X = pictures(count, shape)
+        X = images(count, shape)
         logits, probabilities = torch_outputs(run, X)
-        ours = dict(zip(("logits", "probabilities"), session.run(["logits", "probabilities"], {"pictures": X})))  # noqa: B905
+        ours = dict(zip(("logits", "probabilities"), session.run(["logits", "probabilities"], {"images": X})))  # noqa: B905
         np.testing.assert_allclose(ours["logits"], logits, atol=1e-4 * max(1, np.abs(logits).max()))
         np.testing.assert_allclose(ours["probabilities"], probabilities, atol=1e-5)
 
 
 FAST = ("softmax", "lenet")
 SMALL = {name: {"width": 8} for name in registry.names() if name.startswith("resnet")}
-OF_PICTURES = [n for n in registry.names() if n not in ("linear", "rnn", "gru", "lstm")]
+OF_IMAGES = [n for n in registry.names() if n not in ("linear", "rnn", "gru", "lstm")]
 
 
 @pytest.mark.parametrize(
-    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in OF_PICTURES]
+    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in OF_IMAGES]
 )
 def test_every_network_computes_the_same_in_onnx(name, tmp_path):
     run = make_run(tmp_path / "run", name, (3, 32, 32), **SMALL.get(name, {}))
@@ -97,7 +97,7 @@ def test_the_file_says_what_it_is_and_nothing_of_this_machine(exported):
     assert (texts["kind"], texts["model"], texts["licence"]) == ("classifier", "lenet", "CC0-1.0")
     (entry,) = model.graph.input
     sizes = [dim.dim_param or dim.dim_value for dim in entry.type.tensor_type.shape.dim]
-    assert (entry.name, sizes) == ("pictures", ["batch", 3, 40, 36])
+    assert (entry.name, sizes) == ("images", ["batch", 3, 40, 36])
     content = (run / "model.onnx").read_bytes()
     assert record["bytes"] == len(content)
     assert b"site-packages" not in content
@@ -115,7 +115,7 @@ def test_equal_runs_give_equal_files(exported, tmp_path):
 
 def test_predictions_are_those_of_the_run(exported, tmp_path):
     run, record = exported
-    for i, pixels in enumerate(pictures(5, (3, 50, 60))):
+    for i, pixels in enumerate(images(5, (3, 50, 60))):
         Image.fromarray(pixels.transpose(1, 2, 0)).save(tmp_path / f"{i}.png")
     (tmp_path / "x.png").write_text("none")
     ours, theirs = (list(open_predictions(model, [tmp_path], top=10).rows) for model in (record["path"], run))
@@ -129,7 +129,7 @@ def test_predictions_are_those_of_the_run(exported, tmp_path):
 
 
 def test_predicting_imports_no_torch(exported, tmp_path):
-    Image.fromarray(pictures(1, (3, 8, 8))[0].transpose(1, 2, 0)).save(tmp_path / "a.png")
+    Image.fromarray(images(1, (3, 8, 8))[0].transpose(1, 2, 0)).save(tmp_path / "a.png")
     (tmp_path / "rows.csv").write_text("file\na.png\n")
     code = f"""
 import sys
@@ -152,7 +152,7 @@ def test_a_torch_file_computes_the_same_and_holds_no_pickle(tmp_path):
     assert json.loads(names["extra/metadata.json"])["licence"] == "MIT"
     loaded = torch.export.load(record["path"]).module()
     for count in (1, 6):
-        X = pictures(count, (1, 20, 20))
+        X = images(count, (1, 20, 20))
         logits, probabilities = torch_outputs(run, X)
         ours = [output.detach().numpy() for output in loaded(torch.from_numpy(X))]
         np.testing.assert_allclose(ours[0], logits, atol=1e-6)
@@ -170,9 +170,9 @@ def test_a_regressor_of_features_gives_its_values(tmp_path):
         expected = module(torch.from_numpy(X)).numpy()
     np.testing.assert_allclose(model.run(X)["values"], expected, atol=1e-6)
     assert model.input.shape == (3,)
-    with pytest.raises(UsageError, match="predict labels pictures, and this model is a regressor of numbers"):
+    with pytest.raises(UsageError, match="predict labels images, and this model is a regressor of numbers"):
         open_predictions(tmp_path / "model.onnx", ["x.png"])
-    with pytest.raises(UsageError, match="--int8 is for classifiers of pictures and for models of tables"):
+    with pytest.raises(UsageError, match="--int8 is for classifiers of images and for models of tables"):
         export(tmp_path, int8="static")
 
 

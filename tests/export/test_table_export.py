@@ -198,8 +198,8 @@ def test_int8_is_judged_on_the_test_part(priced, tmp_path, monkeypatch):
     assert int8["rmse"]["int8"] == pytest.approx(evaluation["rmse"], rel=0.2)
     with pytest.raises(UsageError, match="of a table all layers are dense: --int8 dynamic"):
         export(run, int8="static")
-    monkeypatch.setattr(TableData, "is_fit_for", lambda self, preprocess: False)  # as after a change of the file
-    with pytest.raises(FathomError, match="no longer as it was when this model was trained: int8 cannot be judged"):
+    monkeypatch.setattr(TableData, "matches", lambda self, preprocess: False)  # as after a change of the file
+    with pytest.raises(FathomError, match="no longer as it was when this model was trained: int8 cannot be evaluated"):
         export(run, out=tmp_path / "y.onnx", int8="dynamic")
     assert not (tmp_path / "y.onnx").exists()
 

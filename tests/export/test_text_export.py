@@ -132,7 +132,7 @@ def test_what_cannot_be_is_refused(written, tmp_path):
     run, record = written
     with pytest.raises(UsageError, match=r"torch\.export fixes the number of tokens; export a text model as onnx"):
         export(run, "torch")
-    with pytest.raises(UsageError, match="--int8 is for classifiers of pictures and for models of tables"):
+    with pytest.raises(UsageError, match="--int8 is for classifiers of images and for models of tables"):
         export(run, int8="dynamic")
     with pytest.raises(UsageError, match="--top is for classes"):
         open_predictions(record["path"], ["a.txt"], top=2)

@@ -109,7 +109,7 @@ def test_small_is_chosen_below_64_pixels(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def clothes(shared_data: Path) -> tuple[torch.Tensor, torch.Tensor]:
-    """The first 20 pictures of Fashion-MNIST, normalised, and their labels."""
+    """The first 20 images of Fashion-MNIST, normalised, and their labels."""
 
     def read(file: str, offset: int, num_bytes: int) -> torch.Tensor:
         with gzip.open(shared_data / "FashionMNIST" / "raw" / file) as stream:

@@ -112,6 +112,6 @@ def test_wrong_options(options: dict[str, object], message: str) -> None:
     assert message in str(caught.value)
 
 
-def test_pictures_are_refused() -> None:
+def test_images_are_refused() -> None:
     with pytest.raises(UsageError, match=r"gru takes texts, .* got the input shape 1x28x28"):
         registry.create("gru", input_shape=(1, 28, 28), num_classes=10)

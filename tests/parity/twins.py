@@ -78,7 +78,7 @@ class Curve:
 
 @dataclass
 class Law:
-    """Samples of both, equally many: mean and deviation are compared, and the ends unless they are normal."""
+    """Samples of both, equally many: mean and standard deviation are compared, and the ends unless they are normal."""
 
     ours: Callable[[], Any]
     theirs: Callable[[], torch.Tensor]
@@ -846,7 +846,7 @@ REASONS: dict[str, str] = {
     "initialize": "fills by rule; tests/scratch counts what is filled",
     "with_ones": "compared through least_squares",
     "check_gradient": "an assertion; tests/scratch shows that it passes right gradients and catches wrong ones",
-    "graph": "a picture; tests/scratch reads it back",
+    "graph": "an image; tests/scratch reads it back",
     "save": "a file; tests/scratch reads it back and refuses pickles",
     "load": "as save",
 }

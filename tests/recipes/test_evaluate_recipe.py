@@ -14,10 +14,10 @@ from fathom.recipes.evaluate import (
     apply_to_split,
     collect_outputs,
     evaluate,
-    find_mistakes,
     judge,
-    save_pictures,
-    tell_predictions,
+    prediction_rows,
+    save_images,
+    worst_mistakes,
 )
 from fathom.settings.config import make_config
 from fathom.training.device import Execution
@@ -26,7 +26,7 @@ NAMES = ("ant", "bee", "cat", "dog")
 
 
 @pytest.fixture
-def judged():
+def evaluated():
     """Logits in which class 3 is never predicted and class 2 never true."""
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(200, 4, generator=generator)
@@ -35,8 +35,8 @@ def judged():
     return Classifier(nn.Identity(), class_names=NAMES), logits, labels
 
 
-def test_a_classifier_s_numbers_are_scikit_learn_s(judged):
-    module, logits, labels = judged
+def test_a_classifier_s_numbers_are_scikit_learn_s(evaluated):
+    module, logits, labels = evaluated
     evaluation = judge(module, logits, labels, "test")
     predicted = logits.argmax(1)
     assert (evaluation["split"], evaluation["num_samples"]) == ("test", 200)
@@ -63,9 +63,9 @@ def test_a_regressor_s_numbers_are_scikit_learn_s():
     assert constant["r2"] is None
 
 
-def test_mistakes_are_the_wrong_ones_the_surest_first(judged):
-    _, logits, labels = judged
-    mistakes = find_mistakes(logits, labels, list(NAMES), limit=10)
+def test_mistakes_are_the_wrong_ones_the_surest_first(evaluated):
+    _, logits, labels = evaluated
+    mistakes = worst_mistakes(logits, labels, list(NAMES), limit=10)
     confidence, predicted = logits.softmax(1).max(1)
     wrong = [i for i in range(200) if predicted[i] != labels[i]]
     expected = sorted(wrong, key=lambda i: -confidence[i])[:10]
@@ -74,36 +74,36 @@ def test_mistakes_are_the_wrong_ones_the_surest_first(judged):
         i = mistake["index"]
         assert (mistake["label"], mistake["predicted"]) == (NAMES[labels[i]], NAMES[predicted[i]])
         assert mistake["probability"] == pytest.approx(float(confidence[i]))
-    assert find_mistakes(logits, predicted, list(NAMES)) == []
+    assert worst_mistakes(logits, predicted, list(NAMES)) == []
 
 
-def test_pictures_of_mistakes_are_saved_as_they_are(tmp_path):
+def test_images_of_mistakes_are_saved_as_they_are(tmp_path):
     from PIL import Image
 
     rng = np.random.default_rng(0)
-    pictures = [rng.integers(0, 256, shape, dtype=np.uint8) for shape in ((1, 5, 7), (3, 5, 7))]
+    images = [rng.integers(0, 256, shape, dtype=np.uint8) for shape in ((1, 5, 7), (3, 5, 7))]
     mistakes = [{"index": 3}, {"index": 12345}]
-    save_pictures(tmp_path, mistakes, pictures)
+    save_images(tmp_path, mistakes, images)
     assert [mistake["image"] for mistake in mistakes] == ["mistakes/00003.png", "mistakes/12345.png"]
-    for mistake, pixels in zip(mistakes, pictures, strict=True):
-        with Image.open(tmp_path / mistake["image"]) as picture:
-            read = np.asarray(picture)
+    for mistake, pixels in zip(mistakes, images, strict=True):
+        with Image.open(tmp_path / mistake["image"]) as image:
+            read = np.asarray(image)
         assert np.array_equal(read if read.ndim == 2 else read.transpose(2, 0, 1), pixels.squeeze())
-    save_pictures(tmp_path / "none", [], [])
+    save_images(tmp_path / "none", [], [])
     assert not (tmp_path / "none").exists()
 
 
-def test_prediction_rows_name_the_classes_and_the_files(judged):
-    module, logits, labels = judged
-    columns, rows = tell_predictions(module, logits, labels)
+def test_prediction_rows_name_the_classes_and_the_files(evaluated):
+    module, logits, labels = evaluated
+    columns, rows = prediction_rows(module, logits, labels)
     assert columns == ["index", "label", "predicted", "probability"]
     index, label, predicted, probability = next(rows)
     assert (index, label, predicted) == (0, NAMES[labels[0]], NAMES[logits[0].argmax()])
     assert probability == f"{float(logits[0].softmax(0).max()):.6f}"
-    columns, rows = tell_predictions(module, logits, labels, ("file", [f"{i}.png" for i in range(len(labels))]))
+    columns, rows = prediction_rows(module, logits, labels, ("file", [f"{i}.png" for i in range(len(labels))]))
     assert columns == ["index", "file", "label", "predicted", "probability"]
     assert list(rows)[-1][:3] == [len(labels) - 1, f"{len(labels) - 1}.png", NAMES[labels[-1]]]
-    columns, rows = tell_predictions(
+    columns, rows = prediction_rows(
         Regressor(nn.Identity()), torch.tensor([[2.0]]), torch.tensor([[1.0]]), ("row", ["7"])
     )
     assert (columns, list(rows)) == (["index", "row", "label", "predicted"], [[0, "7", 1.0, 2.0]])
@@ -131,7 +131,7 @@ def digits():
 def test_a_part_that_is_not_there_is_refused(digits):
     config, data = digits
     module = Classifier(nn.Sequential(nn.Flatten(), nn.LazyLinear(10)), class_names=data.class_names)
-    with pytest.raises(UsageError, match="digits has no val part"):
+    with pytest.raises(UsageError, match="digits has no val split"):
         apply_to_split(module, config, data, "val")
 
 

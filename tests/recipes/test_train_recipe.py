@@ -1,4 +1,4 @@
-"""Training, resuming, judging and predicting as functions: what the commands do, from Python."""
+"""Training, resuming, evaluating and predicting as functions: what the commands do, from Python."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from PIL import Image
 
 import fathom
 from fathom.build.failures import explain, readable_failures
-from fathom.runs.folder.lock import hold_run
+from fathom.runs.folder.lock import lock_run
 
 
 def make_config(**sections):
@@ -83,7 +83,7 @@ def test_an_error_while_judging_marks_the_run_failed(monkeypatch):
         with pytest.raises(fathom.FathomError, match=r"no report today; once that is mended, go on with: fathom train"):
             fathom.train(make_config(), on_start=lambda plan: paths.append(plan.path) or [])
     assert json.loads((paths[0] / "run.json").read_text())["status"] == "failed"
-    assert fathom.resume(paths[0]).evaluation["accuracy"] > 0.8  # only the judging was left to do
+    assert fathom.resume(paths[0]).evaluation["accuracy"] > 0.8  # only the evaluating was left to do
 
 
 def test_memory_that_runs_out_is_one_line():
@@ -113,16 +113,16 @@ def test_errors_that_are_not_the_machine_s_pass_unchanged():
 def test_a_run_is_held_by_one_process_at_a_time(tmp_path):
     code = f"""
 from pathlib import Path
-from fathom.runs.folder.lock import hold_run
+from fathom.runs.folder.lock import lock_run
 try:
-    with hold_run(Path({str(tmp_path)!r})): print("held")
+    with lock_run(Path({str(tmp_path)!r})): print("held")
 except Exception as error: print(error)
 """
 
     def try_elsewhere():
         return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
-    with hold_run(tmp_path):
+    with lock_run(tmp_path):
         assert "another process is training this run" in try_elsewhere()
     assert try_elsewhere() == "held"
 

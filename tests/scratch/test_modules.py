@@ -1,4 +1,4 @@
-"""Modules: parameters by name, sharing, state, files; what initialisers fill; the graph as a picture."""
+"""Modules: parameters by name, sharing, state, files; what initialisers fill; the graph as an image."""
 
 import copy
 import pickle
@@ -142,7 +142,7 @@ def test_variances_are_the_formulas(fill, variance):
     assert w.data.var() == pytest.approx(variance, rel=0.02)
 
 
-# The picture of a graph ---------------------------------------------------------------------------------------------
+# The image of a graph ---------------------------------------------------------------------------------------------
 
 
 def test_the_graph_shows_values_and_gradients_and_changes_nothing():
@@ -155,13 +155,13 @@ def test_the_graph_shows_values_and_gradients_and_changes_nothing():
         assert expected in texts
     assert len(list(root.iter("{http://www.w3.org/2000/svg}path"))) == 3 + 1  # three edges and the arrow's tip
     assert x.grad is None
-    y.backward()  # the picture freed nothing
+    y.backward()  # the image freed nothing
     assert x.grad.tolist() == [3.0, 5.0]
     with pytest.raises(RuntimeError, match="freed"):
         s.graph(y)
 
 
-def test_a_graph_too_large_for_a_picture_says_so():
+def test_a_graph_too_large_for_a_image_says_so():
     y = x = Tensor([1.0], requires_grad=True)
     for _ in range(400):
         y = y + x

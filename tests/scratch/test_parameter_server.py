@@ -53,10 +53,10 @@ def test_synchronous_steps_equal_those_of_one_device(data):
     optimizer = SGD(single.parameters(), 0.5)
     with serve(data, served, num_workers=3, num_devices=2) as server:
         processes = server.processes
-        for chosen in [*batches_of(data, 50)][:5] + [np.array([7, 9])]:  # two examples for three workers
+        for chosen in [*batches_of(data, 50)][:5] + [np.array([7, 9])]:  # two samples for three workers
             expected = train_step(single, optimizer, cross_entropy, data[0][chosen], data[1][chosen])
             assert server.step(chosen) == pytest.approx(expected, rel=1e-12)
-    # Five steps with a sum from each of three workers, and one for which there are two examples only
+    # Five steps with a sum from each of three workers, and one for which there are two samples only
     assert server.bytes_received == 17 * sum(parameter.data.nbytes for parameter in served.parameters())
     for a, b in zip(single.parameters(), served.parameters(), strict=True):
         np.testing.assert_allclose(b.data, a.data, rtol=1e-10, atol=1e-13)

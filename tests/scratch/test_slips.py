@@ -207,7 +207,7 @@ def test_batch_norm_parameters_have_one_axis_for_features() -> None:
     with pytest.raises(RuntimeError, match="must match"):
         torch.zeros(8, 3) * gamma  # (8, 3) with (3, 2)
     assert (torch.zeros(8, 3) * torch.ones(1, 3)).shape == (8, 3)
-    # Two features, a batch of two: it fits by accident, and scales examples instead of features
+    # Two features, a batch of two: it fits by accident, and scales samples instead of features
     gamma = batch_norm_parameters(num_features=2, num_dims=2)
     gamma[0] = 5
     assert (torch.ones(2, 2) * gamma).tolist() == [[5, 5], [1, 1]]

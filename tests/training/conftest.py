@@ -23,8 +23,8 @@ def cpu() -> Execution:
 
 
 @pytest.fixture
-def picture_arrays() -> Callable[..., Arrays]:
-    """Make noisy pictures of three classes, each with its own bright corner."""
+def image_arrays() -> Callable[..., Arrays]:
+    """Make noisy images of three classes, each with its own bright corner."""
 
     def make(n: int = 60, side: int = 8, seed: int = 0) -> Arrays:
         rng = np.random.default_rng(seed)
@@ -39,11 +39,11 @@ def picture_arrays() -> Callable[..., Arrays]:
 
 
 @pytest.fixture
-def pictures(picture_arrays) -> Callable[..., ArrayData]:
-    """Make a data module of such pictures; batches of 16 leave a short last one."""
+def images(image_arrays) -> Callable[..., ArrayData]:
+    """Make a data module of such images; batches of 16 leave a short last one."""
 
     def make(batch_size: int = 16, *, n: int = 60, val: float = 0.1, **options: Any) -> ArrayData:
-        return ArrayData(picture_arrays(n), batch_size, val=val, **options)
+        return ArrayData(image_arrays(n), batch_size, val=val, **options)
 
     return make
 

@@ -10,7 +10,7 @@ from torch import nn
 from fathom.errors import FathomError, UsageError
 from fathom.module import Classifier, Regressor
 from fathom.training.averaging import WeightAverage
-from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping, judged_metric
+from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping, monitored_metric
 from fathom.training.checkpoint import load_checkpoint
 from fathom.training.trainer import Trainer
 
@@ -94,26 +94,26 @@ def test_without_validation_the_training_loss_decides(lines, cpu):
 
 def test_the_metric_that_decides():
     record = {"train_loss": 3.0, "val_loss": 2.0, "val_accuracy": 0.5}
-    assert judged_metric(record) == ("val_accuracy", 0.5, 1.0)
+    assert monitored_metric(record) == ("val_accuracy", 0.5, 1.0)
     del record["val_accuracy"]
-    assert judged_metric(record) == ("val_loss", 2.0, -1.0)
+    assert monitored_metric(record) == ("val_loss", 2.0, -1.0)
     del record["val_loss"]
-    assert judged_metric(record) == ("train_loss", 3.0, -1.0)
+    assert monitored_metric(record) == ("train_loss", 3.0, -1.0)
     with pytest.raises(FathomError):
-        judged_metric({})
+        monitored_metric({})
 
 
 # Averaged weights ----------------------------------------------------------------------------------------------------
 
 
-def test_validation_and_best_use_the_average_training_does_not(pictures, make_classifier, same_weights, cpu, tmp_path):
-    data = pictures()
+def test_validation_and_best_use_the_average_training_does_not(images, make_classifier, same_weights, cpu, tmp_path):
+    data = images()
     module, plain = (make_classifier(batch_norm=True) for _ in range(2))
-    expected, judged = [], []
+    expected, evaluated = [], []
 
     class Watched(Classifier):
         def validation_step(self, batch):
-            judged.append({name: value.clone() for name, value in self.state_dict().items()})
+            evaluated.append({name: value.clone() for name, value in self.state_dict().items()})
             return super().validation_step(batch)
 
     module.__class__ = Watched
@@ -138,11 +138,11 @@ def test_validation_and_best_use_the_average_training_does_not(pictures, make_cl
     Trainer(3, optimizer=sgd, execution=cpu).fit(plain, data)
     assert same_weights(module, plain)
 
-    assert len(judged) == len(expected) == 3
-    for ours, theirs in zip(judged, expected, strict=True):
+    assert len(evaluated) == len(expected) == 3
+    for ours, theirs in zip(evaluated, expected, strict=True):
         assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
         assert "net.1.num_batches_tracked" in theirs
-    assert not torch.equal(judged[-1]["net.0.weight"], module.net[0].weight)
+    assert not torch.equal(evaluated[-1]["net.0.weight"], module.net[0].weight)
 
     best = max(range(3), key=lambda i: records[i]["val_accuracy"])
     kept = load_checkpoint(tmp_path / "checkpoints" / "best")

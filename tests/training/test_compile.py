@@ -73,7 +73,7 @@ def test_the_whole_step_in_one_graph_equals_the_ordinary_loop(lines, name):
             execution=execution(compile),
             callbacks=[AverageWeights(0.9)],
         )
-        records = trainer.fit(module, lines(8))  # 50 examples: the last batch of each epoch holds two
+        records = trainer.fit(module, lines(8))  # 50 samples: the last batch of each epoch holds two
         return module, trainer, records
 
     plain, ordinary, expected = fit("off")
@@ -96,13 +96,13 @@ def test_the_whole_step_in_one_graph_equals_the_ordinary_loop(lines, name):
 
 
 @pytest.mark.slow
-def test_whole_step_of_a_convolutional_classifier_in_bf16(pictures, make_classifier):
+def test_whole_step_of_a_convolutional_classifier_in_bf16(images, make_classifier):
     def fit(compile, precision):
         # SGD: the bias before batch-norm has a gradient of mere rounding, which AdamW would blow up to its rate
         module = make_classifier(batch_norm=True)
         chosen = execution(compile, precision=precision)
         trainer = Trainer(4, optimizer=lambda m: make_optimizer("sgd", m, 0.1, momentum=0.9), execution=chosen)
-        return module, trainer.fit(module, pictures())
+        return module, trainer.fit(module, images())
 
     plain, expected = fit("off", "fp32")
     single, records = fit("step", "fp32")
@@ -158,8 +158,8 @@ def test_whole_step_divergence_names_the_batch(lines):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_compiled_forward_equals_eager(pictures, make_classifier, precision):
-    data = pictures(16, n=90)  # 81 for training: five batches and one picture left over
+def test_compiled_forward_equals_eager(images, make_classifier, precision):
+    data = images(16, n=90)  # 81 for training: five batches and one image left over
 
     def fit(compile):
         module = make_classifier(batch_norm=False)
@@ -184,7 +184,7 @@ def test_compiled_forward_equals_eager(pictures, make_classifier, precision):
 
 
 @pytest.mark.slow
-def test_compiled_forward_really_compiles_full_batches_alone_and_is_undone(pictures, make_classifier):
+def test_compiled_forward_really_compiles_full_batches_alone_and_is_undone(images, make_classifier):
     from torch._dynamo.utils import counters
 
     module = make_classifier()
@@ -199,7 +199,7 @@ def test_compiled_forward_really_compiles_full_batches_alone_and_is_undone(pictu
     trainer = Trainer(
         3, optimizer=lambda m: make_optimizer("sgd", m, 0.1), execution=execution("forward"), callbacks=[Spy()]
     )
-    trainer.fit(module, pictures(16, n=90))
+    trainer.fit(module, images(16, n=90))
     assert seen[1] > 0
     assert len(set(seen[1:])) == 1  # neither the short batch nor validation compiled anything
     assert module.net._compiled_call_impl is None
@@ -207,7 +207,7 @@ def test_compiled_forward_really_compiles_full_batches_alone_and_is_undone(pictu
 
 
 @pytest.mark.slow
-def test_compiled_forward_resumes_to_the_bit(pictures, make_classifier, same_weights, tmp_path):
+def test_compiled_forward_resumes_to_the_bit(images, make_classifier, same_weights, tmp_path):
     class Stop(Callback):
         def on_step_start(self, trainer):
             if trainer.step == 8:
@@ -225,9 +225,9 @@ def test_compiled_forward_resumes_to_the_bit(pictures, make_classifier, same_wei
         )
         if stop:
             with pytest.raises(Interrupted):
-                trainer.fit(module, pictures(16, n=90))
+                trainer.fit(module, images(16, n=90))
             return None
-        trainer.fit(module, pictures(16, n=90), state=state)
+        trainer.fit(module, images(16, n=90), state=state)
         return module
 
     whole = fit()
@@ -302,7 +302,7 @@ def test_without_a_compiler_there_is_one_clear_line(lines, monkeypatch, mode):
         trainer.fit(Regressor(nn.Linear(3, 1)), lines())
 
 
-def test_ordinary_training_never_loads_the_compiler(pictures):
+def test_ordinary_training_never_loads_the_compiler(images):
     """Importing it takes more than a second."""
     code = """
 import sys, torch

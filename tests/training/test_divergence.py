@@ -199,7 +199,7 @@ def test_an_infinite_metric_that_is_not_the_loss_is_allowed(lines, cpu):
 # Reading from the device ---------------------------------------------------------------------------------------------
 
 
-def test_where_reading_waits_nothing_is_read_but_once_an_interval(pictures, cpu, monkeypatch):
+def test_where_reading_waits_nothing_is_read_but_once_an_interval(images, cpu, monkeypatch):
     """No ``item``, ``tolist``, ``bool`` or ``float`` of a tensor between two records."""
     reads = []
     for name in ("item", "tolist", "__bool__", "__float__", "__int__", "numpy", "__index__"):
@@ -218,7 +218,7 @@ def test_where_reading_waits_nothing_is_read_but_once_an_interval(pictures, cpu,
     trainer = Trainer(
         1, optimizer=sgd(0.01), execution=cpu, callbacks=[Spy()], log_every=5, clip_norm=1.0, schedule="cosine"
     )
-    trainer.fit(module, pictures(4, n=80, val=0.0))
+    trainer.fit(module, images(4, n=80, val=0.0))
     counts = [b - a for a, b in itertools.pairwise(per_step)]
     assert trainer.step == 20
     assert counts == [0, 0, 0, 0, 1] * 4

@@ -89,7 +89,7 @@ def test_looking_at_an_example_costs_the_first_pass_nothing():
     random.seed(0)
     feed = Feed(Shuffled())
     assert feed.batch_size is None
-    assert feed.example().shape == (1,)
+    assert feed.example_input().shape == (1,)
     assert feed.batch_size == 4
     assert labels(feed.batches()) == plain
     assert labels(feed.batches(1)) != plain
@@ -98,7 +98,7 @@ def test_looking_at_an_example_costs_the_first_pass_nothing():
 def test_looking_at_an_example_of_a_loader_that_seeks_leaves_no_trace():
     loader = MemoryLoader(torch.zeros(9, 3), torch.arange(9), 4, shuffle=True, augment=lambda X, g: X + torch.rand(1))
     feed, before = Feed(loader), torch.get_rng_state()
-    assert feed.example().shape == (1, 3)
+    assert feed.example_input().shape == (1, 3)
     assert torch.equal(torch.get_rng_state(), before)
     first = labels(feed.batches(0))
     assert labels(feed.batches(0)) == first
@@ -159,4 +159,4 @@ def test_nested_batches_are_moved_whole(accelerator):
 
 def test_no_example_is_an_error():
     with pytest.raises(FathomError, match="gave no batch"):
-        Feed([]).example()
+        Feed([]).example_input()

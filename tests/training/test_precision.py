@@ -26,14 +26,14 @@ class Dtypes(Classifier):
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("bf16", torch.bfloat16), ("fp16", torch.float16)])
-def test_half_precision_trains_and_lowers_the_loss(pictures, make_classifier, precision, dtype):
+def test_half_precision_trains_and_lowers_the_loss(images, make_classifier, precision, dtype):
     module = make_classifier(batch_norm=True)
     module.__class__ = Dtypes
     module.seen = {}
     trainer = Trainer(
         5, optimizer=lambda m: make_optimizer("adamw", m, 0.01), execution=Execution(CPU, precision=precision)
     )
-    records = trainer.fit(module, pictures())
+    records = trainer.fit(module, images())
     assert module.seen == {"train": dtype, "val": dtype}
     assert records[-1]["train_loss"] < 0.5 * records[0]["train_loss"]
     assert all(p.dtype == torch.float32 for p in module.parameters())
@@ -48,9 +48,7 @@ def test_half_precision_trains_and_lowers_the_loss(pictures, make_classifier, pr
                 first.append(record["train_loss"])
 
         execution = Execution(CPU, precision=precision)
-        Trainer(1, execution=execution, callbacks=[Log()], log_every=1).fit(
-            make_classifier(batch_norm=True), pictures()
-        )
+        Trainer(1, execution=execution, callbacks=[Log()], log_every=1).fit(make_classifier(batch_norm=True), images())
         return first[0]
 
     assert first_loss(precision) == pytest.approx(first_loss("fp32"), rel=0.01)
@@ -58,7 +56,7 @@ def test_half_precision_trains_and_lowers_the_loss(pictures, make_classifier, pr
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
-def test_in_fp16_gradients_are_unscaled_before_callbacks_and_clipping_see_them(pictures, make_classifier, accumulate):
+def test_in_fp16_gradients_are_unscaled_before_callbacks_and_clipping_see_them(images, make_classifier, accumulate):
     """Else an L1 penalty would be 65,536 times too small, and a bound on the norm always felt."""
     norms = {}
 
@@ -75,7 +73,7 @@ def test_in_fp16_gradients_are_unscaled_before_callbacks_and_clipping_see_them(p
             execution=Execution(CPU, precision=precision),
             accumulate=accumulate,
             **options,
-        ).fit(module, pictures())
+        ).fit(module, images())
         return torch.cat([p.detach().flatten() for p in module.parameters()])
 
     for options in ({"callbacks": [Spy(), L1Penalty(0.5)]}, {"clip_norm": 0.1}, {"clip_value": 0.01}):
@@ -85,7 +83,7 @@ def test_in_fp16_gradients_are_unscaled_before_callbacks_and_clipping_see_them(p
     assert norms["fp16"] == pytest.approx(norms["fp32"], rel=0.01)
 
 
-def test_an_overflowing_step_is_skipped_and_the_scale_falls(pictures, make_classifier):
+def test_an_overflowing_step_is_skipped_and_the_scale_falls(images, make_classifier):
     class Overflow(Callback):
         def on_step_start(self, trainer):
             self.before = trainer.module.net[0].weight.detach().clone()
@@ -106,7 +104,7 @@ def test_an_overflowing_step_is_skipped_and_the_scale_falls(pictures, make_class
         execution=Execution(CPU, precision="fp16"),
         callbacks=[Overflow()],
     )
-    trainer.fit(make_classifier(), pictures())
+    trainer.fit(make_classifier(), images())
     assert trainer.step == 4
 
 
@@ -126,11 +124,11 @@ def test_fp16_with_parameters_that_get_no_gradient(lines):
     assert records[-1]["train_loss"] < records[0]["train_loss"]
 
 
-def test_channels_last_changes_the_layout_not_the_result(pictures, make_classifier):
+def test_channels_last_changes_the_layout_not_the_result(images, make_classifier):
     def fit(channels_last):
         module = make_classifier(batch_norm=True)
         execution = Execution(CPU, channels_last=channels_last)
-        Trainer(2, optimizer=lambda m: make_optimizer("sgd", m, 0.05), execution=execution).fit(module, pictures())
+        Trainer(2, optimizer=lambda m: make_optimizer("sgd", m, 0.05), execution=execution).fit(module, images())
         return module
 
     plain, turned = fit(False), fit(True)

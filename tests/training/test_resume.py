@@ -67,19 +67,19 @@ class Stop(Callback):
 
 
 class Shuffled(DataModule):
-    """The same pictures through a DataLoader, which cannot seek, with augmentation drawn from NumPy as people do it."""
+    """The same images through a DataLoader, which cannot seek, with augmentation drawn from NumPy as people do it."""
 
     def __init__(self, data, workers=0):
         self.data, self.workers = data, workers
 
     def train_dataloader(self):
-        pictures = TensorDataset(self.data.X[self.data.train_index], self.data.y[self.data.train_index])
+        images = TensorDataset(self.data.X[self.data.train_index], self.data.y[self.data.train_index])
 
         def collate(items):
             X, y = (torch.stack(part) for part in zip(*items, strict=True))
             return X.roll(int(np.random.randint(3)), 3), y
 
-        return DataLoader(pictures, 16, shuffle=True, collate_fn=collate)
+        return DataLoader(images, 16, shuffle=True, collate_fn=collate)
 
     def val_dataloader(self):
         return self.data.val_dataloader()
@@ -97,9 +97,9 @@ class Setting:
         self.execution = Execution(CPU, precision=precision, channels_last=channels_last)
         self.callbacks = callbacks
 
-    def run(self, make_classifier, pictures, *, state=None, extra=(), **options):
+    def run(self, make_classifier, images, *, state=None, extra=(), **options):
         module = make_classifier(dropout=0.3, batch_norm=True)
-        data = pictures(16, n=90, augment=make_augmentation("noise:std=0.1"), seed=4)
+        data = images(16, n=90, augment=make_augmentation("noise:std=0.1"), seed=4)
         log = Log()
         trainer = Trainer(
             EPOCHS,
@@ -172,44 +172,44 @@ def assert_equal(a, b, path):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_resumed_from_any_step(name, make_classifier, pictures, tmp_path):
+def test_resumed_from_any_step(name, make_classifier, images, tmp_path):
     setting = SETTINGS[name]
     steps = range(1, 100)
-    whole, log = setting.run(make_classifier, pictures, extra=[Keep(tmp_path, steps)])
+    whole, log = setting.run(make_classifier, images, extra=[Keep(tmp_path, steps)])
     assert whole.step == whole.total_steps or whole.should_stop
     assert whole.step >= 6
     for step in range(1, whole.step + 1):
-        resumed, later = setting.run(make_classifier, pictures, state=load_checkpoint(tmp_path / str(step)))
+        resumed, later = setting.run(make_classifier, images, state=load_checkpoint(tmp_path / str(step)))
         check_same(resumed, whole)
         assert later == not_yet_logged(log, step)
 
 
 @pytest.mark.parametrize("name", ["everything", "plateau and momentum"])
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_stopped_by_a_signal_in_the_middle_of_an_epoch(name, signum, make_classifier, pictures, tmp_path):
+def test_stopped_by_a_signal_in_the_middle_of_an_epoch(name, signum, make_classifier, images, tmp_path):
     setting = SETTINGS[name]
-    whole, log = setting.run(make_classifier, pictures, out=tmp_path / "whole")
+    whole, log = setting.run(make_classifier, images, out=tmp_path / "whole")
     for step in (0, 1):
         with pytest.raises(Interrupted, match=f"stopped in epoch 1, step {step + 1}; a checkpoint is saved") as caught:
-            setting.run(make_classifier, pictures, extra=[Stop(step, signum)], out=tmp_path / f"{step}")
+            setting.run(make_classifier, images, extra=[Stop(step, signum)], out=tmp_path / f"{step}")
         assert caught.value.exit_code == 128 + signum
         state, folder, refused = load_latest(tmp_path / f"{step}" / "checkpoints")
         assert (folder.name, refused, state["place"]["step"]) == ("last", [], step + 1)
-        resumed, later = setting.run(make_classifier, pictures, state=state, out=tmp_path / f"{step}")
+        resumed, later = setting.run(make_classifier, images, state=state, out=tmp_path / f"{step}")
         check_same(resumed, whole)
         assert later == not_yet_logged(log, step + 1)
         ours, theirs = (load_checkpoint(tmp_path / run / "checkpoints" / "best") for run in (f"{step}", "whole"))
         assert_equal(ours, theirs, "best")
 
 
-def test_stopped_again_and_again(make_classifier, pictures, tmp_path):
+def test_stopped_again_and_again(make_classifier, images, tmp_path):
     setting = SETTINGS["everything"]
-    whole, _ = setting.run(make_classifier, pictures, out=tmp_path / "whole")
+    whole, _ = setting.run(make_classifier, images, out=tmp_path / "whole")
     state, stops = None, 0
     while True:
         at = state["place"]["step"] + 1 if state else 0
         try:
-            resumed, _ = setting.run(make_classifier, pictures, state=state, extra=[Stop(at)], out=tmp_path / "pieces")
+            resumed, _ = setting.run(make_classifier, images, state=state, extra=[Stop(at)], out=tmp_path / "pieces")
             break
         except Interrupted:
             stops += 1
@@ -218,13 +218,13 @@ def test_stopped_again_and_again(make_classifier, pictures, tmp_path):
     check_same(resumed, whole)
 
 
-def test_a_signal_during_validation_leaves_it_and_resumes_with_it(make_classifier, pictures, tmp_path):
-    judged = []
+def test_a_signal_during_validation_leaves_it_and_resumes_with_it(make_classifier, images, tmp_path):
+    evaluated = []
 
     class Slow(Classifier):
         def validation_step(self, batch):
-            judged.append(len(batch[1]))
-            if len(judged) == 2:
+            evaluated.append(len(batch[1]))
+            if len(evaluated) == 2:
                 os.kill(os.getpid(), signal.SIGTERM)
             return super().validation_step(batch)
 
@@ -234,7 +234,7 @@ def test_a_signal_during_validation_leaves_it_and_resumes_with_it(make_classifie
         return module
 
     def small_batches(*arguments, **options):
-        data = pictures(*arguments, **options)
+        data = images(*arguments, **options)
         X, y = data.X[data.val_index], data.y[data.val_index]
         data.val_dataloader = lambda: list(zip(X.split(2), y.split(2), strict=True))
         return data
@@ -243,7 +243,7 @@ def test_a_signal_during_validation_leaves_it_and_resumes_with_it(make_classifie
     whole, log = setting.run(make_classifier, small_batches)
     with pytest.raises(Interrupted, match="stopped in epoch 1, step 3"):
         setting.run(make, small_batches, out=tmp_path)
-    assert len(judged) == 2
+    assert len(evaluated) == 2
     state, _, _ = load_latest(tmp_path / "checkpoints")
     assert (state["place"]["epoch"], state["records"]) == (0, [])
     resumed, later = setting.run(make_classifier, small_batches, state=state)
@@ -251,63 +251,63 @@ def test_a_signal_during_validation_leaves_it_and_resumes_with_it(make_classifie
     assert later == log[[r["event"] for r in log].index("epoch") :]
 
 
-def test_a_signal_at_the_end_of_an_epoch_and_of_the_run(make_classifier, pictures, tmp_path):
+def test_a_signal_at_the_end_of_an_epoch_and_of_the_run(make_classifier, images, tmp_path):
     setting = SETTINGS["plateau and momentum"]
-    whole, log = setting.run(make_classifier, pictures)
+    whole, log = setting.run(make_classifier, images)
     per_epoch = whole.step // len(whole.records)
     for epoch in (1, len(whole.records)):
         folder = tmp_path / str(epoch)
         stop = Stop(epoch * per_epoch, hook="on_epoch_end")
         with pytest.raises(Interrupted, match=f"stopped after epoch {epoch}, step {epoch * per_epoch}; a checkpoint"):
-            setting.run(make_classifier, pictures, extra=[stop], out=folder)
+            setting.run(make_classifier, images, extra=[stop], out=folder)
         state, _, _ = load_latest(folder / "checkpoints")
-        resumed, later = setting.run(make_classifier, pictures, state=state)
+        resumed, later = setting.run(make_classifier, images, state=state)
         check_same(resumed, whole)
         assert later == [r for r in log if r["step"] > epoch * per_epoch]
 
 
-def test_a_run_that_stopped_early_stays_stopped(make_classifier, pictures, tmp_path):
+def test_a_run_that_stopped_early_stays_stopped(make_classifier, images, tmp_path):
     setting = Setting(("sgd", {"lr": 0.1}), callbacks=(lambda: EarlyStopping(1, min_delta=1e9),))
-    whole, _ = setting.run(make_classifier, pictures, out=tmp_path)
+    whole, _ = setting.run(make_classifier, images, out=tmp_path)
     assert len(whole.records) == 2
     assert whole.should_stop
     state, _, _ = load_latest(tmp_path / "checkpoints")
-    resumed, later = setting.run(make_classifier, pictures, state=state)
+    resumed, later = setting.run(make_classifier, images, state=state)
     assert later == []
     check_same(resumed, whole)
 
 
-def test_draws_of_callbacks_do_not_disturb_a_resumed_run(make_classifier, pictures, tmp_path):
+def test_draws_of_callbacks_do_not_disturb_a_resumed_run(make_classifier, images, tmp_path):
     class Draws(Callback):
         def on_fit_start(self, trainer):
             torch.rand(5), np.random.rand(3)
 
     setting = Setting(("sgd", {"lr": 0.1}), callbacks=(Draws,))
-    whole, _ = setting.run(make_classifier, pictures, extra=[Keep(tmp_path, [3])])
-    resumed, _ = setting.run(make_classifier, pictures, state=load_checkpoint(tmp_path / "3"))
+    whole, _ = setting.run(make_classifier, images, extra=[Keep(tmp_path, [3])])
+    resumed, _ = setting.run(make_classifier, images, state=load_checkpoint(tmp_path / "3"))
     check_same(resumed, whole)
 
 
-def test_the_state_given_is_left_as_it_was(make_classifier, pictures, tmp_path):
+def test_the_state_given_is_left_as_it_was(make_classifier, images, tmp_path):
     setting = SETTINGS["everything"]
-    setting.run(make_classifier, pictures, extra=[Keep(tmp_path, [4])])
+    setting.run(make_classifier, images, extra=[Keep(tmp_path, [4])])
     state = load_checkpoint(tmp_path / "4")
     before = copy.deepcopy(state)
-    first, _ = setting.run(make_classifier, pictures, state=state)
+    first, _ = setting.run(make_classifier, images, state=state)
     assert_equal(state, before, "given")
-    second, _ = setting.run(make_classifier, pictures, state=state)
+    second, _ = setting.run(make_classifier, images, state=state)
     check_same(first, second)
 
 
 # What does not fit ---------------------------------------------------------------------------------------------------
 
 
-def test_a_checkpoint_of_something_else_is_refused(make_classifier, pictures, tmp_path):
+def test_a_checkpoint_of_something_else_is_refused(make_classifier, images, tmp_path):
     setting = SETTINGS["plateau and momentum"]
-    setting.run(make_classifier, pictures, extra=[Keep(tmp_path, [2])])
+    setting.run(make_classifier, images, extra=[Keep(tmp_path, [2])])
 
     def resume(setting=setting, change=lambda state: state, **options):
-        setting.run(make_classifier, pictures, state=change(load_checkpoint(tmp_path / "2")), **options)
+        setting.run(make_classifier, images, state=change(load_checkpoint(tmp_path / "2")), **options)
 
     def without(*names):
         def change(state):
@@ -336,7 +336,7 @@ def test_a_checkpoint_of_something_else_is_refused(make_classifier, pictures, tm
         return module
 
     with pytest.raises(CheckpointError, match="made for another architecture: it has no"):
-        setting.run(make_other, pictures, state=load_checkpoint(tmp_path / "2"))
+        setting.run(make_other, images, state=load_checkpoint(tmp_path / "2"))
 
 
 # Killed --------------------------------------------------------------------------------------------------------------

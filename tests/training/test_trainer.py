@@ -76,9 +76,9 @@ def train_by_hand(module, data, optimizer, epochs, *, schedule=None, seed=0, bef
 )
 @pytest.mark.parametrize("schedule", [None, "one_cycle", "cosine:warmup=0.3"])
 def test_trajectory_is_that_of_a_loop_written_by_hand(
-    pictures, make_classifier, same_weights, cpu, name, options, schedule
+    images, make_classifier, same_weights, cpu, name, options, schedule
 ):
-    data = pictures()
+    data = images()
     fitted, hand = (make_classifier(dropout=0.3, batch_norm=True) for _ in range(2))
     trainer = Trainer(
         3, optimizer=lambda m: make_optimizer(name, m, **options), schedule=schedule, execution=cpu, seed=5
@@ -92,8 +92,8 @@ def test_trajectory_is_that_of_a_loop_written_by_hand(
 
 
 @pytest.mark.parametrize("bound", ["clip_norm", "clip_value"])
-def test_clipping_is_torchs(pictures, make_classifier, same_weights, cpu, bound):
-    data, limit = pictures(), 0.05
+def test_clipping_is_torchs(images, make_classifier, same_weights, cpu, bound):
+    data, limit = images(), 0.05
     fitted, hand = make_classifier(), make_classifier()
     Trainer(2, optimizer=sgd(0.5), execution=cpu, **{bound: limit}).fit(fitted, data)
     clip = nn.utils.clip_grad_norm_ if bound == "clip_norm" else nn.utils.clip_grad_value_
@@ -125,7 +125,7 @@ def test_l1_penalty_is_the_gradient_of_the_penalised_loss(lines, cpu):
 
 @pytest.mark.parametrize("has_batch_size", [True, False])
 def test_accumulation_with_an_uneven_last_batch_equals_one_big_batch(lines, cpu, has_batch_size):
-    """50 examples in batches of 16, 16, 16, 2, two at a time: steps of 32 and 18; in double precision."""
+    """50 samples in batches of 16, 16, 16, 2, two at a time: steps of 32 and 18; in double precision."""
     data = lines(16)
     X, y = data.X.double(), data.y.double()
     small = list(zip(X.split(16), y.split(16), strict=True))
@@ -143,20 +143,20 @@ def test_accumulation_with_an_uneven_last_batch_equals_one_big_batch(lines, cpu,
     assert [r["train_loss"] for r in records] == pytest.approx([r["train_loss"] for r in expected], rel=1e-6)
 
 
-def test_gradients_left_from_before_are_forgotten(lines, make_classifier, same_weights, pictures, cpu):
+def test_gradients_left_from_before_are_forgotten(lines, make_classifier, same_weights, images, cpu):
     clean, used = make_classifier(), make_classifier()
-    data = pictures()
+    data = images()
     used.training_step(next(iter(data.train_dataloader())))["loss"].backward()
     for module in (clean, used):
         Trainer(1, optimizer=sgd(), execution=cpu).fit(module, data)
     assert same_weights(clean, used)
 
 
-def test_the_same_seed_gives_the_same_run_and_another_does_not(pictures, make_classifier, same_weights, cpu):
+def test_the_same_seed_gives_the_same_run_and_another_does_not(images, make_classifier, same_weights, cpu):
     def run(seed):
         torch.manual_seed(seed + 100)  # what was drawn before does not matter
         module = make_classifier(dropout=0.5)
-        Trainer(1, optimizer=sgd(), execution=cpu, seed=seed).fit(module, pictures())
+        Trainer(1, optimizer=sgd(), execution=cpu, seed=seed).fit(module, images())
         return module
 
     assert same_weights(run(3), run(3))
@@ -166,7 +166,7 @@ def test_the_same_seed_gives_the_same_run_and_another_does_not(pictures, make_cl
 # Validation and records ----------------------------------------------------------------------------------------------
 
 
-def test_validation_leaves_random_state_and_weights_alone(pictures, make_classifier, same_weights, cpu):
+def test_validation_leaves_random_state_and_weights_alone(images, make_classifier, same_weights, cpu):
     class Noisy(Classifier):
         def validation_step(self, batch):
             torch.rand(7), random.random(), np.random.rand()
@@ -178,15 +178,15 @@ def test_validation_leaves_random_state_and_weights_alone(pictures, make_classif
         Trainer(3, optimizer=sgd(), execution=cpu).fit(module, data)
         return module, (torch.get_rng_state().tolist(), random.getstate(), np.random.get_state()[1].tolist())
 
-    data = pictures()
-    judged, state = fit(Noisy, data)
+    data = images()
+    evaluated, state = fit(Noisy, data)
     unjudged, expected = fit(Classifier, Served(data.train_dataloader()))
-    assert same_weights(judged, unjudged)
+    assert same_weights(evaluated, unjudged)
     assert state == expected
 
 
-def test_metrics_are_means_over_samples_not_over_batches(pictures, make_classifier, cpu):
-    data = pictures(25)  # 54 training pictures: 25, 25, 4
+def test_metrics_are_means_over_samples_not_over_batches(images, make_classifier, cpu):
+    data = images(25)  # 54 training images: 25, 25, 4
     module = make_classifier()
     losses, counts, hits = [], [], []
     original = module.training_step
@@ -219,7 +219,7 @@ def test_validation_in_uneven_batches_is_a_mean_over_samples(lines, cpu):
     assert record["val_loss"] == pytest.approx(F.mse_loss(module(data.X), data.y).item(), rel=1e-5)
 
 
-def test_records_are_complete_and_plain(pictures, make_classifier, cpu):
+def test_records_are_complete_and_plain(images, make_classifier, cpu):
     seen = []
 
     class Spy(Callback):
@@ -227,7 +227,7 @@ def test_records_are_complete_and_plain(pictures, make_classifier, cpu):
             seen.append(record)
 
     trainer = Trainer(2, optimizer=sgd(), schedule="cosine", execution=cpu, callbacks=[Spy()], log_every=2)
-    records = trainer.fit(make_classifier(), pictures())
+    records = trainer.fit(make_classifier(), images())
     keys = ["event", "step", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr"]
     assert records == trainer.records
     for number, record in enumerate(records, 1):
@@ -265,7 +265,7 @@ def test_an_interval_holds_its_own_steps_alone(lines, cpu):
     assert [r["train_loss"] for r in seen if r["event"] == "step"] == pytest.approx(means, rel=1e-6)
 
 
-def test_plateau_observes_the_validation_loss(pictures, make_classifier, cpu):
+def test_plateau_observes_the_validation_loss(images, make_classifier, cpu):
     class Stuck(Classifier):
         def validation_step(self, batch):
             return {"loss": torch.tensor(1.0)}
@@ -273,7 +273,7 @@ def test_plateau_observes_the_validation_loss(pictures, make_classifier, cpu):
     module = make_classifier()
     module.__class__ = Stuck
     trainer = Trainer(5, optimizer=sgd(0.1), schedule="plateau:patience=1,gamma=0.5", execution=cpu)
-    records = trainer.fit(module, pictures())
+    records = trainer.fit(module, images())
     assert [record["lr"] for record in records] == [0.1, 0.1, 0.1, 0.05, 0.05]
 
 
@@ -287,15 +287,15 @@ def test_plateau_falls_back_to_the_training_loss(lines, cpu):
     assert [record["lr"] for record in records] == pytest.approx([0.1, 0.1, 0.01, 0.001])
 
 
-def test_test_judges_the_official_test_part(pictures, make_classifier, cpu):
-    data = pictures()
+def test_test_judges_the_official_test_part(images, make_classifier, cpu):
+    data = images()
     module, trainer = make_classifier(), Trainer(2, optimizer=sgd(), execution=cpu)
     trainer.fit(module, data)
     X, y = data.test
     result = trainer.test(data)
     assert set(result) == {"test_loss", "test_accuracy"}
     assert result["test_loss"] == pytest.approx(F.cross_entropy(module.eval()(X), y).item(), rel=1e-5)
-    with pytest.raises(FathomError, match="no test part"):
+    with pytest.raises(FathomError, match="no test split"):
         trainer.test(Served([]))
 
 
@@ -439,7 +439,7 @@ def test_any_iterable_of_batches_is_a_loader(lines, cpu):
 @pytest.mark.parametrize("execution", ["given", "chosen"])
 @pytest.mark.parametrize("own_generator", [False, True])
 def test_a_dataloader_gives_the_batches_it_gives_by_hand(lines, cpu, execution, own_generator):
-    """Also when the trainer looks at an example first, and with the loader's own generator."""
+    """Also when the trainer looks at a sample first, and with the loader's own generator."""
     data = lines()
 
     def make_loader():
@@ -489,9 +489,9 @@ def test_loaders_without_batches_are_refused(lines, cpu):
     short = DataLoader(TensorDataset(data.X[:3], data.y[:3]), batch_size=8, drop_last=True)
     with pytest.raises(FathomError, match="the training loader has no batch"):
         trainer.fit(module, Served(short))
-    with pytest.raises(FathomError, match="the loader to judge by gave no batch"):
+    with pytest.raises(FathomError, match="the loader to evaluate by gave no batch"):
         trainer.fit(module, Served([(data.X, data.y)], []))
-    with pytest.raises(FathomError, match="the loader to judge by gave no batch"):
+    with pytest.raises(FathomError, match="the loader to evaluate by gave no batch"):
         trainer.fit(module, Served([(data.X, data.y)], iter([(data.X, data.y)])))
 
     class Once:
@@ -511,12 +511,12 @@ def test_loaders_without_batches_are_refused(lines, cpu):
 # Modes ---------------------------------------------------------------------------------------------------------------
 
 
-def test_fast_dev_run_touches_everything_once_and_saves_nothing(pictures, make_classifier, cpu, tmp_path):
+def test_fast_dev_run_touches_everything_once_and_saves_nothing(images, make_classifier, cpu, tmp_path):
     recorder = Recorder()
     trainer = Trainer(
         50, optimizer=sgd(), execution=cpu, fast_dev_run=True, out=tmp_path / "run", callbacks=[recorder], log_every=1
     )
-    (record,) = trainer.fit(make_classifier(), pictures())
+    (record,) = trainer.fit(make_classifier(), images())
     assert (trainer.step, trainer.num_samples) == (1, 16)
     assert {"train_loss", "val_loss"} <= set(record)
     assert {call[0] for call in recorder.calls} >= {"gradients", "log", "epoch_end", "fit_end"}
@@ -524,8 +524,8 @@ def test_fast_dev_run_touches_everything_once_and_saves_nothing(pictures, make_c
 
 
 @pytest.mark.parametrize("kind", ["memory", "dataloader"])
-def test_overfit_batches_learns_the_first_batches_by_heart(pictures, cpu, kind):
-    data = pictures(16, augment=lambda X, g: X.float() / 255 + 0.1 * torch.randn(X.shape, generator=g))
+def test_overfit_batches_learns_the_first_batches_by_heart(images, cpu, kind):
+    data = images(16, augment=lambda X, g: X.float() / 255 + 0.1 * torch.randn(X.shape, generator=g))
     data.y = torch.randint(0, 3, data.y.shape, generator=torch.Generator().manual_seed(0))  # nothing but noise to learn
     loader = data.train_dataloader()
     if kind == "dataloader":
@@ -548,15 +548,15 @@ def test_overfit_batches_learns_the_first_batches_by_heart(pictures, cpu, kind):
     assert "val_loss" not in records[-1]
 
 
-def test_lazy_layers_get_their_shapes_from_the_first_example(pictures, cpu):
+def test_lazy_layers_get_their_shapes_from_the_first_example(images, cpu):
     def run(execution):
         torch.manual_seed(0)
         net = nn.Sequential(nn.LazyConv2d(4, 3), nn.LazyBatchNorm2d(), nn.Flatten(), nn.Dropout(), nn.LazyLinear(3))
         net.append(nn.LazyBatchNorm1d(affine=False))  # in training mode a batch of one would be refused
         module = Classifier(net)
-        records = Trainer(8, optimizer=sgd(0.05), execution=execution).fit(module, pictures())
+        records = Trainer(8, optimizer=sgd(0.05), execution=execution).fit(module, images())
         assert module.net[4].weight.shape == (3, 144)
-        assert int(module.net[1].num_batches_tracked) == 32  # the look at the example left no trace
+        assert int(module.net[1].num_batches_tracked) == 32  # the look at the sample left no trace
         return records
 
     assert run(cpu)[-1]["train_loss"] < 0.8
@@ -668,9 +668,9 @@ def test_what_a_step_returns_is_checked(lines, cpu):
         Trainer(1, schedule="cosin", execution=cpu).fit(Regressor(nn.Linear(3, 1)), lines())
 
 
-def test_execution_is_chosen_where_none_is_given(pictures, make_classifier):
+def test_execution_is_chosen_where_none_is_given(images, make_classifier):
     module = make_classifier()
-    data = pictures()
+    data = images()
     for _ in range(2):  # also with a module that has been prepared before
         trainer = Trainer(2)
         records = trainer.fit(module, data)

@@ -1,4 +1,4 @@
-"""``fathom.tune``: what is kept is what was trained, the test part is left alone, failing trials do not end a study."""
+"""``fathom.tune``: what is kept is what was trained, the test split stays unused, failing trials end no study."""
 
 import contextlib
 import json
@@ -36,7 +36,7 @@ def _quick():
         return connection
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fathom.runs.html.study_page.draw_pictures", lambda study: {})
+        patch.setattr("fathom.runs.html.study_page.draw_images", lambda study: {})
         patch.setattr(sqlite3, "connect", connect_carelessly)
         yield
 
@@ -105,7 +105,7 @@ def test_a_finished_study_trains_nothing_again_and_more_trials_go_on(finished, t
 
 
 def test_the_test_part_is_not_looked_at(monkeypatch, tmp_path):
-    monkeypatch.setattr(ArrayData, "test_dataloader", lambda self: pytest.fail("the test part was opened"))
+    monkeypatch.setattr(ArrayData, "test_dataloader", lambda self: pytest.fail("the test split was opened"))
     tuned = fathom.tune(configure(epochs=1), "lr=1e-3..0.1:log", trials=2, root=tmp_path, retrain=False)
     assert [trial.state for trial in tuned.study.trials] == ["complete", "complete"]
     assert tuned.outcome is None
@@ -146,7 +146,7 @@ def test_a_trial_whose_process_was_killed_is_marked_and_made_up_for(tmp_path):
         ledger.draw(ledger.ask(settled))
     assert [trial.state for trial in alive.trials()] == ["complete", "complete", "running", "running"]
     dead._worker_lock.release()  # what the system does when a process ends in whatever way
-    assert alive.has_others_running() is True  # its own is one
+    assert alive.has_other_workers() is True  # its own is one
     assert [trial.state for trial in alive.trials()] == ["complete", "complete", "stopped", "running"]
     assert alive.trial(2).reason == "its process was killed"
     alive.close()
@@ -222,7 +222,7 @@ def make_data(folder):
     rng = np.random.default_rng(0)
     for brightness, name in enumerate(("dark", "light")):
         for number in range(20):
-            path = folder / "pictures" / name / f"{number}.png"
+            path = folder / "images" / name / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray((rng.integers(0, 100, (12, 12, 3)) + 120 * brightness).astype(np.uint8)).save(path)
     size, town = rng.normal(size=120), rng.choice(["a", "b"], 120)
@@ -235,14 +235,14 @@ def make_data(folder):
     ("model", "data", "options", "space", "metric"),
     [
         pytest.param(
-            *("softmax", "pictures", {"size": [12, 12]}, "lr=1e-3..0.1:log,batch_size=4|8", "val_accuracy"),
+            *("softmax", "images", {"size": [12, 12]}, "lr=1e-3..0.1:log,batch_size=4|8", "val_accuracy"),
             marks=pytest.mark.slow,
         ),
         ("mlp", "t.csv", {"target": "dear", "drop": ["price"]}, "hidden=4..16,batch_size=16|32", "val_accuracy"),
         ("mlp", "t.csv", {"target": "price", "drop": ["dear"]}, "hidden=4..16,dropout=0..0.3", "val_loss"),
         ("rnn", "book.txt", {"steps": 16}, "hidden=4..8,data.options.steps=8|16", "val_perplexity"),
     ],
-    ids=["pictures", "classes of a table", "numbers of a table", "text"],
+    ids=["images", "classes of a table", "numbers of a table", "text"],
 )
 def test_every_kind_of_data(model, data, options, space, metric, tmp_path):
     make_data(tmp_path)
@@ -263,7 +263,7 @@ def test_every_kind_of_data(model, data, options, space, metric, tmp_path):
 @pytest.mark.parametrize(
     ("tree", "space", "line"),
     [
-        ({"data": {"val": 0}}, "lr=0.1..1", "a study judges its trials on validation data, and there are none"),
+        ({"data": {"val": 0}}, "lr=0.1..1", "a study evaluates its trials on validation data, and there are none"),
         ({"training": {"overfit_batches": 1}}, "lr=0.1..1", "a study trains for real; leave out"),
         ({}, "dropout=0..1.5", "unknown setting to try 'dropout'"),  # softmax has none
         ({"model": {"name": "mlp"}}, "dropout=0..1.5", "space dropout=0..1.5: dropout is a probability"),
@@ -274,7 +274,7 @@ def test_every_kind_of_data(model, data, options, space, metric, tmp_path):
         (
             {"model": {"name": "linear"}, "data": {"name": "synthetic_regression"}},
             "loss=squared|l1",
-            "space: in a regression the loss is what trials are judged by",
+            "space: in a regression the loss is what trials are evaluated by",
         ),
     ],
 )

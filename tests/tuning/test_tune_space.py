@@ -81,8 +81,8 @@ def test_values_reach_the_configuration():
         ("optimizer=1..3", "space optimizer=1..3: training.optimizer is no number; give choices such as a|b"),
         ("activation=0..1", "space activation=0..1: activation is no number; give choices such as a|b"),
         ("precision=fp32|bff16", "space precision=fp32|bff16: unknown execution.precision 'bff16'; did you mean"),
-        ("seed=1..9", "space seed=1..9: seed decides what a trial is judged by, so it cannot be tried"),
-        ("val=0.1..0.5", "space val=0.1..0.5: data.val decides what a trial is judged by, so it cannot be tried"),
+        ("seed=1..9", "space seed=1..9: seed decides what a trial is evaluated by, so it cannot be tried"),
+        ("val=0.1..0.5", "space val=0.1..0.5: data.val decides what a trial is evaluated by, so it cannot be tried"),
     ],
 )
 def test_what_is_refused_is_one_line(space, line):

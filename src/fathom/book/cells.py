@@ -113,7 +113,7 @@ def read_notebook(text: str, file: Path) -> list[Cell]:
 
 
 def last_heading(text: str) -> str:
-    """Give the last ``# heading`` of a markdown text, "" if there is none."""
+    """Return the last ``# heading`` of a markdown text, "" if there is none."""
     found = re.findall(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", text, flags=re.MULTILINE)
     return plain(found[-1]) if found else ""
 

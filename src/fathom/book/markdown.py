@@ -50,7 +50,7 @@ def default_framework(path: Path, text: str) -> str:
 
 
 def _walk(text: str) -> list[tuple[int, str | None, str]]:
-    """Give (line of the content, info, content) of each fence, and (line, None, heading) of each heading."""
+    """Return (line of the content, info, content) of each fence, and (line, None, heading) of each heading."""
     found: list[tuple[int, str | None, str]] = []
     fence, info, start, content = "", "", 0, list[str]()
     for number, line in enumerate(text.splitlines(), start=1):
@@ -70,7 +70,7 @@ def _walk(text: str) -> list[tuple[int, str | None, str]]:
 
 
 def _split_tab(content: str) -> tuple[set[str] | None, str, int]:
-    """Give the frameworks that a block names (None if none), its code without that line, and the lines before it."""
+    """Return the frameworks that a block names (None if none), its code without that line, and the lines before it."""
     lines = content.split("\n")
     for index, line in enumerate(lines):
         mark = _TAB.fullmatch(line.strip())

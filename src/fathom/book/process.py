@@ -110,7 +110,7 @@ class _Child:
                 return
 
     def _last_events(self) -> Iterator[dict[str, Any]]:
-        """Give what the interrupted child still said about where it was, but not that it came to an end."""
+        """Return what the interrupted child still said about where it was, but not that it came to an end."""
         while not self._queue.empty():
             event = self._queue.get()
             if event is not None and event["event"] not in ("end", "done"):

@@ -146,7 +146,7 @@ class Record:
         elif kind == "error":
             record.error = _one_line(event["name"], event["message"])
             if event["url"]:
-                record.error += f"; {_say_where_to(event['url'], outputs)}"
+                record.error += f"; {_where_to_put(event['url'], outputs)}"
             if event["line"]:
                 record.line = event["line"]
                 record.place = self._place(record.cell, event["line"])
@@ -176,7 +176,7 @@ class Record:
             write_atomically(self.out / output.file, picture)
 
 
-def _say_where_to(url: str, outputs: list[Output]) -> str:
+def _where_to_put(url: str, outputs: list[Output]) -> str:
     """Say how to place by hand what could not be downloaded; PyTorch prints where it looks for trained weights."""
     printed = re.search(rf'Downloading: "{re.escape(url)}" to (.+)', "".join(output.text for output in outputs))
     place = f"at {printed[1].strip()}" if printed else "in the folder that FATHOM_DATA names"
@@ -189,6 +189,6 @@ def _one_line(name: str, message: str) -> str:
 
 
 def as_lines(text: str) -> str:
-    """Give text as a terminal would leave it: what a carriage return overwrote is gone, colours too."""
+    """Return text as a terminal would leave it: what a carriage return overwrote is gone, colours too."""
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in _ANSI.sub("", text).split("\n"))
     return "\n".join(lines)

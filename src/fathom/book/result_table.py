@@ -54,7 +54,7 @@ def show_markdown(results: Sequence[Result]) -> str:
 
 
 def summarize(results: Sequence[Result]) -> list[str]:
-    """Give a line for each edition and maker: sections and cells that passed, and why others did not.
+    """Return a line for each edition and maker: sections and cells that passed, and why others did not.
 
     Where both makers ran sections of an edition, one more says how long Fathom took beside the original.
     """
@@ -84,14 +84,14 @@ def _compare_times(results: Sequence[Result], edition: str) -> list[str]:
 
 
 def _pairs(results: Sequence[Result]) -> list[tuple[Result | None, Result | None]]:
-    """Give Fathom's result and the original's, a section each."""
+    """Return Fathom's result and the original's, a section each."""
     by_key = {(result.section, result.who): result for result in results}
     names = dict.fromkeys(result.section for result in results)
     return [(by_key.get((name, MAKERS[0])), by_key.get((name, MAKERS[1]))) for name in names]
 
 
 def _ratio(ours: Result | None, theirs: Result | None) -> float | None:
-    """Give Fathom's time by the original's; None unless both ran to the end, and equally much."""
+    """Return Fathom's time by the original's; None unless both ran to the end, and equally much."""
     if ours is None or theirs is None or not ours.status == theirs.status == "passed" or ours.batches != theirs.batches:
         return None
     return ours.seconds / theirs.seconds if theirs.seconds else None
@@ -107,7 +107,7 @@ def _makers(results: Sequence[Result]) -> list[str]:
 
 
 def _rows(results: Sequence[Result], makers: Sequence[str]) -> Iterable[list[str]]:
-    """Give name, cells, passed and seconds of each maker, the ratio of the seconds, and the remark, a section each."""
+    """Return name, cells, passed and seconds of each maker, their ratio, and the remark, a section each."""
     for ours, theirs in _pairs(results):
         found = {MAKERS[0]: ours, MAKERS[1]: theirs}
         some = ours or theirs

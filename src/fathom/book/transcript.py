@@ -29,7 +29,7 @@ def write_transcript(record: Record) -> Path:
 
 
 def to_json(record: Record) -> dict[str, Any]:
-    """Give everything but the pictures, which are named, as plain values."""
+    """Return everything but the pictures, which are named, as plain values."""
     return {
         "schema": SCHEMA,
         "file": str(record.document.path),

@@ -42,7 +42,7 @@ def judge(record: Record) -> Verdict:
     """
     if record.is_overdue:
         return Verdict("timeout", record.failed[-1].error if record.failed else record.message)
-    found = [_judge_cell(cell) for cell in _causes(record.cells)]
+    found = [_classify_cell(cell) for cell in _causes(record.cells)]
     if record.message:
         found.append(Verdict("failed", record.message))
     if not found:
@@ -55,7 +55,7 @@ def judge(record: Record) -> Verdict:
     return Verdict(status, error, ", ".join(lacks))
 
 
-def _judge_cell(cell: CellRecord) -> Verdict:
+def _classify_cell(cell: CellRecord) -> Verdict:
     error = f"cell {cell.cell.number}, {cell.error}"
     text = cell.outputs[-1].text if cell.outputs else ""
     if _NO_DATA.search(text):
@@ -92,7 +92,7 @@ def _last_line(text: str) -> str:
 
 
 def _names(source: str, from_line: int) -> tuple[set[str], set[str]]:
-    """Give the names that a cell makes from a line on, by assignment, import or definition, and those that it uses."""
+    """Return the names that a cell makes from a line on (assigned, imported or defined), and those that it uses."""
     try:
         tree = ast.parse(_MAGIC.sub("", source))
     except SyntaxError:

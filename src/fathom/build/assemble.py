@@ -17,7 +17,7 @@ from fathom.models import registry
 from fathom.module import Classifier, Module, Preprocess, Regressor
 from fathom.build.fine_tuning import make_groups
 from fathom.build.kinds.names import data_kind
-from fathom.build.teaching import build_student, check_teachable
+from fathom.build.teaching import build_student, check_distillable
 from fathom.build.kinds.texts import build_language_model, check_fit
 from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping, KeepZeros, L1Penalty
 from fathom.training.device import Execution, choose_execution
@@ -48,7 +48,7 @@ def wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preproc
     loss = config.training.loss
     make_loss(loss or "")
     if config.training.distill is not None:
-        check_teachable(config, data)
+        check_distillable(config, data)
     if isinstance(data, TextData):
         return build_language_model(net, data, loss)
     if (loss in _CLASS_LOSSES) != (data.task == "classification"):
@@ -70,7 +70,7 @@ def wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preproc
 
 def _build_preprocess(config: Config, data: LabelledData) -> Preprocess:
     side, shape, size = config.data.resize, data.input_shape, None
-    if side is not None and data_kind(config.data) != "pictures":  # files are decoded at the size wanted
+    if side is not None and data_kind(config.data) != "images":  # files are decoded at the size wanted
         if len(shape) != 3:
             raise UsageError(f"data.resize: {data.name} holds no images")
         size = (side, side) if shape[1:] != (side, side) else None
@@ -86,7 +86,7 @@ def build_execution(config: Config, module: Module, data: LabelledData) -> Execu
         torch.set_num_threads(chosen.threads)
     return choose_execution(
         module,
-        data.example(),
+        data.example_input(),
         device=chosen.device,
         precision=chosen.precision,
         channels_last=chosen.channels_last,
@@ -96,7 +96,7 @@ def build_execution(config: Config, module: Module, data: LabelledData) -> Execu
 
 
 def optimizer_factory(config: Config) -> Callable[[nn.Module], torch.optim.Optimizer]:
-    """Give what makes the optimiser from a module."""
+    """Return what makes the optimiser from a module."""
     training = config.training
     options = dict(training.optimizer_options)
     for name in ("momentum", "weight_decay"):
@@ -111,7 +111,7 @@ def optimizer_factory(config: Config) -> Callable[[nn.Module], torch.optim.Optim
 
 
 def schedule_factory(config: Config) -> Callable[[int], Schedule]:
-    """Give what makes the schedule from the number of steps."""
+    """Return what makes the schedule from the number of steps."""
     training = config.training
     name, warmup = training.schedule or "constant", training.warmup
     return lambda total_steps: make_schedule(name, total_steps, warmup if warmup < 1 else int(warmup))

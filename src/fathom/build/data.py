@@ -11,7 +11,7 @@ from fathom.settings.config import Config
 from fathom.data.images.augment import Compose, make_augmentation
 from fathom.data.sources.catalog import load_arrays
 from fathom.data.module import ArrayData, LabelledData
-from fathom.data.images.module import PictureData
+from fathom.data.images.module import ImageData
 from fathom.data.images.form import LARGEST_SIDE
 from fathom.data.images.survey import OnRead
 from fathom.data.tables.module import TableData
@@ -19,9 +19,9 @@ from fathom.data.texts.module import TextData
 from fathom.errors import UsageError
 from fathom.models import registry
 from fathom.settings.resolve import resolve
-from fathom.build.kinds.names import Kind, data_kind, list_pictures
-from fathom.build.divisions import split_options
-from fathom.build.remote import find_aliases, localize, names_as_given
+from fathom.build.kinds.names import Kind, data_kind, list_images
+from fathom.build.divisions import split_arguments
+from fathom.build.remote import display_names, localize, original_names
 from fathom.build.kinds.tables import build_table, choose_epochs
 from fathom.build.kinds.texts import build_text, settle_text
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from fathom.build.kinds.names import Contents
 
 
-_WORTH_PICTURES = 40_000  # seen in training where nobody chose the epochs: 16 s on two cores at 32 pixels
+_WORTH_IMAGES = 40_000  # seen in training where nobody chose the epochs: 16 s on two cores at 32 pixels
 _LEAST_EPOCHS, _MOST_EPOCHS = 10, 40
-_LARGEST_SIDE = 64  # of pictures, for networks that were made for 28 or 32 pixels
+_LARGEST_SIDE = 64  # of images, for networks that were made for 28 or 32 pixels
 
 
 def build_data(config: Config, contents: Contents = None, on_read: OnRead | None = None) -> LabelledData:
@@ -39,16 +39,16 @@ def build_data(config: Config, contents: Contents = None, on_read: OnRead | None
 
     Args:
         contents: those of the data set, file or folder, where they were read already.
-        on_read: called with (files read, files in all) while pictures are decoded.
+        on_read: called with (files read, files in all) while images are decoded.
     """
     given = config.data
     config = msgspec.structs.replace(config, data=localize(given))
     augment = _build_augmentation(config)
     kind = data_kind(config.data)
-    with names_as_given(given, config.data):
-        if kind == "pictures":
-            aliases = find_aliases(given, config.data)
-            data: LabelledData = _build_pictures(config, augment, contents, on_read, aliases)
+    with original_names(given, config.data):
+        if kind == "images":
+            aliases = display_names(given, config.data)
+            data: LabelledData = _build_images(config, augment, contents, on_read, aliases)
         else:
             data = _BUILDERS[kind](config, augment, contents)
     if augment is not None:
@@ -60,7 +60,7 @@ def settle_data(config: Config, data: LabelledData) -> Config:
     """Record what the data chose where it was left to them, and the settings that depend on what they are."""
     settled = msgspec.structs.replace(config.data, batch_size=data.batch_size)
     training = config.training
-    if isinstance(data, PictureData):
+    if isinstance(data, ImageData):
         form: dict[str, Any] = {"channels": data.channels}
         if config.data.resize is None:
             form["size"] = list(data.size)
@@ -75,11 +75,11 @@ def settle_data(config: Config, data: LabelledData) -> Config:
     return resolve(msgspec.structs.replace(config, data=settled), data.task)
 
 
-def _choose_epochs(data: PictureData) -> int:
-    """Choose the passes over pictures where nobody did; the same ones again and again are soon learned by heart."""
+def _choose_epochs(data: ImageData) -> int:
+    """Choose the passes over images where nobody did; the same ones again and again are soon learned by heart."""
     if data.augment is None:
         return _LEAST_EPOCHS
-    return min(_MOST_EPOCHS, max(_LEAST_EPOCHS, round(_WORTH_PICTURES / data.num_train)))
+    return min(_MOST_EPOCHS, max(_LEAST_EPOCHS, round(_WORTH_IMAGES / data.num_train)))
 
 
 def _build_augmentation(config: Config) -> Compose | None:
@@ -98,26 +98,26 @@ def _build_named(config: Config, augment: Compose | None, arrays: Any) -> ArrayD
         val=config.data.val,
         augment=augment,
         seed=config.seed,
-        **split_options(config.data),
+        **split_arguments(config.data),
         balance=config.data.balance,
     )
 
 
-def _build_pictures(
+def _build_images(
     config: Config, augment: Compose | None, contents: Any, on_read: OnRead | None, aliases: dict[str, str]
-) -> PictureData:
-    return PictureData(
-        list_pictures(config.data) if contents is None else contents,
+) -> ImageData:
+    return ImageData(
+        list_images(config.data) if contents is None else contents,
         config.data.batch_size,
         name=config.data.name,
         val=config.data.val,
         augment=augment,
         seed=config.seed,
-        size=_picture_size(config),
+        size=_image_size(config),
         largest_side=_LARGEST_SIDE if registry.get(config.model.name).is_for_small else LARGEST_SIDE,
         channels=config.data.options.get("channels"),
         workers=config.data.workers,
-        **split_options(config.data),
+        **split_arguments(config.data),
         cache=config.data.cache,
         max_broken=config.data.max_broken,
         balance=config.data.balance,
@@ -127,12 +127,12 @@ def _build_pictures(
     )
 
 
-def _picture_size(config: Config) -> tuple[int, int] | None:
+def _image_size(config: Config) -> tuple[int, int] | None:
     side, size = config.data.resize, config.data.options.get("size")
     if size is None:
         return (side, side) if side else None
     if side:
-        raise UsageError("data.resize and data.options.size both say how large pictures become; leave one of them out")
+        raise UsageError("data.resize and data.options.size both say how large images become; leave one of them out")
     if not (isinstance(size, list) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)):
         raise UsageError(f"data.options.size is [height, width]; got {size!r}")
     return size[0], size[1]

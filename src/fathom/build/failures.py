@@ -15,7 +15,7 @@ _LONE = re.compile(r"^Expected more than 1 value per channel when training")
 
 
 def explain(error: Exception) -> FathomError | None:
-    """Give the line for an error that is known; None for any other."""
+    """Return the line for an error that is known; None for any other."""
     text = str(error)
     if isinstance(error, FathomError):
         return error
@@ -23,7 +23,7 @@ def explain(error: Exception) -> FathomError | None:
         return FathomError("out of memory; try a smaller --batch-size, a smaller network or smaller images")
     if _LONE.search(text):
         return FathomError(
-            "batch normalisation cannot normalise a batch of one example; choose another --batch-size, "
+            "batch normalisation cannot normalise a batch of one sample; choose another --batch-size, "
             "so that the last batch of an epoch has two or more"
         )
     if "torch" not in sys.modules or not isinstance(error, RuntimeError):

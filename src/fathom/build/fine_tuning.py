@@ -16,7 +16,7 @@ from fathom.errors import UsageError
 from fathom.module import Module
 from fathom.phrases import counted
 from fathom.build.initial_weights import fit_statistics, last_layer, load_initial
-from fathom.settings.origin import find_origin, follow_origin, read_body_lr
+from fathom.settings.origin import find_origin, apply_origin, parse_body_lr
 from fathom.build.weight_files import Weights, read_origin
 from fathom.training.parameter_groups import group_by_rate, learning_rates
 
@@ -31,12 +31,12 @@ def fine_tuning_config(init_from: str, settings: Mapping[str, Any] | None = None
         settings: a tree as in a configuration file; what stands in it is kept.
     Raises:  UsageError if nothing of that name is there, or the settings name another network
 
-    >>> fathom.train(fathom.fine_tuning_config("last", {"data": {"name": "pictures/"}}))  # doctest: +SKIP
+    >>> fathom.train(fathom.fine_tuning_config("last", {"data": {"name": "images/"}}))  # doctest: +SKIP
     """
     tree: dict[str, Any] = msgspec.to_builtins(dict(settings or {}))
     make_config(tree, "settings")
     tree.setdefault("finetune", {})["init_from"] = init_from
-    return make_config(follow_origin(tree, root), "settings")
+    return make_config(apply_origin(tree, root), "settings")
 
 
 def read_start(config: Config) -> Weights | None:
@@ -48,7 +48,7 @@ def read_start(config: Config) -> Weights | None:
     return None if text is None else read_origin(find_origin(text))
 
 
-def settle_statistics(config: Config, data: LabelledData) -> Config:
+def fit_normalization(config: Config, data: LabelledData) -> Config:
     """Bring normalisation that comes from elsewhere to the channels of the data."""
     mean, std = config.data.mean, config.data.std
     if (mean is None) != (std is None) or (mean and std and len(mean) != len(std)):
@@ -140,7 +140,7 @@ def _head(config: Config, net: nn.Module) -> set[str]:
 
 def _rates(config: Config, net: nn.Module) -> dict[str, float]:
     tuning, lr = config.finetune, config.training.lr or 0.1
-    body_lr = None if tuning.body_lr is None else read_body_lr(tuning.body_lr, lr)
+    body_lr = None if tuning.body_lr is None else parse_body_lr(tuning.body_lr, lr)
     return learning_rates(net, lr, head=_head(config, net), body_lr=body_lr, layer_decay=tuning.layer_decay)
 
 

@@ -44,7 +44,7 @@ class Loading:
     share: float = 0.0
 
     def describe(self) -> dict[str, Any]:
-        """Give all of it as plain values, for ``run.json``."""
+        """Return all of it as plain values, for ``run.json``."""
         return {
             "source": self.source,
             "share": self.share,
@@ -73,7 +73,7 @@ class Loading:
         return lines
 
     def details(self) -> list[str]:
-        """Give the lists that ``summary`` shortens, for the log."""
+        """Return the lists that ``summary`` shortens, for the log."""
         lines = [f"loaded: {', '.join(self.loaded)}"] if self.loaded else []
         lines += [f"new: {', '.join(self.new)}"] if len(self.new) > _MOST_NAMES else []
         lines += [f"rows taken over: {', '.join(self.reused)}"] if len(self.reused) > _MOST_NAMES else []
@@ -132,13 +132,13 @@ def load_initial(weights: Weights, net: nn.Module, outputs: Sequence[str], *, qu
 
 
 def last_layer(net: nn.Module) -> str:
-    """Give the name of the last layer that has parameters of its own."""
+    """Return the name of the last layer that has parameters of its own."""
     names = [name for name, layer in net.named_modules() if next(layer.parameters(recurse=False), None) is not None]
     return names[-1] if names else ""
 
 
 def fit_statistics(values: Sequence[float], channels: int) -> list[float]:
-    """Give means or deviations for another number of channels: their average for each."""
+    """Return means or deviations for another number of channels: their average for each."""
     return list(values) if len(values) == channels else [sum(values) / len(values)] * channels
 
 
@@ -173,7 +173,7 @@ def _is_for_other_channels(tensor: Tensor, given: Tensor) -> bool:
 
 
 def _fit_channels(tensor: Tensor, given: Tensor) -> str:
-    """Let a grey picture stand for all channels alike, or the channels share what the one had."""
+    """Let a grey image stand for all channels alike, or the channels share what the one had."""
     theirs, ours = given.shape[1], tensor.shape[1]
     if ours == 1:
         tensor.copy_(given.sum(1, keepdim=True))

@@ -12,7 +12,7 @@ from fathom.training.device import Execution
 
 
 def describe_machine(execution: Execution) -> dict[str, Any]:
-    """Give processor, cores, device and system."""
+    """Return processor, cores, device and system."""
     return {"cpu": _cpu_name(), "cores": os.cpu_count(), "device": str(execution.device), "system": platform.platform()}
 
 

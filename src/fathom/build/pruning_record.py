@@ -19,29 +19,29 @@ from fathom.module import LanguageModel, Module
 from fathom.recipes.evaluate import apply_to_split, judge, open_split
 from fathom.export.latency import measure_latency
 from fathom.inference.saved import load_module
-from fathom.build.kinds.texts import judge_text
-from fathom.runs.analysis.paired import pair_right
+from fathom.build.kinds.texts import evaluate_text
+from fathom.runs.analysis.paired import pair_correct
 from fathom.runs.folder.records import read_json, to_json
 from fathom.runs.folder.schema import PRUNING
 from fathom.training.device import Execution
 
 _QUALITIES = ("loss", "accuracy", "rmse", "perplexity")
 _BATCHES = (1, 64)
-_WRONG = "wrong_before"  # examples that the unpruned model gets wrong; kept until the fine-tuned one is compared
+_WRONG = "wrong_before"  # samples that the unpruned model gets wrong; kept until the fine-tuned one is compared
 _TIMED_S = 0.5
 
 
-def judged_split(data: LabelledData) -> str:
-    """Give the part that stages are compared on: validation; without one, what the model learned from."""
+def evaluated_split(data: LabelledData) -> str:
+    """Return the part that stages are compared on: validation; without one, what the model learned from."""
     return "train" if data.val_dataloader() is None else "val"
 
 
 def describe_stage(
     module: Module, config: Config, data: LabelledData, device: str
 ) -> tuple[dict[str, Any], list[bool] | None]:
-    """Give size and quality of a model: parameters, weights, those zero, FLOPs, loss and metrics.
+    """Return size and quality of a model: parameters, weights, those zero, FLOPs, loss and metrics.
 
-    Returns: these, and of a classifier which of the examples it gets right
+    Returns: these, and of a classifier which of the samples it gets right
     """
     weights = weights_of(module.net).values()
     size = {
@@ -50,9 +50,9 @@ def describe_stage(
         "weights": sum(weight.numel() for weight in weights),
         "zeros": sum(int((weight == 0).sum()) for weight in weights),
     }
-    split, right = judged_split(data), None
+    split, right = evaluated_split(data), None
     if isinstance(data, TextData) and isinstance(module, LanguageModel):
-        found = judge_text(module, data, split, *open_split(module, config, data, split, device))
+        found = evaluate_text(module, data, split, *open_split(module, config, data, split, device))
     else:
         output, target = apply_to_split(module, config, data, split, device)
         found = judge(module, output, target, split)
@@ -62,12 +62,12 @@ def describe_stage(
     return size | {"split": split, "num_samples": found["num_samples"], **quality}, right
 
 
-def compare_right(before: list[bool] | None, pruned: list[bool] | None) -> dict[str, Any]:
-    """Give what ``prune.json`` says of the examples that one of two classifiers gets right; nothing of other models."""
+def compare_correct(before: list[bool] | None, pruned: list[bool] | None) -> dict[str, Any]:
+    """Return what ``prune.json`` says of the samples that one of two classifiers gets right; nothing of other models."""
     if before is None or pruned is None:
         return {}
     wrong = [index for index, is_right in enumerate(before) if not is_right]
-    return {"pairs": {"pruned": pair_right(before, pruned).describe()}, _WRONG: wrong}
+    return {"pairs": {"pruned": pair_correct(before, pruned).describe()}, _WRONG: wrong}
 
 
 def time_models(models: Mapping[str, Module], data: LabelledData, execution: Execution) -> list[dict[str, Any]]:
@@ -102,7 +102,7 @@ def write_pruning(run: Path, record: Mapping[str, Any]) -> None:
     write_atomically(run / PRUNING, to_json(dict(record), indent=1) + "\n")
 
 
-def conclude_pruning(run: Path, config: Config, data: LabelledData, device: str) -> None:
+def finish_pruning(run: Path, config: Config, data: LabelledData, device: str) -> None:
     """Add how good the fine-tuned model is, if this run began with a pruned one."""
     if not (run / PRUNING).exists() or not config.training.epochs:
         return
@@ -114,5 +114,5 @@ def conclude_pruning(run: Path, config: Config, data: LabelledData, device: str)
         before = [True] * len(right)
         for index in wrong:
             before[index] = False
-        record["pairs"]["finetuned"] = pair_right(before, right).describe()
+        record["pairs"]["finetuned"] = pair_correct(before, right).describe()
     write_pruning(run, record)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from fathom.data.fetch.copies import Copy
 
 
-def addresses_of(data: DataConfig) -> list[str]:
-    """Give every address among the data and their options, such as the test file of a table."""
+def remote_addresses(data: DataConfig) -> list[str]:
+    """Return every address among the data and their options, such as the test file of a table."""
     return [value for value in (data.name, *data.options.values()) if isinstance(value, str) and is_remote(value)]
 
 
@@ -37,11 +37,11 @@ def check_address(address: str) -> None:
 def _copied(data: DataConfig) -> list[str]:
     """Name what is read from a copy in the cache: what lies elsewhere, and archives on this machine."""
     packed = (value for value in (data.name, data.options.get("images")) if isinstance(value, str) and is_packed(value))
-    return [*addresses_of(data), *packed]
+    return [*remote_addresses(data), *packed]
 
 
 def _find_copies(data: DataConfig) -> dict[str, Copy]:
-    """Give the copy of everything that is read from one, fetched or unpacked if need be."""
+    """Return the copy of everything that is read from one, fetched or unpacked if need be."""
     places = _copied(data)
     if not places:
         return {}
@@ -59,7 +59,7 @@ def _find_copies(data: DataConfig) -> dict[str, Copy]:
 
 
 def pin_versions(data: DataConfig) -> DataConfig:
-    """Fetch or unpack what is not here as files, and settle on that version: a run that goes on, or is judged, sees
+    """Fetch or unpack what is not here as files, and settle on that version: a run that goes on, or is evaluated, sees
     the same.
 
     Raises:  UsageError, FathomError as ``local_copy`` and ``unpacked_copy``
@@ -70,13 +70,13 @@ def pin_versions(data: DataConfig) -> DataConfig:
     return msgspec.structs.replace(data, versions={place: copy.version for place, copy in copies.items()})
 
 
-def is_pinned(data: DataConfig) -> bool:
+def has_versions(data: DataConfig) -> bool:
     """Whether a version of everything read from a copy is settled."""
     return all(place in data.versions for place in _copied(data))
 
 
 def localize(data: DataConfig) -> DataConfig:
-    """Give the same data by their places on this machine.
+    """Return the same data by their places on this machine.
 
     Raises:  UsageError, FathomError as ``local_copy`` and ``unpacked_copy``
     """
@@ -87,20 +87,20 @@ def localize(data: DataConfig) -> DataConfig:
     return msgspec.structs.replace(data, name=place.get(data.name, data.name), options=options)
 
 
-def find_aliases(given: DataConfig, local: DataConfig) -> dict[str, str]:
-    """Give what was named for each copy, by the place of the copy."""
+def display_names(given: DataConfig, local: DataConfig) -> dict[str, str]:
+    """Return what was named for each copy, by the place of the copy."""
     pairs = ((local.name, given.name), (local.options.get("images"), given.options.get("images")))
     return {str(here): str(there).rstrip("/") for here, there in pairs if here != there}
 
 
 @contextlib.contextmanager
-def names_as_given(given: DataConfig, local: DataConfig) -> Iterator[None]:
+def original_names(given: DataConfig, local: DataConfig) -> Iterator[None]:
     """Let errors speak of what was named, not of its copy."""
     try:
         yield
     except FathomError as error:
         text = str(error)
-        for here, there in find_aliases(given, local).items():
+        for here, there in display_names(given, local).items():
             text = text.replace(here, there)
         if text == str(error):
             raise
@@ -108,7 +108,7 @@ def names_as_given(given: DataConfig, local: DataConfig) -> Iterator[None]:
 
 
 def fetch_input(source: str | Path) -> Path:
-    """Give the place on this machine of a file that is to be read once.
+    """Return the place on this machine of a file that is to be read once.
 
     Raises:  as ``local_copy``
     """

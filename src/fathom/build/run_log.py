@@ -23,7 +23,7 @@ class RunLog(Callback):
 
 
 def format_epoch(record: dict[str, Any], max_epochs: int, *, brief: bool = False) -> str:
-    """Give one line that says how an epoch went; ``brief`` is for a narrow terminal."""
+    """Return one line that says how an epoch went; ``brief`` is for a narrow terminal."""
     parts = [f"epoch {record['epoch']:>{len(str(max_epochs))}}/{max_epochs}"]
     for part in ("train", "val"):
         if f"{part}_loss" in record:

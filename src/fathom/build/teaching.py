@@ -34,7 +34,7 @@ class Student(Classifier):
     teacher is asked; or (X, [y, teacher's logits]), where they were worked out before.
 
     Args:
-        teacher: maps the same stored examples to logits; it has its own preprocessing, and never learns.
+        teacher: maps the same stored samples to logits; it has its own preprocessing, and never learns.
         temperature, alpha: T and α.
     """
 
@@ -67,7 +67,7 @@ class Student(Classifier):
         return self._outside[0]
 
     def training_step(self, batch: Batch) -> dict[str, Tensor]:
-        """Give the mixed loss, its two parts, and the accuracy."""
+        """Return the mixed loss, its two parts, and the accuracy."""
         X, y = batch
         if y.ndim == 2:
             y, opinion = y[:, 0].long(), y[:, 1:]
@@ -81,7 +81,7 @@ class Student(Classifier):
         return {"loss": loss, **parts, **self.metrics(prediction.detach(), y)}
 
 
-def check_teachable(config: Config, data: LabelledData) -> None:
+def check_distillable(config: Config, data: LabelledData) -> None:
     """Refuse to distil what is no classification by cross-entropy.
 
     Raises:  UsageError
@@ -113,7 +113,7 @@ def build_student(net: nn.Module, config: Config, data: LabelledData, preprocess
 
 
 def load_teacher(settings: DistillConfig, config: Config, data: LabelledData) -> Module:
-    """Read the teacher, and see that it fits the data and has not learned from what the student is judged on.
+    """Read the teacher, and see that it fits the data and has not learned from what the student is evaluated on.
 
     Raises:  UsageError, FathomError
     """
@@ -124,22 +124,22 @@ def load_teacher(settings: DistillConfig, config: Config, data: LabelledData) ->
         what = f"{len(names)} classes" if names else f"a {teacher.kind.replace('_', ' ')}"
         raise UsageError(f"the teacher {path.name} ({what}) does not know the {len(data.class_names)} of {data.name}")
     own = read_run_config(path)
-    check_division(own, config)
+    check_same_split(own, config)
     is_own = own.data.name == config.data.name
-    if (is_own or isinstance(data, TableData)) and not data.is_fit_for(teacher.preprocess):
+    if (is_own or isinstance(data, TableData)) and not data.matches(teacher.preprocess):
         if is_own:
             raise FathomError(f"{data.name} is no longer as it was when the teacher {path.name} was trained")
         raise UsageError(f"the teacher {path.name} reads the rows of {own.data.name} alone, not those of {data.name}")
     try:
         with torch.no_grad():
-            teacher(data.example())
+            teacher(data.example_input())
     except RuntimeError as error:
-        raise UsageError(f"the teacher {path.name} does not read examples of shape {data.input_shape}") from error
+        raise UsageError(f"the teacher {path.name} does not read samples of shape {data.input_shape}") from error
     return teacher
 
 
-def check_division(teacher: Config, student: Config) -> None:
-    """Refuse to let a student be judged on what its teacher learned from.
+def check_same_split(teacher: Config, student: Config) -> None:
+    """Refuse to let a student be evaluated on what its teacher learned from.
 
     Raises:  UsageError if the same data are divided in another way
     """
@@ -156,25 +156,25 @@ def check_division(teacher: Config, student: Config) -> None:
     ):
         if theirs != own:
             raise UsageError(
-                f"the teacher divided the same data with {name}={theirs}, not {own}: it has learned from examples that "
-                f"the student is to be judged on; {'leave it out' if theirs is None else f'set {name}={theirs}'}"
+                f"the teacher divided the same data with {name}={theirs}, not {own}: it has learned from samples that "
+                f"the student is to be evaluated on; {'leave it out' if theirs is None else f'set {name}={theirs}'}"
             )
 
 
 def split_seed(config: Config) -> int:
-    """Give the seed that divides the data of a run."""
+    """Return the seed that divides the data of a run."""
     return config.seed if config.data.split_seed is None else config.data.split_seed
 
 
-def ask_teacher(module: Module, data: LabelledData, execution: Execution) -> None:
-    """Bring a student's teacher to the device; where training examples never change, ask it about all of them now.
+def attach_teacher(module: Module, data: LabelledData, execution: Execution) -> None:
+    """Bring a student's teacher to the device; where training samples never change, ask it about all of them now.
 
     Raises:  UsageError if it must be asked at every step, and a step is to be compiled as a whole
     """
     if not isinstance(module, Student):
         return
     teacher = module.teacher
-    own = choose_execution(teacher, data.example(), device=str(execution.device), precision="fp32", compile="off")
+    own = choose_execution(teacher, data.example_input(), device=str(execution.device), precision="fp32", compile="off")
     own.prepare(teacher)
     # Classes drawn equally often are drawn by their labels, which then stand alone.
     if isinstance(data, (ArrayData, TableData)) and data.augment is None and data.balance != "sampler":

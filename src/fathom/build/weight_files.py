@@ -149,7 +149,7 @@ def _download(url: str, file: Path) -> None:
 
 
 def _hash_in(file: Path) -> str:
-    """Give the beginning of the SHA-256 that torch puts at the end of a name, as in resnet18-f37072fd.pth."""
+    """Return the beginning of the SHA-256 that torch puts at the end of a name, as in resnet18-f37072fd.pth."""
     return file.stem.rpartition("-")[2]
 
 

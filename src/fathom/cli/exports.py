@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def find_model(name: str, runs: str) -> str | Path:
-    """Give the name of an export as it is, and of anything else the run folder.
+    """Return the name of an export as it is, and of anything else the run folder.
 
     Raises:  UsageError if there is no such run
     """

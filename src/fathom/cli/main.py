@@ -12,21 +12,21 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from fathom.address import conceal
-from fathom.cli.stops import heed_signals
+from fathom.cli.stops import handle_signals
 from fathom.data.fetch.offline import offline
 from fathom.errors import FathomError, UsageError, unknown
 
 # verb: (module, what it does)
 VERBS = {
     "train": ("fathom.cli.commands.train", "train a network; leave a run folder with model, metrics and report"),
-    "eval": ("fathom.cli.commands.eval", "judge a run's model on a split of its data"),
+    "eval": ("fathom.cli.commands.eval", "evaluate a run's model on a split of its data"),
     "generate": ("fathom.cli.commands.generate", "let a language model go on with a text"),
     "crossval": (
         "fathom.cli.commands.crossval",
-        "train on all folds of the data but one, judge on that one; compare networks",
+        "train on all folds of the data but one, evaluate on that one; compare networks",
     ),
     "distill": ("fathom.cli.commands.distill", "let a small network learn from a run's; show what that gains"),
-    "predict": ("fathom.cli.commands.predict", "label pictures, folders or the rows of a CSV with a run's model"),
+    "predict": ("fathom.cli.commands.predict", "label images, folders or the rows of a CSV with a run's model"),
     "export": ("fathom.cli.commands.export", "write a run's model as one ONNX or torch.export file"),
     "tune": ("fathom.cli.commands.tune", "search for better settings; keep the best as a run"),
     "prune": (
@@ -66,7 +66,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message.removeprefix('argument ')}; see {self.prog} --help")
 
     def _all_actions(self) -> list[argparse.Action]:
-        """Give the options, those of commands within the command included."""
+        """Return the options, those of commands within the command included."""
         commands = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]
         parsers = [parser for choices in commands for parser in choices.values()]
         return [action for parser in (self, *parsers) for action in parser._actions]
@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     stopped_by = None
     try:
-        with heed_signals() as stop:
+        with handle_signals() as stop:
             try:
                 code = _dispatch(arguments)
                 sys.stdout.flush()
@@ -124,7 +124,7 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def make_parser(verb: str) -> tuple[Parser, Callable[[argparse.Namespace], int]]:
-    """Give the parser of a command, and what runs it."""
+    """Return the parser of a command, and what runs it."""
     module_name, purpose = VERBS[verb]
     module = importlib.import_module(module_name)
     parser = Parser(prog=f"fathom {verb}", description=purpose[0].upper() + purpose[1:] + ".", allow_abbrev=False)
@@ -152,7 +152,7 @@ def _help() -> str:
 
 
 def _explain(error: BaseException, stopped_by: int | None) -> tuple[str, int]:
-    """Give the line that a user reads and the exit code; ``stopped_by`` is the signal that came before the error."""
+    """Return the line that a user reads and the exit code; ``stopped_by`` is the signal that came before the error."""
     match error:
         case FathomError():
             return str(error), error.exit_code

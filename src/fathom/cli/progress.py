@@ -49,13 +49,13 @@ def is_live() -> bool:
 
 
 def show_reading() -> Callable[[int, int], None]:
-    """Give what shows how far the decoding of pictures is: a line that changes, or in a pipe one every ten seconds."""
+    """Return what shows how far the decoding of images is: a line that changes, or in a pipe one every ten seconds."""
     is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     told_at = time.monotonic()
 
     def show(read: int, total: int) -> None:
         nonlocal told_at
-        text = f"reading pictures: {read:,} of {total:,}"
+        text = f"reading images: {read:,} of {total:,}"
         if is_terminal:
             print("\r\x1b[K" + (text if read < total else ""), end="", file=sys.stderr, flush=True)
         elif read < total and time.monotonic() - told_at >= _READING_S:

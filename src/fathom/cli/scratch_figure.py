@@ -1,4 +1,4 @@
-"""The picture of two losses that are one: both curves, and how far apart they are."""
+"""The image of two losses that are one: both curves, and how far apart they are."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fathom.cli.commands import train
-from fathom.cli.stops import with_way_on
+from fathom.cli.stops import resume_hint
 from fathom.errors import UsageError
 from fathom.runs.analysis.series import DIVERGED, Watcher
 
@@ -25,7 +25,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group = train.add_settings(parser, _LEFT_OUT)
     group.add_argument("--resume", metavar="DIR", help="go on with one that stopped: its folder, its name, or last")
     group.add_argument("--out", metavar="DIR", default="runs", help="where its folder goes (default: runs)")
-    train.leave_out_others(parser)
+    train.default_other_options(parser)
 
 
 def refuse_settings(args: argparse.Namespace, own: Sequence[object]) -> None:
@@ -82,7 +82,7 @@ class Watch(Watcher):
         raise NotImplementedError
 
     def scores(self, series: Any, row: dict[str, Any]) -> str:
-        """Give what it reached."""
+        """Return what it reached."""
         raise NotImplementedError
 
 
@@ -99,7 +99,7 @@ def run_series(watch: W, run: Callable[[W], Series], show: Callable[[Any], Seque
     except KeyboardInterrupt as stop:
         if watch.series is None:
             raise
-        raise with_way_on(stop, watch.series.way_on) from None
+        raise resume_hint(stop, watch.series.resume_hint) from None
     if lines := show(series):
         print("\n".join(["", *lines]))
     for is_warning, sentence in series.sentences():

@@ -32,7 +32,7 @@ class Stop:
 
 
 @contextlib.contextmanager
-def heed_signals() -> Iterator[Stop]:
+def handle_signals() -> Iterator[Stop]:
     """Let SIGTERM unwind like Ctrl-C, so that temporary files go and a run's status is set.
 
     Python drops an exception that is raised inside a destructor or a callback of a weak reference, and some packages
@@ -71,7 +71,7 @@ def heed_signals() -> Iterator[Stop]:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-def with_way_on(stop: KeyboardInterrupt, command: str) -> Interrupted:
+def resume_hint(stop: KeyboardInterrupt, command: str) -> Interrupted:
     """Make the error for a series that a signal stopped: its exit code, and what to type to go on."""
     from fathom.training.signals import Interrupted
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 
 def lay_out(rows: Sequence[Sequence[str]], *, right: Collection[int] | None = None) -> list[str]:
-    """Give a line for each row; the columns ``right``, by default all but the first, are set flush right."""
+    """Return a line for each row; the columns ``right``, by default all but the first, are set flush right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:

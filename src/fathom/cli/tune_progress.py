@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def make_watcher() -> Lines:
-    """Give what fits where standard output goes."""
+    """Return what fits where standard output goes."""
     return Bar() if sys.stdout.isatty() and os.environ.get("TERM") != "dumb" else Lines()
 
 
@@ -129,7 +129,7 @@ class Bar(Lines):
 
 
 def format_trial(trial: Trial, study: Study) -> str:
-    """Give one line that says what was tried and what came of it."""
+    """Return one line that says what was tried and what came of it."""
     form = metric_form(study.metric)
     width = len(str(max(study.target - 1, trial.number)))
     values = "  ".join(f"{name} {show_value(value)}" for name, value in trial.values.items())

@@ -31,7 +31,7 @@ def read_non_negative(text: str) -> float:
     return _read_number(text, "of at least 0", lambda value: value >= 0)
 
 
-def read_share(text: str) -> float:
+def read_fraction(text: str) -> float:
     """Read a number of at least 0 and below 1."""
     return _read_number(text, "of at least 0 and below 1", lambda value: 0 <= value < 1)
 
@@ -47,13 +47,13 @@ def read_names(text: str) -> list[str]:
 def read_percent(text: str) -> float:
     """Read a share, as 0.05 or as 5%."""
     if not text.endswith("%"):
-        return read_share(text)
+        return read_fraction(text)
     share = _read_number(text[:-1], "from 0 to below 100, or a share", lambda value: 0 <= value < 100)
     return share / 100
 
 
 def one_of(kind: str, names: Sequence[str]) -> Callable[[str], str]:
-    """Give a reader that knows ``names`` alone, and suggests the nearest one for another."""
+    """Return a reader that knows ``names`` alone, and suggests the nearest one for another."""
 
     def read(text: str) -> str:
         if text not in names:

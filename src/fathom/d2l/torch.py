@@ -38,7 +38,9 @@ _TOPICS = {
     "frame.timing": "Timer Benchmark",
     "frame.accumulator": "Accumulator",
     "frame.animator": "Animator",
-    "topics.old_data": "synthetic_data load_array load_data_fashion_mnist get_dataloader_workers get_fashion_mnist_labels",
+    "topics.old_data": (
+        "synthetic_data load_array load_data_fashion_mnist get_dataloader_workers get_fashion_mnist_labels"
+    ),
     "topics.old_training": (
         "linreg squared_loss sgd accuracy evaluate_loss evaluate_accuracy_gpu train_ch6 grad_clipping"
     ),

@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Arrays:
-    """Training and test examples with their labels; validation is cut from the training part later.
+    """Training and test samples with their labels; validation is cut from the training split later.
 
     Shape:   images uint8 (N, C, H, W) with labels int64 (N,), or features float32 (N, D) with targets float32 (N, 1)
     """

@@ -1,4 +1,4 @@
-"""Where examples come from: loaders for training, validation and test, and what a model must know of them."""
+"""Where samples come from: loaders for training, validation and test, and what a model must know of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from fathom.data.arrays import Arrays
 from fathom.data.loaders.memory import Augmentation, MemoryLoader
 from fathom.data.splits.balance import class_weights, count_classes, describe_balance
-from fathom.data.splits.folds import Fold, describe_scarce
+from fathom.data.splits.folds import Fold, describe_small_classes
 from fathom.data.splits.split import stratified_split
 from fathom.errors import UsageError
 from fathom.module import Preprocess, TargetScale
@@ -20,7 +20,7 @@ from fathom.phrases import counted
 
 Balance = Literal["none", "weights", "sampler"]
 
-_BLOCK = 512  # examples at a time, few enough to stay in the cache
+_BLOCK = 512  # samples at a time, few enough to stay in the cache
 
 
 class DataModule:
@@ -36,20 +36,20 @@ class DataModule:
     batch_size: int = 1
 
     def train_dataloader(self) -> Iterable[Any]:
-        """Give the batches to learn from."""
+        """Return the batches to learn from."""
         raise NotImplementedError(f"{type(self).__name__} must define train_dataloader()")
 
     def val_dataloader(self) -> Iterable[Any] | None:
-        """Give the batches that choose between models, cut from the training data."""
+        """Return the batches that choose between models, cut from the training data."""
         return None
 
     def test_dataloader(self) -> Iterable[Any] | None:
-        """Give the batches used once, at the end."""
+        """Return the batches used once, at the end."""
         return None
 
 
 class LabelledData(DataModule):
-    """A data module that the recipes can build a model for: it knows its shapes, its statistics and its pictures.
+    """A data module that the recipes can build a model for: it knows its shapes, its statistics and its images.
 
     ``notes`` are lines about the data that a user should read, ``details`` further ones for the log alone, ``unit`` is
     what ``num_train`` counts. ``balance`` says how classes of unequal size get the same say: "sampler" draws them
@@ -58,18 +58,18 @@ class LabelledData(DataModule):
 
     notes: Sequence[str] = ()
     details: Sequence[str] = ()
-    unit = "example"
+    unit = "sample"
     balance: Balance = "none"
     soft: Tensor | None = None  # a teacher's logits of every row, given beside the labels in training
 
     @property
     def num_train(self) -> int:
-        """Number of examples learned from."""
+        """Number of samples learned from."""
         raise NotImplementedError
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one example as a loader gives it: (C, H, W) or (D,)."""
+        """Shape of one sample as a loader gives it: (C, H, W) or (D,)."""
         raise NotImplementedError
 
     @property
@@ -78,24 +78,24 @@ class LabelledData(DataModule):
         raise NotImplementedError
 
     def statistics(self) -> tuple[list[float], list[float]]:
-        """Give mean and standard deviation of each channel over the training part alone, in 0…1 units."""
+        """Return mean and standard deviation of each channel over the training split alone, in 0…1 units."""
         raise NotImplementedError
 
-    def labels_by_part(self) -> dict[str, Tensor]:
-        """Give the labels of each part there is, train first."""
+    def labels_by_split(self) -> dict[str, Tensor]:
+        """Return the labels of each part there is, train first."""
         return {}
 
     def class_weights(self) -> list[float] | None:
-        """Give the weight of each class in the loss; None where all examples weigh the same."""
+        """Return the weight of each class in the loss; None where all samples weigh the same."""
         if self.balance != "weights":
             return None
-        return class_weights(count_classes(self.labels_by_part()["train"], self.num_outputs))
+        return class_weights(count_classes(self.labels_by_split()["train"], self.num_outputs))
 
     def describe(self) -> dict[str, Any]:
-        """Give what a report should say of the data: the parts' sizes, classes counted part by part, the notes."""
-        labels = self.labels_by_part()
+        """Return what a report should say of the data: the parts' sizes, classes counted part by part, the notes."""
+        labels = self.labels_by_split()
         sizes = {name: len(part) for name, part in labels.items()}
-        description: dict[str, Any] = {"parts": sizes, "balance": self.balance, "notes": list(self.notes)}
+        description: dict[str, Any] = {"splits": sizes, "balance": self.balance, "notes": list(self.notes)}
         if self.task == "classification":
             names = self.class_names or tuple(map(str, range(self.num_outputs)))
             counts = {name: count_classes(part, len(names)) for name, part in labels.items()}
@@ -103,43 +103,43 @@ class LabelledData(DataModule):
         return description
 
     def preprocess(self, size: Sequence[int] | None = None) -> Preprocess:
-        """Make what a model does to a stored example before its network sees it; ``size`` is for pictures."""
+        """Make what a model does to a stored sample before its network sees it; ``size`` is for images."""
         return Preprocess() if self.task != "classification" else Preprocess(*self.statistics(), size=size)
 
     def target_scale(self) -> TargetScale | None:
         """Make what brings a network's output to the units of the data; None where it is in them."""
         return None
 
-    def is_fit_for(self, preprocess: Preprocess) -> bool:
-        """Whether a model with this preprocessing can be judged on these data."""
+    def matches(self, preprocess: Preprocess) -> bool:
+        """Whether a model with this preprocessing can be evaluated on these data."""
         return True
 
-    def example(self) -> Tensor:
-        """Give the inputs of one example as a batch of one."""
+    def example_input(self) -> Tensor:
+        """Return the inputs of one sample as a batch of one."""
         raise NotImplementedError
 
-    def test_pictures(self, indices: list[int]) -> list[np.ndarray]:
-        """Give images of the test part, uint8 (C, H, W)."""
+    def test_images(self, indices: list[int]) -> list[np.ndarray]:
+        """Return images of the test split, uint8 (C, H, W)."""
         raise NotImplementedError
 
-    def test_names(self) -> tuple[str, list[str]] | None:
-        """Give what the examples of the test part are called in their files: ("file", paths) or ("row", numbers)."""
+    def test_sample_names(self) -> tuple[str, list[str]] | None:
+        """Return what the samples of the test split are called in their files: ("file", paths) or ("row", numbers)."""
         return None
 
     def train_eval_dataloader(self) -> Iterable[Any]:
-        """Give the training part in its stored order, without augmentation."""
+        """Return the training split in its stored order, without augmentation."""
         raise NotImplementedError
 
     def close(self) -> None:
         """End the processes that read files, if there are any."""
 
 
-def with_soft(y: Tensor, soft: Tensor | None) -> Tensor:
+def join_soft_targets(y: Tensor, soft: Tensor | None) -> Tensor:
     """Put a teacher's logits beside the labels, (N,) and (N, C) -> float32 (N, 1 + C); without, the labels."""
     return y if soft is None else torch.cat([y[:, None].float(), soft], 1)
 
 
-def check_share(val: float) -> None:
+def check_fraction(val: float) -> None:
     """Refuse a validation share outside [0, 1)."""
     if not 0 <= val < 1:
         raise UsageError(f"validation share {val}: it must be at least 0 and below 1")
@@ -152,25 +152,25 @@ def check_balance(balance: Balance, task: str, name: str) -> None:
 
 
 def check_batch_size(batch_size: int, num_train: int, name: str) -> None:
-    """Refuse a batch that the training part cannot fill."""
+    """Refuse a batch that the training split cannot fill."""
     if batch_size > num_train:
         raise UsageError(
-            f"batch size {batch_size} is larger than the {num_train:,} training examples of {name}; "
+            f"batch size {batch_size} is larger than the {num_train:,} training samples of {name}; "
             f"choose at most {num_train}"
         )
 
 
 class ArrayData(LabelledData):
-    """A data set wholly in memory, with a stratified, seeded validation part cut from its training part.
+    """A data set wholly in memory, with a stratified, seeded validation split cut from its training split.
 
     Args:
         arrays: images uint8 (N, C, H, W) with labels int64 (N,), or features float32 (N, D) with targets (N, K).
-        val: share of the training part held out for validation; 0 for none.
+        val: share of the training split held out for validation; 0 for none.
         augment: applied to training batches only.
         seed: of the order, and of the split unless ``split_seed`` is given.
-        fold: of a cross-validation: this part of the training data takes the place of the test part.
+        fold: of a cross-validation: this part of the training data takes the place of the test split.
         balance: give classes of unequal size the same say.
-    Raises:  UsageError if the batch is larger than the training part or ``val`` is not in [0, 1)
+    Raises:  UsageError if the batch is larger than the training split or ``val`` is not in [0, 1)
     """
 
     def __init__(
@@ -186,7 +186,7 @@ class ArrayData(LabelledData):
         fold: Fold | None = None,
         balance: Balance = "none",
     ) -> None:
-        check_share(val)
+        check_fraction(val)
         split_seed = seed if split_seed is None else split_seed
         self.name, self.batch_size, self.augment, self.seed = name, batch_size, augment, seed
         self.class_names = arrays.class_names
@@ -204,13 +204,13 @@ class ArrayData(LabelledData):
             rows, tested = fold.cut(arrays.train_labels, split_seed)
             self.test = self.X[tested], self.y[tested]
             self.train_index = torch.from_numpy(rows)
-            scarce = describe_scarce(arrays.train_labels, fold.of, self.class_names)
-            self.notes = [fold.describe(counted(len(tested), "example")), *scarce]
+            scarce = describe_small_classes(arrays.train_labels, fold.of, self.class_names)
+            self.notes = [fold.describe(counted(len(tested), "sample")), *scarce]
         if val:
             train, held_out = (rows[part] for part in stratified_split(arrays.train_labels[rows], val, split_seed))
             if not len(held_out):
                 raise UsageError(
-                    f"validation share {val}: it holds out none of {len(train)} examples; enlarge it or use 0"
+                    f"validation share {val}: it holds out none of {len(train)} samples; enlarge it or use 0"
                 )
             self.train_index, self.val_index = torch.from_numpy(train), torch.from_numpy(held_out)
         check_batch_size(batch_size, self.num_train, name)
@@ -219,8 +219,8 @@ class ArrayData(LabelledData):
             found = describe_balance(description["counts"]["train"], description["class_names"], balance)
             self.notes = [*self.notes, found] if found else self.notes
 
-    def labels_by_part(self) -> dict[str, Tensor]:
-        """Give the labels of each part."""
+    def labels_by_split(self) -> dict[str, Tensor]:
+        """Return the labels of each part."""
         parts = {"train": self.y if self.train_index is None else self.y[self.train_index]}
         if self.val_index is not None:
             parts["val"] = self.y[self.val_index]
@@ -230,12 +230,12 @@ class ArrayData(LabelledData):
 
     @property
     def num_train(self) -> int:
-        """Number of examples learned from."""
+        """Number of samples learned from."""
         return len(self.X) if self.train_index is None else len(self.train_index)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one stored example: (C, H, W) or (D,)."""
+        """Shape of one stored sample: (C, H, W) or (D,)."""
         return tuple(self.X.shape[1:])
 
     @property
@@ -246,10 +246,10 @@ class ArrayData(LabelledData):
         return len(self.class_names) or int(self.y.max()) + 1
 
     def statistics(self) -> tuple[list[float], list[float]]:
-        """Give mean and standard deviation of each channel over the training part alone, in 0…1 units.
+        """Return mean and standard deviation of each channel over the training split alone, in 0…1 units.
 
-        Sums are taken over blocks of examples, so that no floating copy of the whole set ever exists, and in double
-        precision, where those of bytes are exact. A channel that never varies gets the deviation 1.
+        Sums are taken over blocks of samples, so that no floating copy of the whole set ever exists, and in double
+        precision, where those of bytes are exact. A channel that never varies gets the standard deviation 1.
 
         Equals:  torch.std_mean(…, correction=0) over all dimensions but that of the channels
         """
@@ -269,20 +269,20 @@ class ArrayData(LabelledData):
         std = torch.where(variance > 1e-12 * squares / count, variance.clamp(min=0).sqrt() / scale, 1.0)
         return (mean / scale).tolist(), std.tolist()
 
-    def example(self) -> Tensor:
-        """Give one example as a batch of one."""
+    def example_input(self) -> Tensor:
+        """Return one sample as a batch of one."""
         return self.X[:1]
 
-    def test_pictures(self, indices: list[int]) -> list[np.ndarray]:
-        """Give images of the test part, uint8 (C, H, W)."""
+    def test_images(self, indices: list[int]) -> list[np.ndarray]:
+        """Return images of the test split, uint8 (C, H, W)."""
         assert self.test is not None
         return [self.test[0][i].cpu().numpy() for i in indices]
 
     def train_dataloader(self) -> MemoryLoader:
-        """Give shuffled, augmented batches of the training part."""
+        """Return shuffled, augmented batches of the training split."""
         return MemoryLoader(
             self.X,
-            with_soft(self.y, self.soft),
+            join_soft_targets(self.y, self.soft),
             self.batch_size,
             shuffle=True,
             seed=self.seed,
@@ -292,17 +292,17 @@ class ArrayData(LabelledData):
         )
 
     def train_eval_dataloader(self) -> MemoryLoader:
-        """Give the training part in its stored order, without augmentation."""
+        """Return the training split in its stored order, without augmentation."""
         return MemoryLoader(self.X, self.y, max(self.batch_size, 500), index=self.train_index)
 
     def val_dataloader(self) -> MemoryLoader | None:
-        """Give the held-out part in its stored order; None without one."""
+        """Return the held-out split in its stored order; None without one."""
         if self.val_index is None:
             return None
         return MemoryLoader(self.X, self.y, max(self.batch_size, 500), index=self.val_index)
 
     def test_dataloader(self) -> MemoryLoader | None:
-        """Give the official test part in its stored order; None where the set has none."""
+        """Return the official test split in its stored order; None where the set has none."""
         if self.test is None:
             return None
         return MemoryLoader(*self.test, max(self.batch_size, 500))

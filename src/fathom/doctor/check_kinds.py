@@ -13,21 +13,21 @@ import torch
 from torch import Tensor
 
 from fathom.build.data import build_data
-from fathom.data.images.decode import read_picture
+from fathom.data.images.decode import read_image
 from fathom.data.images.folder_listing import FileList
-from fathom.data.images.module import PictureData
+from fathom.data.images.module import ImageData
 from fathom.data.images.sheets import sample_sheet
 from fathom.data.images.survey import OnRead
 from fathom.data.module import ArrayData
 from fathom.data.tables.module import TableData
 from fathom.data.texts.module import TextData
-from fathom.doctor.check import Check, Level, Part, enumerate_names
+from fathom.doctor.check import Check, Level, Split, enumerate_names
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import decimal
 from fathom.settings.config import Config
 
 _SAMPLE_SIDE = 64
-_SAMPLES = 8  # pictures of each class
+_SAMPLES = 8  # images of each class
 _FAR = 10.0  # deviations from the mean
 _SKEW = 1.5
 _MISSING = 0.5
@@ -36,26 +36,26 @@ _GIVES_AWAY = 0.999
 _KEY_SHARE = 0.1  # a category of more values than this share of the rows separates classes by chance
 
 
-def look_into_arrays(config: Config) -> Check:
+def inspect_arrays(config: Config) -> Check:
     """Look into a data set known by name."""
     data = build_data(config)
     assert isinstance(data, ArrayData)
     X, y = data.X.numpy(), data.y.numpy()
     test = data.test if data.test is not None else (None, None)
     everything = torch.arange(len(X))
-    parts = [("train", X, y, everything if data.train_index is None else data.train_index)]
+    splits = [("train", X, y, everything if data.train_index is None else data.train_index)]
     if data.val_index is not None:
-        parts.append(("val", X, y, data.val_index))
+        splits.append(("val", X, y, data.val_index))
     if test[0] is not None and test[1] is not None:
-        parts.append(("test", test[0].numpy(), test[1].numpy(), torch.arange(len(test[0]))))
+        splits.append(("test", test[0].numpy(), test[1].numpy(), torch.arange(len(test[0]))))
     found = Check(
         data.name,
         "named",
-        "pictures" if X.ndim == 4 else "examples",
-        [Part(name, len(rows), _flat(b[rows]), _digest_rows(a, rows.numpy())) for name, a, b, rows in parts],
+        "images" if X.ndim == 4 else "samples",
+        [Split(name, len(rows), _flat(b[rows]), _digest_rows(a, rows.numpy())) for name, a, b, rows in splits],
         class_names=data.class_names,
     )
-    found.facts = [("one example", "×".join(map(str, data.input_shape))), ("task", data.task)]
+    found.facts = [("one sample", "×".join(map(str, data.input_shape))), ("task", data.task)]
     mean, std = data.statistics()
     found.facts.append(("mean of each channel" if X.ndim == 4 else "means", _numbers(mean)))
     found.facts.append(("deviations", _numbers(std)))
@@ -69,22 +69,22 @@ def _look_for_blank(found: Check, data: ArrayData) -> None:
     flat = data.X.flatten(1)
     blank = int((flat.amax(1) == flat.amin(1)).sum())
     if blank:
-        found.add("warning", f"of one colour throughout: {counted(blank, 'picture')} of the training data")
+        found.add("warning", f"of one colour throughout: {counted(blank, 'image')} of the training data")
 
 
-def look_into_pictures(config: Config, on_read: OnRead | None = None) -> Check:
-    """Decode every picture, and divide them as training would."""
+def inspect_images(config: Config, on_read: OnRead | None = None) -> Check:
+    """Decode every image, and divide them as training would."""
     # However many are broken: they are what is looked for. Nothing is kept, for no epoch follows.
     options = msgspec.structs.replace(config.data, max_broken=1.0, cache="none")
     data = build_data(msgspec.structs.replace(config, data=options), on_read=on_read)
-    assert isinstance(data, PictureData)
+    assert isinstance(data, ImageData)
     digests = data.survey.digests
     indices = (("train", data.train_index), ("val", data.val_index), ("test", data.test_index))
     found = Check(
         data.name,
-        "pictures",
-        "pictures",
-        [Part(n, len(i), data.y[i].numpy(), digests[i.numpy()]) for n, i in indices if i is not None],
+        "images",
+        "images",
+        [Split(n, len(i), data.y[i].numpy(), digests[i.numpy()]) for n, i in indices if i is not None],
         class_names=data.class_names,
         broken=data.broken,
     )
@@ -113,7 +113,7 @@ def _draw_files(files: FileList, names: Sequence[str], seed: int) -> bytes | Non
     ]
     if not chosen:
         return None
-    images = np.stack([read_picture(files.paths[i], 3, (_SAMPLE_SIDE, _SAMPLE_SIDE)) for i in chosen])
+    images = np.stack([read_image(files.paths[i], 3, (_SAMPLE_SIDE, _SAMPLE_SIDE)) for i in chosen])
     return _draw(images, files.labels[chosen], names, seed)
 
 
@@ -123,7 +123,7 @@ def _draw(images: np.ndarray, labels: np.ndarray, names: Sequence[str], seed: in
         return path.read_bytes()
 
 
-def look_into_table(config: Config) -> Check:
+def inspect_table(config: Config) -> Check:
     """Look into a table: its columns, what is missing, what lies far out, what gives the target away."""
     data = build_data(config)
     assert isinstance(data, TableData)
@@ -134,7 +134,7 @@ def look_into_table(config: Config) -> Check:
         data.name,
         "table",
         "rows",
-        [Part(n, len(rows), target[rows.numpy()], digests[rows.numpy()]) for n, rows in indices if rows is not None],
+        [Split(n, len(rows), target[rows.numpy()], digests[rows.numpy()]) for n, rows in indices if rows is not None],
         class_names=data.class_names,
     )
     found.facts = [("task", f"{data.task} of {data.target.name} ({data.target.reason})")]
@@ -180,8 +180,8 @@ def _look_at_columns(found: Check, data: TableData) -> None:
 def _gives_away(values: np.ndarray, y: np.ndarray, task: str) -> bool:
     """Whether a column of numbers orders the target: perfectly correlated by rank, or classes in one run each."""
     if task == "regression":
-        ranks = [np.unique(part, return_inverse=True)[1].astype(np.float64) for part in (values, y)]
-        if min(part.std() for part in ranks) == 0:
+        ranks = [np.unique(split, return_inverse=True)[1].astype(np.float64) for split in (values, y)]
+        if min(split.std() for split in ranks) == 0:
             return False
         return abs(float(np.corrcoef(ranks[0], ranks[1])[0, 1])) > _GIVES_AWAY and len(np.unique(values)) > 2
     order = np.lexsort((y, values))
@@ -207,25 +207,25 @@ def _look_at_target(found: Check, data: TableData, target: np.ndarray) -> None:
     values = target[data.train_index.numpy()].astype(np.float64)
     measures = (values.min(), np.median(values), values.max(), values.std())
     low, middle, high, deviation = (decimal(float(value)) for value in measures)
-    found.facts.append((data.target.name, f"{low} to {high}, median {middle}, deviation {deviation}"))
+    found.facts.append((data.target.name, f"{low} to {high}, median {middle}, std {deviation}"))
     skew = float((((values - values.mean()) / values.std()) ** 3).mean())
     if skew > _SKEW and values.min() > 0 and not data.target.log:
         found.add("warning", f"{data.target.name} is skewed ({skew:.1f}): a few large values will rule the loss; "
                   "try --log-target")  # fmt: skip
 
 
-def look_into_text(config: Config) -> Check:
-    """Look into a text: its parts, its vocabulary, and what of the later parts that does not know."""
+def inspect_text(config: Config) -> Check:
+    """Look into a text: its splits, its vocabulary, and what of the later splits that does not know."""
     data = build_data(config)
     assert isinstance(data, TextData)
-    parts = [("train", data.train), ("val", data.val), ("test", data.test)]
-    found = Check(data.name, "text", "tokens", [Part(name, len(tokens)) for name, tokens in parts if len(tokens)])
+    splits = [("train", data.train), ("val", data.val), ("test", data.test)]
+    found = Check(data.name, "text", "tokens", [Split(name, len(tokens)) for name, tokens in splits if len(tokens)])
     found.facts = [("level", data.tokenizer.level), ("vocabulary", f"{len(data.vocabulary):,} tokens")]
     for name, unknown in data.count_unknown().items():
-        size = len(dict(parts)[name])
+        size = len(dict(splits)[name])
         if unknown and size:
             level: Level = "warning" if unknown > _UNKNOWN * size else "note"
-            found.add(level, f"{unknown:,} of {size:,} tokens of the {name} part ({unknown / size:.1%}) are unknown")
+            found.add(level, f"{unknown:,} of {size:,} tokens of the {name} split ({unknown / size:.1%}) are unknown")
     return found
 
 

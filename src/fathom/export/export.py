@@ -9,7 +9,7 @@ from typing import Any
 
 from fathom.build.failures import readable_failures
 from fathom.errors import UsageError, unknown
-from fathom.export.exported import Exported, ExportedText, describe_export, make_exported
+from fathom.export.exported import Exported, ExportedText, describe_export, prepare_export
 from fathom.export.formats import add_metadata, check_size, import_onnx, to_onnx, to_torch, trace
 from fathom.export.int8 import check_int8, compare_int8, quantize_run
 from fathom.export.onnx_bytes import seal
@@ -42,7 +42,7 @@ def export(
         format: "onnx", or "torch" for a ``.pt2`` of ``torch.export``.
         out: the file; by default ``model.onnx``, ``model-int8-….onnx`` or ``model.pt2`` in the run folder.
         licence: a text to go into the file.
-        int8: "dynamic" or "static" lets an ONNX file compute in 8 bits; judged on the test set of the run's data.
+        int8: "dynamic" or "static" lets an ONNX file compute in 8 bits; evaluated on the test set of the run's data.
     Returns: what ``export.json`` in the run folder records of this file
     Raises:  UsageError for options that do not fit; FathomError if the file could not be written or does not compute
         what the run's model computes, and then it is not left behind
@@ -60,7 +60,7 @@ def export(
     module, description = load_module(run)
     if int8 is not None:
         check_int8(description, int8, run)
-    exported, facts = make_exported(module, description), describe_export(description, licence)
+    exported, facts = prepare_export(module, description), describe_export(description, licence)
     record: dict[str, Any] = {"path": str(path), "format": format, "licence": licence}
     with readable_failures():
         if format == "torch":

@@ -17,9 +17,9 @@ from fathom.data.tables.layer import TableInput
 from fathom.inference.onnx_inputs import (
     CELLS,
     FEATURES,
+    IMAGES,
     LOGITS,
     NEXT_STATES,
-    PICTURES,
     PROBABILITIES,
     STATES,
     TOKENS,
@@ -30,7 +30,7 @@ from fathom.models.rnn import RecurrentNet
 from fathom.module import LanguageModel, Module
 from fathom.runs.folder.schema import SCHEMA
 
-_INPUT_NAMES = {"image": PICTURES, "features": FEATURES, "table": CELLS}
+_INPUT_NAMES = {"image": IMAGES, "features": FEATURES, "table": CELLS}
 _SHARE_MISSING = 0.2  # of the cells that are drawn
 _STEPS = 7  # of the tokens that are drawn
 
@@ -59,7 +59,7 @@ class Exported(nn.Module):
     def example(self, count: int, seed: int = 0) -> tuple[Tensor, ...]:
         """Draw a batch of what goes in.
 
-        Shape:   -> uint8 (count, C, H, W) of pictures, float32 (count, D) of features, float64 (count, columns) of rows
+        Shape:   -> uint8 (count, C, H, W) of images, float32 (count, D) of features, float64 (count, columns) of rows
         """
         stored, generator = self.stored, torch.Generator().manual_seed(seed)
         if stored["kind"] == "image":
@@ -113,8 +113,8 @@ class ExportedText(nn.Module):
         return (tokens, *states)
 
 
-def make_exported(module: Module, description: Mapping[str, Any]) -> Exported | ExportedText:
-    """Give the model of a run as it is exported."""
+def prepare_export(module: Module, description: Mapping[str, Any]) -> Exported | ExportedText:
+    """Return the model of a run as it is exported."""
     if isinstance(module, LanguageModel):
         assert isinstance(module.net, RecurrentNet)
         return ExportedText(module.net).eval()
@@ -122,7 +122,7 @@ def make_exported(module: Module, description: Mapping[str, Any]) -> Exported | 
 
 
 def describe_export(description: Mapping[str, Any], licence: str | None) -> dict[str, str]:
-    """Give what the file says of itself: texts by name."""
+    """Return what the file says of itself: texts by name."""
     model = description["model"]
     names = description["class_names"]
     if description["kind"] == "classifier" and not names:

@@ -18,7 +18,7 @@ from fathom.export.onnx_bytes import MAX_BYTES
 from fathom.inference.onnx_file import first_line
 
 OPSET = 18  # the first whose Resize averages over pixels, as torch's antialiasing does
-_EXPORTED_BATCH = 2  # an example of one would make the batch's size a constant
+_EXPORTED_BATCH = 2  # a sample of one would make the batch's size a constant
 
 
 def trace(exported: Exported) -> torch.export.ExportedProgram:
@@ -41,14 +41,14 @@ def trace(exported: Exported) -> torch.export.ExportedProgram:
 
 
 def to_torch(program: torch.export.ExportedProgram, facts: Mapping[str, str]) -> bytes:
-    """Give the content of a ``.pt2`` file: a zip of JSON and raw weights."""
+    """Return the content of a ``.pt2`` file: a zip of JSON and raw weights."""
     buffer = io.BytesIO()
     torch.export.save(program, buffer, extra_files={"metadata.json": json.dumps(dict(facts), ensure_ascii=False)})
     return buffer.getvalue()
 
 
 def to_onnx(program: torch.export.ExportedProgram, exported: Exported) -> bytes:
-    """Give the ONNX model, without metadata.
+    """Return the ONNX model, without metadata.
 
     Raises:  FathomError if an extra is not installed, or torch cannot
     """

@@ -1,4 +1,4 @@
-"""What computing in 8 bits costs and gains: a run's export in float32 and in int8, judged on the data of the run."""
+"""What computing in 8 bits costs and gains: a run's export in float32 and in int8, evaluated on the data of the run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fathom.module import Module
 from fathom.settings.resolve import resolve
 from fathom.settings.run_config import read_run_config
 
-_CALIBRATION = 512  # pictures
+_CALIBRATION = 512  # images
 _TABLE_BATCH = 8192  # rows, as many as ``fathom predict`` computes at a time
 
 
@@ -34,9 +34,9 @@ def check_int8(description: Mapping[str, Any], method: str, run: Path) -> None:
     """
     kind = description["input"]["kind"]
     if kind == "table" and method != "dynamic":
-        raise UsageError(f"{run}: --int8 {method} is for pictures; of a table all layers are dense: --int8 dynamic")
+        raise UsageError(f"{run}: --int8 {method} is for images; of a table all layers are dense: --int8 dynamic")
     if kind != "table" and (description["kind"], kind) != ("classifier", "image"):
-        raise UsageError(f"{run}: --int8 is for classifiers of pictures and for models of tables")
+        raise UsageError(f"{run}: --int8 is for classifiers of images and for models of tables")
 
 
 def quantize_run(run: Path, module: Module, model: bytes, method: str) -> bytes:
@@ -90,16 +90,20 @@ def _open_data(run: Path, module: Module) -> Iterator[LabelledData]:
     data = build_data(plain)
     try:
         if data.class_names != tuple(getattr(module, "class_names", ())):
-            raise FathomError(f"the classes of {data.name} are not those the model learned, so int8 cannot be judged")
-        if isinstance(data, TableData) and not data.is_fit_for(module.preprocess):
-            raise FathomError(f"{data.name} is no longer as it was when this model was trained: int8 cannot be judged")
+            raise FathomError(
+                f"the classes of {data.name} are not those the model learned, so int8 cannot be evaluated"
+            )
+        if isinstance(data, TableData) and not data.matches(module.preprocess):
+            raise FathomError(
+                f"{data.name} is no longer as it was when this model was trained: int8 cannot be evaluated"
+            )
         yield data
     finally:
         data.close()
 
 
 def _open_batches(data: LabelledData, module: Module) -> tuple[str, Iterator[tuple[np.ndarray, np.ndarray]]]:
-    """Give the name of the part that judges, and its batches as an export takes them, targets in their own units."""
+    """Return the name of the split that evaluates, and its batches as an export takes them, targets in their units."""
     if isinstance(data, TableData):
         return "test", _table_batches(data, module)
     parts = {"test": data.test_dataloader(), "val": data.val_dataloader()}
@@ -110,7 +114,7 @@ def _open_batches(data: LabelledData, module: Module) -> tuple[str, Iterator[tup
 
 def _table_batches(data: TableData, module: Module) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     if data.test_index is None:
-        raise UsageError(f"{data.name}: the run kept no test part (--val 0), so int8 cannot be judged")
+        raise UsageError(f"{data.name}: the run kept no test split (--val 0), so int8 cannot be evaluated")
     cells, y = data.test_cells(), data.y[data.test_index]
     targets = y.numpy() if data.task == "classification" else module.read(y).numpy()
     for start in range(0, len(cells), _TABLE_BATCH):

@@ -39,17 +39,17 @@ def seal(model: bytes) -> bytes:
 
 
 def is_sealed(content: bytes) -> bool:
-    """Tell whether there is a checksum at the end, right or wrong."""
+    """Return whether there is a checksum at the end, right or wrong."""
     return content[-_ENTRY_BYTES:].startswith(_HEAD)
 
 
 def is_whole(content: bytes) -> bool:
-    """Tell whether the checksum at the end is that of what stands before it."""
+    """Return whether the checksum at the end is that of what stands before it."""
     return content == seal(content[:-_ENTRY_BYTES])
 
 
 def has_outside_data(content: bytes) -> bool:
-    """Tell whether a tensor's values would be read from another file, whose path the model chooses.
+    """Return whether a tensor's values would be read from another file, whose path the model chooses.
 
     Raises:  ValueError if these bytes are no protocol buffer
     """
@@ -69,7 +69,7 @@ def _points_outside(content: memoryview, message: _Message, depth: int) -> bool:
 
 
 def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Give number and value of each field of a message; of one with a length, its bytes."""
+    """Return number and value of each field of a message; of one with a length, its bytes."""
     place = 0
     while place < len(content):
         tag, place = _read_number(content, place)

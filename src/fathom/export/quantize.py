@@ -13,7 +13,7 @@ import numpy as np
 
 from fathom.errors import FathomError, UsageError
 from fathom.inference.onnx_file import first_line
-from fathom.inference.onnx_inputs import PICTURES
+from fathom.inference.onnx_inputs import IMAGES
 
 METHODS = ("dynamic", "static")
 
@@ -29,7 +29,7 @@ def quantize(model: bytes, method: str, calibration: Iterator[np.ndarray]) -> by
         model: an ONNX model.
         method: dynamic (weights of dense layers in advance, activations as they come) or static (convolutions too, the
             range of activations from ``calibration``).
-        calibration: batches of pictures, uint8 (N, C, H, W); read for static alone.
+        calibration: batches of images, uint8 (N, C, H, W); read for static alone.
     Raises:  UsageError if there is no layer that the method could change; FathomError if onnxruntime fails
     """
     from onnxruntime import quantization
@@ -37,8 +37,8 @@ def quantize(model: bytes, method: str, calibration: Iterator[np.ndarray]) -> by
 
     class Reader(quantization.CalibrationDataReader):
         def get_next(self) -> dict[str, np.ndarray] | None:
-            pictures = next(calibration, None)
-            return None if pictures is None else {PICTURES: pictures}
+            images = next(calibration, None)
+            return None if images is None else {IMAGES: images}
 
     options: dict[str, Any] = {"per_channel": True, "weight_type": quantization.QuantType.QInt8}
     with tempfile.TemporaryDirectory(prefix="fathom-") as folder, _no_root_handler():

@@ -18,7 +18,7 @@ _GATES = {nn.RNN: (0,), nn.GRU: (1, 0, 2), nn.LSTM: (0, 3, 1, 2)}
 
 
 def write_recurrent(net: RecurrentNet) -> bytes:
-    """Give the ONNX model of a recurrent network, without metadata, for any number of steps and of columns.
+    """Return the ONNX model of a recurrent network, without metadata, for any number of steps and of columns.
 
     Shape:   tokens int64 (steps, batch), state (layers, batch, hidden) -> logits (steps, batch, num_tokens), next_state
         (layers, batch, hidden); of an LSTM further cell_state and next_cell_state
@@ -88,7 +88,7 @@ class _Writer:
         return name
 
     def split(self, state: str, layers: int) -> list[str]:
-        """Give the state of each layer."""
+        """Return the state of each layer."""
         if layers == 1:
             return [state]
         names = [f"{state}.{layer}" for layer in range(layers)]

@@ -24,7 +24,7 @@ Apply = Callable[..., list[np.ndarray]]  # of the inputs, one after the other
 
 
 def apply_eager(module: nn.Module) -> Apply:
-    """Give a model as PyTorch computes it."""
+    """Return a model as PyTorch computes it."""
 
     def apply(*inputs: np.ndarray) -> list[np.ndarray]:
         with torch.inference_mode():
@@ -34,14 +34,14 @@ def apply_eager(module: nn.Module) -> Apply:
 
 
 def apply_onnx(content: bytes, path: Path) -> Apply:
-    """Give an ONNX model as onnxruntime computes it, on as many threads as PyTorch has."""
+    """Return an ONNX model as onnxruntime computes it, on as many threads as PyTorch has."""
     session = open_session(content, path, torch.get_num_threads())
     names = [entry.name for entry in session.get_inputs()]
     return lambda *inputs: [np.asarray(output) for output in session.run(None, dict(zip(names, inputs, strict=True)))]
 
 
 def apply_torch(content: bytes) -> Apply:
-    """Give the program in a ``.pt2`` file as PyTorch computes it."""
+    """Return the program in a ``.pt2`` file as PyTorch computes it."""
     return apply_eager(torch.export.load(io.BytesIO(content)).module())  # written above, by this process
 
 

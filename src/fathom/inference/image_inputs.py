@@ -1,4 +1,4 @@
-"""What ``fathom predict`` is given to label: pictures, folders, lists, and files of rows that name pictures."""
+"""What ``fathom predict`` is given to label: images, folders, lists, and files of rows that name images."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from fathom.address import base_name, conceal, is_remote
 from fathom.build.remote import fetch_input
 from fathom.data.fetch.archives import is_packed
 from fathom.data.fetch.packed import unpacked_copy
-from fathom.data.images.decode import read_picture
-from fathom.data.images.formats import EXTENSIONS, is_picture
-from fathom.data.images.label_file import PictureRows
+from fathom.data.images.decode import read_image
+from fathom.data.images.formats import EXTENSIONS, is_image
+from fathom.data.images.label_file import ImageRows
 from fathom.errors import FathomError, UsageError
 
 STDIN = "-"
@@ -25,7 +25,7 @@ STDIN = "-"
 
 @dataclass(frozen=True)
 class Naming:
-    """How files of rows name pictures: the folder in which they are, or an archive of it, and the columns."""
+    """How files of rows name images: the folder in which they are, or an archive of it, and the columns."""
 
     images: str
     file_column: str | None = None
@@ -38,7 +38,7 @@ def make_naming(images: str | Path | None, file_column: str | None, label_column
     Raises:  UsageError for columns without a folder
     """
     if images is None and (file_column or label_column):
-        raise UsageError("--file-column and --label-column go with --images, the folder in which the pictures lie")
+        raise UsageError("--file-column and --label-column go with --images, the folder in which the images lie")
     return None if images is None else Naming(conceal(str(images)), file_column, label_column)
 
 
@@ -51,7 +51,7 @@ class RemoteFolder:
 
 
 @dataclass(frozen=True)
-class Picture:
+class InputImage:
     """What is to be labelled.
 
     Attributes:
@@ -72,46 +72,46 @@ class Picture:
         if isinstance(self.place, FathomError):
             raise self.place
         try:
-            return read_picture(fetch_input(self.place), channels, size)
+            return read_image(fetch_input(self.place), channels, size)
         except FathomError as error:
             raise FathomError(str(error).replace(str(self.place), self.shown)) from error
 
 
 def find_inputs(
     inputs: Sequence[str | Path], naming: Naming | None, class_names: Sequence[str]
-) -> list[str | Path | RemoteFolder | PictureRows]:
-    """Look at what was given, and fetch or unpack what is no single picture.
+) -> list[str | Path | RemoteFolder | ImageRows]:
+    """Look at what was given, and fetch or unpack what is no single image.
 
     Args:
         naming: of the files of rows among the inputs, where there are some.
         class_names: those that the model knows.
     Raises:  UsageError for a file of rows without ``naming`` and the other way round, and for a folder without
-        pictures; FathomError if something cannot be fetched or read
+        images; FathomError if something cannot be fetched or read
     """
     images = None if naming is None else _find_images(naming.images)
-    found: list[str | Path | RemoteFolder | PictureRows] = []
+    found: list[str | Path | RemoteFolder | ImageRows] = []
     for source in inputs:
         if not _is_table(source):
             found.append(_find_folder(source))
         elif naming is None or images is None:
             raise UsageError(
-                f"{source}: this model reads pictures; say with --images in which folder those of the file lie, "
-                "or name pictures and folders of them"
+                f"{source}: this model reads images; say with --images in which folder those of the file lie, "
+                "or name images and folders of them"
             )
         else:
             columns = {"file_column": naming.file_column, "label_column": naming.label_column}
-            found.append(PictureRows(fetch_input(source), images, class_names, **columns))
-    if naming is not None and not any(isinstance(source, PictureRows) for source in found):
-        raise UsageError("--images, --file-column and --label-column belong to a file of rows that names pictures")
+            found.append(ImageRows(fetch_input(source), images, class_names, **columns))
+    if naming is not None and not any(isinstance(source, ImageRows) for source in found):
+        raise UsageError("--images, --file-column and --label-column belong to a file of rows that names images")
     for folder in found:
         path = folder.path if isinstance(folder, RemoteFolder) else folder
-        if not isinstance(path, PictureRows) and Path(path).is_dir() and next(_walk(Path(path)), None) is None:
-            raise UsageError(f"{path}: there is no picture in this folder ({', '.join(sorted(EXTENSIONS))})")
+        if not isinstance(path, ImageRows) and Path(path).is_dir() and next(_walk(Path(path)), None) is None:
+            raise UsageError(f"{path}: there is no image in this folder ({', '.join(sorted(EXTENSIONS))})")
     return found
 
 
-def list_pictures(found: Sequence[str | Path | RemoteFolder | PictureRows]) -> Iterator[Picture]:
-    """Give every file named and every picture inside every folder named, sorted within a folder; hidden ones are not.
+def list_images(found: Sequence[str | Path | RemoteFolder | ImageRows]) -> Iterator[InputImage]:
+    """Return every file named and every image inside every folder named, sorted within a folder; hidden ones are not.
 
     "-" gives the files that standard input names, one a line.
     """
@@ -129,28 +129,28 @@ def _find_images(images: str) -> Path:
     return fetch_input(images) if is_remote(images) else Path(images).expanduser()
 
 
-def _expand(source: str | Path | RemoteFolder | PictureRows) -> Iterator[Picture]:
-    if isinstance(source, PictureRows):
-        return (Picture(name, place, label) for name, label, place in source)
+def _expand(source: str | Path | RemoteFolder | ImageRows) -> Iterator[InputImage]:
+    if isinstance(source, ImageRows):
+        return (InputImage(name, place, label) for name, label, place in source)
     if isinstance(source, RemoteFolder):
         root, address = source.path, source.address.rstrip("/")
-        return (Picture(f"{address}/{path.relative_to(root).as_posix()}", path) for path in _walk(root))
+        return (InputImage(f"{address}/{path.relative_to(root).as_posix()}", path) for path in _walk(root))
     if source == STDIN:
         lines = getattr(sys.stdin, "buffer", sys.stdin)
         names = (conceal(os.fsdecode(line).rstrip("\r\n")) for line in lines)
-        return (_name_picture(name) for name in names if name)
+        return (_name_image(name) for name in names if name)
     path = Path(source)
     if path.is_dir():
-        return (Picture(str(path), path) for path in _walk(path))
-    return iter((_name_picture(source),))
+        return (InputImage(str(path), path) for path in _walk(path))
+    return iter((_name_image(source),))
 
 
-def _name_picture(source: str | Path) -> Picture:
-    return Picture(str(source), source) if is_remote(source) else Picture(str(Path(source)), Path(source))
+def _name_image(source: str | Path) -> InputImage:
+    return InputImage(str(source), source) if is_remote(source) else InputImage(str(Path(source)), Path(source))
 
 
 def _find_folder(source: str | Path) -> str | Path | RemoteFolder:
-    """Fetch or unpack what is no single picture; those are fetched as they come up."""
+    """Fetch or unpack what is no single image; those are fetched as they come up."""
     if is_packed(source):
         return RemoteFolder(str(source), unpacked_copy(source).path)
     if not is_remote(source) or os.path.splitext(base_name(str(source)))[1].lower() in EXTENSIONS:
@@ -160,7 +160,7 @@ def _find_folder(source: str | Path) -> str | Path | RemoteFolder:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Give the pictures below a folder in the order of their paths, holding the names of a folder at a time."""
+    """Return the images below a folder in the order of their paths, holding the names of a folder at a time."""
     folders = set()
     names = []
     try:
@@ -170,7 +170,7 @@ def _walk(folder: Path) -> Iterator[Path]:
                     if not entry.is_symlink():
                         folders.add(entry.name)
                         names.append(entry.name)
-                elif is_picture(entry.name):
+                elif is_image(entry.name):
                     names.append(entry.name)
     except OSError as error:
         raise FathomError(f"cannot read the folder {folder} ({error.strerror or error})") from error

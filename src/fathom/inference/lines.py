@@ -26,7 +26,7 @@ Row = dict[str, Any]
 def score_lines(
     model: TextModel, inputs: Sequence[str | Path], *, top: int = 1, encoding: str = "utf-8"
 ) -> tuple[list[str], Iterator[Row]]:
-    """Give the perplexity of each line of text files, "-" for standard input; lines without a token are left out.
+    """Return the perplexity of each line of text files, "-" for standard input; lines without a token are left out.
 
     Every line is read by itself, from a state that knows nothing. Where the vocabulary has the line break or the
     space, that comes first, so that all tokens of the line are predicted; otherwise all but the first are.
@@ -68,7 +68,7 @@ def _rows(model: TextModel, inputs: Sequence[str | Path], encoding: str) -> Iter
 
 
 def _score(model: TextModel, tokens: list[int]) -> float:
-    """Give the mean cross-entropy of the tokens after the first."""
+    """Return the mean cross-entropy of the tokens after the first."""
     total, state = 0.0, None
     for start in range(0, len(tokens) - 1, _STEPS):
         targets = tokens[start + 1 : start + 1 + _STEPS]

@@ -21,8 +21,8 @@ from fathom.inference.onnx_inputs import (
     STATES,
     VALUES,
     FeatureInput,
+    ImageInput,
     Input,
-    PictureInput,
     TokenInput,
     check_input,
 )
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 METADATA = ("fathom_version", "schema", "kind", "model", "class_names", "input")
 
 _TYPES = {
-    PictureInput: "tensor(uint8)",
+    ImageInput: "tensor(uint8)",
     FeatureInput: "tensor(float)",
     TableDescription: "tensor(double)",
     TokenInput: "tensor(int64)",
@@ -80,12 +80,12 @@ class OnnxModel:
             raise FathomError(f"{self.path}: onnxruntime cannot run it ({first_line(error)})") from error
         return dict(zip(self._outputs, map(np.asarray, outputs), strict=True))
 
-    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
-        """Give class probabilities (N, classes) for pictures uint8 (N, C, H, W)."""
-        return self.run(pictures)[PROBABILITIES]
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Return class probabilities (N, classes) for images uint8 (N, C, H, W)."""
+        return self.run(images)[PROBABILITIES]
 
     def outputs(self, X: np.ndarray) -> np.ndarray:
-        """Give what a user wants to read: class probabilities (N, classes), or numbers (N, D)."""
+        """Return what a user wants to read: class probabilities (N, classes), or numbers (N, D)."""
         return self.run(X)[PROBABILITIES if self.kind == "classifier" else VALUES]
 
     @property
@@ -96,7 +96,7 @@ class OnnxModel:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one picture, row or vector of features."""
+        """Shape of one image, row or vector of features."""
         assert not isinstance(self.input, TokenInput)
         return self.input.shape
 
@@ -125,7 +125,7 @@ class OnnxModel:
 
 
 def fits(session: InferenceSession, kind: str, form: Input, class_names: Sequence[str]) -> bool:
-    """Tell whether a graph is what its metadata say: reading for another would end in an error of the runtime's."""
+    """Return whether a graph is what its metadata say: reading for another would end in an error of the runtime's."""
     first, *others = session.get_inputs()
     outputs = {output.name: output.shape for output in session.get_outputs()}
     if first.type != _TYPES[type(form)] or (kind == "language_model") != isinstance(form, TokenInput):
@@ -154,7 +154,7 @@ def open_export(path: str | Path, device: str = "auto") -> OnnxModel:
 
 
 def is_onnx(path: str | Path) -> bool:
-    """Tell whether a name means an ONNX file and not a run folder."""
+    """Return whether a name means an ONNX file and not a run folder."""
     return Path(path).suffix.lower() == ".onnx" and not Path(path).is_dir()
 
 
@@ -213,6 +213,6 @@ def import_runtime() -> Any:
 
 
 def first_line(error: BaseException) -> str:
-    """Give an error's text as one line, without end."""
+    """Return an error's text as one line, without end."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 200 else f"{text[:200]} …"

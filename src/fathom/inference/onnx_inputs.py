@@ -8,13 +8,13 @@ from fathom.data.images.decode import check_form
 from fathom.data.tables.fit import TableDescription
 from fathom.data.texts.vocabulary import Tokenizer, Vocabulary
 
-PICTURES, FEATURES, CELLS = "pictures", "features", "cells"
+IMAGES, FEATURES, CELLS = "images", "features", "cells"
 LOGITS, PROBABILITIES, VALUES = "logits", "probabilities", "values"
 TOKENS, STATES, NEXT_STATES = "tokens", ("state", "cell_state"), ("next_state", "next_cell_state")
 
 
-class PictureInput(msgspec.Struct, frozen=True, tag_field="kind", tag="image"):
-    """Pictures, uint8 (batch, channels, height, width)."""
+class ImageInput(msgspec.Struct, frozen=True, tag_field="kind", tag="image"):
+    """Images, uint8 (batch, channels, height, width)."""
 
     channels: int
     height: int
@@ -22,7 +22,7 @@ class PictureInput(msgspec.Struct, frozen=True, tag_field="kind", tag="image"):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one example."""
+        """Shape of one sample."""
         return (self.channels, self.height, self.width)
 
 
@@ -33,7 +33,7 @@ class FeatureInput(msgspec.Struct, frozen=True, tag_field="kind", tag="features"
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one example."""
+        """Shape of one sample."""
         return (self.features,)
 
 
@@ -49,16 +49,16 @@ class TokenInput(msgspec.Struct, frozen=True, tag_field="kind", tag="tokens"):
     tokenizer: Tokenizer
 
 
-Input = PictureInput | FeatureInput | TableDescription | TokenInput
+Input = ImageInput | FeatureInput | TableDescription | TokenInput
 """What a graph takes; of a table the cells of rows, float64 (batch, columns)."""
 
 
 def check_input(form: Input) -> None:
     """Refuse what no model of ours takes.
 
-    Raises:  UsageError for a picture too large to be one, or a vocabulary that is none
+    Raises:  UsageError for an image too large to be one, or a vocabulary that is none
     """
-    if isinstance(form, PictureInput):
+    if isinstance(form, ImageInput):
         check_form(form.channels, (form.height, form.width))
     elif isinstance(form, TokenInput):
         Vocabulary(form.tokens)

@@ -58,7 +58,7 @@ def write_rows(columns: Sequence[str], rows: Iterable[Row], out: str | Path | No
 
 @contextmanager
 def _open(out: str | Path | None) -> Iterator[TextIO]:
-    """Give a text file in which the name of a file can stand that is no text in its encoding."""
+    """Return a text file in which the name of a file can stand that is no text in its encoding."""
     if out is None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"

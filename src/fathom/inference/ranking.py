@@ -1,4 +1,4 @@
-"""The most probable classes of each example, as cells of a row. Torch-free."""
+"""The most probable classes of each sample, as cells of a row. Torch-free."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Row = dict[str, Any]
 
 
 def label_columns(top: int) -> list[str]:
-    """Give the names of the columns for ``top`` classes: label, probability, label_2, probability_2, …"""
+    """Return the names of the columns for ``top`` classes: label, probability, label_2, probability_2, …"""
     return [f"{name}{_suffix(k)}" for k in range(1, top + 1) for name in ("label", "probability")]
 
 
 def most_probable(probabilities: np.ndarray, names: Sequence[str], top: int) -> Iterator[Row]:
-    """Give label, probability, … and error for each example, the most probable class first.
+    """Return label, probability, … and error for each sample, the most probable class first.
 
     Shape:   probabilities (N, classes)
     """

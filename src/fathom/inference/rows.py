@@ -20,7 +20,7 @@ from fathom.build.remote import fetch_input
 from fathom.data.tables.columns import Column, canonical, measure
 from fathom.data.tables.fit import TableDescription
 from fathom.data.tables.reading import MISSING, SEPARATORS, Form, find_form, open_table, read_rows
-from fathom.data.tables.target import listed
+from fathom.data.tables.target import join_names
 from fathom.data.tables.written_numbers import plain_number
 from fathom.errors import FathomError, UsageError
 from fathom.files import describe_failure
@@ -45,7 +45,7 @@ class RowModel(Protocol):
         """The classes, in the order of the probabilities; none of a regression."""
 
     def outputs(self, cells: np.ndarray) -> np.ndarray:
-        """Give class probabilities (N, classes), or numbers (N, 1), for the cells float64 (N, columns) of rows."""
+        """Return class probabilities (N, classes), or numbers (N, 1), for the cells float64 (N, columns) of rows."""
 
 
 def predict_rows(model: RowModel, inputs: Sequence[str | Path], *, top: int = 1) -> tuple[list[str], Iterator[Row]]:
@@ -103,7 +103,7 @@ def _open(path: str | Path, table: TableDescription, stack: ExitStack) -> _Sourc
     form = min(forms, key=lambda form: len(_absent(form, wanted)))
     absent = _absent(form, wanted)
     if absent:
-        raise UsageError(f"{shown}: it lacks the columns that the model was trained on: {listed(absent)}")
+        raise UsageError(f"{shown}: it lacks the columns that the model was trained on: {join_names(absent)}")
     return _Source(path, shown, form, tuple(form.names.index(name) for name in wanted))
 
 
@@ -137,7 +137,7 @@ def _predict(
 
 
 def _read_chunks(source: _Source) -> Iterator[tuple[int, list[list[str]]]]:
-    """Give the number of the first row of each chunk, and its rows."""
+    """Return the number of the first row of each chunk, and its rows."""
     first = 1
     try:
         with open_table(source.path, source.form.encoding) as file:
@@ -153,7 +153,7 @@ def _read_chunks(source: _Source) -> Iterator[tuple[int, list[list[str]]]]:
 
 
 def _measure(rows: list[list[str]], source: _Source, columns: Sequence[Column]) -> tuple[np.ndarray, list[str]]:
-    """Give the number that stands for each cell, and what is wrong with each row ("" for nothing).
+    """Return the number that stands for each cell, and what is wrong with each row ("" for nothing).
 
     Shape:   cells float64 (N, columns)
     """
@@ -190,7 +190,7 @@ def _as_number(text: str, decimal: str) -> str:
 
 
 def _apply(model: RowModel, cells: np.ndarray, top: int) -> Iterator[Row]:
-    """Give the prediction for each row, and its error."""
+    """Return the prediction for each row, and its error."""
     outputs = model.outputs(cells)
     if model.class_names:
         yield from most_probable(outputs, model.class_names, top)

@@ -1,4 +1,4 @@
-"""The models of runs, as ``predict`` uses them: one of pictures, one of tables, one of texts."""
+"""The models of runs, as ``predict`` uses them: one of images, one of tables, one of texts."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from fathom.module import LanguageModel, Module
 from fathom.training.device import find_device
 
 
-class RunPictures:
+class RunImages:
     """A run's image classifier on a device.
 
     Args:
         description: the content of ``model.json``.
         run: where it comes from, for the error.
-    Raises:  UsageError if it does not label pictures
+    Raises:  UsageError if it does not label images
     """
 
     def __init__(self, module: Module, description: dict[str, Any], run: Path, device: str = "auto") -> None:
         stored, kind = description["input"], description["kind"]
         if kind != "classifier" or stored["kind"] != "image":
-            given = "pictures" if stored["kind"] == "image" else "numbers"
-            raise UsageError(f"{run}: predict labels pictures, and this model is a {kind} of {given}")
+            given = "images" if stored["kind"] == "image" else "numbers"
+            raise UsageError(f"{run}: predict labels images, and this model is a {kind} of {given}")
         self.shape = (stored["channels"], stored["height"], stored["width"])
         self.class_names = description["class_names"] or [str(i) for i in range(description["model"]["num_classes"])]
         self.device = find_device(device)
         self.module = module.to(self.device)
 
     @torch.inference_mode()
-    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
-        """Give class probabilities (N, classes) for pictures uint8 (N, C, H, W)."""
-        return self.module.predict_step(torch.from_numpy(pictures).to(self.device)).cpu().numpy()
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Return class probabilities (N, classes) for images uint8 (N, C, H, W)."""
+        return self.module.predict_step(torch.from_numpy(images).to(self.device)).cpu().numpy()
 
 
 class RunTable:
@@ -54,7 +54,7 @@ class RunTable:
 
     @torch.inference_mode()
     def outputs(self, cells: np.ndarray) -> np.ndarray:
-        """Give class probabilities (N, classes), or numbers (N, 1), for the cells float64 (N, columns) of rows."""
+        """Return class probabilities (N, classes), or numbers (N, 1), for the cells float64 (N, columns) of rows."""
         return self.module.predict_step(self.layer.encode(cells).to(self.device)).cpu().numpy()
 
 

@@ -65,7 +65,7 @@ class _Description(msgspec.Struct):
 def describe_model(
     module: Module, name: str, options: dict[str, Any], stored_shape: tuple[int, ...], num_outputs: int
 ) -> dict[str, Any]:
-    """Give the content of ``model.json``: how to build the network, what goes in, what comes out, its layers."""
+    """Return the content of ``model.json``: how to build the network, what goes in, what comes out, its layers."""
     shape = module.preprocess.output_shape(stored_shape)
     layers = layer_table(module.net, shape)
     reads_text = isinstance(module, LanguageModel)
@@ -203,7 +203,7 @@ def _read_preprocess(stored: dict[str, Any]) -> Preprocess:
 
 
 def set_loss(module: Module, name: str) -> None:
-    """Let a loaded module judge by the loss it was trained with."""
+    """Let a loaded module evaluate by the loss it was trained with."""
     module.train_loss = module.val_loss = make_loss(name)
 
 

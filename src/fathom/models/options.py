@@ -33,7 +33,7 @@ def use_small(small: object, input_shape: Sequence[int]) -> bool:
 
 
 def choose_embedding(num_tokens: int) -> int:
-    """Give the width of the token vectors where nobody chose it; 0 are one-hot vectors."""
+    """Return the width of the token vectors where nobody chose it; 0 are one-hot vectors."""
     return 0 if num_tokens <= MOST_ONE_HOT else EMBEDDING
 
 

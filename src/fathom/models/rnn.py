@@ -45,7 +45,7 @@ class RecurrentNet(nn.Module):
     Shape:   X int64 (steps, batch), state as in ``State`` or None for zeros -> logits (steps, batch, num_tokens), state
     """
 
-    takes_tokens = True  # time first: examples lie along dimension 1
+    takes_tokens = True  # time first: samples lie along dimension 1
 
     def __init__(self, cell: str, num_tokens: int, *, hidden: int, layers: int, embedding: int, dropout: float) -> None:
         super().__init__()

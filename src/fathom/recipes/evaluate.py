@@ -1,4 +1,4 @@
-"""Judging a model on a set: metrics, confusion, the worst mistakes."""
+"""Evaluating a model on a set: metrics, confusion, the worst mistakes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fathom.build.data import build_data
 from fathom.build.failures import readable_failures
-from fathom.build.kinds.texts import check_vocabulary, judge_text
+from fathom.build.kinds.texts import check_vocabulary, evaluate_text
 from fathom.data.module import LabelledData
 from fathom.data.texts.module import TextData
 from fathom.errors import FathomError, UsageError, unknown
@@ -50,7 +50,7 @@ def collect_outputs(module: Module, batches: Iterable[Any], execution: Execution
 
 
 def judge(module: Module, output: Tensor, target: Tensor, split: str) -> dict[str, Any]:
-    """Give the content of ``evaluation.json``, without pictures.
+    """Return the content of ``evaluation.json``, without images.
 
     For a classifier loss, accuracy, confusion counts (rows true, columns predicted) and per-class precision, recall and
     F1; for a regressor loss, RMSE, MAE and R².
@@ -93,13 +93,13 @@ def _per_class(confusion: Tensor, names: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def find_mistakes(
+def worst_mistakes(
     output: Tensor, target: Tensor, names: list[str], limit: int = 24, *, called: Called | None = None
 ) -> list[dict[str, Any]]:
-    """Give the wrong predictions the model was most sure of, worst first.
+    """Return the wrong predictions the model was most sure of, worst first.
 
     Args:
-        called: see ``LabelledData.test_names``.
+        called: see ``LabelledData.test_sample_names``.
     """
     confidence, predicted = output.softmax(1).max(1)
     wrong = (predicted != target).nonzero().squeeze(1)
@@ -116,8 +116,8 @@ def find_mistakes(
     ]
 
 
-def save_pictures(folder: Path, mistakes: list[dict[str, Any]], images: list[np.ndarray]) -> None:
-    """Write the picture of each mistake as PNG and note its place in ``mistakes``."""
+def save_images(folder: Path, mistakes: list[dict[str, Any]], images: list[np.ndarray]) -> None:
+    """Write the image of each mistake as PNG and note its place in ``mistakes``."""
     from io import BytesIO
 
     from PIL import Image
@@ -126,20 +126,20 @@ def save_pictures(folder: Path, mistakes: list[dict[str, Any]], images: list[np.
         return
     (folder / "mistakes").mkdir(exist_ok=True)
     for mistake, pixels in zip(mistakes, images, strict=True):
-        picture = Image.fromarray(pixels[0] if pixels.shape[0] == 1 else pixels.transpose(1, 2, 0))
+        image = Image.fromarray(pixels[0] if pixels.shape[0] == 1 else pixels.transpose(1, 2, 0))
         buffer = BytesIO()
-        picture.save(buffer, "PNG")
+        image.save(buffer, "PNG")
         mistake["image"] = f"mistakes/{mistake['index']:05d}.png"
         write_atomically(folder / mistake["image"], buffer.getvalue())
 
 
-def tell_predictions(
+def prediction_rows(
     module: Module, output: Tensor, target: Tensor, called: Called | None = None
 ) -> tuple[list[str], Iterator[list[Any]]]:
-    """Give the columns and rows of ``predictions.csv``: index, file or row, label, predicted; of classes probability.
+    """Return the columns and rows of ``predictions.csv``: index, file or row, label, predicted; of classes probability.
 
     Args:
-        called: see ``LabelledData.test_names``.
+        called: see ``LabelledData.test_sample_names``.
     """
     key, names = called or (None, None)
     start: Iterable[tuple[Any, ...]] = zip(range(len(target))) if names is None else enumerate(names)
@@ -154,7 +154,7 @@ def tell_predictions(
 
 
 def evaluate(run: str | Path, split: str = "test", *, device: str = "auto") -> dict[str, Any]:
-    """Judge the model of a run on a split of its own data; nothing in the folder changes.
+    """Evaluate the model of a run on a split of its own data; nothing in the folder changes.
 
     Args:
         run: the run folder, its name in ``runs/``, or "last".
@@ -170,7 +170,7 @@ def evaluate(run: str | Path, split: str = "test", *, device: str = "auto") -> d
     try:
         with readable_failures():
             if isinstance(data, TextData):
-                return judge_text(module, data, split, *open_split(module, config, data, split, device))
+                return evaluate_text(module, data, split, *open_split(module, config, data, split, device))
             output, target = apply_to_split(module, config, data, split, device)
     finally:
         data.close()
@@ -193,7 +193,7 @@ def apply_to_split(
 def open_split(
     module: Module, config: Config, data: LabelledData, split: str, device: str = "auto", *, is_own: bool = True
 ) -> tuple[Iterable[Any], Execution]:
-    """Give the batches of a split, and how to compute, for a saved module that is to be judged on it.
+    """Return the batches of a split, and how to compute, for a saved module that is to be evaluated on it.
 
     Raises:  UsageError if the data have no such part; FathomError if they are not those the model learned from
     """
@@ -203,7 +203,7 @@ def open_split(
         raise FathomError(
             f"the classes of {data.name} are not those the model learned: {_first_difference(module, data)}"
         )
-    if is_own and not data.is_fit_for(module.preprocess):
+    if is_own and not data.matches(module.preprocess):
         raise FathomError(
             f"{data.name} is no longer as it was when this model was trained, so its parts cannot be told apart; "
             "use fathom predict on what the model has not seen"
@@ -212,12 +212,12 @@ def open_split(
         check_vocabulary(module, data)
     loader = {"test": data.test_dataloader, "val": data.val_dataloader, "train": data.train_eval_dataloader}[split]()
     if loader is None:
-        raise UsageError(f"{data.name} has no {split} part")
+        raise UsageError(f"{data.name} has no {split} split")
     if config.execution.threads is not None:
         torch.set_num_threads(config.execution.threads)
     execution = choose_execution(
         module,
-        data.example(),
+        data.example_input(),
         device=device,
         precision="fp32",
         channels_last=config.execution.channels_last,

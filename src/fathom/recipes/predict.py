@@ -1,4 +1,4 @@
-"""Labels for pictures, in the order they were given, with an error where a picture is none; rows are passed on.
+"""Labels for images, in the order they were given, with an error where an image is none; rows are passed on.
 
 An ``.onnx`` file is served here without torch; a run folder by ``run_model``, with it. Reading is the same for both.
 """
@@ -16,14 +16,14 @@ import numpy as np
 
 from fathom.address import conceal
 from fathom.build.failures import readable_failures
-from fathom.data.images.label_file import PictureRows
+from fathom.data.images.label_file import ImageRows
 from fathom.data.loaders.workers import default_workers
 from fathom.data.tables.fit import TableDescription
 from fathom.errors import FathomError, UsageError
-from fathom.inference.image_inputs import STDIN, Naming, Picture, find_inputs, list_pictures, make_naming
+from fathom.inference.image_inputs import STDIN, InputImage, Naming, find_inputs, list_images, make_naming
 from fathom.inference.lines import score_lines
 from fathom.inference.onnx_file import OnnxModel, is_onnx, open_export
-from fathom.inference.onnx_inputs import PictureInput, TokenInput
+from fathom.inference.onnx_inputs import ImageInput, TokenInput
 from fathom.inference.prediction_file import choose_format, write_rows
 from fathom.inference.ranking import Row, label_columns, most_probable
 from fathom.inference.rows import predict_rows
@@ -34,24 +34,24 @@ _BATCH = 128
 _BATCH_BYTES = 1 << 26
 
 
-class PictureModel(Protocol):
-    """What labels pictures: a run's model or an exported one."""
+class ImageModel(Protocol):
+    """What labels images: a run's model or an exported one."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Channels, height and width of a picture."""
+        """Channels, height and width of an image."""
 
     @property
     def class_names(self) -> Sequence[str]:
         """The classes, in the order of the probabilities."""
 
-    def probabilities(self, pictures: np.ndarray) -> np.ndarray:
-        """Give class probabilities (N, classes) for pictures uint8 (N, C, H, W)."""
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Return class probabilities (N, classes) for images uint8 (N, C, H, W)."""
 
 
 @dataclass
 class Score:
-    """How many of the pictures that somebody labelled the model labels so; it grows with the rows."""
+    """How many of the images that somebody labelled the model labels so; it grows with the rows."""
 
     right: int = 0
     labelled: int = 0
@@ -70,7 +70,7 @@ class Predictions:
 
     columns: list[str]
     rows: Iterator[Row]
-    what: str = "pictures"
+    what: str = "images"
     count: Callable[[], int | None] = lambda: None
     score: Score | None = None
 
@@ -94,19 +94,19 @@ def predict(
     file_column: str | None = None,
     label_column: str | None = None,
 ) -> tuple[list[str], Iterator[Row]]:
-    """Label pictures, all pictures in folders, or the rows of files, with the model of a run or an exported one.
+    """Label images, all images in folders, or the rows of files, with the model of a run or an exported one.
 
     Args:
         run: the run folder, its name in ``runs/``, "last", or an ``.onnx`` file that ``fathom export`` wrote.
-        inputs: pictures and folders, on this machine or by their addresses; "-" stands for a list of pictures on
+        inputs: images and folders, on this machine or by their addresses; "-" stands for a list of images on
             standard input, one a line. For a model of a table, what ``predict_rows`` takes.
         top: how many classes to give, the most probable first.
-        images: the folder, or an archive of it, in which the pictures lie that a file of rows among the inputs names.
+        images: the folder, or an archive of it, in which the images lie that a file of rows among the inputs names.
         file_column, label_column: of such a file; None finds them, and there need not be one of labels.
-    Returns: the names of the columns, and one row per picture, made as they are asked for: file, label and probability
+    Returns: the names of the columns, and one row per image, made as they are asked for: file, label and probability
         (then label_2, probability_2, …), error; what failed has an error and nothing else; of a table, see
         ``predict_rows``, of a text ``score_lines``
-    Raises:  UsageError if the model is no image classifier, ``top`` is out of range or a folder holds no picture;
+    Raises:  UsageError if the model is no image classifier, ``top`` is out of range or a folder holds no image;
         FathomError if the model cannot be read
     """
     naming = make_naming(images, file_column, label_column)
@@ -132,8 +132,8 @@ def open_predictions(
         if isinstance(exported.input, TokenInput):
             _refuse_naming(naming, run, "texts")
             return Predictions(*score_lines(OnnxText(exported), inputs, top=top), what="lines")
-        return _predict_pictures(_check_kind(exported), inputs, top, naming)
-    from fathom.inference.run_model import RunPictures, RunTable, RunText
+        return _predict_images(_check_kind(exported), inputs, top, naming)
+    from fathom.inference.run_model import RunImages, RunTable, RunText
     from fathom.inference.saved import load_module
     from fathom.module import LanguageModel
     from fathom.training.device import find_device
@@ -147,12 +147,12 @@ def open_predictions(
     if isinstance(module, LanguageModel):
         _refuse_naming(naming, run, "texts")
         return Predictions(*score_lines(RunText(module.to(find_device(device)).eval()), inputs, top=top), what="lines")
-    return _predict_pictures(RunPictures(module, description, run, device), inputs, top, naming)
+    return _predict_images(RunImages(module, description, run, device), inputs, top, naming)
 
 
 def _refuse_naming(naming: Naming | None, run: str | Path, what: str) -> None:
     if naming is not None:
-        raise UsageError(f"--images: {run} reads {what}, not pictures")
+        raise UsageError(f"--images: {run} reads {what}, not images")
 
 
 def predict_to_file(
@@ -170,7 +170,7 @@ def predict_to_file(
 
     Args:
         format: csv, json or jsonl; None goes by the ending of ``out``, and is CSV without one.
-        naming: of files of rows that name pictures.
+        naming: of files of rows that name images.
         watch: passes the rows on, and may show how far they are.
     Raises:  as ``predict``; FathomError if ``out`` cannot be written, and then nothing of it is
     """
@@ -184,45 +184,43 @@ def predict_to_file(
 
 
 def _check_kind(model: OnnxModel) -> OnnxModel:
-    if model.kind != "classifier" or not isinstance(model.input, PictureInput):
-        given = "pictures" if isinstance(model.input, PictureInput) else "numbers"
-        raise UsageError(f"{model.path}: predict labels pictures, and this model is a {model.kind} of {given}")
+    if model.kind != "classifier" or not isinstance(model.input, ImageInput):
+        given = "images" if isinstance(model.input, ImageInput) else "numbers"
+        raise UsageError(f"{model.path}: predict labels images, and this model is a {model.kind} of {given}")
     return model
 
 
-def _predict_pictures(
-    model: PictureModel, inputs: Sequence[str | Path], top: int, naming: Naming | None
-) -> Predictions:
+def _predict_images(model: ImageModel, inputs: Sequence[str | Path], top: int, naming: Naming | None) -> Predictions:
     if not 1 <= top <= len(model.class_names):
         raise UsageError(f"--top {top}: the model knows {len(model.class_names)} classes")
     found = find_inputs(inputs, naming, model.class_names)
-    score = Score() if any(isinstance(source, PictureRows) and source.has_labels for source in found) else None
+    score = Score() if any(isinstance(source, ImageRows) and source.has_labels for source in found) else None
     columns = ["file", *(["true_label"] if score is not None else []), *label_columns(top), "error"]
 
     def count() -> int | None:
-        return None if STDIN in inputs else sum(1 for _ in list_pictures(found))
+        return None if STDIN in inputs else sum(1 for _ in list_images(found))
 
-    return Predictions(columns, _label(model, list_pictures(found), top, score), count=count, score=score)
+    return Predictions(columns, _label(model, list_images(found), top, score), count=count, score=score)
 
 
-def _label(model: PictureModel, listed: Iterator[Picture], top: int, score: Score | None) -> Iterator[Row]:
-    """Give the row of each picture, a batch of them at a time."""
+def _label(model: ImageModel, listed: Iterator[InputImage], top: int, score: Score | None) -> Iterator[Row]:
+    """Return the row of each image, a batch of them at a time."""
     channels, height, width = model.shape
     size = max(1, min(_BATCH, _BATCH_BYTES // (channels * height * width)))
 
-    def read(picture: Picture) -> np.ndarray | FathomError:
+    def read(image: InputImage) -> np.ndarray | FathomError:
         try:
-            return picture.read(channels, (height, width))
+            return image.read(channels, (height, width))
         except FathomError as error:
             return error
 
     with ThreadPoolExecutor(default_workers()) as pool:  # decoding leaves the interpreter free
         while batch := list(itertools.islice(listed, size)):
-            pictures = list(pool.map(read, batch))
-            good = [picture for picture in pictures if isinstance(picture, np.ndarray)]
+            images = list(pool.map(read, batch))
+            good = [image for image in images if isinstance(image, np.ndarray)]
             rows = iter(most_probable(model.probabilities(np.stack(good)), model.class_names, top) if good else ())
-            for named, picture in zip(batch, pictures, strict=True):
-                row = {"error": str(picture)} if isinstance(picture, FathomError) else next(rows)
+            for named, image in zip(batch, images, strict=True):
+                row = {"error": str(image)} if isinstance(image, FathomError) else next(rows)
                 if score is not None:
                     row["true_label"] = named.label
                     if named.label and "label" in row:

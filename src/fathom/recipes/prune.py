@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from fathom.build.pruning_record import compare_right, describe_stage, time_models, write_pruning
+from fathom.build.pruning_record import compare_correct, describe_stage, time_models, write_pruning
 from fathom.errors import UsageError, unknown
 from fathom.inference.saved import load_module
 from fathom.models.surgery.channels import Channels, Place
@@ -172,10 +172,10 @@ def _compare(original: Module, pruned: Module, config: Config, plan: Plan) -> di
     stages = {name: stage for name, (stage, _) in found.items()}
     right = {name: those for name, (_, those) in found.items()}
     execution = choose_execution(
-        original, plan.data.example(), device=device, precision="fp32", allocator=config.execution.allocator
+        original, plan.data.example_input(), device=device, precision="fp32", allocator=config.execution.allocator
     )
     times = time_models(models, plan.data, execution)
-    return {"stages": stages, "times": times, **compare_right(right["before"], right["pruned"])}
+    return {"stages": stages, "times": times, **compare_correct(right["before"], right["pruned"])}
 
 
 def _describe(choice: Choice) -> dict[str, Any]:

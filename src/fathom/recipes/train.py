@@ -26,14 +26,14 @@ from fathom.build.assemble import (
 )
 from fathom.build.data import build_data, settle_data
 from fathom.build.failures import explain, readable_failures
-from fathom.build.fine_tuning import begin, freeze_layers, read_start, settle_statistics
+from fathom.build.fine_tuning import begin, fit_normalization, freeze_layers, read_start
 from fathom.build.kinds.names import locate_data, place_name
-from fathom.build.kinds.table_results import judge_table
-from fathom.build.kinds.texts import judge_text, write_samples
+from fathom.build.kinds.table_results import evaluate_table
+from fathom.build.kinds.texts import evaluate_text, write_samples
 from fathom.build.machine import describe_machine
-from fathom.build.pruning_record import conclude_pruning
+from fathom.build.pruning_record import finish_pruning
 from fathom.build.run_log import RunLog
-from fathom.build.teaching import ask_teacher
+from fathom.build.teaching import attach_teacher
 from fathom.data.images.survey import OnRead
 from fathom.data.module import LabelledData
 from fathom.data.tables.module import TableData
@@ -42,9 +42,9 @@ from fathom.errors import FathomError, UsageError
 from fathom.files import write_atomically
 from fathom.inference.saved import describe_model, load_module, save_weights
 from fathom.module import LanguageModel, Module
-from fathom.recipes.evaluate import apply_to_split, find_mistakes, judge, open_split, save_pictures, tell_predictions
+from fathom.recipes.evaluate import apply_to_split, judge, open_split, prediction_rows, save_images, worst_mistakes
 from fathom.runs.folder import schema
-from fathom.runs.folder.lock import hold_run
+from fathom.runs.folder.lock import lock_run
 from fathom.runs.folder.reader import RunReader, resolve_run
 from fathom.runs.folder.records import read_lines, to_json
 from fathom.runs.folder.schema import SCHEMA
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished run gives: its folder, its records, its judgement on the test split (None without one).
+    """What a finished run gives: its folder, its records, its evaluation on the test split (None without one).
 
     ``comparison`` sets it beside training from scratch, where that was asked for.
     """
@@ -111,10 +111,10 @@ def train(
 
     Args:
         name: of the run folder; None takes the time, the network and the data.
-        contents: the data set's arrays, the table, the text or the list of pictures, if they were read already.
+        contents: the data set's arrays, the table, the text or the list of images, if they were read already.
         prepare: gives the module the weights to begin with, as pruning does; nothing is left behind if it fails.
         on_start: called when everything is settled, before the first step; may give further callbacks.
-        on_read: called with (files read, files in all) while pictures are decoded.
+        on_read: called with (files read, files in all) while images are decoded.
         command: what was typed, for the record.
     Raises:  UsageError, FathomError before anything is written; Diverged or Interrupted after
     """
@@ -124,17 +124,17 @@ def train(
     with readable_failures():
         weights = read_start(config)
         data = build_data(config, contents, on_read)
-        config = settle_statistics(settle_data(config, data), data)
+        config = fit_normalization(settle_data(config, data), data)
         module = build_module(config, data)
         config, beginning = begin(config, module, data, weights)
         execution = build_execution(config, module, data)
-        ask_teacher(module, data, execution)
+        attach_teacher(module, data, execution)
         check_learning(config, module, data)
         description = _describe(config, data, module)
     writer = RunWriter.create(root, config.model.name, place_name(config.data.name), name=name)
     with contextlib.ExitStack() as held:
         try:
-            held.enter_context(hold_run(writer.path))
+            held.enter_context(lock_run(writer.path))
             writer.write_config(config_to_dict(config))
             writer.write_json("model.json", description)
             writer.update_run(
@@ -185,11 +185,11 @@ def resume(
     if reader.status == "done":
         config = read_run_config(path)
         if config.finetune.compare_scratch and reader.comparison_is_open:
-            with hold_run(path):
+            with lock_run(path):
                 done = Outcome(path, reader.epochs(), reader.evaluation, path / schema.REPORT, config)
                 return _compare(done, contents, on_start)
         raise FathomError(f"{path}: this run is finished; start a new one to train further")
-    with hold_run(path):
+    with lock_run(path):
         config = resolve(read_run_config(path))
         state, source, refused = load_latest(path / "checkpoints")
         try:
@@ -202,16 +202,16 @@ def resume(
             config = settle_data(config, data)
             module = build_module(config, data)
             freeze_layers(config, module)
-            execution = build_execution(_keep_threads(config, reader.run.get("choices")), module, data)
-            ask_teacher(module, data, execution)
+            execution = build_execution(_restore_threads(config, reader.run.get("choices")), module, data)
+            attach_teacher(module, data, execution)
             description = _describe(config, data, module)
         load_weights(module, weights, source)
-        if not data.is_fit_for(module.preprocess):
+        if not data.matches(module.preprocess):
             raise FathomError(f"{data.name} is no longer as it was when {path.name} began; start a new run")
         notes = [f"checkpoint refused: {line}" for line in refused]
         notes += _changed_choices(reader.run.get("choices"), execution)
         notes.append(f"resuming from checkpoints/{source.name} in epoch {epoch + 1}, after step {step}")
-        _forget_epochs_after(epoch, path)
+        _drop_epochs_after(epoch, path)
         writer = RunWriter.open(path, resume_step=step)
         for note in notes:
             writer.log_text(note)
@@ -248,13 +248,13 @@ def _run(
             records = trainer.fit(plan.module, plan.data, state=state)
         return _complete(plan, writer, records, trainer.should_stop if trainer else None)
     except Interrupted as stop:
-        _note_end(writer, "stopped", str(stop))
+        _record_end(writer, "stopped", str(stop))
         raise type(stop)(stop.exit_code - 128, f"{stop}; go on with: {_resume_command(plan.path)}") from None
     except KeyboardInterrupt:
         if before is None and getattr(trainer, "step", 0) == 0:  # nothing to go on from
             shutil.rmtree(plan.path, ignore_errors=True)
         else:
-            _note_end(writer, "stopped", "stopped at once, without a new checkpoint")
+            _record_end(writer, "stopped", "stopped at once, without a new checkpoint")
         raise
     except Exception as error:
         line = explain(error)
@@ -266,9 +266,9 @@ def _run(
             writer.update_run(**before)
             raise type(line)(f"{plan.path}: {line}") from error
         if line is None:
-            _note_end(writer, "failed", f"{type(error).__name__}: {error}")
+            _record_end(writer, "failed", f"{type(error).__name__}: {error}")
             raise
-        _note_end(writer, "failed", str(line))
+        _record_end(writer, "failed", str(line))
         if not isinstance(line, Diverged) and (plan.path / "checkpoints" / "last").is_dir():
             line = FathomError(f"{line}; once that is mended, go on with: {_resume_command(plan.path)}")
         if line is error:
@@ -279,54 +279,54 @@ def _run(
 
 
 def _complete(plan: Plan, writer: RunWriter, records: list[dict[str, Any]], stopped: str | None) -> Outcome:
-    """Keep the best weights, judge them on the test split, write the report."""
+    """Keep the best weights, evaluate them on the test split, write the report."""
     best = plan.path / "checkpoints" / "best"
     if best.is_dir():
         load_weights(plan.module, load_checkpoint(best)["module"], best)
     save_weights(plan.path / "model.safetensors", plan.module)
     training = plan.config.training
     is_trial = training.fast_dev_run or training.overfit_batches > 0
-    conclude_pruning(plan.path, plan.config, plan.data, str(plan.execution.device))
-    evaluation = None if is_trial else _judge_once(plan, writer)
+    finish_pruning(plan.path, plan.config, plan.data, str(plan.execution.device))
+    evaluation = None if is_trial else _evaluate_once(plan, writer)
     elapsed = records[-1]["elapsed_s"] if records else 0.0
     message = f"stopped early: {stopped}" if stopped else None
     writer.update_run(status="done", finished=_now(), train_s=elapsed, message=message)
     return Outcome(plan.path, records, evaluation, write_report(plan.path), plan.config)
 
 
-def _judge_once(plan: Plan, writer: RunWriter) -> dict[str, Any] | None:
+def _evaluate_once(plan: Plan, writer: RunWriter) -> dict[str, Any] | None:
     """Evaluate the saved model on the test split, once, and keep what the report needs of it."""
     if plan.data.test_dataloader() is None:
         return None
     module, _ = load_module(plan.path)
     if isinstance(plan.data, TextData) and isinstance(module, LanguageModel):
-        return _judge_text_once(plan, writer, module, plan.data)
+        return _evaluate_text_once(plan, writer, module, plan.data)
     output, target = apply_to_split(module, plan.config, plan.data, "test", str(plan.execution.device))
-    evaluation, called = judge(module, output, target, "test"), plan.data.test_names()
+    evaluation, called = judge(module, output, target, "test"), plan.data.test_sample_names()
     if isinstance(plan.data, TableData):
-        evaluation |= judge_table(module, plan.data, output, target)
+        evaluation |= evaluate_table(module, plan.data, output, target)
     elif module.kind == "classifier":
-        evaluation["mistakes"] = find_mistakes(output, target, evaluation["class_names"], called=called)
-        pictures = plan.data.test_pictures([mistake["index"] for mistake in evaluation["mistakes"]])
-        save_pictures(plan.path, evaluation["mistakes"], pictures)
+        evaluation["mistakes"] = worst_mistakes(output, target, evaluation["class_names"], called=called)
+        images = plan.data.test_images([mistake["index"] for mistake in evaluation["mistakes"]])
+        save_images(plan.path, evaluation["mistakes"], images)
     writer.write_json("evaluation.json", evaluation)
-    writer.write_predictions(*tell_predictions(module, output, target, called))
+    writer.write_predictions(*prediction_rows(module, output, target, called))
     writer.log_text(
         "test " + ", ".join(f"{k} {evaluation[k]:.4f}" for k in ("loss", "accuracy", "rmse") if k in evaluation)
     )
     return evaluation
 
 
-def _judge_text_once(plan: Plan, writer: RunWriter, module: LanguageModel, data: TextData) -> dict[str, Any]:
+def _evaluate_text_once(plan: Plan, writer: RunWriter, module: LanguageModel, data: TextData) -> dict[str, Any]:
     """The same for a language model, with samples of what it writes."""
     split = open_split(module, plan.config, data, "test", str(plan.execution.device))
-    evaluation = judge_text(module, data, "test", *split) | {"samples": write_samples(module, data)}
+    evaluation = evaluate_text(module, data, "test", *split) | {"samples": write_samples(module, data)}
     writer.write_json("evaluation.json", evaluation)
     writer.log_text(f"test loss {evaluation['loss']:.4f}, perplexity {evaluation['perplexity']:.4f}")
     return evaluation
 
 
-def _forget_epochs_after(epoch: int, path: Path) -> None:
+def _drop_epochs_after(epoch: int, path: Path) -> None:
     """Take out records of epochs that the checkpoint has not finished, though it took their last step."""
     file = path / "metrics.jsonl"
     if file.exists():
@@ -338,14 +338,14 @@ def _resume_command(path: Path) -> str:
     return f"fathom train --resume {shlex.quote(str(path))}"
 
 
-def _note_end(writer: RunWriter, status: str, message: str) -> None:
+def _record_end(writer: RunWriter, status: str, message: str) -> None:
     """Write how a run ended; where the disk refuses even this, the first error is the one to hear of."""
     with contextlib.suppress(FathomError):
         writer.update_run(status=status, message=message, finished=_now())
         writer.log_text(message)
 
 
-def _keep_threads(config: Config, earlier: Any) -> Config:
+def _restore_threads(config: Config, earlier: Any) -> Config:
     """Compute with as many threads as the run began with: sums over another number of parts round differently."""
     count = str(earlier.get("threads", "")) if isinstance(earlier, dict) else ""
     if config.execution.threads is not None or not count.isdigit() or not 0 < int(count) <= (os.cpu_count() or 1):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fathom.errors import FathomError, UsageError
 from fathom.recipes.train import Start, resume, train
 from fathom.runs.analysis.series import DIVERGED, DONE, Series, Watcher
-from fathom.runs.folder.lock import hold_run
+from fathom.runs.folder.lock import lock_run
 from fathom.runs.folder.reader import RunReader, resolve_run
 from fathom.runs.folder.schema import SERIES
 from fathom.runs.folder.writer import claim_folder, name_folder
@@ -45,7 +45,7 @@ class Member:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def begin_series(
+def start_series(
     kind: type[S], root: str | Path, names: Sequence[str], plan: Mapping[str, Any], run: Callable[[S], None]
 ) -> S:
     """Make the folder of a series, named by the time and ``names``, and run it.
@@ -70,7 +70,7 @@ def begin_series(
     return series
 
 
-def reopen_series(kind: type[S], series: str | Path, root: str | Path) -> S:
+def open_series(kind: type[S], series: str | Path, root: str | Path) -> S:
     """Read a series that stopped: by its folder, its name in ``root``, or "last".
 
     Raises:  FathomError if it is finished, or its folder holds something else
@@ -83,9 +83,9 @@ def reopen_series(kind: type[S], series: str | Path, root: str | Path) -> S:
 
 
 @contextlib.contextmanager
-def conduct(series: Series, watcher: Watcher, stopped: str) -> Iterator[None]:
+def run_series_in(series: Series, watcher: Watcher, stopped: str) -> Iterator[None]:
     """Keep other processes out while runs are trained, and save how it ended; ``stopped`` is what a signal leaves."""
-    with hold_run(series.path):
+    with lock_run(series.path):
         watcher.plan(series)
         ended: dict[str, str | None] = {"status": "stopped", "message": stopped}
         try:
@@ -104,7 +104,7 @@ def conduct(series: Series, watcher: Watcher, stopped: str) -> Iterator[None]:
 def add_member(series: Series, member: Member, judge: Judge, *, contents: Contents, watcher: Watcher) -> None:
     """Train a run of the series, if it has not ended yet, and take up what it gave."""
     path, found, reason = train_member(
-        series.path, member, judge, way_on=series.way_on, contents=contents, on_start=watcher.start
+        series.path, member, judge, resume_hint=series.resume_hint, contents=contents, on_start=watcher.start
     )
     reader = RunReader(path)
     row = {
@@ -124,16 +124,22 @@ def add_member(series: Series, member: Member, judge: Judge, *, contents: Conten
 
 
 def train_member(
-    folder: Path, member: Member, judge: Judge, *, way_on: str, contents: Contents = None, on_start: Start | None = None
+    folder: Path,
+    member: Member,
+    judge: Judge,
+    *,
+    resume_hint: str,
+    contents: Contents = None,
+    on_start: Start | None = None,
 ) -> tuple[Path, dict[str, Any], str | None]:
     """Train a run: one that stopped goes on from its checkpoint, one that is done stays.
 
     Args:
-        way_on: what to type to go on with the series, for errors to say.
+        resume_hint: what to type to go on with the series, for errors to say.
     Returns: its folder, what ``judge`` says of it (nothing if it diverged), and why it diverged (None if it did not)
     """
     path = folder / member.name
-    with _told_apart(member, way_on):
+    with _named_errors(member, resume_hint):
         try:
             _complete(path, member.config, contents, on_start)
             return path, judge(path), None
@@ -155,14 +161,14 @@ def _complete(path: Path, config: Config, contents: Contents, on_start: Start | 
 
 
 @contextlib.contextmanager
-def _told_apart(member: Member, way_on: str) -> Iterator[None]:
+def _named_errors(member: Member, resume_hint: str) -> Iterator[None]:
     """Let an error say which run of the series it struck, and a stop how the series goes on."""
     try:
         yield
     except Interrupted as stop:
-        line = f"stopped in {member.label}; what is done is kept, go on with: {way_on}"
+        line = f"stopped in {member.label}; what is done is kept, go on with: {resume_hint}"
         raise type(stop)(stop.exit_code - 128, line) from None
     except UsageError as error:
         raise UsageError(f"{member.label}: {error}") from error
     except FathomError as error:
-        raise FathomError(f"{member.label}: {error}; the series goes on with: {way_on}") from error
+        raise FathomError(f"{member.label}: {error}; the series goes on with: {resume_hint}") from error

@@ -20,7 +20,7 @@ from fathom.recipes.train import check_learning
 from fathom.runs.analysis.crossval import CrossValidation
 from fathom.runs.analysis.series import Watcher
 from fathom.runs.folder.records import is_number
-from fathom.series.base import Member, add_member, begin_series, conduct, reopen_series
+from fathom.series.base import Member, add_member, open_series, run_series_in, start_series
 from fathom.settings.config import Config, FoldConfig, config_to_dict, make_config
 from fathom.settings.resolve import resolve
 from fathom.training.divergence import Diverged
@@ -45,12 +45,12 @@ def cross_validate(
     watcher: Watcher | None = None,
     command: Sequence[str] = (),
 ) -> CrossValidation:
-    """Train every model on all folds but one and judge it on that one, for each fold in turn.
+    """Train every model on all folds but one and evaluate it on that one, for each fold in turn.
 
-    The folds divide the training part; the test set is not touched. Within a fold's run the part held out takes the
-    place of the test part and is looked at once, with the best weights; those are chosen on a validation part cut from
-    the other folds, as ``train`` does. Each fold has its own seed, the same for every model. A fold that diverges is
-    recorded as such, and the others go on.
+    The folds divide the training split; the test set is not touched. Within a fold's run the part held out takes the
+    place of the test split and is evaluated once, with the best weights; those are chosen on a validation split cut
+    from the other folds, as ``train`` does. Each fold has its own seed, the same for every model. A fold that diverges
+    is recorded as such, and the others go on.
 
     Args:
         configs: one configuration, or several on the same data, to be compared fold by fold.
@@ -71,11 +71,11 @@ def cross_validate(
         "folds": folds,
         "repeats": repeats,
         "seed": configs[0].seed,
-        **_try_out(models, folds, shelf, repeats),
+        **_try_forward(models, folds, shelf, repeats),
         "models": {name: config_to_dict(config) for name, config in models.items()},
     }
     names = ("crossval", *models, place_name(configs[0].data.name))
-    return begin_series(CrossValidation, root, names, plan, lambda study: _run(study, shelf, watcher or Watcher()))
+    return start_series(CrossValidation, root, names, plan, lambda study: _run(study, shelf, watcher or Watcher()))
 
 
 def resume_cross_validation(
@@ -88,7 +88,7 @@ def resume_cross_validation(
         watcher: as for ``cross_validate``.
     Raises:  FathomError if it is finished, under way elsewhere, or not a cross-validation
     """
-    found = reopen_series(CrossValidation, study, root)
+    found = open_series(CrossValidation, study, root)
     _run(found, _Shelf(), watcher or Watcher())
     return found
 
@@ -100,14 +100,14 @@ def _run(study: CrossValidation, shelf: _Shelf, watcher: Watcher) -> None:
             raise Diverged(f"{measure.title} on the part held out is not finite; {_EXTREME}")
         return found
 
-    with conduct(study, watcher, "stopped before all folds were done"):
+    with run_series_in(study, watcher, "stopped before all folds were done"):
         for member in _members(study):
             if study.find(member.name) is None:
                 add_member(study, member, judge, contents=shelf.read(member.config), watcher=watcher)
 
 
 def _members(study: CrossValidation) -> Iterator[Member]:
-    """Give every run there is to be, model by model within a fold, so that what is done early can be compared."""
+    """Return every run there is to be, model by model within a fold, so that what is done early can be compared."""
     folds, repeats = study.plan["folds"], study.plan["repeats"]
     configs = {name: make_config(tree, str(study.path / study.marker)) for name, tree in study.plan["models"].items()}
     for repeat, fold in itertools.product(range(repeats), range(folds)):
@@ -119,7 +119,7 @@ def _members(study: CrossValidation) -> Iterator[Member]:
 
 
 def _hold_out(config: Config, fold: int, folds: int, repeat: int = 0) -> Config:
-    """Give the settings of one fold's run: every run its own seed, all of them the same division."""
+    """Return the settings of one fold's run: every run its own seed, all of them the same division."""
     data = msgspec.structs.replace(
         config.data,
         split_seed=config.seed if config.data.split_seed is None else config.data.split_seed,
@@ -133,7 +133,7 @@ def _check(configs: Sequence[Config], folds: int, repeats: int) -> None:
         raise UsageError("a cross-validation needs a model")
     if folds < 2:
         raise UsageError(
-            f"{counted(folds, 'fold')}: there must be at least 2, one to learn from and one to be judged on"
+            f"{counted(folds, 'fold')}: there must be at least 2, one to learn from and one to be evaluated on"
         )
     if repeats < 1:
         raise UsageError(f"{counted(repeats, 'repeat')}: there must be at least 1")
@@ -144,7 +144,7 @@ def _check(configs: Sequence[Config], folds: int, repeats: int) -> None:
         if config.data.fold is not None:
             raise UsageError("data.fold is set already: a fold of a cross-validation is not divided again")
         if config.data.name != first.data.name or config.seed != first.seed:
-            raise UsageError("the models of a cross-validation are judged on the same folds: one data set, one seed")
+            raise UsageError("the models of a cross-validation are evaluated on the same folds: one data set, one seed")
 
 
 class _Shelf:
@@ -154,7 +154,7 @@ class _Shelf:
         self._contents: dict[str, Contents] = {}
 
     def read(self, config: Config) -> Contents:
-        """Give what ``read_contents`` gave first."""
+        """Return what ``read_contents`` gave first."""
         form = repr(sorted(config.data.options.items()))
         if form not in self._contents:
             self._contents[form] = read_contents(config.data)
@@ -172,7 +172,7 @@ def _name_models(configs: Sequence[Config]) -> dict[str, Config]:
     return named
 
 
-def _try_out(models: dict[str, Config], folds: int, shelf: _Shelf, repeats: int) -> dict[str, Any]:
+def _try_forward(models: dict[str, Config], folds: int, shelf: _Shelf, repeats: int) -> dict[str, Any]:
     """Build data and network of every model's first fold, so that what does not fit stops all before there is a folder.
 
     Returns: what the plan says of the data

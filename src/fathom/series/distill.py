@@ -25,10 +25,10 @@ from fathom.phrases import counted
 from fathom.recipes.evaluate import apply_to_split, judge
 from fathom.recipes.train import check_learning
 from fathom.runs.analysis.distillation import ALONE, DISTILLED, TEACHER, Distillation
-from fathom.runs.analysis.paired import pair_right, pair_runs
+from fathom.runs.analysis.paired import pair_correct, pair_runs
 from fathom.runs.analysis.series import DIVERGED, Watcher
 from fathom.runs.folder.reader import RunReader, resolve_run
-from fathom.series.base import Member, add_member, begin_series, conduct, reopen_series
+from fathom.series.base import Member, add_member, open_series, run_series_in, start_series
 from fathom.settings.config import Config, DistillConfig, config_to_dict, make_config, merge
 from fathom.settings.resolve import resolve
 from fathom.settings.run_config import read_run_config, student_settings
@@ -36,7 +36,7 @@ from fathom.settings.run_config import read_run_config, student_settings
 if TYPE_CHECKING:
     from fathom.build.kinds.names import Contents
 
-_BATCH = 256  # examples side by side, where the time per image is taken
+_BATCH = 256  # samples side by side, where the time per image is taken
 _TIMED_S = 1.0  # each network
 
 
@@ -54,7 +54,7 @@ def distill(
     """Train a student alone and taught, on the same budget, and set both beside the teacher.
 
     Taught, it learns alpha · T² · KL(teacher ‖ student), both softened by the temperature T, plus (1 − alpha) times the
-    cross-entropy. Data and their division are the teacher's, so that what the student is judged on taught neither. A
+    cross-entropy. Data and their division are the teacher's, so that what the student is evaluated on taught neither. A
     student that diverges is recorded as such, and the others go on.
 
     Args:
@@ -84,11 +84,11 @@ def distill(
         "alpha": alpha,
         "seeds": list(range(config.seed, config.seed + seeds)),
         "data": config.data.name,
-        **_try_out(_member(config, settings, DISTILLED, config.seed).config, contents),
+        **_try_forward(_member(config, settings, DISTILLED, config.seed).config, contents),
         "config": config_to_dict(config),
     }
     names = ("distill", config.model.name, place_name(config.data.name))
-    return begin_series(Distillation, root, names, plan, lambda study: _run(study, contents, watcher or Watcher()))
+    return start_series(Distillation, root, names, plan, lambda study: _run(study, contents, watcher or Watcher()))
 
 
 def resume_distillation(
@@ -101,7 +101,7 @@ def resume_distillation(
         watcher: as for ``distill``.
     Raises:  FathomError if it is finished, under way elsewhere, or not a distillation
     """
-    found = reopen_series(Distillation, study, root)
+    found = open_series(Distillation, study, root)
     _run(found, read_contents(_config_of(found).data), watcher or Watcher())
     return found
 
@@ -114,11 +114,11 @@ def _run(study: Distillation, contents: Contents, watcher: Watcher) -> None:
     plan, config = study.plan, _config_of(study)
     teacher = Path(plan["teacher"])
     settings = DistillConfig(teacher=plan["teacher"], temperature=plan["temperature"], alpha=plan["alpha"])
-    with conduct(study, watcher, "stopped before all students were trained"), contextlib.ExitStack() as stack:
+    with run_series_in(study, watcher, "stopped before all students were trained"), contextlib.ExitStack() as stack:
         data = build_data(_divided(config), contents)
         stack.callback(data.close)
         if study.find(plan["teacher"]) is None:
-            row = _judge_teacher(teacher, config, data)
+            row = _evaluate_teacher(teacher, config, data)
             study.add(row)
             study.save()
             watcher.result(study, row)
@@ -128,7 +128,7 @@ def _run(study: Distillation, contents: Contents, watcher: Watcher) -> None:
                 alone = study.row(ALONE, seed) if role == DISTILLED else None
 
                 def judge(run: Path, alone: dict[str, Any] | None = alone) -> dict[str, Any]:
-                    return _judge_student(run, config, data) | _pair(study, alone, run, config, data)
+                    return _evaluate_student(run, config, data) | _pair(study, alone, run, config, data)
 
                 add_member(study, member, judge, contents=contents, watcher=watcher)
         study.sizes = _measure(study, data)
@@ -147,7 +147,7 @@ def _divided(config: Config) -> Config:
     return msgspec.structs.replace(config, data=msgspec.structs.replace(config.data, split_seed=seed))
 
 
-def _try_out(config: Config, contents: Contents) -> dict[str, Any]:
+def _try_forward(config: Config, contents: Contents) -> dict[str, Any]:
     """Build data, teacher and student, so that what does not fit stops all before there is a folder.
 
     Returns: what the plan says of the data
@@ -164,8 +164,8 @@ def _try_out(config: Config, contents: Contents) -> dict[str, Any]:
             data.close()
 
 
-def _judge_teacher(teacher: Path, config: Config, data: LabelledData) -> dict[str, Any]:
-    """Judge the teacher as the students are; a test set that it was judged on in its own run is not used again."""
+def _evaluate_teacher(teacher: Path, config: Config, data: LabelledData) -> dict[str, Any]:
+    """Evaluate the teacher as the students are; a test set that its own run evaluated on is not used again."""
     own, reader = read_run_config(teacher), RunReader(teacher)
     is_own = own.data.name == config.data.name
     known = reader.evaluation if is_own else None
@@ -180,16 +180,16 @@ def _judge_teacher(teacher: Path, config: Config, data: LabelledData) -> dict[st
     }
 
 
-def _judge_student(run: Path, config: Config, data: LabelledData) -> dict[str, Any]:
+def _evaluate_student(run: Path, config: Config, data: LabelledData) -> dict[str, Any]:
     return {**_judge(run, config, data, "val"), **_scores(RunReader(run).evaluation or {}, "test")}
 
 
 def _pair(
     study: Distillation, alone: dict[str, Any] | None, run: Path, config: Config, data: LabelledData
 ) -> dict[str, Any]:
-    """Set a distilled student beside the same student alone, example by example, where there is one.
+    """Set a distilled student beside the same student alone, sample by sample, where there is one.
 
-    Of the test part, which each looked at once, the predictions are there; on validation both are asked again.
+    Of the test split, which each evaluated once, the predictions are there; on validation both are asked again.
     """
     if alone is None or alone.get("status") == DIVERGED:
         return {}
@@ -200,7 +200,7 @@ def _pair(
         for path in runs:
             output, target = apply_to_split(load_module(path)[0], config, data, "val", config.execution.device)
             right.append((output.argmax(1) == target).tolist())
-        pairs["val"] = pair_right(*right)
+        pairs["val"] = pair_correct(*right)
     return {"pairs": {split: pair.describe() for split, pair in pairs.items() if pair is not None}}
 
 
@@ -217,7 +217,7 @@ def _scores(evaluation: dict[str, Any], split: str) -> dict[str, Any]:
 
 
 def _measure(study: Distillation, data: LabelledData) -> dict[str, dict[str, Any]]:
-    """Give size, work and time per image of teacher and student, on the CPU, timed in turns.
+    """Return size, work and time per image of teacher and student, on the CPU, timed in turns.
 
     All students have the same network: the first that did not diverge stands for them.
     """
@@ -231,7 +231,7 @@ def _measure(study: Distillation, data: LabelledData) -> dict[str, dict[str, Any
         module, description = load_module(run)
         sizes[role] = {key: description[key] for key in ("parameters", "flops")}
         applies[role] = _make_apply(module)
-    one = data.example().numpy()
+    one = data.example_input().numpy()
     many = np.repeat(one, _BATCH, axis=0)
     alone, together = (measure_latency(applies, X, seconds=_TIMED_S) for X in (one, many))
     for role in runs:

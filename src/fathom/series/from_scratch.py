@@ -28,12 +28,12 @@ from fathom.settings.config import Config, FinetuneConfig
 from fathom.training.callbacks import Callback
 from fathom.training.divergence import Diverged
 
-# of the test part, with whether more is better
+# of the test split, with whether more is better
 _MEASURES = {"accuracy": True, "perplexity": False, "rmse": False}
 
 
 def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: Start | None) -> dict[str, Any]:
-    """Train what is still wanting, and write ``comparison.json`` and the report after every run.
+    """Train what is still missing, and write ``comparison.json`` and the report after every run.
 
     Args:
         path: the fine-tuned run, done.
@@ -52,13 +52,15 @@ def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: 
     known = (RunReader(path).comparison or {}).get("diverged") or {}
     arms: dict[str, list[_Result]] = {"fine_tuned": [_Result(path, judge(path)["value"])], "scratch": []}
     comparison = _write(path, config, measure, arms)
-    way_on = f"fathom train --resume {shlex.quote(str(path))}"
+    resume_hint = f"fathom train --resume {shlex.quote(str(path))}"
     for arm, member in _plan(config):
         if member.name in known:
             result = _Result(path / member.name, None, known[member.name])
         else:
             start = _titled(member.label, on_start)
-            run, found, reason = train_member(path, member, judge, way_on=way_on, contents=contents, on_start=start)
+            run, found, reason = train_member(
+                path, member, judge, resume_hint=resume_hint, contents=contents, on_start=start
+            )
             result = _Result(run, found.get("value"), reason)
         arms[arm].append(result)
         comparison = _write(path, config, measure, arms)
@@ -75,12 +77,12 @@ def _choose_measure(path: Path) -> str:
     evaluation = RunReader(path).evaluation or {}
     measure = next((name for name in _MEASURES if name in evaluation), None)
     if measure is None:
-        raise FathomError(f"{path}: there is nothing to compare by, the data have no test part")
+        raise FathomError(f"{path}: there is nothing to compare by, the data have no test split")
     return measure
 
 
 def _plan(config: Config) -> Iterator[tuple[str, Member]]:
-    """Give every further run: first all of one seed, then all of the next."""
+    """Return every further run: first all of one seed, then all of the next."""
     alone = msgspec.structs.replace(config.finetune, compare_scratch=False, seeds=1)
     plain = msgspec.structs.replace(config.data, mean=None, std=None)  # normalised by its own statistics
     for seed in range(config.seed, config.seed + config.finetune.seeds):
@@ -131,13 +133,13 @@ def _write(path: Path, config: Config, measure: str, arms: Mapping[str, Sequence
 
 
 def _pair(fine: _Result, scratch: _Result) -> dict[str, Any] | None:
-    """Count the examples that only one of the two gets right, fine-tuning being the second."""
+    """Count the samples that only one of the two gets right, fine-tuning being the second."""
     found = None if fine.reason or scratch.reason else pair_runs(scratch.run, fine.run)
     return None if found is None else found.describe()
 
 
 def paired_difference(first: Sequence[float | None], second: Sequence[float | None]) -> dict[str, float | None]:
-    """Give the mean of first − second over the seeds that both have, with its 95 % interval.
+    """Return the mean of first − second over the seeds that both have, with its 95 % interval.
 
     The runs of a seed share split and order, so the differences within seeds are what varies. One seed has no interval.
     """

@@ -35,7 +35,7 @@ class ModelConfig(Section, frozen=True):
 
 
 class FoldConfig(Section, frozen=True):
-    """The part of the training data that takes the place of the test part, in a cross-validation."""
+    """The part of the training data that takes the place of the test split, in a cross-validation."""
 
     index: Natural
     of: Annotated[int, Meta(ge=2)]
@@ -164,7 +164,7 @@ def make_config(tree: Mapping[str, Any], source: str = "configuration") -> Confi
 
 
 def config_to_dict(config: Config) -> dict[str, Any]:
-    """Give the plain tree that ``make_config`` reads back."""
+    """Return the plain tree that ``make_config`` reads back."""
     return msgspec.to_builtins(config)
 
 

@@ -22,7 +22,7 @@ from fathom.runs.folder.records import read_json
 from fathom.settings.config import Config, DataConfig
 
 # The body's rate where nobody chose one. Of small networks of one's own 0.3 did best on average (docs/fine-tuning.md);
-# for those trained on a million pictures a tenth is usual.
+# for those trained on a million images a tenth is usual.
 _BODY_LR, _TORCHVISION_BODY_LR = "0.3x", "0.1x"
 _TORCHVISION = "torchvision:"
 _SAFE, _PICKLED = (".safetensors",), (".pt", ".pth", ".bin", ".ckpt", ".tar")
@@ -44,7 +44,7 @@ class Origin:
 
 
 def find_origin(text: str, root: str | Path = "runs") -> Origin:
-    """Tell what ``text`` names; paths come back absolute.
+    """Return what ``text`` names; paths come back absolute.
 
     Args:
         root: where runs are looked for by name.
@@ -74,7 +74,7 @@ def is_pickled(path: Path) -> bool:
     return path.suffix.lower() in _PICKLED
 
 
-def follow_origin(tree: dict[str, Any], root: str | Path = "runs") -> dict[str, Any]:
+def apply_origin(tree: dict[str, Any], root: str | Path = "runs") -> dict[str, Any]:
     """Fill into a tree of settings, in place, what follows from ``finetune.init_from`` and was not chosen.
 
     Raises:  UsageError if another network was chosen than the one that the weights belong to
@@ -119,7 +119,7 @@ def _from_torchvision(origin: Origin, tree: Mapping[str, Any]) -> dict[str, Any]
     published = PUBLISHED[origin.network]
     return {
         "model": {"name": published.model, "options": dict(published.options)},
-        "data": _as_pictures(tree, (3, SIDE, SIDE), published.mean, published.std),
+        "data": _as_images(tree, (3, SIDE, SIDE), published.mean, published.std),
         "finetune": {"body_lr": _TORCHVISION_BODY_LR},
     }
 
@@ -144,7 +144,7 @@ def _from_run(origin: Origin, tree: Mapping[str, Any]) -> dict[str, Any]:
         options["small"] = use_small(options.get("small"), shape)
     data: dict[str, Any] = {}
     if kind == "image":
-        data = _as_pictures(tree, shape, given.get("mean"), given.get("std"))
+        data = _as_images(tree, shape, given.get("mean"), given.get("std"))
     elif kind == "tokens":
         if options.get("embedding") is None:  # what the builder chose by the size of the vocabulary
             options["embedding"] = choose_embedding(num_outputs)
@@ -153,23 +153,23 @@ def _from_run(origin: Origin, tree: Mapping[str, Any]) -> dict[str, Any]:
     return {"model": {"name": name, "options": options}, "data": data}
 
 
-def _as_pictures(tree: Mapping[str, Any], shape: Any, mean: Any, std: Any) -> dict[str, Any]:
-    """Give pictures the size and normalisation that the network knows, and those in files its channels."""
+def _as_images(tree: Mapping[str, Any], shape: Any, mean: Any, std: Any) -> dict[str, Any]:
+    """Return the size and normalisation that the network expects of images, and the channels of those in files."""
     channels, height, width = shape
     data = tree.get("data") or {}
     options = data.get("options") or {}
     kind = data_kind(DataConfig(name=str(data["name"])) if data.get("name") else DataConfig())
-    if kind not in ("named", "pictures"):
+    if kind not in ("named", "images"):
         return {}
     found: dict[str, Any] = {"mean": list(mean), "std": list(std)} if mean and std else {}
     if data.get("resize") is None and "size" not in options and height == width:
         found["resize"] = height
-    if kind == "pictures" and channels in (1, 3) and "channels" not in options:
+    if kind == "images" and channels in (1, 3) and "channels" not in options:
         found["options"] = {"channels": channels}
     return found
 
 
-def read_body_lr(value: float | str, lr: float) -> float:
+def parse_body_lr(value: float | str, lr: float) -> float:
     """Turn ``0.1x`` into a tenth of ``lr``; a number is the rate itself.
 
     Raises:  UsageError for anything else
@@ -192,7 +192,7 @@ def check_finetuning(config: Config) -> None:
     """
     tuning, training = config.finetune, config.training
     if tuning.body_lr is not None:
-        read_body_lr(tuning.body_lr, training.lr or 1.0)
+        parse_body_lr(tuning.body_lr, training.lr or 1.0)
     given = {
         "--body-lr": tuning.body_lr is not None,
         "--layer-decay": tuning.layer_decay is not None,
@@ -205,5 +205,5 @@ def check_finetuning(config: Config) -> None:
         raise UsageError("--seeds repeats the comparison with training from scratch; add --compare-scratch")
     if tuning.compare_scratch and (training.fast_dev_run or training.overfit_batches):
         raise UsageError(
-            "--compare-scratch compares on the test part, which --fast-dev-run and --overfit-batches leave"
+            "--compare-scratch compares on the test split, which --fast-dev-run and --overfit-batches leave"
         )

@@ -34,7 +34,7 @@ _LARGEST_SEED = 2**63 - 1
 
 # What is trained where no network is named; digits and the other sets with a name go to LeNet, the default of Config.
 _USUAL: dict[Kind, dict[str, Any]] = {
-    "pictures": {
+    "images": {
         "model": {"name": "resnet9", "options": {"width": 16}},
         "data": {"augment": "flip,crop:padding=4"},
         "training": {"label_smoothing": 0.1},
@@ -44,7 +44,7 @@ _USUAL: dict[Kind, dict[str, Any]] = {
 }
 
 
-def lay_over_usual(tree: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
+def apply_kind_defaults(tree: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
     """Lay settings that name no network over the usual ones for data of this kind."""
     usual = merge({}, _USUAL.get(kind, {}))
     if tree.get("training", {}).get("loss") not in (None, "cross_entropy"):
@@ -84,7 +84,7 @@ def resolve(config: Config, task: str | None = None) -> Config:
 
 
 def _known_task(data: DataConfig) -> str | None:
-    """Tell the task of data that need not be read for it; a table's depends on its target."""
+    """Return the task of data that need not be read for it; a table's depends on its target."""
     if data_kind(data) == "table":
         return None
     if data_kind(data) == "text":
@@ -122,7 +122,7 @@ def _resolve_training(
     filled: dict[str, Any] = {}
     if training.label_smoothing and (is_regression or training.loss not in (None, "cross_entropy")):
         raise UsageError("label smoothing belongs to the cross-entropy of a classification; leave one of them out")
-    if training.epochs is None and kind != "pictures":
+    if training.epochs is None and kind != "images":
         filled["epochs"] = 30 if data == "digits" else 10
     optimizer = training.optimizer
     is_plain = model == "linear" and kind == "named"  # the book's way, for a few features of equal scale

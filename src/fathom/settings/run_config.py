@@ -11,7 +11,7 @@ from fathom.settings.config import Config, config_to_dict, make_config, read_con
 
 _OF_THE_DATA = ("name", "options", "val", "fold")
 # How files are read: those that a teacher did without, their size and, of one that was fine-tuned, their normalisation.
-_OF_PICTURES = ("resize", "mean", "std", "max_broken", "cache", "workers")
+_OF_IMAGES = ("resize", "mean", "std", "max_broken", "cache", "workers")
 
 
 def read_run_config(run: Path) -> Config:
@@ -26,11 +26,11 @@ def read_run_config(run: Path) -> Config:
 
 
 def student_settings(teacher: Path) -> dict[str, Any]:
-    """Give the settings that a student takes over: the data as its teacher read and divided them, and the seed."""
+    """Return the settings that a student takes over: the data as its teacher read and divided them, and the seed."""
     config = read_run_config(teacher)
     whole = config_to_dict(config)["data"]
     data = {name: whole[name] for name in _OF_THE_DATA}
     data["split_seed"] = config.seed if config.data.split_seed is None else config.data.split_seed
-    if data_kind(config.data) == "pictures":
-        data |= {name: whole[name] for name in _OF_PICTURES}
+    if data_kind(config.data) == "images":
+        data |= {name: whole[name] for name in _OF_IMAGES}
     return {"data": data, "seed": config.seed}

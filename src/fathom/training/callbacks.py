@@ -68,19 +68,19 @@ class Callback:
         """Run last, whether the run is complete, was stopped or failed."""
 
     def evaluation_weights(self, trainer: Trainer) -> contextlib.AbstractContextManager[Any]:
-        """Give a context in which the module has the weights to be judged and kept."""
+        """Return a context in which the module has the weights to be evaluated and kept."""
         return contextlib.nullcontext()
 
     def state_dict(self) -> dict[str, Any]:
-        """Give what a resumed run needs to go on as if never stopped."""
+        """Return what a resumed run needs to go on as if never stopped."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up what ``state_dict`` gave."""
 
 
-def judged_metric(record: dict[str, Any]) -> tuple[str, float, float]:
-    """Give (name, value, sign) of the metric that decides which epoch is best; a larger sign × value is better.
+def monitored_metric(record: dict[str, Any]) -> tuple[str, float, float]:
+    """Return (name, value, sign) of the metric that decides which epoch is best; a larger sign × value is better.
 
     Accuracy on validation if there is one, else its loss, else the training loss.
     """
@@ -122,7 +122,7 @@ class EarlyStopping(Callback):
             trainer.should_stop = f"no improvement for {counted(self.patience, 'epoch')}"
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the best loss and the count."""
+        """Return the best loss and the count."""
         return {"best": self.best, "num_bad": self.num_bad}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -150,11 +150,11 @@ class AverageWeights(Callback):
         self.average.update()
 
     def evaluation_weights(self, trainer: Trainer) -> contextlib.AbstractContextManager[Any]:
-        """Give a context with the average in place of the weights."""
+        """Return a context with the average in place of the weights."""
         return self.average.swapped(trainer.module) if self.average is not None else contextlib.nullcontext()
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the average."""
+        """Return the average."""
         return self.average.state_dict() if self.average is not None else {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -199,7 +199,7 @@ class KeepZeros(Callback):
             weights[name].data.mul_(mask)
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the places that are not zero."""
+        """Return the places that are not zero."""
         return {"masks": dict(self.masks)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -235,7 +235,7 @@ class Checkpointing(Callback):
 
     def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
         """Save ``best`` if this epoch is, then ``last``."""
-        name, value, sign = judged_metric(record)
+        name, value, sign = monitored_metric(record)
         if self.best is None or _is_better(sign * value, sign * self.best["value"]):
             self.best = {"metric": name, "value": value, "epoch": record["epoch"], "step": record["step"]}
             with trainer.evaluation_weights():
@@ -252,7 +252,7 @@ class Checkpointing(Callback):
         self._saved_at = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
-        """Give what is best so far."""
+        """Return what is best so far."""
         return {"best": self.best}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -31,7 +31,7 @@ COMPILE_MODES = ("off", "forward", "step")
 # bfloat16 halves the traffic and doubles the dot products where they are long; below this many input channels,
 # weighted by FLOPs, the conversions cost more than they save (bench/choices).
 _BF16_CHANNELS = 32
-_BF16_FLOPS = 1e5  # for one example; with less, converting is most of the work
+_BF16_FLOPS = 1e5  # for one sample; with less, converting is most of the work
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Execution:
     reasons: dict[str, str] = field(default_factory=dict)
 
     def describe(self) -> dict[str, str]:
-        """Give every choice with its reason, as text."""
+        """Return every choice with its reason, as text."""
         values = {
             "device": str(self.device),
             "precision": self.precision,
@@ -58,14 +58,14 @@ class Execution:
         return {k: f"{v} ({self.reasons[k]})" if k in self.reasons else v for k, v in values.items()}
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """Give the context a forward pass runs in; nothing at all in fp32."""
+        """Return the context a forward pass runs in; nothing at all in fp32."""
         if self.precision == "fp32":
             return contextlib.nullcontext()
         dtype = torch.bfloat16 if self.precision == "bf16" else torch.float16
         return torch.autocast(self.device.type, dtype)
 
     def forward(self, *, is_full: bool) -> contextlib.AbstractContextManager[Any]:
-        """Give the context a forward pass runs in.
+        """Return the context a forward pass runs in.
 
         Only full training batches take the compiled path: every other shape, and evaluation, would be compiled anew.
         """
@@ -88,7 +88,7 @@ class Execution:
                 part.memory_format = memory_format
 
     def compiled(self, module: nn.Module) -> contextlib.AbstractContextManager[None]:
-        """Give a context in which the module's forward pass is compiled, if it is to be."""
+        """Return a context in which the module's forward pass is compiled, if it is to be."""
         return compiled_forward(module, self.device) if self.compile == "forward" else contextlib.nullcontext()
 
     def synchronize(self) -> None:
@@ -199,7 +199,7 @@ def cpu_computes_bf16() -> bool:
 
 @torch.no_grad()
 def _trace_arithmetic(module: nn.Module, example: Tensor) -> list[tuple[int, int, bool]]:
-    """Give (FLOPs, input channels, is 2-D convolution) of every linear and convolutional layer, by one forward pass."""
+    """Return (FLOPs, input channels, is 2-D convolution) of every linear and convolutional layer, in one forward."""
     layers: list[tuple[int, int, bool]] = []
 
     def note(layer: nn.Module, _: Any, output: Tensor) -> None:
@@ -220,7 +220,7 @@ def _trace_arithmetic(module: nn.Module, example: Tensor) -> list[tuple[int, int
 
 @torch.no_grad()
 def try_forward(module: nn.Module, example: Any) -> None:
-    """Pass an example through a module, wherever the module is; that also gives lazy layers their shapes."""
+    """Pass a sample through a module, wherever the module is; that also gives lazy layers their shapes."""
     was_training = module.training
     module.eval()  # keeps dropout from drawing and batch-norm from learning
     place = next(itertools.chain(module.parameters(), module.buffers()), None)

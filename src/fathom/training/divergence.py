@@ -68,7 +68,7 @@ def _is_finite(value: Any) -> bool:
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
-    """Give every floating tensor in nested tuples, lists and dictionaries."""
+    """Return every floating tensor in nested tuples, lists and dictionaries."""
     if isinstance(value, Tensor):
         if value.is_floating_point():
             yield value

@@ -42,7 +42,7 @@ class Feed:
                 "the training loader has no length; give it __len__ so that a run can be planned"
             ) from None
         if number == 0:
-            raise FathomError("the training loader has no batch: fewer examples than one batch, or none at all")
+            raise FathomError("the training loader has no batch: fewer samples than one batch, or none at all")
         return number if self.limit is None else min(number, self.limit)
 
     def to(self, device: torch.device) -> None:
@@ -52,7 +52,7 @@ class Feed:
             self.loader.to(device)
 
     def batches(self, epoch: int = 0, first: int = 0) -> Iterator[tuple[Any, int]]:
-        """Give (batch, sample count) from batch number ``first`` of an epoch on.
+        """Return (batch, sample count) from batch number ``first`` of an epoch on.
 
         One batch is always on its way while another is worked on: copies from pinned memory are asynchronous.
         """
@@ -74,8 +74,8 @@ class Feed:
             yield ahead.pop(0)
         yield from ahead
 
-    def example(self) -> Any:
-        """Give the inputs of one example as a batch of one; the first pass still begins with the batch it is from."""
+    def example_input(self) -> Any:
+        """Return the inputs of one sample as a batch of one; the first pass still begins with the batch it is from."""
         if self._can_seek:
             with kept_random_state(self.device):
                 batch = next(self._open(0, 0), None)
@@ -91,7 +91,7 @@ class Feed:
         return X[:1] if isinstance(X, Tensor) else X
 
     def state_dict(self) -> dict[str, Any]:
-        """Give what is needed, beside epoch and batch number, to find the place again."""
+        """Return what is needed, beside epoch and batch number, to find the place again."""
         return {"began_with": self._began_with}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

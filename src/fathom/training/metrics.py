@@ -29,7 +29,7 @@ class Mean:
         self.count += sum(counts)
 
     def compute(self) -> dict[str, float]:
-        """Give the means so far."""
+        """Return the means so far."""
         return {name: total / self.count for name, total in self.sums.items()} if self.count else {}
 
 
@@ -90,17 +90,17 @@ class Meter:
         return dict(zip(names, torch.stack(rows).tolist(), strict=True))
 
     def take_interval(self) -> dict[str, float]:
-        """Give the means since the last call and begin anew."""
+        """Return the means since the last call and begin anew."""
         means, self.interval = self.interval.compute(), Mean()
         return self._derive(means)
 
     def take_epoch(self) -> dict[str, float]:
-        """Give the means of the epoch and begin anew."""
+        """Return the means of the epoch and begin anew."""
         means, self.epoch, self.interval = self.epoch.compute(), Mean(), Mean()
         return self._derive(means)
 
     def state_dict(self) -> dict[str, Any]:
-        """Give all sums as plain numbers; what is pending must be flushed before."""
+        """Return all sums as plain numbers; what is pending must be flushed before."""
         return {"interval": vars(self.interval).copy(), "epoch": vars(self.epoch).copy()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -184,7 +184,7 @@ _TAKEN_OFF = {
 
 @functools.cache
 def eager(kind: type[torch.optim.Optimizer]) -> type[Any]:
-    """Give a subclass of a torch optimiser that does the same without importing torch._dynamo.
+    """Return a subclass of a torch optimiser that does the same without importing torch._dynamo.
 
     torch wraps these methods so that torch.compile leaves them alone, and the wrappers import its whole compiler at the
     first call: more than a second, in every process that trains, compiled or not. The methods underneath are what

@@ -13,7 +13,7 @@ from fathom.training.optimizers import split_by_decay
 def learning_rates(
     net: nn.Module, lr: float, *, head: Collection[str], body_lr: float | None = None, layer_decay: float | None = None
 ) -> dict[str, float]:
-    """Give the rate of every parameter that learns.
+    """Return the rate of every parameter that learns.
 
     Args:
         lr: of the head.

@@ -20,7 +20,7 @@ def seed_everything(seed: int) -> None:
 
 
 def random_state(device: torch.device) -> dict[str, Any]:
-    """Give the state of torch's, the device's, Python's and, where it is in use, NumPy's global generator."""
+    """Return the state of torch's, the device's, Python's and, where it is in use, NumPy's global generator."""
     state: dict[str, Any] = {"torch": torch.get_rng_state(), "python": random.getstate()}
     if device.type != "cpu":
         state["device"] = torch.get_device_module(device).get_rng_state(*_which(device))

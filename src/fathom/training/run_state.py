@@ -22,10 +22,10 @@ _SOURCE = Path("checkpoint")
 
 
 def collect_state(trainer: Trainer) -> dict[str, Any]:
-    """Give all that a resumed run needs to take the same steps to the bit; the meter must be flushed."""
+    """Return all that a resumed run needs to take the same steps to the bit; the meter must be flushed."""
     return {
         "module": trainer.module.state_dict(),
-        "carried": trainer.module.carried_state() if hasattr(trainer.module, "carried_state") else None,
+        "carried": trainer.module.hidden_state() if hasattr(trainer.module, "hidden_state") else None,
         "optimizer": trainer.optimizer.state_dict(),
         "schedule": trainer.schedule.state_dict(),
         "scaler": trainer.scaler.state_dict() if trainer.scaler else None,
@@ -52,7 +52,7 @@ def restore_state(trainer: Trainer, state: dict[str, Any]) -> None:
         place = state["place"]
         load_weights(trainer.module, state["module"], _SOURCE)
         if state.get("carried") is not None:
-            trainer.module.load_carried_state(state["carried"])
+            trainer.module.load_hidden_state(state["carried"])
         if place["total_steps"] != trainer.total_steps:
             raise CheckpointError(
                 f"{_SOURCE}: its run takes {place['total_steps']} steps, this one {trainer.total_steps}; "
@@ -72,7 +72,7 @@ def restore_state(trainer: Trainer, state: dict[str, Any]) -> None:
         raise CheckpointError(f"{_SOURCE}: not one of a training run ({error!r})") from error
 
 
-def restore_surroundings(trainer: Trainer, state: dict[str, Any]) -> None:
+def restore_callbacks(trainer: Trainer, state: dict[str, Any]) -> None:
     """Bring callbacks and random generators to where ``state`` was collected; last, since ``on_fit_start`` may draw.
 
     A callback that the checkpoint does not know begins anew.

@@ -20,7 +20,7 @@ Curve = Callable[[int], float]
 def check_number(
     name: str, option: str, value: Any, low: float = 0.0, high: float = math.inf, above: float = -math.inf
 ) -> float:
-    """Give ``value`` as a float if it is a number, finite, above ``above`` and from ``low`` to ``high``."""
+    """Return ``value`` as a float if it is a number, finite, above ``above`` and from ``low`` to ``high``."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if is_number and math.isfinite(value) and value > above and low <= value <= high:
         return float(value)
@@ -30,14 +30,14 @@ def check_number(
 
 
 def check_whole(name: str, option: str, value: Any, low: int = 0) -> int:
-    """Give ``value`` as an int if it is a whole number of at least ``low``."""
+    """Return ``value`` as an int if it is a whole number of at least ``low``."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= low:
         return int(value)
     raise UsageError(f"schedule {name}: {option} must be a whole number of at least {low}, not {value!r}")
 
 
 def count_steps(name: str, option: str, value: Any, total: int) -> float:
-    """Give a length or position in steps, not rounded: an int is steps already, a float below 1 a part of the run."""
+    """Return a length or position in steps, not rounded: an int is steps already, a float below 1 a part of the run."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return int(value)
     if isinstance(value, float) and 0.0 < value < 1.0:

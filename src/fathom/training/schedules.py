@@ -154,7 +154,7 @@ class Plateau(Schedule):
 
     After ``patience`` values in a row that are not better than the best by more than the relative ``threshold``, the
     next such value multiplies the learning rate by ``gamma``, down to ``final`` at least; then ``cooldown`` values are
-    not judged. ``mode`` says whether better is smaller ("min", a loss) or larger ("max", an accuracy).
+    not evaluated. ``mode`` says whether better is smaller ("min", a loss) or larger ("max", an accuracy).
 
     Equals:  torch.optim.lr_scheduler.ReduceLROnPlateau(factor=gamma, min_lr=final·lr, eps=0), relative threshold
     """

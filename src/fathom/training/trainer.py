@@ -22,13 +22,13 @@ from fathom.training.feed import Feed
 from fathom.training.metrics import Meter
 from fathom.training.optimizers import clip_by_norm_, clip_by_value_
 from fathom.training.random_state import kept_random_state, seed_everything
-from fathom.training.run_state import collect_state, restore_state, restore_surroundings
+from fathom.training.run_state import collect_state, restore_callbacks, restore_state
 from fathom.training.schedules import Schedule, make_schedule
 from fathom.training.signals import Interrupted, StopRequest, catch_signals
 
 
 class Trainer:
-    """Fits a module to the training batches of a data module and judges it on the validation batches.
+    """Fits a module to the training batches of a data module and evaluates it on the validation batches.
 
     The whole loop, with every hook of a callback in its place::
 
@@ -118,7 +118,7 @@ class Trainer:
             try:
                 self._call("on_fit_start")
                 if state is not None:
-                    restore_surroundings(self, state)
+                    restore_callbacks(self, state)
                 while self.epoch < self.max_epochs and not self.should_stop:
                     self._call("on_epoch_start")
                     self._train_epoch()
@@ -180,7 +180,7 @@ class Trainer:
 
     @torch.inference_mode()
     def validate(self, feed: Feed) -> dict[str, float]:
-        """Give the means of ``validation_step`` over all batches, weighted by sample count; random state is kept."""
+        """Return the means of ``validation_step`` over all batches, weighted by sample count; random state is kept."""
         self.module.eval()
         meter = self._make_meter()
         with kept_random_state(self.device), self.evaluation_weights():
@@ -191,16 +191,16 @@ class Trainer:
                     meter.add(self.module.validation_step(batch), count)
         meter.flush()
         if not meter.epoch.count:
-            raise FathomError("the loader to judge by gave no batch; is it empty, or an iterator that is used up?")
+            raise FathomError("the loader to evaluate by gave no batch; is it empty, or an iterator that is used up?")
         return meter.take_epoch()
 
     def test(self, data: Any) -> dict[str, float]:
-        """Judge the fitted module on the test batches; the place for it is once, at the end."""
+        """Evaluate the fitted module on the test batches; the place for it is once, at the end."""
         if not hasattr(self, "module"):
             raise UsageError("there is nothing to test yet; call fit first")
         loader = data.test_dataloader()
         if loader is None:
-            raise FathomError("the data module has no test part")
+            raise FathomError("the data module has no test split")
         feed = Feed(loader)
         feed.to(self.device)
         return {f"test_{name}": value for name, value in self.validate(feed).items()}
@@ -251,7 +251,7 @@ class Trainer:
         module, example = self.module, None
         is_lazy = any(map(nn.parameter.is_lazy, itertools.chain(module.parameters(), module.buffers())))
         if is_lazy or self.execution is None or self.feed.batch_size is None:
-            example = self.feed.example()
+            example = self.feed.example_input()
         if is_lazy:
             try_forward(module, example)
         if self.execution is not None:
@@ -350,10 +350,10 @@ class Trainer:
             raise FathomError(f"the training loader gave no batch in epoch {self.epoch + 1}; can it be iterated again?")
         self._flush()
         trained = time.perf_counter()
-        judged = {} if self.val_feed is None else self.validate(self.val_feed)
+        evaluated = {} if self.val_feed is None else self.validate(self.val_feed)
         self._stop_if_asked()  # then nothing of what follows has happened, and the resumed run validates again
         metrics = {f"train_{name}": value for name, value in self.meter.take_epoch().items()}
-        metrics |= {f"val_{name}": value for name, value in judged.items()}
+        metrics |= {f"val_{name}": value for name, value in evaluated.items()}
         self.schedule.observe(metrics.get("val_loss", metrics["train_loss"]))
         self.epoch, self.batch = self.epoch + 1, 0
         record = self._record("epoch", self.epoch, metrics, self._epoch_interval, trained)
@@ -363,7 +363,7 @@ class Trainer:
 
     @contextlib.contextmanager
     def evaluation_weights(self) -> Iterator[None]:
-        """Put the weights to be judged and kept in place: an average, where a callback keeps one."""
+        """Put the weights to be evaluated and kept in place: an average, where a callback keeps one."""
         with contextlib.ExitStack() as stack:
             for callback in self.callbacks:
                 stack.enter_context(callback.evaluation_weights(self))
@@ -380,7 +380,7 @@ class Trainer:
         raise Interrupted(self._request.signum, f"stopped {where}, step {self.step}; {what}")
 
     def state_dict(self) -> dict[str, Any]:
-        """Give all that a resumed run needs to take the same steps to the bit.
+        """Return all that a resumed run needs to take the same steps to the bit.
 
         Raises:  Diverged if a loss since the last log was not finite: such a state is of no use
         """

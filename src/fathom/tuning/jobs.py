@@ -44,10 +44,10 @@ def run_workers(ledger: Ledger, jobs: int, watcher: Watcher) -> None:
                 with open(log, "wb") as file:
                     # Their paths and files are this process's own, so they need not be looked for anew.
                     workers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file))
-            _look_on(ledger, workers, watcher, request)
+            _watch_workers(ledger, workers, watcher, request)
             if request.signum is not None:
                 raise Interrupted(request.signum, "stopped")
-        _blame(workers, logs)
+        _raise_worker_error(workers, logs)
     finally:
         for worker in workers:
             worker.kill()
@@ -56,7 +56,9 @@ def run_workers(ledger: Ledger, jobs: int, watcher: Watcher) -> None:
             log.unlink(missing_ok=True)
 
 
-def _look_on(ledger: Ledger, workers: list[subprocess.Popen[bytes]], watcher: Watcher, request: StopRequest) -> None:
+def _watch_workers(
+    ledger: Ledger, workers: list[subprocess.Popen[bytes]], watcher: Watcher, request: StopRequest
+) -> None:
     """Report every trial that begins or ends; hand a signal on, once."""
     told = {trial.number: trial.state for trial in ledger.trials()}
     was_handed_on = False
@@ -91,7 +93,7 @@ def _tell(trial: Trial, told: dict[int, State], ledger: Ledger, watcher: Watcher
     told[trial.number] = trial.state
 
 
-def _blame(workers: list[subprocess.Popen[bytes]], logs: list[Path]) -> None:
+def _raise_worker_error(workers: list[subprocess.Popen[bytes]], logs: list[Path]) -> None:
     """Raise what a process died of; a killed one is forgiven as long as others did its work."""
     failed = [(worker.returncode, log) for worker, log in zip(workers, logs, strict=True) if worker.returncode]
     for code, log in failed:

@@ -22,7 +22,7 @@ Value = int | float | str
 
 _FORMS = "a range such as 1e-4..1:log or choices such as relu|tanh"
 _OPTION = re.compile(r"(data\.options|training\.optimizer_options)\.\w+$")
-# They decide what a trial is judged by, or on; values of the metric under two of them say nothing about the trials.
+# They decide what a trial is evaluated by, or on; values of the metric under two of them say nothing about the trials.
 _YARDSTICKS = (
     *("schema", "seed", "data.name", "data.val", "data.split_seed", "data.fold"),
     *("training.fast_dev_run", "training.overfit_batches"),
@@ -128,7 +128,7 @@ def resolve_space(
 
 
 def apply_values(config: Config, values: Mapping[Dimension, Value]) -> Config:
-    """Give the configuration with these values set.
+    """Return the configuration with these values set.
 
     Raises:  UsageError if a setting does not take one
     """
@@ -147,7 +147,7 @@ def apply_values(config: Config, values: Mapping[Dimension, Value]) -> Config:
 def default_values(
     dimensions: Iterable[Dimension], settled: Config, network_options: Mapping[str, Any]
 ) -> dict[str, Value]:
-    """Give what the settings are where nobody tries anything, as far as the dimensions hold it."""
+    """Return what the settings are where nobody tries anything, as far as the dimensions hold it."""
     found = {}
     for dimension in dimensions:
         value: Any = config_to_dict(settled)
@@ -215,7 +215,7 @@ def _resolve(dimension: Dimension, network_options: Mapping[str, Mapping[str, An
         tried = [k for k in known if short.get(k, k) not in _YARDSTICKS]
         raise unknown("setting to try", name, tried)
     if setting in _YARDSTICKS:
-        raise UsageError(f"space {dimension}: {setting} decides what a trial is judged by, so it cannot be tried")
+        raise UsageError(f"space {dimension}: {setting} decides what a trial is evaluated by, so it cannot be tried")
     return _settle_whole(dataclasses.replace(dimension, setting=setting), settings.get(setting), network_options)
 
 

@@ -48,7 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def require_optuna() -> Any:
-    """Give the library.
+    """Return the library.
 
     Raises:  FathomError if the extra is not installed
     """
@@ -84,7 +84,7 @@ class Ledger:
             raise
 
     def close(self) -> None:
-        """Give up what other processes tell by that this one is alive."""
+        """Remove what tells other processes that this one is alive."""
         if self._storage is not None:
             self._storage.remove_session()
             self._storage.engine.dispose()
@@ -171,7 +171,7 @@ class Ledger:
         """One of them."""
         return next(trial for trial in self.trials() if trial.number == number)
 
-    def has_others_running(self) -> bool:
+    def has_other_workers(self) -> bool:
         """Whether another process, alive, is at a trial of this study."""
         with self._locked():
             self._forget_dead()
@@ -208,7 +208,7 @@ class Ledger:
         )
 
     def _measure_importance(self) -> dict[str, float]:
-        """Tell how much of the metric's variance each name explains (fANOVA); nothing where that cannot be told."""
+        """Return how much of the metric's variance each name explains (fANOVA); nothing where that cannot be told."""
         optuna = require_optuna()
         complete = [trial for trial in self.trials() if trial.state == "complete"]
         if len({trial.value for trial in complete}) < 3 or len(self.dimensions) < 2:

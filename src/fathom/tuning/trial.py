@@ -1,6 +1,6 @@
-"""One trial of a study: a network trained on values that were drawn, judged after every epoch on the validation part.
+"""One trial of a study: a network trained on drawn values, evaluated after every epoch on the validation split.
 
-Nothing is written but what the study keeps, and the test part is not looked at.
+Nothing is written but what the study keeps, and the test split is not looked at.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from fathom.build.assemble import build_callbacks, build_execution, build_module, build_trainer
 from fathom.build.data import build_data, settle_data
 from fathom.build.failures import explain, readable_failures
-from fathom.build.fine_tuning import begin, read_start, settle_statistics
+from fathom.build.fine_tuning import begin, fit_normalization, read_start
 from fathom.build.kinds.names import data_kind, read_contents
 from fathom.data.module import LabelledData, check_batch_size
 from fathom.errors import UsageError
@@ -51,14 +51,14 @@ class Source:
         self._data: tuple[Any, LabelledData] | None = None
 
     def open(self, config: Config) -> LabelledData:
-        """Give the data module of a resolved configuration."""
+        """Return the data module of a resolved configuration."""
         kind, batch_size = data_kind(config.data), config.data.batch_size
         # A linear model's tables are encoded in another way, and noise is part of what the loader serves.
         network = config.model.name if kind == "table" else None
         need = (config.data, config.seed, config.training.input_noise, network)
         if self._data is not None and self._data[0] == need:
             return self._data[1]
-        if self._data is not None and kind in ("named", "pictures") and batch_size is not None:
+        if self._data is not None and kind in ("named", "images") and batch_size is not None:
             known, data = self._data
             if (msgspec.structs.replace(known[0], batch_size=batch_size), *known[1:]) == need:
                 # These are divided and decoded in the same way whatever the size of a batch.
@@ -72,7 +72,7 @@ class Source:
         return data
 
     def read(self, config: Config) -> Any:
-        """Give what is on the disk, as ``read_contents`` does."""
+        """Return what is on the disk, as ``read_contents`` does."""
         need = (config.data.name, config.data.options)
         if self._contents is None or self._contents[0] != need:
             self._contents = None  # two would need twice the memory
@@ -121,7 +121,7 @@ class Judge(Callback):
             trainer.should_stop = "pruned"
 
 
-def make_ready(config: Config, source: Source) -> tuple[Config, LabelledData, Module]:
+def prepare_trial(config: Config, source: Source) -> tuple[Config, LabelledData, Module]:
     """Settle every default and build what is trained.
 
     Raises:  UsageError, FathomError where the settings do not fit the data or one another
@@ -130,7 +130,7 @@ def make_ready(config: Config, source: Source) -> tuple[Config, LabelledData, Mo
         config = resolve(config)
         weights = read_start(config)
         data = source.open(config)
-        config = settle_statistics(settle_data(config, data), data)
+        config = fit_normalization(settle_data(config, data), data)
         module = build_module(config, data)
         config, _ = begin(config, module, data, weights)
         check_learning(config, module, data)
@@ -144,7 +144,7 @@ def run_trial(ledger: Ledger, trial: Any, values: dict[Dimension, Value], source
     """
     judge = Judge(ledger, trial, on_epoch)
     try:
-        config, data, module = make_ready(apply_values(ledger.config, values), source)
+        config, data, module = prepare_trial(apply_values(ledger.config, values), source)
         with readable_failures():
             execution = build_execution(config, module, data)
         trainer = build_trainer(config, execution, [*build_callbacks(config, None), judge])
@@ -166,17 +166,17 @@ def run_trial(ledger: Ledger, trial: Any, values: dict[Dimension, Value], source
     return Outcome("complete", judge.best)
 
 
-def check_judged(config: Config, data: LabelledData, settings: list[str]) -> tuple[str, bool]:
-    """Give the metric that trials on these data are judged by.
+def check_evaluated(config: Config, data: LabelledData, settings: list[str]) -> tuple[str, bool]:
+    """Return the metric that trials on these data are evaluated by.
 
-    Raises:  UsageError if nothing is held out to judge by, or a setting tried would change what the metric means
+    Raises:  UsageError if nothing is held out to evaluate by, or a setting tried would change what the metric means
     """
     if data.val_dataloader() is None:
-        raise UsageError("a study judges its trials on validation data, and there are none; give --val, such as 0.1")
+        raise UsageError("a study evaluates its trials on validation data, and there are none; give --val, such as 0.1")
     if config.training.overfit_batches or config.training.fast_dev_run:
         raise UsageError("a study trains for real; leave out --overfit-batches and --fast-dev-run")
     if config.finetune.compare_scratch:
         raise UsageError("a study compares its trials with one another; leave out --compare-scratch")
     if data.task == "regression" and "training.loss" in settings:
-        raise UsageError("space: in a regression the loss is what trials are judged by, so it cannot be tried")
+        raise UsageError("space: in a regression the loss is what trials are evaluated by, so it cannot be tried")
     return METRICS[data.task]

@@ -18,7 +18,7 @@ from fathom.models import registry
 from fathom.phrases import counted
 from fathom.recipes.train import Outcome, Start, resume, train
 from fathom.runs.analysis.study import PRUNERS, Study, Trial
-from fathom.runs.folder.lock import hold_run
+from fathom.runs.folder.lock import lock_run
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.writer import claim_folder, name_folder
 from fathom.runs.html.study_page import write_study
@@ -35,7 +35,7 @@ from fathom.tuning.study import (
     read_settings,
     require_optuna,
 )
-from fathom.tuning.trial import Source, check_judged, make_ready, run_trial
+from fathom.tuning.trial import Source, check_evaluated, prepare_trial, run_trial
 
 _HOPELESS = 3  # trials that could not be trained at all, and none that could: then the study is wrong, not they
 _REWRITE_S = 30.0  # between two writings of the page while trials run
@@ -88,7 +88,7 @@ def tune(
     on_start: Start | None = None,
     command: Sequence[str] = (),
 ) -> Tuned:
-    """Search for settings that make the validation metric better; the test part is looked at once, by the best.
+    """Search for settings that make the validation metric better; the test split is evaluated once, by the best.
 
     Args:
         config: what all trials have in common.
@@ -152,7 +152,7 @@ def work(ledger: Ledger, source: Source, watcher: Watcher) -> None:
     Raises:  Interrupted after a signal; FathomError if no trial could be trained
     """
     ledger.resolve(network_options(ledger.config, ledger.dimensions))
-    settled, _, _ = make_ready(ledger.config, source)
+    settled, _, _ = prepare_trial(ledger.config, source)
     written = time.monotonic()
     while (trial := ledger.ask(settled)) is not None:
         try:
@@ -170,14 +170,14 @@ def work(ledger: Ledger, source: Source, watcher: Watcher) -> None:
         ledger.end(trial, outcome.state, outcome.value, outcome.reason)
         study = ledger.snapshot(importance=False)
         watcher.end(ledger.trial(trial.number), study)
-        _give_up_if_hopeless(study)
+        _stop_if_hopeless(study)
         if time.monotonic() - written > _REWRITE_S:
             write_study(ledger.snapshot(), ledger.path)
             written = time.monotonic()
 
 
 def network_options(config: Config, dimensions: Iterable[Dimension]) -> dict[str, dict[str, Any]]:
-    """Give the options, with their defaults, of every network that the study can try.
+    """Return the options, with their defaults, of every network that the study can try.
 
     Raises:  UsageError for an unknown network
     """
@@ -186,7 +186,7 @@ def network_options(config: Config, dimensions: Iterable[Dimension]) -> dict[str
 
 
 def best_config(ledger: Ledger, trial: Trial) -> Config:
-    """Give the settings of a trial, such as ``fathom train --config`` reads."""
+    """Return the settings of a trial, such as ``fathom train --config`` reads."""
     return apply_values(ledger.config, ledger.values_of(trial))
 
 
@@ -206,7 +206,7 @@ def _check_study(config: Config, dimensions: list[Dimension], source: Source) ->
     Raises:  UsageError naming the dimension
     """
     dimensions = resolve_space(dimensions, config, network_options(config, dimensions))
-    _, data, _ = make_ready(config, source)
+    _, data, _ = prepare_trial(config, source)
     deciding = [d for d in dimensions if d.setting in ("model.name", "training.optimizer")]
     for dimension in dimensions:
         if dimension.setting.startswith("data."):
@@ -218,13 +218,13 @@ def _check_study(config: Config, dimensions: list[Dimension], source: Source) ->
             refused: list[UsageError] = []
             for surrounding in surroundings:
                 try:
-                    make_ready(apply_values(config, surrounding | {dimension: value}), source)
+                    prepare_trial(apply_values(config, surrounding | {dimension: value}), source)
                     break
                 except UsageError as error:
                     refused.append(error)
             else:
                 raise UsageError(f"space {dimension}: {refused[0]}")
-    return check_judged(config, data, [dimension.setting for dimension in dimensions])
+    return check_evaluated(config, data, [dimension.setting for dimension in dimensions])
 
 
 def _open_study(settings: Settings, config: Config, root: Path, place: Path | None) -> Ledger:
@@ -290,7 +290,7 @@ def _go_on(
     study = ledger.snapshot()
     page = write_study(study, ledger.path)
     best = study.best()
-    if ledger.has_others_running():
+    if ledger.has_other_workers():
         return Tuned(ledger.path, study, page, None, is_over=False)
     if best is None:
         raise FathomError(f"{ledger.path}: no trial of {study.num_done} was completed; see {page}")
@@ -322,7 +322,7 @@ def _train_best(ledger: Ledger, best: Trial, source: Source, on_start: Start | N
 
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(hold_run(ledger.path, ".best.lock"))
+            stack.enter_context(lock_run(ledger.path, ".best.lock"))
         except FathomError:
             return None
         settings = read_settings(ledger.path)  # another process may have been quicker
@@ -338,7 +338,7 @@ def _train_best(ledger: Ledger, best: Trial, source: Source, on_start: Start | N
         return train(config, root=ledger.path.parent, contents=contents, on_start=note, command=command)
 
 
-def _give_up_if_hopeless(study: Study) -> None:
+def _stop_if_hopeless(study: Study) -> None:
     ended = [trial for trial in study.trials if trial.state not in ("stopped", "running")]
     if len(ended) >= _HOPELESS and all(trial.state == "failed" for trial in ended):
         raise FathomError(f"the first {len(ended)} trials could not be trained, the last for this: {ended[-1].reason}")

@@ -12,7 +12,7 @@ from fathom.doctor.check import check
 from fathom.settings.config import make_config
 
 
-def look(name, **options):
+def inspect(name, **options):
     return check(make_config({"data": {"name": str(name), "options": options}}))
 
 
@@ -21,8 +21,8 @@ def texts(found, level=None):
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    """Sixty pictures in two class folders."""
+def images(tmp_path):
+    """Sixty images in two class folders."""
     rng = np.random.default_rng(0)
     for label in ("cat", "dog"):
         (tmp_path / "pets" / label).mkdir(parents=True)
@@ -50,8 +50,8 @@ def write(tmp_path):
 def test_digits_are_sound_and_the_page_shows_them(fathom, tmp_path):
     result = fathom("check", "--data", "digits")
     assert result.code == 0, result.err
-    assert "digits: 1,797 pictures" in result.out
-    assert re.search(r"parts +train 1,294, val 144, test 359", result.out)
+    assert "digits: 1,797 images" in result.out
+    assert re.search(r"splits +train 1,294, val 144, test 359", result.out)
     assert re.search(r"^3 +131 +15 +37$", result.out, re.MULTILINE)
     assert "leakage" not in result.out
     page = (tmp_path / "check.html").read_text()
@@ -59,32 +59,32 @@ def test_digits_are_sound_and_the_page_shows_them(fathom, tmp_path):
     assert "<script" not in page
 
 
-def test_a_sound_folder(pictures):
-    found = look(pictures)
-    assert found.is_sound
-    assert [(part.name, part.size) for part in found.parts] == [("train", 49), ("val", 5), ("test", 6)]
+def test_a_sound_folder(images):
+    found = inspect(images)
+    assert found.has_no_errors
+    assert [(split.name, split.size) for split in found.splits] == [("train", 49), ("val", 5), ("test", 6)]
     assert ("sizes", "10×8") in found.facts
     assert not texts(found, "warning")
 
 
-def test_broken_and_repeated_pictures_are_found(pictures, fathom):
-    (pictures / "cat" / "00.png").write_bytes((pictures / "cat" / "00.png").read_bytes()[:100])
-    (pictures / "cat" / "text.png").write_text("no picture")
+def test_broken_and_repeated_images_are_found(images, fathom):
+    (images / "cat" / "00.png").write_bytes((images / "cat" / "00.png").read_bytes()[:100])
+    (images / "cat" / "text.png").write_text("no image")
     for i in range(20):  # under the other label too
-        shutil.copy(pictures / "cat" / f"{i + 5:02}.png", pictures / "dog" / f"copy{i}.png")
-    found = look(pictures)
+        shutil.copy(images / "cat" / f"{i + 5:02}.png", images / "dog" / f"copy{i}.png")
+    found = inspect(images)
     (error,) = texts(found, "error")
     assert error.startswith("2 files cannot be read: ")
     assert "00.png" in error
     assert "text.png" in error
     assert not any("leakage" in text for text in texts(found, "warning"))  # copies are on one side of each cut
     assert sum("contradiction" in text for text in texts(found, "warning")) == 1
-    assert fathom("check", "--data", pictures).code == 1
+    assert fathom("check", "--data", images).code == 1
 
 
-def test_a_copy_in_the_test_folder_is_counted(pictures, tmp_path):
-    root = tmp_path / "parts"
-    shutil.copytree(pictures, root / "train")
+def test_a_copy_in_the_test_folder_is_counted(images, tmp_path):
+    root = tmp_path / "splits"
+    shutil.copytree(images, root / "train")
     for label in ("cat", "dog"):
         (root / "test" / label).mkdir(parents=True)
         for i in range(4):
@@ -92,16 +92,16 @@ def test_a_copy_in_the_test_folder_is_counted(pictures, tmp_path):
     shutil.copy(root / "train" / "cat" / "03.png", root / "test" / "cat" / "again.png")
     found = check(make_config({"data": {"name": str(root), "val": 0.0}}))
     (warning,) = texts(found, "warning")
-    assert warning == "leakage: 1 of 9 pictures of the test part (11.1%) are in the train part too"
+    assert warning == "leakage: 1 of 9 images of the test split (11.1%) are in the train split too"
 
 
 def test_unbalanced_and_missing_classes(write):
     frame = make_frame(200).assign(label=["common"] * 180 + ["some"] * 15 + ["rare"] * 5)
-    found = look(write(frame), target="label", drop=["price"])
+    found = inspect(write(frame), target="label", drop=["price"])
     warnings = texts(found, "warning")
     assert any(text.startswith("unbalanced: ") for text in warnings)
-    assert any("fewer than 10 training examples of rare" in text for text in warnings)
-    assert any("part has no example of rare" in text for text in warnings)
+    assert any("fewer than 10 training samples of rare" in text for text in warnings)
+    assert any("split has no sample of rare" in text for text in warnings)
     assert any("always saying common is right for 9" in text for text in texts(found, "note"))
 
 
@@ -110,7 +110,7 @@ def test_a_table_s_columns_are_judged(write):
     frame["twice"] = 2 * frame["price"] + 1
     frame["far"] = np.where(frame["id"] == 5, 1e6, frame["a"])
     frame["empty"] = np.where(frame["id"] % 5 == 0, frame["a"], np.nan)
-    found = look(write(frame), target="price")
+    found = inspect(write(frame), target="price")
     warnings = texts(found, "warning")
     assert [text for text in warnings if "leakage" in text] == [
         "leakage: twice alone tells price; is it known beforehand?"
@@ -128,28 +128,28 @@ def test_a_category_and_a_number_that_give_the_target_away(write, task):
     y = code if task == "number" else frame["c"].str.upper()
     frame = frame.assign(price=y, score=code + 0.1 * np.tanh(frame["a"]))
     options = {"target": "price", "task": "regression" if task == "number" else "classification"}
-    leaks = [text.split()[1] for text in texts(look(write(frame), **options)) if "leakage" in text]
+    leaks = [text.split()[1] for text in texts(inspect(write(frame), **options)) if "leakage" in text]
     assert leaks == (["score", "c"] if task == "class" else ["c"])
 
 
 def test_a_skewed_target_is_said(write):
     frame = make_frame().assign(price=np.exp(2 * np.random.default_rng(2).normal(size=300)))
-    assert any("try --log-target" in text for text in texts(look(write(frame), target="price")))
-    assert not any("try --log-target" in t for t in texts(look(write(frame), target="price", log_target=True)))
+    assert any("try --log-target" in text for text in texts(inspect(write(frame), target="price")))
+    assert not any("try --log-target" in t for t in texts(inspect(write(frame), target="price", log_target=True)))
 
 
 def test_repeated_rows_of_a_table(write):
     frame = make_frame().drop(columns="id")
-    found = look(write(pd.concat([frame, frame])), target="price")
-    assert any(text.startswith("leakage: ") and "of the test part" in text for text in texts(found, "warning"))
-    assert not any("leakage" in text for text in texts(look(write(frame), target="price")))
+    found = inspect(write(pd.concat([frame, frame])), target="price")
+    assert any(text.startswith("leakage: ") and "of the test split" in text for text in texts(found, "warning"))
+    assert not any("leakage" in text for text in texts(inspect(write(frame), target="price")))
 
 
 def test_a_text(fathom, tmp_path):
     (tmp_path / "book.txt").write_text("the quick brown fox " * 400 + "ÄÖÜ!?" * 150)
     result = fathom("check", "--data", "book.txt")
     assert result.code == 0, result.err
-    assert re.search(r"warning +[\d,]+ of [\d,]+ tokens of the test part \([\d.]+%\) are unknown", result.out)
+    assert re.search(r"warning +[\d,]+ of [\d,]+ tokens of the test split \([\d.]+%\) are unknown", result.out)
 
 
 def test_what_cannot_be_checked_is_a_line(fathom, tmp_path):

@@ -37,11 +37,13 @@ def test_two_networks_on_the_same_folds(fathom):
     assert content["plan"]["status"] == "done"
     accuracies = [float(row["accuracy"]) for row in rows if row["model"] == "mlp"]
     assert content["summary"]["accuracy"]["mlp"]["mean"] == pytest.approx(statistics.mean(accuracies))
-    assert content["summary"]["accuracy"]["mlp"]["deviation"] == pytest.approx(statistics.stdev(accuracies))
+    assert content["summary"]["accuracy"]["mlp"]["std"] == pytest.approx(statistics.stdev(accuracies))
     assert [d["first"] for d in content["differences"]] == ["mlp"]
     assert "the test set is left alone" in result.out
     assert "swallows the difference" in result.out or "is better than" in result.out
-    assert sum(int(row["held_out"]) for row in rows if row["model"] == "mlp") == 1438  # of the training part, each once
+    assert (
+        sum(int(row["held_out"]) for row in rows if row["model"] == "mlp") == 1438
+    )  # of the training split, each once
     page = (path / "crossval.html").read_text()
     assert 'href="mlp/fold-1/report.html"' in page
     assert "http" not in page.replace("http-equiv", "")
@@ -176,7 +178,7 @@ def test_a_text(fathom):
         (("mlp", "--overfit-batches", 2), "unknown option '--overfit-batches'"),
         (("mlp", "--set", "training.fast_dev_run=true"), "leave out fast_dev_run"),
         (("mlp", "--set", "data.fold.index=0", "--set", "data.fold.of=3"), "data.fold is set already"),
-        (("mlp", "--folds", 2000), "2000 folds of 1438 examples"),
+        (("mlp", "--folds", 2000), "2000 folds of 1438 samples"),
         (("mlp", "gru"), "gru reads texts"),
         (("mlp", "--resume", "last"), "leave out mlp"),
         (("--resume", "last", "--folds", 3), "leave out --folds"),

@@ -101,14 +101,14 @@ def test_the_samples_depend_on_the_seed_only(tmp_path):
     assert contents[0][1] != contents[2][1]
 
 
-def test_regression_has_no_pictures(tmp_path, monkeypatch, capsys):
+def test_regression_has_no_images(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert fathom_data("synthetic_regression") == 0
     assert "mean of y" in capsys.readouterr().out
     assert list(tmp_path.glob("*.png")) == []
 
 
-def test_none_leaves_the_augmented_picture_out(tmp_path):
+def test_none_leaves_the_augmented_image_out(tmp_path):
     fathom_data("digits", "--out", str(tmp_path), "--augment", "none")
     assert [p.name for p in tmp_path.glob("*.png")] == ["digits-samples.png"]
 
@@ -147,8 +147,8 @@ def test_extract(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cifar10, "load", lambda **_: Arrays(images, labels, images, labels, cifar10.CLASS_NAMES))
     assert fathom_data("cifar10", "--extract", str(tmp_path / "out")) == 0
     out, err = capsys.readouterr()
-    assert "wrote 40 pictures to" in out
-    assert err.splitlines()[-1] == "40 of 40 pictures"
+    assert "wrote 40 images to" in out
+    assert err.splitlines()[-1] == "40 of 40 images"
     assert len(err.splitlines()) == 10
     assert len(list((tmp_path / "out").rglob("*.png"))) == 40
 

@@ -37,7 +37,7 @@ def test_side_by_side(fathom, trained):
         ("teacher", "3"), ("alone", "3"), ("distilled", "3"), ("alone", "4"), ("distilled", "4")
     ]  # fmt: skip
     own = json.loads((trained.path / "evaluation.json").read_text())
-    assert float(rows[0]["test_accuracy"]) == own["accuracy"]  # looked at once, in the teacher's run
+    assert float(rows[0]["test_accuracy"]) == own["accuracy"]  # evaluated once, in the teacher's run
     content = json.loads((path / "distill.json").read_text())
     assert content["sizes"]["teacher"]["parameters"] == 61706
     assert content["sizes"]["distilled"]["parameters"] == 28 * 28 * 10 + 10

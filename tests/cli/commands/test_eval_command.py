@@ -31,7 +31,7 @@ def test_the_table_has_every_class(trained, fathom):
     expected = read_evaluation(trained.path)
     lines = result.out.splitlines()
     assert lines[:3] == [
-        "test: 359 examples",
+        "test: 359 samples",
         f"loss     {expected['loss']:.4f}",
         f"accuracy {expected['accuracy']:.4f}",
     ]
@@ -42,13 +42,13 @@ def test_the_table_has_every_class(trained, fathom):
     ]
 
 
-@pytest.mark.parametrize(("split", "examples"), [("train", 1294), ("val", 144), ("test", 359)])
-def test_every_split_can_be_judged(split, examples, trained, fathom):
+@pytest.mark.parametrize(("split", "samples"), [("train", 1294), ("val", 144), ("test", 359)])
+def test_every_split_can_be_judged(split, samples, trained, fathom):
     result = fathom("eval", trained.path, "--split", split, "--json")
     assert result.code == 0, result.err
     evaluation = json.loads(result.out)
-    assert (evaluation["split"], evaluation["num_samples"]) == (split, examples)
-    assert sum(map(sum, evaluation["confusion"])) == examples
+    assert (evaluation["split"], evaluation["num_samples"]) == (split, samples)
+    assert sum(map(sum, evaluation["confusion"])) == samples
 
 
 def test_validation_agrees_with_the_best_epoch(trained, fathom):
@@ -71,7 +71,7 @@ def test_a_regression_is_judged_by_its_error(fathom, tmp_path):
     result = fathom("eval", "last", "--json")
     assert json.loads(result.out) == read_evaluation(run)
     assert re.fullmatch(
-        r"test: 1,000 examples\nloss     \d\.\d+\nrmse     \d\.\d+\nmae      \d\.\d+\nr2       \d\.\d+\n",
+        r"test: 1,000 samples\nloss     \d\.\d+\nrmse     \d\.\d+\nmae      \d\.\d+\nr2       \d\.\d+\n",
         fathom("eval", "last").out,
     )
 

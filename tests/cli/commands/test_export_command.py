@@ -13,23 +13,23 @@ from fathom.runs.folder.reader import RunReader
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    """The first test pictures of the digits."""
-    folder = tmp_path / "pictures"
+def images(tmp_path):
+    """The first test images of the digits."""
+    folder = tmp_path / "images"
     folder.mkdir()
     for i, pixels in enumerate(load_arrays("digits", size=28).test_images[:12]):
         Image.fromarray(pixels[0]).save(folder / f"{i:02}.png")
     return folder
 
 
-def test_a_run_becomes_a_file_that_predicts_the_same(trained_copy, fathom, pictures):
+def test_a_run_becomes_a_file_that_predicts_the_same(trained_copy, fathom, images):
     result = fathom("export", trained_copy, "--licence", "CC0-1.0")
     assert result.code == 0, result.err
     first, second = result.out.splitlines()
     assert first.startswith(f"{trained_copy / 'model.onnx'}  2")
     assert second.startswith("compared with PyTorch at batches of 1 and 5; largest differences: logits ")
     by_run, by_file = (
-        [json.loads(line) for line in fathom("predict", model, pictures, "--format", "jsonl").out.splitlines()]
+        [json.loads(line) for line in fathom("predict", model, images, "--format", "jsonl").out.splitlines()]
         for model in (trained_copy, trained_copy / "model.onnx")
     )
     assert [(row["file"], row["label"]) for row in by_file] == [(row["file"], row["label"]) for row in by_run]
@@ -40,7 +40,7 @@ def test_a_run_becomes_a_file_that_predicts_the_same(trained_copy, fathom, pictu
 
 
 @pytest.mark.parametrize("method", ["dynamic", "static"])
-def test_int8_shows_accuracy_time_and_size(method, trained_copy, fathom, pictures):
+def test_int8_shows_accuracy_time_and_size(method, trained_copy, fathom, images):
     result = fathom("export", trained_copy, "--int8", method)
     assert result.code == 0, result.err
     record = json.loads((trained_copy / "export.json").read_text())["files"][f"model-int8-{method}.onnx"]
@@ -55,8 +55,8 @@ def test_int8_shows_accuracy_time_and_size(method, trained_copy, fathom, picture
     assert all(value > 0 for value in int8["latency_ms"].values())
     lines = result.out.splitlines()
     assert f"{int8['accuracy']['int8']:.2%}" in lines[-2]
-    assert lines[-1].startswith(f"({int8['num_samples']} test examples; times of now, on this machine")
-    rows = fathom("predict", trained_copy / f"model-int8-{method}.onnx", pictures).out.splitlines()
+    assert lines[-1].startswith(f"({int8['num_samples']} test samples; times of now, on this machine")
+    rows = fathom("predict", trained_copy / f"model-int8-{method}.onnx", images).out.splitlines()
     assert len(rows) == 13
 
 
@@ -91,15 +91,15 @@ def test_a_disk_that_is_full_leaves_nothing_behind(trained_copy, fathom, monkeyp
     assert sorted(path.name for path in trained_copy.iterdir()) == before
 
 
-def test_an_onnx_file_that_is_none_is_one_line(fathom, pictures, tmp_path):
+def test_an_onnx_file_that_is_none_is_one_line(fathom, images, tmp_path):
     (tmp_path / "x.onnx").write_text("hello")
-    result = fathom("predict", "x.onnx", pictures)
+    result = fathom("predict", "x.onnx", images)
     assert (result.code, result.out) == (1, "")
     assert result.error.startswith("x.onnx: not an ONNX file as `fathom export` wrote it")
-    result = fathom("predict", "absent.onnx", pictures)
+    result = fathom("predict", "absent.onnx", images)
     assert result.error == "absent.onnx: cannot be read (No such file or directory)"
     (tmp_path / "folder.onnx").mkdir()
-    assert "model.json" in fathom("predict", "folder.onnx", pictures).error
+    assert "model.json" in fathom("predict", "folder.onnx", images).error
 
 
 # What predict gained --------------------------------------------------------------------------------------------------
@@ -107,16 +107,16 @@ def test_an_onnx_file_that_is_none_is_one_line(fathom, pictures, tmp_path):
 
 @pytest.fixture
 def stdin(monkeypatch):
-    """Give bytes to standard input."""
+    """Return bytes to standard input."""
     return lambda content: monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
 
 
-def test_a_list_on_standard_input_stands_where_its_dash_stands(trained, fathom, pictures, stdin):
-    stdin(b"pictures/03.png\nabsent.png\r\n\npictures/01.png")
-    result = fathom("predict", trained.path, "pictures/05.png", "-", "pictures/00.png", "--format", "json")
+def test_a_list_on_standard_input_stands_where_its_dash_stands(trained, fathom, images, stdin):
+    stdin(b"images/03.png\nabsent.png\r\n\nimages/01.png")
+    result = fathom("predict", trained.path, "images/05.png", "-", "images/00.png", "--format", "json")
     assert result.code == 1
     rows = json.loads(result.out)
-    names = ["pictures/05.png", "pictures/03.png", "absent.png", "pictures/01.png", "pictures/00.png"]
+    names = ["images/05.png", "images/03.png", "absent.png", "images/01.png", "images/00.png"]
     assert [row["file"] for row in rows] == names
     assert (
         [row["label"] is None for row in rows]
@@ -134,9 +134,9 @@ def test_an_empty_list_gives_an_empty_table(trained, fathom, stdin):
         assert (result.code, result.out) == (0, text)
 
 
-def test_the_ending_of_the_file_chooses_the_format(trained, fathom, pictures, tmp_path):
+def test_the_ending_of_the_file_chooses_the_format(trained, fathom, images, tmp_path):
     for name in ("a.json", "a.jsonl", "a.csv", "a.txt"):
-        assert fathom("predict", trained.path, pictures, "--out", name).code == 0
+        assert fathom("predict", trained.path, images, "--out", name).code == 0
     whole = json.loads((tmp_path / "a.json").read_text())
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert whole == lines
@@ -145,12 +145,12 @@ def test_the_ending_of_the_file_chooses_the_format(trained, fathom, pictures, tm
     assert f"{whole[0]['file']},{whole[0]['label']},{whole[0]['probability']:.6f}," in (tmp_path / "a.csv").read_text()
 
 
-def test_weights_that_are_not_finite_give_errors_not_labels(trained_copy, fathom, pictures):
+def test_weights_that_are_not_finite_give_errors_not_labels(trained_copy, fathom, images):
     from fathom.inference.saved import load_module, save_weights
 
     module, _ = load_module(trained_copy)
     next(module.net.parameters()).data.fill_(np.nan)
     save_weights(trained_copy / "model.safetensors", module)
-    result = fathom("predict", trained_copy, pictures / "00.png", "--format", "jsonl")
+    result = fathom("predict", trained_copy, images / "00.png", "--format", "jsonl")
     assert result.code == 1
     assert "numbers are not finite" in json.loads(result.out)["error"]

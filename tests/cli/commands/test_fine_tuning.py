@@ -18,7 +18,7 @@ from fathom.recipes.train import resume, train
 from fathom.series import base as series
 from fathom.series.from_scratch import paired_difference
 from fathom.settings.config import make_config
-from fathom.settings.origin import follow_origin
+from fathom.settings.origin import apply_origin
 from fathom.training.callbacks import Callback
 from fathom.training.signals import Interrupted
 
@@ -74,7 +74,7 @@ def test_file_needs_its_network_named(fathom, source, tmp_path):
         (["--body-lr", "0x"], "--freeze body keeps it as it is"),
         (["--layer-decay", "2"], "finetune.layer_decay"),
         (["--seeds", "3"], "add --compare-scratch"),
-        (["--compare-scratch", "--fast-dev-run"], "--compare-scratch compares on the test part"),
+        (["--compare-scratch", "--fast-dev-run"], "--compare-scratch compares on the test split"),
         (["--freeze", "*"], "all are frozen|nothing to train"),
     ],
 )
@@ -93,12 +93,12 @@ def test_options_of_fine_tuning_need_weights(fathom):
 
 
 def test_what_torchvision_brings_and_what_was_chosen_stays():
-    tree = follow_origin({"finetune": {"init_from": "torchvision:vgg11_bn"}, "data": {"name": "cifar10"}})
+    tree = apply_origin({"finetune": {"init_from": "torchvision:vgg11_bn"}, "data": {"name": "cifar10"}})
     config = make_config(tree)
     assert (config.model.name, config.model.options) == ("vgg11", {"small": False, "batch_norm": True})
     assert (config.data.resize, config.finetune.body_lr) == (224, "0.1x")
     chosen = {"data": {"resize": 64, "mean": None}, "finetune": {"init_from": "torchvision:alexnet", "body_lr": 0.2}}
-    config = make_config(follow_origin(chosen))
+    config = make_config(apply_origin(chosen))
     assert (config.data.resize, config.finetune.body_lr, config.data.mean) == (64, 0.2, [0.485, 0.456, 0.406])
 
 
@@ -122,7 +122,7 @@ class StopAt(Callback):
 
 def tuning_config(source, **finetune):
     tree = {"training": {"epochs": 2}, "finetune": {"init_from": str(source), **finetune}}
-    return make_config(follow_origin(tree))
+    return make_config(apply_origin(tree))
 
 
 def test_resume_is_exact_and_needs_the_source_no_more(source, tmp_path):
@@ -198,7 +198,7 @@ def test_a_run_of_the_comparison_that_diverges_is_left_out_and_said(source, fath
 
 def test_interval_is_student_s_of_the_differences():
     found = paired_difference([0.9, 0.8, 0.85], [0.8, 0.75, 0.7])
-    # differences 0.1, 0.05, 0.15: mean 0.1, deviation 0.05; t(0.975, 2 degrees) = 4.3027
+    # differences 0.1, 0.05, 0.15: mean 0.1, standard deviation 0.05; t(0.975, 2 degrees) = 4.3027
     assert found["difference"] == pytest.approx(0.1)
     assert found["high"] - found["low"] == pytest.approx(2 * 4.30265 * 0.05 / 3**0.5, rel=1e-5)
     assert paired_difference([0.9], [0.8])["low"] is None

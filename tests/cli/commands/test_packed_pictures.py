@@ -1,4 +1,4 @@
-"""The commands on a packed folder of pictures, wherever a folder works."""
+"""The commands on a packed folder of images, wherever a folder works."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ def packed(tmp_path, monkeypatch):
 def test_an_archive_is_checked_trained_on_judged_and_labelled_as_its_folder_is(fathom, packed, tmp_path):
     result = fathom("check", "--data", "photos.zip")
     assert result.code == 0, result.err
-    assert result.out.startswith("photos: 40 pictures")
+    assert result.out.startswith("photos: 40 images")
     assert result.err.startswith(f"unpacked photos.zip into {tmp_path / 'home/archives'}: 40 files, ")
     options = ("--epochs", 2, "--seed", 0)
     assert fathom("train", "mlp", "--data", "photos.zip", *options, "--out", "packed").code == 0
@@ -40,19 +40,19 @@ def test_an_archive_is_checked_trained_on_judged_and_labelled_as_its_folder_is(f
 
     with zipfile.ZipFile(packed, "a") as file:  # the run goes on with what it learned from
         file.writestr("photos/cat/new.png", b"none")
-    judged = [fathom("eval", path, "--json") for path in (run, plain)]
-    assert judged[0].code == 0, judged[0].err
-    assert json.loads(judged[0].out)["accuracy"] == json.loads(judged[1].out)["accuracy"]
+    evaluated = [fathom("eval", path, "--json") for path in (run, plain)]
+    assert evaluated[0].code == 0, evaluated[0].err
+    assert json.loads(evaluated[0].out)["accuracy"] == json.loads(evaluated[1].out)["accuracy"]
     result = fathom("predict", run, "photos.zip", "photos/cat/00.png")
     assert result.code == 1
     rows = result.out.splitlines()
     assert len(rows) == 43
     assert rows[1].startswith("photos.zip/cat/00.png,cat,")
-    assert rows[21].startswith('photos.zip/cat/new.png,,,"photos.zip/cat/new.png is not a picture')
+    assert rows[21].startswith('photos.zip/cat/new.png,,,"photos.zip/cat/new.png is not an image')
     assert rows[-1].startswith("photos/cat/00.png,cat,")
 
 
-def test_labels_in_a_file_of_pictures_in_an_archive(fathom, packed, tmp_path):
+def test_labels_in_a_file_of_images_in_an_archive(fathom, packed, tmp_path):
     rows = [f"{path.relative_to(tmp_path)},{path.parent.name}" for path in (tmp_path / "photos").rglob("*.png")]
     (tmp_path / "labels.csv").write_text("\n".join(["file,label", *sorted(rows)]))
     shutil.rmtree(tmp_path / "photos")
@@ -66,7 +66,7 @@ def test_what_is_said_of_files_names_them_in_the_archive(fathom, packed, tmp_pat
     (tmp_path / "photos" / "dog" / "00.png").rename(tmp_path / "photos" / "dog" / "00.jpg")
     shutil.make_archive(str(tmp_path / "bad"), "zip", tmp_path, "photos")
     result = fathom("check", "--data", "bad.zip", "--max-broken", "10%")
-    assert f"1 file cannot be read: {tmp_path}/bad.zip/cat/00.png (is not a picture" in result.out
+    assert f"1 file cannot be read: {tmp_path}/bad.zip/cat/00.png (is not an image" in result.out
     assert f"of another format than the name says ({tmp_path}/bad.zip/dog/00.jpg)" in result.out
     assert "archives" not in result.out
 
@@ -80,8 +80,8 @@ def test_errors_name_the_archive_and_not_its_copy(fathom, packed, tmp_path):
     shutil.make_archive(str(tmp_path / "flat"), "zip", tmp_path / "flat")
     shutil.make_archive(str(tmp_path / "bad"), "zip", tmp_path / "photos")
     for name, error in (
-        ("flat", "flat.zip has no class folders: pictures belong in"),
-        ("bad", "10 of 50 pictures (20.0 %) cannot be read"),
+        ("flat", "flat.zip has no class folders: images belong in"),
+        ("bad", "10 of 50 images (20.0 %) cannot be read"),
     ):
         result = fathom("train", "--data", f"{name}.zip")
         assert result.code == 1

@@ -1,4 +1,4 @@
-"""``fathom predict``: order, columns, every kind of picture, every kind of file that is none."""
+"""``fathom predict``: order, columns, every kind of image, every kind of file that is none."""
 
 import csv
 import io
@@ -23,8 +23,8 @@ def read_table(text):
 
 def save(path, pixels, mode=None, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture = Image.fromarray(pixels)
-    (picture.convert(mode) if mode else picture).save(path, **options)
+    image = Image.fromarray(pixels)
+    (image.convert(mode) if mode else image).save(path, **options)
     return path
 
 
@@ -43,9 +43,9 @@ def png_bomb(path, side=100_000):
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    """Good and bad pictures, by what they are."""
-    folder = tmp_path / "pictures"
+def images(tmp_path):
+    """Good and bad images, by what they are."""
+    folder = tmp_path / "images"
     good = {
         "plain": save(folder / "a.png", GREY),
         "rgba": save(folder / "b.png", COLOUR, "RGBA"),
@@ -57,7 +57,7 @@ def pictures(tmp_path):
         "one pixel": save(folder / "h.tiff", GREY[:1, :1]),
     }
     text = folder / "text.png"
-    text.write_text("I am no picture")
+    text.write_text("I am no image")
     whole = save(folder / "cut.jpg", COLOUR).read_bytes()
     (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (folder / "empty.png").write_bytes(b"")
@@ -71,8 +71,8 @@ def pictures(tmp_path):
     return good, bad
 
 
-def test_every_mode_and_size_is_labelled(pictures, trained, fathom):
-    good, _ = pictures
+def test_every_mode_and_size_is_labelled(images, trained, fathom):
+    good, _ = images
     result = fathom("predict", trained.path, *good.values())
     assert result.code == 0, result.err
     rows = read_table(result.out)
@@ -80,26 +80,26 @@ def test_every_mode_and_size_is_labelled(pictures, trained, fathom):
     assert [row["file"] for row in rows] == [str(path) for path in good.values()]
     assert all(row["label"] in set("0123456789") and 0.1 <= float(row["probability"]) <= 1 for row in rows)
     assert all(row["error"] == "" for row in rows)
-    assert result.err == f"{len(good)} of {len(good)} pictures labelled\n"
+    assert result.err == f"{len(good)} of {len(good)} images labelled\n"
 
 
-def test_sixteen_bits_are_not_clipped(pictures, trained, fathom):
-    good, _ = pictures
+def test_sixteen_bits_are_not_clipped(images, trained, fathom):
+    good, _ = images
     plain, deep = read_table(fathom("predict", trained.path, good["plain"], good["16 bits"]).out)
     assert (deep["label"], deep["probability"]) == (plain["label"], plain["probability"])
 
 
-def test_a_bad_picture_is_a_row_with_an_error_and_code_1(pictures, trained, fathom):
-    good, bad = pictures
+def test_a_bad_image_is_a_row_with_an_error_and_code_1(images, trained, fathom):
+    good, bad = images
     mixed = [good["plain"], bad["text"], bad["truncated"], good["cmyk"], bad["bomb"], bad["empty"], bad["missing"]]
     result = fathom("predict", trained.path, *mixed)
     assert result.code == 1
-    assert result.err == "2 of 7 pictures labelled; 5 failed, see the error column\n"
+    assert result.err == "2 of 7 images labelled; 5 failed, see the error column\n"
     rows = read_table(result.out)
     assert [row["file"] for row in rows] == [str(path) for path in mixed]
     assert [bool(row["error"]) for row in rows] == [False, True, True, False, True, True, True]
     assert all(row["label"] == row["probability"] == "" for row in rows if row["error"])
-    words = ["is not a picture in a known format", "is damaged or truncated", "pixels", "", "No such file"]
+    words = ["is not an image in a known format", "is damaged or truncated", "pixels", "", "No such file"]
     assert all(word in rows[i]["error"] for word, i in zip(words, (1, 2, 4, 5, 6), strict=True))
     assert all("\n" not in row["error"] for row in rows)
 
@@ -117,8 +117,8 @@ def test_folders_and_files_keep_their_order(trained, fathom, tmp_path):
     ]
 
 
-def test_the_most_probable_classes_come_in_order(pictures, trained, fathom):
-    good, bad = pictures
+def test_the_most_probable_classes_come_in_order(images, trained, fathom):
+    good, bad = images
     result = fathom("predict", trained.path, good["plain"], bad["text"], "--top", 3)
     row, failed = read_table(result.out)
     assert list(row) == [
@@ -139,17 +139,17 @@ def test_the_most_probable_classes_come_in_order(pictures, trained, fathom):
     assert sum(float(v) for k, v in everything.items() if k.startswith("probability")) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_file_gets_what_standard_output_gets(pictures, trained, fathom, tmp_path):
-    good, bad = pictures
+def test_a_file_gets_what_standard_output_gets(images, trained, fathom, tmp_path):
+    good, bad = images
     inputs = [good["plain"], bad["text"], good["rgba"]]
     printed = fathom("predict", trained.path, *inputs)
     written = fathom("predict", trained.path, *inputs, "--out", "predictions.csv")
     assert (written.code, written.out) == (1, "")
-    assert written.err == "2 of 3 pictures labelled in predictions.csv; 1 failed, see the error column\n"
+    assert written.err == "2 of 3 images labelled in predictions.csv; 1 failed, see the error column\n"
     assert (tmp_path / "predictions.csv").read_text() == printed.out
 
 
-def test_more_pictures_than_a_batch(trained, fathom, tmp_path):
+def test_more_images_than_a_batch(trained, fathom, tmp_path):
     for i in range(150):
         save(tmp_path / "many" / f"{i:03d}.png", RNG.integers(0, 256, (8, 8), dtype=np.uint8))
     (tmp_path / "many" / "140.png").write_text("broken")
@@ -164,7 +164,7 @@ def test_more_pictures_than_a_batch(trained, fathom, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["empty"], 2, "empty: there is no picture in this folder ("),
+        (["empty"], 2, "empty: there is no image in this folder ("),
         (["a.png", "--top", "0"], 2, "--top: '0' is not a whole number of at least 1"),
         (["a.png", "--top", "11"], 2, "--top 11: the model knows 10 classes"),
         (["a.png", "--device", "xpu"], 2, "device 'xpu' is not available on this machine"),
@@ -184,8 +184,8 @@ def test_wrong_usage_and_places_that_cannot_be_written(arguments, code, message,
     assert sorted(os.listdir(tmp_path)) == before
 
 
-def test_a_failure_in_the_middle_leaves_the_earlier_file(pictures, trained, fathom, tmp_path, monkeypatch):
-    good, _ = pictures
+def test_a_failure_in_the_middle_leaves_the_earlier_file(images, trained, fathom, tmp_path, monkeypatch):
+    good, _ = images
     (tmp_path / "out.csv").write_text("earlier")
 
     def fail(*arguments):
@@ -196,7 +196,7 @@ def test_a_failure_in_the_middle_leaves_the_earlier_file(pictures, trained, fath
     assert result.code == 1
     assert result.error == "cannot write out.csv: no space left on device; free some space or choose another folder"
     assert (tmp_path / "out.csv").read_text() == "earlier"
-    assert sorted(os.listdir(tmp_path)) == ["out.csv", "pictures"]
+    assert sorted(os.listdir(tmp_path)) == ["images", "out.csv"]
 
 
 def test_a_name_that_is_not_text_is_carried_through(trained, fathom, tmp_path):
@@ -210,15 +210,15 @@ def test_a_name_that_is_not_text_is_carried_through(trained, fathom, tmp_path):
     assert name in (tmp_path / "out.csv").read_bytes()
 
 
-def test_a_regression_labels_no_pictures(fathom, tmp_path):
+def test_a_regression_labels_no_images(fathom, tmp_path):
     assert fathom("train", "linear", "--data", "synthetic_regression", "--epochs", 1).code == 0
     save(tmp_path / "a.png", GREY)
     result = fathom("predict", "last", "a.png")
     assert (result.code, result.out) == (2, "")
-    assert result.error.endswith("predict labels pictures, and this model is a regressor of numbers")
+    assert result.error.endswith("predict labels images, and this model is a regressor of numbers")
 
 
-def test_predictions_on_saved_test_pictures_are_the_run_s_own(trained, fathom, tmp_path):
+def test_predictions_on_saved_test_images_are_the_run_s_own(trained, fathom, tmp_path):
     from fathom.data.sources.catalog import load_arrays
 
     images = load_arrays("digits", size=28).test_images
@@ -234,7 +234,7 @@ def test_predictions_on_saved_test_pictures_are_the_run_s_own(trained, fathom, t
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs locks that end with the process")
-def test_what_a_killed_process_left_beside_out_is_cleared_away(trained, pictures, fathom, start_fathom, tmp_path):
+def test_what_a_killed_process_left_beside_out_is_cleared_away(trained, images, fathom, start_fathom, tmp_path):
     def leftovers():
         return list(tmp_path.glob(".fathom.tmp-*"))
 
@@ -245,7 +245,7 @@ def test_what_a_killed_process_left_beside_out_is_cleared_away(trained, pictures
         time.sleep(0.05)
     killed.kill()
     killed.wait()
-    assert fathom("predict", trained.path, pictures[0]["plain"], "--out", "out.csv").code == 0
+    assert fathom("predict", trained.path, images[0]["plain"], "--out", "out.csv").code == 0
     assert len(leftovers()) == 1  # of the process that still waits for its input
     living.communicate()
     assert living.returncode == 0

@@ -1,4 +1,4 @@
-"""``fathom predict RUN labels.csv --images DIR``: pictures that a file of rows names, in its order."""
+"""``fathom predict RUN labels.csv --images DIR``: images that a file of rows names, in its order."""
 
 import csv
 import io
@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fathom.data.images.label_file import PictureRows
+from fathom.data.images.label_file import ImageRows
 from fathom.recipes.predict import predict
 
 
 @pytest.fixture
 def shots(tmp_path):
-    """Six pictures a and b, and the file that says what they show."""
+    """Six images a and b, and the file that says what they show."""
     (tmp_path / "shots").mkdir()
     for i in range(6):
         pixels = np.random.default_rng(i).integers(0, 255, (8, 8), dtype=np.uint8)
@@ -36,7 +36,7 @@ def test_the_order_is_that_of_the_rows_and_a_bad_row_is_a_row(fathom, trained, s
     table = write_rows(tmp_path / "new.csv", "id,file,weight", *(f"{i},{name},1.5" for i, name in enumerate(names)))
     result = fathom("predict", trained.path, table, "--images", shots)
     assert result.code == 1
-    assert result.err == "3 of 6 pictures labelled; 3 failed, see the error column\n"
+    assert result.err == "3 of 6 images labelled; 3 failed, see the error column\n"
     rows = read(result.out)
     assert list(rows[0]) == ["file", "label", "probability", "error"]
     assert [row["file"] for row in rows] == names
@@ -63,13 +63,13 @@ def test_labels_give_an_accuracy_that_holds_against_a_count_by_hand(fathom, trai
 
 
 def test_an_archive_and_an_exported_model_give_the_same(fathom, trained, shots, tmp_path):
-    table = write_rows(tmp_path / "t.tsv", "picture\tclass", *(f"{path.stem}\t3" for path in sorted(shots.iterdir())))
+    table = write_rows(tmp_path / "t.tsv", "image\tclass", *(f"{path.stem}\t3" for path in sorted(shots.iterdir())))
     shutil.make_archive(str(tmp_path / "shots"), "zip", tmp_path, "shots")
     first = fathom("predict", trained.path, table, "--images", shots)
     second = fathom("predict", trained.path, table, "--images", "shots.zip")
     assert first.out == second.out
     assert first.err == second.err.split("\n", 1)[1]  # beside the line that it was unpacked
-    columns, rows = predict(trained.path, [table], images=shots, file_column="picture", label_column="class", top=2)
+    columns, rows = predict(trained.path, [table], images=shots, file_column="image", label_column="class", top=2)
     assert columns == ["file", "true_label", "label", "probability", "label_2", "probability_2", "error"]
     assert [row["label"] for row in rows] == [row["label"] for row in read(first.out)]
 
@@ -82,7 +82,7 @@ def test_an_archive_and_an_exported_model_give_the_same(fathom, trained, shots, 
         (("t.csv", "--images", "none"), "there is no folder none"),
         (("t.csv", "--images", "shots", "--file-column", "fil"), "(--file-column) 'fil'; did you mean 'file'?"),
         (("t.csv", "--file-column", "file"), "go with --images"),
-        (("odd.csv", "--images", "shots"), "is known to name the pictures; say --file-column"),
+        (("odd.csv", "--images", "shots"), "is known to name the images; say --file-column"),
     ],
 )
 def test_one_line_says_what_is_wrong(fathom, trained, shots, tmp_path, arguments, error):
@@ -96,7 +96,7 @@ def test_one_line_says_what_is_wrong(fathom, trained, shots, tmp_path, arguments
 def test_a_column_counts_as_the_labels_by_its_name_or_by_holding_classes_alone(shots, tmp_path):
     def has_labels(header, *cells, **columns):
         table = write_rows(tmp_path / "t.csv", header, *(f"a0.png,{cell}" for cell in cells))
-        return PictureRows(table, shots, ("cat", "dog"), **columns).has_labels
+        return ImageRows(table, shots, ("cat", "dog"), **columns).has_labels
 
     assert has_labels("file,label", "horse")
     assert has_labels("file,what", "cat", "", "dog")

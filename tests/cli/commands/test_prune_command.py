@@ -35,7 +35,7 @@ def test_half_the_channels_go(fathom, trained, tmp_path):
     net = load_module(path)[0].net
     assert [net[i].out_channels for i in (0, 3)] == [3, 8]
     assert [net[i].out_features for i in (7, 9, 11)] == [60, 42, 10]
-    for line in ("before", "pruned", "fine-tuned", "Validation accuracy", "Left whole: layer 11", "looked at once"):
+    for line in ("before", "pruned", "fine-tuned", "Validation accuracy", "Left whole: layer 11", "evaluated once"):
         assert line in result.out
     assert "15,738" in result.out
     assert sorted((p, p.stat().st_mtime_ns) for p in trained.path.rglob("*")) == before
@@ -50,9 +50,9 @@ def test_the_result_is_an_ordinary_run(fathom, trained, pruned, tmp_path):
     assert 'id="pruning"' in page
     assert "Left whole: 11" in page
     assert fathom("compare", trained.path, pruned).code == 0
-    picture = next((pruned / "mistakes").glob("*.png"), None)
-    if picture is not None:
-        assert fathom("predict", pruned, picture).code == 0
+    image = next((pruned / "mistakes").glob("*.png"), None)
+    if image is not None:
+        assert fathom("predict", pruned, image).code == 0
     pytest.importorskip("onnx")
     assert fathom("export", pruned, "--format", "torch", "--out", tmp_path / "model.pt2").code == 0
 

@@ -43,6 +43,7 @@ def test_an_unknown_run_is_wrong_usage(tmp_path, monkeypatch):
 
 
 def test_the_module_is_light():
-    code = "import sys, fathom.cli.commands.report, fathom.cli.commands.compare; print('yaml' in sys.modules, 'torch' in sys.modules)"
+    commands = "fathom.cli.commands"
+    code = f"import sys, {commands}.report, {commands}.compare; print('yaml' in sys.modules, 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False False"

@@ -235,9 +235,9 @@ def test_a_finished_run_is_not_resumed(trained, fathom):
 
 
 def test_a_run_that_is_trained_right_now_is_not_resumed(stopped, fathom):
-    from fathom.runs.folder.lock import hold_run
+    from fathom.runs.folder.lock import lock_run
 
-    with hold_run(stopped):
+    with lock_run(stopped):
         result = fathom("train", "--resume", stopped)
     assert result.code == 1
     assert result.error == f"{stopped}: another process is training this run; wait for it or stop it first"

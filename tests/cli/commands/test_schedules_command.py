@@ -1,4 +1,4 @@
-"""``fathom schedules``: the list, the picture, and what happens when it cannot be written."""
+"""``fathom schedules``: the list, the image, and what happens when it cannot be written."""
 
 import argparse
 import subprocess
@@ -66,10 +66,10 @@ sys.exit(any(name in sys.modules for name in ("torch", "numpy", "matplotlib", "r
 def test_all_thirteen_are_drawn(capsys, tmp_path):
     assert fathom_schedules("--out", tmp_path / "all.png", "--warmup", "0.1") == 0
     assert capsys.readouterr().out == f"wrote {tmp_path / 'all.png'}: 13 schedules over 1,000 steps\n"
-    picture = np.asarray(Image.open(tmp_path / "all.png").convert("RGB"))
-    assert picture.shape[0] > 600
-    assert picture.shape[1] > 1200
-    assert (picture != 255).any(axis=2).mean() > 0.1
+    image = np.asarray(Image.open(tmp_path / "all.png").convert("RGB"))
+    assert image.shape[0] > 600
+    assert image.shape[1] > 1200
+    assert (image != 255).any(axis=2).mean() > 0.1
     assert [path.name for path in tmp_path.iterdir()] == ["all.png"]
 
 
@@ -114,8 +114,8 @@ def test_odd_characters_and_lengths_are_drawn(tmp_path):
         (["cosine", "--warmup", "a"], "--warmup must be"),
         (["cosine", "--warmup", "nan"], "fraction of the run"),
         (["cosine", "--steps", "0"], "total_steps"),
-        (["--out", "picture.jpg"], "must end in .png"),
-        (["--out", "picture"], "must end in .png"),
+        (["--out", "image.jpg"], "must end in .png"),
+        (["--out", "image"], "must end in .png"),
     ],
 )
 def test_mistakes_leave_nothing_behind(arguments, said, tmp_path):
@@ -134,7 +134,7 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["folder.png"]
 
 
-def test_a_failed_write_keeps_the_old_picture(tmp_path, monkeypatch):
+def test_a_failed_write_keeps_the_old_image(tmp_path, monkeypatch):
     path = tmp_path / "kept.png"
     path.write_text("old")
 

@@ -59,7 +59,7 @@ def test_small_networks_equal_torch_and_learn(name, fathom):
 @pytest.mark.parametrize("name", ["vgg", "nin", "googlenet", "resnet18"])
 def test_deep_networks_equal_torch(name, fathom):
     options = ["--width", 4] if name == "resnet18" else []
-    result = fathom("scratch", name, "--epochs", 1, "--examples", 48, "--batch-size", 16, *options)
+    result = fathom("scratch", name, "--epochs", 1, "--samples", 48, "--batch-size", 16, *options)
     assert result.code == 0, result.err
     assert largest_difference(result.out) < 1e-11
     assert "3 steps: the losses differ" in result.out
@@ -100,10 +100,10 @@ def test_the_time_machine_is_found_and_learned(fathom):
 
 
 @pytest.mark.usefixtures("shared_data")
-def test_other_pictures(fathom):
-    result = fathom("scratch", "softmax", "--data", "fashion_mnist", "--examples", 600, "--epochs", 1)
+def test_other_images(fathom):
+    result = fathom("scratch", "softmax", "--data", "fashion_mnist", "--samples", 600, "--epochs", 1)
     assert result.code == 0, result.err
-    assert "fashion_mnist at 28x28: 600 training examples, 600 test examples" in result.out
+    assert "fashion_mnist at 28x28: 600 training samples, 600 test samples" in result.out
 
 
 def test_fp32_differs_by_its_own_rounding(fathom):
@@ -138,9 +138,9 @@ def test_losses_are_written_as_csv(fathom, tmp_path):
 
 def test_losses_are_drawn(fathom, tmp_path):
     assert fathom("scratch", "softmax", "--epochs", 1, "--out", "losses.png").code == 0
-    picture = np.asarray(Image.open(tmp_path / "losses.png").convert("RGB"))
-    assert (picture != 255).any(axis=2).mean() > 0.02
-    assert fathom("scratch", "linear", "--epochs", 1, "--examples", 64, "--out", "one_step.svg").code == 0
+    image = np.asarray(Image.open(tmp_path / "losses.png").convert("RGB"))
+    assert (image != 255).any(axis=2).mean() > 0.02
+    assert fathom("scratch", "linear", "--epochs", 1, "--samples", 64, "--out", "one_step.svg").code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["losses.png", "one_step.svg"]
 
 
@@ -192,12 +192,12 @@ def test_devices(fathom, tmp_path):
         (["lenet", "--data", "digit"], "unknown data set 'digit'; did you mean 'digits'?"),
         (
             ["lenet", "--data", "synthetic_regression"],
-            "learns from pictures with labels; synthetic_regression has none",
+            "learns from images with labels; synthetic_regression has none",
         ),
         (["lenet", "--data", "mnist", "--size", 28], "--size scales the digits; mnist stays as it is"),
         (["lenet", "--size", 8], "lenet needs images of at least 12x12; got 8x8"),
         (["lenet", "--size", 1000], "it must be a whole number from 8 to 256"),
-        (["softmax", "--batch-size", 2000], "--batch-size 2000 is larger than the 1,438 training examples"),
+        (["softmax", "--batch-size", 2000], "--batch-size 2000 is larger than the 1,438 training samples"),
         (["softmax", "--epochs", 0], "--epochs: '0' is not a whole number of at least 1"),
         (["softmax", "--lr", "nan"], "--lr: 'nan' is not a number above 0"),
         (["softmax", "--text", "a.txt"], "--text does not go with softmax"),
@@ -208,8 +208,8 @@ def test_devices(fathom, tmp_path):
         (["softmax", "--out", "losses.txt"], "for softmax the name must end in .csv, .png, .svg, .pdf"),
         (["stability", "--out", "a.png"], "for stability the name must end in .csv"),
         (["softmax", "--out", "absent/losses.csv"], "there is no folder absent"),
-        (["devices", "--batch-size", 3], "--batch-size 3: 4 devices need an example each"),
-        (["devices", "--batch-size", 3000], "batch_size must be from 1 to the 1438 examples, got 3000"),
+        (["devices", "--batch-size", 3], "--batch-size 3: 4 devices need a sample each"),
+        (["devices", "--batch-size", 3000], "batch_size must be from 1 to the 1438 samples, got 3000"),
         (["softmax", "--precision", "fp16"], "--precision"),
     ],
 )

@@ -36,10 +36,10 @@ def test_train_generate_eval_predict(fathom, book, tmp_path, monkeypatch):
     assert fathom("generate", "last", *same, "--seed", 4).out != first.out
     assert fathom("generate", "last", "--top-k", 1, "--seed", 1) == fathom("generate", "last", "--temperature", 0)
 
-    judged = fathom("eval", "last", "--split", "val")
-    assert judged.code == 0
-    assert "perplexity" in judged.out
-    assert "unknown         0 of 200 tokens" in judged.out
+    evaluated = fathom("eval", "last", "--split", "val")
+    assert evaluated.code == 0
+    assert "perplexity" in evaluated.out
+    assert "unknown         0 of 200 tokens" in evaluated.out
 
     (tmp_path / "more.txt").write_text("the sea\n\nzzz\n")
     scored = fathom("predict", "last", "more.txt")
@@ -70,7 +70,7 @@ def test_a_text_without_a_network_named_gets_gru(fathom, book):
         (b"long " * 400, ["lenet"], 2, "lenet does not read texts such as book.txt; choose one of rnn, gru, lstm"),
         (b"long " * 400, ["--level", "chr"], 2, "unknown level 'chr'; did you mean 'char'?"),
         (b"long " * 400, ["--batch-size", "400"], 2, "batch size 400: the 1,600 chars to learn from"),
-        (b"long " * 400, ["--augment", "flip"], 2, "is a text; --augment, --resize and input noise are for pictures"),
+        (b"long " * 400, ["--augment", "flip"], 2, "is a text; --augment, --resize and input noise are for images"),
         (b"long " * 400, ["--set", "data.options.encoding=utf9"], 2, "unknown encoding 'utf9'"),
         (b"long " * 400, ["--set", "data.options.reserved=eos"], 2, "reserved is a list of tokens"),
         (b"long " * 400, ["--set", "data.options.window=3"], 2, "unknown option of a text 'window'"),
@@ -91,7 +91,7 @@ def test_a_text_that_is_not_there(fathom):
     assert result.error.startswith("there is no file absent.txt")
 
 
-def test_pictures_do_not_go_into_a_recurrent_network(fathom):
+def test_images_do_not_go_into_a_recurrent_network(fathom):
     result = fathom("train", "gru", "--data", "digits")
     assert result.code == 2
     assert result.error.startswith("gru reads texts, and digits is none")

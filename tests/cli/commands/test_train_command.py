@@ -118,14 +118,14 @@ def test_evaluation_predictions_and_mistakes_agree(trained):
     for mistake in evaluation["mistakes"]:
         row = rows[mistake["index"]]
         assert (row["label"], row["predicted"]) == (mistake["label"], mistake["predicted"])
-        with Image.open(trained.path / mistake["image"]) as picture:
-            assert (picture.format, picture.size) == ("PNG", (28, 28))
+        with Image.open(trained.path / mistake["image"]) as image:
+            assert (image.format, image.size) == ("PNG", (28, 28))
 
 
 def test_it_prints_a_line_an_epoch_then_accuracy_folder_and_report(trained):
     lines = trained.result.out.splitlines()
     assert re.fullmatch(
-        r"lenet on digits: 61,706 parameters, 1,294 training examples, 2 epochs, \w+ on \w+, seed 3", lines[0]
+        r"lenet on digits: 61,706 parameters, 1,294 training samples, 2 epochs, \w+ on \w+, seed 3", lines[0]
     )
     number = r"\d+\.\d{4}, accuracy \d+\.\d\d%"
     for epoch, line in enumerate(lines[1:3], start=1):
@@ -133,7 +133,7 @@ def test_it_prints_a_line_an_epoch_then_accuracy_folder_and_report(trained):
         assert re.fullmatch(pattern, line), line
     accuracy = json.loads((trained.path / "evaluation.json").read_text())["accuracy"]
     assert lines[3:] == [
-        f"test accuracy  {accuracy:.2%}  (359 examples, looked at once)",
+        f"test accuracy  {accuracy:.2%}  (359 samples, evaluated once)",
         f"run folder     {trained.path}",
         f"report         {trained.path / 'report.html'}",
     ]
@@ -173,7 +173,7 @@ def test_a_regression_is_judged_by_its_error(fathom, tmp_path):
     result = fathom("train", "linear", "--data", "synthetic_regression", "--epochs", 3)
     assert result.code == 0, result.err
     evaluation = json.loads((only_run(tmp_path) / "evaluation.json").read_text())
-    assert result.out.splitlines()[-3].startswith(f"test RMSE      {decimal(evaluation['rmse'])}  (1,000 examples")
+    assert result.out.splitlines()[-3].startswith(f"test RMSE      {decimal(evaluation['rmse'])}  (1,000 samples")
     assert evaluation["rmse"] < 0.1
     assert evaluation["r2"] > 0.99
     assert not {"accuracy", "confusion"} & set(evaluation)
@@ -194,7 +194,7 @@ def test_learning_by_heart_leaves_the_test_part_alone(fathom, tmp_path):
     last = read_records(only_run(tmp_path))[-1]
     assert last["train_accuracy"] > 0.95
     assert f"by heart       accuracy {last['train_accuracy']:.2%}" in result.out
-    assert "on 1 batch; the test part was left alone" in result.out
+    assert "on 1 batch; the test split was left alone" in result.out
     assert not (only_run(tmp_path) / "evaluation.json").exists()
 
 
@@ -216,8 +216,8 @@ REFUSED = {
     "unknown model": (["lnet"], "unknown model 'lnet'; did you mean 'lenet'?"),
     "unknown data": (["--data", "digitz"], "unknown data set 'digitz'; did you mean 'digits'?"),
     "no folder": (
-        ["--data", "pictures/"],
-        "there is no folder pictures/; `fathom data` lists the data sets known by name",
+        ["--data", "images/"],
+        "there is no folder images/; `fathom data` lists the data sets known by name",
     ),
     "unknown option": (["--epoch", "1"], "unknown option '--epoch'; did you mean '--epochs'?"),
     "unknown schedule": (["--schedule", "cosin"], "unknown schedule 'cosin'; did you mean 'cosine'?"),
@@ -263,7 +263,7 @@ REFUSED = {
     "images wanted": (["--data", "synthetic_regression"], None),
     "batch too large": (
         ["--batch-size", "5000"],
-        "batch size 5000 is larger than the 1,294 training examples of digits; choose at most 1294",
+        "batch size 5000 is larger than the 1,294 training samples of digits; choose at most 1294",
     ),
     "loss of numbers": (
         ["--set", "training.loss=squared"],

@@ -1,4 +1,4 @@
-"""``fathom train`` on a folder of pictures: workers change nothing but the time, and every trouble is one line."""
+"""``fathom train`` on a folder of images: workers change nothing but the time, and every trouble is one line."""
 
 import csv
 import io
@@ -22,16 +22,16 @@ TIMES = {"samples_per_s", "elapsed_s"}
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    """Two classes that differ in brightness, 40 pictures each."""
+def images(tmp_path):
+    """Two classes that differ in brightness, 40 images each."""
     rng = np.random.default_rng(0)
     for label, base in (("dark", 0), ("light", 128)):
-        folder = tmp_path / "pictures" / label
+        folder = tmp_path / "images" / label
         folder.mkdir(parents=True)
         for i in range(40):
             pixels = rng.integers(base, base + 128, (28, 28, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / f"{i:02d}.png")
-    return tmp_path / "pictures"
+    return tmp_path / "images"
 
 
 @pytest.fixture(autouse=True)
@@ -56,13 +56,13 @@ def assert_equal_runs(run, other):
 
 
 @pytest.mark.slow
-def test_real_pictures_and_any_number_of_workers(shared_data, fathom, tmp_path):
+def test_real_images_and_any_number_of_workers(shared_data, fathom, tmp_path):
     folder = shared_data / "folders" / "cifar10_small"
     for workers in (0, 2):
         result = fathom("train", "lenet", "--data", folder, "--epochs", 1, "--augment", "flip", "--workers", workers)
         assert result.code == 0, result.err
         assert re.search(
-            r"(?m)^lenet on cifar10_small: [\d,]+ parameters, 1,800 training examples, 1 epoch, ", result.out
+            r"(?m)^lenet on cifar10_small: [\d,]+ parameters, 1,800 training samples, 1 epoch, ", result.out
         )
     run, other = runs(tmp_path)
     assert run.name.endswith("-lenet-cifar10_small")
@@ -87,12 +87,12 @@ def test_real_pictures_and_any_number_of_workers(shared_data, fathom, tmp_path):
     assert [float(r["probability"]) for r in rows] == pytest.approx([float(r["probability"]) for r in own], abs=2e-6)
 
 
-def test_batch_size_and_place_are_recorded_and_serve_from_anywhere(pictures, fathom, tmp_path, monkeypatch):
-    result = fathom("train", "--data", "pictures", "--epochs", 2, "--workers", 0)
+def test_batch_size_and_place_are_recorded_and_serve_from_anywhere(images, fathom, tmp_path, monkeypatch):
+    result = fathom("train", "--data", "images", "--epochs", 2, "--workers", 0)
     assert result.code == 0, result.err
     (run,) = runs(tmp_path)
     config = yaml.safe_load((run / "config.yaml").read_text())
-    assert config["data"]["name"] == str(pictures)
+    assert config["data"]["name"] == str(images)
     assert config["data"]["batch_size"] == 9
     assert config["data"]["options"] == {"channels": 3, "size": [28, 28]}
     monkeypatch.chdir("/")
@@ -102,8 +102,8 @@ def test_batch_size_and_place_are_recorded_and_serve_from_anywhere(pictures, fat
     assert_equal_runs(run, runs(tmp_path / "again")[0])
 
 
-def test_the_numbers_are_those_without_a_cache(pictures, fathom, tmp_path):
-    options = ["--data", pictures, "--epochs", 2, "--augment", "flip,crop:padding=2", "--balance", "sampler"]
+def test_the_numbers_are_those_without_a_cache(images, fathom, tmp_path):
+    options = ["--data", images, "--epochs", 2, "--augment", "flip,crop:padding=2", "--balance", "sampler"]
     for cache in ("memory", "none"):
         result = fathom("train", *options, "--cache", cache, "--workers", 2)
         assert result.code == 0, result.err
@@ -111,26 +111,24 @@ def test_the_numbers_are_those_without_a_cache(pictures, fathom, tmp_path):
     assert_equal_runs(*runs(tmp_path))
 
 
-def test_broken_files_duplicates_and_unequal_classes_are_told(pictures, fathom, tmp_path):
+def test_broken_files_duplicates_and_unequal_classes_are_told(images, fathom, tmp_path):
     for i in range(5, 40):
-        (pictures / "light" / f"{i:02d}.png").unlink()
-    (pictures / "dark" / "00.png").write_bytes(b"")
+        (images / "light" / f"{i:02d}.png").unlink()
+    (images / "dark" / "00.png").write_bytes(b"")
     for i in range(6):
-        shutil.copy(pictures / "dark" / f"{i + 1:02d}.png", pictures / "dark" / f"copy{i}.png")
-    result = fathom("train", "--data", pictures, "--epochs", 1, "--max-broken", "5%", "--balance", "weights")
+        shutil.copy(images / "dark" / f"{i + 1:02d}.png", images / "dark" / f"copy{i}.png")
+    result = fathom("train", "--data", images, "--epochs", 1, "--max-broken", "5%", "--balance", "weights")
     assert result.code == 0, result.err
     (run,) = runs(tmp_path)
     lines = result.out.splitlines()
-    assert lines[0] == f"left out: 1 file that cannot be read: {pictures}/dark/00.png is empty"
-    assert re.match(r"duplicates: \d training pictures repeat another one; no copy is on another side of", lines[1])
-    assert re.match(
-        r"classes: \d+ training examples of dark, \d of light; the loss of each class is weighted", lines[2]
-    )
+    assert lines[0] == f"left out: 1 file that cannot be read: {images}/dark/00.png is empty"
+    assert re.match(r"duplicates: \d training images repeat another one; no copy is on another side of", lines[1])
+    assert re.match(r"classes: \d+ training samples of dark, \d of light; the loss of each class is weighted", lines[2])
     log = (run / "log.txt").read_text()
     assert all(line in log for line in lines[:4])
-    assert f"left out: {pictures}/dark/00.png is empty" in log
+    assert f"left out: {images}/dark/00.png is empty" in log
     data = json.loads((run / "data.json").read_text())
-    assert data["broken"] == [{"file": f"{pictures}/dark/00.png", "reason": "is empty"}]
+    assert data["broken"] == [{"file": f"{images}/dark/00.png", "reason": "is empty"}]
     assert set(data["duplicates"]["shared"].values()) <= {0}
     assert sum(map(sum, data["counts"].values())) == 50
     page = (run / "report.html").read_text()
@@ -138,23 +136,21 @@ def test_broken_files_duplicates_and_unequal_classes_are_told(pictures, fathom, 
     assert "copy is on another side" in page
 
 
-def test_a_file_of_labels_serves_like_class_folders(pictures, fathom, tmp_path):
-    rows = [(path.relative_to(pictures).as_posix(), path.parent.name) for path in sorted(pictures.rglob("*.png"))]
+def test_a_file_of_labels_serves_like_class_folders(images, fathom, tmp_path):
+    rows = [(path.relative_to(images).as_posix(), path.parent.name) for path in sorted(images.rglob("*.png"))]
     with open("labels.csv", "w", newline="") as file:
-        csv.writer(file).writerows([("picture", "kind"), *rows])
-    first = fathom("train", "--data", pictures, "--epochs", 1)
-    result = fathom("train", "--data", "labels.csv", "--images", pictures, "--epochs", 1)
+        csv.writer(file).writerows([("image", "kind"), *rows])
+    first = fathom("train", "--data", images, "--epochs", 1)
+    result = fathom("train", "--data", "labels.csv", "--images", images, "--epochs", 1)
     assert result.code == 0, result.err
     assert_equal_runs(*runs(tmp_path))
     (run,) = (tmp_path / "runs").glob("*-labels.csv")
     config = yaml.safe_load((run / "config.yaml").read_text())["data"]
-    assert config["options"] == {"channels": 3, "images": str(pictures), "size": [28, 28]}
-    assert (
-        fathom("eval", run, "--json").out == fathom("eval", next((tmp_path / "runs").glob("*-pictures")), "--json").out
-    )
-    checked = fathom("check", "--data", "labels.csv", "--images", pictures)
+    assert config["options"] == {"channels": 3, "images": str(images), "size": [28, 28]}
+    assert fathom("eval", run, "--json").out == fathom("eval", next((tmp_path / "runs").glob("*-images")), "--json").out
+    checked = fathom("check", "--data", "labels.csv", "--images", images)
     assert checked.code == 0, checked.err
-    assert "labels.csv: 80 pictures" in checked.out
+    assert "labels.csv: 80 images" in checked.out
     assert first.code == 0
 
 
@@ -168,8 +164,8 @@ def stop_after(step):
 
 
 @pytest.mark.parametrize("more", [["--cache", "none"], ["--cache", "memory", "--balance", "sampler"]])
-def test_resume_in_the_middle_of_an_epoch(more, pictures, fathom, tmp_path, monkeypatch):
-    options = ["--data", pictures, "--epochs", 2, "--workers", 2, "--augment", "crop:padding=2", *more]
+def test_resume_in_the_middle_of_an_epoch(more, images, fathom, tmp_path, monkeypatch):
+    options = ["--data", images, "--epochs", 2, "--workers", 2, "--augment", "crop:padding=2", *more]
     with monkeypatch.context() as patch:
         patch.setattr(progress, "show_progress", stop_after(12))
         assert fathom("train", *options).code == 130
@@ -180,58 +176,58 @@ def test_resume_in_the_middle_of_an_epoch(more, pictures, fathom, tmp_path, monk
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_picture_that_breaks_during_training_is_one_line(workers, pictures, fathom, tmp_path, monkeypatch):
+def test_a_image_that_breaks_during_training_is_one_line(workers, images, fathom, tmp_path, monkeypatch):
     class Break(Callback):
         def on_epoch_end(self, trainer, record):
             if trainer.epoch == 1:
-                for path in pictures.rglob("*.png"):
+                for path in images.rglob("*.png"):
                     path.write_bytes(path.read_bytes()[:300])
 
     monkeypatch.setattr(progress, "show_progress", lambda plan: [Break()])
-    result = fathom("train", "--data", pictures, "--epochs", 3, "--workers", workers, "--cache", "none")
+    result = fathom("train", "--data", images, "--epochs", 3, "--workers", workers, "--cache", "none")
     (run,) = runs(tmp_path)
     assert result.code == 1
-    assert re.match(rf"{pictures}/(dark|light)/\d\d\.png is damaged or truncated \(", result.error)
+    assert re.match(rf"{images}/(dark|light)/\d\d\.png is damaged or truncated \(", result.error)
     assert result.error.endswith(f"; once that is mended, go on with: fathom train --resume runs/{run.name}")
     assert json.loads((run / "run.json").read_text())["status"] == "failed"
 
 
 # torch is told of the death in the midst of anything, also of opening a file of its own
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
-def test_a_killed_worker_is_one_line(pictures, fathom, tmp_path, monkeypatch):
+def test_a_killed_worker_is_one_line(images, fathom, tmp_path, monkeypatch):
     class Kill(Callback):
         def on_step_end(self, trainer):
             for child in multiprocessing.active_children():
                 os.kill(child.pid, signal.SIGKILL)
 
     monkeypatch.setattr(progress, "show_progress", lambda plan: [Kill()])
-    result = fathom("train", "--data", pictures, "--epochs", 1, "--workers", 1, "--cache", "none")
+    result = fathom("train", "--data", images, "--epochs", 1, "--workers", 1, "--cache", "none")
     assert result.code == 1
-    assert result.error.startswith("a process that reads pictures was killed (was the machine short of memory?)")
+    assert result.error.startswith("a process that reads images was killed (was the machine short of memory?)")
 
 
 @pytest.mark.parametrize(
     ("prepare", "code", "message"),
     [
-        (lambda root: (root / "empty").mkdir(), 1, "the class folder {root}/empty holds no picture; add some or "),
-        (lambda root: (root / "dark" / "00.png").write_text("x"), 1, "1 of 80 pictures (1.2 %) cannot be read, more "),
+        (lambda root: (root / "empty").mkdir(), 1, "the class folder {root}/empty holds no image; add some or "),
+        (lambda root: (root / "dark" / "00.png").write_text("x"), 1, "1 of 80 images (1.2 %) cannot be read, more "),
         (lambda root: shutil.rmtree(root / "dark"), 1, "{root} holds one class only, light: there is nothing to tell"),
         (
             lambda root: root.rename(root.with_name("x")).rename(root.mkdir() or root / "x"),
             1,
             "{root} holds one folder, ",
         ),
-        (lambda root: [p.unlink() for p in root.rglob("*.png")], 1, "the class folder {root}/dark holds no picture"),
+        (lambda root: [p.unlink() for p in root.rglob("*.png")], 1, "the class folder {root}/dark holds no image"),
         (lambda root: root.rename(root.with_name("elsewhere")), 2, "there is no folder {root}/; `fathom data` lists"),
     ],
 )
 def test_what_is_wrong_with_a_folder_is_one_line_and_nothing_is_written(
-    prepare, code, message, pictures, fathom, tmp_path
+    prepare, code, message, images, fathom, tmp_path
 ):
-    prepare(pictures)
-    result = fathom("train", "--data", f"{pictures}/", "--val", 0)
+    prepare(images)
+    result = fathom("train", "--data", f"{images}/", "--val", 0)
     assert (result.code, result.out) == (code, "")
-    assert result.error.startswith(message.format(root=pictures))
+    assert result.error.startswith(message.format(root=images))
     assert not (tmp_path / "runs").exists()
 
 
@@ -250,10 +246,10 @@ def test_what_is_wrong_with_a_folder_is_one_line_and_nothing_is_written(
         (["--model", "lenet"], {"name": "lenet", "options": {}}, None, 0.0, 10),
     ],
 )
-def test_what_is_usual_for_pictures_gives_way_to_what_is_asked_for(
-    asked, model, augment, smoothing, epochs, pictures, fathom, tmp_path
+def test_what_is_usual_for_images_gives_way_to_what_is_asked_for(
+    asked, model, augment, smoothing, epochs, images, fathom, tmp_path
 ):
-    assert fathom("train", "--data", pictures, "--fast-dev-run", *asked).code == 0
+    assert fathom("train", "--data", images, "--fast-dev-run", *asked).code == 0
     (run,) = runs(tmp_path)
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert config["model"] == model
@@ -261,31 +257,31 @@ def test_what_is_usual_for_pictures_gives_way_to_what_is_asked_for(
     assert config["training"]["epochs"] == epochs
 
 
-def test_a_last_batch_of_one_is_one_line(pictures, fathom):
-    result = fathom("train", "--data", pictures, "--resize", 8, "--batch-size", 8, "--epochs", 1)  # 65 to learn from
+def test_a_last_batch_of_one_is_one_line(images, fathom):
+    result = fathom("train", "--data", images, "--resize", 8, "--batch-size", 8, "--epochs", 1)  # 65 to learn from
     assert result.code == 1
     assert result.error.startswith(
-        "batch normalisation cannot normalise a batch of one example; choose another --batch-"
+        "batch normalisation cannot normalise a batch of one sample; choose another --batch-"
     )
-    assert fathom("train", "--data", pictures, "--resize", 8, "--epochs", 1).code == 0
+    assert fathom("train", "--data", images, "--resize", 8, "--epochs", 1).code == 0
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--batch-size", 100], "batch size 100 is larger than the 65 training examples of "),
-        (["--set", "data.options.channel=1"], "unknown option of a folder of pictures 'channel'; did you mean"),
+        (["--batch-size", 100], "batch size 100 is larger than the 65 training samples of "),
+        (["--set", "data.options.channel=1"], "unknown option of a folder of images 'channel'; did you mean"),
         (["--set", "data.options.size=32"], "data.options.size is [height, width]; got 32"),
         (["--set", "data.options.size=[20, 20]", "--resize", 20], "data.resize and data.options.size both say"),
-        (["--set", "data.options.channels=2"], "pictures of 2 channels: choose 1 (grey) or 3 (colour)"),
-        (["--label-column", "kind"], "data.options.label_column is for a file of labels; say where its pictures are"),
+        (["--set", "data.options.channels=2"], "images of 2 channels: choose 1 (grey) or 3 (colour)"),
+        (["--label-column", "kind"], "data.options.label_column is for a file of labels; say where its images are"),
         (["--images", "."], "--images belongs to a file of labels (--data labels.csv); "),
         (["--balance", "weight"], "unknown way of balancing 'weight'; did you mean 'weights'?"),
         (["--model", "lenet", "--resize", 8], "lenet needs images of at least 12x12; got 8x8"),
     ],
 )
-def test_wrong_options_for_a_folder(arguments, message, pictures, fathom, tmp_path):
-    result = fathom("train", "--data", pictures, *arguments)
+def test_wrong_options_for_a_folder(arguments, message, images, fathom, tmp_path):
+    result = fathom("train", "--data", images, *arguments)
     assert (result.code, result.out) == (2, "")
     assert result.error.startswith(message)
     assert not (tmp_path / "runs").exists()
@@ -299,29 +295,29 @@ def test_a_folder_without_classes(fathom, tmp_path):
     assert result.error.endswith("give a file of labels: --data labels.csv --images .")
 
 
-def test_a_folder_that_grew_is_judged_only_where_its_parts_were_not_cut(pictures, fathom, tmp_path):
-    def grow(folder):  # now most pictures are larger, and grey
+def test_a_folder_that_grew_is_judged_only_where_its_parts_were_not_cut(images, fathom, tmp_path):
+    def grow(folder):  # now most images are larger, and grey
         for i in range(200):
             Image.new("L", (40, 40), i).save(folder / "dark" / f"new{i}.png")
 
     parts = tmp_path / "parts"
     for part in ("train", "val", "test"):
-        shutil.copytree(pictures, parts / part)
+        shutil.copytree(images, parts / part)
     assert fathom("train", "--data", parts, "--epochs", 1, "--workers", 0).code == 0
     grow(parts / "train")
     result = fathom("eval", "last")
     assert result.code == 0, result.err
-    assert fathom("train", "--data", pictures, "--epochs", 1, "--workers", 0, "--out", "cut").code == 0
-    grow(pictures)
+    assert fathom("train", "--data", images, "--epochs", 1, "--workers", 0, "--out", "cut").code == 0
+    grow(images)
     result = fathom("eval", next((tmp_path / "cut").iterdir()))
     assert result.code == 1
-    assert "pictures is no longer as it was when this model was trained, so its parts cannot be told" in result.error
-    assert fathom("train", "--data", pictures, "--epochs", 1, "--workers", 0, "--resize", 16).code == 0
+    assert "images is no longer as it was when this model was trained, so its parts cannot be told" in result.error
+    assert fathom("train", "--data", images, "--epochs", 1, "--workers", 0, "--resize", 16).code == 0
 
 
-def test_other_classes_than_learned_are_refused(pictures, fathom, tmp_path):
-    assert fathom("train", "--data", pictures, "--epochs", 1, "--workers", 0).code == 0
-    (pictures / "light").rename(pictures / "lit")
+def test_other_classes_than_learned_are_refused(images, fathom, tmp_path):
+    assert fathom("train", "--data", images, "--epochs", 1, "--workers", 0).code == 0
+    (images / "light").rename(images / "lit")
     result = fathom("eval", "last")
     assert result.code == 1
     assert result.error.endswith("are not those the model learned: 'lit' instead of 'light'")
@@ -329,8 +325,8 @@ def test_other_classes_than_learned_are_refused(pictures, fathom, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_to_the_whole_group_saves_and_resumes(signum, code, pictures, start_fathom, fathom, tmp_path):
-    options = ["softmax", "--data", pictures, "--epochs", 30, "--workers", 2, "--set", "training.log_every=1"]
+def test_a_signal_to_the_whole_group_saves_and_resumes(signum, code, images, start_fathom, fathom, tmp_path):
+    options = ["softmax", "--data", images, "--epochs", 30, "--workers", 2, "--set", "training.log_every=1"]
     process = start_fathom("train", *options, start_new_session=True)
     deadline = time.monotonic() + 60
     while not any(read_records(file.parent) for file in tmp_path.glob("runs/*/metrics.jsonl")):

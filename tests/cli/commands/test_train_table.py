@@ -70,7 +70,12 @@ def test_a_regression_from_training_to_predictions(house, fathom, tmp_path):
     assert first["cells"]["town"] == frame["town"][first["row"] - 1]
 
     report = (run / "report.html").read_text()
-    for part in ("Worst rows", "Beside the baseline", "the geometric mean of the training part", "it numbers the rows"):
+    for part in (
+        "Worst rows",
+        "Beside the baseline",
+        "the geometric mean of the training split",
+        "it numbers the rows",
+    ):
         assert part in report
 
 
@@ -182,7 +187,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_bit(house, fathom, tmp_path, monk
         (["--data", "house.csv"], "say which column of house.csv to predict: --target NAME"),
         (["--data", "house.csv", "--target", "prise"], "no 'prise'; did you mean 'price'?"),
         (["--data", "house.csv", "--target", "price", "--test", "none.csv"], "there is no file none.csv"),
-        (["--data", "house.csv", "--target", "price", "--augment", "flip"], "--augment is for pictures"),
+        (["--data", "house.csv", "--target", "price", "--augment", "flip"], "--augment is for images"),
         (["--data", "house.csv", "--target", "price", "--resize", "8"], "house.csv holds no images"),
         (["--data", "house.csv", "--target", "price", "--set", "data.options.drp=[a]"], "did you mean 'drop'?"),
         (["--data", "house.csv", "--target", "price", "--set", "data.options.drop=a"], "is a list of columns"),

@@ -66,7 +66,10 @@ def test_a_study_from_beginning_to_end(tuned, fathom, tmp_path):
         ([*QUICK, "--space", "lr=1..2"], "space: lr is given twice"),
         ([*QUICK, "--pruner", "medain"], "unknown pruner 'medain'; did you mean 'median'?"),
         ([*QUICK, "--trials", "0"], "--trials: '0' is not a whole number of at least 1"),
-        ([*QUICK, "--val", "0"], "a study judges its trials on validation data, and there are none; give --val, such"),
+        (
+            [*QUICK, "--val", "0"],
+            "a study evaluates its trials on validation data, and there are none; give --val, such",
+        ),
         (["softmax", "--space", "hiden=1..4"], "unknown setting to try 'hiden'"),
         (["mlp", "--space", "hiden=1..4"], "unknown setting to try 'hiden'; did you mean 'hidden'?"),
         (["sofmax", "--space", "lr=1..4"], "unknown model 'sofmax'; did you mean 'softmax'?"),

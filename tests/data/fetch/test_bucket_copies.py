@@ -1,4 +1,4 @@
-"""Objects of a bucket: folders of pictures in parallel, resumed, brought up to date; refusals in one line."""
+"""Objects of a bucket: folders of images in parallel, resumed, brought up to date; refusals in one line."""
 
 import os
 
@@ -48,8 +48,8 @@ def content(folder):
     return {p.relative_to(folder).as_posix(): p.read_text() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_a_folder_of_pictures(photos, fetched, capsys):
-    put(photos, "photos/README.md", b"no picture")
+def test_a_folder_of_images(photos, fetched, capsys):
+    put(photos, "photos/README.md", b"no image")
     put(photos, "photos/.hidden/1.jpg", b"not shown")
     put(photos, "photos/empty/", b"")
     put(photos, "photos2/cat/1.jpg", b"another folder")
@@ -58,7 +58,7 @@ def test_a_folder_of_pictures(photos, fetched, capsys):
     assert copy.path.name == "photos"
     err = capsys.readouterr().err
     assert "fetched s3://bucket/photos/: 12 files, 120 B" in err
-    assert "left out 2 files that by the name are no pictures" in err
+    assert "left out 2 files that by the name are no images" in err
     assert local_copy("s3://bucket/photos") == copy
     assert len(fetched) == 12
 
@@ -173,8 +173,8 @@ def test_a_file_below_a_file_is_refused(s3):
         ("s3://no-such-bucket/a.csv", "there is no bucket no-such-bucket"),
         ("s3://no-such-bucket/a/", "there is no bucket no-such-bucket"),
         ("s3://bucket/none.csv", "there is no such object"),
-        ("s3://bucket/none/", "there is no picture below this prefix"),
-        ("s3://bucket/texts/", "no picture below this prefix, only 1 other files"),
+        ("s3://bucket/none/", "there is no image below this prefix"),
+        ("s3://bucket/texts/", "no image below this prefix, only 1 other files"),
     ],
 )
 def test_what_is_not_there_is_named(s3, address, words):

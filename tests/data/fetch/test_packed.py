@@ -27,7 +27,7 @@ def write_zip(path, files):
     return path
 
 
-PICTURES = {f"{kind}/{i}.jpg": f"{kind}{i}".encode() for kind in ("cat", "dog") for i in range(3)}
+IMAGES = {f"{kind}/{i}.jpg": f"{kind}{i}".encode() for kind in ("cat", "dog") for i in range(3)}
 
 
 def names_below(root):
@@ -36,26 +36,26 @@ def names_below(root):
 
 @pytest.mark.parametrize("outer", ["", "photos/", "a/photos/"])
 def test_the_root_is_the_folder_of_classes_however_it_was_packed(tmp_path, outer, capsys):
-    files = {f"{outer}{name}": content for name, content in PICTURES.items()}
+    files = {f"{outer}{name}": content for name, content in IMAGES.items()}
     extra = {"__MACOSX/cat/._0.jpg": b"x", f"{outer}.DS_Store": b"x"}
     copy = unpacked_copy(write_zip(tmp_path / "photos.zip", files | extra))
-    assert names_below(copy.path) - {".DS_Store"} == set(PICTURES)
+    assert names_below(copy.path) - {".DS_Store"} == set(IMAGES)
     assert (copy.path / "dog" / "2.jpg").read_bytes() == b"dog2"
     assert capsys.readouterr().err == f"unpacked photos.zip into {tmp_path / 'home/archives'}: 7 files, 25 B\n"
 
 
 @pytest.mark.parametrize("form", ["tar", "gztar", "bztar", "xztar"])
 def test_tar_archives(tmp_path, form):
-    for name, content in PICTURES.items():
+    for name, content in IMAGES.items():
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).write_bytes(content)
     archive = shutil.make_archive(str(tmp_path / "photos"), form, tmp_path / "in")
     assert is_packed(archive)
-    assert names_below(unpacked_copy(archive).path) == set(PICTURES)
+    assert names_below(unpacked_copy(archive).path) == set(IMAGES)
 
 
 def test_a_copy_serves_as_long_as_the_content_is_the_same(tmp_path, capsys, monkeypatch):
-    archive = write_zip(tmp_path / "photos.zip", PICTURES)
+    archive = write_zip(tmp_path / "photos.zip", IMAGES)
     first = unpacked_copy(archive)
     capsys.readouterr()
     os.utime(archive, ns=(1, 1))
@@ -68,7 +68,7 @@ def test_a_copy_serves_as_long_as_the_content_is_the_same(tmp_path, capsys, monk
     assert unpacked_copy(moved) == first
     assert capsys.readouterr().err == ""
 
-    write_zip(moved, PICTURES | {"cat/9.jpg": b"new"})
+    write_zip(moved, IMAGES | {"cat/9.jpg": b"new"})
     second = unpacked_copy(moved)
     assert second.version != first.version
     assert (second.path / "cat" / "9.jpg").exists()
@@ -80,26 +80,26 @@ def test_a_copy_serves_as_long_as_the_content_is_the_same(tmp_path, capsys, monk
 
 
 def test_another_version_is_not_taken_for_the_one_that_was_asked_for(tmp_path, home):
-    archive = write_zip(tmp_path / "photos.zip", PICTURES)
+    archive = write_zip(tmp_path / "photos.zip", IMAGES)
     first = unpacked_copy(archive)
     shutil.rmtree(home)
     assert unpacked_copy(archive, version=first.version) == first  # unpacked again
     shutil.rmtree(home)
-    write_zip(archive, PICTURES | {"cat/9.jpg": b"new"})
+    write_zip(archive, IMAGES | {"cat/9.jpg": b"new"})
     with pytest.raises(FathomError, match=f"no longer what it was .version {first.version}."):
         unpacked_copy(archive, version=first.version)
 
 
 def test_a_half_deleted_copy_is_made_again(tmp_path):
-    archive = write_zip(tmp_path / "photos.zip", PICTURES)
+    archive = write_zip(tmp_path / "photos.zip", IMAGES)
     copy = unpacked_copy(archive)
     shutil.rmtree(copy.path)
-    assert names_below(unpacked_copy(archive).path) == set(PICTURES)
+    assert names_below(unpacked_copy(archive).path) == set(IMAGES)
 
 
 def test_two_versions_of_an_archive_are_kept(tmp_path, home):
     for i in range(4):
-        unpacked_copy(write_zip(tmp_path / "photos.zip", PICTURES | {"cat/9.jpg": bytes(i)}))
+        unpacked_copy(write_zip(tmp_path / "photos.zip", IMAGES | {"cat/9.jpg": bytes(i)}))
     assert len(list((home / "archives").iterdir())) == 2
 
 
@@ -114,13 +114,13 @@ def lock(content):
 @pytest.mark.parametrize(
     ("files", "change", "error"),
     [
-        (PICTURES, lambda b: b[: len(b) // 2], "it is truncated"),
-        (PICTURES, lambda b: b"", "neither a tar nor a zip"),
-        (PICTURES, lambda b: b"PK\x03\x04", "truncated"),
-        (PICTURES, lambda b: b[:39] + b"!!!!" + b[43:], "cannot read the archive"),
-        (PICTURES, lock, "it is encrypted.; pack it again without a password$"),
-        ({"notes/a.txt": b"x"}, bytes, r"holds no picture \(\.apng"),
-        ({}, bytes, "holds no picture"),
+        (IMAGES, lambda b: b[: len(b) // 2], "it is truncated"),
+        (IMAGES, lambda b: b"", "neither a tar nor a zip"),
+        (IMAGES, lambda b: b"PK\x03\x04", "truncated"),
+        (IMAGES, lambda b: b[:39] + b"!!!!" + b[43:], "cannot read the archive"),
+        (IMAGES, lock, "it is encrypted.; pack it again without a password$"),
+        ({"notes/a.txt": b"x"}, bytes, r"holds no image \(\.apng"),
+        ({}, bytes, "holds no image"),
         ({"../a.jpg": b"x"}, bytes, "points outside its folder"),
         ({"a/../../a.jpg": b"x"}, bytes, "points outside its folder"),
         ({"/a.jpg": b"x"}, bytes, "points outside its folder"),
@@ -162,7 +162,7 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch):
 
 
 def test_the_data_classes_take_archives(tmp_path):
-    root = tmp_path / "pictures"
+    root = tmp_path / "images"
     for shade, kind in ((60, "cat"), (180, "dog")):
         (root / kind).mkdir(parents=True)
         for i in range(4):
@@ -170,7 +170,7 @@ def test_the_data_classes_take_archives(tmp_path):
     whole = shutil.make_archive(str(tmp_path / "photos"), "zip", root.parent, root.name)
     data = FolderData(whole, val=0.25)
     assert (data.class_names, data.num_train) == (("cat", "dog"), 4)
-    flat = tmp_path / "flat" / "pictures"
+    flat = tmp_path / "flat" / "images"
     flat.mkdir(parents=True)
     rows = ["file,label"]
     for path in sorted(root.rglob("*.png")):
@@ -181,7 +181,7 @@ def test_the_data_classes_take_archives(tmp_path):
     assert ImageTableData(tmp_path / "labels.csv", packed, val=0.25).num_train == 4
 
 
-def test_names(tmp_path):
+def test_sample_names(tmp_path):
     assert stem_of("photos.tar.gz") == "photos"
     assert stem_of(".zip") == "data"
     (tmp_path / "folder.zip").mkdir()

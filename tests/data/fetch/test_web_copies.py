@@ -116,7 +116,7 @@ def test_a_change_in_the_middle_is_noticed(web):
 
     web.serve = change
     assert local_copy(f"{web.root}/a.csv").path.read_bytes() == CONTENT[::-1]
-    assert source.look().items[0].size == len(CONTENT)
+    assert source.list_items().items[0].size == len(CONTENT)
 
 
 def test_without_tags_and_sizes_it_is_fetched_every_time(web):

@@ -27,7 +27,7 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def pictures(num: int = 16, channels: int = 3, size: int = 12, width: int | None = None) -> torch.Tensor:
+def make_images(num: int = 16, channels: int = 3, size: int = 12, width: int | None = None) -> torch.Tensor:
     return torch.randint(0, 256, (num, channels, size, width or size), dtype=torch.uint8, generator=generator(99))
 
 
@@ -45,7 +45,7 @@ def functional():
     ("name", "channels"), [("brightness", 1), ("brightness", 3), ("contrast", 1), ("contrast", 3), ("saturation", 3)]
 )
 def test_adjust_equals_torchvision(functional, name, channels):
-    images, factor = geometry.as_float(pictures(channels=channels)), torch.linspace(0, 2.5, 16)
+    images, factor = geometry.as_float(make_images(channels=channels)), torch.linspace(0, 2.5, 16)
     ours = getattr(colour, f"adjust_{name}")(images, factor)
     theirs = torch.stack(
         [getattr(functional, f"adjust_{name}")(x, f) for x, f in zip(images, factor.tolist(), strict=True)]
@@ -54,7 +54,7 @@ def test_adjust_equals_torchvision(functional, name, channels):
 
 
 def test_adjust_hue_equals_torchvision(functional):
-    images, factor = geometry.as_float(pictures()), torch.linspace(-0.5, 0.5, 16)
+    images, factor = geometry.as_float(make_images()), torch.linspace(-0.5, 0.5, 16)
     images[:, :, 0] = images[:, :1, 0]  # grey pixels: no hue
     images[:, :, 1] = 0.0
     images[:, 0, 2] = images[:, 1, 2]  # ties between channels
@@ -65,7 +65,7 @@ def test_adjust_hue_equals_torchvision(functional):
 @pytest.mark.parametrize("floating", [False, True])
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_flip_equals_torchvision(functional, floating, dimension):
-    images = pictures(width=9)
+    images = make_images(width=9)
     images = geometry.as_float(images) if floating else images
     mirrored = torch.arange(16) % 3 == 0
     flipped = geometry.flip(images, mirrored, dimension)
@@ -77,7 +77,7 @@ def test_flip_equals_torchvision(functional, floating, dimension):
 
 @pytest.mark.parametrize("mode", ["reflect", "zero"])
 def test_crop_equals_torchvision(functional, mode):
-    images, padding = pictures(width=10), 3
+    images, padding = make_images(width=10), 3
     top, left = torch.arange(16) % 7, (torch.arange(16) * 5) % 7
     ours = geometry.crop(images, top, left, padding, mode)
     padded = functional.pad(images, [padding], padding_mode="reflect" if mode == "reflect" else "constant")
@@ -88,7 +88,7 @@ def test_crop_equals_torchvision(functional, mode):
 
 
 def test_resized_crop_equals_torchvision(functional):
-    images = geometry.as_float(pictures(num=64, size=12, width=20))
+    images = geometry.as_float(make_images(num=64, size=12, width=20))
     top, left, height, width = ResizedCrop((0.05, 1.0), (0.4, 2.5)).draw_boxes(images, generator())
     ours = geometry.resized_crop(images, top, left, height, width)
     boxes = zip(*(value.int().tolist() for value in (top, left, height, width)), strict=True)
@@ -125,7 +125,7 @@ def test_every_shift_is_equally_likely():
     ratio=st.tuples(st.floats(0.2, 5), st.floats(0.2, 5)),
 )
 @settings(max_examples=60, deadline=None)
-def test_boxes_lie_in_the_picture_and_in_their_ranges(size, area, ratio):
+def test_boxes_lie_in_the_image_and_in_their_ranges(size, area, ratio):
     rows, columns = size
     change = ResizedCrop(tuple(sorted(area)), tuple(sorted(ratio)))
     top, left, height, width = change.draw_boxes(torch.zeros(50, 1, rows, columns), generator())
@@ -187,7 +187,7 @@ EVERY = "flip,vflip,crop:padding=2,resized_crop,jitter:brightness=0.2:contrast=0
 @pytest.mark.parametrize("step", make_augmentation(EVERY).steps + (make_augmentation(EVERY),), ids=repr)
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.bfloat16])
 def test_contract(step, dtype):
-    images = pictures(8)
+    images = make_images(8)
     images = images if dtype == torch.uint8 else geometry.as_float(images).to(dtype)
     before, state = images.clone(), torch.get_rng_state()
     first, again, other = step(images, generator(1)), step(images, generator(1)), step(images, generator(2))
@@ -208,7 +208,7 @@ def test_contract(step, dtype):
 
 
 def test_a_last_batch_of_one_works():
-    assert make_augmentation(EVERY)(pictures(1), generator()).shape == (1, 3, 12, 12)
+    assert make_augmentation(EVERY)(make_images(1), generator()).shape == (1, 3, 12, 12)
 
 
 # --- the description
@@ -256,10 +256,10 @@ def test_a_bad_description_is_explained(spec, message):
         ("jitter:brightness=0.1", (2, 28, 28), "1 or 3 channels"),
         ("crop:padding=8", (1, 8, 8), "at most 7"),
         ("cutout:size=9", (1, 8, 8), "at most 8"),
-        ("flip", (5,), "pictures"),
+        ("flip", (5,), "images"),
     ],
 )
-def test_what_makes_no_sense_for_the_pictures_is_refused_before_and_during(spec, shape, message):
+def test_what_makes_no_sense_for_the_images_is_refused_before_and_during(spec, shape, message):
     augmentation = make_augmentation(spec)
     with pytest.raises(UsageError, match=message):
         augmentation.check(shape)

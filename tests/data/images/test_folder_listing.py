@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from fathom.data.images.decode import MAX_PIXELS, read_picture
+from fathom.data.images.decode import MAX_PIXELS, read_image
 from fathom.data.images.folder_listing import scan_image_folder
 from fathom.data.images.formats import FORMATS
 from fathom.data.images.module import ImageFileDataset
@@ -43,7 +43,7 @@ def test_real_folder_as_torchvision_lists_it(shared_data):
         assert [(str(p), int(y)) for p, y in zip(ours.paths, ours.labels, strict=True)] == theirs.samples
 
 
-def test_real_pictures_as_torchvision_reads_them(shared_data):
+def test_real_images_as_torchvision_reads_them(shared_data):
     from torchvision.datasets import ImageFolder
     from torchvision.transforms.v2.functional import pil_to_tensor
 
@@ -51,10 +51,10 @@ def test_real_pictures_as_torchvision_reads_them(shared_data):
     ours, theirs = ImageFileDataset(scan_image_folder(root).test, (32, 32)), ImageFolder(str(root / "test"))
     assert len(ours) == len(theirs) == 500
     for index in range(0, 500, 25):
-        picture, label = ours[index]
-        assert picture.dtype == torch.uint8
+        image, label = ours[index]
+        assert image.dtype == torch.uint8
         assert label == theirs[index][1]
-        assert torch.equal(picture, pil_to_tensor(theirs[index][0]))
+        assert torch.equal(image, pil_to_tensor(theirs[index][0]))
 
 
 def test_batches_through_workers(shared_data):
@@ -102,7 +102,7 @@ def test_folders_that_do_not_serve(tmp_path):
     write(tmp_path / "only.png")
     with pytest.raises(FathomError, match=r"only.png is not a folder"):
         scan_image_folder(tmp_path / "only.png")
-    with pytest.raises(FathomError, match=f"{tmp_path} has no class folders: pictures belong in {tmp_path}/<class>/"):
+    with pytest.raises(FathomError, match=f"{tmp_path} has no class folders: images belong in {tmp_path}/<class>/"):
         scan_image_folder(tmp_path)
     write(tmp_path / "test" / "cat" / "1.png")
     with pytest.raises(FathomError, match="has test but no train folder"):
@@ -111,23 +111,23 @@ def test_folders_that_do_not_serve(tmp_path):
     with pytest.raises(FathomError, match="train has no class folders"):
         scan_image_folder(tmp_path)
     write(tmp_path / "train" / "dog" / "1.png")
-    with pytest.raises(FathomError, match=r"test/cat: there is no class 'cat' in the training part"):
+    with pytest.raises(FathomError, match=r"test/cat: there is no class 'cat' in the training split"):
         scan_image_folder(tmp_path)
     (tmp_path / "train" / "cat").mkdir()
     (tmp_path / "train" / "cat" / "readme.txt").touch()
-    with pytest.raises(FathomError, match=r"class folder .*train/cat holds no picture"):
+    with pytest.raises(FathomError, match=r"class folder .*train/cat holds no image"):
         scan_image_folder(tmp_path)
 
 
 def test_a_broken_file_names_itself(tmp_path):
     write(tmp_path / "a" / "1.png")
-    (tmp_path / "a" / "2.png").write_bytes(b"no picture")
+    (tmp_path / "a" / "2.png").write_bytes(b"no image")
     dataset = ImageFileDataset(scan_image_folder(tmp_path).train, (4, 4))
     assert dataset[0][0].shape == (3, 4, 4)
-    with pytest.raises(FathomError, match=r"a/2.png is not a picture"):
+    with pytest.raises(FathomError, match=r"a/2.png is not an image"):
         dataset[1]
     iterator = iter(DataLoader(dataset, batch_size=2, num_workers=1))
-    with pytest.raises(FathomError, match=r"a/2.png is not a picture"):
+    with pytest.raises(FathomError, match=r"a/2.png is not an image"):
         next(iterator)
     iterator._shutdown_workers()  # left to the garbage collector, it would wait five seconds for its worker
 
@@ -140,12 +140,12 @@ def test_from_path_and_from_bytes(tmp_path):
     content = encoded(Image.fromarray(pixels))
     (tmp_path / "x.png").write_bytes(content)
     for source in (content, tmp_path / "x.png", str(tmp_path / "x.png")):
-        picture = read_picture(source, channels=3)
-        assert picture.dtype == np.uint8
-        assert picture.flags.c_contiguous
-        assert picture.flags.writeable
-        assert np.array_equal(picture, pixels.transpose(2, 0, 1))
-    grey = read_picture(content, channels=1)
+        image = read_image(source, channels=3)
+        assert image.dtype == np.uint8
+        assert image.flags.c_contiguous
+        assert image.flags.writeable
+        assert np.array_equal(image, pixels.transpose(2, 0, 1))
+    grey = read_image(content, channels=1)
     assert grey.shape == (1, 5, 7)
     assert abs(grey[0] - pixels @ [0.299, 0.587, 0.114]).max() <= 1
 
@@ -156,7 +156,7 @@ def test_resizing_equals_torchvision():
     pixels = np.random.default_rng(0).integers(0, 256, (3, 40, 60), dtype=np.uint8)
     content = encoded(Image.fromarray(pixels.transpose(1, 2, 0)))
     for size in ((16, 20), (80, 90)):
-        ours = read_picture(content, channels=3, size=size)
+        ours = read_image(content, channels=3, size=size)
         theirs = functional.resize(torch.from_numpy(pixels), list(size), antialias=True).numpy()
         assert ours.shape == (3, *size)
         assert abs(ours.astype(int) - theirs).max() <= 1
@@ -164,16 +164,16 @@ def test_resizing_equals_torchvision():
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_formats(kind):
-    picture = read_picture(encoded(Image.new("RGB", (16, 16), (200, 100, 50)), kind), channels=3)
-    assert abs(picture.mean((1, 2)) - [200, 100, 50]).max() < 4
+    image = read_image(encoded(Image.new("RGB", (16, 16), (200, 100, 50)), kind), channels=3)
+    assert abs(image.mean((1, 2)) - [200, 100, 50]).max() < 4
 
 
 @pytest.mark.parametrize(
     "content", [b"hello " * 100, b"\0" * 100, b"\0\1" * 100, "text".encode("utf-16") * 50, b"%!PS-Adobe-3.0"]
 )
-def test_what_is_no_picture_is_not_taken_for_one(content):
-    with pytest.raises(FathomError, match="not a picture in a known format"):
-        read_picture(content, channels=3)
+def test_what_is_no_image_is_not_taken_for_one(content):
+    with pytest.raises(FathomError, match="not an image in a known format"):
+        read_image(content, channels=3)
 
 
 @pytest.mark.parametrize(
@@ -190,27 +190,27 @@ def test_what_is_no_picture_is_not_taken_for_one(content):
     ],
 )
 def test_modes(mode, colour, expected):
-    picture = read_picture(encoded(Image.new(mode, (3, 3), colour)), channels=3)
-    assert abs(picture[:, 1, 1].astype(int) - expected).max() <= 1
+    image = read_image(encoded(Image.new(mode, (3, 3), colour)), channels=3)
+    assert abs(image[:, 1, 1].astype(int) - expected).max() <= 1
 
 
 def test_a_transparent_colour_of_a_palette_is_white():
     image = Image.new("P", (2, 2), 1)
     image.putpalette([0, 0, 0, 10, 20, 30])
-    assert (read_picture(encoded(image, transparency=1), channels=3) == 255).all()
+    assert (read_image(encoded(image, transparency=1), channels=3) == 255).all()
 
 
 @pytest.mark.parametrize("high", [65535, 200])
 def test_sixteen_bits_are_scaled_not_clipped(high):
     values = np.linspace(0, high, 25).reshape(5, 5).astype(np.uint16)
-    picture = read_picture(encoded(Image.fromarray(values)), channels=1)
-    assert np.array_equal(picture[0], np.round(values / 65535 * 255).astype(np.uint8))
+    image = read_image(encoded(Image.fromarray(values)), channels=1)
+    assert np.array_equal(image[0], np.round(values / 65535 * 255).astype(np.uint8))
 
 
 def test_floating_tiff():
     values = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
-    picture = read_picture(encoded(Image.fromarray(values), "tiff"), channels=1)
-    assert np.array_equal(picture[0], np.round(values.astype(np.float64) * 255).astype(np.uint8))
+    image = read_image(encoded(Image.fromarray(values), "tiff"), channels=1)
+    assert np.array_equal(image[0], np.round(values.astype(np.float64) * 255).astype(np.uint8))
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
@@ -219,17 +219,17 @@ def test_exif_orientation(mode):
     image.putpixel((0, 0), 0 if mode == "L" else (0, 0, 0, 255)[: len(mode)])
     exif = Image.Exif()
     exif[0x0112] = 6  # turn right to see it upright
-    picture = read_picture(encoded(image, "png", exif=exif), channels=1)
-    assert picture.shape == (1, 6, 3)
-    assert picture[0, 0, 2] == 0
-    assert (picture == 0).sum() == 1
+    image = read_image(encoded(image, "png", exif=exif), channels=1)
+    assert image.shape == (1, 6, 3)
+    assert image[0, 0, 2] == 0
+    assert (image == 0).sum() == 1
 
 
 def test_large_jpegs_are_reduced_well():
     ramp = np.linspace(0, 255, 2000).astype(np.uint8)
     image = Image.fromarray(np.stack([np.tile(ramp, (1600, 1))] * 3, -1))
-    picture = read_picture(encoded(image, "jpeg"), channels=3, size=(32, 32))
-    assert abs(picture[0, 16] - np.linspace(4, 251, 32)).max() < 3
+    image = read_image(encoded(image, "jpeg"), channels=3, size=(32, 32))
+    assert abs(image[0, 16] - np.linspace(4, 251, 32)).max() < 3
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
@@ -240,7 +240,7 @@ def test_the_short_way_of_a_jpeg_gives_pillow_s_pixels(mode, options, channels):
     image = Image.fromarray(pixels, "RGBA").convert(mode) if mode != "CMYK" else Image.fromarray(pixels, "CMYK")
     content = encoded(image, "jpeg", **options)
     theirs = Image.open(io.BytesIO(content)).convert("RGB" if channels == 3 else "L")
-    ours = read_picture(content, channels)
+    ours = read_image(content, channels)
     assert np.array_equal(ours, np.asarray(theirs).reshape(21, 18, channels).transpose(2, 0, 1))
     assert (decode_plain_jpeg(content, MAX_PIXELS, None) is None) == (mode == "CMYK")
     assert decode_plain_jpeg(content, MAX_PIXELS, 20) is None
@@ -270,8 +270,8 @@ JPEG = encoded(Image.effect_noise((64, 64), 80), "jpeg")
     ("content", "message"),
     [
         (b"", "is empty"),
-        (b"hello, this is text", "is not a picture in a known format"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "is not a picture in a known format"),
+        (b"hello, this is text", "is not an image in a known format"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "is not an image in a known format"),
         (JPEG[: len(JPEG) // 2], "is damaged or truncated"),
         (encoded(Image.effect_noise((64, 64), 80))[:700], "is damaged or truncated"),
         (declared_png(8000, 8000), r"has 8,000×8,000 pixels, more than the limit of 50,000,000"),
@@ -279,12 +279,12 @@ JPEG = encoded(Image.effect_noise((64, 64), 80), "jpeg")
         (declared_png(60_000, 60_000), "more pixels than the limit"),
     ],
 )
-def test_what_is_no_picture_is_one_line_with_the_name(tmp_path, content, message):
+def test_what_is_no_image_is_one_line_with_the_name(tmp_path, content, message):
     path = tmp_path / "x.png"
     path.write_bytes(content)
-    for source, name in ((path, str(path)), (content, "the picture (")):
+    for source, name in ((path, str(path)), (content, "the image (")):
         with pytest.raises(FathomError, match=message) as caught:
-            read_picture(source, channels=3, size=(8, 8))
+            read_image(source, channels=3, size=(8, 8))
         assert str(caught.value).startswith(name)
         assert "\n" not in str(caught.value)
 
@@ -292,13 +292,13 @@ def test_what_is_no_picture_is_one_line_with_the_name(tmp_path, content, message
 def test_missing_file_and_folder(tmp_path):
     for path in (tmp_path, tmp_path / "nowhere.png"):
         with pytest.raises(FathomError, match="cannot read"):
-            read_picture(path, channels=3)
+            read_image(path, channels=3)
 
 
 @pytest.mark.parametrize(("channels", "size"), [(2, (4, 4)), (3, (0, 4)), (1, (4,)), (1, (MAX_PIXELS, 2))])
 def test_impossible_forms(channels, size):
     with pytest.raises(UsageError):
-        read_picture(b"", channels, size)
+        read_image(b"", channels, size)
 
 
 @pytest.mark.parametrize(("below", "meant"), [("x", "x"), ("x/y/z", "x/y/z"), ("x/y/train", "x/y")])

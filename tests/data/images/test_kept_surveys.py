@@ -28,9 +28,9 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def paths(tmp_path):
-    """Twelve pictures; number 3 is broken, number 4 another format than its name says, number 5 away."""
+    """Twelve images; number 3 is broken, number 4 another format than its name says, number 5 away."""
     rng = np.random.default_rng(0)
-    found = [str(tmp_path / "pictures" / "ab"[i % 2] / f"{i}.png") for i in range(12)]
+    found = [str(tmp_path / "images" / "ab"[i % 2] / f"{i}.png") for i in range(12)]
     for i, path in enumerate(found):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         image = Image.fromarray(rng.integers(0, 256, (9, 7 + i % 3, 3), dtype=np.uint8))

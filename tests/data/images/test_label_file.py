@@ -1,4 +1,4 @@
-"""Files that name pictures and their labels: which columns, which pictures, and what is refused."""
+"""Files that name images and their labels: which columns, which images, and what is refused."""
 
 import pytest
 from PIL import Image
@@ -23,7 +23,7 @@ def read(images, text, **options):
     return read_image_table(table, images, **options)
 
 
-def listed(images, part):
+def join_names(images, part):
     return [path.relative_to(images).as_posix() for path in part.paths]
 
 
@@ -31,7 +31,7 @@ def listed(images, part):
     ("text", "options"),
     [
         ("file,label\na.jpg,cat\ndeep/d.jpg,dog\n", {}),
-        ("\ufefflabel;who;picture\ncat;x;a.jpg\ndog;y;deep/d.jpg\n", {}),
+        ("\ufefflabel;who;image\ncat;x;a.jpg\ndog;y;deep/d.jpg\n", {}),
         ("a.jpg\tcat\ndeep/d.jpg\tdog\n", {}),
         ('name,breed,id\n"Rex, the\ndog",cat,a\nTom,dog,deep/d\n', {"file_column": "id"}),
         ("id,breed\na,cat\ndeep\\d,dog\n", {}),
@@ -40,18 +40,18 @@ def listed(images, part):
 )
 def test_columns_are_found_or_given(images, text, options):
     files = read(images, text, **options)
-    assert listed(images, files.train) == ["a.jpg", "deep/d.jpg"]
+    assert join_names(images, files.train) == ["a.jpg", "deep/d.jpg"]
     assert files.class_names == ("cat", "dog")
     assert files.train.labels.tolist() == [0, 1]
     assert (files.val, files.test, files.missing) == (None, None, ())
 
 
-def test_a_split_column_missing_pictures_and_rows_that_do_not_count(images):
+def test_a_split_column_missing_images_and_rows_that_do_not_count(images):
     text = "file,label,split\na.jpg,10,train\nb.jpg,9,Validation\nc.png,10,test\nf.png,9,train\n"
     files = read(images, text + "gone.jpg,9,train\na.jpg,10,train\ndeep/e.jpg,,train\n,9,train\n")
     assert files.class_names == ("9", "10")  # numbers in the order of numbers
-    assert listed(images, files.train) == ["a.jpg", "f.png"]
-    assert (listed(images, files.val), listed(images, files.test)) == (["b.jpg"], ["c.png"])
+    assert join_names(images, files.train) == ["a.jpg", "f.png"]
+    assert (join_names(images, files.val), join_names(images, files.test)) == (["b.jpg"], ["c.png"])
     assert files.missing == (str(images / "gone.jpg"),)
     assert set(files.notes) == {
         "labels.csv: left out: 1 row repeating another one",
@@ -74,12 +74,12 @@ def test_a_column_called_set_need_not_divide(images):
             "file,label\nx.jpg,a\ny.jpg,b\n",
             {},
             FathomError,
-            r"names 2 pictures, but none of them is in .*images; is --i",
+            r"names 2 images, but none of them is in .*images; is --i",
         ),
         ("file,label\n", {}, FathomError, "a line of names and no rows"),
         ("", {}, FathomError, "the file is empty"),
         ("file,label\na.jpg,\n", {}, FathomError, "no row has both a file and a label"),
-        ("x,y,z\n1,2,3\n", {}, UsageError, r"none of its columns \(x, y, z\) is known to name the pictures; say --f"),
+        ("x,y,z\n1,2,3\n", {}, UsageError, r"none of its columns \(x, y, z\) is known to name the images; say --f"),
         ("file,u,v\na.jpg,1,2\n", {}, UsageError, r"which of its columns \(file, u, v\) is the label\? Say --label-c"),
         ("file,label\na.jpg,1\n", {"label_column": "lable"}, UsageError, "did you mean 'label'"),
         ("file,label\na.jpg,1\n", {"label_column": "file"}, UsageError, "cannot be both the file and the label"),
@@ -97,10 +97,10 @@ def test_what_does_not_serve_is_one_line(images, text, options, error, message):
         read(images, text, **options)
 
 
-def test_missing_pictures_count_as_broken(images):
+def test_missing_images_count_as_broken(images):
     text = "file,label\na.jpg,x\nb.jpg,y\nc.png,x\ndeep/d.jpg,y\ngone.jpg,y\n"
     (images.parent / "labels.csv").write_text(text)
-    with pytest.raises(FathomError, match=r"1 of 5 pictures \(20.0 %\) cannot be read, .*gone.jpg does not exist"):
+    with pytest.raises(FathomError, match=r"1 of 5 images \(20.0 %\) cannot be read, .*gone.jpg does not exist"):
         ImageTableData(images.parent / "labels.csv", images, val=0, workers=0)
     data = ImageTableData(images.parent / "labels.csv", images, val=0, workers=0, max_broken=0.2)
     assert data.num_train == 4

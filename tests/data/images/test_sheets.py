@@ -15,7 +15,7 @@ def tiles(sheet, colour):
     return int((sheet == colour).all(-1).sum())
 
 
-def test_every_class_has_its_row_of_its_own_pictures(tmp_path):
+def test_every_class_has_its_row_of_its_own_images(tmp_path):
     colours = np.array([[200, 0, 0], [0, 150, 0], [0, 0, 250]], dtype=np.uint8)
     labels = np.arange(60) % 3
     images = np.broadcast_to(colours[labels][:, :, None, None], (60, 3, 16, 16))
@@ -29,7 +29,7 @@ def test_every_class_has_its_row_of_its_own_pictures(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["sheet.png"]
 
 
-def test_small_pictures_are_enlarged_without_blur(tmp_path):
+def test_small_images_are_enlarged_without_blur(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (1, 1, 28, 28), dtype=np.uint8)
     sheet = load(sample_sheet(image, np.array([0]), ("only",), tmp_path / "x.png"))
     enlarged = np.repeat(np.repeat(image[0, 0], 2, 0), 2, 1)
@@ -47,21 +47,21 @@ def test_names_are_written_beside_their_rows(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(3, 200, 300), (1, 5, 9)])
-def test_large_and_oblong_pictures(tmp_path, shape):
+def test_large_and_oblong_images(tmp_path, shape):
     images = np.zeros((4, *shape), dtype=np.uint8)
     sheet = load(sample_sheet(images, np.array([0, 0, 1, 1]), ("a", "b"), tmp_path / "x.png"))
     assert sheet.shape[0] < 500
     assert sheet.shape[1] < 900
 
 
-def test_a_class_without_pictures_and_many_classes(tmp_path):
+def test_a_class_without_images_and_many_classes(tmp_path):
     images = np.zeros((3, 1, 8, 8), dtype=np.uint8)
     names = [f"class {i}" for i in range(120)]
     sheet = load(sample_sheet(images, np.array([0, 1, 3]), names, tmp_path / "x.png"))
     assert sheet.shape[0] < 50 * 70 + 100
 
 
-def test_floating_pictures(tmp_path):
+def test_floating_images(tmp_path):
     rows = [("half", np.full((1, 3, 8, 8), 0.5, dtype=np.float32))]
     assert tiles(load(draw_sheet(rows, tmp_path / "x.png")), (128, 128, 128)) == 64 * 64
 

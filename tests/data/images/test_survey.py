@@ -1,4 +1,4 @@
-"""The pass over picture files: the same pixels whoever reads them, and troubles noted, not raised."""
+"""The pass over image files: the same pixels whoever reads them, and troubles noted, not raised."""
 
 import multiprocessing
 import os
@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fathom.data.images import survey as module
-from fathom.data.images.decode import PictureReader, read_picture
+from fathom.data.images.decode import ImageReader, read_image
 from fathom.data.images.survey import survey
 from fathom.data.loaders.free_memory import free_memory
 from fathom.errors import FathomError
@@ -18,7 +18,7 @@ from fathom.errors import FathomError
 
 @pytest.fixture
 def paths(tmp_path):
-    """Three hundred pictures of several kinds; number 7 is no picture, number 9 is cut off, number 11 is away."""
+    """Three hundred images of several kinds; number 7 is no image, number 9 is cut off, number 11 is away."""
     rng = np.random.default_rng(0)
     found = []
     for i in range(300):
@@ -27,7 +27,7 @@ def paths(tmp_path):
         image = Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8))
         image.convert("L" if i % 4 == 0 else "RGB").save(path, "gif" if i == 50 else None)
         found.append(str(path))
-    (tmp_path / "007.jpg").write_text("no picture")
+    (tmp_path / "007.jpg").write_text("no image")
     (tmp_path / "009.png").write_bytes((tmp_path / "009.png").read_bytes()[:80])
     (tmp_path / "011.jpg").unlink()
     return found
@@ -37,7 +37,7 @@ BROKEN = (7, 9, 11)
 
 
 @pytest.mark.parametrize(("workers", "platform"), [(0, "linux"), (2, "linux"), (2, "elsewhere")])
-def test_every_picture_is_read_once_by_whomever(paths, workers, platform, monkeypatch):
+def test_every_image_is_read_once_by_whomever(paths, workers, platform, monkeypatch):
     monkeypatch.setattr(module, "_MOST_IN_CHUNK", 16)
     monkeypatch.setattr(sys, "platform", platform)
     told = []
@@ -49,14 +49,14 @@ def test_every_picture_is_read_once_by_whomever(paths, workers, platform, monkey
         if i in BROKEN:
             assert not found.pixels[i].any()
             continue
-        pixels = read_picture(path, 3, (8, 8)).astype(np.int64)
+        pixels = read_image(path, 3, (8, 8)).astype(np.int64)
         assert np.array_equal(found.pixels[i], pixels)
         assert np.array_equal(found.sums[i], np.stack([pixels.sum((1, 2)), (pixels**2).sum((1, 2))], 1))
         assert found.sizes[i].tolist() == [9, 7] if i % 5 else [20, 31]
     assert len(np.unique(found.digests[found.is_readable])) == 297
     assert told[-1] == (300, 300)
     reasons = dict(found.explain_broken())
-    assert reasons[paths[7]] == "is not a picture in a known format"
+    assert reasons[paths[7]] == "is not an image in a known format"
     assert reasons[paths[9]].startswith("is damaged or truncated (")
     assert reasons[paths[11]] == "cannot be read (No such file or directory)"
     again = survey(paths, 3, (8, 8), keep=False, workers=0)
@@ -70,17 +70,17 @@ def test_digests_are_the_same_for_the_same_pixels_alone(tmp_path, keep):
     rng = np.random.default_rng(0)
     original = rng.integers(0, 256, (6, 5, 3), dtype=np.uint8)
     shuffled = rng.permutation(original.reshape(30, 3)).reshape(6, 5, 3)  # the same sums
-    pictures = [original, shuffled, original, original.transpose(1, 0, 2).reshape(6, 5, 3), 255 - original]
+    images = [original, shuffled, original, original.transpose(1, 0, 2).reshape(6, 5, 3), 255 - original]
     paths = []
-    for i, (picture, kind) in enumerate(zip(pictures, ("png", "png", "bmp", "png", "png"), strict=True)):
+    for i, (image, kind) in enumerate(zip(images, ("png", "png", "bmp", "png", "png"), strict=True)):
         paths.append(str(tmp_path / f"{i}.{kind}"))
-        Image.fromarray(picture).save(paths[-1])
+        Image.fromarray(image).save(paths[-1])
     digests = survey(paths, 3, (6, 5), keep=keep, workers=0).digests
     assert digests[0] == digests[2]
     assert len(set(digests.tolist())) == 4
 
 
-def test_sums_of_large_pictures_do_not_overflow(tmp_path):
+def test_sums_of_large_images_do_not_overflow(tmp_path):
     Image.new("RGB", (400, 300), (255, 255, 0)).save(tmp_path / "a.png")
     sums = survey([str(tmp_path / "a.png")], 3, (300, 400), keep=True, workers=0).sums
     assert sums[0].tolist() == [[255 * 120_000, 255**2 * 120_000]] * 2 + [[0, 0]]
@@ -89,16 +89,16 @@ def test_sums_of_large_pictures_do_not_overflow(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
 def test_a_killed_process_is_one_line_and_none_is_left(paths, monkeypatch):
     parent = os.getpid()
-    real = PictureReader.read
+    real = ImageReader.read
 
     def read(reader, path):
         if path == paths[100] and os.getpid() != parent:
             os.kill(os.getpid(), signal.SIGKILL)
         return real(reader, path)
 
-    monkeypatch.setattr(PictureReader, "read", read)
+    monkeypatch.setattr(ImageReader, "read", read)
     monkeypatch.setattr(module, "_MOST_IN_CHUNK", 16)
-    with pytest.raises(FathomError, match="a process that reads pictures was killed"):
+    with pytest.raises(FathomError, match="a process that reads images was killed"):
         survey(paths, 3, (8, 8), keep=True, workers=2)
     assert multiprocessing.active_children() == []
 

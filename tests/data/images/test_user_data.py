@@ -1,4 +1,4 @@
-"""A folder of pictures as a data module: what is inferred, how it is split, and what is refused."""
+"""A folder of images as a data module: what is inferred, how it is split, and what is refused."""
 
 import shutil
 
@@ -16,7 +16,7 @@ RNG = np.random.default_rng(0)
 
 
 def fill(folder, count, size=(10, 8), mode="RGB"):
-    """Save random pictures of (height, width)."""
+    """Save random images of (height, width)."""
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(count):
         pixels = RNG.integers(0, 256, (*size, 3), dtype=np.uint8)
@@ -25,10 +25,10 @@ def fill(folder, count, size=(10, 8), mode="RGB"):
 
 @pytest.fixture
 def root(tmp_path):
-    """Three classes with 20, 30 and 40 pictures, no parts."""
+    """Three classes with 20, 30 and 40 images, no parts."""
     for name, count in (("ant", 20), ("bee", 30), ("cat", 40)):
-        fill(tmp_path / "pictures" / name, count)
-    return tmp_path / "pictures"
+        fill(tmp_path / "images" / name, count)
+    return tmp_path / "images"
 
 
 def labels(loader):
@@ -42,7 +42,7 @@ def test_size_channels_classes_and_counts_are_found(root):
     assert data.num_outputs == 3
     assert data.task == "classification"
     assert data.num_train == len(labels(data.train_dataloader())) == 73
-    assert data.example().shape == (1, 3, 10, 8)
+    assert data.example_input().shape == (1, 3, 10, 8)
 
 
 def test_parts_that_are_not_there_are_cut_from_the_training_files(root):
@@ -74,7 +74,7 @@ def test_without_a_share_nothing_is_cut(root):
     assert data.num_train == 90
 
 
-def test_too_few_pictures_for_a_part_give_none(tmp_path):
+def test_too_few_images_for_a_part_give_none(tmp_path):
     fill(tmp_path / "a", 2)
     fill(tmp_path / "b", 2)
     data = FolderData(tmp_path, val=0.1, workers=0)
@@ -86,7 +86,7 @@ def test_too_few_pictures_for_a_part_give_none(tmp_path):
 @pytest.mark.parametrize(
     ("num_train", "expected"), [(4, 4), (20, 8), (72, 8), (200, 8), (65, 9), (300, 16), (5000, 256)]
 )
-def test_the_batch_size_goes_with_the_number_of_pictures(num_train, expected):
+def test_the_batch_size_goes_with_the_number_of_images(num_train, expected):
     from fathom.data.images.module import _choose_batch_size
 
     assert _choose_batch_size(num_train) == expected
@@ -100,11 +100,11 @@ def test_statistics_are_those_of_the_training_files(root):
     assert std == pytest.approx(pixels.std((0, 2, 3), correction=0).tolist(), abs=1e-9)
 
 
-def test_a_wide_picture_set_is_brought_to_the_size_asked_for(root):
+def test_a_wide_image_set_is_brought_to_the_size_asked_for(root):
     data = FolderData(root, size=(5, 6), workers=0)
     X, _ = next(iter(data.train_dataloader()))
     assert X.shape[1:] == (3, 5, 6)
-    assert data.test_pictures([0, 2])[1].shape == (3, 5, 6)
+    assert data.test_images([0, 2])[1].shape == (3, 5, 6)
 
 
 def test_mixed_sizes_become_a_square_of_the_median_side(tmp_path):
@@ -113,13 +113,13 @@ def test_mixed_sizes_become_a_square_of_the_median_side(tmp_path):
     assert FolderData(tmp_path, val=0, workers=0).input_shape == (3, 14, 14)
 
 
-def test_large_pictures_are_brought_down(tmp_path):
+def test_large_images_are_brought_down(tmp_path):
     for name in "ab":
         fill(tmp_path / name, 1, (300, 600))
     assert FolderData(tmp_path, val=0, workers=0).input_shape == (3, 112, 224)
 
 
-def test_grey_pictures_have_one_channel_unless_told_otherwise(tmp_path):
+def test_grey_images_have_one_channel_unless_told_otherwise(tmp_path):
     fill(tmp_path / "a", 3, mode="L")
     fill(tmp_path / "b", 3, mode="1")
     assert FolderData(tmp_path, val=0, workers=0).input_shape[0] == 1
@@ -128,7 +128,7 @@ def test_grey_pictures_have_one_channel_unless_told_otherwise(tmp_path):
     assert FolderData(tmp_path, val=0, workers=0).input_shape[0] == 3
 
 
-def test_batches_are_those_of_the_same_pictures_in_memory(root):
+def test_batches_are_those_of_the_same_images_in_memory(root):
     from fathom.data.images.augment import make_augmentation
 
     augment = make_augmentation("flip,crop:padding=2")
@@ -149,14 +149,14 @@ def test_batches_are_those_of_the_same_pictures_in_memory(root):
     folder.close()
 
 
-def break_one(root, content=b"no picture", name="bee/007.png"):
+def break_one(root, content=b"no image", name="bee/007.png"):
     (root / name).write_bytes(content)
     return root / name
 
 
-def test_more_than_one_broken_picture_in_a_hundred_stops(root):
+def test_more_than_one_broken_image_in_a_hundred_stops(root):
     path = break_one(root)
-    with pytest.raises(FathomError, match=f"1 of 90 pictures .1.1 %. cannot be read, .*: {path} is not a picture in "):
+    with pytest.raises(FathomError, match=f"1 of 90 images .1.1 %. cannot be read, .*: {path} is not an image in "):
         FolderData(root, val=0, workers=0)
 
 
@@ -176,7 +176,7 @@ def test_fewer_are_left_out_and_named(root, cache):
     assert data.statistics()[0] == pytest.approx(pixels.mean((0, 2, 3)).tolist(), abs=1e-9)
 
 
-def test_a_picture_under_a_lying_suffix_is_read_and_named(root):
+def test_a_image_under_a_lying_suffix_is_read_and_named(root):
     path = root / "cat" / "000.png"
     Image.open(path).save(path, "jpeg")
     data = FolderData(root, val=0, workers=0)
@@ -184,7 +184,7 @@ def test_a_picture_under_a_lying_suffix_is_read_and_named(root):
     assert data.notes[0] == f"mislabelled, read by content: 1 file of another format than the name says ({path})"
 
 
-def test_an_enormous_picture_is_named(root, monkeypatch):
+def test_an_enormous_image_is_named(root, monkeypatch):
     from PIL import Image
 
     path = root / "ant" / "000.png"
@@ -195,12 +195,12 @@ def test_an_enormous_picture_is_named(root, monkeypatch):
     assert "pixels" in str(caught.value)
 
 
-def test_a_broken_picture_in_the_midst_of_training_is_one_line(root):
+def test_a_broken_image_in_the_midst_of_training_is_one_line(root):
     data = FolderData(root, 8, val=0, workers=2, cache="none")
     path = break_one(root)
     with pytest.raises(FathomError) as caught:
         list(data.train_dataloader())
-    assert str(caught.value).startswith(f"{path} is not a picture in a known format")
+    assert str(caught.value).startswith(f"{path} is not an image in a known format")
     assert "\n" not in str(caught.value)
 
 
@@ -209,21 +209,21 @@ def test_a_broken_picture_in_the_midst_of_training_is_one_line(root):
     [
         (lambda root: shutil.rmtree(root), "does not exist"),
         (lambda root: [shutil.rmtree(p) for p in root.iterdir()], "has no class folders"),
-        (lambda root: (root / "dog").mkdir(), "the class folder .*dog holds no picture"),
+        (lambda root: (root / "dog").mkdir(), "the class folder .*dog holds no image"),
     ],
 )
-def test_what_is_no_set_of_pictures_is_refused(prepare, message, root):
+def test_what_is_no_set_of_images_is_refused(prepare, message, root):
     prepare(root)
     with pytest.raises(FathomError, match=message):
         FolderData(root)
 
 
 def test_a_batch_larger_than_the_set_is_refused(root):
-    with pytest.raises(UsageError, match=r"batch size 100 is larger than the 73 training examples of .*pictures"):
+    with pytest.raises(UsageError, match=r"batch size 100 is larger than the 73 training samples of .*images"):
         FolderData(root, 100)
 
 
 @pytest.mark.parametrize("channels", [0, 2, 4])
 def test_other_numbers_of_channels_are_refused(channels, root):
-    with pytest.raises(UsageError, match=f"pictures of {channels} channels"):
+    with pytest.raises(UsageError, match=f"images of {channels} channels"):
         FolderData(root, channels=channels, workers=0)

@@ -23,8 +23,8 @@ X = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (N, 3, 12, 12), d
 Y = torch.arange(N) % 7
 
 
-class Pictures(Dataset):
-    """As a folder of pictures: one example at a time."""
+class Images(Dataset):
+    """As a folder of images: one sample at a time."""
 
     def __init__(self, broken=(), error=FathomError):
         self.broken, self.error = broken, error
@@ -34,13 +34,13 @@ class Pictures(Dataset):
 
     def __getitem__(self, index):
         if index in self.broken:
-            raise self.error(f"picture {index} is damaged")
+            raise self.error(f"image {index} is damaged")
         return X[index], int(Y[index])
 
 
 def make_loader(dataset=None, **options):
     return FileLoader(
-        Pictures() if dataset is None else dataset, SIZE, **{"shuffle": True, "seed": 5, "workers": 0} | options
+        Images() if dataset is None else dataset, SIZE, **{"shuffle": True, "seed": 5, "workers": 0} | options
     )
 
 
@@ -105,19 +105,19 @@ def test_reading_draws_nothing_from_the_run_s_generator():
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_refused_picture_is_the_refusal_alone(workers):
-    loader = make_loader(Pictures(broken={20, 33}), workers=workers, shuffle=False)
+def test_a_refused_image_is_the_refusal_alone(workers):
+    loader = make_loader(Images(broken={20, 33}), workers=workers, shuffle=False)
     passed = []
     with pytest.raises(FathomError) as caught:
         passed.extend(y for _, y in loader)
-    assert str(caught.value) == "picture 20 is damaged"
+    assert str(caught.value) == "image 20 is damaged"
     assert len(passed) == 2  # the batches before it arrived
 
 
 def test_after_a_refusal_the_loader_can_be_used_again():
-    dataset = Pictures(broken={20})
+    dataset = Images(broken={20})
     loader = make_loader(dataset, workers=1)
-    with pytest.raises(FathomError, match="picture 20 is damaged"):
+    with pytest.raises(FathomError, match="image 20 is damaged"):
         read(loader)
     dataset.broken = set()
     loader.seek(0, 0)
@@ -127,7 +127,7 @@ def test_after_a_refusal_the_loader_can_be_used_again():
 
 
 def test_another_error_keeps_its_kind():
-    loader = make_loader(Pictures(broken={20}, error=ZeroDivisionError), workers=1)
+    loader = make_loader(Images(broken={20}, error=ZeroDivisionError), workers=1)
     with pytest.raises(ZeroDivisionError):
         read(loader)
 
@@ -196,7 +196,7 @@ def test_a_killed_worker_is_told():
     with pytest.raises((FathomError, RuntimeError)) as caught:  # the latter where torch's own signal comes first
         kill_and_read()
     line = str(explain_dead_worker(caught.value) or caught.value)
-    assert line == "a process that reads pictures was killed (was the machine short of memory?); try fewer --workers"
+    assert line == "a process that reads images was killed (was the machine short of memory?); try fewer --workers"
     loader.close()
 
 
@@ -215,14 +215,14 @@ def test_another_device_gets_a_loader_of_its_own():
 
 
 def test_an_empty_set_and_an_empty_batch_are_refused():
-    class Nothing(Pictures):
+    class Nothing(Images):
         def __len__(self):
             return 0
 
-    with pytest.raises(UsageError, match="no examples"):
+    with pytest.raises(UsageError, match="no samples"):
         make_loader(Nothing())
     with pytest.raises(UsageError, match="batch size 0"):
-        FileLoader(Pictures(), 0)
+        FileLoader(Images(), 0)
 
 
 def test_there_is_a_worker_per_core():

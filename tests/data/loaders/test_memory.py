@@ -170,9 +170,9 @@ def test_wrong_use_is_refused():
     X, y = numbered(5, 2)
     with pytest.raises(UsageError, match="batch size 0"):
         MemoryLoader(X, y, 0)
-    with pytest.raises(UsageError, match="no examples"):
+    with pytest.raises(UsageError, match="no samples"):
         MemoryLoader(X, y, 2, index=torch.tensor([], dtype=torch.int64))
-    with pytest.raises(UsageError, match="5 examples but 4 labels"):
+    with pytest.raises(UsageError, match="5 samples but 4 labels"):
         MemoryLoader(X, y[:4], 2)
 
 

@@ -16,7 +16,7 @@ def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("FATHOM_HOME", str(tmp_path / "home"))
 
 
-def test_names():
+def test_sample_names():
     assert catalog.names() == ALL
 
 
@@ -92,7 +92,8 @@ def test_torch_is_never_imported():
     script = (
         "import sys; from fathom.data.sources import catalog; assert 'numpy' not in sys.modules\n"
         "for name in catalog.names(): catalog.describe(name); catalog.check(name)\n"
-        "catalog.load_arrays('digits'); from fathom.data.splits import split; from fathom.data.fetch import download, archives, paths; from fathom.data import arrays\n"
+        "catalog.load_arrays('digits'); from fathom.data import arrays; from fathom.data.splits import split\n"
+        "from fathom.data.fetch import download, archives, paths\n"
         "print(sorted({'torch', 'sklearn', 'PIL', 'pandas', 'matplotlib', 'rich', 'filelock'} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

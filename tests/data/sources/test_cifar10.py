@@ -38,7 +38,7 @@ def python2_batch(images: np.ndarray, labels: list[int], **array_options) -> byt
         (b"data", python2_array(images.reshape(len(images), 3072), **array_options)),
         (b"labels", b"](" + b"".join(map(integer, labels)) + b"e"),
         (b"batch_label", string(b"training batch 1 of 5")),
-        (b"filenames", b"](" + b"".join(string(b"picture_%d.png" % i) for i in range(len(labels))) + b"e"),
+        (b"filenames", b"](" + b"".join(string(b"image_%d.png" % i) for i in range(len(labels))) + b"e"),
     ]
     return b"\x80\x02}(" + b"".join(string(key) + value for key, value in fields) + b"u."
 
@@ -293,7 +293,7 @@ def test_altered_bytes_never_escape(place, replacement):
 # --- extraction
 
 
-def pictures(root):
+def images(root):
     return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
 
 
@@ -304,7 +304,7 @@ def test_extract_writes_the_image_folder_layout(folder, tmp_path, batches):
     written = cifar10.extract_cifar10(tmp_path / "out", lambda *c: seen.append(c), root=folder, check=False)
     assert written == 24
     assert seen == [(i, 24) for i in range(1, 25)]
-    assert len(pictures(tmp_path / "out")) == 24
+    assert len(images(tmp_path / "out")) == 24
     assert len(list((tmp_path / "out" / "train").iterdir())) == 10
     for part, start, name in (("train", 0, "data_batch_1"), ("train", 16, "data_batch_5"), ("test", 0, "test_batch")):
         for number, (image, label) in enumerate(zip(*batches[name], strict=True), start=start + 1):
@@ -324,14 +324,14 @@ def test_extract_goes_on_where_it_was_broken_off(folder, tmp_path):
 
     with pytest.raises(Stop):
         cifar10.extract_cifar10(out, stop, root=folder, check=False)
-    assert len(pictures(out)) == 9
+    assert len(images(out)) == 9
     kept, cut, empty = list(out.rglob("*.png"))[:3]
     before = kept.stat().st_mtime_ns
     cut.write_bytes(cut.read_bytes()[:-1])
     empty.write_bytes(b"")
     (empty.parent / f".{empty.name}.part").write_bytes(b"half")
     assert cifar10.extract_cifar10(out, root=folder, check=False) == 24 - 9 + 2
-    assert len(pictures(out)) == 24
+    assert len(images(out)) == 24
     assert kept.stat().st_mtime_ns == before
     assert cifar10.extract_cifar10(out, root=folder, check=False) == 0
 

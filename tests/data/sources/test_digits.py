@@ -8,7 +8,7 @@ from fathom.data.sources import digits
 from fathom.errors import FathomError, UsageError
 
 
-def test_the_same_pictures_as_scikit_learn():
+def test_the_same_images_as_scikit_learn():
     from sklearn.datasets import load_digits
 
     theirs, ours = load_digits(), digits.load()
@@ -17,8 +17,8 @@ def test_the_same_pictures_as_scikit_learn():
     assert images.dtype == np.uint8
     assert (images.min(), images.max()) == (0, 255)
 
-    def together(pictures, targets):
-        return sorted(zip(map(bytes, pictures), targets.tolist(), strict=True))
+    def together(images, targets):
+        return sorted(zip(map(bytes, images), targets.tolist(), strict=True))
 
     scaled = np.floor(theirs.images * 255 / 16 + 0.5).astype(np.uint8)
     assert together(images, labels) == together(scaled, theirs.target)

@@ -113,7 +113,7 @@ def test_a_folder_in_place_of_a_file(tmp_path):
 
 @pytest.fixture
 def small_sets(monkeypatch, tmp_path):
-    """Two sets with the names and layout of the real ones, of three and two pictures."""
+    """Two sets with the names and layout of the real ones, of three and two images."""
 
     def entry(folder, offset):
         arrays = [IMAGES + offset, np.uint8([0, 1, 2]), IMAGES[:2] + offset, np.uint8([offset, 1])]

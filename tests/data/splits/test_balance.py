@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from fathom.data.arrays import Arrays
 from fathom.data.module import ArrayData
-from fathom.data.splits.balance import class_weights, describe_balance, draw_evenly
+from fathom.data.splits.balance import class_weights, describe_balance, draw_balanced
 from fathom.errors import UsageError
 from fathom.losses import BalancedLoss, make_loss
 
@@ -32,7 +32,7 @@ def test_weights_are_scikit_learn_s():
 
 
 def test_every_class_and_within_it_every_example_is_drawn_equally_often():
-    drawn = draw_evenly(LABELS, torch.Generator().manual_seed(0))
+    drawn = draw_balanced(LABELS, torch.Generator().manual_seed(0))
     assert len(drawn) == 1000
     assert LABELS[drawn].bincount().tolist() == [250, 0, 250, 250, 250]
     times = drawn.bincount(minlength=1000)
@@ -46,7 +46,7 @@ def test_every_class_and_within_it_every_example_is_drawn_equally_often():
 def test_where_the_classes_do_not_divide_the_total_each_gets_one_more_in_turn():
     labels = torch.tensor([0] * 9 + [1] * 2)
     counts = {
-        tuple(labels[draw_evenly(labels, torch.Generator().manual_seed(i))].bincount().tolist()) for i in range(9)
+        tuple(labels[draw_balanced(labels, torch.Generator().manual_seed(i))].bincount().tolist()) for i in range(9)
     }
     assert counts == {(5, 6), (6, 5)}
 
@@ -79,9 +79,7 @@ def test_the_loss_is_the_weighted_mean_over_examples(name, options):
 
 def test_what_is_said():
     assert describe_balance([500, 400], ["a", "b"]) == ""
-    assert describe_balance([500, 100, 0], ["a", "b", "c"]).startswith(
-        "classes: 500 training examples of a, 100 of b; "
-    )
+    assert describe_balance([500, 100, 0], ["a", "b", "c"]).startswith("classes: 500 training samples of a, 100 of b; ")
     assert "are drawn equally often" in describe_balance([5, 4], ["a", "b"], "sampler")
     with pytest.raises(UsageError, match="--balance is for classes"):
         ArrayData(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fathom.data.arrays import Arrays
 from fathom.data.images.user_data import FolderData
 from fathom.data.module import ArrayData
-from fathom.data.splits.folds import Fold, describe_scarce, number_folds
+from fathom.data.splits.folds import Fold, describe_small_classes, number_folds
 from fathom.data.tables.module import TableData
 from fathom.data.texts.module import TextData
 from fathom.errors import UsageError
@@ -39,7 +39,7 @@ def test_folds_part_the_whole_and_a_repeat_is_another_division():
 
 
 def test_impossible_folds_are_refused():
-    with pytest.raises(UsageError, match="5 folds of 3 examples"):
+    with pytest.raises(UsageError, match="5 folds of 3 samples"):
         number_folds(np.zeros(3, dtype=np.int64), 5, 0)
     with pytest.raises(UsageError, match="at least 2"):
         Fold(0, 1)
@@ -47,14 +47,14 @@ def test_impossible_folds_are_refused():
 
 def test_scarce_classes_are_named():
     labels = np.array([0] * 10 + [1] * 2)
-    assert describe_scarce(labels, 5, ("cat", "dog")) == [
-        "fewer examples than the 5 folds, so that some folds hold none: dog (2)"
+    assert describe_small_classes(labels, 5, ("cat", "dog")) == [
+        "fewer samples than the 5 folds, so that some folds hold none: dog (2)"
     ]
-    assert describe_scarce(labels.astype(float), 5, ()) == []
+    assert describe_small_classes(labels.astype(float), 5, ()) == []
 
 
 def _arrays():
-    """Every picture is flat and its shade its number, so that parts can be told apart."""
+    """Every image is flat and its shade its number, so that parts can be told apart."""
     shades = np.arange(100, dtype=np.uint8)
     images = np.broadcast_to(shades[:, None, None, None], (100, 1, 2, 2)).copy()
     return Arrays(images, np.arange(100) % 2, images[:10] + 200, np.zeros(10, dtype=np.int64), ("even", "odd"))
@@ -116,7 +116,7 @@ def test_folds_of_a_text_are_contiguous_and_its_end_is_left_alone():
     assert abs(len(data.test) * 3 - len(body)) < 40
 
 
-def test_folds_of_a_folder_leave_its_test_pictures_alone(tmp_path):
+def test_folds_of_a_folder_leave_its_test_images_alone(tmp_path):
     from PIL import Image
 
     for name in ("a", "b"):

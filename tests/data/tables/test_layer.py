@@ -58,7 +58,7 @@ def test_the_median_is_another_filling():
 def test_one_hot_is_that_of_pandas_with_missing_and_unknown_of_their_own():
     layer, fitted = build()
     one_hot = see(layer, fitted)[:, layer.num_dense :]
-    # "green" stands outside the training part: unknown, and as nothing unknown was seen there, all zero
+    # "green" stands outside the training split: unknown, and as nothing unknown was seen there, all zero
     known = FRAME["colour"].where(FRAME["colour"] != "green")
     expected = pd.get_dummies(known, dtype=float)[["blue", "red"]].to_numpy()
     np.testing.assert_array_equal(one_hot[:, 2:], expected)

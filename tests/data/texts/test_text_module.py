@@ -42,7 +42,7 @@ def test_parts_are_contiguous_and_predicted_in_whole(n: int, val: float, test: f
     assert data.vocabulary.decode(data.train) == [text[i] for i in places[0]]
     assert set(data.val.tolist()) | set(data.test.tolist()) <= {
         0
-    }  # these characters stand nowhere in the training part
+    }  # these characters stand nowhere in the training split
     for loader, part in ((data.val_dataloader(), data.val), (data.test_dataloader(), data.test)):
         assert (loader is None) == (len(part) == 0)
         if loader is not None:

@@ -46,7 +46,7 @@ def apply(net, X):
 
 
 def prune(net, shape, amount=0.5, **options):
-    """Give the narrower copy, its channels, and which of them went."""
+    """Return the narrower copy, its channels, and which of them went."""
     channels = Channels(net, shape)
     removed = np.concatenate([c.removed for c in choose_channels(net, channels, amount, **options)])
     small = copy.deepcopy(net)

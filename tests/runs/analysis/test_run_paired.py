@@ -1,4 +1,4 @@
-"""Two models on the same examples: the bound of chance against scipy's exact test, the counts against NumPy."""
+"""Two models on the same samples: the bound of chance against scipy's exact test, the counts against NumPy."""
 
 import csv
 
@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from fathom.runs.analysis.paired import LEVEL, Pairing, pair_right, pair_runs
+from fathom.runs.analysis.paired import LEVEL, Pairing, pair_correct, pair_runs
 
 
 @pytest.mark.parametrize("apart", [1, 2, 4, 5, 6, 7, 23, 24, 100, 401])
 def test_the_bound_is_that_of_the_exact_sign_test(apart):
     for lost in range(apart + 1):
         pair = Pairing(1000, lost, apart - lost)
-        assert pair.is_clear == (binomtest(lost, apart).pvalue <= LEVEL)
+        assert pair.is_significant == (binomtest(lost, apart).pvalue <= LEVEL)
 
 
 def test_for_many_it_is_mcnemar_s():
@@ -22,18 +22,18 @@ def test_for_many_it_is_mcnemar_s():
 
 def test_models_that_agree_differ_by_nothing():
     pair = Pairing(100, 0, 0)
-    assert (pair.difference, pair.chance, pair.is_clear) == (0, 0, False)
+    assert (pair.difference, pair.chance, pair.is_significant) == (0, 0, False)
 
 
 def test_what_each_gets_right():
     rng = np.random.default_rng(0)
     first, second = rng.random((2, 500)) < 0.9
-    pair = pair_right(first.tolist(), second.tolist())
+    pair = pair_correct(first.tolist(), second.tolist())
     assert pair == Pairing(500, int((first & ~second).sum()), int((second & ~first).sum()))
     assert pair.difference == pytest.approx(second.mean() - first.mean())
     assert Pairing.of(pair.describe()) == pair
     assert Pairing.of({"lost": 3}) is None
-    assert "points that chance allows, as one alone of the two is right on" in pair.say_chance()
+    assert "points that chance allows, as one alone of the two is right on" in pair.chance_sentence()
 
 
 def _write(folder, labels, predicted):

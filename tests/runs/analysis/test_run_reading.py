@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from fathom.runs.analysis.sentences import Confused, most_confused, read_run, why_no_evaluation
+from fathom.runs.analysis.sentences import Confused, missing_evaluation_reason, most_confused, read_run
 from fathom.runs.folder.reader import RunReader
 
 
@@ -143,4 +143,4 @@ def test_confusions_are_ranked():
     ],
 )
 def test_no_test_result_is_explained(tmp_path, make_run, status, words):
-    assert words in why_no_evaluation(RunReader(make_run(tmp_path, evaluation=False, status=status)))
+    assert words in missing_evaluation_reason(RunReader(make_run(tmp_path, evaluation=False, status=status)))

@@ -83,7 +83,7 @@ def test_foreign_and_damaged_folders_are_named(tmp_path, make_run):
         RunReader(tmp_path / "empty")
     folder = make_run(tmp_path)
     edit(folder / "run.json", status="fine")
-    with pytest.raises(FathomError, match=r"run\.json is damaged: status is none of running, done"):
+    with pytest.raises(FathomError, match=r"run\.json is damaged: status is not one of running, done"):
         RunReader(folder)
 
 

@@ -73,7 +73,7 @@ for _ in range(20):
 @pytest.mark.parametrize(
     ("name", "slug"),
     [
-        ("folder:/my pictures/x", "folder-my-pictures-x"),
+        ("folder:/my images/x", "folder-my-images-x"),
         ("../..", "unnamed"),
         ("a.b_c+d", "a.b_c+d"),
         ("图片", "图片"),

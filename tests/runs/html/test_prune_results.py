@@ -56,7 +56,7 @@ def test_a_gain():
     assert "parameters to 25%, FLOPs to 25%" in size
     assert time.startswith("It is faster: 1 ms instead of 2")
     assert "1.00 points were lost, within the 2.00 points that chance allows" in quality
-    assert "one alone of the two is right on 110 of 1,000 examples" in quality
+    assert "one alone of the two is right on 110 of 1,000 samples" in quality
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_the_page_loads_and_runs_nothing(tmp_path, make_run):
     assert "unsafe" not in policy
 
 
-def test_pictures_are_inside_bit_for_bit(tmp_path, make_run):
+def test_images_are_inside_bit_for_bit(tmp_path, make_run):
     folder = make_run(tmp_path, mistakes=3)
     page = write_report(folder).read_text()
     for entry in json.loads((folder / "evaluation.json").read_text())["mistakes"]:
@@ -109,8 +109,8 @@ def test_hostile_names_stay_text(tmp_path, make_run):
 @pytest.mark.parametrize("name", ["../secret.png", "/etc/hostname", "mistakes/none.png", "mistakes/fake.png", None, 7])
 def test_only_pngs_of_the_folder_are_shown(tmp_path, make_run, name):
     folder = make_run(tmp_path, mistakes=1)
-    picture = next((folder / "mistakes").iterdir()).read_bytes()
-    (tmp_path / "secret.png").write_bytes(picture)
+    image = next((folder / "mistakes").iterdir()).read_bytes()
+    (tmp_path / "secret.png").write_bytes(image)
     (folder / "mistakes" / "fake.png").write_text("<svg onload=alert(1)>")
     evaluation = json.loads((folder / "evaluation.json").read_text())
     evaluation["mistakes"][0]["image"] = name
@@ -122,10 +122,10 @@ def test_only_pngs_of_the_folder_are_shown(tmp_path, make_run, name):
 
 def test_a_link_out_of_the_folder_is_not_followed(tmp_path, make_run):
     folder = make_run(tmp_path, mistakes=1)
-    picture = next((folder / "mistakes").iterdir())
-    (tmp_path / "secret.png").write_bytes(picture.read_bytes())
-    picture.unlink()
-    picture.symlink_to(tmp_path / "secret.png")
+    image = next((folder / "mistakes").iterdir())
+    (tmp_path / "secret.png").write_bytes(image.read_bytes())
+    image.unlink()
+    image.symlink_to(tmp_path / "secret.png")
     assert "data:image" not in write_report(folder).read_text()
 
 

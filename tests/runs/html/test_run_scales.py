@@ -9,7 +9,7 @@ from fathom import files
 from fathom.runs.analysis import compare, numbers
 from fathom.runs.analysis.numbers import DASH, count, decimal, duration, percent, wilson_interval
 from fathom.runs.html import page, scales
-from fathom.runs.html.scales import fit_scale, linear_ticks, thin_out, wants_log, whole_ticks
+from fathom.runs.html.scales import downsample, fit_scale, linear_ticks, needs_log_scale, whole_ticks
 
 
 @pytest.mark.parametrize("module", [compare, files, numbers, page, scales], ids=lambda module: module.__name__)
@@ -53,16 +53,16 @@ def test_ticks_are_round():
 
 
 def test_wide_ranges_want_logarithms():
-    assert wants_log([0.001, None, 1.0])
-    assert not wants_log([0.1, 2.0])
-    assert not wants_log([0.0, 1000.0])
-    assert not wants_log([None])
+    assert needs_log_scale([0.001, None, 1.0])
+    assert not needs_log_scale([0.1, 2.0])
+    assert not needs_log_scale([0.0, 1000.0])
+    assert not needs_log_scale([None])
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(-1e3, 1e3)), min_size=1, max_size=300), st.integers(1, 50))
 def test_thinning_keeps_the_mean_and_the_limit(values, limit):
     points = [(float(i), value) for i, value in enumerate(values)]
-    thin = thin_out(points, limit)
+    thin = downsample(points, limit)
     assert len(thin) <= max(limit, 1)
     present = [value for value in values if value is not None]
     kept = [y for _, y in thin if y is not None]

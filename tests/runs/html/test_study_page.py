@@ -1,4 +1,4 @@
-"""The page, the table and the pictures of a search, from plain values."""
+"""The page, the table and the images of a search, from plain values."""
 
 import csv
 import io
@@ -90,20 +90,20 @@ def test_numbers_are_read_aloud():
 @pytest.mark.parametrize("trials", [[], TRIALS[3:4], TRIALS[1:2], TRIALS[:1], TRIALS], ids=len)
 @pytest.mark.parametrize("metric", ["val_accuracy", "val_loss"])
 def test_every_stage_of_a_study_can_be_written(trials, metric, tmp_path, monkeypatch):
-    monkeypatch.setattr("fathom.runs.html.study_page.draw_pictures", lambda study: {})
+    monkeypatch.setattr("fathom.runs.html.study_page.draw_images", lambda study: {})
     study = make_study(trials, metric=metric, maximise=metric == "val_accuracy")
     assert write_study(study, tmp_path).read_text() == render_study(study)
     assert (tmp_path / "trials.csv").read_text() == study.to_csv()
 
 
-def test_pictures_are_drawn(tmp_path):
+def test_images_are_drawn(tmp_path):
     from PIL import Image
 
     write_study(make_study(TRIALS, importance={"lr": 0.8, "hidden": 0.2}), tmp_path)
     for name in ("history.png", "importance.png", "slices.png"):
-        with Image.open(tmp_path / name) as picture:
-            assert min(picture.size) > 100
-            assert len(picture.convert("RGB").getcolors(100_000)) > 20
+        with Image.open(tmp_path / name) as image:
+            assert min(image.size) > 100
+            assert len(image.convert("RGB").getcolors(100_000)) > 20
 
 
 def test_studies_are_found(tmp_path):

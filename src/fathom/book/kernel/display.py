@@ -15,7 +15,7 @@ FIGURE = "application/x-matplotlib-figure"
 
 
 def describe_display(data: dict) -> dict:
-    """Give text and picture of a display's formats."""
+    """Return text and picture of a display's formats."""
     picture = render(data[FIGURE]) if FIGURE in data else data.get("image/png") or data.get("image/jpeg")
     if isinstance(picture, str):
         picture = base64.b64decode(picture)

@@ -135,5 +135,5 @@ class Stream:
         return False
 
     def fileno(self) -> int:
-        """Give a file that subprocesses can write to."""
+        """Return a file that subprocesses can write to."""
         return 2

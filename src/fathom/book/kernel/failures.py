@@ -11,20 +11,20 @@ class Requests:
 
     def __init__(self) -> None:
         self._latest = ""
-        sys.addaudithook(self._hear)
+        sys.addaudithook(self._on_audit_event)
 
-    def _hear(self, event: str, arguments: tuple) -> None:
+    def _on_audit_event(self, event: str, arguments: tuple) -> None:
         if event == "urllib.Request":
             self._latest = str(arguments[0])
 
     def explain(self, error: BaseException) -> str:
-        """Give the address that could not be had, "" if the error is another one."""
+        """Return the address that could not be had, "" if the error is another one."""
         kind = getattr(sys.modules.get("urllib.error"), "URLError", ())
         return self._latest if isinstance(error, kind) else ""
 
 
 def describe(error: BaseException, cell: int, url: str) -> dict:
-    """Give an error's name, message, line in the cell, and traceback from the cell's code on."""
+    """Return an error's name, message, line in the cell, and traceback from the cell's code on."""
     name = f"<cell {cell}>"
     summary = traceback.TracebackException.from_exception(error)
     lines = [frame.lineno for frame in summary.stack if frame.filename == name]

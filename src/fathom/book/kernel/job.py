@@ -27,9 +27,9 @@ def run_cells(job: dict, shell: Any, events: Events) -> None:
         stand_in = CpuStandIn()
         shell.ast_transformers.append(stand_in)
     if job["batches"]:
-        from .shorten import shorten_passes
+        from .shorten import limit_epochs
 
-        shorten_passes(job["batches"])
+        limit_epochs(job["batches"])
     for number, source in enumerate(job["cells"], start=1):
         events.begin(number)
         shell.compile.current = f"<cell {number}>"
@@ -49,13 +49,13 @@ def run_cells(job: dict, shell: Any, events: Events) -> None:
             break
 
 
-def stay_inline(matplotlib: Any) -> None:
+def force_inline_backend(matplotlib: Any) -> None:
     """Let code that asks for windows draw for the transcript all the same."""
     matplotlib.use = lambda backend, *, force=True: None
 
 
 def describe_machine() -> str:
-    """Give the versions that results depend on, and what there is to compute with."""
+    """Return the versions that results depend on, and what there is to compute with."""
     parts = ["Python " + ".".join(map(str, sys.version_info[:3]))]
     for name in ("torch", "numpy", "pandas"):
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -89,7 +89,7 @@ def main() -> None:
         sources = [shell.transform_cell(source) for source in job["cells"]]
         redirect(job["api"], sources, report=lambda name: events.send("api", name=name))
         import_at_rest("torch")
-        after_import("matplotlib", stay_inline)
+        after_import("matplotlib", force_inline_backend)
     run_cells(job, shell, events)
     events.send("machine", text=describe_machine())
     atexit._run_exitfuncs()

@@ -9,7 +9,7 @@ from typing import Any
 from torch.utils.data import DataLoader
 
 
-def shorten_passes(num_batches: int) -> None:
+def limit_epochs(num_batches: int) -> None:
     """Let every ``DataLoader`` of this process have ``num_batches`` batches at most, from now on."""
     iterate, count = DataLoader.__iter__, DataLoader.__len__
 

@@ -1,4 +1,4 @@
-"""What ``data.name`` means: a data set known by name, a folder of pictures, a table, a text. Loads without torch."""
+"""What ``data.name`` means: a data set known by name, a folder of images, a table, a text. Loads without torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fathom.data.sources import catalog
 from fathom.data.fetch.archives import ARCHIVES, is_archive, is_packed
 from fathom.data.images.formats import EXTENSIONS
 from fathom.errors import UsageError, unknown
-from fathom.build.remote import addresses_of, check_address, is_pinned, localize, names_as_given, pin_versions
+from fathom.build.remote import remote_addresses, check_address, has_versions, localize, original_names, pin_versions
 
 if TYPE_CHECKING:
     from fathom.data.arrays import Arrays
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     Contents = Arrays | Table | ImageFiles | str | None  # what can be read before torch is there
 
-Kind = Literal["named", "pictures", "table", "text"]
+Kind = Literal["named", "images", "table", "text"]
 
 _TABLE_OPTIONS = (
     *("target", "task", "log_target", "test", "fill", "one_hot_max", "categories", "drop", "keep"),
     *("header", "separator"),
 )
-_PICTURE_OPTIONS = ("channels", "size")
+_IMAGE_OPTIONS = ("channels", "size")
 _COLUMN_OPTIONS = ("file_column", "label_column", "split_column")
 TEXT_OPTIONS = ("level", "lower", "clean", "reserved", "min_freq", "steps", "partition", "test", "encoding")
 _NOT_READ = (".xlsx", ".xls", ".ods", ".parquet", ".feather", ".sav", ".dta", ".pkl", ".pickle", ".npy", ".npz", ".pdf")
@@ -38,20 +38,20 @@ _KIND_OF_SUFFIX: dict[str, Kind] = {".csv": "table", ".tsv": "table", ".dat": "t
 
 
 def data_kind(data: DataConfig) -> Kind:
-    """Tell of which kind the data are; what looks like no path is taken for a name, known or not.
+    """Return which kind of data it is; what looks like no path is taken for a name, known or not.
 
-    A file of rows is a table, unless ``options.images`` says where the pictures are that it names.
+    A file of rows is a table, unless ``options.images`` says where the images are that it names.
     """
     name = data.name
     if name in catalog.names():
         return "text" if catalog.is_text(name) else "named"
     path = Path(name).expanduser()
     if data.options.get("images") is not None:
-        return "pictures"
+        return "images"
     if is_remote(name):
         return _remote_kind(name)
     if path.is_dir() or is_packed(name):
-        return "pictures"
+        return "images"
     kind = _kind_of_suffix(path)
     if kind is not None:
         return kind
@@ -59,20 +59,20 @@ def data_kind(data: DataConfig) -> Kind:
         return "text"
     separators = [separator for separator in (os.sep, os.altsep) if separator]
     is_path = name in (".", "..") or any(separator in name for separator in separators)
-    return "pictures" if is_path else "named"
+    return "images" if is_path else "named"
 
 
 def _remote_kind(address: str) -> Kind:
-    """Tell by the address alone: asking the network takes long."""
+    """Return by the address alone: asking the network takes long."""
     path = Path(base_name(address))
     suffix = path.suffix.lower()
     if suffix in EXTENSIONS:
-        raise UsageError(f"{address} is one picture; training takes a folder of class folders, or an archive of one")
+        raise UsageError(f"{address} is one image; training takes a folder of class folders, or an archive of one")
     kind = _kind_of_suffix(path)
     if kind is not None:
         return kind
     if split_address(address).scheme == "s3" or is_archive(path.name):
-        return "pictures"
+        return "images"
     if address.endswith("/"):
         raise UsageError(
             f"{address}: a folder cannot be listed over http; give a file, or an archive such as photos.zip"
@@ -95,26 +95,26 @@ def check_data(data: DataConfig) -> None:
     images = data.options.get("images")
     if path.suffix.lower() in _NOT_READ and path.is_file():
         raise UsageError(f"{data.name}: {path.suffix} files are not read; save it as CSV, or as a text, and give that")
-    for address in addresses_of(data):
+    for address in remote_addresses(data):
         check_address(address)
     if images is not None and (path.is_dir() or data.name in catalog.names()):
         raise UsageError(f"--images belongs to a file of labels (--data labels.csv); {data.name} is none")
-    if kind != "pictures" and (data.cache != "auto" or data.max_broken != DataConfig().max_broken):
+    if kind != "images" and (data.cache != "auto" or data.max_broken != DataConfig().max_broken):
         option = "--max-broken" if data.cache == "auto" else "--cache"
-        raise UsageError(f"{option} is for pictures in files; {data.name} is held in memory as it is")
+        raise UsageError(f"{option} is for images in files; {data.name} is held in memory as it is")
     if kind == "named":
         catalog.describe(data.name)
-    elif kind == "pictures" and images is not None:
-        check_picture_options(data)
+    elif kind == "images" and images is not None:
+        check_image_options(data)
         if not is_remote(data.name) and not path.is_file():
             raise UsageError(f"there is no file {data.name} of labels")
         if not is_remote(str(images)) and not _is_folder(str(images)):
-            raise UsageError(f"there is no folder {images} for the pictures of {data.name}")
+            raise UsageError(f"there is no folder {images} for the images of {data.name}")
     elif is_packed(data.name) and not path.is_file():
         raise UsageError(f"there is no archive {data.name}")
-    elif kind == "pictures" and path.is_file() and not is_packed(data.name):
-        raise UsageError(f"{data.name} is one picture; training takes a folder of class folders")
-    elif kind == "pictures" and not is_remote(data.name) and not _is_folder(data.name):
+    elif kind == "images" and path.is_file() and not is_packed(data.name):
+        raise UsageError(f"{data.name} is one image; training takes a folder of class folders")
+    elif kind == "images" and not is_remote(data.name) and not _is_folder(data.name):
         raise UsageError(f"there is no folder {data.name}; `fathom data` lists the data sets known by name")
     elif kind == "table":
         check_table_options(data)
@@ -130,33 +130,33 @@ def check_data(data: DataConfig) -> None:
 
 
 def _is_folder(place: str) -> bool:
-    """Whether there is a folder of pictures, packed or not."""
+    """Whether there is a folder of images, packed or not."""
     path = Path(place).expanduser()
     return path.is_dir() or (is_packed(path) and path.is_file())
 
 
 def read_contents(data: DataConfig) -> Contents:
-    """Read what can be read while torch is being imported; of pictures that is the list of files.
+    """Read what can be read while torch is being imported; of images that is the list of files.
 
     Of remote and packed data there is nothing before a version of them is settled, see ``locate_data``.
 
     Raises:  UsageError, FathomError as the reader of that kind
     """
-    if not is_pinned(data):
+    if not has_versions(data):
         return None
     local = localize(data)
     kind = data_kind(local)
-    with names_as_given(data, local):
+    with original_names(data, local):
         if kind == "named":
             return catalog.load_arrays(local.name, **local.options)
         if kind == "text":
             return read_text(local)
-        return read_file(local.name, local.options) if kind == "table" else list_pictures(local)
+        return read_file(local.name, local.options) if kind == "table" else list_images(local)
 
 
-def list_pictures(data: DataConfig) -> ImageFiles:
-    """List the pictures of a folder of classes, or of a file of labels, without opening one."""
-    check_picture_options(data)
+def list_images(data: DataConfig) -> ImageFiles:
+    """List the images of a folder of classes, or of a file of labels, without opening one."""
+    check_image_options(data)
     place, images = Path(data.name).expanduser(), data.options.get("images")
     if images is None:
         from fathom.data.images.folder_listing import scan_image_folder
@@ -184,15 +184,15 @@ def read_file(path: str, options: Mapping[str, Any]) -> Table:
     return read_table(Path(path).expanduser(), header=options.get("header"), separator=options.get("separator"))
 
 
-def check_picture_options(data: DataConfig) -> None:
-    """Refuse options that pictures do not have."""
+def check_image_options(data: DataConfig) -> None:
+    """Refuse options that images do not have."""
     is_table = data.options.get("images") is not None
-    known = (*_PICTURE_OPTIONS, "images", *_COLUMN_OPTIONS) if is_table else _PICTURE_OPTIONS
+    known = (*_IMAGE_OPTIONS, "images", *_COLUMN_OPTIONS) if is_table else _IMAGE_OPTIONS
     for option in data.options:
         if not is_table and option in _COLUMN_OPTIONS:
-            raise UsageError(f"data.options.{option} is for a file of labels; say where its pictures are with --images")
+            raise UsageError(f"data.options.{option} is for a file of labels; say where its images are with --images")
         if option not in known:
-            raise unknown(f"option of {'pictures' if is_table else 'a folder of pictures'}", option, known)
+            raise unknown(f"option of {'images' if is_table else 'a folder of images'}", option, known)
 
 
 def check_table_options(data: DataConfig) -> None:
@@ -225,5 +225,5 @@ def _absolute(place: str) -> str:
 
 
 def place_name(name: str) -> str:
-    """Give the last part of a path or an address; a name known to Fathom stays as it is."""
+    """Return the last part of a path or an address; a name known to Fathom stays as it is."""
     return base_name(name) if is_remote(name) else Path(name).name

@@ -1,4 +1,4 @@
-"""What a table's test part says beyond that of other data: a baseline to beat, and the worst rows."""
+"""What a table's test split says beyond that of other data: a baseline to beat, and the worst rows."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from torch import Tensor
 
 from fathom.data.tables.module import TableData
 from fathom.module import Module
-from fathom.recipes.evaluate import find_mistakes
+from fathom.recipes.evaluate import worst_mistakes
 
 _WORST = 12  # rows shown in the report
 
 
-def judge_table(module: Module, data: TableData, output: Tensor, target: Tensor) -> dict[str, Any]:
-    """Give the name of the target, the baseline and the worst rows, for ``evaluation.json``.
+def evaluate_table(module: Module, data: TableData, output: Tensor, target: Tensor) -> dict[str, Any]:
+    """Return the name of the target, the baseline and the worst rows, for ``evaluation.json``.
 
-    The baseline knows the target alone: it always gives the commonest class of the training part, or its mean (under a
+    The baseline knows the target alone: it always gives the commonest class of the training split, or its mean (under a
     logarithm, the mean of the logarithms).
     """
     if data.task == "classification":
         commonest = int(torch.bincount(data.y[data.train_index]).argmax())
         name = data.class_names[commonest]
         baseline = {"says": name, "accuracy": float((target == commonest).double().mean())}
-        found = find_mistakes(output, target, list(data.class_names), _WORST)
+        found = worst_mistakes(output, target, list(data.class_names), _WORST)
     else:
         truth, value = module.read(target), module.read(output)
         constant = module.read(torch.zeros(1, 1))

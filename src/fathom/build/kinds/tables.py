@@ -11,7 +11,7 @@ from fathom.data.tables.module import TableData
 from fathom.data.tables.reading import Table
 from fathom.errors import UsageError
 from fathom.build.kinds.names import check_table_options, read_file
-from fathom.build.divisions import split_options
+from fathom.build.divisions import split_arguments
 
 _CHOICES = ("fill", "one_hot_max", "categories", "drop", "keep")
 _LINEAR_ONE_HOT_MAX = 1000  # an embedding before a single affine map would only lower its rank
@@ -22,7 +22,7 @@ _EPOCHS = (10, 100)
 def build_table(config: Config, augment: Compose | None, table: Table | None) -> TableData:
     """Make the data module of a table."""
     if config.data.augment:
-        raise UsageError("--augment is for pictures; a table has none (--set training.input_noise=… adds noise)")
+        raise UsageError("--augment is for images; a table has none (--set training.input_noise=… adds noise)")
     options = config.data.options
     check_table_options(config.data)
     table = table or read_file(config.data.name, options)
@@ -44,7 +44,7 @@ def build_table(config: Config, augment: Compose | None, table: Table | None) ->
         choices=Choices(**chosen),
         augment=augment,
         seed=config.seed,
-        **split_options(config.data),
+        **split_arguments(config.data),
         balance=config.data.balance,
     )
 

@@ -1,4 +1,4 @@
-"""Texts in a run: from settings to data and language model, judging by perplexity, a sample of what it writes."""
+"""Texts in a run: from settings to data and language model, evaluating by perplexity, a sample of what it writes."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _SAMPLE_TEMPERATURES = (0.5, 0.8, 1.0)
 def build_text(config: Config, augment: Compose | None, contents: Any) -> TextData:
     """Make the data module of a text; ``contents`` is the text, where it was read already.
 
-    Raises:  UsageError if settings of pictures are given, or an option makes no sense
+    Raises:  UsageError if settings of images are given, or an option makes no sense
     """
     if augment is not None or config.data.resize is not None:
-        raise UsageError(f"{config.data.name} is a text; --augment, --resize and input noise are for pictures")
+        raise UsageError(f"{config.data.name} is a text; --augment, --resize and input noise are for images")
     text = read_text(config.data) if contents is None else contents
     options = {name: value for name, value in config.data.options.items() if name != "encoding"}
     return TextData(
@@ -97,7 +97,7 @@ def read_language_model(net: torch.nn.Module, description: dict[str, Any]) -> La
 
 
 def check_vocabulary(module: LanguageModel, data: TextData) -> None:
-    """Refuse to judge a model on a text that gives another vocabulary: its parts are no longer those it learned from.
+    """Refuse to evaluate a model on a text that gives another vocabulary: its parts are no longer those it learned from.
 
     Raises:  FathomError
     """
@@ -109,8 +109,8 @@ def check_vocabulary(module: LanguageModel, data: TextData) -> None:
 
 
 @torch.inference_mode()
-def judge_text(module: Module, data: TextData, split: str, loader: Any, execution: Execution) -> dict[str, Any]:
-    """Give the content of ``evaluation.json``: mean loss over the tokens, perplexity, how many were unknown."""
+def evaluate_text(module: Module, data: TextData, split: str, loader: Any, execution: Execution) -> dict[str, Any]:
+    """Return the content of ``evaluation.json``: mean loss over the tokens, perplexity, how many were unknown."""
     execution.prepare(module)
     module.eval()
     feed, meter = Feed(loader), Meter(module.derive)
@@ -135,7 +135,7 @@ def judge_text(module: Module, data: TextData, split: str, loader: Any, executio
 
 
 def write_samples(module: LanguageModel, data: TextData) -> list[dict[str, Any]]:
-    """Let the model go on with the beginning of the test part, for the report, at several temperatures."""
+    """Let the model go on with the beginning of the test split, for the report, at several temperatures."""
     level, model = data.tokenizer.level, RunText(module.eval())
     numbers = data.test[: _SAMPLE_PREFIX[level]].tolist()
     tokens = data.vocabulary.decode(numbers)

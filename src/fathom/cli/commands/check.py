@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _BINS = 12
 _EXAMPLES = """\
 examples:
-  fathom check --data pictures/                     broken files, duplicates, balance, a sample
+  fathom check --data images/                     broken files, duplicates, balance, a sample
   fathom check --data house.csv --target SalePrice  columns, missing cells, what gives the target away
 """
 
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="settings as YAML, such as the config.yaml of a run")
     parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="any setting by its full name")
     parser.add_argument("--out", metavar="FILE", default="check.html", help="page to write (default: check.html)")
-    train.leave_out_others(parser)
+    train.default_other_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,36 +51,36 @@ def run(args: argparse.Namespace) -> int:
     content = Content(
         name=found.name,
         what=found.what,
-        is_sound=found.is_sound,
+        has_no_errors=found.has_no_errors,
         findings=[(finding.level, finding.text) for finding in found.findings],
         facts=found.facts,
-        parts=[(part.name, part.size, h) for part, h in zip(found.parts, histograms, strict=True)],
+        splits=[(split.name, split.size, h) for split, h in zip(found.splits, histograms, strict=True)],
         labels=labels,
         columns=found.columns,
         left_out=found.left_out,
         broken=found.broken,
         sheet=found.sheet,
     )
-    print(f"page     {write_check(content, args.out)}", file=sys.stderr if not found.is_sound else sys.stdout)
-    return 0 if found.is_sound else 1
+    print(f"page     {write_check(content, args.out)}", file=sys.stderr if not found.has_no_errors else sys.stdout)
+    return 0 if found.has_no_errors else 1
 
 
 def _histograms(found: Check) -> tuple[list[str], list[list[int]]]:
-    """Count labels part by part: classes, or numbers in ranges of equal width."""
+    """Count labels split by split: classes, or numbers in ranges of equal width."""
     import numpy as np
 
     from fathom.runs.analysis.numbers import decimal
 
-    labelled = [part.labels for part in found.parts if part.labels is not None]
+    labelled = [split.labels for split in found.splits if split.labels is not None]
     if not labelled:
-        return [], [[] for _ in found.parts]
+        return [], [[] for _ in found.splits]
     if found.class_names:
         edges: Any = np.arange(len(found.class_names) + 1) - 0.5
         names = list(found.class_names)
     else:
         edges = np.histogram_bin_edges(np.concatenate(labelled), bins=_BINS)
         names = [f"{decimal(float(low))} to {decimal(float(high))}" for low, high in itertools.pairwise(edges)]
-    return names, [_count(part.labels, edges) for part in found.parts]
+    return names, [_count(split.labels, edges) for split in found.splits]
 
 
 def _count(labels: np.ndarray | None, edges: np.ndarray) -> list[int]:
@@ -91,12 +91,12 @@ def _count(labels: np.ndarray | None, edges: np.ndarray) -> list[int]:
 
 def _describe(found: Check, labels: list[str], histograms: list[list[int]]) -> list[str]:
     """Lay out what was found as text."""
-    lines = [f"{found.name}: {sum(part.size for part in found.parts):,} {found.what}"]
-    width = max([len("part"), *(len(name) for name, _ in found.facts)])
+    lines = [f"{found.name}: {sum(split.size for split in found.splits):,} {found.what}"]
+    width = max([len("split"), *(len(name) for name, _ in found.facts)])
     lines += [f"  {name:<{width}}  {value}" for name, value in found.facts]
-    sizes = [f"{part.name} {part.size:,}" for part in found.parts]
-    lines += [f"  {'parts':<{width}}  {', '.join(sizes)}", ""]
-    counted = [(part.name, h) for part, h in zip(found.parts, histograms, strict=True) if h]
+    sizes = [f"{split.name} {split.size:,}" for split in found.splits]
+    lines += [f"  {'splits':<{width}}  {', '.join(sizes)}", ""]
+    counted = [(split.name, h) for split, h in zip(found.splits, histograms, strict=True) if h]
     if counted and len(labels) <= 2 * _BINS:
         first = max(len(label) for label in labels)
         lines.append(f"{'':<{first}}" + "".join(f"  {name:>8}" for name, _ in counted))

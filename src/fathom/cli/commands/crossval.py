@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FOLDS, _REPEATS = 5, 1
 _EXAMPLES = """\
 examples:
-  fathom crossval mlp --data digits                       five folds of the training part, the test set left alone
+  fathom crossval mlp --data digits                       five folds of the training split, the test set left alone
   fathom crossval mlp lenet --data digits --folds 10      two networks on the same folds: is one of them better?
   fathom crossval --data house.csv --target SalePrice --repeats 3
   fathom crossval --resume last                           go on; folds that are done are not repeated
@@ -64,7 +64,7 @@ def _resume(args: argparse.Namespace, watch: _Watch) -> CrossValidation:
 
 
 def _configs(args: argparse.Namespace) -> list[Config]:
-    """Give the settings of each network named; those of the usual one where none is."""
+    """Return the settings of each network named; those of the usual one where none is."""
     names = args.models
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -75,7 +75,7 @@ def _configs(args: argparse.Namespace) -> list[Config]:
 def _read_folds(text: str) -> int:
     count = read_count(text)
     if count < 2:
-        raise argparse.ArgumentTypeError("there must be at least 2 folds: one to learn from, one to be judged on")
+        raise argparse.ArgumentTypeError("there must be at least 2 folds: one to learn from, one to be evaluated on")
     return count
 
 
@@ -109,7 +109,7 @@ def _show(study: CrossValidation) -> list[str]:
     """Lay out mean and spread of every model."""
     from fathom.runs.html.crossval_page import describe_spread
 
-    rows = [["", "measure", "mean", "deviation", "95% interval of the mean"]]
+    rows = [["", "measure", "mean", "standard deviation", "95% interval of the mean"]]
     for measure in study.measures:
         for model, spread in study.spreads(measure).items():
             rows.append([model, measure.title, *describe_spread(measure, spread)])

@@ -20,7 +20,7 @@ _IN_CACHE = {
     "data": "data sets",
     "remote": "remote copies",
     "archives": "unpacked archives",
-    "decoded": "decoded pictures",
+    "decoded": "decoded images",
 }
 # a digit is another one, or none, in the mirror
 _SHOWN_AUGMENTATION = {
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``fathom data``."""
     parser.add_argument("name", nargs="?", help=f"one of {', '.join(catalog.names())}; without it, a table of all")
     parser.add_argument("--augment", metavar="SPEC", help='what to show augmented, such as "flip,crop:padding=2"')
-    parser.add_argument("--out", metavar="DIR", default=".", help="where to write the sample pictures (default: here)")
+    parser.add_argument("--out", metavar="DIR", default=".", help="where to write the sample images (default: here)")
     parser.add_argument("--extract", metavar="DIR", help="write cifar10 as PNG files in class folders; resumable")
     parser.add_argument("--seed", type=int, default=0, help="which samples are shown (default: 0)")
 
@@ -98,7 +98,7 @@ def _print_cache() -> None:
 def _show(args: argparse.Namespace) -> int:
     entry = catalog.describe(args.name)
     if entry.task != "classification" and args.augment is not None:
-        raise UsageError(f"--augment is for pictures; {entry.name} has none")
+        raise UsageError(f"--augment is for images; {entry.name} has none")
     augment = None
     if entry.task == "classification":
         from fathom.data.images.augment import make_augmentation
@@ -135,7 +135,7 @@ def _show(args: argparse.Namespace) -> int:
         arrays.class_names,
         out / f"{entry.name}-samples.png",
         seed=args.seed,
-        title=f"{entry.name}: random training pictures",
+        title=f"{entry.name}: random training images",
     )
     print(f"\nsamples: {samples}")
     if augment is not None:
@@ -146,7 +146,7 @@ def _show(args: argparse.Namespace) -> int:
             augment,
             out / f"{entry.name}-augmented.png",
             seed=args.seed,
-            title=f"{entry.name}: a picture and nine draws of {', '.join(spec.split(','))}",
+            title=f"{entry.name}: an image and nine draws of {', '.join(spec.split(','))}",
         )
         print(f"augmented by {spec}: {augmented}")
     return 0
@@ -156,11 +156,11 @@ def _extract(args: argparse.Namespace) -> int:
     if args.name != "cifar10":
         raise UsageError("--extract is for cifar10: fathom data cifar10 --extract DIR")
     if args.augment is not None:
-        raise UsageError("--extract writes the pictures as they are; leave --augment out")
+        raise UsageError("--extract writes the images as they are; leave --augment out")
     from fathom.data.sources.cifar10 import extract_cifar10
 
     written = extract_cifar10(args.extract, _report_extraction)
-    print(f"wrote {written:,} pictures to {args.extract}" + (", the others were there" if written < 60_000 else ""))
+    print(f"wrote {written:,} images to {args.extract}" + (", the others were there" if written < 60_000 else ""))
     return 0
 
 
@@ -168,13 +168,13 @@ def _report_extraction(done: int, total: int) -> None:
     if sys.stderr.isatty():
         if done % 100 == 0 or done == total:
             print(
-                f"\r\x1b[K{done:,} of {total:,} pictures",
+                f"\r\x1b[K{done:,} of {total:,} images",
                 end="\n" if done == total else "",
                 file=sys.stderr,
                 flush=True,
             )
     elif done * 10 // total != (done - 1) * 10 // total:
-        print(f"{done:,} of {total:,} pictures", file=sys.stderr, flush=True)
+        print(f"{done:,} of {total:,} images", file=sys.stderr, flush=True)
 
 
 def _print_balance(arrays: Arrays) -> None:
@@ -193,7 +193,7 @@ def _print_targets(arrays: Arrays) -> None:
     for part, targets in (("train", arrays.train_labels), ("test", arrays.test_labels)):
         if targets is not None:
             rows.append((part, f"{len(targets):,}", f"{targets.mean():.4f}", f"{targets.std():.4f}"))
-    _print_table(("part", "examples", "mean of y", "std of y"), rows, right=(1, 2, 3))
+    _print_table(("part", "samples", "mean of y", "std of y"), rows, right=(1, 2, 3))
 
 
 def _print_tokens(text: str) -> None:

@@ -81,7 +81,7 @@ def _resume(args: argparse.Namespace, watch: _Watch) -> Distillation:
 
 
 def _settings(args: argparse.Namespace) -> tuple[Path, Config]:
-    """Give teacher and student: what is not said of the student's data is as the teacher's."""
+    """Return teacher and student: what is not said of the student's data is as the teacher's."""
     if args.teacher is None:
         raise UsageError("name the teacher: a run folder, its name in runs/, or last; see fathom distill --help")
     if args.student is None:

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _table(evaluation: dict[str, Any]) -> str:
-    what = "token" if "perplexity" in evaluation else "example"
+    what = "token" if "perplexity" in evaluation else "sample"
     lines = [f"{evaluation['split']}: {counted(evaluation['num_samples'], what)}"]
     if "perplexity" in evaluation:
         unknown = f"{evaluation['unknown']:,} of {evaluation['num_samples'] + 1:,} tokens"

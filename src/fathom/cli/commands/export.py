@@ -60,7 +60,7 @@ def _table(int8: dict[str, Any]) -> str:
         f"{name:<9}{format(int8[measure][name], form):>9}  {latency[name]:7.3f} ms  {_size(size[name]):>9}"
         for name in ("float32", "int8")
     ]
-    where = f"{counted(int8['num_samples'], int8['split'] + ' example')}; times of now, on this machine"
+    where = f"{counted(int8['num_samples'], int8['split'] + ' sample')}; times of now, on this machine"
     return "\n".join([*lines, f"({where}, {counted(int8['threads'], 'thread')})"])
 
 

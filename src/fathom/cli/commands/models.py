@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from fathom.models.registry import Entry
 
 _ABOUT_FLOPS = """
-FLOPs of one forward pass of one example: a multiply-add is two; convolutions, dense and recurrent layers only."""
+FLOPs of one forward pass of one sample: a multiply-add is two; convolutions, dense and recurrent layers only."""
 SMALL_INPUT, SMALL_CLASSES = (1, 28, 28), 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("name", nargs="?", help="show the layers of this network")
-    parser.add_argument("--input", metavar="CxHxW", help="shape of one example, such as 3x32x32; steps of a text")
+    parser.add_argument("--input", metavar="CxHxW", help="shape of one sample, such as 3x32x32; steps of a text")
     parser.add_argument("--classes", type=int, metavar="N", help="number of classes; size of the vocabulary")
     parser.add_argument(
         "--set", action="append", default=[], metavar="OPTION=VALUE", help="set an option of the network"

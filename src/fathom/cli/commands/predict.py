@@ -28,9 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         metavar="FILE|FOLDER",
         nargs="+",
-        help="pictures and their folders, - for a list of pictures on standard input; CSVs or texts, - for a pipe",
+        help="images and their folders, - for a list of images on standard input; CSVs or texts, - for a pipe",
     )
-    parser.add_argument("--images", metavar="DIR", help="where the pictures lie that a CSV among the inputs names")
+    parser.add_argument("--images", metavar="DIR", help="where the images lie that a CSV among the inputs names")
     parser.add_argument("--file-column", metavar="NAME", help="column of that CSV with the files (default: found)")
     parser.add_argument("--label-column", metavar="NAME", help="column with the labels, if there is one")
     parser.add_argument("--out", metavar="FILE", help="file to write (default: standard output)")
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Label every picture or row in the order given; a bad one becomes a row with its error, and exit code 1."""
+    """Label every image or row in the order given; a bad one becomes a row with its error, and exit code 1."""
     model = find_model(args.run, args.runs)
     from fathom.inference.image_inputs import make_naming
     from fathom.recipes.predict import predict_to_file

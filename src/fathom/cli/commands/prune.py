@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from fathom.cli.tables import lay_out
-from fathom.cli.values import one_of, read_natural, read_positive, read_share
+from fathom.cli.values import one_of, read_fraction, read_natural, read_positive
 
 STRUCTURES = ("channels",)
 CRITERIA = ("l1", "l2", "batch_norm")
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     parser.add_argument("run", metavar="RUN", help="run folder, its name in runs/, the beginning of one, or last")
     parser.add_argument(
-        "--amount", type=read_share, required=True, metavar="SHARE", help="share that goes, such as 0.5"
+        "--amount", type=read_fraction, required=True, metavar="SHARE", help="share that goes, such as 0.5"
     )
     parser.add_argument(
         "--structured",
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 def print_pruning(run: Path) -> None:
     """Print what pruning did to the model of a run, if it began with a pruned one."""
-    from fathom.runs.html.prune_results import kept_sentences, read_gain, read_pruning, stage_table
+    from fathom.runs.html.prune_results import kept_channel_sentences, read_gain, read_pruning, stage_table
 
     record = read_pruning(run)
     if record is None:
@@ -92,6 +92,6 @@ def print_pruning(run: Path) -> None:
     print("\n".join(["", *lay_out([header, *rows]), ""]))
     for sentence in read_gain(record):
         print(sentence)
-    for sentence in kept_sentences(record):
+    for sentence in kept_channel_sentences(record):
         print(f"Left whole: layer {sentence}.")
     print()

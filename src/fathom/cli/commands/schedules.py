@@ -1,4 +1,4 @@
-"""``fathom schedules``: the learning-rate schedules as a list and as a picture."""
+"""``fathom schedules``: the learning-rate schedules as a list and as an image."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="schedules to draw, such as cosine:warmup=0.05,final=0.01 (default: all)",
     )
     parser.add_argument(
-        "--out", metavar="FILE", help="picture to write: png, svg or pdf (default with names: schedules.png)"
+        "--out", metavar="FILE", help="image to write: png, svg or pdf (default with names: schedules.png)"
     )
     parser.add_argument("--steps", type=int, default=1000, help="length of the run (default: 1000)")
     parser.add_argument("--warmup", metavar="N", default="0", help="linear warm-up: steps, or a fraction such as 0.1")
@@ -103,7 +103,7 @@ def _options(options: Any) -> str:
     return " ".join(key if value is None else f"{key}={shown(value)}" for key, value in options.items())
 
 
-# The picture --------------------------------------------------------------------------------------------------------
+# The image --------------------------------------------------------------------------------------------------------
 
 INK, GREY, ACCENT, WARM = "#1c2733", "#6b7785", "#1f6fb5", "#f3e3c3"
 
@@ -182,7 +182,7 @@ def _factors(schedule: Schedule, steps: list[int]) -> tuple[list[float], list[fl
 
 
 def _write(figure: Figure, path: Path) -> None:
-    """Render first, then put the whole file in place at once: no half-written picture is ever seen."""
+    """Render first, then put the whole file in place at once: no half-written image is ever seen."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format=path.suffix[1:].lower())
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

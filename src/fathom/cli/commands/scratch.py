@@ -24,14 +24,14 @@ TOURS = {
 }
 # precision: a difference of two losses that rounding alone explains
 SMALL = {"fp64": 1e-10, "fp32": 1e-4}
-PICTURES = (".png", ".svg", ".pdf")
+FIGURES = (".png", ".svg", ".pdf")
 # option: what it goes with
 IMAGES = frozenset(name for name, plan in PLANS.items() if not plan.is_text)
 TEXTS = frozenset(PLANS) - IMAGES
 GOES_WITH = {
     "data": IMAGES,
     "size": IMAGES,
-    "examples": frozenset(PLANS),
+    "samples": frozenset(PLANS),
     "text": TEXTS,
     "epochs": frozenset(PLANS) | {"devices"},
     "batch_size": frozenset(PLANS) | {"devices"},
@@ -49,10 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="SET", help="digits (default), mnist, fashion_mnist or cifar10")
     parser.add_argument("--size", type=read_count, metavar="N", help="height and width that the digits are scaled to")
     parser.add_argument(
-        "--examples",
+        "--samples",
         type=read_count,
         metavar="N",
-        help=f"learn from the first N examples, or characters (default: all; {MOST_EXAMPLES:,} of sets beside digits)",
+        help=f"learn from the first N samples, or characters (default: all; {MOST_EXAMPLES:,} of sets beside digits)",
     )
     parser.add_argument("--text", metavar="FILE", help="text for rnn, gru, lstm (default: The Time Machine)")
     parser.add_argument("--epochs", type=read_count, metavar="N")
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=read_count, metavar="N", help="resnet18: channels of the first stage")
     parser.add_argument("--precision", choices=tuple(SMALL), help="fp64 (default) or fp32")
     parser.add_argument("--seed", type=read_natural, metavar="N", help="default: 0")
-    parser.add_argument("--out", metavar="FILE", help="losses as .csv, or a picture: .png, .svg, .pdf; tables as .csv")
+    parser.add_argument("--out", metavar="FILE", help="losses as .csv, or an image: .png, .svg, .pdf; tables as .csv")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,7 +91,7 @@ def _refuse(args: argparse.Namespace, options: list[str], name: str) -> None:
 def _check_out(text: str, name: str) -> Path:
     """Refuse a file that could not be written, before any work is done."""
     path = Path(text)
-    endings = (".csv",) if name in TOURS else (".csv", *PICTURES)
+    endings = (".csv",) if name in TOURS else (".csv", *FIGURES)
     if path.suffix.lower() not in endings:
         raise UsageError(f"--out {text}: for {name} the name must end in {', '.join(endings)}")
     if not path.parent.is_dir():
@@ -125,7 +125,7 @@ def _run_network(args: argparse.Namespace, plan: Plan, out: Path | None) -> None
         plan=plan,
         data=data,
         size=args.size,
-        examples=args.examples,
+        samples=args.samples,
         text=args.text,
         epochs=args.epochs or plan.epochs,
         batch_size=args.batch_size or plan.batch_size,

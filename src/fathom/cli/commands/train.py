@@ -13,12 +13,12 @@ from fathom.build.kinds.names import check_data, data_kind, read_contents
 from fathom.cli.values import (
     one_of,
     read_count,
+    read_fraction,
     read_names,
     read_natural,
     read_non_negative,
     read_percent,
     read_positive,
-    read_share,
 )
 from fathom.errors import UsageError
 from fathom.models import registry
@@ -43,10 +43,10 @@ _SETTINGS: dict[str, dict[str, tuple[str, Any, str, str]]] = {
             "data.name",
             str,
             "NAME",
-            "see `fathom data`; a folder of pictures, a CSV, a text (default: digits)",
+            "see `fathom data`; a folder of images, a CSV, a text (default: digits)",
         ),
-        "--val": ("data.val", read_share, "SHARE", "share of the training data kept for validation (default: 0.1)"),
-        "--batch-size": ("data.batch_size", read_count, "N", "examples per batch"),
+        "--val": ("data.val", read_fraction, "SHARE", "share of the training data kept for validation (default: 0.1)"),
+        "--batch-size": ("data.batch_size", read_count, "N", "samples per batch"),
         "--resize": ("data.resize", read_count, "PIXELS", "side that images are brought to"),
         "--augment": ("data.augment", str, "SPEC", "change training images at random: flip,crop:padding=2"),
         "--target": ("data.options.target", str, "COLUMN", "of a CSV: what to predict"),
@@ -55,7 +55,7 @@ _SETTINGS: dict[str, dict[str, tuple[str, Any, str, str]]] = {
         "--fill": ("data.options.fill", one_of("fill", ("mean", "median")), "HOW", "of a CSV: mean or median"),
         "--level": ("data.options.level", one_of("level", _LEVELS), "LEVEL", "of a text: char or word"),
         "--log-target": ("data.options.log_target", None, "", "of a CSV: learn the logarithm of the target"),
-        "--images": ("data.options.images", str, "DIR", "--data is a CSV of file and label: where the pictures are"),
+        "--images": ("data.options.images", str, "DIR", "--data is a CSV of file and label: where the images are"),
         "--file-column": ("data.options.file_column", str, "COLUMN", "of that CSV: the files, if not found by itself"),
         "--label-column": ("data.options.label_column", str, "COLUMN", "of that CSV: the labels"),
         "--split-column": ("data.options.split_column", str, "COLUMN", "of that CSV: train, val or test"),
@@ -69,24 +69,24 @@ _SETTINGS: dict[str, dict[str, tuple[str, Any, str, str]]] = {
             "data.max_broken",
             read_percent,
             "SHARE",
-            "pictures that may be broken (default: 1%%)",
+            "images that may be broken (default: 1%%)",
         ),
-        "--cache": ("data.cache", one_of("cache", _CACHES), "WHERE", "decoded pictures: auto, memory, none"),
-        "--workers": ("data.workers", read_natural, "N", "processes that read pictures"),
+        "--cache": ("data.cache", one_of("cache", _CACHES), "WHERE", "decoded images: auto, memory, none"),
+        "--workers": ("data.workers", read_natural, "N", "processes that read images"),
     },
     "learning": {
         "--epochs": ("training.epochs", read_count, "N", "passes over the training data"),
         "--lr": ("training.lr", read_positive, "RATE", "learning rate; the peak, under a schedule"),
         "--optimizer": ("training.optimizer", str, "NAME", "sgd, adam, adamw, rmsprop, adagrad, adadelta"),
-        "--momentum": ("training.momentum", read_share, "M", "of sgd and rmsprop"),
+        "--momentum": ("training.momentum", read_fraction, "M", "of sgd and rmsprop"),
         "--weight-decay": ("training.weight_decay", read_non_negative, "W", "pull of the weights towards 0"),
         "--schedule": ("training.schedule", str, "NAME[:OPTIONS]", "learning-rate schedule, see `fathom schedules`"),
         "--warmup": ("training.warmup", read_non_negative, "N", "linear warm-up: steps; below 1 a share of the run"),
         "--clip-norm": ("training.clip_norm", read_positive, "NORM", "bound on the joint norm of the gradients"),
         "--accumulate": ("training.accumulate", read_count, "N", "batches per optimiser step"),
-        "--dropout": ("model.options.dropout", read_share, "P", "dropout, in networks that have it"),
-        "--label-smoothing": ("training.label_smoothing", read_share, "E", "share of a label given to all classes"),
-        "--ema": ("training.ema", read_share, "DECAY", "keep an exponential moving average of the weights"),
+        "--dropout": ("model.options.dropout", read_fraction, "P", "dropout, in networks that have it"),
+        "--label-smoothing": ("training.label_smoothing", read_fraction, "E", "share of a label given to all classes"),
+        "--ema": ("training.ema", read_fraction, "DECAY", "keep an exponential moving average of the weights"),
         "--patience": ("training.patience", read_count, "N", "stop after N epochs without a better validation loss"),
         "--init": ("training.init", str, "RULE", "initialiser, such as xavier_uniform or normal:0.01"),
         "--seed": ("seed", read_natural, "N", "of weights, order and all else that is random (default: 0)"),
@@ -122,11 +122,11 @@ _EXAMPLES = """\
 examples:
   fathom train                                      LeNet learns to read digits, in seconds
   fathom train mlp --data fashion_mnist --epochs 5
-  fathom train resnet18 --data pictures/            pictures/<class>/*.jpg
-  fathom train --data labels.csv --images pictures/  a CSV of file,label beside a folder of pictures
+  fathom train resnet18 --data images/            images/<class>/*.jpg
+  fathom train --data labels.csv --images images/  a CSV of file,label beside a folder of images
   fathom train --data house.csv --target SalePrice  a table; an MLP, unless another network is named
   fathom train gru --data book.txt --level char     a text; then: fathom generate last --prefix "the "
-  fathom train --data pictures/ --init-from torchvision:resnet18 --freeze 'conv1,bn1,layer[1-2].*'
+  fathom train --data images/ --init-from torchvision:resnet18 --freeze 'conv1,bn1,layer[1-2].*'
   fathom train --set training.clip_value=0.5        a setting without an option of its own
   fathom train --resume last                        go on with a run that was stopped
 """
@@ -168,11 +168,11 @@ def add_settings(parser: argparse.ArgumentParser, leave_out: Collection[str] = (
 
 
 def data_options() -> dict[str, tuple[str, Any, str, str]]:
-    """Give the options that say which data and how they are divided, for other commands to declare."""
+    """Return the options that say which data and how they are divided, for other commands to declare."""
     return {**_SETTINGS["data"], "--seed": _SETTINGS["learning"]["--seed"]}
 
 
-def leave_out_others(parser: argparse.ArgumentParser) -> None:
+def default_other_options(parser: argparse.ArgumentParser) -> None:
     """Let ``settings`` read what a command with fewer options parsed: nobody gave the others."""
     whole = argparse.ArgumentParser(add_help=False)
     add_arguments(whole)
@@ -211,10 +211,10 @@ def settings(args: argparse.Namespace, base: Mapping[str, Any] | None = None) ->
 
 
 def open_settings(args: argparse.Namespace, base: Mapping[str, Any] | None = None) -> Config:
-    """Give the same, with all that nobody chose still open."""
+    """Return the same, with all that nobody chose still open."""
     model = _model(args)
     from fathom.settings.presets import read_recipe
-    from fathom.settings.resolve import lay_over_usual
+    from fathom.settings.resolve import apply_kind_defaults
     from fathom.training.schedules import parse_schedule
 
     tree = merge({}, base or {})
@@ -244,11 +244,11 @@ def open_settings(args: argparse.Namespace, base: Mapping[str, Any] | None = Non
         set_dotted(tree, assignment)
     config = make_config(tree, "settings")
     if config.finetune.init_from is not None:
-        from fathom.settings.origin import follow_origin
+        from fathom.settings.origin import apply_origin
 
-        config = make_config(follow_origin(tree, args.out), "settings")
+        config = make_config(apply_origin(tree, args.out), "settings")
     if "name" not in tree["model"]:
-        config = make_config(lay_over_usual(tree, data_kind(config.data)), "settings")
+        config = make_config(apply_kind_defaults(tree, data_kind(config.data)), "settings")
     registry.get(config.model.name)
     check_data(config.data)
     parse_schedule(config.training.schedule or "constant")
@@ -263,7 +263,7 @@ def given_settings(args: argparse.Namespace) -> list[str]:
 
 
 def _model(args: argparse.Namespace) -> str | None:
-    """Give the network named, by its place or by --model."""
+    """Return the network named, by its place or by --model."""
     if args.model is not None and args.model_option not in (None, args.model):
         raise UsageError(f"two networks are named, {args.model} and --model {args.model_option}; leave one of them out")
     return args.model or args.model_option
@@ -309,8 +309,8 @@ def finish(outcome: Outcome) -> int:
 
     print_pruning(outcome.path)
     evaluation, training = outcome.evaluation, outcome.config.training
-    unit = "token" if "perplexity" in (evaluation or {}) else "example"
-    looked_at = f"({counted((evaluation or {}).get('num_samples', 0), unit)}, looked at once)"
+    unit = "token" if "perplexity" in (evaluation or {}) else "sample"
+    looked_at = f"({counted((evaluation or {}).get('num_samples', 0), unit)}, evaluated once)"
     if evaluation is not None and "accuracy" in evaluation:
         print(f"test accuracy  {evaluation['accuracy']:.2%}  {looked_at}")
     elif evaluation is not None and "perplexity" in evaluation:
@@ -323,9 +323,9 @@ def finish(outcome: Outcome) -> int:
         last = outcome.records[-1]
         reached = f"accuracy {last['train_accuracy']:.2%}, " if "train_accuracy" in last else ""
         what = counted(training.overfit_batches, "batch", "batches")
-        print(f"by heart       {reached}loss {last['train_loss']:.4g} on {what}; the test part was left alone")
+        print(f"by heart       {reached}loss {last['train_loss']:.4g} on {what}; the test split was left alone")
     else:
-        print("test accuracy  none, the data have no test part")
+        print("test accuracy  none, the data have no test split")
     if outcome.comparison is not None:
         from fathom.runs.analysis.from_scratch import describe_comparison
 

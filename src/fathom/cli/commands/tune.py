@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fathom.cli.commands import train
-from fathom.cli.stops import with_way_on
+from fathom.cli.stops import resume_hint
 from fathom.cli.tables import lay_out
 from fathom.cli.values import one_of, read_count
 from fathom.errors import UsageError
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--study", metavar="DIR", help="the study's folder; if one is there, go on with it")
     group.add_argument("--resume", metavar="STUDY", help="go on with a study: its folder, its name, or last")
     group.add_argument("--no-retrain", action="store_true", help="do not train the best trial again as a run")
-    train.leave_out_others(parser)
+    train.default_other_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt as stop:
         if watcher.path is None:
             raise
-        raise with_way_on(stop, resume_command(watcher.path)) from None
+        raise resume_hint(stop, resume_command(watcher.path)) from None
     return _finish(tuned)
 
 

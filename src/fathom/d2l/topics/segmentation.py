@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from fathom.d2l.topics.download import download_extract
 from fathom.d2l.topics.old_data import get_dataloader_workers
-from fathom.data.images.decode import read_picture
+from fathom.data.images.decode import read_image
 from fathom.data.loaders.workers import default_workers
 
 VOC_CLASSES = [
@@ -53,7 +53,7 @@ def read_pictures(paths: Iterable[str]) -> list[Tensor]:
     Raises:  FathomError naming the first that cannot be read
     """
     with ThreadPoolExecutor(default_workers()) as pool:
-        return [torch.from_numpy(pixels) for pixels in pool.map(partial(read_picture, channels=3), paths)]
+        return [torch.from_numpy(pixels) for pixels in pool.map(partial(read_image, channels=3), paths)]
 
 
 def voc_colormap2label() -> Tensor:

@@ -19,23 +19,23 @@ from fathom.files import describe_failure, sync_tree
 
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-MOST_MEMBERS = 2_000_000  # of an archive of pictures
+MOST_MEMBERS = 2_000_000  # of an archive of images
 _MAC_FOLDER = "__MACOSX"  # what macOS puts beside the files it packs
 
 
 def is_archive(name: str) -> bool:
-    """Tell by its name whether a file is a packed folder."""
+    """Return by its name whether a file is a packed folder."""
     return name.lower().endswith(ARCHIVES)
 
 
 def is_packed(place: str | Path) -> bool:
-    """Tell by its name whether a path is that of an archive on this machine; it need not be there any more."""
+    """Return by its name whether a path is that of an archive on this machine; it need not be there any more."""
     path = Path(place).expanduser()
     return is_archive(path.name) and not is_remote(place) and not path.is_dir()
 
 
 def stem_of(name: str) -> str:
-    """Give the name of an archive without its ending.
+    """Return the name of an archive without its ending.
 
     >>> stem_of("photos.tar.gz"), stem_of(".zip")
     ('photos', 'data')

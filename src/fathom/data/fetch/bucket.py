@@ -20,7 +20,7 @@ _ATTEMPTS = 2  # of a request; what has arrived is gone on from by whoever asked
 
 
 class Bucket:
-    """The objects at ``s3://bucket/key``: one file, or the pictures below a prefix."""
+    """The objects at ``s3://bucket/key``: one file, or the images below a prefix."""
 
     def __init__(self, address: str, *, timeout_s: float = TIMEOUT_S) -> None:
         parts = split_address(address)
@@ -30,7 +30,7 @@ class Bucket:
         self._timeout_s = timeout_s
         self._files = _connect(timeout_s, anonymous=False)
 
-    def look(self) -> Listing:
+    def list_items(self) -> Listing:
         """List the folder, or ask for the object; an object goes before a folder of the same name."""
         if not self._asks_for_folder:
             with self._explained():
@@ -42,21 +42,21 @@ class Bucket:
         return self._list(found)
 
     def _list(self, found: dict[str, Any]) -> Listing:
-        items, passed_over = [], 0
+        items, skipped = [], 0
         for key, info in sorted(found.items()):
             path = key.removeprefix(f"{self._path}/")
             if path == key or path.endswith("/"):  # what stands for the folder itself
                 continue
-            is_picture = os.path.splitext(path)[1].lower() in EXTENSIONS
-            if not is_picture or any(part.startswith(".") for part in check_path(path, self.address).split("/")):
-                passed_over += 1
+            is_image = os.path.splitext(path)[1].lower() in EXTENSIONS
+            if not is_image or any(part.startswith(".") for part in check_path(path, self.address).split("/")):
+                skipped += 1
                 continue
             items.append(_item(path, info))
         _check_tree(items, self.address)
         if not items:
-            more = f", only {passed_over:,} other files" if passed_over else ""
-            raise FathomError(f"{self.address}: there is no picture below this prefix{more}")
-        return Listing(tuple(items), is_folder=True, passed_over=passed_over)
+            more = f", only {skipped:,} other files" if skipped else ""
+            raise FathomError(f"{self.address}: there is no image below this prefix{more}")
+        return Listing(tuple(items), is_folder=True, skipped=skipped)
 
     @contextlib.contextmanager
     def open(self, item: Item, start: int) -> Iterator[Stream]:
@@ -127,7 +127,7 @@ class Bucket:
 
 
 def _key_of(address: str) -> str:
-    """Give the key as typed: neither "?" nor "#" divides it."""
+    """Return the key as typed: neither "?" nor "#" divides it."""
     return address.partition("://")[2].partition("/")[2]
 
 

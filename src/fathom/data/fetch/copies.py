@@ -45,7 +45,7 @@ class Copy:
 
 
 def local_copy(address: str, *, version: str | None = None) -> Copy:
-    """Give the copy of remote data on this machine, fetched or brought up to date if need be.
+    """Return the copy of remote data on this machine, fetched or brought up to date if need be.
 
     Without network, or with FATHOM_OFFLINE set, the newest copy there is serves, and a line on standard error says so.
 
@@ -127,12 +127,12 @@ class _Place:
         try:
             Transfer(source, progress.count, limit).run(paths, workers=1 if len(paths) == 1 else 16)
         except BaseException:
-            progress.give_up()
+            progress.abandon()
             raise
         progress.finish()
-        if listing.passed_over:
-            files = f"{listing.passed_over:,} file{'s' * (listing.passed_over > 1)}"
-            say(f"{self.address}: left out {files} that by the name are no pictures")
+        if listing.skipped:
+            files = f"{listing.skipped:,} file{'s' * (listing.skipped > 1)}"
+            say(f"{self.address}: left out {files} that by the name are no images")
         try:
             version = listing.version or _digest_file(content)
             is_packed = is_archive(self.name) and not listing.is_folder
@@ -207,7 +207,7 @@ class _Place:
             )
 
     def _read(self, version: str) -> Copy | None:
-        """Give a copy if it is here and whole."""
+        """Return a copy if it is here and whole."""
         folder = self.folder / version
         if Path(version).name != version or version.startswith(".") or (record := _read_record(folder)) is None:
             return None
@@ -219,7 +219,7 @@ class _Place:
         return Copy(path, version) if is_whole and path.exists() else None
 
     def _versions(self) -> list[Path]:
-        """Give the folders of whole copies, the one last found to be up to date first."""
+        """Return the folders of whole copies, the one last found to be up to date first."""
         found = [(path.stat().st_mtime, path.parent) for path in self.folder.glob(f"*/{_SOURCE}")]
         return [folder for _, folder in sorted(found, reverse=True) if not folder.name.startswith(".")]
 
@@ -263,11 +263,11 @@ def _open_source(address: str) -> Source:
 def _ask(source: Source) -> Listing:
     """Look, twice if need be."""
     try:
-        return source.look()
+        return source.list_items()
     except TransferFailed as error:
         if not error.again:
             raise
-        return source.look()
+        return source.list_items()
 
 
 def _without_tags(listing: Listing) -> Listing:

@@ -19,7 +19,7 @@ def is_offline() -> bool:
 def refuse_offline(urls: Sequence[str], way_out: str) -> None:
     """Refuse to fetch anything if the network is not to be asked; ``way_out`` says what to do with it by hand.
 
-    Raises:  FathomError naming all that is wanting
+    Raises:  FathomError naming all that is missing
     """
     if urls and is_offline():
         what, it = (urls[0], "it") if len(urls) == 1 else (" ".join(urls), "them")

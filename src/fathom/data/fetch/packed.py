@@ -20,7 +20,7 @@ from fathom.data.fetch.archives import MOST_MEMBERS, find_root, stem_of, unpack
 from fathom.data.fetch.copies import Copy
 from fathom.data.fetch.paths import cache_root, make_folder
 from fathom.data.fetch.progress import Progress, readable
-from fathom.data.images.formats import EXTENSIONS, is_picture
+from fathom.data.images.formats import EXTENSIONS, is_image
 from fathom.errors import FathomError
 from fathom.files import describe_failure, write_atomically
 
@@ -28,17 +28,17 @@ _SCHEMA = 1
 _RECORD = ".archive.json"
 _KEPT = 2  # versions of one archive: a run under way may still read the one before the newest
 _SPARE_BYTES = 256 << 20
-_MOST_GROWTH = 200  # pictures are compressed already; what grows more than that is a trap
+_MOST_GROWTH = 200  # images are compressed already; what grows more than that is a trap
 _SURELY_FINE = 1 << 30
 
 
 def unpacked_copy(archive: str | Path, *, version: str | None = None, whole: bool = False) -> Copy:
-    """Give the folder of pictures that an archive holds, unpacked if need be; a line on standard error says so.
+    """Return the folder of images that an archive holds, unpacked if need be; a line on standard error says so.
 
     Args:
         version: of which an earlier call told; only this one will do, and the archive is not looked at if it is here.
         whole: give all of it, for names that begin there, and not the folder of class folders somewhere inside.
-    Raises:  FathomError, one line, if the archive is missing, damaged, encrypted, hostile, without a picture, or no
+    Raises:  FathomError, one line, if the archive is missing, damaged, encrypted, hostile, without an image, or no
         longer of that version, and if the disk refuses
     """
     path = Path(archive).expanduser().absolute()
@@ -47,7 +47,7 @@ def unpacked_copy(archive: str | Path, *, version: str | None = None, whole: boo
 
 
 def _known(archive: Path, version: str | None) -> Copy | None:
-    """Give a copy of this version, or of what the archive is as far as path, size and time tell."""
+    """Return a copy of this version, or of what the archive is as far as path, size and time tell."""
     if version is not None:
         root = _read(_folder(archive, version))
         return None if root is None else Copy(root, version)
@@ -90,7 +90,7 @@ def _folder(archive: Path, version: str) -> Path:
 
 
 def _read(folder: Path) -> Path | None:
-    """Give the folder of data inside a copy, if that is whole."""
+    """Return the folder of data inside a copy, if that is whole."""
     record = _read_record(folder)
     root = None if record is None else folder / str(record["root"])
     return root if root is not None and root.is_dir() else None
@@ -106,7 +106,7 @@ def _read_record(folder: Path) -> dict[str, Any] | None:
 
 
 def _copies(archive: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Give the copies of what stood or stands at a path with their records, the newest first."""
+    """Return the copies of what stood or stands at a path with their records, the newest first."""
     found = []
     with contextlib.suppress(OSError):
         for entry in os.scandir(cache_root() / "archives"):
@@ -125,10 +125,10 @@ def _unpack(archive: Path, folder: Path) -> Path:
     try:
         limit = max(_SURELY_FINE, _MOST_GROWTH * archive.stat().st_size)
         unpack(archive, content, max_bytes=min(free, limit), max_members=MOST_MEMBERS, on_write=progress.count)
-        if not any(is_picture(name) for _, _, names in os.walk(content) for name in names):
-            raise FathomError(f"{archive} holds no picture ({', '.join(sorted(EXTENSIONS))})")
+        if not any(is_image(name) for _, _, names in os.walk(content) for name in names):
+            raise FathomError(f"{archive} holds no image ({', '.join(sorted(EXTENSIONS))})")
     except BaseException as error:
-        progress.give_up()
+        progress.abandon()
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, FathomError):
             raise FathomError(_explain(str(error), free if free < limit else None)) from error

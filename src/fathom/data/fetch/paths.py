@@ -19,7 +19,7 @@ def cache_root() -> Path:
 
 
 def measure_cache() -> dict[str, int]:
-    """Give the bytes in each folder of the cache, by its name."""
+    """Return the bytes in each folder of the cache, by its name."""
     sizes: dict[str, int] = {}
     root = cache_root()
     for folder in sorted(root.iterdir()) if root.is_dir() else []:

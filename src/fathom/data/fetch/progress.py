@@ -46,7 +46,7 @@ class Progress:
             if self._is_live:
                 print(file=sys.stderr)
 
-    def give_up(self) -> None:
+    def abandon(self) -> None:
         """Leave the line as it stands."""
         if self._is_live:
             print(file=sys.stderr)
@@ -65,7 +65,7 @@ class Progress:
 
 
 def say(line: str) -> None:
-    """Tell the user something about remote data."""
+    """Return the user something about remote data."""
     print(f"fathom: {line}", file=sys.stderr, flush=True)
 
 

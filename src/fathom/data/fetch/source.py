@@ -39,15 +39,15 @@ class Stream:
 
 @dataclass(frozen=True)
 class Listing:
-    """What there is at an address: one file, or the files of a folder; ``passed_over`` counts those of no use."""
+    """What there is at an address: one file, or the files of a folder; ``skipped`` counts those of no use."""
 
     items: tuple[Item, ...]
     is_folder: bool
-    passed_over: int = 0
+    skipped: int = 0
 
     @property
     def version(self) -> str | None:
-        """Tell this state of the place from any other; None where the server gives nothing to tell by."""
+        """Return this state of the place from any other; None where the server gives nothing to tell by."""
         if any(item.size is None and not item.tag for item in self.items):
             return None
         text = "\n".join(f"{item.path}\0{item.size}\0{item.tag}" for item in self.items)
@@ -63,7 +63,7 @@ class Listing:
 class Source(Protocol):
     """A place that can be listed and read. Both raise TransferFailed, or FathomError where asking again is no use."""
 
-    def look(self) -> Listing:
+    def list_items(self) -> Listing:
         """See what is there now."""
 
     def open(self, item: Item, start: int) -> AbstractContextManager[Stream]:
@@ -75,7 +75,7 @@ class Changed(Exception):
 
 
 def check_path(path: str, address: str) -> str:
-    """Give back a path that a server sent, if a file may lie there below the folder of copies.
+    """Return a path that a server sent, if a file may lie there below the folder of copies.
 
     Raises:  FathomError if it would lie elsewhere, or cannot be on some system
     """

@@ -83,7 +83,7 @@ def read_chunk(response: Any) -> bytes:
 
 
 def explain_failure(error: object) -> str:
-    """Tell in a few words why the network refused."""
+    """Explain in a few words why the network refused."""
     if isinstance(error, socket.gaierror):
         return "no network, the name does not resolve"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -27,7 +27,7 @@ class WebFile:
         self._login = _find_login(typed)
         self._url = typed._replace(netloc=typed.netloc.rpartition("@")[2], fragment="").geturl()
 
-    def look(self) -> Listing:
+    def list_items(self) -> Listing:
         """Ask for the first byte: HEAD is refused by many servers, and by every signed address."""
         try:
             with self._get({"Range": "bytes=0-0"}) as response:

@@ -25,7 +25,7 @@ class Augmentation(Protocol):
     """One random change, or a sequence of them."""
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        """Give the changed batch; the images passed in stay as they are."""
+        """Return the changed batch; the images passed in stay as they are."""
 
     def check(self, shape: Sequence[int]) -> None:
         """Raise UsageError if the change makes no sense for images of ``shape`` (C, H, W)."""
@@ -98,7 +98,7 @@ class Crop:
         _check_image(shape)
         if self.mode == "reflect" and self.padding >= min(shape[1:]):
             raise UsageError(
-                f"crop: padding={self.padding} reaches past the mirror image of {shape[1]}×{shape[2]} pictures; "
+                f"crop: padding={self.padding} reaches past the mirror image of {shape[1]}×{shape[2]} images; "
                 f"choose at most {min(shape[1:]) - 1}, or mode=zero"
             )
 
@@ -108,7 +108,7 @@ class ResizedCrop:
     """Cut out a box of random area, shape and place, and stretch it to the full size.
 
     Args:
-        area: range of the box's share of the picture.
+        area: range of the box's share of the image.
         ratio: range of its width over its height; drawn evenly on a logarithmic scale.
 
     Equals:  torchvision.transforms.v2.RandomResizedCrop(size, area, ratio, antialias=False), image by image
@@ -129,7 +129,7 @@ class ResizedCrop:
         _check_image(shape)
 
     def draw_boxes(self, images: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Draw (top, left, height, width), each (B,), whole pixels inside the picture.
+        """Draw (top, left, height, width), each (B,), whole pixels inside the image.
 
         Ten draws are made for each image and the first that fits is taken; where none fits, the largest central box
         of an allowed shape.
@@ -161,7 +161,7 @@ class Jitter:
         brightness, contrast, saturation: the factor is drawn evenly from 1 − value … 1 + value, never below 0.
         hue: the turn is drawn evenly from −hue … hue; 0.5 reaches every colour.
 
-    Saturation and hue need three channels; asked for on grey pictures they are an error rather than nothing.
+    Saturation and hue need three channels; asked for on grey images they are an error rather than nothing.
     Equals:  torchvision.transforms.v2.functional.adjust_*, image by image
     """
 
@@ -193,10 +193,10 @@ class Jitter:
     def check(self, shape: Sequence[int]) -> None:
         _check_image(shape)
         if shape[0] not in (1, 3):
-            raise UsageError(f"jitter: pictures must have 1 or 3 channels, these have {shape[0]}")
+            raise UsageError(f"jitter: images must have 1 or 3 channels, these have {shape[0]}")
         if (self.saturation or self.hue) and shape[0] != 3:
             raise UsageError(
-                f"jitter: saturation and hue need pictures of 3 colour channels, these have {shape[0]}; leave them out"
+                f"jitter: saturation and hue need images of 3 colour channels, these have {shape[0]}; leave them out"
             )
 
 
@@ -226,7 +226,7 @@ class Cutout:
         _check_image(shape)
         if self.size > min(shape[1:]):
             raise UsageError(
-                f"cutout: size={self.size} is larger than pictures of {shape[1]}×{shape[2]}; choose at most "
+                f"cutout: size={self.size} is larger than images of {shape[1]}×{shape[2]}; choose at most "
                 f"{min(shape[1:])}"
             )
 
@@ -337,7 +337,7 @@ def _integers(low: int, high: int, images: Tensor, generator: Generator) -> Tens
 
 def _check_image(shape: Sequence[int]) -> None:
     if len(shape) != 3:
-        raise UsageError(f"augmentation is for pictures (C, H, W), not for examples of shape {tuple(shape)}")
+        raise UsageError(f"augmentation is for images (C, H, W), not for samples of shape {tuple(shape)}")
 
 
 def _require(condition: Any, message: str) -> None:

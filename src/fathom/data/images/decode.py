@@ -1,4 +1,4 @@
-"""One picture from its file, as bytes of pixels. Loads without torch, so that an exported model needs none."""
+"""One image from its file, as bytes of pixels. Loads without torch, so that an exported model needs none."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ MAX_PIXELS = 50_000_000
 _ORIENTATION = 0x0112  # the EXIF tag
 
 
-class Picture(NamedTuple):
-    """A decoded picture.
+class DecodedImage(NamedTuple):
+    """A decoded image.
 
     Attributes:
         data: its pixels, byte by byte, the channels of one beside each other.
@@ -45,45 +45,45 @@ class Picture(NamedTuple):
         return np.frombuffer(self.data, np.uint8).reshape(self.shape).transpose(2, 0, 1).copy()
 
 
-def read_picture(source: str | Path | bytes, channels: int, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Decode a picture from a file, or from its bytes.
+def read_image(source: str | Path | bytes, channels: int, size: tuple[int, int] | None = None) -> np.ndarray:
+    """Decode an image from a file, or from its bytes.
 
     It is turned as its EXIF orientation says; transparent parts become white; 16-bit grey is scaled to 8 bits; of an
     animation the first frame counts. Another size is reached by stretching, bilinear, with every pixel having its
     part in a smaller result.
 
     Args:
-        channels: 3 for colour, 1 for grey; other kinds of picture are converted.
-        size: (height, width); None keeps the picture's own.
+        channels: 3 for colour, 1 for grey; other kinds of image are converted.
+        size: (height, width); None keeps the image's own.
 
     Shape:   -> uint8 (channels, height, width)
-    Raises:  FathomError, one line with the name, if it is missing, no picture, truncated or beyond MAX_PIXELS
+    Raises:  FathomError, one line with the name, if it is missing, no image, truncated or beyond MAX_PIXELS
     """
-    with quiet_decoders():
-        return PictureReader(channels, size).read(source).pixels
+    with silence_decoders():
+        return ImageReader(channels, size).read(source).pixels
 
 
 @contextlib.contextmanager
-def quiet_decoders() -> Iterator[None]:
-    """Silence what Pillow warns of while it decodes: large pictures are refused by a limit of our own."""
+def silence_decoders() -> Iterator[None]:
+    """Silence what Pillow warns of while it decodes: large images are refused by a limit of our own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
-class PictureReader:
-    """Does what ``read_picture`` does, many times over, for a caller that silences the decoders and has one thread."""
+class ImageReader:
+    """Does what ``read_image`` does, many times over, for a caller that silences the decoders and has one thread."""
 
     def __init__(self, channels: int, size: tuple[int, int] | None = None) -> None:
         check_form(channels, size)
         self.channels, self.size = channels, size
         self._largest_side = 2 * max(size) if size else None
-        self._canvas: Image.Image | None = None  # of many pictures most have the size of the one before
+        self._canvas: Image.Image | None = None  # of many images most have the size of the one before
 
-    def read(self, source: str | Path | bytes) -> Picture:
-        """Decode a picture.
+    def read(self, source: str | Path | bytes) -> DecodedImage:
+        """Decode an image.
 
-        Raises:  as ``read_picture``
+        Raises:  as ``read_image``
         """
         try:
             content = source if isinstance(source, bytes) else _read_small(source)
@@ -91,12 +91,12 @@ class PictureReader:
                 plain = decode_plain_jpeg(content, MAX_PIXELS, self._largest_side, self._canvas)
                 if plain is not None:
                     self._canvas = plain
-                    return self._bring(plain, (plain.height, plain.width), "JPEG")
+                    return self._convert_image(plain, (plain.height, plain.width), "JPEG")
             return self._open(source, content)
         except Exception as error:  # a decoder given damaged bytes may raise nearly anything
             raise _explain(source, error) from error
 
-    def _open(self, source: str | Path | bytes, content: bytes | None) -> Picture:
+    def _open(self, source: str | Path | bytes, content: bytes | None) -> DecodedImage:
         with Image.open(source if content is None else io.BytesIO(content), formats=FORMATS) as image:
             width, height = image.size
             kind = image.format or ""
@@ -110,21 +110,21 @@ class PictureReader:
                 image.draft(None, (self._largest_side, self._largest_side))
             image.load()
             upright: Image.Image = image
-            with contextlib.suppress(Exception):  # a picture is no worse for a broken EXIF block
+            with contextlib.suppress(Exception):  # an image is no worse for a broken EXIF block
                 if image.getexif().get(_ORIENTATION, 1) != 1:
                     upright = ImageOps.exif_transpose(image)
-            return self._bring(upright, (height, width), kind)
+            return self._convert_image(upright, (height, width), kind)
 
-    def _bring(self, image: Image.Image, own: tuple[int, int], kind: str) -> Picture:
-        """Give a picture in the form asked for."""
-        picture = _convert(image, self.channels, is_png=kind == "PNG")
-        if self.size is not None and picture.size != (self.size[1], self.size[0]):
-            picture = picture.resize((self.size[1], self.size[0]), Image.Resampling.BILINEAR)
-        return Picture(picture.tobytes(), (picture.height, picture.width, self.channels), own, kind)
+    def _convert_image(self, image: Image.Image, own: tuple[int, int], kind: str) -> DecodedImage:
+        """Return an image in the form asked for."""
+        image = _convert(image, self.channels, is_png=kind == "PNG")
+        if self.size is not None and image.size != (self.size[1], self.size[0]):
+            image = image.resize((self.size[1], self.size[0]), Image.Resampling.BILINEAR)
+        return DecodedImage(image.tobytes(), (image.height, image.width, self.channels), own, kind)
 
 
 def _name(source: str | Path | bytes) -> str:
-    return f"the picture ({len(source):,} bytes)" if isinstance(source, bytes) else str(source)
+    return f"the image ({len(source):,} bytes)" if isinstance(source, bytes) else str(source)
 
 
 def _explain(source: str | Path | bytes, error: Exception) -> FathomError:
@@ -157,7 +157,7 @@ def _read_small(path: str | Path) -> bytes | None:
 
 def _explain_unknown(source: str | Path | bytes) -> str:
     is_empty = not source if isinstance(source, bytes) else Path(source).stat().st_size == 0
-    return "is empty" if is_empty else f"is not a picture in a known format ({', '.join(FORMATS)})"
+    return "is empty" if is_empty else f"is not an image in a known format ({', '.join(FORMATS)})"
 
 
 def _convert(image: Image.Image, channels: int, *, is_png: bool) -> Image.Image:
@@ -177,11 +177,11 @@ def _convert(image: Image.Image, channels: int, *, is_png: bool) -> Image.Image:
 
 
 def check_form(channels: int, size: tuple[int, int] | None) -> None:
-    """Refuse a number of channels and a size that no picture can be brought to.
+    """Refuse a number of channels and a size that no image can be brought to.
 
     Raises:  UsageError
     """
     if channels not in (1, 3):
-        raise UsageError(f"pictures of {channels} channels: choose 1 (grey) or 3 (colour)")
+        raise UsageError(f"images of {channels} channels: choose 1 (grey) or 3 (colour)")
     if size is not None and not (len(size) == 2 and min(size) >= 1 and size[0] * size[1] <= MAX_PIXELS):
-        raise UsageError(f"picture size {size}: it must be (height, width), both at least 1")
+        raise UsageError(f"image size {size}: it must be (height, width), both at least 1")

@@ -1,4 +1,4 @@
-"""Pictures as files: lists of them, and folders of classes. Loads without torch, and opens no picture."""
+"""Images as files: lists of them, and folders of classes. Loads without torch, and opens no image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fathom.data.images.formats import is_picture
+from fathom.data.images.formats import is_image
 from fathom.errors import FathomError
 from fathom.phrases import counted
 
@@ -26,7 +26,7 @@ _SHOWN = 4  # kinds of stray files in a line
 
 @dataclass(frozen=True)
 class FileList:
-    """Picture files with their labels: paths in sorted order, labels int64 (N,)."""
+    """Image files with their labels: paths in sorted order, labels int64 (N,)."""
 
     paths: tuple[Path, ...]
     labels: np.ndarray
@@ -37,7 +37,7 @@ class FileList:
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Picture files by part; ``val`` and ``test`` are None where there is no such part.
+    """Image files by part; ``val`` and ``test`` are None where there is no such part.
 
     ``notes`` are lines about what was passed over, ``missing`` names of files that should be there and are not.
     """
@@ -51,23 +51,23 @@ class ImageFiles:
 
 
 def scan_image_folder(root: str | Path) -> ImageFiles:
-    """List ``root/<class>/…/*.jpg``, or ``root/{train,val,test}/<class>/…/*.jpg``, without opening a picture.
+    """List ``root/<class>/…/*.jpg``, or ``root/{train,val,test}/<class>/…/*.jpg``, without opening an image.
 
     Classes are the folders in sorted order, as torchvision's ``ImageFolder`` numbers them. Hidden files are passed
-    over, and so are files that are no pictures by their name, of which the notes tell.
+    over, and so are files that are no images by their name, of which the notes tell.
 
-    Raises:  FathomError if there is no folder, no class or no picture, a class is empty, a class of the validation or
-        test part is not among the training classes, or the classes seem to be one level further down
+    Raises:  FathomError if there is no folder, no class or no image, a class is empty, a class of the validation or
+        test split is not among the training classes, or the classes seem to be one level further down
     """
     root = Path(root)
     if not root.is_dir():
-        what = "is not a folder of pictures" if root.exists() else "does not exist"
+        what = "is not a folder of images" if root.exists() else "does not exist"
         raise FathomError(f"{root} {what}")
     train, val, test = _find_parts(root)
     base = train or root
     classes = _folders(base)
     if not classes:
-        raise FathomError(f"{base} has no class folders: pictures belong in {base}/<class>/{_advise_table(base)}")
+        raise FathomError(f"{base} has no class folders: images belong in {base}/<class>/{_advise_table(base)}")
     _refuse_nested(base, classes)
     names = tuple(folder.name for folder in classes)
     strays: Counter[str] = Counter()
@@ -82,7 +82,7 @@ def _find_parts(root: Path) -> list[Path | None]:
     train, val, test = (next((by_name[n] for n in names if n in by_name), None) for names in PARTS.values())
     only_parts = bool(by_name) and set(by_name) <= _ALL_PARTS
     if train is None and only_parts:
-        raise FathomError(f"{root} has {', '.join(sorted(by_name))} but no train folder; name its training part train")
+        raise FathomError(f"{root} has {', '.join(sorted(by_name))} but no train folder; name its training split train")
     if train is not None and (only_parts or _folders(train)):
         return [train, val, test]
     return [None, None, None]
@@ -94,7 +94,7 @@ def _refuse_nested(base: Path, classes: list[Path]) -> None:
         return
     (only,) = classes
     below = _folders(only)
-    if below and not any(is_picture(name) for name in os.listdir(only)):
+    if below and not any(is_image(name) for name in os.listdir(only)):
         names = ", ".join(folder.name for folder in below[:5]) + (" …" if len(below) > 5 else "")
         meant = only
         while len(below) == 1 and below[0].name.lower() not in _ALL_PARTS and _folders(below[0]):
@@ -104,11 +104,11 @@ def _refuse_nested(base: Path, classes: list[Path]) -> None:
 
 
 def _advise_table(folder: Path) -> str:
-    """Say what to do with pictures that lie side by side."""
-    count = sum(is_picture(name) for name in os.listdir(folder))
+    """Say what to do with images that lie side by side."""
+    count = sum(is_image(name) for name in os.listdir(folder))
     if not count:
         return ""
-    return f"; for pictures that lie side by side give a file of labels: --data labels.csv --images {folder}"
+    return f"; for images that lie side by side give a file of labels: --data labels.csv --images {folder}"
 
 
 def _list_part(part: Path, class_names: tuple[str, ...], strays: Counter[str]) -> FileList:
@@ -117,26 +117,26 @@ def _list_part(part: Path, class_names: tuple[str, ...], strays: Counter[str]) -
     labels: list[int] = []
     for entry in _scan(part):
         if not entry.name.startswith(".") and entry.is_file():
-            strays["beside the class folders" if is_picture(entry.name) else _suffix(entry.name)] += 1
+            strays["beside the class folders" if is_image(entry.name) else _suffix(entry.name)] += 1
     for folder in _folders(part):
         if folder.name not in label_of:
-            raise FathomError(f"{folder}: there is no class {folder.name!r} in the training part; add it or remove it")
-        found = sorted(_pictures(folder, strays))
+            raise FathomError(f"{folder}: there is no class {folder.name!r} in the training split; add it or remove it")
+        found = sorted(_images(folder, strays))
         if not found:
-            raise FathomError(f"the class folder {folder} holds no picture; add some or remove it")
+            raise FathomError(f"the class folder {folder} holds no image; add some or remove it")
         paths += found
         labels += [label_of[folder.name]] * len(found)
     if not paths:
-        raise FathomError(f"{part} holds no picture in class folders")
+        raise FathomError(f"{part} holds no image in class folders")
     return FileList(tuple(paths), np.array(labels, dtype=np.int64))
 
 
-def _pictures(folder: Path, strays: Counter[str]) -> Iterator[Path]:
-    """Find the pictures in a folder and below; what is no ordinary file (a pipe would never end) is passed over."""
+def _images(folder: Path, strays: Counter[str]) -> Iterator[Path]:
+    """Find the images in a folder and below; what is no ordinary file (a pipe would never end) is passed over."""
     for entry in _scan(folder):
         if entry.is_dir(follow_symlinks=False):
-            yield from _pictures(Path(entry.path), strays)
-        elif is_picture(entry.name) and (entry.is_file() or not os.path.exists(entry.path)):
+            yield from _images(Path(entry.path), strays)
+        elif is_image(entry.name) and (entry.is_file() or not os.path.exists(entry.path)):
             yield Path(entry.path)
         elif not entry.name.startswith("."):
             strays[_suffix(entry.name)] += 1
@@ -160,13 +160,13 @@ def _suffix(name: str) -> str:
 
 def _describe_strays(strays: Counter[str]) -> tuple[str, ...]:
     beside = strays.pop("beside the class folders", 0)
-    notes = [f"passed over: {counted(beside, 'picture')} beside the class folders"] if beside else []
+    notes = [f"passed over: {counted(beside, 'image')} beside the class folders"] if beside else []
     if undecoded := [f"{strays.pop(suffix):,} {suffix}" for suffix in _UNREAD if suffix in strays]:
-        notes.append(f"passed over: pictures in a format that is not read ({', '.join(undecoded)}); save them as JPEG")
+        notes.append(f"passed over: images in a format that is not read ({', '.join(undecoded)}); save them as JPEG")
     if strays:
         kinds = [f"{suffix} {count:,}" for suffix, count in strays.most_common(_SHOWN)]
         more = " …" if len(strays) > _SHOWN else ""
         notes.append(
-            f"passed over: {counted(strays.total(), 'file')}, no pictures by name or kind ({', '.join(kinds)}{more})"
+            f"passed over: {counted(strays.total(), 'file')}, no images by name or kind ({', '.join(kinds)}{more})"
         )
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""In which form pictures are learned from: size and channels for all of them, and whether they stay in memory."""
+"""In which form images are learned from: size and channels for all of them, and whether they stay in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from fathom.data.images.decode import quiet_decoders, read_picture
+from fathom.data.images.decode import read_image, silence_decoders
 from fathom.data.images.formats import FORMATS
 from fathom.data.loaders.free_memory import free_memory
 from fathom.errors import FathomError, UsageError
@@ -19,7 +19,7 @@ Cache = Literal["auto", "memory", "none"]
 
 _SAMPLED = 500  # files looked into for size and channels
 LARGEST_SIDE = 224
-_FREE_SHARE = 0.5  # of the memory that is free, for decoded pictures
+_FREE_SHARE = 0.5  # of the memory that is free, for decoded images
 _GIB = 1 << 30
 
 
@@ -28,7 +28,7 @@ def choose_form(
 ) -> tuple[int, tuple[int, int]]:
     """Settle channels and (height, width), where they are not given by the headers of a sample."""
     if channels not in (None, 1, 3):
-        raise UsageError(f"pictures of {channels} channels: choose 1 (grey) or 3 (colour)")
+        raise UsageError(f"images of {channels} channels: choose 1 (grey) or 3 (colour)")
     if channels is None or size is None:
         sizes, is_grey = _look_into([paths[i] for i in np.random.default_rng(seed).permutation(len(paths))[:_SAMPLED]])
         channels = channels or (1 if is_grey else 3)
@@ -43,22 +43,22 @@ def _look_into(paths: Sequence[str]) -> tuple[Counter[tuple[int, int]], bool]:
     """
     sizes: Counter[tuple[int, int]] = Counter()
     is_grey = True
-    with quiet_decoders():
+    with silence_decoders():
         for path in paths:
             try:
-                with Image.open(path, formats=FORMATS) as picture:
-                    sizes[picture.height, picture.width] += 1
-                    is_grey &= picture.mode in ("1", "L") or picture.mode.startswith("I")
+                with Image.open(path, formats=FORMATS) as image:
+                    sizes[image.height, image.width] += 1
+                    is_grey &= image.mode in ("1", "L") or image.mode.startswith("I")
             except Exception:
                 continue
     if not sizes:
-        read_picture(paths[0], 3)  # it says what is wrong with the first
+        read_image(paths[0], 3)  # it says what is wrong with the first
         raise FathomError(f"{paths[0]} and {len(paths) - 1:,} others cannot be read")
     return sizes, is_grey
 
 
 def _choose_size(sizes: Counter[tuple[int, int]], largest_side: int) -> tuple[int, int]:
-    """Take the size that most pictures have; where they differ, a square of the median shorter side."""
+    """Take the size that most images have; where they differ, a square of the median shorter side."""
     (height, width), count = sizes.most_common(1)[0]
     if count * 2 < sizes.total():
         height = width = sorted(min(size) for size in sizes.elements())[sizes.total() // 2]
@@ -67,7 +67,7 @@ def _choose_size(sizes: Counter[tuple[int, int]], largest_side: int) -> tuple[in
 
 
 def choose_place(cache: Cache, count: int, shape: tuple[int, ...], workers: int) -> tuple[bool, str]:
-    """Settle whether so many decoded pictures (C, H, W) stay in memory, and say why.
+    """Settle whether so many decoded images (C, H, W) stay in memory, and say why.
 
     Raises:  UsageError if they must and there is no room
     """
@@ -82,7 +82,7 @@ def choose_place(cache: Cache, count: int, shape: tuple[int, ...], workers: int)
         return False, f"decoded in every epoch, for {what} are more than half of the {_size_of(free)} free"
     if needed > free:
         raise UsageError(
-            f"--cache memory: {count:,} decoded pictures take {what}, but {_size_of(free)} are free; "
+            f"--cache memory: {count:,} decoded images take {what}, but {_size_of(free)} are free; "
             "bring them to a smaller size with --resize, or leave them in their files with --cache none"
         )
     return True, f"decoded into memory ({what})"

@@ -1,4 +1,4 @@
-"""Which files are pictures. Loads without anything heavy."""
+"""Which files are images. Loads without anything heavy."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ SUFFIXES = {
 EXTENSIONS = frozenset(suffix for kind in FORMATS for suffix in SUFFIXES[kind])
 
 
-def is_picture(name: str) -> bool:
-    """Whether a file is a picture by its name; hidden ones are not."""
+def is_image(name: str) -> bool:
+    """Whether a file is an image by its name; hidden ones are not."""
     return os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith(".")
 
 

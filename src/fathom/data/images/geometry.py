@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def as_float(images: Tensor) -> Tensor:
-    """Give images in 0…1, floating; floating ones are passed on.
+    """Return images in 0…1, floating; floating ones are passed on.
 
     Shape:   any -> the same
     """

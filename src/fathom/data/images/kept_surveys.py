@@ -1,4 +1,4 @@
-"""What passes over picture files found, kept below the cache folder: as long as no file changes, none is decoded again.
+"""What passes over image files found, kept below the cache folder: as long as no file changes, none is decoded again.
 
 One file a survey, ``<cache>/decoded/<key>``: a line of JSON, then the arrays one after another as they lie in memory,
 which is how they are used: the file is mapped. The key is a digest of every path with its size and times, and of all
@@ -75,7 +75,7 @@ def folder() -> Path:
 
 
 def _name_state(paths: Sequence[str], channels: int, size: tuple[int, int], keep: bool) -> str | None:
-    """Give a name to the state of all files and to what is asked of them; None while they are being changed."""
+    """Return a name to the state of all files and to what is asked of them; None while they are being changed."""
     libraries = [features.version(name) for name in ("jpg", "libjpeg_turbo", "zlib", "webp", "libtiff", "avif")]
     digest = hashlib.sha256(repr((_PASS, pillow_version, libraries, channels, size, keep)).encode())
     newest = 0
@@ -91,7 +91,7 @@ def _name_state(paths: Sequence[str], channels: int, size: tuple[int, int], keep
 
 
 def _lay_out(arrays: dict[str, list[int]]) -> Iterator[tuple[str, list[int], int]]:
-    """Give name, shape and place of each array."""
+    """Return name, shape and place of each array."""
     place = 0
     for name, shape in arrays.items():
         yield name, shape, place

@@ -1,4 +1,4 @@
-"""Pictures named, with their labels, in a file of rows: ``file,label``. Reading it needs neither torch nor pandas."""
+"""Images named, with their labels, in a file of rows: ``file,label``. Reading it needs neither torch nor pandas."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from fathom.data.images.folder_listing import PARTS, FileList, ImageFiles
-from fathom.data.images.formats import EXTENSIONS, is_picture
+from fathom.data.images.formats import EXTENSIONS, is_image
 from fathom.data.tables.reading import MISSING, Form, find_form, open_table, read_rows
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.phrases import counted
@@ -21,7 +21,7 @@ from fathom.phrases import counted
 # Names that the columns of such files have, in lower case without blanks and underscores; the first found is taken.
 _FILE_NAMES = (
     *("file", "filename", "filepath", "path", "image", "imagename", "imagepath", "imagefile"),
-    *("picture", "img", "photo", "imageid", "fname", "name", "id"),
+    *("image", "img", "photo", "imageid", "fname", "name", "id"),
 )
 _LABEL_NAMES = ("label", "class", "classname", "category", "target", "species", "breed", "y")
 _SPLIT_NAMES = ("split", "part", "subset", "set", "fold")
@@ -47,20 +47,20 @@ def read_image_table(
     label_column: str | None = None,
     split_column: str | None = None,
 ) -> ImageFiles:
-    """List the pictures that a file of rows names.
+    """List the images that a file of rows names.
 
     Names are relative to ``images`` and stay below it; one without a suffix gets that of the file that is there. Rows
-    without a label are left out. A column that says train, val or test for each row divides the pictures.
+    without a label are left out. A column that says train, val or test for each row divides the images.
 
     Args:
         file_column, label_column, split_column: names of the columns; None finds them by name, and that of the files
             also by what is in it.
-    Raises:  FathomError if the file cannot be read, names no picture that is there, or one outside of ``images``;
+    Raises:  FathomError if the file cannot be read, names no image that is there, or one outside of ``images``;
         UsageError for a column that is not there or cannot be found
     """
     table, images = Path(table), Path(images)
     if not images.is_dir():
-        raise UsageError(f"there is no folder {images} for the pictures of {table}")
+        raise UsageError(f"there is no folder {images} for the images of {table}")
     form, rows = _read(table)
     file, label, split = _find_columns(table, form, rows, file_column, label_column, split_column)
     if label is None:
@@ -84,7 +84,7 @@ def read_image_table(
     if "train" not in found:
         what = "none of them is for training" if found else f"none of them is in {images}; is --images right?"
         first = f" (the first: {missing[0]})" if missing else ""
-        raise FathomError(f"{table} names {len(entries):,} pictures, but {what}{first}")
+        raise FathomError(f"{table} names {len(entries):,} images, but {what}{first}")
     parts = [
         FileList(tuple(found[part][0]), np.array(found[part][1], dtype=np.int64)) if part in found else None
         for part in PARTS
@@ -93,15 +93,15 @@ def read_image_table(
     return ImageFiles(parts[0], parts[1], parts[2], names, tuple(notes), tuple(missing))
 
 
-class PictureRows:
-    """The pictures that a file of rows names, for a model to label: each row in its place, read as it is asked for.
+class ImageRows:
+    """The images that a file of rows names, for a model to label: each row in its place, read as it is asked for.
 
     Labels may be there; a column that is not named for what it holds counts if it holds nothing but ``class_names``.
 
     Args:
         file_column, label_column: as for ``read_image_table``.
     Raises:  FathomError if the file cannot be read; UsageError for a folder or a column that is not there, or if no
-        column is known to name the pictures
+        column is known to name the images
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class PictureRows:
     ) -> None:
         self.table, self.images = Path(table), Path(images)
         if not self.images.is_dir():
-            raise UsageError(f"there is no folder {images} for the pictures of {table}")
+            raise UsageError(f"there is no folder {images} for the images of {table}")
         self._form = _find_form(self.table)
         sample = list(itertools.islice(_iterate(self.table, self._form), _SAMPLE))
         if not sample:
@@ -129,11 +129,11 @@ class PictureRows:
 
     @property
     def has_labels(self) -> bool:
-        """Whether a column says what the pictures show."""
+        """Whether a column says what the images show."""
         return self._label is not None
 
     def __iter__(self) -> Iterator[tuple[str, str, Path | FathomError]]:
-        """Give the name, the label ("" where there is none) and the file of every row, or what is wrong with it."""
+        """Return the name, the label ("" where there is none) and the file of every row, or what is wrong with it."""
         suffixes = sorted(EXTENSIONS)
         for number, row in enumerate(_iterate(self.table, self._form), 1):
             name, label = _cell(row, self._file), _cell(row, self._label)
@@ -157,14 +157,14 @@ def _plain(name: str) -> str:
 
 
 def _find_form(table: Path) -> Form:
-    """Find out how the file is written; a first line that names a picture is no header."""
+    """Find out how the file is written; a first line that names an image is no header."""
     form = find_form(table)
-    is_row = form.has_header and any(is_picture(name) for name in form.names)
+    is_row = form.has_header and any(is_image(name) for name in form.names)
     return find_form(table, header=False) if is_row else form
 
 
 def _read(table: Path) -> tuple[Form, list[list[str]]]:
-    """Give how the file is written and all its rows."""
+    """Return how the file is written and all its rows."""
     form = _find_form(table)
     rows = list(_iterate(table, form))
     if not rows:
@@ -206,12 +206,12 @@ def _find_columns(
     label = find("label-column", label_column, (), set())
     sample = rows[:_SAMPLE]
     if file is None:  # what is in a column tells more than its name
-        filled = [sum(len(row) > i and is_picture(row[i]) for row in sample) for i in range(len(names))]
+        filled = [sum(len(row) > i and is_image(row[i]) for row in sample) for i in range(len(names))]
         most = max(range(len(names)), key=filled.__getitem__)
         file = most if filled[most] > len(sample) // 2 else find("file-column", None, _FILE_NAMES, {label})
     if file is None:
         raise UsageError(
-            f"{table}: none of its columns ({_list(names)}) is known to name the pictures; say --file-column"
+            f"{table}: none of its columns ({_list(names)}) is known to name the images; say --file-column"
         )
     split = find("split-column", split_column, _SPLIT_NAMES, {file, label})
     if split is not None and split_column is None:  # by its name alone it may be something else
@@ -229,7 +229,7 @@ def _find_columns(
 def _take_rows(
     table: Path, rows: list[list[str]], columns: tuple[int, int, int | None], split_column: str | None
 ) -> tuple[list[_Row], list[str]]:
-    """Give the rows that have a file and a label, each once, and say what was left out."""
+    """Return the rows that have a file and a label, each once, and say what was left out."""
     file, label, split = columns
     seen: dict[tuple[str, str], _Row] = {}
     left_out: Counter[str] = Counter()
@@ -257,7 +257,7 @@ def _order_classes(table: Path, column: str, labels: list[str]) -> tuple[str, ..
     if len(names) > max(20, _MOST_CLASSES_SHARE * len(labels)):
         raise FathomError(
             f"{table}: {column} has {len(names):,} different values in {len(labels):,} rows; is it the label? "
-            "(say --label-column; numbers cannot be predicted from pictures yet)"
+            "(say --label-column; numbers cannot be predicted from images yet)"
         )
     if all(name.isascii() and name.isdigit() for name in names):
         return tuple(sorted(names, key=lambda name: (int(name), name)))
@@ -269,7 +269,7 @@ def _list(names: Sequence[str]) -> str:
 
 
 def _go_down(images: Path, file: str) -> Path:
-    """Give the folder that names are relative to: ``images``, or the only one in it, as in what somebody packed."""
+    """Return the folder that names are relative to: ``images``, or the only one in it, as in what somebody packed."""
     suffixes = sorted(EXTENSIONS)
     base = images
     while _find(base / file, suffixes) is None:

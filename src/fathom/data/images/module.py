@@ -1,4 +1,4 @@
-"""Picture files as a data module: size and channels inferred, honest splits, decoded into memory where they fit."""
+"""Image files as a data module: size and channels inferred, honest splits, decoded into memory where they fit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from fathom.data.images.decode import check_form, read_picture
+from fathom.data.images.decode import check_form, read_image
 from fathom.data.images.folder_listing import FileList, ImageFiles
 from fathom.data.images.form import LARGEST_SIDE, Cache, choose_form, choose_place
 from fathom.data.images.kept_surveys import survey_once
@@ -23,10 +23,10 @@ from fathom.data.images.survey import OnRead, survey
 from fathom.data.loaders.files import FileLoader
 from fathom.data.loaders.memory import Augmentation, MemoryLoader
 from fathom.data.loaders.workers import default_workers
-from fathom.data.module import Balance, LabelledData, check_batch_size, check_share
+from fathom.data.module import Balance, LabelledData, check_batch_size, check_fraction
 from fathom.data.splits.balance import count_classes, describe_balance
 from fathom.data.splits.duplicates import Duplicates, find_duplicates, split_groups
-from fathom.data.splits.folds import Fold, describe_scarce
+from fathom.data.splits.folds import Fold, describe_small_classes
 from fathom.data.splits.split import stratified_split
 from fathom.errors import FathomError
 from fathom.module import Preprocess
@@ -36,29 +36,29 @@ _EVAL_BATCH, _EVAL_BYTES = 500, 1 << 22
 _NAMED = 10  # files in a line
 
 
-class PictureData(LabelledData):
-    """Listed picture files. Each is decoded once when this is made, so that what is broken is known before training.
+class ImageData(LabelledData):
+    """Listed image files. Each is decoded once when this is made, so that what is broken is known before training.
 
     Where the pixels fit into half of the free memory they stay there, and every epoch is as fast as with any set in
     memory; else worker processes decode again in every epoch. The numbers are the same to the bit: size and channels
     are fixed before, and augmentation works on batches of the same bytes. A part that has no files of its own is cut
-    from the training files, stratified and seeded, copies of a picture all on one side.
+    from the training files, stratified and seeded, copies of an image all on one side.
 
     Args:
         batch_size: None takes a sixteenth of the training files, rounded to a power of two, from 8 to 256.
         val: share of the training files for validation, where there is no such part; as much again is kept for
-            testing where there is no test part.
-        size: (height, width) to bring every picture to; None takes the commonest size.
+            testing where there is no test split.
+        size: (height, width) to bring every image to; None takes the commonest size.
         largest_side: that size is at most.
-        channels: 1 or 3; None takes 3 unless every picture looked into is grey.
+        channels: 1 or 3; None takes 3 unless every image looked into is grey.
         workers: processes that decode; None is one per core.
-        cache: keep the decoded pictures in memory, or do not; "auto" does where they fit. Except with "none", what the
+        cache: keep the decoded images in memory, or do not; "auto" does where they fit. Except with "none", what the
             pass over the files found is kept on the disk too, see ``kept_surveys``.
         max_broken: share of the files that may be missing or broken; they are left out, and the notes tell of them.
         balance: "sampler" draws all classes equally often; "weights" is for the loss, see ``class_weights``.
         split_seed: of the parts that are cut off; None takes ``seed``.
-        fold: of a cross-validation: this part of the training files takes the place of the test part.
-        is_normalised_elsewhere: models bring mean and deviation with them, so that those of the pictures tell nothing.
+        fold: of a cross-validation: this part of the training files takes the place of the test split.
+        is_normalised_elsewhere: models bring mean and standard deviation with them; those of the images tell nothing.
         aliases: what folders are to be called, by their paths, such as the archive that one was unpacked from.
         on_read: called with (files read, files in all) while they are decoded.
     Raises:  FathomError if too many files are broken or too little is left; UsageError for options that do not fit
@@ -86,7 +86,7 @@ class PictureData(LabelledData):
         aliases: Mapping[str, str] = MappingProxyType({}),
         on_read: OnRead | None = None,
     ) -> None:
-        check_share(val)
+        check_fraction(val)
         self.split_seed = seed if split_seed is None else split_seed
         if len(files.class_names) < 2:
             raise FathomError(f"{name} holds one class only, {files.class_names[0]}: there is nothing to tell apart")
@@ -113,21 +113,21 @@ class PictureData(LabelledData):
         self._check_classes()
         self.batch_size = batch_size or _choose_batch_size(self.num_train)
         check_batch_size(self.batch_size, self.num_train, self.name)
-        self.notes = [*files.notes, *folded, *self._describe_troubles(), self._describe_form(reason)]
+        self.notes = [*files.notes, *folded, *self._describe_problems(), self._describe_form(reason)]
         self.details = [f"left out: {path} {why}".strip() for path, why in self.broken]
-        self.details += [f"the same picture: {a} and {b}" for a, b in self._name_pairs()]
+        self.details += [f"the same image: {a} and {b}" for a, b in self._name_pairs()]
         self._loaders: list[weakref.ref[FileLoader]] = []
 
     # What the recipes ask for -----------------------------------------------------------------------------------------
 
     @property
     def num_train(self) -> int:
-        """Number of pictures learned from."""
+        """Number of images learned from."""
         return len(self.train_index)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of a picture as a loader gives it: (C, H, W)."""
+        """Shape of an image as a loader gives it: (C, H, W)."""
         return (self.channels, *self.size)
 
     @property
@@ -150,21 +150,21 @@ class PictureData(LabelledData):
         """The test files."""
         return None if self.test_index is None else self._list(self.test_index)
 
-    def labels_by_part(self) -> dict[str, Tensor]:
-        """Give the labels of each part."""
+    def labels_by_split(self) -> dict[str, Tensor]:
+        """Return the labels of each part."""
         parts = {"train": self.train_index, "val": self.val_index, "test": self.test_index}
         return {name: self.y[index] for name, index in parts.items() if index is not None}
 
     def statistics(self) -> tuple[list[float], list[float]]:
-        """Give mean and standard deviation per channel, in 0…1 units, over all training pictures."""
+        """Return mean and standard deviation per channel, in 0…1 units, over all training images."""
         total, squares = self.survey.sums[self.train_index.numpy()].sum(0).T / 255.0 ** np.array([[1], [2]])
         count = self.num_train * self.size[0] * self.size[1]
         mean = total / count
         std = np.sqrt(np.maximum(squares / count - mean**2, 1e-12))
         return mean.tolist(), std.tolist()
 
-    def is_fit_for(self, preprocess: Preprocess) -> bool:
-        """Whether a model's statistics are those of these training pictures, where parts are cut from one set."""
+    def matches(self, preprocess: Preprocess) -> bool:
+        """Whether a model's statistics are those of these training images, where parts are cut from one set."""
         if not self._is_cut or self.is_normalised_elsewhere:
             return True
         own = Preprocess(*self.statistics())
@@ -183,36 +183,36 @@ class PictureData(LabelledData):
             },
         }
 
-    def example(self) -> Tensor:
-        """Give one picture as a batch of one."""
+    def example_input(self) -> Tensor:
+        """Return one image as a batch of one."""
         return torch.from_numpy(self._read(int(self.train_index[0])))[None]
 
-    def test_pictures(self, indices: list[int]) -> list[np.ndarray]:
-        """Give pictures of the test part, uint8 (C, H, W)."""
+    def test_images(self, indices: list[int]) -> list[np.ndarray]:
+        """Return images of the test split, uint8 (C, H, W)."""
         assert self.test_index is not None
         return [self._read(int(self.test_index[i])) for i in indices]
 
-    def test_names(self) -> tuple[str, list[str]]:
-        """Give the paths of the test files, from the folder that holds all files on."""
+    def test_sample_names(self) -> tuple[str, list[str]]:
+        """Return the paths of the test files, from the folder that holds all files on."""
         assert self.test_index is not None
         root = os.path.commonpath([os.path.dirname(path) for path in self.paths])
         names = (os.path.relpath(self.paths[i], root) for i in self.test_index.tolist())
         return "file", [os.fsencode(name).decode("utf-8", "replace") for name in names]
 
     def train_dataloader(self) -> MemoryLoader | FileLoader:
-        """Give shuffled, augmented batches of the training files."""
+        """Return shuffled, augmented batches of the training files."""
         return self._load(self.train_index, self.batch_size, shuffle=True, seed=self.seed, augment=self.augment)
 
     def train_eval_dataloader(self) -> MemoryLoader | FileLoader:
-        """Give the training files in their listed order, without augmentation."""
+        """Return the training files in their listed order, without augmentation."""
         return self._load(self.train_index, self._eval_batch)
 
     def val_dataloader(self) -> MemoryLoader | FileLoader | None:
-        """Give the validation files in their listed order."""
+        """Return the validation files in their listed order."""
         return None if self.val_index is None else self._load(self.val_index, self._eval_batch)
 
     def test_dataloader(self) -> MemoryLoader | FileLoader | None:
-        """Give the test files in their listed order."""
+        """Return the test files in their listed order."""
         return None if self.test_index is None else self._load(self.test_index, self._eval_batch)
 
     def close(self) -> None:
@@ -227,7 +227,7 @@ class PictureData(LabelledData):
 
     @property
     def _eval_batch(self) -> int:
-        """Batches to judge by: large, but of large pictures few. The same with a cache and without."""
+        """Batches to evaluate by: large, but of large images few. The same with a cache and without."""
         return max(self.batch_size, min(_EVAL_BATCH, _EVAL_BYTES // int(np.prod(self.input_shape))))
 
     def _load(self, index: Tensor, batch_size: int, *, shuffle: bool = False, **options: Any) -> Any:
@@ -248,7 +248,7 @@ class PictureData(LabelledData):
     def _read(self, place: int) -> np.ndarray:
         if self.X is not None:
             return self.X[place].numpy().copy()
-        return read_picture(self.paths[place], self.channels, self.size)
+        return read_image(self.paths[place], self.channels, self.size)
 
     def _check_broken(self, num_missing: int, max_broken: float) -> None:
         """Stop where more files are broken than may be."""
@@ -256,7 +256,7 @@ class PictureData(LabelledData):
         if len(self.broken) <= max_broken * total:
             return
         raise FathomError(
-            f"{len(self.broken):,} of {total:,} pictures ({100 * len(self.broken) / total:.1f} %) cannot be read, more "
+            f"{len(self.broken):,} of {total:,} images ({100 * len(self.broken) / total:.1f} %) cannot be read, more "
             f"than the {100 * max_broken:.3g} % allowed: {self._list_broken()}. Mend or remove them (`fathom check` "
             "lists all), or allow more with --max-broken"
         )
@@ -266,7 +266,7 @@ class PictureData(LabelledData):
         return f"{listed}; and {len(self.broken) - _NAMED:,} more" if len(self.broken) > _NAMED else listed
 
     def _divide(self, given: dict[str, FileList], val: float, fold: Fold | None) -> list[str]:
-        """Settle which readable file is in which part; parts that are not given are cut from the training part.
+        """Settle which readable file is in which part; parts that are not given are cut from the training split.
 
         Returns: what there is to say of the fold
         """
@@ -285,10 +285,10 @@ class PictureData(LabelledData):
                 if len(held_out):
                     parts[name] = held_out
             if name == "test" and fold is not None:
-                scarce = describe_scarce(labels[parts["train"]], fold.of, self.class_names)
+                scarce = describe_small_classes(labels[parts["train"]], fold.of, self.class_names)
                 deal = partial(fold.cut, seed=self.split_seed)
                 parts["train"], parts["test"] = split_groups(parts["train"], labels, digests, deal)
-                folded = [fold.describe(counted(len(parts["test"]), "picture")), *scarce]
+                folded = [fold.describe(counted(len(parts["test"]), "image")), *scarce]
         self.train_index = torch.from_numpy(parts["train"])
         self.val_index = torch.from_numpy(parts["val"]) if "val" in parts else None
         self.test_index = torch.from_numpy(parts["test"]) if "test" in parts else None
@@ -299,16 +299,16 @@ class PictureData(LabelledData):
         counts = count_classes(self.y[self.train_index], self.num_outputs)
         empty = [name for name, count in zip(self.class_names, counts, strict=True) if not count]
         if empty:
-            raise FathomError(f"{self.name}: no readable training picture of {', '.join(empty[:_NAMED])}")
+            raise FathomError(f"{self.name}: no readable training image of {', '.join(empty[:_NAMED])}")
 
     def _describe_form(self, cached: str) -> str:
         mean, std = ([f"{value:.3g}" for value in values] for values in self.statistics())
-        parts = ", ".join(f"{name} {len(labels):,}" for name, labels in self.labels_by_part().items())
+        parts = ", ".join(f"{name} {len(labels):,}" for name, labels in self.labels_by_split().items())
         cached += "; unchanged since an earlier pass" * self.survey.is_known
         classes, shape = counted(len(self.class_names), "class", "classes"), "×".join(map(str, self.input_shape))
-        return f"pictures: {parts}; {classes}; {shape}, mean {' '.join(mean)}, deviation {' '.join(std)}; {cached}"
+        return f"images: {parts}; {classes}; {shape}, mean {' '.join(mean)}, std {' '.join(std)}; {cached}"
 
-    def _describe_troubles(self) -> list[str]:
+    def _describe_problems(self) -> list[str]:
         """Say in a line each what a user should know of the files."""
         notes = []
         if self.broken:
@@ -321,12 +321,12 @@ class PictureData(LabelledData):
         found = self.duplicates
         for name, count in found.shared.items():
             if count:
-                notes.append(f"leakage: {counted(count, 'picture')} of the {name} part in the training part too")
+                notes.append(f"leakage: {counted(count, 'image')} of the {name} split in the training split too")
         if found.repeated:
             kept = "; no copy is on another side of a cut" if self._is_cut else ""
-            notes.append(f"duplicates: {found.repeated:,} training pictures repeat another one{kept}")
+            notes.append(f"duplicates: {found.repeated:,} training images repeat another one{kept}")
         if found.contradicting:
-            notes.append(f"contradiction: {found.contradicting:,} training pictures are the same under several labels")
+            notes.append(f"contradiction: {found.contradicting:,} training images are the same under several labels")
         counts = count_classes(self.y[self.train_index], self.num_outputs)
         balance = describe_balance(counts, self.class_names, self.balance)
         return [*notes, balance] if balance else notes
@@ -343,12 +343,12 @@ class PictureData(LabelledData):
 
 
 class ImageFileDataset(Dataset[tuple[Tensor, int]]):
-    """Pictures decoded when asked for: uint8 (C, height, width) and the label.
+    """Images decoded when asked for: uint8 (C, height, width) and the label.
 
     Made for a ``DataLoader`` with workers; it holds paths only, so that workers are cheap to start.
 
     Args:
-        size: (height, width) that every picture is brought to.
+        size: (height, width) that every image is brought to.
         channels: 3 for colour, 1 for grey.
     Raises:  FathomError naming the file, when a broken one is reached
     """
@@ -364,8 +364,8 @@ class ImageFileDataset(Dataset[tuple[Tensor, int]]):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        picture = read_picture(self.paths[index], self.channels, self.size)
-        return torch.from_numpy(picture), int(self.labels[index])
+        image = read_image(self.paths[index], self.channels, self.size)
+        return torch.from_numpy(image), int(self.labels[index])
 
 
 def _parts(files: ImageFiles) -> tuple[FileList | None, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image
 
 _FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended and progressive, all with Huffman coding
-_NOT_PLAIN = (0xE1, 0xEE)  # Exif and XMP, which may turn the picture; Adobe's mark of other colours
+_NOT_PLAIN = (0xE1, 0xEE)  # Exif and XMP, which may turn the image; Adobe's mark of other colours
 _MODES = {1: "L", 3: "RGB"}
 
 
@@ -18,7 +18,7 @@ def decode_plain_jpeg(
     files among it, for which ``Image.open`` knows what to do and to say.
 
     Args:
-        largest_side: a larger picture is left to ``Image.open``, which can decode at a smaller scale.
+        largest_side: a larger image is left to ``Image.open``, which can decode at a smaller scale.
         canvas: an image of no more use; of the same size it is painted over and given back.
     """
     form = _find_form(content)

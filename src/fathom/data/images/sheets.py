@@ -16,7 +16,7 @@ from fathom.errors import FathomError
 if TYPE_CHECKING:
     from PIL import Image
 
-_TILE = 64  # pixels on the sheet, about; small pictures are enlarged by a whole factor
+_TILE = 64  # pixels on the sheet, about; small images are enlarged by a whole factor
 _GAP = 4
 _MARGIN = 16
 _FONT_SIZE = 16
@@ -59,7 +59,7 @@ def augmented_sheet(
     seed: int = 0,
     title: str = "",
 ) -> Path:
-    """Draw one picture of every class, and beside it what ``augment`` makes of it in several draws; save as PNG.
+    """Draw one image of every class, and beside it what ``augment`` makes of it in several draws; save as PNG.
 
     Shape:   images uint8 (N, C, H, W), labels (N,)
     Raises:  FathomError if the file cannot be written
@@ -79,7 +79,7 @@ def augmented_sheet(
 
 
 def draw_sheet(rows: Sequence[tuple[str, np.ndarray]], path: str | Path, title: str = "") -> Path:
-    """Draw named rows of pictures on white and save them as PNG; past 50 rows the rest is left out, and said so.
+    """Draw named rows of images on white and save them as PNG; past 50 rows the rest is left out, and said so.
 
     Shape:   each row (name, images (k, C, H, W)); all of the same C, H, W
     Raises:  FathomError if the file cannot be written
@@ -116,9 +116,9 @@ def _to_tile(image: np.ndarray, tile: tuple[int, int]) -> Image.Image:
     from PIL import Image
 
     pixels = _as_bytes(image).transpose(1, 2, 0)
-    picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
-    enlarged = tile[0] >= picture.height
-    return picture.resize((tile[1], tile[0]), Image.Resampling.NEAREST if enlarged else Image.Resampling.BILINEAR)
+    shown = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    enlarged = tile[0] >= shown.height
+    return shown.resize((tile[1], tile[0]), Image.Resampling.NEAREST if enlarged else Image.Resampling.BILINEAR)
 
 
 def _as_bytes(images: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""One pass over picture files: each is decoded once, by processes that share the memory it ends up in. Torch-free."""
+"""One pass over image files: each is decoded once, by processes that share the memory it ends up in. Torch-free."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fathom.data.images.decode import PictureReader, check_form, quiet_decoders, read_picture
+from fathom.data.images.decode import ImageReader, check_form, read_image, silence_decoders
 from fathom.data.images.formats import FORMATS, has_foreign_suffix
 from fathom.errors import FathomError
 
-OnRead = Callable[[int, int], None]  # pictures read, pictures in all
+OnRead = Callable[[int, int], None]  # images read, images in all
 
-_MOST_IN_CHUNK = 64  # pictures that a process takes at a time
+_MOST_IN_CHUNK = 64  # images that a process takes at a time
 _CHUNK_BYTES = 1 << 20
 _REPORT_S = 0.1
 _MOST_REASONS = 200  # broken files that are opened again to hear why
@@ -45,7 +45,7 @@ class Survey:
         is_readable: bool (N,).
         has_foreign_suffix: bool (N,), readable but of another format than the name says.
         sizes: int32 (N, 2), height and width in the file.
-        digests: uint64 (N,), the same for pictures of which a network gets the same pixels, and by chance once in 2⁶⁴;
+        digests: uint64 (N,), the same for images of which a network gets the same pixels, and by chance once in 2⁶⁴;
             of use within this survey alone.
         sums: int64 (N, C, 2), sums of the pixels and of their squares.
         is_known: whether this is what an earlier pass found.
@@ -61,7 +61,7 @@ class Survey:
     is_known: bool = False
 
     def explain_broken(self) -> list[tuple[str, str]]:
-        """Give the path of each broken file with what is wrong with it; past 200 of them the path alone."""
+        """Return the path of each broken file with what is wrong with it; past 200 of them the path alone."""
         broken = [self.paths[i] for i in np.flatnonzero(~self.is_readable)]
         reasons = [_explain(path) for path in broken[:_MOST_REASONS]]
         return list(itertools.zip_longest(broken, reasons, fillvalue=""))
@@ -91,10 +91,10 @@ def survey(
     workers: int,
     on_read: OnRead | None = None,
 ) -> Survey:
-    """Decode every file as ``read_picture`` does.
+    """Decode every file as ``read_image`` does.
 
     Args:
-        size: (height, width) that every picture is brought to.
+        size: (height, width) that every image is brought to.
         keep: keep the pixels of all in memory.
         workers: processes that decode (threads, where processes cannot be forked); 0 decodes in this one.
         on_read: called about ten times a second with how far the pass is.
@@ -113,9 +113,9 @@ def survey(
         digests=_share((count,), np.uint64),
         sums=_share((count, channels, 2), np.int64),
     )
-    workers = min(workers, -(-count // job.chunk) // 2)  # a process costs as much as a few hundred small pictures
+    workers = min(workers, -(-count // job.chunk) // 2)  # a process costs as much as a few hundred small images
     tell = _Teller(job, on_read)
-    with quiet_decoders():
+    with silence_decoders():
         if workers < 2:
             for start in range(0, count, job.chunk):
                 _read_chunk(job, start)
@@ -149,7 +149,7 @@ def _read_chunk(job: _Job, start: int) -> None:
     paths = job.paths[start : start + job.chunk]
     part = slice(start, start + len(paths))
     height, width = job.size
-    reader = PictureReader(job.channels, job.size)
+    reader = ImageReader(job.channels, job.size)
     blank = bytes(height * width * job.channels)
     states, sizes, digests, contents = [], [], [], []
     for path in paths:
@@ -182,7 +182,7 @@ def _digest(content: bytes | memoryview) -> int:
 
 
 def _tell_apart(pixels: np.ndarray, sums: np.ndarray) -> np.ndarray:
-    """Give the digests of pictures that were kept: where no other one has its sums, these will do for a picture."""
+    """Return the digests of images that were kept: where no other one has its sums, these will do for an image."""
     weights = np.random.default_rng(0).integers(1 << 63, size=sums[0].size, dtype=np.uint64) | np.uint64(1)
     digests: np.ndarray = (sums.reshape(len(sums), -1).astype(np.uint64) * weights).sum(1)
     _, group, counts = np.unique(digests, return_inverse=True, return_counts=True)
@@ -217,14 +217,14 @@ def _read_in_processes(job: _Job, workers: int, tell: _Teller) -> None:
                 process.join()
     if (job.states == _UNREAD).any():
         raise FathomError(
-            "a process that reads pictures was killed (was the machine short of memory?); try fewer --workers"
+            "a process that reads images was killed (was the machine short of memory?); try fewer --workers"
         )
 
 
 def _work(job: _Job, following: Any, parent: int) -> None:
-    leave_signals()
+    ignore_signals()
     gc.freeze()  # collecting would touch, and so copy, what came along from the parent
-    while os.getppid() == parent:  # else it was killed, and nobody waits for the pictures
+    while os.getppid() == parent:  # else it was killed, and nobody waits for the images
         with following.get_lock():
             start = following.value
             following.value = start + job.chunk
@@ -233,7 +233,7 @@ def _work(job: _Job, following: Any, parent: int) -> None:
         _read_chunk(job, start)
 
 
-def leave_signals() -> None:
+def ignore_signals() -> None:
     """Leave Ctrl-C, and a signal to the whole group, to the process that started this one; it ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "setpgid"):
@@ -257,7 +257,7 @@ class _Teller:
 def _explain(path: str) -> str:
     """Say what is wrong with a file, in words that follow its name."""
     try:
-        read_picture(path, 3)
+        read_image(path, 3)
     except FathomError as error:
         text = str(error).removesuffix(f" ({', '.join(FORMATS)})")
         reason = text.removeprefix(f"cannot read {path} (").removesuffix(")")

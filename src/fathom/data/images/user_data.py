@@ -1,4 +1,4 @@
-"""Pictures in class folders, or named in a file of labels, as data modules."""
+"""Images in class folders, or named in a file of labels, as data modules."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from fathom.data.fetch.archives import is_packed
 from fathom.data.fetch.packed import unpacked_copy
 from fathom.data.images.folder_listing import scan_image_folder
 from fathom.data.images.label_file import read_image_table
-from fathom.data.images.module import PictureData
+from fathom.data.images.module import ImageData
 
 
-class FolderData(PictureData):
-    """``root/<class>/*.jpg`` or ``root/{train,val,test}/<class>/*.jpg``; everything else is that of ``PictureData``.
+class FolderData(ImageData):
+    """``root/<class>/*.jpg`` or ``root/{train,val,test}/<class>/*.jpg``; everything else is that of ``ImageData``.
 
     ``root`` may be an archive of such a folder, see ``unpacked_copy``.
 
-    Raises:  FathomError also if the folder holds no classes or no pictures
+    Raises:  FathomError also if the folder holds no classes or no images
     """
 
     def __init__(self, root: str | Path, batch_size: int | None = None, **options: Any) -> None:
@@ -29,14 +29,14 @@ class FolderData(PictureData):
         )
 
 
-class ImageTableData(PictureData):
-    """Pictures in a folder, with their labels in a file of rows; everything else is that of ``PictureData``.
+class ImageTableData(ImageData):
+    """Images in a folder, with their labels in a file of rows; everything else is that of ``ImageData``.
 
     Args:
         table: rows of file and label, see ``read_image_table``.
         images: the folder that the names are relative to, or an archive of it.
         file_column, label_column, split_column: names of the columns; None finds them.
-    Raises:  FathomError also if the file names no picture that is there; UsageError for a column that is not there
+    Raises:  FathomError also if the file names no image that is there; UsageError for a column that is not there
     """
 
     def __init__(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from fathom.data.images.survey import leave_signals
+from fathom.data.images.survey import ignore_signals
 from fathom.data.loaders.memory import Augmentation
 from fathom.data.loaders.order import Order, mix
 from fathom.data.loaders.workers import default_workers
@@ -109,12 +109,12 @@ class FileLoader(Order):
 
 
 def explain_dead_worker(error: Exception) -> FathomError | None:
-    """Give the line for what is raised when a process that reads was killed; None for any other error."""
+    """Return the line for what is raised when a process that reads was killed; None for any other error."""
     text = str(error)
     if "DataLoader worker (pid" not in text and not isinstance(error, (ConnectionError, EOFError)):
         return None
     reason = "shared memory is short" if "shared memory" in text else "was the machine short of memory?"
-    return FathomError(f"a process that reads pictures was killed ({reason}); try fewer --workers")
+    return FathomError(f"a process that reads images was killed ({reason}); try fewer --workers")
 
 
 class _Guarded(Dataset[Any]):
@@ -136,4 +136,4 @@ def _collate(samples: list[Any]) -> Any:
 
 
 def _start_worker(worker: int) -> None:
-    leave_signals()
+    ignore_signals()

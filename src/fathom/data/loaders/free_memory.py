@@ -10,7 +10,7 @@ _UNLIMITED = 1 << 60
 
 
 def free_memory() -> int | None:
-    """Give the bytes that are free, within the limits of this process's control group; None where nothing tells.
+    """Return the bytes that are free, within the limits of this process's control group; None where nothing tells.
 
     What the kernel would give up (cached files) counts as free.
     """
@@ -32,7 +32,7 @@ def _machine_memory() -> int | None:
 
 
 def _group_memory() -> list[int]:
-    """Give what is left within each limit that holds for this process, of both versions of control groups."""
+    """Return what is left within each limit that holds for this process, of both versions of control groups."""
     try:
         lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:

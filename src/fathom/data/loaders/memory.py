@@ -45,7 +45,7 @@ class MemoryLoader(Order):
         is_balanced: bool = False,
     ) -> None:
         if len(X) != len(y):
-            raise UsageError(f"{len(X)} examples but {len(y)} labels")
+            raise UsageError(f"{len(X)} samples but {len(y)} labels")
         classes = (y if index is None else y[index]) if is_balanced else None
         super().__init__(
             len(X) if index is None else len(index), batch_size, shuffle=shuffle, seed=seed, classes=classes
@@ -75,7 +75,7 @@ class MemoryLoader(Order):
         size = self.batch_size
         sample_bytes = max(1, self.X[0].numel() * self.X.element_size())
         chunk = max(1, _CHUNK_BYTES // (sample_bytes * size)) * size
-        # Rows of a matrix are gathered faster than pictures; only where flattening would copy the set, it stays.
+        # Rows of a matrix are gathered faster than images; only where flattening would copy the set, it stays.
         rows = self.X.flatten(1) if self.X.ndim > 2 and self.X.is_contiguous() else self.X
         if order is not None:
             order = order.to(self.X.device)

@@ -1,11 +1,11 @@
-"""In which order examples come: a pure function of (seed, epoch), whatever feeds them."""
+"""In which order samples come: a pure function of (seed, epoch), whatever feeds them."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from fathom.data.splits.balance import draw_evenly
+from fathom.data.splits.balance import draw_balanced
 from fathom.errors import UsageError
 
 _MASK = (1 << 63) - 1
@@ -23,13 +23,13 @@ def mix(*numbers: int) -> int:
 
 
 class Order:
-    """The order of ``num_samples`` examples and the place reached in it.
+    """The order of ``num_samples`` samples and the place reached in it.
 
     ``seek(epoch, batch)`` sets where the next pass starts; a pass that is not told otherwise takes up after the one
     before it. A resumed run seeks and sees exactly the batches it would have seen.
 
     Args:
-        classes: the class of each example, where every pass is to draw all classes equally often.
+        classes: the class of each sample, where every pass is to draw all classes equally often.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Order:
         if batch_size < 1:
             raise UsageError(f"batch size {batch_size}: it must be at least 1")
         if num_samples < 1:
-            raise UsageError("no examples to load: the data set or split is empty")
+            raise UsageError("no samples to load: the data set or split is empty")
         self.num_samples = num_samples
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -55,12 +55,12 @@ class Order:
         self.epoch, self.first_batch = epoch, batch
 
     def start_pass(self) -> tuple[int, int, Tensor | None]:
-        """Give (epoch, first batch, examples in order or None for the stored order) and move on to the next epoch."""
+        """Return (epoch, first batch, samples in order or None for the stored order) and move on to the next epoch."""
         epoch, first = self.epoch, self.first_batch
         self.epoch, self.first_batch = epoch + 1, 0
         if not self.shuffle:
             return epoch, first, None
         generator = torch.Generator().manual_seed(mix(self.seed, epoch))
         if self.classes is not None:
-            return epoch, first, draw_evenly(self.classes, generator)
+            return epoch, first, draw_balanced(self.classes, generator)
         return epoch, first, torch.randperm(self.num_samples, generator=generator)

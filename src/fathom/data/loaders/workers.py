@@ -8,10 +8,10 @@ _MOST_WORKERS = 8
 
 
 def available_cores() -> int:
-    """Give the number of cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def default_workers() -> int:
-    """Give one worker per core this process may use, at most eight."""
+    """Return one worker per core this process may use, at most eight."""
     return min(available_cores(), _MOST_WORKERS)

@@ -23,7 +23,7 @@ class Description:
     name: str
     title: str
     task: str  # "classification", "regression" or "language"
-    shape: tuple[int, ...]  # of one example: (C, H, W) or (D,); empty for a text, whose examples are tokens
+    shape: tuple[int, ...]  # of one sample: (C, H, W) or (D,); empty for a text, whose samples are tokens
     class_names: tuple[str, ...]
     train_size: int
     test_size: int
@@ -56,7 +56,7 @@ def is_text(name: str) -> bool:
 
 
 def text_form(name: str) -> dict[str, Any]:
-    """Give the options by which a text known by name is read unless others are given; none for other texts."""
+    """Return the options by which a text known by name is read unless others are given; none for other texts."""
     if not is_text(name):
         return {}
     from fathom.data.sources import time_machine
@@ -108,7 +108,7 @@ def load_arrays(name: str, **options: Any) -> Arrays:
 
 
 def describe(name: str) -> Description:
-    """Tell what a data set is and where it is found now, without reading it.
+    """Return what a data set is and where it is found now, without reading it.
 
     Raises:  UsageError, with the nearest name, if it is unknown
     """

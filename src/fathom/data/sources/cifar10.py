@@ -113,11 +113,11 @@ def extract_cifar10(
 ) -> int:
     """Write CIFAR-10 as PNG files ``{train,test}/<class>/00001.png``, the layout that image-folder readers expect.
 
-    A picture's number is its place in the published order, from 1. A second call goes on where a first was broken off:
+    An image's number is its place in the published order, from 1. A second call goes on where a first was broken off:
     whole files are kept, each file is written beside its place and renamed.
 
     Args:
-        progress: called with (pictures done, pictures in all).
+        progress: called with (images done, images in all).
     Returns: the number of files written by this call
     Raises:  FathomError if the data cannot be read or the folder not be written
     """
@@ -148,13 +148,13 @@ def extract_cifar10(
     except OSError as error:
         raise FathomError(
             f"cannot write to {destination} ({error.strerror or error}); "
-            f"{done:,} of {total:,} pictures are there, the same command goes on from here"
+            f"{done:,} of {total:,} images are there, the same command goes on from here"
         ) from error
     return written
 
 
 def _is_whole(path: Path) -> bool:
-    """Tell a PNG that was written to its end; a crash of the machine may leave an empty or cut one."""
+    """Return a PNG that was written to its end; a crash of the machine may leave an empty or cut one."""
     try:
         with path.open("rb") as file:
             file.seek(-len(_PNG_END), io.SEEK_END)

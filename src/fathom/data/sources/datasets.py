@@ -55,7 +55,7 @@ class FashionMNIST(_Named):
 
 
 class CIFAR10(_Named):
-    """60,000 colour pictures of ten kinds of things, (3, 32, 32). Source: Krizhevsky 2009"""
+    """60,000 colour images of ten kinds of things, (3, 32, 32). Source: Krizhevsky 2009"""
 
     source = "cifar10"
 

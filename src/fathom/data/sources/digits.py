@@ -1,6 +1,6 @@
 """The handwritten digits that ship with scikit-learn: real images that are always there. Torch-free.
 
-Source:  Alpaydin and Kaynak, UCI "Optical Recognition of Handwritten Digits"; scikit-learn ships its test part
+Source:  Alpaydin and Kaynak, UCI "Optical Recognition of Handwritten Digits"; scikit-learn ships its test split
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from fathom.errors import FathomError, UsageError
 
 SHA256 = "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8"  # of the uncompressed table
 TEST_FRACTION = 0.2
-_TEST_SEED = 20_000_101  # fixed for good: the test part must not depend on the seed of a run
+_TEST_SEED = 20_000_101  # fixed for good: the test split must not depend on the seed of a run
 
 
 def load(size: int = 8) -> Arrays:
-    """Read the 1,797 digits; a fixed stratified fifth (359) is the test part.
+    """Read the 1,797 digits; a fixed stratified fifth (359) is the test split.
 
     Args:
         size: height and width, 8 (as scanned) to 256; larger than 8 is bilinear interpolation.
@@ -84,6 +84,6 @@ def _read_table() -> np.ndarray:
 
 
 def _bilinear_weights(old: int, new: int) -> np.ndarray:
-    """Give the matrix (new, old) that interpolates linearly between pixel centres and repeats the border."""
+    """Return the matrix (new, old) that interpolates linearly between pixel centres and repeats the border."""
     position = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
     return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(old)))

@@ -152,9 +152,9 @@ def fetch_files(name: str, progress: Progress = report) -> Path:
     """Download what is missing of the four files to the cache, uncompressed; give their folder."""
     entry = SETS[name]
     folder = make_cache_folder(entry.folder, "raw")
-    wanting = [file for file in entry.files if _find(folder, file) is None]
-    refuse_offline([f"{entry.mirrors[0]}{file.name}.gz" for file in wanting], f"put them, as they are, into {folder}")
-    for file in wanting:
+    missing = [file for file in entry.files if _find(folder, file) is None]
+    refuse_offline([f"{entry.mirrors[0]}{file.name}.gz" for file in missing], f"put them, as they are, into {folder}")
+    for file in missing:
         fetch(
             [f"{mirror}{file.name}.gz" for mirror in entry.mirrors],
             folder / file.name,

@@ -23,7 +23,7 @@ def load(
 ) -> Arrays:
     """Draw y = X·w + b + ε with X standard normal and ε normal of standard deviation ``noise``.
 
-    Training and test part come from independent streams: asking for more of one leaves the other as it was.
+    Training and test split come from independent streams: asking for more of one leaves the other as it was.
 
     Shape:   features float32 (n, len(w)) and (n_test, len(w)), targets float32 (n, 1) and (n_test, 1)
     Raises:  UsageError for a size below 1, negative noise or an empty ``w``

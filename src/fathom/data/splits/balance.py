@@ -7,18 +7,18 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-_UNBALANCED = 3  # times as many examples in the largest class as in the smallest
+_UNBALANCED = 3  # times as many samples in the largest class as in the smallest
 
 
 def count_classes(labels: Tensor, num_classes: int) -> list[int]:
-    """Count the examples of each class."""
+    """Count the samples of each class."""
     return torch.bincount(labels.flatten(), minlength=num_classes).tolist()
 
 
 def class_weights(counts: Sequence[int]) -> list[float]:
-    """Give each class a weight so that all weigh the same together, and an example weighs 1 in the mean.
+    """Weight the classes so that all weigh the same together, and a sample weighs 1 in the mean.
 
-    With N examples of K classes that are there, n_c of class c, that is N / (K · n_c); a class without any gets 0.
+    With N samples of K classes that are there, n_c of class c, that is N / (K · n_c); a class without any gets 0.
 
     Equals:  sklearn.utils.class_weight.compute_class_weight("balanced", …)
     """
@@ -26,10 +26,10 @@ def class_weights(counts: Sequence[int]) -> list[float]:
     return [sum(counts) / (present * count) if count else 0.0 for count in counts]
 
 
-def draw_evenly(labels: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw as many examples as there are, of each class the same number to within one, in random order.
+def draw_balanced(labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw as many samples as there are, of each class the same number to within one, in random order.
 
-    Within a class every example comes equally often to within one: a small class is gone through several times, of a
+    Within a class every sample comes equally often to within one: a small class is gone through several times, of a
     large one some are left out this time.
 
     Shape:   labels int64 (N,) -> int64 (N,), places in ``labels``
@@ -47,16 +47,16 @@ def draw_evenly(labels: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def describe_balance(counts: Sequence[int], names: Sequence[str], balance: str = "none") -> str:
-    """Say how unequal the classes of the training part are, and what is done about it; nothing where they are not."""
+    """Say how unequal the classes of the training split are, and what is done about it; nothing where they are not."""
     present = [i for i, count in enumerate(counts) if count]
     if len(present) < 2:
         return ""
     largest, smallest = max(present, key=counts.__getitem__), min(present, key=counts.__getitem__)
     if balance == "none" and counts[largest] < _UNBALANCED * counts[smallest]:
         return ""
-    sizes = f"{counts[largest]:,} training examples of {names[largest]}, {counts[smallest]:,} of {names[smallest]}"
+    sizes = f"{counts[largest]:,} training samples of {names[largest]}, {counts[smallest]:,} of {names[smallest]}"
     if counts[largest] == counts[smallest]:
-        sizes = f"{counts[largest]:,} training examples of each"
+        sizes = f"{counts[largest]:,} training samples of each"
     cures = {
         "none": "; accuracy alone will say little, and --balance weights or sampler gives each class the same say",
         "weights": "; the loss of each class is weighted to count the same (--balance weights)",

@@ -1,4 +1,4 @@
-"""The same picture more than once: kept on one side of a cut, and counted. NumPy only."""
+"""The same image more than once: kept on one side of a cut, and counted. NumPy only."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 class Duplicates:
     """What was found: rows are places in the list that the digests belong to.
 
-    ``repeated`` counts training examples that repeat another one, ``shared`` those of each other part that are in the
-    training part too, ``contradicting`` training examples that stand under several labels; the pairs are some of
+    ``repeated`` counts training samples that repeat another one, ``shared`` those of each other part that are in the
+    training split too, ``contradicting`` training samples that stand under several labels; the pairs are some of
     them, each with the place of its twin.
     """
 
@@ -28,7 +28,7 @@ Cut = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # labels -> places 
 
 
 def split_groups(index: np.ndarray, labels: np.ndarray, digests: np.ndarray, cut: Cut) -> tuple[np.ndarray, np.ndarray]:
-    """Cut a part off so that examples with one digest stay together.
+    """Cut a part off so that samples with one digest stay together.
 
     The first of each group decides; without a repeated digest the parts are those of ``cut`` itself. Where all are one
     group, nothing is held out.
@@ -48,7 +48,7 @@ def split_groups(index: np.ndarray, labels: np.ndarray, digests: np.ndarray, cut
 def find_duplicates(
     parts: Mapping[str, np.ndarray], labels: np.ndarray, digests: np.ndarray, most_pairs: int = 20
 ) -> Duplicates:
-    """Look for training examples that repeat one another or are in another part.
+    """Look for training samples that repeat one another or are in another part.
 
     Args:
         parts: places by the name of the part, "train" among them.

@@ -14,7 +14,7 @@ _STREAM = 0xF01D  # another stream of random words than that of ``split``
 
 @dataclass(frozen=True)
 class Fold:
-    """One of ``of`` equal parts of the training data: held out, it takes the place of the test part.
+    """One of ``of`` equal parts of the training data: held out, it takes the place of the test split.
 
     Args:
         index: which part, from 0.
@@ -31,7 +31,7 @@ class Fold:
             raise UsageError(f"fold {self.index} of {self.of}: folds are numbered from 0, and there are at least 2")
 
     def cut(self, labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Give the rows to learn from and those held out; see ``number_folds``.
+        """Return the rows to learn from and those held out; see ``number_folds``.
 
         Shape:   labels (N,) -> int64 (N − n,), int64 (n,), both sorted
         """
@@ -39,7 +39,7 @@ class Fold:
         return np.flatnonzero(numbers != self.index), np.flatnonzero(numbers == self.index)
 
     def block(self, count: int) -> slice:
-        """Give the contiguous part of ``count`` tokens that is held out.
+        """Return the contiguous part of ``count`` tokens that is held out.
 
         Raises:  UsageError if there are fewer tokens than folds
         """
@@ -50,22 +50,22 @@ class Fold:
         """Say what a reader of one fold's run must know."""
         again = f" (division {self.repeat + 1})" if self.repeat else ""
         return (
-            f"fold {self.index + 1} of {self.of}{again}: the test part of this run are the {what} held out; "
+            f"fold {self.index + 1} of {self.of}{again}: the test split of this run are the {what} held out; "
             "the test set itself is left alone"
         )
 
 
 def number_folds(labels: np.ndarray, of: int, seed: int, repeat: int = 0) -> np.ndarray:
-    """Deal examples into folds at random: in every fold each class has its share, to within one example.
+    """Deal samples into folds at random: in every fold each class has its share, to within one sample.
 
     The classes, each shuffled, are dealt out one after the other as cards are, so the sizes of the folds differ by one
     at most. Floating labels have no classes and are dealt as one. Depends on the arguments alone, as ``split`` does.
 
     Shape:   labels (N,) -> int64 (N,), from 0 to of − 1
-    Raises:  UsageError if there are fewer examples than folds
+    Raises:  UsageError if there are fewer samples than folds
     """
     count = len(labels)
-    _check_count(count, of, "examples")
+    _check_count(count, of, "samples")
     classes = labels if np.issubdtype(labels.dtype, np.integer) else np.zeros(count, dtype=np.int64)
     keys = np.random.PCG64([seed, repeat, _STREAM]).random_raw(count)
     numbers = np.empty(count, dtype=np.int64)
@@ -73,8 +73,8 @@ def number_folds(labels: np.ndarray, of: int, seed: int, repeat: int = 0) -> np.
     return numbers
 
 
-def describe_scarce(labels: np.ndarray, of: int, class_names: Sequence[str]) -> list[str]:
-    """Name the classes with fewer examples than there are folds, in one sentence; none of numbers."""
+def describe_small_classes(labels: np.ndarray, of: int, class_names: Sequence[str]) -> list[str]:
+    """Name the classes with fewer samples than there are folds, in one sentence; none of numbers."""
     if not np.issubdtype(labels.dtype, np.integer):
         return []
     classes, counts = np.unique(labels, return_counts=True)
@@ -82,7 +82,7 @@ def describe_scarce(labels: np.ndarray, of: int, class_names: Sequence[str]) -> 
     if not scarce:
         return []
     named = ", ".join(scarce[:5]) + (f" and {len(scarce) - 5} more" if len(scarce) > 5 else "")
-    return [f"fewer examples than the {of} folds, so that some folds hold none: {named}"]
+    return [f"fewer samples than the {of} folds, so that some folds hold none: {named}"]
 
 
 def _check_count(count: int, of: int, what: str) -> None:

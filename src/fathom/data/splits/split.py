@@ -1,4 +1,4 @@
-"""Cut a validation or test part out of a set: seeded, disjoint, complete. Torch-free."""
+"""Cut a validation or test split out of a set: seeded, disjoint, complete. Torch-free."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fathom.errors import UsageError
 def split(n: int, fraction: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Divide 0 … n−1 at random into a part to keep and a part to hold out.
 
-    The held-out part has round(fraction · n) members. Both come back sorted, and depend on (n, fraction, seed) alone:
+    The held-out split has round(fraction · n) members. Both come back sorted, and depend on (n, fraction, seed) alone:
     the keys are raw words of PCG64, whose stream NumPy promises never to change.
 
     Shape:   -> int64 (n_keep,), int64 (n_held_out,)
@@ -20,9 +20,9 @@ def split(n: int, fraction: float, seed: int = 0) -> tuple[np.ndarray, np.ndarra
 
 
 def stratified_split(labels: np.ndarray, fraction: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Divide at random so that every class is held out in its share, to within one example.
+    """Divide at random so that every class is held out in its share, to within one sample.
 
-    Each class gives the whole part of fraction · count; the examples still missing to round(fraction · n) come from
+    Each class gives the whole part of fraction · count; the samples still missing to round(fraction · n) come from
     the classes with the largest remainders. Floating labels have no classes: they get a plain split.
 
     Shape:   labels (N,) -> int64 (n_keep,), int64 (n_held_out,), both sorted
@@ -31,7 +31,7 @@ def stratified_split(labels: np.ndarray, fraction: float, seed: int = 0) -> tupl
     if not np.issubdtype(labels.dtype, np.integer):
         return split(len(labels), fraction, seed)
     if labels.ndim != 1:
-        raise UsageError(f"class labels have shape {labels.shape}; a stratified split needs one label an example")
+        raise UsageError(f"class labels have shape {labels.shape}; a stratified split needs one label a sample")
     return _divide(labels, fraction, seed)
 
 
@@ -41,7 +41,7 @@ def _divide(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray,
         raise UsageError(f"split fraction {fraction}: it must be at least 0 and below 1")
     wanted = round(fraction * n)
     if n == 0 or wanted >= n:
-        raise UsageError(f"holding out {fraction} of {n} examples leaves none to train on")
+        raise UsageError(f"holding out {fraction} of {n} samples leaves none to train on")
     _, counts = np.unique(labels, return_counts=True)
     quota = fraction * counts
     take = np.floor(quota).astype(np.int64)

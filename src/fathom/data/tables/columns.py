@@ -50,14 +50,14 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     """A column that the network sees.
 
     Attributes:
-        missing: empty cells in the training part; with any, "is missing" is an input of its own.
-        values: of a category, what is known from the training part, the commonest first.
-        rare: rows of the training part whose category is too rare to be known; they stand for all unknown ones.
+        missing: empty cells in the training split; with any, "is missing" is an input of its own.
+        values: of a category, what is known from the training split, the commonest first.
+        rare: rows of the training split whose category is too rare to be known; they stand for all unknown ones.
         width: numbers in the embedding of a category; 0 is one-hot.
         marks: texts that stand for missing cells among numbers or dates.
         format: of a date.
         has_time: whether a date has a time of day.
-        low, mean, high: over the training part.
+        low, mean, high: over the training split.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def find_kind(cells: pd.Series, as_category: bool = False) -> tuple[Kind, str]:
-    """Tell what a column holds, and of dates in which format."""
+    """Return what a column holds, and of dates in which format."""
     if as_category:
         return "category", ""
     if cells.dtype.kind == "b":
@@ -92,7 +92,7 @@ def find_kind(cells: pd.Series, as_category: bool = False) -> tuple[Kind, str]:
 
 
 def distinct(cells: pd.Series) -> tuple[list[str], np.ndarray]:
-    """Give the different values of a column as text, in the order in which they come, and how often each occurs."""
+    """Return the different values of a column as text, in the order in which they come, and how often each occurs."""
     import pandas as pd
 
     codes, uniques = pd.factorize(cells)
@@ -100,7 +100,7 @@ def distinct(cells: pd.Series) -> tuple[list[str], np.ndarray]:
 
 
 def canonical(value: Any) -> str:
-    """Give a cell's value as text: 20, 20.0 and "20" are the same category."""
+    """Return a cell's value as text: 20, 20.0 and "20" are the same category."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).strip()
@@ -118,7 +118,7 @@ def to_numbers(texts: Sequence[str]) -> np.ndarray:
 
 
 def measure(cells: pd.Series, kind: Kind, format: str = "", values: Sequence[str] = ()) -> np.ndarray:
-    """Give the number that stands for each cell.
+    """Return the number that stands for each cell.
 
     Shape:   (N,) -> float64 (N,)
     """

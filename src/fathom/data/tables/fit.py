@@ -1,6 +1,7 @@
 """What is learned of a table before the network learns: which columns count, and their statistics.
 
-Kinds are told from the whole table; categories, means, deviations and what is left out from its training part alone.
+Kinds are told from the whole table; categories, means, standard deviations and what is left out from its training
+split alone.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ONE_HOT_MAX = 20
-_LEAST_COUNT = 2  # a category that occurs less often in the training part is not learned
+_LEAST_COUNT = 2  # a category that occurs less often in the training split is not learned
 _MOST_CATEGORIES = 100_000
 _MOST_WIDTH = 50
 _ID_ROWS = 20  # in a table shorter than this nothing looks like an identifier
@@ -112,7 +113,7 @@ def fit_columns(frame: pd.DataFrame, target: str, train: np.ndarray, choices: Ch
     """Find out what each column but the target holds, and read all cells.
 
     Args:
-        train: rows of the training part.
+        train: rows of the training split.
     Raises:  UsageError for a column that is not there; FathomError if no column is left
     """
     choices.check(list(frame.columns))
@@ -132,10 +133,10 @@ def fit_columns(frame: pd.DataFrame, target: str, train: np.ndarray, choices: Ch
             if len(np.unique(values[train])) > 1 or np.isnan(values[train]).any():
                 columns.append(column)
                 numbers.append(values)
-                fill.append(_stand_in(values[train], kind, choices.fill))
+                fill.append(_fill_value(values[train], kind, choices.fill))
                 notes += note
                 continue
-            reason = LeftOut(name, "all its known values in the training part are the same")
+            reason = LeftOut(name, "all its known values in the training split are the same")
         left_out.append(reason)
     if not columns:
         reasons = "; ".join(f"{c.name}: {c.reason}" for c in left_out) or f"{target} is the only one"
@@ -191,7 +192,7 @@ def _fit_column(
 
 
 def _read_otherwise(cells: pd.Series, kind: Kind, format: str) -> tuple[tuple[str, ...], int]:
-    """Give the texts that are not what the column holds, and how many cells they stand in."""
+    """Return the texts that are not what the column holds, and how many cells they stand in."""
     texts, counts = distinct(cells)
     if kind == "boolean":
         return (), 0
@@ -222,7 +223,7 @@ def _fit_category(
     return column, values, []
 
 
-def _stand_in(values: np.ndarray, kind: Kind, fill: str) -> float:
+def _fill_value(values: np.ndarray, kind: Kind, fill: str) -> float:
     if kind == "category":
         return float(MISSING_CODE)
     known = values[~np.isnan(values)]

@@ -67,7 +67,7 @@ class TableInput(Preprocess):
 
     @torch.no_grad()
     def fit(self, fitted: Fitted, train: np.ndarray) -> None:
-        """Take the statistics of the training part."""
+        """Take the statistics of the training split."""
         fill = torch.from_numpy(fitted.fill[self._plain]).float()
         self.fill.copy_(fill)
         for k, i in enumerate(self._plain):
@@ -123,7 +123,7 @@ class TableInput(Preprocess):
         return [self.columns[i] for i in self._categories]
 
     def output_shape(self, stored_shape: Sequence[int]) -> tuple[int, ...]:
-        """Give the shape of an example as the network sees it."""
+        """Return the shape of a sample as the network sees it."""
         return (self.num_features,)
 
     @property
@@ -132,13 +132,13 @@ class TableInput(Preprocess):
         return TableDescription(self.target_name, self.columns, self.left_out)
 
     def describe(self) -> dict[str, Any]:
-        """Give the columns as plain values, for ``model.json``; the numbers are buffers."""
+        """Return the columns as plain values, for ``model.json``; the numbers are buffers."""
         description: dict[str, Any] = msgspec.to_builtins(self.description)
         return description
 
 
 def _occurring(column: Column) -> list[float]:
-    """Give 1 for every code that occurred in the training part, 0 for the others."""
+    """Return 1 for every code that occurred in the training split, 0 for the others."""
     flags = [1.0] * count_codes(column)
     flags[MISSING_CODE], flags[OTHER_CODE] = float(column.missing > 0), float(column.rare > 0)
     return flags

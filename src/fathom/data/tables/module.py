@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from fathom.data.loaders.memory import Augmentation, MemoryLoader
-from fathom.data.module import Balance, LabelledData, check_balance, check_batch_size, check_share, with_soft
+from fathom.data.module import Balance, LabelledData, check_balance, check_batch_size, check_fraction, join_soft_targets
 from fathom.data.splits.balance import describe_balance
-from fathom.data.splits.folds import Fold, describe_scarce
+from fathom.data.splits.folds import Fold, describe_small_classes
 from fathom.data.splits.split import stratified_split
 from fathom.data.tables.columns import canonical, measure
 from fathom.data.tables.fit import Choices, fit_columns
 from fathom.data.tables.layer import TableInput
 from fathom.data.tables.reading import Table, read_table
-from fathom.data.tables.target import find_target, listed, read_target
+from fathom.data.tables.target import find_target, join_names, read_target
 from fathom.errors import FathomError, UsageError
 from fathom.module import Preprocess, TargetScale
 from fathom.phrases import counted
@@ -30,7 +30,7 @@ _EVAL_BATCH = 4096
 class TableData(LabelledData):
     """A table whose column ``target`` is to be predicted from the others.
 
-    The test part is ``test``, or is cut from the rows, as the validation part is: seeded, stratified where there are
+    The test split is ``test``, or is cut from the rows, as the validation split is: seeded, stratified where there are
     classes. Rows without a target are left out.
 
     Args:
@@ -42,7 +42,7 @@ class TableData(LabelledData):
         choices: what the user says of the columns.
         augment: noise on the inputs, where all of them are numbers.
         split_seed: of the parts that are cut off; None takes ``seed``.
-        fold: of a cross-validation: this part of the training rows takes the place of the test part.
+        fold: of a cross-validation: this part of the training rows takes the place of the test split.
         balance: give classes of unequal size the same say.
     Raises:  UsageError for a column or option that does not fit; FathomError for a table that cannot be learned from
     """
@@ -64,7 +64,7 @@ class TableData(LabelledData):
         fold: Fold | None = None,
         balance: Balance = "none",
     ) -> None:
-        check_share(val)
+        check_fraction(val)
         self.split_seed = seed if split_seed is None else split_seed
         table = table if isinstance(table, Table) else read_table(table)
         self.name, self.seed, self.augment = str(table.path), seed, augment
@@ -95,8 +95,8 @@ class TableData(LabelledData):
         if augment is not None and self.X.shape[1] > self.layer.num_dense:
             raise UsageError("noise on the input is for tables of numbers; this one has categories")
 
-    def labels_by_part(self) -> dict[str, Tensor]:
-        """Give the targets of each part, as they are learned."""
+    def labels_by_split(self) -> dict[str, Tensor]:
+        """Return the targets of each part, as they are learned."""
         parts = {"train": self.train_index, "val": self.val_index, "test": self.test_index}
         return {name: self.y[index] for name, index in parts.items() if index is not None}
 
@@ -116,11 +116,11 @@ class TableData(LabelledData):
         return len(self.class_names) or 1
 
     def statistics(self) -> tuple[list[float], list[float]]:
-        """Give mean and deviation of the numbers and dates over the training part."""
+        """Return mean and standard deviation of the numbers and dates over the training split."""
         return self.layer.centre.tolist(), self.layer.scale.tolist()
 
     def preprocess(self, size: Sequence[int] | None = None) -> Preprocess:
-        """Make the layer that spreads encoded rows out, with the statistics of the training part."""
+        """Make the layer that spreads encoded rows out, with the statistics of the training split."""
         if size is not None:
             raise UsageError(f"data.resize: {self.name} holds no images")
         layer = TableInput(self.layer.columns, self.layer.left_out, self.target.name)
@@ -129,15 +129,15 @@ class TableData(LabelledData):
         return layer
 
     def target_scale(self) -> TargetScale | None:
-        """Give mean and deviation of the target over the training part; None of classes."""
+        """Return mean and standard deviation of the target over the training split; None of classes."""
         return self.scale
 
-    def example(self) -> Tensor:
-        """Give one encoded row as a batch of one."""
+    def example_input(self) -> Tensor:
+        """Return one encoded row as a batch of one."""
         return self.X[:1]
 
     def test_rows(self, indices: Sequence[int]) -> list[tuple[int, dict[str, str]]]:
-        """Give rows of the test part as they stand in the file: number, counted from 1 below the header, and cells."""
+        """Return rows of the test split as in the file: number, counted from 1 below the header, and cells."""
         assert self._test_frame is not None
         part = self._test_frame.iloc[list(indices)]
         cells = part.astype(object).where(part.notna(), "").to_dict("records")
@@ -147,12 +147,12 @@ class TableData(LabelledData):
             for number, row in zip(numbers, cells, strict=True)
         ]
 
-    def test_names(self) -> tuple[str, list[str]]:
-        """Give the rows of the test part by their numbers in the file, counted from 1 below the header."""
+    def test_sample_names(self) -> tuple[str, list[str]]:
+        """Return the rows of the test split by their numbers in the file, counted from 1 below the header."""
         return "row", [str(number) for number in self._test_numbers.tolist()]
 
     def test_cells(self) -> np.ndarray:
-        """Give the numbers that stand for the cells of the test part, in the order of ``test_dataloader``.
+        """Return the numbers that stand for the cells of the test split, in the order of ``test_dataloader``.
 
         Shape:   float64 (N, columns), NaN for missing
         """
@@ -161,10 +161,10 @@ class TableData(LabelledData):
         return np.stack([measure(self._test_frame[c.name], c.kind, c.format, c.values) for c in columns], 1)
 
     def train_dataloader(self) -> MemoryLoader:
-        """Give shuffled batches of the training part."""
+        """Return shuffled batches of the training split."""
         return MemoryLoader(
             self.X,
-            with_soft(self.y, self.soft),
+            join_soft_targets(self.y, self.soft),
             self.batch_size,
             shuffle=True,
             seed=self.seed,
@@ -174,18 +174,18 @@ class TableData(LabelledData):
         )
 
     def train_eval_dataloader(self) -> MemoryLoader:
-        """Give the training part in its stored order."""
+        """Return the training split in its stored order."""
         return self._load(self.train_index)
 
     def val_dataloader(self) -> MemoryLoader | None:
-        """Give the validation part in its stored order; None without one."""
+        """Return the validation split in its stored order; None without one."""
         return None if self.val_index is None else self._load(self.val_index)
 
     def test_dataloader(self) -> MemoryLoader | None:
-        """Give the test part in its stored order; None without one."""
+        """Return the test split in its stored order; None without one."""
         return None if self.test_index is None else self._load(self.test_index)
 
-    def is_fit_for(self, preprocess: Preprocess) -> bool:
+    def matches(self, preprocess: Preprocess) -> bool:
         """Whether a model's statistics are those of these rows, to the bit."""
         if preprocess.describe() != self.layer.describe():
             return False
@@ -202,7 +202,7 @@ class TableData(LabelledData):
         other = test if isinstance(test, Table) else read_table(test)
         absent = [name for name in frame.columns if name not in other.frame.columns]
         if absent:
-            raise UsageError(f"{other.path}: it lacks the columns {listed(absent)} of {table.path.name}")
+            raise UsageError(f"{other.path}: it lacks the columns {join_names(absent)} of {table.path.name}")
         try:
             targets = read_target(other.frame[self.target.name], self.target)
         except FathomError as error:
@@ -225,7 +225,7 @@ class TableData(LabelledData):
         if cut_test and val:
             rows, test = _cut(rows, labels, val, self.split_seed + 1)
         if fold is not None:
-            self.notes += describe_scarce(labels[rows], fold.of, self.class_names)
+            self.notes += describe_small_classes(labels[rows], fold.of, self.class_names)
             rows, test = (rows[part] for part in fold.cut(labels[rows], self.split_seed))
             self.notes.insert(0, fold.describe(counted(len(test), "row")))
         elif not cut_test:
@@ -250,7 +250,7 @@ class TableData(LabelledData):
         part = labels[self._rows(self.train_index)]
         if self.target.log:
             if not labels[np.isfinite(labels)].min() > 0:
-                raise UsageError(f"log_target needs values above 0 in every {self.target.name}, the test part's too")
+                raise UsageError(f"log_target needs values above 0 in every {self.target.name}, the test split's too")
             part = np.log(part)
         return TargetScale([float(part.mean())], [float(part.std())], log=self.target.log)
 

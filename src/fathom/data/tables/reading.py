@@ -125,7 +125,7 @@ def find_form(path: str | Path, *, header: bool | None = None, separator: str | 
 
 
 def read_rows(file: IO[str], form: Form) -> Iterator[list[str]]:
-    """Give the cells of every row below the header, as text, a row at a time; blank lines are passed over.
+    """Return the cells of every row below the header, as text, a row at a time; blank lines are passed over.
 
     Raises:  csv.Error at a row that is no row
     """
@@ -182,7 +182,7 @@ def _rewrite_numbers(frame: pd.DataFrame, decimal: str) -> list[str]:
 
 
 def _read_head(path: Path) -> tuple[str, str]:
-    """Give the first lines as text, and the encoding."""
+    """Return the first lines as text, and the encoding."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
             head = file.read(_HEAD_BYTES)
@@ -219,7 +219,7 @@ def _find_separator(text: str) -> str:
 
 
 def _are_numbers(rows: Sequence[Sequence[str]]) -> bool:
-    """Tell whether all that stands in the rows is numbers: in "1,5;2,5" no comma is a separator, for "5;2" is none."""
+    """Return whether all cells of the rows are numbers: in "1,5;2,5" no comma is a separator, for "5;2" is none."""
     cells = [cell for row in rows for cell in row]
     return any(all(is_number(cell, decimal) or cell in MISSING for cell in cells) for decimal in ".,")
 

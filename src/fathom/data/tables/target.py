@@ -41,8 +41,8 @@ def find_target(table: Table, name: str | None, task: str | None = None, log: bo
     names = list(table.frame.columns)
     if name is None:
         raise UsageError(
-            f"say which column of {table.path.name} to predict: --target NAME; there are {listed(names)}. "
-            f"If it lists pictures, say where they lie: --images DIR"
+            f"say which column of {table.path.name} to predict: --target NAME; there are {join_names(names)}. "
+            f"If it lists images, say where they lie: --images DIR"
         )
     if name not in names:
         raise unknown(f"column in --target: {table.path.name} has no", name, names)
@@ -92,7 +92,7 @@ def _tell(kind: str, numbers: np.ndarray, texts: list[str]) -> tuple[Task, str]:
 
 
 def read_target(cells: pd.Series, target: Target) -> np.ndarray:
-    """Give the class of each row, or its number; −1 or NaN where it is missing.
+    """Return the class of each row, or its number; −1 or NaN where it is missing.
 
     Shape:   (N,) -> int64 (N,) or float64 (N,)
     Raises:  FathomError for a class that is not among the target's
@@ -106,11 +106,11 @@ def read_target(cells: pd.Series, target: Target) -> np.ndarray:
     texts = [canonical(value) for value in uniques.tolist()]
     for text in texts:
         if text not in place:
-            raise FathomError(f"{target.name}: the class {text!r} is not among those learned: {listed(place)}")
+            raise FathomError(f"{target.name}: the class {text!r} is not among those learned: {join_names(place)}")
     return np.array([*(place[text] for text in texts), -1], np.int64)[codes]
 
 
-def listed(names: object, most: int = 12) -> str:
+def join_names(names: object, most: int = 12) -> str:
     """Write names in a line, not too many of them."""
     items = [str(name) for name in names]  # type: ignore[attr-defined]
     return ", ".join(items[:most]) + (f" and {len(items) - most:,} more" if len(items) > most else "")

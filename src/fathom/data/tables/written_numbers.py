@@ -40,7 +40,7 @@ def plain_number(text: str, decimal: str = ".") -> str:
 
 
 def has_decimal_commas(cells: Iterable[str], *, is_likely: bool) -> bool:
-    """Tell whether commas in these cells are decimal marks.
+    """Return whether commas in these cells are decimal marks.
 
     Args:
         is_likely: whether "1,234" alone, which may be either, is taken for one and a bit.
@@ -53,7 +53,7 @@ def has_decimal_commas(cells: Iterable[str], *, is_likely: bool) -> bool:
 
 
 def is_number(text: str, decimal: str = ".") -> bool:
-    """Tell whether a text is a finite number, plain or as ``plain_number`` reads it."""
+    """Return whether a text is a finite number, plain or as ``plain_number`` reads it."""
     return _is_plain(plain_number(text, decimal)) and text.strip("+-").lower() not in ("nan", "inf", "infinity")
 
 

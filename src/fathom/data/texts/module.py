@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fathom.data.module import LabelledData, check_share
+from fathom.data.module import LabelledData, check_fraction
 from fathom.data.splits.folds import Fold
 from fathom.data.texts.loaders import Columns, TokenLoader, Windows
 from fathom.data.texts.reading import read_text
@@ -28,7 +28,7 @@ _EVALUATION_STEPS = 256
 class TextData(LabelledData):
     """A text, divided into three contiguous parts: to learn from, to choose by, to test on, in this order.
 
-    The vocabulary is that of the training part; what occurs only later is unknown. Validation and test part are read
+    The vocabulary is that of the training split; what occurs only later is unknown. Validation and test split are read
     from beginning to end, as a few long columns side by side, each with its state carried along.
 
     Args:
@@ -39,8 +39,8 @@ class TextData(LabelledData):
         partition: "sequential" (each batch goes on where the one before ended) or "random" (windows in random order).
         min_freq: rarer tokens are unknown; None means 1 for characters and 2 for words, so that a word model learns
             what to expect of unknown ones.
-        val, test: shares of the tokens held out; the test part is the end of the text.
-        fold: of a cross-validation: this contiguous part of the text before the test part takes its place. What is
+        val, test: shares of the tokens held out; the test split is the end of the text.
+        fold: of a cross-validation: this contiguous part of the text before the test split takes its place. What is
             left before and after it is joined; validation is the end of that.
     Raises:  UsageError if an option makes no sense or the text is too short for it
     """
@@ -116,25 +116,25 @@ class TextData(LabelledData):
         parts = {"train": self.train, "val": self.val, "test": self.test}
         return {name: int((part == 0).sum()) for name, part in parts.items()}
 
-    def example(self) -> Tensor:
-        """Give one sequence as a batch of one, int64 (steps, 1)."""
+    def example_input(self) -> Tensor:
+        """Return one sequence as a batch of one, int64 (steps, 1)."""
         return self.train[: self.steps, None].long()
 
     def train_dataloader(self) -> TokenLoader:
-        """Give the batches to learn from; each epoch begins at another place of the text."""
+        """Return the batches to learn from; each epoch begins at another place of the text."""
         kind = Windows if self.partition == "random" else Columns
         return kind(self.train, self.batch_size, self.steps, shift=True, seed=self.seed)
 
     def train_eval_dataloader(self) -> TokenLoader:
-        """Give the training part from beginning to end."""
+        """Return the training split from beginning to end."""
         return _in_whole(self.train)
 
     def val_dataloader(self) -> TokenLoader | None:
-        """Give the validation part from beginning to end; None without one."""
+        """Return the validation split from beginning to end; None without one."""
         return _in_whole(self.val) if len(self.val) else None
 
     def test_dataloader(self) -> TokenLoader | None:
-        """Give the test part from beginning to end; None without one."""
+        """Return the test split from beginning to end; None without one."""
         return _in_whole(self.test) if len(self.test) else None
 
     def _describe(self) -> str:
@@ -174,7 +174,7 @@ class TextData(LabelledData):
 
 
 def _check_parts(val: float, test: float) -> None:
-    check_share(val)
+    check_fraction(val)
     if isinstance(test, bool) or not isinstance(test, (int, float)) or not 0 <= test < 1:
         raise UsageError(f"test share {test!r}: it must be at least 0 and below 1")
     if val + test >= 1:
@@ -182,7 +182,7 @@ def _check_parts(val: float, test: float) -> None:
 
 
 def _divide(count: int, val: float, test: float, name: str) -> tuple[slice, slice, slice]:
-    """Give the three parts of ``count`` tokens, one after the other."""
+    """Return the three parts of ``count`` tokens, one after the other."""
     sizes = []
     for part, share in (("validation", val), ("test", test)):
         size = round(share * count)
@@ -197,7 +197,7 @@ def _divide(count: int, val: float, test: float, name: str) -> tuple[slice, slic
 
 
 def _hold_out(tokens: Any, fold: Fold, val: float, name: str) -> tuple[Any, tuple[slice, slice, slice]]:
-    """Put the tokens of a fold behind the others, as the test part; give them and the three parts."""
+    """Put the tokens of a fold behind the others, as the test split; give them and the three parts."""
     block = fold.block(len(tokens))
     size = _whole_columns(block.stop - block.start)
     if size < 2:
@@ -211,7 +211,7 @@ def _hold_out(tokens: Any, fold: Fold, val: float, name: str) -> tuple[Any, tupl
 
 
 def _columns(size: int) -> int:
-    """Give the number of columns in which a part of ``size`` tokens is read for evaluation."""
+    """Return the number of columns in which a part of ``size`` tokens is read for evaluation."""
     return max(1, min(_EVALUATION_COLUMNS, (size - 1) // _EVALUATION_HEIGHT))
 
 

@@ -85,7 +85,7 @@ class Tokenizer:
         return text
 
     def describe(self) -> dict[str, Any]:
-        """Give the arguments as plain values."""
+        """Return the arguments as plain values."""
         return {"level": self.level, "lower": self.lower, "clean": self.clean, "reserved": list(self.reserved)}
 
 
@@ -131,12 +131,12 @@ class Vocabulary:
         return token in self._numbers
 
     def encode(self, tokens: Sequence[str]) -> np.ndarray:
-        """Give the number of each token, 0 for those not known.
+        """Return the number of each token, 0 for those not known.
 
         Shape:   -> int32 (len(tokens),)
         """
         return np.fromiter(map(self._numbers.get, tokens, repeat(0)), dtype=np.int32, count=len(tokens))
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
-        """Give the token of each number."""
+        """Return the token of each number."""
         return [self.tokens[number] for number in numbers]

@@ -41,7 +41,7 @@ class CharacterBatches:
 
 @dataclass
 class ScratchData:
-    """Training batches, what to judge by, and a line that says what it is."""
+    """Training batches, what to evaluate by, and a line that says what it is."""
 
     title: str
     batches: Any
@@ -54,7 +54,7 @@ class ScratchData:
     test_text: np.ndarray | None = None
 
     def test_batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Give the text held out, in pieces."""
+        """Return the text held out, in pieces."""
         assert self.test_text is not None
         windows = Windows(self.test_text, NUM_STEPS, batch_size=1)
         windows = Windows(self.test_text, NUM_STEPS, batch_size=windows.num_pieces)
@@ -62,19 +62,19 @@ class ScratchData:
 
 
 def image_data(settings: Settings, dtype: Any) -> ScratchData:
-    """Load pictures, shifted and scaled to mean 0 and standard deviation 1 of those learned from.
+    """Load images, shifted and scaled to mean 0 and standard deviation 1 of those learned from.
 
-    Raises:  UsageError if the set is no set of pictures, or an option does not fit it
+    Raises:  UsageError if the set is no set of images, or an option does not fit it
     """
     name = settings.data
     if describe(name).task != "classification":
-        raise UsageError(f"fathom scratch learns from pictures with labels; {name} has none")
+        raise UsageError(f"fathom scratch learns from images with labels; {name} has none")
     if settings.size is not None and name != "digits":
         raise UsageError(f"--size scales the digits; {name} stays as it is")
     arrays = load_arrays(name, **({"size": settings.size or settings.plan.size} if name == "digits" else {}))
     assert arrays.test_images is not None
     assert arrays.test_labels is not None
-    limit = settings.examples or (len(arrays.train_images) if name == "digits" else MOST_EXAMPLES)
+    limit = settings.samples or (len(arrays.train_images) if name == "digits" else MOST_EXAMPLES)
     images, labels = arrays.train_images[:limit], arrays.train_labels[:limit]
     test_images, test_labels = arrays.test_images[:limit], arrays.test_labels[:limit]
     mean, std = images.mean(), images.std() or 1.0
@@ -82,9 +82,9 @@ def image_data(settings: Settings, dtype: Any) -> ScratchData:
     num_classes = len(arrays.class_names)
     y = one_hot(Tensor(labels), num_classes).data.astype(dtype) if settings.plan.is_regression else labels
     if settings.batch_size > len(X):
-        raise UsageError(f"--batch-size {settings.batch_size} is larger than the {len(X):,} training examples")
+        raise UsageError(f"--batch-size {settings.batch_size} is larger than the {len(X):,} training samples")
     shape = X.shape[1:]
-    title = f"{name} at {'x'.join(map(str, shape[1:]))}: {len(X):,} training examples, {len(test_X):,} test examples"
+    title = f"{name} at {'x'.join(map(str, shape[1:]))}: {len(X):,} training samples, {len(test_X):,} test samples"
     batches = Batches(X, y, settings.batch_size, seed=settings.seed)
     return ScratchData(title, batches, shape, num_classes, dtype, test_X, test_labels)
 
@@ -102,7 +102,7 @@ def text_data(settings: Settings, dtype: Any) -> ScratchData:
         from fathom.data.sources import time_machine
 
         name, raw = "The Time Machine", time_machine.load()
-    text = clean(raw)[: settings.examples]
+    text = clean(raw)[: settings.samples]
     vocabulary = Vocabulary(text)
     numbers = vocabulary.encode(text)
     cut = round(len(numbers) * (1 - TEXT_HELD_OUT))

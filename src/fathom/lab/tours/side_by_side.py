@@ -33,7 +33,7 @@ class Settings:
     plan: Plan
     data: str
     size: int | None
-    examples: int | None
+    samples: int | None
     text: str | None
     epochs: int
     batch_size: int
@@ -183,7 +183,7 @@ def _make_pair(settings: Settings, data: ScratchData, dtype: Any) -> tuple[Modul
 
 
 def _twin_name(name: str) -> str:
-    """Give torch's name of a parameter: its recurrent layers number their weights, their cells do not."""
+    """Return torch's name of a parameter: its recurrent layers number their weights, their cells do not."""
     return f"{name.replace('.cell.', '.')}_l0" if ".cell." in name else name
 
 
@@ -238,7 +238,7 @@ def _notes(plan: Plan, data: ScratchData, net: Module) -> Iterator[str]:
         reached = float(np.square(predict(net, data.batches.X) - y).mean())
         test = data.test_X.reshape(len(data.test_X), -1) @ answer[:-1] + answer[-1]
         right = float((test.argmax(axis=1) == data.test_labels).mean())
-        yield f"mean squared error on the training examples: {reached:.6f}; least possible, in closed form: {best:.6f}"
+        yield f"mean squared error on the training samples: {reached:.6f}; least possible, in closed form: {best:.6f}"
         yield f"test accuracy of the closed form: {right:.2%}"
     if data.vocabulary is not None:
         text = generate(net, data.vocabulary, "time traveller ", 50, data.dtype)

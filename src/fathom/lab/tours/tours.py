@@ -54,8 +54,8 @@ class Table:
 def tour_perceptron() -> list[Table]:
     """Train on pairs of digits and on XOR; count the updates beside the bound."""
     train, test = _load_digits()
-    header = ("classes", "examples", "radius r", "margin ρ", "updates", "bound (r²+1)/ρ²", "test accuracy")
-    table = Table("The perceptron's own rule: where an example is wrong, add y·x to w and y to b", header)
+    header = ("classes", "samples", "radius r", "margin ρ", "updates", "bound (r²+1)/ρ²", "test accuracy")
+    table = Table("The perceptron's own rule: where a sample is wrong, add y·x to w and y to b", header)
     for first, second in PAIRS:
         X, y = _pair(*train, first, second)
         test_X, test_y = _pair(*test, first, second)
@@ -79,7 +79,7 @@ def tour_perceptron() -> list[Table]:
 
 
 def _load_digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Give training and test part, pixels from 0 to 1."""
+    """Return training and test split, pixels from 0 to 1."""
     arrays = digits.load()
     assert arrays.test_images is not None
     assert arrays.test_labels is not None
@@ -99,10 +99,10 @@ _NETWORK = ("mlp", {"input_shape": [1, 8, 8], "num_classes": 10, "hidden": [64]}
 def tour_devices(epochs: int, batch_size: int, lr: float, seed: int) -> list[Table]:
     """Train the same network by every way of sharing the work, and compare with one device.
 
-    Raises:  UsageError if a device would get no example; WorkerError of the scratch devices if a worker process fails
+    Raises:  UsageError if a device would get no sample; WorkerError of the scratch devices if a worker process fails
     """
     if batch_size < MOST_DEVICES:
-        raise UsageError(f"--batch-size {batch_size}: {MOST_DEVICES} devices need an example each")
+        raise UsageError(f"--batch-size {batch_size}: {MOST_DEVICES} devices need a sample each")
     data, test = _load_digits()
     numbers = Batches(np.arange(len(data[0])), np.arange(len(data[0])), batch_size, drop_last=True, seed=seed)
     order = [chosen for _ in range(epochs) for chosen, _ in numbers]

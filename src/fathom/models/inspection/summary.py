@@ -87,14 +87,14 @@ def count_flops(net: nn.Module, input_shape: Sequence[int]) -> int:
 
 
 def takes_tokens(net: nn.Module) -> bool:
-    """Whether a network takes tokens, int64 (steps, batch), and not floating examples, batch first."""
+    """Whether a network takes tokens, int64 (steps, batch), and not floating samples, batch first."""
     return bool(getattr(net, "takes_tokens", False))
 
 
 def run_example(
     net: nn.Module, input_shape: Sequence[int], mode: TorchFunctionMode, start: Callable[[torch.Tensor], None]
 ) -> Any:
-    """Pass one example of zeros through a network in evaluation mode, seen by ``mode``; ``start`` is told the input."""
+    """Pass one sample of zeros through a network in evaluation mode, seen by ``mode``; ``start`` is told the input."""
     first = next(net.parameters(), None)
     device = torch.device("cpu") if first is None else first.device
     dtype = torch.float32 if first is None else first.dtype

@@ -24,7 +24,7 @@ class Field:
     size: tuple[int, ...]
     jump: tuple[int, ...]
 
-    def widened(self, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> Field:
+    def expanded(self, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> Field:
         """The field after a window of this kernel, stride and dilation."""
         if not self.size:
             return self
@@ -131,7 +131,7 @@ class Tracer(TorchFunctionMode):
             return field
         else:
             return WHOLE
-        return field.widened(_repeat(kernel, num_dims), _repeat(stride, num_dims), _repeat(dilation, num_dims))
+        return field.expanded(_repeat(kernel, num_dims), _repeat(stride, num_dims), _repeat(dilation, num_dims))
 
     def _widest(self, inputs: list[torch.Tensor]) -> Field:
         """Join branches: the union of concentric fields is the widest of them."""

@@ -115,7 +115,7 @@ class _Tape(TorchFunctionMode):
         self._axes = WeakTensorKeyDictionary()  # tensor: (dimension, labels)
 
     def record(self, net: nn.Module, input_shape: Sequence[int]) -> None:
-        """Follow one example."""
+        """Follow one sample."""
 
         def start(sample: Tensor) -> None:
             if sample.is_floating_point():
@@ -127,7 +127,7 @@ class _Tape(TorchFunctionMode):
         self._pin(tensors_in(output), "it is the network's output")
 
     def roots(self, labels: Labels) -> Labels:
-        """Give for each number the one that stands for all it was joined with."""
+        """Return for each number the one that stands for all it was joined with."""
         parents = np.array(self._parents, dtype=np.int64)
         while True:
             found = parents[labels]
@@ -330,5 +330,5 @@ class _Tape(TorchFunctionMode):
 
 
 def _read(args: tuple[Any, ...], kwargs: dict[str, Any], *names: str) -> list[Any]:
-    """Give arguments in this order, None for those not given."""
+    """Return arguments in this order, None for those not given."""
     return [args[i] if i < len(args) else kwargs.get(name) for i, name in enumerate(names)]

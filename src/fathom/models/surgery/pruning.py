@@ -87,7 +87,7 @@ def _choose_globally(places: Sequence[Place], scores: np.ndarray, amount: float)
 
 @torch.no_grad()
 def _score(net: nn.Module, channels: Channels, criterion: str, places: Sequence[Place]) -> np.ndarray:
-    """Give each channel's importance; one that several layers make has the sum over them."""
+    """Return each channel's importance; one that several layers make has the sum over them."""
     tensors = dict(net.named_parameters())
     scores = np.zeros(channels.count)
     if criterion == "batch_norm":
@@ -131,7 +131,7 @@ def remove_channels(net: nn.Module, channels: Channels, removed: np.ndarray) -> 
 
 
 def weights_of(net: nn.Module) -> dict[str, nn.Parameter]:
-    """Give the weights that can be zero one by one: matrices and kernels, not biases and normalisation."""
+    """Return the weights that can be zero one by one: matrices and kernels, not biases and normalisation."""
     return {name: parameter for name, parameter in net.named_parameters() if parameter.dim() >= 2}
 
 

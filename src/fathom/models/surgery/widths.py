@@ -22,7 +22,7 @@ _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def widths_of(net: nn.Module) -> Widths:
-    """Give the widths of every layer that has some."""
+    """Return the widths of every layer that has some."""
     return {name: sizes for name, layer in net.named_modules() if (sizes := _sizes(layer)) is not None}
 
 
@@ -32,7 +32,7 @@ def narrow(net: nn.Module, widths: Mapping[str, Sequence[int]]) -> nn.Module:
     Layers that are not named stay as they are.
 
     Returns: the network
-    Raises:  UsageError for a layer that there is none of, and widths that it cannot have
+    Raises:  UsageError for a layer that there is not one of, and widths that it cannot have
     """
     layers = dict(net.named_modules())
     if not isinstance(widths, Mapping):

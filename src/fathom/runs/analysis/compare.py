@@ -105,8 +105,8 @@ def _describe_best(comparison: Comparison) -> str:
         return f"{best} and {next_best} share the highest test accuracy, {percent(first, 2)}."
     pair = pair_runs(other.path, winner.path)
     if pair is not None:
-        verdict = "more than" if pair.is_clear else "no more than"
-        return f"{text} They differ by {100 * pair.difference:.2f} points, {verdict} {pair.say_chance()}."
+        verdict = "more than" if pair.is_significant else "no more than"
+        return f"{text} They differ by {100 * pair.difference:.2f} points, {verdict} {pair.chance_sentence()}."
     if not samples or samples != others:
         return text
     error = (first * (1 - first) / samples + second * (1 - second) / samples) ** 0.5

@@ -27,7 +27,7 @@ from fathom.runs.folder.records import is_number
 
 @dataclass(frozen=True)
 class Measure:
-    """What folds are judged by: ``form`` writes a value, ``change`` a difference; none is past the bounds."""
+    """What folds are evaluated by: ``form`` writes a value, ``change`` a difference; none is past the bounds."""
 
     key: str
     title: str
@@ -92,11 +92,11 @@ class CrossValidation(Series):
         return 1 / (self.plan["folds"] - 1)
 
     def values(self, key: str) -> dict[str, list[float]]:
-        """Give what each model reached, fold by fold; of a fold not yet done, or that diverged, there is none."""
+        """Return what each model reached, fold by fold; of a fold not yet done, or that diverged, there is none."""
         return {model: [row[key] for row in self._measured(model, key)] for model in self.models}
 
     def spreads(self, measure: Measure) -> dict[str, Spread]:
-        """Give mean and spread of each model that has a fold done."""
+        """Return mean and spread of each model that has a fold done."""
         bounds = (measure.least, measure.most)
         found = self.values(measure.key)
         return {model: measure_spread(v, overlap=self.overlap, bounds=bounds) for model, v in found.items() if v}
@@ -117,7 +117,7 @@ class CrossValidation(Series):
         return compare_pairs(values, higher_is_better=measure.higher_is_better, overlap=self.overlap)
 
     def judge(self, run: Path) -> dict[str, Any]:
-        """Give what a fold's run reached on the part held out."""
+        """Return what a fold's run reached on the part held out."""
         evaluation = RunReader(run).evaluation or {}
         scores = dict(evaluation)
         if "per_class" in evaluation:
@@ -127,10 +127,10 @@ class CrossValidation(Series):
 
     def sentences(self) -> list[tuple[bool, str]]:
         """Say which folds diverged, and what the differences amount to; True marks a warning."""
-        said = [(True, self._tell_diverged(model)) for model in self.models if self._diverged_of(model)]
+        said = [(True, self._diverged_sentence(model)) for model in self.models if self._diverged_of(model)]
         found = self.differences()
         jointly = f"; jointly for all {len(found)} pairs" if len(found) > 1 else ""
-        return [*said, *((not difference.is_clear, self._compare(difference, jointly)) for difference in found)]
+        return [*said, *((not difference.is_significant, self._compare(difference, jointly)) for difference in found)]
 
     def _measured(self, model: str, key: str) -> list[dict[str, Any]]:
         return [row for row in self.results if row["model"] == model and is_number(row.get(key))]
@@ -138,7 +138,7 @@ class CrossValidation(Series):
     def _diverged_of(self, model: str) -> list[dict[str, Any]]:
         return [row for row in self.diverged if row["model"] == model]
 
-    def _tell_diverged(self, model: str) -> str:
+    def _diverged_sentence(self, model: str) -> str:
         bad, number = self._diverged_of(model), sum(row["model"] == model for row in self.results)
         places = ", ".join(self.name_fold(row) for row in bad)
         reason = bad[0]["message"] if len(bad) == 1 else f"{self.name_fold(bad[0])}: {bad[0]['message']}"
@@ -158,7 +158,7 @@ class CrossValidation(Series):
     def _compare(self, difference: Difference, jointly: str) -> str:
         """Say how the better of two, or the second where none is, stands against the other."""
         measure, spread = self.measures[0], difference.spread
-        is_turned = difference.is_clear and difference.better == difference.first
+        is_turned = difference.is_significant and difference.better == difference.first
         this, other = (difference.second, difference.first)[:: -1 if is_turned else 1]
         sign = -1 if is_turned else 1
         change = f"{measure.title} {measure.change(sign * spread.mean)} on average over {counted(spread.count, 'fold')}"
@@ -169,7 +169,7 @@ class CrossValidation(Series):
         low, high = sorted((sign * spread.low, sign * spread.high))
         interval = f"95% interval {measure.change(low)} to {measure.change(high)}{jointly}"
         p = "" if difference.p is None else f", p = {difference.p:.2g}"
-        if difference.is_clear:
+        if difference.is_significant:
             return f"{this} is better than {other}: {change} ({interval}{p})."
         return (
             f"The spread between folds swallows the difference between {other} and {this}. "

@@ -55,20 +55,20 @@ class Distillation(Series):
         return [row for row in self.results if row["role"] != TEACHER]
 
     def row(self, role: str, seed: int) -> dict[str, Any] | None:
-        """Give the result of one run; None if it is not there yet."""
+        """Return the result of one run; None if it is not there yet."""
         return next((row for row in self.results if row["role"] == role and row["seed"] == seed), None)
 
     def values(self, role: str, key: str) -> list[float]:
-        """Give what a role reached, seed by seed."""
+        """Return what a role reached, seed by seed."""
         return [row[key] for row in self.results if row["role"] == role and is_number(row.get(key))]
 
     def spread(self, role: str, key: str) -> Spread | None:
-        """Give mean and spread over the seeds; None without a result."""
+        """Return mean and spread over the seeds; None without a result."""
         values = self.values(role, key)
         return measure_spread(values, bounds=(0.0, 1.0)) if values else None
 
     def gain(self, split: str) -> Spread | None:
-        """Give distilled − alone in accuracy, seed by seed; None before all students have ended, or without a pair."""
+        """Return distilled − alone in accuracy, by seed; None before all students have ended, or without a pair."""
         if len(self.trained) < 2 * len(self.plan["seeds"]):
             return None
         changes = []
@@ -80,11 +80,11 @@ class Distillation(Series):
 
     def sentences(self) -> list[tuple[bool, str]]:
         """Say who diverged, and what was gained, or that nothing was; True marks a warning."""
-        said = [self._tell_diverged(), *(self._judge(split) for split in SPLITS)]
-        said += [self._compare_with_teacher(), self._doubt_teacher()]
+        said = [self._diverged_sentence(), *(self._judge(split) for split in SPLITS)]
+        said += [self._compare_with_teacher(), self._teacher_caveat()]
         return [sentence for sentence in said if sentence is not None]
 
-    def _tell_diverged(self) -> tuple[bool, str] | None:
+    def _diverged_sentence(self) -> tuple[bool, str] | None:
         bad = self.diverged
         if not bad:
             return None
@@ -101,13 +101,13 @@ class Distillation(Series):
         reason = f"{TITLES[bad[0]['role']]}, seed {bad[0]['seed']}: {bad[0]['message']}."
         return True, " ".join([*said, reason[0].upper() + reason[1:], rest])
 
-    def _doubt_teacher(self) -> tuple[bool, str] | None:
+    def _teacher_caveat(self) -> tuple[bool, str] | None:
         theirs, own = self.plan.get("teacher_data"), self.plan.get("data")
         if theirs in (None, own):
             return None
         return True, (
-            f"The teacher learned from {theirs}, not from {own}: should the two have examples in common, it may have "
-            "learned some of those that it and the students are judged on."
+            f"The teacher learned from {theirs}, not from {own}: should the two have samples in common, it may have "
+            "learned some of those that it and the students are evaluated on."
         )
 
     def _judge(self, split: str) -> tuple[bool, str] | None:
@@ -119,8 +119,8 @@ class Distillation(Series):
             line = f"{what}, with one seed: {_say_alone(gain.mean, self._pairing(split))}"
             return True, f"{line} One seed says nothing of the spread between seeds; --seeds 3 or more would."
         interval = f"95% interval {points(gain.low)} to {points(gain.high)} over {counted(gain.count, 'seed')}"
-        if (gain.deviation or 0) < 1e-9 < abs(gain.mean):
-            return True, f"{what} with each of {gain.count} seeds: so few examples that the seeds show no spread."
+        if (gain.std or 0) < 1e-9 < abs(gain.mean):
+            return True, f"{what} with each of {gain.count} seeds: so few samples that the seeds show no spread."
         if gain.low > 0:
             return False, f"{what} ({interval}): a gain that is more than the luck of the seed."
         if gain.high < 0:
@@ -128,7 +128,7 @@ class Distillation(Series):
         return True, f"{what}, but the {interval} holds zero: there is no gain that the seeds do not swallow."
 
     def _pairing(self, split: str) -> Pairing | None:
-        """Give how the first distilled student that has a pair did against it, example by example."""
+        """Return how the first distilled student that has a pair did against it, sample by sample."""
         pairs: dict[str, Any] = next((row["pairs"] for row in self.results if row.get("pairs")), {})
         return Pairing.of(pairs.get(split))
 
@@ -147,7 +147,7 @@ class Distillation(Series):
         )
 
     def rows(self) -> list[list[str]]:
-        """Give the rows people read: who, size, work, accuracy on validation and test, time per image."""
+        """Return the rows people read: who, size, work, accuracy on validation and test, time per image."""
         rows = [["", "network", "parameters", "FLOPs", "validation", "test", "ms/image", "ms/image of 256"]]
         for role in ROLES:
             size = self.sizes.get(role) or {}
@@ -182,7 +182,7 @@ class Distillation(Series):
 def _describe(spread: Spread | None) -> str:
     if spread is None:
         return "–"
-    return percent(spread.mean, 2) + ("" if spread.deviation is None else f" ± {percent(spread.deviation, 2)}")
+    return percent(spread.mean, 2) + ("" if spread.std is None else f" ± {percent(spread.std, 2)}")
 
 
 def _say_alone(gain: float, pair: Pairing | None) -> str:
@@ -190,6 +190,6 @@ def _say_alone(gain: float, pair: Pairing | None) -> str:
         return "there is no gain."
     if pair is None:
         return "that is all that is known of it."
-    if pair.is_clear:
-        return f"more than {pair.say_chance()}."
-    return f"no more than {pair.say_chance()}, so there is no gain to speak of."
+    if pair.is_significant:
+        return f"more than {pair.chance_sentence()}."
+    return f"no more than {pair.chance_sentence()}, so there is no gain to speak of."

@@ -15,7 +15,7 @@ from fathom.runs.folder.records import is_number
 def describe_comparison(comparison: Mapping[str, Any]) -> str:
     """Say in a sentence what starting from other weights was worth, and whether that is more than chance."""
     difference, low, high = (comparison.get(key) for key in ("difference", "low", "high"))
-    diverged = _tell_diverged(comparison)
+    diverged = _diverged_sentence(comparison)
     if not is_number(difference):
         return diverged or "Training from scratch, for comparison, is not done yet."
     pairs = [
@@ -38,7 +38,7 @@ def describe_comparison(comparison: Mapping[str, Any]) -> str:
     return f"{text}: {verdict}.{diverged and ' ' + diverged}"
 
 
-def _tell_diverged(comparison: Mapping[str, Any]) -> str:
+def _diverged_sentence(comparison: Mapping[str, Any]) -> str:
     """Say which runs have no number, and why; "" if all have one."""
     reasons = comparison.get("diverged") or {}
     if not reasons:
@@ -53,11 +53,11 @@ def _tell_diverged(comparison: Mapping[str, Any]) -> str:
 
 
 def _chance(comparison: Mapping[str, Any]) -> str:
-    """What one seed can say: for accuracies, how far two models differ by chance on these examples."""
+    """What one seed can say: for accuracies, how far two models differ by chance on these samples."""
     pair = next((found for found in map(Pairing.of, comparison.get("pairs") or []) if found is not None), None)
     if pair is None:
         return "--seeds 3 would say how much of it is chance"
-    return f"the difference is {'more than' if pair.is_clear else 'no more than'} {pair.say_chance()}"
+    return f"the difference is {'more than' if pair.is_significant else 'no more than'} {pair.chance_sentence()}"
 
 
 def form_of(comparison: Mapping[str, Any]) -> Callable[[object], str]:

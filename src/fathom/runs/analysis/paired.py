@@ -1,9 +1,9 @@
-"""Two classifiers on the same examples: their difference in accuracy, and how much of it chance allows.
+"""Two classifiers on the same samples: their difference in accuracy, and how much of it chance allows.
 
-The examples that both get right, or both wrong, say nothing of the difference; it comes from the others alone, on which
-one of the two is right. Were both equally good, each of these m examples would fall to either with probability ½. The
+The samples that both get right, or both wrong, say nothing of the difference; it comes from the others alone, on which
+one of the two is right. Were both equally good, each of these m samples would fall to either with probability ½. The
 difference that chance allows is the largest that such throws of a coin do not exclude at the 5% level: about 1.96·√m of
-the n examples. Models that agree on most examples are told apart by far fewer of them than two test sets would need.
+the n samples. Models that agree on most samples are told apart by far fewer of them than two test sets would need.
 
 Source:  McNemar 1947, "Note on the sampling error of the difference between correlated proportions or percentages", in
          its exact (binomial) form; Dietterich 1998 for its use with classifiers
@@ -22,7 +22,7 @@ from fathom.runs.folder import schema
 
 LEVEL = 0.05
 METHOD = (
-    "How much chance allows is told by McNemar's exact test (1947) at the 5% level: of the examples that one alone of "
+    "How much chance allows is told by McNemar's exact test (1947) at the 5% level: of the samples that one alone of "
     "two equally good models gets right, each would fall to either as a coin does."
 )
 
@@ -44,7 +44,7 @@ class Pairing:
         return cls(*(content[name] for name in names))
 
     def describe(self) -> dict[str, Any]:
-        """Give plain values."""
+        """Return plain values."""
         return asdict(self)
 
     @property
@@ -58,31 +58,31 @@ class Pairing:
         return _largest_by_chance(self.lost + self.gained) / self.num_samples
 
     @property
-    def is_clear(self) -> bool:
+    def is_significant(self) -> bool:
         """Whether the difference is more than chance allows."""
         return abs(self.difference) > self.chance
 
-    def say_chance(self) -> str:
-        """Say how much chance allows, and on how many examples that rests."""
-        apart = f"{self.lost + self.gained:,} of {counted(self.num_samples, 'example')}"
+    def chance_sentence(self) -> str:
+        """Say how much chance allows, and on how many samples that rests."""
+        apart = f"{self.lost + self.gained:,} of {counted(self.num_samples, 'sample')}"
         return f"the {100 * self.chance:.2f} points that chance allows, as one alone of the two is right on {apart}"
 
 
-def pair_right(first: Sequence[bool], second: Sequence[bool]) -> Pairing:
-    """Compare which examples two models get right; both sequences are of the same examples in the same order."""
+def pair_correct(first: Sequence[bool], second: Sequence[bool]) -> Pairing:
+    """Compare which samples two models get right; both sequences are of the same samples in the same order."""
     pairs = list(zip(first, second, strict=True))
     return Pairing(len(pairs), sum(a and not b for a, b in pairs), sum(b and not a for a, b in pairs))
 
 
 def pair_runs(first: Path, second: Path) -> Pairing | None:
-    """Compare two runs by what each predicted on its test part.
+    """Compare two runs by what each predicted on its test split.
 
-    Returns: None unless both are classifiers judged on the same examples, with the same labels in the same order
+    Returns: None unless both are classifiers evaluated on the same samples, with the same labels in the same order
     """
     told = [_read_predictions(run / schema.PREDICTIONS) for run in (first, second)]
     if not all(told) or [label for label, _ in told[0]] != [label for label, _ in told[1]]:
         return None
-    return pair_right(*([label == predicted for label, predicted in rows] for rows in told))
+    return pair_correct(*([label == predicted for label, predicted in rows] for rows in told))
 
 
 def _read_predictions(path: Path) -> list[tuple[str, str]]:
@@ -97,7 +97,7 @@ def _read_predictions(path: Path) -> list[tuple[str, str]]:
 
 
 def _largest_by_chance(num_apart: int) -> int:
-    """Give the largest difference between heads and tails of so many throws that a two-sided sign test lets pass.
+    """Return the largest difference between heads and tails of so many throws that a two-sided sign test lets pass.
 
     >>> _largest_by_chance(4), _largest_by_chance(23), _largest_by_chance(400)
     (4, 9, 40)

@@ -21,7 +21,7 @@ FALLING = 0.01  # a loss that falls by more than this share in one epoch is call
 
 @dataclass(frozen=True)
 class Confused:
-    """A pair of classes: ``times`` pictures of ``label`` were taken for ``predicted``, ``share`` of all of them."""
+    """A pair of classes: ``times`` images of ``label`` were taken for ``predicted``, ``share`` of all of them."""
 
     label: str
     predicted: str
@@ -41,7 +41,7 @@ def read_run(run: RunReader) -> list[str]:
         _validation_accuracy(run),
         _gap(run),
         _test(run),
-        compare_baseline(run.evaluation or {}) or _no_better_than_guessing(run.evaluation or {}),
+        compare_baseline(run.evaluation or {}) or _no_better_than_chance(run.evaluation or {}),
         describe_comparison(run.comparison) if run.comparison else "",
         _hardest_class(run),
     ]
@@ -62,7 +62,7 @@ def most_confused(evaluation: dict[str, Any], limit: int) -> list[Confused]:
     return sorted(found, key=lambda pair: (-pair.times, -pair.share))[:limit]
 
 
-def why_no_evaluation(run: RunReader) -> str:
+def missing_evaluation_reason(run: RunReader) -> str:
     """Say why the test set has not been used, as far as the folder tells."""
     name = run.name
     if run.status == "running":
@@ -112,7 +112,7 @@ def _standstill(run: RunReader) -> str:
 
 
 def _blow_up(run: RunReader) -> str:
-    """Tell of a cross-entropy that rose far above that of equal probabilities, which steps of a sane size do not do."""
+    """Warn of a cross-entropy that rose far above that of equal probabilities, which steps of a sane size do not do."""
     names = (run.evaluation or {}).get("class_names")
     training = run.config.get("training", {})
     losses = [(y, x) for x, y in series(run.epochs(), "train_loss") if y is not None]
@@ -199,7 +199,7 @@ def _test(run: RunReader) -> str:
         )
     if is_number(evaluation.get("perplexity")):
         return (
-            f"On the {count(samples)} tokens of the test part perplexity is {decimal(evaluation['perplexity'])}: the "
+            f"On the {count(samples)} tokens of the test split perplexity is {decimal(evaluation['perplexity'])}: the "
             "model wavers as between that many equally likely tokens, where knowing nothing would be "
             f"{count(evaluation.get('vocabulary'))}."
         )
@@ -217,7 +217,7 @@ def _test(run: RunReader) -> str:
     return f"{text}. The best validation accuracy, {percent(best.value)}, lies {place} it."
 
 
-def _no_better_than_guessing(evaluation: Mapping[str, Any]) -> str:
+def _no_better_than_chance(evaluation: Mapping[str, Any]) -> str:
     """Say so where always naming the commonest class of the test set may do as well as the model."""
     accuracy, rows = evaluation.get("accuracy"), evaluation.get("per_class") or []
     supports = [(row["support"], str(row.get("class"))) for row in rows if isinstance(row.get("support"), int)]

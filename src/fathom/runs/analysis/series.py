@@ -82,7 +82,7 @@ class Series(ABC):
         return self.path / self.page
 
     @property
-    def way_on(self) -> str:
+    def resume_hint(self) -> str:
         """What to type to go on with it."""
         return f"fathom {self.verb} --resume {shlex.quote(str(self.path))}"
 
@@ -97,7 +97,7 @@ class Series(ABC):
         return [row for row in self.trained if row.get("status") == DIVERGED]
 
     def find(self, run: str) -> dict[str, Any] | None:
-        """Give the row of a run by the name of its folder; None if it has not ended yet."""
+        """Return the row of a run by the name of its folder; None if it has not ended yet."""
         return next((row for row in self.results if row["run"] == run), None)
 
     def add(self, row: dict[str, Any]) -> None:
@@ -105,7 +105,7 @@ class Series(ABC):
         self.results.append(row)
 
     def ending(self) -> dict[str, str | None]:
-        """Give status and message of a series whose runs have all ended: it failed if they all diverged."""
+        """Return status and message of a series whose runs have all ended: it failed if they all diverged."""
         bad, number = len(self.diverged), len(self.trained)
         if not bad:
             return {"status": "done", "message": None}
@@ -136,11 +136,11 @@ class Series(ABC):
 
     @abstractmethod
     def _conclude(self) -> dict[str, Any]:
-        """Give what the file holds beside plan and results."""
+        """Return what the file holds beside plan and results."""
 
     @abstractmethod
     def _columns(self) -> list[str]:
-        """Give the columns of the table."""
+        """Return the columns of the table."""
 
     @abstractmethod
     def _render(self) -> str:

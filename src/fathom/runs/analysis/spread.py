@@ -2,7 +2,7 @@
 
 Folds of one cross-validation share most of their training data, so their results vary less than those of independent
 samples would, and the usual standard error of a mean, s·√(1/n), is too small. Nadeau and Bengio's correction takes
-s·√(1/n + n₂/n₁), with n₂ examples held out for n₁ learned from: with K folds n₂/n₁ = 1/(K − 1). Without it a difference
+s·√(1/n + n₂/n₁), with n₂ samples held out for n₁ learned from: with K folds n₂/n₁ = 1/(K − 1). Without it a difference
 could be made to look certain by repeating the division often enough.
 
 Source:  Nadeau & Bengio 2003, "Inference for the generalization error", eq. (corrected resampled t-test);
@@ -27,12 +27,12 @@ class Spread:
 
     count: int
     mean: float
-    deviation: float | None
+    std: float | None
     low: float | None
     high: float | None
 
     def describe(self) -> dict[str, Any]:
-        """Give plain values."""
+        """Return plain values."""
         return asdict(self)
 
 
@@ -51,7 +51,7 @@ class Difference:
     gain: int
 
     @property
-    def is_clear(self) -> bool:
+    def is_significant(self) -> bool:
         """Whether the interval leaves zero out: the spread does not swallow the difference."""
         low, high = self.spread.low, self.spread.high
         return low is not None and high is not None and (low > 0 or high < 0)
@@ -62,13 +62,13 @@ class Difference:
         return self.second if self.gain * self.spread.mean > 0 else self.first
 
     def describe(self) -> dict[str, Any]:
-        """Give plain values."""
+        """Return plain values."""
         return {
             "first": self.first,
             "second": self.second,
             "difference": self.spread.describe(),
             "p": self.p,
-            "clear": self.is_clear,
+            "clear": self.is_significant,
         }
 
 
@@ -79,7 +79,7 @@ def measure_spread(
     confidence: float = CONFIDENCE,
     bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Spread:
-    """Give mean, deviation and Student's t interval.
+    """Return mean, standard deviation and Student's t interval.
 
     Args:
         overlap: n₂/n₁ of the correction above; 0 for independent measurements.
@@ -88,9 +88,9 @@ def measure_spread(
     count, mean = len(values), fmean(values)
     if count < 2:
         return Spread(count, mean, None, None, None)
-    deviation = stdev(values)
-    half = student_quantile((1 + confidence) / 2, count - 1) * deviation * math.sqrt(1 / count + overlap)
-    return Spread(count, mean, deviation, max(mean - half, bounds[0]), min(mean + half, bounds[1]))
+    std = stdev(values)
+    half = student_quantile((1 + confidence) / 2, count - 1) * std * math.sqrt(1 / count + overlap)
+    return Spread(count, mean, std, max(mean - half, bounds[0]), min(mean + half, bounds[1]))
 
 
 def compare_pairs(
@@ -112,19 +112,19 @@ def compare_pairs(
 
 
 def _test(spread: Spread, overlap: float) -> float | None:
-    """Give the two-sided p of the hypothesis that the mean is zero."""
-    if spread.deviation is None:
+    """Return the two-sided p of the hypothesis that the mean is zero."""
+    if spread.std is None:
         return None
-    if spread.deviation == 0:
+    if spread.std == 0:
         return 1.0 if spread.mean == 0 else 0.0
     from scipy.special import stdtr
 
-    t = spread.mean / (spread.deviation * math.sqrt(1 / spread.count + overlap))
+    t = spread.mean / (spread.std * math.sqrt(1 / spread.count + overlap))
     return float(2 * stdtr(spread.count - 1, -abs(t)))
 
 
 def student_quantile(probability: float, freedom: int) -> float:
-    """Give the value below which a t variable with ``freedom`` degrees lies with this probability.
+    """Return the value below which a t variable with ``freedom`` degrees lies with this probability.
 
     >>> round(student_quantile(0.975, 4), 4)
     2.7764

@@ -10,7 +10,7 @@ from fathom.errors import FathomError
 
 
 @contextlib.contextmanager
-def hold_run(path: Path, name: str = ".lock") -> Iterator[None]:
+def lock_run(path: Path, name: str = ".lock") -> Iterator[None]:
     """Keep other processes from training in the same run folder; ``name`` is the lock's file.
 
     Raises:  FathomError if one does

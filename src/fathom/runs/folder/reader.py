@@ -17,7 +17,7 @@ from fathom.runs.folder.records import is_number, read_json, read_lines, read_ya
 
 @dataclass(frozen=True)
 class Best:
-    """The best value of the metric that runs are judged by, and the epoch it was reached in."""
+    """The best value of the metric that runs are evaluated by, and the epoch it was reached in."""
 
     metric: str
     value: float
@@ -40,7 +40,7 @@ class RunReader:
         self.run: dict[str, Any] = read_json(file)
         schema.check_schema(self.run, file)
         if self.run.get("status") not in schema.STATUSES:
-            raise FathomError(f"{file} is damaged: status is none of {', '.join(schema.STATUSES)}")
+            raise FathomError(f"{file} is damaged: status is not one of {', '.join(schema.STATUSES)}")
 
     @property
     def name(self) -> str:
@@ -109,7 +109,7 @@ class RunReader:
 
     @property
     def comparison_is_open(self) -> bool:
-        """Whether runs are wanting before the comparison is complete."""
+        """Whether runs are missing before the comparison is complete."""
         return self.comparison is None or not self.comparison.get("complete")
 
     @property
@@ -126,7 +126,7 @@ class RunReader:
 
     @property
     def data_name(self) -> str:
-        """The data set's name; of a folder of pictures, the folder's."""
+        """The data set's name; of a folder of images, the folder's."""
         return Path(self._name_of("data")).name
 
     def best(self) -> Best | None:

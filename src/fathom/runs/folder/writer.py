@@ -165,7 +165,7 @@ def name_folder(now: datetime, *parts: str) -> str:
 
 
 def _slug(text: str) -> str:
-    """Keep what is safe in a folder name on every system: ``folder:/my pictures`` becomes ``folder-my-pictures``."""
+    """Keep what is safe in a folder name on every system: ``folder:/my images`` becomes ``folder-my-images``."""
     return re.sub(r"[^\w.+]+", "-", text).strip("-.")[:40] or "unnamed"
 
 

@@ -1,6 +1,6 @@
 """Charts as inline SVG: lines over epochs, a heat map of counts, a cloud of points.
 
-Colours come from the page's style sheet through classes, so that one picture serves light, dark and paper. Every chart
+Colours come from the page's style sheet through classes, so that one image serves light, dark and paper. Every chart
 has a title and a description for those who hear the page, and shows the numbers under the pointer without a script:
 an unseen column over each epoch reveals its own label when hovered.
 """
@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from fathom.runs.analysis.numbers import count, decimal, percent
 from fathom.runs.html.page import Html, element, escape, join
-from fathom.runs.html.scales import Point, Scale, fit_scale, linear_ticks, thin_out, wants_log, whole_ticks
+from fathom.runs.html.scales import Point, Scale, downsample, fit_scale, linear_ticks, needs_log_scale, whole_ticks
 
 WIDTH, HEIGHT = 460, 272
 LEFT, RIGHT, TOP, BOTTOM = 54, 446, 26, 228
@@ -52,13 +52,13 @@ def line_chart(
     """Draw ``lines`` over a common axis from 0 to ``furthest``; ``mark`` is a labelled vertical line.
 
     The height is fitted to the lines that are not faint, if those have three points or more: the first steps, far
-    from everything later, would flatten the rest; a faint line then leaves the picture at its edge. With ``may_log``
+    from everything later, would flatten the rest; a faint line then leaves the image at its edge. With ``may_log``
     a logarithmic axis is taken, and said so, when positive numbers span more than a factor of 100.
     """
     furthest = furthest or max((x for line in lines for x, _ in line.points), default=1.0) or 1.0
     across = Scale(0.0, furthest, LEFT, RIGHT)
     leading = [line for line in lines if not line.faint and len(line.points) >= 3] or lines
-    log = may_log and wants_log(y for line in leading for _, y in line.points)
+    log = may_log and needs_log_scale(y for line in leading for _, y in line.points)
     values = [y for line in (lines if log else leading) for _, y in line.points if y is not None]
     up = fit_scale(values, BOTTOM, TOP, log=log)
     x_ticks = whole_ticks(furthest) if whole_x else linear_ticks(0.0, furthest, 6)
@@ -191,7 +191,7 @@ def dot_chart(
     the axis is logarithmic, and says so.
     """
     points = [point for group in groups for point in group.points]
-    log = y_format is not percent and wants_log(y for _, y, _ in points)
+    log = y_format is not percent and needs_log_scale(y for _, y, _ in points)
     places = [x for x, _, _ in points]
     if x_names or x_whole:
         across = Scale(-0.5, max([len(x_names) - 1.0, *places]) + 0.5, LEFT, RIGHT)
@@ -299,7 +299,7 @@ def _axes(
 
 
 def _curve(line: Line, across: Scale, up: Scale) -> Html:
-    points = [(x, y if y is None or not up.log or y > 0 else None) for x, y in thin_out(line.points, MOST_POINTS)]
+    points = [(x, y if y is None or not up.log or y > 0 else None) for x, y in downsample(line.points, MOST_POINTS)]
     path, pen_down = [], False
     for x, y in points:
         if y is not None:
@@ -334,7 +334,7 @@ def _hover_columns(
 ) -> Html:
     found: dict[float, list[tuple[Line, float]]] = {}
     for line in lines:
-        for x, y in thin_out(line.points, MOST_COLUMNS):
+        for x, y in downsample(line.points, MOST_COLUMNS):
             if y is not None and not (up.log and y <= 0):
                 found.setdefault(x, []).append((line, y))
     places = sorted(found)

@@ -21,15 +21,15 @@ _LEVEL_WORDS = {"error": "To mend", "warning": "To look at", "note": "To know"}
 class Content:
     """What the page shows.
 
-    ``parts`` are (name, size, histogram); a histogram is a count for each of ``labels``, empty where there are none.
+    ``splits`` are (name, size, histogram); a histogram is a count for each of ``labels``, empty where there are none.
     """
 
     name: str
     what: str
-    is_sound: bool
+    has_no_errors: bool
     findings: Sequence[tuple[str, str]]  # level, sentence
     facts: Sequence[tuple[str, str]]
-    parts: Sequence[tuple[str, int, Sequence[int]]]
+    splits: Sequence[tuple[str, int, Sequence[int]]]
     labels: Sequence[str] = ()
     columns: Sequence[Mapping[str, Any]] = ()
     left_out: Sequence[Mapping[str, Any]] = ()
@@ -51,9 +51,9 @@ def render_check(content: Content) -> str:
     """Write the page as text."""
     about = [_findings(content), *_broken(content), _parts(content), *_labels(content)]
     sections = [*about, *_columns(content), *_sample(content)]
-    links = [element("a", part.title, href=f"#{part.key}") for part in sections]
-    status, word = ("done", "sound") if content.is_sound else ("failed", "to be mended")
-    size = sum(size for _, size, _ in content.parts)
+    links = [element("a", split.title, href=f"#{split.key}") for split in sections]
+    status, word = ("done", "sound") if content.has_no_errors else ("failed", "to be mended")
+    size = sum(size for _, size, _ in content.splits)
     header = element(
         "header",
         element("p", "Data check", class_="kicker"),
@@ -63,11 +63,11 @@ def render_check(content: Content) -> str:
         ),
     )
     body = [
-        element("nav", *links, aria_label="Parts of this page"),
+        element("nav", *links, aria_label="Splits of this page"),
         element(
             "main",
             element("section", header, pairs(content.facts), id="summary", aria_label="Summary"),
-            *(part.render() for part in sections),
+            *(split.render() for split in sections),
         ),
         element("footer", "Made by Fathom before anything was trained."),
     ]
@@ -87,16 +87,16 @@ def _findings(content: Content) -> Section:
 
 
 def _parts(content: Content) -> Section:
-    total = sum(size for _, size, _ in content.parts)
-    rows = [(name, count(size), percent(size / total if total else 0)) for name, size, _ in content.parts]
-    return Section("parts", "Parts", table(("Part", content.what.capitalize(), "Share"), rows, label="Parts"))
+    total = sum(size for _, size, _ in content.splits)
+    rows = [(name, count(size), percent(size / total if total else 0)) for name, size, _ in content.splits]
+    return Section("splits", "Splits", table(("Split", content.what.capitalize(), "Share"), rows, label="Splits"))
 
 
 def _labels(content: Content) -> list[Section]:
-    parts = [(name, histogram) for name, _, histogram in content.parts if len(histogram)]
-    if not parts or not content.labels:
+    splits = [(name, histogram) for name, _, histogram in content.splits if len(histogram)]
+    if not splits or not content.labels:
         return []
-    return [Section("labels", "Labels", label_table(parts, content.labels))]
+    return [Section("labels", "Labels", label_table(splits, content.labels))]
 
 
 def _broken(content: Content) -> list[Section]:
@@ -115,5 +115,5 @@ def _sample(content: Content) -> list[Section]:
     if content.sheet is None:
         return []
     source = "data:image/png;base64," + base64.b64encode(content.sheet).decode()
-    picture = Html(element("img", src=source, alt="A sample of each class", class_="photo").removesuffix("</img>"))
-    return [Section("sample", "Sample", note("Training pictures, drawn at random, a class a row."), picture)]
+    image = Html(element("img", src=source, alt="A sample of each class", class_="photo").removesuffix("</img>"))
+    return [Section("sample", "Sample", note("Training images, drawn at random, a class a row."), image)]

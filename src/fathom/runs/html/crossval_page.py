@@ -1,4 +1,4 @@
-"""One page that shows a cross-validation: its verdicts, a picture of the folds, every fold with a link to its run."""
+"""One page that shows a cross-validation: its verdicts, an image of the folds, every fold with a link to its run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HOW = (
 
 def render_crossval(study: CrossValidation) -> str:
     """Write the page as text."""
-    sections = [_models(study), *_picture(study), _folds(study)]
+    sections = [_models(study), *_image(study), _folds(study)]
     title = f"{', '.join(study.models)} on {Path(str(study.plan['data'])).name}"
     links = [element("a", part.title, href=f"#{part.key}") for part in sections]
     body = [
@@ -36,14 +36,14 @@ def render_crossval(study: CrossValidation) -> str:
 
 
 def describe_spread(measure: Measure, spread: Spread | None) -> tuple[str, str, str]:
-    """Give mean, deviation and interval as people read them."""
+    """Return mean, standard deviation and interval as people read them."""
     if spread is None:
         return DASH, DASH, DASH
-    if spread.deviation is None or spread.low is None:
+    if spread.std is None or spread.low is None:
         return measure.form(spread.mean), DASH, DASH
     return (
         measure.form(spread.mean),
-        measure.form(spread.deviation),
+        measure.form(spread.std),
         f"{measure.form(spread.low)} to {measure.form(spread.high)}",
     )
 
@@ -56,10 +56,10 @@ def _summary(study: CrossValidation, title: str) -> Html:
     sentences = [sentence for _, sentence in study.sentences()]
     if len(study.models) < 2 or not study.differences():
         sentences += [
-            f"{model}: {measure.title} {mean} on average, deviation {deviation}, 95% interval {interval}."
+            f"{model}: {measure.title} {mean} on average, std {std}, 95% interval {interval}."
             for measure in study.measures[:1]
             for model, spread in study.spreads(measure).items()
-            for mean, deviation, interval in [describe_spread(measure, spread)]
+            for mean, std, interval in [describe_spread(measure, spread)]
         ]
     return element(
         "section",
@@ -92,8 +92,8 @@ def _models(study: CrossValidation) -> Section:
     for model in study.models:
         cells: list[object] = [model]
         for measure in study.measures:
-            mean, deviation, interval = describe_spread(measure, study.spreads(measure).get(model))
-            cells += [mean, deviation] + ([interval] if measure is study.measures[0] else [])
+            mean, std, interval = describe_spread(measure, study.spreads(measure).get(model))
+            cells += [mean, std] + ([interval] if measure is study.measures[0] else [])
         rows.append(cells)
     header = ["Model"]
     for measure in study.measures:
@@ -102,7 +102,7 @@ def _models(study: CrossValidation) -> Section:
     return Section("models", "Models", note(_HOW), table(header, rows, label="Mean and spread of each model"))
 
 
-def _picture(study: CrossValidation) -> list[Section]:
+def _image(study: CrossValidation) -> list[Section]:
     measure = study.measures[0]
     values = study.values(measure.key)
     strips = [
@@ -125,7 +125,7 @@ def _picture(study: CrossValidation) -> list[Section]:
             " Networks are compared fold by fold, so a difference can be clear though the bands overlap: a fold that "
             "is hard for one is hard for all."
         )
-    return [Section("picture", "Picture", note(about), element("div", chart, class_="charts"))]
+    return [Section("image", "Image", note(about), element("div", chart, class_="charts"))]
 
 
 def _folds(study: CrossValidation) -> Section:

@@ -1,4 +1,4 @@
-"""The part of a report that says what was learned from: parts, classes, broken files, duplicates."""
+"""The split of a report that says what was learned from: splits, classes, broken files, duplicates."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ _MOST_OPEN_ROWS = 30
 def show_data(run: RunReader) -> Section | None:
     """Write what data.json holds; nothing of a run without one."""
     data = run.data
-    parts = (data or {}).get("parts")
-    if data is None or not isinstance(parts, Mapping) or not parts:
+    splits = (data or {}).get("splits")
+    if data is None or not isinstance(splits, Mapping) or not splits:
         return None
-    sizes = [(str(name), int(size)) for name, size in parts.items() if is_number(size)]
+    sizes = [(str(name), int(size)) for name, size in splits.items() if is_number(size)]
     total = sum(size for _, size in sizes)
     rows = [(name, count(size), percent(size / total if total else 0)) for name, size in sizes]
     notes = [str(line) for line in data.get("notes") or []]
     said = element("ul", *(element("li", line) for line in notes), class_="reading") if notes else ""
-    content = [said, table(("Part", "Examples", "Share"), rows, label="Parts"), _classes(data), *_files(data)]
+    content = [said, table(("Split", "Samples", "Share"), rows, label="Splits"), _classes(data), *_files(data)]
     return Section("data", "Data", *content)
 
 
-def label_table(parts: Sequence[tuple[str, Sequence[int]]], labels: Sequence[str]) -> Html:
-    """Count labels part by part, with each one's share of the first part."""
-    first = parts[0][1]
+def label_table(splits: Sequence[tuple[str, Sequence[int]]], labels: Sequence[str]) -> Html:
+    """Count labels split by split, with each one's share of the first split."""
+    first = splits[0][1]
     total = sum(first) or 1
 
     def share(number: int) -> Html:
         return join([percent(number / total), " ", share_bar(number / total)])
 
     rows = [
-        (label, share(first[i]), *(count(histogram[i]) for _, histogram in parts)) for i, label in enumerate(labels)
+        (label, share(first[i]), *(count(histogram[i]) for _, histogram in splits)) for i, label in enumerate(labels)
     ]
-    sheet = table(("", f"Share of {parts[0][0]}", *(name for name, _ in parts)), rows, label="Labels")
+    sheet = table(("", f"Share of {splits[0][0]}", *(name for name, _ in splits)), rows, label="Labels")
     return fold(f"All {count(len(rows))}", sheet) if len(rows) > _MOST_OPEN_ROWS else sheet
 
 
@@ -55,10 +55,10 @@ def _classes(data: Mapping[str, Any]) -> Html | str:
     counts, names = data.get("counts"), data.get("class_names")
     if not isinstance(counts, Mapping) or not names or "train" not in counts:
         return ""
-    parts = [(str(name), histogram) for name, histogram in counts.items() if len(histogram) == len(names)]
-    if not parts:
+    splits = [(str(name), histogram) for name, histogram in counts.items() if len(histogram) == len(names)]
+    if not splits:
         return ""
-    return element("div", element("h3", "Classes"), label_table(parts, [str(name) for name in names]), class_="group")
+    return element("div", element("h3", "Classes"), label_table(splits, [str(name) for name in names]), class_="group")
 
 
 def _files(data: Mapping[str, Any]) -> list[Html]:
@@ -66,7 +66,7 @@ def _files(data: Mapping[str, Any]) -> list[Html]:
     blocks = []
     broken = [(str(e.get("file")), str(e.get("reason"))) for e in data.get("broken") or [] if isinstance(e, Mapping)]
     if broken:
-        about = "They were passed over in every part."
+        about = "They were passed over in every split."
         blocks.append(
             element(
                 "div", element("h3", "Files that cannot be read"), note(about), broken_table(broken), class_="group"
@@ -76,8 +76,8 @@ def _files(data: Mapping[str, Any]) -> list[Html]:
     pairs = duplicates.get("pairs") if isinstance(duplicates, Mapping) else None
     if pairs:
         rows = [tuple(element("span", path, class_="mono") for path in pair) for pair in pairs if len(pair) == 2]
-        sheet = table(("This picture", "is the same as"), rows, label="Duplicates", text_columns=(0, 1))
-        about = "In two parts, or in the training part under two labels; the first of each sort."
+        sheet = table(("This image", "is the same as"), rows, label="Duplicates", text_columns=(0, 1))
+        about = "In two splits, or in the training split under two labels; the first of each sort."
         sheet = fold(f"{count(len(rows))} pairs", sheet) if len(rows) > _MOST_OPEN_ROWS else sheet
         blocks.append(element("div", element("h3", "Duplicates"), note(about), sheet, class_="group"))
     return blocks

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def render_distillation(study: Distillation) -> str:
     """Write the page as text."""
-    sections = [_side_by_side(study), *_picture(study), _runs(study)]
+    sections = [_side_by_side(study), *_image(study), _runs(study)]
     plan = study.plan
     student = plan["config"]["model"]["name"]
     title = f"{student} taught by {plan['teacher_model']} on {Path(str(plan['data'])).name}"
@@ -63,8 +63,8 @@ def render_distillation(study: Distillation) -> str:
 def _side_by_side(study: Distillation) -> Section:
     header, *rows = study.rows()
     about = (
-        "Both students have the same network, epochs, seeds and examples; ± is the standard deviation over the seeds. "
-        "The test set is looked at once by each. Times are per image, for one image and in a batch of 256."
+        "Both students have the same network, epochs, seeds and samples; ± is the standard deviation over the seeds. "
+        "The test set is evaluated once by each. Times are per image, for one image and in a batch of 256."
         f"{' ' + METHOD if len(study.plan['seeds']) == 1 else ''}"
     )
     columns = ["Who", *(name if name.startswith("ms") else name[0].upper() + name[1:] for name in header[1:])]
@@ -73,7 +73,7 @@ def _side_by_side(study: Distillation) -> Section:
     )
 
 
-def _picture(study: Distillation) -> list[Section]:
+def _image(study: Distillation) -> list[Section]:
     from fathom.runs.analysis.distillation import ROLES, SPLITS, TITLES
 
     charts: list[Html] = []
@@ -88,7 +88,7 @@ def _picture(study: Distillation) -> list[Section]:
                 strip_chart(f"{split}-chart", title, strips, describe=about, x_label="accuracy", x_format=percent)
             )
     about = "A dot is a seed, the diamond their mean, the band the mean's 95% interval."
-    return [Section("picture", "Picture", note(about), element("div", *charts, class_="charts"))] if charts else []
+    return [Section("image", "Image", note(about), element("div", *charts, class_="charts"))] if charts else []
 
 
 def _runs(study: Distillation) -> Section:

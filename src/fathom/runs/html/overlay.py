@@ -1,4 +1,4 @@
-"""One page with runs side by side: their figures in a table, their validation curves in one picture."""
+"""One page with runs side by side: their figures in a table, their validation curves in one image."""
 
 from __future__ import annotations
 

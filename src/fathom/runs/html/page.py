@@ -1,7 +1,7 @@
 """A self-contained page: escaping, tables, folded parts, and the document around them.
 
 Nothing here loads anything: the policy in the page's head forbids scripts, network, frames and forms, admits this one
-style sheet by its hash, and pictures only when they are written into the page.
+style sheet by its hash, and images only when they are written into the page.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def read_pruning(run: Path) -> dict[str, Any] | None:
 
 
 def stage_table(record: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Give the header and one row for each stage: size, zeros, quality, time."""
+    """Return the header and one row for each stage: size, zeros, quality, time."""
     stages, times = record["stages"], record["times"]
     metric = _metric(record)
     split = _SPLITS.get(str(stages["before"].get("split")), "")
@@ -106,11 +106,11 @@ def _places(record: Mapping[str, Any]) -> Html:
 
 
 def _left(record: Mapping[str, Any]) -> Html | str:
-    left = kept_sentences(record)
+    left = kept_channel_sentences(record)
     return note("Left whole: " + "; ".join(left) + ".") if left else ""
 
 
-def kept_sentences(record: Mapping[str, Any]) -> list[str]:
+def kept_channel_sentences(record: Mapping[str, Any]) -> list[str]:
     """Say which layers could not lose channels, and why."""
     return [f"{_names(place['layers'])} ({place['why']})" for place in record.get("left") or []]
 
@@ -166,12 +166,12 @@ def _quality(record: Mapping[str, Any]) -> str:
         path += f", {_show(metric, final)} after fine-tuning"
     better = last - before if metric == "accuracy" else before - last
     pair = Pairing.of((record.get("pairs") or {}).get("finetuned" if is_number(final) else "pruned"))
-    text = f"{split.capitalize()} {_WORDS[metric]}: {path}. {_judge_change(metric, better, before, pair)}"
+    text = f"{split.capitalize()} {_WORDS[metric]}: {path}. {_compare_change(metric, better, before, pair)}"
     is_worse = is_number(final) and (final < pruned if metric == "accuracy" else final > pruned)
     return f"{text} Fine-tuning made it worse; try a smaller --lr." if is_worse else text
 
 
-def _judge_change(metric: str, better: float, before: float, pair: Pairing | None) -> str:
+def _compare_change(metric: str, better: float, before: float, pair: Pairing | None) -> str:
     if metric != "accuracy":
         if better >= 0:
             return "Nothing was lost."
@@ -181,7 +181,7 @@ def _judge_change(metric: str, better: float, before: float, pair: Pairing | Non
     text = f"{100 * abs(better):.2f} points were {'gained' if better > 0 else 'lost'}"
     if pair is None:
         return f"{text}."
-    return f"{text}, {'more than' if pair.is_clear else 'within'} {pair.say_chance()}."
+    return f"{text}, {'more than' if pair.is_significant else 'within'} {pair.chance_sentence()}."
 
 
 def _metric(record: Mapping[str, Any]) -> str:

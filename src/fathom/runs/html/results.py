@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from fathom.runs.analysis.numbers import count, decimal, determination, percent
-from fathom.runs.analysis.sentences import most_confused, why_no_evaluation
+from fathom.runs.analysis.sentences import missing_evaluation_reason, most_confused
 from fathom.runs.folder import schema
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
@@ -22,7 +22,7 @@ from fathom.runs.html.text_results import show_text
 MOST_MATRIX_CLASSES = 30
 MOST_BESIDE_CLASSES = 12
 MOST_MISTAKES = 60
-MOST_PICTURE_BYTES = 1 << 20
+MOST_IMAGE_BYTES = 1 << 20
 MOST_SCATTER_POINTS = 1500
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
@@ -31,7 +31,7 @@ def show_results(run: RunReader) -> list[Section]:
     """Write the sections that the evaluation has the material for, or one that says why there is none."""
     evaluation = run.evaluation
     if evaluation is None:
-        return [Section("test", "Test set", note(why_no_evaluation(run)))]
+        return [Section("test", "Test set", note(missing_evaluation_reason(run)))]
     if is_number(evaluation.get("perplexity")):
         return show_text(evaluation)
     if not run.is_classifier:
@@ -120,20 +120,20 @@ def _mistakes(run: RunReader, evaluation: Mapping[str, Any]) -> Section | None:
             element("span", PurePath(file).name, class_="quiet") if file else "",
             title=about,
         )
-        picture = _picture(run.path, entry.get("image"), f"{about}, a {name} taken for {predicted}")
-        cards.append(element("figure", picture, words, class_="mistake"))
+        image = _image(run.path, entry.get("image"), f"{about}, a {name} taken for {predicted}")
+        cards.append(element("figure", image, words, class_="mistake"))
     about = "True class → prediction, with the probability the model gave it; the most certain mistakes come first."
     return Section("mistakes", "Worst mistakes", note(about), element("div", *cards, class_="mistakes"))
 
 
-def _picture(folder: Path, name: object, about: str) -> Html:
+def _image(folder: Path, name: object, about: str) -> Html:
     """Put a PNG of the run folder into the page; anything else, or from elsewhere, is replaced by a remark."""
     path = (folder / str(name)).resolve()
     if not name or not path.is_relative_to(folder.resolve()) or not path.is_file():
-        return element("div", "no picture", class_="missing")
+        return element("div", "no image", class_="missing")
     with path.open("rb") as file:
-        content = file.read(MOST_PICTURE_BYTES + 1)
-    if not content.startswith(PNG_START) or not 24 <= len(content) <= MOST_PICTURE_BYTES:
+        content = file.read(MOST_IMAGE_BYTES + 1)
+    if not content.startswith(PNG_START) or not 24 <= len(content) <= MOST_IMAGE_BYTES:
         return element("div", "not a small PNG", class_="missing")
     width, height = struct.unpack(">II", content[16:24])
     kind = "pixels" if max(width, height) <= 64 else "photo"

@@ -58,13 +58,13 @@ def whole_ticks(high: float, target: int = 8) -> list[float]:
     return [round(i * step, 12) for i in range(math.floor(high / step + 1e-9) + 1)]
 
 
-def wants_log(values: Iterable[float | None]) -> bool:
+def needs_log_scale(values: Iterable[float | None]) -> bool:
     """Whether positive numbers span more than two powers of ten, which a linear axis would flatten."""
     present = [value for value in values if value is not None]
     return bool(present) and min(present) > 0 and max(present) / min(present) > 100
 
 
-def thin_out(points: Sequence[Point], limit: int) -> list[Point]:
+def downsample(points: Sequence[Point], limit: int) -> list[Point]:
     """Average neighbours until at most ``limit`` points are left; a run of gaps stays a gap."""
     if len(points) <= limit:
         return list(points)

@@ -1,4 +1,4 @@
-"""The charts of a study as pictures, for papers and slides: the same as on its page."""
+"""The charts of a study as images, for papers and slides: the same as on its page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fathom.phrases import counted
 from fathom.runs.analysis.study import State, Study
-from fathom.runs.html.scales import fit_scale, wants_log
+from fathom.runs.html.scales import fit_scale, needs_log_scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,7 +16,7 @@ _COLOURS: dict[State, str] = {"complete": "#1f6fb2", "pruned": "#9aa5b1", "diver
 _BEST = "#6b4fa0"
 
 
-def draw_pictures(study: Study) -> dict[str, Figure]:
+def draw_images(study: Study) -> dict[str, Figure]:
     """Draw what there is to draw; a figure for each file name."""
     if not any(study.drawn().values()):
         return {}
@@ -104,7 +104,7 @@ def _finish(panel: Any, study: Study, title: str, *, y_label: bool = True) -> No
         from matplotlib.ticker import PercentFormatter
 
         panel.yaxis.set_major_formatter(PercentFormatter(1.0))
-    elif wants_log(trial.value for trial in study.trials if trial.value is not None):
+    elif needs_log_scale(trial.value for trial in study.trials if trial.value is not None):
         panel.set_yscale("log")
     if y_label:
         panel.set_ylabel(study.metric_name, color=GREY, fontsize=9)

@@ -1,4 +1,4 @@
-"""One page, a table and pictures of a study: how it went, which settings mattered, how the metric depends on each."""
+"""One page, a table and images of a study: how it went, which settings mattered, how the metric depends on each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fathom.runs.analysis.numbers import DASH, count, decimal, duration, percent
 from fathom.runs.analysis.study import State, Study, Trial
 from fathom.runs.html.charts import Dots, Line, dot_chart, line_chart, share_bar
 from fathom.runs.html.page import Html, Section, document, element, fold, join, note, pairs, table
-from fathom.runs.html.study_figures import draw_pictures
+from fathom.runs.html.study_figures import draw_images
 
 PAGE, TABLE = "study.html", "trials.csv"
 _TONES: dict[State, str] = {"complete": "train", "pruned": "7", "diverged": "val"}
@@ -29,7 +29,7 @@ def write_study(study: Study, folder: str | Path) -> Path:
     """
     folder = Path(folder)
     write_atomically(folder / TABLE, study.to_csv())
-    for name, figure in draw_pictures(study).items():
+    for name, figure in draw_images(study).items():
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png")
         write_atomically(folder / name, buffer.getvalue())
@@ -58,7 +58,7 @@ def render_study(study: Study) -> str:
     body = [
         element("nav", *links, aria_label="Parts of this page"),
         element("main", _summary(study), *(part.render() for part in sections)),
-        element("footer", "Made by Fathom from the study's folder. The test part played no role in any trial."),
+        element("footer", "Made by Fathom from the study's folder. The test split played no role in any trial."),
     ]
     return document(f"Study of {study.model} on {study.data}", join(body))
 
@@ -113,10 +113,10 @@ def read_study(study: Study) -> list[str]:
     sentences += _read_edges(study, best)
     if study.best_run:
         sentences.append(
-            f"The best trial was trained again and kept, with the test set looked at once: {study.best_run}"
+            f"The best trial was trained again and kept, with the test set evaluated once: {study.best_run}"
         )
     sentences.append(
-        f"The best {word} of many trials flatters: it was chosen for being the best on these very examples. "
+        f"The best {word} of many trials flatters: it was chosen for being the best on these very samples. "
         "The test set of the run that is kept says how good it is."
     )
     return sentences

@@ -1,4 +1,4 @@
-"""The parts of a report that only a table has: its columns, a baseline to beat, and the worst rows of the test part."""
+"""The parts of a report that only a table has: its columns, a baseline to beat, and the worst rows of the test set."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def show_columns(run: RunReader) -> Section | None:
     left_out = [c for c in stored.get("left_out") or [] if isinstance(c, Mapping)]
     about = (
         f"{stored.get('target', 'The target')} is predicted from {counted(len(columns), 'column')}. Counts, means and "
-        "categories are those of the training part alone, and are kept in the model."
+        "categories are those of the training split alone, and are kept in the model."
     )
     return Section("columns", "Columns", note(about), *column_tables(columns, left_out))
 
@@ -34,7 +34,7 @@ def column_tables(columns: Sequence[Mapping[str, Any]], left_out: Sequence[Mappi
     """Write the tables of columns that are used, and of those that are not."""
     rows = [(c.get("name", ""), c.get("kind", ""), count(c.get("missing", 0)), *_describe(c)) for c in columns]
     seen = table(
-        ("Column", "Kind", "Missing", "Becomes", "In the training part"),
+        ("Column", "Kind", "Missing", "Becomes", "In the training split"),
         rows,
         label="Columns the network sees",
         text_columns=(0, 1, 3, 4),
@@ -107,7 +107,7 @@ def compare_baseline(evaluation: Mapping[str, Any]) -> str:
     if not (is_number(own) and is_number(baseline.get("rmse")) and baseline["rmse"] > 0):
         return ""
     what = baseline.get("what", "the mean")
-    guess = f"Always saying {decimal(says)}, {what} of the training part, would be off by {decimal(baseline['rmse'])}"
+    guess = f"Always saying {decimal(says)}, {what} of the training split, would be off by {decimal(baseline['rmse'])}"
     if own >= baseline["rmse"]:
         return f"{guess}: the model has learned nothing of use."
     return f"{guess}; the model takes {percent(1 - own / baseline['rmse'], 0)} off that."
@@ -124,5 +124,5 @@ def baseline_rows(evaluation: Mapping[str, Any]) -> Html | str:
     ]
     head = element("h3", "Beside the baseline")
     says, what = decimal(baseline.get("says")), baseline.get("what", "the mean")
-    about = note(f"The baseline says {says} for every row, {what} of the training part.")
+    about = note(f"The baseline says {says} for every row, {what} of the training split.")
     return join([head, about, table(("", "Model", "Baseline"), rows, label="Model and baseline")])

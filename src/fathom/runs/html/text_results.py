@@ -1,4 +1,4 @@
-"""The parts of a report that show a language model: figures on the test part, samples of what it writes."""
+"""The parts of a report that show a language model: figures on the test split, samples of what it writes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ MOST_CHARACTERS = 4000
 
 def show_text(evaluation: Mapping[str, Any]) -> list[Section]:
     """Write the figures and, where there are any, the samples."""
-    figures = Section("test", "Test part", note(_explain(evaluation)), _figures(evaluation))
+    figures = Section("test", "Test split", note(_explain(evaluation)), _figures(evaluation))
     samples = [sample for sample in evaluation.get("samples") or [] if isinstance(sample, Mapping)]
     if not samples:
         return [figures]
     about = (
-        "The model goes on with the words in bold, which begin the test part. A low temperature keeps to what is "
+        "The model goes on with the words in bold, which begin the test split. A low temperature keeps to what is "
         "likely; at 1, tokens are drawn as the model expects them."
     )
     return [figures, Section("samples", "What it writes", note(about), *map(_show_sample, samples[:MOST_SAMPLES]))]
@@ -27,7 +27,7 @@ def show_text(evaluation: Mapping[str, Any]) -> list[Section]:
 
 def _explain(evaluation: Mapping[str, Any]) -> str:
     return (
-        "The test part is the end of the text, and the model read it once, from beginning to end. Perplexity is e to "
+        "The test split is the end of the text, and the model read it once, from beginning to end. Perplexity is e to "
         "the mean loss: between how many equally likely tokens the model wavers. One that knew nothing would waver "
         f"between all {count(evaluation.get('vocabulary'))} of its vocabulary."
     )

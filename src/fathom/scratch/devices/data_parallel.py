@@ -1,6 +1,6 @@
 """Data parallel: every device has the whole network and a part of the batch; gradients are summed before the step.
 
-The loss of a shard is a mean over its examples; weighted by the shard's share of the batch, the gradients add up to the
+The loss of a shard is a mean over its samples; weighted by the shard's share of the batch, the gradients add up to the
 gradient of the batch's mean, whatever the shards' sizes. Batch normalisation is the exception: each device normalises
 by the statistics of its own shard, so the sum is not that of one device.
 
@@ -40,7 +40,7 @@ def split_batch(array: np.ndarray, num_devices: int) -> list[np.ndarray]:
     Raises:  ValueError if some device would get nothing
     """
     if not 1 <= num_devices <= len(array):
-        raise ValueError(f"split_batch: {len(array)} examples (shape {array.shape}) for {num_devices} devices")
+        raise ValueError(f"split_batch: {len(array)} samples (shape {array.shape}) for {num_devices} devices")
     return np.array_split(array, num_devices)
 
 
@@ -76,7 +76,7 @@ def data_parallel_step(
 
 
 def gradient_of(parameter: Tensor) -> np.ndarray:
-    """Give the array of a parameter's gradient.
+    """Return the array of a parameter's gradient.
 
     Raises:  ValueError if backward did not reach it
     """

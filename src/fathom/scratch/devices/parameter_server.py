@@ -1,7 +1,7 @@
 """A parameter server with workers in real processes.
 
 Each worker stands for a machine with several devices. It can read all the data, as from a distributed file system. A
-step: the server sends the weights and which examples to use; a worker splits them over its devices and adds up their
+step: the server sends the weights and which samples to use; a worker splits them over its devices and adds up their
 gradients *before* it sends them, because the way between machines is the slow one; the server adds up what the workers
 send and takes the step. Synchronous: it waits for all of them, and the step is that of one device. Asynchronous: it
 takes a step with whatever comes first; no one waits, but a gradient belongs to weights that may be old.
@@ -46,14 +46,14 @@ class ParameterServer:
         net: what is trained; its weights change in place.
         optimizer: takes the steps, here on the server.
         network: what ``fathom.scratch.networks.create`` builds the same network from: name and options.
-        X: examples that the workers can read.
+        X: samples that the workers can read.
         y: their labels.
         num_devices: devices in each worker.
         local_sum: whether a worker adds up its devices' gradients before it sends them.
         timeout_s: longest wait for any one answer.
 
     Shape:   X (N, ...), y (N,)
-    Raises:  ValueError if the examples do not fit; WorkerError if a worker does not start, dies, takes too long or
+    Raises:  ValueError if the samples do not fit; WorkerError if a worker does not start, dies, takes too long or
              answers wrongly
     """
 
@@ -73,7 +73,7 @@ class ParameterServer:
         if num_devices < 1:
             raise ValueError(f"ParameterServer: num_devices must be at least 1, got {num_devices}")
         if len(X) != len(y) or len(X) == 0:
-            raise ValueError(f"ParameterServer: X and y must hold the same examples, got {X.shape} and {y.shape}")
+            raise ValueError(f"ParameterServer: X and y must hold the same samples, got {X.shape} and {y.shape}")
         self.net, self.optimizer, self.network = net, optimizer, network
         self.X, self.y = X, y.astype(np.int64)
         self.num_devices, self.local_sum, self.timeout_s = num_devices, local_sum, timeout_s
@@ -102,7 +102,7 @@ class ParameterServer:
         self._pool.__exit__(*failure)
 
     def step(self, chosen: np.ndarray) -> float:
-        """Take one synchronous step on the examples of these numbers; gives their mean loss.
+        """Take one synchronous step on the samples of these numbers; gives their mean loss.
 
         Gradients are added up in the order of the workers, not of their answers: the same bits every time.
         """
@@ -114,7 +114,7 @@ class ParameterServer:
         while waiting:
             worker = self._pool.wait_for_one(waiting)
             waiting.remove(worker)
-            answers[worker.number] = self._hear(worker)
+            answers[worker.number] = self._on_audit_event(worker)
         in_order = [answers[worker.number] for worker in busy]
         self._apply(in_order, len(chosen))
         return sum(answer.facts["loss"] for answer in in_order) / len(chosen)
@@ -123,7 +123,7 @@ class ParameterServer:
         """Hand the batches out to whichever worker is free, and take a step with each answer as it comes.
 
         Args:
-            batches: the numbers of the examples of each.
+            batches: the numbers of the samples of each.
         """
         updates: list[Update] = []
         todo = iter(batches)
@@ -133,7 +133,7 @@ class ParameterServer:
             sizes[worker] = len(chosen)
         while sizes:
             worker = self._pool.wait_for_one(list(sizes))
-            answer, size = self._hear(worker), sizes.pop(worker)
+            answer, size = self._on_audit_event(worker), sizes.pop(worker)
             updates.append(Update(worker.number, answer.facts["loss"] / size, self.num_steps - answer.facts["step"]))
             self._apply([answer], size)
             for chosen in todo:
@@ -146,7 +146,7 @@ class ParameterServer:
         arrays = [*(parameter.data for parameter in self.net.parameters()), chosen.astype(np.int64)]
         worker.tell("work", arrays, self.timeout_s, step=self.num_steps)
 
-    def _hear(self, worker: Worker) -> Message:
+    def _on_audit_event(self, worker: Worker) -> Message:
         answer = worker.hear(self.timeout_s)
         shapes = [parameter.shape for parameter in self.net.parameters()]
         num_lists, rest = divmod(len(answer.arrays), len(shapes))

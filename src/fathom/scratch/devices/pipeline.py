@@ -30,7 +30,7 @@ class Work:
 
 
 def split_stages(net: Sequential, cut: int) -> tuple[Sequential, Sequential]:
-    """Give the layers before and after a cut as two networks that share the parameters of the one.
+    """Return the layers before and after a cut as two networks that share the parameters of the one.
 
     Raises:  ValueError if a stage would be empty
     """
@@ -58,7 +58,7 @@ def schedule(num_micro_batches: int) -> list[Work]:
 
 
 def waiting_share(plan: list[Work]) -> float:
-    """Give the share of all ticks in which a device waits: the bubble."""
+    """Return the share of all ticks in which a device waits: the bubble."""
     num_ticks = max(work.tick for work in plan) + 1
     return 1 - len(plan) / (2 * num_ticks)
 

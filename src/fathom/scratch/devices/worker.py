@@ -1,6 +1,6 @@
 """The worker's process: ``python -m fathom.scratch.devices.worker``, started by ``ParameterServer``.
 
-It waits for weights and the numbers of examples, computes gradients on its own devices, adds them up, sends the sum.
+It waits for weights and the numbers of samples, computes gradients on its own devices, adds them up, sends the sum.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _work(connection: socket.socket) -> None:
 def _answer(
     request: Message, devices: list[Module], X: np.ndarray, y: np.ndarray
 ) -> tuple[float, list[list[np.ndarray]]]:
-    """Compute sums over the examples asked for: of the loss, and on each device of the gradients."""
+    """Compute sums over the samples asked for: of the loss, and on each device of the gradients."""
     *weights, chosen = request.arrays
     total, gradients = 0.0, []
     shards = split_batch(chosen, min(len(devices), len(chosen)))

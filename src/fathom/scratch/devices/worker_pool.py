@@ -138,7 +138,7 @@ class WorkerPool:
         self.workers = []
 
     def wait_for_one(self, busy: Sequence[Worker]) -> Worker:
-        """Give a worker that has something to say, be it that it is dead.
+        """Return a worker that has something to say, be it that it is dead.
 
         Raises:  WorkerError if there is none in time
         """

@@ -75,7 +75,7 @@ class Node:
 
     def __init__(self, name: str, value: np.ndarray, edges: list[Edge], memory: Memory) -> None:
         self.name = name
-        self.value: np.ndarray | None = value  # for the picture of the graph
+        self.value: np.ndarray | None = value  # for the image of the graph
         self.edges = edges
         self.keeper: weakref.ref[Tensor] | None = None  # the tensor whose grad is wanted though it is no leaf
         for edge in edges:

@@ -1,4 +1,4 @@
-"""The computation graph as a picture: each operation a box with its value and the gradient that flows back through it.
+"""The computation graph as an image: each operation a box with its value and the gradient that flows back through it.
 
 Source:  notes N1 §1.1.5, N3 ch. 5
 """
@@ -25,7 +25,7 @@ def graph(y: Tensor, names: dict[str, Tensor] | None = None) -> str:
 
     Args:
         y: a computed tensor
-        names: what to call inputs in the picture
+        names: what to call inputs in the image
 
     Returns: SVG
     Raises:  ValueError if nothing was recorded, RuntimeError if the values are gone or there are more than 300 nodes
@@ -36,7 +36,7 @@ def graph(y: Tensor, names: dict[str, Tensor] | None = None) -> str:
     for node, G in walk_back(y._node, np.ones_like(y.data), retain_graph=True):
         gradients[node] = G
         if len(gradients) > MOST_NODES:
-            raise RuntimeError(f"graph: more than {MOST_NODES} nodes make no picture; draw a smaller part")
+            raise RuntimeError(f"graph: more than {MOST_NODES} nodes make no image; draw a smaller part")
 
     called = {id(tensor): name for name, tensor in (names or {}).items()}
     users: dict[Node | Tensor, list[Node]] = {node: [] for node in gradients}
@@ -84,7 +84,7 @@ def graph(y: Tensor, names: dict[str, Tensor] | None = None) -> str:
 
 
 def _arrange(nodes: dict[Node | Tensor, Any], users: dict[Node | Tensor, list[Node]]) -> dict[Any, tuple[float, float]]:
-    """Give each node its upper left corner: a row by its distance from the result, in it left to right by its users."""
+    """Place the upper left corner of each node: a row by its distance from the result, in it left to right by users."""
     row: dict[Node | Tensor, int] = {}
     for node in nodes:  # users come before what they use
         row[node] = 1 + max((row[user] for user in users[node]), default=-1)

@@ -107,7 +107,7 @@ def conv_by_definition(
     padded = zeros(*X.shape[:2], *(n + 2 * p for n, p in zip(X.shape[2:], pads, strict=True)), dtype=X.dtype)
     padded[(..., *(slice(p, p + n) for n, p in zip(X.shape[2:], pads, strict=True)))] = X
     kept = tuple(slice(None, None, s) for s in strides)
-    examples = []
+    samples = []
     for n in range(X.shape[0]):
         channels = []
         for o in range(W.shape[0]):
@@ -115,8 +115,8 @@ def conv_by_definition(
             for i in range(1, W.shape[1]):
                 Y = Y + corr(padded[n, i], W[o, i])[kept]
             channels.append(Y if b is None else Y + b[o])
-        examples.append(stack(channels))
-    return stack(examples)
+        samples.append(stack(channels))
+    return stack(samples)
 
 
 # The same as a matrix product ---------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ def conv_transpose2d(X: Tensor, W: Tensor, b: Tensor | None = None, stride: Size
 
 
 def to_columns(X: np.ndarray, kernel: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int, ...]) -> np.ndarray:
-    """im2col: the windows of each example as the columns of a matrix.
+    """im2col: the windows of each sample as the columns of a matrix.
 
     Shape:   X (N, C, H, W) -> (N, C·kh·kw, H'·W'); the same for one or three axes at the end
     """

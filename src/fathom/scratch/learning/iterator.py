@@ -1,4 +1,4 @@
-"""Mini-batches: every epoch shows all examples once, in a new order, a few at a time.
+"""Mini-batches: every epoch shows all samples once, in a new order, a few at a time.
 
 Equals:  torch.utils.data.DataLoader(TensorDataset(X, y), batch_size, shuffle) in law; the shuffled order is our own
 Source:  notes N1 §1.2.3; Dive into Deep Learning §3.3
@@ -12,17 +12,17 @@ import numpy as np
 
 
 class Batches:
-    """Iterate over examples in batches.
+    """Iterate over samples in batches.
 
     The order is a pure function of (seed, epoch), so that a run can be repeated and resumed.
 
     Args:
-        batch_size: examples a batch; the last batch holds what is left over.
+        batch_size: samples a batch; the last batch holds what is left over.
         shuffle: a new order each epoch, else the stored one.
         drop_last: leave out a last batch that is not full.
 
     Shape:   X (N, ...), y (N, ...) -> batches (B, ...), (B, ...)
-    Raises:  ValueError if the lengths differ, there is no example, or the batch size is not in 1…N
+    Raises:  ValueError if the lengths differ, there is no sample, or the batch size is not in 1…N
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class Batches:
         seed: int = 0,
     ) -> None:
         if len(X) != len(y):
-            raise ValueError(f"Batches: X has {len(X)} examples (shape {X.shape}), y has {len(y)} (shape {y.shape})")
+            raise ValueError(f"Batches: X has {len(X)} samples (shape {X.shape}), y has {len(y)} (shape {y.shape})")
         if len(X) == 0:
-            raise ValueError(f"Batches: there is no example; X has shape {X.shape}")
+            raise ValueError(f"Batches: there is no sample; X has shape {X.shape}")
         if not 1 <= batch_size <= len(X):
-            raise ValueError(f"Batches: batch_size must be from 1 to the {len(X)} examples, got {batch_size}")
+            raise ValueError(f"Batches: batch_size must be from 1 to the {len(X)} samples, got {batch_size}")
         self.X, self.y, self.batch_size = X, y, batch_size
         self.shuffle, self.drop_last, self.seed = shuffle, drop_last, seed
         self.epoch = 0
@@ -57,7 +57,7 @@ class Batches:
             yield self.X[chosen], self.y[chosen]
 
     def order(self, epoch: int) -> np.ndarray:
-        """Give the order of the examples in an epoch."""
+        """Return the order of the samples in an epoch."""
         if not self.shuffle:
             return np.arange(len(self.X))
         return np.random.default_rng((self.seed, epoch)).permutation(len(self.X))

@@ -48,7 +48,7 @@ def train_epoch(
     batches: Iterable[tuple[np.ndarray, np.ndarray]],
     clip_norm: float | None = None,
 ) -> float:
-    """Take a step on every batch; gives the mean loss, each batch weighted by its examples."""
+    """Take a step on every batch; gives the mean loss, each batch weighted by its samples."""
     sums = Accumulator(2)
     for X, y in batches:
         sums.add(len(y) * train_step(net, optimizer, loss, X, y, clip_norm), len(y))
@@ -56,7 +56,7 @@ def train_epoch(
 
 
 def predict(net: Module, X: np.ndarray, batch_size: int = 256) -> np.ndarray:
-    """Give the network's outputs in evaluation mode, without recording a graph.
+    """Return the network's outputs in evaluation mode, without recording a graph.
 
     Shape:   X (N, ...) -> (N, ...)
     """
@@ -67,7 +67,7 @@ def predict(net: Module, X: np.ndarray, batch_size: int = 256) -> np.ndarray:
 
 
 def evaluate_accuracy(net: Module, X: np.ndarray, y: np.ndarray) -> float:
-    """Give the share of examples that the network gets right."""
+    """Return the share of samples that the network gets right."""
     return accuracy(predict(net, X), y)
 
 

@@ -91,7 +91,7 @@ def cross_entropy(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0, 
 
     Shape:   logits (N, C), labels (N,) whole numbers, or probabilities (N, C) -> ()
     Equals:  torch.nn.functional.cross_entropy
-    Raises:  ValueError if shapes do not fit, there are no examples, or a label is below 0 or not below C
+    Raises:  ValueError if shapes do not fit, there are no samples, or a label is below 0 or not below C
     """
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"cross_entropy: label_smoothing must be from 0 to 1, not {label_smoothing!r}")
@@ -182,7 +182,7 @@ def _check_pair(name: str, prediction: Tensor, target: Tensor) -> None:
             f"{name}: target has shape {target.shape}, expected that of the prediction, {prediction.shape}"
         )
     if prediction.numel() == 0:
-        raise ValueError(f"{name}: prediction has shape {prediction.shape}, expected at least one example")
+        raise ValueError(f"{name}: prediction has shape {prediction.shape}, expected at least one sample")
 
 
 def _check_scores(name: str, scores: Tensor, labels: Tensor) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 
 def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Share of examples whose largest logit is that of their label.
+    """Share of samples whose largest logit is that of their label.
 
     Shape:   logits (N, K), labels integers (N,) -> number in [0, 1]
     Equals:  (logits.argmax(1) == labels).float().mean()
@@ -30,7 +30,7 @@ def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 class Accumulator:
-    """Sums of several numbers over the batches of an epoch, such as loss, correct answers, examples.
+    """Sums of several numbers over the batches of an epoch, such as loss, correct answers, samples.
 
     >>> sums = Accumulator(2)
     >>> sums.add(0.5, 64)

@@ -1,7 +1,7 @@
 """Optimisers: what is done with the gradients.
 
 Gradient descent, stochastic and mini-batch gradient descent are one rule, w ← w − η g. They differ in what g is the
-mean over: all examples, one, or a batch.
+mean over: all samples, one, or a batch.
 
 Source:  notes N1 §1.2.2, §1.6.1; Kingma & Ba 2015, arXiv:1412.6980; Loshchilov & Hutter 2019, arXiv:1711.05101;
          Reddi et al. 2018 (amsgrad)

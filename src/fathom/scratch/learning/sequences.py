@@ -39,7 +39,7 @@ class Vocabulary:
         return len(self.characters)
 
     def encode(self, text: str) -> np.ndarray:
-        """Give the number of each character.
+        """Return the number of each character.
 
         Shape:   text of N characters -> int64 (N,)
         Raises:  ValueError for a character that the vocabulary lacks
@@ -50,7 +50,7 @@ class Vocabulary:
         return np.array([self._number[character] for character in text], dtype=np.int64)
 
     def decode(self, numbers: np.ndarray) -> str:
-        """Give the characters of the numbers."""
+        """Return the characters of the numbers."""
         return "".join(self.characters[number] for number in numbers)
 
 

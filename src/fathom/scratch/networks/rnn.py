@@ -14,7 +14,7 @@ CELLS: dict[str, type[RNNCell] | type[GRUCell] | type[LSTMCell]] = {"rnn": RNNCe
 
 
 class CharacterRNN(Module):
-    """Give logits of the next character after each step; the state begins at zero.
+    """Return logits of the next character after each step; the state begins at zero.
 
     Shape:   one-hot (steps, N, num_characters) -> logits (steps * N, num_characters)
     """

@@ -1,8 +1,8 @@
 """The perceptron: one linear unit, learned by its own rule, with the bound on how long that can take.
 
-Rule:    where y (⟨w, x⟩ + b) <= 0, add y x to w and y to b; until no example is wrong
-Bound:   if all ‖x‖ <= r, and some w, b with ‖w‖² + b² = 1 has y (⟨w, x⟩ + b) >= ρ > 0 for every example, there are
-         at most (r² + 1) / ρ² updates, in whatever order the examples come
+Rule:    where y (⟨w, x⟩ + b) <= 0, add y x to w and y to b; until no sample is wrong
+Bound:   if all ‖x‖ <= r, and some w, b with ‖w‖² + b² = 1 has y (⟨w, x⟩ + b) >= ρ > 0 for every sample, there are
+         at most (r² + 1) / ρ² updates, in whatever order the samples come
 Equals:  SGD with batch size 1, learning rate 1 and the loss max(0, -y (⟨w, x⟩ + b)), whose slope at 0 counts as -y
 Source:  notes N1 §1.4.1; Rosenblatt 1958; the bound: Novikoff 1962, with 1 appended to each x
 """
@@ -20,9 +20,9 @@ class Outcome:
     """What training came to.
 
     Args:
-        num_updates: how often an example was wrong and moved the weights.
-        num_epochs: passes over the examples, the last, faultless one included.
-        converged: whether a whole pass found no example wrong.
+        num_updates: how often a sample was wrong and moved the weights.
+        num_epochs: passes over the samples, the last, faultless one included.
+        converged: whether a whole pass found no sample wrong.
         repeats: whether a pass began with weights that an earlier one had begun with: it would go round for ever.
     """
 
@@ -49,7 +49,7 @@ class Perceptron:
         return np.where(X @ self.w + self.b > 0, 1, -1)
 
     def fit(self, X: np.ndarray, y: np.ndarray, max_epochs: int = 1000) -> Outcome:
-        """Learn until every example is right, the weights go in a circle, or ``max_epochs`` are over.
+        """Learn until every sample is right, the weights go in a circle, or ``max_epochs`` are over.
 
         Shape:   X (N, D), y (N,) of -1 and 1
         Raises:  ValueError if the shapes do not fit or y holds anything but -1 and 1
@@ -77,7 +77,7 @@ class Perceptron:
 
 
 def radius(X: np.ndarray) -> float:
-    """The radius r of a ball around the origin that holds every example."""
+    """The radius r of a ball around the origin that holds every sample."""
     return float(np.linalg.norm(X, axis=1).max())
 
 

@@ -13,12 +13,12 @@ _FOLDER = resources.files("fathom.settings.presets")
 
 
 def recipe_names() -> list[str]:
-    """Give the names of all shipped recipes."""
+    """Return the names of all shipped recipes."""
     return sorted(entry.name.removesuffix(".yaml") for entry in _FOLDER.iterdir() if entry.name.endswith(".yaml"))
 
 
 def recipe_text(name: str) -> str:
-    """Give a recipe as written, comments included.
+    """Return a recipe as written, comments included.
 
     Raises:  UsageError for a name that does not exist
     """
@@ -28,11 +28,11 @@ def recipe_text(name: str) -> str:
 
 
 def read_recipe(name: str) -> dict[str, Any]:
-    """Give a recipe's settings."""
+    """Return a recipe's settings."""
     return yaml.safe_load(recipe_text(name))
 
 
 def recipe_summary(name: str) -> str:
-    """Give the first line of a recipe's comment."""
+    """Return the first line of a recipe's comment."""
     first = recipe_text(name).splitlines()[0]
     return first.lstrip("# ").strip()

@@ -1,4 +1,4 @@
-"""Make the pictures of the documentation: `python docs/make_pictures.py [NAME …]`, with FATHOM_DATA set.
+"""Make the images of the documentation: `python docs/make_figures.py [NAME …]`, with FATHOM_DATA set.
 
 Needs tmux, Chromium and the dev extra. The terminal is a real one: tmux runs `fathom train`, its screen is taken while
 the bar moves and drawn with its colours. The report is that of LeNet on Fashion-MNIST with the default settings.
@@ -23,7 +23,7 @@ from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
 from rich.text import Text
 
-PICTURES = Path(__file__).parent / "pictures"
+FIGURES = Path(__file__).parent / "figures"
 COLUMNS, ROWS = 116, 21
 WIDTH = 1100  # of a page, in its own pixels
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -44,7 +44,7 @@ def make_terminal(
 
 
 def _watch(command: str, shown: str, folder: Path) -> str:
-    """Give the first screen of ``command`` that matches, with its escape sequences."""
+    """Return the first screen of ``command`` that matches, with its escape sequences."""
     tmux = ["tmux", "-L", f"fathom-{os.getpid()}", "-f", "/dev/null"]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     program = f"cd {shlex.quote(str(folder))} && PATH={shlex.quote(path)} {command}; sleep 9"
@@ -79,14 +79,14 @@ def make_report() -> None:
 
 def make_schedules() -> None:
     """Draw the thirteen schedules."""
-    _fathom("schedules", "--out", str(PICTURES / "schedules.png"))
+    _fathom("schedules", "--out", str(FIGURES / "schedules.png"))
 
 
 def make_augmented() -> None:
     """Draw augmented samples of Fashion-MNIST."""
     with tempfile.TemporaryDirectory() as folder:
         _fathom("data", "fashion_mnist", "--augment", "flip,crop:padding=2,cutout:size=6", "--out", folder)
-        shutil.move(Path(folder) / "fashion_mnist-augmented.png", PICTURES / "augmented.png")
+        shutil.move(Path(folder) / "fashion_mnist-augmented.png", FIGURES / "augmented.png")
 
 
 def _fathom(*arguments: str) -> None:
@@ -113,14 +113,14 @@ def _shoot(open_page: Callable[[Page], object], selectors: list[str], margin: in
     return Image.open(BytesIO(taken)).convert("RGB")
 
 
-def _save(picture: Image.Image, name: str) -> None:
+def _save(image: Image.Image, name: str) -> None:
     """Write a PNG of 256 colours, which is a third of the size and looks the same."""
-    picture.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-        PICTURES / f"{name}.png", optimize=True
+    image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        FIGURES / f"{name}.png", optimize=True
     )
 
 
 if __name__ == "__main__":
-    PICTURES.mkdir(exist_ok=True)
+    FIGURES.mkdir(exist_ok=True)
     for name in sys.argv[1:] or ["terminal", "schedules", "augmented", "report"]:
         globals()[f"make_{name}"]()

@@ -104,7 +104,7 @@ def test_gradients_stay_within_a_batch() -> None:
     module = make_module()
     first, second, *_ = make_data().train_dataloader()
     module.training_step(first)
-    carried = module.carried_state()
+    carried = module.hidden_state()
     assert not carried.requires_grad
     module.training_step(second)["loss"].backward()  # would fail if it reached back into the first, which has no graph
     assert torch.equal(carried, module.net(first[0])[1].detach())
