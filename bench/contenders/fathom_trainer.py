@@ -15,7 +15,8 @@ from fathom.data.arrays import Arrays
 from fathom.data.module import ArrayData, DataModule
 from fathom.data.sources.catalog import load_arrays
 from fathom.models.registry import create
-from fathom.module import Classifier, Module, Preprocess, Regressor
+from fathom.module import Classifier, Module, Regressor
+from fathom.preprocess import Preprocess
 from fathom.training.callbacks import Callback
 from fathom.training.device import choose_execution
 from fathom.training.optimizers import make_optimizer

@@ -13,7 +13,8 @@ from fathom.export.exported import Exported
 from fathom.export.formats import to_onnx, trace
 from fathom.inference.onnx_file import open_session
 from fathom.models import registry
-from fathom.module import Classifier, Preprocess
+from fathom.module import Classifier
+from fathom.preprocess import Preprocess
 
 
 def run(problem: Problem, gate: Gate, engine: str = "eager") -> None:

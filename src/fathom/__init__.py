@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from fathom.inference.generation import generate
     from fathom.inference.saved import load_module
     from fathom.models.registry import create as create_model
-    from fathom.module import Classifier, LanguageModel, Module, Preprocess, Regressor
+    from fathom.module import Classifier, LanguageModel, Module, Regressor
+    from fathom.preprocess import Preprocess
     from fathom.recipes.evaluate import evaluate
     from fathom.recipes.predict import predict
     from fathom.recipes.prune import prune
@@ -63,7 +64,7 @@ _PLACES = {
     "Classifier": "module",
     "LanguageModel": "module",
     "Module": "module",
-    "Preprocess": "module",
+    "Preprocess": "preprocess",
     "Regressor": "module",
     "cross_validate": "series.crossval",
     "distill": "series.distill",

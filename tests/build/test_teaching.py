@@ -11,7 +11,8 @@ from fathom.data.images.augment import make_augmentation
 from fathom.data.module import ArrayData
 from fathom.errors import UsageError
 from fathom.losses import soft_targets
-from fathom.module import Classifier, Preprocess
+from fathom.module import Classifier
+from fathom.preprocess import Preprocess
 from fathom.build.teaching import Student, attach_teacher, check_same_split
 from fathom.training.device import choose_execution
 from fathom.training.trainer import Trainer

@@ -20,7 +20,8 @@ from fathom.files import write_atomically
 from fathom.inference.onnx_file import OnnxModel
 from fathom.inference.saved import describe_model, load_module, save_weights
 from fathom.models import registry
-from fathom.module import Classifier, Preprocess, Regressor
+from fathom.module import Classifier, Regressor
+from fathom.preprocess import Preprocess
 from fathom.recipes.predict import open_predictions
 
 NAMES = ("ant", "bee", "cat", "Ärger", "五", "f", "g", "h", "i", "j")

@@ -8,7 +8,8 @@ import torch
 from fathom.errors import FathomError
 from fathom.inference.saved import describe_model, load_module, read_weights, save_weights
 from fathom.models import registry
-from fathom.module import Classifier, Preprocess, Regressor
+from fathom.module import Classifier, Regressor
+from fathom.preprocess import Preprocess
 
 
 def make_classifier(name="mlp", size=None, **options):

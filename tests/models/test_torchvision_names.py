@@ -7,7 +7,7 @@ from torchvision.models import get_model_weights
 
 from fathom.models.registry import create
 from fathom.models.torchvision_names import PUBLISHED, SIDE
-from fathom.module import Preprocess
+from fathom.preprocess import Preprocess
 
 
 def weights_of(name):

@@ -12,7 +12,8 @@ from torch import nn
 
 from fathom.data.arrays import Arrays
 from fathom.data.module import ArrayData
-from fathom.module import Classifier, Preprocess
+from fathom.module import Classifier
+from fathom.preprocess import Preprocess
 from fathom.training.device import Execution
 
 

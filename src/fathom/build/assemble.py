@@ -14,7 +14,8 @@ from fathom.data.texts.module import TextData
 from fathom.errors import UsageError
 from fathom.losses import make_loss
 from fathom.models import registry
-from fathom.module import Classifier, Module, Preprocess, Regressor
+from fathom.module import Classifier, Module, Regressor
+from fathom.preprocess import Preprocess
 from fathom.build.fine_tuning import make_groups
 from fathom.build.kinds.names import data_kind
 from fathom.build.teaching import build_student, check_distillable

@@ -17,7 +17,8 @@ from fathom.data.module import ArrayData, LabelledData
 from fathom.data.tables.module import TableData
 from fathom.errors import FathomError, UsageError
 from fathom.losses import soft_targets
-from fathom.module import Batch, Classifier, Module, Preprocess
+from fathom.module import Batch, Classifier, Module
+from fathom.preprocess import Preprocess
 from fathom.recipes.evaluate import collect_outputs
 from fathom.inference.saved import load_module
 from fathom.settings.run_config import read_run_config

@@ -15,8 +15,8 @@ from fathom.data.splits.balance import class_weights, count_classes, describe_ba
 from fathom.data.splits.folds import Fold, describe_small_classes
 from fathom.data.splits.split import stratified_split
 from fathom.errors import UsageError
-from fathom.module import Preprocess, TargetScale
 from fathom.phrases import counted
+from fathom.preprocess import Preprocess, TargetScale
 
 Balance = Literal["none", "weights", "sampler"]
 

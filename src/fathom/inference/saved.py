@@ -21,7 +21,8 @@ from fathom.files import write_atomically
 from fathom.losses import make_loss
 from fathom.models import registry
 from fathom.models.inspection.summary import layer_table
-from fathom.module import Classifier, LanguageModel, Module, Preprocess, Regressor, TargetScale
+from fathom.module import Classifier, LanguageModel, Module, Regressor
+from fathom.preprocess import Preprocess, TargetScale
 from fathom.runs.folder.reader import resolve_run
 from fathom.runs.folder.schema import SCHEMA
 from fathom.training.checkpoint import load_checkpoint, load_weights

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from fathom.errors import FathomError, UsageError, unknown
-from fathom.module import Preprocess
+from fathom.preprocess import Preprocess
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 COMPILE_MODES = ("off", "forward", "step")

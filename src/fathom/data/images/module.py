@@ -29,8 +29,8 @@ from fathom.data.splits.duplicates import Duplicates, find_duplicates, split_gro
 from fathom.data.splits.folds import Fold, describe_small_classes
 from fathom.data.splits.split import stratified_split
 from fathom.errors import FathomError
-from fathom.module import Preprocess
 from fathom.phrases import counted
+from fathom.preprocess import Preprocess
 
 _EVAL_BATCH, _EVAL_BYTES = 500, 1 << 22
 _NAMED = 10  # files in a line

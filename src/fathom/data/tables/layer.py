@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fathom.data.tables.columns import MISSING_CODE, OTHER_CODE, Column
 from fathom.data.tables.fit import Fitted, LeftOut, TableDescription, count_codes
-from fathom.module import Preprocess
+from fathom.preprocess import Preprocess
 
 _YEAR, _WEEK, _DAY = 365.2425, 7.0, 1.0
 _BLOCK = 1 << 16  # rows encoded at a time, so that intermediate results stay small

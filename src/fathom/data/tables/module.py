@@ -21,8 +21,8 @@ from fathom.data.tables.layer import TableInput
 from fathom.data.tables.reading import Table, read_table
 from fathom.data.tables.target import find_target, join_names, read_target
 from fathom.errors import FathomError, UsageError
-from fathom.module import Preprocess, TargetScale
 from fathom.phrases import counted
+from fathom.preprocess import Preprocess, TargetScale
 
 _EVAL_BATCH = 4096
 

@@ -1,0 +1,101 @@
+"""What stands before and behind a network: stored samples made fit for it, its numbers brought to the data's units.
+
+Both are modules whose statistics are buffers, so that a saved model carries them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fathom.errors import UsageError
+
+
+class Preprocess(nn.Module):
+    """Turn stored samples into what the network was made for: resize, scale, normalise.
+
+    The statistics are buffers, so that a saved model carries them and ``predict`` and export need nothing else.
+
+    Shape:   X uint8 in 0…255 or floating in 0…1, (N, C, H, W) -> float (N, C, *size); without statistics any shape
+    Args:
+        mean, std: per-channel statistics of the training split, in 0…1 units; None leaves the values alone.
+        size: (height, width) to resize to, bilinear with antialiasing; None keeps the size.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, mean: Sequence[float] | None = None, std: Sequence[float] | None = None, size: Sequence[int] | None = None
+    ) -> None:
+        super().__init__()
+        if std is not None and not all(value > 0 for value in std):
+            raise UsageError(f"standard deviations {list(std)}: each must be above 0")
+        self.register_buffer("mean", torch.tensor([0.0] if mean is None else list(mean), dtype=torch.float32))
+        self.register_buffer("std", torch.tensor([1.0] if std is None else list(std), dtype=torch.float32))
+        self.normalises = mean is not None or std is not None
+        self.size = tuple(size) if size else None
+        self.memory_format = torch.contiguous_format  # the trainer sets channels_last where convolutions gain by it
+
+    def forward(self, X: Tensor) -> Tensor:
+        is_bytes = X.dtype == torch.uint8
+        if not is_bytes and not self.normalises and self.size is None:
+            return X
+        # channels_last exists for four dimensions only
+        X = X.to(self.mean.dtype, memory_format=self.memory_format if X.ndim == 4 else torch.preserve_format, copy=True)
+        if self.size is not None and tuple(X.shape[-2:]) != self.size:
+            X = F.interpolate(X, self.size, mode="bilinear", antialias=True)
+        shape = (-1,) + (1,) * (X.ndim - 2)
+        if is_bytes:
+            return X.sub_(255 * self.mean.view(shape)).div_(255 * self.std.view(shape))
+        return X.sub_(self.mean.view(shape)).div_(self.std.view(shape))
+
+    def output_shape(self, stored_shape: Sequence[int]) -> tuple[int, ...]:
+        """Return the shape of a sample as the network sees it."""
+        return (stored_shape[0], *self.size) if self.size else tuple(stored_shape)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the statistics and the size as plain values, for ``model.json``."""
+        statistics = {"mean": self.mean.tolist(), "std": self.std.tolist()} if self.normalises else {}
+        return statistics | ({"size": list(self.size)} if self.size else {})
+
+
+class TargetScale(nn.Module):
+    """Bring the numbers to be predicted to mean 0 and standard deviation 1, perhaps through their logarithm, and back.
+
+    The statistics are buffers: a saved model gives its predictions in the units of the data.
+
+    Shape:   (N, D) -> (N, D)
+    Args:
+        mean, std: of each target, or of its logarithm, over the training split.
+        log: predict the natural logarithm; targets must be above 0.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], *, log: bool = False) -> None:
+        super().__init__()
+        if not all(value > 0 for value in std):
+            raise UsageError(f"standard deviations {list(std)}: each must be above 0")
+        self.register_buffer("mean", torch.tensor(list(mean), dtype=torch.float32))
+        self.register_buffer("std", torch.tensor(list(std), dtype=torch.float32))
+        self.log = log
+
+    def scale(self, target: Tensor) -> Tensor:
+        """Return what the network learns, float32."""
+        target = target.double().log() if self.log else target.double()
+        return ((target - self.mean.double()) / self.std.double()).float()
+
+    def forward(self, output: Tensor) -> Tensor:
+        """Return the network's output in the units of the data."""
+        value = output * self.std + self.mean
+        return value.exp() if self.log else value
+
+    def describe(self) -> dict[str, Any]:
+        """Return the statistics as plain values, for ``model.json``."""
+        return {"mean": self.mean.tolist(), "std": self.std.tolist(), "log": self.log}
