@@ -94,10 +94,15 @@ class Module(nn.Module):
         return {"loss": self.train_loss(prediction, y), **self.metrics(prediction.detach(), y)}
 
     def validation_step(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the same metrics on unseen data; runs in inference mode, without what only training has."""
+        """Return the same metrics on unseen data, with "prediction" and "target"; runs in inference mode."""
         X, y = batch
         prediction = _widened(self(X))
-        return {"loss": self.val_loss(prediction, y), **self.metrics(prediction, y)}
+        return {
+            "loss": self.val_loss(prediction, y),
+            **self.metrics(prediction, y),
+            "prediction": prediction,
+            "target": y,
+        }
 
     def read(self, output: Tensor) -> Tensor:
         """Turn the network's output into what a user wants to read."""

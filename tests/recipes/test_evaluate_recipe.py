@@ -7,12 +7,10 @@ from sklearn import metrics
 from torch import nn
 
 from fathom.build.data import build_data
-from fathom.data.loaders.memory import MemoryLoader
 from fathom.errors import FathomError, UsageError
 from fathom.module import Classifier, Regressor
 from fathom.recipes.evaluate import (
     apply_to_split,
-    collect_outputs,
     evaluate,
     judge,
     prediction_rows,
@@ -20,7 +18,6 @@ from fathom.recipes.evaluate import (
     worst_mistakes,
 )
 from fathom.settings.config import make_config
-from fathom.training.device import Execution
 
 NAMES = ("ant", "bee", "cat", "dog")
 
@@ -107,19 +104,6 @@ def test_prediction_rows_name_the_classes_and_the_files(evaluated):
         Regressor(nn.Identity()), torch.tensor([[2.0]]), torch.tensor([[1.0]]), ("row", ["7"])
     )
     assert (columns, list(rows)) == (["index", "row", "label", "predicted"], [[0, "7", 1.0, 2.0]])
-
-
-def test_outputs_come_in_order_and_in_evaluation_mode():
-    class Noisy(nn.Module):
-        def forward(self, X):
-            return X + 100 if self.training else 2 * X
-
-    X, y = torch.arange(10.0).view(10, 1), torch.arange(10)
-    module = Classifier(Noisy())
-    output, target = collect_outputs(module, MemoryLoader(X, y, 3), Execution(torch.device("cpu")))
-    assert torch.equal(output, 2 * X)
-    assert torch.equal(target, y)
-    assert not output.requires_grad
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,10 @@ from fathom.errors import FathomError, UsageError
 from fathom.losses import soft_targets
 from fathom.module import Batch, Classifier, Module
 from fathom.preprocess import Preprocess
-from fathom.recipes.evaluate import collect_outputs
 from fathom.inference.saved import load_module
 from fathom.settings.run_config import read_run_config
 from fathom.training.device import Execution, choose_execution
+from fathom.training.evaluation import evaluate_batches
 
 # Options that say which example is in which part, and what they are where nothing is said.
 _DIVIDING = {"test": None, "images": None, "split_column": "split"}
@@ -180,7 +180,7 @@ def attach_teacher(module: Module, data: LabelledData, execution: Execution) -> 
     # Classes drawn equally often are drawn by their labels, which then stand alone.
     if isinstance(data, (ArrayData, TableData)) and data.augment is None and data.balance != "sampler":
         index = data.train_index
-        logits, _ = collect_outputs(teacher, data.train_eval_dataloader(), own)
+        logits, _ = evaluate_batches(teacher, data.train_eval_dataloader(), own, keep_outputs=True).pair()  # (N, classes)
         rows: Any = slice(None) if index is None else index
         data.soft = torch.zeros(len(data.y), logits.shape[1])
         data.soft[rows] = logits

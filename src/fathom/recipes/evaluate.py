@@ -25,28 +25,10 @@ from fathom.settings.config import Config
 from fathom.settings.resolve import resolve
 from fathom.settings.run_config import read_run_config
 from fathom.training.device import Execution, choose_execution
-from fathom.training.feed import Feed
+from fathom.training.evaluation import evaluate_batches
 
 SPLITS = ("train", "val", "test")
 Called = tuple[str, list[str]]
-
-
-@torch.inference_mode()
-def collect_outputs(module: Module, batches: Iterable[Any], execution: Execution) -> tuple[Tensor, Tensor]:
-    """Pass every batch through the module once.
-
-    Returns: outputs float (N, …) and targets (N, …), on the CPU
-    """
-    execution.prepare(module)
-    module.eval()
-    feed = Feed(batches)
-    feed.to(execution.device)
-    outputs, targets = [], []
-    for (X, y), _ in feed.batches():
-        with execution.autocast():
-            outputs.append(module(X).float())
-        targets.append(y)
-    return torch.cat(outputs).cpu(), torch.cat(targets).cpu()
 
 
 def judge(module: Module, output: Tensor, target: Tensor, split: str) -> dict[str, Any]:
@@ -187,7 +169,8 @@ def apply_to_split(
     Returns: outputs and targets, on the CPU
     Raises:  as ``open_split``
     """
-    return collect_outputs(module, *open_split(module, config, data, split, device, is_own=is_own))
+    batches, execution = open_split(module, config, data, split, device, is_own=is_own)
+    return evaluate_batches(module, batches, execution, keep_outputs=True).pair()
 
 
 def open_split(

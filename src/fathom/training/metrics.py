@@ -11,6 +11,9 @@ from torch import Tensor
 
 from fathom.errors import FathomError
 
+# What a step may return besides scalars: what the network said, and what would have been right.
+OUTPUTS = ("prediction", "target")
+
 
 class Mean:
     """A running mean of named values, weighted by sample count, in double precision on the host."""
@@ -51,7 +54,7 @@ class Meter:
 
     def add(self, outputs: dict[str, Tensor], count: int) -> None:
         """Keep the scalar tensors of one batch of ``count`` samples."""
-        self._pending.append({name: value.detach() for name, value in outputs.items()})
+        self._pending.append({name: value.detach() for name, value in outputs.items() if name not in OUTPUTS})
         self._counts.append(count)
 
     @property

@@ -18,10 +18,11 @@ from fathom.module import Module
 from fathom.training.callbacks import HOOKS, Callback, Checkpointing
 from fathom.training.device import Execution, choose_execution, try_forward
 from fathom.training.divergence import divergence_error
+from fathom.training.evaluation import evaluate_feed
 from fathom.training.feed import Feed
 from fathom.training.metrics import Meter
 from fathom.training.optimizers import clip_by_norm_, clip_by_value_
-from fathom.training.random_state import kept_random_state, seed_everything
+from fathom.training.random_state import seed_everything
 from fathom.training.run_state import collect_state, restore_callbacks, restore_state
 from fathom.training.schedules import Schedule, make_schedule
 from fathom.training.signals import Interrupted, StopRequest, catch_signals
@@ -178,21 +179,13 @@ class Trainer:
             scaler.update()
         optimizer.zero_grad()
 
-    @torch.inference_mode()
     def validate(self, feed: Feed) -> dict[str, float]:
-        """Return the means of ``validation_step`` over all batches, weighted by sample count; random state is kept."""
-        self.module.eval()
-        meter = self._make_meter()
-        with kept_random_state(self.device), self.evaluation_weights():
-            for batch, count in feed.batches():
-                if self._request.signum is not None:
-                    return {}  # the run is about to be saved and left
-                with self._execution.forward(is_full=False):
-                    meter.add(self.module.validation_step(batch), count)
-        meter.flush()
-        if not meter.epoch.count:
-            raise FathomError("the loader to evaluate by gave no batch; is it empty, or an iterator that is used up?")
-        return meter.take_epoch()
+        """Return loss and metrics over all batches, with the weights to be kept; nothing if a signal asks to stop."""
+        with self.evaluation_weights():
+            evaluation = evaluate_feed(
+                self.module, feed, self._execution, should_stop=lambda: self._request.signum is not None
+            )
+        return {} if evaluation is None else evaluation.metrics  # the run is about to be saved and left
 
     def test(self, data: Any) -> dict[str, float]:
         """Evaluate the fitted module on the test batches; the place for it is once, at the end."""

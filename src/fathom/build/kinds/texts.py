@@ -23,8 +23,7 @@ from fathom.build.divisions import make_fold
 from fathom.inference.run_model import RunText
 from fathom.runs.folder.schema import SCHEMA
 from fathom.training.device import Execution
-from fathom.training.feed import Feed
-from fathom.training.metrics import Meter
+from fathom.training.evaluation import evaluate_batches
 
 _WORTH_TOKENS = 3e6  # read in training where nobody chose the epochs: minutes on two cores
 _MOST_EPOCHS = 40
@@ -108,23 +107,14 @@ def check_vocabulary(module: LanguageModel, data: TextData) -> None:
         )
 
 
-@torch.inference_mode()
 def evaluate_text(module: Module, data: TextData, split: str, loader: Any, execution: Execution) -> dict[str, Any]:
     """Return the content of ``evaluation.json``: mean loss over the tokens, perplexity, how many were unknown."""
-    execution.prepare(module)
-    module.eval()
-    feed, meter = Feed(loader), Meter(module.derive)
-    feed.to(execution.device)
-    for batch, count in feed.batches():
-        with execution.autocast():
-            meter.add(module.validation_step(batch), count)
-    meter.flush()
-    num_tokens = meter.epoch.count
-    means = meter.take_epoch()
+    found = evaluate_batches(module, loader, execution)
+    means = found.metrics
     return {
         "schema": SCHEMA,
         "split": split,
-        "num_samples": num_tokens,
+        "num_samples": found.num_samples,
         "loss": means["loss"],
         "perplexity": means["perplexity"],
         "bits_per_token": means["loss"] / math.log(2),
