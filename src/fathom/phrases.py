@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Write a number with what is counted.
@@ -10,3 +13,27 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     ('1 epoch', '1,200 epochs', '2 batches')
     """
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def enumerated(names: Sequence[str], most: int = 10) -> str:
+    """Write names in a line, not too many of them.
+
+    >>> enumerated(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def significant(number: float) -> str:
+    """Write a real number with four significant digits.
+
+    >>> significant(0.30121), significant(12345.6), significant(0.00001234), significant(0)
+    ('0.3012', '12,346', '1.234e-05', '0')
+    """
+    size = abs(number)
+    if size == 0:
+        return "0"
+    if not 1e-4 <= size < 1e7:
+        return f"{number:.4g}"
+    return f"{number:,.{max(0, 3 - math.floor(math.log10(size)))}f}"

@@ -1,5 +1,6 @@
 """``fathom check``: what is planted in data is found, and what is not there is not."""
 
+import json
 import re
 import shutil
 
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from fathom.data.checks import CheckedSplit, DataCheck, check_splits
 from fathom.doctor.check import check
 from fathom.settings.config import make_config
 
@@ -16,8 +18,12 @@ def inspect(name, **options):
     return check(make_config({"data": {"name": str(name), "options": options}}))
 
 
-def texts(found, level=None):
-    return [finding.text for finding in found.findings if level in (None, finding.level)]
+def texts(found, severity=None):
+    return [finding.text for finding in found.findings if severity in (None, finding.severity)]
+
+
+def codes(found, severity=None):
+    return [finding.code for finding in found.findings if severity in (None, finding.severity)]
 
 
 @pytest.fixture
@@ -59,6 +65,56 @@ def test_digits_are_sound_and_the_page_shows_them(fathom, tmp_path):
     assert "<script" not in page
 
 
+def test_json_holds_every_field_of_what_was_found(write, fathom, tmp_path):
+    frame = make_frame()
+    frame["twice"] = 2 * frame["price"] + 1
+    result = fathom("check", "--data", write(frame), "--target", "price", "--json", "--out", "page.html")
+    assert result.code == 0
+    content = json.loads(result.out)
+    assert (content["name"], content["what"]) == ("t.csv", "rows")
+    assert [(split["name"], split["size"]) for split in content["splits"]] == [
+        ("train", 243), ("val", 27), ("test", 30),
+    ]  # fmt: skip
+    assert sum(content["splits"][0]["labels"].values()) == 243
+    (leak,) = (finding for finding in content["findings"] if finding["severity"] == "warning")
+    assert leak == {
+        "code": "data.leakage",
+        "severity": "warning",
+        "message": "leakage: twice alone tells price",
+        "evidence": {"column": "twice", "target": "price"},
+        "cause": "",
+        "remedy": "if it is not known beforehand, --set data.options.drop=[twice]",
+        "place": "column twice",
+    }
+    assert content["page"] == "page.html"
+    assert "leakage: twice" in (tmp_path / "page.html").read_text()
+
+
+def test_json_of_an_error_exits_with_1(images, fathom):
+    (images / "cat" / "00.png").write_text("no image")
+    result = fathom("check", "--data", images, "--json")
+    assert result.code == 1
+    first = json.loads(result.out)["findings"][0]
+    assert (first["code"], first["severity"], first["evidence"]["broken"]) == ("data.broken_files", "error", 1)
+
+
+def test_labels_that_are_no_class(write):
+    labels = np.array([0, 1, 2, 2, 1, -1])
+    found = check_splits(DataCheck("d", "samples", [CheckedSplit("train", 6, labels)], class_names=("a", "b")))
+    (error,) = (finding for finding in found.findings if finding.severity == "error")
+    assert (error.code, error.evidence["labels"], error.place) == ("data.labels_out_of_range", 3, "train split")
+    dead = check_splits(DataCheck("d", "samples", [CheckedSplit("train", 3, np.zeros(3, int))], class_names=("a", "b")))
+    assert dead.findings[0].text == "no training sample of b"
+
+
+def test_what_could_not_be_checked_is_said(write, fathom):
+    frame = make_frame().assign(who=[f"person {i % 60}" for i in range(300)])
+    found = inspect(write(frame), target="price", categories=["who"])
+    (skipped,) = found.not_checked
+    assert skipped.code == "data.leakage"
+    assert skipped.reason == "who has 60 values in 243 rows: so many tell rows apart"
+
+
 def test_a_sound_folder(images):
     found = inspect(images)
     assert found.has_no_errors
@@ -73,6 +129,8 @@ def test_broken_and_repeated_images_are_found(images, fathom):
     for i in range(20):  # under the other label too
         shutil.copy(images / "cat" / f"{i + 5:02}.png", images / "dog" / f"copy{i}.png")
     found = inspect(images)
+    assert codes(found, "error") == ["data.broken_files"]
+    assert codes(found, "warning") == ["data.contradicting_labels"]
     (error,) = texts(found, "error")
     assert error.startswith("2 files cannot be read: ")
     assert "00.png" in error
@@ -91,6 +149,7 @@ def test_a_copy_in_the_test_folder_is_counted(images, tmp_path):
             Image.new("RGB", (8, 10), (i, 1, 2 + (label == "cat"))).save(root / "test" / label / f"{i}.png")
     shutil.copy(root / "train" / "cat" / "03.png", root / "test" / "cat" / "again.png")
     found = check(make_config({"data": {"name": str(root), "val": 0.0}}))
+    assert codes(found, "warning") == ["data.duplicates_across_splits"]
     (warning,) = texts(found, "warning")
     assert warning == "leakage: 1 of 9 images of the test split (11.1%) are in the train split too"
 
@@ -113,10 +172,10 @@ def test_a_table_s_columns_are_judged(write):
     found = inspect(write(frame), target="price")
     warnings = texts(found, "warning")
     assert [text for text in warnings if "leakage" in text] == [
-        "leakage: twice alone tells price; is it known beforehand?"
+        "leakage: twice alone tells price; if it is not known beforehand, --set data.options.drop=[twice]"
     ]
     assert any("mostly missing: empty (8" in text for text in warnings)
-    assert any("deviations from the mean, in far (" in text for text in warnings)
+    assert any("standard deviations from the mean, in far (" in text for text in warnings)
     assert "id: left out, it numbers the rows" in texts(found, "note")
     assert [column["name"] for column in found.columns] == ["a", "c", "twice", "far", "empty"]
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fathom.cli.commands import train
 
 if TYPE_CHECKING:
-    import numpy as np
+    from fathom.data.checks import DataCheck
 
-    from fathom.doctor.check import Check
-
-_BINS = 12
+_MOST_LABELS = 24  # lines of a table that still fits a terminal
 _EXAMPLES = """\
 examples:
   fathom check --data images/                     broken files, duplicates, balance, a sample
@@ -34,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="settings as YAML, such as the config.yaml of a run")
     parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="any setting by its full name")
     parser.add_argument("--out", metavar="FILE", default="check.html", help="page to write (default: check.html)")
+    parser.add_argument("--json", action="store_true", help="print what was found as JSON, every field of each finding")
     train.default_other_options(parser)
 
 
@@ -42,17 +40,16 @@ def run(args: argparse.Namespace) -> int:
     config = train.settings(args)
     from fathom.cli.progress import show_reading
     from fathom.doctor.check import check
+    from fathom.runs.folder.records import to_json
     from fathom.runs.html.check_page import Content, write_check
 
     found = check(config, on_read=show_reading())
-    labels, histograms = _histograms(found)
-    for line in _describe(found, labels, histograms):
-        print(line)
+    labels, histograms = found.count_labels()
     content = Content(
         name=found.name,
         what=found.what,
-        has_no_errors=found.has_no_errors,
-        findings=[(finding.level, finding.text) for finding in found.findings],
+        findings=found.findings,
+        not_checked=found.not_checked,
         facts=found.facts,
         splits=[(split.name, split.size, h) for split, h in zip(found.splits, histograms, strict=True)],
         labels=labels,
@@ -61,46 +58,28 @@ def run(args: argparse.Namespace) -> int:
         broken=found.broken,
         sheet=found.sheet,
     )
+    if args.json:
+        print(to_json({"schema": 1} | found.to_dict() | {"page": str(write_check(content, args.out))}, indent=1))
+        return 0 if found.has_no_errors else 1
+    for line in _describe(found, labels, histograms):
+        print(line)
     print(f"page     {write_check(content, args.out)}", file=sys.stderr if not found.has_no_errors else sys.stdout)
     return 0 if found.has_no_errors else 1
 
 
-def _histograms(found: Check) -> tuple[list[str], list[list[int]]]:
-    """Count labels split by split: classes, or numbers in ranges of equal width."""
-    import numpy as np
-
-    from fathom.runs.analysis.numbers import decimal
-
-    labelled = [split.labels for split in found.splits if split.labels is not None]
-    if not labelled:
-        return [], [[] for _ in found.splits]
-    if found.class_names:
-        edges: Any = np.arange(len(found.class_names) + 1) - 0.5
-        names = list(found.class_names)
-    else:
-        edges = np.histogram_bin_edges(np.concatenate(labelled), bins=_BINS)
-        names = [f"{decimal(float(low))} to {decimal(float(high))}" for low, high in itertools.pairwise(edges)]
-    return names, [_count(split.labels, edges) for split in found.splits]
-
-
-def _count(labels: np.ndarray | None, edges: np.ndarray) -> list[int]:
-    import numpy as np
-
-    return [] if labels is None else np.histogram(labels, edges)[0].tolist()
-
-
-def _describe(found: Check, labels: list[str], histograms: list[list[int]]) -> list[str]:
+def _describe(found: DataCheck, labels: list[str], histograms: list[list[int]]) -> list[str]:
     """Lay out what was found as text."""
     lines = [f"{found.name}: {sum(split.size for split in found.splits):,} {found.what}"]
-    width = max([len("split"), *(len(name) for name, _ in found.facts)])
+    width = max([len("splits"), *(len(name) for name, _ in found.facts)])
     lines += [f"  {name:<{width}}  {value}" for name, value in found.facts]
     sizes = [f"{split.name} {split.size:,}" for split in found.splits]
     lines += [f"  {'splits':<{width}}  {', '.join(sizes)}", ""]
     counted = [(split.name, h) for split, h in zip(found.splits, histograms, strict=True) if h]
-    if counted and len(labels) <= 2 * _BINS:
+    if counted and len(labels) <= _MOST_LABELS:
         first = max(len(label) for label in labels)
         lines.append(f"{'':<{first}}" + "".join(f"  {name:>8}" for name, _ in counted))
         lines += [f"{label:<{first}}" + "".join(f"  {h[i]:>8,}" for _, h in counted) for i, label in enumerate(labels)]
         lines.append("")
-    lines += [f"{finding.level:<7}  {finding.text}" for finding in found.findings]
+    lines += [f"{finding.severity:<7}  {finding.text}" for finding in found.findings]
+    lines += [f"{'skipped':<7}  {check.code}: {check.reason}" for check in found.not_checked]
     return lines

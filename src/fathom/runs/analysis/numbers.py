@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from fathom.phrases import significant
 from fathom.runs.folder.records import is_number
 
 DASH = "–"
@@ -24,15 +25,7 @@ def decimal(value: object) -> str:
     >>> decimal(0.30121), decimal(12345.6), decimal(0.00001234), decimal(None)
     ('0.3012', '12,346', '1.234e-05', '–')
     """
-    if not is_number(value):
-        return DASH
-    number = float(value)
-    size = abs(number)
-    if size == 0:
-        return "0"
-    if size >= 1e7 or size < 1e-4:
-        return f"{number:.4g}"
-    return f"{number:,.{max(0, 3 - math.floor(math.log10(size)))}f}"
+    return significant(float(value)) if is_number(value) else DASH
 
 
 def determination(value: object) -> str:

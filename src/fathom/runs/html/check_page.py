@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from fathom.files import write_atomically
+from fathom.findings import Finding, NotChecked, has_errors
 from fathom.runs.analysis.numbers import count, percent
 from fathom.runs.html.data_section import broken_table, label_table
 from fathom.runs.html.page import Html, Section, document, element, join, note, pairs, table
 from fathom.runs.html.table_results import column_tables
 
-_LEVEL_WORDS = {"error": "To mend", "warning": "To look at", "note": "To know"}
+_SEVERITY_WORDS = {"error": "To mend", "warning": "To look at", "note": "To know"}
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Content:
 
     name: str
     what: str
-    has_no_errors: bool
-    findings: Sequence[tuple[str, str]]  # level, sentence
+    findings: Sequence[Finding]
+    not_checked: Sequence[NotChecked]
     facts: Sequence[tuple[str, str]]
     splits: Sequence[tuple[str, int, Sequence[int]]]
     labels: Sequence[str] = ()
@@ -49,10 +50,10 @@ def write_check(content: Content, out: str | Path) -> Path:
 
 def render_check(content: Content) -> str:
     """Write the page as text."""
-    about = [_findings(content), *_broken(content), _parts(content), *_labels(content)]
+    about = [_findings(content), *_broken(content), _splits(content), *_labels(content)]
     sections = [*about, *_columns(content), *_sample(content)]
-    links = [element("a", split.title, href=f"#{split.key}") for split in sections]
-    status, word = ("done", "sound") if content.has_no_errors else ("failed", "to be mended")
+    links = [element("a", section.title, href=f"#{section.key}") for section in sections]
+    status, word = ("done", "sound") if not has_errors(content.findings) else ("failed", "to be mended")
     size = sum(size for _, size, _ in content.splits)
     header = element(
         "header",
@@ -63,11 +64,11 @@ def render_check(content: Content) -> str:
         ),
     )
     body = [
-        element("nav", *links, aria_label="Splits of this page"),
+        element("nav", *links, aria_label="Parts of this page"),
         element(
             "main",
             element("section", header, pairs(content.facts), id="summary", aria_label="Summary"),
-            *(split.render() for split in sections),
+            *(section.render() for section in sections),
         ),
         element("footer", "Made by Fathom before anything was trained."),
     ]
@@ -75,18 +76,24 @@ def render_check(content: Content) -> str:
 
 
 def _findings(content: Content) -> Section:
-    if not content.findings:
-        return Section("findings", "What was found", note("Nothing that stands out."))
     groups = []
-    for level, word in _LEVEL_WORDS.items():
-        sentences = [sentence for found, sentence in content.findings if found == level]
-        if sentences:
-            items = element("ul", *(element("li", sentence) for sentence in sentences), class_="reading")
-            groups.append(join([element("h3", word), items]))
+    for severity, word in _SEVERITY_WORDS.items():
+        lines = [finding.text for finding in content.findings if finding.severity == severity]
+        if lines:
+            groups.append(join([element("h3", word), _list(lines)]))
+    if not groups:
+        groups.append(note("Nothing that stands out."))
+    if content.not_checked:
+        lines = [f"{check.code}: {check.reason}" for check in content.not_checked]
+        groups.append(join([element("h3", "Not checked"), _list(lines)]))
     return Section("findings", "What was found", *groups)
 
 
-def _parts(content: Content) -> Section:
+def _list(lines: Sequence[str]) -> Html:
+    return element("ul", *(element("li", line) for line in lines), class_="reading")
+
+
+def _splits(content: Content) -> Section:
     total = sum(size for _, size, _ in content.splits)
     rows = [(name, count(size), percent(size / total if total else 0)) for name, size, _ in content.splits]
     return Section("splits", "Splits", table(("Split", content.what.capitalize(), "Share"), rows, label="Splits"))

@@ -1,0 +1,236 @@
+"""What there is to know of data before anything is trained on them: what the checks of every kind share.
+
+``check_arrays``, ``check_images``, ``check_table`` and ``check_text`` look into a data module of their kind; each ends
+with ``check_splits``, which compares the classes and looks for the same sample twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fathom.findings import Finding, NotChecked, Plain, by_severity, has_errors
+from fathom.phrases import enumerated, significant
+
+_UNBALANCED = 10  # times as many samples in the largest class as in the smallest
+_RANGES = 12  # of a target that is a number: as many lines as a terminal shows at a glance
+_FEW = 10  # samples of a class in the training split; accuracy on fewer says nothing of the class
+
+
+@dataclass
+class CheckedSplit:
+    """One split: how many samples, their labels (classes int64, or numbers float64), and a digest of each."""
+
+    name: str
+    size: int
+    labels: np.ndarray | None = None  # (N,)
+    digests: np.ndarray | None = None  # (N,), of what can be sorted; equal ones mean equal samples
+
+
+@dataclass
+class DataCheck:
+    """What was found.
+
+    ``what`` says what is counted; ``columns`` are of tables, ``sheet`` is a PNG, ``broken`` are files with reasons.
+    ``natural_repeats`` is the share of samples that may well be alike by chance, as short rows of a table are.
+    """
+
+    name: str
+    what: str
+    splits: list[CheckedSplit]
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    class_names: tuple[str, ...] = ()
+    findings: list[Finding] = field(default_factory=list)
+    not_checked: list[NotChecked] = field(default_factory=list)
+    columns: list[dict[str, Any]] = field(default_factory=list)
+    left_out: list[dict[str, Any]] = field(default_factory=list)
+    broken: list[tuple[str, str]] = field(default_factory=list)
+    sheet: bytes | None = None
+    natural_repeats: float = 0.0
+
+    @property
+    def has_no_errors(self) -> bool:
+        """Whether there is no error among the findings."""
+        return not has_errors(self.findings)
+
+    def count_labels(self) -> tuple[list[str], list[list[int]]]:
+        """Return the names of the labels, and how many samples of each every split has.
+
+        Numbers are counted in ranges of equal width; a split without labels has an empty list.
+        """
+        labelled = [split.labels for split in self.splits if split.labels is not None]
+        if not labelled:
+            return [], [[] for _ in self.splits]
+        if self.class_names:
+            edges = np.arange(len(self.class_names) + 1) - 0.5
+            names = list(self.class_names)
+        else:
+            edges = np.histogram_bin_edges(np.concatenate(labelled), bins=_RANGES)
+            ranges = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+            names = [f"{significant(low)} to {significant(high)}" for low, high in ranges]
+        return names, [[] if s.labels is None else np.histogram(s.labels, edges)[0].tolist() for s in self.splits]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all but the sheet as plain values."""
+        names, counts = self.count_labels()
+        return {
+            "name": self.name,
+            "what": self.what,
+            "facts": dict(self.facts),
+            "splits": [
+                {"name": split.name, "size": split.size, "labels": dict(zip(names, count, strict=False))}
+                for split, count in zip(self.splits, counts, strict=True)
+            ],
+            "columns": self.columns,
+            "left_out": self.left_out,
+            "broken": [{"file": file, "reason": reason} for file, reason in self.broken],
+            "findings": [finding.to_dict() for finding in self.findings],
+            "not_checked": [check.to_dict() for check in self.not_checked],
+        }
+
+
+def check_splits(found: DataCheck) -> DataCheck:
+    """Add what is said of data of every kind, and put the gravest finding first; returns ``found``."""
+    if found.class_names and _check_labels(found):
+        _check_class_balance(found)
+    _check_overlap(found)
+    found.findings = by_severity(found.findings)
+    return found
+
+
+def _check_labels(found: DataCheck) -> bool:
+    """Look for labels that are no class; False if there are, and nothing can be counted."""
+    classes, is_sound = len(found.class_names), True
+    for split in found.splits:
+        labels = np.zeros(0, np.int64) if split.labels is None else split.labels
+        outside = labels[(labels < 0) | (labels >= classes)]
+        if len(outside):
+            is_sound = False
+            found.findings.append(
+                Finding(
+                    "data.labels_out_of_range",
+                    "error",
+                    f"{len(outside):,} labels of the {split.name} split are not among 0 to {classes - 1}, "
+                    f"such as {outside[0]}",
+                    {"labels": len(outside), "classes": classes, "first": int(outside[0])},
+                    cause="they may count from 1, or stand for “no label”",
+                    remedy="number the classes from 0",
+                    place=f"{split.name} split",
+                )
+            )
+    return is_sound
+
+
+def _check_class_balance(found: DataCheck) -> None:
+    """Compare the classes' sizes in the training split, and look for classes that a split lacks."""
+    names = found.class_names
+    counts = {
+        split.name: np.bincount(split.labels, minlength=len(names))
+        for split in found.splits
+        if split.labels is not None
+    }
+    if "train" not in counts:
+        return
+    train = counts["train"]
+    largest, smallest = int(train.argmax()), int(train.argmin())
+    add = found.findings.append
+    if train[smallest] == 0:
+        absent = [names[i] for i in np.flatnonzero(train == 0)]
+        add(
+            Finding(
+                # The catalogue of faults counts a class that is never a target with the labels out of range.
+                "data.labels_out_of_range",
+                "error",
+                f"no training sample of {enumerated(absent)}",
+                {"classes": len(names), "absent": len(absent)},
+                place="train split",
+            )
+        )
+    elif train[largest] > _UNBALANCED * train[smallest]:
+        add(
+            Finding(
+                "data.class_imbalance",
+                "warning",
+                f"unbalanced: {train[largest]:,} training samples of {names[largest]}, {train[smallest]:,} of "
+                f"{names[smallest]}; accuracy alone will say little",
+                {names[largest]: int(train[largest]), names[smallest]: int(train[smallest])},
+                remedy="--balance weights or sampler gives each class the same say",
+                place="train split",
+            )
+        )
+    scarce = {names[i]: int(train[i]) for i in np.flatnonzero((train > 0) & (train < _FEW))}
+    if scarce:
+        listed = enumerated([f"{name} ({count})" for name, count in scarce.items()])
+        text = f"fewer than {_FEW} training samples of {listed}"
+        add(Finding("data.few_samples", "warning", text, dict(scarce), place="train split"))
+    _check_absent_classes(found, counts)
+    share = float(train.max() / max(1, train.sum()))
+    text = f"always saying {names[largest]} is right for {share:.1%} of the training split"
+    add(Finding("data.chance_level", "note", text, {"class": names[largest], "share": share}, place="train split"))
+
+
+def _check_absent_classes(found: DataCheck, counts: Mapping[str, np.ndarray]) -> None:
+    """Look for classes that can be learned but are not measured."""
+    for name, split in counts.items():
+        absent = [found.class_names[i] for i in np.flatnonzero((split == 0) & (counts["train"] > 0))]
+        if absent and name != "train" and split.sum():
+            text = f"the {name} split has no sample of {enumerated(absent)}"
+            evidence: dict[str, Plain] = {"split": name, "absent": len(absent)}
+            found.findings.append(Finding("data.class_not_evaluated", "warning", text, evidence, place=f"{name} split"))
+
+
+def _check_overlap(found: DataCheck) -> None:
+    """Look for the same sample twice: in two splits, or in the training split under two labels."""
+    splits = [split for split in found.splits if split.digests is not None and split.size]
+    if len(splits) < 2:
+        reason = "there is one split only" if splits else f"{found.what} in a row have no splits to be compared in"
+        found.not_checked.append(NotChecked("data.duplicates_across_splits", reason))
+    for i, first in enumerate(splits):
+        for second in splits[i + 1 :]:
+            assert first.digests is not None
+            assert second.digests is not None
+            same = int(np.isin(second.digests, first.digests).sum())
+            if same:
+                share = same / second.size
+                found.findings.append(
+                    Finding(
+                        "data.duplicates_across_splits",
+                        "note" if share < found.natural_repeats else "warning",
+                        f"leakage: {same:,} of {second.size:,} {found.what} of the {second.name} split "
+                        f"({share:.1%}) are in the {first.name} split too",
+                        {"shared": same, "size": second.size, "share": share},
+                        place=f"{first.name} split, {second.name} split",
+                    )
+                )
+    if splits:
+        _check_repeats(found, splits[0])
+
+
+def _check_repeats(found: DataCheck, train: CheckedSplit) -> None:
+    assert train.digests is not None
+    unique, inverse, counts = np.unique(train.digests, return_inverse=True, return_counts=True)
+    extra = train.size - len(unique)
+    place = f"{train.name} split"
+    if extra:
+        text = f"{extra:,} of the {train.size:,} {found.what} in the training split repeat another one"
+        evidence = {"repeated": extra, "size": train.size}
+        found.findings.append(Finding("data.repeated_samples", "note", text, evidence, place=place))
+    if train.labels is None or not found.class_names:
+        return
+    order = np.lexsort((train.labels, inverse))
+    group, label = inverse[order], train.labels[order]
+    differs = (group[1:] == group[:-1]) & (label[1:] != label[:-1])
+    torn = np.unique(group[1:][differs])
+    if len(torn):
+        number = int(counts[torn].sum())
+        text = f"contradiction: {number:,} training {found.what} are the same as others with another label"
+        evidence = {"contradicting": number, "size": train.size}
+        found.findings.append(Finding("data.contradicting_labels", "warning", text, evidence, place=place))
+
+
+def show_numbers(values: Sequence[float]) -> str:
+    """Write the first numbers of a list in a line."""
+    return ", ".join(f"{value:.4g}" for value in values[:8]) + (" …" if len(values) > 8 else "")

@@ -1,0 +1,91 @@
+"""Looking into image files: what is broken, what is there twice, what they look like."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fathom.data.checks import CheckedSplit, DataCheck, check_splits, show_numbers
+from fathom.data.images.decode import read_image
+from fathom.data.images.folder_listing import FileList
+from fathom.data.images.module import ImageData
+from fathom.data.images.sheets import sample_sheet
+from fathom.findings import Finding
+from fathom.phrases import counted, enumerated
+
+_SAMPLE_SIDE = 64  # pixels
+_SAMPLES = 8  # images of each class on the sheet
+
+# Notes of the data module that tell of files, by what they begin with or hold
+_NOTES = {"passed over: ": "data.files_passed_over", "mislabelled": "data.other_format_than_named"}
+_LEFT_OUT = ": left out: "
+
+
+def check_images(data: ImageData) -> DataCheck:
+    """Look into decoded images, broken ones among them: ``data`` should have been read with ``max_broken=1``."""
+    digests = data.survey.digests
+    indices = (("train", data.train_index), ("val", data.val_index), ("test", data.test_index))
+    found = DataCheck(
+        Path(data.name).name,
+        "images",
+        [CheckedSplit(n, len(i), data.y[i].numpy(), digests[i.numpy()]) for n, i in indices if i is not None],
+        class_names=data.class_names,
+        broken=data.broken,
+    )
+    sizes = np.unique(data.survey.sizes[data.survey.is_readable], axis=0)
+    shown = f"{len(sizes):,} different" if len(sizes) > 3 else ", ".join(f"{h}×{w}" for h, w in sizes.tolist())
+    found.facts = [("sizes", shown), ("sides", f"{sizes.min()} to {sizes.max()} pixels")][: len(sizes)]
+    found.facts.append(("a network gets", "×".join(map(str, data.input_shape))))
+    mean, std = data.statistics()
+    found.facts += [("mean of each channel", show_numbers(mean)), ("standard deviations", show_numbers(std))]
+    if data.broken:
+        _report_broken(found, len(data.paths))
+    for note in data.notes:
+        code = next((code for start, code in _NOTES.items() if note.startswith(start)), None)
+        if code is None and _LEFT_OUT in note:
+            code = "data.rows_left_out"
+        if code is not None:
+            found.findings.append(Finding(code, "note", note))
+    found.sheet = _draw_files(data.train, data.class_names, data.seed)
+    return check_splits(found)
+
+
+def _report_broken(found: DataCheck, files: int) -> None:
+    number = len(found.broken)
+    names = enumerated([f"{path} ({why})" if why else path for path, why in found.broken])
+    found.findings.append(
+        Finding(
+            "data.broken_files",
+            "error",
+            f"{counted(number, 'file')} cannot be read: {names}",
+            {"broken": number, "files": files},
+            remedy="replace or delete them; training leaves out as large a share as --max-broken allows",
+            place=enumerated([path for path, _ in found.broken]),
+        )
+    )
+
+
+def _draw_files(files: FileList, names: Sequence[str], seed: int) -> bytes | None:
+    rng = np.random.default_rng(seed)
+    chosen = [
+        i
+        for label in range(len(names))
+        for i in rng.permutation(np.flatnonzero(files.labels == label))[:_SAMPLES].tolist()
+    ]
+    if not chosen:
+        return None
+    images = np.stack([read_image(files.paths[i], 3, (_SAMPLE_SIDE, _SAMPLE_SIDE)) for i in chosen])
+    return draw_samples(images, files.labels[chosen], names, seed)
+
+
+def draw_samples(images: np.ndarray, labels: np.ndarray, names: Sequence[str], seed: int) -> bytes:
+    """Draw some images of each class, a class a row, as the bytes of a PNG.
+
+    Shape:   images uint8 (N, C, H, W), labels (N,)
+    """
+    with tempfile.TemporaryDirectory(prefix="fathom-") as folder:
+        path = sample_sheet(images, labels, names, Path(folder, "sheet.png"), per_class=_SAMPLES, seed=seed)
+        return path.read_bytes()
