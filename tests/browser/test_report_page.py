@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from fathom.runs.analysis.compare import compare_runs
-from fathom.runs.html.overlay import write_comparison
-from fathom.runs.html.report import write_report
+from fathom.runs.html.pages.comparison import write_comparison
+from fathom.runs.html.pages.report import write_report
 
 CHROMIUM = os.environ.get("FATHOM_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]

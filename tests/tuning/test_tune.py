@@ -36,7 +36,7 @@ def _quick():
         return connection
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fathom.runs.html.study_page.draw_images", lambda study: {})
+        patch.setattr("fathom.runs.html.pages.study.draw_images", lambda study: {})
         patch.setattr(sqlite3, "connect", connect_carelessly)
         yield
 

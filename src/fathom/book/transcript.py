@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import json
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from fathom.book.record import CellRecord, Output, Record, as_lines
 from fathom.files import write_atomically
 from fathom.runs.analysis.numbers import duration
-from fathom.runs.html.page import Html, document, element, escape, join, pairs
+from fathom.runs.html.markup import Html, element, embedded_image, join, pairs
+from fathom.runs.html.page import Page, Section
+from fathom.runs.html.summary import show_badge, show_byline
 
 PAGE, DATA = "transcript.html", "transcript.json"
 SCHEMA = 1
-_STATUS = {"done": "finished", "running": "running", "failed": "failed"}
+_NO_HEADING = "Cells"
 _API = {"new": "fathom.d2l.torch", "old": "fathom.d2l.v0.torch", "original": "the original package"}
 
 
@@ -69,23 +71,25 @@ def render_page(record: Record) -> str:
         facts.append(("d2l is", _API[record.api]))
     if record.batches:
         facts.append(("batches in a pass, at most", record.batches))
-    status = element("span", _STATUS[record.status], class_=f"status {record.status}")
-    head = element(
-        "section",
-        element("p", "Transcript", class_="kicker"),
-        element("h1", name),
-        element("p", status, element("span", record.document.path, class_="mono"), class_="byline"),
-        element("div", pairs(facts, "facts"), class_="transcript-facts"),
-        _failures(record),
-        aria_label="Summary",
+    page = Page(
+        title=f"Transcript of {name}",
+        kicker="Transcript",
+        heading=name,
+        byline=show_byline(show_badge(record.status), element("span", record.document.path, class_="mono")),
+        summary=[element("div", pairs(facts, "facts"), class_="transcript-facts"), _failures(record)],
+        sections=_sections(record),
+        footer="",
     )
-    cells, heading = [], None
-    for cell in record.cells:
-        if cell.cell.heading and cell.cell.heading != heading:
-            cells.append(element("h2", cell.cell.heading))
-        heading = cell.cell.heading
-        cells.append(_show_cell(cell, record.out))
-    return document(f"Transcript of {name}", element("main", head, element("section", *cells, aria_label="Cells")))
+    return page.render()
+
+
+def _sections(record: Record) -> list[Section]:
+    """Put the cells under the headings they stand under in the file."""
+    groups = groupby(record.cells, key=lambda cell: cell.cell.heading)
+    return [
+        Section(f"part-{number}", heading or _NO_HEADING, *(_show_cell(cell, record.out) for cell in cells))
+        for number, (heading, cells) in enumerate(groups, start=1)
+    ]
 
 
 def _failures(record: Record) -> Html:
@@ -120,6 +124,5 @@ def _show_output(output: Output, out: Path) -> Html:
         return element("p", f"{output.file} is no longer there", class_="quiet")
     kind = "jpeg" if output.file.endswith(".jpg") else "png"
     # the header of a PNG has its width in bytes 16 to 20
-    width = f' width="{int.from_bytes(picture[16:20], "big") // 2}"' if output.is_fine else ""
-    source = f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
-    return Html(f'<img class="output" alt="{escape(output.text)}"{width} src="{source}">')
+    width = int.from_bytes(picture[16:20], "big") // 2 if output.is_fine else ""
+    return embedded_image(picture, output.text, kind=kind, class_="output", width=width)

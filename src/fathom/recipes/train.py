@@ -49,7 +49,7 @@ from fathom.runs.folder.reader import RunReader, resolve_run
 from fathom.runs.folder.records import read_lines, to_json
 from fathom.runs.folder.schema import SCHEMA
 from fathom.runs.folder.writer import RunWriter
-from fathom.runs.html.report import write_report
+from fathom.runs.html.pages.report import write_report
 from fathom.settings.config import Config, config_to_dict
 from fathom.settings.resolve import resolve
 from fathom.settings.run_config import read_run_config

@@ -21,7 +21,7 @@ from fathom.runs.folder.lock import lock_run
 from fathom.runs.folder.reader import RunReader, resolve_run
 from fathom.runs.folder.schema import SERIES
 from fathom.runs.folder.writer import claim_folder, name_folder
-from fathom.runs.html.report import write_report
+from fathom.runs.html.pages.report import write_report
 from fathom.settings.config import Config
 from fathom.training.checkpoint import CheckpointError
 from fathom.training.divergence import Diverged

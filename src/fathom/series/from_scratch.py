@@ -22,7 +22,7 @@ from fathom.runs.analysis.spread import measure_spread
 from fathom.runs.folder import schema
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number, to_json
-from fathom.runs.html.report import write_report
+from fathom.runs.html.pages.report import write_report
 from fathom.series.base import Member, train_member
 from fathom.settings.config import Config, FinetuneConfig
 from fathom.training.callbacks import Callback

@@ -18,7 +18,7 @@ import msgspec
 
 from fathom.errors import FathomError
 from fathom.runs.analysis.study import State, Trial
-from fathom.runs.html.study_page import write_study
+from fathom.runs.html.pages.study import write_study
 from fathom.training.signals import Interrupted, StopRequest, catch_signals
 from fathom.tuning.study import Ledger
 from fathom.tuning.trial import Source

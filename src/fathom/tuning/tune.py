@@ -21,7 +21,7 @@ from fathom.runs.analysis.study import PRUNERS, Study, Trial
 from fathom.runs.folder.lock import lock_run
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.writer import claim_folder, name_folder
-from fathom.runs.html.study_page import write_study
+from fathom.runs.html.pages.study import write_study
 from fathom.settings.config import Config, config_to_dict
 from fathom.settings.resolve import resolve
 from fathom.training.signals import Interrupted

@@ -6,7 +6,7 @@ import pytest
 
 from fathom.errors import FathomError, UsageError
 from fathom.runs.analysis.compare import compare_runs, describe_comparison
-from fathom.runs.html.overlay import write_comparison
+from fathom.runs.html.pages.comparison import write_comparison
 
 
 @pytest.fixture

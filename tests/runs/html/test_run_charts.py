@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fathom.runs.analysis.numbers import percent
-from fathom.runs.html.charts import Line, Strip, label_ticks, line_chart, strip_chart
-from fathom.runs.html.scales import fit_scale
+from fathom.runs.html.charts.figure import label_ticks
+from fathom.runs.html.charts.lines import Line, line_chart
+from fathom.runs.html.charts.scales import fit_scale
+from fathom.runs.html.charts.strips import Strip, strip_chart
 
 
 @given(st.floats(1e-9, 1e6), st.floats(1e-4, 1e5), st.booleans())
@@ -39,8 +41,8 @@ def test_a_small_learning_rate():
 
 def test_few_digits_where_few_tell_apart():
     strips = [Strip("a", [0.91, 0.95], 0.93, 0.9, 0.96)]
-    texts = _texts(strip_chart("s", "Folds", strips, describe="d", x_label="accuracy", x_format=percent))
+    texts = _texts(strip_chart("s", "Folds", strips, describe="d", x_label="accuracy", x_form=percent))
     assert "92%" in texts
     strips = [Strip("a", [0.9912, 0.9918], 0.9915, None, None)]
-    texts = _texts(strip_chart("s", "Folds", strips, describe="d", x_label="accuracy", x_format=percent))
+    texts = _texts(strip_chart("s", "Folds", strips, describe="d", x_label="accuracy", x_form=percent))
     assert "99.12%" in texts

@@ -9,8 +9,9 @@ from html.parser import HTMLParser
 import pytest
 
 from fathom.errors import FathomError
-from fathom.runs.html.charts import Line, heat_map, line_chart
-from fathom.runs.html.report import write_report
+from fathom.runs.html.charts.heat_map import heat_map
+from fathom.runs.html.charts.lines import Line, line_chart
+from fathom.runs.html.pages.report import write_report
 
 VOID = {"meta", "link", "img", "br"}
 EVIL = "<script>alert(1)</script>\"'&"
@@ -205,7 +206,7 @@ def test_cells_say_what_they_count():
 def test_reports_need_no_heavy_library(tmp_path, make_run):
     folder = make_run(tmp_path)
     code = (
-        "import sys; from fathom.runs.html.report import write_report; write_report(sys.argv[1]);"
+        "import sys; from fathom.runs.html.pages.report import write_report; write_report(sys.argv[1]);"
         "print([m for m in ('torch', 'numpy', 'matplotlib', 'pandas', 'PIL', 'rich') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True)

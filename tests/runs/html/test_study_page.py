@@ -8,8 +8,8 @@ import pytest
 
 from fathom.errors import UsageError
 from fathom.runs.analysis.study import Axis, Study, Trial, find_study
-from fathom.runs.html.page import escape
-from fathom.runs.html.study_page import read_study, render_study, write_study
+from fathom.runs.html.markup import escape
+from fathom.runs.html.pages.study import read_study, study_page, write_study
 
 
 def make_study(trials, **fields):
@@ -62,7 +62,7 @@ def test_the_table_holds_every_trial():
 
 
 def test_the_page_is_whole_and_needs_nothing_else():
-    page = render_study(make_study(TRIALS, importance={"lr": 0.8, "hidden": 0.2}, data="<b>pets</b>"))
+    page = study_page(make_study(TRIALS, importance={"lr": 0.8, "hidden": 0.2}, data="<b>pets</b>")).render()
     assert "<script" not in page
     assert not re.search(r'(src|href)="(?!#|data:)', page)
     assert "<b>pets</b>" not in page
@@ -90,9 +90,9 @@ def test_numbers_are_read_aloud():
 @pytest.mark.parametrize("trials", [[], TRIALS[3:4], TRIALS[1:2], TRIALS[:1], TRIALS], ids=len)
 @pytest.mark.parametrize("metric", ["val_accuracy", "val_loss"])
 def test_every_stage_of_a_study_can_be_written(trials, metric, tmp_path, monkeypatch):
-    monkeypatch.setattr("fathom.runs.html.study_page.draw_images", lambda study: {})
+    monkeypatch.setattr("fathom.runs.html.pages.study.draw_images", lambda study: {})
     study = make_study(trials, metric=metric, maximise=metric == "val_accuracy")
-    assert write_study(study, tmp_path).read_text() == render_study(study)
+    assert write_study(study, tmp_path).read_text() == study_page(study).render()
     assert (tmp_path / "trials.csv").read_text() == study.to_csv()
 
 

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from fathom.cli.progress import show_reading
     from fathom.doctor.check import check
     from fathom.runs.folder.records import to_json
-    from fathom.runs.html.check_page import Content, write_check
+    from fathom.runs.html.pages.check import Content, write_check
 
     found = check(config, on_read=show_reading())
     labels, histograms = found.count_labels()

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     if args.csv:
         write_atomically(args.csv, comparison.to_csv())
     if args.out:
-        from fathom.runs.html.overlay import write_comparison
+        from fathom.runs.html.pages.comparison import write_comparison
 
         write_comparison(comparison, args.out)
     if sys.stdout.isatty():

@@ -107,7 +107,7 @@ class _Watch(series.Watch):
 
 def _show(study: CrossValidation) -> list[str]:
     """Lay out mean and spread of every model."""
-    from fathom.runs.html.crossval_page import describe_spread
+    from fathom.runs.html.pages.crossval import describe_spread
 
     rows = [["", "measure", "mean", "standard deviation", "95% interval of the mean"]]
     for measure in study.measures:

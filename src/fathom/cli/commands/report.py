@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make the page and print where it is."""
     from fathom.runs.folder.reader import resolve_run
-    from fathom.runs.html.report import write_report
+    from fathom.runs.html.pages.report import write_report
 
     print(write_report(resolve_run(args.run, args.runs), args.out))
     return 0

@@ -197,9 +197,9 @@ class CrossValidation(Series):
         return ["model", "repeat", "fold", "held_out", *keys, "seed", "epochs", "train_s", "status", "message", "run"]
 
     def _render(self) -> str:
-        from fathom.runs.html.crossval_page import render_crossval
+        from fathom.runs.html.pages.crossval import crossval_page
 
-        return render_crossval(self)
+        return crossval_page(self).render()
 
 
 def _sentence(text: str) -> str:

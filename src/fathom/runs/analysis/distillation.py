@@ -174,9 +174,9 @@ class Distillation(Series):
         return ["role", "seed", *scores, "epochs", "train_s", "status", "message", "run"]
 
     def _render(self) -> str:
-        from fathom.runs.html.distillation_page import render_distillation
+        from fathom.runs.html.pages.distillation import distillation_page
 
-        return render_distillation(self)
+        return distillation_page(self).render()
 
 
 def _describe(spread: Spread | None) -> str:

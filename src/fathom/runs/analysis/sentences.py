@@ -12,7 +12,7 @@ from fathom.runs.analysis.from_scratch import describe_comparison
 from fathom.runs.analysis.numbers import count, decimal, determination, duration, percent, rate, wilson_interval
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
-from fathom.runs.html.table_results import compare_baseline
+from fathom.runs.html.sections.table import compare_baseline
 
 FLAT = 0.02  # a loss that rises by less than this share is called flat
 BLOWN_UP = 1.5  # times the loss of knowing nothing

@@ -1,6 +1,6 @@
-"""A self-contained page: escaping, tables, folded parts, and the document around them.
+"""The one skeleton of every page: head, navigation, sections, footer; one file that needs nothing but itself.
 
-Nothing here loads anything: the policy in the page's head forbids scripts, network, frames and forms, admits this one
+Nothing a page holds loads anything: the policy in its head forbids scripts, network, frames and forms, admits this one
 style sheet by its hash, and images only when they are written into the page.
 """
 
@@ -8,98 +8,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from fathom.files import write_atomically
+from fathom.runs.html.markup import Html, element, escape, join
 
-class Html(str):
-    """Text that is markup already; every other string is escaped when it is put into a page."""
-
-    __slots__ = ()
-
-
-def escape(value: object) -> Html:
-    """Make text safe between tags and inside quoted attributes; ``Html`` passes unchanged.
-
-    >>> escape('<script>"')
-    '&lt;script&gt;&quot;'
-    """
-    return value if isinstance(value, Html) else Html(html.escape(str(value)))
-
-
-def join(parts: Iterable[object], separator: str = "") -> Html:
-    """Escape and concatenate."""
-    return Html(separator.join(escape(part) for part in parts))
-
-
-def element(tag: str, *content: object, **attributes: object) -> Html:
-    """Write one element; ``class_`` gives ``class``, ``aria_label`` gives ``aria-label``.
-
-    >>> element("p", "a < b", class_="note")
-    '<p class="note">a &lt; b</p>'
-    """
-    pairs = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{escape(value)}"' for name, value in attributes.items() if value != ""
-    )
-    return Html(f"<{tag}{pairs}>{join(content)}</{tag}>")
-
-
-def table(
-    header: Sequence[object],
-    rows: Iterable[Sequence[object]],
-    *,
-    label: str,
-    text_columns: Iterable[int] = (0,),
-    marked: Iterable[int] = (),
-    footer: Sequence[object] = (),
-) -> Html:
-    """Write a table that scrolls sideways inside itself when the screen is narrow.
-
-    ``text_columns`` are set flush left, the others as numbers; rows in ``marked`` are emphasised.
-    """
-    text = set(text_columns)
-    bold = set(marked)
-
-    def cells(row: Sequence[object], tag: str) -> Html:
-        parts = []
-        for column, value in enumerate(row):
-            kind = "" if column in text else "number"
-            if tag == "th":
-                parts.append(element("th", value, class_=kind, scope="col"))
-            elif column == 0:
-                parts.append(element("th", value, class_=kind, scope="row"))
-            else:
-                parts.append(element("td", value, class_=kind))
-        return join(parts)
-
-    head = element("thead", element("tr", cells(header, "th")))
-    body = element(
-        "tbody",
-        *(element("tr", cells(row, "td"), class_="marked" if i in bold else "") for i, row in enumerate(rows)),
-    )
-    foot = element("tfoot", element("tr", cells(footer, "td"))) if footer else ""
-    return element(
-        "div",
-        element("table", head, body, foot, aria_label=label),
-        class_="scroll",
-        tabindex="0",
-        role="region",
-        aria_label=label,
-    )
-
-
-def pairs(entries: Iterable[tuple[object, object]], class_: str = "pairs") -> Html:
-    """Write names with their values as a description list."""
-    return element(
-        "dl", *(element("div", element("dt", name), element("dd", value)) for name, value in entries), class_=class_
-    )
-
-
-def fold(summary: str, content: object, *, is_open: bool = False) -> Html:
-    """Write a part that opens with a click, and is shown in full when printed."""
-    return Html(f"<details{' open' if is_open else ''}>{element('summary', summary)}{escape(content)}</details>")
+_MOST_STICKY_LINKS = 10  # a longer list of sections would take up half of a small window
 
 
 class Section:
@@ -116,13 +33,74 @@ class Section:
         return element("section", element("h2", self.title, id=name), self.content, id=self.key, aria_labelledby=name)
 
 
-def note(text: object) -> Html:
-    """Write a sentence of explanation."""
-    return element("p", text, class_="note")
+@dataclass(frozen=True)
+class Page:
+    """What a page holds.
+
+    Attributes:
+        title: of the window.
+        kicker: the kind of page, above its heading.
+        heading: what the page is about.
+        byline: below the heading: how it ended, names, times.
+        summary: what stands above the first section.
+        sections: those that are None have nothing to show and are left out.
+        footer: what the page was made from.
+        related: (what it is, address) of pages that belong to this one.
+    """
+
+    title: str
+    kicker: str
+    heading: object
+    byline: Html
+    summary: Sequence[object]
+    sections: Sequence[Section | None]
+    footer: str
+    related: Sequence[tuple[str, str]] = ()
+
+    def render(self) -> str:
+        """Write the page as text."""
+        sections = [section for section in self.sections if section is not None]
+        header = element(
+            "header",
+            element("p", self.kicker, class_="kicker"),
+            element("h1", self.heading),
+            self.byline,
+            _related(self.related),
+        )
+        summary = element("section", header, *self.summary, id="summary", aria_label="Summary")
+        body = [
+            _navigation(sections),
+            element("main", summary, *(section.render() for section in sections)),
+            element("footer", self.footer) if self.footer else "",
+        ]
+        return _document(self.title, join(body))
+
+    def write(self, path: str | Path) -> Path:
+        """Write the page to a file.
+
+        Returns: the file's path
+        Raises:  FathomError if it cannot be written
+        """
+        write_atomically(path, self.render())
+        return Path(path)
 
 
-def document(title: str, body: Html) -> str:
-    """Wrap ``body`` into a whole page that needs nothing but itself."""
+def _navigation(sections: Sequence[Section]) -> Html:
+    if len(sections) < 2:
+        return Html("")
+    links = [element("a", section.title, href=f"#{section.key}") for section in sections]
+    return element(
+        "nav", *links, aria_label="Sections of this page", class_="long" if len(links) > _MOST_STICKY_LINKS else ""
+    )
+
+
+def _related(links: Sequence[tuple[str, str]]) -> Html:
+    if not links:
+        return Html("")
+    return element("p", join((element("a", text, href=address) for text, address in links), " · "), class_="related")
+
+
+def _document(title: str, body: Html) -> str:
     style = _style()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"

@@ -13,7 +13,8 @@ from fathom.runs.analysis.paired import METHOD, Pairing
 from fathom.runs.folder import schema
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number, read_json
-from fathom.runs.html.page import Html, Section, element, fold, note, table
+from fathom.runs.html.markup import Html, element, fold, note, table
+from fathom.runs.html.page import Section
 
 STAGES = {"before": "before", "pruned": "pruned", "finetuned": "fine-tuned"}
 _SPLITS = {"val": "validation", "train": "training"}

@@ -8,8 +8,10 @@ from fathom.runs.analysis.numbers import count, decimal, duration, percent, rate
 from fathom.runs.analysis.sentences import series
 from fathom.runs.folder import schema
 from fathom.runs.folder.reader import Best, RunReader
-from fathom.runs.html.charts import Line, line_chart
-from fathom.runs.html.page import Html, Section, element, fold, note, table
+from fathom.runs.html.charts.figure import Horizontal, Vertical
+from fathom.runs.html.charts.lines import Line, line_chart
+from fathom.runs.html.markup import Html, element, fold, note, table
+from fathom.runs.html.page import Section
 
 METRIC_WORDS = {
     "val_accuracy": "validation accuracy",
@@ -73,17 +75,16 @@ def _metric_chart(run: RunReader, metric: str, title: str, form: Callable[[objec
     mark = None
     if len(peaks) > 1:
         pick, word = (max, "highest") if metric == "accuracy" else (min, "lowest")
-        mark = (pick(peaks, key=lambda point: point[1])[0], word)
+        at = pick(peaks, key=lambda point: point[1])[0]
+        mark = (at, f"{word} at epoch {at:g}")
     return line_chart(
         f"{metric}-chart",
         title,
         lines,
         describe="; ".join(f"{line.label} ends at {form(line.points[-1][1])}" for line in lines if not line.faint),
-        y_label=metric,
-        y_format=form,
-        furthest=run.metrics[-1]["epoch"],
+        x=Horizontal(end=run.metrics[-1]["epoch"]),
+        y=Vertical(metric, form, may_log=metric != "accuracy"),
         mark=mark,
-        may_log=metric != "accuracy",
     )
 
 
@@ -94,10 +95,8 @@ def _rate_chart(run: RunReader) -> Html:
         return Html("")
     about = f"From {rate(values[0])} to {rate(values[-1])}, at most {rate(max(values))}."
     line = Line("learning rate", points, "rate", markers=len(points) == 1)
-    furthest = run.metrics[-1]["epoch"]
-    return line_chart(
-        "lr-chart", "Learning rate", [line], describe=about, y_label="learning rate", y_format=rate, furthest=furthest
-    )
+    x = Horizontal(end=run.metrics[-1]["epoch"])
+    return line_chart("lr-chart", "Learning rate", [line], describe=about, x=x, y=Vertical("learning rate", rate))
 
 
 def _final_numbers(run: RunReader) -> Html:

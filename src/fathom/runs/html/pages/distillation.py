@@ -8,56 +8,40 @@ from typing import TYPE_CHECKING
 from fathom.runs.analysis.numbers import decimal, duration, percent
 from fathom.runs.analysis.paired import METHOD
 from fathom.runs.analysis.series import DIVERGED
-from fathom.runs.html.charts import Strip, strip_chart
-from fathom.runs.html.origin import show_byline, show_time
-from fathom.runs.html.page import Html, Section, document, element, join, note, pairs, table
+from fathom.runs.html.charts.strips import Strip, strip_chart
+from fathom.runs.html.markup import Html, element, note, pairs, table
+from fathom.runs.html.page import Page, Section
+from fathom.runs.html.summary import made_from, show_folder_byline, show_message, show_sentences
 
 if TYPE_CHECKING:
     from fathom.runs.analysis.distillation import Distillation
 
 
-def render_distillation(study: Distillation) -> str:
-    """Write the page as text."""
-    sections = [_side_by_side(study), *_image(study), _runs(study)]
-    plan = study.plan
+def distillation_page(study: Distillation) -> Page:
+    """Lay out the page."""
+    plan, status = study.plan, str(study.plan["status"])
     student = plan["config"]["model"]["name"]
     title = f"{student} taught by {plan['teacher_model']} on {Path(str(plan['data'])).name}"
-    status = str(plan["status"])
-    header = element(
-        "header",
-        element("p", "Distillation", class_="kicker"),
-        element("h1", title),
-        show_byline(status, study.path.name, show_time(plan.get("created"))),
-    )
-    facts = pairs(
-        [
-            ("temperature", f"{plan['temperature']:g}"),
-            ("alpha, the teacher's share of the loss", f"{plan['alpha']:g}"),
-            ("seeds", ", ".join(map(str, plan["seeds"]))),
-            ("epochs of each student", plan["config"]["training"]["epochs"] or "chosen"),
-            ("teacher's run", plan["teacher"]),
-        ]
-    )
-    sentences = [sentence for _, sentence in study.sentences()]
-    body = [
-        element("nav", *(element("a", part.title, href=f"#{part.key}") for part in sections), aria_label="Parts"),
-        element(
-            "main",
-            element(
-                "section",
-                header,
-                facts,
-                element("p", plan["message"], class_=f"message {status}") if plan.get("message") else "",
-                element("h2", "What the numbers say"),
-                element("ul", *(element("li", sentence) for sentence in sentences), class_="reading"),
-                id="summary",
-                aria_label="Summary",
-            ),
-            *(part.render() for part in sections),
-        ),
-        element("footer", f"Made by Fathom {plan.get('fathom', '')} from the files of {study.path.name}."),
+    facts = [
+        ("temperature", f"{plan['temperature']:g}"),
+        ("alpha, the teacher's share of the loss", f"{plan['alpha']:g}"),
+        ("seeds", ", ".join(map(str, plan["seeds"]))),
+        ("epochs of each student", plan["config"]["training"]["epochs"] or "chosen"),
+        ("teacher's run", plan["teacher"]),
     ]
-    return document(f"Distillation: {title}", join(body))
+    return Page(
+        title=f"Distillation: {title}",
+        kicker="Distillation",
+        heading=title,
+        byline=show_folder_byline(status, study.path.name, plan.get("created")),
+        summary=[
+            pairs(facts),
+            show_message(plan.get("message"), status),
+            show_sentences([sentence for _, sentence in study.sentences()], "What the numbers say"),
+        ],
+        sections=[_side_by_side(study), _image(study), _runs(study)],
+        footer=made_from(plan.get("fathom"), study.path.name),
+    )
 
 
 def _side_by_side(study: Distillation) -> Section:
@@ -73,7 +57,7 @@ def _side_by_side(study: Distillation) -> Section:
     )
 
 
-def _image(study: Distillation) -> list[Section]:
+def _image(study: Distillation) -> Section | None:
     from fathom.runs.analysis.distillation import ROLES, SPLITS, TITLES
 
     charts: list[Html] = []
@@ -85,10 +69,10 @@ def _image(study: Distillation) -> list[Section]:
             about = "; ".join(f"{strip.label}: mean {percent(strip.mean, 2)}" for strip in strips)
             title = f"Accuracy on {word}"
             charts.append(
-                strip_chart(f"{split}-chart", title, strips, describe=about, x_label="accuracy", x_format=percent)
+                strip_chart(f"{split}-chart", title, strips, describe=about, x_label="accuracy", x_form=percent)
             )
     about = "A dot is a seed, the diamond their mean, the band the mean's 95% interval."
-    return [Section("image", "Image", note(about), element("div", *charts, class_="charts"))] if charts else []
+    return Section("image", "Image", note(about), element("div", *charts, class_="charts")) if charts else None
 
 
 def _runs(study: Distillation) -> Section:

@@ -11,8 +11,10 @@ from fathom.runs.analysis.paired import METHOD
 from fathom.runs.analysis.sentences import series
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
-from fathom.runs.html.charts import Line, line_chart
-from fathom.runs.html.page import Section, element, fold, note, pairs, table
+from fathom.runs.html.charts.figure import Vertical
+from fathom.runs.html.charts.lines import Line, line_chart
+from fathom.runs.html.markup import element, fold, note, pairs, table
+from fathom.runs.html.page import Section
 
 _ARMS = {"fine_tuned": ("fine-tuned", "train"), "scratch": ("from scratch", "val")}
 
@@ -86,7 +88,5 @@ def _curves(run: RunReader, comparison: Mapping[str, Any]) -> object:
         key.removeprefix("val_").title() + " on validation data",
         lines,
         describe="; ".join(f"{line.label} ends at {form(line.points[-1][1])}" for line in lines if not line.faint),
-        y_label=key.removeprefix("val_"),
-        y_format=form,
-        may_log=key != "val_accuracy",
+        y=Vertical(key.removeprefix("val_"), form, may_log=key != "val_accuracy"),
     )

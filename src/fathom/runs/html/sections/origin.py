@@ -5,24 +5,18 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import DASH, count, duration, short
 from fathom.runs.folder import schema
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number, read_text
-from fathom.runs.html.charts import share_bar
-from fathom.runs.html.page import Html, Section, element, fold, join, note, pairs, table
+from fathom.runs.html.charts.bars import share_bar
+from fathom.runs.html.markup import Html, element, fold, join, note, pairs, table
+from fathom.runs.html.page import Section
+from fathom.runs.html.summary import show_time
 
-_STATUS_WORDS = {"done": "finished", "running": "running", "stopped": "stopped early", "failed": "failed"}
 _MOST_OPEN_ROWS = 24
-
-
-def show_byline(status: str, name: str, *when: object) -> Html:
-    """Write the line below a page's title: how what it shows ended, the folder's name, and when it began."""
-    state = element("span", _STATUS_WORDS[status], class_=f"status {status}")
-    return element("p", state, element("span", name, class_="mono"), " · ", *when, class_="byline")
 
 
 def show_layers(run: RunReader) -> Section:
@@ -94,15 +88,6 @@ def show_origin(run: RunReader) -> Section:
     shell = element("pre", element("code", line), class_="command") if line else ""
     choices = _show_group("Choices made by Fathom", info.get("choices"), "pairs long")
     return Section("origin", "Origin", shell, element("div", *blocks, class_="columns"), choices)
-
-
-def show_time(text: object) -> Html:
-    """Write an ISO 8601 moment as a person would; a dash if there is none."""
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        return element("span", text or DASH)
-    return element("time", f"{moment.day} {moment:%B %Y, %H:%M:%S}", datetime=text)
 
 
 def _show_group(title: str, entries: object, class_: str = "pairs") -> Html:

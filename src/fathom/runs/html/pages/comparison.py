@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from fathom.files import write_atomically
 from fathom.runs.analysis.compare import Comparison, describe_comparison
 from fathom.runs.analysis.numbers import decimal, percent
 from fathom.runs.analysis.sentences import series
 from fathom.runs.folder.records import is_number
-from fathom.runs.html.charts import Line, line_chart
-from fathom.runs.html.page import Html, Section, document, element, join, note, table
-
-_TONES = 8  # as many colours as page.css has for runs; further runs begin again
+from fathom.runs.html.charts.figure import EPOCHS, TONES, Horizontal, Vertical
+from fathom.runs.html.charts.lines import Line, line_chart
+from fathom.runs.html.markup import Html, element, note, table
+from fathom.runs.html.page import Page, Section
+from fathom.runs.html.summary import show_sentences
 
 
 def write_comparison(comparison: Comparison, out: str | Path) -> Path:
@@ -21,40 +21,28 @@ def write_comparison(comparison: Comparison, out: str | Path) -> Path:
 
     Raises:  FathomError if the file cannot be written
     """
-    target = Path(out)
-    write_atomically(target, render_comparison(comparison))
-    return target
+    return comparison_page(comparison).write(out)
 
 
-def render_comparison(comparison: Comparison) -> str:
-    """Write the page as text."""
-    sections = [_figures(comparison), _curves(comparison)]
+def comparison_page(comparison: Comparison) -> Page:
+    """Lay out the page."""
     title = f"{len(comparison.runs)} runs compared"
     models = sorted({f"{run.model_name} on {run.data_name}" for run in comparison.runs})
-    header = element(
-        "header",
-        element("p", "Comparison", class_="kicker"),
-        element("h1", title),
-        element("p", "; ".join(models), class_="byline"),
+    return Page(
+        title=title,
+        kicker="Comparison",
+        heading=title,
+        byline=element("p", "; ".join(models), class_="byline"),
+        summary=[_run_list(comparison), show_sentences(describe_comparison(comparison))],
+        sections=[_figures(comparison), _curves(comparison)],
+        footer="",
     )
-    sentences = describe_comparison(comparison)
-    reading = element("ul", *(element("li", sentence) for sentence in sentences), class_="reading") if sentences else ""
-    links = [element("a", part.title, href=f"#{part.key}") for part in sections]
-    body = [
-        element("nav", *links, aria_label="Parts of this page"),
-        element(
-            "main",
-            element("section", header, _run_list(comparison), reading, id="summary", aria_label="Summary"),
-            *(part.render() for part in sections),
-        ),
-    ]
-    return document(title, join(body))
 
 
 def _run_list(comparison: Comparison) -> Html:
     entries = [
         element(
-            "li", element("strong", label, class_=f"letter tone-{i % _TONES}"), element("span", run.name, class_="mono")
+            "li", element("strong", label, class_=f"letter tone-{i % TONES}"), element("span", run.name, class_="mono")
         )
         for i, (label, run) in enumerate(zip(comparison.labels, comparison.runs, strict=True))
     ]
@@ -92,7 +80,7 @@ def _overlay(
             ]
         points = series(records, key)
         if points:
-            lines.append(Line(label, points, str(i % _TONES)))
+            lines.append(Line(label, points, str(i % TONES)))
     if not lines:
         return None
     return line_chart(
@@ -100,10 +88,6 @@ def _overlay(
         title,
         lines,
         describe="; ".join(f"{line.label} ends at {form(line.points[-1][1])}" for line in lines),
-        x_label="seconds of training" if over_time else "epoch",
-        x_format=(lambda x: f"{x:.4g}") if over_time else (lambda x: f"{x:g}"),
-        y_label=key.removeprefix("val_").removeprefix("train_"),
-        y_format=form,
-        whole_x=not over_time,
-        may_log=form is decimal,
+        x=Horizontal("seconds of training", "{:.4g}".format, whole=False) if over_time else EPOCHS,
+        y=Vertical(key.removeprefix("val_").removeprefix("train_"), form, may_log=form is decimal),
     )

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import DASH, count, decimal, duration, percent
 from fathom.runs.analysis.series import DIVERGED
-from fathom.runs.html.charts import Strip, strip_chart
-from fathom.runs.html.origin import show_byline, show_time
-from fathom.runs.html.page import Html, Section, document, element, join, note, pairs, table
+from fathom.runs.html.charts.strips import Strip, strip_chart
+from fathom.runs.html.markup import element, note, pairs, table
+from fathom.runs.html.page import Page, Section
+from fathom.runs.html.summary import made_from, show_folder_byline, show_message, show_sentences
 
 if TYPE_CHECKING:
     from fathom.runs.analysis.crossval import CrossValidation, Measure
@@ -22,17 +23,24 @@ _HOW = (
 )
 
 
-def render_crossval(study: CrossValidation) -> str:
-    """Write the page as text."""
-    sections = [_models(study), *_image(study), _folds(study)]
-    title = f"{', '.join(study.models)} on {Path(str(study.plan['data'])).name}"
-    links = [element("a", part.title, href=f"#{part.key}") for part in sections]
-    body = [
-        element("nav", *links, aria_label="Parts of this page"),
-        element("main", _summary(study, title), *(part.render() for part in sections)),
-        element("footer", f"Made by Fathom {study.plan.get('fathom', '')} from the files of {study.path.name}."),
-    ]
-    return document(f"Cross-validation of {title}", join(body))
+def crossval_page(study: CrossValidation) -> Page:
+    """Lay out the page."""
+    plan, status = study.plan, str(study.plan["status"])
+    title = f"{', '.join(study.models)} on {Path(str(plan['data'])).name}"
+    return Page(
+        title=f"Cross-validation of {title}",
+        kicker="Cross-validation",
+        heading=title,
+        byline=show_folder_byline(status, study.path.name, plan.get("created")),
+        summary=[
+            pairs(_facts(study)),
+            show_message(plan.get("message"), status),
+            show_sentences(_sentences(study), "What the folds say"),
+            *map(note, plan.get("notes", ())),
+        ],
+        sections=[_models(study), _image(study), _folds(study)],
+        footer=made_from(plan.get("fathom"), study.path.name),
+    )
 
 
 def describe_spread(measure: Measure, spread: Spread | None) -> tuple[str, str, str]:
@@ -48,11 +56,19 @@ def describe_spread(measure: Measure, spread: Spread | None) -> tuple[str, str, 
     )
 
 
-def _summary(study: CrossValidation, title: str) -> Html:
+def _facts(study: CrossValidation) -> list[tuple[object, object]]:
     plan = study.plan
-    status = str(plan["status"])
     again = f", {plan['repeats']} times over" if plan["repeats"] > 1 else ""
-    done = f"{len(study.results)} of {counted(study.planned * len(study.models), 'fold')} done"
+    return [
+        ("folds", f"{plan['folds']}{again}"),
+        ("division", plan["division"]),
+        (f"{plan['unit']}s of a fold", plan["parts"]),
+        ("test set", "left alone"),
+        ("progress", f"{len(study.results)} of {counted(study.planned * len(study.models), 'fold')} done"),
+    ]
+
+
+def _sentences(study: CrossValidation) -> list[str]:
     sentences = [sentence for _, sentence in study.sentences()]
     if len(study.models) < 2 or not study.differences():
         sentences += [
@@ -61,30 +77,7 @@ def _summary(study: CrossValidation, title: str) -> Html:
             for model, spread in study.spreads(measure).items()
             for mean, std, interval in [describe_spread(measure, spread)]
         ]
-    return element(
-        "section",
-        element(
-            "header",
-            element("p", "Cross-validation", class_="kicker"),
-            element("h1", title),
-            show_byline(status, study.path.name, show_time(plan.get("created"))),
-        ),
-        pairs(
-            [
-                ("folds", f"{plan['folds']}{again}"),
-                ("division", plan["division"]),
-                (f"{plan['unit']}s of a fold", plan["parts"]),
-                ("test set", "left alone"),
-                ("progress", done),
-            ]
-        ),
-        element("p", plan["message"], class_=f"message {status}") if plan.get("message") else "",
-        element("h2", "What the folds say"),
-        element("ul", *(element("li", sentence) for sentence in sentences), class_="reading"),
-        *(note(text) for text in plan.get("notes", ())),
-        id="summary",
-        aria_label="Summary",
-    )
+    return sentences
 
 
 def _models(study: CrossValidation) -> Section:
@@ -102,7 +95,7 @@ def _models(study: CrossValidation) -> Section:
     return Section("models", "Models", note(_HOW), table(header, rows, label="Mean and spread of each model"))
 
 
-def _image(study: CrossValidation) -> list[Section]:
+def _image(study: CrossValidation) -> Section | None:
     measure = study.measures[0]
     values = study.values(measure.key)
     strips = [
@@ -110,14 +103,14 @@ def _image(study: CrossValidation) -> list[Section]:
         for model, spread in study.spreads(measure).items()
     ]
     if not strips:
-        return []
+        return None
     chart = strip_chart(
         "folds-chart",
         f"{measure.title[0].upper()}{measure.title[1:]} of every fold",
         strips,
         describe="; ".join(f"{strip.label}: mean {measure.form(strip.mean)}" for strip in strips),
         x_label=f"{measure.title} on the part held out",
-        x_format=percent if measure.key == "accuracy" else decimal,
+        x_form=percent if measure.key == "accuracy" else decimal,
     )
     about = "A dot is a fold, the diamond their mean, the band the mean's interval."
     if len(strips) > 1:
@@ -125,7 +118,7 @@ def _image(study: CrossValidation) -> list[Section]:
             " Networks are compared fold by fold, so a difference can be clear though the bands overlap: a fold that "
             "is hard for one is hard for all."
         )
-    return [Section("image", "Image", note(about), element("div", chart, class_="charts"))]
+    return Section("image", "Image", note(about), element("div", chart, class_="charts"))
 
 
 def _folds(study: CrossValidation) -> Section:

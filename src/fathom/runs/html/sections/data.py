@@ -1,4 +1,4 @@
-"""The split of a report that says what was learned from: splits, classes, broken files, duplicates."""
+"""The section of a report that says what was learned from: splits, classes, broken files, duplicates."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 from fathom.runs.analysis.numbers import count, percent
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
-from fathom.runs.html.charts import share_bar
-from fathom.runs.html.page import Html, Section, element, fold, join, note, table
+from fathom.runs.html.charts.bars import share_bar
+from fathom.runs.html.markup import Html, element, fold, join, note, table
+from fathom.runs.html.page import Section
+from fathom.runs.html.summary import show_sentences
 
 _MOST_OPEN_ROWS = 30
 
@@ -24,8 +26,12 @@ def show_data(run: RunReader) -> Section | None:
     total = sum(size for _, size in sizes)
     rows = [(name, count(size), percent(size / total if total else 0)) for name, size in sizes]
     notes = [str(line) for line in data.get("notes") or []]
-    said = element("ul", *(element("li", line) for line in notes), class_="reading") if notes else ""
-    content = [said, table(("Split", "Samples", "Share"), rows, label="Splits"), _classes(data), *_files(data)]
+    content = [
+        show_sentences(notes),
+        table(("Split", "Samples", "Share"), rows, label="Splits"),
+        _classes(data),
+        *_files(data),
+    ]
     return Section("data", "Data", *content)
 
 

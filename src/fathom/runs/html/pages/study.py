@@ -10,9 +10,14 @@ from fathom.files import write_atomically
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import DASH, count, decimal, duration, percent
 from fathom.runs.analysis.study import State, Study, Trial
-from fathom.runs.html.charts import Dots, Line, dot_chart, line_chart, share_bar
-from fathom.runs.html.page import Html, Section, document, element, fold, join, note, pairs, table
-from fathom.runs.html.study_figures import draw_images
+from fathom.runs.html.charts.bars import share_bar
+from fathom.runs.html.charts.figure import Horizontal, Vertical
+from fathom.runs.html.charts.lines import Line, line_chart
+from fathom.runs.html.charts.scatter import Dots, dot_chart
+from fathom.runs.html.charts.study_images import draw_images
+from fathom.runs.html.markup import Html, element, fold, join, note, table
+from fathom.runs.html.page import Page, Section
+from fathom.runs.html.summary import show_badge, show_byline, show_headline, show_number, show_sentences, show_subject
 
 PAGE, TABLE = "study.html", "trials.csv"
 _TONES: dict[State, str] = {"complete": "train", "pruned": "7", "diverged": "val"}
@@ -33,8 +38,7 @@ def write_study(study: Study, folder: str | Path) -> Path:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png")
         write_atomically(folder / name, buffer.getvalue())
-    write_atomically(folder / PAGE, render_study(study))
-    return folder / PAGE
+    return study_page(study).write(folder / PAGE)
 
 
 def metric_form(metric: str) -> Callable[[object], str]:
@@ -51,52 +55,39 @@ def show_value(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def render_study(study: Study) -> str:
-    """Write the page as text."""
-    sections = [_history(study), *_importance(study), _slices(study), _table(study)]
-    links = [element("a", part.title, href=f"#{part.key}") for part in sections]
-    body = [
-        element("nav", *links, aria_label="Parts of this page"),
-        element("main", _summary(study), *(part.render() for part in sections)),
-        element("footer", "Made by Fathom from the study's folder. The test split played no role in any trial."),
-    ]
-    return document(f"Study of {study.model} on {study.data}", join(body))
-
-
-def _summary(study: Study) -> Html:
-    best, form = study.best(), metric_form(study.metric)
+def study_page(study: Study) -> Page:
+    """Lay out the page."""
     is_over = study.num_done >= study.target
-    word = study.metric_name
-    big = element("p", form(best.value) if best else DASH, class_="big")
-    about = (
-        f"trial {best.number}, {'highest' if study.maximise else 'lowest'} of {study.count('complete')}" if best else ""
+    badge = show_badge("done", "finished") if is_over else show_badge("stopped", "unfinished")
+    return Page(
+        title=f"Study of {study.model} on {study.data}",
+        kicker="Search for settings",
+        heading=show_subject(study.model, study.data),
+        byline=show_byline(badge, element("span", study.name, class_="mono")),
+        summary=[show_headline(_headline(study), _facts(study)), show_sentences(read_study(study))],
+        sections=[_history(study), _importance(study), _slices(study), _table(study)],
+        footer="Made by Fathom from the study's folder. The test split played no role in any trial.",
     )
-    result = element("div", big, element("p", f"best {word}"), element("p", about, class_="quiet"), class_="result")
-    spent = sum(trial.duration_s or 0.0 for trial in study.trials)
-    facts: list[tuple[object, object]] = [
+
+
+def _headline(study: Study) -> Html:
+    best = study.best()
+    if best is None:
+        return show_number(DASH, f"best {study.metric_name}", "")
+    end = "highest" if study.maximise else "lowest"
+    about = f"trial {best.number}, {end} of {study.count('complete')}"
+    return show_number(metric_form(study.metric)(best.value), f"best {study.metric_name}", about)
+
+
+def _facts(study: Study) -> list[tuple[object, object]]:
+    return [
         ("trials done", f"{study.num_done} of {study.target}"),
         ("completed", count(study.count("complete"))),
         ("pruned", count(study.count("pruned"))),
         ("diverged or failed", count(study.count("diverged") + study.count("failed"))),
-        ("time in trials", duration(spent)),
+        ("time in trials", duration(sum(trial.duration_s or 0.0 for trial in study.trials))),
         ("seed", study.seed),
     ]
-    status = element(
-        "span", "finished" if is_over else "unfinished", class_=f"status {'done' if is_over else 'stopped'}"
-    )
-    return element(
-        "section",
-        element(
-            "header",
-            element("p", "Search for settings", class_="kicker"),
-            element("h1", element("span", study.model), element("small", " on "), element("span", study.data)),
-            element("p", status, element("span", study.name, class_="mono"), class_="byline"),
-        ),
-        element("div", result, pairs(facts, "facts"), class_="headline"),
-        element("ul", *(element("li", sentence) for sentence in read_study(study)), class_="reading"),
-        id="summary",
-        aria_label="Summary",
-    )
 
 
 def read_study(study: Study) -> list[str]:
@@ -173,10 +164,8 @@ def _history(study: Study) -> Section:
         word.capitalize(),
         groups,
         describe=f"{word} of each trial in turn, with the best so far",
-        x_label="trial",
-        x_whole=True,
-        y_label=word.removeprefix("validation "),
-        y_format=percent if study.metric == "val_accuracy" else decimal,
+        x=Horizontal("trial"),
+        y=_metric_axis(study),
         steps=Line("best so far", stair, "rate", markers=False) if stair else None,
     )
     about = "A pruned trial is shown with the best it had reached when it was stopped."
@@ -195,21 +184,24 @@ def _curves(study: Study) -> Html:
         f"{word.capitalize()} by epoch",
         lines,
         describe=f"{word} of every trial after each of its epochs",
-        y_label=word.removeprefix("validation "),
-        y_format=percent if study.metric == "val_accuracy" else decimal,
-        may_log=study.metric != "val_accuracy",
+        y=_metric_axis(study),
     )
 
 
-def _importance(study: Study) -> list[Section]:
+def _metric_axis(study: Study) -> Vertical:
+    label = study.metric_name.removeprefix("validation ")
+    return Vertical(label, percent) if study.metric == "val_accuracy" else Vertical(label, may_log=True)
+
+
+def _importance(study: Study) -> Section | None:
     if not study.importance:
-        return []
+        return None
     complete = study.count("complete")
     text = f"The share of the differences between the {complete} completed trials that each setting explains (fANOVA)."
     if complete < _FEW:
         text += " With so few of them it is a guess."
     rows = [(name, join([percent(share, 0), " ", share_bar(share)])) for name, share in study.importance.items()]
-    return [Section("importance", "Importance", note(text), table(("Setting", "Share"), rows, label="Importance"))]
+    return Section("importance", "Importance", note(text), table(("Setting", "Share"), rows, label="Importance"))
 
 
 def _slices(study: Study) -> Section:
@@ -233,11 +225,8 @@ def _slices(study: Study) -> Section:
                     axis.name,
                     groups,
                     describe=f"{word} over {axis.name}",
-                    x_label=axis.name,
-                    y_label=word.removeprefix("validation "),
-                    y_format=percent if study.metric == "val_accuracy" else decimal,
-                    x_log=axis.log,
-                    x_names=axis.choices,
+                    x=Horizontal(axis.name, whole=False, log=axis.log, names=axis.choices),
+                    y=_metric_axis(study),
                 )
             )
     content: Sequence[object] = [element("div", *charts, class_="charts")] if charts else [note("Nothing to show yet.")]

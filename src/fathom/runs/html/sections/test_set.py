@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import struct
 from collections.abc import Mapping, Sequence
@@ -14,10 +13,13 @@ from fathom.runs.analysis.sentences import missing_evaluation_reason, most_confu
 from fathom.runs.folder import schema
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
-from fathom.runs.html.charts import heat_map, scatter_chart, share_bar
-from fathom.runs.html.page import Html, Section, element, fold, join, note, table
-from fathom.runs.html.table_results import baseline_rows, show_worst_rows
-from fathom.runs.html.text_results import show_text
+from fathom.runs.html.charts.bars import share_bar
+from fathom.runs.html.charts.heat_map import heat_map
+from fathom.runs.html.charts.scatter import scatter_chart
+from fathom.runs.html.markup import Html, element, embedded_image, fold, join, note, table
+from fathom.runs.html.page import Section
+from fathom.runs.html.sections.table import baseline_rows, show_worst_rows
+from fathom.runs.html.sections.text import show_text
 
 MOST_MATRIX_CLASSES = 30
 MOST_BESIDE_CLASSES = 12
@@ -137,8 +139,7 @@ def _image(folder: Path, name: object, about: str) -> Html:
         return element("div", "not a small PNG", class_="missing")
     width, height = struct.unpack(">II", content[16:24])
     kind = "pixels" if max(width, height) <= 64 else "photo"
-    source = "data:image/png;base64," + base64.b64encode(content).decode()
-    return Html(element("img", src=source, alt=about, class_=kind).removesuffix("</img>"))
+    return embedded_image(content, about, class_=kind)
 
 
 def _regression(run: RunReader, evaluation: Mapping[str, Any]) -> Html:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fathom.runs.analysis.numbers import count, decimal, percent
-from fathom.runs.html.page import Html, Section, element, note, table
+from fathom.runs.html.markup import Html, element, note, table
+from fathom.runs.html.page import Section
 
 MOST_SAMPLES = 8
 MOST_CHARACTERS = 4000

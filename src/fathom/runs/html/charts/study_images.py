@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fathom.phrases import counted
 from fathom.runs.analysis.study import State, Study
-from fathom.runs.html.scales import fit_scale, needs_log_scale
+from fathom.runs.html.charts.scales import fit_scale, needs_log_scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,8 @@ from fathom.phrases import counted
 from fathom.runs.analysis.numbers import count, decimal, percent
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
-from fathom.runs.html.page import Html, Section, element, fold, join, note, table
+from fathom.runs.html.markup import Html, element, fold, join, note, table
+from fathom.runs.html.page import Section
 
 MOST_OPEN_COLUMNS = 40
 MOST_SHOWN_VALUES = 4

@@ -1,0 +1,106 @@
+"""Markup as text: escaping, elements, tables, folded parts, images inside the page."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Iterable, Sequence
+
+
+class Html(str):
+    """Text that is markup already; every other string is escaped when it is put into a page."""
+
+    __slots__ = ()
+
+
+def escape(value: object) -> Html:
+    """Make text safe between tags and inside quoted attributes; ``Html`` passes unchanged.
+
+    >>> escape('<script>"')
+    '&lt;script&gt;&quot;'
+    """
+    return value if isinstance(value, Html) else Html(html.escape(str(value)))
+
+
+def join(parts: Iterable[object], separator: str = "") -> Html:
+    """Escape and concatenate."""
+    return Html(separator.join(escape(part) for part in parts))
+
+
+def element(tag: str, *content: object, **attributes: object) -> Html:
+    """Write one element; ``class_`` gives ``class``, ``aria_label`` gives ``aria-label``.
+
+    >>> element("p", "a < b", class_="note")
+    '<p class="note">a &lt; b</p>'
+    """
+    pairs = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{escape(value)}"' for name, value in attributes.items() if value != ""
+    )
+    return Html(f"<{tag}{pairs}>{join(content)}</{tag}>")
+
+
+def table(
+    header: Sequence[object],
+    rows: Iterable[Sequence[object]],
+    *,
+    label: str,
+    text_columns: Iterable[int] = (0,),
+    marked: Iterable[int] = (),
+    footer: Sequence[object] = (),
+) -> Html:
+    """Write a table that scrolls sideways inside itself when the screen is narrow.
+
+    ``text_columns`` are set flush left, the others as numbers; rows in ``marked`` are emphasised.
+    """
+    text = set(text_columns)
+    bold = set(marked)
+
+    def cells(row: Sequence[object], tag: str) -> Html:
+        parts = []
+        for column, value in enumerate(row):
+            kind = "" if column in text else "number"
+            if tag == "th":
+                parts.append(element("th", value, class_=kind, scope="col"))
+            elif column == 0:
+                parts.append(element("th", value, class_=kind, scope="row"))
+            else:
+                parts.append(element("td", value, class_=kind))
+        return join(parts)
+
+    head = element("thead", element("tr", cells(header, "th")))
+    body = element(
+        "tbody",
+        *(element("tr", cells(row, "td"), class_="marked" if i in bold else "") for i, row in enumerate(rows)),
+    )
+    foot = element("tfoot", element("tr", cells(footer, "td"))) if footer else ""
+    return element(
+        "div",
+        element("table", head, body, foot, aria_label=label),
+        class_="scroll",
+        tabindex="0",
+        role="region",
+        aria_label=label,
+    )
+
+
+def pairs(entries: Iterable[tuple[object, object]], class_: str = "pairs") -> Html:
+    """Write names with their values as a description list."""
+    return element(
+        "dl", *(element("div", element("dt", name), element("dd", value)) for name, value in entries), class_=class_
+    )
+
+
+def fold(summary: str, content: object, *, is_open: bool = False) -> Html:
+    """Write a part that opens with a click, and is shown in full when printed."""
+    return Html(f"<details{' open' if is_open else ''}>{element('summary', summary)}{escape(content)}</details>")
+
+
+def note(text: object) -> Html:
+    """Write a sentence of explanation."""
+    return element("p", text, class_="note")
+
+
+def embedded_image(content: bytes, alt: str, *, kind: str = "png", **attributes: object) -> Html:
+    """Write an image whose bytes stand in the page itself; ``kind`` is "png" or "jpeg"."""
+    source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    return Html(element("img", src=source, alt=alt, **attributes).removesuffix("</img>"))
