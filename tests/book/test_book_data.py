@@ -72,7 +72,7 @@ def test_real_files_are_found(shared_data):
         assert hashlib.sha1(path.read_bytes()).hexdigest() == new.DATA_HUB[name][1]
 
 
-@pytest.mark.parametrize("where", ["work/data", "own", "own/tables", "home/data"])
+@pytest.mark.parametrize("where", ["work/data", "work/code/data", "own", "own/tables", "home/data"])
 def test_found_in_every_place(folders, monkeypatch, where):
     register(monkeypatch)
     (folders / where).mkdir(parents=True, exist_ok=True)
@@ -80,6 +80,15 @@ def test_found_in_every_place(folders, monkeypatch, where):
     path = Path(new.download("pets"))
     assert path.read_bytes() == CONTENT
     assert path.resolve().parent == (folders / where).resolve()
+
+
+@pytest.mark.parametrize(
+    ("there", "root"), [([], "home/data"), (["code/data"], "data"), (["data", "code/data"], "../data")]
+)
+def test_the_root_where_none_is_named(folders, there, root):
+    for name in there:
+        (folders / "work" / name).mkdir()
+    assert new.DataModule().root == str(folders / root if root == "home/data" else root)
 
 
 def test_both_signatures(folders, monkeypatch):

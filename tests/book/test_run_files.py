@@ -143,6 +143,24 @@ def test_the_clothes_lie_where_torchvision_looks_for_them(tmp_path, shared_data,
     assert sorted(path.name for path in found.iterdir()) == sorted(path.name for path in raw.iterdir())
 
 
+@pytest.mark.parametrize("root", ["./data", "data", "data/"])
+def test_data_are_found_in_the_folder_beside_the_code_too(tmp_path, monkeypatch, root):
+    own = tmp_path / "own"
+    for path, text in ((own / "a.csv", "own"), (tmp_path / "data" / "a.csv", "mine"), (own / "tables" / "b.csv", "b")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("FATHOM_DATA", str(own))
+    document = Document(tmp_path / "a.py", "python", (Cell(1, "", 1, f"FashionMNIST(root='{root}')"),))
+    workspace = Workspace(tmp_path / "out" / "work")
+    workspace.make(document, tmp_path / "out")
+    assert (workspace.code / "data" / "a.csv").read_text(encoding="utf-8") == "mine"
+    assert (workspace.code / "data" / "b.csv").read_text(encoding="utf-8") == "b"
+    (workspace.code / "data" / "made.csv").write_text("made", encoding="utf-8")
+    assert workspace.clean()
+    assert [path.name for path in workspace.folder.rglob("*") if path.is_file()] == ["made.csv"]
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["a.csv"]
+
+
 def test_d2l_is_ours(chapter):
     assert chapter[0].api == "new"
 

@@ -13,6 +13,8 @@ from fathom.data.sources import idx
 from fathom.errors import FathomError
 from fathom.files import describe_failure, write_atomically
 
+# "data", "./data" or "data/mnist" in quotes: a folder beside the code, where the book's own is ../data.
+_HERE = re.compile(r"""(["'])(?:\./)?data(?:/[^"'\n]*)?\1""")
 HIDDEN = ".ipython"  # what the shell keeps for itself
 _FLAT = ("tables", "text")  # folders of FATHOM_DATA whose files the book has directly in ../data
 
@@ -21,8 +23,8 @@ class Workspace:
     """A folder ``work`` with ``code``, where the code runs, and ``data``, which it sees as ``../data``.
 
     Links lead to the files beside the document, to what it names in the folder above, to the data sets of FATHOM_DATA
-    and the cache, and to a ``../data`` that is there already. ``clean`` takes the links away; what the code wrote
-    stays.
+    and the cache, and to a ``../data`` that is there already. Code that names ``./data`` finds the same there, behind
+    what the document's own folder ``data`` has. ``clean`` removes the links; what the code wrote stays.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,6 +44,9 @@ class Workspace:
                 shutil.rmtree(self.folder)
             self.code.mkdir(parents=True)
             self.data.mkdir()
+            if _HERE.search(source):
+                (self.code / "data").mkdir()
+                self._link_all(home / "data", self.code / "data", skip=out)
             self._link_all(home, self.code, skip=out)
             for entry in _entries(home.parent):
                 if entry.name not in ("data", home.name) and re.search(rf"\b{re.escape(entry.name)}\b", source):
@@ -53,6 +58,8 @@ class Workspace:
                 self._link_all(root, self.data, skip=out)
                 for folder in _FLAT:
                     self._link_all(root / folder, self.data, skip=out)
+            if _HERE.search(source):
+                self._link_all(self.data, self.code / "data", skip=out)
         except OSError as error:
             raise describe_failure("write", error.filename or self.folder, error) from error
 

@@ -1,7 +1,7 @@
-"""``import d2l`` gives Fathom's: the import hook behind ``%load_ext fathom.d2l`` and ``fathom book run``.
+"""``import d2l`` returns Fathom's: the import hook behind ``%load_ext fathom.d2l`` and ``fathom book run``.
 
-The other packages that the book's code uses are made ready at the same time: pandas is set as the book expects it, and
-torchvision is loaded and read faster.
+The other packages that the book's code uses are prepared at the same time: pandas is set as the book expects it, and
+torchvision loads and reads faster.
 """
 
 from __future__ import annotations
@@ -17,15 +17,19 @@ from typing import Any
 from fathom.d2l.frame import imports
 from fathom.d2l.frame.batch_reading import prepare_torchvision, release_torchvision
 from fathom.d2l.frame.edition import MODULES, choose
+from fathom.d2l.frame.notebook import UndecidedEdition, notebook_sources
 from fathom.d2l.topics.tables import prepare_pandas
 from fathom.errors import unknown
 
 _OTHERS = ("d2l.mxnet", "d2l.tensorflow", "d2l.jax", "d2l.paddle")
 
 
-def load_ipython_extension(shell: Any, api: str = "new") -> None:
-    """Let ``from d2l import torch as d2l`` in a notebook mean Fathom's, until the extension is unloaded."""
-    redirect(api)
+def load_ipython_extension(shell: Any) -> None:
+    """Let ``from d2l import torch as d2l`` in a notebook mean Fathom's, until the extension is unloaded.
+
+    The edition is the one whose names the notebook uses. ``%load_ext fathom.d2l.v0`` fixes it to the earlier editions.
+    """
+    _install(_Finder(lambda: UndecidedEdition(lambda: notebook_sources(shell))))
 
 
 def unload_ipython_extension(shell: Any) -> None:
@@ -45,14 +49,17 @@ def redirect(
     """
     if api not in (*MODULES, "auto"):
         raise unknown("api", api, [*MODULES, "auto"])
-    restore()
-    sys.meta_path.insert(0, _Finder(api, tuple(sources), report))
-    prepare_pandas()
-    prepare_torchvision()
+
+    def load() -> ModuleType:
+        chosen = choose(sources) if api == "auto" else api
+        report(chosen)
+        return importlib.import_module(MODULES[chosen])
+
+    _install(_Finder(load))
 
 
 def restore() -> None:
-    """Take the redirection back, and forget the modules that were imported as d2l, ours or not."""
+    """Undo the redirection, and forget the modules that were imported as d2l, ours or not."""
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
     imports.forget()
     release_torchvision()
@@ -60,14 +67,21 @@ def restore() -> None:
         del sys.modules[name]
 
 
+def _install(finder: _Finder) -> None:
+    restore()
+    sys.meta_path.insert(0, finder)
+    prepare_pandas()
+    prepare_torchvision()
+
+
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    def __init__(self, api: str, sources: tuple[str, ...], report: Callable[[str], object]) -> None:
-        self._api = api
-        self._sources = sources
-        self._report = report
+    """Finds ``d2l`` and ``d2l.torch``; the latter is the module that ``load`` returns."""
+
+    def __init__(self, load: Callable[[], ModuleType]) -> None:
+        self._load = load
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
-        """Take d2l and d2l.torch."""
+        """Return a spec for d2l and d2l.torch, None for all other names."""
         if name in _OTHERS:
             raise ImportError(f"{name} is not here: Fathom has the book's PyTorch edition, d2l.torch", name="d2l")
         if name not in ("d2l", "d2l.torch"):
@@ -75,15 +89,12 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.machinery.ModuleSpec(name, self, is_package=name == "d2l")
 
     def exec_module(self, module: ModuleType) -> None:
-        """Put Fathom's module into the place of the new one."""
+        """Put Fathom's module in the place of the new one."""
         if module.__name__ == "d2l":
             module.__doc__ = "Stands for the book's helper package; d2l.torch is Fathom's."
             module.__getattr__ = self._import_torch  # type: ignore[method-assign]  # `import d2l`, then d2l.torch
             return
-        if self._api == "auto":
-            self._api = choose(self._sources)
-        self._report(self._api)
-        sys.modules[module.__name__] = importlib.import_module(MODULES[self._api])
+        sys.modules[module.__name__] = self._load()
 
     def _import_torch(self, name: str) -> Any:
         if name == "torch":

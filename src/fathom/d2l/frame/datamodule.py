@@ -17,7 +17,7 @@ class DataModule(HyperParameters):
     """Base of the book's data; a subclass defines ``get_dataloader``.
 
     Args:
-        root: folder for files; None takes ../data if it is there, else Fathom's cache.
+        root: folder for files; None takes ../data or ./data if there is one, else Fathom's cache.
         num_workers: processes that read; None chooses for this machine.
     """
 

@@ -32,6 +32,7 @@ DATA_HUB: dict[str, tuple[str, str]] = {
 """Name -> (address, SHA-1 of the file). Add your own: ``d2l.DATA_HUB["pets"] = (address, sha1)``."""
 
 DEFAULT_FOLDER = os.path.join("..", "data")
+_BOOK_FOLDERS = (DEFAULT_FOLDER, "data")  # where the book's code and its readers keep their data
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _MAX_FILE_BYTES = 16 << 30
 _MAX_UNPACKED_BYTES = 64 << 30
@@ -39,8 +40,8 @@ _MAX_MEMBERS = 1_000_000
 
 
 def default_root() -> str:
-    """Name the folder for data that no folder was named for: ../data if it is there, else the cache."""
-    return DEFAULT_FOLDER if os.path.isdir(DEFAULT_FOLDER) else str(_cache())
+    """Return the folder for data where none was named: ../data or ./data if there is one, else the cache."""
+    return next((folder for folder in _BOOK_FOLDERS if os.path.isdir(folder)), str(_cache()))
 
 
 def download(
@@ -51,11 +52,11 @@ def download(
     name: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> str:
-    """Give the path of a file of the book's, after downloading it if it is nowhere on this machine.
+    """Return the path of one of the book's files, downloading it if it is nowhere on this machine.
 
-    It is looked for in ``folder``, in the folder that ``FATHOM_DATA`` names and its subfolders, and in the cache. It is
-    downloaded to ``folder``; if that is left at its default, to the cache. An archive found elsewhere is copied to a
-    ``folder`` that was named, because the book unpacks it where it lies.
+    It is looked for in ``folder``, in ../data and ./data, in the folder that ``FATHOM_DATA`` names and its subfolders,
+    and in the cache. It is downloaded to ``folder``; if that is left at its default, to the cache. An archive found
+    elsewhere is copied to a ``folder`` that was named, because the book unpacks it in place.
 
     Args:
         url: a name in ``DATA_HUB``, or an address; http is replaced by https.
@@ -65,17 +66,7 @@ def download(
     Raises:  UsageError for a name that is not in ``DATA_HUB``; FathomError, one line with the address and the place to
         put the file by hand, if it cannot be had
     """
-    wanted = url if url is not None else name
-    if wanted is None:
-        raise TypeError("download() needs the name or the address of a file")
-    if wanted in DATA_HUB:
-        address, sha1_hash = DATA_HUB[wanted]
-    elif "://" in wanted:
-        address = wanted
-    else:
-        raise unknown("data set", wanted, DATA_HUB)
-    if address.startswith("http://"):
-        address = "https://" + address.removeprefix("http://")
+    address, sha1_hash = _look_up(url if url is not None else name, sha1_hash)
     own = Path(folder if cache_dir is None else cache_dir).expanduser()
     is_default = own == Path(DEFAULT_FOLDER)
     file_name = PurePosixPath(address.split("?")[0]).name
@@ -101,6 +92,17 @@ def download(
         make_folder(own)
         found = Path(shutil.copyfile(found, target))
     return str(found)
+
+
+def _look_up(name: str | None, sha1: str | None) -> tuple[str, str | None]:
+    """Return address and SHA-1 of a name in ``DATA_HUB``, or of an address."""
+    if name is None:
+        raise TypeError("download() needs the name or the address of a file")
+    if name in DATA_HUB:
+        return DATA_HUB[name]
+    if "://" not in name:
+        raise unknown("data set", name, DATA_HUB)
+    return ("https://" + name.removeprefix("http://") if name.startswith("http://") else name), sha1
 
 
 def extract(filename: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None) -> None:
@@ -138,7 +140,7 @@ def extract(filename: str | os.PathLike[str], folder: str | os.PathLike[str] | N
 
 
 def download_extract(name: str, folder: str | None = None) -> str:
-    """Give the path of an unpacked data set of ``DATA_HUB``, after downloading and unpacking it if need be.
+    """Return the path of an unpacked data set of ``DATA_HUB``, downloading and unpacking it if needed.
 
     A folder unpacked by hand is found as well, in the places where ``download`` looks.
 
@@ -169,7 +171,8 @@ def _cache() -> Path:
 
 
 def _candidates(folder: Path, name: str) -> Iterator[Path]:
-    yield folder / name
+    for base in (folder, *map(Path, _BOOK_FOLDERS)):
+        yield base / name
     for root in data_roots():
         yield root / name
         if root.is_dir():
