@@ -39,14 +39,12 @@ from fathom.data.module import LabelledData
 from fathom.data.tables.module import TableData
 from fathom.data.texts.module import TextData
 from fathom.errors import FathomError, UsageError
-from fathom.files import write_atomically
 from fathom.inference.saved import describe_model, load_module, save_weights
 from fathom.module import LanguageModel, Module
 from fathom.recipes.evaluate import apply_to_split, judge, open_split, prediction_rows, save_images, worst_mistakes
 from fathom.runs.folder import schema
 from fathom.runs.folder.lock import lock_run
 from fathom.runs.folder.reader import RunReader, resolve_run
-from fathom.runs.folder.records import read_lines, to_json
 from fathom.runs.folder.schema import SCHEMA
 from fathom.runs.folder.writer import RunWriter
 from fathom.runs.html.pages.report import write_report
@@ -211,8 +209,7 @@ def resume(
         notes = [f"checkpoint refused: {line}" for line in refused]
         notes += _changed_choices(reader.run.get("choices"), execution)
         notes.append(f"resuming from checkpoints/{source.name} in epoch {epoch + 1}, after step {step}")
-        _drop_epochs_after(epoch, path)
-        writer = RunWriter.open(path, resume_step=step)
+        writer = RunWriter.resume(path, step, epoch)
         for note in notes:
             writer.log_text(note)
         before = {name: reader.run.get(name) for name in ("status", "message", "finished")}
@@ -324,14 +321,6 @@ def _evaluate_text_once(plan: Plan, writer: RunWriter, module: LanguageModel, da
     writer.write_json("evaluation.json", evaluation)
     writer.log_text(f"test loss {evaluation['loss']:.4f}, perplexity {evaluation['perplexity']:.4f}")
     return evaluation
-
-
-def _drop_epochs_after(epoch: int, path: Path) -> None:
-    """Take out records of epochs that the checkpoint has not finished, though it took their last step."""
-    file = path / "metrics.jsonl"
-    if file.exists():
-        records = [r for r in read_lines(file) if r.get("event") != "epoch" or r.get("epoch", 0) <= epoch]
-        write_atomically(file, "".join(to_json(record) + "\n" for record in records))
 
 
 def _resume_command(path: Path) -> str:

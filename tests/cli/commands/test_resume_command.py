@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from fathom.cli import progress
+from fathom.runs.folder.metrics import read_metrics
 from fathom.training.callbacks import Callback
 
 TIMES = {"samples_per_s", "elapsed_s"}
@@ -22,8 +23,7 @@ SMALL = ["--set", "training.log_every=5", "--epochs", 3]
 
 
 def read_records(run):
-    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in record.items() if k not in TIMES} for record in records]
+    return [{k: v for k, v in record.items() if k not in TIMES} for record in read_metrics(run / "metrics.jsonl")]
 
 
 def read_run(run):
@@ -175,8 +175,10 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(start_fathom, fathom, tmp
     assert read_run(run)["status"] == "running"
     with (run / "metrics.jsonl").open("a") as file:
         file.write('{"event": "step", "st')  # as a kill in the middle of a write leaves it
+    before = (run / "metrics.jsonl").read_bytes()
     resumed = fathom("train", "--resume", "last")
     assert resumed.code == 0, resumed.err
+    assert (run / "metrics.jsonl").read_bytes().startswith(before + b'\n{"event": "resume", "step": ')
     assert fathom("train", *options, "--out", "whole/runs").code == 0
     assert_equal_runs(run, only_run(tmp_path / "whole"))
 

@@ -16,6 +16,7 @@ import yaml
 from PIL import Image
 
 from fathom.cli import progress
+from fathom.runs.folder.metrics import read_metrics
 from fathom.training.callbacks import Callback
 
 TIMES = {"samples_per_s", "elapsed_s"}
@@ -41,8 +42,7 @@ def no_worker_survives():
 
 
 def read_records(run):
-    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in record.items() if k not in TIMES} for record in records]
+    return [{k: v for k, v in record.items() if k not in TIMES} for record in read_metrics(run / "metrics.jsonl")]
 
 
 def runs(root):

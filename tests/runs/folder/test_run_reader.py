@@ -49,6 +49,7 @@ def test_best_without_accuracy_or_validation(tmp_path, make_run, make_regression
 def test_a_step_trained_twice_counts_once_as_trained_last(tmp_path, make_run):
     folder = make_run(tmp_path, epochs=2)
     with (folder / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"event": "resume", "step": 400, "epoch": 1}) + "\n")
         file.write(json.dumps({"event": "epoch", "step": 430, "epoch": 2, "train_loss": 9.0}) + "\n")
     run = RunReader(folder)
     assert [r["train_loss"] for r in run.epochs()][1:] == [9.0]

@@ -93,6 +93,9 @@ def test_only_a_last_line_may_be_torn(tmp_path):
     path.write_text(f"{lines[0]}\n{lines[1][:4]}\n{lines[2]}\n")
     with pytest.raises(FathomError, match="line 2 is not JSON"):
         read_lines(path)
+    resume = {"event": "resume", "step": 0, "epoch": 0}  # a run that went on after the kill
+    path.write_text(f"{lines[0]}\n{lines[1][:4]}\n{json.dumps(resume)}\n{lines[2]}\n")
+    assert read_lines(path) == [{"step": 0}, resume, {"step": 2}]
     path.write_text("[]\n")
     with pytest.raises(FathomError, match="line 1 is not an object"):
         read_lines(path)

@@ -164,9 +164,10 @@ def test_resuming_cuts_off_what_comes_again(writer):
         log(writer, step, train_loss=1 / step)
         if step % 10 == 0:
             log(writer, step, "epoch", train_loss=1 / step)
-    again = RunWriter.open(writer.path, resume_step=20)
+    again = RunWriter.resume(writer.path, 20, 2)
+    log(again, 25, train_loss=0.1)
     reader = RunReader(writer.path)
-    assert [record["step"] for record in reader.steps()] == [5, 10, 15, 20]
+    assert [record["step"] for record in reader.steps()] == [5, 10, 15, 20, 25]
     assert [record["step"] for record in reader.epochs()] == [10, 20]
     assert len(read_csv(writer)) == 3
     log(again, 30, "epoch", train_loss=0.1, val_loss=0.2)
@@ -176,16 +177,47 @@ def test_resuming_cuts_off_what_comes_again(writer):
 
 def test_resuming_at_the_start_leaves_nothing(writer):
     log(writer, 10, "epoch", train_loss=1.0)
-    RunWriter.open(writer.path, resume_step=0)
-    assert RunReader(writer.path).metrics == []
+    again = RunWriter.resume(writer.path, 0, 0)
+    assert len(RunReader(writer.path).metrics) == 1  # no step was taken yet
+    log(again, 1, train_loss=2.0)
+    assert [record["step"] for record in RunReader(writer.path).metrics] == [1]
     assert not (writer.path / "metrics.csv").exists()
 
 
-def test_opening_without_a_step_keeps_everything(writer):
+def test_an_epoch_whose_last_step_alone_was_saved_comes_again(writer):
+    log(writer, 10, train_loss=1.0)
     log(writer, 10, "epoch", train_loss=1.0)
-    RunWriter.open(writer.path).update_run(status="done")
-    assert len(RunReader(writer.path).metrics) == 1
-    assert RunReader(writer.path).status == "done"
+    log(RunWriter.resume(writer.path, 10, 0), 10, "epoch", train_loss=2.0)
+    assert [record["event"] for record in RunReader(writer.path).metrics] == ["step", "epoch"]
+    assert read_csv(writer) == [["epoch", "step", "train_loss"], ["1.0", "10", "2.0"]]
+
+
+def test_metrics_only_grow_over_two_resumes(writer):
+    path, seen = writer.path / "metrics.jsonl", b""
+
+    def follow():
+        """Read on by byte offset, as a follower does; what was read before must be unchanged."""
+        nonlocal seen
+        content = path.read_bytes()
+        assert content.startswith(seen)
+        seen = content
+
+    for step in range(1, 7):
+        log(writer, step, train_loss=step)
+        follow()
+    for step, end in ((4, 8), (2, 9)):
+        again = RunWriter.resume(writer.path, step, 0)
+        follow()
+        for later in range(step + 1, end):
+            log(again, later, train_loss=10 * step + later)
+            follow()
+    records = RunReader(writer.path).metrics
+    assert [record["step"] for record in records] == list(range(1, 9))
+    assert [record["train_loss"] for record in records] == [1, 2, *range(23, 29)]
+    lines = [json.loads(line) for line in seen.splitlines()]
+    resumes = [line for line in lines if line["event"] == "resume"]
+    assert resumes == [{"event": "resume", "step": step, "epoch": 0} for step in (4, 2)]
+    assert len(lines) == 6 + 1 + 3 + 1 + 6
 
 
 def test_a_kill_at_any_byte_of_the_last_record_can_be_resumed(writer):
@@ -198,16 +230,20 @@ def test_a_kill_at_any_byte_of_the_last_record_can_be_resumed(writer):
         path.write_bytes(whole[:cut])
         expected = [1, 2] if cut < len(whole) - 1 else [1, 2, 3]
         assert [record["step"] for record in RunReader(writer.path).metrics] == expected
-        again = RunWriter.open(writer.path, resume_step=3)
+        again = RunWriter.resume(writer.path, 3, 3)
+        assert path.read_bytes().startswith(whole[:cut])
         log(again, 4)
         assert [record["step"] for record in RunReader(writer.path).metrics] == [*expected, 4]
+        path.write_bytes(path.read_bytes()[:-4])  # killed again
+        log(RunWriter.resume(writer.path, 3, 3), 5)
+        assert [record["step"] for record in RunReader(writer.path).metrics] == [*expected, 5]
 
 
 def test_opening_sweeps_up_after_a_kill(writer):
     (writer.path / "checkpoints").mkdir()
     (writer.path / "checkpoints" / ".fathom.tmp-00").mkdir()
     (writer.path / ".fathom.tmp-11").touch()
-    RunWriter.open(writer.path)
+    RunWriter.resume(writer.path, 0, 0)
     assert sorted(p.name for p in writer.path.rglob("*")) == ["checkpoints", "run.json"]
 
 
@@ -215,13 +251,13 @@ def test_a_newer_schema_is_refused(writer):
     writer.update_run(schema=2)
     message = r"run\.json was written by a newer Fathom \(schema 2, this one reads 1\); upgrade fathom"
     with pytest.raises(FathomError, match=message):
-        RunWriter.open(writer.path)
+        RunWriter.resume(writer.path, 0, 0)
 
 
 def test_a_record_without_step_is_named_on_resume(writer):
     (writer.path / "metrics.jsonl").write_text('{"event": "step"}\n')
-    with pytest.raises(FathomError, match=r"metrics\.jsonl is damaged: a record has no step"):
-        RunWriter.open(writer.path, resume_step=3)
+    with pytest.raises(FathomError, match=r"metrics\.jsonl is damaged: record 1 lacks a number for step or epoch"):
+        RunWriter.resume(writer.path, 3, 0)
 
 
 def test_a_full_disk_is_one_line(writer, monkeypatch):

@@ -12,7 +12,8 @@ from typing import Any
 
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.runs.folder import schema
-from fathom.runs.folder.records import is_number, read_json, read_lines, read_yaml
+from fathom.runs.folder.metrics import read_metrics
+from fathom.runs.folder.records import is_number, read_json, read_yaml
 
 
 @dataclass(frozen=True)
@@ -61,17 +62,8 @@ class RunReader:
 
     @cached_property
     def metrics(self) -> list[dict[str, Any]]:
-        """All records in the order of their steps; empty if nothing was recorded yet."""
-        path = self.path / schema.METRICS
-        if not path.exists():
-            return []
-        records = read_lines(path)
-        for number, record in enumerate(records, start=1):
-            if not all(is_number(record.get(key)) for key in ("step", "epoch")):
-                raise FathomError(f"{path} is damaged: record {number} lacks a number for step or epoch")
-        # A step that was trained twice (a resume after a kill) counts once, as it was trained last.
-        latest = {(record.get("event"), record["step"]): record for record in records}
-        return sorted(latest.values(), key=lambda record: record["step"])
+        """The records that count, in the order of their steps; empty if nothing was recorded yet."""
+        return read_metrics(self.path / schema.METRICS)
 
     def steps(self) -> list[dict[str, Any]]:
         """The records of the log intervals within epochs."""

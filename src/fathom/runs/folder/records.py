@@ -96,7 +96,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Read a file with a JSON object on every line; a last line that was cut off by a kill is left out.
+    """Read a file with a JSON object on every line; a line that was cut off by a kill is left out.
+
+    Such a line is the last, or the resumed run went on after it with a record of the event "resume".
 
     Raises:  FathomError naming file and line if any other line is not an object
     """
@@ -108,8 +110,8 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            if number == len(lines):  # no newline after it: its writing was interrupted
-                break
+            if number == len(lines) or _is_resume(lines[number]):  # its writing was interrupted
+                continue
             raise FathomError(f"{path} is damaged: line {number} is not JSON ({_first_line(error)})") from error
         if not isinstance(record, dict):
             raise FathomError(f"{path} is damaged: line {number} is not an object")
@@ -141,6 +143,14 @@ def _require_mapping(content: object, path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise FathomError(f"{path} is damaged: it holds no mapping of names to values")
     return content
+
+
+def _is_resume(line: str) -> bool:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and record.get("event") == "resume"
 
 
 def _first_line(error: Exception) -> str:

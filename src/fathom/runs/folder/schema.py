@@ -4,7 +4,7 @@
 runs/20250301-141500-lenet-fashion_mnist/
   config.yaml        the resolved configuration
   run.json           status, time, command, seed, versions, machine, choices
-  metrics.jsonl      one record a line: event "step" or "epoch"
+  metrics.jsonl      one record a line: event "step", "epoch" or "resume"
   metrics.csv        the epoch records as a table
   log.txt            what happened, with the time
   data.json          the parts and their classes, what is wrong with the files, duplicates

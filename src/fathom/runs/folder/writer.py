@@ -14,13 +14,14 @@ from typing import Any, BinaryIO
 from fathom.errors import FathomError
 from fathom.files import append_line, atomic_file, describe_failure, remove_leftovers, write_atomically
 from fathom.runs.folder import schema
-from fathom.runs.folder.records import read_json, read_lines, to_json, to_plain, to_yaml
+from fathom.runs.folder.metrics import append_resume, read_metrics
+from fathom.runs.folder.records import read_json, to_json, to_plain, to_yaml
 
 
 class RunWriter:
     """One run folder, open for writing. No file stays open between calls, so nothing needs to be closed.
 
-    Made by ``RunWriter.create`` (a new folder) or ``RunWriter.open`` (an existing one, to go on).
+    Made by ``RunWriter.create`` (a new folder) or ``RunWriter.resume`` (an existing one, to go on).
     """
 
     def __init__(self, path: Path, run: dict[str, Any], clock: Callable[[], datetime]) -> None:
@@ -29,6 +30,7 @@ class RunWriter:
         self._clock = clock
         self._columns: list[str] = []
         self._epochs: list[dict[str, Any]] = []
+        self._resumed_at: tuple[int, int] | None = None  # step and epoch of a cut that metrics.jsonl does not tell yet
 
     @classmethod
     def create(
@@ -58,13 +60,13 @@ class RunWriter:
         return writer
 
     @classmethod
-    def open(
-        cls, path: str | Path, *, resume_step: int | None = None, clock: Callable[[], datetime] | None = None
+    def resume(
+        cls, path: str | Path, step: int, epoch: int, *, clock: Callable[[], datetime] | None = None
     ) -> RunWriter:
-        """Open an existing run folder to go on writing.
+        """Open an existing run folder to go on writing, from a checkpoint of ``step`` steps and ``epoch`` whole epochs.
 
-        ``resume_step`` is the step of the checkpoint that training continues from: records of later steps are cut
-        off, as they will be written again. None keeps them all. A last line torn by a kill is dropped either way.
+        Records of what comes after the checkpoint count no longer, as they will be written again: a resume record, which
+        comes before the first new one, says so. Until then no record changes.
 
         Raises:  FathomError if the folder is missing, damaged, not a run, or from a newer Fathom
         """
@@ -74,7 +76,8 @@ class RunWriter:
         writer = cls(folder, run, clock or _local_time)
         for place in (folder, folder / schema.CHECKPOINTS):
             remove_leftovers(place)
-        writer._restore_metrics(resume_step)
+        writer._resumed_at = (step, epoch)
+        read_metrics(folder / schema.METRICS)  # damage is told before a step is taken
         return writer
 
     def write_config(self, config: Mapping[str, object]) -> None:
@@ -93,6 +96,7 @@ class RunWriter:
         finite is written as null: JSON has no word for it.
         """
         plain = to_plain(record)
+        self._cut_metrics()
         append_line(self.path / schema.METRICS, to_json(plain))
         if plain.get("event") == "epoch":
             self._add_epoch(plain)
@@ -115,17 +119,15 @@ class RunWriter:
             table.writerows(rows)
         return path
 
-    def _restore_metrics(self, resume_step: int | None) -> None:
+    def _cut_metrics(self) -> None:
+        """Before the first record of a resumed run, say where it goes on."""
         path = self.path / schema.METRICS
-        if not path.exists():
-            return
-        records = read_lines(path)
-        if resume_step is not None:
-            records = [record for record in records if _step_of(record, path) <= resume_step]
-        write_atomically(path, "".join(to_json(record) + "\n" for record in records))
-        self._epochs = [record for record in records if record.get("event") == "epoch"]
-        self._columns = _merge_columns(self._epochs)
-        self._rewrite_table()
+        if self._resumed_at is not None and path.exists():
+            append_resume(path, *self._resumed_at)
+            self._epochs = [record for record in read_metrics(path) if record.get("event") == "epoch"]
+            self._columns = _merge_columns(self._epochs)
+            self._rewrite_table()
+        self._resumed_at = None
 
     def _add_epoch(self, record: dict[str, Any]) -> None:
         self._epochs.append(record)
@@ -186,13 +188,6 @@ def claim_folder(root: Path, name: str) -> Path:
     except OSError as error:
         raise describe_failure("make a run folder in", root, error) from error
     raise FathomError(f"cannot make a run folder in {root}: {name} is taken 10,000 times")
-
-
-def _step_of(record: Mapping[str, Any], path: Path) -> int:
-    step = record.get("step")
-    if not isinstance(step, int):
-        raise FathomError(f"{path} is damaged: a record has no step")
-    return step
 
 
 def _merge_columns(records: Iterable[Mapping[str, object]]) -> list[str]:
