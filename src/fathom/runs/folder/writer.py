@@ -65,8 +65,8 @@ class RunWriter:
     ) -> RunWriter:
         """Open an existing run folder to go on writing, from a checkpoint of ``step`` steps and ``epoch`` whole epochs.
 
-        Records of what comes after the checkpoint count no longer, as they will be written again: a resume record, which
-        comes before the first new one, says so. Until then no record changes.
+        Records of what comes after the checkpoint count no longer, as they will be written again: a resume record,
+        which comes before the first new one, says so. Until then no record changes.
 
         Raises:  FathomError if the folder is missing, damaged, not a run, or from a newer Fathom
         """
