@@ -11,8 +11,9 @@ from torch import nn
 from bench.gate import Gate
 from bench.inputs import stored
 from bench.problems import Problem
+from fathom.data.array_data import ArrayData
 from fathom.data.arrays import Arrays
-from fathom.data.module import ArrayData, DataModule
+from fathom.data.module import DataModule
 from fathom.data.sources.catalog import load_arrays
 from fathom.models.registry import create
 from fathom.module import Classifier, Module, Regressor

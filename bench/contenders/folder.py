@@ -14,11 +14,13 @@ from bench.contenders.fathom_trainer import AtGate
 from bench.gate import Gate
 from bench.problems import Problem
 from fathom.build.assemble import build_execution, build_module, build_trainer
+from fathom.data.array_data import ArrayData
 from fathom.data.arrays import Arrays
+from fathom.data.images.module import ImageData
+from fathom.data.images.options import ImageOptions
 from fathom.data.images.survey import survey
-from fathom.data.images.user_data import FolderData
 from fathom.data.loaders.workers import default_workers
-from fathom.data.module import ArrayData, LabelledData
+from fathom.data.module import LabelledData
 from fathom.settings.config import make_config
 from fathom.settings.resolve import resolve
 
@@ -75,9 +77,11 @@ def _train(problem: Problem, gate: Gate, root: Path, how: str) -> None:
         "seed": problem.seed,
     }
     config = resolve(make_config(tree, "benchmark"))
-    data: LabelledData = FolderData(root, problem.batch_size, val=0.0, cache="none" if how == "none" else "memory")
+    data: LabelledData = ImageData.from_folder(
+        root, problem.batch_size, val=0.0, options=ImageOptions(cache="none" if how == "none" else "memory")
+    )
     if how == "arrays":
-        assert isinstance(data, FolderData)
+        assert isinstance(data, ImageData)
         assert data.X is not None
         arrays = Arrays(data.X.numpy().copy(), data.y.numpy(), None, None, data.class_names)
         data = ArrayData(arrays, problem.batch_size, val=0.0)

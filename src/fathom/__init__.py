@@ -14,14 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fathom.build.fine_tuning import fine_tuning_config
+    from fathom.data.array_data import ArrayData
     from fathom.data.arrays import Arrays
     from fathom.data.fetch.copies import local_copy
-    from fathom.data.images.user_data import FolderData, ImageTableData
+    from fathom.data.images.module import ImageData
+    from fathom.data.images.options import ImageOptions
     from fathom.data.loaders.memory import MemoryLoader
-    from fathom.data.module import ArrayData, DataModule
+    from fathom.data.module import DataModule
     from fathom.data.sources.datasets import CIFAR10, MNIST, Digits, FashionMNIST, SyntheticRegression
+    from fathom.data.splits.division import Division
+    from fathom.data.splits.folds import Fold
+    from fathom.data.tables.fit import TableOptions
     from fathom.data.tables.module import TableData
     from fathom.data.texts.module import TextData
+    from fathom.data.texts.options import TextOptions
     from fathom.errors import FathomError, UsageError
     from fathom.inference.generation import generate
     from fathom.inference.saved import load_module
@@ -50,17 +56,21 @@ _PLACES = {
     "FashionMNIST": "data.sources.datasets",
     "MNIST": "data.sources.datasets",
     "SyntheticRegression": "data.sources.datasets",
-    "FolderData": "data.images.user_data",
-    "ImageTableData": "data.images.user_data",
+    "ImageData": "data.images.module",
+    "ImageOptions": "data.images.options",
     "MemoryLoader": "data.loaders.memory",
-    "ArrayData": "data.module",
+    "ArrayData": "data.array_data",
     "DataModule": "data.module",
     "local_copy": "data.fetch.copies",
+    "Division": "data.splits.division",
+    "Fold": "data.splits.folds",
     "TableData": "data.tables.module",
+    "TableOptions": "data.tables.fit",
     "FathomError": "errors",
     "UsageError": "errors",
     "create_model": "models.registry:create",
     "TextData": "data.texts.module",
+    "TextOptions": "data.texts.options",
     "Classifier": "module",
     "LanguageModel": "module",
     "Module": "module",

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from fathom.settings.config import make_config
 from fathom.data.arrays import Arrays
 from fathom.data.images.augment import make_augmentation
-from fathom.data.module import ArrayData
+from fathom.data.array_data import ArrayData
 from fathom.errors import UsageError
 from fathom.losses import soft_targets
 from fathom.module import Classifier

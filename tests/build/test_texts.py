@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import fathom
+from fathom.data.texts.options import TextOptions
 from fathom.settings.config import make_config
 from fathom.data.texts.module import TextData
 from fathom.data.texts.vocabulary import Tokenizer, Vocabulary
@@ -62,7 +63,7 @@ def perplexity_by_hand(net: nn.Module, tokens: Tensor) -> float:
 @pytest.mark.parametrize("split", ["train", "val", "test"])
 def test_perplexity_is_what_torch_says_by_hand(run: Path, book: Path, split: str) -> None:
     module, _ = load_module(run)
-    data = TextData.read(book, 4, steps=16)
+    data = TextData.read(book, 4, options=TextOptions(steps=16))
     result = evaluate(run, split)
     expected = perplexity_by_hand(module.net, getattr(data, split))
     assert result["perplexity"] == pytest.approx(expected, rel=1e-5)

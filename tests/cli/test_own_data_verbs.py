@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from fathom.cli import progress
+from fathom.data.array_data import ArrayData
 from fathom.data.arrays import Arrays
-from fathom.data.module import ArrayData
+from fathom.data.splits.division import Division
 from fathom.data.splits.folds import Fold
 from fathom.settings.run_config import read_run_config
 from fathom.training.callbacks import Callback
@@ -170,7 +171,9 @@ def test_a_teacher_of_other_data_is_doubted(fathom, tmp_path):
 
 def test_folds_of_a_named_set_say_what_is_held_out():
     pixels, labels = np.zeros((30, 1, 2, 2), dtype=np.uint8), np.arange(30) % 3
-    data = ArrayData(Arrays(pixels, labels, None, None, ("a", "b", "c")), 4, fold=Fold(0, 2), balance="sampler")
+    data = ArrayData(
+        Arrays(pixels, labels, None, None, ("a", "b", "c")), 4, balance="sampler", val=Division(fold=Fold(0, 2))
+    )
     assert [note.split(":")[0] for note in data.notes] == ["fold 1 of 2", "classes"]
 
 

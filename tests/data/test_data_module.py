@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from fathom.data.array_data import ArrayData
 from fathom.data.arrays import Arrays
-from fathom.data.module import ArrayData, DataModule
+from fathom.data.module import DataModule
 from fathom.data.sources.datasets import Digits, FashionMNIST, SyntheticRegression
 from fathom.errors import UsageError
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
+from fathom.data.array_data import ArrayData
 from fathom.data.arrays import Arrays
-from fathom.data.module import ArrayData
 from fathom.module import Classifier
 from fathom.preprocess import Preprocess
 from fathom.training.device import Execution

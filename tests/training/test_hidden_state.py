@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from fathom.data.texts.module import TextData
+from fathom.data.texts.options import TextOptions
 from fathom.models import registry
 from fathom.module import LanguageModel
 from fathom.training.callbacks import Callback
@@ -22,7 +23,7 @@ TEXT = "the tide is out and the sand is wet, and the gulls walk where the sea ha
 
 
 def make_data(partition: str = "sequential") -> TextData:
-    return TextData(TEXT, 3, steps=8, partition=partition, val=0.1, test=0.0)
+    return TextData(TEXT, 3, val=0.1, test=0.0, options=TextOptions(steps=8, partition=partition))
 
 
 def make_module(cell: str = "gru", seed: int = 1, **options: Any) -> LanguageModel:

@@ -347,7 +347,7 @@ from pathlib import Path
 import numpy as np, torch
 from torch import nn
 from fathom.data.arrays import Arrays
-from fathom.data.module import ArrayData
+from fathom.data.array_data import ArrayData
 from fathom.module import Classifier
 from fathom.training.callbacks import AverageWeights, Callback, Checkpointing
 from fathom.training.checkpoint import load_latest, save_checkpoint

@@ -291,7 +291,7 @@ def test_test_judges_the_official_test_part(images, make_classifier, cpu):
     data = images()
     module, trainer = make_classifier(), Trainer(2, optimizer=sgd(), execution=cpu)
     trainer.fit(module, data)
-    X, y = data.test
+    X, y = data.splits["test"].X, data.splits["test"].y
     result = trainer.test(data)
     assert set(result) == {"test_loss", "test_accuracy"}
     assert result["test_loss"] == pytest.approx(F.cross_entropy(module.eval()(X), y).item(), rel=1e-5)

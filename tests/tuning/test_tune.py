@@ -13,7 +13,7 @@ from filelock import FileLock
 from PIL import Image
 
 import fathom
-from fathom.data.module import ArrayData
+from fathom.data.array_data import ArrayData
 from fathom.errors import FathomError, UsageError
 from fathom.runs.folder.reader import RunReader
 from fathom.training.signals import Interrupted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,11 @@ import msgspec
 from fathom.settings.config import Config
 from fathom.data.images.augment import Compose, make_augmentation
 from fathom.data.sources.catalog import load_arrays
-from fathom.data.module import ArrayData, LabelledData
+from fathom.data.array_data import ArrayData
+from fathom.data.module import LabelledData
 from fathom.data.images.module import ImageData
 from fathom.data.images.form import LARGEST_SIDE
+from fathom.data.images.options import ImageOptions
 from fathom.data.images.survey import OnRead
 from fathom.data.tables.module import TableData
 from fathom.data.texts.module import TextData
@@ -20,7 +23,7 @@ from fathom.errors import UsageError
 from fathom.models import registry
 from fathom.settings.resolve import resolve
 from fathom.build.kinds.names import Kind, data_kind, list_images
-from fathom.build.divisions import split_arguments
+from fathom.build.divisions import make_division
 from fathom.build.remote import display_names, localize, original_names
 from fathom.build.kinds.tables import build_table, choose_epochs
 from fathom.build.kinds.texts import build_text, settle_text
@@ -95,10 +98,9 @@ def _build_named(config: Config, augment: Compose | None, arrays: Any) -> ArrayD
         load_arrays(config.data.name, **config.data.options) if arrays is None else arrays,
         config.data.batch_size,
         name=config.data.name,
-        val=config.data.val,
+        val=make_division(config.data),
         augment=augment,
         seed=config.seed,
-        **split_arguments(config.data),
         balance=config.data.balance,
     )
 
@@ -106,23 +108,24 @@ def _build_named(config: Config, augment: Compose | None, arrays: Any) -> ArrayD
 def _build_images(
     config: Config, augment: Compose | None, contents: Any, on_read: OnRead | None, aliases: dict[str, str]
 ) -> ImageData:
-    return ImageData(
-        list_images(config.data) if contents is None else contents,
-        config.data.batch_size,
-        name=config.data.name,
-        val=config.data.val,
-        augment=augment,
-        seed=config.seed,
+    files = list_images(config.data) if contents is None else contents
+    options = ImageOptions(
         size=_image_size(config),
         largest_side=_LARGEST_SIDE if registry.get(config.model.name).is_for_small else LARGEST_SIDE,
         channels=config.data.options.get("channels"),
         workers=config.data.workers,
-        **split_arguments(config.data),
         cache=config.data.cache,
         max_broken=config.data.max_broken,
-        balance=config.data.balance,
         is_normalised_elsewhere=config.data.mean is not None,
-        aliases=aliases,
+    )
+    return ImageData.scan(
+        dataclasses.replace(files, name=config.data.name, aliases=aliases),
+        config.data.batch_size,
+        options=options,
+        val=make_division(config.data),
+        augment=augment,
+        seed=config.seed,
+        balance=config.data.balance,
         on_read=on_read,
     )
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fathom.settings.config import DataConfig
+from fathom.data.splits.division import Division
 from fathom.data.splits.folds import Fold
 
 
@@ -13,6 +12,6 @@ def make_fold(data: DataConfig) -> Fold | None:
     return None if data.fold is None else Fold(data.fold.index, data.fold.of, data.fold.repeat)
 
 
-def split_arguments(data: DataConfig) -> dict[str, Any]:
-    """Return what the data modules that draw their parts at random take."""
-    return {"split_seed": data.split_seed, "fold": make_fold(data)}
+def make_division(data: DataConfig) -> Division:
+    """Return how the data are to be divided into splits."""
+    return Division(data.val, data.split_seed, make_fold(data))

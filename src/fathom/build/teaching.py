@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from fathom.settings.config import Config, DistillConfig
-from fathom.data.module import ArrayData, LabelledData
+from fathom.data.array_data import ArrayData
+from fathom.data.module import LabelledData
 from fathom.data.tables.module import TableData
 from fathom.errors import FathomError, UsageError
 from fathom.losses import soft_targets

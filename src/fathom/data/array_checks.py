@@ -7,9 +7,9 @@ import hashlib
 import numpy as np
 import torch
 
+from fathom.data.array_data import ArrayData
 from fathom.data.checks import CheckedSplit, DataCheck, check_splits, show_numbers
 from fathom.data.images.checks import draw_samples
-from fathom.data.module import ArrayData
 from fathom.findings import Finding
 from fathom.phrases import counted
 
@@ -17,13 +17,11 @@ from fathom.phrases import counted
 def check_arrays(data: ArrayData) -> DataCheck:
     """Look into images or features in memory: their splits, statistics, copies, images without content."""
     X, y = data.X.numpy(), data.y.numpy()
-    everything = torch.arange(len(X))
-    splits = [("train", X, y, everything if data.train_index is None else data.train_index)]
-    if data.val_index is not None:
-        splits.append(("val", X, y, data.val_index))
-    if data.test is not None:
-        images, labels = data.test
-        splits.append(("test", images.numpy(), labels.numpy(), torch.arange(len(images))))
+    splits = []
+    for name, rows in data.splits.items():
+        assert rows.X is not None
+        index = torch.arange(len(rows)) if rows.index is None else rows.index  # (n,)
+        splits.append((name, rows.X.numpy(), rows.y.numpy(), index))
     is_image = X.ndim == 4  # (N, C, H, W)
     found = DataCheck(
         data.name,

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fathom.data.arrays import Arrays
 from fathom.data.loaders.memory import Augmentation, MemoryLoader
 from fathom.data.splits.balance import class_weights, count_classes, describe_balance
-from fathom.data.splits.folds import Fold, describe_small_classes
-from fathom.data.splits.split import stratified_split
 from fathom.errors import UsageError
-from fathom.phrases import counted
 from fathom.preprocess import Preprocess, TargetScale
 
 Balance = Literal["none", "weights", "sampler"]
-
-_BLOCK = 512  # samples at a time, few enough to stay in the cache
 
 
 class DataModule:
@@ -134,15 +129,117 @@ class LabelledData(DataModule):
         """End the processes that read files, if there are any."""
 
 
+@dataclass(frozen=True)
+class Rows:
+    """The samples of one split: rows of tensors that other splits share.
+
+    Shape:   X (N, …), y (N, …), index int64 (n,)
+    Attributes:
+        X: inputs of all rows; None where they stay in files.
+        y: labels or targets of all rows.
+        index: which rows are those of the split; None means all.
+    """
+
+    X: Tensor | None
+    y: Tensor
+    index: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.y if self.index is None else self.index)
+
+    @property
+    def labels(self) -> Tensor:
+        """The labels of the split alone, (n, …)."""
+        return self.y if self.index is None else self.y[self.index]
+
+
+class DividedData(LabelledData):
+    """Labelled data divided into splits by row numbers, with the loaders of every split.
+
+    A subclass sets ``splits``: "train", and "val" and "test" where there are any.
+    """
+
+    splits: dict[str, Rows]
+    augment: Augmentation | None = None
+    seed: int = 0
+
+    @property
+    def num_train(self) -> int:
+        """Number of samples learned from."""
+        return len(self.splits["train"])
+
+    @property
+    def train_index(self) -> Tensor | None:
+        """Rows of the training split; None means all."""
+        return self._index("train")
+
+    @property
+    def val_index(self) -> Tensor | None:
+        """Rows of the validation split; None without one."""
+        return self._index("val")
+
+    @property
+    def test_index(self) -> Tensor | None:
+        """Rows of the test split; None without one, or where it has tensors of its own."""
+        return self._index("test")
+
+    @property
+    def evaluation_batch(self) -> int:
+        """Samples of a batch in evaluation: with nothing to keep for a backward pass, more fit than in training."""
+        return max(self.batch_size, 500)
+
+    def labels_by_split(self) -> dict[str, Tensor]:
+        """Return the labels of each split there is, train first."""
+        return {name: rows.labels for name, rows in self.splits.items()}
+
+    def train_dataloader(self) -> Any:
+        """Return shuffled, augmented batches of the training split."""
+        return self._load("train", is_training=True)
+
+    def train_eval_dataloader(self) -> Any:
+        """Return the training split in its stored order, without augmentation."""
+        return self._load("train")
+
+    def val_dataloader(self) -> Any:
+        """Return the validation split in its stored order; None without one."""
+        return self._load("val") if "val" in self.splits else None
+
+    def test_dataloader(self) -> Any:
+        """Return the test split in its stored order; None without one."""
+        return self._load("test") if "test" in self.splits else None
+
+    def _load(self, split: str, *, is_training: bool = False) -> Any:
+        """Make the loader of a split that is held in memory."""
+        rows = self.splits[split]
+        assert rows.X is not None
+        if not is_training:
+            return MemoryLoader(rows.X, rows.y, self.evaluation_batch, index=rows.index)
+        return MemoryLoader(
+            rows.X,
+            join_soft_targets(rows.y, self.soft),
+            self.batch_size,
+            shuffle=True,
+            seed=self.seed,
+            index=rows.index,
+            augment=self.augment,
+            is_balanced=self.balance == "sampler",
+        )
+
+    def _index(self, split: str) -> Tensor | None:
+        return self.splits[split].index if split in self.splits else None
+
+    def _describe_balance(self) -> list[str]:
+        """Say in a line, if need be, that the classes are of unequal size and what is done about it."""
+        if self.task != "classification":
+            return []
+        description = self.describe()
+        found = describe_balance(description["counts"]["train"], description["class_names"], self.balance)
+        return [found] if found else []
+
+
 def join_soft_targets(y: Tensor, soft: Tensor | None) -> Tensor:
     """Put a teacher's logits beside the labels, (N,) and (N, C) -> float32 (N, 1 + C); without, the labels."""
     return y if soft is None else torch.cat([y[:, None].float(), soft], 1)
-
-
-def check_fraction(val: float) -> None:
-    """Refuse a validation share outside [0, 1)."""
-    if not 0 <= val < 1:
-        raise UsageError(f"validation share {val}: it must be at least 0 and below 1")
 
 
 def check_balance(balance: Balance, task: str, name: str) -> None:
@@ -158,151 +255,3 @@ def check_batch_size(batch_size: int, num_train: int, name: str) -> None:
             f"batch size {batch_size} is larger than the {num_train:,} training samples of {name}; "
             f"choose at most {num_train}"
         )
-
-
-class ArrayData(LabelledData):
-    """A data set wholly in memory, with a stratified, seeded validation split cut from its training split.
-
-    Args:
-        arrays: images uint8 (N, C, H, W) with labels int64 (N,), or features float32 (N, D) with targets (N, K).
-        val: share of the training split held out for validation; 0 for none.
-        augment: applied to training batches only.
-        seed: of the order, and of the split unless ``split_seed`` is given.
-        fold: of a cross-validation: this part of the training data takes the place of the test split.
-        balance: give classes of unequal size the same say.
-    Raises:  UsageError if the batch is larger than the training split or ``val`` is not in [0, 1)
-    """
-
-    def __init__(
-        self,
-        arrays: Arrays,
-        batch_size: int = 256,
-        *,
-        name: str = "data",
-        val: float = 0.1,
-        augment: Augmentation | None = None,
-        seed: int = 0,
-        split_seed: int | None = None,
-        fold: Fold | None = None,
-        balance: Balance = "none",
-    ) -> None:
-        check_fraction(val)
-        split_seed = seed if split_seed is None else split_seed
-        self.name, self.batch_size, self.augment, self.seed = name, batch_size, augment, seed
-        self.class_names = arrays.class_names
-        self.task = "classification" if np.issubdtype(arrays.train_labels.dtype, np.integer) else "regression"
-        check_balance(balance, self.task, name)
-        self.balance = balance
-        self.X, self.y = torch.from_numpy(arrays.train_images), torch.from_numpy(arrays.train_labels)
-        self.test: tuple[Tensor, Tensor] | None = None
-        if arrays.test_images is not None and arrays.test_labels is not None:
-            self.test = torch.from_numpy(arrays.test_images), torch.from_numpy(arrays.test_labels)
-        self.train_index: Tensor | None = None
-        self.val_index: Tensor | None = None
-        rows = np.arange(len(arrays.train_labels))
-        if fold is not None:
-            rows, tested = fold.cut(arrays.train_labels, split_seed)
-            self.test = self.X[tested], self.y[tested]
-            self.train_index = torch.from_numpy(rows)
-            scarce = describe_small_classes(arrays.train_labels, fold.of, self.class_names)
-            self.notes = [fold.describe(counted(len(tested), "sample")), *scarce]
-        if val:
-            train, held_out = (rows[part] for part in stratified_split(arrays.train_labels[rows], val, split_seed))
-            if not len(held_out):
-                raise UsageError(
-                    f"validation share {val}: it holds out none of {len(train)} samples; enlarge it or use 0"
-                )
-            self.train_index, self.val_index = torch.from_numpy(train), torch.from_numpy(held_out)
-        check_batch_size(batch_size, self.num_train, name)
-        if self.task == "classification":
-            description = self.describe()
-            found = describe_balance(description["counts"]["train"], description["class_names"], balance)
-            self.notes = [*self.notes, found] if found else self.notes
-
-    def labels_by_split(self) -> dict[str, Tensor]:
-        """Return the labels of each part."""
-        parts = {"train": self.y if self.train_index is None else self.y[self.train_index]}
-        if self.val_index is not None:
-            parts["val"] = self.y[self.val_index]
-        if self.test is not None:
-            parts["test"] = self.test[1]
-        return parts
-
-    @property
-    def num_train(self) -> int:
-        """Number of samples learned from."""
-        return len(self.X) if self.train_index is None else len(self.train_index)
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of one stored sample: (C, H, W) or (D,)."""
-        return tuple(self.X.shape[1:])
-
-    @property
-    def num_outputs(self) -> int:
-        """Number of classes, or of targets in a regression."""
-        if self.task == "regression":
-            return self.y[0].numel()
-        return len(self.class_names) or int(self.y.max()) + 1
-
-    def statistics(self) -> tuple[list[float], list[float]]:
-        """Return mean and standard deviation of each channel over the training split alone, in 0…1 units.
-
-        Sums are taken over blocks of samples, so that no floating copy of the whole set ever exists, and in double
-        precision, where those of bytes are exact. A channel that never varies gets the standard deviation 1.
-
-        Equals:  torch.std_mean(…, correction=0) over all dimensions but that of the channels
-        """
-        channels = self.X.shape[1]
-        total = torch.zeros(channels, dtype=torch.float64)
-        squares = torch.zeros(channels, dtype=torch.float64)
-        for start in range(0, self.num_train, _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            part = self.X[rows] if self.train_index is None else self.X[self.train_index[rows]]
-            values = part.transpose(0, 1).reshape(channels, -1).double()
-            total += values.sum(1)
-            squares += values.square_().sum(1)
-        count = self.num_train * self.X[0, 0].numel()
-        scale = 255.0 if self.X.dtype == torch.uint8 else 1.0
-        mean = total / count
-        variance = squares / count - mean**2
-        std = torch.where(variance > 1e-12 * squares / count, variance.clamp(min=0).sqrt() / scale, 1.0)
-        return (mean / scale).tolist(), std.tolist()
-
-    def example_input(self) -> Tensor:
-        """Return one sample as a batch of one."""
-        return self.X[:1]
-
-    def test_images(self, indices: list[int]) -> list[np.ndarray]:
-        """Return images of the test split, uint8 (C, H, W)."""
-        assert self.test is not None
-        return [self.test[0][i].cpu().numpy() for i in indices]
-
-    def train_dataloader(self) -> MemoryLoader:
-        """Return shuffled, augmented batches of the training split."""
-        return MemoryLoader(
-            self.X,
-            join_soft_targets(self.y, self.soft),
-            self.batch_size,
-            shuffle=True,
-            seed=self.seed,
-            index=self.train_index,
-            augment=self.augment,
-            is_balanced=self.balance == "sampler",
-        )
-
-    def train_eval_dataloader(self) -> MemoryLoader:
-        """Return the training split in its stored order, without augmentation."""
-        return MemoryLoader(self.X, self.y, max(self.batch_size, 500), index=self.train_index)
-
-    def val_dataloader(self) -> MemoryLoader | None:
-        """Return the held-out split in its stored order; None without one."""
-        if self.val_index is None:
-            return None
-        return MemoryLoader(self.X, self.y, max(self.batch_size, 500), index=self.val_index)
-
-    def test_dataloader(self) -> MemoryLoader | None:
-        """Return the official test split in its stored order; None where the set has none."""
-        if self.test is None:
-            return None
-        return MemoryLoader(*self.test, max(self.batch_size, 500))

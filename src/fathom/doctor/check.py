@@ -32,9 +32,9 @@ def check(config: Config, *, on_read: Callable[[int, int], None] | None = None) 
 
 def _look(config: Config, on_read: Callable[[int, int], None] | None) -> DataCheck:
     from fathom.data.array_checks import check_arrays
+    from fathom.data.array_data import ArrayData
     from fathom.data.images.checks import check_images
     from fathom.data.images.module import ImageData
-    from fathom.data.module import ArrayData
     from fathom.data.tables.checks import check_table
     from fathom.data.tables.module import TableData
     from fathom.data.texts.checks import check_text

@@ -10,7 +10,7 @@ from PIL import Image
 
 from fathom.data.fetch.archives import find_root, is_packed, stem_of
 from fathom.data.fetch.packed import unpacked_copy
-from fathom.data.images.user_data import FolderData, ImageTableData
+from fathom.data.images.module import ImageData
 from fathom.errors import FathomError
 
 
@@ -168,7 +168,7 @@ def test_the_data_classes_take_archives(tmp_path):
         for i in range(4):
             Image.new("RGB", (8, 8), (shade, i, 0)).save(root / kind / f"{i}.png")
     whole = shutil.make_archive(str(tmp_path / "photos"), "zip", root.parent, root.name)
-    data = FolderData(whole, val=0.25)
+    data = ImageData.from_folder(whole, val=0.25)
     assert (data.class_names, data.num_train) == (("cat", "dog"), 4)
     flat = tmp_path / "flat" / "images"
     flat.mkdir(parents=True)
@@ -178,7 +178,7 @@ def test_the_data_classes_take_archives(tmp_path):
         rows.append(f"{path.parent.name}{path.stem},{path.parent.name}")
     (tmp_path / "labels.csv").write_text("\n".join(rows))
     packed = shutil.make_archive(str(tmp_path / "flat"), "zip", flat.parent, flat.name)
-    assert ImageTableData(tmp_path / "labels.csv", packed, val=0.25).num_train == 4
+    assert ImageData.from_table(tmp_path / "labels.csv", packed, val=0.25).num_train == 4
 
 
 def test_sample_names(tmp_path):

@@ -9,7 +9,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from fathom.data.images.decode import MAX_PIXELS, read_image
-from fathom.data.images.folder_listing import scan_image_folder
+from fathom.data.images.folder_listing import list_image_folder
 from fathom.data.images.formats import FORMATS
 from fathom.data.images.module import ImageFileDataset
 from fathom.data.images.plain_jpeg import decode_plain_jpeg
@@ -35,7 +35,7 @@ def test_real_folder_as_torchvision_lists_it(shared_data):
     from torchvision.datasets import ImageFolder
 
     root = shared_data / "folders" / "cifar10_small"
-    files = scan_image_folder(root)
+    files = list_image_folder(root)
     assert (len(files.train), files.val, len(files.test), len(files.class_names)) == (2000, None, 500, 10)
     for ours, part in ((files.train, "train"), (files.test, "test")):
         theirs = ImageFolder(str(root / part))
@@ -48,7 +48,7 @@ def test_real_images_as_torchvision_reads_them(shared_data):
     from torchvision.transforms.v2.functional import pil_to_tensor
 
     root = shared_data / "folders" / "cifar10_small"
-    ours, theirs = ImageFileDataset(scan_image_folder(root).test, (32, 32)), ImageFolder(str(root / "test"))
+    ours, theirs = ImageFileDataset(list_image_folder(root).test, (32, 32)), ImageFolder(str(root / "test"))
     assert len(ours) == len(theirs) == 500
     for index in range(0, 500, 25):
         image, label = ours[index]
@@ -58,7 +58,7 @@ def test_real_images_as_torchvision_reads_them(shared_data):
 
 
 def test_batches_through_workers(shared_data):
-    files = scan_image_folder(shared_data / "folders" / "cifar10_small")
+    files = list_image_folder(shared_data / "folders" / "cifar10_small")
     loader = DataLoader(ImageFileDataset(files.test, (24, 20), channels=1), batch_size=100, num_workers=1)
     batches = list(loader)
     assert [X.shape for X, _ in batches] == [(100, 1, 24, 20)] * 5
@@ -74,7 +74,7 @@ def test_three_parts(tmp_path, val):
     (tmp_path / "train" / "dog" / "notes.txt").touch()
     (tmp_path / "train" / "dog" / ".hidden.png").touch()
     (tmp_path / "train" / ".cache").mkdir()
-    files = scan_image_folder(tmp_path)
+    files = list_image_folder(tmp_path)
     assert files.class_names == ("cat", "dog")
     assert [p.name for p in files.train.paths] == ["1.png", "0.webp", "2.JPG"]
     assert files.train.labels.tolist() == [0, 1, 1]
@@ -85,7 +85,7 @@ def test_three_parts(tmp_path, val):
 def test_classes_only(tmp_path):
     write(tmp_path / "b" / "1.png")
     write(tmp_path / "a" / "1.png")
-    files = scan_image_folder(tmp_path)
+    files = list_image_folder(tmp_path)
     assert files.class_names == ("a", "b")
     assert files.val is files.test is None
 
@@ -93,36 +93,36 @@ def test_classes_only(tmp_path):
 def test_train_may_be_the_name_of_a_class(tmp_path):
     for vehicle in ("train", "bus", "car"):
         write(tmp_path / vehicle / "1.png")
-    assert scan_image_folder(tmp_path).class_names == ("bus", "car", "train")
+    assert list_image_folder(tmp_path).class_names == ("bus", "car", "train")
 
 
 def test_folders_that_do_not_serve(tmp_path):
     with pytest.raises(FathomError, match="nowhere does not exist"):
-        scan_image_folder(tmp_path / "nowhere")
+        list_image_folder(tmp_path / "nowhere")
     write(tmp_path / "only.png")
     with pytest.raises(FathomError, match=r"only.png is not a folder"):
-        scan_image_folder(tmp_path / "only.png")
+        list_image_folder(tmp_path / "only.png")
     with pytest.raises(FathomError, match=f"{tmp_path} has no class folders: images belong in {tmp_path}/<class>/"):
-        scan_image_folder(tmp_path)
+        list_image_folder(tmp_path)
     write(tmp_path / "test" / "cat" / "1.png")
     with pytest.raises(FathomError, match="has test but no train folder"):
-        scan_image_folder(tmp_path)
+        list_image_folder(tmp_path)
     write(tmp_path / "train" / "1.png")
     with pytest.raises(FathomError, match="train has no class folders"):
-        scan_image_folder(tmp_path)
+        list_image_folder(tmp_path)
     write(tmp_path / "train" / "dog" / "1.png")
     with pytest.raises(FathomError, match=r"test/cat: there is no class 'cat' in the training split"):
-        scan_image_folder(tmp_path)
+        list_image_folder(tmp_path)
     (tmp_path / "train" / "cat").mkdir()
     (tmp_path / "train" / "cat" / "readme.txt").touch()
     with pytest.raises(FathomError, match=r"class folder .*train/cat holds no image"):
-        scan_image_folder(tmp_path)
+        list_image_folder(tmp_path)
 
 
 def test_a_broken_file_names_itself(tmp_path):
     write(tmp_path / "a" / "1.png")
     (tmp_path / "a" / "2.png").write_bytes(b"no image")
-    dataset = ImageFileDataset(scan_image_folder(tmp_path).train, (4, 4))
+    dataset = ImageFileDataset(list_image_folder(tmp_path).train, (4, 4))
     assert dataset[0][0].shape == (3, 4, 4)
     with pytest.raises(FathomError, match=r"a/2.png is not an image"):
         dataset[1]
@@ -306,4 +306,4 @@ def test_classes_that_are_too_deep_are_pointed_at(below, meant, tmp_path):
     for name in ("cat", "dog"):
         write(tmp_path / below / name / "0.png")
     with pytest.raises(FathomError, match=f"did you mean {tmp_path / meant}\\?"):
-        scan_image_folder(tmp_path)
+        list_image_folder(tmp_path)

@@ -11,8 +11,9 @@ from PIL import Image
 
 from fathom.data.images import kept_surveys as module
 from fathom.data.images.kept_surveys import survey_once
+from fathom.data.images.module import ImageData
+from fathom.data.images.options import ImageOptions
 from fathom.data.images.survey import survey
-from fathom.data.images.user_data import FolderData
 
 FORM = {"channels": 3, "size": (8, 8), "keep": True, "workers": 0}
 ARRAYS = ("pixels", "is_readable", "has_foreign_suffix", "sizes", "digests", "sums")
@@ -143,9 +144,9 @@ def test_the_data_say_so_and_cache_none_keeps_nothing(tmp_path, home):
         (tmp_path / "pets" / kind).mkdir(parents=True)
         for i in range(8):
             Image.new("RGB", (6, 6), (shade, i, 0)).save(tmp_path / "pets" / kind / f"{i}.png")
-    FolderData(tmp_path / "pets", cache="none", workers=0)
+    ImageData.from_folder(tmp_path / "pets", options=ImageOptions(cache="none", workers=0))
     assert not home.exists()
-    first, second = (FolderData(tmp_path / "pets", workers=0) for _ in range(2))
+    first, second = (ImageData.from_folder(tmp_path / "pets", options=ImageOptions(workers=0)) for _ in range(2))
     assert second.notes[-1] == first.notes[-1] + "; unchanged since an earlier pass"
     assert torch.equal(first.X, second.X)
     assert torch.equal(first.train_index, second.train_index)

@@ -4,7 +4,8 @@ import pytest
 from PIL import Image
 
 from fathom.data.images.label_file import read_image_table
-from fathom.data.images.user_data import ImageTableData
+from fathom.data.images.module import ImageData
+from fathom.data.images.options import ImageOptions
 from fathom.errors import FathomError, UsageError
 
 
@@ -101,7 +102,9 @@ def test_missing_images_count_as_broken(images):
     text = "file,label\na.jpg,x\nb.jpg,y\nc.png,x\ndeep/d.jpg,y\ngone.jpg,y\n"
     (images.parent / "labels.csv").write_text(text)
     with pytest.raises(FathomError, match=r"1 of 5 images \(20.0 %\) cannot be read, .*gone.jpg does not exist"):
-        ImageTableData(images.parent / "labels.csv", images, val=0, workers=0)
-    data = ImageTableData(images.parent / "labels.csv", images, val=0, workers=0, max_broken=0.2)
+        ImageData.from_table(images.parent / "labels.csv", images, val=0, options=ImageOptions(workers=0))
+    data = ImageData.from_table(
+        images.parent / "labels.csv", images, val=0, options=ImageOptions(workers=0, max_broken=0.2)
+    )
     assert data.num_train == 4
     assert data.broken == [(str(images / "gone.jpg"), "does not exist")]

@@ -7,8 +7,8 @@ import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
 
+from fathom.data.array_data import ArrayData
 from fathom.data.arrays import Arrays
-from fathom.data.module import ArrayData
 from fathom.data.splits.balance import class_weights, describe_balance, draw_balanced
 from fathom.errors import UsageError
 from fathom.losses import BalancedLoss, make_loss

@@ -6,12 +6,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fathom.data.array_data import ArrayData
 from fathom.data.arrays import Arrays
-from fathom.data.images.user_data import FolderData
-from fathom.data.module import ArrayData
+from fathom.data.images.module import ImageData
+from fathom.data.images.options import ImageOptions
+from fathom.data.splits.division import Division
 from fathom.data.splits.folds import Fold, describe_small_classes, number_folds
 from fathom.data.tables.module import TableData
 from fathom.data.texts.module import TextData
+from fathom.data.texts.options import TextOptions
 from fathom.errors import UsageError
 
 labelled = st.lists(st.integers(0, 6), min_size=8, max_size=200).map(lambda values: np.array(values, dtype=np.int64))
@@ -63,7 +66,7 @@ def _arrays():
 def test_statistics_are_those_of_the_fold_s_own_training_part():
     seen = []
     for index in range(4):
-        data = ArrayData(_arrays(), 8, fold=Fold(index, 4), split_seed=7, seed=index)
+        data = ArrayData(_arrays(), 8, seed=index, val=Division(fold=Fold(index, 4), seed=7))
         held_out = torch.cat([X[:, 0, 0, 0] for X, _ in data.test_dataloader()])
         train = torch.cat([X[:, 0, 0, 0] for X, _ in data.train_eval_dataloader()])
         val = torch.cat([X[:, 0, 0, 0] for X, _ in data.val_dataloader()])
@@ -77,7 +80,7 @@ def test_statistics_are_those_of_the_fold_s_own_training_part():
 
 def test_the_division_follows_its_own_seed():
     def parts(seed, split_seed):
-        data = ArrayData(_arrays(), 8, seed=seed, split_seed=split_seed)
+        data = ArrayData(_arrays(), 8, seed=seed, val=Division(seed=split_seed))
         return data.val_index.tolist()
 
     assert parts(1, 5) == parts(2, 5) == parts(5, None)
@@ -87,11 +90,11 @@ def test_the_division_follows_its_own_seed():
 def test_folds_of_a_table_leave_its_test_rows_alone(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("x,y\n" + "".join(f"{i * 37 % 200}.5,{i * 0.5}\n" for i in range(200)))
-    plain = TableData(path, 16, target="y", seed=3)
+    plain = TableData.read(path, 16, target="y", seed=3)
     tested = set(plain.test_index.tolist())
     seen = []
     for index in range(5):
-        data = TableData(path, 16, target="y", seed=index, split_seed=3, fold=Fold(index, 5))
+        data = TableData.read(path, 16, target="y", seed=index, val=Division(seed=3, fold=Fold(index, 5)))
         held_out, train = data.test_index.tolist(), data.train_index.tolist()
         assert not tested & {*held_out, *train, *data.val_index.tolist()}
         assert data.scale.mean.item() == pytest.approx(np.mean([i * 0.5 for i in train]), rel=1e-6)
@@ -108,7 +111,7 @@ def test_folds_of_a_text_are_contiguous_and_its_end_is_left_alone():
     text = "".join(chr(97 + i % 23) + ("." if i % 50 == 0 else "") for i in range(6000)) + "ß" * 700
     body = text[: len(text) - 670]
     for index in range(3):
-        data = TextData(text, 4, steps=8, fold=Fold(index, 3))
+        data = TextData(text, 4, options=TextOptions(steps=8), val=Division(fold=Fold(index, 3)))
         held_out = "".join(data.vocabulary.tokens[t] for t in data.test.tolist())
         assert held_out.replace("<unk>", "ß") in body
         rest = len(data.train) + len(data.val)
@@ -123,10 +126,12 @@ def test_folds_of_a_folder_leave_its_test_images_alone(tmp_path):
         (tmp_path / name).mkdir()
         for i in range(20):
             Image.new("L", (4, 4), i).save(tmp_path / name / f"{i:02}.png")
-    tested = set(FolderData(tmp_path, 4, seed=2, workers=0).test.paths)
+    tested = set(ImageData.from_folder(tmp_path, 4, seed=2, options=ImageOptions(workers=0)).test.paths)
     seen = set()
     for index in range(3):
-        data = FolderData(tmp_path, 4, seed=9, split_seed=2, workers=0, fold=Fold(index, 3))
+        data = ImageData.from_folder(
+            tmp_path, 4, seed=9, options=ImageOptions(workers=0), val=Division(seed=2, fold=Fold(index, 3))
+        )
         parts = [set(part.paths) for part in (data.train, data.val, data.test)]
         assert sum(map(len, parts)) == len(set.union(*parts)) == 36
         assert not tested & set.union(*parts)

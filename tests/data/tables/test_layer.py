@@ -6,7 +6,7 @@ import pytest
 import torch
 from sklearn.preprocessing import StandardScaler
 
-from fathom.data.tables.fit import Choices, fit_columns
+from fathom.data.tables.fit import TableOptions, fit_columns
 from fathom.data.tables.layer import TableInput, read_layer
 from fathom.errors import FathomError, UsageError
 
@@ -23,7 +23,7 @@ TRAIN = np.arange(5)
 
 
 def build(frame=FRAME, train=TRAIN, **choices):
-    fitted = fit_columns(frame, "y", train, Choices(**choices))
+    fitted = fit_columns(frame, "y", train, TableOptions(**choices))
     layer = TableInput(fitted.columns, fitted.left_out, "y")
     layer.fit(fitted, train)
     return layer, fitted

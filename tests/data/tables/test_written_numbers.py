@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fathom.data.tables.fit import TableOptions
 from fathom.data.tables.module import TableData
 from fathom.data.tables.reading import read_table
 from fathom.data.tables.written_numbers import has_decimal_commas, is_number, plain_number
@@ -59,5 +60,5 @@ def test_a_column_of_prices_is_numbers_and_one_of_names_is_not(tmp_path):
     )
     table = read_table(path)
     assert table.notes == ("numbers that are written as text are read as numbers: price ('$1,000.50' as 1000.50)",)
-    data = TableData(table, target="y", task="regression")
+    data = TableData(table, target="y", options=TableOptions(task="regression"))
     assert {column.name: column.kind for column in data.layer.columns} == {"price": "number", "room": "category"}

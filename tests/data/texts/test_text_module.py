@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fathom.data.sources import catalog, time_machine
 from fathom.data.texts.module import TextData
+from fathom.data.texts.options import TextOptions
 from fathom.data.texts.reading import read_text
 from fathom.data.texts.vocabulary import Tokenizer
 from fathom.errors import FathomError, UsageError
@@ -27,7 +28,7 @@ RHYME = "so much depends upon a red wheel barrow glazed with rain water beside t
 )
 def test_parts_are_contiguous_and_predicted_in_whole(n: int, val: float, test: float, partition: str) -> None:
     text = "".join(chr(0x4E00 + i) for i in range(n))  # every character once: it tells its place
-    data = TextData(text, steps=4, val=val, test=test, partition=partition)
+    data = TextData(text, val=val, test=test, options=TextOptions(steps=4, partition=partition))
     places = [
         [ord(character) - 0x4E00 for character in text[start:stop]]
         for start, stop in (
@@ -52,7 +53,7 @@ def test_parts_are_contiguous_and_predicted_in_whole(n: int, val: float, test: f
 
 def test_vocabulary_comes_from_the_training_part_alone() -> None:
     text = "ab" * 400 + "ax" * 50 + "ay" * 50
-    data = TextData(text, steps=8)
+    data = TextData(text, options=TextOptions(steps=8))
     assert set(data.vocabulary.tokens) == {"<unk>", "a", "b"}
     assert data.count_unknown() == {"train": 0, "val": 50, "test": 50}
 
@@ -60,15 +61,15 @@ def test_vocabulary_comes_from_the_training_part_alone() -> None:
 def test_rare_words_are_unknown() -> None:
     text = RHYME + "once " + RHYME
     words = Tokenizer("word").split(text)
-    data = TextData(text, level="word", steps=8)
+    data = TextData(text, options=TextOptions(level="word", steps=8))
     assert len(data.train) + len(data.val) + len(data.test) == len(words)
     assert "once" not in data.vocabulary
     assert data.count_unknown() == {"train": 1, "val": 0, "test": 0}
-    assert "once" in TextData(text, level="word", steps=8, min_freq=1).vocabulary
+    assert "once" in TextData(text, options=TextOptions(level="word", steps=8, min_freq=1)).vocabulary
 
 
 def test_columns_of_evaluation_go_on_where_they_ended() -> None:
-    data = TextData(RHYME * 8, steps=16, val=0.3, test=0.1)
+    data = TextData(RHYME * 8, val=0.3, test=0.1, options=TextOptions(steps=16))
     batches = list(data.val_dataloader())  # type: ignore[arg-type]
     assert batches[0][0].shape[1] > 1
     read = torch.cat([X for X, *_ in batches]).t().flatten()
@@ -78,9 +79,9 @@ def test_columns_of_evaluation_go_on_where_they_ended() -> None:
 
 def test_batch_size_is_fitted_or_checked() -> None:
     assert TextData("ab" * 50_000).batch_size == 32
-    assert TextData("ab" * 1800, steps=8).batch_size == (2880 - 8) // 8 // 32
+    assert TextData("ab" * 1800, options=TextOptions(steps=8)).batch_size == (2880 - 8) // 8 // 32
     with pytest.raises(UsageError, match=r"batch size 99: .* of text hold 19 sequences of 8 steps"):
-        TextData("ab" * 100, 99, steps=8)
+        TextData("ab" * 100, 99, options=TextOptions(steps=8))
 
 
 @pytest.mark.parametrize(
@@ -99,8 +100,10 @@ def test_batch_size_is_fitted_or_checked() -> None:
     ],
 )
 def test_refused(text: str, options: dict[str, object], message: str) -> None:
+    shares = {key: options[key] for key in ("val", "test") if key in options}
+    options = {key: value for key, value in options.items() if key not in shares}
     with pytest.raises(UsageError) as caught:
-        TextData(text, **options)  # type: ignore[arg-type]
+        TextData(text, options=TextOptions(**options), **shares)  # type: ignore[arg-type]
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -154,7 +157,7 @@ def test_unknown_encoding_and_missing_file(tmp_path: Path) -> None:
 
 
 def test_time_machine_is_the_book_s(shared_data: Path) -> None:
-    data = TextData(catalog.load_text("time_machine"), **time_machine.FORM)  # type: ignore[arg-type]
+    data = TextData(catalog.load_text("time_machine"), options=TextOptions(**time_machine.FORM))
     entry = catalog.describe("time_machine")
     assert len(data.train) + len(data.val) + len(data.test) == 173_428  # the book's len(corpus)
     assert len(data.vocabulary) == 28  # and its len(vocab)

@@ -159,9 +159,9 @@ def list_images(data: DataConfig) -> ImageFiles:
     check_image_options(data)
     place, images = Path(data.name).expanduser(), data.options.get("images")
     if images is None:
-        from fathom.data.images.folder_listing import scan_image_folder
+        from fathom.data.images.folder_listing import list_image_folder
 
-        return scan_image_folder(place)
+        return list_image_folder(place)
     from fathom.data.images.label_file import read_image_table
 
     columns = {option: str(data.options[option]) for option in _COLUMN_OPTIONS if data.options.get(option) is not None}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from fathom.settings.config import Config
 from fathom.data.images.augment import Compose
-from fathom.data.tables.fit import Choices
+from fathom.data.tables.fit import TableOptions
 from fathom.data.tables.module import TableData
 from fathom.data.tables.reading import Table
 from fathom.errors import UsageError
 from fathom.build.kinds.names import check_table_options, read_file
-from fathom.build.divisions import split_arguments
+from fathom.build.divisions import make_division
 
 _CHOICES = ("fill", "one_hot_max", "categories", "drop", "keep")
 _LINEAR_ONE_HOT_MAX = 1000  # an embedding before a single affine map would only lower its rank
@@ -34,17 +35,13 @@ def build_table(config: Config, augment: Compose | None, table: Table | None) ->
     if not isinstance(log_target, bool):
         raise UsageError(f"data.options.log_target is true or false; got {log_target!r}")
     return TableData(
-        table,
+        dataclasses.replace(table, test=None if test is None else read_file(str(test), options)),
         config.data.batch_size,
         target=None if target is None else str(target),
-        task=options.get("task"),
-        log_target=log_target,
-        test=None if test is None else read_file(str(test), options),
-        val=config.data.val,
-        choices=Choices(**chosen),
+        options=TableOptions(options.get("task"), log_target, **chosen),
+        val=make_division(config.data),
         augment=augment,
         seed=config.seed,
-        **split_arguments(config.data),
         balance=config.data.balance,
     )
 

@@ -13,13 +13,14 @@ from fathom.settings.config import Config
 from fathom.data.images.augment import Compose
 from fathom.data.module import LabelledData
 from fathom.data.texts.module import TextData
+from fathom.data.texts.options import TextOptions
 from fathom.data.texts.vocabulary import Tokenizer
 from fathom.errors import FathomError, UsageError
 from fathom.models import registry
 from fathom.module import LanguageModel, Module
 from fathom.inference.generation import write
 from fathom.build.kinds.names import read_text
-from fathom.build.divisions import make_fold
+from fathom.build.divisions import make_division
 from fathom.inference.run_model import RunText
 from fathom.runs.folder.schema import SCHEMA
 from fathom.training.device import Execution
@@ -40,15 +41,17 @@ def build_text(config: Config, augment: Compose | None, contents: Any) -> TextDa
     if augment is not None or config.data.resize is not None:
         raise UsageError(f"{config.data.name} is a text; --augment, --resize and input noise are for images")
     text = read_text(config.data) if contents is None else contents
-    options = {name: value for name, value in config.data.options.items() if name != "encoding"}
+    options = dict(config.data.options)
+    options.pop("encoding", None)
+    shares = {"test": options.pop("test")} if "test" in options else {}
     return TextData(
         text,
         config.data.batch_size,
         name=Path(config.data.name).name,
-        val=config.data.val,
+        options=TextOptions(**options),
+        val=make_division(config.data),
+        **shares,
         seed=config.seed,
-        fold=make_fold(config.data),
-        **options,
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,11 @@ class FileList:
 class ImageFiles:
     """Image files by part; ``val`` and ``test`` are None where there is no such part.
 
-    ``notes`` are lines about what was passed over, ``missing`` names of files that should be there and are not.
+    Attributes:
+        notes: lines about what was passed over.
+        missing: paths of files that should be there and are not.
+        name: what the set is called.
+        aliases: what folders are to be called, by their paths, such as the archive that one was unpacked from.
     """
 
     train: FileList
@@ -48,9 +52,16 @@ class ImageFiles:
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    name: str = "images"
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def show(self, path: str) -> str:
+        """Return the path of a file as people know it."""
+        known = next((folder for folder in self.aliases if path.startswith(folder + os.sep)), "")
+        return self.aliases[known] + path[len(known) :] if known else path
 
 
-def scan_image_folder(root: str | Path) -> ImageFiles:
+def list_image_folder(root: str | Path) -> ImageFiles:
     """List ``root/<class>/…/*.jpg``, or ``root/{train,val,test}/<class>/…/*.jpg``, without opening an image.
 
     Classes are the folders in sorted order, as torchvision's ``ImageFolder`` numbers them. Hidden files are passed
@@ -73,7 +84,7 @@ def scan_image_folder(root: str | Path) -> ImageFiles:
     strays: Counter[str] = Counter()
     parts = [None if part is None else _list_part(part, names, strays) for part in (base, val, test)]
     assert parts[0] is not None
-    return ImageFiles(parts[0], parts[1], parts[2], names, _describe_strays(strays))
+    return ImageFiles(parts[0], parts[1], parts[2], names, _describe_strays(strays), name=str(root))
 
 
 def _find_parts(root: Path) -> list[Path | None]:

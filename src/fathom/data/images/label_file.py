@@ -90,7 +90,7 @@ def read_image_table(
         for part in PARTS
     ]
     assert parts[0] is not None
-    return ImageFiles(parts[0], parts[1], parts[2], names, tuple(notes), tuple(missing))
+    return ImageFiles(parts[0], parts[1], parts[2], names, tuple(notes), tuple(missing), name=str(table))
 
 
 class ImageRows:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,115 +14,144 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from fathom.data.fetch.archives import is_packed
+from fathom.data.fetch.packed import unpacked_copy
 from fathom.data.images.decode import check_form, read_image
-from fathom.data.images.folder_listing import FileList, ImageFiles
-from fathom.data.images.form import LARGEST_SIDE, Cache, choose_form, choose_place
-from fathom.data.images.kept_surveys import survey_once
-from fathom.data.images.survey import OnRead, survey
+from fathom.data.images.folder_listing import FileList, ImageFiles, list_image_folder
+from fathom.data.images.label_file import read_image_table
+from fathom.data.images.options import ImageOptions
+from fathom.data.images.scan import ScannedImages, list_broken, scan_images, splits_of
+from fathom.data.images.survey import OnRead
 from fathom.data.loaders.files import FileLoader
-from fathom.data.loaders.memory import Augmentation, MemoryLoader
-from fathom.data.loaders.workers import default_workers
-from fathom.data.module import Balance, LabelledData, check_batch_size, check_fraction
-from fathom.data.splits.balance import count_classes, describe_balance
+from fathom.data.loaders.memory import Augmentation
+from fathom.data.module import Balance, DividedData, Rows, check_batch_size
+from fathom.data.splits.balance import count_classes
+from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.duplicates import Duplicates, find_duplicates, split_groups
-from fathom.data.splits.folds import Fold, describe_small_classes
+from fathom.data.splits.folds import describe_small_classes
 from fathom.data.splits.split import stratified_split
 from fathom.errors import FathomError
 from fathom.phrases import counted
 from fathom.preprocess import Preprocess
 
-_EVAL_BATCH, _EVAL_BYTES = 500, 1 << 22
-_NAMED = 10  # files in a line
+_EVAL_BATCH, _EVAL_BYTES = 500, 1 << 22  # of a batch in evaluation: images at most, and bytes of them
+_NAMED = 10  # classes in a line
+_FEWEST_STEPS = 16  # of an epoch, where nobody chose the batch size
+_LEAST_BATCH, _MOST_BATCH = 8, 256
+_LEAST_VARIANCE = 1e-12  # of images that never vary
 
 
-class ImageData(LabelledData):
-    """Listed image files. Each is decoded once when this is made, so that what is broken is known before training.
+class ImageData(DividedData):
+    """Image files that were looked through, see ``scan``; making this from them opens none.
 
-    Where the pixels fit into half of the free memory they stay there, and every epoch is as fast as with any set in
-    memory; else worker processes decode again in every epoch. The numbers are the same to the bit: size and channels
-    are fixed before, and augmentation works on batches of the same bytes. A part that has no files of its own is cut
-    from the training files, stratified and seeded, copies of an image all on one side.
+    Where the decoded pixels stay in memory every epoch is as fast as with any set in memory; else worker processes
+    decode again in every epoch. The numbers are the same to the bit: size and channels are fixed before, and
+    augmentation works on batches of the same bytes. A split that has no files of its own is cut from the training
+    files, stratified and seeded, copies of an image all on one side.
 
     Args:
         batch_size: None takes a sixteenth of the training files, rounded to a power of two, from 8 to 256.
-        val: share of the training files for validation, where there is no such part; as much again is kept for
-            testing where there is no test split.
-        size: (height, width) to bring every image to; None takes the commonest size.
-        largest_side: that size is at most.
-        channels: 1 or 3; None takes 3 unless every image looked into is grey.
-        workers: processes that decode; None is one per core.
-        cache: keep the decoded images in memory, or do not; "auto" does where they fit. Except with "none", what the
-            pass over the files found is kept on the disk too, see ``kept_surveys``.
-        max_broken: share of the files that may be missing or broken; they are left out, and the notes tell of them.
+        val: share of the training files for validation, where there is no such split; as much again is kept for
+            testing where there is no test split. A ``Division`` says more.
+        augment: applied to training batches only.
+        seed: of the order of the images, and of the division unless that has its own.
         balance: "sampler" draws all classes equally often; "weights" is for the loss, see ``class_weights``.
-        split_seed: of the parts that are cut off; None takes ``seed``.
-        fold: of a cross-validation: this part of the training files takes the place of the test split.
-        is_normalised_elsewhere: models bring mean and standard deviation with them; those of the images tell nothing.
-        aliases: what folders are to be called, by their paths, such as the archive that one was unpacked from.
-        on_read: called with (files read, files in all) while they are decoded.
-    Raises:  FathomError if too many files are broken or too little is left; UsageError for options that do not fit
+    Raises:  FathomError if too little is left to learn from; UsageError for options that do not fit
     """
 
     def __init__(
         self,
-        files: ImageFiles,
+        scanned: ScannedImages,
         batch_size: int | None = None,
         *,
-        name: str,
-        val: float = 0.1,
+        val: float | Division = 0.1,
         augment: Augmentation | None = None,
         seed: int = 0,
-        size: tuple[int, int] | None = None,
-        largest_side: int = LARGEST_SIDE,
-        channels: int | None = None,
-        workers: int | None = None,
-        cache: Cache = "auto",
-        max_broken: float = 0.01,
         balance: Balance = "none",
-        split_seed: int | None = None,
-        fold: Fold | None = None,
-        is_normalised_elsewhere: bool = False,
-        aliases: Mapping[str, str] = MappingProxyType({}),
-        on_read: OnRead | None = None,
     ) -> None:
-        check_fraction(val)
-        self.split_seed = seed if split_seed is None else split_seed
-        if len(files.class_names) < 2:
-            raise FathomError(f"{name} holds one class only, {files.class_names[0]}: there is nothing to tell apart")
-        self.name, self.augment, self.seed, self.balance = name, augment, seed, balance
-        self.workers = default_workers() if workers is None else workers
+        division, self.split_seed = as_division(val, seed)
+        files, self.survey = scanned.files, scanned.survey
+        self.scanned, self.paths, self.broken = scanned, scanned.paths, list(scanned.broken)
+        self.channels, self.size = scanned.channels, scanned.size
+        self.name, self.augment, self.seed, self.balance = files.name, augment, seed, balance
         self.class_names = files.class_names
-        self.is_normalised_elsewhere = is_normalised_elsewhere
-        given = {name: part for name, part in zip(("train", "val", "test"), _parts(files), strict=True) if part}
-        self.paths = tuple(str(path) for part in given.values() for path in part.paths)
-        labels = np.concatenate([part.labels for part in given.values()])
-        self.channels, self.size = choose_form(
-            self.paths[: len(files.train)], self.split_seed, channels, size, largest_side
-        )
-        self.is_cached, reason = choose_place(cache, len(self.paths), self.input_shape, self.workers)
-        look = partial(survey if cache == "none" else survey_once, self.paths, self.channels, self.size)
-        self.survey = look(keep=self.is_cached, workers=self.workers, on_read=on_read)
-        self._aliases = aliases
-        broken = [*((path, "does not exist") for path in files.missing), *self.survey.explain_broken()]
-        self.broken = [(self._show(path), why) for path, why in broken]
-        self._check_broken(len(files.missing), max_broken)
-        self.y = torch.from_numpy(labels)
+        given = splits_of(files)
+        self.y = torch.from_numpy(np.concatenate([part.labels for part in given.values()]))
         self.X = None if self.survey.pixels is None else torch.from_numpy(self.survey.pixels)
-        folded = self._divide(given, val, fold)
+        folded = self._divide(given, division)
         self._check_classes()
         self.batch_size = batch_size or _choose_batch_size(self.num_train)
         check_batch_size(self.batch_size, self.num_train, self.name)
-        self.notes = [*files.notes, *folded, *self._describe_problems(), self._describe_form(reason)]
+        self.notes = [*files.notes, *folded, *self._describe_problems(), self._describe_form()]
         self.details = [f"left out: {path} {why}".strip() for path, why in self.broken]
         self.details += [f"the same image: {a} and {b}" for a, b in self._name_pairs()]
         self._loaders: list[weakref.ref[FileLoader]] = []
 
+    @classmethod
+    def scan(
+        cls,
+        files: ImageFiles,
+        batch_size: int | None = None,
+        *,
+        options: ImageOptions | None = None,
+        val: float | Division = 0.1,
+        augment: Augmentation | None = None,
+        seed: int = 0,
+        balance: Balance = "none",
+        on_read: OnRead | None = None,
+    ) -> ImageData:
+        """Decode every file once, so that what is broken is known before training, and make the data module.
+
+        Args:
+            options: how files become samples; the others are those of the class.
+            on_read: called with (files read, files in all) while they are decoded.
+        Raises:  FathomError also if too many files are broken, or there is one class only
+        """
+        division, split_seed = as_division(val, seed)
+        scanned = scan_images(files, options, seed=split_seed, on_read=on_read)
+        return cls(scanned, batch_size, val=division, augment=augment, seed=seed, balance=balance)
+
+    @classmethod
+    def from_folder(cls, root: str | Path, batch_size: int | None = None, **options: Any) -> ImageData:
+        """Scan ``root/<class>/*.jpg`` or ``root/{train,val,test}/<class>/*.jpg``; the rest is that of ``scan``.
+
+        ``root`` may be an archive of such a folder, see ``unpacked_copy``.
+
+        Raises:  FathomError also if the folder holds no classes or no images
+        """
+        files = list_image_folder(unpacked_copy(root).path if is_packed(root) else root)
+        return cls.scan(replace(files, name=str(root)), batch_size, **options)
+
+    @classmethod
+    def from_table(
+        cls,
+        table: str | Path,
+        images: str | Path,
+        batch_size: int | None = None,
+        *,
+        file_column: str | None = None,
+        label_column: str | None = None,
+        split_column: str | None = None,
+        **options: Any,
+    ) -> ImageData:
+        """Scan images in a folder, with their labels in a file of rows; the rest is that of ``scan``.
+
+        Args:
+            table: rows of file and label, see ``read_image_table``.
+            images: the folder that the names are relative to, or an archive of it.
+            file_column, label_column, split_column: names of the columns; None finds them.
+        Raises:  FathomError also if the file names no image that is there; UsageError for a column that is not there
+        """
+        folder = unpacked_copy(images, whole=True).path if is_packed(images) else images
+        columns = {"file_column": file_column, "label_column": label_column, "split_column": split_column}
+        return cls.scan(read_image_table(table, folder, **columns), batch_size, **options)
+
     # What the recipes ask for -----------------------------------------------------------------------------------------
 
     @property
-    def num_train(self) -> int:
-        """Number of images learned from."""
-        return len(self.train_index)
+    def train_index(self) -> Tensor:
+        """Numbers of the training files."""
+        return self._places("train")
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -138,34 +166,29 @@ class ImageData(LabelledData):
     @property
     def train(self) -> FileList:
         """The files learned from."""
-        return self._list(self.train_index)
+        return self._list(self._places("train"))
 
     @property
     def val(self) -> FileList | None:
-        """The validation files."""
-        return None if self.val_index is None else self._list(self.val_index)
+        """The validation files; None without any."""
+        return self._list(self._places("val")) if "val" in self.splits else None
 
     @property
     def test(self) -> FileList | None:
-        """The test files."""
-        return None if self.test_index is None else self._list(self.test_index)
-
-    def labels_by_split(self) -> dict[str, Tensor]:
-        """Return the labels of each part."""
-        parts = {"train": self.train_index, "val": self.val_index, "test": self.test_index}
-        return {name: self.y[index] for name, index in parts.items() if index is not None}
+        """The test files; None without any."""
+        return self._list(self._places("test")) if "test" in self.splits else None
 
     def statistics(self) -> tuple[list[float], list[float]]:
         """Return mean and standard deviation per channel, in 0…1 units, over all training images."""
-        total, squares = self.survey.sums[self.train_index.numpy()].sum(0).T / 255.0 ** np.array([[1], [2]])
+        total, squares = self.survey.sums[self._places("train").numpy()].sum(0).T / 255.0 ** np.array([[1], [2]])
         count = self.num_train * self.size[0] * self.size[1]
         mean = total / count
-        std = np.sqrt(np.maximum(squares / count - mean**2, 1e-12))
+        std = np.sqrt(np.maximum(squares / count - mean**2, _LEAST_VARIANCE))
         return mean.tolist(), std.tolist()
 
     def matches(self, preprocess: Preprocess) -> bool:
-        """Whether a model's statistics are those of these training images, where parts are cut from one set."""
-        if not self._is_cut or self.is_normalised_elsewhere:
+        """Whether a model's statistics are those of these training images, where splits are cut from one set."""
+        if not self._is_cut or self.scanned.options.is_normalised_elsewhere:
             return True
         own = Preprocess(*self.statistics())
         return own.mean.tolist() == preprocess.mean.tolist() and own.std.tolist() == preprocess.std.tolist()
@@ -185,35 +208,18 @@ class ImageData(LabelledData):
 
     def example_input(self) -> Tensor:
         """Return one image as a batch of one."""
-        return torch.from_numpy(self._read(int(self.train_index[0])))[None]
+        return torch.from_numpy(self._read(int(self._places("train")[0])))[None]
 
     def test_images(self, indices: list[int]) -> list[np.ndarray]:
         """Return images of the test split, uint8 (C, H, W)."""
-        assert self.test_index is not None
-        return [self._read(int(self.test_index[i])) for i in indices]
+        places = self._places("test")
+        return [self._read(int(places[i])) for i in indices]
 
     def test_sample_names(self) -> tuple[str, list[str]]:
         """Return the paths of the test files, from the folder that holds all files on."""
-        assert self.test_index is not None
         root = os.path.commonpath([os.path.dirname(path) for path in self.paths])
-        names = (os.path.relpath(self.paths[i], root) for i in self.test_index.tolist())
+        names = (os.path.relpath(self.paths[i], root) for i in self._places("test").tolist())
         return "file", [os.fsencode(name).decode("utf-8", "replace") for name in names]
-
-    def train_dataloader(self) -> MemoryLoader | FileLoader:
-        """Return shuffled, augmented batches of the training files."""
-        return self._load(self.train_index, self.batch_size, shuffle=True, seed=self.seed, augment=self.augment)
-
-    def train_eval_dataloader(self) -> MemoryLoader | FileLoader:
-        """Return the training files in their listed order, without augmentation."""
-        return self._load(self.train_index, self._eval_batch)
-
-    def val_dataloader(self) -> MemoryLoader | FileLoader | None:
-        """Return the validation files in their listed order."""
-        return None if self.val_index is None else self._load(self.val_index, self._eval_batch)
-
-    def test_dataloader(self) -> MemoryLoader | FileLoader | None:
-        """Return the test files in their listed order."""
-        return None if self.test_index is None else self._load(self.test_index, self._eval_batch)
 
     def close(self) -> None:
         """End the worker processes of every loader given."""
@@ -226,21 +232,32 @@ class ImageData(LabelledData):
     # How it is made ---------------------------------------------------------------------------------------------------
 
     @property
-    def _eval_batch(self) -> int:
-        """Batches to evaluate by: large, but of large images few. The same with a cache and without."""
+    def evaluation_batch(self) -> int:
+        """Images of a batch in evaluation: many, but of large ones few. The same with a cache and without."""
         return max(self.batch_size, min(_EVAL_BATCH, _EVAL_BYTES // int(np.prod(self.input_shape))))
 
-    def _load(self, index: Tensor, batch_size: int, *, shuffle: bool = False, **options: Any) -> Any:
-        is_balanced = shuffle and self.balance == "sampler"
+    def _load(self, split: str, *, is_training: bool = False) -> Any:
         if self.X is not None:
-            return MemoryLoader(
-                self.X, self.y, batch_size, index=index, shuffle=shuffle, is_balanced=is_balanced, **options
-            )
-        dataset = ImageFileDataset(self._list(index), self.size, self.channels)
-        classes = self.y[index] if is_balanced else None
-        loader = FileLoader(dataset, batch_size, workers=self.workers, shuffle=shuffle, classes=classes, **options)
+            return super()._load(split, is_training=is_training)
+        rows = self.splits[split]
+        options: dict[str, Any] = {}
+        if is_training:
+            options = {"shuffle": True, "seed": self.seed, "augment": self.augment}
+            options["classes"] = rows.labels if self.balance == "sampler" else None
+        loader = FileLoader(
+            ImageFileDataset(self._list(self._places(split)), self.size, self.channels),
+            self.batch_size if is_training else self.evaluation_batch,
+            workers=self.scanned.workers,
+            **options,
+        )
         self._loaders.append(weakref.ref(loader))
         return loader
+
+    def _places(self, split: str) -> Tensor:
+        """Return the numbers of the files of a split, int64 (n,)."""
+        index = self.splits[split].index
+        assert index is not None
+        return index
 
     def _list(self, index: Tensor) -> FileList:
         return FileList(tuple(Path(self.paths[i]) for i in index.tolist()), self.y[index].numpy())
@@ -250,61 +267,45 @@ class ImageData(LabelledData):
             return self.X[place].numpy().copy()
         return read_image(self.paths[place], self.channels, self.size)
 
-    def _check_broken(self, num_missing: int, max_broken: float) -> None:
-        """Stop where more files are broken than may be."""
-        total = len(self.paths) + num_missing
-        if len(self.broken) <= max_broken * total:
-            return
-        raise FathomError(
-            f"{len(self.broken):,} of {total:,} images ({100 * len(self.broken) / total:.1f} %) cannot be read, more "
-            f"than the {100 * max_broken:.3g} % allowed: {self._list_broken()}. Mend or remove them (`fathom check` "
-            "lists all), or allow more with --max-broken"
-        )
-
-    def _list_broken(self) -> str:
-        listed = "; ".join(f"{path} {why}".strip() for path, why in self.broken[:_NAMED])
-        return f"{listed}; and {len(self.broken) - _NAMED:,} more" if len(self.broken) > _NAMED else listed
-
-    def _divide(self, given: dict[str, FileList], val: float, fold: Fold | None) -> list[str]:
-        """Settle which readable file is in which part; parts that are not given are cut from the training split.
+    def _divide(self, given: dict[str, FileList], division: Division) -> list[str]:
+        """Settle which readable file is in which split; those that are not given are cut from the training split.
 
         Returns: what there is to say of the fold
         """
-        labels, digests = self.y.numpy(), self.survey.digests
-        parts: dict[str, np.ndarray] = {}
+        labels, digests, fold = self.y.numpy(), self.survey.digests, division.fold
+        places: dict[str, np.ndarray] = {}
         start = 0
         for name, part in given.items():
-            parts[name] = start + np.flatnonzero(self.survey.is_readable[start : start + len(part)])
+            places[name] = start + np.flatnonzero(self.survey.is_readable[start : start + len(part)])
             start += len(part)
-        self._is_cut = fold is not None or (bool(val) and not {"val", "test"} <= set(parts))
+        self._is_cut = fold is not None or (bool(division.val) and not {"val", "test"} <= set(places))
         folded: list[str] = []
         for name, seed in (("test", self.split_seed + 1), ("val", self.split_seed)):
-            if name not in parts and val and len(parts["train"]):
-                share = partial(stratified_split, fraction=val, seed=seed)
-                parts["train"], held_out = split_groups(parts["train"], labels, digests, share)
+            if name not in places and division.val and len(places["train"]):
+                share = partial(stratified_split, fraction=division.val, seed=seed)
+                places["train"], held_out = split_groups(places["train"], labels, digests, share)
                 if len(held_out):
-                    parts[name] = held_out
+                    places[name] = held_out
             if name == "test" and fold is not None:
-                scarce = describe_small_classes(labels[parts["train"]], fold.of, self.class_names)
+                scarce = describe_small_classes(labels[places["train"]], fold.of, self.class_names)
                 deal = partial(fold.cut, seed=self.split_seed)
-                parts["train"], parts["test"] = split_groups(parts["train"], labels, digests, deal)
-                folded = [fold.describe(counted(len(parts["test"]), "image")), *scarce]
-        self.train_index = torch.from_numpy(parts["train"])
-        self.val_index = torch.from_numpy(parts["val"]) if "val" in parts else None
-        self.test_index = torch.from_numpy(parts["test"]) if "test" in parts else None
-        self.duplicates: Duplicates = find_duplicates(parts, labels, digests)
+                places["train"], places["test"] = split_groups(places["train"], labels, digests, deal)
+                folded = [fold.describe(counted(len(places["test"]), "image")), *scarce]
+        names = [name for name in ("train", "val", "test") if name in places]
+        self.splits = {name: Rows(self.X, self.y, torch.from_numpy(places[name])) for name in names}
+        self.duplicates: Duplicates = find_duplicates(places, labels, digests)
         return folded
 
     def _check_classes(self) -> None:
-        counts = count_classes(self.y[self.train_index], self.num_outputs)
+        counts = count_classes(self.splits["train"].labels, self.num_outputs)
         empty = [name for name, count in zip(self.class_names, counts, strict=True) if not count]
         if empty:
             raise FathomError(f"{self.name}: no readable training image of {', '.join(empty[:_NAMED])}")
 
-    def _describe_form(self, cached: str) -> str:
+    def _describe_form(self) -> str:
         mean, std = ([f"{value:.3g}" for value in values] for values in self.statistics())
         parts = ", ".join(f"{name} {len(labels):,}" for name, labels in self.labels_by_split().items())
-        cached += "; unchanged since an earlier pass" * self.survey.is_known
+        cached = self.scanned.place + "; unchanged since an earlier pass" * self.survey.is_known
         classes, shape = counted(len(self.class_names), "class", "classes"), "×".join(map(str, self.input_shape))
         return f"images: {parts}; {classes}; {shape}, mean {' '.join(mean)}, std {' '.join(std)}; {cached}"
 
@@ -312,10 +313,12 @@ class ImageData(LabelledData):
         """Say in a line each what a user should know of the files."""
         notes = []
         if self.broken:
-            notes.append(f"left out: {counted(len(self.broken), 'file')} that cannot be read: {self._list_broken()}")
+            notes.append(
+                f"left out: {counted(len(self.broken), 'file')} that cannot be read: {list_broken(self.broken)}"
+            )
         foreign = np.flatnonzero(self.survey.has_foreign_suffix)
         if len(foreign):
-            first = ", ".join(self._show(self.paths[i]) for i in foreign[:3]) + (" …" if len(foreign) > 3 else "")
+            first = ", ".join(self._show(i) for i in foreign[:3]) + (" …" if len(foreign) > 3 else "")
             number = counted(len(foreign), "file")
             notes.append(f"mislabelled, read by content: {number} of another format than the name says ({first})")
         found = self.duplicates
@@ -327,19 +330,16 @@ class ImageData(LabelledData):
             notes.append(f"duplicates: {found.repeated:,} training images repeat another one{kept}")
         if found.contradicting:
             notes.append(f"contradiction: {found.contradicting:,} training images are the same under several labels")
-        counts = count_classes(self.y[self.train_index], self.num_outputs)
-        balance = describe_balance(counts, self.class_names, self.balance)
-        return [*notes, balance] if balance else notes
+        return notes + self._describe_balance()
 
     def _name_pairs(self) -> list[tuple[str, str]]:
         found = self.duplicates
         pairs = (*found.shared_pairs, *found.contradicting_pairs)
-        return [(self._show(self.paths[a]), self._show(self.paths[b])) for a, b in pairs]
+        return [(self._show(a), self._show(b)) for a, b in pairs]
 
-    def _show(self, path: str) -> str:
-        """Name a file in words for people."""
-        known = next((folder for folder in self._aliases if path.startswith(folder + os.sep)), "")
-        return self._aliases[known] + path[len(known) :] if known else path
+    def _show(self, place: int) -> str:
+        """Return the path of a file as people know it."""
+        return self.scanned.files.show(self.paths[place])
 
 
 class ImageFileDataset(Dataset[tuple[Tensor, int]]):
@@ -368,11 +368,7 @@ class ImageFileDataset(Dataset[tuple[Tensor, int]]):
         return torch.from_numpy(image), int(self.labels[index])
 
 
-def _parts(files: ImageFiles) -> tuple[FileList | None, ...]:
-    return files.train, files.val, files.test
-
-
 def _choose_batch_size(num_train: int) -> int:
-    power_of_two = 1 << (max(1, num_train // 16).bit_length() - 1)
-    size = min(num_train, max(8, min(256, power_of_two)))
+    power_of_two = 1 << (max(1, num_train // _FEWEST_STEPS).bit_length() - 1)
+    size = min(num_train, max(_LEAST_BATCH, min(_MOST_BATCH, power_of_two)))
     return size + 1 if num_train % size == 1 and size > 1 else size  # a batch of one may have no variance

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fathom.data.array_data import ArrayData
 from fathom.data.images.augment import make_augmentation
-from fathom.data.module import ArrayData
 from fathom.data.sources.catalog import load_arrays
+from fathom.data.splits.division import Division
 
 
 class _Named(ArrayData):
@@ -20,7 +21,7 @@ class _Named(ArrayData):
         self,
         batch_size: int | None = None,
         *,
-        val: float = 0.1,
+        val: float | Division = 0.1,
         augment: str | None = None,
         seed: int = 0,
         **options: Any,

@@ -66,10 +66,12 @@ class TableDescription(msgspec.Struct, frozen=True, tag_field="kind", tag="table
 
 
 @dataclass(frozen=True)
-class Choices:
+class TableOptions:
     """What a user may say of the columns.
 
     Attributes:
+        task: "classification" or "regression"; None tells it from the target.
+        log_target: learn the logarithm of a number; predictions are numbers again.
         categories: columns of numbers that stand for categories.
         drop: columns to leave out.
         keep: columns to use although they look like identifiers.
@@ -77,6 +79,8 @@ class Choices:
         fill: "mean" or "median", what stands in for a missing number.
     """
 
+    task: str | None = None
+    log_target: bool = False
     categories: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
@@ -109,14 +113,14 @@ class Fitted:
     notes: list[str]
 
 
-def fit_columns(frame: pd.DataFrame, target: str, train: np.ndarray, choices: Choices) -> Fitted:
+def fit_columns(frame: pd.DataFrame, target: str, train: np.ndarray, options: TableOptions) -> Fitted:
     """Find out what each column but the target holds, and read all cells.
 
     Args:
         train: rows of the training split.
     Raises:  UsageError for a column that is not there; FathomError if no column is left
     """
-    choices.check(list(frame.columns))
+    options.check(list(frame.columns))
     columns: list[Column] = []
     left_out: list[LeftOut] = []
     numbers: list[np.ndarray] = []
@@ -126,14 +130,14 @@ def fit_columns(frame: pd.DataFrame, target: str, train: np.ndarray, choices: Ch
         if name == target:
             continue
         cells = frame[name]
-        kind, format = find_kind(cells, name in choices.categories)
-        reason = _reason_to_leave_out(cells, name, kind, train, choices)
+        kind, format = find_kind(cells, name in options.categories)
+        reason = _reason_to_leave_out(cells, name, kind, train, options)
         if reason is None:
-            column, values, note = _fit_column(cells, name, kind, format, train, choices)
+            column, values, note = _fit_column(cells, name, kind, format, train, options)
             if len(np.unique(values[train])) > 1 or np.isnan(values[train]).any():
                 columns.append(column)
                 numbers.append(values)
-                fill.append(_fill_value(values[train], kind, choices.fill))
+                fill.append(_fill_value(values[train], kind, options.fill))
                 notes += note
                 continue
             reason = LeftOut(name, "all its known values in the training split are the same")
@@ -146,9 +150,9 @@ def fit_columns(frame: pd.DataFrame, target: str, train: np.ndarray, choices: Ch
 
 
 def _reason_to_leave_out(
-    cells: pd.Series, name: str, kind: Kind, train: np.ndarray, choices: Choices
+    cells: pd.Series, name: str, kind: Kind, train: np.ndarray, options: TableOptions
 ) -> LeftOut | None:
-    if name in choices.drop:
+    if name in options.drop:
         return LeftOut(name, "as asked")
     part = cells.iloc[train]
     present = part.dropna()
@@ -156,7 +160,7 @@ def _reason_to_leave_out(
         return LeftOut(name, "every cell is empty")
     if len(present) == len(part) and (part.iloc[0] == part).all():
         return LeftOut(name, f"every cell is {part.iloc[0]}")
-    if name in choices.keep or len(part) < _ID_ROWS or kind in ("date", "boolean"):
+    if name in options.keep or len(part) < _ID_ROWS or kind in ("date", "boolean"):
         return None
     if kind == "category":
         if present.nunique() > _ID_SHARE * len(part):
@@ -167,10 +171,10 @@ def _reason_to_leave_out(
 
 
 def _fit_column(
-    cells: pd.Series, name: str, kind: Kind, format: str, train: np.ndarray, choices: Choices
+    cells: pd.Series, name: str, kind: Kind, format: str, train: np.ndarray, options: TableOptions
 ) -> tuple[Column, np.ndarray, list[str]]:
     if kind == "category":
-        return _fit_category(cells, name, train, choices)
+        return _fit_category(cells, name, train, options)
     values = measure(cells, kind, format)
     known = values[train]
     known = known[~np.isnan(known)]
@@ -202,7 +206,7 @@ def _read_otherwise(cells: pd.Series, kind: Kind, format: str) -> tuple[tuple[st
 
 
 def _fit_category(
-    cells: pd.Series, name: str, train: np.ndarray, choices: Choices
+    cells: pd.Series, name: str, train: np.ndarray, options: TableOptions
 ) -> tuple[Column, np.ndarray, list[str]]:
     texts, counts = distinct(cells.iloc[train])
     order = sorted(range(len(texts)), key=lambda i: (-counts[i], texts[i]))
@@ -210,7 +214,7 @@ def _fit_category(
     values = measure(cells, "category", values=known)
     part = values[train]
     width = 0
-    if len(known) > choices.one_hot_max:
+    if len(known) > options.one_hot_max:
         width = min(_MOST_WIDTH, round(1.6 * len(known) ** 0.56))  # Howard's rule in fastai, emb_sz_rule
     column = Column(
         name,

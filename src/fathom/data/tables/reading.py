@@ -51,12 +51,17 @@ class Form:
 
 @dataclass(frozen=True)
 class Table:
-    """A file that was read: its rows as they stand, each column with the type that pandas saw."""
+    """A file that was read: its rows as they stand, each column with the type that pandas saw.
+
+    Attributes:
+        test: the rows of the test split, where they have a file of their own.
+    """
 
     path: Path
     form: Form
     frame: pd.DataFrame
     notes: tuple[str, ...] = ()
+    test: Table | None = None
 
 
 def read_table(

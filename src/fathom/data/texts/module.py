@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from fathom.data.module import LabelledData, check_fraction
+from fathom.data.module import LabelledData
+from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.folds import Fold
 from fathom.data.texts.loaders import Columns, TokenLoader, Windows
+from fathom.data.texts.options import TextOptions
 from fathom.data.texts.reading import read_text
-from fathom.data.texts.vocabulary import Tokenizer, Vocabulary
-from fathom.errors import UsageError, unknown
+from fathom.data.texts.vocabulary import Vocabulary
+from fathom.errors import UsageError
 
-PARTITIONS = ("sequential", "random")
-STEPS = 64
 BATCH_SIZE = 32
 _FEWEST_BATCHES = 32  # in an epoch of a short text, whose batch size nobody chose
 _EVALUATION_COLUMNS = 32
@@ -26,7 +25,7 @@ _EVALUATION_STEPS = 256
 
 
 class TextData(LabelledData):
-    """A text, divided into three contiguous parts: to learn from, to choose by, to test on, in this order.
+    """A text, divided into three contiguous splits: to learn from, to choose by, to test on, in this order.
 
     The vocabulary is that of the training split; what occurs only later is unknown. Validation and test split are read
     from beginning to end, as a few long columns side by side, each with its state carried along.
@@ -34,14 +33,11 @@ class TextData(LabelledData):
     Args:
         text: the text itself; ``TextData.read`` takes a file.
         batch_size: sequences side by side; None takes 32, or fewer where the text is short.
-        level, lower, clean, reserved: how it is cut into tokens, see ``Tokenizer``.
-        steps: tokens of a sequence in one batch; back-propagation goes no further.
-        partition: "sequential" (each batch goes on where the one before ended) or "random" (windows in random order).
-        min_freq: rarer tokens are unknown; None means 1 for characters and 2 for words, so that a word model learns
-            what to expect of unknown ones.
-        val, test: shares of the tokens held out; the test split is the end of the text.
-        fold: of a cross-validation: this contiguous part of the text before the test split takes its place. What is
-            left before and after it is joined; validation is the end of that.
+        options: how it is cut into tokens and sequences.
+        val, test: shares of the tokens held out; the test split is the end of the text. With the fold of a ``Division``
+            that contiguous part of the text before the test split takes its place; what is left before and after it is
+            joined, and validation is the end of that.
+        seed: of the place at which each epoch begins, and of the order of windows.
     Raises:  UsageError if an option makes no sense or the text is too short for it
     """
 
@@ -54,39 +50,30 @@ class TextData(LabelledData):
         batch_size: int | None = None,
         *,
         name: str = "text",
-        level: str = "char",
-        lower: bool = False,
-        clean: str = "none",
-        reserved: Sequence[str] = (),
-        steps: int = STEPS,
-        partition: str = "sequential",
-        min_freq: int | None = None,
-        val: float = 0.1,
+        options: TextOptions | None = None,
+        val: float | Division = 0.1,
         test: float = 0.1,
         seed: int = 0,
-        fold: Fold | None = None,
     ) -> None:
-        if partition not in PARTITIONS:
-            raise unknown("partition", partition, PARTITIONS)
-        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-            raise UsageError(f"steps takes whole numbers of at least 1; got {steps!r}")
-        _check_parts(val, test)
-        self.name, self.steps, self.partition, self.seed = name, steps, partition, seed
-        self.tokenizer = Tokenizer(level, lower, clean, _as_tuple(reserved))
+        options = options or TextOptions()
+        division, _ = as_division(val, seed)
+        _check_shares(division.val, test)
+        self.name, self.steps, self.partition, self.seed = name, options.steps, options.partition, seed
+        self.tokenizer = options.make_tokenizer()
         tokens = self.tokenizer.split(text)
-        parts = _divide(len(tokens), val, test, name)
-        if fold is not None:
-            tokens, parts = _hold_out(tokens[: parts[2].start], fold, val, name)
+        parts = _divide(len(tokens), division.val, test, name)
+        if division.fold is not None:
+            tokens, parts = _hold_out(tokens[: parts[2].start], division.fold, division.val, name)
         cut = parts[0].stop
         self._check_length(cut)
-        if min_freq is None:
-            min_freq = 1 if level == "char" else 2
-        self.vocabulary = Vocabulary.build(tokens[:cut], min_freq=min_freq, reserved=self.tokenizer.reserved)
+        self.vocabulary = Vocabulary.build(tokens[:cut], min_freq=options.least_count, reserved=self.tokenizer.reserved)
         encoded = self.vocabulary.encode(tokens)
         self.train, self.val, self.test = (torch.from_numpy(encoded[part]) for part in parts)
         self.batch_size = self._fit_batch_size(batch_size)
-        note = self._describe()
-        self.notes = (note,) if fold is None else (fold.describe(f"{len(self.test):,} {level}s"), note)
+        self.notes = (self._describe(),)
+        if division.fold is not None:
+            held_out = f"{len(self.test):,} {options.level}s"
+            self.notes = (division.fold.describe(held_out), *self.notes)
 
     @classmethod
     def read(
@@ -173,8 +160,7 @@ class TextData(LabelledData):
         return batch_size
 
 
-def _check_parts(val: float, test: float) -> None:
-    check_fraction(val)
+def _check_shares(val: float, test: float) -> None:
     if isinstance(test, bool) or not isinstance(test, (int, float)) or not 0 <= test < 1:
         raise UsageError(f"test share {test!r}: it must be at least 0 and below 1")
     if val + test >= 1:
@@ -222,9 +208,3 @@ def _whole_columns(size: int) -> int:
 
 def _in_whole(tokens: Tensor) -> Columns:
     return Columns(tokens, _columns(len(tokens)), _EVALUATION_STEPS, whole=True)
-
-
-def _as_tuple(reserved: Any) -> tuple[str, ...]:
-    if isinstance(reserved, str) or not isinstance(reserved, Sequence):
-        raise UsageError(f"reserved is a list of tokens, such as [<eos>]; got {reserved!r}")
-    return tuple(reserved)

@@ -1,0 +1,31 @@
+"""What may be said of images in files. Loads without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fathom.data.images.form import LARGEST_SIDE, Cache
+
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """How image files become samples.
+
+    Attributes:
+        size: (height, width) to bring every image to; None takes the commonest size.
+        largest_side: that size is at most, in pixels.
+        channels: 1 or 3; None takes 3 unless every image looked into is grey.
+        workers: processes that decode; None is one per core.
+        cache: keep the decoded images in memory ("memory") or do not ("none"); "auto" does where they fit. Except with
+            "none", what the pass over the files found is kept on the disk too, see ``kept_surveys``.
+        max_broken: share of the files that may be missing or broken; they are left out, and the notes say which.
+        is_normalised_elsewhere: models bring mean and standard deviation with them; those of the images do not matter.
+    """
+
+    size: tuple[int, int] | None = None
+    largest_side: int = LARGEST_SIDE
+    channels: int | None = None
+    workers: int | None = None
+    cache: Cache = "auto"
+    max_broken: float = 0.01
+    is_normalised_elsewhere: bool = False

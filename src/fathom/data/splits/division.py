@@ -1,0 +1,34 @@
+"""How a validation split, and the fold of a cross-validation, are cut from the training samples. Torch-free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fathom.data.splits.folds import Fold
+from fathom.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Division:
+    """What a data module takes as its ``val`` where the share alone does not say it all.
+
+    Attributes:
+        val: share of the training samples held out for validation; 0 for none.
+        seed: of the division; None takes the seed of the data module. A text is cut in its order and needs none.
+        fold: this part of the training samples takes the place of the test split.
+    Raises:  UsageError if ``val`` is not in [0, 1)
+    """
+
+    val: float = 0.1
+    seed: int | None = None
+    fold: Fold | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.val < 1:
+            raise UsageError(f"validation share {self.val}: it must be at least 0 and below 1")
+
+
+def as_division(val: float | Division, seed: int) -> tuple[Division, int]:
+    """Return the division that ``val`` stands for, and its seed: its own, else that of the data module."""
+    division = val if isinstance(val, Division) else Division(val)
+    return division, seed if division.seed is None else division.seed
