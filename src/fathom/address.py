@@ -13,7 +13,8 @@ from fathom.errors import UsageError, unknown
 
 SCHEMES = ("http", "https", "s3")
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^\s'\"<>]+")
+# the bound on a scheme keeps a long text from taking the square of its letters
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s'\"<>]+")
 _SECRET = re.compile(
     r"x-amz-.*|x-goog-.*|awsaccesskeyid|googleaccessid|signature|sig"
     r"|((access|auth|api|private)[_-]?)?(token|key)|auth|password|passwd|pwd|secret",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_MOST_LETTERS = 100  # of a name that is not known
+
 
 class FathomError(Exception):
     """Work failed for a reason that one line can explain. Exit code 1."""
@@ -24,8 +26,10 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> UsageError:
     >>> str(unknown("model", "lnet", ["lenet", "mlp"]))
     "unknown model 'lnet'; did you mean 'lenet'?"
     """
-    names = sorted(known)
-    nearest = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
+    names, text = sorted(known), str(name)
+    shown = repr(text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}…")
+    # comparing takes the square of the letters
+    nearest = difflib.get_close_matches(text[:_MOST_LETTERS].lower(), names, n=1, cutoff=0.5)
     if nearest:
-        return UsageError(f"unknown {kind} {str(name)!r}; did you mean {nearest[0]!r}?")
-    return UsageError(f"unknown {kind} {str(name)!r}; there are: {', '.join(names)}")
+        return UsageError(f"unknown {kind} {shown}; did you mean {nearest[0]!r}?")
+    return UsageError(f"unknown {kind} {shown}; there are: {', '.join(names)}")

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from fathom.errors import FathomError
+from fathom.errors import FathomError, UsageError
 
 try:
     import fcntl
@@ -27,6 +27,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _MARK = ".fathom.tmp-"
+_WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _ADVICE = {
     errno.ENOSPC: "; free some space or choose another folder",
     errno.EDQUOT: "; free some space or choose another folder",
@@ -38,6 +39,19 @@ _ADVICE_ON_READING = dict.fromkeys((errno.EACCES, errno.EPERM), "; make it reada
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _MANY = 500  # files from which on one call for the whole file system is sooner done than one for each
+
+
+def expand_home(path: str | os.PathLike[str]) -> Path:
+    """Return a path with ``~`` and ``~user`` replaced by the home folder.
+
+    Raises:  UsageError if there is no such user
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError(
+            f"{os.fspath(path)}: there is no home folder of that user; write ./~… for a file here"
+        ) from None
 
 
 def describe_failure(action: str, path: str | os.PathLike[str], error: OSError) -> FathomError:
@@ -66,25 +80,95 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None
 def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Return a binary file to fill; it becomes ``path`` when the block ends well, and vanishes when it does not.
 
-    Raises:  FathomError if the operating system refuses
+    What stands at ``path`` keeps its nature: of a symbolic link the file it leads to is replaced, the new file gets the
+    mode and the owner of the old one, and a file with several names (hard links), or with an owner that cannot be
+    given to another, is overwritten in place once the new content is whole. Devices and pipes are written through.
+
+    Raises:  FathomError if the operating system refuses, and for a file that is read-only, a socket or a disk;
+        BrokenPipeError if the reader of a pipe left
     """
     target = Path(path)
     try:
-        file = _open_temporary(target)
-        temporary = Path(file.name)
-        try:
-            with file:
+        standing = _look_at(target)
+        if standing is not None and not stat.S_ISREG(standing.st_mode):
+            with _open_special(target, standing.st_mode) as file:
                 yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-            _sync_folder(target.parent)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
+            return
+        target = Path(os.path.realpath(target)) if target.is_symlink() else target
+        if standing is not None and not (standing.st_mode & _WRITABLE and os.access(target, os.W_OK)):
+            raise FathomError(f"cannot write {target}: the file is read-only; make it writable (chmod u+w)")
+        with _temporary_file(target) as file:
+            yield file
+            _finish(file, target, standing)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise describe_failure("write", target, error) from error
+
+
+def _look_at(path: Path) -> os.stat_result | None:
+    """Return what stands at a path, links followed; None where nothing does."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _open_special(path: Path, mode: int) -> BinaryIO:
+    """Open a device or a pipe for writing.
+
+    Raises:  FathomError for what is neither; IsADirectoryError for a folder
+    """
+    if stat.S_ISSOCK(mode) or stat.S_ISBLK(mode):
+        raise FathomError(f"cannot write {path}: it is a {'socket' if stat.S_ISSOCK(mode) else 'disk'}, not a file")
+    return path.open("wb")
+
+
+@contextlib.contextmanager
+def _temporary_file(target: Path) -> Iterator[BinaryIO]:
+    """Return a new file beside ``target`` that is gone at the end, unless it took the target's name."""
+    file = _open_temporary(target)
+    try:
+        with file:
+            yield file
+    finally:
+        with contextlib.suppress(OSError):
+            Path(file.name).unlink(missing_ok=True)
+
+
+def _finish(file: BinaryIO, target: Path, standing: os.stat_result | None) -> None:
+    """Let a file that is filled become ``target``, where ``standing`` stood before."""
+    file.flush()
+    if standing is not None and (standing.st_nlink > 1 or not _take_over(file.fileno(), standing)):
+        _overwrite(target, Path(file.name))
+        return
+    os.fsync(file.fileno())
+    os.replace(file.name, target)
+    _sync_folder(target.parent)
+
+
+def _take_over(handle: int, standing: os.stat_result) -> bool:
+    """Give a file the owner and the mode of another; False where the system refuses."""
+    if not hasattr(os, "fchown"):  # Windows
+        return True
+    try:
+        own = os.fstat(handle)
+        if (own.st_uid, own.st_gid) != (standing.st_uid, standing.st_gid):
+            os.fchown(handle, standing.st_uid, standing.st_gid)
+        if stat.S_IMODE(own.st_mode) != stat.S_IMODE(standing.st_mode):
+            os.fchmod(handle, stat.S_IMODE(standing.st_mode))
+    except OSError:
+        return False
+    return True
+
+
+def _overwrite(target: Path, source: Path) -> None:
+    """Copy a whole file over another that keeps its names and its owner."""
+    with source.open("rb") as content, target.open("r+b") as file:
+        shutil.copyfileobj(content, file)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextlib.contextmanager

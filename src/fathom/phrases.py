@@ -37,3 +37,17 @@ def significant(number: float) -> str:
     if not 1e-4 <= size < 1e7:
         return f"{number:.4g}"
     return f"{number:,.{max(0, 3 - math.floor(math.log10(size)))}f}"
+
+
+def format_bytes(size: float) -> str:
+    """Write a number of bytes in the unit that suits it.
+
+    >>> format_bytes(999), format_bytes(1_250_000), format_bytes(48_000_000_000)
+    ('999 B', '1.2 MB', '48 GB')
+    """
+    size, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.1f} {unit}" if unit != "B" and size < 10 else f"{size:.0f} {unit}"

@@ -6,15 +6,17 @@ import argparse
 import contextlib
 import importlib
 import os
-import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn, TextIO, cast
 
 from fathom.address import conceal
-from fathom.cli.stops import handle_signals
+from fathom.build.failures import explain
+from fathom.cli.signals import SIGPIPE, handle_signals, reader_left, signal_of
 from fathom.data.fetch.offline import offline
 from fathom.errors import FathomError, UsageError, unknown
+from fathom.outputs import check_output, is_stdout, reserve_stdout
+from fathom.terminal import GuardedStream, visible
 
 # verb: (module, what it does)
 VERBS = {
@@ -51,6 +53,10 @@ VERBS = {
 _WITHOUT_NETWORK = {"generate", "report", "compare", "models", "schedules", "recipes"}
 
 
+_PLACES = ("FILE", "DIR")
+_OUTPUTS = ("--out", "--csv")
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are a ``UsageError`` with the nearest option."""
 
@@ -58,12 +64,36 @@ class Parser(argparse.ArgumentParser):
         """Raise instead of printing the whole usage."""
         marker = "unrecognized arguments: "
         if marker in message:
-            stray = message.partition(marker)[2].split()[0]
+            stray = (message.partition(marker)[2].split() or [""])[0]
             if stray.startswith("-"):
                 names = [name for action in self._all_actions() for name in action.option_strings]
                 raise unknown("option", stray.partition("=")[0], [name for name in names if name.startswith("--")])
             raise UsageError(f"unexpected argument {stray!r}; see {self.prog} --help")
         raise UsageError(f"{message.removeprefix('argument ')}; see {self.prog} --help")
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        if action.option_strings and arg_strings == ["--"]:  # argparse itself makes an empty list of it
+            raise UsageError(f"{action.option_strings[0]}: expected one argument; see {self.prog} --help")
+        return super()._get_values(action, arg_strings)  # type: ignore[misc]
+
+    def check_places(self, args: argparse.Namespace) -> None:
+        """Refuse, before anything is done, arguments that are empty and outputs that cannot be written.
+
+        Raises:  UsageError
+        """
+        for action in self._all_actions():
+            value = getattr(args, action.dest, None)
+            option = next(iter(action.option_strings), "")
+            texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
+            if (not option or action.metavar in _PLACES) and not all(text.strip() for text in texts):
+                name = option or action.metavar or action.dest
+                raise UsageError(f"{name}: is empty; see {self.prog} --help")
+            if option not in _OUTPUTS or not isinstance(value, str):
+                continue
+            if action.metavar == "FILE":
+                check_output(value, option)
+            elif is_stdout(value):
+                raise UsageError(f"{option} {value}: name a folder; only a single file can go to standard output")
 
     def _all_actions(self) -> list[argparse.Action]:
         """Return the options, those of commands within the command included."""
@@ -75,17 +105,15 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
-    Returns: 0 done, 1 failed, 2 wrong usage, 130/143 stopped by a signal
+    Returns: 0 done, 1 failed, 2 wrong usage; stopped by SIGHUP 129, by SIGINT 130, by SIGTERM 143; 141 if the reader
+        of its output left
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a letter that the terminal lacks is no reason to stop
-            stream.reconfigure(errors="backslashreplace")
     stopped_by = None
     try:
-        with handle_signals() as stop:
+        with handle_signals() as stop, guarded_output():
             try:
                 code = _dispatch(arguments)
                 sys.stdout.flush()
@@ -101,8 +129,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         message, code = _explain(error, stopped_by)
         if message:
-            print(f"fathom: {message}", file=sys.stderr)
+            with contextlib.suppress(OSError):  # a terminal that is gone
+                print(f"fathom: {visible(message)}", file=sys.stderr)
         return code
+
+
+@contextlib.contextmanager
+def guarded_output() -> Iterator[None]:
+    """Keep control characters of names from the terminal, and end quietly when nobody reads any more."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a letter that the terminal lacks is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
+    out, err = (cast("TextIO", GuardedStream(stream, reader_left)) for stream in (sys.stdout, sys.stderr))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        yield
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -118,8 +158,15 @@ def _dispatch(arguments: list[str]) -> int:
     if verb not in VERBS:
         raise unknown("command", verb, VERBS)
     parser, run = make_parser(verb)
+    if any("\0" in argument for argument in rest):
+        raise UsageError("an argument holds a NUL character, which no name or value can have")
     args = parser.parse_args(rest, argparse.Namespace(command=["fathom", *map(conceal, arguments)]))
-    with offline() if getattr(args, "offline", False) else contextlib.nullcontext():
+    parser.check_places(args)
+    with contextlib.ExitStack() as held:
+        if getattr(args, "offline", False):
+            held.enter_context(offline())
+        if any(isinstance(name := getattr(args, dest, None), str) and is_stdout(name) for dest in ("out", "csv")):
+            held.enter_context(reserve_stdout())
         return run(args)
 
 
@@ -157,15 +204,18 @@ def _explain(error: BaseException, stopped_by: int | None) -> tuple[str, int]:
         case FathomError():
             return str(error), error.exit_code
         case KeyboardInterrupt():
-            return "stopped", 128 + (stopped_by or signal.SIGINT)
+            number = stopped_by or signal_of(error)
+            return "" if number == SIGPIPE else "stopped", 128 + number
         case BrokenPipeError():
             _silence_stdout()
-            return "", 1
+            return "", 128 + SIGPIPE
         case OSError():
             _silence_stdout()
             return (f"{error.filename}: " if error.filename else "") + (error.strerror or str(error)), 1
         case _ if stopped_by is not None:  # what an interrupted import leaves behind breaks elsewhere
             return "stopped", 128 + stopped_by
+        case Exception() if (known := explain(error)) is not None:
+            return str(known), known.exit_code
     first_line = (str(error).strip().splitlines() or ["no message"])[0]
     return f"unexpected {type(error).__name__}: {first_line}; run again with --debug to see where", 1
 

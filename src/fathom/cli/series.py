@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fathom.cli.commands import train
-from fathom.cli.stops import resume_hint
+from fathom.cli.signals import resume_hint
 from fathom.errors import UsageError
 from fathom.runs.analysis.series import DIVERGED, Watcher
 

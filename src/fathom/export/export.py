@@ -16,8 +16,9 @@ from fathom.export.onnx_bytes import seal
 from fathom.export.quantize import METHODS
 from fathom.export.recurrent_onnx import write_recurrent
 from fathom.export.verification import apply_onnx, apply_torch, verify
-from fathom.files import remove_stale, write_atomically
+from fathom.files import write_atomically
 from fathom.inference.saved import load_module
+from fathom.outputs import check_output, is_special, write_output
 from fathom.runs.folder.reader import resolve_run
 from fathom.runs.folder.schema import SCHEMA
 
@@ -81,23 +82,19 @@ def export(
                 full, content = content, seal(add_metadata(quantize_run(run, module, model, int8), facts))
                 record["int8"] = {"method": int8} | compare_int8(run, exported, full, content, path)
     record["bytes"] = len(content)
-    remove_stale(path)
-    write_atomically(path, content)
-    _write_record(run, path, record)
+    write_output(path, content)
+    if not is_special(path):
+        _write_record(run, path, record)
     return record
 
 
 def _choose_path(run: Path, format: str, out: str | Path | None, int8: str | None) -> Path:
     if out is None:
         return run / f"model{f'-int8-{int8}' if int8 else ''}{_ENDINGS[format]}"
-    path = Path(out)
-    if path.is_dir():
-        raise UsageError(f"--out {out}: that is a folder; give the name of a file")
-    if path.suffix.lower() != _ENDINGS[format]:
+    check_output(out)
+    if Path(out).suffix.lower() != _ENDINGS[format] and not is_special(out):
         raise UsageError(f"--out {out}: the name of a file in this format ends with {_ENDINGS[format]}")
-    if not path.parent.is_dir():
-        raise UsageError(f"--out {out}: there is no folder {path.parent}")
-    return path
+    return Path(out)
 
 
 def _write_record(run: Path, path: Path, record: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from fathom.data.images.decode import read_image
 from fathom.data.images.formats import EXTENSIONS, is_image
 from fathom.data.images.label_file import ImageRows
 from fathom.errors import FathomError, UsageError
+from fathom.files import expand_home
 
 STDIN = "-"
 
@@ -126,7 +127,7 @@ def _is_table(source: str | Path) -> bool:
 def _find_images(images: str) -> Path:
     if is_packed(images):
         return unpacked_copy(images, whole=True).path
-    return fetch_input(images) if is_remote(images) else Path(images).expanduser()
+    return fetch_input(images) if is_remote(images) else expand_home(images)
 
 
 def _expand(source: str | Path | RemoteFolder | ImageRows) -> Iterator[InputImage]:

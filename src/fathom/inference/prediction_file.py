@@ -6,14 +6,13 @@ import csv
 import io
 import json
 import math
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from fathom.errors import UsageError, unknown
-from fathom.files import atomic_file, remove_stale
+from fathom.errors import unknown
+from fathom.outputs import is_stdout, open_output, standard_output
 
 FORMATS = ("csv", "json", "jsonl")
 
@@ -59,16 +58,14 @@ def write_rows(columns: Sequence[str], rows: Iterable[Row], out: str | Path | No
 @contextmanager
 def _open(out: str | Path | None) -> Iterator[TextIO]:
     """Return a text file in which the name of a file can stand that is no text in its encoding."""
-    if out is None:
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-            sys.stdout.reconfigure(errors="surrogateescape" if is_utf8 else "replace")
-        yield sys.stdout
+    if out is None or is_stdout(out):
+        stream: Any = standard_output()
+        if hasattr(stream, "reconfigure"):
+            is_utf8 = (stream.encoding or "").lower().replace("-", "") == "utf8"
+            stream.reconfigure(errors="surrogateescape" if is_utf8 else "replace")
+        yield stream
         return
-    if Path(out).is_dir():
-        raise UsageError(f"--out {out}: that is a folder; give the name of a file")
-    remove_stale(out)
-    with atomic_file(out) as file:
+    with open_output(out) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
         yield text
         text.flush()

@@ -28,6 +28,7 @@ from fathom.inference.prediction_file import choose_format, write_rows
 from fathom.inference.ranking import Row, label_columns, most_probable
 from fathom.inference.rows import predict_rows
 from fathom.inference.text_model import OnnxText
+from fathom.outputs import check_output
 from fathom.runs.folder.reader import resolve_run
 
 _BATCH = 128
@@ -175,8 +176,8 @@ def predict_to_file(
     Raises:  as ``predict``; FathomError if ``out`` cannot be written, and then nothing of it is
     """
     format = choose_format(format, out)
-    if out is not None and Path(out).is_dir():
-        raise UsageError(f"--out {out}: that is a folder; give the name of a file")
+    if out is not None:
+        check_output(out)
     with readable_failures():
         predictions = open_predictions(run, inputs, top=top, device=device, naming=naming)
         good, bad = write_rows(predictions.columns, watch(predictions), out, format)

@@ -226,7 +226,16 @@ def merge(tree: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads bare words as YAML 1.2 does: ``1e-3`` is a number, ``off`` a word."""
+    """Reads bare words as YAML 1.2 does: ``1e-3`` is a number, ``off`` a word.
+
+    Aliases are refused: they can lead back to where they stand.
+    """
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Refuse an alias."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.constructor.ConstructorError(None, None, "aliases are not read", self.peek_event().start_mark)
+        return super().compose_node(parent, index)
 
 
 _BOOL, _FLOAT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"
@@ -239,10 +248,23 @@ _Loader.add_implicit_resolver(_FLOAT, re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+
 
 
 def parse_yaml(text: str) -> Any:
-    """Read one value as files and ``--set`` are read: safe YAML in which ``1e-3`` is a number and ``off`` a word."""
+    """Read one value as files and ``--set`` are read: safe YAML in which ``1e-3`` is a number and ``off`` a word.
+
+    Raises:  yaml.YAMLError if it is not YAML, holds a value that its type cannot have, or is nested too deeply
+    """
     loader = _Loader(text)
     try:
         return loader.get_single_data()
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
+        # such as those of 2001-99-99 and of !!int ''
+        raise yaml.YAMLError(str(error)) from error
     finally:
         loader.dispose()
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from fathom.build.kinds.names import data_kind
 from fathom.errors import FathomError, UsageError, unknown
+from fathom.files import expand_home
 from fathom.models import registry
 from fathom.models.options import choose_embedding, use_small
 from fathom.models.torchvision_names import PUBLISHED, SIDE
@@ -55,7 +56,7 @@ def find_origin(text: str, root: str | Path = "runs") -> Origin:
         if network not in PUBLISHED:
             raise unknown("network of torchvision", network, PUBLISHED)
         return Origin("torchvision", network=network, weights=weights)
-    path = Path(text).expanduser()
+    path = expand_home(text)
     if path.is_file() or path.suffix.lower() in (*_SAFE, *_PICKLED):
         if not path.is_file():
             raise UsageError(f"there is no file {text}")

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM ask a run to finish its step and save; they do not tear it down."""
+"""SIGINT, SIGTERM and SIGHUP ask a run to finish its step and save; they do not tear it down."""
 
 from __future__ import annotations
 
@@ -31,17 +31,37 @@ class StopRequest:
         self.signum = signum
 
 
+_active: StopRequest | None = None  # of the run under way in the main thread
+
+
+def request_stop(signum: int) -> bool:
+    """Ask the run under way to stop, as the signal would; return whether there is one."""
+    if _active is None:
+        return False
+    _active.signum = _active.signum or signum
+    return True
+
+
 @contextlib.contextmanager
 def catch_signals() -> Iterator[StopRequest]:
-    """Note SIGINT and SIGTERM instead of dying of them; outside the main thread, where Python cannot, do nothing."""
+    """Note SIGINT, SIGTERM and SIGHUP instead of dying of them; a SIGHUP that nohup ignores stays ignored.
+
+    Outside the main thread, where Python cannot, do nothing.
+    """
+    global _active
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    old = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    old = {number: signal.signal(number, request) for number in numbers}
+    before, _active = _active, request
     try:
         yield request
     finally:
+        _active = before
         for number, handler in old.items():
             # None stands for a handler that was not set from Python and cannot be given back
             signal.signal(number, signal.SIG_DFL if handler is None else handler)

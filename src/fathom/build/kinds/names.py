@@ -15,6 +15,7 @@ from fathom.data.sources import catalog
 from fathom.data.fetch.archives import ARCHIVES, is_archive, is_packed
 from fathom.data.images.formats import EXTENSIONS
 from fathom.errors import UsageError, unknown
+from fathom.files import expand_home
 from fathom.build.remote import remote_addresses, check_address, has_versions, localize, original_names, pin_versions
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def data_kind(data: DataConfig) -> Kind:
     name = data.name
     if name in catalog.names():
         return "text" if catalog.is_text(name) else "named"
-    path = Path(name).expanduser()
+    path = expand_home(name)
     if data.options.get("images") is not None:
         return "images"
     if is_remote(name):
@@ -91,7 +92,7 @@ def check_data(data: DataConfig) -> None:
     Raises:  UsageError
     """
     kind = data_kind(data)
-    path = Path(data.name).expanduser()
+    path = expand_home(data.name)
     images = data.options.get("images")
     if path.suffix.lower() in _NOT_READ and path.is_file():
         raise UsageError(f"{data.name}: {path.suffix} files are not read; save it as CSV, or as a text, and give that")
@@ -119,7 +120,7 @@ def check_data(data: DataConfig) -> None:
     elif kind == "table":
         check_table_options(data)
         for place in (data.name, data.options.get("test")):
-            if place is not None and not is_remote(place) and not Path(str(place)).expanduser().is_file():
+            if place is not None and not is_remote(place) and not expand_home(str(place)).is_file():
                 raise UsageError(f"there is no file {place}; `fathom data` lists the data sets known by name")
     elif kind == "text":
         for option in data.options:
@@ -131,7 +132,7 @@ def check_data(data: DataConfig) -> None:
 
 def _is_folder(place: str) -> bool:
     """Whether there is a folder of images, packed or not."""
-    path = Path(place).expanduser()
+    path = expand_home(place)
     return path.is_dir() or (is_packed(path) and path.is_file())
 
 
@@ -157,7 +158,7 @@ def read_contents(data: DataConfig) -> Contents:
 def list_images(data: DataConfig) -> ImageFiles:
     """List the images of a folder of classes, or of a file of labels, without opening one."""
     check_image_options(data)
-    place, images = Path(data.name).expanduser(), data.options.get("images")
+    place, images = expand_home(data.name), data.options.get("images")
     if images is None:
         from fathom.data.images.folder_listing import list_image_folder
 
@@ -165,7 +166,7 @@ def list_images(data: DataConfig) -> ImageFiles:
     from fathom.data.images.label_file import read_image_table
 
     columns = {option: str(data.options[option]) for option in _COLUMN_OPTIONS if data.options.get(option) is not None}
-    return read_image_table(place, Path(str(images)).expanduser(), **columns)
+    return read_image_table(place, expand_home(str(images)), **columns)
 
 
 def read_text(data: DataConfig) -> str:
@@ -174,14 +175,14 @@ def read_text(data: DataConfig) -> str:
 
     if catalog.is_text(data.name):
         return catalog.load_text(data.name)
-    return text_file.read_text(Path(data.name).expanduser(), data.options.get("encoding", "utf-8"))
+    return text_file.read_text(expand_home(data.name), data.options.get("encoding", "utf-8"))
 
 
 def read_file(path: str, options: Mapping[str, Any]) -> Table:
     """Read a table as its options say."""
     from fathom.data.tables.reading import read_table
 
-    return read_table(Path(path).expanduser(), header=options.get("header"), separator=options.get("separator"))
+    return read_table(expand_home(path), header=options.get("header"), separator=options.get("separator"))
 
 
 def check_image_options(data: DataConfig) -> None:
@@ -221,7 +222,7 @@ def locate_data(config: Config) -> Config:
 
 
 def _absolute(place: str) -> str:
-    return place if is_remote(place) else str(Path(place).expanduser().absolute())
+    return place if is_remote(place) else str(expand_home(place).absolute())
 
 
 def place_name(name: str) -> str:

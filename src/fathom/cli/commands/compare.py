@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the runs side by side."""
-    from fathom.files import write_atomically
+    from fathom.outputs import write_output
     from fathom.runs.analysis.compare import compare_runs, describe_comparison
     from fathom.runs.folder.reader import resolve_run, series_in
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
             names.append(name)
     comparison = compare_runs([resolve_run(name, args.root) for name in names])
     if args.csv:
-        write_atomically(args.csv, comparison.to_csv())
+        write_output(args.csv, comparison.to_csv())
     if args.out:
         from fathom.runs.html.pages.comparison import write_comparison
 

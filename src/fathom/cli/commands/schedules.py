@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fathom.cli.tables import lay_out
-from fathom.errors import FathomError, UsageError
+from fathom.errors import UsageError
+from fathom.outputs import is_special, write_output
 from fathom.phrases import counted
 from fathom.training.schedules import NAMES, SCHEDULES, Schedule, make_schedule, parse_schedule
 
@@ -49,16 +49,16 @@ def run(args: argparse.Namespace) -> int:
     if not args.names and args.out is None:
         print_list()
         return 0
-    path = Path(args.out or "schedules.png")
-    if path.suffix[1:].lower() not in FORMATS:
-        raise UsageError(f"cannot draw to {path}; the name must end in .{', .'.join(FORMATS)}")
+    out = args.out or "schedules.png"
+    if Path(out).suffix[1:].lower() not in FORMATS and not is_special(out):
+        raise UsageError(f"cannot draw to {out}; the name must end in .{', .'.join(FORMATS)}")
     try:
         warmup = int(args.warmup) if args.warmup.isdigit() else float(args.warmup)
     except ValueError:
         raise UsageError(f"--warmup must be a number of steps or a fraction of the run, not {args.warmup!r}") from None
     schedules = [(text, _make(text, args.steps, warmup)) for text in args.names or NAMES]
-    _write(draw(schedules), path)
-    print(f"wrote {path}: {counted(len(schedules), 'schedule')} over {counted(args.steps, 'step')}")
+    _write(draw(schedules), out)
+    print(f"wrote {out}: {counted(len(schedules), 'schedule')} over {counted(args.steps, 'step')}")
     return 0
 
 
@@ -181,14 +181,8 @@ def _factors(schedule: Schedule, steps: list[int]) -> tuple[list[float], list[fl
     return factors, losses
 
 
-def _write(figure: Figure, path: Path) -> None:
-    """Render first, then put the whole file in place at once: no half-written image is ever seen."""
+def _write(figure: Figure, out: str) -> None:
+    """Render the image, then write it as a whole; of standard output, a device or a pipe as PNG."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:].lower())
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(buffer.getvalue())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise FathomError(f"cannot write {path}: {error.strerror or error}") from None
+    figure.savefig(buffer, format=Path(out).suffix[1:].lower() or FORMATS[0])
+    write_output(out, buffer.getvalue())

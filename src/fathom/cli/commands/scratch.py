@@ -12,6 +12,7 @@ from fathom.cli.tables import lay_out
 from fathom.cli.values import read_count, read_natural, read_positive
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.lab.tours.setups import MOST_EXAMPLES, PLANS, Plan
+from fathom.outputs import is_special
 
 if TYPE_CHECKING:
     from fathom.lab.tours.side_by_side import Comparison, Epoch, Settings
@@ -92,7 +93,7 @@ def _check_out(text: str, name: str) -> Path:
     """Refuse a file that could not be written, before any work is done."""
     path = Path(text)
     endings = (".csv",) if name in TOURS else (".csv", *FIGURES)
-    if path.suffix.lower() not in endings:
+    if path.suffix.lower() not in endings and not is_special(text):
         raise UsageError(f"--out {text}: for {name} the name must end in {', '.join(endings)}")
     if not path.parent.is_dir():
         raise UsageError(f"--out {text}: there is no folder {path.parent}")
@@ -204,18 +205,18 @@ def _score(plan: Plan, value: float) -> str:
 
 
 def _write(path: Path, settings: Settings, comparison: Comparison) -> None:
-    from fathom.files import write_atomically
+    from fathom.outputs import write_output
 
     if path.suffix.lower() == ".csv":
         header = ("epoch", "step", "scratch_loss", "torch_loss", "difference")
         rows = [(s.epoch, s.step, repr(s.scratch), repr(s.torch), repr(s.difference)) for s in comparison.steps]
-        write_atomically(path, _as_csv([header, *rows]))
+        write_output(path, _as_csv([header, *rows]))
         return
     from fathom.cli.scratch_figure import draw
 
     buffer = io.BytesIO()
-    draw(settings, comparison).savefig(buffer, format=path.suffix[1:].lower())
-    write_atomically(path, buffer.getvalue())
+    draw(settings, comparison).savefig(buffer, format=path.suffix[1:].lower() or "png")
+    write_output(path, buffer.getvalue())
 
 
 # A topic ------------------------------------------------------------------------------------------------------------
@@ -246,12 +247,12 @@ def _run_tour(args: argparse.Namespace, out: Path | None) -> None:
         print(("\n" if number else "") + table.title + "\n")
         _print_table(table)
     if out is not None:
-        from fathom.files import write_atomically
+        from fathom.outputs import write_output
 
         rows: list[tuple[Any, ...]] = []
         for table in tables:
             rows += [(table.title,), table.header, *table.rows]
-        write_atomically(out, _as_csv(rows))
+        write_output(out, _as_csv(rows))
         print(f"\nwrote {out}")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fathom.cli.commands import train
-from fathom.cli.stops import resume_hint
+from fathom.cli.signals import resume_hint
 from fathom.cli.tables import lay_out
 from fathom.cli.values import one_of, read_count
 from fathom.errors import UsageError

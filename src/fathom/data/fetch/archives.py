@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from fathom.address import is_remote
 from fathom.data.fetch.paths import make_folder
 from fathom.errors import FathomError
-from fathom.files import describe_failure, sync_tree
+from fathom.files import describe_failure, expand_home, sync_tree
 
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -30,7 +30,7 @@ def is_archive(name: str) -> bool:
 
 def is_packed(place: str | Path) -> bool:
     """Return by its name whether a path is that of an archive on this machine; it need not be there any more."""
-    path = Path(place).expanduser()
+    path = expand_home(place)
     return is_archive(path.name) and not is_remote(place) and not path.is_dir()
 
 

@@ -22,7 +22,7 @@ from fathom.data.fetch.paths import cache_root, make_folder
 from fathom.data.fetch.progress import Progress, readable
 from fathom.data.images.formats import EXTENSIONS, is_image
 from fathom.errors import FathomError
-from fathom.files import describe_failure, write_atomically
+from fathom.files import describe_failure, expand_home, write_atomically
 
 _SCHEMA = 1
 _RECORD = ".archive.json"
@@ -41,7 +41,7 @@ def unpacked_copy(archive: str | Path, *, version: str | None = None, whole: boo
     Raises:  FathomError, one line, if the archive is missing, damaged, encrypted, hostile, without an image, or no
         longer of that version, and if the disk refuses
     """
-    path = Path(archive).expanduser().absolute()
+    path = expand_home(archive).absolute()
     copy = _known(path, version) or _make(path, version)
     return replace(copy, path=_folder(path, copy.version) / stem_of(path.name)) if whole else copy
 

@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 
 from fathom.errors import FathomError
+from fathom.files import expand_home
 
 
 def cache_root() -> Path:
     """Name the cache folder: FATHOM_HOME if set, else the platform's; it need not exist yet."""
     home = os.environ.get("FATHOM_HOME")
     if home:
-        return Path(home).expanduser().absolute()
+        return expand_home(home).absolute()
     from platformdirs import user_cache_dir
 
     return Path(user_cache_dir("fathom", appauthor=False))
@@ -37,7 +38,7 @@ def data_roots() -> list[Path]:
     roots = [cache_root() / "data"]
     own = os.environ.get("FATHOM_DATA")
     if own:
-        folder = Path(own).expanduser().absolute()
+        folder = expand_home(own).absolute()
         if not folder.is_dir():
             raise FathomError(f"FATHOM_DATA names {folder}, which is not a folder; correct it or unset it")
         roots.insert(0, folder)

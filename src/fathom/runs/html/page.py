@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from fathom.files import write_atomically
+from fathom.outputs import write_output
 from fathom.runs.html.markup import Html, element, escape, join
 
 _MOST_STICKY_LINKS = 10  # a longer list of sections would take up half of a small window
@@ -81,7 +81,7 @@ class Page:
         Returns: the file's path
         Raises:  FathomError if it cannot be written
         """
-        write_atomically(path, self.render())
+        write_output(path, self.render())
         return Path(path)
 
 

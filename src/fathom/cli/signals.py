@@ -1,23 +1,30 @@
-"""Ctrl-C and SIGTERM while a command works: what is in hand is undone, and one line says how it ended."""
+"""What ends a command early: Ctrl-C, SIGTERM, a closed terminal, a reader that left. Work in hand is undone."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from fathom.training.signals import Interrupted
 
 _AGAIN_S = 0.05
+SIGPIPE = 13  # its number everywhere; Windows has no name for it
+ENDING = tuple(signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM outside the training loop: the work in hand is undone as after Ctrl-C."""
+class Stopped(KeyboardInterrupt):
+    """Something other than Ctrl-C asked for the end, outside the training loop; it unwinds in the same way."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__()
+        self.signum = signum
 
 
 class Stop:
@@ -28,21 +35,23 @@ class Stop:
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         self.signum = signum
-        raise Terminated if signum == signal.SIGTERM else KeyboardInterrupt
+        raise KeyboardInterrupt if signum == signal.SIGINT else Stopped(signum)
 
 
 @contextlib.contextmanager
 def handle_signals() -> Iterator[Stop]:
-    """Let SIGTERM unwind like Ctrl-C, so that temporary files go and a run's status is set.
+    """Let SIGTERM and SIGHUP unwind like Ctrl-C, so that temporary files go and a run's status is set.
 
     Python drops an exception that is raised inside a destructor or a callback of a weak reference, and some packages
     catch any that strikes while they are imported. The former is sent again; of the latter ``Stop`` keeps the signal,
     so that the error that follows from it is not taken for one.
 
-    Handlers of an embedding program stay, and outside the main thread, where Python cannot, nothing is done.
+    Handlers of an embedding program stay, and a SIGHUP that nohup ignores stays ignored; outside the main thread, where
+    Python cannot, nothing is done.
     """
     stop = Stop()
-    usual = {signal.SIGINT: (signal.default_int_handler,), signal.SIGTERM: (signal.SIG_DFL, None)}
+    usual: dict[signal.Signals, tuple[Any, ...]] = {signal.SIGINT: (signal.default_int_handler,)}
+    usual |= dict.fromkeys(ENDING, (signal.SIG_DFL, None))
     old: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():
         old = {number: handler for number in usual if (handler := signal.getsignal(number)) in usual[number]}
@@ -75,8 +84,24 @@ def resume_hint(stop: KeyboardInterrupt, command: str) -> Interrupted:
     """Make the error for a series that a signal stopped: its exit code, and what to type to go on."""
     from fathom.training.signals import Interrupted
 
-    number = signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT
-    return Interrupted(number, f"stopped; go on with: {command}")
+    return Interrupted(signal_of(stop), f"stopped; go on with: {command}")
+
+
+def signal_of(stop: KeyboardInterrupt) -> int:
+    """Return the number of the signal behind an interruption."""
+    return stop.signum if isinstance(stop, Stopped) else signal.SIGINT
+
+
+def reader_left(stream: TextIO) -> None:
+    """End a command whose output nobody reads any more: a run under way finishes its step and saves a checkpoint.
+
+    Raises:  Stopped where no run is under way
+    """
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    training = sys.modules.get("fathom.training.signals")
+    if training is None or not training.request_stop(SIGPIPE):
+        raise Stopped(SIGPIPE)
 
 
 def _send(signum: int) -> None:

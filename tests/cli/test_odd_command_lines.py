@@ -1,0 +1,107 @@
+"""Command lines that nobody means: each is one clear line and code 2, at once."""
+
+import os
+import signal
+import time
+
+import pytest
+
+LONG = "a" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([""], "unknown command ''; there are: "),
+        (["train", "lenet", ""], "unexpected argument ''; see fathom train --help"),
+        (["train", ""], "model: is empty; see fathom train --help"),
+        (["predict", "last", ""], "FILE|FOLDER: is empty; see fathom predict --help"),
+        (["eval", " "], "RUN: is empty; see fathom eval --help"),
+        (["report", "m.onnx", "--runs=--"], "--runs: expected one argument; see fathom report --help"),
+        (["report", "last", "--runs", ""], "--runs: is empty; see fathom report --help"),
+        (["train", "--set", "seed=2001-99-99"], "--set 'seed=2001-99-99': '2001-99-99' is not a YAML value"),
+        (["train", "--set", "seed=!!int ''"], "--set \"seed=!!int ''\": \"!!int ''\" is not a YAML value"),
+        (["train", "--set", "seed=!!timestamp x"], "--set 'seed=!!timestamp x': '!!timestamp x' is not a YAML value"),
+        (["train", "--set", "seed=!!binary x"], "--set 'seed=!!binary x': '!!binary x' is not a YAML value"),
+        (["train", "--set", "seed=&a [*a]"], "--set 'seed=&a [*a]': '&a [*a]' is not a YAML value"),
+        (["train", "--set", f"seed={'[' * 5000}"], "--set 'seed=[[["),
+        (["train", "--config", "cycle.yaml"], "cycle.yaml: not valid YAML at line 1"),
+        (["train", "--config", "deep.yaml"], "deep.yaml: not valid YAML"),
+        (["train", "--out", "a\0b"], "an argument holds a NUL character"),
+        (["train", "--config", "a\0b"], "an argument holds a NUL character"),
+        (["train", "--data", "~nouser"], "~nouser: there is no home folder of that user"),
+        (["train", "--init-from", "~nouser/w"], "~nouser/w: there is no home folder of that user"),
+        (["train", "--augment", LONG], f"unknown augmentation '{LONG[:100]}…'; there are: "),
+        (["train", "--model", LONG], f"unknown model '{LONG[:100]}…'; there are: "),
+        ([LONG], f"unknown command '{LONG[:100]}…'; there are: "),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_it_is_one_clear_line(arguments, message, fathom, tmp_path):
+    (tmp_path / "cycle.yaml").write_text("model: &x {name: *x}\n")
+    (tmp_path / "deep.yaml").write_text("[" * 100_000)
+    began = time.process_time()
+    result = fathom(*arguments)
+    assert (result.code, result.error[: len(message)]) == (2, message)
+    assert time.process_time() - began < 10  # a hundred times what it takes
+
+
+@pytest.mark.parametrize("model", ["mlp", "resnet9"])
+def test_a_network_beyond_all_memory_is_one_line(model, fathom):
+    option = {"mlp": "hidden", "resnet9": "width"}[model]
+    result = fathom("train", model, "--set", f"model.options.{option}=99999999999")
+    assert result.code == 1
+    assert result.error == "out of memory; try a smaller --batch-size, a smaller network or smaller images"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal here")
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGTERM"])
+def test_a_closed_terminal_stops_a_run_as_sigterm_does(name, start_fathom, fathom, tmp_path):
+    process = start_fathom("train", "softmax", "--epochs", 4000)
+    for _ in range(3):
+        process.stdout.readline()
+    process.send_signal(getattr(signal, name))
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + getattr(signal, name)
+    assert err.startswith("fathom: stopped ")
+    assert "a checkpoint is saved; go on with: fathom train --resume runs/" in err
+    (run,) = (tmp_path / "runs").iterdir()
+    assert '"status": "stopped"' in (run / "run.json").read_text()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal here")
+def test_nohup_keeps_a_run_alive(start_fathom):
+    process = start_fathom(
+        "train", "softmax", "--epochs", 30, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    )
+    process.stdout.readline()
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+
+
+def test_a_reader_that_leaves_stops_a_run_with_a_checkpoint(start_fathom, tmp_path):
+    process = start_fathom("train", "softmax", "--epochs", 4000)
+    process.stdout.readline()
+    process.stdout.close()
+    err = process.stderr.read()
+    assert process.wait(60) == 141
+    assert err.startswith("fathom: stopped ")
+    (run,) = (tmp_path / "runs").iterdir()
+    assert '"status": "stopped"' in (run / "run.json").read_text()
+    assert list((run / "checkpoints").iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
+def test_control_characters_of_names_do_not_reach_the_terminal(fathom, trained, tmp_path):
+    name = "a\x1b[2J\x07\u202egnp.png"
+    (tmp_path / name).write_bytes(b"no image")
+    result = fathom("predict", trained.path, tmp_path / name, "--out", tmp_path / "out.csv")
+    assert result.code == 1
+    result = fathom("report", name)
+    shown = "a\\u001b[2J\\u0007\\u202egnp.png"
+    assert result.error == f"{shown} is a file; give the run's folder"
+    # a pipe gets what it asked for, to the letter
+    rows = fathom("predict", trained.path, tmp_path / name)
+    assert name in rows.out
+    assert not set(rows.err) & set("\x1b\x07\u202e")
