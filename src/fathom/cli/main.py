@@ -74,7 +74,7 @@ class Parser(argparse.ArgumentParser):
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
         if action.option_strings and arg_strings == ["--"]:  # argparse itself makes an empty list of it
             raise UsageError(f"{action.option_strings[0]}: expected one argument; see {self.prog} --help")
-        return super()._get_values(action, arg_strings)  # type: ignore[misc]
+        return super()._get_values(action, arg_strings)
 
     def check_places(self, args: argparse.Namespace) -> None:
         """Refuse, before anything is done, arguments that are empty and outputs that cannot be written.
