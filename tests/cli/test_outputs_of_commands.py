@@ -26,7 +26,6 @@ def test_predictions_go_to_standard_output(fathom, trained, photo):
     ("arguments", "start"),
     [
         (["report", "RUN"], "<!doctype html>"),
-        (["compare", "RUN", "RUN"], "<!doctype html>"),
         (["schedules", "cosine"], "\ufffdPNG"),
         (["export", "RUN", "--format", "torch"], "PK\x03\x04"),
     ],
