@@ -105,10 +105,9 @@ def test_clipping_is_torchs(images, make_classifier, same_weights, cpu, bound):
 
 
 def test_l1_penalty_is_the_gradient_of_the_penalised_loss(lines, cpu):
-    data = lines()
+    data = lines(dtype=np.float64)
     fitted, hand = Regressor(nn.Linear(3, 1)).double(), None
     hand = copy.deepcopy(fitted)
-    data.X, data.y = data.X.double(), data.y.double()
     Trainer(3, optimizer=sgd(0.05), execution=cpu, callbacks=[L1Penalty(0.1)]).fit(fitted, data)
     optimizer, loader = sgd(0.05)(hand), data.train_dataloader()
     for epoch in range(3):
@@ -526,7 +525,7 @@ def test_fast_dev_run_touches_everything_once_and_saves_nothing(images, make_cla
 @pytest.mark.parametrize("kind", ["memory", "dataloader"])
 def test_overfit_batches_learns_the_first_batches_by_heart(images, cpu, kind):
     data = images(16, augment=lambda X, g: X.float() / 255 + 0.1 * torch.randn(X.shape, generator=g))
-    data.y = torch.randint(0, 3, data.y.shape, generator=torch.Generator().manual_seed(0))  # nothing but noise to learn
+    data.y.random_(0, 3, generator=torch.Generator().manual_seed(0))  # nothing but noise to learn
     loader = data.train_dataloader()
     if kind == "dataloader":
         loader = DataLoader(TensorDataset(data.X, data.y), batch_size=16, shuffle=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from fathom.data.arrays import Arrays
+from fathom.data.divided import InMemoryData, Rows
 from fathom.data.loaders.memory import Augmentation
-from fathom.data.module import Balance, DividedData, Rows, check_balance, check_batch_size
+from fathom.data.module import Balance, check_balance, check_batch_size
 from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.folds import describe_small_classes
 from fathom.data.splits.split import stratified_split
@@ -19,7 +19,7 @@ _BLOCK = 512  # samples at a time, few enough to stay in the cache
 _VARIES = 1e-12  # of a channel's mean square: a variance below is what rounding leaves of none
 
 
-class ArrayData(DividedData):
+class ArrayData(InMemoryData):
     """A data set wholly in memory, with a stratified, seeded validation split cut from its training split.
 
     Args:
@@ -48,7 +48,6 @@ class ArrayData(DividedData):
         self.task = "classification" if np.issubdtype(arrays.train_labels.dtype, np.integer) else "regression"
         check_balance(balance, self.task, name)
         self.balance = balance
-        self.X, self.y = torch.from_numpy(arrays.train_images), torch.from_numpy(arrays.train_labels)
         self.splits = self._divide(arrays, division, split_seed)
         check_batch_size(batch_size, self.num_train, name)
         self.notes = [*self.notes, *self._describe_balance()]
@@ -56,13 +55,14 @@ class ArrayData(DividedData):
     def _divide(self, arrays: Arrays, division: Division, seed: int) -> dict[str, Rows]:
         """Return the rows of each split; a fold takes the place of the test split."""
         labels = arrays.train_labels
+        everything = Rows(torch.from_numpy(arrays.train_images), torch.from_numpy(labels))
         rows, held_out = np.arange(len(labels)), np.arange(0)
         test: Rows | None = None
         if arrays.test_images is not None and arrays.test_labels is not None:
             test = Rows(torch.from_numpy(arrays.test_images), torch.from_numpy(arrays.test_labels))
         if division.fold is not None:
             rows, tested = division.fold.cut(labels, seed)
-            test = self._rows(tested)
+            test = everything.take(tested)
             scarce = describe_small_classes(labels, division.fold.of, self.class_names)
             self.notes = [division.fold.describe(counted(len(tested), "sample")), *scarce]
         if division.val:
@@ -71,18 +71,10 @@ class ArrayData(DividedData):
                 raise UsageError(
                     f"validation share {division.val}: it holds out none of {len(rows)} samples; enlarge it or use 0"
                 )
-        splits = {"train": Rows(self.X, self.y) if len(rows) == len(labels) else self._rows(rows)}
+        splits = {"train": everything if len(rows) == len(labels) else everything.take(rows)}
         if len(held_out):
-            splits["val"] = self._rows(held_out)
+            splits["val"] = everything.take(held_out)
         return splits if test is None else splits | {"test": test}
-
-    def _rows(self, index: np.ndarray) -> Rows:
-        return Rows(self.X, self.y, torch.from_numpy(index))
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of one stored sample: (C, H, W) or (D,)."""
-        return tuple(self.X.shape[1:])
 
     @property
     def num_outputs(self) -> int:
@@ -114,10 +106,6 @@ class ArrayData(DividedData):
         variance = squares / count - mean**2
         std = torch.where(variance > _VARIES * squares / count, variance.clamp(min=0).sqrt() / scale, 1.0)
         return (mean / scale).tolist(), std.tolist()
-
-    def example_input(self) -> Tensor:
-        """Return one sample as a batch of one."""
-        return self.X[:1]
 
     def test_images(self, indices: list[int]) -> list[np.ndarray]:
         """Return images of the test split, uint8 (C, H, W)."""

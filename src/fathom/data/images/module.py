@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from fathom.data.divided import DividedData, Rows
 from fathom.data.fetch.archives import is_packed
 from fathom.data.fetch.packed import unpacked_copy
 from fathom.data.images.decode import check_form, read_image
@@ -24,7 +25,7 @@ from fathom.data.images.scan import ScannedImages, list_broken, scan_images, spl
 from fathom.data.images.survey import OnRead
 from fathom.data.loaders.files import FileLoader
 from fathom.data.loaders.memory import Augmentation
-from fathom.data.module import Balance, DividedData, Rows, check_batch_size
+from fathom.data.module import Balance, check_batch_size
 from fathom.data.splits.balance import count_classes
 from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.duplicates import Duplicates, find_duplicates, split_groups
@@ -76,8 +77,6 @@ class ImageData(DividedData):
         self.name, self.augment, self.seed, self.balance = files.name, augment, seed, balance
         self.class_names = files.class_names
         given = splits_of(files)
-        self.y = torch.from_numpy(np.concatenate([part.labels for part in given.values()]))
-        self.X = None if self.survey.pixels is None else torch.from_numpy(self.survey.pixels)
         folded = self._divide(given, division)
         self._check_classes()
         self.batch_size = batch_size or _choose_batch_size(self.num_train)
@@ -272,7 +271,9 @@ class ImageData(DividedData):
 
         Returns: what there is to say of the fold
         """
-        labels, digests, fold = self.y.numpy(), self.survey.digests, division.fold
+        pixels, digests, fold = self.survey.pixels, self.survey.digests, division.fold
+        labels = np.concatenate([part.labels for part in given.values()])  # (N,)
+        everything = Rows(None if pixels is None else torch.from_numpy(pixels), torch.from_numpy(labels))
         places: dict[str, np.ndarray] = {}
         start = 0
         for name, part in given.items():
@@ -292,7 +293,7 @@ class ImageData(DividedData):
                 places["train"], places["test"] = split_groups(places["train"], labels, digests, deal)
                 folded = [fold.describe(counted(len(places["test"]), "image")), *scarce]
         names = [name for name in ("train", "val", "test") if name in places]
-        self.splits = {name: Rows(self.X, self.y, torch.from_numpy(places[name])) for name in names}
+        self.splits = {name: everything.take(places[name]) for name in names}
         self.duplicates: Duplicates = find_duplicates(places, labels, digests)
         return folded
 

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fathom.data.divided import InMemoryData, Rows
 from fathom.data.loaders.memory import Augmentation
-from fathom.data.module import Balance, DividedData, Rows, check_balance, check_batch_size
+from fathom.data.module import Balance, check_balance, check_batch_size
 from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.folds import describe_small_classes
 from fathom.data.splits.split import stratified_split
@@ -31,7 +32,7 @@ _LEAST_BATCH, _MOST_BATCH = 16, 1024
 _FEWEST_ROWS = 3  # one for each split
 
 
-class TableData(DividedData):
+class TableData(InMemoryData):
     """A table whose column ``target`` is to be predicted from the others.
 
     The test split is ``table.test``, or is cut from the rows, as the validation split is: seeded, stratified where
@@ -79,10 +80,10 @@ class TableData(DividedData):
         self.notes += fitted.notes
         self.layer = TableInput(fitted.columns, fitted.left_out, self.target.name)
         self.layer.fit(fitted, rows["train"])
-        self.X = self.layer.encode(fitted.raw)  # (N, D)
         self.scale = self._fit_scale(labels, rows["train"])
-        self.y = torch.from_numpy(labels) if self.scale is None else self.scale.scale(torch.from_numpy(labels)[:, None])
-        self.splits = {name: Rows(self.X, self.y, torch.from_numpy(index)) for name, index in rows.items()}
+        y = torch.from_numpy(labels)  # (N,)
+        everything = Rows(self.layer.encode(fitted.raw), y if self.scale is None else self.scale.scale(y[:, None]))
+        self.splits = {name: everything.take(index) for name, index in rows.items()}
         self._test_frame = frame.iloc[rows["test"]] if "test" in rows else None
         self.batch_size = batch_size or _choose_batch_size(self.num_train)
         check_batch_size(self.batch_size, self.num_train, self.name)
@@ -106,11 +107,6 @@ class TableData(DividedData):
         return index
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of an encoded row: (D,)."""
-        return (self.X.shape[1],)
-
-    @property
     def num_outputs(self) -> int:
         """Number of classes, or 1."""
         return len(self.class_names) or 1
@@ -131,10 +127,6 @@ class TableData(DividedData):
     def target_scale(self) -> TargetScale | None:
         """Return mean and standard deviation of the target over the training split; None of classes."""
         return self.scale
-
-    def example_input(self) -> Tensor:
-        """Return one encoded row as a batch of one."""
-        return self.X[:1]
 
     def test_rows(self, indices: Sequence[int]) -> list[tuple[int, dict[str, str]]]:
         """Return rows of the test split as in the file: number, counted from 1 below the header, and cells."""

@@ -1,0 +1,163 @@
+"""Labelled data divided into splits by row numbers, and the loaders that all kinds of them share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fathom.data.loaders.memory import Augmentation, MemoryLoader
+from fathom.data.module import LabelledData
+from fathom.data.splits.balance import describe_balance
+
+_EVAL_BATCH = 500  # samples
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The samples of one split: rows of tensors that other splits share.
+
+    Shape:   X (N, …), y (N, …), index int64 (n,)
+    Attributes:
+        X: inputs of all rows; None where they stay in files.
+        y: labels or targets of all rows.
+        index: which rows are those of the split; None means all.
+    """
+
+    X: Tensor | None
+    y: Tensor
+    index: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.y if self.index is None else self.index)
+
+    def take(self, index: np.ndarray) -> Rows:
+        """Return some of all rows, by their numbers int64 (n,)."""
+        return Rows(self.X, self.y, torch.from_numpy(index))
+
+    @property
+    def labels(self) -> Tensor:
+        """The labels of the split alone, (n, …)."""
+        return self.y if self.index is None else self.y[self.index]
+
+
+class DividedData(LabelledData):
+    """Labelled data divided into splits by row numbers, with the loaders of every split.
+
+    A subclass sets ``splits``: "train", and "val" and "test" where there are any, in this order.
+    """
+
+    splits: dict[str, Rows]
+    augment: Augmentation | None = None
+    seed: int = 0
+
+    @property
+    def num_train(self) -> int:
+        """Number of samples learned from."""
+        return len(self.splits["train"])
+
+    @property
+    def X(self) -> Tensor | None:
+        """Inputs of all rows that the training split shares, (N, …); None where they stay in files."""
+        return self.splits["train"].X
+
+    @property
+    def y(self) -> Tensor:
+        """Labels or targets of these rows, (N, …)."""
+        return self.splits["train"].y
+
+    @property
+    def train_index(self) -> Tensor | None:
+        """Rows of the training split; None means all."""
+        return self._index("train")
+
+    @property
+    def val_index(self) -> Tensor | None:
+        """Rows of the validation split; None without one."""
+        return self._index("val")
+
+    @property
+    def test_index(self) -> Tensor | None:
+        """Rows of the test split; None without one, or where it has tensors of its own."""
+        return self._index("test")
+
+    @property
+    def evaluation_batch(self) -> int:
+        """Samples of a batch in evaluation: with nothing to keep for a backward pass, more fit than in training."""
+        return max(self.batch_size, _EVAL_BATCH)
+
+    def labels_by_split(self) -> dict[str, Tensor]:
+        """Return the labels of each split there is, train first."""
+        return {name: rows.labels for name, rows in self.splits.items()}
+
+    def train_dataloader(self) -> Any:
+        """Return shuffled, augmented batches of the training split."""
+        return self._load("train", is_training=True)
+
+    def train_eval_dataloader(self) -> Any:
+        """Return the training split in its stored order, without augmentation."""
+        return self._load("train")
+
+    def val_dataloader(self) -> Any:
+        """Return the validation split in its stored order; None without one."""
+        return self._load("val") if "val" in self.splits else None
+
+    def test_dataloader(self) -> Any:
+        """Return the test split in its stored order; None without one."""
+        return self._load("test") if "test" in self.splits else None
+
+    def _load(self, split: str, *, is_training: bool = False) -> Any:
+        """Make the loader of a split that is held in memory."""
+        rows = self.splits[split]
+        assert rows.X is not None
+        if not is_training:
+            return MemoryLoader(rows.X, rows.y, self.evaluation_batch, index=rows.index)
+        return MemoryLoader(
+            rows.X,
+            join_soft_targets(rows.y, self.soft),
+            self.batch_size,
+            shuffle=True,
+            seed=self.seed,
+            index=rows.index,
+            augment=self.augment,
+            is_balanced=self.balance == "sampler",
+        )
+
+    def _index(self, split: str) -> Tensor | None:
+        return self.splits[split].index if split in self.splits else None
+
+    def _describe_balance(self) -> list[str]:
+        """Say in a line, if need be, that the classes are of unequal size and what is done about it."""
+        if self.task != "classification":
+            return []
+        description = self.describe()
+        found = describe_balance(description["counts"]["train"], description["class_names"], self.balance)
+        return [found] if found else []
+
+
+class InMemoryData(DividedData):
+    """Divided data whose inputs are in memory, whatever their size."""
+
+    @property
+    def X(self) -> Tensor:
+        """Inputs of all rows that the training split shares, (N, …)."""
+        X = self.splits["train"].X
+        assert X is not None
+        return X
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample as it is stored: (C, H, W) or (D,)."""
+        return tuple(self.X.shape[1:])
+
+    def example_input(self) -> Tensor:
+        """Return one sample as a batch of one."""
+        return self.X[:1]
+
+
+def join_soft_targets(y: Tensor, soft: Tensor | None) -> Tensor:
+    """Put a teacher's logits beside the labels, (N,) and (N, C) -> float32 (N, 1 + C); without, the labels."""
+    return y if soft is None else torch.cat([y[:, None].float(), soft], 1)
