@@ -1,6 +1,6 @@
 """Write the tables of the documentation that come from the code: `python docs/make_tables.py`.
 
-networks.md as a whole, from the registry; the checksums in data.md, from the catalogue. A test compares.
+networks.md as a whole, from the index of networks; the checksums in data.md, from the catalogue. A test compares.
 """
 
 from __future__ import annotations
@@ -8,92 +8,32 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import torch
-
 from fathom.data.sources import catalog, idx
 from fathom.models import registry
-from fathom.models.inspection.summary import count_flops, count_parameters
+from fathom.models.facts import FASHION, Paper
 from fathom.runs.analysis.numbers import short
 
 DOCS = Path(__file__).parent
-SMALL = ((1, 28, 28), 10)
-
-# (paper, year) of a registry entry: title and address
-PAPERS = {
-    ("Legendre", 1805): ("Nouvelles méthodes pour la détermination des orbites des comètes", ""),
-    ("Cox", 1958): (
-        "The regression analysis of binary sequences",
-        "https://doi.org/10.1111/j.2517-6161.1958.tb00292.x",
-    ),
-    ("Rumelhart, Hinton & Williams", 1986): (
-        "Learning representations by back-propagating errors",
-        "https://doi.org/10.1038/323533a0",
-    ),
-    ("LeCun, Bottou, Bengio & Haffner", 1998): (
-        "Gradient-based learning applied to document recognition",
-        "https://doi.org/10.1109/5.726791",
-    ),
-    ("Krizhevsky", 2014): (
-        "One weird trick for parallelizing convolutional neural networks",
-        "https://arxiv.org/abs/1404.5997",
-    ),
-    ("Simonyan & Zisserman", 2015): (
-        "Very deep convolutional networks for large-scale image recognition",
-        "https://arxiv.org/abs/1409.1556",
-    ),
-    ("Lin, Chen & Yan", 2014): ("Network in network", "https://arxiv.org/abs/1312.4400"),
-    ("Szegedy et al.", 2015): ("Going deeper with convolutions", "https://arxiv.org/abs/1409.4842"),
-    ("Ioffe & Szegedy", 2015): (
-        "Batch normalization: accelerating deep network training by reducing internal covariate shift",
-        "https://arxiv.org/abs/1502.03167",
-    ),
-    ("Szegedy et al.", 2016): (
-        "Rethinking the Inception architecture for computer vision",
-        "https://arxiv.org/abs/1512.00567",
-    ),
-    ("Szegedy et al.", 2017): (
-        "Inception-v4, Inception-ResNet and the impact of residual connections on learning",
-        "https://arxiv.org/abs/1602.07261",
-    ),
-    ("He, Zhang, Ren & Sun", 2016): (
-        "Deep residual learning for image recognition",
-        "https://arxiv.org/abs/1512.03385",
-    ),
-    ("Springenberg et al.", 2015): (
-        "Striving for simplicity: the all convolutional net",
-        "https://arxiv.org/abs/1412.6806",
-    ),
-    ("Page", 2018): ("How to train your ResNet", ""),
-    ("Elman", 1990): ("Finding structure in time", "https://doi.org/10.1207/s15516709cog1402_1"),
-    ("Cho et al.", 2014): (
-        "Learning phrase representations using RNN encoder-decoder for statistical machine translation",
-        "https://arxiv.org/abs/1406.1078",
-    ),
-    ("Hochreiter & Schmidhuber", 1997): ("Long short-term memory", "https://doi.org/10.1162/neco.1997.9.8.1735"),
-}
 
 
 def write_networks() -> str:
     """Return the text of networks.md."""
     rows, options = [], []
-    for name in registry.names():
-        entry = registry.get(name)
-        forms = [(f"`{name}`", (entry.input_shape, entry.num_classes))]
-        if entry.has_small:
-            forms.append((f"`{name}`, small", SMALL))
-        for label, (shape, num_classes) in forms:
-            with torch.device("meta"):
-                net = registry.create(name, input_shape=shape, num_classes=num_classes)
-            size = "×".join(map(str, shape)) + (" steps" if entry.takes_tokens else "")
-            cells = (label, size, num_classes, f"{count_parameters(net):,}", short(count_flops(net, shape)))
-            rows.append(f"| {' | '.join(map(str, cells))} | {entry.paper} {entry.year} |")
-        takes = ", ".join(f"`{option}={_show(value)}`" for option, value in registry.defaults(name).items())
-        options.append(f"| `{name}` | {entry.description.replace('... ', 'GoogLeNet, ')} | {takes or '–'} |")
-    papers = dict.fromkeys((registry.get(name).paper, registry.get(name).year) for name in registry.names())
+    for name in registry.own_names():
+        model = registry.get(name)
+        for counted in model.counts:
+            form = counted.form
+            label = f"`{name}`, small" if form == FASHION != model.form else f"`{name}`"
+            size = "×".join(map(str, form.input_shape)) + (" steps" if model.takes_tokens else "")
+            cells = (label, size, form.num_classes, f"{counted.parameters:,}", short(counted.flops))
+            rows.append(f"| {' | '.join(map(str, cells))} | {model.paper} |")
+        takes = ", ".join(f"`{option}={_show(value)}`" for option, value in model.options.items())
+        options.append(f"| `{name}` | {model.description} | {takes or '–'} |")
+    papers = dict.fromkeys(paper for name in registry.own_names() if (paper := registry.get(name).paper))
     text = [
         "# Networks",
         "",
-        "Made by `python docs/make_tables.py` from the registry; a test checks that it is up to date. The same on the",
+        "Made by `python docs/make_tables.py` from the index of networks; a test checks that it is up to date. The same on the",
         "command line: `fathom models`, and `fathom models NAME` for the layers of one.",
         "",
         "| network | input | outputs | parameters | FLOPs | source |",
@@ -115,16 +55,48 @@ def write_networks() -> str:
         "|---|---|---|",
         *options,
         "",
+        "## Networks of your own",
+        "",
+        "Any function from an input shape and a number of classes to an `nn.Module` is a network; its further arguments",
+        "are the options. Beside a script or in a notebook a decorator gives it a name:",
+        "",
+        "```python",
+        "import fathom",
+        "from torch import nn",
+        "",
+        "",
+        "@fathom.register_model(\"mine\")",
+        "def mine(input_shape, num_classes, *, width=16):",
+        "    return nn.Sequential(",
+        "        nn.Conv2d(input_shape[0], width, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),",
+        "        nn.Linear(width, num_classes),",
+        "    )",
+        "",
+        "",
+        "net = fathom.create_model(\"mine\", input_shape=(1, 28, 28), num_classes=10, width=8)",
+        "```",
+        "",
+        "The name lasts as long as the process. An installed package offers its networks to every command, so that",
+        "`fathom train mine` and `fathom predict` find them, by an entry point in its `pyproject.toml`:",
+        "",
+        "```toml",
+        "[project.entry-points.\"fathom.models\"]",
+        "mine = \"mypackage.nets:mine\"",
+        "```",
+        "",
+        "The package is imported when its network is asked for, not before. A run folder holds the name and the options",
+        "of its network and never code: a run whose network is neither Fathom's nor offered by an installed package, nor",
+        "registered in the process, is refused.",
+        "",
         "## Sources",
         "",
-        *(_cite(*paper) for paper in papers),
+        *(_cite(paper) for paper in papers),
     ]
     return "\n".join(text) + "\n"
 
 
-def _cite(authors: str, year: int) -> str:
-    title, address = PAPERS[authors, year]
-    return f"- {authors} ({year}), {f'[{title}]({address})' if address else title}"
+def _cite(paper: Paper) -> str:
+    return f"- {paper.authors} ({paper.year}), {f'[{paper.title}]({paper.url})' if paper.url else paper.title}"
 
 
 def _show(value: object) -> str:

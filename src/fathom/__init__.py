@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fathom.errors import FathomError, UsageError
     from fathom.inference.generation import generate
     from fathom.inference.saved import load_module
+    from fathom.models.registration import register_model
     from fathom.models.registry import create as create_model
     from fathom.module import Classifier, LanguageModel, Module, Regressor
     from fathom.preprocess import Preprocess
@@ -69,6 +70,7 @@ _PLACES = {
     "FathomError": "errors",
     "UsageError": "errors",
     "create_model": "models.registry:create",
+    "register_model": "models.registration",
     "TextData": "data.texts.module",
     "TextOptions": "data.texts.options",
     "Classifier": "module",

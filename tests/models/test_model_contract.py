@@ -9,13 +9,14 @@ from safetensors.torch import load, save
 from torch import nn
 
 from fathom.models import registry
+from fathom.models.inspection.summary import takes_tokens
 
 SHAPES = [(1, 28, 28), (3, 32, 32)]
 TOKEN_SHAPES = [(12,), (2,)]
-ON_TOKENS = [name for name in registry.names() if registry.get(name).takes_tokens]
-ON_EXAMPLES = [name for name in registry.names() if name not in ON_TOKENS]
+ON_TOKENS = [name for name in registry.own_names() if registry.get(name).takes_tokens]
+ON_EXAMPLES = [name for name in registry.own_names() if name not in ON_TOKENS]
 # The same code at a fraction of the width; test_full_width runs what is registered.
-NARROW = {name: {"width": 8} for name in registry.names() if name.startswith("resnet")}
+NARROW = {name: {"width": 8} for name in registry.own_names() if name.startswith("resnet")}
 
 
 def create(name: str, shape: tuple[int, ...], **options: object) -> nn.Module:
@@ -74,21 +75,28 @@ def test_full_width(name: str) -> None:
     check_contract(name, (1, 28, 28))
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", registry.own_names())
 def test_published_form(name: str) -> None:
-    entry = registry.get(name)
+    model = registry.get(name)
+    shape, num_classes = model.form.input_shape, model.form.num_classes
     with torch.device("meta"):
-        net = registry.create(name, input_shape=entry.input_shape, num_classes=entry.num_classes)
-        if entry.takes_tokens:
-            X = torch.zeros(*entry.input_shape, 2, dtype=torch.int64)
-            assert net(X)[0].shape == (*X.shape, entry.num_classes)
+        net = registry.create(name, input_shape=shape, num_classes=num_classes)
+        if model.takes_tokens:
+            X = torch.zeros(*shape, 2, dtype=torch.int64)
+            assert net(X)[0].shape == (*X.shape, num_classes)
         else:
-            assert net(torch.empty(2, *entry.input_shape)).shape == (2, entry.num_classes)
-    if entry.parameters is not None:
-        assert sum(parameter.numel() for parameter in net.parameters()) == entry.parameters
+            assert net(torch.empty(2, *shape)).shape == (2, num_classes)
+    assert takes_tokens(net) == model.takes_tokens
+    num_parameters = sum(parameter.numel() for parameter in net.parameters())
+    assert num_parameters == model.counts[0].parameters
+    if model.parameters is not None:
+        assert num_parameters == model.parameters
+    assert model.description
+    assert model.paper.authors
+    assert model.paper.year > 1800
 
 
-@pytest.mark.parametrize("name", [name for name in registry.names() if registry.get(name).has_small])
+@pytest.mark.parametrize("name", [name for name in registry.own_names() if registry.get(name).has_small])
 def test_grey_images_of_the_book(name: str) -> None:
     with torch.device("meta"):
         net = registry.create(name, input_shape=(1, 96, 96), num_classes=10)

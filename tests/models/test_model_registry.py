@@ -15,27 +15,29 @@ def create(name: str, shape: tuple[int, ...] = (1, 28, 28), num_classes: int = 1
 
 
 def test_loads_without_torch() -> None:
-    code = "import sys, fathom.models.registry as r; r.get('lenet'); r.names(); sys.exit('torch' in sys.modules)"
+    """Names, facts, options and the list of other packages' networks come from the index alone."""
+    code = """
+import sys, fathom.models.registry as r
+r.get("lenet"), r.names(), r.offered(), r.check_name("vgg16"), r.defaults("resnet18")
+sys.exit("torch" in sys.modules or any(m.startswith("fathom.models.resnet") for m in sys.modules))
+"""
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_entry() -> None:
-    entry = registry.get("resnet18")
-    assert entry.target == "fathom.models.resnet:resnet"
-    assert (entry.paper, entry.year) == ("He, Zhang, Ren & Sun", 2016)
-    assert (entry.input_shape, entry.num_classes) == ((3, 224, 224), 1000)
-    assert entry.has_small
+def test_what_is_known_of_a_network() -> None:
+    model = registry.get("resnet18")
+    assert model.module == "fathom.models.resnet"
+    assert str(model.paper) == "He, Zhang, Ren & Sun 2016"
+    assert (model.form.input_shape, model.form.num_classes) == ((3, 224, 224), 1000)
+    assert model.fixed == {"depth": 18}
+    assert model.has_small
     assert registry.defaults("resnet18") == {"small": None, "width": 64}
-
-
-def test_has_small_says_whether_the_builder_takes_it() -> None:
-    for name in registry.names():
-        assert registry.get(name).has_small == ("small" in registry.defaults(name)), name
 
 
 def test_defaults_are_those_of_the_builder() -> None:
     assert registry.defaults("lenet") == {"activation": "relu", "pooling": "max"}
     assert registry.defaults("lenet_sigmoid") == {}
+    assert registry.defaults("mlp")["hidden"] == (256,)
 
 
 @pytest.mark.parametrize(

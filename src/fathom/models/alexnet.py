@@ -10,10 +10,22 @@ from collections import OrderedDict
 
 from torch import nn
 
+from fathom.models.facts import IMAGENET, Paper
 from fathom.models.initializers import initialize
 from fathom.models.options import check_image, check_probability, use_small
+from fathom.models.registration import register_model
+
+PAPER = Paper(  # the single tower, not the two of 2012
+    "Krizhevsky",
+    2014,
+    "One weird trick for parallelizing convolutional neural networks",
+    "https://arxiv.org/abs/1404.5997",
+)
 
 
+@register_model(
+    "alexnet", description="five convolutions, three dense layers", paper=PAPER, form=IMAGENET, parameters=61_100_840
+)
 def alexnet(
     input_shape: tuple[int, ...], num_classes: int, *, small: bool | None = None, dropout: float = 0.5
 ) -> nn.Module:
@@ -23,63 +35,78 @@ def alexnet(
         small: half the channels, and kernels that fit 28 and 32 pixels; None means: for images below 64 pixels.
         dropout: probability of dropping an input of the two hidden dense layers.
 
-    Shape:   (N, C, H, W) with H, W >= 63, small: 15 -> logits (N, num_classes)
+    Shape:   X (N, C, H, W) -> logits (N, num_classes); H and W at least 63, small: 15
     """
-    check_probability("dropout", dropout)
+    check_probability("dropout", dropout)  # 0.5 as published (2012, §4.2)
     if use_small(small, input_shape):
         channels, _, _ = check_image("alexnet with small=true", input_shape, minimum=15)
-        grid, num_hidden = 2, 512
-        features = nn.Sequential(
-            nn.Conv2d(channels, 32, kernel_size=5, padding=2),
-            nn.ReLU(),
-            nn.MaxPool2d(3, stride=2),
-            nn.Conv2d(32, 96, kernel_size=5, padding=2),
-            nn.ReLU(),
-            nn.MaxPool2d(3, stride=2),
-            nn.Conv2d(96, 192, kernel_size=3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(192, 128, kernel_size=3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(128, 128, kernel_size=3, padding=1),
-            nn.ReLU(),
-            nn.MaxPool2d(3, stride=2),
-        )
-        num_features = 128 * grid * grid
+        features, num_channels, grid, num_hidden = small_features(channels), 128, 2, 512  # 512: ours
     else:
         channels, _, _ = check_image("alexnet with small=false", input_shape, minimum=63)
-        grid, num_hidden = 6, 4096
-        features = nn.Sequential(
-            nn.Conv2d(channels, 64, kernel_size=11, stride=4, padding=2),
-            nn.ReLU(),
-            nn.MaxPool2d(3, stride=2),
-            nn.Conv2d(64, 192, kernel_size=5, padding=2),
-            nn.ReLU(),
-            nn.MaxPool2d(3, stride=2),
-            nn.Conv2d(192, 384, kernel_size=3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(384, 256, kernel_size=3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(256, 256, kernel_size=3, padding=1),
-            nn.ReLU(),
-            nn.MaxPool2d(3, stride=2),
-        )
-        num_features = 256 * grid * grid
-
+        features, num_channels, grid, num_hidden = full_features(channels), 256, 6, 4096  # 2012, §3.5
     net = nn.Sequential(
         OrderedDict(
             features=features,
-            avgpool=nn.AdaptiveAvgPool2d(grid),  # does nothing at the published size
-            flatten=nn.Flatten(),
+            avgpool=nn.AdaptiveAvgPool2d(grid),  # (N, 256, 6, 6): does nothing at the published size
+            flatten=nn.Flatten(),  # (N, 9216)
             classifier=nn.Sequential(
                 nn.Dropout(dropout),
-                nn.Linear(num_features, num_hidden),
+                nn.Linear(num_channels * grid * grid, num_hidden),  # (N, 4096)
                 nn.ReLU(),
                 nn.Dropout(dropout),
-                nn.Linear(num_hidden, num_hidden),
+                nn.Linear(num_hidden, num_hidden),  # (N, 4096)
                 nn.ReLU(),
-                nn.Linear(num_hidden, num_classes),
+                nn.Linear(num_hidden, num_classes),  # (N, num_classes)
             ),
         )
     )
+    # The authors' 0.01 (2012, §5) for the logits; for the rest He et al. 2015, with which no ReLU starts dead.
     initialize(net, {"classifier.6": "normal:0.01", "*": "kaiming_normal"})
     return net
+
+
+def full_features(channels: int) -> nn.Sequential:
+    """Return the five convolutions for images of 224 pixels.
+
+    Shape:   X (N, C, H, W) -> (N, 256, H', W')
+    """
+    # Channels and kernels: Krizhevsky 2014, the single tower. Windows of 3 at a stride of 2 overlap (2012, §3.4).
+    # At (3, 224, 224):
+    return nn.Sequential(
+        nn.Conv2d(channels, 64, kernel_size=11, stride=4, padding=2),  # (N, 64, 55, 55)
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2),  # (N, 64, 27, 27)
+        nn.Conv2d(64, 192, kernel_size=5, padding=2),  # (N, 192, 27, 27)
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2),  # (N, 192, 13, 13)
+        nn.Conv2d(192, 384, kernel_size=3, padding=1),  # (N, 384, 13, 13)
+        nn.ReLU(),
+        nn.Conv2d(384, 256, kernel_size=3, padding=1),  # (N, 256, 13, 13)
+        nn.ReLU(),
+        nn.Conv2d(256, 256, kernel_size=3, padding=1),  # (N, 256, 13, 13)
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2),  # (N, 256, 6, 6)
+    )
+
+
+def small_features(channels: int) -> nn.Sequential:
+    """Return the five convolutions at half their width, without the first stride, for images of 28 or 32 pixels.
+
+    Shape:   X (N, C, H, W) -> (N, 128, H', W')
+    """
+    # At (1, 28, 28):
+    return nn.Sequential(
+        nn.Conv2d(channels, 32, kernel_size=5, padding=2),  # (N, 32, 28, 28)
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2),  # (N, 32, 13, 13)
+        nn.Conv2d(32, 96, kernel_size=5, padding=2),  # (N, 96, 13, 13)
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2),  # (N, 96, 6, 6)
+        nn.Conv2d(96, 192, kernel_size=3, padding=1),  # (N, 192, 6, 6)
+        nn.ReLU(),
+        nn.Conv2d(192, 128, kernel_size=3, padding=1),  # (N, 128, 6, 6)
+        nn.ReLU(),
+        nn.Conv2d(128, 128, kernel_size=3, padding=1),  # (N, 128, 6, 6)
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2),  # (N, 128, 2, 2)
+    )

@@ -12,8 +12,17 @@ import torch
 from torch import nn
 
 from fathom.errors import UsageError
+from fathom.models.facts import FASHION, Paper
 from fathom.models.initializers import initialize
 from fathom.models.options import check_choice, check_count, check_flag, check_probability
+from fathom.models.registration import register_model
+
+PAPER = Paper(
+    "Rumelhart, Hinton & Williams",
+    1986,
+    "Learning representations by back-propagating errors",
+    "https://doi.org/10.1038/323533a0",
+)
 
 
 class Step(nn.Module):
@@ -22,12 +31,13 @@ class Step(nn.Module):
     The step's own derivative is zero, so nothing below it would ever learn. The gradient used instead is that of the
     identity cut to [-1, 1]: a straight-through estimator.
 
+    Shape:   X (…,) -> (…,)
     Source:  Bengio, Léonard & Courville 2013, arXiv:1308.3432; cut to [-1, 1]: Hubara et al. 2016, arXiv:1602.02830
     """
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        slope = X.clamp(-1, 1)
-        return (X > 0).to(X.dtype) + (slope - slope.detach())  # the bracket is zero, and carries the gradient
+        slope = X.clamp(-1, 1)  # (…,) its gradient is 1 inside [-1, 1], 0 outside
+        return (X > 0).to(X.dtype) + (slope - slope.detach())  # (…,) the bracket is zero, and carries the gradient
 
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -39,11 +49,12 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 
 
+@register_model("mlp", description="multilayer perceptron", paper=PAPER, form=FASHION, parameters=203_530)
 def mlp(
     input_shape: tuple[int, ...],
     num_classes: int,
     *,
-    hidden: int | Sequence[int] = (256,),
+    hidden: int | Sequence[int] = (256,),  # the book's width, §5.2.1
     activation: str = "relu",
     dropout: float = 0.0,
     batch_norm: bool = False,
@@ -56,7 +67,7 @@ def mlp(
         dropout: probability of dropping a hidden unit.
         batch_norm: normalise between each hidden layer and its activation.
 
-    Shape:   (N, C, H, W) or (N, D) -> logits (N, num_classes)
+    Shape:   X (N, …) -> logits (N, num_classes)
     """
     make_activation = ACTIVATIONS[check_choice("activation", activation, ACTIVATIONS)]
     widths = [hidden] if isinstance(hidden, int) else hidden
@@ -65,19 +76,20 @@ def mlp(
     check_probability("dropout", dropout)
     check_flag("batch_norm", batch_norm)
 
-    layers: list[nn.Module] = [nn.Flatten()]
+    layers: list[nn.Module] = [nn.Flatten()]  # (N, D), of an image D = C·H·W
     num_inputs = math.prod(input_shape)
     for width in widths:
         check_count("hidden", width)
         # Batch normalisation subtracts the mean and adds its own shift: a bias before it would do nothing.
-        layers.append(nn.Linear(num_inputs, width, bias=not batch_norm))
+        layers.append(nn.Linear(num_inputs, width, bias=not batch_norm))  # (N, width), and so to the next width
         if batch_norm:
             layers.append(nn.BatchNorm1d(width))
         layers.append(make_activation())
         if dropout:
             layers.append(nn.Dropout(dropout))
         num_inputs = width
-    layers.append(nn.Linear(num_inputs, num_classes))
+    layers.append(nn.Linear(num_inputs, num_classes))  # (N, num_classes)
     net = nn.Sequential(*layers)
+    # Each start keeps the variance from layer to layer: He et al. 2015 for ReLUs, Glorot & Bengio 2010 for the rest.
     initialize(net, "kaiming_normal" if activation in ("relu", "prelu") else "xavier_uniform")
     return net

@@ -8,8 +8,9 @@ from typing import TypeVar
 from fathom.errors import UsageError, unknown
 
 T = TypeVar("T")
-MOST_ONE_HOT = 256  # with more tokens than this an embedding is the default
-EMBEDDING = 128
+MOST_ONE_HOT = 256  # tokens; the letters of a language, or all bytes. With more an embedding is the default
+EMBEDDING = 128  # dimensions; ours
+SMALL_BELOW = 64  # pixels; 28 and 32 are the sizes that the small forms are made for, 96 the book's smallest full one
 
 
 def check_image(model: str, input_shape: Sequence[int], minimum: int = 1) -> tuple[int, int, int]:
@@ -28,7 +29,7 @@ def check_image(model: str, input_shape: Sequence[int], minimum: int = 1) -> tup
 def use_small(small: object, input_shape: Sequence[int]) -> bool:
     """Decide between the published form and the one for small images: None means small below 64 pixels."""
     if small is None:
-        return len(input_shape) == 3 and min(input_shape[1:]) < 64
+        return len(input_shape) == 3 and min(input_shape[1:]) < SMALL_BELOW
     return check_flag("small", small)
 
 

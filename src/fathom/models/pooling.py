@@ -16,14 +16,14 @@ class AvgPool2d(nn.AvgPool2d):
     nearest-neighbour upsampling, which torch vectorises over channels in every format, where its own backward pass of
     average pooling is slow in bfloat16 (a sixth of a training step of LeNet).
 
-    Shape:   (N, C, H, W) -> (N, C, H // k, W // k)
+    Shape:   X (N, C, H, W) -> (N, C, H//k, W//k)
     Equals:  torch.nn.AvgPool2d; whatever does not tile is left to it
     """
 
     def forward(self, X: Tensor) -> Tensor:
         """Average each window."""
         if X.requires_grad and X.device.type == "cpu" and not torch.compiler.is_compiling() and self._tiles(X):
-            return _Tiles.apply(X, self.kernel_size)
+            return _Tiles.apply(X, self.kernel_size)  # (N, C, H/k, W/k)
         return super().forward(X)
 
     def _tiles(self, X: Tensor) -> bool:
@@ -37,8 +37,9 @@ class _Tiles(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, X: Tensor, k: int) -> Tensor:
         ctx.k = k
-        return F.avg_pool2d(X, k)
+        return F.avg_pool2d(X, k)  # (N, C, H/k, W/k)
 
     @staticmethod
     def backward(ctx: Any, G: Tensor) -> tuple[Tensor, None]:
-        return F.interpolate(G / ctx.k**2, scale_factor=ctx.k, mode="nearest"), None
+        # G (N, C, H/k, W/k): each pixel had a share of 1/k² in its window
+        return F.interpolate(G / ctx.k**2, scale_factor=ctx.k, mode="nearest"), None  # (N, C, H, W)

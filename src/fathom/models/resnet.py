@@ -6,18 +6,29 @@ Source: He, Zhang, Ren & Sun 2016, arXiv:1512.03385, table 1; notes N1 §2.11
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import partial
 
 import torch
 from torch import nn
 
+from fathom.models.facts import IMAGENET, Paper
 from fathom.models.initializers import initialize
 from fathom.models.options import check_choice, check_count, check_image, use_small
+from fathom.models.registration import register_model
+
+PAPER = Paper(
+    "He, Zhang, Ren & Sun", 2016, "Deep residual learning for image recognition", "https://arxiv.org/abs/1512.03385"
+)
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and the shortcut around them."""
+    """Two 3x3 convolutions and the shortcut around them.
 
-    expansion = 1
+    Shape:   X (N, C_in, H, W) -> (N, C, H', W'); H' = H / stride, rounded up
+    Source:  figure 5, left
+    """
+
+    expansion = 1  # channels that come out, over those in between
 
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
@@ -29,15 +40,19 @@ class BasicBlock(nn.Module):
         self.downsample = shortcut(in_channels, channels, stride)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        Y = self.relu(self.bn1(self.conv1(X)))
-        Y = self.bn2(self.conv2(Y))
-        return self.relu(Y + self.downsample(X))
+        Y = self.relu(self.bn1(self.conv1(X)))  # (N, C, H', W')
+        Y = self.bn2(self.conv2(Y))  # (N, C, H', W')
+        return self.relu(Y + self.downsample(X))  # (N, C, H', W')
 
 
 class Bottleneck(nn.Module):
-    """A 1x1 convolution that narrows, a 3x3, a 1x1 that widens fourfold, and the shortcut around them."""
+    """A 1x1 convolution that narrows, a 3x3, a 1x1 that widens fourfold, and the shortcut around them.
 
-    expansion = 4
+    Shape:   X (N, C_in, H, W) -> (N, 4·C, H', W'); H' = H / stride, rounded up
+    Source:  figure 5, right
+    """
+
+    expansion = 4  # 64 in between, 256 out: table 1
 
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
@@ -52,14 +67,17 @@ class Bottleneck(nn.Module):
         self.downsample = shortcut(in_channels, 4 * channels, stride)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        Y = self.relu(self.bn1(self.conv1(X)))
-        Y = self.relu(self.bn2(self.conv2(Y)))
-        Y = self.bn3(self.conv3(Y))
-        return self.relu(Y + self.downsample(X))
+        Y = self.relu(self.bn1(self.conv1(X)))  # (N, C, H, W)
+        Y = self.relu(self.bn2(self.conv2(Y)))  # (N, C, H', W')
+        Y = self.bn3(self.conv3(Y))  # (N, 4·C, H', W')
+        return self.relu(Y + self.downsample(X))  # (N, 4·C, H', W')
 
 
 def shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
-    """The input itself where it has the output's shape, else a 1x1 convolution of it."""
+    """The input itself where it has the output's shape, else a 1x1 convolution of it: option B of §3.3.
+
+    Shape:   X (N, C_in, H, W) -> (N, C_out, H', W'); H' = H / stride, rounded up
+    """
     if stride == 1 and in_channels == out_channels:
         return nn.Identity()
     return nn.Sequential(
@@ -67,7 +85,7 @@ def shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     )
 
 
-# depth: the block and how often each of the four stages repeats it
+# depth: the block and how often each of the four stages repeats it (table 1)
 STAGES: dict[int, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, int, int, int]]] = {
     18: (BasicBlock, (2, 2, 2, 2)),
     34: (BasicBlock, (3, 4, 6, 3)),
@@ -76,7 +94,15 @@ STAGES: dict[int, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, int, int
     152: (Bottleneck, (3, 8, 36, 3)),
 }
 
+published = partial(register_model, paper=PAPER, form=IMAGENET)
 
+
+# The published counts are torchvision's; the paper gives FLOPs only.
+@published("resnet18", description="residual blocks", parameters=11_689_512, fixed={"depth": 18})
+@published("resnet34", description="residual blocks", parameters=21_797_672, fixed={"depth": 34})
+@published("resnet50", description="residual bottlenecks", parameters=25_557_032, fixed={"depth": 50})
+@published("resnet101", description="residual bottlenecks", parameters=44_549_160, fixed={"depth": 101})
+@published("resnet152", description="residual bottlenecks", parameters=60_192_808, fixed={"depth": 152})
 def resnet(
     input_shape: tuple[int, ...], num_classes: int, *, depth: int = 18, small: bool | None = None, width: int = 64
 ) -> nn.Module:
@@ -85,28 +111,31 @@ def resnet(
     Args:
         depth: number of layers with weights: 18, 34, 50, 101 or 152.
         small: a 3x3 stem that keeps the image's size; None means: for images below 64 pixels.
-        width: channels of the first stage; each later one doubles them.
+        width: channels of the first stage, 64 as published; each later one doubles them.
 
-    Shape:   (N, C, H, W) -> logits (N, num_classes)
+    Shape:   X (N, C, H, W) -> logits (N, num_classes)
     """
     block, repeats = STAGES[check_choice("depth of resnet", depth, STAGES)]
     check_count("width", width)
     channels, _, _ = check_image(f"resnet{depth}", input_shape)
     layers: OrderedDict[str, nn.Module]
     if use_small(small, input_shape):
+        # As for CIFAR-10 in §4.2: the full stem would leave 7 of 28 pixels.
         layers = OrderedDict(
-            conv1=nn.Conv2d(channels, width, kernel_size=3, padding=1, bias=False),
+            conv1=nn.Conv2d(channels, width, kernel_size=3, padding=1, bias=False),  # (N, 64, 28, 28)
             bn1=nn.BatchNorm2d(width),
             relu=nn.ReLU(),
         )
     else:
-        layers = OrderedDict(
-            conv1=nn.Conv2d(channels, width, kernel_size=7, stride=2, padding=3, bias=False),
+        layers = OrderedDict(  # at (3, 224, 224)
+            conv1=nn.Conv2d(channels, width, kernel_size=7, stride=2, padding=3, bias=False),  # (N, 64, 112, 112)
             bn1=nn.BatchNorm2d(width),
             relu=nn.ReLU(),
-            maxpool=nn.MaxPool2d(3, stride=2, padding=1),
+            maxpool=nn.MaxPool2d(3, stride=2, padding=1),  # (N, 64, 56, 56)
         )
 
+    # At (3, 224, 224) the stages end in 56, 28, 14 and 7 pixels a side, with 64, 128, 256 and 512 channels, of
+    # bottlenecks four times as many.
     channels = width
     for stage, num_blocks in enumerate(repeats):
         blocks = []
@@ -117,9 +146,10 @@ def resnet(
             channels = width * 2**stage * block.expansion
         layers[f"layer{stage + 1}"] = nn.Sequential(*blocks)
 
-    layers["avgpool"] = nn.AdaptiveAvgPool2d(1)
-    layers["flatten"] = nn.Flatten()
-    layers["fc"] = nn.Linear(channels, num_classes)
+    layers["avgpool"] = nn.AdaptiveAvgPool2d(1)  # (N, 512, 1, 1)
+    layers["flatten"] = nn.Flatten()  # (N, 512)
+    layers["fc"] = nn.Linear(channels, num_classes)  # (N, num_classes)
     net = nn.Sequential(layers)
+    # He et al. 2015, as in §3.4; 0.01 lets the first logits be near zero.
     initialize(net, {"fc": "normal:0.01", "*": "kaiming_normal"})
     return net

@@ -12,19 +12,32 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fathom.errors import UsageError
+from fathom.models.facts import TEXT, Paper
 from fathom.models.options import check_count, check_probability, choose_embedding
+from fathom.models.registration import register_model
+
+ELMAN = Paper("Elman", 1990, "Finding structure in time", "https://doi.org/10.1207/s15516709cog1402_1")
+CHO = Paper(
+    "Cho et al.",
+    2014,
+    "Learning phrase representations using RNN encoder-decoder for statistical machine translation",
+    "https://arxiv.org/abs/1406.1078",
+)
+HOCHREITER = Paper(
+    "Hochreiter & Schmidhuber", 1997, "Long short-term memory", "https://doi.org/10.1162/neco.1997.9.8.1735"
+)
 
 # torch's GRU applies the reset gate after the matrix product, Cho et al. and the book before it
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 State = Any
-"""Hidden state (layers, batch, hidden); of an LSTM a pair of them, hidden and cell state."""
+"""Hidden state (layers, N, hidden); of an LSTM a pair of them, hidden and cell state."""
 
 
 class OneHot(nn.Module):
     """Each token as a vector with a one at its number.
 
-    Shape:   int64 (steps, batch) -> float (steps, batch, num_tokens)
+    Shape:   X int64 (steps, N) -> float32 (steps, N, num_tokens)
     Equals:  torch.nn.functional.one_hot
     """
 
@@ -33,7 +46,7 @@ class OneHot(nn.Module):
         self.num_tokens = num_tokens
 
     def forward(self, X: Tensor) -> Tensor:
-        return F.one_hot(X, self.num_tokens).float()
+        return F.one_hot(X, self.num_tokens).float()  # (steps, N, num_tokens)
 
     def extra_repr(self) -> str:
         return str(self.num_tokens)
@@ -42,7 +55,8 @@ class OneHot(nn.Module):
 class RecurrentNet(nn.Module):
     """Tokens in, logits of the next token out, at every step, with the state that the next batch may begin in.
 
-    Shape:   X int64 (steps, batch), state as in ``State`` or None for zeros -> logits (steps, batch, num_tokens), state
+    Shape:   X int64 (steps, N), state (layers, N, hidden)
+             -> logits (steps, N, num_tokens), state (layers, N, hidden); state: see ``State``, None for zeros
     """
 
     takes_tokens = True  # time first: samples lie along dimension 1
@@ -59,16 +73,41 @@ class RecurrentNet(nn.Module):
         self.token_dim = ("input.weight", 0) if embedding else ("recurrent.weight_ih_l0", 1)
 
     def forward(self, X: Tensor, state: State = None) -> tuple[Tensor, State]:
-        features, state = self.recurrent(self.input(X), state)
-        return self.output(self.dropout(features)), state
+        tokens = self.input(X)  # (steps, N, embedding), or one-hot (steps, N, num_tokens)
+        features, state = self.recurrent(tokens, state)  # (steps, N, hidden), (layers, N, hidden)
+        return self.output(self.dropout(features)), state  # (steps, N, num_tokens)
 
 
+@register_model(
+    "rnn",
+    description="recurrent language model, tanh",
+    paper=ELMAN,
+    form=TEXT,
+    fixed={"cell": "rnn"},
+    takes_tokens=True,
+)
+@register_model(
+    "gru",
+    description="recurrent language model, gated units",
+    paper=CHO,
+    form=TEXT,
+    fixed={"cell": "gru"},
+    takes_tokens=True,
+)
+@register_model(
+    "lstm",
+    description="recurrent language model, memory cells",
+    paper=HOCHREITER,
+    form=TEXT,
+    fixed={"cell": "lstm"},
+    takes_tokens=True,
+)
 def recurrent(
     input_shape: tuple[int, ...],
     num_classes: int,
     *,
     cell: str,
-    hidden: int = 256,
+    hidden: int = 256,  # the book's first edition, §9.1
     layers: int = 1,
     embedding: int | None = None,
     dropout: float = 0.0,
@@ -83,7 +122,7 @@ def recurrent(
             up to 256 tokens and 128 dimensions for more.
         dropout: probability of dropping an output of a recurrent layer.
 
-    Shape:   int64 (steps, batch) -> logits (steps, batch, num_classes) and the last state
+    Shape:   X int64 (steps, N) -> logits (steps, N, num_classes), state (layers, N, hidden); state: see ``State``
     """
     if len(input_shape) != 1:
         shape = "x".join(map(str, input_shape)) or "()"

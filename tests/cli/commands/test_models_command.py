@@ -27,16 +27,26 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0].split() == ["network", "input", "outputs", "parameters", "FLOPs", "paper"]
     cells = [re.split(r" {2,}", line) for line in lines[1 : lines.index("")]]
     rows = {name: values for name, *values in cells}
-    for name in registry.names():
-        entry = registry.get(name)
-        assert rows[name][0] == "x".join(map(str, entry.input_shape))
-        assert rows[name][4] == f"{entry.paper} {entry.year}"
-        assert (f"{name} (small)" in rows) == entry.has_small
-        if entry.parameters is not None:
-            assert rows[name][2] == f"{entry.parameters:,}"
+    for name in registry.own_names():
+        model = registry.get(name)
+        assert rows[name][0] == "x".join(map(str, model.form.input_shape))
+        assert rows[name][4] == str(model.paper)
+        assert (f"{name} (small)" in rows) == model.has_small
+        if model.parameters is not None:
+            assert rows[name][2] == f"{model.parameters:,}"
     assert rows["lenet"][3] == "833 k"
     assert rows["resnet18"][3] == "3.63 G"
     assert rows["vgg11 (small)"][:3] == ["1x28x28", "10", "678,218"]
+
+
+def test_the_list_is_read_and_not_counted() -> None:
+    code = """
+import sys
+from fathom.cli.main import main
+assert main(["models"]) == 0
+sys.exit(bool({"torch", "numpy"} & set(sys.modules)))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
 def test_layers(capsys: pytest.CaptureFixture[str]) -> None:

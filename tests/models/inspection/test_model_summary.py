@@ -74,16 +74,17 @@ def test_published_receptive_fields(name: str, pixels: int) -> None:
     assert last_field(layer_table(on_meta(name), (3, 224, 224))) == pixels
 
 
-@pytest.mark.parametrize("name", [n for n in registry.names() if n not in ("resnet101", "resnet152")])
+@pytest.mark.parametrize("name", [n for n in registry.own_names() if n not in ("resnet101", "resnet152")])
 def test_flops_equal_pytorchs_counter(name: str) -> None:
-    entry = registry.get(name)
-    net = on_meta(name, entry.input_shape, entry.num_classes).eval()
+    model = registry.get(name)
+    shape = model.form.input_shape
+    net = on_meta(name, shape, model.form.num_classes).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        if entry.takes_tokens:
-            net(torch.empty(*entry.input_shape, 1, device="meta", dtype=torch.int64))
+        if model.takes_tokens:
+            net(torch.empty(*shape, 1, device="meta", dtype=torch.int64))
         else:
-            net(torch.empty(1, *entry.input_shape, device="meta"))
-    assert count_flops(net, entry.input_shape) == counter.get_total_flops()
+            net(torch.empty(1, *shape, device="meta"))
+    assert count_flops(net, shape) == counter.get_total_flops()
 
 
 def test_grouped_dilated_and_transposed_convolutions() -> None:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from fathom.cli.tables import lay_out
 
 if TYPE_CHECKING:
-    from fathom.models.registry import Entry
+    from fathom.models.facts import Form, RegisteredModel
 
 _ABOUT_FLOPS = """
 FLOPs of one forward pass of one sample: a multiply-add is two; convolutions, dense and recurrent layers only."""
-SMALL_INPUT, SMALL_CLASSES = (1, 28, 28), 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,46 +41,55 @@ def run(args: argparse.Namespace) -> int:
 
 def _list_networks() -> None:
     from fathom.models import registry
+    from fathom.models.facts import FASHION
     from fathom.runs.analysis.numbers import count, short
 
     rows: list[tuple[str, ...]] = []
-    for name in registry.names():
-        entry = registry.get(name)
-        forms: list[tuple[str, Sequence[int], int]] = [(name, entry.input_shape, entry.num_classes)]
-        if entry.has_small:
-            forms.append((f"{name} (small)", SMALL_INPUT, SMALL_CLASSES))
-        for label, shape, num_classes in forms:
-            # Meta: the parameters of all these networks together would not fit in memory.
-            layers = _layers(entry, shape, num_classes, {}, device="meta")
-            parameters, flops = _total(layers, "parameters"), _total(layers, "flops")
-            rows.append(
-                (label, _by(shape), str(num_classes), count(parameters), short(flops), f"{entry.paper} {entry.year}")
-            )
+    for name in registry.own_names():
+        model = registry.get(name)
+        for counted in model.counts:
+            form = counted.form
+            label = f"{name} (small)" if form == FASHION != model.form else name
+            size = (_by(form.input_shape), str(form.num_classes))
+            rows.append((label, *size, count(counted.parameters), short(counted.flops), str(model.paper)))
+    for name, package in registry.offered():
+        rows.append((name, "", "", "", "", f"package {package}"))
     _print_table(("network", "input", "outputs", "parameters", "FLOPs", "paper"), rows, right=(1, 2, 3, 4))
     print(_ABOUT_FLOPS)
     print("The small form is taken for images below 64 pixels. The layers of one: fathom models NAME")
+
+
+def _choose_form(model: RegisteredModel, args: argparse.Namespace, options: dict[str, Any]) -> Form:
+    """Return the sizes to show a network at: the published ones, those of the small form, or those given."""
+    from fathom.errors import UsageError
+    from fathom.models.facts import FASHION, Form
+    from fathom.models.options import SMALL_BELOW
+
+    form = model.form
+    if model.has_small and options.get("small") is True:
+        form = FASHION
+    shape = _parse_shape(args.input) if args.input else form and form.input_shape
+    num_classes = args.classes if args.classes is not None else form and form.num_classes
+    if shape is None or num_classes is None:
+        raise UsageError(f"{model.name} says of no form that it is the published one; add --input CxHxW --classes N")
+    if args.input and args.classes is None and model.has_small and min(shape[1:], default=SMALL_BELOW) < SMALL_BELOW:
+        num_classes = FASHION.num_classes
+    return Form(shape, num_classes)
 
 
 def _show_network(args: argparse.Namespace) -> None:
     from fathom.models import registry
     from fathom.runs.analysis.numbers import count
 
-    entry = registry.get(args.name)
+    model = registry.get(args.name)
     options = _parse_options(args.set)
-    shape, num_classes = entry.input_shape, entry.num_classes
-    if entry.has_small and options.get("small") is True:
-        shape, num_classes = SMALL_INPUT, SMALL_CLASSES
-    if args.input:
-        shape = _parse_shape(args.input)
-        if entry.has_small and min(shape[1:], default=64) < 64:
-            num_classes = SMALL_CLASSES
-    if args.classes is not None:
-        num_classes = args.classes
+    form = _choose_form(model, args, options)
+    shape, num_classes = form.input_shape, form.num_classes
     # Meta needs no memory but a second to load, which only a large input repays.
-    layers = _layers(entry, shape, num_classes, options, device="meta" if max(shape) > 64 else "cpu")
+    layers = _layers(model.name, form, options, device="meta" if max(shape) > 64 else "cpu")
 
-    settings = {**entry.options, **registry.defaults(args.name), **options}
-    print(f"{entry.name}: {entry.description} ({entry.paper} {entry.year})")
+    settings = {**model.fixed, **model.options, **options}
+    print(f"{model.name}: {model.description}{f' ({model.paper})' if model.paper else ''}")
     print(f"input {_by(shape)}, outputs {num_classes}")
     if settings:
         print("options " + ", ".join(f"{option}={_show(value)}" for option, value in settings.items()))
@@ -101,21 +109,19 @@ def _show_network(args: argparse.Namespace) -> None:
     rows.append(("total", "", "", count(parameters), count(flops), ""))
     _print_table(("layer", "type", "output", "parameters", "FLOPs", "receptive field"), rows, right=(2, 3, 4, 5))
     print(_ABOUT_FLOPS)
-    if not entry.takes_tokens:
+    if not model.takes_tokens:
         print("Receptive field: pixels in height or width that one value sees, padding included.")
 
 
-def _layers(
-    entry: Entry, shape: Sequence[int], num_classes: int, options: dict[str, Any], device: str
-) -> list[dict[str, Any]]:
+def _layers(name: str, form: Form, options: dict[str, Any], device: str) -> list[dict[str, Any]]:
     import torch
 
     from fathom.models import registry
     from fathom.models.inspection.summary import layer_table
 
     with torch.device(device):
-        net = registry.create(entry.name, input_shape=shape, num_classes=num_classes, **options)
-    return layer_table(net, shape)
+        net = registry.create(name, input_shape=form.input_shape, num_classes=form.num_classes, **options)
+    return layer_table(net, form.input_shape)
 
 
 def _parse_shape(text: str) -> tuple[int, ...]:

@@ -249,7 +249,7 @@ def open_settings(args: argparse.Namespace, base: Mapping[str, Any] | None = Non
         config = make_config(apply_origin(tree, args.out), "settings")
     if "name" not in tree["model"]:
         config = make_config(apply_kind_defaults(tree, data_kind(config.data)), "settings")
-    registry.get(config.model.name)
+    registry.check_name(config.model.name)
     check_data(config.data)
     parse_schedule(config.training.schedule or "constant")
     return config
