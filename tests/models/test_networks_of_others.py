@@ -232,34 +232,37 @@ def test_two_packages_with_one_name_are_told_apart_by_nobody(package):
         registry.get("mynet")
 
 
-def test_the_command_line_trains_shows_and_predicts_with_it(package, tmp_path):
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(package), *filter(None, sys.path)])}
-    environment["FATHOM_DATA"] = str(tmp_path)
+def test_the_layers_of_an_offered_network_are_shown(package, capsys):
+    from fathom.cli.main import main
 
-    def fathom_command(*arguments, env=environment):
+    assert main(["models", "mynet", "--input", "1x8x8", "--classes", "10"]) == 0
+    start = "mynet: A small network of somebody else's\ninput 1x8x8, outputs 10\noptions width=8\n"
+    assert capsys.readouterr().out.startswith(start)
+    assert main(["models", "mynet"]) == 2
+    message = "mynet says of no form that it is the published one; add --input CxHxW --classes N"
+    assert message in capsys.readouterr().err
+
+
+def test_the_command_line_trains_it_and_refuses_the_run_without_its_package(package, tmp_path):
+    def command(*arguments, path):
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
         done = subprocess.run(
-            [sys.executable, "-m", "fathom", *arguments], cwd=tmp_path, env=env, capture_output=True, text=True
+            [sys.executable, "-m", "fathom", *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True
         )
         return done.returncode, done.stdout + done.stderr
 
+    assert sys.path[0] == str(package)
     arguments = ("train", "mynet", "--data", "digits", "--epochs", "1", "--set", "model.options.width=4", "--out", "r")
-    code, output = fathom_command(*arguments)
+    code, output = command(*arguments, path=sys.path)
     assert code == 0, output
     assert "test accuracy" in output
-    code, output = fathom_command("models", "mynet", "--input", "1x8x8", "--classes", "10")
-    assert code == 0, output
-    assert "mynet: A small network of somebody else's\ninput 1x8x8, outputs 10\noptions width=8" in output
-    code, output = fathom_command("models", "mynet")
-    assert code == 2
-    assert "mynet says of no form that it is the published one; add --input CxHxW --classes N" in output
-    run = next((tmp_path / "r").glob("*mynet*"))
-    code, output = fathom_command("eval", str(run))
-    assert code == 0, output
+    (run,) = (tmp_path / "r").glob("*mynet*")
+    module, _ = fathom.load_module(run)
+    assert module.net[0].out_channels == 4
 
-    without = environment | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path[1:]))}
-    code, output = fathom_command("eval", str(run), env=without)
+    code, output = command("eval", str(run), path=sys.path[1:])
     assert code == 1, output
     assert "the network 'mynet' is none of Fathom's and no installed package offers it" in output
-    code, output = fathom_command("train", "mynet", "--data", "digits", env=without)
-    assert code == 2
+    code, output = command("train", "mynet", "--data", "digits", path=sys.path[1:])
+    assert code == 2, output
     assert "unknown model 'mynet'" in output
