@@ -13,9 +13,9 @@ from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
 from fathom.errors import FathomError, UsageError, unknown
+from fathom.models.facts import RegisteredModel
 from fathom.models.index import read_index
 from fathom.models.options import check_count
-from fathom.models.facts import RegisteredModel
 from fathom.models.registration import REGISTERED, find_options, first_line, offers
 
 if TYPE_CHECKING:
