@@ -15,6 +15,44 @@ from fathom.runs.analysis.numbers import short
 
 DOCS = Path(__file__).parent
 
+OWN_NETWORKS = """\
+## Networks of your own
+
+Any function from an input shape and a number of classes to an `nn.Module` is a network; its further arguments are the
+options. In a script or a notebook a decorator gives it a name:
+
+```python
+import fathom
+from torch import nn
+
+
+@fathom.register_model("mine")
+def mine(input_shape, num_classes, *, width=16):
+    return nn.Sequential(
+        nn.Conv2d(input_shape[0], width, 3),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(width, num_classes),
+    )
+
+
+net = fathom.create_model("mine", input_shape=(1, 28, 28), num_classes=10, width=8)
+```
+
+The name lasts as long as the process. An installed package offers its networks to every command, so that `fathom train
+mine` and `fathom predict` find them, by an entry point in its `pyproject.toml`:
+
+```toml
+[project.entry-points."fathom.models"]
+mine = "mypackage.nets:mine"
+```
+
+The package is imported when its network is asked for, not before. A run folder holds the name and the options of its
+network and never code: a run whose network is neither Fathom's nor offered by an installed package, nor registered in
+the process, is refused.
+"""
+
 
 def write_networks() -> str:
     """Return the text of networks.md."""
@@ -33,8 +71,8 @@ def write_networks() -> str:
     text = [
         "# Networks",
         "",
-        "Made by `python docs/make_tables.py` from the index of networks; a test checks that it is up to date. The same on the",
-        "command line: `fathom models`, and `fathom models NAME` for the layers of one.",
+        "Made by `python docs/make_tables.py` from the index of networks; a test checks that it is up to date. The same",
+        "on the command line: `fathom models`, and `fathom models NAME` for the layers of one.",
         "",
         "| network | input | outputs | parameters | FLOPs | source |",
         "|---|---|---:|---:|---:|---|",
@@ -55,38 +93,7 @@ def write_networks() -> str:
         "|---|---|---|",
         *options,
         "",
-        "## Networks of your own",
-        "",
-        "Any function from an input shape and a number of classes to an `nn.Module` is a network; its further arguments",
-        "are the options. Beside a script or in a notebook a decorator gives it a name:",
-        "",
-        "```python",
-        "import fathom",
-        "from torch import nn",
-        "",
-        "",
-        '@fathom.register_model("mine")',
-        "def mine(input_shape, num_classes, *, width=16):",
-        "    return nn.Sequential(",
-        "        nn.Conv2d(input_shape[0], width, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),",
-        "        nn.Linear(width, num_classes),",
-        "    )",
-        "",
-        "",
-        'net = fathom.create_model("mine", input_shape=(1, 28, 28), num_classes=10, width=8)',
-        "```",
-        "",
-        "The name lasts as long as the process. An installed package offers its networks to every command, so that",
-        "`fathom train mine` and `fathom predict` find them, by an entry point in its `pyproject.toml`:",
-        "",
-        "```toml",
-        '[project.entry-points."fathom.models"]',
-        'mine = "mypackage.nets:mine"',
-        "```",
-        "",
-        "The package is imported when its network is asked for, not before. A run folder holds the name and the options",
-        "of its network and never code: a run whose network is neither Fathom's nor offered by an installed package, nor",
-        "registered in the process, is refused.",
+        *OWN_NETWORKS.splitlines(),
         "",
         "## Sources",
         "",

@@ -180,8 +180,8 @@ def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
     model, stored = description["model"], description["input"]
     if not registry.is_known(model["name"]):
         raise FathomError(
-            f"{run / 'model.json'}: the network {model['name']!r} is none of Fathom's and no installed package offers it; "
-            "register it first (fathom.register_model), or install its package (entry point fathom.models)"
+            f"{run / 'model.json'}: the network {model['name']!r} is none of Fathom's and no installed package offers "
+            "it; register it first (fathom.register_model), or install its package (entry point fathom.models)"
         )
     try:
         net = registry.create(
