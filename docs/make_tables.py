@@ -71,8 +71,8 @@ def write_networks() -> str:
     text = [
         "# Networks",
         "",
-        "Made by `python docs/make_tables.py` from the index of networks; a test checks that it is up to date. The same",
-        "on the command line: `fathom models`, and `fathom models NAME` for the layers of one.",
+        "Made by `python docs/make_tables.py` from the index of networks; a test checks that it is up to date. The",
+        "same on the command line: `fathom models`, and `fathom models NAME` for the layers of one.",
         "",
         "| network | input | outputs | parameters | FLOPs | source |",
         "|---|---|---:|---:|---:|---|",
