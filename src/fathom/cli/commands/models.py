@@ -68,8 +68,8 @@ def _choose_form(model: RegisteredModel, args: argparse.Namespace, options: dict
     form = model.form
     if model.has_small and options.get("small") is True:
         form = FASHION
-    shape = _parse_shape(args.input) if args.input else form and form.input_shape
-    num_classes = args.classes if args.classes is not None else form and form.num_classes
+    shape = _parse_shape(args.input) if args.input else form.input_shape if form else None
+    num_classes = args.classes if args.classes is not None else form.num_classes if form else None
     if shape is None or num_classes is None:
         raise UsageError(f"{model.name} says of no form that it is the published one; add --input CxHxW --classes N")
     if args.input and args.classes is None and model.has_small and min(shape[1:], default=SMALL_BELOW) < SMALL_BELOW:
