@@ -44,7 +44,7 @@ def _restored_classes():
 
 @pytest.fixture
 def clothes(monkeypatch):
-    """Put 300 and 100 pictures in the place of Fashion-MNIST: class k has a bright square at the k-th place."""
+    """Put 300 and 100 images in the place of Fashion-MNIST: class k has a bright square at the k-th place."""
     from fathom.d2l.topics import fashion, old_data
 
     def draw(num, seed):

@@ -23,7 +23,7 @@ TO_TENSOR = transforms.ToTensor()
 
 @pytest.fixture
 def root(tmp_path):
-    """A folder with 41 and 7 pictures of noise in the place of Fashion-MNIST's."""
+    """A folder with 41 and 7 images of noise in the place of Fashion-MNIST's."""
     raw = tmp_path / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)
     for part, num in (("train", 41), ("t10k", 7)):
@@ -51,7 +51,7 @@ def resize(size, **options):
 
 @pytest.fixture
 def one_by_one(monkeypatch):
-    """Count the pictures that are read one by one."""
+    """Count the images that are read one by one."""
     calls = []
     read = datasets.MNIST.__getitem__
     image = datasets.mnist._Image_fromarray if hasattr(datasets.mnist, "_Image_fromarray") else Image.fromarray
@@ -70,7 +70,7 @@ def one_by_one(monkeypatch):
 
 @pytest.mark.parametrize("transform", [TO_TENSOR, transforms.Compose([TO_TENSOR]), resize(32), resize((64, 28))])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_batches_are_those_of_single_pictures(root, prepared, one_by_one, transform, dtype):
+def test_batches_are_those_of_single_images(root, prepared, one_by_one, transform, dtype):
     torch.set_default_dtype(dtype)
     try:
         clothes = datasets.FashionMNIST(root, transform=transform)
@@ -119,7 +119,7 @@ class Moved(datasets.FashionMNIST):
 
 
 class Brighter(Moved):
-    """One that changes what a picture is."""
+    """One that changes what an image is."""
 
     def __getitem__(self, index):
         image, label = super().__getitem__(index)
@@ -127,7 +127,7 @@ class Brighter(Moved):
 
 
 class Shorter(Moved):
-    """One that leaves the pictures as they are."""
+    """One that leaves the images as they are."""
 
     def __len__(self):
         return 4
@@ -194,11 +194,11 @@ def test_stretching_to_the_books_sizes_equals_pil_to_the_bit(size):
 
 
 def stretch(height, width, seed, change=None):
-    """Stretch three pictures of noise by ``change``, or one by one by PIL."""
-    pictures = torch.randint(256, (3, 28, 28), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+    """Stretch three images of noise by ``change``, or one by one by PIL."""
+    images = torch.randint(256, (3, 28, 28), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
     if change is not None:
-        return change(pictures[:, None])
-    return torch.stack([resize((height, width))(Image.fromarray(picture.numpy())) for picture in pictures])
+        return change(images[:, None])
+    return torch.stack([resize((height, width))(Image.fromarray(image.numpy())) for image in images])
 
 
 # Imports ----------------------------------------------------------------------------------------------------------
@@ -232,10 +232,10 @@ def test_a_step_is_taken_after_an_import(made_up):
     assert seen == [5, True]
 
 
-def test_no_garbage_is_collected_during_an_import_at_rest(made_up):
+def test_no_garbage_is_collected_during_import_without_gc(made_up):
     made_up(__init__="import gc\ncollects = gc.isenabled()\nclass Thing: pass\n", bad="1 / 0\n")
     for name in ("made_up", "made_up.bad"):
-        imports.import_at_rest(name)
+        imports.import_without_gc(name)
     try:
         import made_up as package
 
@@ -248,9 +248,9 @@ def test_no_garbage_is_collected_during_an_import_at_rest(made_up):
         gc.unfreeze()
 
 
-def test_a_module_that_is_put_off_is_loaded_when_a_name_of_it_is_used(made_up):
+def test_a_postponed_module_is_loaded_when_a_name_of_it_is_used(made_up):
     made_up(__init__="from made_up import slow\nlog = []\n", slow="import made_up\nmade_up.log.append(1)\nvalue = 5\n")
-    imports.put_off("made_up.slow")
+    imports.postpone("made_up.slow")
     import made_up as package
 
     assert inspect.getmodule(inspect.currentframe()) is not None  # looks at every module
@@ -264,14 +264,14 @@ def test_a_module_that_is_put_off_is_loaded_when_a_name_of_it_is_used(made_up):
     assert package.log == [1]
 
 
-def test_modules_put_off_that_need_each_other(made_up):
+def test_postponed_modules_that_need_each_other(made_up):
     made_up(
         __init__="from made_up import a, b\n",
         a="import inspect\ninspect.getmodule(inspect.currentframe())\nfrom made_up import b\nx = 1\ny = b.x + 1\n",
         b="from made_up import a\nx = 10\nlate = hasattr(a, 'y')\n",
     )
     for name in ("made_up.a", "made_up.b"):
-        imports.put_off(name)
+        imports.postpone(name)
     from made_up import a, b
 
     assert "y" in dir(a)
@@ -280,7 +280,7 @@ def test_modules_put_off_that_need_each_other(made_up):
 
 def test_a_module_put_off_that_fails_says_so_each_time(made_up):
     made_up(__init__="", bad="1 / 0\n")
-    imports.put_off("made_up.bad")
+    imports.postpone("made_up.bad")
     from made_up import bad
 
     for _ in range(2):

@@ -10,7 +10,7 @@ from fathom.models.pooling import AvgPool2d
 
 
 def fit(model, batch_size=50, resize=(28, 28), epochs=1, num_gpus=1, init=True):
-    """Train as the sections do, on 300 pictures; give the trainer."""
+    """Train as the sections do, on 300 images; give the trainer."""
     trainer = d2l.Trainer(max_epochs=epochs, num_gpus=num_gpus)
     data = d2l.FashionMNIST(batch_size=batch_size, resize=resize)
     if init:
@@ -121,7 +121,7 @@ class Narrow(d2l.Classifier):
 
 
 def test_alexnet(clothes, capsys):
-    """AlexNet: lazy layers that meet their data in training, stretched pictures, dropout."""
+    """AlexNet: lazy layers that meet their data in training, stretched images, dropout."""
 
     def layers():
         return (
@@ -153,7 +153,7 @@ def test_vgg(clothes):
 
 
 def test_network_in_network(clothes):
-    """NiN: 1×1 convolutions, average pooling over the whole picture."""
+    """NiN: 1×1 convolutions, average pooling over the whole image."""
 
     def block(out_channels, kernel_size, strides, padding):
         return nn.Sequential(

@@ -185,7 +185,7 @@ def test_plots_leave_the_board_s_figure_alone():
 
 
 class FakeShell:
-    """A notebook's shell, as far as pictures need it."""
+    """A notebook's shell, as far as figures need it."""
 
     kernel = object()
 
@@ -253,7 +253,7 @@ def test_a_script_without_a_display_writes_each_figure_once(tmp_path):
     no_display = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "MPLBACKEND", "WAYLAND_DISPLAY")}
     command = [sys.executable, "-W", "error", "try.py"]
     done = subprocess.run(command, cwd=tmp_path, env=no_display, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "Trainer False\ndone\n")  # importing costs no picture library
+    assert (done.returncode, done.stdout) == (0, "Trainer False\ndone\n")  # importing loads no plotting library
     figures = sorted(path.name for path in (tmp_path / "try-figures").iterdir())
     assert figures == ["1.png", "2.png", "3.png", "4.png"]
     assert done.stderr == f"figures: {tmp_path}/try-figures/1.png … 4.png\n"
@@ -275,7 +275,7 @@ def test_no_figure_no_folder_and_one_line_where_none_can_be_written(tmp_path, ca
 
 def test_errors_say_what_to_do():
     trainer = d2l.Trainer(max_epochs=1)
-    with pytest.raises(UsageError, match=r"train_dataloader; give a d2l\.DataModule"):
+    with pytest.raises(UsageError, match=r"train_dataloader; pass a d2l\.DataModule"):
         trainer.prepare_data([1, 2])
     with pytest.raises(NotImplementedError, match="must define get_dataloader"):
         trainer.prepare_data(d2l.DataModule())
@@ -291,7 +291,7 @@ def test_errors_say_what_to_do():
         def get_dataloader(self, train):
             yield from ()
 
-    with pytest.raises(FathomError, match="a generator has no length; let get_dataloader give a loader"):
+    with pytest.raises(FathomError, match="a generator has no length; return a loader from get_dataloader"):
         trainer.prepare_data(Endless())
 
 

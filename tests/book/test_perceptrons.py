@@ -125,7 +125,7 @@ def test_dropout(clothes):
 
 
 def test_house_prices(shared_data):
-    """Predicting House Prices on Kaggle: tables with text and gaps, five folds, one picture."""
+    """Predicting House Prices on Kaggle: tables with text and gaps, five folds, one figure."""
     pd = pytest.importorskip("pandas")
 
     class House(d2l.DataModule):

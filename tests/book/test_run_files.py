@@ -102,8 +102,8 @@ def test_prints_results_and_semicolons_are_as_in_jupyter(chapter):
 def test_figures_are_saved_and_shown(chapter):
     record, out = chapter
     assert sorted(path.name for path in (out / "figures").iterdir()) == ["cell-02-1.png", "cell-02-2.png"]
-    with Image.open(out / "figures" / "cell-02-1.png") as picture:
-        assert min(picture.size) > 300
+    with Image.open(out / "figures" / "cell-02-1.png") as image:
+        assert min(image.size) > 300
     assert [output.file for output in record.cells[1].outputs] == ["figures/cell-02-1.png", "figures/cell-02-2.png"]
 
 

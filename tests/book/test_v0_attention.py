@@ -11,13 +11,13 @@ from fathom.d2l.v0 import torch as d2l
 
 
 def test_heat_maps():
-    """Attention cues: matrices as pictures with one scale."""
+    """Attention cues: heat maps with one colour bar."""
     d2l.show_heatmaps(d2l.reshape(d2l.eye(10), (1, 1, 10, 10)), xlabel="Keys", ylabel="Queries", titles=["cue"])
-    picture, scale = d2l.plt.gcf().axes
-    assert picture.get_xlabel() == "Keys"
-    assert picture.get_title() == "cue"
-    assert picture.images[0].get_array().trace() == 10
-    assert scale is not picture
+    image, scale = d2l.plt.gcf().axes
+    assert image.get_xlabel() == "Keys"
+    assert image.get_title() == "cue"
+    assert image.images[0].get_array().trace() == 10
+    assert scale is not image
 
 
 def test_kernel_regression():

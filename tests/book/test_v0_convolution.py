@@ -95,7 +95,7 @@ def test_accuracy_of_functions_and_lists():
     assert d2l.evaluate_accuracy_gpu(nn.Identity(), [(X, y)]) == 0.75  # a module without parameters
 
 
-def test_modern_networks_take_stretched_pictures(clothes):
+def test_modern_networks_take_resized_images(clothes):
     """AlexNet, VGG, NiN, GoogLeNet, DenseNet: what their sections ask of the helper package, on a small network."""
     train_iter, test_iter = d2l.load_data_fashion_mnist(50, resize=96)
     assert next(iter(train_iter))[0].shape == (50, 1, 96, 96)
@@ -129,7 +129,7 @@ def test_residual_block():
 
 
 def test_resnet_18():
-    """The form for small pictures; its convolutions have biases, as the book's have."""
+    """The form for small images; its convolutions have biases, as the book's have."""
     net = d2l.resnet18(10, 3)
     count = 64 * 27 + 64 + 128  # stem and its normalisation
     width = 64

@@ -53,7 +53,7 @@ def test_batches_are_split():
     X_parts, y_parts = d2l.split_batch(X, y, two)
     assert torch.equal(torch.cat(X_parts), X)
     assert [part.tolist() for part in y_parts] == [[0, 1], [2, 3]]
-    with pytest.raises(ValueError, match="4 examples but 3 labels"):
+    with pytest.raises(ValueError, match="4 samples but 3 labels"):
         d2l.split_batch(X, y[:3], two)
 
 

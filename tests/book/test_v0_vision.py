@@ -16,7 +16,7 @@ def save(pixels, path):
 
 
 def two_classes(num=24, size=16):
-    """Coloured pictures: class 0 is red, class 1 blue."""
+    """Coloured images: class 0 is red, class 1 blue."""
     y = torch.arange(num) % 2
     X = torch.rand(num, 3, size, size) * 0.5
     X[y == 0, 0] += 0.5
@@ -26,9 +26,9 @@ def two_classes(num=24, size=16):
 
 def test_image_augmentation(tmp_path, capsys):
     """Augmented copies in a grid, and training on what one device or several make of it."""
-    picture = tmp_path / "cat.png"
-    d2l.Image.fromarray(np.random.randint(255, size=(20, 30, 3), dtype=np.uint8)).save(picture)
-    img = d2l.Image.open(picture)
+    image = tmp_path / "cat.png"
+    d2l.Image.fromarray(np.random.randint(255, size=(20, 30, 3), dtype=np.uint8)).save(image)
+    img = d2l.Image.open(image)
     d2l.set_figsize()
     d2l.plt.imshow(img)
     aug = torchvision.transforms.RandomHorizontalFlip()
@@ -156,7 +156,7 @@ def test_multiscale_anchors():
 
 
 def test_bananas(tmp_path, monkeypatch, capsys):
-    """Object detection data: pictures, labels in shares of the size, boxes drawn over them."""
+    """Object detection data: images, labels in shares of the size, boxes drawn over them."""
     root = tmp_path / "banana-detection"
     for part, num in (("bananas_train", 5), ("bananas_val", 3)):
         (root / part / "images").mkdir(parents=True)
@@ -181,7 +181,7 @@ def test_bananas(tmp_path, monkeypatch, capsys):
 
 
 def test_segmentation(tmp_path, monkeypatch, capsys):
-    """Colours to classes, the same window from picture and label, small pictures left out."""
+    """Colours to classes, the same window from image and label, small images left out."""
     assert d2l.VOC_COLORMAP[:3] == [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
     assert d2l.VOC_COLORMAP[15] == [192, 128, 128]
     assert d2l.VOC_COLORMAP[20] == [0, 64, 128]
@@ -232,15 +232,15 @@ def test_segmentation(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def kaggle(tmp_path):
-    """Twelve pictures of two breeds in Kaggle's layout: labels in a CSV, no class folders."""
+    """Twelve images of two breeds in Kaggle's layout: labels in a CSV, no class folders."""
     for folder, num in (("train", 12), ("test", 3)):
         (tmp_path / folder).mkdir()
         for i in range(num):
-            picture = torch.full((3, 12, 12), 200 * (i % 3 == 0), dtype=torch.uint8)
-            save(picture, tmp_path / folder / f"{i + 1}.png")
+            image = torch.full((3, 12, 12), 200 * (i % 3 == 0), dtype=torch.uint8)
+            save(image, tmp_path / folder / f"{i + 1}.png")
     lines = ["id,breed", *(f"{i + 1},{'poodle' if i % 3 == 0 else 'beagle'}" for i in range(12))]
     (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
-    (tmp_path / "train" / ".DS_Store").write_text("not a picture")
+    (tmp_path / "train" / ".DS_Store").write_text("not an image")
     return tmp_path
 
 
@@ -291,7 +291,7 @@ def test_kaggle_folders(kaggle, capsys):
 def test_a_picture_without_label_is_named(kaggle):
     labels = d2l.read_csv_labels(kaggle / "labels.csv")
     del labels["7"]
-    with pytest.raises(FathomError, match=r"7\.png has no label; the labels name 11 pictures"):
+    with pytest.raises(FathomError, match=r"7\.png has no label; the labels name 11 images"):
         d2l.reorg_train_valid(kaggle, labels, 0.1)
 
 
@@ -318,7 +318,7 @@ def test_fine_tuning(tmp_path):
 
 
 def test_neural_style():
-    """Pictures beside curves in one animator, drawn over and over."""
+    """Images beside curves in one animator, drawn over and over."""
     animator = d2l.Animator(
         *("epoch", "loss"), xlim=[10, 30], legend=["content", "style", "TV"], ncols=2, figsize=(7, 2.5)
     )

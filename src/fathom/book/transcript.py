@@ -31,7 +31,7 @@ def write_transcript(record: Record) -> Path:
 
 
 def to_json(record: Record) -> dict[str, Any]:
-    """Return everything but the pictures, which are named, as plain values."""
+    """Return everything as plain values, with images named by their files."""
     return {
         "schema": SCHEMA,
         "file": str(record.document.path),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from fathom.d2l.frame.namespace import make_getattr, place_names
 from fathom.d2l.topics.tables import prepare_pandas
 
-# Topic file -> the names it gives; a key with "=" is a module outside this package.
+# Topic file -> the names it provides; a key with "=" is a module outside this package.
 _TOPICS = {
     # the frame
     "frame.hyperparameters": "HyperParameters add_to_class",
@@ -16,9 +16,9 @@ _TOPICS = {
     "frame.module": "Module Classifier",
     "frame.datamodule": "DataModule",
     "frame.trainer": "Trainer",
-    # pictures
+    # figures
     "frame.display": "use_svg_display set_figsize set_axes plot",
-    "frame.pictures": "show_images show_heatmaps show_list_len_pair_hist annotate",
+    "frame.figures": "show_images show_heatmaps show_list_len_pair_hist annotate",
     # data
     "topics.synthetic": "SyntheticRegressionData",
     "topics.fashion": "FashionMNIST",

@@ -36,7 +36,7 @@ def render(figure: Any) -> bytes | None:
 
 
 class Formatter(DisplayFormatter):
-    """Text and pictures only; figures stay figures until it is sure that somebody will see them."""
+    """Text and images only; figures stay figures until it is certain that they will be seen."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -84,11 +84,11 @@ def main() -> None:
     sys.path[:0] = job["path"]
     if job["api"] is not None:
         from fathom.d2l.extension import redirect
-        from fathom.d2l.frame.imports import after_import, import_at_rest
+        from fathom.d2l.frame.imports import after_import, import_without_gc
 
         sources = [shell.transform_cell(source) for source in job["cells"]]
         redirect(job["api"], sources, report=lambda name: events.send("api", name=name))
-        import_at_rest("torch")
+        import_without_gc("torch")
         after_import("matplotlib", force_inline_backend)
     run_cells(job, shell, events)
     events.send("machine", text=describe_machine())

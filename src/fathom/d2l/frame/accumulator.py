@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class Accumulator:
-    """Sums over ``n`` quantities.
+    """``n`` running sums.
 
     What lies on a CUDA device is added up there, in double precision, and fetched when it is looked at, so that adding
     never waits for the GPU.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def numpy(x: Tensor, *args: Any, **kwargs: Any) -> np.ndarray:
-    """Give a tensor's values as an array, also of one that needs a gradient or lies on an accelerator."""
+    """Return a tensor's values as an array, also of one that needs a gradient or lies on an accelerator."""
     return x.detach().cpu().numpy(*args, **kwargs)
 
 

@@ -20,7 +20,7 @@ class Animator:
 
     Args:
         fmts: formats of the lines, taken in turn.
-        nrows, ncols: make more axes, for pictures of your own.
+        nrows, ncols: make more axes, for drawings of your own.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Animator:
 
     def _render(self, axes: Any) -> None:
         axes.cla()
-        for x, y, fmt in zip(self.X, self.Y, itertools.cycle(self.fmts)):  # the formats have no end
+        for x, y, fmt in zip(self.X, self.Y, itertools.cycle(self.fmts)):  # formats repeat
             axes.plot(x, y, fmt)
         self.config_axes()
 

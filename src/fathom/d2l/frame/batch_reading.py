@@ -1,10 +1,10 @@
 """torchvision's MNIST and Fashion-MNIST read a batch at a time, and its networks loaded when they are first used.
 
-A ``DataLoader`` asks a data set that has ``__getitems__`` for the examples of a batch at once. torchvision's have none:
-they make a PIL picture of each row of bytes and transform it. Here they get one that gives the same values to the bit,
+A ``DataLoader`` asks a data set that has ``__getitems__`` for all samples of a batch at once. torchvision's have none:
+they make a PIL image of each row of bytes and transform it. Here they get one that returns the same values to the bit,
 from the whole batch, where the transform is ``ToTensor`` or ``Resize`` and ``ToTensor``; for anything else it does what
-the loader would. A loader over a set that is read so starts no worker processes: to hand a batch over takes them longer
-than to read it.
+the loader would. A loader over such a set starts no worker processes: handing a batch over takes them longer than
+reading it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fathom.d2l.frame.imports import after_import, put_off
+from fathom.d2l.frame.imports import after_import, postpone
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,14 +27,14 @@ _SLOW = ("torchvision.models", "torchvision.ops")
 
 
 def prepare_torchvision() -> None:
-    """Let its MNIST sets, now or when they are imported, be read in batches; put off the import of its networks."""
+    """Make its MNIST sets, now or when they are imported, read in batches; postpone the import of its networks."""
     after_import(_MODULE, _add_batches)
     for name in _SLOW:
-        put_off(name)
+        postpone(name)
 
 
 def release_torchvision() -> None:
-    """Let its MNIST sets be read picture by picture again."""
+    """Make its MNIST sets read image by image again."""
     kind = getattr(sys.modules.get(_MODULE), "MNIST", None)
     if kind is not None and isinstance(vars(kind).get("__getitems__"), _Batches):
         from torch.utils.data import DataLoader
@@ -74,7 +74,7 @@ class _Batches:
         return list(zip(images.unbind(), dataset.targets.numpy()[indices].tolist(), strict=True))
 
     def find_size(self, dataset: Any) -> tuple[int, int] | None:
-        """Give height and width of the pictures as they are read; None if a batch of them cannot be made at once."""
+        """Return height and width of the images as read; None if a batch of them cannot be made at once."""
         import torch
 
         if type(dataset).__getitem__ is not self.read_one or dataset.target_transform is not None:
@@ -86,7 +86,7 @@ class _Batches:
 
 
 def _without_workers(iterate: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
-    """Let loaders over sets that are read in batches iterate as if they had no workers; the batches are the same."""
+    """Make loaders over sets that are read in batches iterate as if they had no workers; the batches are the same."""
 
     @functools.wraps(iterate)
     def iterate_here(self: Any) -> Iterator[Any]:
@@ -102,7 +102,7 @@ def _without_workers(iterate: Callable[..., Iterator[Any]]) -> Callable[..., Ite
 
 
 def _find_size(transform: Any, shape: tuple[int, int]) -> tuple[int, int] | None:
-    """Give height and width of what ``transform`` makes of a picture; None if a batch cannot be made the same."""
+    """Return height and width of what ``transform`` makes of an image; None if it cannot do the same to a batch."""
     from torchvision import transforms
 
     steps = transform.transforms if type(transform) is transforms.Compose else [transform]
@@ -124,9 +124,9 @@ def _find_size(transform: Any, shape: tuple[int, int]) -> tuple[int, int] | None
 
 @functools.lru_cache(maxsize=32)
 def _is_exact(shape: tuple[int, int], size: tuple[int, int]) -> bool:
-    """Say whether stretching a batch gives what PIL gives: that depends on the size, and on the processor's kernel.
+    """Return whether resizing a batch equals PIL's resizing: that depends on the size, and on the processor's kernel.
 
-    PIL's weights have 22 bits, torch's fewer. Where that makes a difference one pixel in a hundred shows it.
+    PIL's weights have 22 bits, torch's fewer. Where that makes a difference, one pixel in a hundred shows it.
     """
     import torch
     from PIL import Image
@@ -136,5 +136,5 @@ def _is_exact(shape: tuple[int, int], size: tuple[int, int]) -> bool:
 
     noise = torch.randint(256, (5, *shape), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     transform = transforms.Compose([transforms.Resize(size), transforms.ToTensor()])
-    each: list[Tensor] = [transform(Image.fromarray(picture.numpy())) for picture in noise]
+    each: list[Tensor] = [transform(Image.fromarray(image.numpy())) for image in noise]
     return torch.equal(ToImages(size)(noise[:, None]), torch.stack(each))

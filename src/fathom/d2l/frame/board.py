@@ -1,4 +1,4 @@
-"""The book's live plot of what training measures."""
+"""The book's live plot of training metrics."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Point(NamedTuple):
 class ProgressBoard(HyperParameters):
     """Plots points as they come: live in a notebook or a window, else when its figure is shown or saved.
 
-    Tensors are kept as they are given and read when somebody looks, so that drawing never makes training wait.
+    Tensors are kept as they come and read when the board is looked at, so that drawing never makes training wait.
 
     Args:
         ls, colors: line styles and colours of the lines, taken in turn.
@@ -88,7 +88,7 @@ class ProgressBoard(HyperParameters):
 
     @property
     def data(self) -> OrderedDict[str, list[Point]]:
-        """The points of each line, up to now."""
+        """The points of each line so far."""
         full, self._full = self._full, []
         for label, points in full:
             x = sum(float(x) for x, _ in points) / len(points)
@@ -96,7 +96,7 @@ class ProgressBoard(HyperParameters):
         return self._lines
 
     def render(self, axes: Axes) -> None:
-        """Draw the lines anew."""
+        """Redraw the lines."""
         axes.cla()
         styles = zip(itertools.cycle(self.ls), itertools.cycle(self.colors))
         lines = [
@@ -114,11 +114,11 @@ class ProgressBoard(HyperParameters):
         axes.legend(lines, list(self._lines))
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy of a board, or of the model that owns it, keeps the points and gets a picture of its own."""
+        """A copy of a board, or of the model that owns it, keeps the points and gets a figure of its own."""
         return self.__dict__ | {"_live": None, "fig": None, "axes": None}
 
     def finish(self) -> None:
-        """Bring what is shown up to date."""
+        """Redraw with the newest points."""
         if self._live is not None and self.display:
             self._live.refresh()
 

@@ -35,18 +35,18 @@ class DataModule(HyperParameters):
         self.num_workers = num_workers
 
     def get_dataloader(self, train: bool) -> Any:
-        """Give the batches to learn from, or those to judge by."""
+        """Return the loader of training batches, or of validation batches."""
         raise NotImplementedError(f"{type(self).__name__} must define get_dataloader(train)")
 
     def train_dataloader(self) -> Any:
-        """Give the batches to learn from."""
+        """Return the loader of training batches."""
         return self.get_dataloader(train=True)
 
     def val_dataloader(self) -> Any:
-        """Give the batches to judge by."""
+        """Return the loader of validation batches."""
         return self.get_dataloader(train=False)
 
     def get_tensorloader(self, tensors: Sequence[Any], train: bool, indices: Any = slice(0, None)) -> Any:
-        """Give batches of tensors in memory, of the examples ``indices`` alone; shuffled in training."""
+        """Return batches of tensors in memory, of the examples ``indices`` alone; shuffled in training."""
         rows = Rows(*(torch.as_tensor(tensor)[indices] for tensor in tensors))
         return make_loader(rows, self.batch_size, shuffle=train)

@@ -1,4 +1,4 @@
-"""Pictures wherever the code runs: live in a notebook, a window from a script, a PNG file where there is no display."""
+"""Figures wherever the code runs: live in a notebook, a window from a script, a PNG file where there is no display."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Surface = Literal["notebook", "window", "none"]
 
 
 def find_surface() -> Surface:
-    """Say where pictures appear: in a notebook's cells, in windows, or nowhere until they are written to files."""
+    """Return where figures appear: in a notebook's cells, in windows, or nowhere until they are written to files."""
     from matplotlib import pyplot as plt
     from matplotlib.backends.registry import BackendFilter, backend_registry
 
@@ -33,7 +33,7 @@ def find_surface() -> Surface:
 
 
 def use_svg_display() -> None:
-    """Let a notebook draw figures as SVG; elsewhere there is nothing to set."""
+    """Make a notebook draw figures as SVG; elsewhere there is nothing to set."""
     if find_surface() == "notebook" and notebook_shell() is not None:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
@@ -59,7 +59,7 @@ def set_axes(
     yscale: str | None,
     legend: Sequence[str] | None,
 ) -> None:
-    """Set labels, ranges, scales and legend of ``axes``, and its grid; what is None stays as it is."""
+    """Set labels, ranges, scales and legend of ``axes``, and its grid; None leaves a property as it is."""
     axes.set_xlabel(xlabel or "")
     axes.set_ylabel(ylabel or "")
     axes.set_xscale(xscale or "linear")
@@ -90,8 +90,8 @@ def plot(
     Args:
         X, Y: one line (a vector or a list of numbers) or a list of lines; one X serves all of Y, and X alone is drawn
             over 0, 1, 2 …
-        fmts: formats of the lines, taken in turn.
-        axes: where to draw, after clearing it; None takes the current axes, or in a script a figure of its own.
+        fmts: formats of the lines, repeated as needed.
+        axes: where to draw, after clearing it; None uses the current axes, or in a script a new figure.
     """
     lines = _split_lines(X)
     if Y is None:
@@ -114,7 +114,7 @@ def plot(
 
 
 def to_values(data: Any) -> Any:
-    """Give what matplotlib can draw: tensors become arrays, from whatever device they are on."""
+    """Return what matplotlib can draw: tensors become arrays, from whatever device they are on."""
     if isinstance(data, Tensor):
         return data.detach().cpu().numpy()
     if isinstance(data, (list, tuple)) and data and isinstance(data[0], Tensor):
@@ -123,7 +123,7 @@ def to_values(data: Any) -> Any:
 
 
 def _split_lines(data: Any) -> list[Any]:
-    """Give a list of lines for one line or several."""
+    """Return a list of lines for one line or several."""
     is_line = getattr(data, "ndim", None) == 1
     if not hasattr(data, "ndim"):
         data = list(data)
@@ -132,10 +132,9 @@ def _split_lines(data: Any) -> list[Any]:
 
 
 def _find_axes() -> Axes:
-    """Give the current axes.
+    """Return the current axes.
 
-    Those of a live plot are left alone, and in a script, where no cell ends a figure, those of an earlier plot as well:
-    then it is a new figure.
+    A new figure is made if they belong to a live plot, or in a script, where no cell ends a figure, to an earlier plot.
     """
     from matplotlib import pyplot as plt
 
@@ -149,7 +148,7 @@ def _find_axes() -> Axes:
 
 
 def notebook_shell() -> Any:
-    """Give IPython's shell if the code runs in the kernel of a notebook, else None."""
+    """Return IPython's shell if the code runs in the kernel of a notebook, else None."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return shell if shell is not None and hasattr(shell, "kernel") else None
@@ -161,7 +160,7 @@ _prepared = False
 
 
 def prepare_figures() -> None:
-    """See to it, once, that a script's figures are shown or written before it ends."""
+    """Make sure, once, that a script's figures are shown or written before it ends."""
     global _prepared
     if _prepared:
         return
@@ -171,7 +170,7 @@ def prepare_figures() -> None:
         return
     from matplotlib import pyplot as plt
 
-    plt.rcParams["figure.max_open_warning"] = 0  # they stay open until the script ends
+    plt.rcParams["figure.max_open_warning"] = 0  # figures stay open until the script ends
     if find_surface() == "none":
         import warnings
 
@@ -182,7 +181,7 @@ def prepare_figures() -> None:
 
 
 def _script_name() -> str | None:
-    """Give the name of the file that Python was asked to run; None in a notebook, a prompt or a command."""
+    """Return the name of the file that Python was asked to run; None in a notebook, a prompt or a command."""
     main = getattr(sys.modules.get("__main__"), "__file__", None)
     if not main or hasattr(sys, "ps1") or notebook_shell() is not None:
         return None
@@ -206,7 +205,7 @@ def _write_figures(folder: Path) -> None:
 
 
 def write_figures(folder: Path, figures: Iterable[Figure]) -> list[Path]:
-    """Write figures to ``folder`` as 1.png, 2.png …; give the paths."""
+    """Write figures to ``folder`` as 1.png, 2.png …, and return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, figure in enumerate(figures, 1):

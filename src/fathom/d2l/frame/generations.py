@@ -1,4 +1,4 @@
-"""Classes whose signature differs between the editions: take either call where its shape leaves no doubt."""
+"""Classes whose signature differs between the editions: accept either call where its arguments leave no doubt."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def accepts_old(
     """Make a decorator for an ``__init__`` with the new signature that also takes calls with the old one.
 
     Args:
-        old: has the old signature and gives the arguments of the new one; names that it adds go to the decorated
+        old: has the old signature and returns the arguments of the new one; names that it adds go to the decorated
             ``__init__`` as they are.
         prefer_old: called with the arguments where both signatures fit.
     Raises:  TypeError, naming both signatures, for a call that fits neither

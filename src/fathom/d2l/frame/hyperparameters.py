@@ -11,7 +11,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def add_to_class(Class: type) -> Callable[[Function], Function]:
-    """Make a decorator that adds a function to ``Class`` as a method, so that a class can be told in several cells.
+    """Make a decorator that adds a function to ``Class`` as a method, so that a class can be built over several cells.
 
     Objects that exist already have the method as well.
     """
@@ -38,7 +38,7 @@ class HyperParameters:
             ignore: names to leave out.
         """
         frame = _find_init(self, sys._getframe(1))
-        left_out = {*frame.f_code.co_freevars, *ignore}  # what surrounds the function is no argument of it
+        left_out = {*frame.f_code.co_freevars, *ignore}  # variables of the enclosing scope are no arguments
         self.hparams = {
             name: value
             for name, value in frame.f_locals.items()

@@ -1,6 +1,6 @@
 """What happens when other packages are imported.
 
-A step right after, no garbage collection meanwhile, or their loading put off until they are used.
+A step right after, no garbage collection meanwhile, or their loading postponed until they are used.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def after_import(name: str, step: Callable[[Any], object]) -> None:
     _watch(name, change)
 
 
-def put_off(name: str) -> None:
-    """Let the import of a module give it unloaded; it is loaded when one of its names is first asked for."""
+def postpone(name: str) -> None:
+    """Make the import of a module return it unloaded; it loads when one of its names is first used."""
     if name in sys.modules:
         return
 
@@ -46,11 +46,11 @@ def put_off(name: str) -> None:
     _watch(name, change)
 
 
-def import_at_rest(name: str) -> None:
-    """Let no garbage be collected while a large library is imported, nor be looked for in what it made, ever.
+def import_without_gc(name: str) -> None:
+    """Import a large library without garbage collection, and exempt its objects from later collections.
 
-    Nearly all of it stays to the end of the process, and looking through it takes a tenth of the time of the import.
-    What else there is by then is not looked through again either, so that this is for libraries that come first.
+    Nearly all of them live to the end of the process, and scanning them takes a tenth of the import's time. Objects
+    that existed before are exempt as well, so this is for libraries that are imported first.
     """
     if name in sys.modules:
         return
@@ -59,7 +59,7 @@ def import_at_rest(name: str) -> None:
         assert spec.loader is not None
         execute = spec.loader.exec_module
 
-        def execute_at_rest(module: ModuleType) -> None:
+        def execute_without_gc(module: ModuleType) -> None:
             was_enabled = gc.isenabled()
             gc.disable()
             try:
@@ -69,22 +69,22 @@ def import_at_rest(name: str) -> None:
                     gc.freeze()
                     gc.enable()
 
-        spec.loader.exec_module = execute_at_rest  # type: ignore[method-assign]
+        spec.loader.exec_module = execute_without_gc  # type: ignore[method-assign]
 
     _watch(name, change)
 
 
 def forget() -> None:
-    """Do nothing any more at imports that are still to come."""
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Watcher)]
+    """Leave all further imports alone."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _ImportHook)]
 
 
 def _watch(name: str, change: Callable[[importlib.machinery.ModuleSpec], None]) -> None:
-    if not any(isinstance(finder, _Watcher) and finder.name == name for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Watcher(name, change))
+    if not any(isinstance(finder, _ImportHook) and finder.name == name for finder in sys.meta_path):
+        sys.meta_path.insert(0, _ImportHook(name, change))
 
 
-class _Watcher(importlib.abc.MetaPathFinder):
+class _ImportHook(importlib.abc.MetaPathFinder):
     """Lets the others find one module, and changes how it is loaded."""
 
     def __init__(self, name: str, change: Callable[[importlib.machinery.ModuleSpec], None]) -> None:
@@ -105,20 +105,27 @@ class _Watcher(importlib.abc.MetaPathFinder):
         return spec
 
 
-_METADATA = ("__file__", "__path__", "__cached__", "__loader__", "__spec__", "__package__")  # set before, if at all
+_METADATA = (
+    "__file__",
+    "__path__",
+    "__cached__",
+    "__loader__",
+    "__spec__",
+    "__package__",
+)  # set at creation, if at all
 
 
-class _Later(ModuleType):
+class _LazyModule(ModuleType):
     """A module that is loaded when it is first asked for a name.
 
-    Where it lies and what it is called it knows before that: there are tools that ask this of every module, such as
-    ``inspect``, and ``importlib.util.LazyLoader`` would load it for them, also in the middle of a module that it needs.
+    Its path and name are known before that: tools such as ``inspect`` ask every module for them, and
+    ``importlib.util.LazyLoader`` would load it for them, even in the middle of a module that it needs.
     """
 
     def __getattr__(self, name: str) -> Any:
         if name not in _METADATA:
             _load(self)
-        if type(self) is _Later:  # or else it asks itself, while it is loaded
+        if type(self) is _LazyModule:  # otherwise it would ask itself while it loads
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r} yet", name=name)
         return getattr(self, name)
 
@@ -128,7 +135,7 @@ class _Later(ModuleType):
 
 
 class _Postponed(importlib.abc.Loader):
-    """Makes the module, and leaves filling it to ``loader`` and later."""
+    """Makes an empty module; ``loader`` fills it later."""
 
     def __init__(self, loader: Any) -> None:
         self.loader = loader
@@ -137,7 +144,7 @@ class _Postponed(importlib.abc.Loader):
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         """Make it."""
-        return _Later(spec.name)
+        return _LazyModule(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
         """Leave it empty."""
@@ -148,7 +155,7 @@ def _load(module: ModuleType) -> None:
     if not isinstance(postponed, _Postponed):
         return
     with postponed.lock:  # another thread waits until the module is whole
-        if type(module) is not _Later or postponed.is_loading:
+        if type(module) is not _LazyModule or postponed.is_loading:
             return
         postponed.is_loading = True
         try:

@@ -1,4 +1,4 @@
-"""A figure that follows what training measures, where somebody looks at it."""
+"""A figure that follows training, where somebody sees it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# A picture may take this share of the time; drawing after every point would take most of it.
+# Drawing may take this share of the time; drawing after every point would take most of it.
 _DRAWING_SHARE = 0.1
 
 
@@ -37,12 +37,12 @@ class LiveFigure:
         self._next_s, self._is_stale = 0.0, False
         self._draw_when_rendered()
         if self.surface == "notebook" and notebook_shell() is not None:
-            plt.close(figure)  # else the inline backend shows it a second time at the end of the cell
+            plt.close(figure)  # otherwise the inline backend shows it again at the end of the cell
         elif self.surface == "window":
             plt.show(block=False)
 
     def add(self) -> None:
-        """Note that there are new points, and show them if it is time."""
+        """Mark that there are new points, and show them if it is time."""
         self._is_stale = True
         if self.surface != "none" and time.perf_counter() >= self._next_s:
             self.refresh()
@@ -61,7 +61,7 @@ class LiveFigure:
         self._next_s = ended + (ended - began) / _DRAWING_SHARE
 
     def _draw_when_rendered(self) -> None:
-        """Let the figure take in the newest points whenever it is rendered, for a screen or a file.
+        """Make the figure take in the newest points whenever it is rendered, for a screen or a file.
 
         What else was done to the axes since the last ones stays.
         """
@@ -88,7 +88,7 @@ class LiveFigure:
         shell.events.register("post_run_cell", self._end_cell)
 
     def _end_cell(self, _: Any = None) -> None:
-        """Complete the picture when its cell ends; the next cell that draws gets one of its own."""
+        """Complete the figure when its cell ends; the next cell that draws gets one of its own."""
         self._handle.update(self.figure)
         self._handle, self._next_s = None, 0.0
         notebook_shell().events.unregister("post_run_cell", self._end_cell)

@@ -15,11 +15,11 @@ Transform = Callable[[Tensor], Tensor]
 
 
 class Rows(TensorDataset):
-    """A ``TensorDataset`` that gives many rows in one gather.
+    """A ``TensorDataset`` that reads many rows in one gather.
 
     Args:
         tensors: of equal length.
-        transform: applied to the first tensor of what is read, a whole batch at a time.
+        transform: applied to the first tensor of a batch, as a whole.
     """
 
     def __init__(self, *tensors: Tensor, transform: Transform | None = None) -> None:
@@ -27,24 +27,24 @@ class Rows(TensorDataset):
         self.transform = transform
 
     def read(self, rows: Tensor | slice) -> list[Tensor]:
-        """Give the rows chosen by an index tensor or a slice."""
+        """Return the rows chosen by an index tensor or a slice."""
         first, *others = (tensor[rows] for tensor in self.tensors)
         return [first if self.transform is None else self.transform(first), *others]
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         index = range(len(self))[index]
-        return self.example(*(part[0] for part in self.read(slice(index, index + 1))))
+        return self.sample(*(part[0] for part in self.read(slice(index, index + 1))))
 
-    def __getitems__(self, indices: Sequence[int]) -> Examples:
-        return Examples(self, self.read(torch.as_tensor(indices)))
+    def __getitems__(self, indices: Sequence[int]) -> Samples:
+        return Samples(self, self.read(torch.as_tensor(indices)))
 
-    def example(self, *parts: Tensor) -> tuple[Any, ...]:
-        """Give one example from its parts as they lie in a batch."""
+    def sample(self, *parts: Tensor) -> tuple[Any, ...]:
+        """Return one sample, from its parts as they are in a batch."""
         return parts
 
 
-class Examples(Sequence[tuple[Any, ...]]):
-    """Several examples read at once: ``batch`` as it is, the examples one by one for any other loader."""
+class Samples(Sequence[tuple[Any, ...]]):
+    """Several samples read at once: ``batch`` as it is, the samples one by one for any other loader."""
 
     def __init__(self, rows: Rows, batch: list[Tensor]) -> None:
         self.rows, self.batch = rows, batch
@@ -53,15 +53,15 @@ class Examples(Sequence[tuple[Any, ...]]):
         return len(self.batch[0])
 
     def __getitem__(self, index: Any) -> Any:
-        return self.rows.example(*(part[index] for part in self.batch))
+        return self.rows.sample(*(part[index] for part in self.batch))
 
 
-def _take_batch(examples: Any) -> list[Tensor]:
-    return examples.batch
+def _take_batch(samples: Any) -> list[Tensor]:
+    return samples.batch
 
 
 def make_loader(rows: Rows, batch_size: int, shuffle: bool, **options: Any) -> DataLoader[Any]:
-    """Give a loader over ``rows``.
+    """Return a loader over ``rows``.
 
     Under one random seed the batches are those of ``DataLoader(TensorDataset(…), batch_size, shuffle)``.
     """
@@ -69,18 +69,18 @@ def make_loader(rows: Rows, batch_size: int, shuffle: bool, **options: Any) -> D
 
 
 def all_rows(loader: Any) -> list[Tensor] | None:
-    """Give everything a loader of ``make_loader`` reads, in stored order; None for any other loader."""
+    """Return everything a loader of ``make_loader`` reads, in stored order; None for any other loader."""
     if getattr(loader, "collate_fn", None) is not _take_batch or loader.drop_last:
         return None
     return loader.dataset.read(slice(None))
 
 
 class ToImages:
-    """Turn bytes 0…255 into floats 0…1 of the default type, stretched to ``size`` first if that is given.
+    """Turn bytes 0…255 into floats 0…1 of the default type, resized to ``size`` first if it is given.
 
     Shape:   uint8 (N, 1, H, W) -> float32 (N, 1, H', W')
     Equals:  torchvision.transforms ``Resize(size)`` on each PIL image, then ``ToTensor()``: to the bit for 28 × 28
-             pictures stretched to the book's sizes (32, 64, 96, 224), else to two levels of 255, as torch's weights
+             images resized to the book's sizes (32, 64, 96, 224), else to two levels of 255, as torch's weights
              are coarser than PIL's
     """
 
@@ -91,20 +91,20 @@ class ToImages:
         if self.size is not None and self.size != tuple(images.shape[2:]):
             images = _resize(images, self.size)
         if images.is_cpu and torch.get_default_dtype() == torch.float32:
-            # In one pass, and in one thread: to wait for another takes longer than its share of a batch, where cores
-            # have other work.
+            # In one pass and one thread: where cores have other work, waiting for a second thread takes longer than its
+            # share of a batch.
             return torch.from_numpy(np.divide(images.numpy(), np.float32(255), dtype=np.float32))
         return images.to(torch.get_default_dtype()).div_(255)
 
 
 def _resize(images: Tensor, size: tuple[int, ...]) -> Tensor:
-    # The kernel works on four channels whether they are there or not: four grey images pass as one.
+    # The kernel computes four channels in any case: four grey images pass as one of four channels.
     num, _, height, width = images.shape
     whole = num - num % 4
-    packed = images[:whole].reshape(-1, 4, height, width)
+    packed = images[:whole].reshape(-1, 4, height, width)  # (⌊N/4⌋, 4, H, W)
     parts = [packed, images[whole:]] if whole < num else [packed]
     resized = [F.interpolate(part, size=size, mode="bilinear", antialias=True) for part in parts if len(part)]
-    pieces = [part.reshape(-1, 1, *size) for part in resized]
+    pieces = [part.reshape(-1, 1, *size) for part in resized]  # (N, 1, H', W') in all
     return torch.cat(pieces) if len(pieces) > 1 else pieces[0]
 
 

@@ -1,4 +1,4 @@
-"""The book's models: a network with its loss, its steps and its optimiser, which plots what it measures."""
+"""The book's models: a network with its loss, steps and optimiser, which plots its own metrics."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 class Module(nn.Module, HyperParameters):
     """Base of the book's models. A subclass assigns ``self.net`` or overrides ``forward``, and defines ``loss``.
 
-    Unlike ``fathom.Module``, and as the book has it, it knows its trainer and draws on its board.
+    Unlike ``fathom.Module``, and as in the book, it knows its trainer and draws on its board.
 
     Args:
-        plot_train_per_epoch, plot_valid_per_epoch: points an epoch on the board, each a mean.
+        plot_train_per_epoch, plot_valid_per_epoch: points per epoch on the board, each a mean.
     """
 
     net: Any
@@ -39,7 +39,7 @@ class Module(nn.Module, HyperParameters):
         self.board = ProgressBoard()
 
     def loss(self, y_hat: Any, y: Any) -> Tensor:
-        """Give the loss of a batch; the subclass says which."""
+        """Return the loss of a batch; subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__} must define loss(y_hat, y)")
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
@@ -49,7 +49,7 @@ class Module(nn.Module, HyperParameters):
         return self.net(*inputs, **options)
 
     def plot(self, key: str, value: Any, train: bool) -> None:
-        """Put a value on the board: of this batch in training, of this epoch in validation."""
+        """Draw a value on the board: of this batch in training, of this epoch in validation."""
         if not hasattr(self, "trainer"):
             raise FathomError(f"{type(self).__name__}.plot needs a trainer; it is there during d2l.Trainer.fit")
         trainer, board = self.trainer, self.board
@@ -63,7 +63,7 @@ class Module(nn.Module, HyperParameters):
         board.draw(x, value, ("train_" if train else "val_") + key, every_n=max(1, int(every_n)))
 
     def training_step(self, batch: Sequence[Any]) -> Tensor:
-        """Give the loss to descend, and plot it; the last part of a batch is what is to be predicted."""
+        """Return the loss to minimise, and plot it; the last element of a batch is the target."""
         loss = self.loss(self(*batch[:-1]), batch[-1])
         self.plot("loss", loss, train=True)
         return loss
@@ -73,18 +73,18 @@ class Module(nn.Module, HyperParameters):
         self.plot("loss", self.loss(self(*batch[:-1]), batch[-1]), train=False)
 
     def configure_optimizers(self) -> Any:
-        """Give the optimiser: stochastic gradient descent with the rate ``self.lr``."""
+        """Return the optimiser: stochastic gradient descent with the learning rate ``self.lr``."""
         return make_sgd(self.parameters(), self.lr)
 
     def apply_init(self, inputs: Sequence[Any], init: Callable[[nn.Module], Any] | None = None) -> None:
-        """Let lazy layers see ``inputs`` and so learn their shapes; then apply ``init`` to every layer of the net."""
+        """Run ``inputs`` through lazy layers to fix their shapes, then apply ``init`` to every layer of the net."""
         self.forward(*inputs)
         if init is not None:
             self.net.apply(init)
 
 
 def make_sgd(parameters: Iterable[Any], lr: float, **options: Any) -> torch.optim.Optimizer:
-    """Give the quickest form of ``torch.optim.SGD`` that the parameters allow."""
+    """Return the fastest form of ``torch.optim.SGD`` that the parameters allow."""
     parameters = list(parameters)
     if any(map(nn.parameter.is_lazy, parameters)):  # their sizes are not known yet
         return eager(torch.optim.SGD)(parameters, lr=lr, **options)
@@ -104,18 +104,18 @@ class Classifier(Module):
         self.plot("acc", self.accuracy(Y_hat, batch[-1]), train=False)
 
     def accuracy(self, Y_hat: Tensor, Y: Tensor, averaged: bool = True) -> Tensor:
-        """Give the share of right predictions, or 1.0 and 0.0 for each."""
-        right = Y_hat.reshape(-1, Y_hat.shape[-1]).argmax(1) == Y.reshape(-1)
-        return right.mean(dtype=torch.float32) if averaged else right.float()
+        """Return the share of correct predictions, or 1.0 and 0.0 for each."""
+        correct = Y_hat.reshape(-1, Y_hat.shape[-1]).argmax(1) == Y.reshape(-1)  # (N,) or (N · T,)
+        return correct.mean(dtype=torch.float32) if averaged else correct.float()
 
     def loss(self, Y_hat: Tensor, Y: Tensor, averaged: bool = True) -> Tensor:
-        """Give the cross-entropy, or that of each prediction."""
+        """Return the mean cross-entropy, or that of each prediction."""
         return F.cross_entropy(
             Y_hat.reshape(-1, Y_hat.shape[-1]), Y.reshape(-1), reduction="mean" if averaged else "none"
         )
 
     def layer_summary(self, X_shape: Sequence[int]) -> None:
-        """Print the shape of what each layer of ``self.net`` gives for one batch of shape ``X_shape``."""
+        """Print the output shape of each layer of ``self.net`` for a batch of shape ``X_shape``."""
         X = torch.randn(*X_shape)
         for layer in self.net:
             X = layer(X)

@@ -11,7 +11,7 @@ Places = dict[str, tuple[str, str | None]]
 
 
 def place_names(package: str, topics: Mapping[str, str]) -> Places:
-    """Give for each name its module, and what it is called there; None is the module itself.
+    """Return for each name its module and the attribute there; None for the module itself.
 
     Args:
         package: of the topic files.
@@ -33,8 +33,8 @@ def make_getattr(
     """Make the ``__getattr__`` of a module that carries the names in ``places``.
 
     Args:
-        removed: name that this generation of the book's package no longer has -> what to use in its place.
-        other: gives the names of the other generation.
+        removed: name that this edition of the book's package no longer has -> what to use in its place.
+        other: returns the names of the other edition.
     """
     module = module_globals["__name__"]
 

@@ -7,7 +7,7 @@ from itertools import accumulate
 
 
 class Timer:
-    """A stopwatch that keeps every interval. It runs from the moment it is made.
+    """A stopwatch that keeps every interval. It starts when it is made.
 
     ``times`` are the intervals in seconds; ``tik`` is when the current one began, on a clock that never goes back.
     """
@@ -21,20 +21,20 @@ class Timer:
         self.tik = time.perf_counter()
 
     def stop(self) -> float:
-        """End the interval, keep it and give its length in seconds."""
+        """End the interval, keep it, and return its length in seconds."""
         self.times.append(time.perf_counter() - self.tik)
         return self.times[-1]
 
     def avg(self) -> float:
-        """Give the mean of the intervals in seconds; 0 before the first."""
+        """Return the mean of the intervals in seconds; 0 before the first."""
         return sum(self.times) / len(self.times) if self.times else 0.0
 
     def sum(self) -> float:
-        """Give the intervals' sum in seconds."""
+        """Return the intervals' sum in seconds."""
         return sum(self.times)
 
     def cumsum(self) -> list[float]:
-        """Give the running sums of the intervals in seconds."""
+        """Return the running sums of the intervals in seconds."""
         return list(accumulate(self.times))
 
 

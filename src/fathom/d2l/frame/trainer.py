@@ -33,8 +33,8 @@ class Trainer(HyperParameters):
     that its models can call back.
 
     Args:
-        num_gpus: GPUs to use, if they are there; the book uses the first.
-        gradient_clip_val: bound on the gradients' joint norm; 0 for none.
+        num_gpus: GPUs to use, if present; the book uses the first.
+        gradient_clip_val: largest joint norm of the gradients; 0 for none.
     """
 
     max_epochs: int
@@ -48,19 +48,19 @@ class Trainer(HyperParameters):
     def __init__(self, max_epochs: int, num_gpus: int = 0, gradient_clip_val: float = 0) -> None:
         self.save_hyperparameters()
         self.gpus = [devices.gpu(i) for i in range(min(num_gpus, devices.num_gpus()))]
-        self._settled: Any = None  # the model whose memory format is chosen
+        self._settled: Any = None  # the model whose memory format has been chosen
 
     def prepare_data(self, data: Any) -> None:
-        """Ask for the loaders."""
+        """Get the loaders from ``data``."""
         if not hasattr(data, "train_dataloader"):
-            raise UsageError(f"a {type(data).__name__} has no train_dataloader; give a d2l.DataModule")
+            raise UsageError(f"a {type(data).__name__} has no train_dataloader; pass a d2l.DataModule")
         self.train_dataloader = self._place(data.train_dataloader())
         self.val_dataloader = self._place(data.val_dataloader())
         self.num_train_batches = _count_batches(self.train_dataloader)
         self.num_val_batches = 0 if self.val_dataloader is None else _count_batches(self.val_dataloader)
 
     def prepare_model(self, model: Module) -> None:
-        """Bring model and trainer together, on the GPU if there is one."""
+        """Connect model and trainer, on the GPU if there is one."""
         model.trainer = self
         model.board.xlim = [0, self.max_epochs]
         if self.gpus:
@@ -68,13 +68,13 @@ class Trainer(HyperParameters):
         self.model = model
 
     def prepare_batch(self, batch: Any) -> Any:
-        """Bring a batch to where the model is."""
+        """Move a batch to the model's device."""
         if self.gpus:
             return [part.to(self.gpus[0], non_blocking=True) for part in batch]
         return batch
 
     def fit(self, model: Module, data: Any) -> None:
-        """Train ``model`` on ``data`` for ``max_epochs`` epochs, from its present weights."""
+        """Train ``model`` on ``data`` for ``max_epochs`` epochs, from its current weights."""
         if not self.gpus:
             tune_allocator()
         self.prepare_data(data)
@@ -90,7 +90,7 @@ class Trainer(HyperParameters):
             model.board.finish()
 
     def fit_epoch(self) -> None:
-        """Learn from every training batch, then judge by every validation batch."""
+        """Train on every training batch, then evaluate every validation batch."""
         model, optim = self.model, self.optim
         model.train()
         for batch in self.train_dataloader:
@@ -119,7 +119,7 @@ class Trainer(HyperParameters):
         clip_by_norm_([p for p in model.parameters() if p.requires_grad and p.grad is not None], grad_clip_val)
 
     def _place(self, loader: Any) -> Any:
-        """Keep data that lie in memory on the GPU, where batches are gathered quicker than they are copied."""
+        """Keep in-memory data on the GPU, where gathering a batch is faster than copying it."""
         rows = getattr(loader, "dataset", None)
         if not self.gpus or type(rows) is not Rows:
             return loader
@@ -129,20 +129,20 @@ class Trainer(HyperParameters):
 
 
 def choose_memory_format(model: nn.Module, batch: Any) -> None:
-    """Keep the weights of convolutions in the order that they compute quickest in, if the model can bear it.
+    """Keep convolution weights in the memory order that computes fastest, if the model allows it.
 
-    Networks that look at memory order, with ``view``, cannot; they stay as they are. Lazy layers get their shapes here.
+    Networks that depend on memory order, with ``view``, stay as they are. Lazy layers get their shapes here.
     """
     if not any(isinstance(layer, nn.Conv2d) for layer in model.modules()):
         return
     parameters = [p for p in model.parameters() if p.ndim == 4 or nn.parameter.is_lazy(p)]
-    example = [part[:2] if isinstance(part, Tensor) else part for part in batch[:-1]]
-    if not _can_forward(model, example):
-        return  # the training step will say what is wrong, in the user's own words
+    two_samples = [part[:2] if isinstance(part, Tensor) else part for part in batch[:-1]]  # batch-norm needs two
+    if not _can_forward(model, two_samples):
+        return  # the training step raises the error, with the user's own code in the traceback
     weights = [p for p in parameters if p.ndim == 4]
     for weight in weights:
         weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-    if not _can_forward(model, example):
+    if not _can_forward(model, two_samples):
         for weight in weights:
             weight.data = weight.data.contiguous()
 
@@ -165,5 +165,5 @@ def _count_batches(loader: Any) -> int:
     with contextlib.suppress(TypeError):
         return len(loader)
     raise FathomError(
-        f"a {type(loader).__name__} has no length; let get_dataloader give a loader, as get_tensorloader does"
+        f"a {type(loader).__name__} has no length; return a loader from get_dataloader, as get_tensorloader does"
     )

@@ -15,15 +15,15 @@ from fathom.d2l.topics.seq2seq import Decoder
 
 
 def masked_softmax(X: Tensor, valid_lens: Tensor | None) -> Tensor:
-    """Softmax over the last axis, of which only the first ``valid_lens`` entries count.
+    """Softmax over the last axis, over its first ``valid_lens`` entries only.
 
     Shape:   X (N, Q, K), valid_lens None, (N,) or (N, Q) -> (N, Q, K)
     """
     if valid_lens is None:
         return F.softmax(X, dim=-1)
-    lengths = valid_lens[:, None, None] if valid_lens.ndim == 1 else valid_lens[:, :, None]
-    mask = torch.arange(X.shape[-1], device=X.device) >= lengths
-    # Not −∞: a row of which nothing counts is uniform, as in the book, and not NaN.
+    lengths = valid_lens[:, None, None] if valid_lens.ndim == 1 else valid_lens[:, :, None]  # (N, 1 or Q, 1)
+    mask = torch.arange(X.shape[-1], device=X.device) >= lengths  # (N, 1 or Q, K)
+    # −1e6 as in the book, not −∞: a row with no valid entry is uniform, and not NaN.
     return F.softmax(X.masked_fill(mask, -1e6), dim=-1)
 
 
@@ -41,10 +41,10 @@ class DotProductAttention(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, queries: Tensor, keys: Tensor, values: Tensor, valid_lens: Tensor | None = None) -> Tensor:
-        """Give for each query the mean of the values, weighted by how well their keys fit it."""
-        scores = queries @ keys.transpose(1, 2) / math.sqrt(queries.shape[-1])
-        self.attention_weights = masked_softmax(scores, valid_lens)
-        return self.dropout(self.attention_weights) @ values
+        """Return for each query the mean of the values, weighted by how well their keys match it."""
+        scores = queries @ keys.transpose(1, 2) / math.sqrt(queries.shape[-1])  # (N, Q, K)
+        self.attention_weights = masked_softmax(scores, valid_lens)  # (N, Q, K)
+        return self.dropout(self.attention_weights) @ values  # (N, Q, v)
 
 
 def _linear(in_features: int | None, out_features: int, bias: bool = False) -> nn.Linear:
@@ -58,8 +58,8 @@ def _old_additive(key_size: int, query_size: int, num_hiddens: int, dropout: flo
 class AdditiveAttention(nn.Module):
     """Attention by a small network: w_v·tanh(W_q q + W_k k).
 
-    Earlier editions name the sizes first; ``AdditiveAttention(key_size, query_size, num_hiddens, dropout)`` is
-    understood as well.
+    Earlier editions put the sizes first: ``AdditiveAttention(key_size, query_size, num_hiddens, dropout)`` is accepted
+    as well.
 
     Shape:   queries (N, Q, q), keys (N, K, k), values (N, K, v) -> (N, Q, v)
     Source:  Bahdanau, Cho & Bengio 2015, arXiv:1409.0473
@@ -79,10 +79,10 @@ class AdditiveAttention(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, queries: Tensor, keys: Tensor, values: Tensor, valid_lens: Tensor | None) -> Tensor:
-        """Give for each query the mean of the values, weighted by how well their keys fit it."""
-        features = torch.tanh(self.W_q(queries)[:, :, None] + self.W_k(keys)[:, None])
-        self.attention_weights = masked_softmax(self.w_v(features).squeeze(-1), valid_lens)
-        return self.dropout(self.attention_weights) @ values
+        """Return for each query the mean of the values, weighted by how well their keys match it."""
+        features = torch.tanh(self.W_q(queries)[:, :, None] + self.W_k(keys)[:, None])  # (N, Q, K, num_hiddens)
+        self.attention_weights = masked_softmax(self.w_v(features).squeeze(-1), valid_lens)  # (N, Q, K)
+        return self.dropout(self.attention_weights) @ values  # (N, Q, v)
 
 
 class AttentionDecoder(Decoder):
@@ -113,9 +113,9 @@ def _old_heads(
 
 
 class MultiHeadAttention(Module):
-    """Several attentions side by side, each on its own projection.
+    """Several attention heads in parallel, each on its own projection.
 
-    Earlier editions name the sizes first; a call with them is understood as well.
+    Earlier editions put the sizes first; a call in that form is accepted as well.
 
     Shape:   queries (N, Q, q), keys (N, K, k), values (N, K, v) -> (N, Q, num_hiddens)
     Source:  Vaswani et al. 2017, arXiv:1706.03762, §3.2.2
@@ -142,12 +142,13 @@ class MultiHeadAttention(Module):
 
     def forward(self, queries: Tensor, keys: Tensor, values: Tensor, valid_lens: Tensor | None) -> Tensor:
         """Attend with every head; ``valid_lens`` is None, (N,) or (N, Q)."""
-        queries = self.transpose_qkv(self.W_q(queries))
-        keys = self.transpose_qkv(self.W_k(keys))
-        values = self.transpose_qkv(self.W_v(values))
+        queries = self.transpose_qkv(self.W_q(queries))  # (N · h, Q, d), where h · d = num_hiddens
+        keys = self.transpose_qkv(self.W_k(keys))  # (N · h, K, d)
+        values = self.transpose_qkv(self.W_v(values))  # (N · h, K, d)
         if valid_lens is not None:
-            valid_lens = valid_lens.repeat_interleave(self.num_heads, dim=0)
-        return self.W_o(self.transpose_output(self.attention(queries, keys, values, valid_lens)))
+            valid_lens = valid_lens.repeat_interleave(self.num_heads, dim=0)  # (N · h,) or (N · h, Q)
+        heads = self.attention(queries, keys, values, valid_lens)  # (N · h, Q, d)
+        return self.W_o(self.transpose_output(heads))  # (N, Q, num_hiddens)
 
     def transpose_qkv(self, X: Tensor) -> Tensor:
         """Make the heads part of the batch. Shape: (N, T, h·d) -> (N·h, T, d)"""

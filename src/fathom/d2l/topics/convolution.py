@@ -24,7 +24,7 @@ def corr2d(X: Tensor, K: Tensor) -> Tensor:
 
 
 def init_cnn(module: nn.Module) -> None:
-    """Give linear and convolutional layers Glorot's uniform weights; for ``net.apply``."""
+    """Draw the weights of linear and convolutional layers from Glorot's uniform distribution; for ``net.apply``."""
     if type(module) in (nn.Linear, nn.Conv2d):
         nn.init.xavier_uniform_(module.weight)  # type: ignore[arg-type]
 
@@ -40,13 +40,13 @@ class LeNet(Classifier):
         super().__init__()
         self.save_hyperparameters()
         self.net = nn.Sequential(
-            nn.LazyConv2d(6, kernel_size=5, padding=2),
+            nn.LazyConv2d(6, kernel_size=5, padding=2),  # (N, 6, 28, 28)
             nn.Sigmoid(),
-            AvgPool2d(kernel_size=2, stride=2),
-            nn.LazyConv2d(16, kernel_size=5),
+            AvgPool2d(kernel_size=2, stride=2),  # (N, 6, 14, 14)
+            nn.LazyConv2d(16, kernel_size=5),  # (N, 16, 10, 10)
             nn.Sigmoid(),
-            AvgPool2d(kernel_size=2, stride=2),
-            nn.Flatten(),
+            AvgPool2d(kernel_size=2, stride=2),  # (N, 16, 5, 5)
+            nn.Flatten(),  # (N, 400)
             nn.LazyLinear(120),
             nn.Sigmoid(),
             nn.LazyLinear(84),
@@ -77,9 +77,9 @@ def _second_is_number(*args: Any, **_: Any) -> bool:
 
 
 class Residual(nn.Module):
-    """Two 3×3 convolutions with batch normalisation, and a way around them.
+    """Two 3×3 convolutions with batch normalisation, and a shortcut around them.
 
-    Earlier editions name the input's channels first; ``Residual(64, 128)`` is understood as well.
+    Earlier editions put the input's channels first; ``Residual(64, 128)`` is accepted as well.
 
     Shape:   X (N, C, H, W) -> (N, num_channels, ⌈H/strides⌉, ⌈W/strides⌉)
     Source:  He, Zhang, Ren & Sun 2016, arXiv:1512.03385
@@ -102,11 +102,11 @@ class Residual(nn.Module):
         self.bn2: nn.Module = nn.LazyBatchNorm2d() if input_channels is None else nn.BatchNorm2d(num_channels)
 
     def forward(self, X: Tensor) -> Tensor:
-        """Add what the convolutions find to the input."""
-        Y = F.relu(self.bn1(self.conv1(X)))
-        Y = self.bn2(self.conv2(Y))
+        """Add the convolutions' output to the input."""
+        Y = F.relu(self.bn1(self.conv1(X)))  # (N, num_channels, H', W'), H' = ⌈H/strides⌉
+        Y = self.bn2(self.conv2(Y))  # (N, num_channels, H', W')
         if self.conv3 is not None:
-            X = self.conv3(X)
+            X = self.conv3(X)  # (N, num_channels, H', W')
         return F.relu(Y + X)
 
 
@@ -114,7 +114,7 @@ class ResNeXtBlock(nn.Module):
     """A residual block whose 3×3 convolution is grouped.
 
     Args:
-        groups: channels of each group, as the book has it; there are ``num_channels · bot_mul / groups`` groups.
+        groups: channels per group, as in the book; there are ``num_channels · bot_mul / groups`` groups.
         bot_mul: channels of the grouped convolution over those of the block.
 
     Shape:   X (N, C, H, W) -> (N, num_channels, ⌈H/strides⌉, ⌈W/strides⌉)
@@ -134,10 +134,10 @@ class ResNeXtBlock(nn.Module):
         self.bn4 = nn.LazyBatchNorm2d() if use_1x1conv else None
 
     def forward(self, X: Tensor) -> Tensor:
-        """Add what the convolutions find to the input."""
-        Y = F.relu(self.bn1(self.conv1(X)))
-        Y = F.relu(self.bn2(self.conv2(Y)))
-        Y = self.bn3(self.conv3(Y))
+        """Add the convolutions' output to the input."""
+        Y = F.relu(self.bn1(self.conv1(X)))  # (N, num_channels · bot_mul, H, W)
+        Y = F.relu(self.bn2(self.conv2(Y)))  # (N, num_channels · bot_mul, H', W'), H' = ⌈H/strides⌉
+        Y = self.bn3(self.conv3(Y))  # (N, num_channels, H', W')
         if self.conv4 is not None and self.bn4 is not None:
             X = self.bn4(self.conv4(X))
         return F.relu(Y + X)

@@ -1,6 +1,6 @@
-"""Object detection: boxes, anchors, their targets and predictions; the data set of bananas.
+"""Object detection: boxes, anchors, their targets and predictions; the banana data set.
 
-A box is (left, top, right, bottom) in shares of the picture's width and height, unless something else is said.
+A box is (left, top, right, bottom) as fractions of the image's width and height, unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from fathom.d2l.frame.loaders import Rows, make_loader
 from fathom.d2l.topics.download import download_extract
-from fathom.d2l.topics.segmentation import read_pictures
+from fathom.d2l.topics.segmentation import read_images
 
 if TYPE_CHECKING:
     from matplotlib.patches import Rectangle
@@ -40,7 +40,7 @@ def box_center_to_corner(boxes: Tensor) -> Tensor:
 
 
 def bbox_to_rect(bbox: Any, color: Any) -> Rectangle:
-    """Make matplotlib's rectangle of a box in pixels."""
+    """Return matplotlib's rectangle for a box in pixels."""
     from matplotlib.patches import Rectangle
 
     left, top, right, bottom = (float(value) for value in bbox)
@@ -48,10 +48,10 @@ def bbox_to_rect(bbox: Any, color: Any) -> Rectangle:
 
 
 def show_bboxes(axes: Any, bboxes: Any, labels: Any = None, colors: Any = None) -> None:
-    """Draw boxes in pixels over a picture.
+    """Draw boxes, in pixels, over an image.
 
     Args:
-        labels, colors: one, or a list taken in turn with the boxes; there may be fewer labels than boxes.
+        labels, colors: one, or a list to cycle through with the boxes; there may be fewer labels than boxes.
     """
     names = [] if labels is None else list(labels) if isinstance(labels, (list, tuple)) else [labels]
     palette = list("bgrmc") if colors is None else list(colors) if isinstance(colors, (list, tuple)) else [colors]
@@ -72,32 +72,32 @@ def show_bboxes(axes: Any, bboxes: Any, labels: Any = None, colors: Any = None) 
 
 
 def multibox_prior(data: Tensor, sizes: Sequence[float], ratios: Sequence[float]) -> Tensor:
-    """Give anchors centred on every pixel: each size with the first ratio, then the first size with each other ratio.
+    """Return anchors centred on every pixel: each size with the first ratio, then the first size with each other ratio.
 
-    An anchor of size s and ratio r is s√r times the picture's height wide and s/√r times it high.
+    An anchor of size s and ratio r is s√r times the image's height wide and s/√r times as high.
 
     Shape:   data (…, H, W) -> (1, H · W · (len(sizes) + len(ratios) − 1), 4)
     """
     height, width = data.shape[-2:]
     shapes = [(s, ratios[0]) for s in sizes] + [(sizes[0], r) for r in ratios[1:]]
     s, r = torch.tensor(shapes, dtype=torch.float32, device=data.device).T
-    half = torch.stack([s * r.sqrt() * height / width, s / r.sqrt()], dim=1) / 2
+    half = torch.stack([s * r.sqrt() * height / width, s / r.sqrt()], dim=1) / 2  # (shapes, 2)
     y = (torch.arange(height, device=data.device) + 0.5) / height
     x = (torch.arange(width, device=data.device) + 0.5) / width
     rows, columns = torch.meshgrid(y, x, indexing="ij")
-    centres = torch.stack([columns, rows], dim=2).reshape(-1, 1, 2)
+    centres = torch.stack([columns, rows], dim=2).reshape(-1, 1, 2)  # (H · W, 1, 2)
     return torch.cat([centres - half, centres + half], dim=2).reshape(1, -1, 4)
 
 
 def box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
-    """Give the intersection over the union of every pair of boxes.
+    """Return the intersection over union of every pair of boxes.
 
     Shape:   (N, 4), (M, 4) -> (N, M)
     Equals:  torchvision.ops.box_iou
     """
-    upper = torch.maximum(boxes1[:, None, :2], boxes2[:, :2])
+    upper = torch.maximum(boxes1[:, None, :2], boxes2[:, :2])  # (N, M, 2)
     lower = torch.minimum(boxes1[:, None, 2:], boxes2[:, 2:])
-    shared = (lower - upper).clamp(min=0).prod(dim=2)
+    shared = (lower - upper).clamp(min=0).prod(dim=2)  # (N, M)
     areas1, areas2 = ((boxes[:, 2:] - boxes[:, :2]).prod(dim=1) for boxes in (boxes1, boxes2))
     return shared / (areas1[:, None] + areas2 - shared)
 
@@ -105,14 +105,14 @@ def box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
 def assign_anchor_to_bbox(
     ground_truth: Tensor, anchors: Tensor, device: torch.device, iou_threshold: float = 0.5
 ) -> Tensor:
-    """Give for each anchor the number of the true box it is to find, −1 for none.
+    """Return for each anchor the index of the true box assigned to it, −1 for none.
 
-    Every true box gets the anchor nearest to it, the best pair of all first; any other anchor gets the box with which
-    it shares at least ``iou_threshold``.
+    Every true box gets its best anchor, the best pair of all first; any other anchor gets the box that it overlaps
+    most, if by at least ``iou_threshold``.
 
     Shape:   ground_truth (M, 4), anchors (N, 4) -> int64 (N,)
     """
-    iou = box_iou(anchors, ground_truth).to(device)
+    iou = box_iou(anchors, ground_truth).to(device)  # (N, M)
     best, box = iou.max(dim=1)
     assigned = torch.where(best >= iou_threshold, box, -1)
     for _ in range(len(ground_truth)):
@@ -125,7 +125,9 @@ def assign_anchor_to_bbox(
 
 
 def offset_boxes(anchors: Tensor, assigned_bb: Tensor, eps: float = 1e-6) -> Tensor:
-    """Give what leads from anchors to boxes: 10 · shift of the centre / size, and 5 · log(eps + ratio of sizes).
+    """Return the offsets from anchors to boxes: 10 · shift of the centre / size, and 5 · log(eps + ratio of sizes).
+
+    The factors are the book's: 1/σ of offsets with standard deviations 0.1 and 0.2, as in Liu et al. 2016 (SSD).
 
     Shape:   (N, 4), (N, 4) -> (N, 4)
     """
@@ -136,7 +138,7 @@ def offset_boxes(anchors: Tensor, assigned_bb: Tensor, eps: float = 1e-6) -> Ten
 
 
 def offset_inverse(anchors: Tensor, offset_preds: Tensor) -> Tensor:
-    """Give the boxes that offsets lead to; undoes ``offset_boxes`` but for its eps.
+    """Return the boxes at the given offsets from the anchors; the inverse of ``offset_boxes`` except for its eps.
 
     Shape:   (N, 4), (N, 4) -> (N, 4)
     """
@@ -147,10 +149,10 @@ def offset_inverse(anchors: Tensor, offset_preds: Tensor) -> Tensor:
 
 
 def multibox_target(anchors: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Give what the anchors of a batch of pictures are to predict.
+    """Return the targets of the anchors for a batch of images.
 
     Shape:   anchors (1, N, 4), labels (B, M, 5): class and box -> offsets (B, 4N), mask (B, 4N), which is 0 for anchors
-        without a box, and classes int64 (B, N), 0 being the background
+        without a box, and classes int64 (B, N), where 0 is the background
     """
     anchors = anchors.squeeze(0)
     offsets, masks, classes = [], [], []
@@ -167,7 +169,7 @@ def multibox_target(anchors: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Te
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
-    """Give the boxes to keep, best first: none shares more than ``iou_threshold`` with a better one.
+    """Return the boxes to keep, best first: none overlaps a better one by more than ``iou_threshold``.
 
     Shape:   (N, 4), (N,) -> int64 (K,)
     """
@@ -183,18 +185,18 @@ def multibox_detection(
     nms_threshold: float = 0.5,
     pos_threshold: float = 0.009999999,
 ) -> Tensor:
-    """Turn predictions for a batch of pictures into boxes; those that were kept come first, best first.
+    """Turn predictions for a batch of images into boxes; the kept ones come first, best first.
 
     Args:
-        pos_threshold: a lower confidence means background; its complement is then the confidence.
+        pos_threshold: below this confidence a box is background, with the complement as its confidence.
     Shape:   cls_probs (B, 1 + classes, N), offset_preds (B, 4N), anchors (1, N, 4) -> (B, N, 6): class (−1 for
         background and for what was suppressed), confidence, box
     """
     anchors = anchors.squeeze(0)
-    pictures = []
+    images = []
     for probabilities, offsets in zip(cls_probs, offset_preds, strict=True):
-        confidence, kind = probabilities[1:].max(dim=0)
-        boxes = offset_inverse(anchors, offsets.reshape(-1, 4))
+        confidence, kind = probabilities[1:].max(dim=0)  # (N,), (N,)
+        boxes = offset_inverse(anchors, offsets.reshape(-1, 4))  # (N, 4)
         keep = nms(boxes, confidence, nms_threshold)
         is_dropped = torch.ones(len(boxes), dtype=torch.bool, device=boxes.device)
         is_dropped[keep] = False
@@ -204,12 +206,12 @@ def multibox_detection(
         is_low = confidence < pos_threshold
         kind = torch.where(is_low, -1, kind)
         confidence = torch.where(is_low, 1 - confidence, confidence)
-        pictures.append(torch.cat([kind[:, None], confidence[:, None], boxes], dim=1))
-    return torch.stack(pictures)
+        images.append(torch.cat([kind[:, None], confidence[:, None], boxes], dim=1))
+    return torch.stack(images)
 
 
 def read_data_bananas(is_train: bool = True) -> tuple[list[Tensor], Tensor]:
-    """Read the pictures of bananas, uint8 (3, 256, 256), and their labels, (N, 1, 5): class and box.
+    """Read the banana images, uint8 (3, 256, 256) each, and their labels, (N, 1, 5): class and box.
 
     Raises:  FathomError if the data set can be had neither here nor from the network
     """
@@ -217,12 +219,15 @@ def read_data_bananas(is_train: bool = True) -> tuple[list[Tensor], Tensor]:
 
     folder = os.path.join(download_extract("banana-detection"), "bananas_train" if is_train else "bananas_val")
     table = pd.read_csv(os.path.join(folder, "label.csv")).set_index("img_name")
-    images = read_pictures(os.path.join(folder, "images", str(name)) for name in table.index)
-    return images, torch.from_numpy(table.to_numpy()).unsqueeze(1) / 256
+    images = read_images(os.path.join(folder, "images", str(name)) for name in table.index)
+    return images, torch.from_numpy(table.to_numpy()).unsqueeze(1) / 256  # boxes are in pixels of 256 × 256
 
 
 class BananasDataset(Rows):
-    """The bananas in memory: pictures as floats 0…255, and their labels."""
+    """The bananas in memory, and their labels.
+
+    Shape:   sample: float32 (3, 256, 256) in 0…255, (1, 5): class and box
+    """
 
     def __init__(self, is_train: bool) -> None:
         images, self.labels = read_data_bananas(is_train)
@@ -232,7 +237,7 @@ class BananasDataset(Rows):
 
 
 def load_data_bananas(batch_size: int) -> tuple[DataLoader[Any], DataLoader[Any]]:
-    """Give loaders of the bananas' training part, shuffled, and validation part."""
+    """Return loaders of the training split, shuffled, and the validation split of the bananas."""
     return (
         make_loader(BananasDataset(is_train=True), batch_size, shuffle=True),
         make_loader(BananasDataset(is_train=False), batch_size, shuffle=False),

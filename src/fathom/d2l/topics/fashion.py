@@ -1,4 +1,4 @@
-"""Fashion-MNIST, held in memory and read once a process."""
+"""Fashion-MNIST, held in memory and read once per process."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def _read(folder: Path) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def read_fashion_mnist(root: str | Path | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Read all four parts: from ``root`` if they are there, else from FATHOM_DATA, the cache or the network.
+    """Return images and labels of both splits, from ``root`` if they are there, else as ``fathom data`` finds them.
 
     Shape:   -> uint8 (60000, 1, 28, 28), int64 (60000,), uint8 (10000, 1, 28, 28), int64 (10000,)
-    Raises:  FathomError, one line, if a file is wrong or cannot be had
+    Raises:  FathomError if a file is damaged or cannot be downloaded
     """
     folder = idx.locate("fashion_mnist", root) if root is not None else None
     folder = folder or idx.locate("fashion_mnist") or idx.fetch_files("fashion_mnist")
@@ -39,7 +39,7 @@ def read_fashion_mnist(root: str | Path | None = None) -> tuple[Tensor, Tensor, 
 
 
 class ClothingImages(Rows):
-    """Pictures as bytes with their labels; one comes out as a float image in 0…1 and a number.
+    """Images as bytes with their labels; a sample is a float image in 0…1 and an integer.
 
     ``data``, ``targets`` and ``classes`` are what torchvision's data set calls them.
     """
@@ -48,8 +48,8 @@ class ClothingImages(Rows):
         super().__init__(images, labels, transform=ToImages(size))
         self.data, self.targets, self.classes = images[:, 0], labels, list(LABELS)
 
-    def example(self, *parts: Tensor) -> tuple[Any, ...]:
-        """Give the image and the label as a number."""
+    def sample(self, *parts: Tensor) -> tuple[Any, ...]:
+        """Return the image, and the label as an integer."""
         image, label = parts
         return image, int(label)
 
@@ -71,18 +71,18 @@ class FashionMNIST(DataModule):
         self.val = ClothingImages(test_images, test_labels, resize)
 
     def text_labels(self, indices: Any) -> list[str]:
-        """Give the names of classes."""
+        """Return the names of class indices."""
         return [LABELS[int(index)] for index in indices]
 
     def get_dataloader(self, train: bool) -> Any:
-        """Give the 60,000 training pictures, shuffled, or the 10,000 others."""
+        """Return a loader of the 60,000 training images, shuffled, or of the 10,000 others."""
         return make_loader(self.train if train else self.val, self.batch_size, shuffle=train)
 
     def visualize(
         self, batch: Sequence[Tensor], nrows: int = 1, ncols: int = 8, labels: Sequence[str] | None = None
     ) -> None:
-        """Show pictures of a batch with their names, or with ``labels``."""
-        from fathom.d2l.frame.pictures import show_images
+        """Show images of a batch under their class names, or under ``labels``."""
+        from fathom.d2l.frame.figures import show_images
 
         X, y = batch
         show_images(X.squeeze(1), nrows, ncols, titles=labels or self.text_labels(y))

@@ -23,7 +23,7 @@ class HPOTrainer(Trainer):
     """A trainer that knows the validation error of what it trained."""
 
     def validation_error(self) -> Tensor:
-        """Give 1 − accuracy on the validation data, the mean over its batches, on the model's device."""
+        """Return 1 − accuracy on the validation data, the mean over its batches, on the model's device."""
         self.model.eval()
         accuracies = []
         with torch.no_grad():
@@ -37,7 +37,7 @@ class HPOSearcher(HyperParameters):
     """Proposes configurations."""
 
     def sample_configuration(self) -> Configuration:
-        """Give a configuration to try."""
+        """Return a configuration to try."""
         raise NotImplementedError
 
     def update(self, config: Configuration, error: float, additional_info: Any = None) -> None:
@@ -49,7 +49,7 @@ class RandomSearcher(HPOSearcher):
 
     Args:
         config_space: name -> a distribution of scipy.stats, or anything with ``rvs()``.
-        initial_config: proposed first, if it is given.
+        initial_config: proposed first, if given.
     """
 
     config_space: Mapping[str, Any]
@@ -70,7 +70,7 @@ class HPOScheduler(HyperParameters):
     """Decides which configuration runs next, and for how long."""
 
     def suggest(self) -> Configuration:
-        """Give the next configuration to run."""
+        """Return the next configuration to run."""
         raise NotImplementedError
 
     def update(self, config: Configuration, error: float, info: Any = None) -> None:
@@ -87,7 +87,7 @@ class BasicScheduler(HPOScheduler):
         self.save_hyperparameters()
 
     def suggest(self) -> Configuration:
-        """Give the searcher's next proposal."""
+        """Return the searcher's next proposal."""
         return self.searcher.sample_configuration()
 
     def update(self, config: Configuration, error: float, info: Any = None) -> None:
@@ -125,7 +125,7 @@ class SuccessiveHalvingScheduler(HPOScheduler):
         self.queue: list[Configuration] = []
 
     def suggest(self) -> Configuration:
-        """Give the last configuration of the queue; an empty queue is filled with new ones for the lowest rung."""
+        """Return the last configuration of the queue; an empty queue is filled with new ones for the lowest rung."""
         if not self.queue:
             self.queue = [
                 {**self.searcher.sample_configuration(), "max_epochs": self.r_min} for _ in range(self._size(0))
@@ -148,7 +148,7 @@ class SuccessiveHalvingScheduler(HPOScheduler):
             self.observed_error_at_rungs[level] = []
 
     def get_top_n_configurations(self, rung_level: int, n: int) -> list[Configuration]:
-        """Give the ``n`` configurations of least error among those of a rung that were not promoted yet."""
+        """Return the ``n`` configurations of least error among those of a rung that were not promoted yet."""
         ranked = sorted(self.observed_error_at_rungs[rung_level], key=lambda pair: pair[1])
         return [config for config, _ in ranked[:n]]
 
@@ -163,7 +163,7 @@ class HPOTuner(HyperParameters):
     ``cumulative_runtime`` (seconds) have an entry a trial, ``records`` all about each.
 
     Args:
-        objective: called with a configuration as keyword arguments; gives its error, a number or a tensor of one.
+        objective: called with a configuration as keyword arguments; returns its error, a number or a tensor of one.
     """
 
     scheduler: HPOScheduler
@@ -202,7 +202,7 @@ class HPOTuner(HyperParameters):
 
 
 def hpo_objective_lenet(learning_rate: float, batch_size: int, max_epochs: int = 10) -> Tensor:
-    """Train LeNet on Fashion-MNIST, on a GPU if there is one, and give its validation error."""
+    """Train LeNet on Fashion-MNIST, on a GPU if there is one, and return its validation error."""
     model = LeNet(lr=learning_rate, num_classes=10)
     trainer = HPOTrainer(max_epochs=max_epochs, num_gpus=1)
     data = FashionMNIST(batch_size=int(batch_size))
@@ -212,7 +212,7 @@ def hpo_objective_lenet(learning_rate: float, batch_size: int, max_epochs: int =
 
 
 def rbfkernel(x1: np.ndarray, x2: np.ndarray, ls: float = 4.0) -> np.ndarray:
-    """Give the Gaussian kernel exp(−‖a − b‖² / (2 ls)) of every row a of ``x1`` and b of ``x2``.
+    """Return the Gaussian kernel exp(−‖a − b‖² / (2 ls)) of every row a of ``x1`` and b of ``x2``.
 
     Shape:   x1 (N,) or (N, D), x2 (M,) or (M, D) -> (N, M)
     """

@@ -27,15 +27,15 @@ class LinearRegressionScratch(Module):
         self.b = torch.zeros(1, requires_grad=True)
 
     def forward(self, X: Tensor) -> Tensor:
-        """Give Xw + b."""
+        """Return Xw + b. Shape: X (N, num_inputs) -> (N, 1)"""
         return X @ self.w + self.b
 
     def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
-        """Give the mean of (ŷ − y)²/2."""
+        """Return the mean of (ŷ − y)²/2."""
         return ((y_hat - y) ** 2 / 2).mean()
 
     def configure_optimizers(self) -> SGD:
-        """Give the optimiser written out below."""
+        """Return the optimiser that is written out below."""
         return SGD([self.w, self.b], self.lr)
 
 
@@ -50,7 +50,7 @@ class SGD(HyperParameters):
 
     @torch.no_grad()
     def step(self) -> None:
-        """Take off each parameter its gradient times ``lr``."""
+        """Subtract ``lr`` times its gradient from each parameter."""
         for param in self.params:
             param -= self.lr * param.grad  # type: ignore[operator]
 
@@ -70,8 +70,8 @@ class LinearRegression(Module):
     def __init__(self, lr: float) -> None:
         super().__init__()
         self.save_hyperparameters()
-        # What the book draws for the weights before the layer knows its size is lost when it learns it; what remains
-        # is torch's own initialisation.
+        # The weights that the book draws before the layer knows its size are lost once it does; what remains is
+        # torch's own initialisation.
         self.net = nn.LazyLinear(1)
 
     def forward(self, X: Tensor) -> Tensor:
@@ -79,16 +79,16 @@ class LinearRegression(Module):
         return self.net(X)
 
     def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
-        """Give the mean of (ŷ − y)²."""
+        """Return the mean of (ŷ − y)²."""
         return F.mse_loss(y_hat, y)
 
     def get_w_b(self) -> tuple[Tensor, Tensor]:
-        """Give weight (1, D) and bias (1,)."""
+        """Return weight (1, D) and bias (1,)."""
         return self.net.weight.data, self.net.bias.data
 
 
 class SoftmaxRegression(Classifier):
-    """One linear layer that gives logits; the softmax is in the loss.
+    """One linear layer that returns logits; the softmax is in the loss.
 
     Shape:   X (N, …) -> (N, num_outputs)
     """

@@ -17,7 +17,7 @@ from fathom.data.loaders.workers import available_cores
 
 
 def synthetic_data(w: Tensor, b: Tensor | float, num_examples: int) -> tuple[Tensor, Tensor]:
-    """Draw y = Xw + b + ε, with standard normal X and ε of deviation 0.01.
+    """Draw y = Xw + b + ε, with standard normal X, and ε of standard deviation 0.01.
 
     Shape:   w (D,) or (D, 1) -> X (num_examples, D), y (num_examples, 1)
     """
@@ -28,7 +28,7 @@ def synthetic_data(w: Tensor, b: Tensor | float, num_examples: int) -> tuple[Ten
 
 
 def load_array(data_arrays: Sequence[Tensor], batch_size: int, is_train: bool = True) -> DataLoader[Any]:
-    """Give a loader over tensors of equal length, shuffled if it is for training.
+    """Return a loader over tensors of equal length, shuffled if it is for training.
 
     Equals:  DataLoader(TensorDataset(*data_arrays), batch_size, shuffle=is_train), batch for batch under one seed
     """
@@ -38,12 +38,12 @@ def load_array(data_arrays: Sequence[Tensor], batch_size: int, is_train: bool = 
 def load_data_fashion_mnist(
     batch_size: int, resize: int | Sequence[int] | None = None
 ) -> tuple[DataLoader[Any], DataLoader[Any]]:
-    """Give loaders of Fashion-MNIST's training part, shuffled, and test part; the data stay in memory as bytes.
+    """Return loaders of Fashion-MNIST's training split, shuffled, and test split; the data stay in memory as bytes.
 
     Args:
-        resize: height and width to stretch the pictures to.
+        resize: height and width to resize the images to.
     Shape:   batches X float32 (batch_size, 1, H, W) in 0…1, y int64 (batch_size,)
-    Raises:  FathomError if the data set is neither here nor to be downloaded
+    Raises:  FathomError if the data set is not on this machine and cannot be downloaded
     """
     images, labels, test_images, test_labels = read_fashion_mnist(default_root())
     return (
@@ -53,15 +53,15 @@ def load_data_fashion_mnist(
 
 
 def get_fashion_mnist_labels(labels: Iterable[Any]) -> list[str]:
-    """Give the words for Fashion-MNIST's classes 0…9."""
+    """Return the names of Fashion-MNIST's classes 0…9."""
     return [LABELS[int(label)] for label in labels]
 
 
 def get_dataloader_workers() -> int:
-    """Give a number of worker processes for a ``DataLoader`` on this machine: one a core, at most four.
+    """Return the number of worker processes for a ``DataLoader`` on this machine: one per core, at most four.
 
-    0 where Python starts processes by importing the script anew (macOS, Windows, Python 3.14): a script of the book's,
-    which has no ``if __name__ == "__main__"``, would start itself over and over.
+    0 where Python starts processes by importing the script again (macOS, Windows, Python 3.14): the book's scripts,
+    which have no ``if __name__ == "__main__"``, would start themselves over and over.
     """
     if multiprocessing.get_start_method() != "fork":
         return 0

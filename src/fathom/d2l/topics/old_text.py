@@ -49,15 +49,15 @@ def read_data_nmt() -> str:
 
 
 def preprocess_nmt(text: str) -> str:
-    """Make all letters small and all spaces plain, and put a space before every one of ,.!? that has none."""
+    """Return the text in lower case with plain spaces, and a space before every ,.!? that has none."""
     return re.sub(r"(?<=[^ ])(?=[,.!?])", " ", re.sub("[\u202f\xa0]", " ", text).lower())
 
 
 def tokenize_nmt(text: str, num_examples: int | None = None) -> tuple[list[list[str]], list[list[str]]]:
-    """Give the words of the source sentences and of their translations.
+    """Return the words of the source sentences and their translations.
 
     Args:
-        num_examples: read up to the line of this number, counted from 0; None reads all.
+        num_examples: last line to read, counted from 0; None reads all.
     """
     lines = text.split("\n")[: num_examples + 1 if num_examples else None]
     pairs = [parts for parts in (line.split("\t") for line in lines) if len(parts) == 2]
@@ -65,12 +65,12 @@ def tokenize_nmt(text: str, num_examples: int | None = None) -> tuple[list[list[
 
 
 def truncate_pad(line: list[Any], num_steps: int, padding_token: Any) -> list[Any]:
-    """Cut a line to ``num_steps`` tokens, or fill it up."""
+    """Return a line cut to ``num_steps`` tokens, or padded."""
     return line[:num_steps] + [padding_token] * (num_steps - len(line))
 
 
 def build_array_nmt(lines: Sequence[Sequence[str]], vocab: Any, num_steps: int) -> tuple[Tensor, Tensor]:
-    """Give sentences as numbers, each ended by "<eos>" and cut or filled up, and their lengths without filling.
+    """Return sentences as token indices, each ended by "<eos>" and cut or padded, and their lengths without padding.
 
     Shape:   -> int64 (N, num_steps), int32 or int64 (N,)
     """
@@ -80,7 +80,7 @@ def build_array_nmt(lines: Sequence[Sequence[str]], vocab: Any, num_steps: int) 
 
 
 def load_data_nmt(batch_size: int, num_steps: int, num_examples: int = 600) -> tuple[DataLoader[Any], Vocab, Vocab]:
-    """Give shuffled batches of translations, and the vocabularies of both languages; words seen once are "<unk>".
+    """Return shuffled batches of translations, and the vocabularies of both languages; words seen once are "<unk>".
 
     Shape:   batches: source int64 (N, num_steps), its lengths (N,), target (N, num_steps), its lengths (N,)
     """
@@ -95,28 +95,28 @@ def load_data_nmt(batch_size: int, num_steps: int, num_examples: int = 600) -> t
 
 
 def sequence_mask(X: Tensor, valid_len: Tensor, value: float = 0) -> Tensor:
-    """Set what lies beyond each row's length to ``value``, in a copy.
+    """Return a copy in which what is beyond each row's length is ``value``.
 
     Shape:   X (N, T, …), valid_len (N,) -> as X
     """
-    beyond = torch.arange(X.shape[1], device=X.device) >= valid_len[:, None]
+    beyond = torch.arange(X.shape[1], device=X.device) >= valid_len[:, None]  # (N, T)
     return X.masked_fill(beyond.reshape(*beyond.shape, *[1] * (X.ndim - 2)), value)
 
 
 class MaskedSoftmaxCELoss(nn.CrossEntropyLoss):
-    """Cross-entropy of sequences that leaves out what lies beyond each one's length.
+    """Cross-entropy of sequences that ignores what is beyond each one's length.
 
     Shape:   pred (N, T, vocabulary), label int64 (N, T), valid_len (N,) -> (N,), the sum over a sequence divided by T
     """
 
     def forward(self, pred: Tensor, label: Tensor, valid_len: Tensor) -> Tensor:  # type: ignore[override]
-        """Give the loss of each sequence."""
-        losses = nn.functional.cross_entropy(pred.permute(0, 2, 1), label, reduction="none")
+        """Return the loss of each sequence."""
+        losses = nn.functional.cross_entropy(pred.permute(0, 2, 1), label, reduction="none")  # (N, T)
         return sequence_mask(losses, valid_len).mean(dim=1)
 
 
 def train_seq2seq(net: nn.Module, data_iter: Any, lr: float, num_epochs: int, tgt_vocab: Any, device: Any) -> None:
-    """Train an encoder–decoder by Adam with teacher forcing; draw the loss of a token, print it and the speed."""
+    """Train an encoder–decoder with Adam and teacher forcing; draw the loss per token, and print it and the speed."""
     if torch.device(device).type == "cpu":
         tune_allocator()
     net.apply(init_seq2seq)
@@ -154,7 +154,7 @@ def predict_seq2seq(
     device: Any,
     save_attention_weights: bool = False,
 ) -> tuple[str, list[Any]]:
-    """Translate a sentence, taking the likeliest word at each step until "<eos>".
+    """Translate a sentence, taking the most likely word at each step until "<eos>".
 
     Returns:  the translation, and the decoder's attention weights at each step if they are to be saved
     """

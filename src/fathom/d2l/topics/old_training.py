@@ -21,16 +21,23 @@ Net = Callable[..., Tensor]
 Loss = Callable[[Tensor, Tensor], Tensor]
 Loader = Iterable[Any]
 
-_MAX_ELEMENTS = 1 << 22  # a data set of fewer numbers is evaluated in one piece
+_MAX_ELEMENTS = 1 << 22  # 4 Mi numbers, 16 MiB as float32: a smaller data set is evaluated at once
 
 
 def linreg(X: Tensor, w: Tensor, b: Tensor) -> Tensor:
-    """Linear regression, Xw + b."""
+    """Return Xw + b, linear regression.
+
+    Shape:   X (N, D), w (D, 1) or (D,), b (1,) -> (N, 1) or (N,)
+    """
     return X @ w + b
 
 
 def squared_loss(y_hat: Tensor, y: Tensor) -> Tensor:
-    """½(ŷ − y)² of each element; y is given ŷ's shape. Half of torch's ``MSELoss(reduction="none")``."""
+    """Return ½(ŷ − y)² of each element, with y in ŷ's shape.
+
+    Shape:   y_hat (N, …), y of as many elements -> as y_hat
+    Equals:  half of torch.nn.MSELoss(reduction="none")
+    """
     return (y_hat - y.reshape(y_hat.shape)) ** 2 / 2
 
 
@@ -44,7 +51,7 @@ def sgd(params: Iterable[Tensor], lr: float, batch_size: int) -> None:
 
 
 def grad_clipping(net: Any, theta: float) -> None:
-    """Scale all gradients so that their common norm is at most ``theta``.
+    """Scale all gradients so that their joint norm is at most ``theta``.
 
     Equals:  torch.nn.utils.clip_grad_norm_, without the 1e-6 that torch adds to the norm
     """
@@ -58,19 +65,22 @@ def grad_clipping(net: Any, theta: float) -> None:
 
 
 def accuracy(y_hat: Tensor, y: Tensor) -> float:
-    """Count the predictions that are right; of scores (N, classes, …) the highest is the prediction."""
+    """Return the number of correct predictions; of scores (N, classes, …) the highest is the prediction."""
     return float(count_correct(y_hat, y))
 
 
 def count_correct(y_hat: Tensor, y: Tensor) -> Tensor:
-    """What ``accuracy`` counts, left on the device."""
+    """Return what ``accuracy`` counts, on the device.
+
+    Shape:   y_hat (N, classes, …) or (N, …), y (N, …) -> int64 ()
+    """
     if y_hat.ndim > 1 and y_hat.shape[1] > 1:
-        y_hat = y_hat.argmax(dim=1)
+        y_hat = y_hat.argmax(dim=1)  # (N, …)
     return (y_hat.type(y.dtype) == y).sum()
 
 
 def evaluate_loss(net: Net, data_iter: Loader, loss: Loss) -> float:
-    """Give the mean of the loss over a data set; y is given the prediction's shape."""
+    """Return the mean loss over a data set, with y in the prediction's shape."""
     with torch.no_grad():
         whole = _evaluate_at_once(net, data_iter, loss)
         if whole is not None:
@@ -84,8 +94,8 @@ def evaluate_loss(net: Net, data_iter: Loader, loss: Loss) -> float:
 
 
 def _evaluate_at_once(net: Net, data_iter: Loader, loss: Loss) -> float | None:
-    """Evaluate all rows in one piece where that gives what batches give; None where it may not."""
-    if isinstance(net, nn.Module) and any(m._buffers for m in net.modules()):  # batch-norm sees the batch as a whole
+    """Return the loss of all rows at once where it equals that of batches; None where it may not."""
+    if isinstance(net, nn.Module) and any(m._buffers for m in net.modules()):  # batch-norm depends on the batch
         return None
     tensors = getattr(getattr(data_iter, "dataset", None), "tensors", None)
     if not tensors or tensors[0].numel() > _MAX_ELEMENTS:
@@ -102,12 +112,12 @@ def _evaluate_at_once(net: Net, data_iter: Loader, loss: Loss) -> float | None:
 
 
 def evaluate_accuracy(net: Net, data_iter: Loader) -> float:
-    """Give the share of predictions that are right, with the network in evaluation mode."""
+    """Return the accuracy, with the network in evaluation mode."""
     return evaluate_accuracy_gpu(net, data_iter)
 
 
 def evaluate_accuracy_gpu(net: Net, data_iter: Loader, device: torch.device | None = None) -> float:
-    """Give the share of predictions that are right, computed on ``device``, else where the network is."""
+    """Return the accuracy, computed on ``device`` or else on the network's device."""
     if isinstance(net, nn.Module):
         net.eval()
         device = device or _device_of(net)
@@ -122,12 +132,12 @@ def evaluate_accuracy_gpu(net: Net, data_iter: Loader, device: torch.device | No
 def train_epoch_ch3(
     net: Net, train_iter: Loader, loss: Loss, updater: torch.optim.Optimizer | Callable[[int], Any]
 ) -> tuple[float, float]:
-    """Train for one pass over the data; give mean loss and accuracy.
+    """Train for one pass over the data; return mean loss and accuracy.
 
     Args:
-        loss: gives one loss an example.
-        updater: an optimiser of PyTorch's, which gets the gradient of the mean loss; or a function of the batch size,
-            which gets that of the summed loss and zeroes it.
+        loss: returns one loss per sample.
+        updater: one of PyTorch's optimisers, with the gradient of the mean loss; or a function of the batch size, with
+            that of the summed loss, which it zeroes.
     """
     if isinstance(net, nn.Module):
         net.train()
@@ -165,8 +175,8 @@ def train_ch3(
 
 
 def predict_ch3(net: Net, test_iter: Loader, n: int = 6) -> None:
-    """Show the first ``n`` pictures of the first batch, each under its class and the predicted one."""
-    from fathom.d2l.frame.pictures import show_images
+    """Show the first ``n`` images of the first batch, each under its class and the predicted one."""
+    from fathom.d2l.frame.figures import show_images
 
     X, y = next(iter(test_iter))
     device = _device_of(net) if isinstance(net, nn.Module) else None
@@ -179,7 +189,7 @@ def predict_ch3(net: Net, test_iter: Loader, n: int = 6) -> None:
 def train_ch6(
     net: nn.Module, train_iter: Any, test_iter: Loader, num_epochs: int, lr: float, device: torch.device
 ) -> None:
-    """Train by SGD on cross-entropy from Xavier's initial weights; draw, and print the last loss and accuracies."""
+    """Train with SGD on cross-entropy from Xavier's initial weights; draw, and print the last loss and accuracies."""
     if torch.device(device).type == "cpu":
         tune_allocator()
     net.apply(init_cnn)
@@ -216,17 +226,17 @@ def train_ch6(
 
 
 def is_fifth(batch: int, num_batches: int) -> bool:
-    """Whether a fifth of an epoch ends with this batch, or the epoch."""
+    """Return whether this batch ends a fifth of an epoch, or the epoch."""
     return (batch + 1) % max(1, num_batches // 5) == 0 or batch == num_batches - 1
 
 
 def to_device(value: Any, device: torch.device | str | None) -> Any:
-    """Move a tensor, or each of a list or tuple, to ``device``; None leaves it where it is."""
+    """Move a tensor, or each of a list or tuple, to ``device``; None leaves it in place."""
     if device is None:
         return value
     if isinstance(value, Sequence):
         return [to_device(part, device) for part in value]
-    # What is copied from a GPU without waiting may be read before it is there.
+    # A copy from a GPU without waiting could be read before it has arrived.
     return value.to(device, non_blocking=torch.device(device).type == "cuda")
 
 

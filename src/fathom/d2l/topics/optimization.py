@@ -20,11 +20,11 @@ from fathom.d2l.topics.old_training import evaluate_loss, linreg, squared_loss
 def train_2d(
     trainer: Callable[..., tuple[Any, Any, Any, Any]], steps: int = 20, f_grad: Callable[..., Any] | None = None
 ) -> list[tuple[Any, Any]]:
-    """Let an optimiser walk from (−5, −2); give the places and print the last.
+    """Run an optimiser from (−5, −2); print the last point and return all points.
 
     Args:
-        trainer: (x1, x2, s1, s2[, f_grad]) -> the same four after a step; s1 and s2 are its own, 0 at first.
-        f_grad: handed on to ``trainer`` if it is given.
+        trainer: (x1, x2, s1, s2[, f_grad]) -> the same four after a step; s1 and s2 are its state, 0 at first.
+        f_grad: passed on to ``trainer``, if given.
     """
     state: tuple[Any, Any, Any, Any] = (-5, -2, 0, 0)
     results = [state[:2]]
@@ -36,7 +36,7 @@ def train_2d(
 
 
 def show_trace_2d(f: Callable[[Tensor, Tensor], Tensor], results: Sequence[tuple[Any, Any]]) -> None:
-    """Draw the places that ``train_2d`` gave over the contour lines of ``f``."""
+    """Draw the points of ``train_2d`` over the contour lines of ``f``."""
     from matplotlib import pyplot as plt
 
     from fathom.d2l.frame.display import set_figsize
@@ -51,10 +51,10 @@ def show_trace_2d(f: Callable[[Tensor, Tensor], Tensor], results: Sequence[tuple
 
 
 def get_data_ch11(batch_size: int = 10, n: int = 1500) -> tuple[DataLoader[Any], int]:
-    """Give a loader over the first ``n`` rows of the airfoil data, every column standardised, and the feature count.
+    """Return a loader over the first ``n`` rows of the airfoil data, standardised, and the number of features.
 
     Shape:   batches X float32 (batch_size, 5), y (batch_size,)
-    Raises:  FathomError if the data can be had neither here nor from the network
+    Raises:  FathomError if the data are not on this machine and cannot be downloaded
     """
     table = np.genfromtxt(download("airfoil"), dtype=np.float32, delimiter="\t")
     rows = torch.from_numpy((table - table.mean(axis=0)) / table.std(axis=0))
@@ -69,11 +69,11 @@ def train_ch11(
     feature_dim: int,
     num_epochs: int = 2,
 ) -> tuple[list[float], list[float]]:
-    """Train linear regression by an optimiser written out; draw the loss, print it and the time of an epoch.
+    """Train linear regression with an optimiser written out; draw the loss, and print it and the time per epoch.
 
     Args:
         trainer_fn: (parameters, states, hyperparams); changes the parameters and zeroes their gradients.
-    Returns:  seconds of training, and the loss on all data, each time 200 examples more have been seen
+    Returns:  seconds of training, and the loss on all data, every 200 samples
     """
     w = torch.normal(mean=0.0, std=0.01, size=(feature_dim, 1), requires_grad=True)
     b = torch.zeros(1, requires_grad=True)
@@ -94,7 +94,7 @@ def train_concise_ch11(
     data_iter: Any,
     num_epochs: int = 4,
 ) -> None:
-    """Train linear regression on five features by an optimiser of PyTorch's; draw half the squared loss and print it.
+    """Train linear regression on five features with one of PyTorch's optimisers; draw and print half the squared loss.
 
     Args:
         trainer_fn: the optimiser's class, called with the parameters and ``hyperparams``.
@@ -110,7 +110,7 @@ def train_concise_ch11(
         loss(out, y.reshape(out.shape)).mean().backward()
         optimizer.step()
 
-    # PyTorch's squared loss has no ½; the drawing is to compare with train_ch11's.
+    # PyTorch's squared loss has no ½; halved, the curve compares with train_ch11's.
     _train(step, lambda: evaluate_loss(net, data_iter, loss) / 2, data_iter, num_epochs)
 
 
@@ -127,7 +127,7 @@ def _train(
                 timer.stop()
                 animator.add(seen / X.shape[0] / num_batches, (evaluate(),))
                 timer.start()
-    if not timer.times:  # fewer than 200 examples
+    if not timer.times:  # fewer than 200 samples
         timer.stop()
         animator.add(num_epochs, (evaluate(),))
     print(f"loss: {animator.Y[0][-1]:.3f}, {timer.sum() / num_epochs:.3f} sec/epoch")

@@ -30,7 +30,7 @@ class RNNScratch(Module):
         self.b_h = nn.Parameter(torch.zeros(num_hiddens))
 
     def forward(self, inputs: Tensor, state: Any = None) -> Any:
-        """Go through the steps; give every output, and the state at the end."""
+        """Return the outputs of all steps, and the final state."""
         if not isinstance(inputs, Tensor):
             inputs = torch.stack(list(inputs))
         if state is None:
@@ -38,9 +38,9 @@ class RNNScratch(Module):
         else:
             state = state.reshape(-1, self.num_hiddens) if isinstance(state, Tensor) else state[0]
         outputs = []
-        # The part that does not depend on the state is one product for all steps.
+        # The term that does not depend on the state is one product for all steps: (T, N, num_hiddens).
         for X in inputs @ self.W_xh + self.b_h:
-            state = torch.tanh(X + state @ self.W_hh)
+            state = torch.tanh(X + state @ self.W_hh)  # (N, num_hiddens)
             outputs.append(state)
         return outputs, state
 
@@ -65,7 +65,7 @@ class RNNLMScratch(Classifier):
         self.b_q = nn.Parameter(torch.zeros(self.vocab_size))
 
     def training_step(self, batch: Sequence[Any]) -> Tensor:
-        """Give the loss to descend, and plot the perplexity."""
+        """Return the loss to minimise, and plot the perplexity."""
         loss = self.loss(self(*batch[:-1]), batch[-1])
         self.plot("ppl", torch.exp(loss.detach()), train=True)
         return loss
@@ -81,23 +81,25 @@ class RNNLMScratch(Classifier):
 
     def output_layer(self, rnn_outputs: Any) -> Tensor:
         """Turn T outputs (N, num_hiddens) into logits (N, T, vocab_size)."""
-        hiddens = rnn_outputs if isinstance(rnn_outputs, Tensor) else torch.stack(list(rnn_outputs))
-        return (hiddens @ self.W_hq + self.b_q).swapaxes(0, 1)
+        hiddens = (
+            rnn_outputs if isinstance(rnn_outputs, Tensor) else torch.stack(list(rnn_outputs))
+        )  # (T, N, num_hiddens)
+        return (hiddens @ self.W_hq + self.b_q).swapaxes(0, 1)  # (N, T, vocab_size)
 
     def forward(self, X: Tensor, state: Any = None) -> Tensor:
-        """Give the logits of the next token, for every token."""
+        """Return the logits of the next token at every position."""
         outputs, _ = self.rnn(self.one_hot(X), state)
         return self.output_layer(outputs)
 
     @torch.no_grad()
     def predict(self, prefix: str, num_preds: int, vocab: Vocab, device: torch.device | str | None = None) -> str:
-        """Continue ``prefix`` by the ``num_preds`` characters that are the likeliest, one after another."""
+        """Return ``prefix`` continued by ``num_preds`` characters, each the most likely one."""
         state: Any = None
         tokens = [vocab[prefix[0]]]
         for i in range(len(prefix) + num_preds - 1):
             X = torch.tensor([[tokens[-1]]], device=device)
             outputs, state = self.rnn(self.one_hot(X), state)
-            if i < len(prefix) - 1:  # the state warms up
+            if i < len(prefix) - 1:  # the prefix sets the state
                 tokens.append(vocab[prefix[i + 1]])
             else:
                 tokens.append(int(self.output_layer(outputs).argmax(2)))
@@ -105,7 +107,10 @@ class RNNLMScratch(Classifier):
 
 
 class RNN(Module):
-    """torch's recurrent layer. Shape: inputs (T, N, num_inputs) -> (T, N, num_hiddens), state (1, N, num_hiddens)"""
+    """torch's recurrent layer.
+
+    Shape:   inputs (T, N, num_inputs) -> outputs (T, N, num_hiddens), state (1, N, num_hiddens)
+    """
 
     num_inputs: int
     num_hiddens: int
@@ -121,7 +126,10 @@ class RNN(Module):
 
 
 class GRU(RNN):
-    """torch's gated recurrent unit, in several layers."""
+    """torch's gated recurrent unit, in several layers.
+
+    Shape:   inputs (T, N, num_inputs) -> outputs (T, N, num_hiddens), state (num_layers, N, num_hiddens)
+    """
 
     num_layers: int
     dropout: float
@@ -133,7 +141,10 @@ class GRU(RNN):
 
 
 class RNNLM(RNNLMScratch):
-    """A language model on one of torch's recurrent layers."""
+    """A language model on one of torch's recurrent layers.
+
+    Shape:   X int64 (N, T) -> logits (N, T, vocab_size)
+    """
 
     def init_params(self) -> None:
         """Make the output layer; it learns its width from the first batch."""

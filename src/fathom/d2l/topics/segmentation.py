@@ -24,40 +24,40 @@ VOC_CLASSES = [
 
 
 def _colour(index: int) -> list[int]:
-    """Give a class's colour: the bits of its number, three at a time, fill red, green and blue from the top."""
+    """Return a class's colour: the bits of its index, three at a time, fill red, green and blue from the top."""
     return [sum((index >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8)) for channel in range(3)]
 
 
 VOC_COLORMAP = [_colour(index) for index in range(len(VOC_CLASSES))]
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's red, green and blue, in 0…1
 
 
 def read_voc_images(voc_dir: str | os.PathLike[str], is_train: bool = True) -> tuple[list[Tensor], list[Tensor]]:
-    """Read the pictures of the training or validation part and their labels, which are pictures in class colours.
+    """Read the images of the training or validation split and their labels, which are images in class colours.
 
     Shape:   -> two lists of uint8 (3, H, W)
     """
     voc_dir = os.fspath(voc_dir)
-    part = os.path.join(voc_dir, "ImageSets", "Segmentation", "train.txt" if is_train else "val.txt")
-    with open(part, encoding="utf-8") as file:
+    listing = os.path.join(voc_dir, "ImageSets", "Segmentation", "train.txt" if is_train else "val.txt")
+    with open(listing, encoding="utf-8") as file:
         names = file.read().split()
-    features = read_pictures(os.path.join(voc_dir, "JPEGImages", f"{name}.jpg") for name in names)
-    labels = read_pictures(os.path.join(voc_dir, "SegmentationClass", f"{name}.png") for name in names)
+    features = read_images(os.path.join(voc_dir, "JPEGImages", f"{name}.jpg") for name in names)
+    labels = read_images(os.path.join(voc_dir, "SegmentationClass", f"{name}.png") for name in names)
     return features, labels
 
 
-def read_pictures(paths: Iterable[str]) -> list[Tensor]:
-    """Read pictures in colour, several at a time: decoding leaves the interpreter free.
+def read_images(paths: Iterable[str]) -> list[Tensor]:
+    """Read colour images, several at a time: decoding releases the interpreter lock.
 
     Shape:   -> uint8 (3, H, W) each
-    Raises:  FathomError naming the first that cannot be read
+    Raises:  FathomError that names the first unreadable file
     """
     with ThreadPoolExecutor(default_workers()) as pool:
         return [torch.from_numpy(pixels) for pixels in pool.map(partial(read_image, channels=3), paths)]
 
 
 def voc_colormap2label() -> Tensor:
-    """Give a table from colour, (red · 256 + green) · 256 + blue, to class; 0, the background, for all other colours.
+    """Return a table from colour, (red · 256 + green) · 256 + blue, to class; 0, the background, for all other colours.
 
     Shape:   -> int64 (256³,)
     """
@@ -68,7 +68,7 @@ def voc_colormap2label() -> Tensor:
 
 
 def voc_label_indices(colormap: Tensor, colormap2label: Tensor) -> Tensor:
-    """Give the class of each pixel of a label picture.
+    """Return the class of each pixel of a label image.
 
     Shape:   colormap (3, H, W) -> int64 (H, W)
     """
@@ -81,7 +81,10 @@ def _codes(colours: Tensor) -> Tensor:
 
 
 def voc_rand_crop(feature: Tensor, label: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Cut the same random window out of a picture and its label."""
+    """Cut the same random window out of an image and its label.
+
+    Shape:   feature (3, H, W), label (…, H, W) -> (3, height, width), (…, height, width)
+    """
     from torchvision.transforms import RandomCrop
     from torchvision.transforms.functional import crop
 
@@ -90,9 +93,11 @@ def voc_rand_crop(feature: Tensor, label: Tensor, height: int, width: int) -> tu
 
 
 class VOCSegDataset(Dataset[tuple[Tensor, Tensor]]):
-    """Random windows of VOC's pictures, normalised, with the class of each pixel.
+    """Random windows of VOC's images, normalised, with the class of each pixel.
 
-    Pictures smaller than the window are left out. They are kept as bytes and normalised when they are asked for.
+    Images smaller than the window are left out. They are kept as bytes and normalised on access.
+
+    Shape:   sample: float32 (3, *crop_size), int64 crop_size
     """
 
     def __init__(self, is_train: bool, crop_size: Sequence[int], voc_dir: str | os.PathLike[str]) -> None:
@@ -103,12 +108,12 @@ class VOCSegDataset(Dataset[tuple[Tensor, Tensor]]):
         print(f"read {len(self.features)} examples")
 
     def normalize_image(self, img: Tensor) -> Tensor:
-        """Give a picture of bytes as floats with ImageNet's mean and deviation taken out."""
+        """Return a uint8 image as floats, normalised with ImageNet's mean and standard deviation. Shape: (3, H, W)"""
         mean, std = (torch.tensor(values).reshape(3, 1, 1) for values in (_MEAN, _STD))
         return (img.float() / 255 - mean) / std
 
     def filter(self, imgs: list[Tensor]) -> list[Tensor]:
-        """Leave out pictures smaller than the window."""
+        """Return the images that are at least as large as the window."""
         return [img for img in imgs if img.shape[1] >= self.crop_size[0] and img.shape[2] >= self.crop_size[1]]
 
     def __getitem__(self, idx: int) -> tuple[Tensor, Tensor]:
@@ -120,7 +125,7 @@ class VOCSegDataset(Dataset[tuple[Tensor, Tensor]]):
 
 
 def load_data_voc(batch_size: int, crop_size: Sequence[int]) -> tuple[DataLoader[Any], DataLoader[Any]]:
-    """Give loaders of VOC's training and validation part, whole batches only.
+    """Return loaders of VOC's training and validation splits, whole batches only.
 
     Raises:  FathomError if the data set (2 GB) can be had neither here nor from the network
     """

@@ -1,4 +1,4 @@
-"""Encoder and decoder, learning from sequence to sequence, and the measure of translations."""
+"""Encoder and decoder, sequence-to-sequence learning, and BLEU."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Decoder(nn.Module):
         super().__init__()
 
     def init_state(self, enc_all_outputs: Any, *args: Any) -> Any:
-        """Make the first state from what the encoder gave."""
+        """Return the initial state, made from the encoder's outputs."""
         raise NotImplementedError(f"{type(self).__name__} must define init_state(enc_all_outputs, …)")
 
     def forward(self, X: Any, state: Any) -> Any:
-        """Give outputs and the next state."""
+        """Return the outputs and the next state."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(X, state)")
 
 
@@ -50,7 +50,7 @@ class EncoderDecoder(Classifier):
         self.decoder = decoder
 
     def forward(self, enc_X: Any, dec_X: Any, *args: Any) -> Any:
-        """Give the decoder's outputs for the whole target at once."""
+        """Return the decoder's outputs for the whole target sequence at once."""
         state = self.decoder.init_state(self.encoder(enc_X, *args), *args)
         return self.decoder(dec_X, state)[0]
 
@@ -58,16 +58,16 @@ class EncoderDecoder(Classifier):
     def predict_step(
         self, batch: Sequence[Tensor], device: Any, num_steps: int, save_attention_weights: bool = False
     ) -> tuple[Tensor, list[Any]]:
-        """Decode step by step, each from the likeliest token of the one before.
+        """Decode step by step, each from the most likely token of the step before.
 
-        Returns: tokens (N, num_steps); the decoder's attention weights of every step, if they are asked for
+        Returns:  tokens (N, num_steps); the decoder's attention weights at every step, if they are to be saved
         """
         source, target, source_length, _ = (part.to(device) for part in batch)
         state = self.decoder.init_state(self.encoder(source, source_length), source_length)
-        token, tokens, weights = target[:, :1], [], []
+        token, tokens, weights = target[:, :1], [], []  # (N, 1): "<bos>"
         for _ in range(num_steps):
-            outputs, state = self.decoder(token, state)
-            token = outputs.argmax(2)
+            outputs, state = self.decoder(token, state)  # (N, 1, vocab_size)
+            token = outputs.argmax(2)  # (N, 1)
             tokens.append(token)
             if save_attention_weights:
                 weights.append(self.decoder.attention_weights)
@@ -75,7 +75,7 @@ class EncoderDecoder(Classifier):
 
 
 def init_seq2seq(module: nn.Module) -> None:
-    """Give linear and GRU layers Glorot's uniform weights; for ``net.apply``."""
+    """Draw the weights of linear and GRU layers from Glorot's uniform distribution; for ``net.apply``."""
     if type(module) is nn.Linear:
         nn.init.xavier_uniform_(module.weight)
     elif type(module) is nn.GRU:
@@ -97,17 +97,17 @@ class Seq2SeqEncoder(Encoder):
         self.apply(init_seq2seq)
 
     def forward(self, X: Tensor, *args: Any) -> Any:
-        """Encode token numbers."""
+        """Encode token indices."""
         return self.rnn(self.embedding(X.t().long()))
 
 
 class Seq2Seq(EncoderDecoder):
-    """Learns translations, with Adam.
+    """Learns to translate, with Adam.
 
-    As in the book's package, padding counts in the loss; the section on it gives the class a loss that leaves it out.
+    As in the book's package, padding counts in the loss; the book's section adds a loss to the class that ignores it.
 
     Args:
-        tgt_pad: number of the token that pads targets, for such a loss.
+        tgt_pad: index of the padding token of targets, for such a loss.
     """
 
     tgt_pad: int
@@ -121,25 +121,25 @@ class Seq2Seq(EncoderDecoder):
         self.plot("loss", self.loss(self(*batch[:-1]), batch[-1]), train=False)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Give Adam."""
+        """Return the optimiser, Adam."""
         return eager(torch.optim.Adam)(self.parameters(), lr=self.lr)
 
 
 def bleu(pred_seq: str, label_seq: str, k: int) -> float:
-    """Compare a translation with the right one by their common sequences of up to ``k`` words.
+    """Return the BLEU score of a translation: its n-grams of up to ``k`` words that the reference has too.
 
-    exp(min(0, 1 − len_label/len_pred)) · Π_{n≤k} p_n^(1/2^n), p_n being the share of the n-grams of the translation
-    that are in the right one. An empty translation scores 0.
+    exp(min(0, 1 − len_label/len_pred)) · Π_{n≤k} p_n^(1/2^n), where p_n is the share of the translation's
+    n-grams that occur in the reference. An empty translation scores 0.
 
     Source:  Papineni, Roukos, Ward & Zhu 2002, in the form of Dive into Deep Learning §10.7
     """
-    predicted, label = pred_seq.split(), label_seq.split()
+    predicted, reference = pred_seq.split(), label_seq.split()
     if not predicted:
         return 0.0
-    score = math.exp(min(0, 1 - len(label) / len(predicted)))
+    score = math.exp(min(0, 1 - len(reference) / len(predicted)))
     for n in range(1, min(k, len(predicted)) + 1):
-        found, wanted = _count_ngrams(predicted, n), _count_ngrams(label, n)
-        score *= ((found & wanted).total() / found.total()) ** (0.5**n)
+        found, wanted = _count_ngrams(predicted, n), _count_ngrams(reference, n)
+        score *= ((found & wanted).total() / found.total()) ** (0.5**n)  # a match of longer n-grams counts more
     return score
 
 

@@ -13,7 +13,7 @@ from fathom.d2l.frame.datamodule import DataModule
 class SyntheticRegressionData(DataModule):
     """y = Xw + b + ε with X standard normal and ε normal of standard deviation ``noise``.
 
-    Shape:   X (num_train + num_val, len(w)), y (num_train + num_val, 1); the training examples come first
+    Shape:   X (num_train + num_val, len(w)), y (num_train + num_val, 1); the training samples come first
     """
 
     w: Tensor
@@ -34,6 +34,6 @@ class SyntheticRegressionData(DataModule):
         self.y = self.X @ weights.reshape(-1, 1) + b + disturbance
 
     def get_dataloader(self, train: bool) -> Any:
-        """Give the training examples, shuffled, or the others."""
+        """Return a loader of the training samples, shuffled, or of the others."""
         rows = slice(0, self.num_train) if train else slice(self.num_train, None)
         return self.get_tensorloader((self.X, self.y), train, rows)

@@ -1,6 +1,6 @@
 """pandas as the book expects it.
 
-Columns of strings have the type object, ``get_dummies`` gives numbers, and means leave columns of text out.
+Columns of strings have the type object, ``get_dummies`` returns numbers, and means leave columns of text out.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ def prepare_pandas() -> None:
 
 def _set_pandas(pandas: Any) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the option is to go one day; then the columns have to be taken as they are
+        warnings.simplefilter("ignore")  # the option will be removed one day; columns then stay as they are
         with contextlib.suppress(KeyError, AttributeError):
             pandas.set_option("future.infer_string", False)
     if getattr(pandas.get_dummies, "is_set_by_fathom", False):
         return
-    pandas.get_dummies = _give_numbers(pandas.get_dummies)
+    pandas.get_dummies = _return_numbers(pandas.get_dummies)
     for name in _REDUCTIONS:
         setattr(pandas.DataFrame, name, _leave_text_out(getattr(pandas.DataFrame, name)))
 
 
-def _give_numbers(original: Callable[..., Any]) -> Callable[..., Any]:
+def _return_numbers(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def get_dummies(data: Any, *args: Any, **kwargs: Any) -> Any:
         if len(args) < 7:  # dtype is the last parameter
@@ -45,7 +45,7 @@ def _give_numbers(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _leave_text_out(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a reduction of a table that has columns of text do as pandas did before version 2: take the others."""
+    """Make a reduction of a table with text columns do as pandas did before version 2: use the other columns."""
 
     @functools.wraps(original)
     def reduce(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -14,15 +14,15 @@ from fathom.d2l.topics.download import DATA_HUB, download
 
 
 class Vocab:
-    """Numbers for tokens and tokens for numbers, in alphabetical order.
+    """Maps tokens to indices and back, in alphabetical order.
 
     The vocabulary of earlier editions, in ``fathom.d2l.v0.torch``, has the frequent tokens first.
 
     Args:
         tokens: a list of tokens, or of lists of them. A token is a string, or a tuple of strings, such as a bigram;
-            tuples are numbered after the strings.
+            tuples come after the strings.
         min_freq: rarer tokens become "<unk>".
-        reserved_tokens: tokens that are in it in any case.
+        reserved_tokens: tokens to include in any case.
     """
 
     def __init__(self, tokens: Sequence[Any] = (), min_freq: int = 0, reserved_tokens: Sequence[str] = ()) -> None:
@@ -35,25 +35,25 @@ class Vocab:
         return len(self.idx_to_token)
 
     def __getitem__(self, tokens: Any) -> Any:
-        """Give the number of a token, or the numbers of a list of tokens."""
+        """Return the index of a token, or the indices of a list of tokens."""
         if isinstance(tokens, (list, tuple)):
             return [self[token] for token in tokens]
         return self.token_to_idx.get(tokens, self.unk)
 
     def to_tokens(self, indices: Any) -> Any:
-        """Give the token of a number, or the tokens of several."""
+        """Return the token of an index, or the tokens of several."""
         if getattr(indices, "ndim", 1) and hasattr(indices, "__len__"):
             return [self.idx_to_token[int(index)] for index in indices]
         return self.idx_to_token[int(indices)]
 
     @property
     def unk(self) -> int:
-        """The number of "<unk>", which stands for every unknown token."""
+        """The index of "<unk>", which stands for every unknown token."""
         return self.token_to_idx["<unk>"]
 
 
 def count_corpus(tokens: Sequence[Any]) -> Counter[Any]:
-    """Count tokens, given in one list or in a list of lists."""
+    """Return the counts of tokens in a list, or in a list of lists."""
     if len(tokens) and isinstance(tokens[0], list):
         return Counter(token for line in tokens for token in line)
     return Counter(tokens)
@@ -92,12 +92,12 @@ class TimeMachine(DataModule):
         return list(text)
 
     def build(self, raw_text: str, vocab: Vocab | None = None) -> tuple[list[int], Vocab]:
-        """Give the text as numbers, and the vocabulary: ``vocab``, or one made from the text."""
+        """Return the text as token indices, and the vocabulary: ``vocab``, or one made from the text."""
         tokens = self._tokenize(self._preprocess(raw_text))
         vocab = Vocab(tokens) if vocab is None else vocab
         return vocab[tokens], vocab
 
     def get_dataloader(self, train: bool) -> Any:
-        """Give the first ``num_train`` pieces, shuffled, or the ``num_val`` after them."""
+        """Return a loader of the first ``num_train`` pieces, shuffled, or of the ``num_val`` after them."""
         rows = slice(0, self.num_train) if train else slice(self.num_train, self.num_train + self.num_val)
         return self.get_tensorloader([self.X, self.Y], train, rows)

@@ -16,7 +16,7 @@ from fathom.d2l.topics.seq2seq import Encoder
 
 
 class PositionalEncoding(nn.Module):
-    """Adds sines and cosines of the position, from fast to slow, so that a network can tell places apart.
+    """Adds sines and cosines of the position, from fast to slow, so that a network can tell positions apart.
 
     Shape:   (N, T, num_hiddens) -> (N, T, num_hiddens), T <= max_len
     Source:  Vaswani et al. 2017, arXiv:1706.03762, §3.5
@@ -27,7 +27,8 @@ class PositionalEncoding(nn.Module):
     def __init__(self, num_hiddens: int, dropout: float, max_len: int = 1000) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
-        position = torch.arange(max_len, dtype=torch.float32)[:, None]
+        position = torch.arange(max_len, dtype=torch.float32)[:, None]  # (max_len, 1)
+        # 10000 is the paper's: wavelengths run from 2π to 10000 · 2π positions.
         angles = position / 10000 ** (torch.arange(0, num_hiddens, 2, dtype=torch.float32) / num_hiddens)
         P = torch.zeros(1, max_len, num_hiddens)
         P[0, :, 0::2] = torch.sin(angles)
@@ -46,7 +47,7 @@ def _old_ffn(ffn_num_input: int, ffn_num_hiddens: int, ffn_num_outputs: int) -> 
 class PositionWiseFFN(nn.Module):
     """The same two dense layers at every position.
 
-    Earlier editions name the input's width first; a call with three widths is understood as well.
+    Earlier editions put the input's width first; a call with three widths is accepted as well.
 
     Shape:   (N, T, d) -> (N, T, ffn_num_outputs)
     """
@@ -68,7 +69,10 @@ class PositionWiseFFN(nn.Module):
 
 
 class AddNorm(nn.Module):
-    """A way around a layer, then layer normalisation: LayerNorm(X + dropout(Y))."""
+    """A shortcut around a layer, then layer normalisation: LayerNorm(X + dropout(Y)).
+
+    Shape:   X and Y (…, *norm_shape) -> the same
+    """
 
     def __init__(self, norm_shape: int | Sequence[int], dropout: float) -> None:
         super().__init__()
@@ -81,7 +85,10 @@ class AddNorm(nn.Module):
 
 
 class TransformerEncoderBlock(nn.Module):
-    """Self-attention and a position-wise network, each with a way around it. Shape: (N, T, d) -> (N, T, d)"""
+    """Self-attention and a position-wise network, each with a shortcut around it.
+
+    Shape:   X (N, T, num_hiddens), valid_lens None, (N,) or (N, T) -> (N, T, num_hiddens)
+    """
 
     def __init__(
         self, num_hiddens: int, ffn_num_hiddens: int, num_heads: int, dropout: float, use_bias: bool = False
@@ -127,9 +134,9 @@ class TransformerEncoder(Encoder):
             self.blks.add_module(f"block{i}", block)
 
     def forward(self, X: Tensor, valid_lens: Tensor | None, *args: Any) -> Tensor:
-        """Encode token numbers."""
-        # Embeddings are scaled up to the size of the encodings of positions, which are between −1 and 1.
-        X = self.pos_encoding(self.embedding(X) * math.sqrt(self.num_hiddens))
+        """Encode token indices."""
+        # Embeddings are scaled up to match the positional encodings, which lie between −1 and 1.
+        X = self.pos_encoding(self.embedding(X) * math.sqrt(self.num_hiddens))  # (N, T, num_hiddens)
         self.attention_weights = []
         for block in self.blks:
             X = block(X, valid_lens)

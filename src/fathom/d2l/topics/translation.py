@@ -65,7 +65,7 @@ class MTFraEng(DataModule):
         return (src, tgt[:, :-1], src_length, tgt[:, 1:]), src_vocab, tgt_vocab
 
     def get_dataloader(self, train: bool) -> Any:
-        """Give the first ``num_train`` pairs, shuffled, or the others."""
+        """Return the first ``num_train`` pairs, shuffled, or the others."""
         rows = slice(0, self.num_train) if train else slice(self.num_train, None)
         return self.get_tensorloader(self.arrays, train, rows)
 

@@ -1,4 +1,4 @@
-"""Computer vision in the earlier functions: ResNet-18, training on several devices, Kaggle's folders of pictures."""
+"""Computer vision in the earlier functions: ResNet-18, training on several devices, Kaggle's folders of images."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Devices = Sequence[torch.device]
 
 
 def resnet18(num_classes: int, in_channels: int = 1) -> nn.Sequential:
-    """ResNet-18 for small pictures: a 3x3 stem that keeps the size, and no pooling before the blocks.
+    """ResNet-18 for small images: a 3x3 stem that keeps the size, and no pooling before the blocks.
 
     Shape:   (N, in_channels, H, W) -> logits (N, num_classes)
     """
@@ -44,9 +44,12 @@ def resnet18(num_classes: int, in_channels: int = 1) -> nn.Sequential:
 
 
 def split_batch(X: Tensor, y: Tensor, devices: Devices) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Split examples and labels into equal parts, one on each device; devices of any kind will do."""
+    """Split a batch into equal parts, one on each device; devices of any kind will do.
+
+    Shape:   X (N, …), y (N, …) -> two tuples of tensors (⌈N/len(devices)⌉, …), the last may be shorter
+    """
     if len(X) != len(y):
-        raise ValueError(f"{len(X)} examples but {len(y)} labels")
+        raise ValueError(f"{len(X)} samples but {len(y)} labels")
     return _scatter(X, devices), _scatter(y, devices)
 
 
@@ -57,7 +60,7 @@ def _scatter(X: Tensor, devices: Devices) -> tuple[Tensor, ...]:
 def train_batch_ch13(
     net: nn.Module, X: Any, y: Tensor, loss: Any, trainer: torch.optim.Optimizer, devices: Devices
 ) -> tuple[Tensor, Tensor]:
-    """Take a step on the summed loss of a batch; give that loss and the number of right predictions.
+    """Take a step on the summed loss of a batch; return that loss and the number of correct predictions.
 
     Both are tensors on the device, so that nothing waits for it. The inputs may be a list of tensors.
     """
@@ -83,7 +86,7 @@ def train_ch13(
     """Train a network on one or several devices; draw, and print the last loss and accuracies.
 
     Args:
-        loss: gives one loss an example (or a pixel).
+        loss: returns one loss per sample (or pixel).
         devices: every GPU if None, the CPU where there is none. Several GPUs split each batch.
     """
     devices = try_all_gpus() if devices is None else devices
@@ -132,7 +135,7 @@ def read_csv_labels(fname: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def copyfile(filename: str | os.PathLike[str], target_dir: str | os.PathLike[str]) -> None:
-    """Copy a file into a folder, which is made if need be."""
+    """Copy a file into a folder, which is made if needed."""
     os.makedirs(target_dir, exist_ok=True)
     shutil.copy(filename, target_dir)
 
@@ -142,31 +145,31 @@ def reorg_train_valid(data_dir: str | os.PathLike[str], labels: Mapping[str, str
     and ``valid``. What an earlier call made there is replaced.
 
     Args:
-        labels: file name without its ending -> class.
-        valid_ratio: share of the smallest class that every class gives to ``valid``, at least one picture.
-    Returns:  the number of validation pictures of a class
-    Raises:  FathomError for a picture without a label
+        labels: file name without its suffix -> class.
+        valid_ratio: share of the smallest class that every class contributes to ``valid``, at least one image.
+    Returns:  the number of validation images per class
+    Raises:  FathomError for an image without a label
     """
     num_valid = max(1, math.floor(min(Counter(labels.values()).values()) * valid_ratio))
     target = Path(data_dir) / "train_valid_test"
     for part in ("train_valid", "train", "valid"):
         shutil.rmtree(target / part, ignore_errors=True)
-    given: Counter[str] = Counter()
-    for file in _pictures(Path(data_dir) / "train"):
+    num_copied: Counter[str] = Counter()
+    for file in _image_files(Path(data_dir) / "train"):
         label = labels.get(file.name.split(".")[0])
         if label is None:
-            raise FathomError(f"{file} has no label; the labels name {len(labels)} pictures, such as {min(labels)!r}")
+            raise FathomError(f"{file} has no label; the labels name {len(labels)} images, such as {min(labels)!r}")
         copyfile(file, target / "train_valid" / label)
-        copyfile(file, target / ("valid" if given[label] < num_valid else "train") / label)
-        given[label] += 1
+        copyfile(file, target / ("valid" if num_copied[label] < num_valid else "train") / label)
+        num_copied[label] += 1
     return num_valid
 
 
 def reorg_test(data_dir: str | os.PathLike[str]) -> None:
     """Copy ``test/`` to ``train_valid_test/test/unknown/``, the one class folder that a loader asks for."""
-    for file in _pictures(Path(data_dir) / "test"):
+    for file in _image_files(Path(data_dir) / "test"):
         copyfile(file, Path(data_dir) / "train_valid_test" / "test" / "unknown")
 
 
-def _pictures(folder: Path) -> list[Path]:
+def _image_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))

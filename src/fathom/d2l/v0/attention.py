@@ -39,7 +39,10 @@ class PositionWiseFFN(transformer.PositionWiseFFN):
 
 
 class AddNorm(transformer.AddNorm):
-    """A way around a layer, then layer normalisation: LayerNorm(X + dropout(Y))."""
+    """A shortcut around a layer, then layer normalisation: LayerNorm(X + dropout(Y)).
+
+    Shape:   X and Y (…, *normalized_shape) -> the same
+    """
 
     def __init__(self, normalized_shape: int | Sequence[int], dropout: float) -> None:
         super().__init__(normalized_shape, dropout)
@@ -56,7 +59,10 @@ def transpose_output(X: Tensor, num_heads: int) -> Tensor:
 
 
 class EncoderBlock(nn.Module):
-    """Self-attention and a position-wise network, each with a way around it. Shape: (N, T, d) -> (N, T, d)"""
+    """Self-attention and a position-wise network, each with a shortcut around it.
+
+    Shape:   X (N, T, num_hiddens), valid_lens None, (N,) or (N, T) -> (N, T, num_hiddens)
+    """
 
     def __init__(
         self,
@@ -118,9 +124,9 @@ class TransformerEncoder(Encoder):
             self.blks.add_module(f"block{i}", EncoderBlock(*sizes, num_heads, dropout, use_bias))
 
     def forward(self, X: Tensor, valid_lens: Tensor | None, *args: Any) -> Tensor:
-        """Encode token numbers."""
-        # Embeddings are scaled up to the size of the encodings of positions, which are between −1 and 1.
-        X = self.pos_encoding(self.embedding(X) * math.sqrt(self.num_hiddens))
+        """Encode token indices."""
+        # Embeddings are scaled up to match the positional encodings, which lie between −1 and 1.
+        X = self.pos_encoding(self.embedding(X) * math.sqrt(self.num_hiddens))  # (N, T, num_hiddens)
         self.attention_weights = []
         for block in self.blks:
             X = block(X, valid_lens)

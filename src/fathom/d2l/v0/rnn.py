@@ -42,11 +42,14 @@ class RNNModelScratch:
         self.init_state, self.forward_fn = init_state, forward_fn
 
     def __call__(self, X: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Give outputs and the next state for X, int64 (N, T)."""
+        """Return the outputs and the next state.
+
+        Shape:   X int64 (N, T) -> (T · N, vocab_size), state
+        """
         return self.forward_fn(F.one_hot(X.T.long(), self.vocab_size).float(), state, self.params)
 
     def begin_state(self, batch_size: int, device: Device) -> Any:
-        """Give the state before the first token."""
+        """Return the state before the first token."""
         return self.init_state(batch_size, self.num_hiddens, device)
 
 
@@ -65,12 +68,12 @@ class RNNModel(nn.Module):
         self.linear = nn.Linear(self.num_hiddens * self.num_directions, vocab_size)
 
     def forward(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Give a score for every token to come, and the next state."""
+        """Return a score for every possible next token, and the next state."""
         Y, state = self.rnn(F.one_hot(inputs.T.long(), self.vocab_size).float(), state)
         return self.linear(Y.reshape(-1, Y.shape[-1])), state
 
     def begin_state(self, device: Device, batch_size: int = 1) -> Any:
-        """Give a state of zeros; an LSTM has two."""
+        """Return a state of zeros; an LSTM has two tensors."""
         shape = (self.num_directions * self.rnn.num_layers, batch_size, self.num_hiddens)
         zeros = torch.zeros(shape, device=device)
         return (zeros, torch.zeros_like(zeros)) if isinstance(self.rnn, nn.LSTM) else zeros
@@ -78,12 +81,12 @@ class RNNModel(nn.Module):
 
 @torch.no_grad()
 def predict_ch8(prefix: str, num_preds: int, net: Any, vocab: Any, device: Device) -> str:
-    """Go on from ``prefix`` by ``num_preds`` characters, each the likeliest."""
+    """Return ``prefix`` continued by ``num_preds`` characters, each the most likely one."""
     state = net.begin_state(batch_size=1, device=device)
-    given = torch.tensor([[vocab[char]] for char in prefix], device=device)
-    for token in given[:-1]:
+    known = torch.tensor([[vocab[char]] for char in prefix], device=device)  # (len(prefix), 1)
+    for token in known[:-1]:
         _, state = net(token.reshape(1, 1), state)
-    tokens = [given[-1]]
+    tokens = [known[-1]]
     for _ in range(num_preds):
         scores, state = net(tokens[-1].reshape(1, 1), state)
         tokens.append(scores.argmax(dim=1))
@@ -93,11 +96,11 @@ def predict_ch8(prefix: str, num_preds: int, net: Any, vocab: Any, device: Devic
 def train_epoch_ch8(
     net: Any, train_iter: Iterable[Any], loss: Any, updater: Any, device: Device, use_random_iter: bool
 ) -> tuple[float, float]:
-    """Train for one pass; give perplexity and tokens a second. Gradients are clipped to a norm of 1.
+    """Train for one pass; return perplexity and tokens per second. Gradients are clipped to a norm of 1.
 
     Args:
-        updater: an optimiser of PyTorch's, or a function of the batch size.
-        use_random_iter: begin each batch from a fresh state, because it does not go on from the one before.
+        updater: one of PyTorch's optimisers, or a function of the batch size.
+        use_random_iter: start each batch from a fresh state, because it does not continue the one before.
     """
     state, timer, metric = None, Timer(), Accumulator(2)
     for X, Y in train_iter:
@@ -106,7 +109,7 @@ def train_epoch_ch8(
         else:
             state = _detach(state)
         X, y = to_device(X, device), to_device(Y.T.reshape(-1), device)
-        y_hat, state = net(X, state)
+        y_hat, state = net(X, state)  # (T · N, vocab_size)
         mean_loss = loss(y_hat, y.long()).mean()
         if isinstance(updater, torch.optim.Optimizer):
             updater.zero_grad()
@@ -134,7 +137,7 @@ def train_ch8(
     device: Device,
     use_random_iter: bool = False,
 ) -> None:
-    """Train a language model by SGD; draw the perplexity, and print what the model writes every ten epochs."""
+    """Train a language model with SGD; draw the perplexity, and print what the model writes every ten epochs."""
     if torch.device(device).type == "cpu":
         tune_allocator()
     loss = nn.CrossEntropyLoss()

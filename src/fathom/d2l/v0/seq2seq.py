@@ -1,4 +1,4 @@
-"""Encoders and decoders of the earlier editions, whose networks give the decoder's state as well."""
+"""Encoders and decoders of the earlier editions, whose networks return the decoder's state as well."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Encoder(nn.Module):
-    """Base of what reads a sequence."""
+    """Base of encoders: reads a sequence."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -20,22 +20,22 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Base of what writes a sequence from what an encoder read."""
+    """Base of decoders: writes a sequence from the encoder's outputs."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
 
     def init_state(self, enc_outputs: Any, *args: Any) -> Any:
-        """Give the state to begin with."""
+        """Return the initial state."""
         raise NotImplementedError(f"{type(self).__name__} must define init_state(enc_outputs)")
 
     def forward(self, X: Tensor, state: Any) -> Any:
-        """Give outputs for X and the next state."""
+        """Return the outputs for X, and the next state."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(X, state)")
 
 
 class AttentionDecoder(Decoder):
-    """Base of a decoder that can show where it looked."""
+    """Base of decoders with attention; they keep their ``attention_weights``."""
 
     @property
     def attention_weights(self) -> Any:
@@ -44,14 +44,14 @@ class AttentionDecoder(Decoder):
 
 
 class EncoderDecoder(nn.Module):
-    """An encoder and a decoder in a row; gives what the decoder gives, outputs and state."""
+    """An encoder followed by a decoder; returns the decoder's outputs and state."""
 
     def __init__(self, encoder: Encoder, decoder: Decoder, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.encoder, self.decoder = encoder, decoder
 
     def forward(self, enc_X: Tensor, dec_X: Tensor, *args: Any) -> Any:
-        """Read ``enc_X``, then give the decoder's outputs for ``dec_X``; further arguments go to encoder and state."""
+        """Encode ``enc_X``, then return the decoder's result for ``dec_X``; ``args`` go to encoder and state."""
         return self.decoder(dec_X, self.decoder.init_state(self.encoder(enc_X, *args), *args))
 
 
@@ -69,6 +69,6 @@ class Seq2SeqEncoder(Encoder):
         self.rnn = nn.GRU(embed_size, num_hiddens, num_layers, dropout=dropout)
 
     def forward(self, X: Tensor, *args: Any) -> tuple[Tensor, Tensor]:
-        """Give the outputs of every step and the last state of every layer."""
-        outputs, state = self.rnn(self.embedding(X.to(torch.int64)).permute(1, 0, 2))
+        """Return the outputs of every step, and the final state of every layer."""
+        outputs, state = self.rnn(self.embedding(X.to(torch.int64)).permute(1, 0, 2))  # GRU takes (T, N, embed_size)
         return outputs, state

@@ -17,18 +17,18 @@ Batches = Iterator[tuple[Tensor, Tensor]]
 
 
 class Vocab:
-    """Numbers for tokens and tokens for numbers: 0 is "<unk>", then the reserved tokens, then the frequent ones first.
+    """Maps tokens to indices and back: 0 is "<unk>", then come the reserved tokens, then the others by frequency.
 
     Args:
         tokens: a list of tokens, or of lists of them.
         min_freq: rarer tokens become "<unk>".
-        reserved_tokens: tokens that are in it in any case.
+        reserved_tokens: tokens to include in any case.
     """
 
     def __init__(
         self, tokens: Sequence[Any] | None = None, min_freq: int = 0, reserved_tokens: Sequence[str] | None = None
     ) -> None:
-        # Of equally frequent tokens the one seen first comes first.
+        # Among equally frequent tokens, the one seen first comes first.
         self._token_freqs = count_corpus(tokens or []).most_common()
         known = dict.fromkeys(("<unk>", *(reserved_tokens or ())))
         known.update(dict.fromkeys(token for token, freq in self._token_freqs if freq >= min_freq))
@@ -39,39 +39,39 @@ class Vocab:
         return len(self.idx_to_token)
 
     def __getitem__(self, tokens: Any) -> Any:
-        """Give the number of a token, or the numbers of a list of tokens."""
+        """Return the index of a token, or the indices of a list of tokens."""
         if isinstance(tokens, (list, tuple)):
             return [self[token] for token in tokens]
         return self.token_to_idx.get(tokens, self.unk)
 
     def to_tokens(self, indices: Any) -> Any:
-        """Give the token of a number, or the tokens of several."""
+        """Return the token of an index, or the tokens of several."""
         if hasattr(indices, "__len__") and getattr(indices, "ndim", None) != 0:
             return [self.idx_to_token[int(index)] for index in indices]
         return self.idx_to_token[int(indices)]
 
     @property
     def unk(self) -> int:
-        """The number of "<unk>", which stands for every unknown token."""
+        """The index of "<unk>", which stands for every unknown token."""
         return 0
 
     @property
     def token_freqs(self) -> list[tuple[Any, int]]:
-        """Tokens with their counts, the frequent ones first."""
+        """Tokens with their counts, the most frequent first."""
         return self._token_freqs
 
 
 def read_time_machine() -> list[str]:
-    """Read *The Time Machine*, line by line, small letters and single spaces only."""
+    """Read *The Time Machine*, line by line, in lower-case letters and single spaces."""
     with open(download("time_machine"), encoding="utf-8") as file:
         return [re.sub("[^A-Za-z]+", " ", line).strip().lower() for line in file]
 
 
 def load_corpus_time_machine(max_tokens: int = -1) -> tuple[list[int], Vocab]:
-    """Give *The Time Machine* as the numbers of its characters, and the vocabulary.
+    """Return *The Time Machine* as character indices, and the vocabulary.
 
     Args:
-        max_tokens: give no more than these; −1 for all.
+        max_tokens: return at most so many; −1 for all.
     """
     lines = [list(line) for line in read_time_machine()]
     vocab = Vocab(lines)
@@ -80,7 +80,7 @@ def load_corpus_time_machine(max_tokens: int = -1) -> tuple[list[int], Vocab]:
 
 
 def seq_data_iter_random(corpus: Sequence[int], batch_size: int, num_steps: int) -> Batches:
-    """Give batches of pieces of the corpus in random order; the first piece begins at a random place.
+    """Yield batches of pieces of the corpus in random order; the first piece begins at a random position.
 
     Shape:   X and Y int64 (batch_size, num_steps), Y one token ahead
     """
@@ -95,7 +95,7 @@ def seq_data_iter_random(corpus: Sequence[int], batch_size: int, num_steps: int)
 
 
 def seq_data_iter_sequential(corpus: Sequence[int], batch_size: int, num_steps: int) -> Batches:
-    """Give batches that go on where the one before ended, row by row; the first begins at a random place.
+    """Return batches that go on where the one before ended, row by row; the first begins at a random place.
 
     Shape:   X and Y int64 (batch_size, num_steps), Y one token ahead
     """
@@ -128,6 +128,6 @@ class SeqDataLoader:
 def load_data_time_machine(
     batch_size: int, num_steps: int, use_random_iter: bool = False, max_tokens: int = 10000
 ) -> tuple[SeqDataLoader, Vocab]:
-    """Give batches of *The Time Machine*, and its vocabulary. The arguments are ``SeqDataLoader``'s."""
+    """Return batches of *The Time Machine*, and its vocabulary. The arguments are ``SeqDataLoader``'s."""
     loader = SeqDataLoader(batch_size, num_steps, use_random_iter, max_tokens)
     return loader, loader.vocab

@@ -8,11 +8,11 @@ from __future__ import annotations
 from fathom.d2l import torch as new
 from fathom.d2l.frame.namespace import make_getattr, place_names
 
-# Topic file -> the names it gives; a key with "=" is a module outside this package.
+# Topic file -> the names it provides; a key with "=" is a module outside this package.
 _TOPICS = {
-    # pictures
+    # figures
     "frame.display": "use_svg_display set_figsize set_axes plot",
-    "frame.pictures": "show_images show_heatmaps show_list_len_pair_hist annotate",
+    "frame.figures": "show_images show_heatmaps show_list_len_pair_hist annotate",
     "frame.animator": "Animator",
     # data
     "topics.download": "DATA_HUB DATA_URL download extract download_extract download_all",

@@ -14,11 +14,11 @@ from fathom.d2l.frame.display import prepare_figures, set_figsize, to_values, us
 def show_images(
     imgs: Any, num_rows: int, num_cols: int, titles: Sequence[str] | None = None, scale: float = 1.5
 ) -> np.ndarray:
-    """Show images in rows; give their axes, in one sequence.
+    """Show images in rows, and return their axes as one array.
 
     Args:
-        imgs: tensors or arrays (H, W), (H, W, C) or (C, H, W), or PIL images; what does not fit is left out.
-        scale: inches for each.
+        imgs: tensors or arrays (H, W), (H, W, C) or (C, H, W), or PIL images; those beyond the grid are left out.
+        scale: inches per image.
     """
     from matplotlib import pyplot as plt
 
@@ -30,13 +30,13 @@ def show_images(
         place.axis("off")
         if image is None:
             continue
-        place.imshow(_to_picture(image))
+        place.imshow(_channels_last(image))
         if title is not None:
             place.set_title(title)
     return axes
 
 
-def _to_picture(image: Any) -> Any:
+def _channels_last(image: Any) -> Any:
     image = to_values(image)
     if isinstance(image, np.ndarray) and image.ndim == 3 and image.shape[-1] not in (1, 3, 4):
         image = image.transpose(1, 2, 0)  # channels came first
@@ -51,7 +51,7 @@ def show_heatmaps(
     figsize: tuple[float, float] = (2.5, 2.5),
     cmap: str = "Reds",
 ) -> None:
-    """Show matrices as coloured squares, with one scale beside them.
+    """Show matrices as coloured squares, with one colour bar beside them.
 
     Shape:   matrices (rows, columns, H, W)
     """
@@ -63,20 +63,20 @@ def show_heatmaps(
     num_rows, num_cols, _, _ = np.shape(values)
     figure, axes = plt.subplots(num_rows, num_cols, figsize=figsize, sharex=True, sharey=True, squeeze=False)
     for i, j in itertools.product(range(num_rows), range(num_cols)):
-        picture = axes[i, j].imshow(values[i][j], cmap=cmap)
+        drawn = axes[i, j].imshow(values[i][j], cmap=cmap)
         if i == num_rows - 1:
             axes[i, j].set_xlabel(xlabel)
         if j == 0:
             axes[i, j].set_ylabel(ylabel)
         if titles:
             axes[i, j].set_title(titles[j])
-    figure.colorbar(picture, ax=axes, shrink=0.6)
+    figure.colorbar(drawn, ax=axes, shrink=0.6)
 
 
 def show_list_len_pair_hist(
     legend: Sequence[str], xlabel: str, ylabel: str, xlist: Sequence[Any], ylist: Sequence[Any]
 ) -> None:
-    """Show how long the sequences of two collections are, side by side."""
+    """Show the lengths of the sequences in two collections, side by side."""
     from matplotlib import pyplot as plt
 
     set_figsize()
