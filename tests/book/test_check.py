@@ -8,10 +8,10 @@ import pytest
 
 from fathom.book import result_table
 from fathom.book.cells import Cell, Document
-from fathom.book.record import Record
-from fathom.book.results import Result, keep_result, read_results
+from fathom.book.record import RunRecord
+from fathom.book.results import SectionResult, read_results, store_result
 from fathom.book.sections import list_sections
-from fathom.book.verdict import judge
+from fathom.book.verdict import classify_run
 from fathom.cli.main import main
 
 LOOP = """\
@@ -91,8 +91,8 @@ def test_passes_over_loaders_can_be_cut_short(book, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--only", "nothing"], 2, "no section has nothing in its name"),
-        (["--run-nothing"], 2, "nothing is known of these sections in out"),
+        (["--only", "nothing"], 2, "no section name contains nothing"),
+        (["--run-nothing"], 2, "no results for these sections in out"),
         (["--json", "--markdown"], 2, "not allowed with argument --json"),
         (["--batches", "0"], 2, "0"),
         (["--original", "no-python", "--only", "regression/a"], 2, "--original: cannot start no-python"),
@@ -113,7 +113,7 @@ def test_damaged_results(book, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("name", "message", "status", "lacks"),
+    ("name", "message", "status", "missing"),
     [
         ("FathomError", "cannot download fra-eng.zip (no network); fetch it", "no data", "fra-eng.zip"),
         ("ModuleNotFoundError", "No module named 'syne_tune.config'", "no package", "syne_tune"),
@@ -122,10 +122,10 @@ def test_damaged_results(book, tmp_path, capsys):
         ("ValueError", "wrong", "failed", ""),
     ],
 )
-def test_why_a_section_failed(tmp_path, name, message, status, lacks):
+def test_why_a_section_failed(tmp_path, name, message, status, missing):
     record = run_of(tmp_path)
     fail(record, name, message)
-    assert judge(record) == (status, f"cell 1, {name}: {message}", lacks)
+    assert classify_run(record) == (status, f"cell 1, {name}: {message}", missing)
 
 
 def test_weights_that_cannot_be_downloaded(tmp_path):
@@ -133,7 +133,7 @@ def test_weights_that_cannot_be_downloaded(tmp_path):
     url = "https://a.org/models/resnet18-f37072fd.pth"
     fail(record, "URLError", "<urlopen error>", url, printed=f'Downloading: "{url}" to /cache/resnet18-f37072fd.pth\n')
     error = f"URLError: <urlopen error>; fetch {url} by hand and place it at /cache/resnet18-f37072fd.pth"
-    assert judge(record) == ("no data", f"cell 1, {error}", "resnet18-f37072fd.pth")
+    assert classify_run(record) == ("no data", f"cell 1, {error}", "resnet18-f37072fd.pth")
 
 
 # A cell's code, and the error it ended with; "" for one that passed.
@@ -145,7 +145,7 @@ NO_NAME = "NameError: name 'data' is not defined"
 
 
 @pytest.mark.parametrize(
-    ("cells", "status", "error", "lacks"),
+    ("cells", "status", "error", "missing"),
     [
         # what follows from the want of data, link by link
         (
@@ -191,16 +191,16 @@ NO_NAME = "NameError: name 'data' is not defined"
         ([("x = = 1", "SyntaxError: invalid syntax")], "failed", "cell 1", ""),
     ],
 )
-def test_every_cell_that_failed_is_judged(tmp_path, cells, status, error, lacks):
+def test_every_failed_cell_is_classified(tmp_path, cells, status, error, missing):
     document = Document(
         tmp_path / "a.md", "markdown", tuple(Cell(i + 1, "", 1, code) for i, (code, _) in enumerate(cells))
     )
-    record = Record(document, tmp_path)
+    record = RunRecord(document, tmp_path)
     for number, (_, end) in enumerate(cells, start=1):
         last = len(document.cells[number - 1].source.splitlines())
         fail(record, *end.split(": ", 1), cell=number, line=last) if end else passes(record, number)
-    verdict = judge(record)
-    assert (verdict.status, verdict.lacks) == (status, lacks)
+    verdict = classify_run(record)
+    assert (verdict.status, verdict.missing) == (status, missing)
     assert verdict.error.startswith(error)
 
 
@@ -218,20 +218,22 @@ def passes(record, cell):
 
 
 def run_of(folder):
-    return Record(Document(folder / "a.md", "markdown", (Cell(1, "", 1, "x"),)), folder)
+    return RunRecord(Document(folder / "a.md", "markdown", (Cell(1, "", 1, "x"),)), folder)
 
 
 def test_a_run_that_passed_and_one_that_died(tmp_path):
     record = run_of(tmp_path)
-    assert judge(record) == ("passed", "", "")
+    assert classify_run(record) == ("passed", "", "")
     record.stop("the process was killed by SIGKILL")
-    assert judge(record) == ("failed", "the process was killed by SIGKILL", "")
+    assert classify_run(record) == ("failed", "the process was killed by SIGKILL", "")
 
 
 def test_tables(tmp_path):
-    ours = Result("en:x/a", "fathom", "passed", 3, 3, 1.5, "", stand_in=True)
-    lacking = Result("en:x/b", "fathom", "no data", 4, 1, 0.5, "cell 2, E", "fra-eng.zip", machine="Python 3.14.0")
-    theirs = Result("en:x/a", "original", "failed", 3, 2, 2.0, "cell 3, E")
+    ours = SectionResult("en:x/a", "fathom", "passed", 3, 3, 1.5, "", stand_in=True)
+    lacking = SectionResult(
+        "en:x/b", "fathom", "no data", 4, 1, 0.5, "cell 2, E", "fra-eng.zip", machine="Python 3.14.0"
+    )
+    theirs = SectionResult("en:x/a", "original", "failed", 3, 2, 2.0, "cell 3, E")
     assert result_table.show_table([ours, theirs, lacking]).splitlines() == [
         "section  cells    fathom   seconds  original   seconds     ratio",
         "----------------------------------------------------------------",
@@ -267,9 +269,9 @@ def test_tables(tmp_path):
 
 def test_results_of_checks_side_by_side_are_all_kept(tmp_path):
     path = tmp_path / "results.json"
-    first, second = (Result(f"en:x/{name}", "fathom", "passed", 1, 1, 1.0, "") for name in "ab")
-    keep_result(path, first)
-    keep_result(path, second)
+    first, second = (SectionResult(f"en:x/{name}", "fathom", "passed", 1, 1, 1.0, "") for name in "ab")
+    store_result(path, first)
+    store_result(path, second)
     newer = msgspec.structs.replace(first, seconds=2.0)
-    keep_result(path, newer)
+    store_result(path, newer)
     assert list(read_results(path).values()) == [newer, second]

@@ -160,11 +160,11 @@ def test_a_notebook_of_version_3_is_read(tmp_path):
         ("a.ipynb", b'{"cells": 3}', "a.ipynb is not a Jupyter notebook, or a damaged one"),
         ("a.ipynb", b"[1, 2]", "a.ipynb is not a Jupyter notebook, or a damaged one"),
         ("a.ipynb", json.dumps(notebook(("code", "x"), language="R")).encode(), "a notebook for R; only Python"),
-        ("a.ipynb", json.dumps(notebook(("markdown", "x"))).encode(), "holds no code"),
-        ("a.py", b"\n\n", "holds no code"),
+        ("a.ipynb", json.dumps(notebook(("markdown", "x"))).encode(), "contains no code"),
+        ("a.py", b"\n\n", "contains no code"),
         ("a.py", b"\xff\xfe\x00", "not text in UTF-8"),
-        ("a.md", b"# Words\n", "holds no PyTorch code"),
-        ("a.md", b"```{.python .input}\n%%tab jax\nx\n```\n", "holds no PyTorch code"),
+        ("a.md", b"# Words\n", "contains no PyTorch code"),
+        ("a.md", b"```{.python .input}\n%%tab jax\nx\n```\n", "contains no PyTorch code"),
     ],
 )
 def test_what_cannot_be_run_is_said_in_one_line(tmp_path, name, content, message):
@@ -176,7 +176,7 @@ def test_what_cannot_be_run_is_said_in_one_line(tmp_path, name, content, message
 
 
 def test_other_files_missing_files_and_folders(tmp_path):
-    with pytest.raises(UsageError, match=r"give a \.py file, an \.ipynb notebook or a \.md chapter"):
+    with pytest.raises(UsageError, match=r"name a \.py file, an \.ipynb notebook or a \.md chapter"):
         read_document(tmp_path / "a.txt")
     with pytest.raises(FathomError, match=r"cannot read .*no such file"):
         read_document(tmp_path / "a.py")

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from fathom.book.cells import Cell, Document
-from fathom.book.run import Options, run_file
+from fathom.book.run import RunOptions, run_file
 from fathom.book.workspace import Workspace
 from fathom.cli.main import main
 from fathom.data.sources import idx
@@ -73,7 +73,7 @@ def chapter(tmp_path_factory):
     """The record and folder of a chapter whose fourth cell of five fails."""
     folder = tmp_path_factory.mktemp("chapter")
     (folder / "a.md").write_text(CHAPTER)
-    record = run_file(folder / "a.md", folder / "out", Options(keep_going=True))
+    record = run_file(folder / "a.md", folder / "out", RunOptions(keep_going=True))
     return record, folder / "out"
 
 
@@ -120,7 +120,7 @@ def test_installers_are_skipped_visibly_and_other_commands_run(chapter):
 def test_what_is_printed_below_python_belongs_to_its_cell(tmp_path):
     cells = [f"import os\nos.write(2, b'cell {number}')" for number in range(1, 31)]
     (tmp_path / "a.py").write_text("\n# %%\n".join(["", *cells]))
-    record = run_file(tmp_path / "a.py", tmp_path / "out", Options())
+    record = run_file(tmp_path / "a.py", tmp_path / "out", RunOptions())
     assert ["".join(texts(cell, "stderr")) for cell in record.cells] == [f"cell {n}" for n in range(1, 31)]
 
 
@@ -259,7 +259,7 @@ def test_a_failing_exit_and_a_syntax_error_are_failures(run):
 def test_a_process_that_dies_is_a_failure_of_its_cell(run):
     code, _, err, data = run("# %%\nprint('x')\n# %%\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
     assert code == 1
-    assert err == "fathom: a.py: cell 2: the process was killed by SIGKILL; was memory short?\n"
+    assert err == "fathom: a.py: cell 2: the process was killed by SIGKILL; it may have run out of memory\n"
     assert [cell["status"] for cell in data["cells"]] == ["passed", "failed"]
 
 
@@ -358,16 +358,16 @@ def test_the_address_of_what_cannot_be_had_is_named(tmp_path):
     ("arguments", "code", "message"),
     [
         (["run", "missing.py"], 1, "cannot read missing.py: no such file or directory"),
-        (["run", "a.txt"], 2, "a.txt is no file that can be run"),
+        (["run", "a.txt"], 2, "a.txt cannot be run"),
         (["run", "a.py", "--api", "nwe"], 2, "unknown api 'nwe'; did you mean 'new'?"),
-        (["run", "a.py", "--timeout", "-1"], 2, "'-1' is no number of seconds above 0"),
-        (["run", "a.py", "--out", "full"], 1, "full is not empty and no transcript is in it"),
+        (["run", "a.py", "--timeout", "-1"], 2, "'-1' is not a number of seconds above 0"),
+        (["run", "a.py", "--out", "full"], 1, "full is not empty and holds no transcript"),
         (["run", "a.py", "--out", "a.py"], 1, "a.py is a file; choose another folder"),
-        (["run", "a.py", "full/a.py"], 2, "two of the files have the same name"),
+        (["run", "a.py", "full/a.py"], 2, "two files have the same name"),
         (["run", "a.py", "--timout", "3"], 2, "unknown option '--timout'; did you mean '--timeout'?"),
         (["rnu", "a.py"], 2, "rnu"),
         (["check"], 2, "no checkout of the book"),
-        (["check", "full"], 2, "full is no checkout of the book"),
+        (["check", "full"], 2, "full is not a checkout of the book"),
     ],
 )
 def test_wrong_usage(tmp_path, monkeypatch, capsys, arguments, code, message):

@@ -1,1 +1,1 @@
-"""Running files of the book and notes on it: cells in a process of their own, and a transcript of what they gave."""
+"""Runs files of the book and notes on it, cell by cell in a separate process, and writes transcripts."""

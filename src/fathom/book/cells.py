@@ -18,7 +18,7 @@ _CELL_MARK = re.compile(r"# ?%%(?:\s(.*))?")
 class Cell:
     """One piece of code: its number from 1, the heading it stands under, the line of the file it starts on.
 
-    ``line`` is 0 where the file has no lines that a reader would count, as in a notebook.
+    ``line`` is 0 where lines of the file mean nothing to a reader, as in a notebook.
     """
 
     number: int
@@ -37,15 +37,15 @@ class Document:
 
 
 def read_document(path: str | Path) -> Document:
-    """Read the cells of ``path``, which ends in .py, .ipynb or .md.
+    """Return the cells of ``path``, which ends in .py, .ipynb or .md.
 
-    Raises:  UsageError if the file is of another kind; FathomError if it is missing, damaged or without code
+    Raises:  UsageError for any other suffix; FathomError if the file is missing, damaged or without code
     """
     file = Path(path)
     kinds = {".py": "python", ".ipynb": "notebook", ".md": "markdown"}
     kind = kinds.get(file.suffix.lower())
     if kind is None:
-        raise UsageError(f"{file} is no file that can be run; give a .py file, an .ipynb notebook or a .md chapter")
+        raise UsageError(f"{file} cannot be run; name a .py file, an .ipynb notebook or a .md chapter")
     text = _read_text(file)
     if kind == "python":
         cells = split_python(text)
@@ -57,16 +57,16 @@ def read_document(path: str | Path) -> Document:
         cells = read_chapter(text, default_framework(file, text))
     if not cells:
         about = "PyTorch code, in blocks that begin ```{.python .input}" if kind == "markdown" else "code"
-        raise FathomError(f"{file} holds no {about}")
+        raise FathomError(f"{file} contains no {about}")
     return Document(file.resolve(), kind, tuple(cells))
 
 
 def _read_text(file: Path) -> str:
     try:
         if file.is_dir():
-            raise FathomError(f"{file} is a folder; give a file in it")
+            raise FathomError(f"{file} is a folder; name a file in it")
         if file.stat().st_size > MAX_BYTES:
-            raise FathomError(f"{file} is larger than {MAX_BYTES >> 20} MiB; that is no file of code")
+            raise FathomError(f"{file} is larger than {MAX_BYTES >> 20} MiB, too large for a file of code")
         return file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise describe_failure("read", file, error) from error
@@ -75,7 +75,7 @@ def _read_text(file: Path) -> str:
 
 
 def split_python(text: str) -> list[Cell]:
-    """Cut a Python file at its ``# %%`` lines; one without them is one cell."""
+    """Return the cells of a Python file, cut at its ``# %%`` lines; one without them is one cell."""
     starts: list[tuple[int, str, list[str]]] = [(1, "", [])]
     for number, line in enumerate(text.splitlines(), start=1):
         mark = _CELL_MARK.fullmatch(line.rstrip())
@@ -87,14 +87,14 @@ def split_python(text: str) -> list[Cell]:
 
 
 def read_notebook(text: str, file: Path) -> list[Cell]:
-    """Take the code cells of a Jupyter notebook; markdown cells give the headings.
+    """Return the code cells of a Jupyter notebook, under the headings of its markdown cells.
 
-    Raises:  FathomError if the text is no notebook, or one for another language
+    Raises:  FathomError if the text is not a notebook, or one for another language
     """
     import nbformat
 
     try:
-        # Versions before 4 are converted; what is no notebook raises one of many types.
+        # Versions before 4 are converted; invalid notebooks raise many types of errors.
         notebook = nbformat.reads(text, as_version=4)
         language = notebook.metadata.get("kernelspec", {}).get("language", "python")
         cells = [(str(cell.cell_type), str(cell.source)) for cell in notebook.cells]
@@ -119,13 +119,13 @@ def last_heading(text: str) -> str:
 
 
 def plain(heading: str) -> str:
-    """Take the book's marks out of a heading: links keep their words, ``[**…**]`` its content."""
+    """Return a heading without the book's markup: links keep their text, ``[**…**]`` its content."""
     heading = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
     return re.sub(r"[\[(]\*\*|\*\*[\])]|[*`]", "", heading).strip()
 
 
 def number_cells(pieces: Iterable[tuple[str, int, str]]) -> list[Cell]:
-    """Number the pieces (heading, line, source) that hold more than white space."""
+    """Return the pieces (heading, line, source) that are not blank as numbered cells."""
     cells: list[Cell] = []
     for heading, line, source in pieces:
         stripped = source.lstrip("\n")

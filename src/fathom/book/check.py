@@ -1,4 +1,4 @@
-"""``check_books``: every section in scope of a checkout of the book, run one process each."""
+"""``check_books``: runs every section in scope of a checkout of the book, each in its own process."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fathom.book.results import FILE, MAKERS, Result, keep_result, read_results
-from fathom.book.run import Options, run_file
-from fathom.book.sections import APIS, Section, list_sections
-from fathom.book.verdict import judge
+from fathom.book.results import FILE, PACKAGES, SectionResult, read_results, store_result
+from fathom.book.run import RunOptions, run_file
+from fathom.book.sections import APIS, BookSection, list_sections
+from fathom.book.verdict import classify_run
 from fathom.data.fetch.paths import make_folder
 from fathom.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is to be run: see ``fathom book check --help``; ``original`` is a Python that can import the book's d2l."""
+class CheckOptions:
+    """What to run: see ``fathom book check --help``; ``original`` is a Python that can import the book's d2l."""
 
     out: Path
     only: tuple[str, ...] = ()
@@ -33,52 +33,54 @@ class Plan:
     timeout_s: float | None = None
 
 
-def check_books(books: Sequence[Path], plan: Plan, say: Callable[[str], None] = lambda line: None) -> list[Result]:
-    """Run the sections of the checkouts, and give the results of all of them that are known by now.
+def check_books(
+    books: Sequence[Path], options: CheckOptions, report: Callable[[str], None] = lambda line: None
+) -> list[SectionResult]:
+    """Run the sections of the checkouts, and return all results known so far.
 
-    What a section did is in ``plan.out``, a folder each with its transcript; results.json there is kept up to date, so
-    that a check that was stopped goes on where it was. ``say`` gets one line a section.
+    ``options.out`` has a folder with a transcript for each section, and results.json, which is kept up to date so that
+    an interrupted check can continue. ``report`` is called with one line per section.
     """
-    chosen = choose_sections(books, plan.only)
-    known = read_results(plan.out / FILE)
-    makers = MAKERS if plan.original else MAKERS[:1]
+    chosen = choose_sections(books, options.only)
+    known = read_results(options.out / FILE)
+    packages = PACKAGES if options.original else PACKAGES[:1]
 
-    def run(work: tuple[Section, str]) -> Result:
-        return _run_section(*work, plan)
+    def run(work: tuple[BookSection, str]) -> SectionResult:
+        return _run_section(*work, options)
 
-    work = [] if plan.run_nothing else [(section, who) for section in chosen for who in makers]
-    if not plan.again:
-        work = [(s, who) for s, who in work if not _is_settled(known.get((s.name, who)), plan)]
+    work = [] if options.run_nothing else [(section, package) for section in chosen for package in packages]
+    if not options.again:
+        work = [(s, package) for s, package in work if not _is_settled(known.get((s.name, package)), options)]
     if work:
-        make_folder(plan.out)
-        if plan.original:
-            _check_python(plan.original)
-    for result in _map(run, work, plan.jobs):
-        known[result.section, result.who] = result
-        keep_result(plan.out / FILE, result)
+        make_folder(options.out)
+        if options.original:
+            _check_python(options.original)
+    for result in _map(run, work, options.jobs):
+        known[result.section, result.package] = result
+        store_result(options.out / FILE, result)
         about = f"{result.status}: {result.error}" if result.error else result.status
-        say(f"{result.section} {result.who} {result.passed}/{result.cells} {result.seconds:.0f} s {about}")
-    return [known[s.name, who] for s in chosen for who in MAKERS if (s.name, who) in known]
+        report(f"{result.section} {result.package} {result.passed}/{result.cells} {result.seconds:.0f} s {about}")
+    return [known[s.name, package] for s in chosen for package in PACKAGES if (s.name, package) in known]
 
 
-def choose_sections(books: Sequence[Path], only: Sequence[str]) -> list[Section]:
-    """List the sections of the checkouts whose names hold one of ``only``, or all of them.
+def choose_sections(books: Sequence[Path], only: Sequence[str]) -> list[BookSection]:
+    """Return the sections of the checkouts whose names contain one of ``only``, or all of them.
 
-    Raises:  UsageError for what is no checkout, or if there is no such section
+    Raises:  UsageError if a folder is not a checkout, or no section matches
     """
     sections = [section for book in books for section in list_sections(book.absolute())]
     chosen = [s for s in sections if not only or any(text in s.name for text in only)]
     if not chosen:
-        raise UsageError(f"no section has {' or '.join(only)} in its name")
+        raise UsageError(f"no section name contains {' or '.join(only)}")
     return chosen
 
 
-def _is_settled(result: Result | None, plan: Plan) -> bool:
-    """Say whether a section need not run: it passed, in whole or as short as it would be run now."""
-    return result is not None and result.status == "passed" and result.batches in (0, plan.batches)
+def _is_settled(result: SectionResult | None, options: CheckOptions) -> bool:
+    """Return whether a section need not run: it passed, in full or cut as short as it would be now."""
+    return result is not None and result.status == "passed" and result.batches in (0, options.batches)
 
 
-def _map(run: Callable[[Any], Result], work: Sequence[Any], jobs: int) -> Iterator[Result]:
+def _map(run: Callable[[Any], SectionResult], work: Sequence[Any], jobs: int) -> Iterator[SectionResult]:
     if jobs == 1:
         yield from map(run, work)
         return
@@ -89,32 +91,32 @@ def _map(run: Callable[[Any], Result], work: Sequence[Any], jobs: int) -> Iterat
         pool.shutdown(cancel_futures=True)
 
 
-def _run_section(section: Section, who: str, plan: Plan) -> Result:
-    is_ours = who == "fathom"
-    out = plan.out / who / section.name.replace(":", "/")
-    options = Options(
+def _run_section(section: BookSection, package: str, options: CheckOptions) -> SectionResult:
+    is_ours = package == "fathom"
+    out = options.out / package / section.name.replace(":", "/")
+    run_options = RunOptions(
         api=APIS[section.edition],
-        cpu_stand_in=plan.cpu_stand_in and is_ours,
-        batches=plan.batches,
+        cpu_stand_in=options.cpu_stand_in and is_ours,
+        batches=options.batches,
         keep_going=True,
-        timeout_s=plan.timeout_s,
+        timeout_s=options.timeout_s,
         original=None if is_ours else section.book,
-        python=sys.executable if is_ours or not plan.original else plan.original,
+        python=sys.executable if is_ours or not options.original else options.original,
     )
     make_folder(out.parent)
-    record = run_file(section.path, out, options)
-    verdict = judge(record)
-    return Result(
+    record = run_file(section.path, out, run_options)
+    verdict = classify_run(record)
+    return SectionResult(
         section.name,
-        who,
+        package,
         verdict.status,
         len(record.cells),
         record.passed,
         round(record.seconds, 1),
         verdict.error,
-        verdict.lacks,
-        options.cpu_stand_in,
-        plan.batches or 0,
+        verdict.missing,
+        run_options.cpu_stand_in,
+        options.batches or 0,
         record.machine,
     )
 

@@ -20,7 +20,7 @@ _BOOK_SETUP = re.compile(r"%load_ext\s+d2lbook\.tab|tab\.interact_select\b")
 
 
 def read_chapter(text: str, default: str = FRAMEWORK) -> list[Cell]:
-    """Take the cells for PyTorch; ``default`` is the framework of blocks that name none."""
+    """Return the cells for PyTorch; ``default`` is the framework of blocks that name none."""
     pieces: list[tuple[str, int, str]] = []
     heading = ""
     for line, info, content in _walk(text):
@@ -36,14 +36,14 @@ def read_chapter(text: str, default: str = FRAMEWORK) -> list[Cell]:
 
 
 def default_framework(path: Path, text: str) -> str:
-    """Say for which framework untagged blocks are: by the book's config.ini above the file, else by the blocks."""
+    """Return the framework of untagged blocks: from the book's config.ini above the file, else from the blocks."""
     for folder in list(path.resolve().parents)[:3]:
         config = folder / "config.ini"
         if config.is_file():
             tabs = re.search(r"^tabs\s*=\s*(\w+)", config.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
             if tabs:
                 return tabs[1]
-    # A chapter that marks MXNet's blocks, uses the newer form, or marks none at all, leaves only PyTorch's unmarked.
+    # A chapter that marks MXNet's blocks, uses the newer form, or marks nothing leaves only PyTorch's blocks unmarked.
     marks = re.findall(r"^(%%|#\s?@)tab\s+(.+?)\s*$", text, re.MULTILINE)
     is_for_mxnet = bool(marks) and all(form != "%%" and names != "mxnet" for form, names in marks)
     return "mxnet" if is_for_mxnet else FRAMEWORK
@@ -82,6 +82,6 @@ def _split_tab(content: str) -> tuple[set[str] | None, str, int]:
 
 
 def _is_setup(source: str) -> bool:
-    """Say whether a block only sets up the book's own tool for choosing a framework."""
+    """Return whether a block only sets up the book's own framework switch."""
     lines = [line for line in source.splitlines() if line.strip()]
     return all(_BOOK_SETUP.match(line) for line in lines)

@@ -1,4 +1,4 @@
-"""What running a file gave: cells with status, time and outputs, built up from the child's events. Torch-free."""
+"""The record of running a file: cells with status, time and outputs, built from the child's events. Torch-free."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 @dataclass
 class Output:
-    """Something a cell gave: kind is stdout, stderr, note, result, figure or error; ``file`` is a figure's.
+    """One output of a cell: kind is stdout, stderr, note, result, figure or error; ``file`` is a figure's.
 
-    ``display`` is the name under which the code may show something else in its place; ``is_fine`` says that a figure
-    has two pixels where a screen has one.
+    ``display`` is the id under which the code may replace it; ``is_hidpi`` means that a figure has two pixels for each
+    of the screen's.
     """
 
     kind: str
     text: str
     file: str = ""
     display: str | None = None
-    is_fine: bool = False
+    is_hidpi: bool = False
 
 
 @dataclass
 class CellRecord:
-    """A cell and what came of it; status is waiting, running, passed, failed or not run."""
+    """A cell and its results; status is waiting, running, passed, failed or not run."""
 
     cell: Cell
     status: str = "waiting"
     seconds: float | None = None
     error: str = ""
-    line: int | None = None  # of the cell, where the error came from
+    line: int | None = None  # of the cell, where the error was raised
     place: str = ""  # the same line in words, of the file if it has lines
     outputs: list[Output] = field(default_factory=list)
 
 
-class Record:
+class RunRecord:
     """The record of one run of a file; figures are written to ``out`` as they come.
 
-    ``batches`` is how many there were in a pass over a loader, at most; None if passes were whole.
+    ``batches`` is the largest number in a pass over a loader; None if passes were whole.
     """
 
     def __init__(self, document: Document, out: Path, batches: int | None = None) -> None:
@@ -58,7 +58,7 @@ class Record:
         self.api = ""
         self.machine = ""  # versions and processor
         self.message = ""  # why the run as a whole ended early
-        self.is_overdue = False
+        self.is_timed_out = False
         self.seconds = 0.0
         self.is_done = False
         self._current: CellRecord | None = None
@@ -70,23 +70,23 @@ class Record:
 
     @property
     def passed(self) -> int:
-        """How many cells ran to their end."""
+        """The number of cells that ran to their end."""
         return sum(cell.status == "passed" for cell in self.cells)
 
     @property
     def status(self) -> str:
-        """The run's: running, done or failed."""
+        """The status of the run: running, done or failed."""
         if self.failed or self.message:
             return "failed"
         return "done" if self.is_done else "running"
 
     @property
     def latest(self) -> Output | None:
-        """What the running cell gave last."""
+        """The latest output of the running cell."""
         return self._current.outputs[-1] if self._current is not None and self._current.outputs else None
 
     def take(self, event: Mapping[str, Any]) -> CellRecord | None:
-        """Add one event of the child; give the cell if it has just ended.
+        """Add one event of the child; return the cell if it has just ended.
 
         Raises:  FathomError if a figure cannot be written
         """
@@ -105,9 +105,9 @@ class Record:
             return self._take_output(self._current, kind, event)
         return None
 
-    def stop(self, reason: str, *, is_overdue: bool = False) -> None:
+    def stop(self, reason: str, *, is_timed_out: bool = False) -> None:
         """End the run early; the cell that was running, if any, failed for this reason."""
-        self.is_overdue = is_overdue
+        self.is_timed_out = is_timed_out
         if self._current is not None and self._current.status == "running":
             self._current.status = "failed"
             self._current.error = reason + (f", at {self._current.place}" if self._current.place else "")
@@ -117,7 +117,7 @@ class Record:
         self.close()
 
     def close(self) -> None:
-        """Settle what never ran."""
+        """Mark the cells that never ran."""
         for cell in self.cells:
             if cell.status in ("waiting", "running"):
                 cell.status = "not run"
@@ -164,20 +164,20 @@ class Record:
         return f"line {line}"
 
     def _fill(self, record: CellRecord, output: Output, event: Mapping[str, Any]) -> None:
-        """Put text, or a picture and its file, into an output."""
+        """Fill an output with text, or with an image and its file."""
         output.text = _ANSI.sub("", event["text"])
         if event["png"]:
-            picture = base64.b64decode(event["png"])
+            image = base64.b64decode(event["png"])
             if not output.file:
                 number = sum(bool(other.file) for other in record.outputs) + 1
-                ending = "jpg" if picture[:2] == b"\xff\xd8" else "png"
+                ending = "jpg" if image[:2] == b"\xff\xd8" else "png"
                 output.file = f"{FIGURES}/cell-{record.cell.number:02}-{number}.{ending}"
-            output.kind, output.is_fine = "figure", event["is_fine"]
-            write_atomically(self.out / output.file, picture)
+            output.kind, output.is_hidpi = "figure", event["is_hidpi"]
+            write_atomically(self.out / output.file, image)
 
 
 def _where_to_put(url: str, outputs: list[Output]) -> str:
-    """Say how to place by hand what could not be downloaded; PyTorch prints where it looks for trained weights."""
+    """Return how to place by hand what could not be downloaded; PyTorch prints where it looks for weights."""
     printed = re.search(rf'Downloading: "{re.escape(url)}" to (.+)', "".join(output.text for output in outputs))
     place = f"at {printed[1].strip()}" if printed else "in the folder that FATHOM_DATA names"
     return f"fetch {url} by hand and place it {place}"
@@ -189,6 +189,6 @@ def _one_line(name: str, message: str) -> str:
 
 
 def as_lines(text: str) -> str:
-    """Return text as a terminal would leave it: what a carriage return overwrote is gone, colours too."""
+    """Return text as a terminal would show it: without what a carriage return overwrote, and without colours."""
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in _ANSI.sub("", text).split("\n"))
     return "\n".join(lines)

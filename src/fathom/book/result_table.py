@@ -1,4 +1,4 @@
-"""What checks of the book found, shown as text, JSON or Markdown. Torch-free."""
+"""The results of ``fathom book check`` as text, JSON or Markdown. Torch-free."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from fathom.book.results import MAKERS, Result
+from fathom.book.results import PACKAGES, SectionResult
 from fathom.phrases import counted
 
-WANTS = ("failed", "timeout", "no data", "no package", "no gpu")
+REASONS = ("failed", "timeout", "no data", "no package", "no gpu")
 
 
-def to_json(results: Sequence[Result]) -> str:
-    """Write the results as JSON."""
+def to_json(results: Sequence[SectionResult]) -> str:
+    """Return the results as JSON."""
     return json.dumps([msgspec.structs.asdict(result) for result in results], indent=1, ensure_ascii=False)
 
 
-def show_table(results: Sequence[Result]) -> str:
-    """Write the table section × cells × passed × seconds, Fathom's beside the original's where that was run."""
-    makers = _makers(results)
-    rows = list(_rows(results, makers))
+def show_table(results: Sequence[SectionResult]) -> str:
+    """Return the table section × cells × passed × seconds, with the original's columns where it was run."""
+    packages = _packages(results)
+    rows = list(_rows(results, packages))
     width = max(len("section"), *(len(row[0]) for row in rows))
-    names = ["cells", *(f"{name:>8}" for name in _columns(makers, makers))]
+    names = ["cells", *(f"{name:>8}" for name in _columns(packages, packages))]
     head = "  ".join([f"{'section':<{width}}", *names])
     lines = [head, "-" * len(head)]
     for name, *columns, remark in rows:
@@ -33,13 +33,13 @@ def show_table(results: Sequence[Result]) -> str:
     return "\n".join([*lines, "-" * len(head), *summarize(results)])
 
 
-def show_markdown(results: Sequence[Result]) -> str:
-    """Write the table, what it sums up to, and where it was measured, as Markdown."""
-    makers = _makers(results)
-    head = ["section", "cells", *_columns(makers, makers if len(makers) > 1 else ["passed"]), "remarks"]
-    lines = ["| " + " | ".join(row) + " |" for row in _rows(results, makers)]
+def show_markdown(results: Sequence[SectionResult]) -> str:
+    """Return the table as Markdown, with its summary and the machine."""
+    packages = _packages(results)
+    head = ["section", "cells", *_columns(packages, packages if len(packages) > 1 else ["passed"]), "remarks"]
+    lines = ["| " + " | ".join(row) + " |" for row in _rows(results, packages)]
     machines = sorted({result.machine for result in results if result.machine})
-    # what ran without importing torch could tell less of the same machine
+    # a run that did not import torch knows less about the same machine
     machines = [name for name in machines if not any(m != name and m.startswith(name) for m in machines)]
     return "\n".join(
         [
@@ -53,27 +53,29 @@ def show_markdown(results: Sequence[Result]) -> str:
     )
 
 
-def summarize(results: Sequence[Result]) -> list[str]:
-    """Return a line for each edition and maker: sections and cells that passed, and why others did not.
+def summarize(results: Sequence[SectionResult]) -> list[str]:
+    """Return a line for each edition and package: how many sections and cells passed, and why others did not.
 
-    Where both makers ran sections of an edition, one more says how long Fathom took beside the original.
+    Where both packages ran sections of an edition, another line compares Fathom's time with the original's.
     """
     lines = []
     for edition in dict.fromkeys(result.section.partition(":")[0] for result in results):
-        for who in _makers(results):
-            mine = [r for r in results if r.who == who and r.section.startswith(f"{edition}:")]
+        for package in _packages(results):
+            mine = [r for r in results if r.package == package and r.section.startswith(f"{edition}:")]
             if not mine:
                 continue
             whole = sum(result.status == "passed" for result in mine)
             cells, passed = sum(r.cells for r in mine), sum(r.passed for r in mine)
-            counts = {status: sum(r.status == status for r in mine) for status in WANTS}
+            counts = {status: sum(r.status == status for r in mine) for status in REASONS}
             rest = "".join(f", {count} {status}" for status, count in counts.items() if count)
-            lines.append(f"{edition} {who}: {whole} of {len(mine)} sections and {passed} of {cells} cells pass{rest}")
+            lines.append(
+                f"{edition} {package}: {whole} of {len(mine)} sections and {passed} of {cells} cells pass{rest}"
+            )
         lines += _compare_times([r for r in results if r.section.startswith(f"{edition}:")], edition)
     return lines
 
 
-def _compare_times(results: Sequence[Result], edition: str) -> list[str]:
+def _compare_times(results: Sequence[SectionResult], edition: str) -> list[str]:
     ratios = [ratio for ours, theirs in _pairs(results) if (ratio := _ratio(ours, theirs))]
     if not ratios:
         return []
@@ -83,51 +85,51 @@ def _compare_times(results: Sequence[Result], edition: str) -> list[str]:
     ]
 
 
-def _pairs(results: Sequence[Result]) -> list[tuple[Result | None, Result | None]]:
-    """Return Fathom's result and the original's, a section each."""
-    by_key = {(result.section, result.who): result for result in results}
+def _pairs(results: Sequence[SectionResult]) -> list[tuple[SectionResult | None, SectionResult | None]]:
+    """Return Fathom's and the original's result of each section."""
+    by_key = {(result.section, result.package): result for result in results}
     names = dict.fromkeys(result.section for result in results)
-    return [(by_key.get((name, MAKERS[0])), by_key.get((name, MAKERS[1]))) for name in names]
+    return [(by_key.get((name, PACKAGES[0])), by_key.get((name, PACKAGES[1]))) for name in names]
 
 
-def _ratio(ours: Result | None, theirs: Result | None) -> float | None:
-    """Return Fathom's time by the original's; None unless both ran to the end, and equally much."""
+def _ratio(ours: SectionResult | None, theirs: SectionResult | None) -> float | None:
+    """Return Fathom's time divided by the original's; None unless both ran to the end, with the same batches."""
     if ours is None or theirs is None or not ours.status == theirs.status == "passed" or ours.batches != theirs.batches:
         return None
     return ours.seconds / theirs.seconds if theirs.seconds else None
 
 
-def _columns(makers: Sequence[str], labels: Sequence[str]) -> list[str]:
-    """Name the columns between that of the cells and that of the remarks; ``labels`` are those of what passed."""
-    return [name for label in labels for name in (label, "seconds")] + ["ratio"] * (len(makers) > 1)
+def _columns(packages: Sequence[str], labels: Sequence[str]) -> list[str]:
+    """Return the names of the columns between cells and remarks; ``labels`` head those of the passed cells."""
+    return [name for label in labels for name in (label, "seconds")] + ["ratio"] * (len(packages) > 1)
 
 
-def _makers(results: Sequence[Result]) -> list[str]:
-    return [who for who in MAKERS if any(result.who == who for result in results)]
+def _packages(results: Sequence[SectionResult]) -> list[str]:
+    return [package for package in PACKAGES if any(result.package == package for result in results)]
 
 
-def _rows(results: Sequence[Result], makers: Sequence[str]) -> Iterable[list[str]]:
-    """Return name, cells, passed and seconds of each maker, their ratio, and the remark, a section each."""
+def _rows(results: Sequence[SectionResult], packages: Sequence[str]) -> Iterable[list[str]]:
+    """Yield for each section its name, cells, passed and seconds of each package, their ratio, and the remark."""
     for ours, theirs in _pairs(results):
-        found = {MAKERS[0]: ours, MAKERS[1]: theirs}
+        found = {PACKAGES[0]: ours, PACKAGES[1]: theirs}
         some = ours or theirs
         assert some is not None
-        columns = [text for who in makers for text in _numbers(found[who])]
-        if len(makers) > 1:
+        columns = [text for package in packages for text in _numbers(found[package])]
+        if len(packages) > 1:
             ratio = _ratio(ours, theirs)
             columns.append("–" if ratio is None else f"{ratio:.2f}")
         yield [some.section, str(some.cells), *columns, _remark(ours, theirs)]
 
 
-def _numbers(result: Result | None) -> tuple[str, str]:
+def _numbers(result: SectionResult | None) -> tuple[str, str]:
     return (str(result.passed), f"{result.seconds:.1f}") if result else ("–", "–")
 
 
-def _remark(ours: Result | None, theirs: Result | None) -> str:
-    """Say why Fathom's run did not pass and how it was made, and that the original's did not pass."""
+def _remark(ours: SectionResult | None, theirs: SectionResult | None) -> str:
+    """Return why Fathom's run did not pass, how it was cut short, and whether the original's passed."""
     parts = []
     if ours is not None and ours.status != "passed":
-        parts.append(ours.status + (f": {ours.lacks}" if ours.lacks else ""))
+        parts.append(ours.status + (f": {ours.missing}" if ours.missing else ""))
     if ours is not None and ours.batches:
         parts.append(counted(ours.batches, "batch", "batches") + " a pass")
     if ours is not None and ours.stand_in:

@@ -1,4 +1,4 @@
-"""What checks of the book found, kept in a file. Torch-free."""
+"""The results of ``fathom book check``, kept in a file. Torch-free."""
 
 from __future__ import annotations
 
@@ -11,48 +11,51 @@ from fathom.errors import FathomError
 from fathom.files import write_atomically
 
 FILE = "results.json"
-SCHEMA = 2
-MAKERS = ("fathom", "original")
+SCHEMA = 3
+PACKAGES = ("fathom", "original")
 
 
-class Result(msgspec.Struct, frozen=True):
-    """How one section went.
+class SectionResult(msgspec.Struct, frozen=True):
+    """The result of one section.
 
     Attributes:
-        status, error, lacks: see ``Verdict``.
+        section: its name, edition:chapter/file.
+        package: whose d2l ran it, one of ``PACKAGES``.
+        status, error, missing: see ``Verdict``.
+        cells, passed: how many it has, and how many passed.
         stand_in: whether code that names CUDA ran on the CPU.
-        batches: where passes over loaders were cut to so many batches; 0 for whole ones.
-        machine: versions and processor, if the run got so far.
+        batches: the batches to which passes over loaders were cut; 0 for whole passes.
+        machine: versions and processor, if the run got that far.
     """
 
     section: str
-    who: str
+    package: str
     status: str
     cells: int
     passed: int
     seconds: float
     error: str
-    lacks: str = ""
+    missing: str = ""
     stand_in: bool = False
     batches: int = 0
     machine: str = ""
 
     @property
     def is_failure(self) -> bool:
-        """Whether it is a failure of the code, as far as can be told, not of what the machine lacks."""
+        """Whether the code failed, rather than the machine lacking something."""
         return self.status in ("failed", "timeout")
 
 
-Results = dict[tuple[str, str], Result]
+SectionResults = dict[tuple[str, str], SectionResult]
 
 
 class _Stored(msgspec.Struct):
     schema: int
-    results: list[Result]
+    results: list[SectionResult]
 
 
-def read_results(path: Path) -> Results:
-    """Read what earlier checks found; nothing if there is no such file.
+def read_results(path: Path) -> SectionResults:
+    """Return the results of earlier checks; empty if there is no such file.
 
     Raises:  FathomError if the file is damaged
     """
@@ -61,16 +64,16 @@ def read_results(path: Path) -> Results:
     try:
         stored = msgspec.json.decode(path.read_bytes(), type=_Stored)
     except (OSError, msgspec.DecodeError) as error:
-        raise FathomError(f"cannot read {path} ({error}); remove it to begin anew") from error
-    return {(result.section, result.who): result for result in stored.results}
+        raise FathomError(f"cannot read {path} ({error}); remove it to start over") from error
+    return {(result.section, result.package): result for result in stored.results}
 
 
-def keep_result(path: Path, result: Result) -> None:
-    """Put a result into the file, in the place of an earlier one; several checks may do so at a time.
+def store_result(path: Path, result: SectionResult) -> None:
+    """Add a result to the file, replacing an earlier one; several checks may do so at once.
 
     Raises:  FathomError if the file is damaged or cannot be written
     """
     with FileLock(path.with_name(f".{path.name}.lock")):
-        results = read_results(path) | {(result.section, result.who): result}
+        results = read_results(path) | {(result.section, result.package): result}
         stored = _Stored(SCHEMA, list(results.values()))
         write_atomically(path, msgspec.json.format(msgspec.json.encode(stored), indent=1))

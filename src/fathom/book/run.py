@@ -1,4 +1,4 @@
-"""``run_file``: a file of code in a process of its own, with ``d2l`` resolved to Fathom's."""
+"""``run_file``: runs a file of code in its own process, with ``d2l`` resolved to Fathom's."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from pathlib import Path
 from typing import Any
 
 from fathom.book.cells import Document, read_document
-from fathom.book.process import Overdue, Stopped, run_job
-from fathom.book.record import FIGURES, CellRecord, Record
+from fathom.book.process import Stopped, TimedOut, run_job
+from fathom.book.record import FIGURES, CellRecord, RunRecord
 from fathom.book.transcript import DATA, PAGE, write_transcript
 from fathom.book.workspace import Workspace, check_out
 from fathom.data.fetch.paths import make_folder
 
 APIS = ("auto", "new", "old")
 WORK = "work"
-Listener = Callable[[Record, Mapping[str, Any], CellRecord | None], None]
-"""Called with the record, each event after it was taken, and the cell that has just ended, if one has."""
+Listener = Callable[[RunRecord, Mapping[str, Any], CellRecord | None], None]
+"""Called with the record, each event after it was added, and the cell that has just ended, if any."""
 
 
 @dataclass(frozen=True)
-class Options:
+class RunOptions:
     """How a file is run.
 
     Attributes:
-        api: the generation of the helper package that d2l stands for; auto takes the one that the code fits.
+        api: the edition of the helper package that d2l stands for; auto takes the one that fits the code.
         cpu_stand_in: let code that names CUDA devices run on the CPU.
-        batches: end every pass over a ``DataLoader`` after so many batches; None runs whole passes.
+        batches: end every pass over a ``DataLoader`` after this many batches; None runs whole passes.
         keep_going: run the cells after a failed one.
-        timeout_s: for the whole file.
-        original: folder of a checkout whose own ``d2l`` is used in place of Fathom's, unless None.
-        python: the interpreter.
+        timeout_s: seconds for the whole file.
+        original: folder of a checkout whose own ``d2l`` is used instead of Fathom's; None uses Fathom's.
+        python: path of the interpreter.
     """
 
     api: str = "auto"
@@ -47,13 +47,15 @@ class Options:
     python: str = sys.executable
 
 
-def run_file(path: str | Path, out: str | Path, options: Options = Options(), listen: Listener | None = None) -> Record:
-    """Run the code of ``path`` and leave its transcript in ``out``; what the code does is what the file says.
+def run_file(
+    path: str | Path, out: str | Path, options: RunOptions = RunOptions(), listen: Listener | None = None
+) -> RunRecord:
+    """Run the code of ``path``, which may do anything, and write its transcript to ``out``.
 
-    The folder holds transcript.html, transcript.json, figures/ and, if the code wrote any, its files in work/. An
-    earlier transcript there is replaced. The page is written anew after each cell, and is whole at any time.
+    The folder gets transcript.html, transcript.json, figures/ and, if the code wrote files, work/, in the place of an
+    earlier transcript. The page is rewritten after each cell, and complete at any time.
 
-    Raises:  UsageError or FathomError if the file cannot be read, the folder not be written, or IPython is missing
+    Raises:  UsageError or FathomError if the file cannot be read or the folder written, or IPython is missing
     """
     document = read_document(path)
     folder = Path(out).absolute()
@@ -62,7 +64,7 @@ def run_file(path: str | Path, out: str | Path, options: Options = Options(), li
     shutil.rmtree(folder / FIGURES, ignore_errors=True)
     make_folder(folder / FIGURES)
     workspace = Workspace(folder / WORK)
-    record = Record(document, folder, options.batches)
+    record = RunRecord(document, folder, options.batches)
     write_transcript(record)
     start = time.monotonic()
     try:
@@ -77,7 +79,7 @@ def run_file(path: str | Path, out: str | Path, options: Options = Options(), li
                 if listen is not None:
                     listen(record, event, ended)
     except Stopped as reason:
-        record.stop(str(reason), is_overdue=isinstance(reason, Overdue))
+        record.stop(str(reason), is_timed_out=isinstance(reason, TimedOut))
     except KeyboardInterrupt:
         record.stop("stopped by a signal")
         raise
@@ -91,7 +93,7 @@ def run_file(path: str | Path, out: str | Path, options: Options = Options(), li
     return record
 
 
-def _job(document: Document, options: Options) -> dict[str, Any]:
+def _job(document: Document, options: RunOptions) -> dict[str, Any]:
     path = [document.path.parent, *([options.original] if options.original else [])]
     return {
         "cells": [cell.source for cell in document.cells],

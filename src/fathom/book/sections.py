@@ -1,4 +1,4 @@
-"""``list_sections``: the sections of a checkout of the book that are in scope. Torch-free."""
+"""The sections of a checkout of the book that are in scope. Torch-free."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from fathom.book.cells import read_document
 from fathom.errors import FathomError, UsageError
 
-# The chapters whose PyTorch cells are to run, in the order of the book; a folder is chapter_NAME.
+# The chapters in scope, in the order of the book; their folders are chapter_NAME.
 CHAPTERS = {
     "en": (
         "preliminaries",
@@ -46,7 +46,7 @@ APIS = {"en": "new", "zh": "old"}
 
 
 @dataclass(frozen=True)
-class Section:
+class BookSection:
     """A file of a checkout; ``name`` is edition:chapter/file."""
 
     edition: str
@@ -55,18 +55,20 @@ class Section:
 
     @property
     def name(self) -> str:
-        """Name the section as the table does."""
+        """The name of the section in tables."""
         return f"{self.edition}:{self.path.parent.name.removeprefix('chapter_')}/{self.path.stem}"
 
 
-def list_sections(book: Path) -> list[Section]:
-    """List the sections of a checkout that have PyTorch code and are in scope, in the order of the book.
+def list_sections(book: Path) -> list[BookSection]:
+    """Return the sections of a checkout that have PyTorch code and are in scope, in the book's order.
 
-    Raises:  UsageError if ``book`` is no checkout of either edition
+    Raises:  UsageError if ``book`` is not a checkout of either edition
     """
     edition = next((e for e, chapters in CHAPTERS.items() if (book / f"chapter_{chapters[1]}").is_dir()), None)
     if edition is None:
-        raise UsageError(f"{book} is no checkout of the book: it has no folder chapter_{CHAPTERS['en'][1]} or the like")
+        raise UsageError(
+            f"{book} is not a checkout of the book: it has no folder chapter_{CHAPTERS['en'][1]} or the like"
+        )
     sections = []
     for chapter in CHAPTERS[edition]:
         for path in _in_order(book / f"chapter_{chapter}"):
@@ -74,12 +76,12 @@ def list_sections(book: Path) -> list[Section]:
                 read_document(path)
             except FathomError:
                 continue  # no PyTorch code in it
-            sections.append(Section(edition, book, path))
+            sections.append(BookSection(edition, book, path))
     return sections
 
 
 def _in_order(folder: Path) -> list[Path]:
-    """List a chapter's files as its table of contents does, then what that leaves out."""
+    """Return a chapter's files in the order of its table of contents, then the unlisted ones."""
     files = {path.stem: path for path in sorted(folder.glob("*.md")) if not path.stem.endswith("_origin")}
     index = files.pop("index", None)
     text = index.read_text(encoding="utf-8", errors="replace") if index else ""

@@ -16,9 +16,9 @@ _DEVICE = re.compile(r"(cuda|gpu)(:\d+)?")
 class CpuStandIn(ast.NodeTransformer):
     """Turns every constant that names a CUDA device into one that names the CPU, and counts them.
 
-    Made once in a process, it also lets ``Tensor.cuda()``, ``Module.cuda()``, ``torch.cuda.synchronize()`` and
-    ``nn.parallel.scatter`` do on the CPU what they do on devices, and ``d2l.try_all_gpus()`` name the CPU twice, so
-    that code for several devices runs.
+    Made once per process, it also makes ``Tensor.cuda()``, ``Module.cuda()``, ``torch.cuda.synchronize()`` and
+    ``nn.parallel.scatter`` work on the CPU, and ``d2l.try_all_gpus()`` return the CPU twice, so that code for several
+    devices runs.
     """
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from fathom.book.record import CellRecord, Output, Record, as_lines
+from fathom.book.record import CellRecord, Output, RunRecord, as_lines
 from fathom.files import write_atomically
 from fathom.runs.analysis.numbers import duration
 from fathom.runs.html.markup import Html, element, embedded_image, join, pairs
@@ -20,8 +20,8 @@ _NO_HEADING = "Cells"
 _API = {"new": "fathom.d2l.torch", "old": "fathom.d2l.v0.torch", "original": "the original package"}
 
 
-def write_transcript(record: Record) -> Path:
-    """Write both files into the record's folder and give the page.
+def write_transcript(record: RunRecord) -> Path:
+    """Write both files into the record's folder, and return the path of the page.
 
     Raises:  FathomError if they cannot be written
     """
@@ -30,7 +30,7 @@ def write_transcript(record: Record) -> Path:
     return record.out / PAGE
 
 
-def to_json(record: Record) -> dict[str, Any]:
+def to_json(record: RunRecord) -> dict[str, Any]:
     """Return everything as plain values, with images named by their files."""
     return {
         "schema": SCHEMA,
@@ -58,8 +58,8 @@ def _cell_to_json(record: CellRecord) -> dict[str, Any]:
     }
 
 
-def render_page(record: Record) -> str:
-    """Write the page as text; all that came from the file or its code is escaped."""
+def render_page(record: RunRecord) -> str:
+    """Return the page as HTML; all that came from the file or its code is escaped."""
     name = record.document.path.name
     figures = sum(bool(output.file) for cell in record.cells for output in cell.outputs)
     facts: list[tuple[object, object]] = [
@@ -70,7 +70,7 @@ def render_page(record: Record) -> str:
     if record.api:
         facts.append(("d2l is", _API[record.api]))
     if record.batches:
-        facts.append(("batches in a pass, at most", record.batches))
+        facts.append(("batches per pass, at most", record.batches))
     page = Page(
         title=f"Transcript of {name}",
         kicker="Transcript",
@@ -83,8 +83,8 @@ def render_page(record: Record) -> str:
     return page.render()
 
 
-def _sections(record: Record) -> list[Section]:
-    """Put the cells under the headings they stand under in the file."""
+def _sections(record: RunRecord) -> list[Section]:
+    """Return the cells in sections, under the headings of the file."""
     groups = groupby(record.cells, key=lambda cell: cell.cell.heading)
     return [
         Section(f"part-{number}", heading or _NO_HEADING, *(_show_cell(cell, record.out) for cell in cells))
@@ -92,7 +92,7 @@ def _sections(record: Record) -> list[Section]:
     ]
 
 
-def _failures(record: Record) -> Html:
+def _failures(record: RunRecord) -> Html:
     lines = [
         element("p", element("a", f"Cell {cell.cell.number}", href=f"#cell-{cell.cell.number}"), f": {cell.error}")
         for cell in record.failed
@@ -119,10 +119,10 @@ def _show_output(output: Output, out: Path) -> Html:
     if not output.file:
         return element("pre", as_lines(output.text), class_=f"output {output.kind}")
     try:
-        picture = (out / output.file).read_bytes()
+        image = (out / output.file).read_bytes()
     except OSError:
         return element("p", f"{output.file} is no longer there", class_="quiet")
     kind = "jpeg" if output.file.endswith(".jpg") else "png"
     # the header of a PNG has its width in bytes 16 to 20
-    width = int.from_bytes(picture[16:20], "big") // 2 if output.is_fine else ""
-    return embedded_image(picture, output.text, kind=kind, class_="output", width=width)
+    width = int.from_bytes(image[16:20], "big") // 2 if output.is_hidpi else ""
+    return embedded_image(image, output.text, kind=kind, class_="output", width=width)

@@ -1,4 +1,4 @@
-"""``judge``: what came of a run, from every cell that failed. Torch-free."""
+"""``classify_run``: why a run failed, from the cells that failed. Torch-free."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 import symtable
 from typing import NamedTuple
 
-from fathom.book.record import CellRecord, Record
+from fathom.book.record import CellRecord, RunRecord
 
-# What an error says when the network or the data are not there; the first three are urllib's, requests' and torch's.
+# How errors read when the network or the data are missing; the first three are urllib's, requests' and torch's.
 _NO_DATA = re.compile(
     r"URLError|ConnectionError|HTTPError|urlopen error|Max retries|cannot download|is not in \S* ?FATHOM_DATA"
 )
@@ -21,26 +21,26 @@ _MAGIC = re.compile(r"^[ \t]*[%!].*$", re.MULTILINE)
 
 
 class Verdict(NamedTuple):
-    """What came of a run.
+    """The outcome of a run.
 
     Attributes:
-        status: passed, failed, timeout, no data, no package or no gpu. Of several causes a failure counts most.
-        error: what made it so, in one line: the first error, or every one that the machine does not explain.
-        lacks: what there was not: files or packages.
+        status: passed, failed, timeout, no data, no package or no gpu. Of several causes, a failure takes precedence.
+        error: the reason in one line: the first error, or all errors that the machine does not explain.
+        missing: the files or packages that were missing.
     """
 
     status: str
     error: str = ""
-    lacks: str = ""
+    missing: str = ""
 
 
-def judge(record: Record) -> Verdict:
-    """Judge a run by the cells that failed for a reason of their own.
+def classify_run(record: RunRecord) -> Verdict:
+    """Return the outcome of a run, from the cells that failed for a reason of their own.
 
-    A cell that misses a name which an earlier failed cell would have made, or an attribute where it uses such a name,
-    failed for that one's reason.
+    A cell that lacks a name which an earlier failed cell would have defined, or an attribute where it uses such a name,
+    is a consequence of that cell.
     """
-    if record.is_overdue:
+    if record.is_timed_out:
         return Verdict("timeout", record.failed[-1].error if record.failed else record.message)
     found = [_classify_cell(cell) for cell in _causes(record.cells)]
     if record.message:
@@ -51,8 +51,8 @@ def judge(record: Record) -> Verdict:
     if failures:
         return Verdict("failed", "; ".join(failures))
     status, error, _ = found[0]
-    lacks = dict.fromkeys(verdict.lacks for verdict in found if verdict.status == status and verdict.lacks)
-    return Verdict(status, error, ", ".join(lacks))
+    names = dict.fromkeys(verdict.missing for verdict in found if verdict.status == status and verdict.missing)
+    return Verdict(status, error, ", ".join(names))
 
 
 def _classify_cell(cell: CellRecord) -> Verdict:
@@ -67,9 +67,9 @@ def _classify_cell(cell: CellRecord) -> Verdict:
 
 
 def _causes(cells: list[CellRecord]) -> list[CellRecord]:
-    """Leave out the cells that passed, and those that failed because others did."""
+    """Return the cells that failed, without those that failed because others did."""
     causes: list[CellRecord] = []
-    missing: set[str] = set()  # what the cells that failed so far would have made
+    missing: set[str] = set()  # what the failed cells so far would have defined
     for cell in cells:
         made, used = _names(cell.cell.source, from_line=cell.line or 1)
         if cell.status != "failed":
@@ -82,7 +82,7 @@ def _causes(cells: list[CellRecord]) -> list[CellRecord]:
 
 
 def _follows(error: str, used: set[str], missing: set[str]) -> bool:
-    """Say whether an error comes of a name that is missing, or of an older value that still has the name."""
+    """Return whether an error comes from a missing name, or from an older value under that name."""
     name = _MISSING.match(error)
     return name is not None and ((name[1] or name[2]) in missing or (name[2] is not None and bool(used & missing)))
 
@@ -92,7 +92,7 @@ def _last_line(text: str) -> str:
 
 
 def _names(source: str, from_line: int) -> tuple[set[str], set[str]]:
-    """Return the names that a cell makes from a line on (assigned, imported or defined), and those that it uses."""
+    """Return the names that a cell defines from a line on (assigned, imported or defined), and those that it uses."""
     try:
         tree = ast.parse(_MAGIC.sub("", source))
     except SyntaxError:

@@ -1,4 +1,4 @@
-"""The fresh folder in which a file's code runs, with its neighbours and the data where it expects them. Torch-free."""
+"""The fresh folder in which a file's code runs, with neighbouring files and data where it expects them. Torch-free."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Workspace:
         self.data = folder / "data"
 
     def make(self, document: Document, out: Path) -> None:
-        """Make the folders and the links, anew.
+        """Make the folders and links from scratch.
 
         Raises:  FathomError if the operating system refuses
         """
@@ -53,7 +53,7 @@ class Workspace:
                     self._link(entry, self.folder / entry.name, skip=out)
             for name in ("mnist", "fashion_mnist"):
                 if idx.SETS[name].folder in source or name in source:  # a class, or d2l.load_data_fashion_mnist
-                    self._give_raw(name)
+                    self._lay_out_raw(name)
             for root in [home.parent / "data", *data_roots()]:
                 self._link_all(root, self.data, skip=out)
                 for folder in _FLAT:
@@ -64,7 +64,7 @@ class Workspace:
             raise describe_failure("write", error.filename or self.folder, error) from error
 
     def clean(self) -> bool:
-        """Remove the links and empty folders; say whether the code left files."""
+        """Remove the links and empty folders, and return whether the code left files."""
         shutil.rmtree(self.folder / HIDDEN, ignore_errors=True)
         for where, folders, names in os.walk(self.folder, topdown=False):
             for name in [*folders, *names]:
@@ -75,8 +75,8 @@ class Workspace:
                 os.rmdir(where)
         return self.folder.exists()
 
-    def _give_raw(self, name: str) -> None:
-        """Lay an IDX set out uncompressed, as torchvision looks for it; a gzipped one is inflated to the cache."""
+    def _lay_out_raw(self, name: str) -> None:
+        """Lay out an IDX set uncompressed, as torchvision expects it; a gzipped one is unpacked into the cache."""
         found = idx.locate(name)
         if found is None:
             return
@@ -98,14 +98,14 @@ class Workspace:
             self._link(entry, target / entry.name, skip=skip)
 
     def _link(self, source: Path, target: Path, *, skip: Path | None = None) -> None:
-        if skip is not None and (source == skip or source in skip.parents):  # a link that leads back to itself
+        if skip is not None and (source == skip or source in skip.parents):  # a link to one of its own parents
             return
         if not os.path.lexists(target):
             os.symlink(source, target, target_is_directory=source.is_dir())
 
 
 def _entries(folder: Path) -> list[Path]:
-    """List what lies in ``folder`` and is not hidden; nothing if it is no folder or may not be read."""
+    """Return the entries of ``folder`` that are not hidden; none if it is not a readable folder."""
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError:
@@ -113,11 +113,11 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def check_out(out: Path, names: tuple[str, ...]) -> None:
-    """See to it that ``out`` can take a transcript: absent, empty, or the folder of an earlier one.
+    """Check that ``out`` can take a transcript: it is absent, empty, or the folder of an earlier one.
 
     Raises:  FathomError otherwise
     """
     if out.exists() and not out.is_dir():
         raise FathomError(f"{out} is a file; choose another folder with --out")
     if out.is_dir() and any(out.iterdir()) and not any((out / name).is_file() for name in names):
-        raise FathomError(f"{out} is not empty and no transcript is in it; choose another folder with --out")
+        raise FathomError(f"{out} is not empty and holds no transcript; choose another folder with --out")

@@ -8,6 +8,6 @@ Where a cell begins and ends it writes MARK there, so that both pipes can be rea
 
 Job:     cells [source, …], name, is_python, path [folder, …], api (new, old, auto; None leaves d2l alone),
          cpu_stand_in, batches, keep_going
-Events:  start cell · stream name text · result text png is_fine id · display and update the same · clear
+Events:  start cell · stream name text · result text png is_hidpi id · display and update the same · clear
          · api name · machine text · error name message url line traceback · end cell ok seconds · done
 """

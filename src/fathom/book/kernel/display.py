@@ -1,4 +1,4 @@
-"""What cells show: results, displays and figures, from IPython's hooks to text and PNG."""
+"""The output of cells: results, displays and figures, from IPython's hooks to text and PNG."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ FIGURE = "application/x-matplotlib-figure"
 
 
 def describe_display(data: dict) -> dict:
-    """Return text and picture of a display's formats."""
-    picture = render(data[FIGURE]) if FIGURE in data else data.get("image/png") or data.get("image/jpeg")
-    if isinstance(picture, str):
-        picture = base64.b64decode(picture)
+    """Return text and image of a display's formats."""
+    image = render(data[FIGURE]) if FIGURE in data else data.get("image/png") or data.get("image/jpeg")
+    if isinstance(image, str):
+        image = base64.b64decode(image)
     return {
         "text": str(data.get("text/plain", "")),
-        "png": picture and base64.b64encode(picture).decode(),
-        "is_fine": FIGURE in data,
+        "png": image and base64.b64encode(image).decode(),
+        "is_hidpi": FIGURE in data,
     }
 
 
 def render(figure: Any) -> bytes | None:
-    """Draw a figure as PNG, twice as fine as the inline backend would; None if it is empty."""
+    """Return a figure as PNG, at twice the inline backend's resolution; None if it is empty."""
     from IPython.core.pylabtools import print_figure
 
     with warnings.catch_warnings():
@@ -51,7 +51,7 @@ class Formatter(DisplayFormatter):
 
 
 class Hook(DisplayHook):
-    """What a last expression gives becomes a result."""
+    """The value of a last expression becomes a result."""
 
     shell: Any
 

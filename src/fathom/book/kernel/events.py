@@ -1,4 +1,4 @@
-"""The pipe to the parent, and the text streams that lead into it."""
+"""The pipe to the parent, and the text streams that write to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_CHARACTERS = 200_000  # of one cell's streams; the rest is counted
 
 
 class Events:
-    """The pipe to the parent; a line an event."""
+    """The pipe to the parent, one line per event."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
@@ -26,7 +26,7 @@ class Events:
         self._clear = False
 
     def send(self, event: str, **fields: object) -> None:
-        """Write one event whole."""
+        """Write one event, all of it."""
         data = (json.dumps({"event": event, **fields}) + "\n").encode()
         while data:
             data = data[os.write(self._pipe, data) :]
@@ -38,7 +38,7 @@ class Events:
         self.send("start", cell=cell)
 
     def end(self, cell: int, ok: bool, seconds: float) -> None:
-        """Say that a cell is done, and how."""
+        """Report that a cell has ended, and how."""
         self._mark()
         self.send("end", cell=cell, ok=ok, seconds=seconds)
 
@@ -55,7 +55,7 @@ class Events:
             self.send("stream", name=name, text=text[:room])
 
     def finish(self) -> None:
-        """Send what is left of a cell."""
+        """Send the rest of a cell's output."""
         self.settle(clear=False)
         self._clear = False
         updates, self._updates = self._updates, {}
@@ -77,13 +77,13 @@ class Events:
         self._updates[display] = data
 
     def clear(self, wait: bool) -> None:
-        """Take back the cell's output: at once, or when the next output comes."""
+        """Clear the cell's output: at once, or when the next output comes."""
         self._clear = True
         if not wait:
             self.settle()
 
     def settle(self, clear: bool = True) -> None:
-        """Do what was put off: clear, or render the figure that waits."""
+        """Do what was postponed: clear, or render the waiting figure."""
         waiting, self._figure = self._figure, None
         if clear and self._clear:
             self._clear = False

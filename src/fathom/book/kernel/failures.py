@@ -1,4 +1,4 @@
-"""What is said of a cell that failed: the error, its line, its traceback, the address that was asked for."""
+"""The description of a failed cell: the error, its line, its traceback, the requested address."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import traceback
 
 
 class Requests:
-    """Remembers the last address that was asked for: what ``urllib`` raises does not name it."""
+    """Remembers the last requested address: errors of ``urllib`` do not name it."""
 
     def __init__(self) -> None:
         self._latest = ""
@@ -18,7 +18,7 @@ class Requests:
             self._latest = str(arguments[0])
 
     def explain(self, error: BaseException) -> str:
-        """Return the address that could not be had, "" if the error is another one."""
+        """Return the address that could not be reached; "" for any other error."""
         kind = getattr(sys.modules.get("urllib.error"), "URLError", ())
         return self._latest if isinstance(error, kind) else ""
 

@@ -50,12 +50,12 @@ def run_cells(job: dict, shell: Any, events: Events) -> None:
 
 
 def force_inline_backend(matplotlib: Any) -> None:
-    """Let code that asks for windows draw for the transcript all the same."""
+    """Make code that asks for windows draw for the transcript instead."""
     matplotlib.use = lambda backend, *, force=True: None
 
 
 def describe_machine() -> str:
-    """Return the versions that results depend on, and what there is to compute with."""
+    """Return the versions that results depend on, and the processors and devices."""
     parts = ["Python " + ".".join(map(str, sys.version_info[:3]))]
     for name in ("torch", "numpy", "pandas"):
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -70,7 +70,7 @@ def describe_machine() -> str:
 
 
 def main() -> None:
-    """Read the job, run it, and leave without waiting for threads that the code started."""
+    """Read the job, run it, and exit without waiting for threads that the code started."""
     job = json.loads(sys.stdin.buffer.read().decode("utf-8"))
     signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with it ignored
     events = Events()

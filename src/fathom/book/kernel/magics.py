@@ -13,7 +13,7 @@ class Tab:
     """The object that the book's source asks which framework it is run with."""
 
     def selected(self, *frameworks: str) -> bool:
-        """Say whether PyTorch is among them."""
+        """Return whether PyTorch is among them."""
         return FRAMEWORK in frameworks
 
     def interact_select(self, *frameworks: object) -> None:
@@ -36,7 +36,7 @@ class BookMagics(Magics):
 
     @line_magic
     def load_ext(self, line: str) -> None:
-        """Load an extension; the redirection of d2l and the book's tabs are in force already."""
+        """Load an extension; d2l is redirected already, and the book's tabs are built in."""
         name = line.strip()
         if name == "d2lbook.tab" or name.startswith("fathom.d2l"):
             return

@@ -19,7 +19,7 @@ INSTALLERS = re.compile(r"\s*(?:sudo\s+)?(?:\S*python\S*\s+-m\s+)?(pip3?|conda|m
 
 
 class Compiler(CachingCompiler):
-    """Code gets the name that tracebacks show: ``<cell 3>``."""
+    """Names code as tracebacks show it: ``<cell 3>``."""
 
     current = "<cell>"
 
@@ -71,12 +71,12 @@ class Shell(InteractiveShell):
         self.user_ns["_exit_code"] = process.returncode
 
     def skip(self, what: str) -> None:
-        """Say that something was not done."""
+        """Report that something was skipped."""
         self.to_parent.write("note", f"skipped: {what} (nothing is installed while a file runs)\n")
 
 
 def make_shell(events: Events) -> Shell:
-    """Start a shell that touches no file of the user's IPython."""
+    """Return a shell that touches no file of the user's IPython."""
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "NoColor"

@@ -1,4 +1,4 @@
-"""Long sections in short: every pass over a data loader ends after a few batches, ``fathom book run --batches N``."""
+"""Short trials of long sections: every pass over a data loader ends early, ``fathom book run --batches N``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 
 def limit_epochs(num_batches: int) -> None:
-    """Let every ``DataLoader`` of this process have ``num_batches`` batches at most, from now on."""
+    """Limit every ``DataLoader`` of this process to ``num_batches`` batches from now on."""
     iterate, count = DataLoader.__iter__, DataLoader.__len__
 
     def shortened(self: DataLoader[Any]) -> Iterator[Any]:

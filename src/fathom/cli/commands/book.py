@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run_parser = actions.add_parser(
         "run",
         help="run files, with d2l resolved to Fathom's",
-        description="Run .py files, notebooks and chapters in the book's markdown, each in a process of its own, with "
+        description="Run .py files, notebooks and chapters in the book's markdown, each in its own process, with "
         "`from d2l import torch as d2l` resolved to Fathom's. This runs the code in the files.",
         allow_abbrev=False,
     )
@@ -31,31 +31,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=one_of("api", APIS),
         default="auto",
         metavar="NAME",
-        help="new (English edition 1.0), old (earlier ones, Chinese edition), auto: what the code fits (default)",
+        help="new (English edition 1.0), old (earlier and Chinese editions), auto: whichever fits (default)",
     )
     run_parser.add_argument(
         "--out", metavar="DIR", help="where the transcript goes (default: transcripts/NAME); several files: DIR/NAME"
     )
-    run_parser.add_argument("--keep-going", action="store_true", help="run the cells after one that failed")
+    run_parser.add_argument("--keep-going", action="store_true", help="continue after a failed cell")
     _add_common(run_parser)
     check_parser = actions.add_parser(
         "check",
         help="run every section of a checkout of the book",
         description="Run every section in scope of a checkout of the book, English or Chinese, and print a table. "
-        "Results are kept: the next call runs what is missing or did not pass.",
+        "Results are kept: the next call runs only what is new or did not pass.",
         allow_abbrev=False,
     )
     check_parser.add_argument(
         "books", metavar="DIR", nargs="*", help="checkouts (default: what FATHOM_BOOK_EN and FATHOM_BOOK_ZH name)"
     )
-    check_parser.add_argument("--only", metavar="TEXT", action="append", help="only sections whose name has TEXT in it")
+    check_parser.add_argument("--only", metavar="TEXT", action="append", help="only sections whose names contain TEXT")
     check_parser.add_argument(
         "--original", metavar="PYTHON", help="also run the checkout's own d2l, with this Python, beside Fathom's"
     )
-    check_parser.add_argument("--again", action="store_true", help="run anew also what passed before")
+    check_parser.add_argument("--again", action="store_true", help="run again what passed before, too")
     check_parser.add_argument("--jobs", type=read_count, default=1, metavar="N", help="sections at a time (default: 1)")
     check_parser.add_argument(
-        "--run-nothing", action="store_true", help="only print what earlier checks found, as it is kept in --out"
+        "--run-nothing", action="store_true", help="print the results kept in --out, and run nothing"
     )
     formats = check_parser.add_mutually_exclusive_group()
     formats.add_argument("--json", action="store_true", help="print the results as JSON")
@@ -67,12 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cpu-stand-in", action="store_true", help="where cells name cuda, use the CPU")
+    parser.add_argument("--cpu-stand-in", action="store_true", help="use the CPU where cells name cuda")
     parser.add_argument(
         "--batches",
         type=read_count,
         metavar="N",
-        help="a trial of long files: end every pass over a data loader after N batches (the book's loops want 5)",
+        help="try long files: end every pass over a data loader after N batches (the book's loops need 5)",
     )
     parser.add_argument("--timeout", type=_seconds, metavar="S", help="stop a file that runs longer than S seconds")
     parser.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
@@ -84,7 +84,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return seconds
 
 
@@ -95,12 +95,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_files(args: argparse.Namespace) -> int:
     from fathom.book.cells import read_document
-    from fathom.book.run import Options, run_file
+    from fathom.book.run import RunOptions, run_file
 
-    options = Options(args.api, args.cpu_stand_in, args.batches, args.keep_going, args.timeout)
+    options = RunOptions(args.api, args.cpu_stand_in, args.batches, args.keep_going, args.timeout)
     stems = [Path(name).stem for name in args.files]
     if len(set(stems)) < len(stems):
-        raise UsageError("two of the files have the same name, so their transcripts would too; run them one by one")
+        raise UsageError("two files have the same name, and so would their transcripts; run them one at a time")
     for name in args.files:
         read_document(name)  # a wrong name comes out before anything runs
     code = 0
@@ -155,13 +155,13 @@ class _Screen:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from fathom.book.check import Plan, check_books
+    from fathom.book.check import CheckOptions, check_books
     from fathom.book.result_table import show_markdown, show_table, to_json
 
     books = args.books or [os.environ[name] for name in ("FATHOM_BOOK_EN", "FATHOM_BOOK_ZH") if os.environ.get(name)]
     if not books:
-        raise UsageError("no checkout of the book; give its folder, or set FATHOM_BOOK_EN or FATHOM_BOOK_ZH")
-    plan = Plan(
+        raise UsageError("no checkout of the book: name its folder, or set FATHOM_BOOK_EN or FATHOM_BOOK_ZH")
+    options = CheckOptions(
         out=Path(args.out),
         only=tuple(args.only or ()),
         original=args.original,
@@ -172,9 +172,9 @@ def _check(args: argparse.Namespace) -> int:
         batches=args.batches,
         timeout_s=args.timeout,
     )
-    results = check_books([Path(book) for book in books], plan, say=lambda line: print(line, file=sys.stderr))
+    results = check_books([Path(book) for book in books], options, report=lambda line: print(line, file=sys.stderr))
     if not results:
-        raise UsageError(f"nothing is known of these sections in {plan.out}; run the check without --run-nothing")
+        raise UsageError(f"no results for these sections in {options.out}; run the check without --run-nothing")
     show = to_json if args.json else show_markdown if args.markdown else show_table
     print(show(results))
-    return int(any(result.is_failure for result in results if result.who == "fathom"))
+    return int(any(result.is_failure for result in results if result.package == "fathom"))
