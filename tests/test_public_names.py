@@ -35,7 +35,7 @@ def test_public_names_have_a_docstring():
 
 
 def test_version_is_the_package_s():
-    assert fathom.__version__ == version("fathom")
+    assert fathom.__version__ == version("fathom-workbench")
 
 
 def test_an_unknown_name_is_refused_with_the_nearest():

@@ -12,6 +12,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from fathom.version import VERSION as __version__
+
 if TYPE_CHECKING:
     from fathom.build.fine_tuning import fine_tuning_config
     from fathom.data.array_data import ArrayData
@@ -102,10 +104,6 @@ __all__ = [*_PLACES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("fathom")
     if name not in _PLACES:
         import difflib
 

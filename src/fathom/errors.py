@@ -20,6 +20,17 @@ class UsageError(FathomError):
     exit_code = 2
 
 
+def missing_library(purpose: str, libraries: str, extra: str) -> FathomError:
+    """Make the error for libraries that are not installed; ``extra`` is Fathom's that brings them.
+
+    >>> str(missing_library("tuning", "optuna", "tune"))
+    "tuning needs optuna: pip install optuna, or in Fathom's own folder pip install -e '.[tune]'"
+    """
+    return FathomError(
+        f"{purpose} needs {libraries}: pip install {libraries}, or in Fathom's own folder pip install -e '.[{extra}]'"
+    )
+
+
 def unknown(kind: str, name: object, known: Iterable[str]) -> UsageError:
     """Make the error for a name that is not in ``known``; the nearest one is suggested.
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from fathom.book.workspace import HIDDEN
-from fathom.errors import FathomError
+from fathom.errors import missing_library
 from fathom.files import describe_failure
 
 CHILD = Path(__file__).with_name("child.py")
@@ -136,7 +136,7 @@ class _Child:
     def _explain_end(self) -> Exception:
         code = self._process.wait()
         if "no IPython" in self._stderr_tail:
-            return FathomError("running files needs IPython; pip install 'fathom[book]'")
+            return missing_library("running files", "ipython", "book")
         if code < 0:
             name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
             reason = "; it may have run out of memory" if -code == signal.SIGKILL else ""

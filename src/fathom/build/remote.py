@@ -13,7 +13,7 @@ import msgspec
 from fathom.address import is_remote, split_address
 from fathom.settings.config import DataConfig
 from fathom.data.fetch.archives import is_packed
-from fathom.errors import FathomError, UsageError
+from fathom.errors import FathomError, UsageError, missing_library
 
 if TYPE_CHECKING:
     from fathom.data.fetch.copies import Copy
@@ -31,7 +31,7 @@ def check_address(address: str) -> None:
     """
     parts = split_address(address)
     if parts.scheme == "s3" and not (importlib.util.find_spec("fsspec") and importlib.util.find_spec("s3fs")):
-        raise UsageError(f"{address} needs the extra remote; install it with: pip install 'fathom[remote]'")
+        raise UsageError(str(missing_library(address, "fsspec s3fs", "remote")))
 
 
 def _copied(data: DataConfig) -> list[str]:

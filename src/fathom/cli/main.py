@@ -17,6 +17,7 @@ from fathom.data.fetch.offline import offline
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.outputs import check_output, is_stdout, reserve_stdout
 from fathom.terminal import GuardedStream, visible
+from fathom.version import VERSION
 
 # verb: (module, what it does)
 VERBS = {
@@ -151,9 +152,7 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     verb, *rest = arguments
     if verb in ("-V", "--version"):
-        from importlib.metadata import version
-
-        print(f"fathom {version('fathom')}")
+        print(f"fathom {VERSION}")
         return 0
     if verb not in VERBS:
         raise unknown("command", verb, VERBS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
 import msgspec
@@ -29,6 +28,7 @@ from fathom.inference.onnx_inputs import (
 from fathom.models.rnn import RecurrentNet
 from fathom.module import LanguageModel, Module
 from fathom.runs.folder.schema import SCHEMA
+from fathom.version import VERSION
 
 _INPUT_NAMES = {"image": IMAGES, "features": FEATURES, "table": CELLS}
 _SHARE_MISSING = 0.2  # of the cells that are drawn
@@ -128,7 +128,7 @@ def describe_export(description: Mapping[str, Any], licence: str | None) -> dict
     if description["kind"] == "classifier" and not names:
         names = [str(i) for i in range(model["num_classes"])]
     facts = {
-        "fathom_version": version("fathom"),
+        "fathom_version": VERSION,
         "schema": str(SCHEMA),
         "kind": description["kind"],
         "model": model["name"],

@@ -6,16 +6,16 @@ import importlib
 import io
 import json
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
 import torch
 from torch import nn
 
-from fathom.errors import FathomError
+from fathom.errors import FathomError, missing_library
 from fathom.export.exported import Exported
 from fathom.export.onnx_bytes import MAX_BYTES
 from fathom.inference.onnx_file import first_line
+from fathom.version import VERSION
 
 OPSET = 18  # the first whose Resize averages over pixels, as torch's antialiasing does
 _EXPORTED_BATCH = 2  # a sample of one would make the batch's size a constant
@@ -74,7 +74,7 @@ def to_onnx(program: torch.export.ExportedProgram, exported: Exported) -> bytes:
         part.doc_string = ""
     for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    model.producer_name, model.producer_version = "fathom", version("fathom")
+    model.producer_name, model.producer_version = "fathom", VERSION
     onnx.checker.check_model(model)
     return model.SerializeToString()
 
@@ -108,5 +108,5 @@ def import_onnx() -> Any:
     try:
         onnx, *_ = map(importlib.import_module, ("onnx", "onnxscript", "onnxruntime"))
     except ImportError as error:
-        raise FathomError(f"exporting to ONNX needs {error.name}: pip install 'fathom[export]'") from None
+        raise missing_library("exporting to ONNX", str(error.name), "export") from None
     return onnx

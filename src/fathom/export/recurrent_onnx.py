@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from fathom.export.formats import OPSET
 from fathom.inference.onnx_inputs import LOGITS, NEXT_STATES, STATES, TOKENS
 from fathom.models.rnn import OneHot, RecurrentNet
+from fathom.version import VERSION
 
 _IR_VERSION = 10
 # The order of the gates in ONNX, by their places in torch: GRU r z n -> z r h; LSTM i f g o -> i o f c.
@@ -58,7 +58,7 @@ def write_recurrent(net: RecurrentNet) -> bytes:
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],
         ir_version=_IR_VERSION,
         producer_name="fathom",
-        producer_version=version("fathom"),
+        producer_version=VERSION,
     )
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString()

@@ -12,7 +12,7 @@ import numpy as np
 
 from fathom.data.loaders.workers import available_cores
 from fathom.data.tables.fit import TableDescription
-from fathom.errors import FathomError, UsageError
+from fathom.errors import FathomError, UsageError, missing_library
 from fathom.export.onnx_bytes import MAX_BYTES, has_outside_data, is_sealed, is_whole
 from fathom.inference.onnx_inputs import (
     LOGITS,
@@ -208,7 +208,7 @@ def import_runtime() -> Any:
     try:
         import onnxruntime
     except ImportError:
-        raise FathomError("ONNX files need onnxruntime: pip install 'fathom[export]'") from None
+        raise missing_library("an ONNX file", "onnxruntime", "export") from None
     return onnxruntime
 
 

@@ -57,6 +57,7 @@ from fathom.training.device import Execution
 from fathom.training.divergence import Diverged
 from fathom.training.signals import Interrupted
 from fathom.training.trainer import Trainer
+from fathom.version import VERSION
 
 if TYPE_CHECKING:
     from fathom.build.kinds.names import Contents
@@ -136,10 +137,12 @@ def train(
             writer.write_config(config_to_dict(config))
             writer.write_json("model.json", description)
             writer.update_run(
-                fathom=version("fathom"),
+                fathom=VERSION,
                 command=list(command),
                 seed=config.seed,
-                versions={"python": platform.python_version()} | {n: version(n) for n in ("torch", "numpy", "fathom")},
+                versions={"python": platform.python_version()}
+                | {n: version(n) for n in ("torch", "numpy")}
+                | {"fathom": VERSION},
                 machine=describe_machine(execution),
                 choices=execution.describe(),
             )

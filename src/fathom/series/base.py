@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +25,7 @@ from fathom.settings.config import Config
 from fathom.training.checkpoint import CheckpointError
 from fathom.training.divergence import Diverged
 from fathom.training.signals import Interrupted
+from fathom.version import VERSION
 
 if TYPE_CHECKING:
     from fathom.build.kinds.names import Contents
@@ -55,7 +55,7 @@ def start_series(
     now = datetime.now().astimezone()
     path = claim_folder(Path(root), name_folder(now, *names))
     created = now.isoformat(timespec="milliseconds")
-    series = kind(path, {"status": "running", "created": created, "fathom": version("fathom"), **plan})
+    series = kind(path, {"status": "running", "created": created, "fathom": VERSION, **plan})
     try:
         series.save()
     except BaseException:

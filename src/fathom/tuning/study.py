@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from fathom.build.kinds.names import place_name
-from fathom.errors import FathomError
+from fathom.errors import FathomError, missing_library
 from fathom.files import write_atomically
 from fathom.runs.analysis.study import SETTINGS, Axis, State, Study, Trial
 from fathom.runs.folder.records import read_json, to_json
@@ -55,7 +55,7 @@ def require_optuna() -> Any:
     try:
         import optuna
     except ModuleNotFoundError as error:
-        raise FathomError(f"tuning needs {error.name}: pip install 'fathom[tune]'") from None
+        raise missing_library("tuning", str(error.name), "tune") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # what a user should read we say ourselves
     return optuna
 

@@ -11,7 +11,7 @@ from fathom.address import base_name, split_address
 from fathom.data.fetch.source import TIMEOUT_S, Changed, Item, Listing, Stream, check_path
 from fathom.data.fetch.web import TransferFailed
 from fathom.data.images.formats import EXTENSIONS
-from fathom.errors import FathomError, UsageError
+from fathom.errors import FathomError, UsageError, missing_library
 
 _PIECE_BYTES = 4 << 20
 _PIECES = 4  # of a large file, asked for at once
@@ -150,7 +150,7 @@ def _connect(timeout_s: float, *, anonymous: bool) -> Any:
         import fsspec
         import s3fs  # noqa: F401
     except ImportError:
-        raise FathomError("s3:// needs the extra remote: pip install 'fathom[remote]'") from None
+        raise missing_library("s3://", "fsspec s3fs", "remote") from None
     files = fsspec.filesystem(
         "s3",
         anon=anonymous,

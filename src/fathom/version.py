@@ -1,0 +1,3 @@
+"""The version of Fathom, which the distribution takes from here."""
+
+VERSION = "0.1.0"
