@@ -22,7 +22,7 @@ class Finding(msgspec.Struct, frozen=True):
     Args:
         code: a stable id, such as ``data.duplicates_across_splits``: what it is about, a dot, the fault.
         severity: an error spoils training or what comes of it, a warning may, a note is good to know.
-        message: what is so, with the numbers that show it.
+        message: what is so, with the numbers that show it; no full stop at its end, nor at that of cause and remedy.
         evidence: these numbers by name; None stands for one that is not finite.
         cause: why it is so, where that is known.
         remedy: what to do: a command or a line of code, where there is one.
@@ -55,6 +55,11 @@ class Finding(msgspec.Struct, frozen=True):
         """All of it in a line: what is so, why, what to do."""
         cause = f": {self.cause}" if self.cause else ""
         return f"{self.message}{cause}" + (f"; {self.remedy}" if self.remedy else "")
+
+    @property
+    def sentence(self) -> str:
+        """The same with its full stop."""
+        return self.text if self.text.endswith((".", "!", "?", "…")) else f"{self.text}."
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values under the names of the fields.
@@ -90,6 +95,33 @@ class NotChecked(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_dict(cls, content: object) -> NotChecked:
+        """Read what ``to_dict`` gave.
+
+        Raises:  ValueError if it is no such thing
+        """
+        return msgspec.convert(content, cls)
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """What a set of checks gave: what was found, and what could not be looked for."""
+
+    findings: tuple[Finding, ...] = ()
+    not_checked: tuple[NotChecked, ...] = ()
+
+    @classmethod
+    def gravest_first(cls, findings: Iterable[Finding], not_checked: Iterable[NotChecked] = ()) -> Findings:
+        """Put them together in the order of ``by_severity``."""
+        return cls(tuple(by_severity(findings)), tuple(not_checked))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values under the names of the fields."""
+        return {
+            "findings": [finding.to_dict() for finding in self.findings],
+            "not_checked": [check.to_dict() for check in self.not_checked],
+        }
+
+    @classmethod
+    def from_dict(cls, content: object) -> Findings:
         """Read what ``to_dict`` gave.
 
         Raises:  ValueError if it is no such thing

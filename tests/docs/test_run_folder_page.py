@@ -104,6 +104,16 @@ def test_checkpoints(runs: dict[str, Path]) -> None:
         assert f"`{name}`" in text
 
 
+def test_findings(runs: dict[str, Path]) -> None:
+    for run in runs.values():
+        content = read(run / "findings.json")
+        assert set(content) == {"schema", "findings", "not_checked"}
+        for finding in content["findings"]:  # type: ignore[attr-defined]
+            assert set(finding) == fields("findings.json")
+        for check in content["not_checked"]:  # type: ignore[attr-defined]
+            assert all(f"`{name}`" in section("findings.json") for name in check)
+
+
 def test_evaluation(runs: dict[str, Path]) -> None:
     classifier, regressor = (read(runs[kind] / "evaluation.json") for kind in ("classifier", "regressor"))
     assert set(classifier) | set(regressor) == fields("evaluation.json")

@@ -102,8 +102,8 @@ def run_series(watch: W, run: Callable[[W], Series], show: Callable[[Any], Seque
         raise resume_hint(stop, watch.series.resume_hint) from None
     if lines := show(series):
         print("\n".join(["", *lines]))
-    for is_warning, sentence in series.sentences():
-        print(f"\n{'warning: ' if is_warning else ''}{sentence}")
+    for finding in series.findings():
+        print(f"\n{'' if finding.severity == 'note' else f'{finding.severity}: '}{finding.sentence}")
     print(f"\nfolder         {series.path}")
     print(f"report         {series.report}")
     return 1 if series.diverged else 0

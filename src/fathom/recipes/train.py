@@ -39,9 +39,11 @@ from fathom.data.module import LabelledData
 from fathom.data.tables.module import TableData
 from fathom.data.texts.module import TextData
 from fathom.errors import FathomError, UsageError
+from fathom.findings import Finding
 from fathom.inference.saved import describe_model, load_module, save_weights
 from fathom.module import LanguageModel, Module
 from fathom.recipes.evaluate import apply_to_split, judge, open_split, prediction_rows, save_images, worst_mistakes
+from fathom.runs.analysis.findings import write_findings
 from fathom.runs.folder import schema
 from fathom.runs.folder.lock import lock_run
 from fathom.runs.folder.reader import RunReader, resolve_run
@@ -268,7 +270,7 @@ def _run(
         if line is None:
             _record_end(writer, "failed", f"{type(error).__name__}: {error}")
             raise
-        _record_end(writer, "failed", str(line))
+        _record_end(writer, "failed", str(line), line.finding if isinstance(line, Diverged) else None)
         if not isinstance(line, Diverged) and (plan.path / "checkpoints" / "last").is_dir():
             line = FathomError(f"{line}; once that is mended, go on with: {_resume_command(plan.path)}")
         if line is error:
@@ -290,7 +292,7 @@ def _complete(plan: Plan, writer: RunWriter, records: list[dict[str, Any]], stop
     evaluation = None if is_trial else _evaluate_once(plan, writer)
     elapsed = records[-1]["elapsed_s"] if records else 0.0
     message = f"stopped early: {stopped}" if stopped else None
-    writer.update_run(status="done", finished=_now(), train_s=elapsed, message=message)
+    writer.update_run(status="done", finished=_now(), train_s=elapsed, message=message, failure=None)
     return Outcome(plan.path, records, evaluation, write_report(plan.path), plan.config)
 
 
@@ -330,11 +332,13 @@ def _resume_command(path: Path) -> str:
     return f"fathom train --resume {shlex.quote(str(path))}"
 
 
-def _record_end(writer: RunWriter, status: str, message: str) -> None:
+def _record_end(writer: RunWriter, status: str, message: str, failure: Finding | None = None) -> None:
     """Write how a run ended; where the disk refuses even this, the first error is the one to hear of."""
     with contextlib.suppress(FathomError):
-        writer.update_run(status=status, message=message, finished=_now())
+        known = failure.to_dict() if failure else None
+        writer.update_run(status=status, message=message, finished=_now(), failure=known)
         writer.log_text(message)
+        write_findings(RunReader(writer.path))
 
 
 def _restore_threads(config: Config, earlier: Any) -> Config:

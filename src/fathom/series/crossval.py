@@ -23,7 +23,7 @@ from fathom.runs.folder.records import is_number
 from fathom.series.base import Member, add_member, open_series, run_series_in, start_series
 from fathom.settings.config import Config, FoldConfig, config_to_dict, make_config
 from fathom.settings.resolve import resolve
-from fathom.training.divergence import Diverged
+from fathom.training.divergence import not_finite
 
 if TYPE_CHECKING:
     from fathom.build.kinds.names import Contents
@@ -97,7 +97,7 @@ def _run(study: CrossValidation, shelf: _Shelf, watcher: Watcher) -> None:
     def judge(run: Path) -> dict[str, Any]:
         found, measure = study.judge(run), study.measures[0]
         if not is_number(found[measure.key]):
-            raise Diverged(f"{measure.title} on the part held out is not finite; {_EXTREME}")
+            raise not_finite(f"{measure.title} on the part held out", remedy=_EXTREME)
         return found
 
     with run_series_in(study, watcher, "stopped before all folds were done"):

@@ -26,7 +26,7 @@ from fathom.runs.html.pages.report import write_report
 from fathom.series.base import Member, train_member
 from fathom.settings.config import Config, FinetuneConfig
 from fathom.training.callbacks import Callback
-from fathom.training.divergence import Diverged
+from fathom.training.divergence import not_finite
 
 # of the test split, with whether more is better
 _MEASURES = {"accuracy": True, "perplexity": False, "rmse": False}
@@ -46,7 +46,7 @@ def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: 
     def judge(run: Path) -> dict[str, Any]:
         value = (RunReader(run).evaluation or {}).get(measure)
         if not is_number(value):
-            raise Diverged(f"test {measure} is not finite")
+            raise not_finite(f"test {measure}")
         return {"value": value}
 
     known = (RunReader(path).comparison or {}).get("diverged") or {}

@@ -9,13 +9,21 @@ import torch
 from torch import Tensor, nn
 
 from fathom.errors import FathomError
+from fathom.findings import Finding
 
 _SLOWER = "try a lower learning rate (now {lr:g}), --set training.clip_norm=1.0 or warm-up"
 _CLEAN = "look for missing values in the data and at how they are scaled"
 
 
 class Diverged(FathomError):
-    """The loss became NaN or infinite."""
+    """A number that a run is steered or evaluated by became NaN or infinite; ``finding`` says where and why."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding)
+        self.finding = finding
+
+    def __str__(self) -> str:
+        return self.finding.text
 
 
 @torch.no_grad()
@@ -59,8 +67,24 @@ def locate_divergence(module: nn.Module, batch: Any) -> tuple[str, str]:
 def divergence_error(module: nn.Module, batch: Any, *, step: int, epoch: int, batch_number: int, lr: float) -> Diverged:
     """Make the error that stops a run: where it happened, what is to blame, what to try. All places count from 1."""
     cause, advice = locate_divergence(module, batch)
-    place = f"at step {step} (epoch {epoch}, batch {batch_number})"
-    return Diverged(f"loss is not finite {place}: {cause}; {advice.format(lr=lr)}")
+    place = f"step {step} (epoch {epoch}, batch {batch_number})"
+    return Diverged(
+        Finding(
+            "loss.not_finite",
+            "error",
+            f"loss is not finite at {place}",
+            {"step": step, "epoch": epoch, "batch": batch_number, "lr": lr},
+            cause=cause,
+            remedy=advice.format(lr=lr),
+            place=place,
+        )
+    )
+
+
+def not_finite(what: str, *, remedy: str = "", place: str = "") -> Diverged:
+    """Make the error for a metric of a whole epoch or split that is not finite."""
+    where = f" {place}" if place else ""
+    return Diverged(Finding("loss.not_finite", "error", f"{what} is not finite{where}", remedy=remedy, place=place))
 
 
 def _is_finite(value: Any) -> bool:

@@ -26,7 +26,7 @@ from fathom.runs.analysis.study import State
 from fathom.settings.config import Config
 from fathom.settings.resolve import resolve
 from fathom.training.callbacks import Callback
-from fathom.training.divergence import Diverged
+from fathom.training.divergence import Diverged, not_finite
 from fathom.training.signals import Interrupted
 from fathom.training.trainer import Trainer
 from fathom.tuning.space import Dimension, Value, apply_values
@@ -112,7 +112,7 @@ class Judge(Callback):
         settings, epoch = self.ledger.settings, int(record["epoch"])
         value = record.get(settings.metric)
         if value is None or not math.isfinite(value):
-            raise Diverged(f"{settings.metric} is not finite after epoch {epoch}")
+            raise not_finite(settings.metric, place=f"after epoch {epoch}")
         self.best = value if self.best is None else (max if settings.maximise else min)(self.best, value)
         self.ledger.report(self.trial, epoch, value)
         self.on_epoch(epoch, trainer.max_epochs, value)

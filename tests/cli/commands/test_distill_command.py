@@ -96,7 +96,7 @@ def test_a_student_that_diverges_leaves_the_others_their_numbers(fathom, trained
     assert (content["plan"]["status"], content["plan"]["message"]) == ("done", "1 of 4 students diverged")
     assert content["gain"]["test"]["count"] == 1
     assert content["sizes"]["distilled"]["parameters"] == 28 * 28 * 10 + 10
-    assert "warning: The student distilled diverged with seed 4. Student distilled, seed 4: loss is not" in result.out
+    assert "error: The student distilled diverged with seed 4. Student distilled, seed 4: loss is not" in result.out
     assert "What follows is said of the seeds with which neither did." in result.out
     assert "reaches" in result.out
     assert "is finished" in fathom("distill", "--resume", path).error

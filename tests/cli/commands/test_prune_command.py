@@ -12,7 +12,7 @@ import torch
 
 import fathom as library
 from fathom.inference.saved import load_module
-from fathom.runs.html.prune_results import read_pruning
+from fathom.runs.analysis.pruning import read_pruning
 from fathom.training.callbacks import Callback
 from fathom.training.signals import Interrupted
 
@@ -35,7 +35,7 @@ def test_half_the_channels_go(fathom, trained, tmp_path):
     net = load_module(path)[0].net
     assert [net[i].out_channels for i in (0, 3)] == [3, 8]
     assert [net[i].out_features for i in (7, 9, 11)] == [60, 42, 10]
-    for line in ("before", "pruned", "fine-tuned", "Validation accuracy", "Left whole: layer 11", "evaluated once"):
+    for line in ("before", "pruned", "fine-tuned", "Validation accuracy", "Left whole: 11", "evaluated once"):
         assert line in result.out
     assert "15,738" in result.out
     assert sorted((p, p.stat().st_mtime_ns) for p in trained.path.rglob("*")) == before

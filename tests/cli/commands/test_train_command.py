@@ -43,6 +43,7 @@ def test_every_file_of_the_run_folder_is_there(trained):
         "evaluation.json",
         "mistakes",
         "predictions.csv",
+        "findings.json",
         "report.html",
     }
     assert re.fullmatch(r"\d{8}-\d{6}-lenet-digits", trained.path.name)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fathom.errors import FathomError, UsageError
-from fathom.runs.analysis.compare import compare_runs, describe_comparison
+from fathom.runs.analysis.compare import compare_runs, judge_runs
 from fathom.runs.html.pages.comparison import write_comparison
 
 
@@ -62,20 +62,20 @@ def test_chance_is_weighed(runs):
     set_accuracy(runs[0], 0.900)
     set_accuracy(runs[1], 0.903)
     set_accuracy(runs[2], 0.880)
-    text = describe_comparison(compare_runs(runs))[0]
+    text = judge_runs(compare_runs(runs))[0].sentence
     # two-sample standard error for 10,000 samples each: sqrt(.9*.1/1e4 + .903*.097/1e4) = 0.004214; times 1.96
     assert text.startswith("B has the highest test accuracy, 90.30%; A follows with 90.00%. They differ by 0.30 points")
     assert "no more than the 0.83 points" in text
     set_accuracy(runs[1], 0.92)
-    assert "more than the 0.79 points" in describe_comparison(compare_runs(runs))[0]
+    assert "more than the 0.79 points" in judge_runs(compare_runs(runs))[0].sentence
     set_accuracy(runs[1], 0.90)
-    assert "share the highest test accuracy, 90.00%" in describe_comparison(compare_runs(runs))[0]
+    assert "share the highest test accuracy, 90.00%" in judge_runs(compare_runs(runs))[0].sentence
 
 
 def test_runs_that_differ_by_seed_are_averaged(runs):
     set_accuracy(runs[0], 0.90)
     set_accuracy(runs[1], 0.92)
-    assert describe_comparison(compare_runs(runs))[1] == (
+    assert judge_runs(compare_runs(runs))[1].sentence == (
         "A, B have equal settings but for the seed: test accuracy 91.00% on average, standard deviation 1.41 points."
     )
 
@@ -83,7 +83,7 @@ def test_runs_that_differ_by_seed_are_averaged(runs):
 def test_different_data_are_not_ranked(runs):
     config = (runs[1] / "config.yaml").read_text()
     (runs[1] / "config.yaml").write_text(config.replace("fashion_mnist", "mnist"))
-    assert describe_comparison(compare_runs(runs)) == []
+    assert judge_runs(compare_runs(runs)) == []
 
 
 def test_regressions_compare_by_error(tmp_path, make_regression_run):

@@ -8,6 +8,10 @@ from fathom.runs.analysis.distillation import ALONE, DISTILLED, Distillation
 from fathom.runs.analysis.series import DIVERGED, DONE
 
 
+def texts(study):
+    return [finding.sentence for finding in study.findings()]
+
+
 def _study(path, task, key, values):
     folds = len(next(iter(values.values())))
     plan = {"task": task, "folds": folds, "repeats": 1, "models": {model: {} for model in values}}
@@ -31,8 +35,9 @@ def _study(path, task, key, values):
 def test_the_better_one_is_told_against_the_other(tmp_path, turned, task, key, good, bad, says):
     values = {"good": good, "bad": bad}
     study = _study(tmp_path, task, key, dict(reversed(values.items())) if turned else values)
-    ((is_warning, sentence),) = study.sentences()
-    assert not is_warning
+    (finding,) = study.findings()
+    assert (finding.code, finding.severity) == ("series.difference", "note")
+    sentence = finding.sentence
     assert sentence.startswith(f"good is better than bad: {says} on average over 3 folds (95% interval ")
     low, high = sentence.partition("interval ")[2].partition(",")[0].split(" to ")
     assert (low[0], high[0]) == ((says.split()[1][0],) * 2)
@@ -44,14 +49,14 @@ def test_folds_that_diverged_are_left_out_of_means_and_comparison(tmp_path):
     (difference,) = study.differences()
     assert difference.spread.count == 2
     assert difference.spread.mean == pytest.approx(-0.1)
-    first, second, third = (sentence for _, sentence in study.sentences())
+    first, second, third = texts(study)
     assert first.startswith("a diverged in 1 of 4 folds (fold 2). The reason.")
     assert second.startswith("b diverged in 1 of 4 folds (fold 3).")
     assert "over 2 folds in which neither diverged" in third
     assert study.ending() == {"status": "done", "message": "2 of 8 folds diverged"}
     none = _study(tmp_path, "classification", "accuracy", {"a": (None, None), "b": (0.5, 0.6)})
     assert none.differences() == []
-    assert none.sentences()[0][1].startswith("a diverged in every fold, so nothing is known of it. Fold 1: the reason.")
+    assert texts(none)[0].startswith("a diverged in every fold, so nothing is known of it. Fold 1: the reason.")
 
 
 def _distillation(path, alone, distilled):
@@ -75,15 +80,15 @@ def _distillation(path, alone, distilled):
 )
 def test_a_gain_is_one_where_the_seeds_say_so(tmp_path, distilled, words):
     study = _distillation(tmp_path, (0.5, 0.6, 0.55), distilled)
-    assert words in " ".join(sentence for _, sentence in study.sentences())
+    assert words in " ".join(texts(study))
 
 
 def test_a_single_pair_is_judged_by_the_examples(tmp_path):
     study = _distillation(tmp_path, (0.90,), (0.95,))
     study.results[-1]["pairs"] = {"test": {"num_samples": 100, "lost": 1, "gained": 6}}
-    assert "no more than the 5.00 points that chance allows" in study.sentences()[0][1]
+    assert "no more than the 5.00 points that chance allows" in texts(study)[0]
     study.results[-1]["pairs"] = {"test": {"num_samples": 100, "lost": 0, "gained": 6}}
-    assert "more than the 4.00 points that chance allows" in study.sentences()[0][1]
+    assert "more than the 4.00 points that chance allows" in texts(study)[0]
 
 
 def test_a_damaged_folder_is_named(tmp_path):

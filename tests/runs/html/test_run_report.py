@@ -145,7 +145,7 @@ def test_missing_parts_are_explained(tmp_path, make_run, make_regression_run):
     assert "no layer table" in text
 
     bare = make_run(tmp_path, "20250301-170000-a-b", validation=False)
-    assert "There is no validation curve" in " ".join(parse(write_report(bare)).text)
+    assert "Not checked (fit.overfitting): there is no validation curve" in " ".join(parse(write_report(bare)).text)
 
     text = " ".join(parse(write_report(make_regression_run(tmp_path))).text)
     assert "Root mean squared error" in text

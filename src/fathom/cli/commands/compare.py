@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the runs side by side."""
     from fathom.outputs import write_output
-    from fathom.runs.analysis.compare import compare_runs, describe_comparison
+    from fathom.runs.analysis.compare import compare_runs, judge_runs
     from fathom.runs.folder.reader import resolve_run, series_in
 
     names = []
@@ -45,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
         _print_rich(comparison)
     else:
         print(format_plain(comparison))
-    for sentence in describe_comparison(comparison):
-        print(f"\n{sentence}")
+    for finding in judge_runs(comparison):
+        print(f"\n{finding.sentence}")
     for file in filter(None, (args.csv, args.out)):
         print(f"\nwritten: {file}")
     return 0

@@ -327,9 +327,9 @@ def finish(outcome: Outcome) -> int:
     else:
         print("test accuracy  none, the data have no test split")
     if outcome.comparison is not None:
-        from fathom.runs.analysis.from_scratch import describe_comparison
+        from fathom.runs.analysis.from_scratch import judge_start
 
-        print(f"comparison     {describe_comparison(outcome.comparison)}")
+        print(f"comparison     {' '.join(found.sentence for found in judge_start(outcome.comparison))}")
     print(f"run folder     {outcome.path}")
     print(f"report         {outcome.report}")
     return 1 if (outcome.comparison or {}).get("diverged") else 0

@@ -12,8 +12,9 @@ from string import ascii_uppercase
 from typing import Any
 
 from fathom.errors import UsageError
+from fathom.findings import Finding, Plain
 from fathom.runs.analysis.numbers import DASH, count, decimal, determination, duration, percent
-from fathom.runs.analysis.paired import pair_runs
+from fathom.runs.analysis.paired import judge_difference, pair_runs
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
 
@@ -86,38 +87,45 @@ def compare_runs(paths: Sequence[str | Path]) -> Comparison:
     return Comparison(runs, rows)
 
 
-def describe_comparison(comparison: Comparison) -> list[str]:
+def judge_runs(comparison: Comparison) -> list[Finding]:
     """Say which run did best and whether chance could explain it, and how far runs differ by seed alone."""
-    return [sentence for sentence in (_describe_best(comparison), *_describe_seeds(comparison)) if sentence]
+    best = _judge_best(comparison)
+    return [*([best] if best else ()), *_judge_seeds(comparison)]
 
 
-def _describe_best(comparison: Comparison) -> str:
+def _judge_best(comparison: Comparison) -> Finding | None:
     found = [
         (run.evaluation["accuracy"], run.evaluation.get("num_samples"), label, run)
         for run, label in zip(comparison.runs, comparison.labels, strict=True)
         if run.evaluation and is_number(run.evaluation.get("accuracy"))
     ]
     if len(found) < 2 or len({run.data_name for *_, run in found}) > 1:
-        return ""
+        return None
     (first, samples, best, winner), (second, others, next_best, other) = sorted(found, key=lambda entry: -entry[0])[:2]
-    text = f"{best} has the highest test accuracy, {percent(first, 2)}; {next_best} follows with {percent(second, 2)}."
+    evidence: dict[str, Plain] = {"best": winner.name, "accuracy": first, "next": other.name, "next_accuracy": second}
     if first == second:
-        return f"{best} and {next_best} share the highest test accuracy, {percent(first, 2)}."
+        text = f"{best} and {next_best} share the highest test accuracy, {percent(first, 2)}"
+        return Finding("series.no_difference", "warning", text, evidence)
+    text = f"{best} has the highest test accuracy, {percent(first, 2)}; {next_best} follows with {percent(second, 2)}"
     pair = pair_runs(other.path, winner.path)
     if pair is not None:
-        verdict = "more than" if pair.is_significant else "no more than"
-        return f"{text} They differ by {100 * pair.difference:.2f} points, {verdict} {pair.chance_sentence()}."
-    if not samples or samples != others:
-        return text
-    error = (first * (1 - first) / samples + second * (1 - second) / samples) ** 0.5
-    verdict = "more than" if first - second > 1.96 * error else "no more than"
-    return (
-        f"{text} They differ by {100 * (first - second):.2f} points, {verdict} the {196 * error:.2f} points within "
-        f"which two equally good models differ 95% of the time on separate test sets of {count(samples)} samples."
-    )
+        chance, allowed, is_more = pair.chance, pair.chance_sentence(), pair.is_significant
+    elif samples and samples == others:
+        chance = 1.96 * (first * (1 - first) / samples + second * (1 - second) / samples) ** 0.5
+        allowed = (
+            f"the {100 * chance:.2f} points within which two equally good models differ 95% of the time on separate "
+            f"test sets of {count(samples)} samples"
+        )
+        is_more = first - second > chance
+    else:
+        return Finding("series.difference", "note", text, evidence)
+    difference = first - second if pair is None else pair.difference
+    text += f". They differ by {100 * difference:.2f} points, {'more' if is_more else 'no more'} than {allowed}"
+    code, severity = judge_difference(is_more)
+    return Finding(code, severity, text, evidence | {"difference": difference, "by_chance": chance})
 
 
-def _describe_seeds(comparison: Comparison) -> Iterator[str]:
+def _judge_seeds(comparison: Comparison) -> Iterator[Finding]:
     groups: dict[str, dict[object, tuple[str, float]]] = {}  # of each seed one run: the others repeat it
     for run, label in zip(comparison.runs, comparison.labels, strict=True):
         accuracy = (run.evaluation or {}).get("accuracy")
@@ -130,10 +138,12 @@ def _describe_seeds(comparison: Comparison) -> Iterator[str]:
         if len(members) > 1:
             values = [value for _, value in members]
             names = ", ".join(label for label, _ in members)
-            yield (
+            text = (
                 f"{names} have equal settings but for the seed: test accuracy {percent(mean(values), 2)} on average, "
-                f"standard deviation {100 * stdev(values):.2f} points."
+                f"standard deviation {100 * stdev(values):.2f} points"
             )
+            evidence = {"seeds": len(values), "mean": mean(values), "standard_deviation": stdev(values)}
+            yield Finding("series.spread_of_seeds", "note", text, evidence)
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

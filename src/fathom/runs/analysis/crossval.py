@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fathom.findings import Finding, Plain
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import decimal, determination, percent, points
 from fathom.runs.analysis.series import Series
@@ -125,12 +126,12 @@ class CrossValidation(Series):
             scores["macro_f1"] = sum(per_class) / len(per_class)
         return {"held_out": evaluation["num_samples"]} | {m.key: scores.get(m.key) for m in self.measures}
 
-    def sentences(self) -> list[tuple[bool, str]]:
-        """Say which folds diverged, and what the differences amount to; True marks a warning."""
-        said = [(True, self._diverged_sentence(model)) for model in self.models if self._diverged_of(model)]
+    def findings(self) -> list[Finding]:
+        """Say which folds diverged, and what the differences amount to."""
+        said = [self._diverged_finding(model) for model in self.models if self._diverged_of(model)]
         found = self.differences()
         jointly = f"; jointly for all {len(found)} pairs" if len(found) > 1 else ""
-        return [*said, *((not difference.is_significant, self._compare(difference, jointly)) for difference in found)]
+        return [*said, *(self._compare(difference, jointly) for difference in found)]
 
     def _measured(self, model: str, key: str) -> list[dict[str, Any]]:
         return [row for row in self.results if row["model"] == model and is_number(row.get(key))]
@@ -138,43 +139,60 @@ class CrossValidation(Series):
     def _diverged_of(self, model: str) -> list[dict[str, Any]]:
         return [row for row in self.diverged if row["model"] == model]
 
-    def _diverged_sentence(self, model: str) -> str:
+    def _diverged_finding(self, model: str) -> Finding:
         bad, number = self._diverged_of(model), sum(row["model"] == model for row in self.results)
         places = ", ".join(self.name_fold(row) for row in bad)
         reason = bad[0]["message"] if len(bad) == 1 else f"{self.name_fold(bad[0])}: {bad[0]['message']}"
         if len(bad) == number:
-            return f"{model} diverged in every fold, so nothing is known of it. {_sentence(reason)}"
-        rest = counted(number - len(bad), "fold")
-        return (
-            f"{model} diverged in {len(bad)} of {counted(number, 'fold')} ({places}). {_sentence(reason)} "
-            f"Its mean and spread are over the {rest} that did not, so they make it look better than it is."
-        )
+            text = f"{model} diverged in every fold, so nothing is known of it. {_sentence(reason)}"
+        else:
+            rest = counted(number - len(bad), "fold")
+            text = (
+                f"{model} diverged in {len(bad)} of {counted(number, 'fold')} ({places}). {_sentence(reason)}. "
+                f"Its mean and spread are over the {rest} that did not, so they make it look better than it is"
+            )
+        evidence = {"model": model, "diverged": len(bad), "folds": number}
+        return Finding("series.diverged", "error", text, evidence, place=places)
 
     def name_fold(self, row: Mapping[str, Any]) -> str:
         """Name the fold of a row, with its repeat where there are several."""
         repeat = f"repeat {row['repeat']}, " if self.plan["repeats"] > 1 else ""
         return f"{repeat}fold {row['fold']}"
 
-    def _compare(self, difference: Difference, jointly: str) -> str:
+    def _compare(self, difference: Difference, jointly: str) -> Finding:
         """Say how the better of two, or the second where none is, stands against the other."""
         measure, spread = self.measures[0], difference.spread
         is_turned = difference.is_significant and difference.better == difference.first
         this, other = (difference.second, difference.first)[:: -1 if is_turned else 1]
         sign = -1 if is_turned else 1
+        evidence: dict[str, Plain] = {
+            "model": this,
+            "other": other,
+            "measure": measure.key,
+            "difference": sign * spread.mean,
+            "folds": spread.count,
+        }
         change = f"{measure.title} {measure.change(sign * spread.mean)} on average over {counted(spread.count, 'fold')}"
         if spread.count < self.planned:
             change += " in which neither diverged"
         if spread.low is None or spread.high is None:
-            return f"{this} against {other}: {change}; one fold says nothing of its spread"
+            text = f"{this} against {other}: {change}; one fold says nothing of its spread"
+            return Finding("series.no_difference", "warning", text, evidence)
         low, high = sorted((sign * spread.low, sign * spread.high))
+        evidence |= {"low": low, "high": high, "p": difference.p}
         interval = f"95% interval {measure.change(low)} to {measure.change(high)}{jointly}"
         p = "" if difference.p is None else f", p = {difference.p:.2g}"
         if difference.is_significant:
-            return f"{this} is better than {other}: {change} ({interval}{p})."
-        return (
+            text = f"{this} is better than {other}: {change} ({interval}{p})"
+            return Finding("series.difference", "note", text, evidence)
+        return Finding(
+            "series.no_difference",
+            "warning",
             f"The spread between folds swallows the difference between {other} and {this}. "
             f"{this} against {other}: {change}, but the {interval} holds zero{p}. "
-            "These folds give no reason to prefer either; choose the smaller one, or take more data or --repeats."
+            "These folds give no reason to prefer either",
+            evidence,
+            remedy="choose the smaller one, or take more data or --repeats",
         )
 
     @classmethod
@@ -203,4 +221,5 @@ class CrossValidation(Series):
 
 
 def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+    """Begin a text with a capital letter."""
+    return f"{text[0].upper()}{text[1:]}"

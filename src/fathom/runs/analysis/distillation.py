@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Self
 
+from fathom.findings import Finding, Plain
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import decimal, percent, points
 from fathom.runs.analysis.paired import Pairing
@@ -78,13 +79,13 @@ class Distillation(Series):
                 changes.append(distilled - alone)
         return measure_spread(changes) if changes else None
 
-    def sentences(self) -> list[tuple[bool, str]]:
-        """Say who diverged, and what was gained, or that nothing was; True marks a warning."""
-        said = [self._diverged_sentence(), *(self._judge(split) for split in SPLITS)]
+    def findings(self) -> list[Finding]:
+        """Say who diverged, and what was gained, or that nothing was."""
+        said = [self._diverged_finding(), *(self._judge(split) for split in SPLITS)]
         said += [self._compare_with_teacher(), self._teacher_caveat()]
-        return [sentence for sentence in said if sentence is not None]
+        return [finding for finding in said if finding is not None]
 
-    def _diverged_sentence(self) -> tuple[bool, str] | None:
+    def _diverged_finding(self) -> Finding | None:
         bad = self.diverged
         if not bad:
             return None
@@ -95,44 +96,54 @@ class Distillation(Series):
             if of
         ]
         if self.gain("val") is None and self.gain("test") is None:
-            rest = "There is no pair of students left to compare."
+            rest = "There is no pair of students left to compare"
         else:
-            rest = "What follows is said of the seeds with which neither did."
+            rest = "What follows is said of the seeds with which neither did"
         reason = f"{TITLES[bad[0]['role']]}, seed {bad[0]['seed']}: {bad[0]['message']}."
-        return True, " ".join([*said, reason[0].upper() + reason[1:], rest])
+        text = " ".join([*said, reason[0].upper() + reason[1:], rest])
+        evidence = {"diverged": len(bad), "students": len(self.trained)}
+        return Finding("series.diverged", "error", text, evidence)
 
-    def _teacher_caveat(self) -> tuple[bool, str] | None:
+    def _teacher_caveat(self) -> Finding | None:
         theirs, own = self.plan.get("teacher_data"), self.plan.get("data")
         if theirs in (None, own):
             return None
-        return True, (
+        text = (
             f"The teacher learned from {theirs}, not from {own}: should the two have samples in common, it may have "
-            "learned some of those that it and the students are evaluated on."
+            "learned some of those that it and the students are evaluated on"
         )
+        return Finding("series.teacher_of_other_data", "warning", text, {"teacher_data": str(theirs), "data": str(own)})
 
-    def _judge(self, split: str) -> tuple[bool, str] | None:
+    def _judge(self, split: str) -> Finding | None:
         gain = self.gain(split)
         if gain is None:
             return None
         what = f"On {SPLITS[split]} the distilled student is {points(gain.mean)} against the student alone"
+        evidence: dict[str, Plain] = {"split": split, "gain": gain.mean, "seeds": gain.count}
         if gain.low is None or gain.high is None:
             line = f"{what}, with one seed: {_say_alone(gain.mean, self._pairing(split))}"
-            return True, f"{line} One seed says nothing of the spread between seeds; --seeds 3 or more would."
+            text = f"{line} One seed says nothing of the spread between seeds"
+            return Finding("series.one_seed", "warning", text, evidence, remedy="--seeds 3 or more would")
+        evidence |= {"low": gain.low, "high": gain.high}
         interval = f"95% interval {points(gain.low)} to {points(gain.high)} over {counted(gain.count, 'seed')}"
-        if (gain.std or 0) < 1e-9 < abs(gain.mean):
-            return True, f"{what} with each of {gain.count} seeds: so few samples that the seeds show no spread."
+        if (gain.std or 0) < 1e-9 < abs(gain.mean):  # equal but for rounding
+            text = f"{what} with each of {gain.count} seeds: so few samples that the seeds show no spread"
+            return Finding("series.no_difference", "warning", text, evidence)
         if gain.low > 0:
-            return False, f"{what} ({interval}): a gain that is more than the luck of the seed."
+            text = f"{what} ({interval}): a gain that is more than the luck of the seed"
+            return Finding("series.difference", "note", text, evidence)
         if gain.high < 0:
-            return True, f"{what} ({interval}): distillation did harm here. There is no gain."
-        return True, f"{what}, but the {interval} holds zero: there is no gain that the seeds do not swallow."
+            text = f"{what} ({interval}): distillation did harm here. There is no gain"
+            return Finding("series.harm", "warning", text, evidence)
+        text = f"{what}, but the {interval} holds zero: there is no gain that the seeds do not swallow"
+        return Finding("series.no_difference", "warning", text, evidence)
 
     def _pairing(self, split: str) -> Pairing | None:
         """Return how the first distilled student that has a pair did against it, sample by sample."""
         pairs: dict[str, Any] = next((row["pairs"] for row in self.results if row.get("pairs")), {})
         return Pairing.of(pairs.get(split))
 
-    def _compare_with_teacher(self) -> tuple[bool, str] | None:
+    def _compare_with_teacher(self) -> Finding | None:
         teacher, student = (self.sizes.get(role) or {} for role in (TEACHER, DISTILLED))
         key = "test_accuracy" if self.values(TEACHER, "test_accuracy") else "val_accuracy"
         theirs, own = self.values(TEACHER, key), self.values(DISTILLED, key)
@@ -140,11 +151,13 @@ class Distillation(Series):
             return None
         share = student["parameters"] / max(1, teacher["parameters"])
         flops = student["flops"] / max(1, teacher["flops"])
-        return False, (
+        text = (
             f"The student has {percent(share)} of the teacher's parameters and takes {percent(flops)} of its FLOPs; "
             f"distilled it reaches {percent(fmean(own), 2)} on {SPLITS[key.removesuffix('_accuracy')]}, "
-            f"the teacher {percent(fmean(theirs), 2)}."
+            f"the teacher {percent(fmean(theirs), 2)}"
         )
+        evidence = {"parameters": share, "flops": flops, "accuracy": fmean(own), "teacher_accuracy": fmean(theirs)}
+        return Finding("series.student_and_teacher", "note", text, evidence)
 
     def rows(self) -> list[list[str]]:
         """Return the rows people read: who, size, work, accuracy on validation and test, time per image."""

@@ -1,4 +1,4 @@
-"""What starting from other weights was worth, in a sentence."""
+"""What starting from other weights was worth, as findings."""
 
 from __future__ import annotations
 
@@ -6,28 +6,41 @@ from collections.abc import Callable, Mapping
 from statistics import mean
 from typing import Any
 
+from fathom.findings import Finding, Plain
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import decimal, percent
-from fathom.runs.analysis.paired import Pairing
+from fathom.runs.analysis.paired import Pairing, judge_difference
 from fathom.runs.folder.records import is_number
 
 
-def describe_comparison(comparison: Mapping[str, Any]) -> str:
-    """Say in a sentence what starting from other weights was worth, and whether that is more than chance."""
+def judge_start(comparison: Mapping[str, Any]) -> list[Finding]:
+    """Say what starting from other weights was worth, whether that is more than chance, and which runs diverged."""
+    diverged = _diverged(comparison)
     difference, low, high = (comparison.get(key) for key in ("difference", "low", "high"))
-    diverged = _diverged_sentence(comparison)
     if not is_number(difference):
-        return diverged or "Training from scratch, for comparison, is not done yet."
+        return diverged or [
+            Finding("series.unfinished", "note", "Training from scratch, for comparison, is not done yet")
+        ]
     pairs = [
         (a, b) for a, b in zip(comparison["fine_tuned"], comparison["scratch"], strict=False) if None not in (a, b)
     ]
-    fine, scratch = (form_of(comparison)(mean(values)) for values in zip(*pairs, strict=True))
+    means = [mean(values) for values in zip(*pairs, strict=True)]
+    fine, scratch = (form_of(comparison)(value) for value in means)
     text = (
         f"On the same budget fine-tuning reaches {fine} and training from scratch {scratch} test "
         f"{comparison.get('measure')}, a difference of {points(difference, comparison)}"
     )
+    evidence: dict[str, Plain] = {
+        "measure": str(comparison.get("measure")),
+        **dict(zip(("fine_tuned", "scratch"), means, strict=True)),
+        "difference": difference,
+        "seeds": len(pairs),
+    }
     if not is_number(low) or not is_number(high):
-        return f"{text}. That is one seed: {_chance(comparison)}.{diverged and ' ' + diverged}"
+        is_more, chance = _chance(comparison)
+        code, severity = judge_difference(is_more)
+        return [Finding(code, severity, f"{text}. That is one seed: {chance}", evidence), *diverged]
+    evidence |= {"low": low, "high": high}
     over = f"over {counted(len(pairs), 'seed')}"
     text += f" {over} (95% interval {points(low, comparison)} to {points(high, comparison)})"
     if low <= 0 <= high:
@@ -35,29 +48,31 @@ def describe_comparison(comparison: Mapping[str, Any]) -> str:
     else:
         better = difference > 0 if comparison.get("more_is_better") else difference < 0
         verdict = f"fine-tuning is {'better' if better else 'worse'}"
-    return f"{text}: {verdict}.{diverged and ' ' + diverged}"
+    code, severity = judge_difference(not low <= 0 <= high)
+    return [Finding(code, severity, f"{text}: {verdict}", evidence), *diverged]
 
 
-def _diverged_sentence(comparison: Mapping[str, Any]) -> str:
-    """Say which runs have no number, and why; "" if all have one."""
+def _diverged(comparison: Mapping[str, Any]) -> list[Finding]:
+    """Say which runs have no number, and why."""
     reasons = comparison.get("diverged") or {}
-    if not reasons:
-        return ""
     number = len(comparison.get("seeds") or [])
-    said = []
+    found = []
     for arm, what in (("fine_tuned", "Fine-tuning"), ("scratch", "Training from scratch")):
         bad = [reasons[run] for run in (comparison.get("runs") or {}).get(arm) or [] if run in reasons]
         if bad:
-            said.append(f"{what} diverged in {len(bad)} of {counted(number, 'seed')}: {bad[0]}.")
-    return " ".join(said)
+            text = f"{what} diverged in {len(bad)} of {counted(number, 'seed')}"
+            evidence = {"diverged": len(bad), "seeds": number}
+            found.append(Finding("series.diverged", "error", text, evidence, cause=str(bad[0])))
+    return found
 
 
-def _chance(comparison: Mapping[str, Any]) -> str:
-    """What one seed can say: for accuracies, how far two models differ by chance on these samples."""
+def _chance(comparison: Mapping[str, Any]) -> tuple[bool, str]:
+    """Return whether one seed shows a difference, and why: how far two models differ by chance on these samples."""
     pair = next((found for found in map(Pairing.of, comparison.get("pairs") or []) if found is not None), None)
     if pair is None:
-        return "--seeds 3 would say how much of it is chance"
-    return f"the difference is {'more than' if pair.is_significant else 'no more than'} {pair.chance_sentence()}"
+        return False, "--seeds 3 would say how much of it is chance"
+    than = "more than" if pair.is_significant else "no more than"
+    return pair.is_significant, f"the difference is {than} {pair.chance_sentence()}"
 
 
 def form_of(comparison: Mapping[str, Any]) -> Callable[[object], str]:

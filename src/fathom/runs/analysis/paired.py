@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from fathom.findings import Severity
 from fathom.phrases import counted
 from fathom.runs.folder import schema
 
@@ -66,6 +67,11 @@ class Pairing:
         """Say how much chance allows, and on how many samples that rests."""
         apart = f"{self.lost + self.gained:,} of {counted(self.num_samples, 'sample')}"
         return f"the {100 * self.chance:.2f} points that chance allows, as one alone of the two is right on {apart}"
+
+
+def judge_difference(is_more_than_chance: bool) -> tuple[str, Severity]:
+    """Return code and severity of the finding that says what a difference between models amounts to."""
+    return ("series.difference", "note") if is_more_than_chance else ("series.no_difference", "warning")
 
 
 def pair_correct(first: Sequence[bool], second: Sequence[bool]) -> Pairing:

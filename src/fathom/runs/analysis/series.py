@@ -24,6 +24,7 @@ from typing import Any, ClassVar, Self
 
 from fathom.errors import FathomError
 from fathom.files import write_atomically
+from fathom.findings import Finding
 from fathom.phrases import counted
 from fathom.runs.folder import schema
 from fathom.runs.folder.records import read_json, to_json
@@ -114,13 +115,14 @@ class Series(ABC):
         return {"status": "done", "message": f"{bad} of {counted(number, self.member)} diverged"}
 
     @abstractmethod
-    def sentences(self) -> list[tuple[bool, str]]:
-        """Say what came out; True marks a warning."""
+    def findings(self) -> list[Finding]:
+        """Say what came out."""
 
     def save(self, **fields: object) -> None:
         """Write plan, results and what they say to the folder; ``fields`` are set in the plan first."""
         self.plan |= fields
         content = {"schema": schema.SCHEMA, "plan": self.plan, "results": self.results, **self._conclude()}
+        content["findings"] = [finding.to_dict() for finding in self.findings()]
         write_atomically(self.path / self.marker, to_json(content, indent=2) + "\n")
         text = io.StringIO()
         table = csv.DictWriter(text, self._columns(), lineterminator="\n", extrasaction="ignore")

@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 from fathom.errors import FathomError, UsageError, unknown
+from fathom.findings import Finding, Findings
 from fathom.runs.folder import schema
 from fathom.runs.folder.metrics import read_metrics
 from fathom.runs.folder.records import is_number, read_json, read_yaml
@@ -98,6 +99,26 @@ class RunReader:
         if comparison is not None:
             _check_comparison(comparison, self.path / schema.COMPARISON)
         return comparison
+
+    @property
+    def failure(self) -> Finding | None:
+        """What ended a run that failed, where that is known more closely than the message says."""
+        content = self.run.get("failure") if self.status == "failed" else None
+        if content is None:
+            return None
+        try:
+            return Finding.from_dict(content)
+        except ValueError as error:
+            raise FathomError(f"{self.path / schema.RUN} is damaged: failure is no finding ({error})") from error
+
+    @cached_property
+    def findings(self) -> Findings | None:
+        """What findings.json says, or None if the run has not ended."""
+        content = self._read_optional(schema.FINDINGS)
+        try:
+            return None if content is None else Findings.from_dict(content)
+        except ValueError as error:
+            raise FathomError(f"{self.path / schema.FINDINGS} is damaged: {error}") from error
 
     @property
     def comparison_is_open(self) -> bool:

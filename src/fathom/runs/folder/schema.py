@@ -13,6 +13,7 @@ runs/20250301-141500-lenet-fashion_mnist/
   evaluation.json    the test set, used once; mistakes/*.png and predictions.csv belong to it
   comparison.json    fine-tuning beside training from scratch; the runs are in repeats/ and scratch/
   prune.json         of a pruned network: what was taken out, and what that did
+  findings.json      what the numbers of all these say
   report.html        all of the above for the eye, made from the folder alone
 ```
 
@@ -43,6 +44,7 @@ PREDICTIONS = "predictions.csv"
 COMPARISON = "comparison.json"
 REPEATS, FROM_SCRATCH = "repeats", "scratch"
 PRUNING = "prune.json"
+FINDINGS = "findings.json"
 REPORT = "report.html"
 
 # What tells the folder of several runs, which lie inside it

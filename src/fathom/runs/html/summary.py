@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from fathom.findings import Finding, NotChecked
 from fathom.runs.analysis.numbers import DASH
 from fathom.runs.html.markup import Html, element, join, pairs
 
@@ -62,6 +63,15 @@ def show_sentences(sentences: Sequence[object], title: str = "") -> Html:
         return Html("")
     heading = element("h2", title) if title else ""
     return join([heading, element("ul", *(element("li", sentence) for sentence in sentences), class_="reading")])
+
+
+def show_findings(findings: Sequence[Finding], title: str = "", not_checked: Sequence[NotChecked] = ()) -> Html:
+    """Write findings as a list of sentences, each with its severity as its class, and what could not be checked."""
+    items = [element("li", finding.sentence, class_=finding.severity) for finding in findings]
+    items += [element("li", f"Not checked ({check.code}): {check.reason}.") for check in not_checked]
+    if not items:
+        return Html("")
+    return join([element("h2", title) if title else "", element("ul", *items, class_="reading")])
 
 
 def made_from(version: object, name: str) -> str:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from fathom.runs.analysis.compare import Comparison, describe_comparison
+from fathom.runs.analysis.compare import Comparison, judge_runs
+from fathom.runs.analysis.curves import curve
 from fathom.runs.analysis.numbers import decimal, percent
-from fathom.runs.analysis.sentences import series
 from fathom.runs.folder.records import is_number
 from fathom.runs.html.charts.figure import EPOCHS, TONES, Horizontal, Vertical
 from fathom.runs.html.charts.lines import Line, line_chart
 from fathom.runs.html.markup import Html, element, note, table
 from fathom.runs.html.page import Page, Section
-from fathom.runs.html.summary import show_sentences
+from fathom.runs.html.summary import show_findings
 
 
 def write_comparison(comparison: Comparison, out: str | Path) -> Path:
@@ -33,7 +33,7 @@ def comparison_page(comparison: Comparison) -> Page:
         kicker="Comparison",
         heading=title,
         byline=element("p", "; ".join(models), class_="byline"),
-        summary=[_run_list(comparison), show_sentences(describe_comparison(comparison))],
+        summary=[_run_list(comparison), show_findings(judge_runs(comparison))],
         sections=[_figures(comparison), _curves(comparison)],
         footer="",
     )
@@ -78,7 +78,7 @@ def _overlay(
             records = [
                 {**record, "epoch": record["elapsed_s"]} for record in records if is_number(record.get("elapsed_s"))
             ]
-        points = series(records, key)
+        points = curve(records, key)
         if points:
             lines.append(Line(label, points, str(i % TONES)))
     if not lines:

@@ -69,7 +69,7 @@ def _facts(study: CrossValidation) -> list[tuple[object, object]]:
 
 
 def _sentences(study: CrossValidation) -> list[str]:
-    sentences = [sentence for _, sentence in study.sentences()]
+    sentences = [finding.sentence for finding in study.findings()]
     if len(study.models) < 2 or not study.differences():
         sentences += [
             f"{model}: {measure.title} {mean} on average, std {std}, 95% interval {interval}."

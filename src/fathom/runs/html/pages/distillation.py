@@ -11,7 +11,7 @@ from fathom.runs.analysis.series import DIVERGED
 from fathom.runs.html.charts.strips import Strip, strip_chart
 from fathom.runs.html.markup import Html, element, note, pairs, table
 from fathom.runs.html.page import Page, Section
-from fathom.runs.html.summary import made_from, show_folder_byline, show_message, show_sentences
+from fathom.runs.html.summary import made_from, show_findings, show_folder_byline, show_message
 
 if TYPE_CHECKING:
     from fathom.runs.analysis.distillation import Distillation
@@ -37,7 +37,7 @@ def distillation_page(study: Distillation) -> Page:
         summary=[
             pairs(facts),
             show_message(plan.get("message"), status),
-            show_sentences([sentence for _, sentence in study.sentences()], "What the numbers say"),
+            show_findings(study.findings(), "What the numbers say"),
         ],
         sections=[_side_by_side(study), _image(study), _runs(study)],
         footer=made_from(plan.get("fathom"), study.path.name),

@@ -5,44 +5,50 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from fathom.findings import Findings, has_errors
 from fathom.phrases import counted
+from fathom.runs.analysis.findings import find_in_run, write_findings
 from fathom.runs.analysis.numbers import DASH, count, decimal, determination, duration, percent, wilson_interval
-from fathom.runs.analysis.sentences import read_run
 from fathom.runs.folder import schema
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
 from fathom.runs.html.markup import Html
 from fathom.runs.html.page import Page
-from fathom.runs.html.prune_results import show_pruning
 from fathom.runs.html.sections.curves import METRIC_WORDS, show_curves
 from fathom.runs.html.sections.data import show_data
 from fathom.runs.html.sections.origin import show_config, show_layers, show_origin
+from fathom.runs.html.sections.pruning import show_pruning
 from fathom.runs.html.sections.start import show_comparison, show_start
 from fathom.runs.html.sections.table import show_columns
 from fathom.runs.html.sections.test_set import show_results
 from fathom.runs.html.summary import (
     made_from,
+    show_findings,
     show_folder_byline,
     show_headline,
     show_message,
     show_number,
-    show_sentences,
     show_subject,
 )
 
 
 def write_report(run_path: str | Path, out: str | Path | None = None) -> Path:
-    """Make report.html in the run folder (or at ``out``): one file that needs no network and runs no script.
+    """Make findings.json and report.html in the run folder: a page that needs no network and runs no script.
+
+    With ``out`` the page alone is written, there, and the folder stays as it is.
 
     Raises:  FathomError if the folder is no run or a file in it is damaged, or the page cannot be written
     """
     run = RunReader(run_path)
-    return report_page(run).write(run.path / schema.REPORT if out is None else out)
+    if out is not None:
+        return report_page(run, find_in_run(run)).write(out)
+    return report_page(run, write_findings(run)).write(run.path / schema.REPORT)
 
 
-def report_page(run: RunReader) -> Page:
+def report_page(run: RunReader, findings: Findings) -> Page:
     """Lay out the page: what came out, then what it was learned from, then how to make it again."""
-    message = run.run.get("message")
+    told = has_errors(findings.findings)  # why it failed stands among the findings, with its cause
+    said = [finding for finding in findings.findings if not finding.code.startswith("prune.")]  # has its own section
     return Page(
         title=f"{run.model_name} on {run.data_name} · {run.name}",
         kicker="Training report",
@@ -50,8 +56,8 @@ def report_page(run: RunReader) -> Page:
         byline=show_folder_byline(run.status, run.name, run.run.get("created")),
         summary=[
             show_headline(_headline(run), _facts(run)),
-            show_message(message, run.status),
-            show_sentences(read_run(run), "What the numbers say"),
+            show_message(None if told else run.run.get("message"), run.status),
+            show_findings(said, "What the numbers say", findings.not_checked),
         ],
         sections=[
             show_pruning(run),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fathom.runs.analysis.curves import curve
 from fathom.runs.analysis.numbers import count, decimal, duration, percent, rate
-from fathom.runs.analysis.sentences import series
 from fathom.runs.folder import schema
 from fathom.runs.folder.reader import Best, RunReader
 from fathom.runs.html.charts.figure import Horizontal, Vertical
@@ -61,9 +61,9 @@ def _explain(run: RunReader) -> str:
 
 
 def _metric_chart(run: RunReader, metric: str, title: str, form: Callable[[object], str]) -> Html:
-    fine = series(run.steps(), f"train_{metric}")
-    coarse = series(run.epochs(), f"train_{metric}")
-    val = series(run.epochs(), f"val_{metric}")
+    fine = curve(run.steps(), f"train_{metric}")
+    coarse = curve(run.epochs(), f"train_{metric}")
+    val = curve(run.epochs(), f"val_{metric}")
     lines = []
     if fine and coarse:
         lines.append(Line("each log interval", fine, "train", faint=True))
@@ -89,7 +89,7 @@ def _metric_chart(run: RunReader, metric: str, title: str, form: Callable[[objec
 
 
 def _rate_chart(run: RunReader) -> Html:
-    points = series(run.metrics, "lr")
+    points = curve(run.metrics, "lr")
     values = [y for _, y in points if y is not None]
     if not values:
         return Html("")

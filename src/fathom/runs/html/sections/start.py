@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fathom.runs.analysis.from_scratch import describe_comparison, form_of, points
+from fathom.runs.analysis.curves import curve
+from fathom.runs.analysis.from_scratch import form_of, judge_start, points
 from fathom.runs.analysis.numbers import DASH, count, decimal, percent
 from fathom.runs.analysis.paired import METHOD
-from fathom.runs.analysis.sentences import series
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
 from fathom.runs.html.charts.figure import Vertical
@@ -62,7 +62,7 @@ def show_comparison(run: RunReader) -> Section | None:
     return Section(
         "scratch",
         "Fine-tuned and from scratch",
-        note(describe_comparison(comparison)),
+        note(" ".join(found.sentence for found in judge_start(comparison))),
         note(METHOD) if comparison.get("pairs") and not is_number(comparison.get("low")) else "",
         table(header, rows, label="Fine-tuned and from scratch"),
         element("div", _curves(run, comparison), class_="charts"),
@@ -75,10 +75,10 @@ def _curves(run: RunReader, comparison: Mapping[str, Any]) -> object:
     lines = []
     for arm, (name, tone) in _ARMS.items():
         for i, place in enumerate((comparison.get("runs") or {}).get(arm) or []):
-            curve = series(RunReader(run.path / place).epochs(), key)
-            if curve:
+            points = curve(RunReader(run.path / place).epochs(), key)
+            if points:
                 lines.append(
-                    Line(name if i == 0 else f"{name}, seed {comparison['seeds'][i]}", curve, tone, faint=i > 0)
+                    Line(name if i == 0 else f"{name}, seed {comparison['seeds'][i]}", points, tone, faint=i > 0)
                 )
     if len(lines) < 2:
         return ""

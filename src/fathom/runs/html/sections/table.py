@@ -94,26 +94,6 @@ def _cut(text: str) -> str:
     return text if len(text) <= MOST_CELL else text[: MOST_CELL - 1] + "…"
 
 
-def compare_baseline(evaluation: Mapping[str, Any]) -> str:
-    """Say how far the model is from a guess that looks at no column."""
-    baseline = evaluation.get("baseline")
-    if not isinstance(baseline, Mapping):
-        return ""
-    says, own = baseline.get("says"), evaluation.get("accuracy")
-    if is_number(own) and is_number(baseline.get("accuracy")):
-        guess = f"Always saying {says}, the commonest class, would be right for {percent(baseline['accuracy'])}"
-        verdict = "the model is better" if own > baseline["accuracy"] else "the model has learned nothing of use"
-        return f"{guess} of the test rows; {verdict}."
-    own = evaluation.get("rmse")
-    if not (is_number(own) and is_number(baseline.get("rmse")) and baseline["rmse"] > 0):
-        return ""
-    what = baseline.get("what", "the mean")
-    guess = f"Always saying {decimal(says)}, {what} of the training split, would be off by {decimal(baseline['rmse'])}"
-    if own >= baseline["rmse"]:
-        return f"{guess}: the model has learned nothing of use."
-    return f"{guess}; the model takes {percent(1 - own / baseline['rmse'], 0)} off that."
-
-
 def baseline_rows(evaluation: Mapping[str, Any]) -> Html | str:
     """Set the model's errors beside the baseline's."""
     baseline = evaluation.get("baseline")

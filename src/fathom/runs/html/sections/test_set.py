@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
+from fathom.runs.analysis.evaluation import missing_evaluation_reason, most_confused
 from fathom.runs.analysis.numbers import count, decimal, determination, percent
-from fathom.runs.analysis.sentences import missing_evaluation_reason, most_confused
 from fathom.runs.folder import schema
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from fathom.runs.html.prune_results import read_gain, stage_table
+from fathom.runs.analysis.pruning import judge_pruning, stage_table
 
 STAGE = {
     "parameters": 1000,
@@ -33,6 +33,10 @@ RECORD = {
 }
 
 
+def texts(record):
+    return [finding.sentence for finding in judge_pruning(record)]
+
+
 def changed(**changes):
     record = copy.deepcopy(RECORD)
     for path, value in changes.items():
@@ -52,9 +56,9 @@ def test_the_stages_side_by_side():
 
 
 def test_a_gain():
-    size, time, quality = read_gain(RECORD)
+    size, time, quality = texts(RECORD)
     assert "parameters to 25%, FLOPs to 25%" in size
-    assert time.startswith("It is faster: 1 ms instead of 2")
+    assert time.startswith("The pruned network is faster: 1 ms instead of 2")
     assert "1.00 points were lost, within the 2.00 points that chance allows" in quality
     assert "one alone of the two is right on 110 of 1,000 samples" in quality
 
@@ -62,7 +66,7 @@ def test_a_gain():
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"times__0__ms__pruned": 2.0, "times__1__ms__pruned": 19.5}, "It is not faster"),
+        ({"times__0__ms__pruned": 2.0, "times__1__ms__pruned": 19.5}, "The pruned network is not faster"),
         ({"times__0__ms__pruned": 2.0}, "faster in part"),
         (
             {"stages__finetuned__accuracy": 0.8, "pairs__finetuned": {"num_samples": 1000, "lost": 130, "gained": 30}},
@@ -77,7 +81,7 @@ def test_a_gain():
     ],
 )
 def test_losses_are_said(changes, says):
-    assert says in " ".join(read_gain(changed(**changes)))
+    assert says in " ".join(texts(changed(**changes)))
 
 
 def test_errors_are_judged_downwards():
@@ -85,4 +89,4 @@ def test_errors_are_judged_downwards():
     for stage, rmse in zip(record["stages"].values(), (2.0, 4.0, 2.5), strict=True):
         del stage["accuracy"]
         stage["rmse"] = rmse
-    assert "It is 25.0% worse than it was." in read_gain(record)[-1]
+    assert "It is 25.0% worse than it was." in texts(record)[-1]

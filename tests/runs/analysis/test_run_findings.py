@@ -4,8 +4,15 @@ from itertools import count
 
 import pytest
 
-from fathom.runs.analysis.sentences import Confused, missing_evaluation_reason, most_confused, read_run
+from fathom.runs.analysis.evaluation import Confused, missing_evaluation_reason, most_confused
+from fathom.runs.analysis.findings import find_in_run
 from fathom.runs.folder.reader import RunReader
+
+
+def read(run):
+    """Everything that is said of a run."""
+    found = find_in_run(run)
+    return " ".join([*(finding.sentence for finding in found.findings), *(skip.reason for skip in found.not_checked)])
 
 
 @pytest.fixture
@@ -24,7 +31,7 @@ def run_with(tmp_path, make_run):
         (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
         if evaluation:
             (folder / "evaluation.json").write_text(json.dumps({"schema": 1, "split": "test"} | evaluation))
-        return " ".join(read_run(RunReader(folder)))
+        return read(RunReader(folder))
 
     return make
 
@@ -82,7 +89,7 @@ def test_steps_that_are_too_large_are_told_by_the_loss_they_lead_to(run_with):
     evaluation = {"class_names": ["cat", "dog"], "confusion": [[5, 5], [1, 9]]}  # ln 2 = 0.6931
     text = run_with(train_loss=[80, 0.9, 0.7], val_loss=[2, 1, 0.7], evaluation=evaluation)
     assert "In epoch 1 training loss was 80.00 on average, where equal probabilities for all classes give 0.69" in text
-    assert "Try a learning rate far below " in text
+    assert "try a learning rate far below 0.1 (--lr)" in text
     assert "longer training" not in text
     text = run_with(train_loss=[1.03, 0.9, 0.7], val_loss=[2, 1, 0.7], evaluation=evaluation)
     assert "equal probabilities" not in text
@@ -93,14 +100,15 @@ def test_steps_that_are_too_large_are_told_by_the_loss_they_lead_to(run_with):
 def test_a_model_that_may_as_well_guess_is_called_so(accuracy, is_told, run_with):
     rows = [{"class": "cat", "recall": 0.5, "support": 40}, {"class": "dog", "recall": 0.6, "support": 60}]
     text = run_with(evaluation={"accuracy": accuracy, "num_samples": 100, "per_class": rows})
-    assert ("Always saying dog would be right for 60.0% of them: these samples do not show" in text) == is_told
+    assert ("Always saying dog would be right for 60.0% of the test samples: these do not show" in text) == is_told
 
 
 def test_without_validation_or_epochs(run_with):
-    assert "There is no validation curve" in run_with(train_loss=[1.0, 0.5])
+    assert "there is no validation curve: no validation loss was recorded" in run_with(train_loss=[1.0, 0.5])
     text = run_with(status="stopped", steps=[2.0, 1.0])
-    assert text == "Recorded: 2 steps, 0.02 epochs, of which 0 whole."
-    assert run_with() == "Nothing was recorded: the run ended before its first step was logged."
+    skipped = "there is no validation curve: no epoch was finished the test set has not been used"
+    assert text == f"Recorded: 2 steps, 0.02 epochs, of which 0 whole. {skipped}"
+    assert run_with() == f"Nothing was recorded: the run ended before its first step was logged. {skipped}"
 
 
 def test_the_test_set_is_set_against_validation(run_with):
@@ -122,7 +130,7 @@ def test_the_hardest_class_and_its_double(run_with):
 
 
 def test_regression_speaks_of_errors(tmp_path, make_regression_run):
-    text = " ".join(read_run(RunReader(make_regression_run(tmp_path))))
+    text = read(RunReader(make_regression_run(tmp_path)))
     assert "off by 0.01020 (root mean square), and R² is >0.9999" in text
     assert "accuracy" not in text
 

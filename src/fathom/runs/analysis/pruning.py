@@ -1,4 +1,4 @@
-"""What pruning did, from ``prune.json``: a table of the stages, plain sentences, and the section of a report."""
+"""What pruning did, from ``prune.json``: a table of the stages, and findings."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from fathom.errors import FathomError
-from fathom.phrases import counted
+from fathom.findings import Finding, Plain
+from fathom.phrases import enumerated
 from fathom.runs.analysis.numbers import DASH, count, decimal, percent, short
-from fathom.runs.analysis.paired import METHOD, Pairing
+from fathom.runs.analysis.paired import Pairing
 from fathom.runs.folder import schema
-from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number, read_json
-from fathom.runs.html.markup import Html, element, fold, note, table
-from fathom.runs.html.page import Section
 
 STAGES = {"before": "before", "pruned": "pruned", "finetuned": "fine-tuned"}
 _SPLITS = {"val": "validation", "train": "training"}
@@ -64,125 +62,103 @@ def stage_table(record: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def read_gain(record: Mapping[str, Any]) -> list[str]:
-    """Say what was gained and what it cost, no more than the numbers bear out."""
-    return [text for text in (_size(record), _time(record), _quality(record)) if text]
+def judge_pruning(record: Mapping[str, Any]) -> list[Finding]:
+    """Say what was gained and what it cost, no more than the numbers bear out, and which layers stayed whole."""
+    found = [_size(record), _time(record), _quality(record), _kept(record)]
+    return [finding for finding in found if finding is not None]
 
 
-def show_pruning(run: RunReader) -> Section | None:
-    """Write the section, if the run began with a pruned model."""
-    record = read_pruning(run.path)
-    if record is None:
-        return None
-    header, rows = stage_table(record)
-    what = "channels" if record.get("structured") else "weights"
-    how = (
-        f"{percent(record.get('amount'), 0)} of the {what}, {record.get('scope')}, criterion {record.get('criterion')}"
-    )
-    epochs = counted(record.get("finetune") or 0, "epoch")
-    about = (
-        f"Pruned from {Path(str(record.get('run'))).name}: {how}; then {epochs} of "
-        "fine-tuning. Times are those of one batch, measured in turns on the machine below, in float32."
-        f"{' ' + METHOD if record.get('pairs') else ''}"
-    )
-    sentences = element("ul", *(element("li", text) for text in read_gain(record)), class_="reading")
-    stages = table(header, rows, label="Before and after pruning")
-    return Section("pruning", "Pruning", note(about), stages, sentences, _places(record), _left(record))
+def name_layers(layers: Sequence[str], most: int = 4) -> str:
+    """Write the names of layers in a line, not too many of them; a network that is one layer has no name for it."""
+    return enumerated([layer or "the only layer" for layer in layers], most)
 
 
-def _places(record: Mapping[str, Any]) -> Html:
-    if record.get("structured"):
-        rows = [
-            (_names(place["layers"]), count(place["before"]), count(place["after"]))
-            for place in record.get("places") or []
-        ]
-        found = table(("Layers", "Channels before", "After"), rows, label="Channels of each layer")
-        about = "Layers in one row are added to one another somewhere, so they lose the same channels."
-        return fold("Channels of each layer", element("div", note(about), found))
-    rows = [
-        (each["weight"], count(each["size"]), percent(each["zeros"] / each["size"]))
-        for each in record.get("layers") or []
-    ]
-    return fold("Zeros of each layer", table(("Weight", "Size", "Zero"), rows, label="Zeros of each layer"))
-
-
-def _left(record: Mapping[str, Any]) -> Html | str:
-    left = kept_channel_sentences(record)
-    return note("Left whole: " + "; ".join(left) + ".") if left else ""
-
-
-def kept_channel_sentences(record: Mapping[str, Any]) -> list[str]:
-    """Say which layers could not lose channels, and why."""
-    return [f"{_names(place['layers'])} ({place['why']})" for place in record.get("left") or []]
-
-
-def _names(layers: Sequence[str], most: int = 4) -> str:
-    shown = ", ".join(layer or "the only layer" for layer in layers[:most])
-    return shown if len(layers) <= most else f"{shown} and {len(layers) - most} more"
-
-
-def _size(record: Mapping[str, Any]) -> str:
+def _size(record: Mapping[str, Any]) -> Finding:
     before, after = record["stages"]["before"], record["stages"]["pruned"]
     if not record.get("structured"):
         share = after["zeros"] / after["weights"] if after.get("weights") else None
-        return (
+        text = (
             f"{percent(share)} of the {count(after.get('weights'))} weights are zero. The file and the arithmetic are "
-            "as large as before: dense kernels multiply by zero as by any other number."
+            "as large as before: dense kernels multiply by zero as by any other number"
         )
-    parameters = f"parameters to {percent(after['parameters'] / before['parameters'], 0)}"
-    flops = f", FLOPs to {percent(after['flops'] / before['flops'], 0)}" if before.get("flops") else ""
-    return f"The network shrank: {parameters}{flops} of what they were."
+        return Finding("prune.size", "note", text, {"zeros": after["zeros"], "weights": after.get("weights")})
+    shares = {"parameters": after["parameters"] / before["parameters"]}
+    if before.get("flops"):
+        shares["flops"] = after["flops"] / before["flops"]
+    parameters = f"parameters to {percent(shares['parameters'], 0)}"
+    flops = f", FLOPs to {percent(shares['flops'], 0)}" if "flops" in shares else ""
+    return Finding("prune.size", "note", f"The network shrank: {parameters}{flops} of what they were", shares)
 
 
-def _time(record: Mapping[str, Any]) -> str:
+def _time(record: Mapping[str, Any]) -> Finding | None:
     parts, is_faster = [], []
+    evidence: dict[str, Plain] = {}
     for row in record["times"]:
         old, new = row["ms"].get("before"), row["ms"].get("pruned")
         if not (is_number(old) and is_number(new) and new > 0):
             continue
         is_faster.append(old / new >= _FASTER)
         parts.append(f"{_milliseconds(new)} ms instead of {_milliseconds(old)} for a batch of {row['batch']}")
+        evidence |= {f"ms_before_batch_{row['batch']}": old, f"ms_batch_{row['batch']}": new}
     if not parts:
-        return ""
+        return None
     text = " and ".join(parts)
     if not record.get("structured"):
-        return f"It takes {text}: the work is the same, so a difference is chance."
+        text = f"A batch takes {text}: the work is the same, so a difference is chance"
+        return Finding("prune.time", "note", text, evidence)
     if all(is_faster):
-        return f"It is faster: {text}."
-    if not any(is_faster):
-        return f"It is not faster: {text}. The calls cost more than the arithmetic saved, or the machine was busy."
-    return f"It is faster in part: {text}."
+        return Finding("prune.time", "note", f"The pruned network is faster: {text}", evidence)
+    if any(is_faster):
+        return Finding("prune.time", "note", f"The pruned network is faster in part: {text}", evidence)
+    return Finding(
+        "prune.not_faster",
+        "warning",
+        f"The pruned network is not faster: {text}",
+        evidence,
+        cause="the calls cost more than the arithmetic saved, or the machine was busy",
+    )
 
 
-def _quality(record: Mapping[str, Any]) -> str:
+def _quality(record: Mapping[str, Any]) -> Finding | None:
     stages, metric = record["stages"], _metric(record)
     before, pruned = stages["before"].get(metric), stages["pruned"].get(metric)
     final = stages["finetuned"].get(metric) if "finetuned" in stages else None
     last = final if is_number(final) else pruned
     if not (is_number(before) and is_number(pruned) and is_number(last)):
-        return ""
+        return None
     split = _SPLITS.get(str(stages["before"].get("split")), "")
     path = f"{_show(metric, before)} before, {_show(metric, pruned)} after pruning"
+    evidence = {"metric": metric, "before": before, "pruned": pruned}
     if is_number(final):
         path += f", {_show(metric, final)} after fine-tuning"
+        evidence["finetuned"] = final
     better = last - before if metric == "accuracy" else before - last
     pair = Pairing.of((record.get("pairs") or {}).get("finetuned" if is_number(final) else "pruned"))
     text = f"{split.capitalize()} {_WORDS[metric]}: {path}. {_compare_change(metric, better, before, pair)}"
-    is_worse = is_number(final) and (final < pruned if metric == "accuracy" else final > pruned)
-    return f"{text} Fine-tuning made it worse; try a smaller --lr." if is_worse else text
+    if is_number(final) and (final < pruned if metric == "accuracy" else final > pruned):
+        text += ". Fine-tuning made it worse"
+        return Finding("prune.worse_by_finetuning", "warning", text, evidence, remedy="try a smaller --lr")
+    return Finding("prune.quality", "note", text, evidence)
+
+
+def _kept(record: Mapping[str, Any]) -> Finding | None:
+    kept = [f"{name_layers(place['layers'])} ({place['why']})" for place in record.get("left") or []]
+    if not kept:
+        return None
+    return Finding("prune.kept_whole", "note", f"Left whole: {'; '.join(kept)}", {"groups": len(kept)})
 
 
 def _compare_change(metric: str, better: float, before: float, pair: Pairing | None) -> str:
     if metric != "accuracy":
         if better >= 0:
-            return "Nothing was lost."
-        return f"It is {percent(-better / before)} worse than it was." if before > 0 else "It is worse than it was."
+            return "Nothing was lost"
+        return f"It is {percent(-better / before)} worse than it was" if before > 0 else "It is worse than it was"
     if better == 0:
-        return "Nothing was lost."
+        return "Nothing was lost"
     text = f"{100 * abs(better):.2f} points were {'gained' if better > 0 else 'lost'}"
     if pair is None:
-        return f"{text}."
-    return f"{text}, {'more than' if pair.is_significant else 'within'} {pair.chance_sentence()}."
+        return text
+    return f"{text}, {'more than' if pair.is_significant else 'within'} {pair.chance_sentence()}"
 
 
 def _metric(record: Mapping[str, Any]) -> str:

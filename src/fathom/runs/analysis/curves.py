@@ -1,0 +1,199 @@
+"""What the curves of a run show, as findings; each is made only where the numbers bear it out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fathom.findings import Finding, NotChecked, Plain, Severity
+from fathom.phrases import counted
+from fathom.runs.analysis.numbers import count, decimal, duration, percent, rate
+from fathom.runs.folder.reader import RunReader
+from fathom.runs.folder.records import is_number
+
+FLAT = 0.02  # a loss that rises by less than this share is called flat
+RISEN = 0.2  # a validation loss that ends this share above its minimum is a warning (trainproof's threshold)
+BLOWN_UP = 1.5  # times the loss of knowing nothing
+FALLING = 0.01  # a loss that falls by more than this share in one epoch is called falling
+STILL = 0.01  # a training loss that ends within this share of where it began stands still
+
+
+def curve(records: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, float | None]]:
+    """Return the values of ``key`` over epochs; a record that has it as null (not finite) is a gap."""
+    return [(r["epoch"], r[key] if is_number(r[key]) else None) for r in records if key in r]
+
+
+def check_curves(run: RunReader) -> tuple[list[Finding], list[NotChecked]]:
+    """Say how far training went and what its curves show."""
+    broken, blow_up = _broken_numbers(run), _blow_up(run)
+    found = [
+        _extent(run),
+        broken,
+        _standstill(run),
+        blow_up,
+        _validation_loss(run, has_blown_up=blow_up is not None),
+        _validation_accuracy(run),
+        _gap(run),
+    ]
+    skipped = []
+    if not any(y is not None for _, y in curve(run.epochs(), "val_loss")):
+        why = "no validation loss was recorded" if run.epochs() else "no epoch was finished"
+        skipped.append(NotChecked("fit.overfitting", f"there is no validation curve: {why}"))
+    return [finding for finding in found if finding is not None], skipped
+
+
+def _extent(run: RunReader) -> Finding:
+    if not run.metrics:
+        return Finding("run.extent", "note", "Nothing was recorded: the run ended before its first step was logged")
+    last = run.metrics[-1]
+    epochs = run.epochs()
+    took = f" in {duration(run.train_s)}" if run.train_s is not None else ""
+    done = epochs[-1]["epoch"] if epochs else 0
+    evidence = {"epochs": last["epoch"], "steps": last["step"], "train_s": run.train_s}
+    if last["epoch"] > done:
+        parts = f"{counted(last['step'], 'step')}, {last['epoch']:.2f} epochs, of which {done:g} whole"
+        return Finding("run.extent", "note", f"Recorded{took}: {parts}", evidence)
+    text = f"Training took {counted(done, 'epoch')}, {counted(last['step'], 'step')}{took}"
+    return Finding("run.extent", "note", text, evidence)
+
+
+def _broken_numbers(run: RunReader) -> Finding | None:
+    """Return how the run diverged: as it was told when it stopped, else as the records show."""
+    failure = run.failure
+    if failure is not None and failure.code == "loss.not_finite":
+        return failure
+    for record in run.metrics:
+        for key in ("train_loss", "val_loss"):
+            if key in record and record[key] is None:
+                return Finding(
+                    "loss.not_finite",
+                    "error",
+                    f"At step {count(record['step'])} {key} was not a finite number: the training diverged there",
+                    {"step": record["step"], "metric": key},
+                    place=f"step {record['step']}",
+                )
+    return None
+
+
+def _standstill(run: RunReader) -> Finding | None:
+    losses = [y for _, y in curve(run.steps() or run.epochs(), "train_loss") if y is not None]
+    if len(losses) < 5 or losses[0] <= 0 or abs(losses[0] - losses[-1]) > STILL * losses[0]:
+        return None
+    text = f"Training loss ended where it began: {decimal(losses[0])} at first, {decimal(losses[-1])} at the end"
+    return Finding("loss.stands_still", "warning", text, {"first": losses[0], "last": losses[-1]})
+
+
+def _blow_up(run: RunReader) -> Finding | None:
+    """Warn of a cross-entropy that rose far above that of equal probabilities, which steps of a sane size do not do."""
+    names = (run.evaluation or {}).get("class_names")
+    training = run.config.get("training", {})
+    losses = [(y, x) for x, y in curve(run.epochs(), "train_loss") if y is not None]
+    if not names or len(names) < 2 or not losses or training.get("loss") not in (None, "cross_entropy"):
+        return None
+    (highest, at), nothing = max(losses), math.log(len(names))
+    if highest < BLOWN_UP * nothing:
+        return None
+    lr = training.get("lr")
+    return Finding(
+        "lr.too_high",
+        "warning",
+        f"In epoch {at:g} training loss was {decimal(highest)} on average, where equal probabilities for all classes "
+        f"give {decimal(nothing)}",
+        {"loss": highest, "loss_of_equal_probabilities": nothing, "lr": lr if is_number(lr) else None},
+        cause="the steps were too large",
+        remedy=f"try a learning rate far below {rate(lr)} (--lr)",
+        place=f"epoch {at:g}",
+    )
+
+
+def _validation_loss(run: RunReader, *, has_blown_up: bool) -> Finding | None:
+    points = [(x, y) for x, y in curve(run.epochs(), "val_loss") if y is not None]
+    if not points:
+        return None
+    lowest = min(range(len(points)), key=lambda i: points[i][1])
+    at, best = points[lowest]
+    end, last = points[-1]
+    evidence: dict[str, Plain] = {"best_epoch": at, "best": best, "last_epoch": end, "last": last}
+    if len(points) == 1:
+        text = f"After its only validation the loss on held-out data is {decimal(best)}"
+        return Finding("fit.validation_loss", "note", text, evidence)
+    if lowest == len(points) - 1:
+        text = f"Validation loss is lowest at the last epoch, {at:g} ({decimal(best)})"
+        before = points[-2][1]
+        if before > 0 and before - best > FALLING * before and not has_blown_up:
+            fall = (before - best) / before
+            return Finding(
+                "fit.underfitting",
+                "note",
+                f"{text}; it fell by {percent(fall)} in that epoch, so longer training may lower it",
+                evidence | {"fall": fall},
+                remedy=f"try --epochs {2 * math.ceil(end)}",
+            )
+        return Finding("fit.validation_loss", "note", f"{text}", evidence)
+    start = f"Validation loss is lowest at epoch {at:g} ({decimal(best)})"
+    if best <= 0:
+        return Finding("fit.validation_loss", "note", f"{start} and {decimal(last)} at epoch {end:g}", evidence)
+    rise = (last - best) / best
+    if rise <= FLAT:
+        text = f"{start} and within {percent(FLAT, 0)} of that at the end ({decimal(last)} at epoch {end:g})"
+        return Finding("fit.validation_loss", "note", text, evidence)
+    return _rise(run, start, evidence | {"rise": rise}, rise)
+
+
+def _rise(run: RunReader, start: str, evidence: dict[str, Plain], rise: float) -> Finding:
+    """Say what a validation loss that ends above its minimum means, by what training loss did meanwhile."""
+    at, end = evidence["best_epoch"], evidence["last_epoch"]
+    train = dict(curve(run.epochs(), "train_loss"))
+    then, now = train.get(at), train.get(end)  # type: ignore[arg-type]
+    severity: Severity = "warning" if rise >= RISEN else "note"
+    if then is not None and now is not None and now < then:
+        return Finding(
+            "fit.overfitting",
+            severity,
+            f"{start}. By epoch {end:g} it is {percent(rise, 0)} higher, while training loss fell on from "
+            f"{decimal(then)} to {decimal(now)}",
+            evidence | {"train_then": then, "train_last": now},
+            cause=f"after epoch {at:g} the network mostly memorises its training data",
+            remedy="more data, --weight-decay or --dropout would hold that back",
+            place=f"epoch {at:g}",
+        )
+    text = f"{start} and {percent(rise, 0)} higher at epoch {end:g}, where training loss is no lower either"
+    return Finding("loss.rises", severity, text, evidence, place=f"epoch {at:g}")
+
+
+def _validation_accuracy(run: RunReader) -> Finding | None:
+    accuracy = [(x, y) for x, y in curve(run.epochs(), "val_accuracy") if y is not None]
+    loss = {x: y for x, y in curve(run.epochs(), "val_loss") if y is not None}
+    if len(accuracy) < 2:
+        return None
+    at, best = max(accuracy, key=lambda point: point[1])
+    text = f"Validation accuracy is highest at epoch {at:g} ({percent(best)})"
+    evidence = {"best_epoch": at, "best": best}
+    lowest = min(loss, key=lambda x: loss[x]) if loss else at
+    if at > lowest and loss.get(at, 0.0) > loss[lowest] * (1 + FLAT):
+        return Finding(
+            "fit.overconfident",
+            "note",
+            f"{text}: fewer answers are wrong there than at epoch {lowest:g} although the loss is higher, "
+            "a sign of over-confident answers",
+            evidence | {"epoch_of_lowest_loss": lowest},
+            place=f"epoch {at:g}",
+        )
+    return Finding("fit.validation_accuracy", "note", f"{text}", evidence)
+
+
+def _gap(run: RunReader) -> Finding | None:
+    last = run.epochs()[-1] if run.epochs() else {}
+    train, val = last.get("train_accuracy"), last.get("val_accuracy")
+    if not is_number(train) or not is_number(val):
+        return None
+    text = f"In the last epoch accuracy is {percent(train)} on training data and {percent(val)} on validation data"
+    if train >= val:
+        text = f"{text}, {100 * (train - val):.1f} points apart"
+    else:
+        text = (
+            f"{text}. That is usual: training accuracy is averaged over the epoch, while the weights still change and "
+            "with dropout and augmentation, where used, at work"
+        )
+    return Finding("fit.gap", "note", text, {"train_accuracy": train, "val_accuracy": val, "gap": train - val})

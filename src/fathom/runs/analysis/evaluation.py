@@ -1,0 +1,186 @@
+"""What the test set says of a run, as findings: how good it is, what that is against guessing, where it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fathom.findings import Finding, NotChecked
+from fathom.runs.analysis.numbers import count, decimal, determination, percent, wilson_interval
+from fathom.runs.folder.reader import RunReader
+from fathom.runs.folder.records import is_number
+
+GUESSING = "run.no_better_than_chance"
+
+
+@dataclass(frozen=True)
+class Confused:
+    """A pair of classes: ``times`` samples of ``label`` were taken for ``predicted``, ``share`` of all of them."""
+
+    label: str
+    predicted: str
+    times: int
+    share: float
+
+
+def check_evaluation(run: RunReader) -> tuple[list[Finding], list[NotChecked]]:
+    """Say what the test set shows."""
+    if run.evaluation is None:
+        return [], [NotChecked(GUESSING, "the test set has not been used")]
+    found = [
+        _result(run, run.evaluation),
+        compare_baseline(run.evaluation) or _no_better_than_chance(run.evaluation),
+        _collapse(run.evaluation),
+        _hardest_class(run.evaluation),
+    ]
+    return [finding for finding in found if finding is not None], []
+
+
+def most_confused(evaluation: Mapping[str, Any], limit: int) -> list[Confused]:
+    """Return the pairs of classes mistaken most often, most frequent first."""
+    names, counts = evaluation.get("class_names"), evaluation.get("confusion")
+    if not names or not counts:
+        return []
+    found = [
+        Confused(str(names[i]), str(names[j]), n, n / sum(row))
+        for i, row in enumerate(counts)
+        for j, n in enumerate(row)
+        if i != j and n
+    ]
+    return sorted(found, key=lambda pair: (-pair.times, -pair.share))[:limit]
+
+
+def missing_evaluation_reason(run: RunReader) -> str:
+    """Say why the test set has not been used, as far as the folder tells."""
+    name = run.name
+    if run.status == "running":
+        return "The test set has not been used yet: by its own record, this run is still training."
+    if run.status == "stopped":
+        return (
+            "The run was stopped before the test set was used. "
+            f"“fathom train --resume {name}” goes on with it; “fathom eval {name}” tests its best weights as they are."
+        )
+    if run.status == "failed":
+        return "The run failed before the test set was used."
+    return f"This folder holds no test result; “fathom eval {name}” makes one."
+
+
+def _result(run: RunReader, evaluation: Mapping[str, Any]) -> Finding | None:
+    accuracy, samples = evaluation.get("accuracy"), evaluation.get("num_samples")
+    if is_number(evaluation.get("rmse")):
+        evidence = {key: evaluation.get(key) for key in ("num_samples", "rmse", "mae", "r2")}
+        text = (
+            f"On {count(samples)} test samples a prediction is off by {decimal(evaluation['rmse'])} (root mean "
+            f"square), and R² is {determination(evaluation.get('r2'))}: 1 would be perfect, 0 no better than always "
+            "saying the mean"
+        )
+        return Finding("run.test_result", "note", text, evidence)
+    if is_number(evaluation.get("perplexity")):
+        evidence = {key: evaluation.get(key) for key in ("num_samples", "perplexity", "vocabulary")}
+        text = (
+            f"On the {count(samples)} tokens of the test split perplexity is {decimal(evaluation['perplexity'])}: the "
+            "model wavers as between that many equally likely tokens, where knowing nothing would be "
+            f"{count(evaluation.get('vocabulary'))}"
+        )
+        return Finding("run.test_result", "note", text, evidence)
+    if not is_number(accuracy) or not isinstance(samples, int) or samples < 1:
+        return None
+    low, high = wilson_interval(accuracy, samples)
+    text = (
+        f"Of {count(samples)} test samples {percent(accuracy)} are classified correctly "
+        f"(95% interval for that many samples: {percent(low)} to {percent(high)})"
+    )
+    evidence = {"num_samples": samples, "accuracy": accuracy, "low": low, "high": high}
+    best = run.best()
+    if best is not None and best.metric == "val_accuracy":
+        place = "inside" if low <= best.value <= high else "below" if best.value < low else "above"
+        text += f". The best validation accuracy, {percent(best.value)}, lies {place} it"
+        evidence["best_val_accuracy"] = best.value
+    return Finding("run.test_result", "note", f"{text}", evidence)
+
+
+def compare_baseline(evaluation: Mapping[str, Any]) -> Finding | None:
+    """Say how far the model is from a guess that looks at no column."""
+    baseline = evaluation.get("baseline")
+    if not isinstance(baseline, Mapping):
+        return None
+    says, own = baseline.get("says"), evaluation.get("accuracy")
+    if is_number(own) and is_number(baseline.get("accuracy")):
+        guess = f"Always saying {says}, the commonest class, would be right for {percent(baseline['accuracy'])}"
+        is_better = own > baseline["accuracy"]
+        verdict = "the model is better" if is_better else "the model has learned nothing of use"
+        evidence = {"accuracy": own, "accuracy_of_guessing": baseline["accuracy"], "guess": str(says)}
+        return _judged(is_better, f"{guess} of the test rows; {verdict}", evidence)
+    own = evaluation.get("rmse")
+    if not (is_number(own) and is_number(baseline.get("rmse")) and baseline["rmse"] > 0):
+        return None
+    what = baseline.get("what", "the mean")
+    guess = f"Always saying {decimal(says)}, {what} of the training split, would be off by {decimal(baseline['rmse'])}"
+    is_better = own < baseline["rmse"]
+    taken = f"; the model takes {percent(1 - own / baseline['rmse'], 0)} off that"
+    text = guess + (taken if is_better else ": the model has learned nothing of use")
+    return _judged(is_better, text, {"rmse": own, "rmse_of_guessing": baseline["rmse"]})
+
+
+def _judged(is_better: bool, text: str, evidence: Mapping[str, Any]) -> Finding:
+    if is_better:
+        return Finding("run.better_than_guessing", "note", text, evidence)
+    return Finding(GUESSING, "warning", text, evidence)
+
+
+def _no_better_than_chance(evaluation: Mapping[str, Any]) -> Finding | None:
+    """Say so where always naming the commonest class of the test set may do as well as the model."""
+    accuracy, rows = evaluation.get("accuracy"), evaluation.get("per_class") or []
+    supports = [(row["support"], str(row.get("class"))) for row in rows if isinstance(row.get("support"), int)]
+    samples = sum(support for support, _ in supports)
+    if not is_number(accuracy) or len(supports) < 2 or not samples:
+        return None
+    most, name = max(supports)
+    low = wilson_interval(accuracy, samples)[0]
+    if most / samples < low:
+        return None
+    return Finding(
+        GUESSING,
+        "warning",
+        f"Always saying {name} would be right for {percent(most / samples)} of the test samples: these do not show "
+        "that the model has learned anything",
+        {"accuracy": accuracy, "low": low, "accuracy_of_guessing": most / samples, "guess": name},
+    )
+
+
+def _collapse(evaluation: Mapping[str, Any]) -> Finding | None:
+    """Warn of a model that gives one answer to samples of several classes."""
+    names, counts = evaluation.get("class_names"), evaluation.get("confusion")
+    if not names or not counts or sum(any(row) for row in counts) < 2:
+        return None
+    answers = [i for i in range(len(names)) if any(row[i] for row in counts)]
+    if len(answers) != 1:
+        return None
+    name = str(names[answers[0]])
+    return Finding(
+        "model.collapse",
+        "warning",
+        f"Every test sample is taken for {name}",
+        {"class": name, "classes": len(names)},
+        cause="one class rules the training data, or the steps were too large",
+        remedy="try --balance weights, or a lower --lr",
+    )
+
+
+def _hardest_class(evaluation: Mapping[str, Any]) -> Finding | None:
+    rows = [row for row in evaluation.get("per_class", []) if is_number(row.get("recall")) and row.get("support")]
+    if len(rows) < 2:
+        return None
+    worst = min(rows, key=lambda row: row["recall"])
+    name = str(worst.get("class"))
+    evidence = {"class": name, "recall": worst["recall"], "support": worst["support"]}
+    if worst["recall"] >= 1:
+        return Finding("run.hardest_class", "note", "Every class is recognised without a mistake", evidence)
+    text = f"The hardest class is {name}: {percent(worst['recall'])} of it are recognised"
+    pairs = most_confused(evaluation, len(evaluation.get("class_names", [])) ** 2)
+    first = next((pair for pair in pairs if pair.label == name), None)
+    if first is not None:
+        text += f", {count(first.times)} of {count(worst['support'])} taken for {first.predicted}"
+        evidence |= {"taken_for": first.predicted, "times": first.times}
+    return Finding("run.hardest_class", "note", f"{text}", evidence, place=f"class {name}")

@@ -1,0 +1,48 @@
+"""All that the numbers of a run say: ``find_in_run`` computes it, ``write_findings`` leaves it in the folder."""
+
+from __future__ import annotations
+
+from fathom.files import write_atomically
+from fathom.findings import Finding, Findings
+from fathom.runs.analysis.curves import check_curves
+from fathom.runs.analysis.evaluation import check_evaluation
+from fathom.runs.analysis.from_scratch import judge_start
+from fathom.runs.analysis.pruning import judge_pruning, read_pruning
+from fathom.runs.folder import schema
+from fathom.runs.folder.reader import RunReader
+from fathom.runs.folder.records import to_json
+
+
+def find_in_run(run: RunReader) -> Findings:
+    """Say how far training went, what the curves show, and what the test set says; the gravest first.
+
+    Raises:  FathomError if a file of the run is damaged
+    """
+    curves, without_curves = check_curves(run)
+    tests, without_tests = check_evaluation(run)
+    pruning = read_pruning(run.path)
+    found = [
+        *_failure(run),
+        *curves,
+        *tests,
+        *(judge_start(run.comparison) if run.comparison else ()),
+        *(judge_pruning(pruning) if pruning else ()),
+    ]
+    return Findings.gravest_first(found, [*without_curves, *without_tests])
+
+
+def write_findings(run: RunReader) -> Findings:
+    """Write findings.json.
+
+    Raises:  FathomError if a file of the run is damaged, or it cannot be written
+    """
+    found = find_in_run(run)
+    write_atomically(run.path / schema.FINDINGS, to_json({"schema": schema.SCHEMA} | found.to_dict(), indent=2) + "\n")
+    return found
+
+
+def _failure(run: RunReader) -> list[Finding]:
+    """Return why a run failed, unless the curves' checks tell of it as a loss that is not finite."""
+    if run.status != "failed" or (run.failure is not None and run.failure.code == "loss.not_finite"):
+        return []
+    return [run.failure or Finding("run.failed", "error", f"The run failed: {run.run.get('message')}")]
