@@ -6,13 +6,13 @@ import signal
 
 import numpy as np
 import pytest
-from fathom.runs.html.pages.report import write_report
 
 from fathom.data.arrays import Arrays
 from fathom.errors import FathomError
 from fathom.findings import Finding, NotChecked, by_severity
 from fathom.recipes.train import resume, train
 from fathom.runs.folder.reader import RunReader
+from fathom.runs.html.pages.report import write_report
 from fathom.settings.config import make_config
 from fathom.training.callbacks import Callback
 from fathom.training.divergence import Diverged
