@@ -23,7 +23,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def squared(prediction: Tensor, target: Tensor) -> Tensor:
     """Mean of (ŷ − y)².
 
-    Shape:   prediction (N, …), target the same -> ()
+    Shape:   prediction (N, …), target (N, …) -> ()
     Equals:  torch.nn.functional.mse_loss
     Raises:  UsageError if the shapes differ
     """
@@ -33,7 +33,7 @@ def squared(prediction: Tensor, target: Tensor) -> Tensor:
 def half_squared(prediction: Tensor, target: Tensor) -> Tensor:
     """Mean of ½(ŷ − y)²: the book's squared loss, whose derivative is ŷ − y.
 
-    Shape:   prediction (N, …), target the same -> ()
+    Shape:   prediction (N, …), target (N, …) -> ()
     Equals:  half of torch.nn.functional.mse_loss, which has no ½
     Source:  Dive into Deep Learning, eq. (3.1.5)
     Raises:  UsageError if the shapes differ
@@ -44,7 +44,7 @@ def half_squared(prediction: Tensor, target: Tensor) -> Tensor:
 def l1(prediction: Tensor, target: Tensor) -> Tensor:
     """Mean of |ŷ − y|; at ŷ = y the sub-gradient 0 is taken.
 
-    Shape:   prediction (N, …), target the same -> ()
+    Shape:   prediction (N, …), target (N, …) -> ()
     Equals:  torch.nn.functional.l1_loss
     Raises:  UsageError if the shapes differ
     """
@@ -54,7 +54,7 @@ def l1(prediction: Tensor, target: Tensor) -> Tensor:
 def huber(prediction: Tensor, target: Tensor, delta: float = 1.0) -> Tensor:
     """Mean of ½e² where |e| ≤ δ and δ(|e| − ½δ) beyond, with e = ŷ − y.
 
-    Shape:   prediction (N, …), target the same -> ()
+    Shape:   prediction (N, …), target (N, …) -> ()
     Equals:  torch.nn.functional.huber_loss
     Source:  Huber 1964, "Robust Estimation of a Location Parameter"
     Raises:  UsageError if the shapes differ
@@ -65,7 +65,7 @@ def huber(prediction: Tensor, target: Tensor, delta: float = 1.0) -> Tensor:
 def smooth_l1(prediction: Tensor, target: Tensor, beta: float = 1.0) -> Tensor:
     """Mean of ½e²/β where |e| < β and |e| − ½β beyond, with e = ŷ − y: Huber's with δ = β, divided by β.
 
-    Shape:   prediction (N, …), target the same -> ()
+    Shape:   prediction (N, …), target (N, …) -> ()
     Equals:  torch.nn.functional.smooth_l1_loss
     Source:  Girshick 2015, "Fast R-CNN", eq. (3)
     Raises:  UsageError if the shapes differ
@@ -79,7 +79,7 @@ def cross_entropy(prediction: Tensor, target: Tensor, label_smoothing: float = 0
     q is 1 − ε at the true class plus ε/C everywhere, with ε = ``label_smoothing`` and C classes. Without smoothing this
     is −log softmax(o)_y.
 
-    Shape:   prediction: logits (N, C, …), target: classes int64 (N, …) or probabilities (N, C, …) -> ()
+    Shape:   prediction (N, C, …), target int64 (N, …) -> (); the target may be probabilities (N, C, …)
     Equals:  torch.nn.functional.cross_entropy
     Source:  Szegedy et al. 2016, "Rethinking the Inception Architecture", §7 (smoothing)
     """
@@ -89,7 +89,7 @@ def cross_entropy(prediction: Tensor, target: Tensor, label_smoothing: float = 0
 def bce_with_logits(prediction: Tensor, target: Tensor) -> Tensor:
     """Mean of −y log σ(o) − (1 − y) log(1 − σ(o)), the log-loss, computed stably as max(o, 0) − oy + log(1 + e^−|o|).
 
-    Shape:   prediction (N, …), target the same, from 0 to 1 -> ()
+    Shape:   prediction (N, …), target (N, …) -> (); targets lie from 0 to 1
     Equals:  torch.nn.functional.binary_cross_entropy_with_logits
     Raises:  UsageError if the shapes differ
     """
@@ -99,7 +99,7 @@ def bce_with_logits(prediction: Tensor, target: Tensor) -> Tensor:
 def multi_margin(prediction: Tensor, target: Tensor, margin: float = 1.0) -> Tensor:
     """Mean of Σ_{i≠y} max(0, Δ − (o_y − o_i)) / C: nothing is lost once o_y − o_i ≥ Δ for all of the C classes.
 
-    Shape:   prediction: scores (N, C), target: classes int64 (N,) -> ()
+    Shape:   prediction (N, C), target int64 (N,) -> (); scores, not probabilities
     Equals:  torch.nn.functional.multi_margin_loss, which divides by C
     Source:  Crammer & Singer 2001, with the sum in place of the maximum
     """
@@ -112,7 +112,7 @@ class BalancedLoss(nn.Module):
     The sum is divided by the number of samples, not by that of the weights as torch's own class weights do, so that
     batches add up whatever classes are in them.
 
-    Shape:   prediction (N, C), target: classes int64 (N,) -> ()
+    Shape:   prediction (N, C), target int64 (N,) -> ()
     Args:
         name: cross_entropy or multi_margin.
         weights: one a class.
@@ -124,15 +124,16 @@ class BalancedLoss(nn.Module):
 
     def __init__(self, name: str, weights: Sequence[float], **options: Any) -> None:
         super().__init__()
-        if name not in _PER_EXAMPLE:
-            raise UsageError(f"class weights are for {' and '.join(_PER_EXAMPLE)}; loss {name} knows no classes")
+        if name not in _PER_SAMPLE:
+            raise UsageError(f"class weights are for {' and '.join(_PER_SAMPLE)}; loss {name} knows no classes")
         make_loss(name, **options)
-        self.loss = partial(_PER_EXAMPLE[name], reduction="none", **options)
+        self.loss = partial(_PER_SAMPLE[name], reduction="none", **options)
         # Made from the data each time, and no business of a saved model
         self.register_buffer("weights", torch.tensor(list(weights), dtype=torch.float32), persistent=False)
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
-        return (self.loss(prediction, target) * self.weights[target]).mean()
+        losses = self.loss(prediction, target)  # (N,)
+        return (losses * self.weights[target]).mean()  # ()
 
 
 def soft_targets(prediction: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
@@ -141,16 +142,14 @@ def soft_targets(prediction: Tensor, teacher: Tensor, temperature: float = 1.0) 
     A temperature T above 1 brings out what the teacher thinks of the classes that it does not choose. The gradient of
     the divergence shrinks as 1/T²; the factor undoes this, so that T need not be weighed against the other loss.
 
-    Shape:   prediction: logits o (N, C), teacher: logits t (N, C) -> ()
+    Shape:   prediction (N, C), teacher (N, C) -> (); logits o and t
     Equals:  T² times torch.nn.functional.kl_div of the softened log-probabilities, reduction "batchmean"
     Source:  Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network", §2
     Raises:  UsageError if the shapes differ
     """
-    softened, target = (
-        F.log_softmax(prediction / temperature, 1),
-        F.log_softmax(_aligned(prediction, teacher) / temperature, 1),
-    )
-    return temperature**2 * F.kl_div(softened, target, reduction="batchmean", log_target=True)
+    log_p = F.log_softmax(prediction / temperature, 1)  # (N, C)
+    log_q = F.log_softmax(_aligned(prediction, teacher) / temperature, 1)  # (N, C)
+    return temperature**2 * F.kl_div(log_p, log_q, reduction="batchmean", log_target=True)  # ()
 
 
 def _aligned(prediction: Tensor, target: Tensor) -> Tensor:
@@ -175,7 +174,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 }
 
 
-_PER_EXAMPLE: dict[str, Callable[..., Tensor]] = {
+_PER_SAMPLE: dict[str, Callable[..., Tensor]] = {
     "cross_entropy": F.cross_entropy,
     "multi_margin": F.multi_margin_loss,
 }

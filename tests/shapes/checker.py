@@ -20,7 +20,7 @@ The grammar::
 
 Names and annotations decide who needs the line: ``members`` finds the public functions that take or give a
 ``Tensor``, classes with such a ``forward`` or ``__call__``, other public methods of this kind, and functions that build
-a network.
+a network or a layer, whose line is that of what they build.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Array:
 
 
 def members(modules: Iterable[str]) -> dict[str, Any]:
-    """Return what needs a ``Shape:`` line, by ``module:name`` or ``module:class.method``."""
+    """Return what needs a ``Shape:`` line in these modules, by ``module:name`` or ``module:class.method``."""
     found: dict[str, Any] = {}
     for module_name in modules:
         module = importlib.import_module(module_name)
@@ -106,8 +106,9 @@ def _is_on_tensors(function: Callable[..., Any]) -> bool:
 
 
 def _builds_network(function: Callable[..., Any]) -> bool:
-    notes = function.__annotations__
-    return str(notes.get("return")).endswith("Module") and "input_shape" in notes
+    notes = {key: str(note) for key, note in function.__annotations__.items()}
+    makes_one = re.fullmatch(r"nn\.\w+", notes.pop("return", "")) is not None
+    return makes_one and not any("nn.Module" in note for note in notes.values())
 
 
 # The line -----------------------------------------------------------------------------------------------------------

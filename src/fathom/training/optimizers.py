@@ -207,6 +207,8 @@ def l1_penalty_(parameters: Iterable[Tensor], strength: float) -> None:
     """Add the gradient of ``strength``·Σ|w| to the gradients: ``strength``·sign(w), 0 where w = 0.
 
     Parameters without a gradient are left alone. Gradients must not be scaled at the time (see GradScaler.unscale_).
+
+    Shape:   parameters (…,) ->; any number of them, each of its own shape
     """
     pairs = [(parameter, parameter.grad) for parameter in parameters if parameter.grad is not None]
     if pairs:
@@ -220,7 +222,8 @@ def clip_by_norm_(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
     The result stays on the device; nothing waits for it. The 1e-6 is torch's, the book's formula has none: a norm just
     under ``max_norm`` is scaled too, and a clipped one ends a millionth below.
 
-    Returns: ‖g‖ before clipping, ()
+    Shape:   parameters (…,) -> (); any number of them, each of its own shape
+    Returns: ‖g‖ before clipping
     Equals:  torch.nn.utils.clip_grad_norm_
     """
     return nn.utils.clip_grad_norm_(parameters, max_norm)
@@ -229,6 +232,7 @@ def clip_by_norm_(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
 def clip_by_value_(parameters: Iterable[Tensor], max_value: float) -> None:
     """Bring every entry of every gradient into [−``max_value``, ``max_value``].
 
+    Shape:   parameters (…,) ->; any number of them, each of its own shape
     Equals:  torch.nn.utils.clip_grad_value_
     """
     nn.utils.clip_grad_value_(parameters, max_value)

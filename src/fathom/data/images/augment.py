@@ -35,6 +35,7 @@ class Augmentation(Protocol):
 class Flip:
     """Mirror left and right, with probability ``p``.
 
+    Shape:   images (B, C, H, W) -> (B, C, H, W); of the same type
     Equals:  torchvision.transforms.v2.RandomHorizontalFlip, image by image
     """
 
@@ -55,6 +56,7 @@ class Flip:
 class VerticalFlip:
     """Mirror top and bottom, with probability ``p``. Sensible for leaves and stars, not for houses.
 
+    Shape:   images (B, C, H, W) -> (B, C, H, W); of the same type
     Equals:  torchvision.transforms.v2.RandomVerticalFlip, image by image
     """
 
@@ -79,6 +81,7 @@ class Crop:
         padding: largest shift in pixels.
         mode: "reflect" or "zero".
 
+    Shape:   images (B, C, H, W) -> (B, C, H, W); of the same type
     Equals:  torchvision.transforms.v2.RandomCrop(size, padding), image by image
     """
 
@@ -111,6 +114,7 @@ class ResizedCrop:
         area: range of the box's share of the image.
         ratio: range of its width over its height; drawn evenly on a logarithmic scale.
 
+    Shape:   images (B, C, H, W) -> float32 (B, C, H, W)
     Equals:  torchvision.transforms.v2.RandomResizedCrop(size, area, ratio, antialias=False), image by image
     """
 
@@ -129,10 +133,12 @@ class ResizedCrop:
         _check_image(shape)
 
     def draw_boxes(self, images: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Draw (top, left, height, width), each (B,), whole pixels inside the image.
+        """Draw boxes (top, left, height, width), in whole pixels inside the image.
 
         Ten draws are made for each image and the first that fits is taken; where none fits, the largest central box
         of an allowed shape.
+
+        Shape:   images (B, C, H, W) -> top (B,), left (B,), height (B,), width (B,)
         """
         num, _, rows, columns = images.shape
         share = _uniform(self.area, images, generator, (num, 10))
@@ -162,6 +168,7 @@ class Jitter:
         hue: the turn is drawn evenly from −hue … hue; 0.5 reaches every colour.
 
     Saturation and hue need three channels; asked for on grey images they are an error rather than nothing.
+    Shape:   images (B, C, H, W) -> float32 (B, C, H, W)
     Equals:  torchvision.transforms.v2.functional.adjust_*, image by image
     """
 
@@ -204,6 +211,7 @@ class Jitter:
 class Cutout:
     """Blacken a square of ``size`` pixels whose centre is anywhere; it may hang over the edge.
 
+    Shape:   images (B, C, H, W) -> (B, C, H, W); of the same type
     Source:  DeVries and Taylor 2017, arXiv:1708.04552
     """
 
@@ -233,7 +241,10 @@ class Cutout:
 
 @dataclass(frozen=True)
 class Noise:
-    """Add normal noise of standard deviation ``std``, in units of the full range, and clip to 0…1."""
+    """Add normal noise of standard deviation ``std``, in units of the full range, and clip to 0…1.
+
+    Shape:   images (B, C, H, W) -> float32 (B, C, H, W)
+    """
 
     std: float = 0.05
 
@@ -252,7 +263,10 @@ class Noise:
 
 @dataclass(frozen=True)
 class Compose:
-    """Apply several changes one after the other."""
+    """Apply several changes one after the other.
+
+    Shape:   images (B, C, H, W) -> (B, C, H, W)
+    """
 
     steps: tuple[Augmentation, ...]
 

@@ -10,7 +10,7 @@ from torch import Tensor
 def as_float(images: Tensor) -> Tensor:
     """Return images in 0…1, floating; floating ones are passed on.
 
-    Shape:   any -> the same
+    Shape:   images (…,) -> (…,)
     """
     return images if images.is_floating_point() else images.float().mul_(1 / 255)
 
@@ -18,7 +18,7 @@ def as_float(images: Tensor) -> Tensor:
 def flip(images: Tensor, mirrored: Tensor, dimension: int) -> Tensor:
     """Mirror those images whose ``mirrored`` is true, along dimension 2 (top and bottom) or 3 (left and right).
 
-    Shape:   images (B, C, H, W), mirrored bool (B,) -> (B, C, H, W), same type
+    Shape:   images (B, C, H, W), mirrored bool (B,) -> (B, C, H, W); of the same type
     """
     # choosing whole images from both versions is three times as fast as torch.where on uint8
     choice = torch.arange(len(images), device=images.device) + len(images) * mirrored
@@ -28,7 +28,7 @@ def flip(images: Tensor, mirrored: Tensor, dimension: int) -> Tensor:
 def crop(images: Tensor, top: Tensor, left: Tensor, padding: int, mode: str) -> Tensor:
     """Cut from each padded image the window whose corner is (top, left); both are 0 … 2·padding.
 
-    Shape:   images (B, C, H, W), top (B,), left (B,) -> (B, C, H, W), same type
+    Shape:   images (B, C, H, W), top (B,), left (B,) -> (B, C, H, W); of the same type
     """
     num, channels, rows, columns = images.shape
     y = top[:, None] + torch.arange(rows, device=images.device)
@@ -46,7 +46,7 @@ def crop(images: Tensor, top: Tensor, left: Tensor, padding: int, mode: str) -> 
 def resized_crop(images: Tensor, top: Tensor, left: Tensor, height: Tensor, width: Tensor) -> Tensor:
     """Stretch a box of each image to the full size, bilinearly; nothing outside the box shows.
 
-    Shape:   images (B, C, H, W); top, left, height, width (B,) in pixels -> floating (B, C, H, W)
+    Shape:   images (B, C, H, W), top (B,), left (B,), height (B,), width (B,) -> (B, C, H, W); boxes in pixels
     Equals:  torchvision.transforms.v2.functional.resized_crop(antialias=False)
     """
     images = as_float(images)

@@ -60,12 +60,18 @@ class Tracer(TorchFunctionMode):
         self._fields = WeakTensorKeyDictionary()  # by identity, and gone with the tensor
 
     def start(self, sample: torch.Tensor) -> None:
-        """Declare the network's input."""
+        """Declare the network's input.
+
+        Shape:   sample (N, …) ->
+        """
         num_dims = sample.dim() - 2
         self._fields[sample] = Field((1,) * num_dims, (1,) * num_dims)
 
     def receptive_field(self, tensor: torch.Tensor) -> int | None:
-        """Pixels that one value of ``tensor`` sees, None for all of them."""
+        """Return how many pixels one value of ``tensor`` sees, None for all of them.
+
+        Shape:   tensor (N, …) -> ()
+        """
         field = self._fields.get(tensor) or WHOLE
         return max(field.size, default=None)
 
