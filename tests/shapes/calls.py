@@ -1,4 +1,4 @@
-"""The table: how to call what has a ``Shape:`` line in models, losses, images and optimisers, and what need not have one.
+"""How to call what has a ``Shape:`` line in models, losses, images and optimisers, and what need not have one.
 
 Sizes differ from one another wherever they can, so that a wrong dimension is not the right one by chance.
 """
