@@ -86,7 +86,9 @@ def make_augmented() -> None:
     """Draw augmented samples of Fashion-MNIST."""
     with tempfile.TemporaryDirectory() as folder:
         _fathom("data", "fashion_mnist", "--augment", "flip,crop:padding=2,cutout:size=6", "--out", folder)
-        shutil.move(Path(folder) / "fashion_mnist-augmented.png", FIGURES / "augmented.png")
+        page = Path(folder) / "fashion_mnist-samples.html"
+        taken = _shoot(lambda browser: browser.goto(page.as_uri()), ["#augmented .samples"], margin=10)
+        _save(taken, "augmented")
 
 
 def _fathom(*arguments: str) -> None:

@@ -35,7 +35,7 @@ def check_arrays(data: ArrayData) -> DataCheck:
     found.facts.append(("standard deviations", show_numbers(std)))
     if is_image:
         _look_for_blank(found, data)
-        found.sheet = draw_samples(X, y, data.class_names, data.seed)
+        found.samples = draw_samples(X, y, data.class_names, data.seed)
     return check_splits(found)
 
 

@@ -34,7 +34,8 @@ class CheckedSplit:
 class DataCheck:
     """What was found.
 
-    ``what`` says what is counted; ``columns`` are of tables, ``sheet`` is a PNG, ``broken`` are files with reasons.
+    ``what`` says what is counted; ``columns`` are of tables, ``broken`` are files with reasons, ``samples`` are rows of
+    images: a class name and a PNG.
     ``natural_repeats`` is the share of samples that may well be alike by chance, as short rows of a table are.
     """
 
@@ -48,7 +49,7 @@ class DataCheck:
     columns: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[dict[str, Any]] = field(default_factory=list)
     broken: list[tuple[str, str]] = field(default_factory=list)
-    sheet: bytes | None = None
+    samples: list[tuple[str, bytes]] = field(default_factory=list)
     natural_repeats: float = 0.0
 
     @property
@@ -74,7 +75,7 @@ class DataCheck:
         return names, [[] if s.labels is None else np.histogram(s.labels, edges)[0].tolist() for s in self.splits]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all but the sheet as plain values."""
+        """Return all but the samples as plain values."""
         names, counts = self.count_labels()
         return {
             "name": self.name,

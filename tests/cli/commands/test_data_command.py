@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from fathom.cli.commands import data
 from fathom.data.arrays import Arrays
@@ -69,6 +68,12 @@ def test_on_a_terminal_the_table_is_drawn(monkeypatch, capsys):
     assert max(len(re.sub("\x1b\\[[0-9;]*m", "", line)) for line in out.splitlines()[:8]) <= 100
 
 
+def strips(page):
+    """The images of both sections, as they stand in the page."""
+    plain, _, augmented = page.read_text().partition('id="augmented"')
+    return [re.findall(r'src="(data:image/png[^"]+)"', part) for part in (plain, augmented)]
+
+
 def test_one_set_is_described_and_shown(tmp_path, capsys):
     assert fathom_data("digits", "--out", str(tmp_path / "out"), "--augment", "cutout:size=3") == 0
     out = capsys.readouterr().out
@@ -76,26 +81,25 @@ def test_one_set_is_described_and_shown(tmp_path, capsys):
     assert lines[0] == "Handwritten digits of scikit-learn"
     assert ["0", "142", "36"] in [line.split() for line in lines]
     assert ["all", "1,438", "359"] in [line.split() for line in lines]
-    assert f"samples: {tmp_path}/out/digits-samples.png" in out
-    assert f"augmented by cutout:size=3: {tmp_path}/out/digits-augmented.png" in out
-    samples, augmented = (
-        np.asarray(Image.open(tmp_path / "out" / f"digits-{k}.png")) for k in ("samples", "augmented")
-    )
-    assert samples.shape == augmented.shape
-    assert not np.array_equal(samples, augmented)
+    assert f"samples  {tmp_path}/out/digits-samples.html" in out
+    samples, augmented = strips(tmp_path / "out" / "digits-samples.html")
+    assert len(samples) == len(augmented) == 10
+    assert not set(samples) & set(augmented)
+    assert "draws of cutout:size=3." in (tmp_path / "out" / "digits-samples.html").read_text()
 
 
 def test_real_data_is_shown(shared_data, tmp_path, capsys):
     assert fathom_data("fashion_mnist", "--out", str(tmp_path)) == 0
     assert "Ankle boot    6,000   1,000" in capsys.readouterr().out
-    assert {p.name for p in tmp_path.glob("*.png")} == {"fashion_mnist-samples.png", "fashion_mnist-augmented.png"}
+    page = (tmp_path / "fashion_mnist-samples.html").read_text()
+    assert page.count("<figcaption>Ankle boot</figcaption>") == 2
 
 
 def test_the_samples_depend_on_the_seed_only(tmp_path):
     contents = []
     for number, seed in enumerate(("1", "1", "2")):
         fathom_data("digits", "--out", str(tmp_path / str(number)), "--seed", seed)
-        contents.append([(tmp_path / str(number) / f"digits-{k}.png").read_bytes() for k in ("samples", "augmented")])
+        contents.append(strips(tmp_path / str(number) / "digits-samples.html"))
     assert contents[0] == contents[1]
     assert contents[0][0] != contents[2][0]
     assert contents[0][1] != contents[2][1]
@@ -105,12 +109,12 @@ def test_regression_has_no_images(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert fathom_data("synthetic_regression") == 0
     assert "mean of y" in capsys.readouterr().out
-    assert list(tmp_path.glob("*.png")) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_none_leaves_the_augmented_image_out(tmp_path):
     fathom_data("digits", "--out", str(tmp_path), "--augment", "none")
-    assert [p.name for p in tmp_path.glob("*.png")] == ["digits-samples.png"]
+    assert strips(tmp_path / "digits-samples.html")[1] == []
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         columns=found.columns,
         left_out=found.left_out,
         broken=found.broken,
-        sheet=found.sheet,
+        samples=found.samples,
     )
     if args.json:
         print(to_json({"schema": 1} | found.to_dict() | {"page": str(write_check(content, args.out))}, indent=1))

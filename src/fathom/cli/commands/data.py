@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fathom.cli.tables import lay_out
-from fathom.data.fetch.paths import cache_root, measure_cache
+from fathom.data.fetch.paths import cache_root, make_folder, measure_cache
 from fathom.data.sources import catalog
 from fathom.errors import UsageError
 
 if TYPE_CHECKING:
     from fathom.data.arrays import Arrays
+    from fathom.data.images.augment import Compose
 
 _IN_CACHE = {
     "data": "data sets",
@@ -35,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``fathom data``."""
     parser.add_argument("name", nargs="?", help=f"one of {', '.join(catalog.names())}; without it, a table of all")
     parser.add_argument("--augment", metavar="SPEC", help='what to show augmented, such as "flip,crop:padding=2"')
-    parser.add_argument("--out", metavar="DIR", default=".", help="where to write the sample images (default: here)")
+    parser.add_argument(
+        "--out", metavar="DIR", default=".", help="where to write the page of sample images (default: here)"
+    )
     parser.add_argument("--extract", metavar="DIR", help="write cifar10 as PNG files in class folders; resumable")
     parser.add_argument("--seed", type=int, default=0, help="which samples are shown (default: 0)")
 
@@ -126,30 +129,25 @@ def _show(args: argparse.Namespace) -> int:
 
     arrays = contents
     _print_balance(arrays)
-    from fathom.data.images.sheets import augmented_sheet, sample_sheet
-
-    out = Path(args.out)
-    samples = sample_sheet(
-        arrays.train_images,
-        arrays.train_labels,
-        arrays.class_names,
-        out / f"{entry.name}-samples.png",
-        seed=args.seed,
-        title=f"{entry.name}: random training images",
-    )
-    print(f"\nsamples: {samples}")
-    if augment is not None:
-        augmented = augmented_sheet(
-            arrays.train_images,
-            arrays.train_labels,
-            arrays.class_names,
-            augment,
-            out / f"{entry.name}-augmented.png",
-            seed=args.seed,
-            title=f"{entry.name}: an image and nine draws of {', '.join(spec.split(','))}",
-        )
-        print(f"augmented by {spec}: {augmented}")
+    print(f"\nsamples  {_draw(arrays, entry.name, augment, spec, args)}")
     return 0
+
+
+def _draw(arrays: Arrays, name: str, augment: Compose | None, spec: str, args: argparse.Namespace) -> Path:
+    """Write the page of sample images, plain and, unless ``augment`` is None, augmented."""
+    from fathom.data.images.samples import augmented_rows, sample_rows
+    from fathom.runs.html.pages.samples import samples_page
+
+    images = (arrays.train_images, arrays.train_labels, arrays.class_names)
+    page = samples_page(
+        name,
+        sample_rows(*images, seed=args.seed),
+        [] if augment is None else augmented_rows(*images, augment, seed=args.seed),
+        augmentation=spec,
+        num_classes=len(arrays.class_names),
+    )
+    make_folder(Path(args.out))
+    return page.write(Path(args.out, f"{name}-samples.html"))
 
 
 def _extract(args: argparse.Namespace) -> int:

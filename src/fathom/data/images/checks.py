@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,12 +11,12 @@ from fathom.data.checks import CheckedSplit, DataCheck, check_splits, show_numbe
 from fathom.data.images.decode import read_image
 from fathom.data.images.folder_listing import FileList
 from fathom.data.images.module import ImageData
-from fathom.data.images.sheets import sample_sheet
+from fathom.data.images.samples import Row, sample_rows
 from fathom.findings import Finding
 from fathom.phrases import counted, enumerated
 
 _SAMPLE_SIDE = 64  # pixels
-_SAMPLES = 8  # images of each class on the sheet
+_SAMPLES = 8  # images of each class in its row
 
 # Notes of the data module that tell of files, by what they begin with or hold
 _NOTES = {"passed over: ": "data.files_passed_over", "mislabelled": "data.other_format_than_named"}
@@ -49,7 +48,7 @@ def check_images(data: ImageData) -> DataCheck:
             code = "data.rows_left_out"
         if code is not None:
             found.findings.append(Finding(code, "note", note))
-    found.sheet = _draw_files(data.train, data.class_names, data.seed)
+    found.samples = _draw_files(data.train, data.class_names, data.seed)
     return check_splits(found)
 
 
@@ -68,7 +67,7 @@ def _report_broken(found: DataCheck, files: int) -> None:
     )
 
 
-def _draw_files(files: FileList, names: Sequence[str], seed: int) -> bytes | None:
+def _draw_files(files: FileList, names: Sequence[str], seed: int) -> list[Row]:
     rng = np.random.default_rng(seed)
     chosen = [
         i
@@ -76,16 +75,14 @@ def _draw_files(files: FileList, names: Sequence[str], seed: int) -> bytes | Non
         for i in rng.permutation(np.flatnonzero(files.labels == label))[:_SAMPLES].tolist()
     ]
     if not chosen:
-        return None
+        return []
     images = np.stack([read_image(files.paths[i], 3, (_SAMPLE_SIDE, _SAMPLE_SIDE)) for i in chosen])
     return draw_samples(images, files.labels[chosen], names, seed)
 
 
-def draw_samples(images: np.ndarray, labels: np.ndarray, names: Sequence[str], seed: int) -> bytes:
-    """Draw some images of each class, a class a row, as the bytes of a PNG.
+def draw_samples(images: np.ndarray, labels: np.ndarray, names: Sequence[str], seed: int) -> list[Row]:
+    """Draw some images of each class, a class a row.
 
     Shape:   images uint8 (N, C, H, W), labels (N,)
     """
-    with tempfile.TemporaryDirectory(prefix="fathom-") as folder:
-        path = sample_sheet(images, labels, names, Path(folder, "sheet.png"), per_class=_SAMPLES, seed=seed)
-        return path.read_bytes()
+    return sample_rows(images, labels, names, per_class=_SAMPLES, seed=seed)

@@ -9,13 +9,15 @@ from typing import Any
 
 from fathom.findings import Finding, NotChecked, has_errors
 from fathom.runs.analysis.numbers import count, percent
-from fathom.runs.html.markup import element, embedded_image, join, note, pairs, table
+from fathom.runs.html.markup import element, join, note, pairs, table
 from fathom.runs.html.page import Page, Section
 from fathom.runs.html.sections.data import broken_table, label_table
+from fathom.runs.html.sections.samples import show_samples
 from fathom.runs.html.sections.table import column_tables
 from fathom.runs.html.summary import show_badge, show_byline, show_sentences
 
-_SEVERITY_WORDS = {"error": "To mend", "warning": "To look at", "note": "To know"}
+_SEVERITY_WORDS = {"error": "Errors", "warning": "Warnings", "note": "Notes"}
+_SAMPLES = "Training images, drawn at random, a class a row."
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Content:
     columns: Sequence[Mapping[str, Any]] = ()
     left_out: Sequence[Mapping[str, Any]] = ()
     broken: Sequence[tuple[str, str]] = ()  # file, what is wrong with it
-    sheet: bytes | None = None
+    samples: Sequence[tuple[str, bytes]] = ()  # class name, PNG of its images side by side
 
 
 def write_check(content: Content, out: str | Path) -> Path:
@@ -48,7 +50,7 @@ def write_check(content: Content, out: str | Path) -> Path:
 
 def check_page(content: Content) -> Page:
     """Lay out the page."""
-    badge = show_badge("failed", "to be mended") if has_errors(content.findings) else show_badge("done", "sound")
+    badge = show_badge("failed", "has errors") if has_errors(content.findings) else show_badge("done", "no errors")
     size = sum(size for _, size, _ in content.splits)
     return Page(
         title=f"Check of {content.name}",
@@ -62,7 +64,7 @@ def check_page(content: Content) -> Page:
             _splits(content),
             _labels(content),
             _columns(content),
-            _sample(content),
+            show_samples("samples", "Samples", _SAMPLES, content.samples, len(content.labels)),
         ],
         footer="Made by Fathom before anything was trained.",
     )
@@ -105,10 +107,3 @@ def _columns(content: Content) -> Section | None:
     if not content.columns:
         return None
     return Section("columns", "Columns", *column_tables(content.columns, content.left_out))
-
-
-def _sample(content: Content) -> Section | None:
-    if content.sheet is None:
-        return None
-    image = embedded_image(content.sheet, "A sample of each class", class_="photo")
-    return Section("sample", "Sample", note("Training images, drawn at random, a class a row."), image)
