@@ -5,11 +5,20 @@ import runpy
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from fathom.runs.analysis.compare import compare_runs
+from fathom.data.images.samples import draw_strip
+from fathom.findings import Finding
+from fathom.runs.analysis.comparison import compare_runs
+from fathom.runs.analysis.crossval import CrossValidation
+from fathom.runs.analysis.study import Axis, KeptRun, Study, Trial
+from fathom.runs.folder.reader import RunReader
+from fathom.runs.html.pages.check import CheckContent, write_check
 from fathom.runs.html.pages.comparison import write_comparison
+from fathom.runs.html.pages.crossval import crossval_page
 from fathom.runs.html.pages.report import write_report
+from fathom.runs.html.pages.study import study_page
 
 CHROMIUM = os.environ.get("FATHOM_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -106,10 +115,65 @@ def pages(tmp_path_factory):
     pages = {name: write_report(folder) for name, folder in folders.items()}
     comparison = compare_runs([folders["whole"], folders["stopped"], folders["unvalidated"]])
     pages["comparison"] = write_comparison(comparison, root / "compare.html")
+    pages["check"] = write_check(make_check(), root / "check.html")
+    pages["study"] = make_study_page(folders["whole"]).write(root / "study.html")
+    pages["crossval"] = crossval_page(make_cross_validation(root / "20250301-170000-crossval")).write(
+        root / "crossval.html"
+    )
     return pages
 
 
-KINDS = ["whole", "stopped", "unvalidated", "wide", "many", "regression", "hostile", "comparison"]
+LONG = "Œil d’une très longue classe " * 4
+
+
+def make_check():
+    """A check of classes in several scripts, of which one is long."""
+    names = ["Frösche", "猫", LONG]
+    strip = draw_strip(np.full((8, 3, 48, 64), 90, dtype=np.uint8))
+    return CheckContent(
+        name="a-rather-long-folder-name-without-any-blank-in-it",
+        what="images",
+        findings=[Finding("data.few_samples", "warning", f"fewer than 10 training samples of {', '.join(names)}")],
+        not_checked=[],
+        facts=[("sizes", "48×64"), ("mean of each channel", "0.636, 0.5723, 0.5724")],
+        splits=[("train", 30, [10, 10, 10]), ("val", 3, [1, 1, 1])],
+        labels=names,
+        broken=[("photos/" + "x" * 120 + ".png", "cannot identify image file")],
+        samples=[(name, strip) for name in names],
+    )
+
+
+def make_study_page(run):
+    """A study of eleven settings, with the run that was kept."""
+    names = [f"training.setting_{i}" for i in range(11)]
+    trials = [
+        Trial(i, "complete", 0.5 + i / 50, dict.fromkeys(names, 0.1 * (i + 1)), [(1, 0.4), (2, 0.5 + i / 50)], 3.0)
+        for i in range(6)
+    ]
+    axes = [Axis(name, "0.1..1") for name in names]
+    study = Study(
+        "s", "mlp", "digits", "val_accuracy", True, axes, trials, 6, "median", 0, dict.fromkeys(names, 1 / 11)
+    )
+    return study_page(study, KeptRun("run/report.html", RunReader(run).evaluation))
+
+
+def make_cross_validation(path):
+    """Two models with long names, three folds each."""
+    models = ("a_network_with_a_long_name", "mlp")
+    plan = {
+        "task": "classification", "folds": 3, "repeats": 1, "models": {name: {} for name in models}, "data": "digits",
+        "status": "done", "division": "stratified", "unit": "sample", "parts": "862 to learn from, 480 held out",
+    }  # fmt: skip
+    rows = [
+        {"model": model, "repeat": 1, "fold": i, "held_out": 480, "accuracy": 0.9 + i / 50, "macro_f1": 0.9,
+         "loss": 0.3, "train_s": 1.0, "status": "done", "run": f"{model}/fold-{i}"}
+        for model in models for i in (1, 2, 3)
+    ]  # fmt: skip
+    return CrossValidation(path, plan, rows)
+
+
+KINDS = ["whole", "stopped", "unvalidated", "wide", "many", "regression", "hostile"]
+KINDS += ["comparison", "check", "study", "crossval"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -171,3 +235,44 @@ def test_paper_shows_what_is_folded(open_page, pages):
     assert page.locator("#config pre").bounding_box()["height"] > 100
     assert not page.locator("nav").is_visible()
     assert page.pdf().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("kind", ["whole", "study", "check", "crossval", "comparison"])
+@pytest.mark.parametrize("width", [1200, 390])
+def test_every_link_of_the_navigation_can_be_seen(open_page, pages, kind, width):
+    page = open_page(pages[kind], width)
+    boxes = [link.bounding_box() for link in page.locator("nav a").all()]
+    assert len(boxes) >= 2
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+
+
+def test_class_names_are_text_in_every_script(open_page, pages):
+    page = open_page(pages["check"], 390)
+    assert page.locator(".samples figcaption").all_inner_texts() == ["Frösche", "猫", LONG.strip()]
+    sizes = page.eval_on_selector_all(".samples img", "nodes => nodes.map(n => [n.naturalWidth, n.clientWidth])")
+    assert all(0 < shown <= 358 < natural for natural, shown in sizes)
+
+
+@pytest.mark.parametrize("kind", ["whole", "unvalidated", "study", "comparison"])
+def test_no_text_of_a_chart_lies_over_its_curves(open_page, pages, kind):
+    page = open_page(pages[kind])
+    overlaps = page.evaluate("""() => [...document.querySelectorAll('.chart:not(.wide) > svg')].flatMap(svg => {
+      const texts = [...svg.querySelectorAll('text')].filter(t => !t.closest('.tip') && t.textContent.trim());
+      return texts.flatMap(t => {
+        const box = t.getBoundingClientRect();
+        return [...svg.querySelectorAll('.curve:not(.faint) .line')].filter(line => {
+          const at = line.getScreenCTM(), length = line.getTotalLength();
+          for (let i = 0; i <= 400; i++) {
+            const p = line.getPointAtLength(length * i / 400).matrixTransform(at);
+            if (p.x > box.left && p.x < box.right && p.y > box.top && p.y < box.bottom) return true;
+          }
+        }).map(() => t.textContent);
+      });
+    })""")
+    assert overlaps == []
+
+
+def test_both_figures_of_a_study_are_named(open_page, pages):
+    page = open_page(pages["study"], 390)
+    names = [text.splitlines() for text in page.locator(".result").all_inner_texts()]
+    assert [[line for line in lines if line][1] for lines in names] == ["best validation accuracy", "test accuracy"]

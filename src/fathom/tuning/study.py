@@ -19,9 +19,9 @@ import msgspec
 from fathom.build.kinds.names import place_name
 from fathom.errors import FathomError, missing_library
 from fathom.files import write_atomically
-from fathom.runs.analysis.study import SETTINGS, Axis, State, Study, Trial
+from fathom.runs.analysis.study import Axis, State, Study, Trial
 from fathom.runs.folder.records import read_json, to_json
-from fathom.runs.folder.schema import SCHEMA, check_schema
+from fathom.runs.folder.schema import SCHEMA, STUDY, check_schema
 from fathom.settings.config import make_config, parse_yaml
 from fathom.training.optimizers import takes
 from fathom.tuning.space import Dimension, Value, default_values, parse_space, resolve_space
@@ -68,7 +68,7 @@ class Ledger:
 
         self.path = path
         self.settings = read_settings(path)
-        self.config = make_config(self.settings.config, str(path / SETTINGS))
+        self.config = make_config(self.settings.config, str(path / STUDY))
         self.dimensions: list[Dimension] = parse_space(self.settings.space)
         self._network_options: Mapping[str, Mapping[str, Any]] = {}
         self._lock = FileLock(path / ".lock")
@@ -307,14 +307,14 @@ def create_study(path: Path, settings: Settings) -> Ledger:
     with contextlib.ExitStack() as stack:
         with _without_locks():
             stack.enter_context(FileLock(path / ".lock"))
-        if not (path / SETTINGS).exists():
+        if not (path / STUDY).exists():
             _write_settings(path, settings)
     return Ledger(path)
 
 
 def is_study(path: Path) -> bool:
     """Whether a study is in this folder."""
-    return (path / SETTINGS).is_file()
+    return (path / STUDY).is_file()
 
 
 def read_settings(path: Path) -> Settings:
@@ -322,9 +322,9 @@ def read_settings(path: Path) -> Settings:
 
     Raises:  FathomError if the folder is no study, is damaged, or comes from a newer Fathom
     """
-    file = path / SETTINGS
+    file = path / STUDY
     if not file.is_file():
-        raise FathomError(f"{path}: not a study, it holds no {SETTINGS}")
+        raise FathomError(f"{path}: not a study, it holds no {STUDY}")
     content = read_json(file)
     check_schema(content, file)
     try:
@@ -347,13 +347,13 @@ def describe_difference(old: Settings, new: Settings) -> str | None:
 
 
 def _flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
-    from fathom.runs.analysis.compare import flatten
+    from fathom.runs.analysis.comparison import flatten
 
     return flatten(tree)
 
 
 def _write_settings(path: Path, settings: Settings) -> None:
-    write_atomically(path / SETTINGS, to_json(msgspec.to_builtins(settings), indent=2) + "\n")
+    write_atomically(path / STUDY, to_json(msgspec.to_builtins(settings), indent=2) + "\n")
 
 
 def _suggest(trial: Any, dimension: Dimension) -> Value:

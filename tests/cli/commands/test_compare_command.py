@@ -32,7 +32,7 @@ def test_a_pipe_gets_aligned_text(runs, capsys):
     table = lines[3 : lines.index("", 3)]
     assert len({len(line) for line in table}) == 1
     assert any(line.split() == ["training.lr", "0.1", "0.05"] for line in table)
-    assert any(line.startswith("test accuracy") and line.endswith("%*") for line in table)
+    assert any(line.startswith("best validation accuracy") and line.endswith("%*") for line in table)
     assert "\x1b" not in "".join(lines)
 
 
@@ -59,7 +59,7 @@ def test_a_terminal_gets_a_table(runs, capsys, monkeypatch):
     printed = capsys.readouterr().out
     assert "─────" in printed
     assert "training.lr" in printed
-    assert "has the highest test accuracy" in printed
+    assert "has the highest validation accuracy" in printed
 
 
 def test_page_and_csv_are_written_when_asked(runs, tmp_path, capsys):

@@ -5,8 +5,10 @@ import json
 import pytest
 
 from fathom.errors import FathomError, UsageError
-from fathom.runs.analysis.compare import compare_runs, judge_runs
+from fathom.runs.analysis.comparison import compare_runs
+from fathom.runs.analysis.ranking import judge_runs
 from fathom.runs.html.pages.comparison import write_comparison
+from fathom.runs.html.pages.report import write_report
 
 
 @pytest.fixture
@@ -31,6 +33,16 @@ def set_accuracy(folder, accuracy):
     (folder / "evaluation.json").write_text(json.dumps(evaluation))
 
 
+def set_validation(folder, accuracy):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    lines = [line | {"val_accuracy": accuracy} if "val_accuracy" in line else line for line in lines]
+    (folder / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+
+def set_status(folder, status):
+    (folder / "run.json").write_text(json.dumps(json.loads((folder / "run.json").read_text()) | {"status": status}))
+
+
 def test_rows_hold_what_the_folders_hold(runs):
     rows = rows_of(compare_runs(runs))
     assert rows["model"].values == ("lenet",) * 4
@@ -40,7 +52,7 @@ def test_rows_hold_what_the_folders_hold(runs):
     expected = [json.loads((run / "evaluation.json").read_text())["accuracy"] for run in runs[:3]]
     assert rows["test_accuracy"].values == (*expected, None)
     assert rows["test_accuracy"].texts()[3] == "–"
-    assert rows["test_accuracy"].best() == {max(range(3), key=lambda i: expected[i])}
+    assert rows["best_val_accuracy"].best() == {2}  # the one with lift
     assert "training.batch_size" not in rows  # equal in all runs
     assert "test_rmse" not in rows
 
@@ -58,25 +70,53 @@ def test_csv_is_a_line_a_run_unrounded(runs):
     assert table[3]["test_accuracy"] == ""
 
 
-def test_chance_is_weighed(runs):
-    set_accuracy(runs[0], 0.900)
-    set_accuracy(runs[1], 0.903)
-    set_accuracy(runs[2], 0.880)
-    text = judge_runs(compare_runs(runs))[0].sentence
+def test_runs_are_ranked_by_validation_and_never_by_the_test_set(runs):
+    for run, val, test in zip(runs, (0.91, 0.95, 0.93, 0.90), (0.96, 0.90, 0.903, None), strict=True):
+        set_validation(run, val)
+        if test is not None:
+            set_accuracy(run, test)
+    best = judge_runs(compare_runs(runs))[0]
+    start = "B has the highest validation accuracy, 95.00%; C follows with 93.00%. "
     # two-sample standard error for 10,000 samples each: sqrt(.9*.1/1e4 + .903*.097/1e4) = 0.004214; times 1.96
-    assert text.startswith("B has the highest test accuracy, 90.30%; A follows with 90.00%. They differ by 0.30 points")
-    assert "no more than the 0.83 points" in text
+    assert best.message.startswith(
+        f"{start}On the test set B is right on 90.00%, C on 90.30%: 0.30 points apart, no more than the 0.83"
+    )
+    assert (best.code, best.evidence["best"]) == ("series.no_difference", runs[1].name)
+    rows = rows_of(compare_runs(runs))
+    assert rows["best_val_accuracy"].best() == {1}
+    assert rows["test_accuracy"].best() == rows["test_loss"].best() == set()
     set_accuracy(runs[1], 0.92)
-    assert "more than the 0.79 points" in judge_runs(compare_runs(runs))[0].sentence
-    set_accuracy(runs[1], 0.90)
-    assert "share the highest test accuracy, 90.00%" in judge_runs(compare_runs(runs))[0].sentence
+    assert ", more than the 0.79 points" in judge_runs(compare_runs(runs))[0].message
+    set_validation(runs[1], 0.93)
+    tied = judge_runs(compare_runs(runs))[0].message
+    assert tied.startswith(
+        "B and C share the highest validation accuracy, 93.00%. On the test set B is right on 92.00%"
+    )
+
+
+def test_a_failed_run_is_neither_ranked_nor_marked(runs):
+    set_validation(runs[3], 0.999)
+    assert rows_of(compare_runs(runs))["best_val_accuracy"].best() == {3}  # a stopped run counts
+    set_status(runs[3], "failed")
+    comparison = compare_runs(runs)
+    assert "D" not in judge_runs(comparison)[0].message
+    for row in comparison.rows:
+        assert 3 not in row.best(), row.key
+    records = (runs[3] / "metrics.jsonl").read_text()
+    assert "samples_per_s" in records
+    fast = [json.loads(line) | {"samples_per_s": 1e9} for line in records.splitlines()]
+    (runs[3] / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in fast))
+    assert rows_of(compare_runs(runs))["samples_per_s"].best() <= {0, 1, 2}
 
 
 def test_runs_that_differ_by_seed_are_averaged(runs):
-    set_accuracy(runs[0], 0.90)
-    set_accuracy(runs[1], 0.92)
+    for run, val, test in zip(runs, (0.80, 0.90), (0.90, 0.92), strict=False):
+        set_validation(run, val)
+        set_accuracy(run, test)
+    set_status(runs[3], "failed")  # it has the first one's settings and seed
     assert judge_runs(compare_runs(runs))[1].sentence == (
-        "A, B have equal settings but for the seed: test accuracy 91.00% on average, standard deviation 1.41 points."
+        "A, B have equal settings but for the seed: validation accuracy 85.00% on average, standard deviation "
+        "7.07 points; test accuracy 91.00% on average, standard deviation 1.41 points."
     )
 
 
@@ -117,3 +157,7 @@ def test_the_page_overlays_validation_curves(runs, tmp_path):
     for title in ("Validation loss", "Validation accuracy", "Validation accuracy over time", "Training loss"):
         assert f">{title}</title>" in page
     assert "<script" not in page
+    assert f'href="{runs[0].name}/report.html"' not in page  # it has none
+    write_report(runs[0])
+    page = write_comparison(compare_runs(runs), tmp_path / "deep.html").read_text()
+    assert f'<a href="{runs[0].name}/report.html"><span class="mono">{runs[0].name}</span></a>' in page

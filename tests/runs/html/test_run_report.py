@@ -183,11 +183,27 @@ def test_the_page_can_go_elsewhere(tmp_path, make_run):
         write_report(folder, tmp_path / "absent" / "page.html")
 
 
+def test_the_page_leads_to_the_series_of_its_run(tmp_path, make_run):
+    series = tmp_path / "20250301-120000-crossval-mlp-digits"
+    (series / "mlp").mkdir(parents=True)
+    (series / "crossval.json").write_text("{}")
+    fold = make_run(series / "mlp", "fold-1")
+    link = '<a href="{}">Part of a cross-validation</a>'
+    assert link.format("../../crossval.html") in write_report(fold).read_text()
+    assert link.format("crossval.html") in write_report(fold, series / "page.html").read_text()
+
+
 def test_gaps_break_a_line():
     chart = line_chart("k", "T", [Line("a", [(1, 1.0), (2, None), (3, 2.0)], "val")], describe="d")
     path = re.search(r'class="line" d="(M[^"]*M[^"]*)"', chart)
     assert path
     assert "L" not in path[1]
+
+
+def test_what_a_mark_says_stands_in_the_legend_where_no_curve_can_cross_it():
+    chart = line_chart("k", "T", [Line("a", [(1, 1.0), (2, 0.5)], "val")], describe="d", mark=(2, "lowest at epoch 2"))
+    assert "lowest" not in chart[chart.index('<svg viewBox="0 0 460') :]
+    assert "lowest at epoch 2</li>" in chart
 
 
 def test_charts_are_named_for_those_who_hear_them():

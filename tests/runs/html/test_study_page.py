@@ -2,12 +2,13 @@
 
 import csv
 import io
+import json
 import re
 
 import pytest
 
 from fathom.errors import UsageError
-from fathom.runs.analysis.study import Axis, Study, Trial, find_study
+from fathom.runs.analysis.study import Axis, Study, Trial, find_kept_run, find_study
 from fathom.runs.html.markup import escape
 from fathom.runs.html.pages.study import read_study, study_page, write_study
 
@@ -73,6 +74,31 @@ def test_the_page_is_whole_and_needs_nothing_else():
     assert len(re.findall(r'<circle class="dot [^>]*r="4"><title>', page)) == 3 * 4
     assert "90.00%" in page
     assert "80%" in page
+
+
+def test_the_test_figure_stands_beside_the_one_the_trial_was_chosen_by(tmp_path, make_run):
+    run = make_run(tmp_path, "20250301-150000-mlp-digits")
+    folder = tmp_path / "20250301-140000-tune-mlp-digits"
+    folder.mkdir()
+    study = make_study(TRIALS, best_run=str(run))
+    evaluation = json.loads((run / "evaluation.json").read_text())
+    kept = find_kept_run(study, folder)
+    assert kept.report == "../20250301-150000-mlp-digits/report.html"
+    page = study_page(study, kept).render()
+    numbers = re.findall(r'<p class="big">([^<]*)</p><p>([^<]*)</p><p class="quiet">([^<]*)</p>', page)
+    assert numbers == [
+        ("90.00%", "best validation accuracy", "trial 2, chosen as the highest of 3 completed trials"),
+        (
+            f"{100 * evaluation['accuracy']:.2f}%",
+            "test accuracy",
+            f"the best trial, trained again; {evaluation['num_samples']:,} samples, evaluated once",
+        ),
+    ]
+    assert f'href="{kept.report}"' in page
+    moved = make_study(TRIALS, best_run=f"elsewhere/{run.name}")
+    assert find_kept_run(moved, folder) == kept
+    assert find_kept_run(make_study(TRIALS, best_run="gone"), folder) is None
+    assert "the test set has not been used" in study_page(study, find_kept_run(make_study(TRIALS), folder)).render()
 
 
 def test_numbers_are_read_aloud():

@@ -41,11 +41,11 @@ def run(args: argparse.Namespace) -> int:
     from fathom.cli.progress import show_reading
     from fathom.doctor.check import check
     from fathom.runs.folder.records import to_json
-    from fathom.runs.html.pages.check import Content, write_check
+    from fathom.runs.html.pages.check import CheckContent, write_check
 
     found = check(config, on_read=show_reading())
     labels, histograms = found.count_labels()
-    content = Content(
+    content = CheckContent(
         name=found.name,
         what=found.what,
         findings=found.findings,

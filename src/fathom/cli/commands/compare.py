@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fathom.cli.tables import lay_out
 
 if TYPE_CHECKING:
-    from fathom.runs.analysis.compare import Comparison
+    from fathom.runs.analysis.comparison import RunComparison
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the runs side by side."""
     from fathom.outputs import write_output
-    from fathom.runs.analysis.compare import compare_runs, judge_runs
+    from fathom.runs.analysis.comparison import compare_runs
+    from fathom.runs.analysis.ranking import judge_runs
     from fathom.runs.folder.reader import resolve_run, series_in
 
     names = []
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def format_plain(comparison: Comparison) -> str:
+def format_plain(comparison: RunComparison) -> str:
     """Lay out the table as aligned text; an asterisk marks the better value of a row."""
     names = [f"{label}  {run.name}" for label, run in zip(comparison.labels, comparison.runs, strict=True)]
     table = [["", *comparison.labels]]
@@ -62,7 +63,7 @@ def format_plain(comparison: Comparison) -> str:
     return "\n".join([*names, "", *lay_out(table)])
 
 
-def _print_rich(comparison: Comparison) -> None:
+def _print_rich(comparison: RunComparison) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table

@@ -7,11 +7,13 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from fathom.errors import UsageError
+from fathom.runs.folder import schema
+from fathom.runs.folder.reader import RunReader
+from fathom.runs.folder.relations import address_from
 
-SETTINGS = "study.json"
 PRUNERS = ("median", "halving", "none")
 
 State = Literal["complete", "pruned", "diverged", "failed", "stopped", "running"]
@@ -140,17 +142,42 @@ class Study:
         return text.getvalue()
 
 
+@dataclass(frozen=True)
+class KeptRun:
+    """The run in which the best trial was trained again.
+
+    ``report`` is the address of its page from the study's folder, ``evaluation`` what the test set says of it.
+    """
+
+    report: str
+    evaluation: Mapping[str, Any]
+
+
+def find_kept_run(study: Study, folder: Path) -> KeptRun | None:
+    """Find the run of the best trial; None if there is none yet, or it is gone.
+
+    A study that was moved together with its run is found beside it still.
+    """
+    if study.best_run is None:
+        return None
+    for place in (Path(study.best_run), folder.resolve().parent / Path(study.best_run).name):
+        if (place / schema.RUN).is_file():
+            run = RunReader(place)
+            return KeptRun(address_from(folder, run.path / schema.REPORT), run.evaluation or {})
+    return None
+
+
 def find_study(text: str, root: str | Path = "runs") -> Path:
     """Find the study that ``text`` means: ``last``, a path, or a folder's name in ``root``.
 
     Raises:  UsageError if nothing fits
     """
     root = Path(root)
-    names = sorted(file.parent.name for file in root.glob(f"*/{SETTINGS}")) if root.is_dir() else []
+    names = sorted(file.parent.name for file in root.glob(f"*/{schema.STUDY}")) if root.is_dir() else []
     if text == "last":
         if not names:
             raise UsageError(f"there is no study in {root} yet; begin one with fathom tune --space …")
-        return root / max(names, key=lambda name: (root / name / SETTINGS).stat().st_mtime)
+        return root / max(names, key=lambda name: (root / name / schema.STUDY).stat().st_mtime)
     if Path(text).is_dir():
         return Path(text)
     if text in names:

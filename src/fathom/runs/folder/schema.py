@@ -47,11 +47,13 @@ PRUNING = "prune.json"
 FINDINGS = "findings.json"
 REPORT = "report.html"
 
+STUDY = "study.json"
+
 # What tells the folder of several runs, which lie inside it
 SERIES = {
     "crossval.json": "a cross-validation",
     "distill.json": "a distillation",
-    "study.json": "a search for settings",
+    STUDY: "a search for settings",
 }
 
 STATUSES = ("running", "done", "stopped", "failed")

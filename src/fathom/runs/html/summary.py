@@ -47,9 +47,9 @@ def show_number(value: str, name: object, about: object) -> Html:
     return element("div", *lines, class_="result")
 
 
-def show_headline(number: Html, facts: Iterable[tuple[object, object]]) -> Html:
-    """Set the number to take away beside the facts about it."""
-    return element("div", number, pairs(facts, "facts"), class_="headline")
+def show_headline(numbers: Html, facts: Iterable[tuple[object, object]]) -> Html:
+    """Set the number to take away, or two, beside the facts."""
+    return element("div", element("div", numbers, class_="results"), pairs(facts, "facts"), class_="headline")
 
 
 def show_message(message: object, status: str) -> Html:

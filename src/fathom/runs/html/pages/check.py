@@ -21,7 +21,7 @@ _SAMPLES = "Training images, drawn at random, a class a row."
 
 
 @dataclass(frozen=True)
-class Content:
+class CheckContent:
     """What the page shows.
 
     ``splits`` are (name, size, histogram); a histogram is a count for each of ``labels``, empty where there are none.
@@ -40,7 +40,7 @@ class Content:
     samples: Sequence[tuple[str, bytes]] = ()  # class name, PNG of its images side by side
 
 
-def write_check(content: Content, out: str | Path) -> Path:
+def write_check(content: CheckContent, out: str | Path) -> Path:
     """Write the page: one file that needs no network and runs no script.
 
     Raises:  FathomError if it cannot be written
@@ -48,7 +48,7 @@ def write_check(content: Content, out: str | Path) -> Path:
     return check_page(content).write(out)
 
 
-def check_page(content: Content) -> Page:
+def check_page(content: CheckContent) -> Page:
     """Lay out the page."""
     badge = show_badge("failed", "has errors") if has_errors(content.findings) else show_badge("done", "no errors")
     size = sum(size for _, size, _ in content.splits)
@@ -70,7 +70,7 @@ def check_page(content: Content) -> Page:
     )
 
 
-def _findings(content: Content) -> Section:
+def _findings(content: CheckContent) -> Section:
     groups = []
     for severity, word in _SEVERITY_WORDS.items():
         lines = [finding.text for finding in content.findings if finding.severity == severity]
@@ -84,26 +84,26 @@ def _findings(content: Content) -> Section:
     return Section("findings", "What was found", *groups)
 
 
-def _splits(content: Content) -> Section:
+def _splits(content: CheckContent) -> Section:
     total = sum(size for _, size, _ in content.splits)
     rows = [(name, count(size), percent(size / total if total else 0)) for name, size, _ in content.splits]
     return Section("splits", "Splits", table(("Split", content.what.capitalize(), "Share"), rows, label="Splits"))
 
 
-def _labels(content: Content) -> Section | None:
+def _labels(content: CheckContent) -> Section | None:
     splits = [(name, histogram) for name, _, histogram in content.splits if len(histogram)]
     if not splits or not content.labels:
         return None
     return Section("labels", "Labels", label_table(splits, content.labels))
 
 
-def _broken(content: Content) -> Section | None:
+def _broken(content: CheckContent) -> Section | None:
     if not content.broken:
         return None
     return Section("broken", "Files that cannot be read", broken_table(content.broken))
 
 
-def _columns(content: Content) -> Section | None:
+def _columns(content: CheckContent) -> Section | None:
     if not content.columns:
         return None
     return Section("columns", "Columns", *column_tables(content.columns, content.left_out))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from fathom.runs.analysis.compare import Comparison, judge_runs
+from fathom.runs.analysis.comparison import RunComparison
 from fathom.runs.analysis.curves import curve
 from fathom.runs.analysis.numbers import decimal, percent
+from fathom.runs.analysis.ranking import judge_runs
+from fathom.runs.folder import schema
 from fathom.runs.folder.records import is_number
+from fathom.runs.folder.relations import address_from, related_pages
 from fathom.runs.html.charts.figure import EPOCHS, TONES, Horizontal, Vertical
 from fathom.runs.html.charts.lines import Line, line_chart
 from fathom.runs.html.markup import Html, element, note, table
@@ -16,16 +19,16 @@ from fathom.runs.html.page import Page, Section
 from fathom.runs.html.summary import show_findings
 
 
-def write_comparison(comparison: Comparison, out: str | Path) -> Path:
+def write_comparison(comparison: RunComparison, out: str | Path) -> Path:
     """Write the comparison as one self-contained page.
 
     Raises:  FathomError if the file cannot be written
     """
-    return comparison_page(comparison).write(out)
+    return comparison_page(comparison, Path(out).parent).write(out)
 
 
-def comparison_page(comparison: Comparison) -> Page:
-    """Lay out the page."""
+def comparison_page(comparison: RunComparison, folder: Path) -> Page:
+    """Lay out the page, whose links start from ``folder``."""
     title = f"{len(comparison.runs)} runs compared"
     models = sorted({f"{run.model_name} on {run.data_name}" for run in comparison.runs})
     return Page(
@@ -33,32 +36,42 @@ def comparison_page(comparison: Comparison) -> Page:
         kicker="Comparison",
         heading=title,
         byline=element("p", "; ".join(models), class_="byline"),
-        summary=[_run_list(comparison), show_findings(judge_runs(comparison))],
-        sections=[_figures(comparison), _curves(comparison)],
+        summary=[_run_list(comparison, folder), show_findings(judge_runs(comparison))],
+        sections=[_results(comparison), _curves(comparison)],
         footer="",
     )
 
 
-def _run_list(comparison: Comparison) -> Html:
-    entries = [
-        element(
-            "li", element("strong", label, class_=f"letter tone-{i % TONES}"), element("span", run.name, class_="mono")
-        )
-        for i, (label, run) in enumerate(zip(comparison.labels, comparison.runs, strict=True))
-    ]
+def _run_list(comparison: RunComparison, folder: Path) -> Html:
+    """List the runs with links to their reports, and to what they are part of."""
+    entries = []
+    for i, (label, run) in enumerate(zip(comparison.labels, comparison.runs, strict=True)):
+        report = run.path / schema.REPORT
+        name: object = element("span", run.name, class_="mono")
+        if report.exists():
+            name = element("a", name, href=address_from(folder, report))
+        parts = [
+            element("a", how, href=address_from(folder, page), class_="quiet")
+            for how, page in related_pages(run.path)
+            if page.exists()
+        ]
+        entries.append(element("li", element("strong", label, class_=f"letter tone-{i % TONES}"), name, *parts))
     return element("ul", *entries, class_="runs")
 
 
-def _figures(comparison: Comparison) -> Section:
+def _results(comparison: RunComparison) -> Section:
     rows = [
         [row.title, *(element("strong", text) if i in row.best() else text for i, text in enumerate(row.texts()))]
         for row in comparison.rows
     ]
-    about = "Settings are listed where the runs differ. Bold is the better value of its row."
-    return Section("figures", "Figures", note(about), table(["", *comparison.labels], rows, label="Figures"))
+    about = (
+        "Settings are listed where the runs differ. Bold is the best value of its row among runs that did not fail. "
+        "Choose by validation: whoever chooses by the test set has no unused data left to say how good the choice is."
+    )
+    return Section("results", "Settings and results", note(about), table(["", *comparison.labels], rows, label="Runs"))
 
 
-def _curves(comparison: Comparison) -> Section:
+def _curves(comparison: RunComparison) -> Section:
     charts = [
         _overlay(comparison, "val_loss", "Validation loss", decimal),
         _overlay(comparison, "val_accuracy", "Validation accuracy", percent),
@@ -69,7 +82,7 @@ def _curves(comparison: Comparison) -> Section:
 
 
 def _overlay(
-    comparison: Comparison, key: str, title: str, form: Callable[[object], str], *, over_time: bool = False
+    comparison: RunComparison, key: str, title: str, form: Callable[[object], str], *, over_time: bool = False
 ) -> Html | None:
     lines = []
     for i, (label, run) in enumerate(zip(comparison.labels, comparison.runs, strict=True)):

@@ -12,6 +12,7 @@ from fathom.runs.analysis.numbers import DASH, count, decimal, determination, du
 from fathom.runs.folder import schema
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
+from fathom.runs.folder.relations import address_from, related_pages
 from fathom.runs.html.markup import Html
 from fathom.runs.html.page import Page
 from fathom.runs.html.sections.curves import METRIC_WORDS, show_curves
@@ -40,13 +41,17 @@ def write_report(run_path: str | Path, out: str | Path | None = None) -> Path:
     Raises:  FathomError if the folder is no run or a file in it is damaged, or the page cannot be written
     """
     run = RunReader(run_path)
-    if out is not None:
-        return report_page(run, find_in_run(run)).write(out)
-    return report_page(run, write_findings(run)).write(run.path / schema.REPORT)
+    target = run.path / schema.REPORT if out is None else Path(out)
+    findings = write_findings(run) if out is None else find_in_run(run)
+    return report_page(run, findings, target.parent).write(target)
 
 
-def report_page(run: RunReader, findings: Findings) -> Page:
-    """Lay out the page: what came out, then what it was learned from, then how to make it again."""
+def report_page(run: RunReader, findings: Findings, folder: Path) -> Page:
+    """Lay out the page: what came out, then what it was learned from, then how to make it again.
+
+    Args:
+        folder: where the page will lie, which its links start from.
+    """
     told = has_errors(findings.findings)  # why it failed stands among the findings, with its cause
     said = [finding for finding in findings.findings if not finding.code.startswith("prune.")]  # has its own section
     return Page(
@@ -65,13 +70,14 @@ def report_page(run: RunReader, findings: Findings) -> Page:
             *show_results(run),
             show_data(run),
             show_columns(run),
-            show_comparison(run),
+            show_comparison(run, folder),
             show_start(run),
             show_layers(run),
             show_config(run),
             show_origin(run),
         ],
         footer=made_from(run.run.get("fathom"), run.name),
+        related=[(how, address_from(folder, page)) for how, page in related_pages(run.path)],
     )
 
 

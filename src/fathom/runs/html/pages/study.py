@@ -9,7 +9,7 @@ from pathlib import Path
 from fathom.files import write_atomically
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import DASH, count, decimal, duration, percent
-from fathom.runs.analysis.study import State, Study, Trial
+from fathom.runs.analysis.study import KeptRun, State, Study, Trial, find_kept_run
 from fathom.runs.html.charts.bars import share_bar
 from fathom.runs.html.charts.figure import Horizontal, Vertical
 from fathom.runs.html.charts.lines import Line, line_chart
@@ -38,7 +38,7 @@ def write_study(study: Study, folder: str | Path) -> Path:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png")
         write_atomically(folder / name, buffer.getvalue())
-    return study_page(study).write(folder / PAGE)
+    return study_page(study, find_kept_run(study, folder)).write(folder / PAGE)
 
 
 def metric_form(metric: str) -> Callable[[object], str]:
@@ -55,8 +55,8 @@ def show_value(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def study_page(study: Study) -> Page:
-    """Lay out the page."""
+def study_page(study: Study, kept: KeptRun | None = None) -> Page:
+    """Lay out the page; ``kept`` is the run of the best trial, with the test set evaluated."""
     is_over = study.num_done >= study.target
     badge = show_badge("done", "finished") if is_over else show_badge("stopped", "unfinished")
     return Page(
@@ -64,19 +64,35 @@ def study_page(study: Study) -> Page:
         kicker="Search for settings",
         heading=show_subject(study.model, study.data),
         byline=show_byline(badge, element("span", study.name, class_="mono")),
-        summary=[show_headline(_headline(study), _facts(study)), show_sentences(read_study(study))],
+        summary=[
+            show_headline(join([_validation(study), _test(study, kept)]), _facts(study)),
+            show_sentences(read_study(study), "What the trials say"),
+        ],
         sections=[_history(study), _importance(study), _slices(study), _table(study)],
         footer="Made by Fathom from the study's folder. The test split played no role in any trial.",
+        related=[] if kept is None else [("Report of the run that was kept", kept.report)],
     )
 
 
-def _headline(study: Study) -> Html:
+def _validation(study: Study) -> Html:
     best = study.best()
     if best is None:
         return show_number(DASH, f"best {study.metric_name}", "")
     end = "highest" if study.maximise else "lowest"
-    about = f"trial {best.number}, {end} of {study.count('complete')}"
+    about = f"trial {best.number}, chosen as the {end} of {counted(study.count('complete'), 'completed trial')}"
     return show_number(metric_form(study.metric)(best.value), f"best {study.metric_name}", about)
+
+
+def _test(study: Study, kept: KeptRun | None) -> Html:
+    """Write what the test set says of the run that was kept, beside the figure that the best trial was chosen for."""
+    name = f"test {study.metric.removeprefix('val_')}"
+    value = None if kept is None else kept.evaluation.get(study.metric.removeprefix("val_"))
+    if kept is None or value is None:
+        return show_number(DASH, name, "the test set has not been used")
+    samples = kept.evaluation.get("num_samples")
+    unit = "token" if study.metric == "val_perplexity" else "sample"
+    about = f"the best trial, trained again; {counted(samples, unit)}, evaluated once" if samples else ""
+    return show_number(metric_form(study.metric)(value), name, about)
 
 
 def _facts(study: Study) -> list[tuple[object, object]]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from fathom.runs.analysis.curves import curve
 from fathom.runs.analysis.from_scratch import form_of, judge_start, points
 from fathom.runs.analysis.numbers import DASH, count, decimal, percent
 from fathom.runs.analysis.paired import METHOD
+from fathom.runs.folder import schema
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
+from fathom.runs.folder.relations import address_from
 from fathom.runs.html.charts.figure import Vertical
 from fathom.runs.html.charts.lines import Line, line_chart
-from fathom.runs.html.markup import element, fold, note, pairs, table
+from fathom.runs.html.markup import Html, element, fold, note, pairs, table
 from fathom.runs.html.page import Section
 
 _ARMS = {"fine_tuned": ("fine-tuned", "train"), "scratch": ("from scratch", "val")}
@@ -45,19 +48,20 @@ def show_start(run: RunReader) -> Section | None:
     return Section("start", "Where it started", *parts)
 
 
-def show_comparison(run: RunReader) -> Section | None:
-    """Set fine-tuning and training from scratch side by side, seed by seed."""
+def show_comparison(run: RunReader, folder: Path) -> Section | None:
+    """Set fine-tuning and training from scratch side by side, seed by seed, with links that start from ``folder``."""
     comparison = run.comparison
     if comparison is None:
         return None
     form = form_of(comparison)
-    fine, scratch = (comparison.get(arm) or [] for arm in _ARMS)
     rows = []
     for i, seed in enumerate(comparison.get("seeds") or []):
-        pair = [values[i] if i < len(values) else None for values in (fine, scratch)]
-        present = [value for value in pair if is_number(value)]
+        values = [_at(comparison.get(arm), i) for arm in _ARMS]
+        places = [_at((comparison.get("runs") or {}).get(arm), i) for arm in _ARMS]
+        cells = [_link(form(value), run, place, folder) for value, place in zip(values, places, strict=True)]
+        present = [value for value in values if is_number(value)]
         difference = points(present[0] - present[1], comparison) if len(present) == 2 else DASH
-        rows.append([f"seed {seed}", *(form(value) if is_number(value) else DASH for value in pair), difference])
+        rows.append([f"seed {seed}", *cells, difference])
     header = [f"test {comparison.get('measure')}", *(name for name, _ in _ARMS.values()), "difference"]
     return Section(
         "scratch",
@@ -67,6 +71,18 @@ def show_comparison(run: RunReader) -> Section | None:
         table(header, rows, label="Fine-tuned and from scratch"),
         element("div", _curves(run, comparison), class_="charts"),
     )
+
+
+def _at(values: Sequence[Any] | None, place: int) -> Any:
+    return values[place] if values and place < len(values) else None
+
+
+def _link(text: str, run: RunReader, place: str | None, folder: Path) -> Html | str:
+    """Let a figure lead to the report of the run it comes from."""
+    report = run.path / place / schema.REPORT if place else None
+    if report is None or place == "." or not report.exists():
+        return text
+    return element("a", text, href=address_from(folder, report))
 
 
 def _curves(run: RunReader, comparison: Mapping[str, Any]) -> object:

@@ -1,0 +1,134 @@
+"""Which of several runs is best, by validation, and what the test set says of the choice; as findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+from fathom.findings import Finding, Plain
+from fathom.runs.analysis.comparison import RunComparison, best_values, fine_percent, flatten, is_accuracy
+from fathom.runs.analysis.numbers import count, decimal, percent
+from fathom.runs.analysis.paired import judge_difference, pair_runs
+from fathom.runs.folder.reader import RunReader
+from fathom.runs.folder.records import is_number
+
+# What runs are ranked by: the first that two of them have
+_MEASURES: tuple[tuple[str, str, Callable[[object], str]], ...] = (
+    ("val_accuracy", "validation accuracy", fine_percent),
+    ("val_loss", "validation loss", decimal),
+)
+
+
+@dataclass(frozen=True)
+class RankedRun:
+    """A run by its position in the comparison, what it reached, and that as people read it."""
+
+    place: int
+    value: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Runs from best to worst, and what they are ranked by, as "highest validation accuracy"."""
+
+    measure: str
+    entries: Sequence[RankedRun]
+
+
+def judge_runs(comparison: RunComparison) -> list[Finding]:
+    """Say which run did best on validation data and what the test set says of it, and how far runs differ by seed."""
+    return [*_judge_best(comparison), *_judge_seeds(comparison)]
+
+
+def rank_runs(comparison: RunComparison) -> Ranking | None:
+    """Rank runs by validation: to choose by the test set would use it up.
+
+    Returns: None on different data, or where fewer than two runs that did not fail have the same measure
+    """
+    if len({run.data_name for run in comparison.runs}) > 1:
+        return None
+    for key, name, form in _MEASURES:
+        values = best_values(comparison.runs, key)
+        usable = [i for i, run in enumerate(comparison.runs) if values[i] is not None and run.status != "failed"]
+        if len(usable) > 1:
+            end = "highest" if is_accuracy(key) else "lowest"
+            order = sorted(usable, key=lambda i: values[i] or 0.0, reverse=is_accuracy(key))
+            return Ranking(f"{end} {name}", [RankedRun(i, values[i] or 0.0, form(values[i])) for i in order])
+    return None
+
+
+def _judge_best(comparison: RunComparison) -> Iterator[Finding]:
+    ranking = rank_runs(comparison)
+    if ranking is None:
+        return
+    best, following = ranking.entries[:2]
+    first, second = (comparison.runs[entry.place] for entry in (best, following))
+    a, b = (comparison.labels[entry.place] for entry in (best, following))
+    if best.text == following.text:
+        text = f"{a} and {b} share the {ranking.measure}, {best.text}"
+    else:
+        text = f"{a} has the {ranking.measure}, {best.text}; {b} follows with {following.text}"
+    evidence: dict[str, Plain] = {"best": first.name, "value": best.value, "next": second.name}
+    evidence["next_value"] = following.value
+    own, theirs = ((run.evaluation or {}).get("accuracy") for run in (first, second))
+    if not is_number(own) or not is_number(theirs):
+        yield Finding("series.difference", "note", text, evidence)
+        return
+    text += f". On the test set {a} is right on {percent(own, 2)}, {b} on {percent(theirs, 2)}"
+    evidence |= {"test_accuracy": own, "next_test_accuracy": theirs}
+    allowed = _by_chance(first, second)
+    if allowed is None:
+        yield Finding("series.difference", "note", text, evidence)
+        return
+    chance, words, is_more = allowed
+    text += f": {100 * abs(own - theirs):.2f} points apart, {'more' if is_more else 'no more'} than {words}"
+    code, severity = judge_difference(is_more)
+    yield Finding(code, severity, text, evidence | {"difference": own - theirs, "by_chance": chance})
+
+
+def _by_chance(first: RunReader, second: RunReader) -> tuple[float, str, bool] | None:
+    """Return how far apart on the test set chance may set two runs, in words too, and whether they are further."""
+    pair = pair_runs(second.path, first.path)
+    if pair is not None:
+        return pair.chance, pair.chance_sentence(), pair.is_significant
+    (own, samples), (theirs, others) = (
+        ((run.evaluation or {}).get("accuracy", 0.0), (run.evaluation or {}).get("num_samples"))
+        for run in (first, second)
+    )
+    if not samples or samples != others:
+        return None
+    # two standard errors of a difference of two shares: 1.96 holds 95% of a normal distribution
+    chance = 1.96 * ((own * (1 - own) + theirs * (1 - theirs)) / samples) ** 0.5
+    words = (
+        f"the {100 * chance:.2f} points within which two equally good models differ 95% of the time on separate test "
+        f"sets of {count(samples)} samples"
+    )
+    return chance, words, abs(own - theirs) > chance
+
+
+def _judge_seeds(comparison: RunComparison) -> Iterator[Finding]:
+    groups: dict[str, dict[object, tuple[str, RunReader]]] = {}  # of each seed one run: the others repeat it
+    for run, label in zip(comparison.runs, comparison.labels, strict=True):
+        if run.status != "failed":
+            settings = {key: value for key, value in flatten(run.config).items() if key != "seed"}
+            groups.setdefault(repr(sorted(settings.items())), {}).setdefault(run.config.get("seed"), (label, run))
+    for group in groups.values():
+        labels, runs = [label for label, _ in group.values()], [run for _, run in group.values()]
+        measures = {
+            "validation accuracy": best_values(runs, "val_accuracy"),
+            "test accuracy": [(run.evaluation or {}).get("accuracy") for run in runs],
+        }
+        said: list[str] = []
+        evidence: dict[str, Plain] = {"seeds": len(runs)}
+        for name, values in measures.items():
+            present = [value for value in values if is_number(value)]
+            if len(runs) > 1 and len(present) == len(runs):
+                average, deviation = mean(present), stdev(present)
+                said.append(f"{name} {percent(average, 2)} on average, standard deviation {100 * deviation:.2f} points")
+                key = name.replace(" ", "_")
+                evidence |= {f"{key}_mean": average, f"{key}_standard_deviation": deviation}
+        if said:
+            text = f"{', '.join(labels)} have equal settings but for the seed: {'; '.join(said)}"
+            yield Finding("series.spread_of_seeds", "note", text, evidence)
