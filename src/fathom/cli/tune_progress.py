@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import duration
-from fathom.runs.html.pages.study import metric_form, show_value
+from fathom.runs.analysis.tuning import metric_form, show_value
 from fathom.tuning.tune import Watcher
 
 if TYPE_CHECKING:

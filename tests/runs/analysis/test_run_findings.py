@@ -152,3 +152,37 @@ def test_confusions_are_ranked():
 )
 def test_no_test_result_is_explained(tmp_path, make_run, status, words):
     assert words in missing_evaluation_reason(RunReader(make_run(tmp_path, evaluation=False, status=status)))
+
+
+@pytest.mark.parametrize(
+    ("curves", "code", "severity"),
+    [
+        ({"train_loss": [1.0, 0.5, 0.3, 0.1], "val_loss": [1.0, 0.60, 0.65, 0.9]}, "fit.overfitting", "warning"),
+        ({"train_loss": [1.0, 0.5, 0.3, 0.1], "val_loss": [1.0, 0.60, 0.61, 0.65]}, "fit.overfitting", "note"),
+        ({"train_loss": [1.0, 0.5, 0.6, 0.8], "val_loss": [1.0, 0.6, 0.7, 0.9]}, "loss.rises", "warning"),
+        ({"train_loss": [1.0, 0.8, 0.7], "val_loss": [1.0, 0.8, 0.6]}, "fit.underfitting", "note"),
+        ({"train_loss": [1.0, None], "val_loss": [1.0, None]}, "loss.not_finite", "error"),
+        ({"train_loss": [1.0] * 6, "val_loss": [1.0] * 6}, "loss.stands_still", "warning"),
+        ({"train_loss": [3, 2], "val_loss": [1.0, 0.5], "val_accuracy": [0.5, 0.8]}, "fit.validation_accuracy", "note"),
+        (
+            {"train_loss": [3, 2, 1], "val_loss": [1, 0.5, 0.55], "val_accuracy": [0.5, 0.8, 0.9]},
+            "fit.overconfident",
+            "note",
+        ),
+    ],
+)
+def test_codes_and_severities(tmp_path, make_run, curves, code, severity):
+    folder = make_run(tmp_path, evaluation=False)
+    records = [
+        {"event": "epoch", "step": 100 * i, "epoch": i} | dict(zip(curves, values, strict=True))
+        for i, values in enumerate(zip(*curves.values(), strict=True), start=1)
+    ]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
+    found = {finding.code: finding for finding in find_in_run(RunReader(folder)).findings}
+    assert found[code].severity == severity
+    assert [finding.code for finding in found.values() if finding.severity != "note"] == [code] * (severity != "note")
+
+
+def test_a_healthy_run_gives_no_alarm(tmp_path, make_run, make_regression_run):
+    for folder in (make_run(tmp_path), make_regression_run(tmp_path)):
+        assert {finding.severity for finding in find_in_run(RunReader(folder)).findings} == {"note"}

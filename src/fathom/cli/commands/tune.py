@@ -123,7 +123,7 @@ def _finish(tuned: Tuned) -> int:
 
 def _print_best(study: Study) -> None:
     from fathom.runs.analysis.numbers import DASH
-    from fathom.runs.html.pages.study import metric_form, show_value
+    from fathom.runs.analysis.tuning import metric_form, show_value
 
     form = metric_form(study.metric)
     names = [axis.name for axis in study.axes]

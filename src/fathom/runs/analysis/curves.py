@@ -16,6 +16,7 @@ FLAT = 0.02  # a loss that rises by less than this share is called flat
 RISEN = 0.2  # a validation loss that ends this share above its minimum is a warning (trainproof's threshold)
 BLOWN_UP = 1.5  # times the loss of knowing nothing
 FALLING = 0.01  # a loss that falls by more than this share in one epoch is called falling
+STEEP = 0.05  # one that falls by more in its last epoch was stopped too early
 STILL = 0.01  # a training loss that ends within this share of where it began stands still
 
 
@@ -124,7 +125,7 @@ def _validation_loss(run: RunReader, *, has_blown_up: bool) -> Finding | None:
         if before > 0 and before - best > FALLING * before and not has_blown_up:
             fall = (before - best) / before
             return Finding(
-                "fit.underfitting",
+                "fit.underfitting" if fall > STEEP else "fit.validation_loss",
                 "note",
                 f"{text}; it fell by {percent(fall)} in that epoch, so longer training may lower it",
                 evidence | {"fall": fall},

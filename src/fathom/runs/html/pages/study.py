@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from fathom.files import write_atomically
 from fathom.phrases import counted
-from fathom.runs.analysis.numbers import DASH, count, decimal, duration, percent
+from fathom.runs.analysis.numbers import DASH, count, duration, percent
 from fathom.runs.analysis.study import KeptRun, State, Study, Trial, find_kept_run
+from fathom.runs.analysis.tuning import describe_values, judge_study, metric_form, show_value
 from fathom.runs.html.charts.bars import share_bar
 from fathom.runs.html.charts.figure import Horizontal, Vertical
 from fathom.runs.html.charts.lines import Line, line_chart
@@ -17,7 +18,7 @@ from fathom.runs.html.charts.scatter import Dots, dot_chart
 from fathom.runs.html.charts.study_images import draw_images
 from fathom.runs.html.markup import Html, element, fold, join, note, table
 from fathom.runs.html.page import Page, Section
-from fathom.runs.html.summary import show_badge, show_byline, show_headline, show_number, show_sentences, show_subject
+from fathom.runs.html.summary import show_badge, show_byline, show_findings, show_headline, show_number, show_subject
 
 PAGE, TABLE = "study.html", "trials.csv"
 _TONES: dict[State, str] = {"complete": "train", "pruned": "7", "diverged": "val"}
@@ -41,20 +42,6 @@ def write_study(study: Study, folder: str | Path) -> Path:
     return study_page(study, find_kept_run(study, folder)).write(folder / PAGE)
 
 
-def metric_form(metric: str) -> Callable[[object], str]:
-    """How a metric is written."""
-    return (lambda value: percent(value, 2)) if metric == "val_accuracy" else decimal
-
-
-def show_value(value: object) -> str:
-    """Write one value that was tried.
-
-    >>> show_value(0.00312345), show_value(128), show_value("[256, 128]")
-    ('0.003123', '128', '[256, 128]')
-    """
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 def study_page(study: Study, kept: KeptRun | None = None) -> Page:
     """Lay out the page; ``kept`` is the run of the best trial, with the test set evaluated."""
     is_over = study.num_done >= study.target
@@ -66,7 +53,7 @@ def study_page(study: Study, kept: KeptRun | None = None) -> Page:
         byline=show_byline(badge, element("span", study.name, class_="mono")),
         summary=[
             show_headline(join([_validation(study), _test(study, kept)]), _facts(study)),
-            show_sentences(read_study(study), "What the trials say"),
+            show_findings(judge_study(study), "What the trials say"),
         ],
         sections=[_history(study), _importance(study), _slices(study), _table(study)],
         footer="Made by Fathom from the study's folder. The test split played no role in any trial.",
@@ -104,60 +91,6 @@ def _facts(study: Study) -> list[tuple[object, object]]:
         ("time in trials", duration(sum(trial.duration_s or 0.0 for trial in study.trials))),
         ("seed", study.seed),
     ]
-
-
-def read_study(study: Study) -> list[str]:
-    """Say in sentences what came out, and what to make of it."""
-    best, form, word = study.best(), metric_form(study.metric), study.metric_name
-    if best is None:
-        return ["No trial was completed yet."]
-    sentences = [f"Best: {describe_values(best)}."]
-    default = next((t for t in study.trials if t.is_default and t.state == "complete"), None)
-    if default is not None and default is best:
-        sentences.append("The best trial is the one with the defaults: nothing that was tried is better.")
-    elif default is not None:
-        sentences.append(f"Trial {default.number}, with the defaults, came to {form(default.value)}.")
-    sentences += _read_edges(study, best)
-    if study.best_run:
-        sentences.append(
-            f"The best trial was trained again and kept, with the test set evaluated once: {study.best_run}"
-        )
-    sentences.append(
-        f"The best {word} of many trials flatters: it was chosen for being the best on these very samples. "
-        "The test set of the run that is kept says how good it is."
-    )
-    return sentences
-
-
-def _read_edges(study: Study, best: Trial) -> list[str]:
-    """Point to values at the very end of what was tried: better ones may lie beyond."""
-    found = []
-    for axis in study.axes:
-        values = [t.values[axis.name] for t in study.ranked()[:3] if axis.name in t.values]
-        numbers = [value for value in values if isinstance(value, int | float)]
-        low, high = _ends(axis.text)
-        if axis.choices or len(numbers) < 3 or low is None or high is None:
-            continue
-        for end, where in ((low, "lower"), (high, "upper")):
-            near = 0.02 * (high - low) if not axis.log else 0.1 * end
-            if end != 0 and all(abs(number - end) <= near for number in numbers):
-                found.append(
-                    f"The best trials lie at the {where} end of {axis.name}; a wider range may hold better ones."
-                )
-    return found
-
-
-def _ends(text: str) -> tuple[float | None, float | None]:
-    low, _, high = text.partition(":")[0].partition("..")
-    try:
-        return float(low), float(high)
-    except ValueError:
-        return None, None
-
-
-def describe_values(trial: Trial) -> str:
-    """Write what a trial tried in one line."""
-    return ", ".join(f"{name} {show_value(value)}" for name, value in trial.values.items())
 
 
 def _tip(trial: Trial, study: Study) -> str:

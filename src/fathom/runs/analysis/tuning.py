@@ -1,0 +1,90 @@
+"""What a search for settings found, as findings, and how its metric and its values are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fathom.findings import Finding
+from fathom.runs.analysis.numbers import decimal, percent
+from fathom.runs.analysis.study import Study, Trial
+
+_TOP = 3  # trials that have to agree before an end of a range is called too near
+
+
+def metric_form(metric: str) -> Callable[[object], str]:
+    """How a metric is written."""
+    return (lambda value: percent(value, 2)) if metric == "val_accuracy" else decimal
+
+
+def show_value(value: object) -> str:
+    """Write one value that was tried.
+
+    >>> show_value(0.00312345), show_value(128), show_value("[256, 128]")
+    ('0.003123', '128', '[256, 128]')
+    """
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def describe_values(trial: Trial) -> str:
+    """Write what a trial tried in one line."""
+    return ", ".join(f"{name} {show_value(value)}" for name, value in trial.values.items())
+
+
+def judge_study(study: Study) -> list[Finding]:
+    """Say what came out, and what to make of it."""
+    best, form = study.best(), metric_form(study.metric)
+    if best is None:
+        return [Finding("tune.no_trial", "note", "No trial was completed yet")]
+    found = [
+        Finding("tune.best", "note", f"Best: {describe_values(best)}", {"trial": best.number, study.metric: best.value})
+    ]
+    default = next((t for t in study.trials if t.is_default and t.state == "complete"), None)
+    if default is not None and default is best:
+        text = "The best trial is the one with the defaults: nothing that was tried is better"
+        found.append(Finding("tune.defaults_are_best", "note", text, {"trial": default.number}))
+    elif default is not None:
+        text = f"Trial {default.number}, with the defaults, came to {form(default.value)}"
+        evidence = {"trial": default.number, study.metric: default.value}
+        found.append(Finding("tune.defaults", "note", text, evidence))
+    found += _judge_edges(study)
+    if study.best_run:
+        text = f"The best trial was trained again and kept, with the test set evaluated once: {study.best_run}"
+        found.append(Finding("tune.kept_run", "note", text, {"run": study.best_run}, place=study.best_run))
+    text = (
+        f"The best {study.metric_name} of many trials flatters: it was chosen for being the best on these very "
+        "samples. The test set of the run that is kept says how good it is"
+    )
+    return [*found, Finding("tune.best_flatters", "note", text)]
+
+
+def _judge_edges(study: Study) -> list[Finding]:
+    """Point to values at the very end of what was tried: better ones may lie beyond."""
+    found = []
+    for axis in study.axes:
+        values = [t.values[axis.name] for t in study.ranked()[:_TOP] if axis.name in t.values]
+        numbers = [value for value in values if isinstance(value, int | float)]
+        low, high = _ends(axis.text)
+        if axis.choices or len(numbers) < _TOP or low is None or high is None:
+            continue
+        for end, where in ((low, "lower"), (high, "upper")):
+            near = 0.02 * (high - low) if not axis.log else 0.1 * end
+            if end != 0 and all(abs(number - end) <= near for number in numbers):
+                found.append(
+                    Finding(
+                        "tune.at_the_edge",
+                        "warning",
+                        f"The best trials lie at the {where} end of {axis.name}",
+                        {"setting": axis.name, "end": end},
+                        remedy="a wider range may hold better ones",
+                        place=axis.name,
+                    )
+                )
+    return found
+
+
+def _ends(text: str) -> tuple[float | None, float | None]:
+    low, _, high = text.partition(":")[0].partition("..")
+    try:
+        return float(low), float(high)
+    except ValueError:
+        return None, None
