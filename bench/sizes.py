@@ -58,15 +58,14 @@ def _describe_networks() -> dict[str, Any]:
 
 
 def _describe_recipes() -> dict[str, float]:
+    from fathom.build.configure import configure
     from fathom.models.inspection.summary import count_flops
     from fathom.models.registry import create
-    from fathom.settings.config import make_config
     from fathom.settings.presets import read_recipe, recipe_names
-    from fathom.settings.resolve import resolve
 
     described: dict[str, float] = {}
     for name in recipe_names():
-        config = resolve(make_config(read_recipe(name), name))
+        config = configure((read_recipe(name), name))
         if config.data.name != "fashion_mnist":
             continue
         side = config.data.resize or 28

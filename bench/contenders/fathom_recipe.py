@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from fathom.build.data import build_data
 
 from bench.contenders.fathom_trainer import AtGate, read_arrays
 from bench.gate import Gate
 from bench.problems import Problem
 from fathom.build.assemble import build_callbacks, build_execution, build_module, build_trainer
-from fathom.build.data import build_data
+from fathom.build.configure import configure
 from fathom.data.sources.catalog import load_arrays
-from fathom.settings.config import make_config
 from fathom.settings.presets import read_recipe
-from fathom.settings.resolve import resolve
 
 
 def run(
@@ -33,7 +32,7 @@ def run(
     if invented:
         tree.setdefault("training", {})["epochs"] = 1
     tree.setdefault("execution", {})["device"] = "cpu"
-    config = resolve(make_config(tree, recipe or "benchmark"))
+    config = configure((tree, recipe or "benchmark"))
     arrays = read_arrays(problem, test=True) if invented else load_arrays("fashion_mnist")
     data = build_data(config, arrays)
     module = build_module(config, data)

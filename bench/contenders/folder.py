@@ -14,6 +14,7 @@ from bench.contenders.fathom_trainer import AtGate
 from bench.gate import Gate
 from bench.problems import Problem
 from fathom.build.assemble import build_execution, build_module, build_trainer
+from fathom.build.configure import configure
 from fathom.data.array_data import ArrayData
 from fathom.data.arrays import Arrays
 from fathom.data.images.module import ImageData
@@ -21,8 +22,6 @@ from fathom.data.images.options import ImageOptions
 from fathom.data.images.survey import survey
 from fathom.data.loaders.workers import default_workers
 from fathom.data.module import LabelledData
-from fathom.settings.config import make_config
-from fathom.settings.resolve import resolve
 
 
 def run(problem: Problem, gate: Gate, part: str, how: str) -> None:
@@ -76,7 +75,7 @@ def _train(problem: Problem, gate: Gate, root: Path, how: str) -> None:
         "execution": {"device": "cpu"},
         "seed": problem.seed,
     }
-    config = resolve(make_config(tree, "benchmark"))
+    config = configure((tree, "benchmark"))
     data: LabelledData = ImageData.from_folder(
         root, problem.batch_size, val=0.0, options=ImageOptions(cache="none" if how == "none" else "memory")
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from fathom.build.data import build_data, settle_data
+
 from bench.gate import Gate
 from bench.problems import Problem
 from fathom.build.assemble import build_execution, build_module, build_trainer
-from fathom.build.data import build_data, settle_data
-from fathom.settings.config import make_config
-from fathom.settings.resolve import resolve
+from fathom.build.configure import configure
 
 
 def run(problem: Problem, gate: Gate) -> None:
@@ -28,7 +28,7 @@ def run(problem: Problem, gate: Gate) -> None:
     }
     for _ in range(gate.num_epochs):
         gate.start_epoch()
-        config = resolve(make_config(tree, "benchmark"))
+        config = configure((tree, "benchmark"))
         data = build_data(config)
         config = settle_data(config, data)
         module = build_module(config, data)

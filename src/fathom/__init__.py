@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from fathom.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from fathom.build.fine_tuning import fine_tuning_config
     from fathom.data.array_data import ArrayData
     from fathom.data.arrays import Arrays
     from fathom.data.fetch.copies import local_copy
@@ -43,7 +42,8 @@ if TYPE_CHECKING:
     from fathom.recipes.train import resume, train
     from fathom.series.crossval import cross_validate
     from fathom.series.distill import distill
-    from fathom.settings.config import Config, make_config
+    from fathom.settings.config import Config
+    from fathom.settings.settings import Settings
     from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping
     from fathom.training.schedules import make_schedule
     from fathom.training.trainer import Trainer
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 # A name is imported when it is first used: `import fathom` alone costs nothing.
 _PLACES = {
     "Config": "settings.config",
-    "make_config": "settings.config",
+    "Settings": "settings.settings",
     "Arrays": "data.arrays",
     "CIFAR10": "data.sources.datasets",
     "Digits": "data.sources.datasets",
@@ -83,7 +83,6 @@ _PLACES = {
     "cross_validate": "series.crossval",
     "distill": "series.distill",
     "evaluate": "recipes.evaluate",
-    "fine_tuning_config": "build.fine_tuning",
     "generate": "inference.generation",
     "predict": "recipes.predict",
     "prune": "recipes.prune",

@@ -2,7 +2,8 @@
 
 import pytest
 
-from fathom.settings.config import DataConfig, make_config
+from fathom.settings.settings import Settings
+from fathom.settings.config import DataConfig
 from fathom.errors import UsageError
 from fathom.build.kinds.names import check_data, data_kind, locate_data
 
@@ -43,7 +44,7 @@ def test_a_place_becomes_absolute(tmp_path, monkeypatch):
         ("~/p", tmp_path / "home" / "p"),
         ("digits", "digits"),
     ):
-        assert locate_data(make_config({"data": {"name": name}})).data.name == str(place)
+        assert locate_data(Settings({"data": {"name": name}})).data.name == str(place)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from fathom.settings.config import DataConfig, config_to_dict, make_config
+from fathom.settings.settings import Settings
+from fathom.settings.config import DataConfig, config_to_dict
 from fathom.data.fetch.copies import Copy
 from fathom.errors import UsageError
 from fathom.build import remote
@@ -58,7 +59,7 @@ def test_versions_are_settled_once_and_used_from_then_on(monkeypatch, tmp_path):
         return Copy(tmp_path / place_name(address), version or f"version of {place_name(address)}")
 
     monkeypatch.setattr("fathom.data.fetch.copies.local_copy", copy)
-    config = make_config({"data": {"name": "https://me:pw@host/a.csv", "options": {"test": "s3://b/t.csv"}}})
+    config = Settings({"data": {"name": "https://me:pw@host/a.csv", "options": {"test": "s3://b/t.csv"}}})
     located = locate_data(config)
     assert located.data.name == "https://host/a.csv"
     assert located.data.versions == {"https://host/a.csv": "version of a.csv", "s3://b/t.csv": "version of t.csv"}

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 import fathom
 from fathom.data.texts.options import TextOptions
-from fathom.settings.config import make_config
+from fathom.settings.settings import Settings
 from fathom.data.texts.module import TextData
 from fathom.data.texts.vocabulary import Tokenizer, Vocabulary
 from fathom.errors import FathomError, UsageError
@@ -44,7 +44,7 @@ def settings(book: Path, **changes: Any) -> Any:
     }
     for section, values in changes.items():
         tree[section] = tree.get(section, {}) | values
-    return make_config(tree)
+    return Settings(tree)
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +208,7 @@ def test_lines_are_scored_one_by_one(run: Path, tmp_path: Path) -> None:
 def test_networks_and_data_that_do_not_fit(
     book: Path, tmp_path: Path, model: str, data: str | None, message: str
 ) -> None:
-    config = make_config({"model": {"name": model}, "data": {"name": data or str(book)}})
+    config = Settings({"model": {"name": model}, "data": {"name": data or str(book)}})
     with pytest.raises(UsageError) as caught:
         train(config, root=tmp_path)
     assert message in str(caught.value)
@@ -235,7 +235,7 @@ def test_settings_that_make_no_sense(
 
 
 def test_only_language_models_write(tmp_path: Path) -> None:
-    config = make_config({"model": {"name": "softmax"}, "training": {"epochs": 1}})
+    config = Settings({"model": {"name": "softmax"}, "training": {"epochs": 1}})
     path = train(config, root=tmp_path).path
     with pytest.raises(UsageError, match="this model is a classifier; only those trained on a text can write one"):
         fathom.generate(path, "a")

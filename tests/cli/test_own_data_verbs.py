@@ -15,7 +15,7 @@ from fathom.data.array_data import ArrayData
 from fathom.data.arrays import Arrays
 from fathom.data.splits.division import Division
 from fathom.data.splits.folds import Fold
-from fathom.settings.run_config import read_run_config
+from fathom.settings.config import read_config
 from fathom.training.callbacks import Callback
 
 NUM = {"dark": 24, "light": 12}  # images of each class
@@ -110,7 +110,7 @@ def test_a_run_is_judged_pruned_and_taught_from_on_its_own_data(kind, fathom, tm
     _run(fathom, "predict", run, new, "--out", "new.csv", code=1 if is_broken else 0)
     _run(fathom, "prune", run, "--amount", 0.5, "--structured", "channels", "--finetune", 1)
     pruned = _newest()
-    assert read_run_config(pruned).data == read_run_config(run).data  # balance, broken files and cache among it
+    assert read_config(pruned).data == read_config(run).data  # balance, broken files and cache among it
     _run(fathom, "eval", pruned)
     result = fathom(
         "distill", run, "--student", "linear" if kind in ("classes", "numbers") else "softmax", "--epochs", 1
@@ -122,7 +122,7 @@ def test_a_run_is_judged_pruned_and_taught_from_on_its_own_data(kind, fathom, tm
     assert result.code == 0, result.err
     plan = json.loads((_newest("distill") / "distill.json").read_text())
     known = {name: plan["plan"]["config"]["data"][name] for name in ("name", "options", "cache", "max_broken")}
-    teacher = read_run_config(run).data
+    teacher = read_config(run).data
     assert known == {name: getattr(teacher, name) for name in known}
     assert "The teacher learned from" not in result.out
 
@@ -138,8 +138,8 @@ def test_a_fine_tuned_run_is_pruned_and_teaches(fathom, tmp_path):
     _run(fathom, "eval", _newest())
     # Its normalisation is the source's, not that of these images: no sign that they have changed.
     _run(fathom, "distill", tuned, "--student", "softmax", "--epochs", 1)
-    student = read_run_config(_newest("distill") / "distilled/seed-0")
-    assert student.data.mean == read_run_config(tuned).data.mean
+    student = read_config(_newest("distill") / "distilled/seed-0")
+    assert student.data.mean == read_config(tuned).data.mean
     _run(fathom, "compare", source, tuned)
 
 

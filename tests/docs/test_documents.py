@@ -18,10 +18,10 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from fathom.build.kinds.names import data_kind
 from PIL import Image
 
 import fathom
-from fathom.build.kinds.names import data_kind
 from fathom.cli.commands import train
 from fathom.cli.main import VERBS, make_parser
 from fathom.data.images import augment
@@ -29,7 +29,6 @@ from fathom.data.sources import catalog
 from fathom.losses import LOSSES
 from fathom.models import initializers, registry
 from fathom.settings import config
-from fathom.settings.resolve import resolve
 from fathom.training import device, optimizers, schedules
 
 ADDRESSES = runpy.run_path(str(Path(__file__).with_name("addresses.py")))
@@ -341,7 +340,7 @@ def test_guide_names_everything_there_is(kind: str, names: object) -> None:
 
 def test_guide_says_what_is_chosen() -> None:
     def chosen(model: str, data: str) -> config.Config:
-        return resolve(config.make_config({"model": {"name": model}, "data": {"name": data}}))
+        return resolve(config.Settings({"model": {"name": model}, "data": {"name": data}}))
 
     digits, fashion = chosen("lenet", "digits"), chosen("lenet", "fashion_mnist")
     line = chosen("linear", "synthetic_regression")

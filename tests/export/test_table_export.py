@@ -55,7 +55,7 @@ def make_run(root, network, options):
         "data": {"name": str(root / "house.csv"), "options": options},
         "training": {"epochs": 2},
     }
-    return fathom.train(fathom.make_config(config), root=root / "runs").path
+    return fathom.train(fathom.Settings(config), root=root / "runs").path
 
 
 @pytest.fixture(scope="module")

@@ -128,7 +128,7 @@ def test_a_class_may_be_the_builder():
 
 def test_a_run_of_a_registered_network_is_read_where_it_is_registered(mine, tmp_path):
     outcome = fathom.train(
-        fathom.make_config(
+        fathom.Settings(
             {"model": {"name": "mine"}, "data": {"name": "digits"}, "training": {"fast_dev_run": True}}, "test"
         ),
         root=tmp_path,

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from fathom.build.data import build_data
 from sklearn import metrics
 from torch import nn
 
-from fathom.build.data import build_data
 from fathom.errors import FathomError, UsageError
 from fathom.module import Classifier, Regressor
 from fathom.recipes.evaluate import (
@@ -17,7 +17,7 @@ from fathom.recipes.evaluate import (
     save_images,
     worst_mistakes,
 )
-from fathom.settings.config import make_config
+from fathom.settings.settings import Settings
 
 NAMES = ("ant", "bee", "cat", "dog")
 
@@ -108,7 +108,7 @@ def test_prediction_rows_name_the_classes_and_the_files(evaluated):
 
 @pytest.fixture(scope="module")
 def digits():
-    config = make_config({"model": {"name": "softmax"}, "data": {"options": {"size": 8}, "batch_size": 64, "val": 0}})
+    config = Settings({"model": {"name": "softmax"}, "data": {"options": {"size": 8}, "batch_size": 64, "val": 0}})
     return config, build_data(config)
 
 

@@ -13,14 +13,14 @@ from fathom.findings import Finding, NotChecked, by_severity
 from fathom.recipes.train import resume, train
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.html.pages.report import write_report
-from fathom.settings.config import make_config
+from fathom.settings.settings import Settings
 from fathom.training.callbacks import Callback
 from fathom.training.divergence import Diverged
 from fathom.training.signals import Interrupted
 
 
 def config(model="softmax", data="digits", **training):
-    return make_config({"model": {"name": model}, "data": {"name": data}, "training": training})
+    return Settings({"model": {"name": model}, "data": {"name": data}, "training": training})
 
 
 def read(run):
@@ -124,7 +124,7 @@ def test_a_network_that_learns_noise_by_heart(tmp_path):
     contents = noise_arrays(make_noise(100, seed=1)[1])
     tree = {"model": {"name": "mlp"}, "data": {"name": "digits", "val": 0.3, "batch_size": 8},
             "training": {"epochs": 30, "optimizer": "adamw", "lr": 0.01}}  # fmt: skip
-    run = train(make_config(tree), root=tmp_path, contents=contents).path
+    run = train(Settings(tree), root=tmp_path, contents=contents).path
     found, _ = read(run)
     finding = found["fit.overfitting"]
     assert finding.severity == "warning"
@@ -142,7 +142,7 @@ def test_a_network_with_one_answer_for_all(tmp_path):
     contents = Arrays(X, np.where(np.arange(60) % 20, 1, 0), *make_noise(100, seed=1), ("odd", "even"))
     tree = {"model": {"name": "softmax"}, "data": {"name": "digits", "batch_size": 8}, "training": {"epochs": 1}}
     tree["training"] |= {"optimizer": "sgd", "lr": 1e-9}
-    run = train(make_config(tree), root=tmp_path, contents=contents, on_start=lambda plan: prefer(plan, 1)).path
+    run = train(Settings(tree), root=tmp_path, contents=contents, on_start=lambda plan: prefer(plan, 1)).path
     found, _ = read(run)
     assert found["model.collapse"].evidence == {"class": "even", "classes": 2}
     assert found["run.no_better_than_chance"].evidence["accuracy"] == 0.5

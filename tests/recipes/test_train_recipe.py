@@ -14,9 +14,9 @@ from fathom.build.failures import explain, readable_failures
 from fathom.runs.folder.lock import lock_run
 
 
-def make_config(**sections):
+def Settings(**sections):
     tree = {"model": {"name": "softmax"}, "training": {"epochs": 2}} | sections
-    return fathom.make_config(tree)
+    return fathom.Settings(tree)
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def in_a_new_folder(tmp_path, monkeypatch):
 
 
 def test_five_lines_train_judge_and_predict(tmp_path):
-    outcome = fathom.train(fathom.make_config({"model": {"name": "softmax"}, "training": {"epochs": 2}}))
+    outcome = fathom.train(fathom.Settings({"model": {"name": "softmax"}, "training": {"epochs": 2}}))
     evaluation = fathom.evaluate(outcome.path, "test")
     Image.fromarray(np.zeros((8, 8), np.uint8)).save("black.png")
     columns, rows = fathom.predict("last", ["black.png", "missing.png"], top=2)
@@ -42,7 +42,7 @@ def test_five_lines_train_judge_and_predict(tmp_path):
 
 
 def test_nothing_is_printed(capsys):
-    fathom.train(make_config(), root="elsewhere")
+    fathom.train(Settings(), root="elsewhere")
     assert capsys.readouterr() == ("", "")
 
 
@@ -54,7 +54,7 @@ def test_callbacks_can_be_given_and_see_the_plan():
             seen.append(trainer.step)
 
     plans = []
-    outcome = fathom.train(make_config(), on_start=lambda plan: plans.append(plan) or [Count()])
+    outcome = fathom.train(Settings(), on_start=lambda plan: plans.append(plan) or [Count()])
     (plan,) = plans
     assert seen == list(range(1, 43))
     assert plan.path == outcome.path
@@ -68,7 +68,7 @@ def test_an_error_of_a_callback_marks_the_run_failed_and_passes_through():
 
     paths = []
     with pytest.raises(ZeroDivisionError, match="by design"):
-        fathom.train(make_config(), on_start=lambda plan: paths.append(plan.path) or [Break()])
+        fathom.train(Settings(), on_start=lambda plan: paths.append(plan.path) or [Break()])
     run = json.loads((paths[0] / "run.json").read_text())
     assert (run["status"], run["message"]) == ("failed", "ZeroDivisionError: by design")
 
@@ -81,7 +81,7 @@ def test_an_error_while_judging_marks_the_run_failed(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("fathom.recipes.train.judge", fail)
         with pytest.raises(fathom.FathomError, match=r"no report today; once that is mended, go on with: fathom train"):
-            fathom.train(make_config(), on_start=lambda plan: paths.append(plan.path) or [])
+            fathom.train(Settings(), on_start=lambda plan: paths.append(plan.path) or [])
     assert json.loads((paths[0] / "run.json").read_text())["status"] == "failed"
     assert fathom.resume(paths[0]).evaluation["accuracy"] > 0.8  # only the evaluating was left to do
 
@@ -92,7 +92,7 @@ def test_memory_that_runs_out_is_one_line():
             torch.empty(1 << 60)
 
     with pytest.raises(fathom.FathomError) as caught:
-        fathom.train(make_config(), on_start=lambda plan: [Break()])
+        fathom.train(Settings(), on_start=lambda plan: [Break()])
     assert str(caught.value).startswith("out of memory; try a smaller --batch-size")
 
 
@@ -135,7 +135,7 @@ def test_resume_takes_a_name(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         fathom.train(
-            make_config(training={"epochs": 2, "checkpoint_every_s": 1e-9}),
+            Settings(training={"epochs": 2, "checkpoint_every_s": 1e-9}),
             on_start=lambda plan: [Stop()],
         )
     notes = []

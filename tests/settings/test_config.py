@@ -8,11 +8,12 @@ import pytest
 import yaml
 
 from fathom.errors import FathomError, UsageError
-from fathom.settings.config import SCHEMA, Config, config_to_dict, make_config, merge, read_config, set_dotted
+from fathom.settings.config import SCHEMA, Config, config_to_dict, merge, read_config, set_dotted
+from fathom.settings.settings import Settings
 
 
 def test_defaults_are_a_valid_configuration():
-    config = make_config({})
+    config = Settings({})
     assert config == Config()
     assert (config.model.name, config.data.name, config.seed, config.schema) == ("lenet", "digits", 0, SCHEMA)
 
@@ -25,9 +26,9 @@ def test_a_tree_survives_the_round_trip_through_yaml():
         "execution": {"compile": "off", "precision": "bf16"},
         "seed": 17,
     }
-    config = make_config(tree)
+    config = Settings(tree)
     written = yaml.safe_dump(config_to_dict(config))
-    assert make_config(yaml.safe_load(written)) == config
+    assert Settings(yaml.safe_load(written)) == config
     assert config.training.lr == 1e-5
     assert config.model.options["width"] == [256, 128]
 
@@ -69,13 +70,13 @@ def test_a_configuration_cannot_be_changed():
 )
 def test_wrong_settings_are_named(tree, message):
     with pytest.raises(UsageError, match=message) as caught:
-        make_config(tree)
+        Settings(tree)
     assert "\n" not in str(caught.value)
 
 
 def test_a_newer_schema_is_refused_before_its_unknown_names_are():
     with pytest.raises(FathomError, match=r"here: written by a newer Fathom \(schema 2, this one reads 1\)") as caught:
-        make_config({"schema": SCHEMA + 1, "hologram": {}}, "here")
+        Settings({"schema": SCHEMA + 1, "hologram": {}}, "here")
     assert caught.value.exit_code == 1
 
 
@@ -96,7 +97,7 @@ class TestFiles:
         assert tree["training"] == {"lr": 0.001, "weight_decay": 0.0005, "nesterov": True}
         assert tree["execution"] == {"compile": "off"}
         assert tree["model"]["options"] == {"p": 0.5, "n": 10, "e": "1e", "s": "1e-3", "v": "no", "q": 1500.0}
-        assert make_config(tree).training.lr == 0.001
+        assert Settings(tree).training.lr == 0.001
 
     @pytest.mark.parametrize(
         ("text", "message"),
@@ -146,7 +147,7 @@ class TestSet:
         tree = {}
         set_dotted(tree, assignment)
         assert tree == expected
-        make_config(tree)
+        Settings(tree)
 
     @pytest.mark.parametrize(
         ("assignment", "message"),

@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
+from fathom.build.configure import configure
 from fathom.data.sources import catalog
 from fathom.errors import UsageError
 from fathom.models import registry
-from fathom.settings.config import config_to_dict, make_config
-from fathom.settings.resolve import resolve
+from fathom.settings.config import config_to_dict
 
 
 def open_settings(tree):
@@ -21,7 +21,7 @@ def open_settings(tree):
 @pytest.mark.parametrize("data", catalog.names())
 def test_every_pair_of_network_and_data_is_filled_once_and_for_all(data):
     for model in registry.names():
-        config = resolve(make_config({"model": {"name": model}, "data": {"name": data}}))
+        config = configure(({"model": {"name": model}, "data": {"name": data}}))
         assert open_settings(config_to_dict(config)) == []
         assert resolve(config) == config
 
@@ -38,14 +38,14 @@ def test_what_was_chosen_stays():
             "loss": "multi_margin",
         },
     }
-    tree = config_to_dict(resolve(make_config(chosen)))
+    tree = config_to_dict(configure((chosen)))
     for section, values in chosen.items():
         for name, value in values.items():
             assert tree[section][name] == value
 
 
 def test_digits_are_scaled_for_convolutions_only():
-    sizes = {m: resolve(make_config({"model": {"name": m}})).data.options["size"] for m in ("mlp", "softmax", "lenet")}
+    sizes = {m: configure(({"model": {"name": m}})).data.options["size"] for m in ("mlp", "softmax", "lenet")}
     assert sizes == {"mlp": 8, "softmax": 8, "lenet": 28}
 
 
@@ -65,15 +65,15 @@ def test_digits_are_scaled_for_convolutions_only():
 )
 def test_contradictions_are_refused(tree, words):
     if words is None:  # a schedule's name is checked where it is read
-        resolve(make_config(tree))
+        configure((tree))
         return
     with pytest.raises(UsageError, match=words):
-        resolve(make_config(tree))
+        configure((tree))
 
 
 def test_whole_and_partial_warm_ups_are_taken():
     for warmup in (0, 0.5, 1, 20.0):
-        assert resolve(make_config({"training": {"warmup": warmup}})).training.warmup == warmup
+        assert configure(({"training": {"warmup": warmup}})).training.warmup == warmup
 
 
 def test_settings_load_without_torch():

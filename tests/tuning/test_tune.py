@@ -43,7 +43,7 @@ def _quick():
 
 def configure(name="softmax", data="digits", options=None, **training):
     training = {"epochs": 2, **training}
-    return fathom.make_config(
+    return fathom.Settings(
         {"model": {"name": name}, "data": {"name": str(data), "options": options or {}}, "training": training}
     )
 
@@ -92,7 +92,7 @@ def test_the_first_trial_takes_the_defaults(finished):
 
 def test_best_yaml_is_a_configuration(finished):
     tree = fathom.settings.config.read_config(finished.path / "best.yaml")
-    assert fathom.make_config(tree).training.lr == finished.study.best().values["lr"]
+    assert fathom.Settings(tree).training.lr == finished.study.best().values["lr"]
 
 
 def test_a_finished_study_trains_nothing_again_and_more_trials_go_on(finished, tmp_path):
@@ -279,7 +279,7 @@ def test_every_kind_of_data(model, data, options, space, metric, tmp_path):
     ],
 )
 def test_what_is_refused_leaves_nothing_behind(tree, space, line, tmp_path):
-    config = fathom.make_config({"model": {"name": "softmax"}} | tree)
+    config = fathom.Settings({"model": {"name": "softmax"}} | tree)
     with pytest.raises(UsageError) as caught:
         fathom.tune(config, space, root=tmp_path / "runs")
     assert str(caught.value).startswith(line)

@@ -3,7 +3,7 @@
 import pytest
 
 from fathom.errors import UsageError
-from fathom.settings.config import make_config
+from fathom.settings.settings import Settings
 from fathom.tuning.space import apply_values, default_values, parse_space, resolve_space
 
 OPTIONS = {
@@ -13,7 +13,7 @@ OPTIONS = {
 
 
 def read(space, tree=None):
-    return resolve_space(parse_space(space), make_config(tree or {"model": {"name": "mlp"}}), OPTIONS)
+    return resolve_space(parse_space(space), Settings(tree or {"model": {"name": "mlp"}}), OPTIONS)
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,11 @@ def test_forms_of_a_whole_space_are_the_same():
 
 def test_values_reach_the_configuration():
     model, lr, hidden = read("lr=1e-4..1:log,hidden=64|[256, 128],model=mlp|lenet")
-    base = make_config({"training": {"epochs": 3}})
+    base = Settings({"training": {"epochs": 3}})
     config = apply_values(base, {model: "mlp", lr: 0.25, hidden: "[256, 128]"})
     assert (config.model.name, config.model.options) == ("mlp", {"hidden": [256, 128]})
     assert (config.training.lr, config.training.epochs) == (0.25, 3)
-    assert base == make_config({"training": {"epochs": 3}})
+    assert base == Settings({"training": {"epochs": 3}})
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_what_is_refused_is_one_line(space, line):
 
 
 def test_defaults_are_taken_where_a_dimension_holds_them():
-    config = make_config({"model": {"name": "mlp"}, "training": {"lr": 0.003}, "data": {"batch_size": 64}})
+    config = Settings({"model": {"name": "mlp"}, "training": {"lr": 0.003}, "data": {"batch_size": 64}})
     space = "lr=1e-4..1:log,batch_size=128..256,hidden=[64]|[256],dropout=0..0.5,activation=tanh|relu,clip_norm=1..2"
     found = default_values(read(space), config, OPTIONS["mlp"])
     assert found == {"lr": 0.003, "hidden": "[256]", "dropout": 0.0, "activation": "relu"}

@@ -1,4 +1,4 @@
-"""From names to objects: where a configuration becomes network, module and trainer; ``sources`` makes the data."""
+"""From names to objects: where a configuration becomes network, module, execution and trainer."""
 
 from __future__ import annotations
 
@@ -8,33 +8,29 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from fathom.settings.config import Config
+from fathom.build.fine_tuning import make_groups
+from fathom.build.kinds.detection import kind_of
+from fathom.build.opening import memory_options, set_threads
+from fathom.build.teaching import build_student, check_distillable
 from fathom.data.module import LabelledData
-from fathom.data.texts.module import TextData
 from fathom.errors import UsageError
 from fathom.losses import make_loss
 from fathom.models import registry
-from fathom.module import Classifier, Module, Regressor
+from fathom.module import Module
 from fathom.preprocess import Preprocess
-from fathom.build.fine_tuning import make_groups
-from fathom.build.kinds.names import data_kind
-from fathom.build.teaching import build_student, check_distillable
-from fathom.build.kinds.texts import build_language_model, check_fit
+from fathom.settings.config import Config, closed
 from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping, KeepZeros, L1Penalty
 from fathom.training.device import Execution, choose_execution
 from fathom.training.optimizers import make_optimizer
 from fathom.training.schedules import Schedule, make_schedule
 from fathom.training.trainer import Trainer
 
-_CLASS_LOSSES = ("cross_entropy", "multi_margin")  # they take a class; the others take numbers
-_FITTING = {"classification": "cross_entropy or multi_margin", "regression": "squared, huber or l1"}
-
 
 def build_module(config: Config, data: LabelledData) -> Module:
     """Make the network, initialise it and wrap it with loss and preprocessing. Draws from the seed."""
-    check_fit(config, data)
+    _check_network(config, data)
     torch.manual_seed(config.seed)
-    preprocess = _build_preprocess(config, data)
+    preprocess = build_preprocess(config, data)
     shape = preprocess.output_shape(data.input_shape)
     net = registry.create(config.model.name, input_shape=shape, num_classes=data.num_outputs, **config.model.options)
     if config.training.init is not None:
@@ -44,37 +40,40 @@ def build_module(config: Config, data: LabelledData) -> Module:
     return wrap(net, config, data, preprocess)
 
 
-def wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess | None = None) -> Module:
-    """Put a network into the module its task calls for."""
-    loss = config.training.loss
-    make_loss(loss or "")
+def wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Module:
+    """Put a network into the module its task calls for: a student's has its teacher beside it."""
+    make_loss(closed(config.training.loss))  # refuses a name that does not exist
     if config.training.distill is not None:
         check_distillable(config, data)
-    if isinstance(data, TextData):
-        return build_language_model(net, data, loss)
-    if (loss in _CLASS_LOSSES) != (data.task == "classification"):
-        raise UsageError(f"loss {loss} does not fit the {data.task} of {data.name}; choose {_FITTING[data.task]}")
-    preprocess = preprocess or _build_preprocess(config, data)
-    if config.training.distill is not None:
         return build_student(net, config, data, preprocess)
-    if data.task == "regression":
-        return Regressor(net, loss=loss, preprocess=preprocess, target=data.target_scale())
-    return Classifier(
-        net,
-        class_names=data.class_names,
-        loss=loss,
-        label_smoothing=config.training.label_smoothing,
-        class_weights=data.class_weights(),
-        preprocess=preprocess,
-    )
+    return kind_of(config).wrap(net, config, data, preprocess)
 
 
-def _build_preprocess(config: Config, data: LabelledData) -> Preprocess:
+def _check_network(config: Config, data: LabelledData) -> None:
+    """Refuse a network that does not read what the data are.
+
+    Raises:  UsageError naming those that do
+    """
+    name = config.model.name
+    takes_tokens = registry.get(name).takes_tokens
+    if takes_tokens == (data.task == "language"):
+        return
+    readers = ", ".join(other for other in registry.own_names() if registry.get(other).takes_tokens)
+    if takes_tokens:
+        raise UsageError(f"{name} reads texts, and {data.name} is none; its kind of data: a text file, or time_machine")
+    raise UsageError(f"{name} does not read texts such as {data.name}; choose one of {readers}")
+
+
+def build_preprocess(config: Config, data: LabelledData) -> Preprocess:
+    """Make what is done to a stored sample before the network sees it.
+
+    Raises:  UsageError if images are to be resized where there are none
+    """
     side, shape, size = config.data.resize, data.input_shape, None
-    if side is not None and data_kind(config.data) != "images":  # files are decoded at the size wanted
+    if side is not None:
         if len(shape) != 3:
             raise UsageError(f"data.resize: {data.name} holds no images")
-        size = (side, side) if shape[1:] != (side, side) else None
+        size = (side, side) if shape[1:] != (side, side) else None  # files are decoded at the size wanted
     if config.data.mean is not None:
         return Preprocess(config.data.mean, config.data.std, size)
     return data.preprocess(size)
@@ -83,16 +82,14 @@ def _build_preprocess(config: Config, data: LabelledData) -> Preprocess:
 def build_execution(config: Config, module: Module, data: LabelledData) -> Execution:
     """Settle device, precision, memory format and compilation."""
     chosen = config.execution
-    if chosen.threads is not None:
-        torch.set_num_threads(chosen.threads)
+    set_threads(config)
     return choose_execution(
         module,
         data.example_input(),
         device=chosen.device,
         precision=chosen.precision,
-        channels_last=chosen.channels_last,
         compile=chosen.compile,
-        allocator=chosen.allocator,
+        **memory_options(config),
     )
 
 
@@ -105,7 +102,7 @@ def optimizer_factory(config: Config) -> Callable[[nn.Module], torch.optim.Optim
             options[name] = getattr(training, name)
     if training.nesterov:
         options["nesterov"] = True
-    name, lr, decays_all = training.optimizer or "sgd", training.lr or 0.1, training.decay_norm_and_bias
+    name, lr, decays_all = closed(training.optimizer), closed(training.lr), training.decay_norm_and_bias
     if config.finetune.init_from is not None or config.finetune.freeze:
         return lambda module: make_optimizer(name, make_groups(config, module), lr, **options)
     return lambda module: make_optimizer(name, module, lr, decay_norm_and_bias=decays_all, **options)
@@ -114,7 +111,7 @@ def optimizer_factory(config: Config) -> Callable[[nn.Module], torch.optim.Optim
 def schedule_factory(config: Config) -> Callable[[int], Schedule]:
     """Return what makes the schedule from the number of steps."""
     training = config.training
-    name, warmup = training.schedule or "constant", training.warmup
+    name, warmup = closed(training.schedule), training.warmup
     return lambda total_steps: make_schedule(name, total_steps, warmup if warmup < 1 else int(warmup))
 
 
@@ -138,9 +135,8 @@ def build_callbacks(config: Config, folder: Path | None) -> list[Callback]:
 def build_trainer(config: Config, execution: Execution, callbacks: Sequence[Callback]) -> Trainer:
     """Make the trainer."""
     training = config.training
-    assert training.epochs is not None
     return Trainer(
-        training.epochs,
+        closed(training.epochs),
         optimizer=optimizer_factory(config),
         schedule=schedule_factory(config),
         execution=execution,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fathom.settings.config import DataConfig
 from fathom.data.splits.division import Division
 from fathom.data.splits.folds import Fold
+from fathom.settings.config import DataConfig
 
 
 def make_fold(data: DataConfig) -> Fold | None:

@@ -9,34 +9,17 @@ from typing import Any
 import msgspec
 from torch import nn
 
-from fathom.settings.config import Config, make_config
+from fathom.settings.config import Config, closed
 from fathom.data.module import LabelledData
-from fathom.data.texts.module import TextData
 from fathom.errors import UsageError
 from fathom.module import Module
 from fathom.phrases import counted
 from fathom.build.initial_weights import fit_statistics, last_layer, load_initial
-from fathom.settings.origin import find_origin, apply_origin, parse_body_lr
+from fathom.settings.origin import find_origin, parse_body_lr
 from fathom.build.weight_files import Weights, read_origin
 from fathom.training.parameter_groups import group_by_rate, learning_rates
 
 BODY = "body"  # in place of a pattern: all but the head
-
-
-def fine_tuning_config(init_from: str, settings: Mapping[str, Any] | None = None, *, root: str = "runs") -> Config:
-    """Make the settings of a run that starts from other weights: network, input size and normalisation are theirs.
-
-    Args:
-        init_from: a run's folder, its name in ``root``, "last"; a .safetensors or .pth file; ``torchvision:resnet18``.
-        settings: a tree as in a configuration file; what stands in it is kept.
-    Raises:  UsageError if nothing of that name is there, or the settings name another network
-
-    >>> fathom.train(fathom.fine_tuning_config("last", {"data": {"name": "images/"}}))  # doctest: +SKIP
-    """
-    tree: dict[str, Any] = msgspec.to_builtins(dict(settings or {}))
-    make_config(tree, "settings")
-    tree.setdefault("finetune", {})["init_from"] = init_from
-    return make_config(apply_origin(tree, root), "settings")
 
 
 def read_start(config: Config) -> Weights | None:
@@ -80,8 +63,7 @@ def begin(config: Config, module: Module, data: LabelledData, weights: Weights |
     """
     beginning = Beginning()
     if weights is not None:
-        outputs = data.vocabulary.tokens if isinstance(data, TextData) else data.class_names
-        loading = load_initial(weights, module.net, outputs, quiet_head=config.training.init is None)
+        loading = load_initial(weights, module.net, data.output_names, quiet_head=config.training.init is None)
         tuning = msgspec.structs.replace(config.finetune, head=loading.head)
         config = msgspec.structs.replace(config, finetune=tuning)
         beginning = Beginning(loading.summary(), loading.details(), loading.describe())
@@ -139,7 +121,7 @@ def _head(config: Config, net: nn.Module) -> set[str]:
 
 
 def _rates(config: Config, net: nn.Module) -> dict[str, float]:
-    tuning, lr = config.finetune, config.training.lr or 0.1
+    tuning, lr = config.finetune, closed(config.training.lr)
     body_lr = None if tuning.body_lr is None else parse_body_lr(tuning.body_lr, lr)
     return learning_rates(net, lr, head=_head(config, net), body_lr=body_lr, layer_decay=tuning.layer_decay)
 

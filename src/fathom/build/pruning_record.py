@@ -9,20 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fathom.settings.config import Config
+from fathom.build.kinds.detection import kind_of
+from fathom.build.opening import open_split
 from fathom.data.module import LabelledData
-from fathom.data.texts.module import TextData
-from fathom.files import write_atomically
-from fathom.models.surgery.pruning import weights_of
-from fathom.models.inspection.summary import count_flops, count_parameters
-from fathom.module import LanguageModel, Module
-from fathom.recipes.evaluate import apply_to_split, judge, open_split
 from fathom.export.latency import measure_latency
+from fathom.files import write_atomically
 from fathom.inference.saved import load_module
-from fathom.build.kinds.texts import evaluate_text
+from fathom.models.inspection.summary import count_flops, count_parameters
+from fathom.models.surgery.pruning import weights_of
+from fathom.module import Module
 from fathom.runs.analysis.paired import pair_correct
 from fathom.runs.folder.records import read_json, to_json
 from fathom.runs.folder.schema import PRUNING
+from fathom.settings.config import Config
 from fathom.training.device import Execution
 
 _QUALITIES = ("loss", "accuracy", "rmse", "perplexity")
@@ -32,7 +31,7 @@ _TIMED_S = 0.5
 
 
 def evaluated_split(data: LabelledData) -> str:
-    """Return the part that stages are compared on: validation; without one, what the model learned from."""
+    """Return the split that stages are compared on: validation; without one, what the model learned from."""
     return "train" if data.val_dataloader() is None else "val"
 
 
@@ -50,16 +49,11 @@ def describe_stage(
         "weights": sum(weight.numel() for weight in weights),
         "zeros": sum(int((weight == 0).sum()) for weight in weights),
     }
-    split, right = evaluated_split(data), None
-    if isinstance(data, TextData) and isinstance(module, LanguageModel):
-        found = evaluate_text(module, data, split, *open_split(module, config, data, split, device))
-    else:
-        output, target = apply_to_split(module, config, data, split, device)
-        found = judge(module, output, target, split)
-        if module.kind == "classifier":
-            right = (output.argmax(1) == target).tolist()
-    quality = {name: found[name] for name in _QUALITIES if name in found}
-    return size | {"split": split, "num_samples": found["num_samples"], **quality}, right
+    split = evaluated_split(data)
+    batches, execution = open_split(module, config, data, split, device)
+    found = kind_of(config).evaluate(module, data, split, batches, execution)
+    quality = {name: found.summary[name] for name in _QUALITIES if name in found.summary}
+    return size | {"split": split, "num_samples": found.summary["num_samples"], **quality}, found.is_correct
 
 
 def compare_correct(before: list[bool] | None, pruned: list[bool] | None) -> dict[str, Any]:
@@ -76,7 +70,7 @@ def time_models(models: Mapping[str, Module], data: LabelledData, execution: Exe
     Returns: for each batch size the milliseconds of each, the threads and the device
     """
     loader = data.val_dataloader() or data.train_eval_dataloader()
-    X, batch_dim = next(iter(loader))[0], 1 if isinstance(data, TextData) else 0
+    X, batch_dim = next(iter(loader))[0], data.batch_dim
     for module in models.values():
         execution.prepare(module.eval())
     rows = []

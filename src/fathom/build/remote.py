@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from fathom.data.fetch.copies import Copy
 
 
-def remote_addresses(data: DataConfig) -> list[str]:
-    """Return every address among the data and their options, such as the test file of a table."""
-    return [value for value in (data.name, *data.options.values()) if isinstance(value, str) and is_remote(value)]
+def remote_addresses(name: str, options: Mapping[str, Any]) -> list[str]:
+    """Return every address among the name of the data and its options, such as the test file of a table."""
+    return [value for value in (name, *options.values()) if isinstance(value, str) and is_remote(value)]
 
 
 def check_address(address: str) -> None:
@@ -37,7 +37,7 @@ def check_address(address: str) -> None:
 def _copied(data: DataConfig) -> list[str]:
     """Name what is read from a copy in the cache: what lies elsewhere, and archives on this machine."""
     packed = (value for value in (data.name, data.options.get("images")) if isinstance(value, str) and is_packed(value))
-    return [*remote_addresses(data), *packed]
+    return [*remote_addresses(data.name, data.options), *packed]
 
 
 def _find_copies(data: DataConfig) -> dict[str, Copy]:

@@ -12,16 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fathom.settings.config import Config, DistillConfig
-from fathom.data.array_data import ArrayData
+from fathom.settings.config import Config, DistillConfig, read_config
 from fathom.data.module import LabelledData
-from fathom.data.tables.module import TableData
 from fathom.errors import FathomError, UsageError
 from fathom.losses import soft_targets
 from fathom.module import Batch, Classifier, Module
 from fathom.preprocess import Preprocess
 from fathom.inference.saved import load_module
-from fathom.settings.run_config import read_run_config
 from fathom.training.device import Execution, choose_execution
 from fathom.training.evaluation import evaluate_batches
 
@@ -125,10 +122,10 @@ def load_teacher(settings: DistillConfig, config: Config, data: LabelledData) ->
     if teacher.kind != "classifier" or names != data.class_names:
         what = f"{len(names)} classes" if names else f"a {teacher.kind.replace('_', ' ')}"
         raise UsageError(f"the teacher {path.name} ({what}) does not know the {len(data.class_names)} of {data.name}")
-    own = read_run_config(path)
+    own = read_config(path)
     check_same_split(own, config)
     is_own = own.data.name == config.data.name
-    if (is_own or isinstance(data, TableData)) and not data.matches(teacher.preprocess):
+    if (is_own or data.is_encoded) and not data.matches(teacher.preprocess):
         if is_own:
             raise FathomError(f"{data.name} is no longer as it was when the teacher {path.name} was trained")
         raise UsageError(f"the teacher {path.name} reads the rows of {own.data.name} alone, not those of {data.name}")
@@ -149,7 +146,7 @@ def check_same_split(teacher: Config, student: Config) -> None:
         return
     for name, theirs, own in (
         ("data.val", teacher.data.val, student.data.val),
-        ("data.split_seed", split_seed(teacher), split_seed(student)),
+        ("data.split_seed", teacher.data.split_seed, student.data.split_seed),
         ("data.fold", teacher.data.fold, student.data.fold),
         *(
             (f"data.options.{name}", *(config.data.options.get(name, default) for config in (teacher, student)))
@@ -163,11 +160,6 @@ def check_same_split(teacher: Config, student: Config) -> None:
             )
 
 
-def split_seed(config: Config) -> int:
-    """Return the seed that divides the data of a run."""
-    return config.seed if config.data.split_seed is None else config.data.split_seed
-
-
 def attach_teacher(module: Module, data: LabelledData, execution: Execution) -> None:
     """Bring a student's teacher to the device; where training samples never change, ask it about all of them now.
 
@@ -178,12 +170,8 @@ def attach_teacher(module: Module, data: LabelledData, execution: Execution) -> 
     teacher = module.teacher
     own = choose_execution(teacher, data.example_input(), device=str(execution.device), precision="fp32", compile="off")
     own.prepare(teacher)
-    # Classes drawn equally often are drawn by their labels, which then stand alone.
-    if isinstance(data, (ArrayData, TableData)) and data.augment is None and data.balance != "sampler":
-        index = data.train_index
-        logits, _ = evaluate_batches(teacher, data.train_eval_dataloader(), own, keep_outputs=True).pair()  # (N, classes)
-        rows: Any = slice(None) if index is None else index
-        data.soft = torch.zeros(len(data.y), logits.shape[1])
-        data.soft[rows] = logits
+    if data.takes_soft:
+        logits, _ = evaluate_batches(teacher, data.train_eval_dataloader(), own, keep_outputs=True).pair()  # (N, K)
+        data.set_soft(logits)
     elif execution.compile == "step":
         raise UsageError("--compile step leaves no place for a teacher that is asked at every step; use forward")

@@ -16,7 +16,7 @@ from fathom.training.callbacks import Callback
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from fathom.recipes.train import Plan
+    from fathom.build.run import PlannedRun
     from fathom.training.trainer import Trainer
 
 _REFRESH_S = 0.1
@@ -25,14 +25,14 @@ _READING_S = 10.0
 _READ_LOSS_S = 1.0  # reading it makes an accelerator wait
 
 
-def show_progress(plan: Plan) -> list[Callback]:
+def show_progress(run: PlannedRun) -> list[Callback]:
     """Say what is about to be trained; give the callback that shows how it goes."""
-    for note in plan.notes:
+    for note in run.notes:
         print(note)
-    config, execution = plan.config, plan.execution
+    plan, config, execution = run.plan, run.config, run.plan.execution
     epochs = "one batch" if config.training.fast_dev_run else counted(config.training.epochs or 0, "epoch")
     facts = [
-        counted(plan.description["parameters"], "parameter"),
+        counted(sum(p.numel() for p in plan.module.parameters()), "parameter"),
         counted(plan.data.num_train, f"training {plan.data.unit}"),
         epochs,
         f"{execution.precision} on {execution.device}",

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fathom.cli.commands import train
+from fathom.cli import options
 from fathom.cli.signals import resume_hint
 from fathom.errors import UsageError
 from fathom.runs.analysis.series import DIVERGED, Watcher
 
 if TYPE_CHECKING:
-    from fathom.recipes.train import Plan
+    from fathom.build.run import PlannedRun
     from fathom.runs.analysis.series import Series
     from fathom.training.callbacks import Callback
 
@@ -22,10 +22,10 @@ _LEFT_OUT = ("model", "--overfit-batches", "--compare-scratch", "--seeds")
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``fathom train`` that make sense of every run of a series, and those of its folder."""
-    group = train.add_settings(parser, _LEFT_OUT)
+    group = options.add_settings(parser, _LEFT_OUT)
     group.add_argument("--resume", metavar="DIR", help="go on with one that stopped: its folder, its name, or last")
     group.add_argument("--out", metavar="DIR", default="runs", help="where its folder goes (default: runs)")
-    train.default_other_options(parser)
+    options.default_other_options(parser)
 
 
 def refuse_settings(args: argparse.Namespace, own: Sequence[object]) -> None:
@@ -33,8 +33,8 @@ def refuse_settings(args: argparse.Namespace, own: Sequence[object]) -> None:
 
     Raises:  UsageError naming what was given beside it
     """
-    if given := [*train.given_settings(args), *own]:
-        raise UsageError(f"--resume goes on with the settings it began with; leave out {given[0]}")
+    if given := [*options.given_options(args), *own]:
+        raise UsageError(f"--resume reuses the settings it began with; remove {given[0]}")
 
 
 class Watch(Watcher):
@@ -53,11 +53,11 @@ class Watch(Watcher):
         for line in (*series.plan.get("notes", ()), *self.head(series)):
             print(line, flush=True)
 
-    def start(self, plan: Plan) -> Sequence[Callback]:
+    def start(self, run: PlannedRun) -> Sequence[Callback]:
         """Put up the bar."""
         from fathom.cli.progress import Bar, is_live
 
-        return [Bar(self.name(plan), lines=False)] if is_live() else []
+        return [Bar(self.name(run), lines=False)] if is_live() else []
 
     def result(self, series: Any, row: dict[str, Any]) -> None:
         """Print a run's line."""
@@ -73,7 +73,7 @@ class Watch(Watcher):
         """Say what is planned."""
         raise NotImplementedError
 
-    def name(self, plan: Plan) -> str:
+    def name(self, run: PlannedRun) -> str:
         """Name the run that begins."""
         raise NotImplementedError
 

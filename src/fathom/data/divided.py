@@ -142,6 +142,18 @@ class InMemoryData(DividedData):
     """Divided data whose inputs are in memory, whatever their size."""
 
     @property
+    def takes_soft(self) -> bool:
+        """Whether samples never change; classes drawn equally often are drawn by their labels, which stand alone."""
+        return self.augment is None and self.balance != "sampler"
+
+    def set_soft(self, logits: Tensor) -> None:
+        """Take a teacher's logits of the training split, in its stored order."""
+        train = self.splits["train"]
+        rows: Any = slice(None) if train.index is None else train.index
+        self.soft = torch.zeros(len(train.y), logits.shape[1])  # (N, K), zero outside the training split
+        self.soft[rows] = logits
+
+    @property
     def X(self) -> Tensor:
         """Inputs of all rows that the training split shares, (N, …)."""
         X = self.splits["train"].X

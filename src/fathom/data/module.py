@@ -15,6 +15,10 @@ from fathom.preprocess import Preprocess, TargetScale
 Balance = Literal["none", "weights", "sampler"]
 
 
+SampleNames = tuple[str, list[str]]
+"""What names samples in their files, "file" or "row", and the name of each."""
+
+
 class DataModule:
     """The source of training, validation and test batches; subclass it to bring your own.
 
@@ -52,7 +56,26 @@ class LabelledData(DataModule):
     details: Sequence[str] = ()
     unit = "sample"
     balance: Balance = "none"
-    soft: Tensor | None = None  # a teacher's logits of every row, given beside the labels in training
+    soft: Tensor | None = None  # (N, K), a teacher's logits of every row, given beside the labels in training
+    is_encoded: bool = False  # whether samples are encoded by this data's own statistics: only its models read them
+    batch_dim: int = 0  # of an input batch
+
+    @property
+    def takes_soft(self) -> bool:
+        """Whether the training loader can give a teacher's logits beside the labels: its samples never change."""
+        return False
+
+    def set_soft(self, logits: Tensor) -> None:
+        """Take a teacher's logits of the training split, in its stored order.
+
+        Shape:   logits (n, K)
+        """
+        raise NotImplementedError(f"{type(self).__name__} takes no soft targets")
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """What each output of a network stands for: classes, tokens; nothing in a regression."""
+        return self.class_names
 
     @property
     def num_train(self) -> int:
@@ -114,7 +137,7 @@ class LabelledData(DataModule):
         """Return images of the test split, uint8 (C, H, W)."""
         raise NotImplementedError
 
-    def test_sample_names(self) -> tuple[str, list[str]] | None:
+    def test_sample_names(self) -> SampleNames | None:
         """Return what the samples of the test split are called in their files: ("file", paths) or ("row", numbers)."""
         return None
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
 import numpy as np
 import torch
 
-from fathom.build.data import build_data
+from fathom.build.kinds.detection import kind_of
 from fathom.data.module import LabelledData
-from fathom.data.tables.module import TableData
 from fathom.errors import FathomError, UsageError
 from fathom.export.exported import Exported
 from fathom.export.latency import measure_latency
 from fathom.export.quantize import quantize
 from fathom.export.verification import apply_eager, apply_onnx
 from fathom.module import Module
-from fathom.settings.resolve import resolve
-from fathom.settings.run_config import read_run_config
+from fathom.settings.config import read_config, replace_in
+
+if TYPE_CHECKING:
+    from fathom.data.tables.module import TableData
 
 _CALIBRATION = 512  # images
 _TABLE_BATCH = 8192  # rows, as many as ``fathom predict`` computes at a time
@@ -81,19 +81,14 @@ def compare_int8(run: Path, exported: Exported, full: bytes, small: bytes, path:
 @contextmanager
 def _open_data(run: Path, module: Module) -> Iterator[LabelledData]:
     """Build the data of a run, without augmentation."""
-    config = resolve(read_run_config(run))
-    plain = msgspec.structs.replace(
-        config,
-        data=msgspec.structs.replace(config.data, augment=None),
-        training=msgspec.structs.replace(config.training, input_noise=0.0),
-    )
-    data = build_data(plain)
+    config = replace_in(read_config(run), data={"augment": None}, training={"input_noise": 0.0})
+    data = kind_of(config).build(config)
     try:
         if data.class_names != tuple(getattr(module, "class_names", ())):
             raise FathomError(
                 f"the classes of {data.name} are not those the model learned, so int8 cannot be evaluated"
             )
-        if isinstance(data, TableData) and not data.matches(module.preprocess):
+        if data.is_encoded and not data.matches(module.preprocess):
             raise FathomError(
                 f"{data.name} is no longer as it was when this model was trained: int8 cannot be evaluated"
             )
@@ -104,8 +99,8 @@ def _open_data(run: Path, module: Module) -> Iterator[LabelledData]:
 
 def _open_batches(data: LabelledData, module: Module) -> tuple[str, Iterator[tuple[np.ndarray, np.ndarray]]]:
     """Return the name of the split that evaluates, and its batches as an export takes them, targets in their units."""
-    if isinstance(data, TableData):
-        return "test", _table_batches(data, module)
+    if data.is_encoded:  # an export takes cells
+        return "test", _table_batches(cast("TableData", data), module)
     parts = {"test": data.test_dataloader(), "val": data.val_dataloader()}
     split = next((name for name, loader in parts.items() if loader is not None), "train")
     loader = parts.get(split) or data.train_eval_dataloader()

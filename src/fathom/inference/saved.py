@@ -12,10 +12,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
-from torch import Tensor
+from torch import Tensor, nn
 
-from fathom.build.kinds.texts import read_language_model
-from fathom.data.tables.layer import read_layer
 from fathom.errors import FathomError
 from fathom.files import write_atomically
 from fathom.losses import make_loss
@@ -24,7 +22,7 @@ from fathom.models.inspection.summary import layer_table
 from fathom.module import Classifier, LanguageModel, Module, Regressor
 from fathom.preprocess import Preprocess, TargetScale
 from fathom.runs.folder.reader import resolve_run
-from fathom.runs.folder.schema import SCHEMA
+from fathom.runs.folder.schema import SCHEMA, check_schema
 from fathom.training.checkpoint import load_checkpoint, load_weights
 
 
@@ -142,13 +140,9 @@ def read_description(run: Path) -> dict[str, Any]:
         raise FathomError(f"{run}: holds no model.json; is it a run folder?") from None
     except (OSError, ValueError) as error:
         raise FathomError(f"{path}: cannot be read ({error})") from error
-    schema = description.get("schema") if isinstance(description, dict) else None
-    if not isinstance(schema, int):
+    if not isinstance(description, dict) or not isinstance(description.get("schema"), int):
         raise FathomError(f"{path}: not a model description of Fathom")
-    if schema > SCHEMA:
-        raise FathomError(
-            f"{path}: written by a newer Fathom (schema {schema}, this one reads {SCHEMA}); upgrade fathom"
-        )
+    check_schema(description, path)
     _check_description(description, path)
     return description
 
@@ -189,7 +183,7 @@ def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
         )
         preprocess = _read_preprocess(stored)
         if description["kind"] == "language_model":
-            module: Module = read_language_model(net, description)
+            module: Module = _read_language_model(net, description)
         elif description["kind"] == "classifier":
             module = Classifier(net, class_names=description["class_names"], preprocess=preprocess)
         else:
@@ -202,8 +196,22 @@ def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
     return module.eval(), description
 
 
+def _read_language_model(net: nn.Module, description: dict[str, Any]) -> LanguageModel:
+    """Make the module from a network and what ``model.json`` says of it.
+
+    Raises:  UsageError if vocabulary or tokenizer are damaged
+    """
+    from fathom.data.texts.vocabulary import Tokenizer
+
+    tokenizer = description["tokenizer"]
+    Tokenizer(**(tokenizer | {"reserved": tuple(tokenizer["reserved"])}))  # checks
+    return LanguageModel(net, tokens=description["tokens"], tokenizer=tokenizer)
+
+
 def _read_preprocess(stored: dict[str, Any]) -> Preprocess:
     if stored["kind"] == "table":
+        from fathom.data.tables.layer import read_layer  # with pandas, which no other model needs
+
         return read_layer(stored)
     return Preprocess(stored.get("mean"), stored.get("std"), stored.get("size"))
 

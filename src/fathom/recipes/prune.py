@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from fathom.build.plan import Plan
 from fathom.build.pruning_record import compare_correct, describe_stage, time_models, write_pruning
+from fathom.build.run import Hooks, PlannedRun, Start, TrainedRun, train_run
 from fathom.errors import UsageError, unknown
 from fathom.inference.saved import load_module
 from fathom.models.surgery.channels import Channels, Place
@@ -25,12 +27,9 @@ from fathom.models.surgery.pruning import (
 )
 from fathom.models.surgery.widths import widths_of
 from fathom.module import Module
-from fathom.recipes.train import Outcome, Plan, Start, train
 from fathom.runs.folder.reader import RunReader, resolve_run
 from fathom.runs.folder.schema import SCHEMA
-from fathom.settings.config import Config, FinetuneConfig
-from fathom.settings.resolve import resolve
-from fathom.settings.run_config import read_run_config
+from fathom.settings.config import Config, FinetuneConfig, read_config
 from fathom.training.checkpoint import load_weights
 from fathom.training.device import choose_execution
 
@@ -50,7 +49,7 @@ def prune(
     root: str | Path = "runs",
     on_start: Start | None = None,
     command: Sequence[str] = (),
-) -> Outcome:
+) -> TrainedRun:
     """Take the least important part out of a run's model, train what is left, and keep it as a new run.
 
     Args:
@@ -72,7 +71,7 @@ def prune(
     original, description = load_module(run)
     pruned = copy.deepcopy(original)
     facts: dict[str, Any]
-    config = resolve(read_run_config(run))
+    config = read_config(run)
     if structured:
         criterion, scope = criterion or "l2", scope or "local"
         shape = description["model"]["input_shape"]
@@ -82,7 +81,7 @@ def prune(
         criterion, scope = "size", scope or "global"
         zero_weights(pruned.net, amount, scope=scope)
         facts = {"layers": _count_zeros(pruned)}
-    settled = _settle(config, original, pruned, finetune, lr, device, keep_zeros=structured is None)
+    settled = _change_settings(config, original, pruned, finetune, lr, device, keep_zeros=structured is None)
     facts = {
         "schema": SCHEMA,
         "run": str(run.absolute()),
@@ -95,11 +94,11 @@ def prune(
         "test_before": (RunReader(run).evaluation or {}).get("accuracy"),
     } | facts
 
-    def prepare(plan: Plan) -> None:
-        load_weights(plan.module, pruned.state_dict(), run)
-        write_pruning(plan.path, facts | _compare(original, pruned, config, plan))
+    def prepare(planned: PlannedRun) -> None:
+        load_weights(planned.plan.module, pruned.state_dict(), run)
+        write_pruning(planned.path, facts | _compare(original, pruned, config, planned.plan))
 
-    return train(settled, root=root, prepare=prepare, on_start=on_start, command=command)
+    return train_run(settled, root=root, hooks=Hooks(on_start, prepare=prepare), command=command)
 
 
 def _check(structured: str | None, criterion: str | None, scope: str | None, finetune: int) -> None:
@@ -133,7 +132,7 @@ def _take_channels(
     return choices, [place for place in channels.places if place.why_kept]
 
 
-def _settle(
+def _change_settings(
     config: Config,
     original: Module,
     pruned: Module,

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from fathom.build.run import Hooks, Start, resume_run, train_run
 from fathom.errors import FathomError, UsageError
-from fathom.recipes.train import Start, resume, train
 from fathom.runs.analysis.series import DIVERGED, DONE, Series, Watcher
 from fathom.runs.folder.lock import lock_run
 from fathom.runs.folder.reader import RunReader, resolve_run
@@ -27,11 +27,8 @@ from fathom.training.divergence import Diverged
 from fathom.training.signals import Interrupted
 from fathom.version import VERSION
 
-if TYPE_CHECKING:
-    from fathom.build.kinds.names import Contents
-
 S = TypeVar("S", bound=Series)
-Judge = Callable[[Path], dict[str, Any]]
+Assess = Callable[[Path], dict[str, Any]]
 """Gives what a run's row says, from its folder; Diverged if what came out is not finite."""
 
 
@@ -101,10 +98,10 @@ def run_series_in(series: Series, watcher: Watcher, stopped: str) -> Iterator[No
             series.save(**ended)
 
 
-def add_member(series: Series, member: Member, judge: Judge, *, contents: Contents, watcher: Watcher) -> None:
+def add_member(series: Series, member: Member, assess: Assess, *, contents: Any, watcher: Watcher) -> None:
     """Train a run of the series, if it has not ended yet, and take up what it gave."""
     path, found, reason = train_member(
-        series.path, member, judge, resume_hint=series.resume_hint, contents=contents, on_start=watcher.start
+        series.path, member, assess, resume_hint=series.resume_hint, contents=contents, on_start=watcher.start
     )
     reader = RunReader(path)
     row = {
@@ -126,38 +123,38 @@ def add_member(series: Series, member: Member, judge: Judge, *, contents: Conten
 def train_member(
     folder: Path,
     member: Member,
-    judge: Judge,
+    assess: Assess,
     *,
     resume_hint: str,
-    contents: Contents = None,
+    contents: Any = None,
     on_start: Start | None = None,
 ) -> tuple[Path, dict[str, Any], str | None]:
     """Train a run: one that stopped goes on from its checkpoint, one that is done stays.
 
     Args:
         resume_hint: what to type to go on with the series, for errors to say.
-    Returns: its folder, what ``judge`` says of it (nothing if it diverged), and why it diverged (None if it did not)
+    Returns: its folder, what ``assess`` says of it (nothing if it diverged), and why it diverged (None if it did not)
     """
     path = folder / member.name
     with _named_errors(member, resume_hint):
         try:
             _complete(path, member.config, contents, on_start)
-            return path, judge(path), None
+            return path, assess(path), None
         except Diverged as error:
             write_report(path)
             return path, {}, str(error)
 
 
-def _complete(path: Path, config: Config, contents: Contents, on_start: Start | None) -> None:
+def _complete(path: Path, config: Config, contents: Any, on_start: Start | None) -> None:
     with contextlib.suppress(FathomError):
         if RunReader(path).status == "done":
             return
     if any((path / "checkpoints" / name).is_dir() for name in ("last", "previous")):
         with contextlib.suppress(CheckpointError):  # damaged: this run alone begins anew
-            resume(path, contents=contents, on_start=on_start)
+            resume_run(path, contents=contents, hooks=Hooks(on_start))
             return
     shutil.rmtree(path, ignore_errors=True)
-    train(config, root=path.parent, name=path.name, contents=contents, on_start=on_start)
+    train_run(config, root=path.parent, name=path.name, contents=contents, hooks=Hooks(on_start))
 
 
 @contextlib.contextmanager

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from fathom.build.assemble import build_module
-from fathom.build.data import build_data, settle_data
-from fathom.build.failures import readable_failures
-from fathom.build.kinds.names import locate_data, place_name, read_contents
+from fathom.build.configure import configure
+from fathom.build.kinds.detection import kind_of
+from fathom.build.kinds.places import place_name
+from fathom.build.plan import draft
 from fathom.data.module import LabelledData
 from fathom.errors import UsageError
 from fathom.phrases import counted
-from fathom.recipes.train import check_learning
 from fathom.runs.analysis.crossval import CrossValidation
 from fathom.runs.analysis.series import Watcher
 from fathom.runs.folder.records import is_number
 from fathom.series.base import Member, add_member, open_series, run_series_in, start_series
-from fathom.settings.config import Config, FoldConfig, config_to_dict, make_config
-from fathom.settings.resolve import resolve
+from fathom.settings.config import Config, FoldConfig, config_from_dict, config_to_dict, replace_in
+from fathom.settings.settings import Settings
 from fathom.training.divergence import not_finite
-
-if TYPE_CHECKING:
-    from fathom.build.kinds.names import Contents
 
 _EXTREME = "look for values there that are far from all others"
 _DIVISIONS = {
@@ -37,7 +33,7 @@ _DIVISIONS = {
 
 
 def cross_validate(
-    configs: Config | Sequence[Config],
+    settings: Config | Settings | Mapping[str, Any] | Sequence[Config | Settings | Mapping[str, Any]],
     folds: int = 5,
     *,
     repeats: int = 1,
@@ -53,15 +49,15 @@ def cross_validate(
     is recorded as such, and the others go on.
 
     Args:
-        configs: one configuration, or several on the same data, to be compared fold by fold.
+        settings: those of one model, or of several on the same data, to be compared fold by fold.
         folds: parts of the training data; at least 2.
         repeats: divisions into folds, each drawn anew; of a text there is only one.
         root: the folder of the cross-validation goes here.
         watcher: told when all is settled, before each run's first step, and of every result.
     Raises:  UsageError if the settings make no sense; Interrupted, FathomError with how to go on
     """
-    chosen = [configs] if isinstance(configs, Config) else list(configs)
-    configs = [locate_data(resolve(config)) for config in chosen]
+    chosen = [settings] if isinstance(settings, (Config, Settings, Mapping)) else settings
+    configs = [_locate(configure(each, root)) for each in chosen]
     _check(configs, folds, repeats)
     models = _name_models(configs)
     shelf = _Shelf()
@@ -94,7 +90,7 @@ def resume_cross_validation(
 
 
 def _run(study: CrossValidation, shelf: _Shelf, watcher: Watcher) -> None:
-    def judge(run: Path) -> dict[str, Any]:
+    def assess(run: Path) -> dict[str, Any]:
         found, measure = study.judge(run), study.measures[0]
         if not is_number(found[measure.key]):
             raise not_finite(f"{measure.title} on the part held out", remedy=_EXTREME)
@@ -103,13 +99,15 @@ def _run(study: CrossValidation, shelf: _Shelf, watcher: Watcher) -> None:
     with run_series_in(study, watcher, "stopped before all folds were done"):
         for member in _members(study):
             if study.find(member.name) is None:
-                add_member(study, member, judge, contents=shelf.read(member.config), watcher=watcher)
+                add_member(study, member, assess, contents=shelf.read(member.config), watcher=watcher)
 
 
 def _members(study: CrossValidation) -> Iterator[Member]:
     """Return every run there is to be, model by model within a fold, so that what is done early can be compared."""
     folds, repeats = study.plan["folds"], study.plan["repeats"]
-    configs = {name: make_config(tree, str(study.path / study.marker)) for name, tree in study.plan["models"].items()}
+    configs = {
+        name: config_from_dict(tree, str(study.path / study.marker)) for name, tree in study.plan["models"].items()
+    }
     for repeat, fold in itertools.product(range(repeats), range(folds)):
         for model, config in configs.items():
             place = f"fold-{fold + 1}" if repeats == 1 else f"repeat-{repeat + 1}-fold-{fold + 1}"
@@ -120,12 +118,12 @@ def _members(study: CrossValidation) -> Iterator[Member]:
 
 def _hold_out(config: Config, fold: int, folds: int, repeat: int = 0) -> Config:
     """Return the settings of one fold's run: every run its own seed, all of them the same division."""
-    data = msgspec.structs.replace(
-        config.data,
-        split_seed=config.seed if config.data.split_seed is None else config.data.split_seed,
-        fold=FoldConfig(index=fold, of=folds, repeat=repeat),
-    )
-    return msgspec.structs.replace(config, data=data, seed=config.seed + repeat * folds + fold)
+    config = replace_in(config, data={"fold": FoldConfig(index=fold, of=folds, repeat=repeat)})
+    return msgspec.structs.replace(config, seed=config.seed + repeat * folds + fold)
+
+
+def _locate(config: Config) -> Config:
+    return msgspec.structs.replace(config, data=kind_of(config).locate(config.data))
 
 
 def _check(configs: Sequence[Config], folds: int, repeats: int) -> None:
@@ -151,13 +149,13 @@ class _Shelf:
     """The data, read once for all folds; networks may want them in different forms, as digits are of two sizes."""
 
     def __init__(self) -> None:
-        self._contents: dict[str, Contents] = {}
+        self._contents: dict[str, Any] = {}
 
-    def read(self, config: Config) -> Contents:
-        """Return what ``read_contents`` gave first."""
+    def read(self, config: Config) -> Any:
+        """Return what the kind of data read first."""
         form = repr(sorted(config.data.options.items()))
         if form not in self._contents:
-            self._contents[form] = read_contents(config.data)
+            self._contents[form] = kind_of(config).read(config.data)
         return self._contents[form]
 
 
@@ -180,14 +178,9 @@ def _try_forward(models: dict[str, Config], folds: int, shelf: _Shelf, repeats: 
     facts: dict[str, Any] = {}
     for config in models.values():
         config = _hold_out(config, 0, folds)
-        with readable_failures():
-            data = build_data(config, shelf.read(config))
-            try:
-                config = settle_data(config, data)
-                check_learning(config, build_module(config, data), data)
-                facts = facts or _describe(data, folds)
-            finally:
-                data.close()
+        data = draft(config, shelf.read(config)).data
+        facts = facts or _describe(data, folds)
+        data.close()
     if facts["task"] == "language" and repeats > 1:
         raise UsageError("the folds of a text are contiguous, there is only one such division; leave out --repeats")
     return facts

@@ -4,37 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
 import torch
 
-from fathom.build.assemble import build_module
-from fathom.build.data import build_data, settle_data
-from fathom.build.failures import readable_failures
-from fathom.build.kinds.names import locate_data, place_name, read_contents
+from fathom.build.configure import configure, student_settings
+from fathom.build.kinds.base import SplitResult
+from fathom.build.kinds.detection import kind_of
+from fathom.build.kinds.places import place_name
+from fathom.build.opening import open_split
+from fathom.build.plan import draft
 from fathom.data.module import LabelledData
 from fathom.errors import UsageError
 from fathom.export.latency import measure_latency
 from fathom.inference.saved import load_module, read_description
 from fathom.module import Module
 from fathom.phrases import counted
-from fathom.recipes.evaluate import apply_to_split, judge
-from fathom.recipes.train import check_learning
 from fathom.runs.analysis.distillation import ALONE, DISTILLED, TEACHER, Distillation
 from fathom.runs.analysis.paired import pair_correct, pair_runs
 from fathom.runs.analysis.series import DIVERGED, Watcher
 from fathom.runs.folder.reader import RunReader, resolve_run
 from fathom.series.base import Member, add_member, open_series, run_series_in, start_series
-from fathom.settings.config import Config, DistillConfig, config_to_dict, make_config, merge
-from fathom.settings.resolve import resolve
-from fathom.settings.run_config import read_run_config, student_settings
-
-if TYPE_CHECKING:
-    from fathom.build.kinds.names import Contents
+from fathom.settings.config import (
+    Config,
+    DistillConfig,
+    config_from_dict,
+    config_to_dict,
+    read_config,
+    replace_in,
+    wrong_setting,
+)
+from fathom.settings.settings import Settings
 
 _BATCH = 256  # samples side by side, where the time per image is taken
 _TIMED_S = 1.0  # each network
@@ -42,7 +46,7 @@ _TIMED_S = 1.0  # each network
 
 def distill(
     teacher: str | Path,
-    student: str | Config,
+    student: str | Config | Settings | Mapping[str, Any],
     *,
     temperature: float = 4.0,
     alpha: float = 0.7,
@@ -59,26 +63,26 @@ def distill(
 
     Args:
         teacher: the run folder of a classifier, its name in ``runs/``, or "last".
-        student: the name of a network, or a whole configuration (its data then are those given there).
+        student: the name of a network, or all its settings (its data then are those given there).
         seeds: pairs of students, each with another seed; from two on there is an interval of the gain.
         watcher: told when all is settled, before each run's first step, and of every result.
     Raises:  UsageError, FathomError before anything is written; Interrupted, FathomError with how to go on after
     """
     path = resolve_run(teacher, root).absolute()
     if isinstance(student, str):
-        student = make_config(merge(student_settings(path), {"model": {"name": student}}))
-    config = locate_data(resolve(student))
+        student = student_settings(path).under({"model": {"name": student}})
+    config = configure(student, root)
+    config = msgspec.structs.replace(config, data=kind_of(config).locate(config.data))
     if seeds < 1:
         raise UsageError(f"{counted(seeds, 'seed')}: there must be at least 1")
     if config.training.fast_dev_run or config.training.overfit_batches:
         raise UsageError("a distillation compares ordinary training; leave out fast_dev_run, overfit_batches")
-    settings = DistillConfig(teacher=str(path), temperature=temperature, alpha=alpha)
-    make_config({"training": {"distill": msgspec.to_builtins(settings)}}, "distill")  # checks
-    contents = read_contents(config.data)
+    settings = _distill_settings(str(path), temperature, alpha)
+    contents = kind_of(config).read(config.data)
     plan = {
         "command": list(command),
         "teacher": str(path),
-        "teacher_data": read_run_config(path).data.name,
+        "teacher_data": read_config(path).data.name,
         "teacher_model": read_description(path)["model"]["name"],
         "temperature": temperature,
         "alpha": alpha,
@@ -102,20 +106,21 @@ def resume_distillation(
     Raises:  FathomError if it is finished, under way elsewhere, or not a distillation
     """
     found = open_series(Distillation, study, root)
-    _run(found, read_contents(_config_of(found).data), watcher or Watcher())
+    config = _config_of(found)
+    _run(found, kind_of(config).read(config.data), watcher or Watcher())
     return found
 
 
 def _config_of(study: Distillation) -> Config:
-    return make_config(study.plan["config"], str(study.path / study.marker))
+    return config_from_dict(study.plan["config"], str(study.path / study.marker))
 
 
-def _run(study: Distillation, contents: Contents, watcher: Watcher) -> None:
+def _run(study: Distillation, contents: Any, watcher: Watcher) -> None:
     plan, config = study.plan, _config_of(study)
     teacher = Path(plan["teacher"])
-    settings = DistillConfig(teacher=plan["teacher"], temperature=plan["temperature"], alpha=plan["alpha"])
+    settings = _distill_settings(plan["teacher"], plan["temperature"], plan["alpha"])
     with run_series_in(study, watcher, "stopped before all students were trained"), contextlib.ExitStack() as stack:
-        data = build_data(_divided(config), contents)
+        data = kind_of(config).build(config, contents)
         stack.callback(data.close)
         if study.find(plan["teacher"]) is None:
             row = _evaluate_teacher(teacher, config, data)
@@ -127,53 +132,53 @@ def _run(study: Distillation, contents: Contents, watcher: Watcher) -> None:
                 member = _member(config, settings, role, seed)
                 alone = study.row(ALONE, seed) if role == DISTILLED else None
 
-                def judge(run: Path, alone: dict[str, Any] | None = alone) -> dict[str, Any]:
+                def assess(run: Path, alone: dict[str, Any] | None = alone) -> dict[str, Any]:
                     return _evaluate_student(run, config, data) | _pair(study, alone, run, config, data)
 
-                add_member(study, member, judge, contents=contents, watcher=watcher)
+                add_member(study, member, assess, contents=contents, watcher=watcher)
         study.sizes = _measure(study, data)
 
 
+def _distill_settings(teacher: str, temperature: float, alpha: float) -> DistillConfig:
+    """Return the settings of the teaching, checked.
+
+    Raises:  UsageError
+    """
+    try:
+        return msgspec.convert({"teacher": teacher, "temperature": temperature, "alpha": alpha}, DistillConfig)
+    except msgspec.ValidationError as error:
+        raise wrong_setting(error, "distill") from None
+
+
 def _member(config: Config, settings: DistillConfig, role: str, seed: int) -> Member:
-    config = _divided(config)
-    training = msgspec.structs.replace(config.training, distill=settings if role == DISTILLED else None)
-    config = msgspec.structs.replace(config, seed=seed, training=training)
+    config = replace_in(config, training={"distill": settings if role == DISTILLED else None})
+    config = msgspec.structs.replace(config, seed=seed)
     return Member(f"{role}/seed-{seed}", f"student {role}, seed {seed}", config, {"role": role})
 
 
-def _divided(config: Config) -> Config:
-    """Let the division stay as it is whatever the seed becomes."""
-    seed = config.seed if config.data.split_seed is None else config.data.split_seed
-    return msgspec.structs.replace(config, data=msgspec.structs.replace(config.data, split_seed=seed))
-
-
-def _try_forward(config: Config, contents: Contents) -> dict[str, Any]:
+def _try_forward(config: Config, contents: Any) -> dict[str, Any]:
     """Build data, teacher and student, so that what does not fit stops all before there is a folder.
 
     Returns: what the plan says of the data
     """
-    with readable_failures():
-        data = build_data(config, contents)
-        try:
-            config = settle_data(config, data)
-            check_learning(config, build_module(config, data), data)
-            loaders = {"val": data.val_dataloader(), "test": data.test_dataloader()}
-            sizes = {name: loader.num_samples for name, loader in loaders.items() if loader is not None}  # type: ignore[attr-defined]
-            return {"num_samples": sizes, "notes": list(data.notes)}
-        finally:
-            data.close()
+    data = draft(config, contents).data
+    loaders = {"val": data.val_dataloader(), "test": data.test_dataloader()}
+    sizes = {name: loader.num_samples for name, loader in loaders.items() if loader is not None}  # type: ignore[attr-defined]
+    facts = {"num_samples": sizes, "notes": list(data.notes)}
+    data.close()
+    return facts
 
 
 def _evaluate_teacher(teacher: Path, config: Config, data: LabelledData) -> dict[str, Any]:
     """Evaluate the teacher as the students are; a test set that its own run evaluated on is not used again."""
-    own, reader = read_run_config(teacher), RunReader(teacher)
+    own, reader = read_config(teacher), RunReader(teacher)
     is_own = own.data.name == config.data.name
     known = reader.evaluation if is_own else None
     return {
         "role": TEACHER,
         "seed": own.seed,
-        **_judge(teacher, config, data, "val", is_own),
-        **(_scores(known, "test") if known is not None else _judge(teacher, config, data, "test", is_own)),
+        **_measure_split(teacher, config, data, "val", is_own),
+        **(_scores(known, "test") if known is not None else _measure_split(teacher, config, data, "test", is_own)),
         "epochs": len(reader.epochs()),
         "train_s": reader.train_s,
         "run": str(teacher),
@@ -181,7 +186,7 @@ def _evaluate_teacher(teacher: Path, config: Config, data: LabelledData) -> dict
 
 
 def _evaluate_student(run: Path, config: Config, data: LabelledData) -> dict[str, Any]:
-    return {**_judge(run, config, data, "val"), **_scores(RunReader(run).evaluation or {}, "test")}
+    return {**_measure_split(run, config, data, "val"), **_scores(RunReader(run).evaluation or {}, "test")}
 
 
 def _pair(
@@ -196,20 +201,21 @@ def _pair(
     runs = [study.path / alone["run"], run]
     pairs = {"test": pair_runs(*runs)}
     if data.val_dataloader() is not None:
-        right = []
-        for path in runs:
-            output, target = apply_to_split(load_module(path)[0], config, data, "val", config.execution.device)
-            right.append((output.argmax(1) == target).tolist())
+        right = [_evaluate(path, config, data, "val").is_correct or [] for path in runs]
         pairs["val"] = pair_correct(*right)
     return {"pairs": {split: pair.describe() for split, pair in pairs.items() if pair is not None}}
 
 
-def _judge(run: Path, config: Config, data: LabelledData, split: str, is_own: bool = True) -> dict[str, Any]:
+def _measure_split(run: Path, config: Config, data: LabelledData, split: str, is_own: bool = True) -> dict[str, Any]:
     if {"val": data.val_dataloader, "test": data.test_dataloader}[split]() is None:
         return _scores({}, split)
+    return _scores(_evaluate(run, config, data, split, is_own).summary, split)
+
+
+def _evaluate(run: Path, config: Config, data: LabelledData, split: str, is_own: bool = True) -> SplitResult:
     module, _ = load_module(run)
-    output, target = apply_to_split(module, config, data, split, config.execution.device, is_own=is_own)
-    return _scores(judge(module, output, target, split), split)
+    batches, execution = open_split(module, config, data, split, config.execution.device, is_own=is_own)
+    return kind_of(config).evaluate(module, data, split, batches, execution)
 
 
 def _scores(evaluation: dict[str, Any], split: str) -> dict[str, Any]:

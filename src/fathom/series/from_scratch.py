@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from fathom.build.run import PlannedRun, Start
 from fathom.errors import FathomError
 from fathom.files import write_atomically
-from fathom.recipes.train import Plan, Start
 from fathom.runs.analysis.paired import pair_runs
 from fathom.runs.analysis.spread import measure_spread
 from fathom.runs.folder import schema
@@ -43,14 +43,14 @@ def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: 
     """
     measure = _choose_measure(path)
 
-    def judge(run: Path) -> dict[str, Any]:
+    def assess(run: Path) -> dict[str, Any]:
         value = (RunReader(run).evaluation or {}).get(measure)
         if not is_number(value):
             raise not_finite(f"test {measure}")
         return {"value": value}
 
     known = (RunReader(path).comparison or {}).get("diverged") or {}
-    arms: dict[str, list[_Result]] = {"fine_tuned": [_Result(path, judge(path)["value"])], "scratch": []}
+    arms: dict[str, list[_Result]] = {"fine_tuned": [_Result(path, assess(path)["value"])], "scratch": []}
     comparison = _write(path, config, measure, arms)
     resume_hint = f"fathom train --resume {shlex.quote(str(path))}"
     for arm, member in _plan(config):
@@ -59,7 +59,7 @@ def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: 
         else:
             start = _titled(member.label, on_start)
             run, found, reason = train_member(
-                path, member, judge, resume_hint=resume_hint, contents=contents, on_start=start
+                path, member, assess, resume_hint=resume_hint, contents=contents, on_start=start
             )
             result = _Result(run, found.get("value"), reason)
         arms[arm].append(result)
@@ -98,8 +98,8 @@ def _titled(title: str, on_start: Start | None) -> Start | None:
     if on_start is None:
         return None
 
-    def start(plan: Plan) -> Sequence[Callback]:
-        return on_start(dataclasses.replace(plan, notes=(f"for comparison: {title}", *plan.notes)))
+    def start(run: PlannedRun) -> Sequence[Callback]:
+        return on_start(dataclasses.replace(run, notes=(f"for comparison: {title}", *run.notes)))
 
     return start
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
-from fathom.build.kinds.names import data_kind
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.files import expand_home
 from fathom.models import registry
@@ -20,13 +19,20 @@ from fathom.models.torchvision_names import PUBLISHED, SIDE
 from fathom.runs.folder import schema
 from fathom.runs.folder.reader import resolve_run
 from fathom.runs.folder.records import read_json
-from fathom.settings.config import Config, DataConfig
+from fathom.settings.config import Config
 
 # The body's rate where nobody chose one. Of small networks of one's own 0.3 did best on average (docs/fine-tuning.md);
 # for those trained on a million images a tenth is usual.
 _BODY_LR, _TORCHVISION_BODY_LR = "0.3x", "0.1x"
 _TORCHVISION = "torchvision:"
 _SAFE, _PICKLED = (".safetensors",), (".pt", ".pth", ".bin", ".ckpt", ".tar")
+
+
+class DataKind(Protocol):
+    """What must be known of the data that are to be learned from."""
+
+    holds_images: ClassVar[bool]
+    option_names: ClassVar[tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,11 @@ def is_pickled(path: Path) -> bool:
     return path.suffix.lower() in _PICKLED
 
 
-def apply_origin(tree: dict[str, Any], root: str | Path = "runs") -> dict[str, Any]:
+def apply_origin(tree: dict[str, Any], kind: DataKind, root: str | Path = "runs") -> dict[str, Any]:
     """Fill into a tree of settings, in place, what follows from ``finetune.init_from`` and was not chosen.
+
+    Args:
+        kind: of the data that are to be learned from.
 
     Raises:  UsageError if another network was chosen than the one that the weights belong to
     """
@@ -92,9 +101,9 @@ def apply_origin(tree: dict[str, Any], root: str | Path = "runs") -> dict[str, A
             )
         found: dict[str, Any] = {}
     elif origin.kind == "torchvision":
-        found = _from_torchvision(origin, tree)
+        found = _from_torchvision(origin, tree, kind)
     else:
-        found = _from_run(origin, tree)
+        found = _from_run(origin, tree, kind)
     chosen = (tree.get("model") or {}).get("name")
     given = found.get("model", {}).get("name", chosen)
     if chosen not in (None, given):
@@ -116,16 +125,16 @@ def _fill(tree: dict[str, Any], found: Mapping[str, Any]) -> None:
             tree[key] = value
 
 
-def _from_torchvision(origin: Origin, tree: Mapping[str, Any]) -> dict[str, Any]:
+def _from_torchvision(origin: Origin, tree: Mapping[str, Any], kind: DataKind) -> dict[str, Any]:
     published = PUBLISHED[origin.network]
     return {
         "model": {"name": published.model, "options": dict(published.options)},
-        "data": _as_images(tree, (3, SIDE, SIDE), published.mean, published.std),
+        "data": _as_images(tree, kind, (3, SIDE, SIDE), published.mean, published.std),
         "finetune": {"body_lr": _TORCHVISION_BODY_LR},
     }
 
 
-def _from_run(origin: Origin, tree: Mapping[str, Any]) -> dict[str, Any]:
+def _from_run(origin: Origin, tree: Mapping[str, Any], data_kind: DataKind) -> dict[str, Any]:
     path = origin.path / schema.MODEL
     if not path.is_file():
         raise UsageError(f"{origin.path}: holds no {schema.MODEL}; is it a run folder?")
@@ -145,7 +154,7 @@ def _from_run(origin: Origin, tree: Mapping[str, Any]) -> dict[str, Any]:
         options["small"] = use_small(options.get("small"), shape)
     data: dict[str, Any] = {}
     if kind == "image":
-        data = _as_images(tree, shape, given.get("mean"), given.get("std"))
+        data = _as_images(tree, data_kind, shape, given.get("mean"), given.get("std"))
     elif kind == "tokens":
         if options.get("embedding") is None:  # what the builder chose by the size of the vocabulary
             options["embedding"] = choose_embedding(num_outputs)
@@ -154,18 +163,17 @@ def _from_run(origin: Origin, tree: Mapping[str, Any]) -> dict[str, Any]:
     return {"model": {"name": name, "options": options}, "data": data}
 
 
-def _as_images(tree: Mapping[str, Any], shape: Any, mean: Any, std: Any) -> dict[str, Any]:
+def _as_images(tree: Mapping[str, Any], kind: DataKind, shape: Any, mean: Any, std: Any) -> dict[str, Any]:
     """Return the size and normalisation that the network expects of images, and the channels of those in files."""
     channels, height, width = shape
     data = tree.get("data") or {}
     options = data.get("options") or {}
-    kind = data_kind(DataConfig(name=str(data["name"])) if data.get("name") else DataConfig())
-    if kind not in ("named", "images"):
+    if not kind.holds_images:
         return {}
     found: dict[str, Any] = {"mean": list(mean), "std": list(std)} if mean and std else {}
     if data.get("resize") is None and "size" not in options and height == width:
         found["resize"] = height
-    if kind == "images" and channels in (1, 3) and "channels" not in options:
+    if "channels" in kind.option_names and channels in (1, 3) and "channels" not in options:
         found["options"] = {"channels": channels}
     return found
 
@@ -193,7 +201,7 @@ def check_finetuning(config: Config) -> None:
     """
     tuning, training = config.finetune, config.training
     if tuning.body_lr is not None:
-        parse_body_lr(tuning.body_lr, training.lr or 1.0)
+        parse_body_lr(tuning.body_lr, lr=1.0)  # for its form alone: the rate itself may still be open
     given = {
         "--body-lr": tuning.body_lr is not None,
         "--layer-decay": tuning.layer_decay is not None,

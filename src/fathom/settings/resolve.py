@@ -1,95 +1,89 @@
-"""The settings a run gets where nobody chose any, measured to learn well. Loads without torch."""
+"""From what the user wrote to a closed configuration: every default in one place, once. Loads without torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
-import msgspec
-
-from fathom.build.kinds.names import Kind, data_kind
-from fathom.data.sources import catalog
+from fathom.choices import Task
 from fathom.errors import UsageError
-from fathom.settings.config import Config, DataConfig, TrainingConfig, merge
-from fathom.settings.origin import check_finetuning
+from fathom.settings.config import Config, config_from_dict
+from fathom.settings.learning import close_learning
+from fathom.settings.origin import apply_origin, check_finetuning
+from fathom.settings.settings import Settings, merge
 from fathom.training.schedules import parse_schedule
 
-# Peak learning rates of AdamW under one_cycle, chosen on a validation split of Fashion-MNIST; that of resnet9 on one of
-# 2,000 photographs of CIFAR-10.
-_ADAMW_LR = {
-    "linear": 0.01,
-    "softmax": 0.01,
-    "mlp": 3e-3,
-    "lenet": 5e-3,
-    "lenet_sigmoid": 0.01,
-    "compact": 0.01,
-    "resnet9": 5e-3,
-}
-_DEEP_LR = 2e-3
-_LANGUAGE_LR = {"rnn": 2e-3, "gru": 8e-3, "lstm": 8e-3}
-_TEXT_OPTIONS = {"level": "char", "steps": 64, "partition": "sequential"}
-_FLAT_MODELS = ("linear", "softmax", "mlp")
-_LARGEST_SEED = 2**63 - 1
+_MODEL, _DATA = "lenet", "digits"
+_LARGEST_SEED = 2**63 - 1  # torch.manual_seed takes 64 signed bits
 
 
-# What is trained where no network is named; digits and the other sets with a name go to LeNet, the default of Config.
-_USUAL: dict[Kind, dict[str, Any]] = {
-    "images": {
-        "model": {"name": "resnet9", "options": {"width": 16}},
-        "data": {"augment": "flip,crop:padding=4"},
-        "training": {"label_smoothing": 0.1},
-    },
-    "table": {"model": {"name": "mlp"}},
-    "text": {"model": {"name": "gru"}},
-}
+class KindRules(Protocol):
+    """What is known of a kind of data before any of it is read; the adapters in ``build.kinds`` have it."""
+
+    name: ClassVar[str]
+    holds_images: ClassVar[bool]
+    option_names: ClassVar[tuple[str, ...]]
+
+    def usual(self) -> Mapping[str, Any]:
+        """Return the settings that suit this kind where no network is named."""
+
+    def task(self, name: str) -> Task | None:
+        """Return the task, by the name of the data; None where the data tells."""
+
+    def options(self, name: str, model: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the data's options, those that were left open filled in."""
+
+    def batch_size(self, name: str) -> int | None:
+        """Return the batch size where nobody chose; None where the data has to be counted."""
+
+    def epochs(self, name: str) -> int | None:
+        """Return the epochs where nobody chose; None where the data has to be counted."""
 
 
-def apply_kind_defaults(tree: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
-    """Lay settings that name no network over the usual ones for data of this kind."""
-    usual = merge({}, _USUAL.get(kind, {}))
-    if tree.get("training", {}).get("loss") not in (None, "cross_entropy"):
-        usual.pop("training", None)
-    return merge(usual, tree)
-
-
-def resolve(config: Config, task: str | None = None) -> Config:
-    """Fill every setting that was left open; the result is what ``config.yaml`` records.
-
-    Batch size and epochs of files stay open until they are counted, and what depends on the task until that is known.
+def resolve(settings: Settings, kind: KindRules, root: str | Path = "runs") -> Config:
+    """Close the settings of a run; what only the data can tell stays open for ``build.plan``.
 
     Args:
-        task: "classification", "regression" or "language", where the data had to be read to know.
-    Raises:  UsageError for options that contradict each other
+        kind: of the data that the settings name.
+        root: where runs are looked for that ``finetune.init_from`` names.
+    Raises:  UsageError for settings that contradict each other or belong to another kind of data
     """
+    tree = complete(settings, kind, root).to_dict()
+    model, data = tree["model"], tree["data"]
+    name = data["name"]
+    data["kind"] = kind.name
+    data["options"] = kind.options(name, model["name"], data.get("options", {}))
+    data.setdefault("batch_size", kind.batch_size(name))
+    data.setdefault("split_seed", tree.get("seed", 0))
+    tree.setdefault("training", {}).setdefault("epochs", kind.epochs(name))
+    config = config_from_dict(tree, "settings")
     _refuse_contradictions(config)
-    data_name, model_name = config.data.name, config.model.name
-    options = dict(config.data.options)
-    if data_name == "digits" and "size" not in options:
-        options["size"] = 8 if model_name in _FLAT_MODELS else 28
-    if data_kind(config.data) == "text":
-        options = _TEXT_OPTIONS | catalog.text_form(data_name) | options
-    batch_size = config.data.batch_size
-    if batch_size is None and data_name in catalog.names():
-        batch_size = {"digits": 64, "synthetic_regression": 10, "time_machine": 32}.get(data_name, 256)
-    data = msgspec.structs.replace(config.data, options=options, batch_size=batch_size)
-    config = msgspec.structs.replace(config, data=data)
-    task = task or _known_task(data)
-    if task is None:
-        return config
-    if task == "language":
-        training = _resolve_language(config.training, model_name, data_name)
-    else:
-        training = _resolve_training(config.training, model_name, data_name, task == "regression", data_kind(data))
-    return msgspec.structs.replace(config, training=training)
+    task = kind.task(name)
+    return config if task is None else close_learning(config, task)
 
 
-def _known_task(data: DataConfig) -> str | None:
-    """Return the task of data that need not be read for it; a table's depends on its target."""
-    if data_kind(data) == "table":
-        return None
-    if data_kind(data) == "text":
-        return "language"
-    return "regression" if data.name == "synthetic_regression" else "classification"
+def complete(settings: Settings, kind: KindRules, root: str | Path = "runs") -> Settings:
+    """Return the settings with network and data named: those of the weights to start from, else the usual ones.
+
+    What follows from them, such as the learning rate, is still open: a search may put another network in.
+
+    Raises:  UsageError if the weights belong to another network than the one that was chosen
+    """
+    tree = apply_origin(settings.to_dict(), kind, root)
+    if tree.get("model", {}).get("name") is None:
+        tree = _apply_kind_defaults(tree, kind)
+    tree.setdefault("model", {}).setdefault("name", _MODEL)
+    tree.setdefault("data", {}).setdefault("name", _DATA)
+    return Settings(tree)
+
+
+def _apply_kind_defaults(tree: dict[str, Any], kind: KindRules) -> dict[str, Any]:
+    """Lay settings that name no network over the usual ones for this kind of data."""
+    usual = merge({}, kind.usual())
+    if tree.get("training", {}).get("loss") not in (None, "cross_entropy"):
+        usual.pop("training", None)  # label smoothing, which other losses do not have
+    return merge(usual, tree)
 
 
 def _refuse_contradictions(config: Config) -> None:
@@ -106,7 +100,7 @@ def _refuse_contradictions(config: Config) -> None:
     if execution.compile == "step":
         excluded = {
             "accumulation": training.accumulate > 1,
-            "clipping": training.clip_norm or training.clip_value or data_kind(config.data) == "text",
+            "clipping": training.clip_norm or training.clip_value or config.data.kind == "texts",
             "an L1 penalty": training.l1,
             "fp16": execution.precision == "fp16",
             f"the optimizer {training.optimizer}": training.optimizer not in (None, "sgd", "adam", "adamw"),
@@ -114,54 +108,3 @@ def _refuse_contradictions(config: Config) -> None:
         for what, is_on in excluded.items():
             if is_on:
                 raise UsageError(f"--compile step makes one graph of the whole step, without {what}; use forward")
-
-
-def _resolve_training(
-    training: TrainingConfig, model: str, data: str, is_regression: bool, kind: Kind
-) -> TrainingConfig:
-    filled: dict[str, Any] = {}
-    if training.label_smoothing and (is_regression or training.loss not in (None, "cross_entropy")):
-        raise UsageError("label smoothing belongs to the cross-entropy of a classification; leave one of them out")
-    if training.epochs is None and kind != "images":
-        filled["epochs"] = 30 if data == "digits" else 10
-    optimizer = training.optimizer
-    is_plain = model == "linear" and kind == "named"  # the book's way, for a few features of equal scale
-    if optimizer is None:
-        optimizer = filled["optimizer"] = "sgd" if is_plain else "adamw"
-    if training.lr is None:
-        if optimizer in ("adam", "adamw", "rmsprop"):
-            filled["lr"] = _ADAMW_LR.get(model, _DEEP_LR)
-        elif is_regression:
-            filled["lr"] = 0.03 if model == "linear" else 0.01
-        else:
-            filled["lr"] = 0.9 if model == "lenet_sigmoid" else 0.1
-    if training.weight_decay is None:
-        filled["weight_decay"] = 0.01 if optimizer == "adamw" else 0.0
-    if training.schedule is None:
-        filled["schedule"] = "constant" if is_plain else "one_cycle"
-    if training.loss is None:
-        filled["loss"] = "squared" if is_regression else "cross_entropy"
-    return msgspec.structs.replace(training, **filled)
-
-
-def _resolve_language(training: TrainingConfig, model: str, data: str) -> TrainingConfig:
-    """Fill what a language model needs; the epochs of a text from a file stay open until its tokens are counted."""
-    if training.label_smoothing:
-        raise UsageError("label smoothing makes the perplexity of training mean nothing; leave it out for a text")
-    if training.loss not in (None, "cross_entropy"):
-        raise UsageError(f"loss {training.loss} gives no perplexity; a language model learns by cross_entropy")
-    filled: dict[str, Any] = {"loss": "cross_entropy"}
-    if training.epochs is None and data in catalog.names():
-        filled["epochs"] = 20
-    optimizer = training.optimizer
-    if optimizer is None:
-        optimizer = filled["optimizer"] = "adamw"
-    if training.lr is None:  # with plain SGD and clipping the book's rate is 1
-        filled["lr"] = _LANGUAGE_LR.get(model, 5e-3) if optimizer in ("adam", "adamw", "rmsprop") else 1.0
-    if training.weight_decay is None:
-        filled["weight_decay"] = 0.01 if optimizer == "adamw" else 0.0
-    if training.schedule is None:
-        filled["schedule"] = "one_cycle"
-    if training.clip_norm is None:
-        filled["clip_norm"] = 1.0
-    return msgspec.structs.replace(training, **filled)

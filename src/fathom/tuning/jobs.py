@@ -14,14 +14,12 @@ import sys
 import time
 from pathlib import Path
 
-import msgspec
-
 from fathom.errors import FathomError
 from fathom.runs.analysis.study import State, Trial
 from fathom.runs.html.pages.study import write_study
 from fathom.training.signals import Interrupted, StopRequest, catch_signals
 from fathom.tuning.study import Ledger
-from fathom.tuning.trial import Source
+from fathom.tuning.trial import TrialData
 from fathom.tuning.tune import Watcher, work
 
 _LOOK_S = 0.5
@@ -126,12 +124,10 @@ def main(path: str, parent: str, threads: str) -> int:
     # Between trials too a signal ends the process in order, with its trial marked.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with contextlib.closing(Source()) as source, contextlib.closing(Ledger(Path(path))) as ledger:
-            execution = ledger.config.execution
-            if execution.threads is None:
-                execution = msgspec.structs.replace(execution, threads=int(threads))
-                ledger.config = msgspec.structs.replace(ledger.config, execution=execution)
-            work(ledger, source, _Orphan(int(parent)))
+        with contextlib.closing(TrialData()) as data, contextlib.closing(Ledger(Path(path))) as ledger:
+            if ledger.base.get("execution.threads", "auto") == "auto":
+                ledger.base = ledger.base.under({"execution": {"threads": int(threads)}})
+            work(ledger, data, _Orphan(int(parent)))
     except (Interrupted, KeyboardInterrupt):
         return 0  # the parent knows
     except FathomError as error:

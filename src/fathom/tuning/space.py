@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
 from fathom.errors import UsageError, unknown
-from fathom.settings.config import Config, Section, config_to_dict, make_config, merge, parse_yaml, set_dotted
+from fathom.settings.config import Config, ConfigNode, config_to_dict
+from fathom.settings.settings import Settings, merge, nested, set_dotted
+from fathom.settings.yaml_text import parse_yaml
 
 Value = int | float | str
 """Of a choice its text, as it was written."""
@@ -24,7 +26,7 @@ _FORMS = "a range such as 1e-4..1:log or choices such as relu|tanh"
 _OPTION = re.compile(r"(data\.options|training\.optimizer_options)\.\w+$")
 # They decide what a trial is evaluated by, or on; values of the metric under two of them say nothing about the trials.
 _YARDSTICKS = (
-    *("schema", "seed", "data.name", "data.val", "data.split_seed", "data.fold"),
+    *("schema", "seed", "data.name", "data.kind", "data.val", "data.split_seed", "data.fold"),
     *("training.fast_dev_run", "training.overfit_batches"),
     *("finetune.init_from", "finetune.head", "finetune.seeds", "finetune.compare_scratch"),
     *("data.options.target", "data.options.task", "data.options.test", "data.options.log_target"),
@@ -105,7 +107,7 @@ def parse_space(space: str | Iterable[str] | Mapping[str, str]) -> list[Dimensio
 
 
 def resolve_space(
-    dimensions: Sequence[Dimension], config: Config, network_options: Mapping[str, Mapping[str, Any]]
+    dimensions: Sequence[Dimension], base: Settings, network_options: Mapping[str, Mapping[str, Any]]
 ) -> list[Dimension]:
     """Find the setting that each name means, and check that both ends or every choice can be set.
 
@@ -120,28 +122,25 @@ def resolve_space(
             raise UsageError(f"space: {dimension.setting} is given twice")
         for value in dimension.ends():
             try:
-                apply_values(config, {dimension: value})
+                apply_values(base, {dimension: value})
             except UsageError as error:
                 raise UsageError(f"space {dimension}: {str(error).removeprefix('a trial: ')}") from None
     # Network and optimizer come first: which others there are to choose depends on them.
     return sorted(resolved, key=lambda dimension: dimension.setting not in ("model.name", "training.optimizer"))
 
 
-def apply_values(config: Config, values: Mapping[Dimension, Value]) -> Config:
-    """Return the configuration with these values set.
+def apply_values(base: Settings, values: Mapping[Dimension, Value]) -> Settings:
+    """Return the settings with these values set.
 
     Raises:  UsageError if a setting does not take one
     """
-    tree = config_to_dict(config)
+    tree = base.to_dict()
     for dimension, value in values.items():
         if isinstance(value, str):
             set_dotted(tree, f"{dimension.setting}={value}")
         else:
-            nested: Any = value
-            for key in reversed(dimension.setting.split(".")):
-                nested = {key: nested}
-            merge(tree, nested)
-    return make_config(tree, "a trial")
+            merge(tree, nested(dimension.setting.split("."), value))
+    return Settings(tree, "a trial")
 
 
 def default_values(
@@ -246,10 +245,10 @@ def _plain(value: Any) -> Any:
     return value[0] if len(value) == 1 else list(value)
 
 
-def _leaves(section: type[Section], prefix: str) -> Iterator[tuple[str, Any]]:
+def _leaves(node: type[ConfigNode], prefix: str) -> Iterator[tuple[str, Any]]:
     """Every setting with its type: int, float, or another."""
-    for name, kind in get_type_hints(section).items():
-        if isinstance(kind, type) and issubclass(kind, Section):
+    for name, kind in get_type_hints(node).items():
+        if isinstance(kind, type) and issubclass(kind, ConfigNode):
             yield from _leaves(kind, f"{prefix}{name}.")
         else:
             found = (kind, *get_args(kind)) if get_origin(kind) is not dict else ()

@@ -16,13 +16,14 @@ from typing import Any
 
 import msgspec
 
-from fathom.build.kinds.names import place_name
+from fathom.build.kinds.places import place_name
 from fathom.errors import FathomError, missing_library
 from fathom.files import write_atomically
 from fathom.runs.analysis.study import Axis, State, Study, Trial
 from fathom.runs.folder.records import read_json, to_json
 from fathom.runs.folder.schema import SCHEMA, STUDY, check_schema
-from fathom.settings.config import make_config, parse_yaml
+from fathom.settings.settings import Settings
+from fathom.settings.yaml_text import parse_yaml
 from fathom.training.optimizers import takes
 from fathom.tuning.space import Dimension, Value, default_values, parse_space, resolve_space
 
@@ -32,11 +33,11 @@ _END = "end"  # how a trial ended, where Optuna's states say less
 _DEFAULTS = "defaults"  # of the trial that begins a study: the names that had their default
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class StudySettings(msgspec.Struct, frozen=True, kw_only=True):
     """What all trials of a study have in common: the content of ``study.json``."""
 
     schema: int = SCHEMA
-    config: dict[str, Any]
+    base: dict[str, Any]  # the settings that every trial begins with, still open
     space: dict[str, str]
     metric: str
     maximise: bool
@@ -68,7 +69,7 @@ class Ledger:
 
         self.path = path
         self.settings = read_settings(path)
-        self.config = make_config(self.settings.config, str(path / STUDY))
+        self.base = Settings(self.settings.base, str(path / STUDY))
         self.dimensions: list[Dimension] = parse_space(self.settings.space)
         self._network_options: Mapping[str, Mapping[str, Any]] = {}
         self._lock = FileLock(path / ".lock")
@@ -83,6 +84,11 @@ class Ledger:
             self.close()
             raise
 
+    @property
+    def seed(self) -> int:
+        """The seed of the study."""
+        return self.base.get("seed", 0)
+
     def close(self) -> None:
         """Remove what tells other processes that this one is alive."""
         if self._storage is not None:
@@ -93,7 +99,7 @@ class Ledger:
 
     def resolve(self, network_options: Mapping[str, Mapping[str, Any]]) -> None:
         """Find what the names in the space mean, once the networks' options are known."""
-        self.dimensions = resolve_space(self.dimensions, self.config, network_options)
+        self.dimensions = resolve_space(self.dimensions, self.base, network_options)
         self._network_options = network_options
 
     # Trials --------------------------------------------------------------------------------------------------------
@@ -118,7 +124,7 @@ class Ledger:
             if not any(_DEFAULTS in trial.user_attrs for trial in frozen if trial.number in counted):
                 defaults = default_values(self.dimensions, settled, self._network_options.get(settled.model.name, {}))
                 self._study.enqueue_trial(defaults)
-            self._study.sampler = _make_sampler(self.config.seed, len(counted))
+            self._study.sampler = _make_sampler(self.seed, len(counted))
             trial = self._study.ask()
             trial.set_user_attr("worker", self._token)
             if defaults is not None:
@@ -138,7 +144,7 @@ class Ledger:
         chosen = {known.setting: str(parse_yaml(value)) for known, value in values.items() if isinstance(value, str)}
         section, _, option = dimension.setting.rpartition(".")
         if section == "model.options":
-            return option in self._network_options[chosen.get("model.name", self.config.model.name)]
+            return option in self._network_options[chosen.get("model.name", self.base.get("model.name"))]
         optimizer = chosen.get("training.optimizer")
         if optimizer is not None and dimension.setting in ("training.momentum", "training.nesterov"):
             return takes(optimizer, option)
@@ -194,15 +200,15 @@ class Ledger:
         self.settings = read_settings(self.path)  # other processes write to it
         return Study(
             name=self.path.resolve().name,
-            model=self.config.model.name,
-            data=place_name(self.config.data.name),
+            model=self.base.get("model.name"),
+            data=place_name(self.base.get("data.name")),
             metric=self.settings.metric,
             maximise=self.settings.maximise,
             axes=[Axis(d.name, d.text, d.log, d.choices) for d in self.dimensions],
             trials=self.trials(),
             target=self.settings.trials,
             pruner=self.settings.pruner,
-            seed=self.config.seed,
+            seed=self.seed,
             importance=self._measure_importance() if importance else {},
             best_run=self.settings.best_run,
         )
@@ -215,7 +221,7 @@ class Ledger:
             return {}
         try:
             with _quiet():
-                evaluator = optuna.importance.FanovaImportanceEvaluator(seed=self.config.seed % 2**32)
+                evaluator = optuna.importance.FanovaImportanceEvaluator(seed=self.seed % 2**32)
                 return dict(optuna.importance.get_param_importances(self._study, evaluator=evaluator))
         except (ValueError, RuntimeError):  # no name that all completed trials share, or no variance
             return {}
@@ -243,7 +249,7 @@ class Ledger:
                     study_name=_NAME,
                     load_if_exists=True,
                     direction="maximize" if self.settings.maximise else "minimize",
-                    sampler=_make_sampler(self.config.seed, 0),
+                    sampler=_make_sampler(self.seed, 0),
                 )
         except Exception as error:
             if isinstance(error, FathomError) or type(error).__module__.split(".")[0] not in ("sqlalchemy", "optuna"):
@@ -300,7 +306,7 @@ class Ledger:
         return pruners.NopPruner()
 
 
-def create_study(path: Path, settings: Settings) -> Ledger:
+def create_study(path: Path, settings: StudySettings) -> Ledger:
     """Make a study in ``path``, a folder that is there; if there is one already, open it."""
     from filelock import FileLock
 
@@ -317,7 +323,7 @@ def is_study(path: Path) -> bool:
     return (path / STUDY).is_file()
 
 
-def read_settings(path: Path) -> Settings:
+def read_settings(path: Path) -> StudySettings:
     """Read ``study.json``.
 
     Raises:  FathomError if the folder is no study, is damaged, or comes from a newer Fathom
@@ -328,22 +334,22 @@ def read_settings(path: Path) -> Settings:
     content = read_json(file)
     check_schema(content, file)
     try:
-        settings = msgspec.convert(content, Settings)
+        settings = msgspec.convert(content, StudySettings)
     except msgspec.ValidationError as error:
         raise FathomError(f"{file}: incomplete or altered ({error})") from None
     return settings
 
 
-def describe_difference(old: Settings, new: Settings) -> str | None:
+def describe_difference(old: StudySettings, new: StudySettings) -> str | None:
     """Name the first thing in which two studies differ; None where one is the other going on."""
     if old.space != new.space:
         return f"the space {', '.join(f'{name}={text}' for name, text in old.space.items())}"
     if old.pruner != new.pruner:
         return f"the pruner {old.pruner}"
-    for name, value in _flatten(old.config).items():
-        if _flatten(new.config).get(name) != value:
+    for name, value in _flatten(old.base).items():
+        if _flatten(new.base).get(name) != value:
             return f"{name} {value!r}"
-    return next((f"no {name}" for name in _flatten(new.config) if name not in _flatten(old.config)), None)
+    return next((f"no {name}" for name in _flatten(new.base) if name not in _flatten(old.base)), None)
 
 
 def _flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
@@ -352,7 +358,7 @@ def _flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
     return flatten(tree)
 
 
-def _write_settings(path: Path, settings: Settings) -> None:
+def _write_settings(path: Path, settings: StudySettings) -> None:
     write_atomically(path / STUDY, to_json(msgspec.to_builtins(settings), indent=2) + "\n")
 
 

@@ -13,18 +13,15 @@ from typing import Any
 
 import msgspec
 
-from fathom.build.assemble import build_callbacks, build_execution, build_module, build_trainer
-from fathom.build.data import build_data, settle_data
+from fathom.build.configure import configure
 from fathom.build.failures import explain, readable_failures
-from fathom.build.fine_tuning import begin, fit_normalization, read_start
-from fathom.build.kinds.names import data_kind, read_contents
+from fathom.build.kinds.detection import kind_of
+from fathom.build.plan import Draft, draft
 from fathom.data.module import LabelledData, check_batch_size
 from fathom.errors import UsageError
-from fathom.module import Module
-from fathom.recipes.train import check_learning
 from fathom.runs.analysis.study import State
 from fathom.settings.config import Config
-from fathom.settings.resolve import resolve
+from fathom.settings.settings import Settings
 from fathom.training.callbacks import Callback
 from fathom.training.divergence import Diverged, not_finite
 from fathom.training.signals import Interrupted
@@ -43,7 +40,7 @@ OnEpoch = Callable[[int, int, float], None]
 """Told of every epoch: its number, how many there will be, the metric."""
 
 
-class Source:
+class TrialData:
     """The data of a study in this process: read once, and made ready anew only for a trial that needs them so."""
 
     def __init__(self) -> None:
@@ -52,13 +49,13 @@ class Source:
 
     def open(self, config: Config) -> LabelledData:
         """Return the data module of a resolved configuration."""
-        kind, batch_size = data_kind(config.data), config.data.batch_size
+        kind, batch_size = kind_of(config), config.data.batch_size
         # A linear model's tables are encoded in another way, and noise is part of what the loader serves.
-        network = config.model.name if kind == "table" else None
+        network = config.model.name if kind.depends_on_network else None
         need = (config.data, config.seed, config.training.input_noise, network)
         if self._data is not None and self._data[0] == need:
             return self._data[1]
-        if self._data is not None and kind in ("named", "images") and batch_size is not None:
+        if self._data is not None and kind.serves_any_batch_size and batch_size is not None:
             known, data = self._data
             if (msgspec.structs.replace(known[0], batch_size=batch_size), *known[1:]) == need:
                 # These are divided and decoded in the same way whatever the size of a batch.
@@ -67,16 +64,16 @@ class Source:
                 self._data = need, data
                 return data
         self.close()
-        data = build_data(config, self.read(config))
+        data = kind.build(config, self.read(config))
         self._data = need, data
         return data
 
     def read(self, config: Config) -> Any:
-        """Return what is on the disk, as ``read_contents`` does."""
+        """Return what is on the disk, as the kind of data reads it."""
         need = (config.data.name, config.data.options)
         if self._contents is None or self._contents[0] != need:
             self._contents = None  # two would need twice the memory
-            self._contents = need, read_contents(config.data)
+            self._contents = need, kind_of(config).read(config.data)
         return self._contents[1]
 
     def rest(self) -> None:
@@ -91,7 +88,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialOutcome:
     """How a trial ended; ``value`` is the metric of its best epoch."""
 
     state: State
@@ -99,7 +96,7 @@ class Outcome:
     reason: str = ""
 
 
-class Judge(Callback):
+class TrialReporter(Callback):
     """Reports the metric of every epoch and ends the trial where the pruner says so."""
 
     def __init__(self, ledger: Ledger, trial: Any, on_epoch: OnEpoch) -> None:
@@ -109,11 +106,11 @@ class Judge(Callback):
 
     def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
         """Report; stop a trial that is not worth going on with."""
-        settings, epoch = self.ledger.settings, int(record["epoch"])
-        value = record.get(settings.metric)
+        study, epoch = self.ledger.settings, int(record["epoch"])
+        value = record.get(study.metric)
         if value is None or not math.isfinite(value):
-            raise not_finite(settings.metric, place=f"after epoch {epoch}")
-        self.best = value if self.best is None else (max if settings.maximise else min)(self.best, value)
+            raise not_finite(study.metric, place=f"after epoch {epoch}")
+        self.best = value if self.best is None else (max if study.maximise else min)(self.best, value)
         self.ledger.report(self.trial, epoch, value)
         self.on_epoch(epoch, trainer.max_epochs, value)
         if epoch < trainer.max_epochs and self.ledger.should_prune(self.trial, trainer.max_epochs):
@@ -121,49 +118,42 @@ class Judge(Callback):
             trainer.should_stop = "pruned"
 
 
-def prepare_trial(config: Config, source: Source) -> tuple[Config, LabelledData, Module]:
-    """Settle every default and build what is trained.
+def prepare_trial(settings: Settings, data: TrialData) -> Draft:
+    """Close the settings and build what is trained.
 
     Raises:  UsageError, FathomError where the settings do not fit the data or one another
     """
+    config = configure(settings)
     with readable_failures():
-        config = resolve(config)
-        weights = read_start(config)
-        data = source.open(config)
-        config = fit_normalization(settle_data(config, data), data)
-        module = build_module(config, data)
-        config, _ = begin(config, module, data, weights)
-        check_learning(config, module, data)
-    return config, data, module
+        return draft(config, data=data.open(config))
 
 
-def run_trial(ledger: Ledger, trial: Any, values: dict[Dimension, Value], source: Source, on_epoch: OnEpoch) -> Outcome:
+def run_trial(
+    ledger: Ledger, trial: Any, values: dict[Dimension, Value], data: TrialData, on_epoch: OnEpoch
+) -> TrialOutcome:
     """Train with ``values`` and say how it went; whatever goes wrong with them is the trial's end, not the study's.
 
     Raises:  Interrupted after a signal; errors that are nobody's values' fault
     """
-    judge = Judge(ledger, trial, on_epoch)
+    reporter = TrialReporter(ledger, trial, on_epoch)
     try:
-        config, data, module = prepare_trial(apply_values(ledger.config, values), source)
-        with readable_failures():
-            execution = build_execution(config, module, data)
-        trainer = build_trainer(config, execution, [*build_callbacks(config, None), judge])
-        trainer.fit(module, data)
+        plan = prepare_trial(apply_values(ledger.base, values), data).ready()
+        plan.make_trainer([reporter]).fit(plan.module, plan.data)
     except Interrupted:
         raise
     except Diverged as error:
-        return Outcome("diverged", judge.best, str(error))
+        return TrialOutcome("diverged", reporter.best, str(error))
     except Exception as error:
         line = explain(error)
         if line is None:
             raise
         gc.collect()  # what did not fit into memory is held by the error's frames
-        return Outcome("failed", judge.best, str(line))
+        return TrialOutcome("failed", reporter.best, str(line))
     finally:
-        source.rest()
-    if judge.pruned_at is not None:
-        return Outcome("pruned", judge.best, f"pruned after epoch {judge.pruned_at}")
-    return Outcome("complete", judge.best)
+        data.rest()
+    if reporter.pruned_at is not None:
+        return TrialOutcome("pruned", reporter.best, f"pruned after epoch {reporter.pruned_at}")
+    return TrialOutcome("complete", reporter.best)
 
 
 def check_evaluated(config: Config, data: LabelledData, settings: list[str]) -> tuple[str, bool]:

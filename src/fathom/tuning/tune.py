@@ -12,30 +12,30 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fathom.build.kinds.names import locate_data, place_name
+from fathom.build.configure import configure, pin
+from fathom.build.kinds.places import place_name
+from fathom.build.run import Hooks, Start, TrainedRun, resume_run, train_run
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.models import registry
 from fathom.phrases import counted
-from fathom.recipes.train import Outcome, Start, resume, train
 from fathom.runs.analysis.study import PRUNERS, Study, Trial
 from fathom.runs.folder.lock import lock_run
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.writer import claim_folder, name_folder
 from fathom.runs.html.pages.study import write_study
-from fathom.settings.config import Config, config_to_dict
-from fathom.settings.resolve import resolve
+from fathom.settings.settings import Settings
 from fathom.training.signals import Interrupted
 from fathom.tuning.space import Dimension, Value, apply_values, parse_space, resolve_space
 from fathom.tuning.study import (
     Ledger,
-    Settings,
+    StudySettings,
     create_study,
     describe_difference,
     is_study,
     read_settings,
     require_optuna,
 )
-from fathom.tuning.trial import Source, check_evaluated, prepare_trial, run_trial
+from fathom.tuning.trial import TrialData, check_evaluated, prepare_trial, run_trial
 
 _HOPELESS = 3  # trials that could not be trained at all, and none that could: then the study is wrong, not they
 _REWRITE_S = 30.0  # between two writings of the page while trials run
@@ -70,12 +70,12 @@ class Tuned:
     path: Path
     study: Study
     page: Path
-    outcome: Outcome | None
+    outcome: TrainedRun | None
     is_over: bool = True
 
 
 def tune(
-    config: Config,
+    settings: Settings | Mapping[str, Any],
     space: str | Iterable[str] | Mapping[str, str],
     *,
     trials: int = 30,
@@ -91,7 +91,7 @@ def tune(
     """Search for settings that make the validation metric better; the test split is evaluated once, by the best.
 
     Args:
-        config: what all trials have in common.
+        settings: what all trials have in common.
         space: what is tried, see ``parse_space``.
         trials: how many are to end by themselves, all calls and processes together.
         pruner: median, halving or none: how hopeless trials are stopped early.
@@ -108,12 +108,12 @@ def tune(
     if pruner not in PRUNERS:
         raise unknown("pruner", pruner, PRUNERS)
     require_optuna()
-    config = locate_data(config)
-    source = Source()
-    with contextlib.closing(source):
-        metric, maximise = _check_study(config, dimensions, source)
-        settings = Settings(
-            config=config_to_dict(config),
+    base = pin(settings, root)
+    data = TrialData()
+    with contextlib.closing(data):
+        metric, maximise = _check_study(base, dimensions, data)
+        plan = StudySettings(
+            base=base.to_dict(),
             space={dimension.name: dimension.text for dimension in dimensions},
             metric=metric,
             maximise=maximise,
@@ -121,9 +121,9 @@ def tune(
             pruner=pruner,
             command=list(command),
         )
-        ledger = _open_study(settings, config, Path(root), None if study is None else Path(study))
+        ledger = _open_study(plan, base, Path(root), None if study is None else Path(study))
         with contextlib.closing(ledger):
-            return _go_on(ledger, source, trials, jobs, retrain, watcher or Watcher(), on_start)
+            return _go_on(ledger, data, trials, jobs, retrain, watcher or Watcher(), on_start)
 
 
 def resume_tuning(
@@ -141,18 +141,18 @@ def resume_tuning(
     """
     _check_counts(1 if trials is None else trials, jobs)
     require_optuna()
-    with contextlib.closing(Source()) as source, contextlib.closing(Ledger(Path(study))) as ledger:
-        _check_study(ledger.config, ledger.dimensions, source)
-        return _go_on(ledger, source, trials, jobs, retrain, watcher or Watcher(), on_start)
+    with contextlib.closing(TrialData()) as data, contextlib.closing(Ledger(Path(study))) as ledger:
+        _check_study(ledger.base, ledger.dimensions, data)
+        return _go_on(ledger, data, trials, jobs, retrain, watcher or Watcher(), on_start)
 
 
-def work(ledger: Ledger, source: Source, watcher: Watcher) -> None:
+def work(ledger: Ledger, data: TrialData, watcher: Watcher) -> None:
     """Run trials until there are enough.
 
     Raises:  Interrupted after a signal; FathomError if no trial could be trained
     """
-    ledger.resolve(network_options(ledger.config, ledger.dimensions))
-    settled, _, _ = prepare_trial(ledger.config, source)
+    ledger.resolve(network_options(ledger.base, ledger.dimensions))
+    settled = prepare_trial(ledger.base, data).config
     written = time.monotonic()
     while (trial := ledger.ask(settled)) is not None:
         try:
@@ -162,7 +162,7 @@ def work(ledger: Ledger, source: Source, watcher: Watcher) -> None:
             def on_epoch(epoch: int, epochs: int, value: float, number: int = trial.number) -> None:
                 watcher.epoch(number, epoch, epochs, value)
 
-            outcome = run_trial(ledger, trial, values, source, on_epoch)
+            outcome = run_trial(ledger, trial, values, data, on_epoch)
         except BaseException as error:
             was_asked = isinstance(error, Interrupted) or not isinstance(error, Exception)
             ledger.end(trial, "stopped", reason="interrupted" if was_asked else str(error))
@@ -176,18 +176,18 @@ def work(ledger: Ledger, source: Source, watcher: Watcher) -> None:
             written = time.monotonic()
 
 
-def network_options(config: Config, dimensions: Iterable[Dimension]) -> dict[str, dict[str, Any]]:
+def network_options(base: Settings, dimensions: Iterable[Dimension]) -> dict[str, dict[str, Any]]:
     """Return the options, with their defaults, of every network that the study can try.
 
     Raises:  UsageError for an unknown network
     """
     chosen = next((d for d in dimensions if d.name in ("model", "model.name") and d.choices), None)
-    return {name: registry.defaults(name) for name in (chosen.choices if chosen else (config.model.name,))}
+    return {name: registry.defaults(name) for name in (chosen.choices if chosen else (base.get("model.name"),))}
 
 
-def best_config(ledger: Ledger, trial: Trial) -> Config:
+def best_settings(ledger: Ledger, trial: Trial) -> Settings:
     """Return the settings of a trial, such as ``fathom train --config`` reads."""
-    return apply_values(ledger.config, ledger.values_of(trial))
+    return apply_values(ledger.base, ledger.values_of(trial))
 
 
 def resume_command(path: Path) -> str:
@@ -200,13 +200,13 @@ def _check_counts(trials: int, jobs: int) -> None:
         raise UsageError(f"trials={trials}, jobs={jobs}: both must be at least 1")
 
 
-def _check_study(config: Config, dimensions: list[Dimension], source: Source) -> tuple[str, bool]:
+def _check_study(base: Settings, dimensions: list[Dimension], data: TrialData) -> tuple[str, bool]:
     """Build what the defaults give, and every end of every dimension, so that nothing wrong begins.
 
     Raises:  UsageError naming the dimension
     """
-    dimensions = resolve_space(dimensions, config, network_options(config, dimensions))
-    _, data, _ = prepare_trial(config, source)
+    dimensions = resolve_space(dimensions, base, network_options(base, dimensions))
+    default = prepare_trial(base, data)
     deciding = [d for d in dimensions if d.setting in ("model.name", "training.optimizer")]
     for dimension in dimensions:
         if dimension.setting.startswith("data."):
@@ -218,16 +218,16 @@ def _check_study(config: Config, dimensions: list[Dimension], source: Source) ->
             refused: list[UsageError] = []
             for surrounding in surroundings:
                 try:
-                    prepare_trial(apply_values(config, surrounding | {dimension: value}), source)
+                    prepare_trial(apply_values(base, surrounding | {dimension: value}), data)
                     break
                 except UsageError as error:
                     refused.append(error)
             else:
                 raise UsageError(f"space {dimension}: {refused[0]}")
-    return check_evaluated(config, data, [dimension.setting for dimension in dimensions])
+    return check_evaluated(default.config, default.data, [dimension.setting for dimension in dimensions])
 
 
-def _open_study(settings: Settings, config: Config, root: Path, place: Path | None) -> Ledger:
+def _open_study(settings: StudySettings, base: Settings, root: Path, place: Path | None) -> Ledger:
     """Make the study's folder, or go on with the study that is in it.
 
     Raises:  UsageError if another study is in it, or something else
@@ -235,7 +235,7 @@ def _open_study(settings: Settings, config: Config, root: Path, place: Path | No
     is_new = place is None or not place.exists()
     if place is None:
         now = datetime.now().astimezone()
-        place = claim_folder(root, name_folder(now, "tune", config.model.name, place_name(config.data.name)))
+        place = claim_folder(root, name_folder(now, "tune", base.get("model.name"), place_name(base.get("data.name"))))
     elif place.exists() and not _is_free(place) and not is_study(place):
         raise UsageError(f"{place} holds something else; give the folder of a study, or one that is not there yet")
     place.mkdir(parents=True, exist_ok=True)
@@ -259,7 +259,7 @@ def _is_free(place: Path) -> bool:
 
 def _go_on(
     ledger: Ledger,
-    source: Source,
+    data: TrialData,
     trials: int | None,
     jobs: int,
     retrain: bool,
@@ -267,17 +267,17 @@ def _go_on(
     on_start: Start | None,
 ) -> Tuned:
     """Run what is missing, write the page, train the best."""
-    ledger.resolve(network_options(ledger.config, ledger.dimensions))
+    ledger.resolve(network_options(ledger.base, ledger.dimensions))
     if trials is not None and trials != ledger.settings.trials:
         ledger.update(trials=trials)
     watcher.begin(ledger)
     try:
         if jobs == 1:
-            work(ledger, source, watcher)
+            work(ledger, data, watcher)
         else:
             from fathom.tuning.jobs import run_workers  # which is made of this file
 
-            source.close()
+            data.close()
             run_workers(ledger, jobs, watcher)
     except Interrupted as stop:
         study = ledger.snapshot()
@@ -297,7 +297,7 @@ def _go_on(
     _write_best(ledger, best)
     if not retrain:
         return Tuned(ledger.path, study, page, None)
-    outcome = _train_best(ledger, best, source, on_start)
+    outcome = _train_best(ledger, best, data, on_start)
     study = ledger.snapshot()
     page = write_study(study, ledger.path)
     return Tuned(ledger.path, study, page, outcome)
@@ -307,10 +307,10 @@ def _write_best(ledger: Ledger, best: Trial) -> None:
     from fathom.files import write_atomically
     from fathom.runs.folder.records import to_yaml
 
-    write_atomically(ledger.path / "best.yaml", to_yaml(config_to_dict(best_config(ledger, best))))
+    write_atomically(ledger.path / "best.yaml", to_yaml(best_settings(ledger, best).to_dict()))
 
 
-def _train_best(ledger: Ledger, best: Trial, source: Source, on_start: Start | None) -> Outcome | None:
+def _train_best(ledger: Ledger, best: Trial, data: TrialData, on_start: Start | None) -> TrainedRun | None:
     """Train the best trial again as a run, beside the study; None if that was done, or another process does it.
 
     A run that was begun for the same trial and stopped is gone on with.
@@ -331,11 +331,11 @@ def _train_best(ledger: Ledger, best: Trial, source: Source, on_start: Start | N
             if run.status == "done":
                 return None
             if (run.path / "checkpoints" / "last").is_dir():
-                return resume(run.path, on_start=note)
-        config = best_config(ledger, best)
+                return resume_run(run.path, hooks=Hooks(note))
+        config = configure(best_settings(ledger, best))
         command = ["fathom", "train", "--config", str(ledger.path / "best.yaml")]
-        contents = source.read(resolve(config))
-        return train(config, root=ledger.path.parent, contents=contents, on_start=note, command=command)
+        root, contents = ledger.path.parent, data.read(config)
+        return train_run(config, root=root, contents=contents, hooks=Hooks(note), command=command)
 
 
 def _stop_if_hopeless(study: Study) -> None:

@@ -11,11 +11,11 @@ from PIL import Image
 
 from fathom.data.checks import CheckedSplit, DataCheck, check_splits
 from fathom.doctor.check import check
-from fathom.settings.config import make_config
+from fathom.settings.settings import Settings
 
 
 def inspect(name, **options):
-    return check(make_config({"data": {"name": str(name), "options": options}}))
+    return check(Settings({"data": {"name": str(name), "options": options}}))
 
 
 def texts(found, severity=None):
@@ -148,7 +148,7 @@ def test_a_copy_in_the_test_folder_is_counted(images, tmp_path):
         for i in range(4):
             Image.new("RGB", (8, 10), (i, 1, 2 + (label == "cat"))).save(root / "test" / label / f"{i}.png")
     shutil.copy(root / "train" / "cat" / "03.png", root / "test" / "cat" / "again.png")
-    found = check(make_config({"data": {"name": str(root), "val": 0.0}}))
+    found = check(Settings({"data": {"name": str(root), "val": 0.0}}))
     assert codes(found, "warning") == ["data.duplicates_across_splits"]
     (warning,) = texts(found, "warning")
     assert warning == "leakage: 1 of 9 images of the test split (11.1%) are in the train split too"

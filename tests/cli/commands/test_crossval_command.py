@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fathom.settings.run_config import read_run_config
+from fathom.settings.config import read_config
 
 QUICK = ("--data", "digits", "--epochs", 1, "--folds", 3)
 
@@ -147,7 +147,7 @@ def test_rare_classes_are_balanced_within_each_fold(fathom, how):
     assert result.code == 0, result.err
     path = _study("balanced")
     rows = _rows(path)
-    assert {read_run_config(path / row["run"]).data.balance for row in rows} == {how}
+    assert {read_config(path / row["run"]).data.balance for row in rows} == {how}
 
     def recall(root):  # of the rare class: what balancing is for
         pages = [json.loads((_study(root) / row["run"] / "evaluation.json").read_text()) for row in rows]

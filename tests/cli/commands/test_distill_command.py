@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from fathom.series import base as series
-from fathom.settings.run_config import read_run_config
+from fathom.settings.config import read_config
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def test_side_by_side(fathom, trained):
     assert content["gain"]["test"]["mean"] == pytest.approx(sum(changes) / 2)
     assert "gain" in result.out or "harm" in result.out
     for place in ("alone/seed-3", "distilled/seed-4"):
-        config = read_run_config(path / place)
+        config = read_config(path / place)
         assert config.data.split_seed == 3  # the teacher's, whatever the seed
         assert (config.training.distill is not None) == place.startswith("distilled")
     # A distilled student is a run like any other; its model needs no teacher.

@@ -17,8 +17,8 @@ from fathom.inference.saved import load_module
 from fathom.recipes.train import resume, train
 from fathom.series import base as series
 from fathom.series.from_scratch import paired_difference
-from fathom.settings.config import make_config
 from fathom.settings.origin import apply_origin
+from fathom.settings.settings import Settings
 from fathom.training.callbacks import Callback
 from fathom.training.signals import Interrupted
 
@@ -94,11 +94,11 @@ def test_options_of_fine_tuning_need_weights(fathom):
 
 def test_what_torchvision_brings_and_what_was_chosen_stays():
     tree = apply_origin({"finetune": {"init_from": "torchvision:vgg11_bn"}, "data": {"name": "cifar10"}})
-    config = make_config(tree)
+    config = Settings(tree)
     assert (config.model.name, config.model.options) == ("vgg11", {"small": False, "batch_norm": True})
     assert (config.data.resize, config.finetune.body_lr) == (224, "0.1x")
     chosen = {"data": {"resize": 64, "mean": None}, "finetune": {"init_from": "torchvision:alexnet", "body_lr": 0.2}}
-    config = make_config(apply_origin(chosen))
+    config = Settings(apply_origin(chosen))
     assert (config.data.resize, config.finetune.body_lr, config.data.mean) == (64, 0.2, [0.485, 0.456, 0.406])
 
 
@@ -122,7 +122,7 @@ class StopAt(Callback):
 
 def tuning_config(source, **finetune):
     tree = {"training": {"epochs": 2}, "finetune": {"init_from": str(source), **finetune}}
-    return make_config(apply_origin(tree))
+    return Settings(apply_origin(tree))
 
 
 def test_resume_is_exact_and_needs_the_source_no_more(source, tmp_path):
@@ -159,7 +159,7 @@ def test_comparison_with_scratch_goes_on_after_a_stop(source, tmp_path):
     assert len(list(path.glob("scratch/*"))) == 2
     assert len(list(path.glob("repeats/*"))) == 1
     plain = train(
-        make_config({"model": {"name": "lenet"}, "data": {"resize": 28}, "training": {"epochs": 2}, "seed": 1}),
+        Settings({"model": {"name": "lenet"}, "data": {"resize": 28}, "training": {"epochs": 2}, "seed": 1}),
         root=tmp_path / "plain",
     )
     assert found["scratch"][1] == plain.evaluation["accuracy"]

@@ -3,10 +3,9 @@
 import pytest
 import yaml
 
+from fathom.build.configure import configure
 from fathom.models import registry
-from fathom.settings.config import make_config
 from fathom.settings.presets import read_recipe, recipe_names, recipe_summary
-from fathom.settings.resolve import resolve
 
 
 def test_the_list_names_every_recipe_with_what_it_reaches(fathom):
@@ -25,7 +24,7 @@ def test_a_recipe_is_shown_as_written_and_valid(name, fathom):
     tree = yaml.safe_load(result.out)
     assert tree == read_recipe(name)
     assert result.out.startswith("#"), "a recipe begins with a comment that says what it reaches"
-    config = resolve(make_config(tree, name))
+    config = configure((tree, name))
     registry.get(config.model.name)
 
 

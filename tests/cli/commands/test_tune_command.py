@@ -13,8 +13,8 @@ import torch
 import yaml
 
 from fathom.inference.saved import load_module
-from fathom.settings.config import make_config
-from fathom.settings.run_config import read_run_config
+from fathom.settings.config import read_config
+from fathom.settings.settings import Settings
 
 pytest.importorskip("optuna")
 
@@ -94,11 +94,11 @@ def test_fine_tuning_is_searched(fathom, trained):
     assert result.code == 0, result.err
     (study,) = (file.parent for file in Path("runs").glob("*/study.json"))
     (run,) = (file.parent for file in Path("runs").glob("*/run.json"))
-    config = read_run_config(run)
-    best = make_config(yaml.safe_load((study / "best.yaml").read_text()))
+    config = read_config(run)
+    best = Settings(yaml.safe_load((study / "best.yaml").read_text()))
     assert config.finetune.body_lr == best.finetune.body_lr in ("0.01x", "1x")
     assert config.finetune.layer_decay == best.finetune.layer_decay
-    assert config.data.split_seed in (None, read_run_config(trained.path).data.split_seed)
+    assert config.data.split_seed in (None, read_config(trained.path).data.split_seed)
     start = json.loads((run / "run.json").read_text())["start"]
     assert start["share"] == 1.0
     before, after = (load_module(path)[0].net.state_dict() for path in (trained.path, run))

@@ -1,18 +1,27 @@
-"""Tables for the recipes: from what was configured to their data module."""
+"""Tables: rows of a file, one column of which is to be predicted from the others."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
-from fathom.settings.config import Config
-from fathom.data.images.augment import Compose
-from fathom.data.tables.fit import TableOptions
-from fathom.data.tables.module import TableData
-from fathom.data.tables.reading import Table
+from fathom.build.kinds.base import Details, SplitResult, Kind, OnRead
+from fathom.build.kinds.places import check_file, locate, refuse_file_options, refuse_foreign
+from fathom.build.remote import has_versions, localize, original_names
 from fathom.errors import UsageError
-from fathom.build.kinds.names import check_table_options, read_file
-from fathom.build.divisions import make_division
+from fathom.files import expand_home
+from fathom.settings.config import DataConfig, replace_in
+
+if TYPE_CHECKING:
+    from fathom.data.checks import DataCheck
+    from fathom.data.module import LabelledData
+    from fathom.data.tables.module import TableData
+    from fathom.data.tables.reading import Table
+    from fathom.module import Module
+    from fathom.settings.config import Config
+    from fathom.settings.settings import Settings
 
 _CHOICES = ("fill", "one_hot_max", "categories", "drop", "keep")
 _LINEAR_ONE_HOT_MAX = 1000  # an embedding before a single affine map would only lower its rank
@@ -20,13 +29,81 @@ _STEPS = 3000  # that a small table is learned for, unless epochs are given
 _EPOCHS = (10, 100)
 
 
-def build_table(config: Config, augment: Compose | None, table: Table | None) -> TableData:
-    """Make the data module of a table."""
-    if config.data.augment:
-        raise UsageError("--augment is for images; a table has none (--set training.input_noise=… adds noise)")
-    options = config.data.options
-    check_table_options(config.data)
-    table = table or read_file(config.data.name, options)
+class TablesKind(Kind):
+    """Rows with a target."""
+
+    name, noun = "tables", "a table"
+    depends_on_network = True
+    option_names = ("target", "task", "log_target", "test", *_CHOICES, "header", "separator")
+
+    def validate(self, settings: Settings) -> None:
+        """Refuse files that are not there and options that tables do not have."""
+        refuse_foreign(settings)
+        refuse_file_options(settings)
+        super().validate(settings)
+        options = settings.get("data.options", {})
+        if options.get("header") not in (None, True, False):
+            raise UsageError(f"data.options.header is true or false; got {options['header']!r}")
+        for place in (settings.get("data.name"), options.get("test")):
+            if place is not None:
+                check_file(str(place))
+
+    def usual(self) -> Mapping[str, Any]:
+        """Return a multilayer perceptron."""
+        return {"model": {"name": "mlp"}}
+
+    def locate(self, data: DataConfig) -> DataConfig:
+        """Return absolute paths and settled versions."""
+        return locate(data, ("test",))
+
+    def read(self, data: DataConfig) -> Table | None:
+        """Return the rows."""
+        if not has_versions(data):
+            return None
+        local = localize(data)
+        with original_names(data, local):
+            return _read_file(local.name, local.options)
+
+    def build(self, config: Config, contents: Any = None, on_read: OnRead | None = None) -> LabelledData:
+        """Make the data module."""
+        if config.data.augment:
+            raise UsageError("--augment is for images; a table has none (--set training.input_noise=… adds noise)")
+        local = localize(config.data)
+        with original_names(config.data, local):
+            return _build(config, local, contents)
+
+    def check(self, data: LabelledData) -> DataCheck:
+        """Return what there is to know of the data before anything is trained on it."""
+        from fathom.data.tables.checks import check_table
+
+        return check_table(cast("TableData", data))
+
+    def settle(self, config: Config, data: LabelledData) -> Config:
+        """Close batch size and epochs: small tables need many passes to come to enough steps."""
+        config = super().settle(config, data)
+        if config.training.epochs is not None:
+            return config
+        least, most = _EPOCHS
+        epochs = min(most, max(least, -(-_STEPS // -(-data.num_train // data.batch_size))))
+        return replace_in(config, training={"epochs": epochs})
+
+    def examine(self, module: Module, data: LabelledData, evaluation: SplitResult, folder: Path) -> Details:
+        """Return a baseline to beat, the worst rows, and the predictions."""
+        from fathom.build.summaries import list_predictions
+        from fathom.build.table_summary import compare_with_baseline
+
+        columns, rows = list_predictions(module, data, evaluation)
+        return Details(compare_with_baseline(module, cast("TableData", data), evaluation), columns, rows)
+
+
+def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
+    from fathom.build.augmentation import build_augmentation
+    from fathom.build.divisions import make_division
+    from fathom.data.tables.fit import TableOptions
+    from fathom.data.tables.module import TableData
+
+    options = data.options
+    table = table or _read_file(data.name, options)
     chosen: dict[str, Any] = {option: options[option] for option in _CHOICES if option in options}
     chosen |= {option: _names(option, chosen[option]) for option in ("categories", "drop", "keep") if option in chosen}
     if config.model.name in ("linear", "softmax"):
@@ -35,21 +112,22 @@ def build_table(config: Config, augment: Compose | None, table: Table | None) ->
     if not isinstance(log_target, bool):
         raise UsageError(f"data.options.log_target is true or false; got {log_target!r}")
     return TableData(
-        dataclasses.replace(table, test=None if test is None else read_file(str(test), options)),
-        config.data.batch_size,
+        dataclasses.replace(table, test=None if test is None else _read_file(str(test), options)),
+        data.batch_size,
         target=None if target is None else str(target),
         options=TableOptions(options.get("task"), log_target, **chosen),
-        val=make_division(config.data),
-        augment=augment,
+        val=make_division(data),
+        augment=build_augmentation(config),
         seed=config.seed,
-        balance=config.data.balance,
+        balance=data.balance,
     )
 
 
-def choose_epochs(num_train: int, batch_size: int) -> int:
-    """Choose the passes over a table where nobody did: small ones need many to come to enough steps."""
-    least, most = _EPOCHS
-    return min(most, max(least, -(-_STEPS // -(-num_train // batch_size))))
+def _read_file(path: str, options: Mapping[str, Any]) -> Table:
+    """Read a table as its options say."""
+    from fathom.data.tables.reading import read_table
+
+    return read_table(expand_home(path), header=options.get("header"), separator=options.get("separator"))
 
 
 def _names(option: str, value: Any) -> tuple[str, ...]:

@@ -1,141 +1,162 @@
-"""Texts in a run: from settings to data and language model, evaluating by perplexity, a sample of what it writes."""
+"""Texts: one long sequence of characters or words, and language models of it."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
-import torch
-
-from fathom.settings.config import Config
-from fathom.data.images.augment import Compose
-from fathom.data.module import LabelledData
-from fathom.data.texts.module import TextData
-from fathom.data.texts.options import TextOptions
-from fathom.data.texts.vocabulary import Tokenizer
+from fathom.build.kinds.base import Details, SplitResult, Kind, OnRead
+from fathom.build.kinds.places import check_file, locate, refuse_file_options, refuse_foreign
+from fathom.build.remote import has_versions, localize, original_names
+from fathom.data.sources import catalog
 from fathom.errors import FathomError, UsageError
-from fathom.models import registry
-from fathom.module import LanguageModel, Module
-from fathom.inference.generation import write
-from fathom.build.kinds.names import read_text
-from fathom.build.divisions import make_division
-from fathom.inference.run_model import RunText
-from fathom.runs.folder.schema import SCHEMA
-from fathom.training.device import Execution
-from fathom.training.evaluation import evaluate_batches
+from fathom.files import expand_home
+from fathom.settings.config import DataConfig, closed, replace_in
 
-_WORTH_TOKENS = 3e6  # read in training where nobody chose the epochs: minutes on two cores
+if TYPE_CHECKING:
+    from fathom.data.checks import DataCheck
+    from torch import nn
+
+    from fathom.choices import Task
+    from fathom.data.module import LabelledData
+    from fathom.data.texts.module import TextData
+    from fathom.module import LanguageModel, Module
+    from fathom.preprocess import Preprocess
+    from fathom.settings.config import Config
+    from fathom.settings.settings import Settings
+    from fathom.training.device import Execution
+
+_FORM = {"level": "char", "steps": 64, "partition": "sequential"}  # where neither user nor catalog says otherwise
+_TOKENS_SEEN = 3e6  # in training where nobody chose the epochs: minutes on two cores
 _MOST_EPOCHS = 40
-_SAMPLE_LENGTH = {"char": 400, "word": 100}
-_SAMPLE_PREFIX = {"char": 40, "word": 8}
-_SAMPLE_TEMPERATURES = (0.5, 0.8, 1.0)
 
 
-def build_text(config: Config, augment: Compose | None, contents: Any) -> TextData:
-    """Make the data module of a text; ``contents`` is the text, where it was read already.
+class TextsKind(Kind):
+    """A text for a language model."""
 
-    Raises:  UsageError if settings of images are given, or an option makes no sense
-    """
-    if augment is not None or config.data.resize is not None:
-        raise UsageError(f"{config.data.name} is a text; --augment, --resize and input noise are for images")
-    text = read_text(config.data) if contents is None else contents
-    options = dict(config.data.options)
-    options.pop("encoding", None)
-    shares = {"test": options.pop("test")} if "test" in options else {}
-    return TextData(
-        text,
-        config.data.batch_size,
-        name=Path(config.data.name).name,
-        options=TextOptions(**options),
-        val=make_division(config.data),
-        **shares,
-        seed=config.seed,
-    )
+    name, noun = "texts", "a text"
+    option_names = ("level", "lower", "clean", "reserved", "min_freq", "steps", "partition", "test", "encoding")
+
+    def validate(self, settings: Settings) -> None:
+        """Refuse a file that is not there and options that texts do not have."""
+        refuse_foreign(settings)
+        refuse_file_options(settings)
+        super().validate(settings)
+        name = settings.get("data.name")
+        if not catalog.is_text(name):
+            check_file(name)
+
+    def usual(self) -> Mapping[str, Any]:
+        """Return a network of gated recurrent units."""
+        return {"model": {"name": "gru"}}
+
+    def task(self, name: str) -> Task:
+        """Return the task."""
+        return "language"
+
+    def options(self, name: str, model: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        """Return how the text is cut into tokens and served."""
+        return _FORM | catalog.text_form(name) | dict(chosen)
+
+    def batch_size(self, name: str) -> int | None:
+        """Return the batch size of a text known by name: the book's, section 9.5."""
+        return 32 if catalog.is_text(name) else None
+
+    def epochs(self, name: str) -> int | None:
+        """Return the epochs of a text known by name."""
+        return 20 if catalog.is_text(name) else None
+
+    def locate(self, data: DataConfig) -> DataConfig:
+        """Return an absolute path and a settled version."""
+        return data if catalog.is_text(data.name) else locate(data)
+
+    def read(self, data: DataConfig) -> str | None:
+        """Return the text."""
+        if not has_versions(data):
+            return None
+        local = localize(data)
+        with original_names(data, local):
+            return _read_text(local)
+
+    def build(self, config: Config, contents: Any = None, on_read: OnRead | None = None) -> LabelledData:
+        """Make the data module.
+
+        Raises:  UsageError if settings of images are given, or an option makes no sense
+        """
+        from fathom.build.divisions import make_division
+        from fathom.data.texts.module import TextData
+        from fathom.data.texts.options import TextOptions
+
+        given = config.data
+        if given.augment or config.training.input_noise or given.resize is not None:
+            raise UsageError(f"{given.name} is a text; --augment, --resize and input noise are for images")
+        local = localize(given)
+        with original_names(given, local):
+            options = dict(local.options)
+            options.pop("encoding", None)
+            shares = {"test": options.pop("test")} if "test" in options else {}
+            return TextData(
+                _read_text(local) if contents is None else contents,
+                local.batch_size,
+                name=Path(local.name).name,
+                options=TextOptions(**options),
+                val=make_division(given),
+                seed=config.seed,
+                **shares,
+            )
+
+    def check(self, data: LabelledData) -> DataCheck:
+        """Return what there is to know of the data before anything is trained on it."""
+        from fathom.data.texts.checks import check_text
+
+        return check_text(cast("TextData", data))
+
+    def settle(self, config: Config, data: LabelledData) -> Config:
+        """Close batch size, and the epochs by the length of the text."""
+        config = super().settle(config, data)
+        if config.training.epochs is not None:
+            return config
+        epochs = max(1, min(_MOST_EPOCHS, round(_TOKENS_SEEN / data.num_train)))
+        return replace_in(config, training={"epochs": epochs})
+
+    def wrap(self, net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Module:
+        """Put a network together with the vocabulary that its tokens are numbered by."""
+        from fathom.module import LanguageModel
+
+        text = cast("TextData", data)
+        tokens, tokenizer = text.vocabulary.tokens, text.tokenizer.describe()
+        return LanguageModel(net, tokens=tokens, tokenizer=tokenizer, loss=closed(config.training.loss))
+
+    def check_model(self, module: Module, data: LabelledData, *, is_own: bool = True) -> None:
+        """Refuse a text that gives another vocabulary: its splits are no longer those that the model learned from."""
+        super().check_model(module, data, is_own=is_own)
+        model, text = cast("LanguageModel", module), cast("TextData", data)
+        if tuple(model.tokens) != text.vocabulary.tokens or model.tokenizer != text.tokenizer.describe():
+            raise FathomError(
+                f"{data.name} is no longer as it was when this model was trained, so its splits cannot be told apart; "
+                "use fathom predict on a text that the model has not seen"
+            )
+
+    def evaluate(
+        self, module: Module, data: LabelledData, split: str, batches: Iterable[Any], execution: Execution
+    ) -> SplitResult:
+        """Return loss and perplexity over the tokens."""
+        from fathom.build.text_summary import evaluate_text
+
+        return SplitResult(evaluate_text(module, cast("TextData", data), split, batches, execution))
+
+    def examine(self, module: Module, data: LabelledData, evaluation: SplitResult, folder: Path) -> Details:
+        """Return samples of what the model writes."""
+        from fathom.build.text_summary import write_samples
+
+        return Details({"samples": write_samples(cast("LanguageModel", module), cast("TextData", data))})
 
 
-def settle_text(config: Config, data: TextData) -> Config:
-    """Choose the epochs by the length of the text, where nobody did."""
-    if config.training.epochs is not None:
-        return config
-    epochs = max(1, min(_MOST_EPOCHS, round(_WORTH_TOKENS / data.num_train)))
-    return msgspec.structs.replace(config, training=msgspec.structs.replace(config.training, epochs=epochs))
+def _read_text(data: DataConfig) -> str:
+    """Read a text known by name, or a file in the encoding that its options say."""
+    from fathom.data.texts import reading
 
-
-def check_fit(config: Config, data: LabelledData) -> None:
-    """Refuse a network that does not read what the data are.
-
-    Raises:  UsageError naming those that do
-    """
-    name = config.model.name
-    takes_tokens = registry.get(name).takes_tokens
-    if takes_tokens == (data.task == "language"):
-        return
-    readers = ", ".join(other for other in registry.own_names() if registry.get(other).takes_tokens)
-    if takes_tokens:
-        raise UsageError(f"{name} reads texts, and {data.name} is none; its kind of data: a text file, or time_machine")
-    raise UsageError(f"{name} does not read texts such as {data.name}; choose one of {readers}")
-
-
-def build_language_model(net: torch.nn.Module, data: TextData, loss: str | None) -> LanguageModel:
-    """Wrap a network together with the vocabulary that its tokens are numbered by."""
-    return LanguageModel(
-        net,
-        tokens=data.vocabulary.tokens,
-        tokenizer=data.tokenizer.describe(),
-        loss=loss or "cross_entropy",
-    )
-
-
-def read_language_model(net: torch.nn.Module, description: dict[str, Any]) -> LanguageModel:
-    """Make the module from a network and what ``model.json`` says of it.
-
-    Raises:  UsageError if vocabulary or tokenizer are damaged
-    """
-    tokenizer = description["tokenizer"]
-    Tokenizer(**(tokenizer | {"reserved": tuple(tokenizer["reserved"])}))  # checks
-    return LanguageModel(net, tokens=description["tokens"], tokenizer=tokenizer)
-
-
-def check_vocabulary(module: LanguageModel, data: TextData) -> None:
-    """Refuse to evaluate a model on a text that gives another vocabulary: its parts are no longer those it learned from.
-
-    Raises:  FathomError
-    """
-    if tuple(module.tokens) != data.vocabulary.tokens or module.tokenizer != data.tokenizer.describe():
-        raise FathomError(
-            f"{data.name} is no longer as it was when this model was trained, so its parts cannot be told apart; "
-            "use fathom predict on a text that the model has not seen"
-        )
-
-
-def evaluate_text(module: Module, data: TextData, split: str, loader: Any, execution: Execution) -> dict[str, Any]:
-    """Return the content of ``evaluation.json``: mean loss over the tokens, perplexity, how many were unknown."""
-    found = evaluate_batches(module, loader, execution)
-    means = found.metrics
-    return {
-        "schema": SCHEMA,
-        "split": split,
-        "num_samples": found.num_samples,
-        "loss": means["loss"],
-        "perplexity": means["perplexity"],
-        "bits_per_token": means["loss"] / math.log(2),
-        "level": data.tokenizer.level,
-        "vocabulary": len(data.vocabulary),
-        "unknown": data.count_unknown()[split],
-    }
-
-
-def write_samples(module: LanguageModel, data: TextData) -> list[dict[str, Any]]:
-    """Let the model go on with the beginning of the test split, for the report, at several temperatures."""
-    level, model = data.tokenizer.level, RunText(module.eval())
-    numbers = data.test[: _SAMPLE_PREFIX[level]].tolist()
-    tokens = data.vocabulary.decode(numbers)
-    prefix = data.tokenizer.join(tokens)
-    samples = []
-    for temperature in _SAMPLE_TEMPERATURES:
-        written = write(model, numbers, _SAMPLE_LENGTH[level], temperature=temperature, seed=data.seed)
-        text = data.tokenizer.join([*tokens, *data.vocabulary.decode(written)])
-        samples.append({"temperature": temperature, "prefix": prefix, "text": text[len(prefix) :]})
-    return samples
+    if catalog.is_text(data.name):
+        return catalog.load_text(data.name)
+    return reading.read_text(expand_home(data.name), data.options.get("encoding", "utf-8"))

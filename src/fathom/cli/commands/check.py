@@ -6,7 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from fathom.cli.commands import train
+from fathom.build.configure import configure
+from fathom.cli.options import chosen_settings, data_options, declare, default_other_options
 
 if TYPE_CHECKING:
     from fathom.data.checks import DataCheck
@@ -23,21 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options: those of ``fathom train`` that say which data, and how they are divided."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EXAMPLES
-    for option, (_, read, metavar, text) in train.data_options().items():
-        if read is None:
-            parser.add_argument(option, action="store_const", const=True, help=text)
-        else:
-            parser.add_argument(option, type=read, metavar=metavar, help=text)
+    declare(parser, data_options())
     parser.add_argument("--config", metavar="FILE", help="settings as YAML, such as the config.yaml of a run")
     parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="any setting by its full name")
     parser.add_argument("--out", metavar="FILE", default="check.html", help="page to write (default: check.html)")
     parser.add_argument("--json", action="store_true", help="print what was found as JSON, every field of each finding")
-    train.default_other_options(parser)
+    default_other_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Look, say what was found, write the page; 1 if there is something to mend."""
-    config = train.settings(args)
+    config = configure(chosen_settings(args))
     from fathom.cli.progress import show_reading
     from fathom.doctor.check import check
     from fathom.runs.folder.records import to_json

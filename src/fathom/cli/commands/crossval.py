@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from fathom.build.configure import configure
 from fathom.cli import series
-from fathom.cli.commands import train
+from fathom.cli.options import chosen_settings
 from fathom.cli.tables import lay_out
 from fathom.cli.values import read_count
 from fathom.errors import UsageError
 from fathom.settings.config import Config
 
 if TYPE_CHECKING:
-    from fathom.recipes.train import Plan
+    from fathom.build.run import PlannedRun
     from fathom.runs.analysis.crossval import CrossValidation
 
 _FOLDS, _REPEATS = 5, 1
@@ -69,7 +70,8 @@ def _configs(args: argparse.Namespace) -> list[Config]:
     for i, name in enumerate(names):
         if name in names[:i]:
             raise UsageError(f"{name} is named twice; a network is compared with others")
-    return [train.settings(argparse.Namespace(**vars(args) | {"model": name})) for name in names or [None]]
+    each = [chosen_settings(argparse.Namespace(**vars(args) | {"model": name})) for name in names or [None]]
+    return [configure(settings, args.out) for settings in each]
 
 
 def _read_folds(text: str) -> int:
@@ -92,10 +94,10 @@ class _Watch(series.Watch):
             lines.append(f"{len(study.results)} of {study.planned * len(study.models)} done already")
         return lines
 
-    def name(self, plan: Plan) -> str:
-        fold = plan.config.data.fold
+    def name(self, run: PlannedRun) -> str:
+        fold = run.config.data.fold
         assert fold is not None
-        return f"{plan.config.model.name} fold {fold.index + 1}/{fold.of}"
+        return f"{run.config.model.name} fold {fold.index + 1}/{fold.of}"
 
     def title(self, study: CrossValidation, row: dict[str, Any]) -> str:
         width = max(map(len, study.models))

@@ -6,14 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fathom.build.configure import configure, student_settings
 from fathom.cli import series
-from fathom.cli.commands import train
+from fathom.cli.options import chosen_settings
 from fathom.cli.tables import lay_out
 from fathom.cli.values import read_count, read_positive
 from fathom.errors import UsageError
 
 if TYPE_CHECKING:
-    from fathom.recipes.train import Plan
+    from fathom.build.run import PlannedRun
     from fathom.runs.analysis.distillation import Distillation
     from fathom.settings.config import Config
 
@@ -87,13 +88,12 @@ def _settings(args: argparse.Namespace) -> tuple[Path, Config]:
     if args.student is None:
         raise UsageError("name the student: --student NAME, one of `fathom models`")
     from fathom.runs.folder.reader import resolve_run
-    from fathom.settings.run_config import student_settings
 
     teacher = resolve_run(args.teacher, args.out)
     base = student_settings(teacher)
-    if args.data not in (None, base["data"]["name"]):
-        base = {}
-    return teacher, train.settings(argparse.Namespace(**vars(args) | {"model": args.student}), base)
+    own = None if args.data not in (None, base.get("data.name")) else base
+    settings = chosen_settings(argparse.Namespace(**vars(args) | {"model": args.student}), own)
+    return teacher, configure(settings, args.out)
 
 
 def _read_alpha(text: str) -> float:
@@ -115,8 +115,8 @@ class _Watch(series.Watch):
         how = f"temperature {plan['temperature']:g}, alpha {plan['alpha']:g}, {counted(len(plan['seeds']), 'seed')}"
         return [f"{taught} on {series.data_title(study)}, {how}"]
 
-    def name(self, plan: Plan) -> str:
-        return f"{'alone' if plan.config.training.distill is None else 'distilled'}, seed {plan.config.seed}"
+    def name(self, run: PlannedRun) -> str:
+        return f"{'alone' if run.config.training.distill is None else 'distilled'}, seed {run.config.seed}"
 
     def title(self, study: Distillation, row: dict[str, Any]) -> str:
         from fathom.runs.analysis.distillation import TITLES

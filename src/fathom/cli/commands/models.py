@@ -136,7 +136,7 @@ def _parse_shape(text: str) -> tuple[int, ...]:
 def _parse_options(assignments: Sequence[str]) -> dict[str, Any]:
     """Read ``option=value``; ``model.options.option=value``, which ``fathom train`` takes, is the same."""
     from fathom.errors import UsageError
-    from fathom.settings.config import set_dotted
+    from fathom.settings.settings import set_dotted
 
     tree: dict[str, Any] = {}
     for assignment in assignments:

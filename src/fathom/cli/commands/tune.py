@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fathom.build.configure import configure
+from fathom.cli import options
 from fathom.cli.commands import train
 from fathom.cli.signals import resume_hint
 from fathom.cli.tables import lay_out
@@ -41,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.usage = "fathom tune [model] --space SPACE [options]"
     parser.epilog = _EXAMPLES
-    group = train.add_settings(parser)
+    group = options.add_settings(parser)
     group.add_argument("--out", metavar="DIR", default="runs", help="where study and run folders go (default: runs)")
     group = parser.add_argument_group("search")
     group.add_argument("--space", metavar="SPACE", action="append", default=[], help="what is tried, see below")
@@ -56,17 +58,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--study", metavar="DIR", help="the study's folder; if one is there, go on with it")
     group.add_argument("--resume", metavar="STUDY", help="go on with a study: its folder, its name, or last")
     group.add_argument("--no-retrain", action="store_true", help="do not train the best trial again as a run")
-    train.default_other_options(parser)
+    options.default_other_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Search, or go on with a search; then the best trials, and the run of the best."""
-    config = None
+    settings = None
     if args.resume is not None:
-        given = train.given_settings(args)
+        given = options.given_options(args)
         given += [option for option in ("--space", "--pruner", "--study") if getattr(args, option[2:])]
         if given:
-            raise UsageError(f"--resume goes on with a study's own settings; leave out {given[0]}")
+            raise UsageError(f"--resume reuses the study's settings; remove {given[0]}")
         path = find_study(args.resume, args.out)
     else:
         if not args.space:
@@ -76,7 +78,8 @@ def run(args: argparse.Namespace) -> int:
         from fathom.tuning.space import parse_space
 
         parse_space(args.space)
-        config = train.open_settings(args)
+        settings = options.chosen_settings(args)
+        configure(settings, args.out)  # what cannot be is refused before torch is imported
     from fathom.cli.progress import show_progress
     from fathom.cli.tune_progress import make_watcher
     from fathom.tuning.tune import resume_command, resume_tuning, tune
@@ -84,11 +87,11 @@ def run(args: argparse.Namespace) -> int:
     watcher = make_watcher()
     common = {"jobs": args.jobs, "retrain": not args.no_retrain, "watcher": watcher, "on_start": show_progress}
     try:
-        if config is None:
+        if settings is None:
             tuned = resume_tuning(path, trials=args.trials, **common)
         else:
             tuned = tune(
-                config,
+                settings,
                 args.space,
                 trials=args.trials or _TRIALS,
                 pruner=args.pruner or "median",

@@ -50,6 +50,8 @@ class TableData(InMemoryData):
     Raises:  UsageError for a column or option that does not fit; FathomError for a table that cannot be learned from
     """
 
+    is_encoded = True
+
     def __init__(
         self,
         table: Table,

@@ -44,6 +44,8 @@ class TextData(LabelledData):
     task = "language"
     unit = "token"
 
+    batch_dim = 1  # time first
+
     def __init__(
         self,
         text: str,
@@ -82,6 +84,11 @@ class TextData(LabelledData):
         """Make it from a file; further options are those of the class."""
         options = {"name": Path(path).name} | options
         return cls(read_text(path, encoding), batch_size, **options)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The tokens that the network's outputs stand for."""
+        return self.vocabulary.tokens
 
     @property
     def num_train(self) -> int:

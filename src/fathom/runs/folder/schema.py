@@ -27,7 +27,7 @@ from pathlib import Path
 
 from fathom.errors import FathomError
 
-SCHEMA = 1
+SCHEMA = 2
 
 CONFIG = "config.yaml"
 RUN = "run.json"
@@ -74,14 +74,18 @@ METRIC_ORDER = (
 
 
 def check_schema(content: Mapping[str, object], path: Path) -> None:
-    """Refuse a file from a newer Fathom, or one that is not Fathom's.
+    """Refuse a file that another version of Fathom wrote, or one that is not Fathom's.
 
-    Raises:  FathomError naming the file, if ``schema`` is absent, no whole number, or larger than SCHEMA
+    Raises:  FathomError naming the file, if ``schema`` is absent, no whole number, or not SCHEMA
     """
     version = content.get("schema")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise FathomError(f"{path} has no schema number, so it was not written by Fathom")
-    if version > SCHEMA:
-        raise FathomError(
-            f"{path} was written by a newer Fathom (schema {version}, this one reads {SCHEMA}); upgrade fathom"
-        )
+    if version != SCHEMA:
+        raise FathomError(f"{path} was {other_version(version)}")
+
+
+def other_version(schema: int) -> str:
+    """Return what there is to say of a file with another schema number, and what to do about it."""
+    age, cure = ("a newer", "upgrade fathom") if schema > SCHEMA else ("an older", "make it again")
+    return f"written by {age} Fathom (schema {schema}, this one reads {SCHEMA}); {cure}"

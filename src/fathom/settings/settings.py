@@ -1,0 +1,212 @@
+"""What the user wrote: an open, partial tree of settings. Loads without torch.
+
+Only what somebody chose stands in it; null is not chosen. ``resolve`` closes it into a ``Config``, whose classes are
+the schema that every name and value is checked against.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+import yaml
+
+from fathom.errors import FathomError, UsageError, unknown
+from fathom.settings.config import Config, ConfigNode, check_schema, wrong_setting
+from fathom.settings.yaml_text import parse_yaml
+
+
+class Settings:
+    """A partial, validated choice of settings; it cannot be changed, ``over`` and ``under`` make another.
+
+    Args:
+        tree: nested mapping such as ``{"training": {"epochs": 3}}``.
+        source: what errors call it.
+    Raises:  UsageError naming the setting that is unknown (with the nearest one) or has a wrong value
+
+    >>> Settings({"training": {"lr": 0.1}}).get("training.lr")
+    0.1
+    """
+
+    __slots__ = ("_tree",)
+
+    def __init__(self, tree: Mapping[str, Any] | None = None, source: str = "settings") -> None:
+        tree = {} if tree is None else tree
+        check_schema(tree, source)
+        refuse_unknown(tree)
+        try:
+            msgspec.convert(tree, _opened(Config))
+        except msgspec.ValidationError as error:
+            raise wrong_setting(error, source) from None
+        self._tree = _chosen(tree)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return what was chosen for a setting by its full name, such as ``training.lr``."""
+        node: Any = self._tree
+        for key in name.split("."):
+            if not isinstance(node, Mapping) or key not in node:
+                return default
+            node = node[key]
+        return copy.deepcopy(node)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the chosen settings as a plain tree."""
+        return copy.deepcopy(self._tree)
+
+    def over(self, base: Settings | Mapping[str, Any]) -> Settings:
+        """Return these settings laid over others: sections are joined, values of this one win."""
+        return Settings(merge(merge({}, _tree_of(base)), self._tree))
+
+    def under(self, top: Settings | Mapping[str, Any]) -> Settings:
+        """Return these settings with others laid over them."""
+        return Settings(merge(merge({}, self._tree), _tree_of(top)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Settings) and self._tree == other._tree
+
+    def __hash__(self) -> int:
+        return hash(repr(self._tree))
+
+    def __repr__(self) -> str:
+        return f"Settings({self._tree})"
+
+
+def read_settings(path: Path) -> Settings:
+    """Read a YAML file of settings.
+
+    Raises:  FathomError if it cannot be read or another version wrote it; UsageError if it is not YAML, not a mapping,
+        or holds an unknown name or a wrong value
+    """
+    return Settings(read_tree(path), str(path))
+
+
+def read_tree(path: Path) -> dict[str, Any]:
+    """Read the nested mapping in a YAML file; the names in it are checked, the values not yet.
+
+    Raises:  as ``read_settings``
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise FathomError(f"{path}: cannot be read ({reason})") from error
+    try:
+        tree = parse_yaml(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise UsageError(f"{path}: not valid YAML{where}") from error
+    if not isinstance(tree, dict):
+        raise UsageError(f"{path}: expected settings like 'training: {{epochs: 10}}', found {type(tree).__name__}")
+    check_schema(tree, str(path))
+    try:
+        refuse_unknown(tree)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+    return tree
+
+
+def set_dotted(tree: dict[str, Any], assignment: str) -> None:
+    """Apply ``section.name=value`` (the value is YAML) to a tree, in place.
+
+    Raises:  UsageError for another form or an unknown setting
+    """
+    dotted, equals, text = assignment.partition("=")
+    keys = dotted.strip().split(".")
+    if not equals or not all(keys):
+        raise UsageError(f"--set {assignment!r}: expected section.name=value, for example training.clip_norm=1.0")
+    try:
+        value = parse_yaml(text)
+    except yaml.YAMLError:
+        raise UsageError(f"--set {assignment!r}: {text!r} is not a YAML value") from None
+    tree_of_one = nested(keys, value)
+    refuse_unknown(tree_of_one)
+    merge(tree, tree_of_one)
+
+
+def nested(keys: list[str], value: Any) -> dict[str, Any]:
+    """Return the tree that holds one value: ``nested(["training", "lr"], 0.1)`` is ``{"training": {"lr": 0.1}}``."""
+    tree: Any = value
+    for key in reversed(keys):
+        tree = {key: tree}
+    return tree
+
+
+def merge(tree: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay ``other`` over ``tree``, in place; sections are joined, values replaced."""
+    for key, value in other.items():
+        if isinstance(value, Mapping) and isinstance(tree.get(key), dict):
+            merge(tree[key], value)
+        else:
+            tree[key] = merge({}, value) if isinstance(value, Mapping) else value
+    return tree
+
+
+def field_type(name: str) -> Any:
+    """Return the type of a setting by its full name, such as ``training.lr``."""
+    node: Any = Config
+    for key in name.split("."):
+        if node is dict or get_origin(node) is dict:
+            return Any
+        node = get_type_hints(node, include_extras=True)[key]
+    return node
+
+
+def choices_of(name: str) -> tuple[str, ...]:
+    """Return the names that a setting may have, such as those of ``execution.precision``."""
+    options = [field_type(name), *get_args(field_type(name))]
+    return next(get_args(option) for option in options if get_origin(option) is Literal)
+
+
+def refuse_unknown(tree: Any, node: type[ConfigNode] = Config, prefix: str = "") -> None:
+    """Refuse names that are not settings, with the nearest one; and choices that are not among those of their setting.
+
+    Raises:  UsageError
+    """
+    if not isinstance(tree, Mapping):
+        raise UsageError(f"setting {prefix.rstrip('.') or 'top level'}: expected named settings, found {tree!r}")
+    types = get_type_hints(node)
+    for key, value in tree.items():
+        if key not in types:
+            raise unknown("setting", f"{prefix}{key}", [f"{prefix}{name}" for name in types])
+        inner = types[key]
+        nodes = [t for t in (get_args(inner) or (inner,)) if isinstance(t, type) and issubclass(t, ConfigNode)]
+        if nodes and (value is not None or nodes[0] is inner):
+            refuse_unknown(value, nodes[0], f"{prefix}{key}.")
+            continue
+        literal = [t for t in (inner, *get_args(inner)) if get_origin(t) is Literal]
+        is_only = bool(literal) and set(get_args(inner)) - {type(None)} <= {*literal, *get_args(literal[0])}
+        if is_only and value is not None and value not in get_args(literal[0]):
+            raise unknown(f"{prefix}{key}", value, get_args(literal[0]))
+
+
+@cache
+def _opened(node: type[ConfigNode]) -> type[msgspec.Struct]:
+    """Return a class like ``node`` in which every setting may be left out, or be null."""
+    fields: list[tuple[str, Any, Any]] = []
+    for name, kind in get_type_hints(node, include_extras=True).items():
+        inner = [t for t in (kind, *get_args(kind)) if isinstance(t, type) and issubclass(t, ConfigNode)]
+        # A section is open as a whole; one that may be absent (a fold, a teacher) is closed where it stands.
+        is_section = bool(inner) and inner[0] is kind
+        fields.append((name, _opened(kind) if is_section else kind | None, None))
+    return msgspec.defstruct(node.__name__, fields, frozen=True, forbid_unknown_fields=True, kw_only=True)
+
+
+def _chosen(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy without what is null or empty; options keep a null of their own."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        if value is None or key == "schema":
+            continue
+        found[key] = copy.deepcopy(dict(value)) if key == "options" else value
+        if isinstance(value, Mapping) and key != "options":
+            found[key] = _chosen(value)
+    return found
+
+
+def _tree_of(settings: Settings | Mapping[str, Any]) -> Mapping[str, Any]:
+    return settings._tree if isinstance(settings, Settings) else settings
