@@ -2,28 +2,29 @@
 
 import pytest
 
+from fathom.settings.resolve import resolve
 from fathom.settings.settings import Settings
-from fathom.settings.config import DataConfig
 from fathom.errors import UsageError
-from fathom.build.kinds.names import check_data, data_kind, locate_data
+from fathom.build.configure import configure
+from fathom.build.kinds.detection import find_kind
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("digits", "named"),
+        ("digits", "arrays"),
         ("images", "images"),
-        ("nowhere", "named"),
+        ("nowhere", "arrays"),
         ("./digits", "images"),
         ("nowhere/", "images"),
         (".", "images"),
         ("..", "images"),
-        ("house.csv", "table"),
-        ("there/HOUSE.CSV", "table"),
-        ("house.tsv.gz", "table"),
-        ("airfoil.dat", "table"),
+        ("house.csv", "tables"),
+        ("there/HOUSE.CSV", "tables"),
+        ("house.tsv.gz", "tables"),
+        ("airfoil.dat", "tables"),
         ("folder.csv", "images"),
-        ("house.xlsx", "named"),
+        ("house.xlsx", "arrays"),
         ("there/house.xlsx", "images"),
     ],
 )
@@ -32,7 +33,7 @@ def test_a_name_a_path_or_a_suffix_tells_the_kind(name, expected, tmp_path, monk
     (tmp_path / "images").mkdir()
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "digits").mkdir()  # a known name means the data set
-    assert data_kind(DataConfig(name=name)) == expected
+    assert find_kind(Settings({"data": {"name": name}})).name == expected
 
 
 def test_a_place_becomes_absolute(tmp_path, monkeypatch):
@@ -44,7 +45,9 @@ def test_a_place_becomes_absolute(tmp_path, monkeypatch):
         ("~/p", tmp_path / "home" / "p"),
         ("digits", "digits"),
     ):
-        assert locate_data(Settings({"data": {"name": name}})).data.name == str(place)
+        kind = find_kind(Settings({"data": {"name": name}}))
+        data = resolve(Settings({"data": {"name": name}}), kind).data
+        assert kind.locate(data).name == str(place)
 
 
 @pytest.mark.parametrize(
@@ -62,4 +65,4 @@ def test_what_cannot_be_read_is_said_before_anything_is(name, message, tmp_path,
     (tmp_path / "cat.avif").touch()
     (tmp_path / "house.xlsx").touch()
     with pytest.raises(UsageError, match=message):
-        check_data(DataConfig(name=name))
+        configure({"data": {"name": name}})

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from fathom.settings.settings import Settings
+from fathom.build.configure import configure
 from fathom.data.arrays import Arrays
 from fathom.data.images.augment import make_augmentation
 from fathom.data.array_data import ArrayData
@@ -127,9 +127,9 @@ def test_a_step_compiled_whole_has_no_place_for_questions():
 )
 def test_another_division_would_leak(other, message):
     with pytest.raises(UsageError, match=message):
-        check_same_split(Settings(other), Settings({}))
+        check_same_split(configure(other), configure({}))
 
 
 def test_the_same_division_by_another_seed_is_fine():
-    check_same_split(Settings({"seed": 5}), Settings({"seed": 7, "data": {"split_seed": 5}}))
-    check_same_split(Settings({"seed": 5}), Settings({"data": {"name": "mnist"}}))
+    check_same_split(configure({"seed": 5}), configure({"seed": 7, "data": {"split_seed": 5}}))
+    check_same_split(configure({"seed": 5}), configure({"data": {"name": "mnist"}}))

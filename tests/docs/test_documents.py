@@ -18,12 +18,12 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
-from fathom.build.kinds.names import data_kind
 from PIL import Image
 
 import fathom
-from fathom.cli.commands import train
+from fathom.build.configure import configure
 from fathom.cli.main import VERBS, make_parser
+from fathom.cli.options import OPTIONS, chosen_settings
 from fathom.data.images import augment
 from fathom.data.sources import catalog
 from fathom.losses import LOSSES
@@ -135,11 +135,11 @@ def test_every_command_line_can_be_read(document: Path, tmp_path: Path, monkeypa
     for line in commands(document):
         verb, args = parse(line)
         if verb == "train" and args.resume is None and "*" not in line:  # type: ignore[attr-defined]
-            settings = train.settings(args)  # type: ignore[arg-type]
-            known = registry.defaults(settings.model.name)
-            assert set(settings.model.options) <= set(known), line
-            if data_kind(settings.data) != "table":  # what it learns is not known before it is read
-                assert settings.training.optimizer in optimizers.NAMES, line
+            chosen = configure(chosen_settings(args))  # type: ignore[arg-type]
+            known = registry.defaults(chosen.model.name)
+            assert set(chosen.model.options) <= set(known), line
+            if chosen.data.kind != "tables":  # what it learns is not known before it is read
+                assert chosen.training.optimizer in optimizers.NAMES, line
 
 
 def in_prose(document: Path) -> str:
@@ -299,7 +299,8 @@ def options_of(setting: str) -> set[str]:
         return {"--model"}
     if setting == "training.fast_dev_run":
         return {"--fast-dev-run"}
-    return {option for option, dotted in train._SETTING_OF.items() if f"{dotted}.".startswith(f"{setting}.")}
+    every = {name: option.setting for group in OPTIONS.values() for name, option in group.items()}
+    return {name for name, dotted in every.items() if f"{dotted}.".startswith(f"{setting}.")}
 
 
 def _as_written(default: object) -> str:
@@ -308,12 +309,15 @@ def _as_written(default: object) -> str:
     return f"{default:g}" if isinstance(default, (int, float)) else str(default)
 
 
-def _settings(section: type[config.Section], prefix: str) -> list[tuple[str, object]]:
+def _settings(node: type[config.ConfigNode], prefix: str) -> list[tuple[str, object]]:
     found: list[tuple[str, object]] = []
-    for field in msgspec.structs.fields(section):
-        default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
-        if isinstance(default, config.Section):
-            found += _settings(type(default), f"{prefix}{field.name}.")
+    for field in msgspec.structs.fields(node):
+        kind = field.type
+        default = None if field.required else field.default
+        if default is msgspec.NODEFAULT:
+            default = field.default_factory()
+        if isinstance(kind, type) and issubclass(kind, config.ConfigNode):
+            found += _settings(kind, f"{prefix}{field.name}.")
         elif field.name != "schema":
             found.append((f"{prefix}{field.name}", default))
     return found
@@ -340,7 +344,7 @@ def test_guide_names_everything_there_is(kind: str, names: object) -> None:
 
 def test_guide_says_what_is_chosen() -> None:
     def chosen(model: str, data: str) -> config.Config:
-        return resolve(config.Settings({"model": {"name": model}, "data": {"name": data}}))
+        return configure({"model": {"name": model}, "data": {"name": data}})
 
     digits, fashion = chosen("lenet", "digits"), chosen("lenet", "fashion_mnist")
     line = chosen("linear", "synthetic_regression")

@@ -27,7 +27,7 @@ def read(run):
     """The file as other programs see it, and by code."""
     content = json.loads((run / "findings.json").read_text())
     assert list(content) == ["schema", "findings", "not_checked"]
-    assert content["schema"] == 1
+    assert content["schema"] == 2
     findings = [Finding.from_dict(each) for each in content["findings"]]
     assert findings == by_severity(findings)
     assert findings == list(RunReader(run).findings.findings)
@@ -159,7 +159,7 @@ def prefer(plan, label):
 
 def test_a_damaged_file_is_named(tmp_path):
     run = train(config(epochs=1), root=tmp_path).path
-    (run / "findings.json").write_text('{"schema": 1, "findings": [{"code": "x"}], "not_checked": []}')
+    (run / "findings.json").write_text('{"schema": 2, "findings": [{"code": "x"}], "not_checked": []}')
     with pytest.raises(FathomError, match=r"findings\.json is damaged: "):
         _ = RunReader(run).findings
     content = json.loads((run / "run.json").read_text()) | {"status": "failed", "failure": {"code": "loss.not_finite"}}

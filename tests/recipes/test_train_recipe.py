@@ -79,7 +79,7 @@ def test_an_error_while_judging_marks_the_run_failed(monkeypatch):
 
     paths = []
     with monkeypatch.context() as patch:
-        patch.setattr("fathom.recipes.train.judge", fail)
+        patch.setattr("fathom.build.run.open_split", fail)
         with pytest.raises(fathom.FathomError, match=r"no report today; once that is mended, go on with: fathom train"):
             fathom.train(Settings(), on_start=lambda plan: paths.append(plan.path) or [])
     assert json.loads((paths[0] / "run.json").read_text())["status"] == "failed"

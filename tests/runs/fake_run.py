@@ -43,7 +43,7 @@ def make_run(
     layers = [dict(zip(("name", "type", "output_shape", "parameters", "flops", "receptive_field"), row, strict=True))
               for row in LAYERS]  # fmt: skip
     write_json(folder / "model.json", {
-        "schema": 1, "kind": "classifier", "class_names": list(classes),
+        "schema": 2, "kind": "classifier", "class_names": list(classes),
         "model": {"name": "lenet", "input_shape": [1, 28, 28], "num_classes": len(classes), "options": {}},
         "input": {"kind": "image", "channels": 1, "height": 28, "width": 28, "mean": [0.286], "std": [0.353]},
         "parameters": 61_706, "flops": 833_040, "layers": layers,
@@ -77,14 +77,14 @@ def make_regression_run(root: Path, name: str = "20250301-150000-linear-syntheti
                             "samples_per_s": 60_000.0, "elapsed_s": step / 6000})  # fmt: skip
     (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
     write_json(folder / "model.json", {
-        "schema": 1, "kind": "regressor", "class_names": [], "parameters": 3, "flops": 4,
+        "schema": 2, "kind": "regressor", "class_names": [], "parameters": 3, "flops": 4,
         "model": {"name": "linear", "input_shape": [2], "num_classes": 1, "options": {}},
         "input": {"kind": "features", "size": 2},
         "layers": [{"name": "0", "type": "Linear", "output_shape": [1], "parameters": 3, "flops": 4,
                     "receptive_field": None}],
     })  # fmt: skip
     write_json(folder / "evaluation.json", {
-        "schema": 1, "split": "test", "num_samples": 200, "loss": 5.2e-5, "rmse": 0.0102, "mae": 0.0081, "r2": 0.99999,
+        "schema": 2, "split": "test", "num_samples": 200, "loss": 5.2e-5, "rmse": 0.0102, "mae": 0.0081, "r2": 0.99999,
     })  # fmt: skip
     rng = np.random.default_rng(1)
     label = rng.normal(4, 4, 200)
@@ -162,7 +162,7 @@ def make_evaluation(folder: Path, rng, classes, lift, mistakes) -> dict:
     total = size * per_class
     accuracy = float(np.trace(confusion) / total)
     return {
-        "schema": 1, "split": "test", "num_samples": total, "loss": 0.31 - lift, "accuracy": accuracy,
+        "schema": 2, "split": "test", "num_samples": total, "loss": 0.31 - lift, "accuracy": accuracy,
         "class_names": list(classes), "confusion": confusion.tolist(), "per_class": table, "mistakes": worst,
     }  # fmt: skip
 
@@ -180,14 +180,14 @@ def draw_image(rng, size: int = 28) -> bytes:
 
 def write_common(folder, *, status, message, seed, lr, epochs, finished, names=("lenet", "fashion_mnist")) -> None:
     config = {
-        "schema": 1, "model": {"name": names[0], "options": {}}, "data": {"name": names[1], "validation": 0.1},
+        "schema": 2, "model": {"name": names[0], "options": {}}, "data": {"name": names[1], "validation": 0.1},
         "training": {"epochs": epochs, "batch_size": 256, "optimizer": "sgd", "lr": lr, "schedule": "cosine",
                      "momentum": 0.9, "weight_decay": 0.0},
         "execution": {"device": "cpu", "precision": "fp32", "compile": False}, "seed": seed,
     }  # fmt: skip
     (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     write_json(folder / "run.json", {
-        "schema": 1, "fathom": "0.1.0", "status": status, "created": "2025-03-01T14:15:00.123+01:00",
+        "schema": 2, "fathom": "0.1.0", "status": status, "created": "2025-03-01T14:15:00.123+01:00",
         "finished": "2025-03-01T14:15:41.000+01:00" if finished else None, "seed": seed, "message": message,
         "command": ["fathom", "train", names[0], "--data", names[1], "--lr", str(lr)],
         "versions": {"python": "3.11.9", "torch": "2.15.0", "numpy": "2.4.6"},

@@ -300,7 +300,7 @@ def test_a_folder_with_another_study_or_something_else_is_refused(finished, tmp_
     ("name", "content", "line"),
     [
         ("study.json", "{", "study.json"),
-        ("study.json", json.dumps({"schema": 1}), "incomplete or altered"),
+        ("study.json", json.dumps({"schema": 2}), "incomplete or altered"),
         ("study.json", json.dumps({"schema": 99}), "written by a newer Fathom"),
         ("study.db", "no database at all, but text of some length" * 30, "cannot be used"),
     ],

@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from fathom.address import conceal, is_remote
 from fathom.choices import Balance, Cache, CompileMode, OptimizerName, Precision
 from fathom.errors import FathomError, UsageError
 from fathom.runs.folder.schema import SCHEMA, other_version
@@ -49,7 +48,7 @@ class FoldConfig(ConfigNode, frozen=True):
 class DataConfig(ConfigNode, frozen=True, kw_only=True):
     """Which data and how it is served; ``options`` go to the source, ``versions`` are of remote data, by address.
 
-    No address in it holds a password or a signature, see ``fathom.address``.
+    No address in it holds a password or a signature: ``Settings`` takes them out, see ``fathom.address``.
     """
 
     name: str
@@ -68,13 +67,6 @@ class DataConfig(ConfigNode, frozen=True, kw_only=True):
     cache: Cache = "auto"
     max_broken: Fraction = 0.01
     balance: Balance = "none"
-
-    def __post_init__(self) -> None:
-        """Take secrets out of addresses."""
-        msgspec.structs.force_setattr(self, "name", conceal(self.name))
-        if any(isinstance(value, str) and is_remote(value) for value in self.options.values()):
-            options = {key: conceal(v) if isinstance(v, str) else v for key, v in self.options.items()}
-            msgspec.structs.force_setattr(self, "options", options)
 
 
 class DistillConfig(ConfigNode, frozen=True):

@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 import yaml
 
+from fathom.address import conceal
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.settings.config import Config, ConfigNode, check_schema, wrong_setting
 from fathom.settings.yaml_text import parse_yaml
@@ -43,6 +44,7 @@ class Settings:
         except msgspec.ValidationError as error:
             raise wrong_setting(error, source) from None
         self._tree = _chosen(tree)
+        _conceal_addresses(self._tree.get("data", {}))
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return what was chosen for a setting by its full name, such as ``training.lr``."""
@@ -206,6 +208,14 @@ def _chosen(tree: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, Mapping) and key != "options":
             found[key] = _chosen(value)
     return found
+
+
+def _conceal_addresses(data: dict[str, Any]) -> None:
+    """Take passwords and signatures out of addresses, in place."""
+    for place in (data, data.get("options", {})):
+        for key, value in place.items():
+            if isinstance(value, str):
+                place[key] = conceal(value)
 
 
 def _tree_of(settings: Settings | Mapping[str, Any]) -> Mapping[str, Any]:

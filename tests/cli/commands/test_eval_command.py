@@ -152,7 +152,7 @@ def test_a_run_without_any_weights_is_one_line(trained_copy, fathom):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"schema": 2}, "written by a newer Fathom (schema 2, this one reads 1); upgrade fathom"),
+        ({"schema": 3}, "written by a newer Fathom (schema 3, this one reads 2); upgrade fathom"),
         ({"schema": None}, "not a model description of Fathom"),
         ({"kind": "poet"}, "incomplete or altered ("),
         ({"model": {"name": "lenet"}}, "incomplete or altered ("),

@@ -352,7 +352,7 @@ def raise_schema(path):
         path.write_text(path.read_text().replace("schema: 1", "schema: 2"))
     else:
         content = json.loads(path.read_text())
-        path.write_text(json.dumps(content | {"schema": 2}))
+        path.write_text(json.dumps(content | {"schema": 3}))
 
 
 @pytest.mark.parametrize("file", ["config.yaml", "run.json"])
@@ -361,7 +361,7 @@ def test_a_run_of_a_newer_fathom_is_refused(file, stopped, fathom):
     result = fathom("train", "--resume", stopped)
     assert result.code == 1
     assert file in result.error
-    assert "written by a newer Fathom (schema 2, this one reads 1); upgrade fathom" in result.error
+    assert "written by a newer Fathom (schema 3, this one reads 2); upgrade fathom" in result.error
 
 
 def test_a_checkpoint_of_a_newer_fathom_is_refused(stopped, fathom):
@@ -369,7 +369,7 @@ def test_a_checkpoint_of_a_newer_fathom_is_refused(stopped, fathom):
         raise_schema(stopped / "checkpoints" / name / "manifest.json")
     result = fathom("train", "--resume", stopped)
     assert result.code == 1
-    assert "written by a newer Fathom (schema 2, this one reads 1)" in result.error
+    assert "written by a newer Fathom (schema 3, this one reads 2)" in result.error
 
 
 def test_other_choices_than_at_the_beginning_are_told(stopped, fathom):

@@ -63,7 +63,7 @@ def test_run_json_says_what_was_done_and_where(trained):
 
 def test_config_yaml_is_complete(trained):
     config = yaml.safe_load((trained.path / "config.yaml").read_text())
-    assert config["schema"] == 1
+    assert config["schema"] == 2
     assert config["model"] == {"name": "lenet", "options": {}}
     assert config["data"]["name"] == "digits"
     assert config["data"]["options"] == {"size": 28}
@@ -309,7 +309,7 @@ def test_wrong_settings_are_one_line_code_2_and_nothing_is_written(arguments, fa
         ("model: lenet", 2, "settings.yaml: setting model: expected named settings, found 'lenet'"),
         ("training: {epoch: 3}", 2, "settings.yaml: unknown setting 'training.epoch'; did you mean 'training.epochs'?"),
         ("training: {epochs: -3}", 2, "settings.yaml: training.epochs: "),
-        ("schema: 2", 1, "settings.yaml: written by a newer Fathom (schema 2, this one reads 1); upgrade fathom"),
+        ("schema: 3", 1, "settings.yaml: written by a newer Fathom (schema 3, this one reads 2); upgrade fathom"),
     ],
 )
 def test_a_wrong_config_file_is_named(text, code, message, fathom, tmp_path):

@@ -30,7 +30,7 @@ def run_with(tmp_path, make_run):
             records.append(record | {k: v for k, v in zip(curves, values, strict=True) if v != "absent"})
         (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
         if evaluation:
-            (folder / "evaluation.json").write_text(json.dumps({"schema": 1, "split": "test"} | evaluation))
+            (folder / "evaluation.json").write_text(json.dumps({"schema": 2, "split": "test"} | evaluation))
         return read(RunReader(folder))
 
     return make

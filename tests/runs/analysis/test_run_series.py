@@ -92,6 +92,6 @@ def test_a_single_pair_is_judged_by_the_examples(tmp_path):
 
 
 def test_a_damaged_folder_is_named(tmp_path):
-    (tmp_path / "crossval.json").write_text('{"schema": 1, "plan": {"task": "nonsense"}, "results": []}')
+    (tmp_path / "crossval.json").write_text('{"schema": 2, "plan": {"task": "nonsense"}, "results": []}')
     with pytest.raises(FathomError, match=r"crossval.json is damaged: it holds no plan"):
         CrossValidation.read(tmp_path)

@@ -69,7 +69,7 @@ def test_a_newer_schema_is_refused_by_file(tmp_path, make_run, name):
 
     with pytest.raises(FathomError) as caught:
         read_all()
-    expected = f"{folder / name} was written by a newer Fathom (schema 2, this one reads 1); upgrade fathom"
+    expected = f"{folder / name} was written by a newer Fathom (schema 3, this one reads 2); upgrade fathom"
     assert str(caught.value) == expected
 
 

@@ -37,7 +37,7 @@ def read_csv(writer):
 def test_the_folder_says_when_and_what(writer):
     assert writer.path.name == "20250301-120000-lenet-mnist"
     run = json.loads((writer.path / "run.json").read_text())
-    assert run == {"schema": 1, "status": "running", "created": "2025-03-01T12:00:00.250+00:00"}
+    assert run == {"schema": 2, "status": "running", "created": "2025-03-01T12:00:00.250+00:00"}
 
 
 def test_the_time_is_the_local_time_of_now(tmp_path):
@@ -95,7 +95,7 @@ def test_config_is_yaml_in_its_order(writer):
     writer.write_config({"model": {"name": "lenet"}, "data": {"name": "mnist"}, "seed": 1, "lr": 1e-5})
     text = (writer.path / "config.yaml").read_text()
     assert yaml.safe_load(text) == {
-        "schema": 1, "model": {"name": "lenet"}, "data": {"name": "mnist"}, "seed": 1, "lr": 1e-5,
+        "schema": 2, "model": {"name": "lenet"}, "data": {"name": "mnist"}, "seed": 1, "lr": 1e-5,
     }  # fmt: skip
     assert text.index("model") < text.index("data") < text.index("seed")
 
@@ -249,7 +249,7 @@ def test_opening_sweeps_up_after_a_kill(writer):
 
 def test_a_newer_schema_is_refused(writer):
     writer.update_run(schema=2)
-    message = r"run\.json was written by a newer Fathom \(schema 2, this one reads 1\); upgrade fathom"
+    message = r"run\.json was written by a newer Fathom \(schema 3, this one reads 2\); upgrade fathom"
     with pytest.raises(FathomError, match=message):
         RunWriter.resume(writer.path, 0, 0)
 
