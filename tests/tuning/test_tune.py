@@ -13,11 +13,12 @@ from filelock import FileLock
 from PIL import Image
 
 import fathom
+from fathom.build.configure import configure
 from fathom.data.array_data import ArrayData
 from fathom.errors import FathomError, UsageError
 from fathom.runs.folder.reader import RunReader
+from fathom.settings.settings import read_settings
 from fathom.training.signals import Interrupted
-from fathom.tuning import tune as recipe
 from fathom.tuning.study import Ledger
 from fathom.tuning.tune import Watcher
 
@@ -91,8 +92,8 @@ def test_the_first_trial_takes_the_defaults(finished):
 
 
 def test_best_yaml_is_a_configuration(finished):
-    tree = fathom.settings.config.read_config(finished.path / "best.yaml")
-    assert fathom.Settings(tree).training.lr == finished.study.best().values["lr"]
+    settings = read_settings(finished.path / "best.yaml")
+    assert settings.get("training.lr") == finished.study.best().values["lr"]
 
 
 def test_a_finished_study_trains_nothing_again_and_more_trials_go_on(finished, tmp_path):
@@ -140,7 +141,7 @@ def test_a_trial_whose_process_was_killed_is_marked_and_made_up_for(tmp_path):
     tuned = fathom.tune(configure(epochs=1), "lr=1e-3..0.1:log", trials=2, root=tmp_path, retrain=False)
     dead, alive = Ledger(tuned.path), Ledger(tuned.path)
     dead.update(trials=4)
-    settled = recipe.resolve(dead.config)
+    settled = configure(dead.base)
     for ledger in (dead, alive):
         ledger.resolve({"softmax": {}})
         ledger.draw(ledger.ask(settled))
@@ -158,7 +159,7 @@ def test_no_more_trials_begin_than_are_wanted(tmp_path):
     tuned = fathom.tune(configure(epochs=1), "lr=1e-3..0.1:log", trials=1, root=tmp_path, retrain=False)
     one, two = Ledger(tuned.path), Ledger(tuned.path)
     one.update(trials=2)
-    settled = recipe.resolve(one.config)
+    settled = configure(one.base)
     assert one.ask(settled) is not None
     assert two.ask(settled) is None  # the last is under way in another process
     one.close()
@@ -267,7 +268,7 @@ def test_every_kind_of_data(model, data, options, space, metric, tmp_path):
         ({"training": {"overfit_batches": 1}}, "lr=0.1..1", "a study trains for real; leave out"),
         ({}, "dropout=0..1.5", "unknown setting to try 'dropout'"),  # softmax has none
         ({"model": {"name": "mlp"}}, "dropout=0..1.5", "space dropout=0..1.5: dropout is a probability"),
-        ({}, "optimizer=sgd|adm", "space optimizer=sgd|adm: unknown optimizer 'adm'; did you mean 'adam'?"),
+        ({}, "optimizer=sgd|adm", "space optimizer=sgd|adm: unknown training.optimizer 'adm'; did you mean 'adam'?"),
         ({}, "momentum=0..0.9", "space momentum=0..0.9: optimizer adamw takes no momentum"),
         ({}, "schedule=cosine|cosin", "space schedule=cosine|cosin: unknown schedule 'cosin'"),
         ({}, "model=softmax|mpl", "unknown model 'mpl'; did you mean 'mlp'?"),

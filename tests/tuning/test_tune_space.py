@@ -2,6 +2,7 @@
 
 import pytest
 
+from fathom.build.configure import configure
 from fathom.errors import UsageError
 from fathom.settings.settings import Settings
 from fathom.tuning.space import apply_values, default_values, parse_space, resolve_space
@@ -52,9 +53,9 @@ def test_forms_of_a_whole_space_are_the_same():
 def test_values_reach_the_configuration():
     model, lr, hidden = read("lr=1e-4..1:log,hidden=64|[256, 128],model=mlp|lenet")
     base = Settings({"training": {"epochs": 3}})
-    config = apply_values(base, {model: "mlp", lr: 0.25, hidden: "[256, 128]"})
-    assert (config.model.name, config.model.options) == ("mlp", {"hidden": [256, 128]})
-    assert (config.training.lr, config.training.epochs) == (0.25, 3)
+    settings = apply_values(base, {model: "mlp", lr: 0.25, hidden: "[256, 128]"})
+    assert settings.get("model") == {"name": "mlp", "options": {"hidden": [256, 128]}}
+    assert settings.get("training") == {"lr": 0.25, "epochs": 3}
     assert base == Settings({"training": {"epochs": 3}})
 
 
@@ -93,7 +94,7 @@ def test_what_is_refused_is_one_line(space, line):
 
 
 def test_defaults_are_taken_where_a_dimension_holds_them():
-    config = Settings({"model": {"name": "mlp"}, "training": {"lr": 0.003}, "data": {"batch_size": 64}})
+    config = configure({"model": {"name": "mlp"}, "training": {"lr": 0.003}, "data": {"batch_size": 64}})
     space = "lr=1e-4..1:log,batch_size=128..256,hidden=[64]|[256],dropout=0..0.5,activation=tanh|relu,clip_norm=1..2"
     found = default_values(read(space), config, OPTIONS["mlp"])
     assert found == {"lr": 0.003, "hidden": "[256]", "dropout": 0.0, "activation": "relu"}

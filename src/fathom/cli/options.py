@@ -67,7 +67,7 @@ OPTIONS: dict[str, dict[str, Option]] = {
     "learning": {
         "--epochs": Option("training.epochs", "N", "passes over the training data", read_count),
         "--lr": Option("training.lr", "RATE", "learning rate; the peak, under a schedule"),
-        "--optimizer": Option("training.optimizer", "NAME", ", ".join(choices_of("training.optimizer")), str),
+        "--optimizer": Option("training.optimizer", "NAME", ", ".join(choices_of("training.optimizer"))),
         "--momentum": Option("training.momentum", "M", "of sgd and rmsprop"),
         "--weight-decay": Option("training.weight_decay", "W", "weight decay (L2)"),
         "--schedule": Option("training.schedule", "NAME[:OPTIONS]", "learning-rate schedule, see `fathom schedules`"),
