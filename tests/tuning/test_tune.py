@@ -13,7 +13,7 @@ from filelock import FileLock
 from PIL import Image
 
 import fathom
-from fathom.build.configure import configure
+from fathom.build.configure import configure as close_settings
 from fathom.data.array_data import ArrayData
 from fathom.errors import FathomError, UsageError
 from fathom.runs.folder.reader import RunReader
@@ -141,7 +141,7 @@ def test_a_trial_whose_process_was_killed_is_marked_and_made_up_for(tmp_path):
     tuned = fathom.tune(configure(epochs=1), "lr=1e-3..0.1:log", trials=2, root=tmp_path, retrain=False)
     dead, alive = Ledger(tuned.path), Ledger(tuned.path)
     dead.update(trials=4)
-    settled = configure(dead.base)
+    settled = close_settings(dead.base)
     for ledger in (dead, alive):
         ledger.resolve({"softmax": {}})
         ledger.draw(ledger.ask(settled))
@@ -159,7 +159,7 @@ def test_no_more_trials_begin_than_are_wanted(tmp_path):
     tuned = fathom.tune(configure(epochs=1), "lr=1e-3..0.1:log", trials=1, root=tmp_path, retrain=False)
     one, two = Ledger(tuned.path), Ledger(tuned.path)
     one.update(trials=2)
-    settled = configure(one.base)
+    settled = close_settings(one.base)
     assert one.ask(settled) is not None
     assert two.ask(settled) is None  # the last is under way in another process
     one.close()
