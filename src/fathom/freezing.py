@@ -26,7 +26,7 @@ def freeze(net: nn.Module, patterns: Iterable[str]) -> list[str]:
     names = match_names(patterns, parameters)
     for name in names:
         parameters[name].requires_grad_(False)
-        parameters[name].grad = None
+        parameters[name].grad = None  # a gradient from before would still move it
     return names
 
 
@@ -39,7 +39,7 @@ def match_names(patterns: Iterable[str], names: Collection[str]) -> list[str]:
     for pattern in patterns:
         fitting = {name for name in names if fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")}
         if not fitting:
-            raise UsageError(f"freeze {pattern!r}: no parameter has such a name; {_nearby_files(pattern, names)}")
+            raise UsageError(f"freeze {pattern!r}: no parameter has such a name; {_nearby_names(pattern, names)}")
         found |= fitting
     return [name for name in names if name in found]
 
@@ -56,13 +56,13 @@ def frozen_norms(net: nn.Module) -> tuple[nn.Module, ...]:
     )
 
 
-def _nearby_files(pattern: str, names: Iterable[str]) -> str:
+def _nearby_names(pattern: str, names: Iterable[str]) -> str:
     """Name the layers and parameters most like the pattern; else the uppermost layers."""
     known: dict[str, None] = {}
     for name in names:
-        known |= dict.fromkeys(itertools.accumulate(name.split("."), "{}.{}".format))
+        known |= dict.fromkeys(itertools.accumulate(name.split("."), "{}.{}".format))  # a, a.b, a.b.c
     plain = pattern.rstrip(".*")
-    near = difflib.get_close_matches(plain, known, n=3, cutoff=0.6)
+    near = difflib.get_close_matches(plain, known, n=3, cutoff=0.6)  # 0.6: difflib's own; three fit on a line
     if near:
         return f"near it: {_listed(near)}"
     return f"a pattern is a glob such as 'layer[1-3].*'; there are {_listed([n for n in known if '.' not in n])}"

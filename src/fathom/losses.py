@@ -161,7 +161,7 @@ def _aligned(prediction: Tensor, target: Tensor) -> Tensor:
     return target if target.is_floating_point() else target.to(prediction.dtype)
 
 
-# loss -> its option, what the option must be, and whether it is
+# loss: its option, what the option must be, and whether it is
 _OPTIONS: dict[str, tuple[str, str, Callable[[float], bool]]] = {
     "huber": ("delta", "above 0", lambda delta: 0.0 < delta < math.inf),
     "smooth_l1": ("beta", "of at least 0", lambda beta: 0.0 <= beta < math.inf),

@@ -186,7 +186,7 @@ CALLS: dict[str, Any] = {
 }
 
 REASONS: dict[str, str] = {
-    "fathom.models.inspection.summary:run_example": "passes a sample on to any network",
+    "fathom.models.inspection.summary:run_sample": "passes a sample on to any network",
     "fathom.models.inspection.tracer:tensors_in": "tensors of all shapes, wherever they stand",
     "fathom.models.surgery.widths:replace": "the parameters of any network",
     "fathom.training.optimizers:make_optimizer": "the parameters of any network",

@@ -15,7 +15,8 @@ from torch import nn
 
 from fathom.errors import UsageError, unknown
 
-# name: how it fills a weight, given the number; the number unless one is given
+# name: how it fills a weight, given the number; the number unless one is given.
+# 0.01: AlexNet's standard deviation (2012, §5), and the book's. Gains of 1 and slopes of 0: torch's defaults.
 _FILLS: dict[str, tuple[Callable[[torch.Tensor, float], object], float | None]] = {
     "normal": (lambda weight, std: nn.init.normal_(weight, std=std), 0.01),
     "constant": (nn.init.constant_, 1.0),
@@ -60,7 +61,7 @@ def initialize(net: nn.Module, rule: Rule) -> None:
     if not isinstance(rule, Mapping):
         raise UsageError(f"an initialisation is a name or a mapping from patterns to names; got {rule!r}")
 
-    done: set[int] = set()
+    done: set[int] = set()  # ids of parameters: a shared one is set by the first rule that reaches it
     left = dict(layers)
     for pattern, name in rule.items():
         name, number = _parse(name)
@@ -69,6 +70,7 @@ def initialize(net: nn.Module, rule: Rule) -> None:
         if not chosen:
             why = "only layers that patterns before it match" if matching else "no layer with parameters"
             raise UsageError(f"initialisation: the pattern {pattern!r} matches {why}")
+        # "*" means the matrices; a pattern that finds none of them means what it finds: scales of normalisation.
         _set([m for m in chosen.values() if _has_matrix(m)] or list(chosen.values()), name, number, done)
         left = {key: module for key, module in left.items() if key not in chosen}
 
@@ -81,7 +83,7 @@ def _parse(rule: object) -> tuple[str, float | None]:
     number = _FILLS[name][1] if name in _FILLS else None
     if not colon:
         return name, number
-    if number is None:
+    if number is None:  # zeros, default
         raise UsageError(f"the initialisation {name} takes no number; got {rule!r}")
     try:
         return name, float(text)
@@ -109,6 +111,7 @@ def _set(layers: Iterable[nn.Module], name: str, number: float | None, done: set
         own = [(key, p) for key, p in layer.named_parameters(recurse=False) if id(p) not in done]
         done.update(id(parameter) for _, parameter in own)
         if name == "default":
+            # MultiheadAttention has its own with an underscore
             reset = getattr(layer, "reset_parameters", None) or getattr(layer, "_reset_parameters", None)
             if reset is None:
                 raise UsageError(f"{type(layer).__name__} has no initialisation of its own: default cannot set it")
@@ -117,7 +120,7 @@ def _set(layers: Iterable[nn.Module], name: str, number: float | None, done: set
             continue
         fill, _ = _FILLS[name]
         for key, parameter in own:
-            if "bias" in key:
+            if "bias" in key:  # those of recurrent layers are called bias_ih_l0 and the like
                 nn.init.zeros_(parameter)
             elif parameter.dim() >= 2 or name in _ANY_SHAPE:
                 fill(parameter, number or 0.0)

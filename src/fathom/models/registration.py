@@ -88,13 +88,13 @@ def find_options(name: str, builder: Callable[..., Any], fixed: Mapping[str, Any
     """
     signature = inspect.signature(builder)
     try:
-        signature.bind((1, 28, 28), 10, **fixed)
+        signature.bind((1, 28, 28), 10, **fixed)  # calls nothing; any values do
     except TypeError as error:
         raise UsageError(
             f"the network {name!r} is built by builder(input_shape, num_classes, **options); "
             f"{builder.__qualname__}{signature} cannot be called so ({error})"
         ) from None
-    further = [*signature.parameters.values()][2:]
+    further = [*signature.parameters.values()][2:]  # after the input shape and the number of classes
     named = [p for p in further if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return {p.name: p.default for p in named if p.name not in fixed}
 
@@ -106,7 +106,7 @@ def first_line(builder: Callable[..., Any]) -> str:
 
 def _refuse_taken(name: str, module: str) -> None:
     """Refuse a name that stands for a network elsewhere; a module may register its own again, as a notebook does."""
-    if module.startswith("fathom.models."):
+    if module.startswith("fathom.models."):  # the index may be older than the file: it is made from it
         return
     owner = None
     if name in read_index():

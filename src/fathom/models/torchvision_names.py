@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SIDE = 224  # pixels of the square that all of them were trained and measured on
+# of ImageNet's training images, as torchvision's transforms have them
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # torchvision's googlenet undoes the usual normalisation inside and applies this one, its authors' (transform_input)
 _HALF = (0.5, 0.5, 0.5)

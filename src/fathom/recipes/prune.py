@@ -15,11 +15,11 @@ from fathom.build.pruning_record import compare_correct, describe_stage, time_mo
 from fathom.build.run import Hooks, PlannedRun, Start, TrainedRun, train_run
 from fathom.errors import UsageError, unknown
 from fathom.inference.saved import load_module
-from fathom.models.surgery.channels import Channels, Place
+from fathom.models.surgery.channels import ChannelGroup, Channels
 from fathom.models.surgery.pruning import (
     CRITERIA,
     SCOPES,
-    Choice,
+    Removal,
     choose_channels,
     remove_channels,
     weights_of,
@@ -75,8 +75,11 @@ def prune(
     if structured:
         criterion, scope = criterion or "l2", scope or "local"
         shape = description["model"]["input_shape"]
-        choices, places = _take_channels(pruned, shape, amount, criterion, scope, run)
-        facts = {"places": [_describe(choice) for choice in choices], "left": [_describe_kept(p) for p in places]}
+        removals, kept = _take_channels(pruned, shape, amount, criterion, scope, run)
+        facts = {
+            "places": [_describe(removal) for removal in removals],
+            "left": [_describe_kept(group) for group in kept],
+        }
     else:
         criterion, scope = "size", scope or "global"
         zero_weights(pruned.net, amount, scope=scope)
@@ -118,18 +121,18 @@ def _check(structured: str | None, criterion: str | None, scope: str | None, fin
 
 def _take_channels(
     module: Module, shape: Sequence[int], amount: float, criterion: str, scope: str, run: Path
-) -> tuple[list[Choice], list[Place]]:
+) -> tuple[list[Removal], list[ChannelGroup]]:
     """Take channels out of the module's network; give what went, and where none could go."""
     channels = Channels(module.net, shape)
     try:
-        choices = choose_channels(module.net, channels, amount, criterion=criterion, scope=scope)
+        removals = choose_channels(module.net, channels, amount, criterion=criterion, scope=scope)
     except UsageError as error:
         raise UsageError(f"{run}: {error}") from None
-    removed = np.concatenate([choice.removed for choice in choices])
+    removed = np.concatenate([removal.removed for removal in removals])
     if not len(removed):
         raise UsageError(f"{run}: amount {amount:g} takes out no channel: the widest layer has too few; enlarge it")
     remove_channels(module.net, channels, removed)
-    return choices, [place for place in channels.places if place.why_kept]
+    return removals, [group for group in channels.groups if group.why_kept]
 
 
 def _change_settings(
@@ -177,12 +180,12 @@ def _compare(original: Module, pruned: Module, config: Config, plan: Plan) -> di
     return {"stages": stages, "times": times, **compare_correct(right["before"], right["pruned"])}
 
 
-def _describe(choice: Choice) -> dict[str, Any]:
-    return {"layers": choice.place.layers, "before": len(choice.place.channels), "after": choice.kept}
+def _describe(removal: Removal) -> dict[str, Any]:
+    return {"layers": removal.group.layers, "before": len(removal.group.channels), "after": removal.kept}
 
 
-def _describe_kept(place: Place) -> dict[str, Any]:
-    return {"layers": place.layers, "channels": len(place.channels), "why": place.why_kept}
+def _describe_kept(group: ChannelGroup) -> dict[str, Any]:
+    return {"layers": group.layers, "channels": len(group.channels), "why": group.why_kept}
 
 
 def _count_zeros(module: Module) -> list[dict[str, Any]]:

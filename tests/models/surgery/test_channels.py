@@ -48,7 +48,7 @@ def apply(net, X):
 def prune(net, shape, amount=0.5, **options):
     """Return the narrower copy, its channels, and which of them went."""
     channels = Channels(net, shape)
-    removed = np.concatenate([c.removed for c in choose_channels(net, channels, amount, **options)])
+    removed = np.concatenate([removal.removed for removal in choose_channels(net, channels, amount, **options)])
     small = copy.deepcopy(net)
     remove_channels(small, channels, removed)
     gone = np.zeros(channels.count, dtype=bool)
@@ -118,24 +118,24 @@ def test_shortcuts_couple_channels():
     """The stem and the second convolution of each block of the first stage are added: they lose the same channels."""
     net, shape, _ = make("resnet18")
     channels = Channels(net, shape)
-    stem = next(place for place in channels.places if "conv1" in place.layers)
+    stem = next(group for group in channels.groups if "conv1" in group.layers)
     assert set(stem.layers) == {"conv1", "layer1.0.conv2", "layer1.1.conv2"}
-    alone = next(place for place in channels.places if "layer1.0.conv1" in place.layers)
+    alone = next(group for group in channels.groups if "layer1.0.conv1" in group.layers)
     assert alone.layers == ("layer1.0.conv1",)
 
 
 def test_branches_of_inception_are_free():
     net, shape, _ = make("googlenet")
-    places = Channels(net, shape).places
-    assert all(len(place.layers) == 1 for place in places)
-    assert [place.layers for place in places if place.why_kept] == [("fc",)]
+    groups = Channels(net, shape).groups
+    assert all(len(group.layers) == 1 for group in groups)
+    assert [group.layers for group in groups if group.why_kept] == [("fc",)]
 
 
 @pytest.mark.parametrize("name", NOTHING_TO_PRUNE)
 def test_outputs_stay(name):
     net, shape, _ = make(name)
-    (place,) = Channels(net, shape).places
-    assert "output" in place.why_kept
+    (group,) = Channels(net, shape).groups
+    assert "output" in group.why_kept
 
 
 class Odd(nn.Module):
@@ -157,7 +157,7 @@ class Odd(nn.Module):
 def test_what_is_not_followed_stays_whole():
     torch.manual_seed(0)
     net = Odd().double().eval()
-    reasons = {place.layers[0]: place.why_kept for place in Channels(net, (1, 8, 8)).places}
+    reasons = {group.layers[0]: group.why_kept for group in Channels(net, (1, 8, 8)).groups}
     assert reasons["free"] == ""
     assert "roll" in reasons["mixed"]
     assert "groups" in reasons["grouped"]

@@ -26,7 +26,7 @@ def removed_from(net, **options):
     """Positions that go, for each layer."""
     channels = Channels(net, (2,))
     return [
-        np.flatnonzero(np.isin(channels.dims[f"{choice.place.layers[0]}.weight"][0], choice.removed)).tolist()
+        np.flatnonzero(np.isin(channels.dims[f"{choice.group.layers[0]}.weight"][0], choice.removed)).tolist()
         for choice in choose_channels(net, channels, **options)
     ]
 

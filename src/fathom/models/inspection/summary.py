@@ -34,7 +34,7 @@ def layer_table(net: nn.Module, input_shape: Sequence[int]) -> list[dict[str, An
     tracer = Tracer()
     rows: list[dict[str, Any]] = []
     counted: set[int] = set()
-    batch_dim = 1 if takes_tokens(net) else 0
+    batch_dim = 1 if takes_tokens(net) else 0  # of (steps, N, …) and of (N, …)
 
     def before(name: str) -> Callable[..., None]:
         def start(layer: nn.Module, inputs: Any) -> None:
@@ -63,11 +63,12 @@ def layer_table(net: nn.Module, input_shape: Sequence[int]) -> list[dict[str, An
 
     handles = []
     for name, layer in net.named_modules():
+        # A module with parameters of its own is a layer even if it has layers inside; an identity is none.
         is_leaf = next(layer.children(), None) is None and not isinstance(layer, nn.Identity)
         if is_leaf or next(layer.parameters(recurse=False), None) is not None:
             handles += [layer.register_forward_pre_hook(before(name)), layer.register_forward_hook(after)]
     try:
-        run_example(net, input_shape, tracer, tracer.start)
+        run_sample(net, input_shape, tracer, tracer.start)
     finally:
         for handle in handles:
             handle.remove()
@@ -75,14 +76,14 @@ def layer_table(net: nn.Module, input_shape: Sequence[int]) -> list[dict[str, An
 
 
 def count_parameters(net: nn.Module) -> int:
-    """Number of values in all parameters; shared ones count once."""
+    """Count the values in all parameters; shared ones once."""
     return sum(parameter.numel() for parameter in net.parameters())
 
 
 def count_flops(net: nn.Module, input_shape: Sequence[int]) -> int:
-    """FLOPs of a forward pass of one sample: two per multiply-add; convolutions, linear and recurrent layers only."""
+    """Count the FLOPs of a forward pass of one sample: two per multiply-add; convolutions, linear and recurrent layers only."""
     tracer = Tracer()
-    run_example(net, input_shape, tracer, tracer.start)
+    run_sample(net, input_shape, tracer, tracer.start)
     return tracer.flops
 
 
@@ -91,7 +92,7 @@ def takes_tokens(net: nn.Module) -> bool:
     return bool(getattr(net, "takes_tokens", False))
 
 
-def run_example(
+def run_sample(
     net: nn.Module, input_shape: Sequence[int], mode: TorchFunctionMode, start: Callable[[torch.Tensor], None]
 ) -> Any:
     """Pass one sample of zeros through a network in evaluation mode, seen by ``mode``; ``start`` is told the input."""
@@ -99,9 +100,9 @@ def run_example(
     device = torch.device("cpu") if first is None else first.device
     dtype = torch.float32 if first is None else first.dtype
     if takes_tokens(net):
-        sample = torch.zeros(*input_shape, 1, device=device, dtype=torch.int64)
+        sample = torch.zeros(*input_shape, 1, device=device, dtype=torch.int64)  # (steps, N = 1)
     else:
-        sample = torch.zeros(1, *input_shape, device=device, dtype=dtype)
+        sample = torch.zeros(1, *input_shape, device=device, dtype=dtype)  # (N = 1, …)
     with _evaluation(net), torch.no_grad(), mode:
         start(sample)
         return net(sample)

@@ -25,7 +25,7 @@ class Field:
     jump: tuple[int, ...]
 
     def expanded(self, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> Field:
-        """The field after a window of this kernel, stride and dilation."""
+        """Return the field after a window of this kernel, stride and dilation."""
         if not self.size:
             return self
         windows = zip(self.size, self.jump, kernel, dilation, strict=True)
@@ -64,7 +64,7 @@ class Tracer(TorchFunctionMode):
 
         Shape:   sample (N, …) ->
         """
-        num_dims = sample.dim() - 2
+        num_dims = sample.dim() - 2  # of (N, C, …)
         self._fields[sample] = Field((1,) * num_dims, (1,) * num_dims)
 
     def receptive_field(self, tensor: torch.Tensor) -> int | None:
@@ -90,9 +90,11 @@ class Tracer(TorchFunctionMode):
 
     def _count(self, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:
         if name.startswith("conv_transpose"):
+            # weight (C_in, C_out/groups, kh, kw): every input value meets one row of it
             bound = _bind(_CONV, args, kwargs)
             multiply_adds = bound["input"].numel() * bound["weight"][0].numel()
         elif name.startswith("conv") and name.endswith(_DIMS):
+            # weight (C_out, C_in/groups, kh, kw): every output value is a product with one row of it
             multiply_adds = output.numel() * _bind(_CONV, args, kwargs)["weight"][0].numel()
         elif name == "linear":
             multiply_adds = output.numel() * _bind(_CONV, args, kwargs)["input"].shape[-1]
@@ -100,7 +102,7 @@ class Tracer(TorchFunctionMode):
             multiply_adds = args[0].shape[:2].numel() * sum(weight.numel() for weight in args[2] if weight.dim() == 2)
         else:
             return
-        self.flops += 2 * multiply_adds
+        self.flops += 2 * multiply_adds  # a product and a sum
         if self.open_rows:
             self.open_rows[-1]["flops"] += 2 * multiply_adds
 
@@ -129,6 +131,7 @@ class Tracer(TorchFunctionMode):
             kernel, dilation = bound["kernel_size"], 1
             stride = bound.get("stride") or kernel
         elif name.startswith("adaptive_") or name == "pixel_unshuffle":
+            # Windows that tile the input evenly have a kernel as wide as their stride; others overlap unevenly.
             if math.prod(after) == 1 or any(size % out for size, out in zip(before, after, strict=True)):
                 return WHOLE
             kernel = stride = [size // out for size, out in zip(before, after, strict=True)]
@@ -140,7 +143,7 @@ class Tracer(TorchFunctionMode):
         return field.expanded(_repeat(kernel, num_dims), _repeat(stride, num_dims), _repeat(dilation, num_dims))
 
     def _widest(self, inputs: list[torch.Tensor]) -> Field:
-        """Join branches: the union of concentric fields is the widest of them."""
+        """Return the field of joined branches: the union of concentric fields is the widest of them."""
         fields = [self._fields[tensor] for tensor in inputs]
         if WHOLE in fields:
             return WHOLE
@@ -152,7 +155,7 @@ class Tracer(TorchFunctionMode):
 
 
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:
-    """All tensors in nested tuples, lists and mappings."""
+    """Return all tensors in nested tuples, lists and mappings."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, Mapping):

@@ -1,53 +1,23 @@
-"""Which channels of a network hang together: found by following every channel through one forward pass.
+"""Which channels of a network hang together, and in which rows, columns and elements of its parameters each lies.
 
-Each channel that a layer gives is a number. The number travels with the channel through activations, pooling,
-flattening and concatenation; where two tensors are added, the numbers at the same place become one. At the end every
-number knows each row, column and element of a parameter that belongs to it, so that a channel can be taken out whole.
-Nothing here knows a network by name.
+With this a channel can be taken out whole: ``pruning.remove_channels``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
-from torch.utils.weak import WeakTensorKeyDictionary
+from torch import nn
 
-from fathom.models.inspection.summary import run_example
-from fathom.models.inspection.tracer import tensors_in
-
-Labels = np.ndarray
-"""int64, one number a place along a dimension."""
-
-GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}
-
-# What gives each channel from the same channel of its input alone.
-_ACTIVATIONS = (
-    *("relu", "relu_", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "sigmoid", "tanh", "hardtanh"),
-    *("hardswish", "hardsigmoid", "relu6", "softplus", "logsigmoid", "dropout", "dropout1d", "dropout2d", "dropout3d"),
-    *("feature_dropout", "alpha_dropout"),
-)
-_ARITHMETIC = ("clamp", "abs", "neg", "square", "sqrt", "exp", "gt", "__gt__", "ge", "__ge__", "lt", "__lt__", "le")
-_COPIES = ("to", "float", "double", "half", "detach", "clone", "contiguous")
-_PER_CHANNEL = frozenset((*_ACTIVATIONS, *_ARITHMETIC, *_COPIES, "pad", "interpolate"))
-_POOLS = ("max_pool", "avg_pool", "lp_pool", "adaptive_")
-_PAIRS = frozenset(
-    (
-        *("add", "add_", "__add__", "__radd__", "__iadd__", "sub", "sub_", "__sub__", "__rsub__", "rsub"),
-        *("mul", "mul_", "__mul__", "__rmul__", "__imul__", "div", "__truediv__", "true_divide"),
-        *("maximum", "minimum"),
-    )
-)
-_VIEWS = ("flatten", "reshape", "view", "unflatten", "pixel_unshuffle")
+from fathom.models.surgery.numbering import ChannelIds
+from fathom.models.surgery.tape import Tape
 
 
 @dataclass(frozen=True)
-class Place:
-    """Channels that can be taken out independently of one another, all made by the same layers.
+class ChannelGroup:
+    """Channels that the same layers make. Each can be taken out without the others, from all of these layers at once.
 
     Attributes:
         layers: names of the layers that make them; more than one where their outputs are added.
@@ -56,7 +26,7 @@ class Place:
     """
 
     layers: tuple[str, ...]
-    channels: Labels
+    channels: ChannelIds
     why_kept: str = ""
 
 
@@ -64,23 +34,24 @@ class Channels:
     """The channels of one network.
 
     Attributes:
-        places: where channels are made, in the order of the network.
-        dims: parameter or buffer: dimension: the channel that each place along it belongs to.
+        groups: all channels, by the layers that make them, in the order of the network.
+        dims: parameter or buffer: dimension: the number of the channel that each row along it belongs to.
         makers: names of parameters whose rows make channels, each with that dimension.
         norms: names of parameters that scale channels after normalising them.
+        count: of the numbers; those that were joined with others stand unused.
     """
 
     def __init__(self, net: nn.Module, input_shape: Sequence[int]) -> None:
-        tape = _Tape(net)
+        tape = Tape(net)
         tape.record(net, input_shape)
         self.dims = {
-            name: {dim: tape.roots(labels) for dim, labels in dims.items()} for name, dims in tape.dims.items()
+            name: {dim: tape.numbers.roots(ids) for dim, ids in dims.items()} for name, dims in tape.dims.items()
         }
         self.makers, self.norms = tape.makers, tape.norms
-        self.count = tape.count
-        self.places = self._find_places(tape)
+        self.count = tape.numbers.count
+        self.groups = self._find_groups(tape)
 
-    def _find_places(self, tape: _Tape) -> list[Place]:
+    def _find_groups(self, tape: Tape) -> list[ChannelGroup]:
         layers: dict[int, list[str]] = {}
         for name, dim in self.makers.items():
             layer = name.rpartition(".")[0]
@@ -89,246 +60,11 @@ class Channels:
                 if layer not in known:
                     known.append(layer)
         reasons: dict[int, str] = {}
-        for labels, reason in tape.pins:
-            for channel in np.unique(tape.roots(labels)).tolist():
+        for ids, reason in tape.pins:
+            for channel in np.unique(tape.numbers.roots(ids)).tolist():
                 reasons.setdefault(channel, reason)
+        # Channels of a layer that stay for different reasons, or of which some may go, are groups of their own.
         found: dict[tuple[tuple[str, ...], str], list[int]] = {}
         for channel, makers in layers.items():
             found.setdefault((tuple(makers), reasons.get(channel, "")), []).append(channel)
-        return [Place(makers, np.array(sorted(channels)), why) for (makers, why), channels in found.items()]
-
-
-class _Tape(TorchFunctionMode):
-    """Sees every PyTorch function of a forward pass, and carries channel numbers from its inputs to its output."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.dims: dict[str, dict[int, Labels]] = {}
-        self.makers: dict[str, int] = {}
-        self.norms: list[str] = []
-        self.pins: list[tuple[Labels, str]] = []
-        self.count = 0
-        self._names: dict[int, str] = {}
-        for name, tensor in (*net.named_parameters(), *net.named_buffers()):
-            self._names.setdefault(id(tensor), name)
-        self._parents: list[int] = []
-        self._axes = WeakTensorKeyDictionary()  # tensor: (dimension, labels)
-
-    def record(self, net: nn.Module, input_shape: Sequence[int]) -> None:
-        """Follow one sample."""
-
-        def start(sample: Tensor) -> None:
-            if sample.is_floating_point():
-                labels = self._new(sample.shape[1])
-                self._axes[sample] = 1, labels
-                self.pins.append((labels, "it belongs to the network's input"))
-
-        output = run_example(net, input_shape, self, start)
-        self._pin(tensors_in(output), "it is the network's output")
-
-    def roots(self, labels: Labels) -> Labels:
-        """Return for each number the one that stands for all it was joined with."""
-        parents = np.array(self._parents, dtype=np.int64)
-        while True:
-            found = parents[labels]
-            if np.array_equal(found, labels):
-                return labels
-            labels = found
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        kwargs = dict(kwargs or {})
-        output = func(*args, **kwargs)
-        if next(tensors_in(output), None) is not None:
-            self._follow(getattr(func, "__name__", ""), args, kwargs, output)
-        return output
-
-    def _follow(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        if name in ("conv1d", "conv2d", "conv3d"):
-            self._follow_conv(args, kwargs, output)
-        elif name == "linear":
-            _, weight, bias = _read(args, kwargs, "input", "weight", "bias")
-            self._make(args, weight, bias, axis_in=args[0].dim() - 1, axis_out=output.dim() - 1, output=output)
-        elif name == "batch_norm":
-            self._follow_norm(args, kwargs, output)
-        elif name == "prelu" and args[1].numel() > 1:
-            self._scale(args[0], (args[1],), output)
-        elif name == "embedding":
-            self._follow_embedding(args, kwargs, output)
-        elif name in GATES:
-            self._follow_recurrent(name, args, output)
-        elif name in ("cat", "concat", "concatenate"):
-            self._follow_cat(args, kwargs, output)
-        elif name in _VIEWS:
-            self._follow_view(name, args, output)
-        elif name in _PAIRS:
-            self._follow_pair(args, output)
-        elif name in _PER_CHANNEL or name.startswith(_POOLS) or name == "prelu":
-            self._carry(args, kwargs, output, name)
-        else:
-            self._pin(tensors_in((args, list(kwargs.values()))), f"it goes into {name}, which is not followed")
-
-    # One function each ---------------------------------------------------------------------------------------------
-
-    def _follow_conv(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
-        names = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
-        *_, groups = bound = _read(args, kwargs, *names)
-        if (groups or 1) != 1:
-            self._pin(args[:1], "it goes into a convolution in groups")
-            labels = self._new(output.shape[1])
-            self._axes[output] = 1, labels
-            self._claim(bound[1], 0, labels)
-            self._claim(bound[2], 0, labels)
-            self._note_maker(bound[1], 0)
-            self.pins.append((labels, "it is a convolution in groups"))
-            return
-        self._make(args, bound[1], bound[2], axis_in=1, axis_out=1, output=output)
-
-    def _make(
-        self, args: tuple[Any, ...], weight: Tensor, bias: Tensor | None, *, axis_in: int, axis_out: int, output: Tensor
-    ) -> None:
-        """Rows of a weight make new channels, its columns read those of the input."""
-        axis, labels = self._axes.get(args[0], (axis_in, None))
-        if labels is not None and axis == axis_in:
-            self._claim(weight, 1, labels)
-        else:
-            self._pin(args[:1], "it is read along another dimension")
-        made = self._claim(weight, 0, self._new(weight.shape[0]))
-        self._claim(bias, 0, made)
-        self._note_maker(weight, 0)
-        self._axes[output] = axis_out, made
-
-    def _follow_norm(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
-        X, mean, var, weight, bias = _read(args, kwargs, "input", "running_mean", "running_var", "weight", "bias")
-        self._scale(X, (mean, var, weight, bias), output)
-        name = self._names.get(id(weight))
-        if name is not None and name not in self.norms:
-            self.norms.append(name)
-
-    def _scale(self, X: Tensor, tensors: Iterable[Tensor | None], output: Tensor) -> None:
-        """Every channel meets an element of its own of each tensor."""
-        if X not in self._axes or self._axes[X][0] != 1:
-            self._pin([X], "it is scaled along another dimension")
-            return
-        for tensor in tensors:
-            self._claim(tensor, 0, self._axes[X][1])
-        self._axes[output] = self._axes[X]
-
-    def _follow_embedding(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
-        _, weight = _read(args, kwargs, "input", "weight")
-        self._axes[output] = output.dim() - 1, self._claim(weight, 1, self._new(weight.shape[1]))
-        self._note_maker(weight, 1)
-
-    def _follow_recurrent(self, name: str, args: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        """All layers of a recurrent module are equally wide: the same unit of each goes together."""
-        X, weights, has_bias, num_layers, bidirectional = args[0], args[2], args[3], args[4], args[7]
-        per_layer = 4 if has_bias else 2
-        if bidirectional or len(weights) != per_layer * num_layers:
-            self._pin([X], "it goes into a recurrent layer of another form")
-            return
-        units = self._new(weights[1].shape[1])
-        rows = np.tile(units, GATES[name])
-        for layer in range(num_layers):
-            own = weights[per_layer * layer : per_layer * (layer + 1)]
-            if layer > 0:
-                self._claim(own[0], 1, units)
-            elif X in self._axes:
-                self._claim(own[0], 1, self._axes[X][1])
-            self._claim(own[1], 1, units)
-            for tensor in own:
-                self._claim(tensor, 0, rows)
-            self._note_maker(own[0], 0)
-            self._note_maker(own[1], 0)
-        self._axes[output[0]] = output[0].dim() - 1, units
-
-    def _follow_cat(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
-        tensors, dim = _read(args, kwargs, "tensors", "dim")
-        axes = {self._axes[tensor][0] for tensor in tensors if tensor in self._axes}
-        is_whole = all(tensor in self._axes for tensor in tensors)
-        if not is_whole or axes != {(dim or 0) % output.dim()}:
-            self._pin(tensors, "it is joined along another dimension")
-            return
-        self._axes[output] = axes.pop(), np.concatenate([self._axes[tensor][1] for tensor in tensors])
-
-    def _follow_view(self, name: str, args: tuple[Any, ...], output: Tensor) -> None:
-        """Flattening (N, C, H, W) makes H·W features of each channel, next to one another."""
-        X = args[0]
-        if X not in self._axes:
-            return
-        axis, labels = self._axes[X]
-        if output.shape == X.shape:
-            self._axes[output] = axis, labels
-        elif name == "pixel_unshuffle" or (axis == 1 and output.dim() == 2 and output.shape[0] == X.shape[0]):
-            self._axes[output] = 1, np.repeat(labels, output.shape[1] // len(labels))
-        else:
-            self._pin([X], f"it goes into {name}, which mixes its dimensions")
-
-    def _follow_pair(self, args: tuple[Any, ...], output: Tensor) -> None:
-        """Channels that are added or multiplied go together."""
-        tensors = [value for value in args if isinstance(value, Tensor) and value.numel() > 1]
-        known = [self._axes[tensor] for tensor in tensors if tensor in self._axes]
-        same_shape = all(tensor.shape == output.shape for tensor in tensors)
-        if not known:
-            return
-        if len(known) < len(tensors) or not same_shape or len({axis for axis, _ in known}) > 1:
-            self._pin(tensors, "it is combined with something of another shape")
-            return
-        for _, labels in known[1:]:
-            self._join(known[0][1], labels)
-        self._axes[output] = known[0]
-
-    def _carry(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, name: str) -> None:
-        for X in tensors_in((args[:1], kwargs.get("input"))):
-            if X not in self._axes:
-                continue
-            axis, labels = self._axes[X]
-            for result in tensors_in(output):
-                if result.dim() == X.dim() and result.shape[axis] == len(labels):
-                    self._axes[result] = axis, labels
-                else:
-                    self._pin([X], f"it goes into {name}, which changes its channels")
-
-    # Numbers -------------------------------------------------------------------------------------------------------
-
-    def _new(self, size: int) -> Labels:
-        labels = np.arange(self.count, self.count + size)
-        self._parents.extend(labels.tolist())
-        self.count += size
-        return labels
-
-    def _claim(self, tensor: Tensor | None, dim: int, labels: Labels) -> Labels:
-        """Let a dimension of a parameter belong to channels; one that is used twice joins those of both uses."""
-        name = None if tensor is None else self._names.get(id(tensor))
-        if name is None:
-            if tensor is not None:  # computed, not stored: nothing can be taken out of it
-                self.pins.append((labels, "its weight is computed from others"))
-            return labels
-        earlier = self.dims.setdefault(name, {}).setdefault(dim, labels)
-        self._join(earlier, labels)
-        return earlier
-
-    def _note_maker(self, weight: Tensor, dim: int) -> None:
-        if (name := self._names.get(id(weight))) is not None:
-            self.makers[name] = dim
-
-    def _join(self, first: Labels, second: Labels) -> None:
-        for a, b in zip(first.tolist(), second.tolist(), strict=True):
-            a, b = self._root(a), self._root(b)
-            if a != b:
-                self._parents[max(a, b)] = min(a, b)
-
-    def _root(self, label: int) -> int:
-        while self._parents[label] != label:
-            self._parents[label] = label = self._parents[self._parents[label]]
-        return label
-
-    def _pin(self, tensors: Iterable[Any], reason: str) -> None:
-        self.pins.extend(
-            (self._axes[tensor][1], reason) for tensor in tensors_in(list(tensors)) if tensor in self._axes
-        )
-
-
-def _read(args: tuple[Any, ...], kwargs: dict[str, Any], *names: str) -> list[Any]:
-    """Return arguments in this order, None for those not given."""
-    return [args[i] if i < len(args) else kwargs.get(name) for i, name in enumerate(names)]
+        return [ChannelGroup(makers, np.array(sorted(channels)), why) for (makers, why), channels in found.items()]

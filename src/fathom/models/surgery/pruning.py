@@ -1,4 +1,4 @@
-"""Taking out of a network what matters least: whole channels, or single weights.
+"""Take out of a network what matters least: whole channels, or single weights.
 
 Source: norms of filters: Li et al. 2017, arXiv:1608.08710; scales of batch normalisation: Liu et al. 2017,
         arXiv:1708.06519; smallest weights, zero and kept at zero: Han et al. 2015, arXiv:1506.02626
@@ -15,48 +15,52 @@ import torch
 from torch import Tensor, nn
 
 from fathom.errors import UsageError, unknown
-from fathom.models.surgery.channels import Channels, Place
+from fathom.models.surgery.channels import ChannelGroup, Channels
+from fathom.models.surgery.numbering import ChannelIds
 from fathom.models.surgery.widths import replace
 
 CRITERIA = ("l1", "l2", "batch_norm")
 SCOPES = ("local", "global")
-_LEAST = 0.1  # share of its channels that a place keeps when all places compete
+_LEAST = (
+    0.1  # share of its channels that a group keeps when all groups compete: ours, so that none of them is cut through
+)
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The channels that are to go from one place."""
+class Removal:
+    """The channels that are to go from one group."""
 
-    place: Place
-    removed: np.ndarray
+    group: ChannelGroup
+    removed: ChannelIds
 
     @property
     def kept(self) -> int:
         """How many stay."""
-        return len(self.place.channels) - len(self.removed)
+        return len(self.group.channels) - len(self.removed)
 
 
 def choose_channels(
     net: nn.Module, channels: Channels, amount: float, *, criterion: str = "l2", scope: str = "local"
-) -> list[Choice]:
+) -> list[Removal]:
     """Choose the channels that matter least.
 
     Args:
-        amount: share of the channels that can go, in (0, 1); a place keeps one at least.
+        amount: share of the channels that can go, in (0, 1); a group keeps one at least.
         criterion: l1 or l2, the norm of the weights that make a channel; batch_norm, the scale after normalising.
-        scope: local, this share of every place; global, of all together: a channel is set against the mean of its
-            place, and no place loses more than nine tenths.
-    Returns: one choice for every place that can lose channels, those that lose none included
+        scope: local, this share of every group; global, of all together: a channel is set against the mean of its
+            group, and no group loses more than nine tenths.
+    Returns: one removal for every group that can lose channels, those that lose none included
     Raises:  UsageError if nothing can go, or the criterion does not apply
     """
     _check(amount, criterion, scope)
-    places = [place for place in channels.places if not place.why_kept]
-    if not places:
+    groups = [group for group in channels.groups if not group.why_kept]
+    if not groups:
         raise UsageError("no channel can be taken out: every one belongs to the network's input or output")
-    scores = _score(net, channels, criterion, places)
+    scores = _score(net, channels, criterion, groups)
     if scope == "local":
-        return [Choice(p, _lowest(p, scores, min(int(amount * len(p.channels)), len(p.channels) - 1))) for p in places]
-    return _choose_globally(places, scores, amount)
+        numbers = [min(int(amount * len(group.channels)), len(group.channels) - 1) for group in groups]
+        return [Removal(group, _lowest(group, scores, number)) for group, number in zip(groups, numbers, strict=True)]
+    return _choose_globally(groups, scores, amount)
 
 
 def _check(amount: float, criterion: str, scope: str) -> None:
@@ -68,48 +72,54 @@ def _check(amount: float, criterion: str, scope: str) -> None:
         raise unknown("scope", scope, SCOPES)
 
 
-def _lowest(place: Place, scores: np.ndarray, number: int) -> np.ndarray:
-    return place.channels[np.argsort(scores[place.channels], kind="stable")[:number]]
+def _lowest(group: ChannelGroup, scores: np.ndarray, number: int) -> np.ndarray:
+    return group.channels[np.argsort(scores[group.channels], kind="stable")[:number]]
 
 
-def _choose_globally(places: Sequence[Place], scores: np.ndarray, amount: float) -> list[Choice]:
-    owner = np.concatenate([np.full(len(place.channels), i) for i, place in enumerate(places)])
-    means = [scores[place.channels].mean() or 1.0 for place in places]
-    relative = np.concatenate([scores[p.channels] / mean for p, mean in zip(places, means, strict=True)])
-    left = [len(place.channels) - max(1, math.ceil(_LEAST * len(place.channels))) for place in places]
-    goal, numbers = int(amount * len(relative)), [0] * len(places)
+def _choose_globally(groups: Sequence[ChannelGroup], scores: np.ndarray, amount: float) -> list[Removal]:
+    """Take the lowest scores of all groups together, each score over the mean of its group."""
+    # Weights of different layers differ in size; a mean of 0 (all weights 0) would divide by itself.
+    means = [scores[group.channels].mean() or 1.0 for group in groups]
+    relative = np.concatenate([scores[g.channels] / mean for g, mean in zip(groups, means, strict=True)])  # (channels,)
+    owner = np.concatenate([np.full(len(group.channels), i) for i, group in enumerate(groups)])  # (channels,)
+    may_go = [len(group.channels) - max(1, math.ceil(_LEAST * len(group.channels))) for group in groups]
+    goes = [0] * len(groups)
+    still_to_go = int(amount * len(relative))
     for index in np.argsort(relative, kind="stable").tolist():
         i = owner[index]
-        if goal > 0 and left[i] > 0:
-            numbers[i], left[i], goal = numbers[i] + 1, left[i] - 1, goal - 1
-    return [Choice(place, _lowest(place, scores, number)) for place, number in zip(places, numbers, strict=True)]
+        if still_to_go > 0 and goes[i] < may_go[i]:
+            goes[i] += 1
+            still_to_go -= 1
+    return [Removal(group, _lowest(group, scores, number)) for group, number in zip(groups, goes, strict=True)]
 
 
 @torch.no_grad()
-def _score(net: nn.Module, channels: Channels, criterion: str, places: Sequence[Place]) -> np.ndarray:
+def _score(net: nn.Module, channels: Channels, criterion: str, groups: Sequence[ChannelGroup]) -> np.ndarray:
     """Return each channel's importance; one that several layers make has the sum over them."""
     tensors = dict(net.named_parameters())
     scores = np.zeros(channels.count)
     if criterion == "batch_norm":
-        scores[:] = np.nan
+        scores[:] = np.nan  # stays where nothing normalises
         for name in channels.norms:
-            labels = channels.dims[name][0]
-            scores[labels] = np.nan_to_num(scores[labels])
-            np.add.at(scores, labels, tensors[name].abs().double().cpu().numpy())
-        bare = [place for place in places if np.isnan(scores[place.channels]).any()]
+            ids = channels.dims[name][0]
+            scores[ids] = np.nan_to_num(scores[ids])
+            np.add.at(scores, ids, tensors[name].abs().double().cpu().numpy())
+        bare = [group for group in groups if np.isnan(scores[group.channels]).any()]
         if bare:
             raise UsageError(
                 f"criterion batch_norm: nothing normalises the channels of {bare[0].layers[0]}; choose l1 or l2"
             )
         return scores
     for name, dim in channels.makers.items():
-        values = tensors[name].detach().double().transpose(0, dim).flatten(1)
-        size = values.abs().sum(1) if criterion == "l1" else values.square().sum(1)
+        values = tensors[name].detach().double().transpose(0, dim).flatten(1)  # (channels, weights that make each)
+        # Sums first, the root last: the norm is that of all layers that make the channel together. The rows of the
+        # gates of a recurrent unit add up in the same way.
+        size = values.abs().sum(1) if criterion == "l1" else values.square().sum(1)  # (channels,)
         np.add.at(scores, channels.dims[name][dim], size.cpu().numpy())
     return scores if criterion == "l1" else np.sqrt(scores)
 
 
-def remove_channels(net: nn.Module, channels: Channels, removed: np.ndarray) -> None:
+def remove_channels(net: nn.Module, channels: Channels, removed: ChannelIds) -> None:
     """Take channels out, in place: their rows, their columns, and what normalises them.
 
     The network then computes what it computed with every weight that reads one of these channels at zero.
@@ -122,8 +132,8 @@ def remove_channels(net: nn.Module, channels: Channels, removed: np.ndarray) -> 
     goes[removed] = True
 
     def keep(name: str, tensor: Tensor) -> Tensor:
-        for dim, labels in channels.dims.get(name, {}).items():
-            kept = torch.from_numpy(np.flatnonzero(~goes[labels])).to(tensor.device)
+        for dim, ids in channels.dims.get(name, {}).items():
+            kept = torch.from_numpy(np.flatnonzero(~goes[ids])).to(tensor.device)
             tensor = tensor.detach().index_select(dim, kept)
         return tensor.detach().clone()
 
@@ -157,7 +167,9 @@ def zero_weights(net: nn.Module, amount: float, *, scope: str = "global") -> Non
 
 
 def _threshold(sizes: Tensor, amount: float) -> float:
+    """Return the size of the largest weight that goes."""
     number = round(amount * sizes.numel())
+    # Nothing lies below 0: an amount that rounds to no weight zeroes none.
     return sizes.kthvalue(number).values.item() if number else -1.0
 
 

@@ -74,6 +74,7 @@ def settle(layer: nn.Module) -> None:
 
 def _sizes(layer: nn.Module) -> list[int] | None:
     if isinstance(layer, (*_CONVOLUTIONS, nn.Linear, nn.Embedding)):
+        # Conv (C_out, C_in, …), Linear (K, D), Embedding (tokens, channels)
         return [layer.weight.shape[0], layer.weight.shape[1]]
     if isinstance(layer, nn.RNNBase):
         return _recurrent_sizes(layer)
@@ -85,6 +86,7 @@ def _sizes(layer: nn.Module) -> list[int] | None:
 
 def _recurrent_sizes(layer: nn.RNNBase) -> list[int]:
     weights = dict(layer.named_parameters(recurse=False))
+    # weight_hh (gates·hidden, hidden), weight_ih (gates·hidden, inputs)
     return [weights["weight_hh_l0"].shape[1], weights["weight_ih_l0"].shape[1]]
 
 
@@ -95,7 +97,7 @@ def _cut(layer: nn.Module, sizes: list[int], now: list[int]) -> None:
         if isinstance(layer, nn.RNNBase):
             tensor = _cut_recurrent(name, tensor, sizes, now)
         else:
-            for dim, size in enumerate(sizes[: tensor.dim()]):
+            for dim, size in enumerate(sizes[: tensor.dim()]):  # a bias has the first of the two only
                 tensor = tensor.narrow(dim, 0, size)
         _put(layer, name, tensor.clone())
     settle(layer)
@@ -104,9 +106,11 @@ def _cut(layer: nn.Module, sizes: list[int], now: list[int]) -> None:
 def _cut_recurrent(name: str, tensor: Tensor, sizes: list[int], now: list[int]) -> Tensor:
     """Each gate has rows of its own, one below the other."""
     (hidden, inputs), before = sizes, now[0]
-    tensor = tensor.unflatten(0, (-1, before)).narrow(1, 0, hidden).flatten(0, 1)
-    if tensor.dim() == 1:
+    tensor = tensor.unflatten(0, (-1, before))  # (gates, hidden before, …)
+    tensor = tensor.narrow(1, 0, hidden).flatten(0, 1)  # (gates·hidden, …)
+    if tensor.dim() == 1:  # a bias
         return tensor
+    # The first layer reads the inputs, each further one the layer below it.
     return tensor.narrow(1, 0, inputs if name.startswith("weight_ih_l0") else hidden)
 
 
