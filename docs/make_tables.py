@@ -40,7 +40,7 @@ def mine(input_shape, num_classes, *, width=16):
 net = fathom.create_model("mine", input_shape=(1, 28, 28), num_classes=10, width=8)
 ```
 
-The name lasts as long as the process. An installed package offers its networks to every command, so that `fathom train
+The name lasts as long as the process. An installed package provides its networks to every command, so that `fathom train
 mine` and `fathom predict` find them, by an entry point in its `pyproject.toml`:
 
 ```toml
@@ -49,7 +49,7 @@ mine = "mypackage.nets:mine"
 ```
 
 The package is imported when its network is asked for, not before. A run folder holds the name and the options of its
-network and never code: a run whose network is neither Fathom's nor offered by an installed package, nor registered in
+network and never code: a run whose network is neither Fathom's nor provided by an installed package, nor registered in
 the process, is refused.
 """
 
@@ -57,7 +57,7 @@ the process, is refused.
 def write_networks() -> str:
     """Return the text of networks.md."""
     rows, options = [], []
-    for name in registry.own_names():
+    for name in registry.builtin_names():
         model = registry.get(name)
         for counted in model.counts:
             form = counted.form
@@ -67,7 +67,7 @@ def write_networks() -> str:
             rows.append(f"| {' | '.join(map(str, cells))} | {model.paper} |")
         takes = ", ".join(f"`{option}={_show(value)}`" for option, value in model.options.items())
         options.append(f"| `{name}` | {model.description} | {takes or '–'} |")
-    papers = dict.fromkeys(paper for name in registry.own_names() if (paper := registry.get(name).paper))
+    papers = dict.fromkeys(paper for name in registry.builtin_names() if (paper := registry.get(name).paper))
     text = [
         "# Networks",
         "",
@@ -78,8 +78,8 @@ def write_networks() -> str:
         "|---|---|---:|---:|---:|---|",
         *rows,
         "",
-        "FLOPs of one forward pass of one sample: a multiply-add is two; convolutions, dense and recurrent layers",
-        "only.",
+        "FLOPs of a forward pass of one sample: a multiply-add counts as two; convolutions, dense and recurrent",
+        "layers only.",
         "AlexNet, VGG and ResNet have torchvision's parameter counts; so has `googlenet_bn` with `as_torchvision=true`",
         "(and only that network takes this option). Other inputs and numbers of classes give other counts. The small",
         "form, made for images of 28 or 32 pixels a side, is taken by itself below 64. `rnn`, `gru` and `lstm` read",

@@ -129,7 +129,7 @@ def test_cross_entropy_takes_probabilities_and_positions():
     [
         ("cross_entrpy", {}, "did you mean 'cross_entropy'"),
         ("huber", {"detla": 1.0}, "did you mean 'delta'"),
-        ("squared", {"delta": 1.0}, "takes no options"),
+        ("squared", {"delta": 1.0}, "has no options"),
         ("huber", {"delta": 0.0}, "above 0"),
         ("smooth_l1", {"beta": -1.0}, "at least 0"),
         ("cross_entropy", {"label_smoothing": 1.5}, "from 0 to 1"),

@@ -39,7 +39,7 @@ def match_names(patterns: Iterable[str], names: Collection[str]) -> list[str]:
     for pattern in patterns:
         fitting = {name for name in names if fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")}
         if not fitting:
-            raise UsageError(f"freeze {pattern!r}: no parameter has such a name; {_nearby_names(pattern, names)}")
+            raise UsageError(f"freeze {pattern!r}: no parameter matches; {_nearby_names(pattern, names)}")
         found |= fitting
     return [name for name in names if name in found]
 
@@ -64,8 +64,8 @@ def _nearby_names(pattern: str, names: Iterable[str]) -> str:
     plain = pattern.rstrip(".*")
     near = difflib.get_close_matches(plain, known, n=3, cutoff=0.6)  # 0.6: difflib's own; three fit on a line
     if near:
-        return f"near it: {_listed(near)}"
-    return f"a pattern is a glob such as 'layer[1-3].*'; there are {_listed([n for n in known if '.' not in n])}"
+        return f"similar names: {_listed(near)}"
+    return f"patterns are globs such as 'layer[1-3].*'; there are {_listed([n for n in known if '.' not in n])}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -117,7 +117,7 @@ class BalancedLoss(nn.Module):
         name: cross_entropy or multi_margin.
         weights: one a class.
         options: those of the loss.
-    Raises:  UsageError for a loss that knows no classes
+    Raises:  UsageError for a loss without classes
     """
 
     weights: Tensor
@@ -125,7 +125,7 @@ class BalancedLoss(nn.Module):
     def __init__(self, name: str, weights: Sequence[float], **options: Any) -> None:
         super().__init__()
         if name not in _PER_SAMPLE:
-            raise UsageError(f"class weights are for {' and '.join(_PER_SAMPLE)}; loss {name} knows no classes")
+            raise UsageError(f"class weights need {' or '.join(_PER_SAMPLE)}; loss {name} has no classes")
         make_loss(name, **options)
         self.loss = partial(_PER_SAMPLE[name], reduction="none", **options)
         # Made from the data each time, and no business of a saved model
@@ -197,7 +197,7 @@ def make_loss(name: str, **options: Any) -> Loss:
         raise unknown("loss", name, LOSSES)
     for option, value in options.items():
         if name not in _OPTIONS:
-            raise UsageError(f"loss {name} takes no options, so {option!r} cannot be set")
+            raise UsageError(f"loss {name} has no options; got {option!r}")
         known, wanted, is_valid = _OPTIONS[name]
         if option != known:
             raise unknown(f"option of the loss {name}:", option, [known])

@@ -141,8 +141,8 @@ def test_a_pattern_for_norm_layers_alone_sets_them() -> None:
         ("default:1", "default takes no number"),
         ({"fc": "zeros"}, "the pattern 'fc' matches no layer with parameters"),
         ({"Flatten": "zeros"}, "the pattern 'Flatten' matches no layer with parameters"),
-        ({"*": "normal", "0": "zeros"}, "the pattern '0' matches only layers that patterns before it match"),
-        ({"re:(": "zeros"}, "'re:(' is no regular expression"),
+        ({"*": "normal", "0": "zeros"}, "the pattern '0' matches only layers that earlier patterns match"),
+        ({"re:(": "zeros"}, "'re:(' is not a valid regular expression"),
         (
             {"BatchNorm2d": "xavier_uniform"},
             "xavier_uniform needs weights of two or more dimensions; BatchNorm2d has one",

@@ -13,10 +13,10 @@ from fathom.models.inspection.summary import takes_tokens
 
 SHAPES = [(1, 28, 28), (3, 32, 32)]
 TOKEN_SHAPES = [(12,), (2,)]
-ON_TOKENS = [name for name in registry.own_names() if registry.get(name).takes_tokens]
-ON_EXAMPLES = [name for name in registry.own_names() if name not in ON_TOKENS]
+ON_TOKENS = [name for name in registry.builtin_names() if registry.get(name).takes_tokens]
+ON_EXAMPLES = [name for name in registry.builtin_names() if name not in ON_TOKENS]
 # The same code at a fraction of the width; test_full_width runs what is registered.
-NARROW = {name: {"width": 8} for name in registry.own_names() if name.startswith("resnet")}
+NARROW = {name: {"width": 8} for name in registry.builtin_names() if name.startswith("resnet")}
 
 
 def create(name: str, shape: tuple[int, ...], **options: object) -> nn.Module:
@@ -75,7 +75,7 @@ def test_full_width(name: str) -> None:
     check_contract(name, (1, 28, 28))
 
 
-@pytest.mark.parametrize("name", registry.own_names())
+@pytest.mark.parametrize("name", registry.builtin_names())
 def test_published_form(name: str) -> None:
     model = registry.get(name)
     shape, num_classes = model.form.input_shape, model.form.num_classes
@@ -96,7 +96,7 @@ def test_published_form(name: str) -> None:
     assert model.paper.year > 1800
 
 
-@pytest.mark.parametrize("name", [name for name in registry.own_names() if registry.get(name).has_small])
+@pytest.mark.parametrize("name", [name for name in registry.builtin_names() if registry.get(name).has_small])
 def test_grey_images_of_the_book(name: str) -> None:
     with torch.device("meta"):
         net = registry.create(name, input_shape=(1, 96, 96), num_classes=10)

@@ -18,7 +18,7 @@ def test_loads_without_torch() -> None:
     """Names, facts, options and the list of other packages' networks come from the index alone."""
     code = """
 import sys, fathom.models.registry as r
-r.get("lenet"), r.names(), r.offered(), r.check_name("vgg16"), r.defaults("resnet18")
+r.get("lenet"), r.names(), r.plugins(), r.check_name("vgg16"), r.defaults("resnet18")
 sys.exit("torch" in sys.modules or any(m.startswith("fathom.models.resnet") for m in sys.modules))
 """
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -47,17 +47,17 @@ def test_defaults_are_those_of_the_builder() -> None:
         ("lenet", {"activaton": "relu"}, "unknown option of lenet 'activaton'; did you mean 'activation'?"),
         ("lenet", {"activation": "rleu"}, "unknown activation 'rleu'; did you mean 'relu'?"),
         ("lenet", {"pooling": "min"}, "unknown pooling 'min'"),
-        ("softmax", {"dropout": 0.1}, "softmax takes no options; got 'dropout'"),
+        ("softmax", {"dropout": 0.1}, "softmax has no options; got 'dropout'"),
         ("vgg16", {"depth": 11}, "unknown option of vgg16 'depth'"),
-        ("mlp", {"hidden": ()}, "hidden is one or more layer widths"),
-        ("mlp", {"hidden": "256"}, "hidden is one or more layer widths"),
-        ("mlp", {"hidden": (0,)}, "hidden takes whole numbers of at least 1; got 0"),
-        ("mlp", {"hidden": True}, "hidden takes whole numbers of at least 1; got True"),
-        ("mlp", {"dropout": 1}, "dropout is a probability of at least 0 and below 1; got 1"),
-        ("mlp", {"dropout": "high"}, "dropout is a probability"),
-        ("mlp", {"batch_norm": "no"}, "batch_norm is true or false; got 'no'"),
-        ("alexnet", {"small": "yes"}, "small is true or false; got 'yes'"),
-        ("resnet18", {"width": 0}, "width takes whole numbers of at least 1; got 0"),
+        ("mlp", {"hidden": ()}, "hidden must be one or more layer widths"),
+        ("mlp", {"hidden": "256"}, "hidden must be one or more layer widths"),
+        ("mlp", {"hidden": (0,)}, "hidden must be a whole number of at least 1; got 0"),
+        ("mlp", {"hidden": True}, "hidden must be a whole number of at least 1; got True"),
+        ("mlp", {"dropout": 1}, "dropout must be at least 0 and below 1; got 1"),
+        ("mlp", {"dropout": "high"}, "dropout must be at least 0 and below 1"),
+        ("mlp", {"batch_norm": "no"}, "batch_norm must be true or false; got 'no'"),
+        ("alexnet", {"small": "yes"}, "small must be true or false; got 'yes'"),
+        ("resnet18", {"width": 0}, "width must be a whole number of at least 1; got 0"),
         ("googlenet_v3", {"as_torchvision": True}, "unknown option of googlenet_v3 'as_torchvision'"),
         ("googlenet_bn", {"as_torchvision": True}, "as_torchvision goes with variant=bn at full size only"),
     ],
@@ -72,9 +72,9 @@ def test_wrong_names_and_options(name: str, options: dict[str, object], message:
 @pytest.mark.parametrize(
     ("shape", "num_classes", "message"),
     [
-        ((784,), 10, "lenet takes images (channels, height, width); got the input shape 784"),
-        ((1, 28, 0), 10, "input_shape takes whole numbers of at least 1; got 0"),
-        ((1, 28, 28), 0, "num_classes takes whole numbers of at least 1; got 0"),
+        ((784,), 10, "lenet expects images (channels, height, width); got input shape 784"),
+        ((1, 28, 0), 10, "input_shape must be a whole number of at least 1; got 0"),
+        ((1, 28, 28), 0, "num_classes must be a whole number of at least 1; got 0"),
     ],
 )
 def test_wrong_shapes(shape: tuple[int, ...], num_classes: int, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Networks that Fathom does not ship: registered in a script, and offered by an installed package."""
+"""Networks that Fathom does not ship: registered in a script, and provided by an installed package."""
 
 import doctest
 import os
@@ -42,7 +42,7 @@ def takes_nothing():
 def gives_nothing(input_shape, num_classes):
     return None
 '''
-OFFERS = """[fathom.models]
+ENTRY_POINTS = """[fathom.models]
 mynet = mynets.nets:make
 decorated_one = mynets.nets:decorated
 decorated_two = mynets.nets:decorated
@@ -64,14 +64,14 @@ def package(tmp_path, monkeypatch):
     info = site / "mynets-1.2.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mynets\nVersion: 1.2\n")
-    (info / "entry_points.txt").write_text(OFFERS)
+    (info / "entry_points.txt").write_text(ENTRY_POINTS)
     monkeypatch.syspath_prepend(str(site))
-    registration.offers.cache_clear()
+    registration.entry_points_by_name.cache_clear()
     yield site
     forget(*[name for name, (model, _) in registration.REGISTERED.items() if model.module.startswith("mynets")])
     for module in [name for name in sys.modules if name.partition(".")[0] == "mynets"]:
         del sys.modules[module]
-    registration.offers.cache_clear()
+    registration.entry_points_by_name.cache_clear()
 
 
 def forget(*names):
@@ -136,7 +136,9 @@ def test_a_run_of_a_registered_network_is_read_where_it_is_registered(mine, tmp_
     module, _ = fathom.load_module(outcome.path)
     assert isinstance(module.net[1], nn.Linear)
     forget("mine")
-    with pytest.raises(FathomError, match=r"the network 'mine' is none of Fathom's and no installed package offers it"):
+    with pytest.raises(
+        FathomError, match=r"the network 'mine' is neither Fathom's nor provided by an installed package"
+    ):
         fathom.load_module(outcome.path)
 
 
@@ -146,18 +148,18 @@ def test_a_cell_may_run_again_and_names_are_not_stolen(mine, package):
 
     fathom.register_model("mine")(build)
     assert registry.defaults("mine") == {}
-    with pytest.raises(UsageError, match="Fathom has a network 'lenet' already; choose another name"):
+    with pytest.raises(UsageError, match="'lenet' is already a network of Fathom; choose another name"):
         fathom.register_model("lenet")(build)
-    with pytest.raises(UsageError, match="mynets has a network 'mynet' already"):
+    with pytest.raises(UsageError, match="'mynet' is already a network of mynets"):
         fathom.register_model("mynet")(build)
     build.__module__ = "elsewhere"
-    with pytest.raises(UsageError, match=r"has a network 'mine' already; choose another name"):
+    with pytest.raises(UsageError, match="'mine' is already a network of "):
         fathom.register_model("mine")(build)
 
 
 @pytest.mark.parametrize("name", ["", "two words", "../up", "1net", "a=b"])
 def test_names_that_cannot_be_typed_or_stored_are_refused(name):
-    with pytest.raises(UsageError, match="the name of a network is a letter, then"):
+    with pytest.raises(UsageError, match="the name of a network must be letters"):
         fathom.register_model(name)
 
 
@@ -180,7 +182,7 @@ def test_the_example_in_the_docstring_runs():
 # Of an installed package --------------------------------------------------------------------------------------------
 
 
-def test_an_offer_is_listed_without_importing_the_package(package, capsys):
+def test_a_plugin_is_listed_without_importing_the_package(package, capsys):
     from fathom.cli.main import main
 
     assert "mynet" in registry.names()
@@ -191,7 +193,7 @@ def test_an_offer_is_listed_without_importing_the_package(package, capsys):
     assert "mynets" not in sys.modules
 
 
-def test_an_offered_network_is_imported_when_asked_for(package):
+def test_a_plugin_is_imported_when_asked_for(package):
     net = fathom.create_model("mynet", input_shape=(1, 8, 8), num_classes=3, width=5)
     assert net(torch.zeros(2, 1, 8, 8)).shape == (2, 3)
     assert net[0].out_channels == 5
@@ -209,13 +211,13 @@ def test_a_decorated_builder_brings_what_it_says_of_itself(package):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("not_a_builder", "the network 'not_a_builder' of the package mynets: mynets.nets:wrong is no builder"),
+        ("not_a_builder", "the network 'not_a_builder' of the package mynets: mynets.nets:wrong is not a builder"),
         ("no_such_builder", "cannot load mynets.nets:missing .AttributeError"),
         ("takes_nothing", "takes_nothing.. cannot be called so"),
         ("gives_nothing", "mynets.nets:gives_nothing gave NoneType, not an nn.Module"),
     ],
 )
-def test_an_offer_that_is_broken_is_one_clear_line(package, name, message):
+def test_a_plugin_that_is_broken_is_one_clear_line(package, name, message):
     with pytest.raises(FathomError, match=message) as caught:
         fathom.create_model(name, input_shape=(1, 8, 8), num_classes=3)
     assert "\n" not in str(caught.value)
@@ -226,19 +228,19 @@ def test_two_packages_with_one_name_are_told_apart_by_nobody(package):
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[fathom.models]\nmynet = other:make\n")
-    registration.offers.cache_clear()
-    with pytest.raises(FathomError, match="'mynet' is offered by two packages, mynets and other"):
+    registration.entry_points_by_name.cache_clear()
+    with pytest.raises(FathomError, match="'mynet' is provided by two packages, mynets and other"):
         registry.get("mynet")
 
 
-def test_the_layers_of_an_offered_network_are_shown(package, capsys):
+def test_the_layers_of_a_plugin_are_shown(package, capsys):
     from fathom.cli.main import main
 
     assert main(["models", "mynet", "--input", "1x8x8", "--classes", "10"]) == 0
     start = "mynet: A small network of somebody else's\ninput 1x8x8, outputs 10\noptions width=8\n"
     assert capsys.readouterr().out.startswith(start)
     assert main(["models", "mynet"]) == 2
-    message = "mynet says of no form that it is the published one; add --input CxHxW --classes N"
+    message = "mynet has no published size; add --input CxHxW and --classes N"
     assert message in capsys.readouterr().err
 
 
@@ -261,7 +263,7 @@ def test_the_command_line_trains_it_and_refuses_the_run_without_its_package(pack
 
     code, output = command("eval", str(run), path=sys.path[1:])
     assert code == 1, output
-    assert "the network 'mynet' is none of Fathom's and no installed package offers it" in output
+    assert "the network 'mynet' is neither Fathom's nor provided by an installed package" in output
     code, output = command("train", "mynet", "--data", "digits", path=sys.path[1:])
     assert code == 2, output
     assert "unknown model 'mynet'" in output

@@ -99,10 +99,10 @@ def test_layer_table_counts_every_gate(name: str, gates: int) -> None:
     ("options", "message"),
     [
         ({"cell": "lstm"}, "unknown option of gru 'cell'"),
-        ({"hidden": 0}, "hidden takes whole numbers of at least 1; got 0"),
-        ({"layers": 1.5}, "layers takes whole numbers of at least 1; got 1.5"),
-        ({"embedding": -1}, "embedding takes whole numbers of at least 1; got -1"),
-        ({"embedding": False}, "embedding takes whole numbers of at least 1; got False"),
+        ({"hidden": 0}, "hidden must be a whole number of at least 1; got 0"),
+        ({"layers": 1.5}, "layers must be a whole number of at least 1; got 1.5"),
+        ({"embedding": -1}, "embedding must be a whole number of at least 1; got -1"),
+        ({"embedding": False}, "embedding must be a whole number of at least 1; got False"),
         ({"dropout": 1}, "dropout is a probability"),
     ],
 )

@@ -172,11 +172,7 @@ def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
     run = resolve_run(run)
     description = read_description(run)
     model, stored = description["model"], description["input"]
-    if not registry.is_known(model["name"]):
-        raise FathomError(
-            f"{run / 'model.json'}: the network {model['name']!r} is none of Fathom's and no installed package offers "
-            "it; register it first (fathom.register_model), or install its package (entry point fathom.models)"
-        )
+    registry.check_run_model(model["name"], run / "model.json")
     try:
         net = registry.create(
             model["name"], input_shape=model["input_shape"], num_classes=model["num_classes"], **model["options"]

@@ -29,7 +29,7 @@ PAPER = Paper(  # the single tower, not the two of 2012
 def alexnet(
     input_shape: tuple[int, ...], num_classes: int, *, small: bool | None = None, dropout: float = 0.5
 ) -> nn.Module:
-    """Five convolutions, three dense layers. The names of the weights are torchvision's.
+    """Build AlexNet: five convolutions, three dense layers. The names of the weights are torchvision's.
 
     Args:
         small: half the channels, and kernels that fit 28 and 32 pixels; None means: for images below 64 pixels.
@@ -66,7 +66,7 @@ def alexnet(
 
 
 def full_features(channels: int) -> nn.Sequential:
-    """Return the five convolutions for images of 224 pixels.
+    """Build the five convolutions for images of 224 pixels.
 
     Shape:   X (N, C, H, W) -> (N, 256, H', W')
     """
@@ -90,7 +90,7 @@ def full_features(channels: int) -> nn.Sequential:
 
 
 def small_features(channels: int) -> nn.Sequential:
-    """Return the five convolutions at half their width, without the first stride, for images of 28 or 32 pixels.
+    """Build the five convolutions at half their width, without the first stride, for images of 28 or 32 pixels.
 
     Shape:   X (N, C, H, W) -> (N, 128, H', W')
     """

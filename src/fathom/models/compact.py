@@ -23,7 +23,7 @@ PAGE = Paper("Page", 2018, "How to train your ResNet", "https://myrtle.ai/learn/
 
 @register_model("compact", description="two convolutions on 2x2 patches", paper=SPRINGENBERG, form=FASHION)
 def compact(input_shape: tuple[int, ...], num_classes: int, *, dropout: float = 0.0) -> nn.Module:
-    """Two convolutions on patches of 2x2 pixels, which become channels: a quarter of the positions to convolve.
+    """Build two convolutions on patches of 2x2 pixels, which become channels: a quarter of the positions to convolve.
 
     Args:
         dropout: probability of dropping one of the 128 hidden units.
@@ -88,7 +88,7 @@ class Scale(nn.Module):
 
 
 def conv_unit(in_channels: int, out_channels: int, pool: bool = False) -> nn.Sequential:
-    """Convolution, pooling if wanted, batch normalisation, ReLU.
+    """Build a convolution, pooling if wanted, batch normalisation and ReLU.
 
     Pooling first leaves a quarter of the work to what follows (Page, part 8, "Bag of tricks").
 
@@ -104,7 +104,7 @@ def conv_unit(in_channels: int, out_channels: int, pool: bool = False) -> nn.Seq
 
 @register_model("resnet9", description="small, quick residual network", paper=PAGE, form=FASHION)
 def resnet9(input_shape: tuple[int, ...], num_classes: int, *, width: int = 64) -> nn.Module:
-    """Eight convolutions, two shortcuts and a dense layer: made to reach 94 % on CIFAR-10 in minutes of one GPU.
+    """Build ResNet-9: eight convolutions, two shortcuts, a dense layer; 94 % on CIFAR-10 in minutes of a GPU.
 
     Args:
         width: channels of the stem, 64 as published; the last stage has eight times as many.

@@ -154,13 +154,13 @@ class ResidualInception(nn.Module):
 
 
 def conv_chain(in_channels: int, out_channels: int, kernels: Kernels, batch_norm: bool) -> list[nn.Module]:
-    """One convolution unit after another; the first changes the number of channels."""
+    """Make one convolution unit after another; the first changes the number of channels."""
     widths = [in_channels] + [out_channels] * (len(kernels) - 1)
     return [ConvUnit(width, out_channels, kernel, batch_norm) for width, kernel in zip(widths, kernels, strict=True)]
 
 
 def num_outputs(table: tuple[int, ...]) -> int:
-    """Channels that come out of a block."""
+    """Return the number of channels that come out of a block."""
     return table[0] + table[2] + table[4] + table[5]
 
 
@@ -185,7 +185,7 @@ def googlenet(
     dropout: float = 0.4,  # §5 of the paper
     as_torchvision: bool = False,
 ) -> nn.Module:
-    """A stem, nine Inception blocks, a global average and one dense layer.
+    """Build GoogLeNet: a stem, nine Inception blocks, a global average and one dense layer.
 
     Args:
         variant: v1, bn, v3 or residual; see the top of the file.
@@ -230,7 +230,7 @@ def googlenet(
 
 
 def stem(channels: int, batch_norm: bool, is_small: bool) -> OrderedDict[str, nn.Module]:
-    """Return the layers before the first block; the small ones halve height and width once and not three times."""
+    """Build the layers before the first block; the small ones halve height and width once and not three times."""
     unit = partial(ConvUnit, batch_norm=batch_norm)
     if is_small:
         return OrderedDict(  # at (1, 28, 28)
@@ -249,7 +249,7 @@ def stem(channels: int, batch_norm: bool, is_small: bool) -> OrderedDict[str, nn
 
 
 def halve() -> nn.MaxPool2d:
-    """Return the pooling between stages; the paper's framework rounds sizes up.
+    """Build the pooling between stages; the paper's framework rounds sizes up.
 
     Shape:   X (N, C, H, W) -> (N, C, H//2, W//2)
     """

@@ -59,7 +59,7 @@ def initialize(net: nn.Module, rule: Rule) -> None:
         _set([module for module in layers.values() if name == "default" or _has_matrix(module)], name, number, set())
         return
     if not isinstance(rule, Mapping):
-        raise UsageError(f"an initialisation is a name or a mapping from patterns to names; got {rule!r}")
+        raise UsageError(f"an initialisation must be a name, or a mapping from patterns to names; got {rule!r}")
 
     done: set[int] = set()  # ids of parameters: a shared one is set by the first rule that reaches it
     left = dict(layers)
@@ -68,7 +68,7 @@ def initialize(net: nn.Module, rule: Rule) -> None:
         matching = {key: module for key, module in layers.items() if _matches(pattern, key, module)}
         chosen = {key: module for key, module in matching.items() if key in left}
         if not chosen:
-            why = "only layers that patterns before it match" if matching else "no layer with parameters"
+            why = "only layers that earlier patterns match" if matching else "no layer with parameters"
             raise UsageError(f"initialisation: the pattern {pattern!r} matches {why}")
         # "*" means the matrices; a pattern that finds none of them means what it finds: scales of normalisation.
         _set([m for m in chosen.values() if _has_matrix(m)] or list(chosen.values()), name, number, done)
@@ -96,7 +96,7 @@ def _matches(pattern: str, name: str, module: nn.Module) -> bool:
         try:
             return re.fullmatch(pattern[3:], name) is not None
         except re.error as error:
-            raise UsageError(f"initialisation: {pattern!r} is no regular expression: {error}") from None
+            raise UsageError(f"initialisation: {pattern!r} is not a valid regular expression: {error}") from None
     return fnmatchcase(name, pattern) or fnmatchcase(type(module).__name__, pattern)
 
 

@@ -36,7 +36,7 @@ POOLINGS: dict[str, type[nn.Module]] = {"max": nn.MaxPool2d, "avg": AvgPool2d}
 def lenet(
     input_shape: tuple[int, ...], num_classes: int, *, activation: str = "relu", pooling: str = "max"
 ) -> nn.Module:
-    """Two convolutions with pooling find patterns, three dense layers turn them into classes.
+    """Build LeNet: two convolutions with pooling find patterns, three dense layers turn them into classes.
 
     Args:
         activation: relu, sigmoid (as published) or tanh.

@@ -25,7 +25,7 @@ COX = Paper(
     "linear", description="linear regression: features to outputs", paper=LEGENDRE, form=FEATURES, parameters=3
 )
 def linear(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """Linear regression: one affine map from the features to ``num_classes`` outputs.
+    """Build linear regression: one affine map from the features to ``num_classes`` outputs.
 
     Shape:   X (N, …) -> (N, num_classes)
     """
@@ -39,7 +39,7 @@ def linear(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     "softmax", description="softmax regression: pixels to logits", paper=COX, form=FASHION, parameters=7_850
 )
 def softmax(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """Softmax regression: flatten and one affine map to the logits; the softmax itself is part of the loss.
+    """Build softmax regression: flatten and one affine map to the logits; the softmax itself is part of the loss.
 
     Shape:   X (N, …) -> logits (N, num_classes)
     """

@@ -59,7 +59,7 @@ def mlp(
     dropout: float = 0.0,
     batch_norm: bool = False,
 ) -> nn.Module:
-    """A chain of dense hidden layers, then the logits, which no activation follows: they must be free to be negative.
+    """Build a chain of dense hidden layers, then the logits, which no activation follows: they may be negative.
 
     Args:
         hidden: widths of the hidden layers, first to last.
@@ -72,7 +72,7 @@ def mlp(
     make_activation = ACTIVATIONS[check_choice("activation", activation, ACTIVATIONS)]
     widths = [hidden] if isinstance(hidden, int) else hidden
     if not isinstance(widths, (list, tuple)) or not widths:
-        raise UsageError(f"hidden is one or more layer widths, such as 256 or [256, 128]; got {hidden!r}")
+        raise UsageError(f"hidden must be one or more layer widths, such as 256 or [256, 128]; got {hidden!r}")
     check_probability("dropout", dropout)
     check_flag("batch_norm", batch_norm)
 

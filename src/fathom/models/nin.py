@@ -19,7 +19,7 @@ PAPER = Paper("Lin, Chen & Yan", 2014, "Network in network", "https://arxiv.org/
 def nin(
     input_shape: tuple[int, ...], num_classes: int, *, small: bool | None = None, dropout: float = 0.5
 ) -> nn.Module:
-    """Blocks of one convolution and two 1x1 convolutions; the last block has one channel a class.
+    """Build blocks of one convolution and two 1x1 convolutions; the last block has one channel a class.
 
     Args:
         small: the paper's network for CIFAR-10 with half its channels; None means: for images below 64 pixels.
@@ -63,7 +63,7 @@ def nin(
 
 
 def nin_block(channels: tuple[int, int, int, int], kernel_size: int, padding: int, stride: int = 1) -> nn.Sequential:
-    """A convolution, then two 1x1 convolutions: a small dense network that slides over the image.
+    """Build a convolution, then two 1x1 convolutions: a small dense network that slides over the image.
 
     Shape:   X (N, C_in, H, W) -> (N, C_out, H', W')
     """

@@ -1,4 +1,4 @@
-"""What the builders check before they build, so that a wrong value is one clear line and not a stack of shapes."""
+"""Checks that builders make before they build, so that a wrong value is one clear line and not a stack of shapes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check_image(model: str, input_shape: Sequence[int], minimum: int = 1) -> tup
     Raises:  UsageError if it is no image shape, or smaller than ``minimum`` pixels in height or width.
     """
     if len(input_shape) != 3:
-        raise UsageError(f"{model} takes images (channels, height, width); got the input shape {_by(input_shape)}")
+        raise UsageError(f"{model} expects images (channels, height, width); got input shape {_by(input_shape)}")
     channels, height, width = (check_count("input_shape", size) for size in input_shape)
     if min(height, width) < minimum:
         raise UsageError(f"{model} needs images of at least {minimum}x{minimum}; got {height}x{width}")
@@ -49,21 +49,21 @@ def check_choice(option: str, value: T, known: Iterable[T]) -> T:
 def check_flag(option: str, value: object) -> bool:
     """Return ``value`` if it is true or false and not merely truthy: the text 'no' would count as yes."""
     if not isinstance(value, bool):
-        raise UsageError(f"{option} is true or false; got {value!r}")
+        raise UsageError(f"{option} must be true or false; got {value!r}")
     return value
 
 
 def check_count(option: str, value: object) -> int:
     """Return ``value`` if it is a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError(f"{option} takes whole numbers of at least 1; got {value!r}")
+        raise UsageError(f"{option} must be a whole number of at least 1; got {value!r}")
     return value
 
 
 def check_probability(option: str, value: object) -> float:
     """Return ``value`` if it lies in [0, 1): a dropout of 1 would let nothing through."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
-        raise UsageError(f"{option} is a probability of at least 0 and below 1; got {value!r}")
+        raise UsageError(f"{option} must be at least 0 and below 1; got {value!r}")
     return float(value)
 
 

@@ -16,7 +16,7 @@ from fathom.models.index import read_index
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 GROUP = "fathom.models"
-"""The entry points by which an installed package offers networks: ``mynet = "mypackage.nets:make"``."""
+"""The entry points by which an installed package provides networks: ``mynet = "mypackage.nets:make"``."""
 
 REGISTERED: dict[str, tuple[RegisteredModel, Callable[..., Any]]] = {}
 """By name, what the modules that are imported have registered, and its builder."""
@@ -77,7 +77,9 @@ def register_model(
         return builder
 
     if not re.fullmatch(r"[A-Za-z][\w.-]*", name):
-        raise UsageError(f"the name of a network is a letter, then letters, digits, '_', '-' or '.'; got {name!r}")
+        raise UsageError(
+            f"the name of a network must be letters, digits, '_', '-' and '.', a letter first; got {name!r}"
+        )
     return register
 
 
@@ -113,10 +115,12 @@ def _refuse_taken(name: str, module: str) -> None:
         owner = "Fathom"
     elif name in REGISTERED and REGISTERED[name][0].module != module:
         owner = REGISTERED[name][0].module
-    elif name in offers() and all(_root(point.module) != _root(module) for point in offers()[name]):
-        owner = _root(offers()[name][0].module)
+    elif name in entry_points_by_name() and all(
+        _root(point.module) != _root(module) for point in entry_points_by_name()[name]
+    ):
+        owner = _root(entry_points_by_name()[name][0].module)
     if owner is not None:
-        raise UsageError(f"{owner} has a network {name!r} already; choose another name")
+        raise UsageError(f"{name!r} is already a network of {owner}; choose another name")
 
 
 def _root(module: str) -> str:
@@ -124,7 +128,7 @@ def _root(module: str) -> str:
 
 
 @functools.cache
-def offers() -> dict[str, list[EntryPoint]]:
+def entry_points_by_name() -> dict[str, list[EntryPoint]]:
     """Return the entry points of installed packages by name. Fathom's own names are not theirs to give."""
     found: dict[str, list[EntryPoint]] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):

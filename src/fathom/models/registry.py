@@ -10,13 +10,14 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.models.facts import RegisteredModel
 from fathom.models.index import read_index
 from fathom.models.options import check_count
-from fathom.models.registration import REGISTERED, find_options, first_line, offers
+from fathom.models.registration import GROUP, REGISTERED, entry_points_by_name, find_options, first_line
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,23 +25,23 @@ if TYPE_CHECKING:
 
 def names() -> list[str]:
     """Return the names of all networks: Fathom's, simplest first, then the others."""
-    return list(dict.fromkeys((*read_index(), *REGISTERED, *offers())))
+    return list(dict.fromkeys((*read_index(), *REGISTERED, *entry_points_by_name())))
 
 
-def own_names() -> list[str]:
+def builtin_names() -> list[str]:
     """Return the names of Fathom's own networks, simplest first."""
     return list(read_index())
 
 
-def offered() -> list[tuple[str, str]]:
-    """Return the networks that installed packages offer, each with the package and its version. Imports nothing."""
-    found = [(name, points[0].dist) for name, points in offers().items()]
+def plugins() -> list[tuple[str, str]]:
+    """Return the networks that installed packages provide, each with its package and version. Imports nothing."""
+    found = [(name, points[0].dist) for name, points in entry_points_by_name().items()]
     return [(name, f"{dist.name} {dist.version}" if dist else "") for name, dist in found]
 
 
 def is_known(name: str) -> bool:
     """Whether there is a network of this name. Imports nothing."""
-    return name in read_index() or name in REGISTERED or name in offers()
+    return name in read_index() or name in REGISTERED or name in entry_points_by_name()
 
 
 def check_name(name: str) -> None:
@@ -50,6 +51,20 @@ def check_name(name: str) -> None:
     """
     if not is_known(name):
         raise unknown("model", name, names())
+
+
+def check_run_model(name: str, source: Path) -> None:
+    """Refuse a run whose network is not there. Imports nothing: a run folder never decides what code is loaded.
+
+    Args:
+        source: the file of the run that names the network.
+    Raises:  FathomError
+    """
+    if not is_known(name):
+        raise FathomError(
+            f"{source}: the network {name!r} is neither Fathom's nor provided by an installed package; register it first "
+            f"(fathom.register_model), or install its package (entry point {GROUP})"
+        )
 
 
 def get(name: str) -> RegisteredModel:
@@ -86,7 +101,7 @@ def create(
     model = get(name)
     for option in options:
         if not model.options:
-            raise UsageError(f"{name} takes no options; got {option!r}")
+            raise UsageError(f"{name} has no options; got {option!r}")
         if option not in model.options:
             raise unknown(f"option of {name}", option, model.options)
     shape = tuple(check_count("input_shape", size) for size in input_shape)
@@ -107,19 +122,19 @@ def _registered(name: str) -> tuple[RegisteredModel, Callable[..., nn.Module]]:
             importlib.import_module(read_index()[name].module)
         else:
             check_name(name)
-            REGISTERED[name] = _load(name, offers()[name])
+            REGISTERED[name] = _load(name, entry_points_by_name()[name])
     return REGISTERED[name]
 
 
 def _load(name: str, points: Sequence[EntryPoint]) -> tuple[RegisteredModel, Callable[..., nn.Module]]:
-    """Import the package that offers a network. Its builder need not be decorated.
+    """Import the package that provides a network. Its builder need not be decorated.
 
-    Raises:  FathomError if that fails, or two packages offer it
+    Raises:  FathomError if that fails, or two packages provide it
     """
     point, *others = points
     package = point.dist.name if point.dist else point.module
     if others:
-        raise FathomError(f"the network {name!r} is offered by two packages, {package} and {others[0].module}")
+        raise FathomError(f"the network {name!r} is provided by two packages, {package} and {others[0].module}")
     try:
         builder = point.load()
     except Exception as error:
@@ -133,7 +148,7 @@ def _load(name: str, points: Sequence[EntryPoint]) -> tuple[RegisteredModel, Cal
         if known is builder:
             return replace(model, name=name), builder
     if not callable(builder):
-        raise FathomError(f"the network {name!r} of the package {package}: {point.value} is no builder")
+        raise FathomError(f"the network {name!r} of the package {package}: {point.value} is not a builder")
     options = find_options(name, builder, {})
     return RegisteredModel(name, point.module, first_line(builder), options=options), builder
 

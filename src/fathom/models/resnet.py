@@ -74,7 +74,7 @@ class Bottleneck(nn.Module):
 
 
 def shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
-    """The input itself where it has the output's shape, else a 1x1 convolution of it: option B of §3.3.
+    """Build the identity where the input has the output's shape, else a 1x1 convolution: option B of §3.3.
 
     Shape:   X (N, C_in, H, W) -> (N, C_out, H', W'); H' = H / stride, rounded up
     """
@@ -106,7 +106,7 @@ published = partial(register_model, paper=PAPER, form=IMAGENET)
 def resnet(
     input_shape: tuple[int, ...], num_classes: int, *, depth: int = 18, small: bool | None = None, width: int = 64
 ) -> nn.Module:
-    """A stem, four stages of residual blocks, one dense layer. The names of the weights are torchvision's.
+    """Build ResNet: a stem, four stages of residual blocks, one dense layer. Its weights have torchvision's names.
 
     Args:
         depth: number of layers with weights: 18, 34, 50, 101 or 152.

@@ -112,7 +112,7 @@ def recurrent(
     embedding: int | None = None,
     dropout: float = 0.0,
 ) -> nn.Module:
-    """A recurrent language model; ``num_classes`` is the size of its vocabulary.
+    """Build a recurrent language model; ``num_classes`` is the size of its vocabulary.
 
     Args:
         cell: rnn (tanh), gru or lstm.
@@ -126,7 +126,7 @@ def recurrent(
     """
     if len(input_shape) != 1:
         shape = "x".join(map(str, input_shape)) or "()"
-        raise UsageError(f"{cell} takes texts, of input shape (steps,); got the input shape {shape}")
+        raise UsageError(f"{cell} expects texts, of input shape (steps,); got input shape {shape}")
     check_count("hidden", hidden)
     check_count("layers", layers)
     check_probability("dropout", dropout)

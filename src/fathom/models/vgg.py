@@ -48,7 +48,7 @@ def vgg(
     batch_norm: bool = False,
     dropout: float = 0.5,
 ) -> nn.Module:
-    """Five blocks of convolutions, three dense layers. The names of the weights are torchvision's.
+    """Build VGG: five blocks of convolutions, three dense layers. The names of the weights are torchvision's.
 
     Args:
         depth: number of layers with weights: 11, 13, 16 or 19.

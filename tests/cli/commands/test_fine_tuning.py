@@ -69,7 +69,7 @@ def test_file_needs_its_network_named(fathom, source, tmp_path):
     ("options", "message"),
     [
         (["mlp"], "holds a lenet, not a mlp; leave the network out"),
-        (["--freeze", "11.wight"], "freeze '11.wight': no parameter has such a name; near it: 11.weight"),
+        (["--freeze", "11.wight"], "freeze '11.wight': no parameter matches; similar names: 11.weight"),
         (["--body-lr", "fast"], "body_lr 'fast': give a rate above 0, or a factor of --lr such as 0.1x"),
         (["--body-lr", "0x"], "--freeze body keeps it as it is"),
         (["--layer-decay", "2"], "finetune.layer_decay"),

@@ -27,7 +27,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0].split() == ["network", "input", "outputs", "parameters", "FLOPs", "paper"]
     cells = [re.split(r" {2,}", line) for line in lines[1 : lines.index("")]]
     rows = {name: values for name, *values in cells}
-    for name in registry.own_names():
+    for name in registry.builtin_names():
         model = registry.get(name)
         assert rows[name][0] == "x".join(map(str, model.form.input_shape))
         assert rows[name][4] == str(model.paper)
@@ -98,11 +98,11 @@ def test_terminal_gets_a_rich_table(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     [
         (["lnet"], "unknown model 'lnet'; did you mean 'lenet'?"),
         (["--classes", "3"], "go with a name"),
-        (["lenet", "--input", "28"], "lenet takes images"),
+        (["lenet", "--input", "28"], "lenet expects images"),
         (["lenet", "--input", "1x28xx"], "--input '1x28xx': expected CxHxW"),
         (["lenet", "--input", "0x28x28"], "--input '0x28x28': expected CxHxW"),
         (["lenet", "--input", "1x8x8"], "needs images of at least 12x12; got 8x8"),
-        (["lenet", "--classes", "0"], "num_classes takes whole numbers of at least 1; got 0"),
+        (["lenet", "--classes", "0"], "num_classes must be a whole number of at least 1; got 0"),
         (["lenet", "--set", "activation"], "--set 'activation': expected option=value"),
         (["lenet", "--set", "pool=max"], "unknown option of lenet 'pool'; did you mean 'pooling'?"),
     ],

@@ -125,7 +125,7 @@ def test_interrupted_before_training_leaves_nothing(trained, tmp_path, monkeypat
         ([], "--amount"),
         (["--amount", "0.5", "--structured", "chanels"], "did you mean 'channels'"),
         (["--amount", "0.5", "--criterion", "l1"], "is for channels"),
-        ([*map(str, CHANNELS), "--criterion", "batch_norm"], "nothing normalises the channels of 0"),
+        ([*map(str, CHANNELS), "--criterion", "batch_norm"], "the channels of 0 have no batch norm"),
         ([*map(str, CHANNELS), "--scope", "globl"], "did you mean 'global'"),
         (["--amount", "0.001", "--structured", "channels"], "takes out no channel"),
         ([*map(str, CHANNELS), "--finetune", "-1"], "whole number of at least 0"),

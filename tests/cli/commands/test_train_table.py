@@ -191,7 +191,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_bit(house, fathom, tmp_path, monk
         (["--data", "house.csv", "--target", "price", "--resize", "8"], "house.csv holds no images"),
         (["--data", "house.csv", "--target", "price", "--set", "data.options.drp=[a]"], "did you mean 'drop'?"),
         (["--data", "house.csv", "--target", "price", "--set", "data.options.drop=a"], "is a list of columns"),
-        (["lenet", "--data", "house.csv", "--target", "price"], "lenet takes images"),
+        (["lenet", "--data", "house.csv", "--target", "price"], "lenet expects images"),
     ],
 )
 def test_mistakes_are_a_line_and_leave_no_run(arguments, message, house, fathom, tmp_path):

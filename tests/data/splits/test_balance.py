@@ -73,7 +73,7 @@ def test_the_loss_is_the_weighted_mean_over_examples(name, options):
     expected = sum(weights[y] * plain(row[None], y[None]) for row, y in zip(logits, target, strict=True)) / 20
     assert loss(logits, target).item() == pytest.approx(expected.item(), rel=1e-6)
     assert not loss.state_dict()
-    with pytest.raises(UsageError, match="loss squared knows no classes"):
+    with pytest.raises(UsageError, match="loss squared has no classes"):
         BalancedLoss("squared", weights)
 
 

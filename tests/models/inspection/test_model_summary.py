@@ -74,7 +74,7 @@ def test_published_receptive_fields(name: str, pixels: int) -> None:
     assert last_field(layer_table(on_meta(name), (3, 224, 224))) == pixels
 
 
-@pytest.mark.parametrize("name", [n for n in registry.own_names() if n not in ("resnet101", "resnet152")])
+@pytest.mark.parametrize("name", [n for n in registry.builtin_names() if n not in ("resnet101", "resnet152")])
 def test_flops_equal_pytorchs_counter(name: str) -> None:
     model = registry.get(name)
     shape = model.form.input_shape

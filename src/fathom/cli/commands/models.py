@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fathom.models.facts import Form, RegisteredModel
 
 _ABOUT_FLOPS = """
-FLOPs of one forward pass of one sample: a multiply-add is two; convolutions, dense and recurrent layers only."""
+FLOPs of a forward pass of one sample: a multiply-add counts as two; convolutions, dense and recurrent layers only."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,14 +45,14 @@ def _list_networks() -> None:
     from fathom.runs.analysis.numbers import count, short
 
     rows: list[tuple[str, ...]] = []
-    for name in registry.own_names():
+    for name in registry.builtin_names():
         model = registry.get(name)
         for counted in model.counts:
             form = counted.form
             label = f"{name} (small)" if form == FASHION != model.form else name
             size = (_by(form.input_shape), str(form.num_classes))
             rows.append((label, *size, count(counted.parameters), short(counted.flops), str(model.paper)))
-    for name, package in registry.offered():
+    for name, package in registry.plugins():
         rows.append((name, "", "", "", "", f"package {package}"))
     _print_table(("network", "input", "outputs", "parameters", "FLOPs", "paper"), rows, right=(1, 2, 3, 4))
     print(_ABOUT_FLOPS)
@@ -71,7 +71,7 @@ def _choose_form(model: RegisteredModel, args: argparse.Namespace, options: dict
     shape = _parse_shape(args.input) if args.input else form.input_shape if form else None
     num_classes = args.classes if args.classes is not None else form.num_classes if form else None
     if shape is None or num_classes is None:
-        raise UsageError(f"{model.name} says of no form that it is the published one; add --input CxHxW --classes N")
+        raise UsageError(f"{model.name} has no published size; add --input CxHxW and --classes N")
     if args.input and args.classes is None and model.has_small and min(shape[1:], default=SMALL_BELOW) < SMALL_BELOW:
         num_classes = FASHION.num_classes
     return Form(shape, num_classes)

@@ -81,7 +81,10 @@ def count_parameters(net: nn.Module) -> int:
 
 
 def count_flops(net: nn.Module, input_shape: Sequence[int]) -> int:
-    """Count the FLOPs of a forward pass of one sample: two per multiply-add; convolutions, linear and recurrent layers only."""
+    """Count the FLOPs of a forward pass of one sample, two per multiply-add.
+
+    Convolutions, linear and recurrent layers only.
+    """
     tracer = Tracer()
     run_sample(net, input_shape, tracer, tracer.start)
     return tracer.flops

@@ -55,7 +55,7 @@ def choose_channels(
     _check(amount, criterion, scope)
     groups = [group for group in channels.groups if not group.why_kept]
     if not groups:
-        raise UsageError("no channel can be taken out: every one belongs to the network's input or output")
+        raise UsageError("nothing to prune: every channel belongs to the network's input or output")
     scores = _score(net, channels, criterion, groups)
     if scope == "local":
         numbers = [min(int(amount * len(group.channels)), len(group.channels) - 1) for group in groups]
@@ -65,7 +65,7 @@ def choose_channels(
 
 def _check(amount: float, criterion: str, scope: str) -> None:
     if not 0 < amount < 1:
-        raise UsageError(f"amount {amount:g}: a share above 0 and below 1 goes")
+        raise UsageError(f"amount must be above 0 and below 1; got {amount:g}")
     if criterion not in CRITERIA:
         raise unknown("criterion", criterion, CRITERIA)
     if scope not in SCOPES:
@@ -107,7 +107,7 @@ def _score(net: nn.Module, channels: Channels, criterion: str, groups: Sequence[
         bare = [group for group in groups if np.isnan(scores[group.channels]).any()]
         if bare:
             raise UsageError(
-                f"criterion batch_norm: nothing normalises the channels of {bare[0].layers[0]}; choose l1 or l2"
+                f"criterion batch_norm: the channels of {bare[0].layers[0]} have no batch norm; choose l1 or l2"
             )
         return scores
     for name, dim in channels.makers.items():

@@ -36,7 +36,7 @@ def narrow(net: nn.Module, widths: Mapping[str, Sequence[int]]) -> nn.Module:
     """
     layers = dict(net.named_modules())
     if not isinstance(widths, Mapping):
-        raise UsageError(f"widths are a mapping from layers to numbers; got {widths!r}")
+        raise UsageError(f"widths must map layers to numbers; got {widths!r}")
     for name, sizes in widths.items():
         now = _sizes(layers[name]) if name in layers else None
         if now is None:
