@@ -40,8 +40,8 @@ def mine(input_shape, num_classes, *, width=16):
 net = fathom.create_model("mine", input_shape=(1, 28, 28), num_classes=10, width=8)
 ```
 
-The name lasts as long as the process. An installed package provides its networks to every command, so that `fathom train
-mine` and `fathom predict` find them, by an entry point in its `pyproject.toml`:
+The name lasts as long as the process. An installed package provides its networks to every command, so that `fathom
+train mine` and `fathom predict` find them, by an entry point in its `pyproject.toml`:
 
 ```toml
 [project.entry-points."fathom.models"]

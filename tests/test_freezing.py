@@ -31,7 +31,7 @@ def test_patterns_name_parameters(patterns, expected):
 def test_pattern_that_names_nothing_is_told_what_is_near():
     with pytest.raises(UsageError, match=r"freeze 'layr1\.\*': no parameter matches; similar names: layer1"):
         match_names(["fc", "layr1.*"], NAMES)
-    with pytest.raises(UsageError, match=r"a glob such as .*; there are conv1, bn1, layer1, layer2, fc$"):
+    with pytest.raises(UsageError, match=r"patterns are globs such as .*; there are conv1, bn1, layer1, layer2, fc$"):
         match_names([r"(encoder|decoder)\..*"], NAMES)
 
 

@@ -147,7 +147,7 @@ def test_a_pattern_for_norm_layers_alone_sets_them() -> None:
             {"BatchNorm2d": "xavier_uniform"},
             "xavier_uniform needs weights of two or more dimensions; BatchNorm2d has one",
         ),
-        (["normal"], "a name or a mapping from patterns to names"),
+        (["normal"], "must be a name, or a mapping from patterns to names"),
     ],
 )
 def test_wrong_rules(rule: object, message: str) -> None:

@@ -103,7 +103,7 @@ def test_layer_table_counts_every_gate(name: str, gates: int) -> None:
         ({"layers": 1.5}, "layers must be a whole number of at least 1; got 1.5"),
         ({"embedding": -1}, "embedding must be a whole number of at least 1; got -1"),
         ({"embedding": False}, "embedding must be a whole number of at least 1; got False"),
-        ({"dropout": 1}, "dropout is a probability"),
+        ({"dropout": 1}, "dropout must be at least 0 and below 1"),
     ],
 )
 def test_wrong_options(options: dict[str, object], message: str) -> None:
@@ -113,5 +113,5 @@ def test_wrong_options(options: dict[str, object], message: str) -> None:
 
 
 def test_images_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"gru takes texts, .* got the input shape 1x28x28"):
+    with pytest.raises(UsageError, match=r"gru expects texts, .* got input shape 1x28x28"):
         registry.create("gru", input_shape=(1, 28, 28), num_classes=10)

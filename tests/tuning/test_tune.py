@@ -267,7 +267,7 @@ def test_every_kind_of_data(model, data, options, space, metric, tmp_path):
         ({"data": {"val": 0}}, "lr=0.1..1", "a study evaluates its trials on validation data, and there are none"),
         ({"training": {"overfit_batches": 1}}, "lr=0.1..1", "a study trains for real; leave out"),
         ({}, "dropout=0..1.5", "unknown setting to try 'dropout'"),  # softmax has none
-        ({"model": {"name": "mlp"}}, "dropout=0..1.5", "space dropout=0..1.5: dropout is a probability"),
+        ({"model": {"name": "mlp"}}, "dropout=0..1.5", "space dropout=0..1.5: dropout must be at least 0 and below 1"),
         ({}, "optimizer=sgd|adm", "space optimizer=sgd|adm: unknown training.optimizer 'adm'; did you mean 'adam'?"),
         ({}, "momentum=0..0.9", "space momentum=0..0.9: optimizer adamw takes no momentum"),
         ({}, "schedule=cosine|cosin", "space schedule=cosine|cosin: unknown schedule 'cosin'"),

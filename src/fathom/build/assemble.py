@@ -58,7 +58,7 @@ def _check_network(config: Config, data: LabelledData) -> None:
     takes_tokens = registry.get(name).takes_tokens
     if takes_tokens == (data.task == "language"):
         return
-    readers = ", ".join(other for other in registry.own_names() if registry.get(other).takes_tokens)
+    readers = ", ".join(other for other in registry.builtin_names() if registry.get(other).takes_tokens)
     if takes_tokens:
         raise UsageError(f"{name} reads texts, and {data.name} is none; its kind of data: a text file, or time_machine")
     raise UsageError(f"{name} does not read texts such as {data.name}; choose one of {readers}")

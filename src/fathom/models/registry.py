@@ -62,8 +62,8 @@ def check_run_model(name: str, source: Path) -> None:
     """
     if not is_known(name):
         raise FathomError(
-            f"{source}: the network {name!r} is neither Fathom's nor provided by an installed package; register it first "
-            f"(fathom.register_model), or install its package (entry point {GROUP})"
+            f"{source}: the network {name!r} is neither Fathom's nor provided by an installed package; "
+            f"register it first (fathom.register_model), or install its package (entry point {GROUP})"
         )
 
 

@@ -59,9 +59,9 @@ def test_batch_norm_scales():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"amount": 0.0}, "amount 0"),
-        ({"amount": 1.0}, "amount 1"),
-        ({"amount": float("nan")}, "amount nan"),
+        ({"amount": 0.0}, "amount must be above 0 and below 1; got 0"),
+        ({"amount": 1.0}, "amount must be above 0 and below 1; got 1"),
+        ({"amount": float("nan")}, "amount must be above 0 and below 1; got nan"),
         ({"amount": 0.5, "criterion": "l3"}, "did you mean"),
         ({"amount": 0.5, "scope": "locl"}, "did you mean 'local'"),
     ],
@@ -104,7 +104,7 @@ def test_zero_weights_equals_torch(scope, amount):
         ({"0": [0, 2]}, "whole numbers from 1"),
         ({"0": [3]}, "2 whole numbers"),
         ({"0": 3}, "2 whole numbers"),
-        ([3], "a mapping"),
+        ([3], "must map layers to numbers"),
     ],
 )
 def test_wrong_widths_are_named(widths, message):
