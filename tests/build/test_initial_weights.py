@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from fathom.errors import UsageError
-from fathom.models.registry import create
 from fathom.build.initial_weights import fit_statistics, load_initial
 from fathom.build.weight_files import Weights
+from fathom.errors import UsageError
+from fathom.models.registry import create
 
 
 def make_net(num_classes=3, channels=1, name="lenet", side=28, seed=0, **options):

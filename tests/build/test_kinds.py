@@ -2,11 +2,11 @@
 
 import pytest
 
-from fathom.settings.resolve import resolve
-from fathom.settings.settings import Settings
-from fathom.errors import UsageError
 from fathom.build.configure import configure
 from fathom.build.kinds.detection import find_kind
+from fathom.errors import UsageError
+from fathom.settings.resolve import resolve
+from fathom.settings.settings import Settings
 
 
 @pytest.mark.parametrize(

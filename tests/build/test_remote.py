@@ -2,14 +2,14 @@
 
 import pytest
 
-from fathom.settings.config import config_to_dict
-from fathom.data.fetch.copies import Copy
-from fathom.errors import UsageError
 from fathom.build import remote
 from fathom.build.configure import configure
 from fathom.build.kinds.detection import kind_of
 from fathom.build.kinds.places import place_name
 from fathom.build.remote import localize, pin_versions
+from fathom.data.fetch.copies import Copy
+from fathom.errors import UsageError
+from fathom.settings.config import config_to_dict
 
 
 @pytest.mark.parametrize(

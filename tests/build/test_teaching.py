@@ -6,14 +6,14 @@ import torch
 from torch.nn import functional as F
 
 from fathom.build.configure import configure
+from fathom.build.teaching import Student, attach_teacher, check_same_split
+from fathom.data.array_data import ArrayData
 from fathom.data.arrays import Arrays
 from fathom.data.images.augment import make_augmentation
-from fathom.data.array_data import ArrayData
 from fathom.errors import UsageError
 from fathom.losses import soft_targets
 from fathom.module import Classifier
 from fathom.preprocess import Preprocess
-from fathom.build.teaching import Student, attach_teacher, check_same_split
 from fathom.training.device import choose_execution
 from fathom.training.trainer import Trainer
 

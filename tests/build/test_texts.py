@@ -13,18 +13,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import fathom
-from fathom.data.texts.options import TextOptions
-from fathom.settings.settings import Settings
 from fathom.data.texts.module import TextData
+from fathom.data.texts.options import TextOptions
 from fathom.data.texts.vocabulary import Tokenizer, Vocabulary
 from fathom.errors import FathomError, UsageError
-from fathom.module import LanguageModel
-from fathom.recipes.evaluate import evaluate
 from fathom.inference.generation import generate, write
-from fathom.recipes.predict import predict
 from fathom.inference.run_model import RunText
 from fathom.inference.saved import load_module
+from fathom.module import LanguageModel
+from fathom.recipes.evaluate import evaluate
+from fathom.recipes.predict import predict
 from fathom.recipes.train import train
+from fathom.settings.settings import Settings
 
 VERSE = "the tide is out and the sand is wet, and the gulls walk where the sea has been.\n"
 

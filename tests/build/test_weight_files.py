@@ -10,11 +10,11 @@ import safetensors.torch
 import torch
 from torchvision.models import ResNet18_Weights
 
+from fathom.build.weight_files import read_origin
 from fathom.errors import FathomError, UsageError
 from fathom.models.registry import create
 from fathom.models.torchvision_names import PUBLISHED
 from fathom.settings.origin import find_origin
-from fathom.build.weight_files import read_origin
 
 TENSORS = {"fc.weight": torch.ones(2, 3), "fc.bias": torch.zeros(2)}
 

@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 from torch import nn
 
-from fathom.settings.config import Config, closed
+from fathom.build.initial_weights import fit_statistics, last_layer, load_initial
+from fathom.build.weight_files import Weights, read_origin
 from fathom.data.module import LabelledData
 from fathom.errors import UsageError
 from fathom.module import Module
 from fathom.phrases import counted
-from fathom.build.initial_weights import fit_statistics, last_layer, load_initial
+from fathom.settings.config import Config, closed
 from fathom.settings.origin import find_origin, parse_body_lr
-from fathom.build.weight_files import Weights, read_origin
 from fathom.training.parameter_groups import group_by_rate, learning_rates
 
 BODY = "body"  # in place of a pattern: all but the head

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fathom.build.weight_files import Weights
 from fathom.errors import UsageError
 from fathom.models.rnn import RecurrentNet
-from fathom.build.weight_files import Weights
 
 _QUIET = 0.01
 _MOST_NAMES = 6  # of parameters or classes in one line; the log has them all

@@ -57,7 +57,7 @@ def describe_stage(
 
 
 def compare_correct(before: list[bool] | None, pruned: list[bool] | None) -> dict[str, Any]:
-    """Return what ``prune.json`` says of the samples that one of two classifiers gets right; nothing of other models."""
+    """Return what ``prune.json`` says of the samples that two classifiers get right; nothing of other models."""
     if before is None or pruned is None:
         return {}
     wrong = [index for index, is_right in enumerate(before) if not is_right]

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fathom.address import is_remote, split_address
-from fathom.settings.config import DataConfig
 from fathom.data.fetch.archives import is_packed
 from fathom.errors import FathomError, UsageError, missing_library
+from fathom.settings.config import DataConfig
 
 if TYPE_CHECKING:
     from fathom.data.fetch.copies import Copy
@@ -45,8 +45,8 @@ def _find_copies(data: DataConfig) -> dict[str, Copy]:
     places = _copied(data)
     if not places:
         return {}
-    from fathom.data.fetch.packed import unpacked_copy
     from fathom.data.fetch.copies import local_copy
+    from fathom.data.fetch.packed import unpacked_copy
 
     copies = {}
     for place in places:

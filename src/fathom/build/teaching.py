@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from fathom.settings.config import Config, DistillConfig, read_config
 from fathom.data.module import LabelledData
 from fathom.errors import FathomError, UsageError
+from fathom.inference.saved import load_module
 from fathom.losses import soft_targets
 from fathom.module import Batch, Classifier, Module
 from fathom.preprocess import Preprocess
-from fathom.inference.saved import load_module
+from fathom.settings.config import Config, DistillConfig, read_config
 from fathom.training.device import Execution, choose_execution
 from fathom.training.evaluation import evaluate_batches
 

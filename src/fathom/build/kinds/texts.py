@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from fathom.build.kinds.base import Details, SplitResult, Kind, OnRead
+from fathom.build.kinds.base import Details, Kind, OnRead, SplitResult
 from fathom.build.kinds.places import check_file, locate, refuse_file_options, refuse_foreign
 from fathom.build.remote import has_versions, localize, original_names
 from fathom.data.sources import catalog
@@ -15,10 +15,10 @@ from fathom.files import expand_home
 from fathom.settings.config import DataConfig, closed, replace_in
 
 if TYPE_CHECKING:
-    from fathom.data.checks import DataCheck
     from torch import nn
 
     from fathom.choices import Task
+    from fathom.data.checks import DataCheck
     from fathom.data.module import LabelledData
     from fathom.data.texts.module import TextData
     from fathom.module import LanguageModel, Module
