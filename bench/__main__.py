@@ -92,16 +92,16 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run? Writes to a temporary folder")
     parser.add_argument("--peers", action="store_true", help="other libraries too, those that are installed")
     parser.add_argument(
-        "--long", action="store_true", help="accuracy: long recipes and ResNet-18; choices: big networks"
+        "--long", action="store_true", help="accuracy: long recipes and ResNet-18; choices: large networks"
     )
     parser.add_argument("--compile", action="store_true", help="choices: compiled networks too")
     parser.add_argument("--seeds", type=int, help="accuracy: seeds (default: 3, recipes 5)")
     parser.add_argument("--threads", type=int, default=available_cores(), help="of every process (default: all cores)")
     parser.add_argument("--contenders", type=_names, default=(), metavar="NAME,…", help="only these, and the baseline")
     parser.add_argument("--networks", type=_names, default=(), metavar="NAME,…", help="epoch, choices: only these")
-    parser.add_argument("--add", action="store_true", help="keep what is stored of a suite and not measured now")
+    parser.add_argument("--add", action="store_true", help="keep stored results that are not measured now")
     parser.add_argument("--out", type=Path, help="where results go (default: docs/benchmarks)")
-    parser.add_argument("--render", action="store_true", help="measure nothing; make tables and images anew")
+    parser.add_argument("--render", action="store_true", help="measure nothing; remake tables and figures")
     args = parser.parse_args()
     if args.out is not None:
         args.out = args.out.resolve()

@@ -19,7 +19,7 @@ _DPI = 160
 
 
 def draw_epochs(suite: Suite, path: Path) -> None:
-    """Draw images a second, a panel a network."""
+    """Draw images per second, one panel per network."""
     sizes = [len(comparison.results) for comparison in suite.comparisons]
     figure, panels = _figure(sizes)
     for comparison, axes in zip(suite.comparisons, panels, strict=True):
@@ -37,9 +37,9 @@ def draw_epochs(suite: Suite, path: Path) -> None:
 
 
 def draw_steps(suite: Suite, path: Path) -> None:
-    """Draw microseconds a step."""
+    """Draw microseconds per step."""
     (comparison,) = suite.comparisons
-    _draw_times(comparison, path, 1e6 / comparison.work, "{:,.0f}", "microseconds a step: " + comparison.title)
+    _draw_times(comparison, path, 1e6 / comparison.work, "{:,.0f}", "microseconds per step: " + comparison.title)
 
 
 def draw_startup(suite: Suite, path: Path) -> None:

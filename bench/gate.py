@@ -58,7 +58,7 @@ class Gate:
             self._send(event="round", elapsed_s=elapsed, metrics=plain, peak_mib=peak)
 
     def close(self) -> None:
-        """Say that there are no more epochs."""
+        """Report that there are no more epochs."""
         self._send(event="done")
 
     def _wait(self) -> None:

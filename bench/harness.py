@@ -1,4 +1,4 @@
-"""Measuring in turns: every contender waits in its own process, warm, and in each round each gets one turn."""
+"""Alternating measurements: every contender waits in its own process, warm, and each gets one turn per round."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Worker:
         self.close()
 
     def run_round(self) -> dict[str, Any] | None:
-        """Let it train one round; its times and metrics, or None if it has finished."""
+        """Make it train one round; return its times and metrics, or None if it has finished."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # it said "done" and left, or failed: the reply tells
             self._process.stdin.write(b"go\n")
@@ -85,7 +85,7 @@ class Worker:
         return None if reply["event"] == "done" else reply
 
     def close(self) -> None:
-        """Let the process end."""
+        """End the process."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.close()
@@ -115,7 +115,7 @@ class Worker:
 def measure_in_turns(
     contenders: Sequence[Contender], problem: Problem, settings: Settings, *, baseline: str, per: str = "samples"
 ) -> Comparison:
-    """Start every contender, warm it up by one round, then give each one turn a round, in rotating order.
+    """Start every contender, warm it up for one round, then give each one turn per round, in rotating order.
 
     Args:
         per: what a round's work is counted in, "samples" or "steps".

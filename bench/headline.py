@@ -14,7 +14,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "lenet": "LeNet, images/s",
         "mlp": "MLP, images/s",
         "resnet18": "ResNet-18 (96×96), images/s",
-        "regression": "linear regression, µs a step",
+        "regression": "linear regression, µs per step",
         "compiled": "compiled {}",
         "startup": "`fathom train --data fashion_mnist` takes its first step {first:.1f} s after the shell starts it; "
         "importing torch and reading the data alone takes {bare:.1f} s.",

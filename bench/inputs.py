@@ -1,4 +1,4 @@
-"""What the contenders are fed: the same samples as stored bytes, as normalised tensors, or through torchvision."""
+"""The contenders' inputs: the same samples as stored bytes, as normalised tensors, or through torchvision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is trained in every comparison. Loads without torch."""
+"""The training problems of the comparisons. Loads without torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Problem:
 
     Args:
         model: name in Fathom's registry.
-        num_samples: samples an epoch.
+        num_samples: samples per epoch.
         epochs_per_round: how many epochs one measurement takes.
     """
 
@@ -28,7 +28,7 @@ class Problem:
 
     @property
     def is_regression(self) -> bool:
-        """Whether numbers are predicted, not classes."""
+        """Whether it is a regression."""
         return len(self.input_shape) == 1
 
     @property

@@ -1,4 +1,4 @@
-"""Putting tables and images where people look: docs/benchmarks.md, docs/benchmarks/ and the README."""
+"""Publishes tables and figures in docs/benchmarks.md, docs/benchmarks/ and the READMEs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _READMES = {"README.md": "en", "README.zh-CN.md": "zh"}
 
 
 def publish(suites: dict[str, Suite], out: Path, *, update_readme: bool) -> list[Path]:
-    """Write everything that the measured suites give under ``out``, its page beside it.
+    """Write the tables and figures of the measured suites under ``out``, with the page beside it.
 
     Returns: the files written
     """
@@ -48,7 +48,7 @@ def publish(suites: dict[str, Suite], out: Path, *, update_readme: bool) -> list
     sections = {name: make(suites[name]) for name, make in _SECTIONS.items() if name in suites}
     sections["targets"] = targets_section(suites)
     page = out.with_suffix(".md") if update_readme else out / "benchmarks.md"
-    if not update_readme:  # a page of its own, with nothing but the tables
+    if not update_readme:  # a separate page, with nothing but the tables
         page.write_text("".join(f"## {name}\n\n{_mark(name)}\n\n" for name in sections), encoding="utf-8")
     if update_sections(page, sections):
         written.append(page)

@@ -1,4 +1,4 @@
-"""What was measured: every number as it came, and the medians and spreads taken from it."""
+"""The measurements: every raw number, and the medians and spreads computed from them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Result:
 
 @dataclass
 class Comparison:
-    """Contenders measured in turns at the same work.
+    """Contenders measured alternately at the same work.
 
     Args:
         unit: "s" or "MiB".
@@ -113,7 +113,7 @@ class Run:
         return self.curve[-1]["train_s"]
 
     def seconds_to(self, accuracy: float) -> float | None:
-        """Return when an epoch first ended with this test accuracy, None if none did."""
+        """Return when an epoch first ended with this test accuracy; None if none did."""
         return next((p["train_s"] for p in self.curve if p["test_accuracy"] >= accuracy), None)
 
 

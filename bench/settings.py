@@ -1,4 +1,4 @@
-"""What one run of the benchmarks was asked to do, and the environment that every measured process gets."""
+"""The settings of one run of the benchmarks, and the environment of every measured process."""
 
 from __future__ import annotations
 

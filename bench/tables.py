@@ -16,13 +16,13 @@ column is the rate of Fathom's own choice over the best rate without compiling: 
 
 
 def table(header: Row, rows: Iterable[Row]) -> str:
-    """Lay out a table; all columns but the first are numbers, and aligned to the right."""
+    """Return a Markdown table; all columns but the first are numbers, aligned to the right."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def describe_suite(suite: Suite) -> str:
-    """Say where, when and with what a suite was measured."""
+    """Return where, when and with what a suite was measured."""
     machine = suite.machine
     instructions = f" ({', '.join(machine['instructions'])})" if machine["instructions"] else ""
     versions = ", ".join(f"{name} {number}" for name, number in suite.versions.items())
@@ -35,7 +35,7 @@ def describe_suite(suite: Suite) -> str:
 
 
 def epoch_section(suite: Suite) -> str:
-    """Tables of seconds an epoch and images a second."""
+    """Return the tables of seconds per epoch and images per second."""
     parts = []
     for comparison in suite.comparisons:
         rows = [
@@ -49,14 +49,14 @@ def epoch_section(suite: Suite) -> str:
             ]
             for result in fastest_first(comparison)
         ]
-        header = ["", "s an epoch", "images/s", "× the hand-written loop", "Fathom is faster ×", "first epoch, s"]
+        header = ["", "s per epoch", "images/s", "× the hand-written loop", "Fathom is faster ×", "first epoch, s"]
         choices = _choices(comparison)
         parts.append(f"### {comparison.title}\n\n{table(header, rows)}{choices}{_skipped(comparison)}")
     return "\n\n".join([*parts, describe_suite(suite)])
 
 
 def step_section(suite: Suite) -> str:
-    """Table of microseconds a step."""
+    """Return the table of microseconds per step."""
     (comparison,) = suite.comparisons
     rows = [
         [
@@ -67,12 +67,15 @@ def step_section(suite: Suite) -> str:
         for result in fastest_first(comparison)
     ]
     return "\n\n".join(
-        [table(["", "µs a step", "× the hand-written loop's time"], rows) + _skipped(comparison), describe_suite(suite)]
+        [
+            table(["", "µs per step", "× the hand-written loop's time"], rows) + _skipped(comparison),
+            describe_suite(suite),
+        ]
     )
 
 
 def startup_section(suite: Suite) -> str:
-    """Table of seconds from the shell."""
+    """Return the table of seconds from the shell."""
     (comparison,) = suite.comparisons
     rows = []
     for result in fastest_first(comparison):
@@ -85,7 +88,7 @@ def startup_section(suite: Suite) -> str:
 
 
 def memory_section(suite: Suite) -> str:
-    """Table of peak memory."""
+    """Return the table of peak memory."""
     (comparison,) = suite.comparisons
     rows = [
         [_name(result), f"{comparison.spread(result).median:,.0f}", format_ratio(inverse(comparison.ratio(result)))]
@@ -96,7 +99,7 @@ def memory_section(suite: Suite) -> str:
 
 
 def export_section(suite: Suite) -> str:
-    """Table of milliseconds for one image, a network after another."""
+    """Return the table of milliseconds for one image, a network after another."""
     parts = []
     for comparison in suite.comparisons:
         rows = [
@@ -107,13 +110,13 @@ def export_section(suite: Suite) -> str:
             ]
             for result in fastest_first(comparison)
         ]
-        header = ["", "ms an image", "× eager PyTorch's time"]
+        header = ["", "ms per image", "× eager PyTorch's time"]
         parts.append(f"### {comparison.title}\n\n{table(header, rows)}{_skipped(comparison)}")
     return "\n\n".join([*parts, describe_suite(suite)])
 
 
 def table_section(suite: Suite) -> str:
-    """Table of seconds and peak memory from a file of rows to a trained epoch."""
+    """Return the table of seconds and peak memory from a file of rows to a trained epoch."""
     (comparison,) = suite.comparisons
     rows = [
         [
@@ -129,9 +132,9 @@ def table_section(suite: Suite) -> str:
 
 
 def folder_section(suite: Suite) -> str:
-    """Table of the seconds that decoding takes, and of those of an epoch after it."""
+    """Return the tables of the seconds that decoding takes, and an epoch after it."""
     parts = []
-    for comparison, what in zip(suite.comparisons, ("s", "s an epoch"), strict=True):
+    for comparison, what in zip(suite.comparisons, ("s", "s per epoch"), strict=True):
         rows = [
             [_name(result), f"{comparison.spread(result).median:.2f}", format_ratio(inverse(comparison.ratio(result)))]
             for result in fastest_first(comparison)
@@ -143,17 +146,17 @@ def folder_section(suite: Suite) -> str:
 
 
 def scratch_section(suite: Suite) -> str:
-    """Table of seconds an epoch on NumPy and on PyTorch."""
+    """Return the table of seconds per epoch on NumPy and on PyTorch."""
     (comparison,) = suite.comparisons
     rows = [
         [_name(result), f"{comparison.spread(result).median:.3f}", format_ratio(inverse(comparison.ratio(result)))]
         for result in fastest_first(comparison)
     ]
-    return "\n\n".join([table(["", "s an epoch", "× PyTorch's time"], rows), describe_suite(suite)])
+    return "\n\n".join([table(["", "s per epoch", "× PyTorch's time"], rows), describe_suite(suite)])
 
 
 def accuracy_section(suite: Suite) -> str:
-    """Table of test accuracy over seeds and of the time to 90 and 91 %."""
+    """Return the table of test accuracy over seeds and of the time to 90 and 91 %."""
     rows = []
     for label, runs in grouped_runs(suite):
         accuracies = [run.kept_accuracy for run in runs]

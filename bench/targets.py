@@ -1,4 +1,4 @@
-"""What Fathom sets out to reach, and where it stands."""
+"""Fathom's targets, and whether they are met."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OVER_TORCHVISION = tuple(c.name for c in (TORCHVISION, TORCHVISION_WORKERS, *FE
 
 @dataclass(frozen=True)
 class Target:
-    """A bound on a number that a suite gives; the number is None where it was not measured."""
+    """A bound on a number of a suite; the number is None where it was not measured."""
 
     text: str
     suite: str
@@ -31,7 +31,7 @@ class Target:
 
 
 def targets_section(suites: dict[str, Suite]) -> str:
-    """Table of all targets whose suite was measured."""
+    """Return the table of all targets whose suite was measured."""
     rows = []
     for target in TARGETS:
         value = target.measure(suites[target.suite]) if target.suite in suites else None
@@ -161,11 +161,11 @@ TARGETS = (
            _speed("lenet", "fathom_compiled", *_PEERS), 1.5),
     Target("MLP, as Fathom chooses: × the fastest library fed the same tensors", "epoch",
            _speed("mlp", "fathom_auto", *_PEERS), 1.5),
-    Target("a step of linear regression: × the hand-written loop's time", "step",
+    Target("step of linear regression: × the hand-written loop's time", "step",
            _time("regression", "fathom_auto", "handwritten"), 1.15, at_most=True),
-    Target("a step of linear regression: × the speed of the fastest library", "step",
+    Target("step of linear regression: × the speed of the fastest library", "step",
            _speed("regression", "fathom_auto", *_PEERS, D2L.name), 1.0),
-    Target("a step compiled as a whole: × the hand-written loop's time", "step",
+    Target("step compiled as a whole: × the hand-written loop's time", "step",
            _time("regression", "fathom_step", "handwritten"), 0.5, at_most=True),
     Target("shell to first step: × importing torch and reading the data", "startup",
            _time("startup", "first_step", "torch_and_data"), 1.3, at_most=True),

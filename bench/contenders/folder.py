@@ -25,7 +25,7 @@ from fathom.data.module import LabelledData
 
 
 def run(problem: Problem, gate: Gate, part: str, how: str) -> None:
-    """Decode all images once a round, or take an epoch a round."""
+    """Decode all images once per round, or train for an epoch per round."""
     root = Path(os.environ["BENCH_FOLDER"], "folder")
     (_decode if part == "decode" else _train)(problem, gate, root, how)
 

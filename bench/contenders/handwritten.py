@@ -43,7 +43,7 @@ def run(
 def train_classifier(
     net: nn.Module, batches: Any, loss_function: nn.Module, optimizer: torch.optim.Optimizer
 ) -> dict[str, float]:
-    """Take one epoch; give mean loss and accuracy."""
+    """Train for one epoch; return mean loss and accuracy."""
     net.train()
     total_loss, num_correct, num_samples = 0.0, 0, 0
     for X, y in batches:
@@ -61,7 +61,7 @@ def train_classifier(
 def train_regressor(
     net: nn.Module, batches: Any, loss_function: nn.Module, optimizer: torch.optim.Optimizer
 ) -> dict[str, float]:
-    """Take one epoch; give the mean loss."""
+    """Train for one epoch; return the mean loss."""
     total_loss, num_samples = 0.0, 0
     for X, y in batches:
         loss = loss_function(net(X), y)

@@ -63,7 +63,7 @@ def prepare(path: Path) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
 def train_epoch(
     net: Net, optimizer: torch.optim.Optimizer, batch_size: int, X: Tensor, town: Tensor, y: Tensor
 ) -> float:
-    """Take one epoch; give the mean loss."""
+    """Train for one epoch; return the mean loss."""
     total = 0.0
     for index in torch.randperm(len(X)).split(batch_size):
         target = y[index]

@@ -1,4 +1,4 @@
-"""Whether the rules by which Fathom chooses precision and memory format choose what is fastest, network by network."""
+"""Checks whether Fathom's rules for precision and memory format choose what is fastest, network by network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an exported model costs for one image, beside the same model in PyTorch."""
+"""The time of an exported model for one image, compared with the same model in PyTorch."""
 
 from __future__ import annotations
 

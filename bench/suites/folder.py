@@ -30,7 +30,7 @@ _SOURCES = (
 
 
 def run(settings: Settings, suite: Suite) -> None:
-    """Write the images, then measure both in turns."""
+    """Write the images, then measure both alternately."""
     number = _QUICK if settings.quick else DECODE.num_samples
     write_images(settings.folder / "folder", number)
     for problem, contenders, baseline in ((DECODE, _DECODERS, "pillow"), (EPOCH, _SOURCES, "memory")):

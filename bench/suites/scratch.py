@@ -20,6 +20,6 @@ _CONTENDERS = (
 
 
 def run(settings: Settings, suite: Suite) -> None:
-    """Let both take an epoch from the same weights over the same batches, in turns."""
+    """Train both for an epoch from the same weights on the same batches, alternately."""
     problem = replace(SCRATCH, num_samples=_QUICK_SAMPLES) if settings.quick else SCRATCH
     suite.comparisons.append(measure_in_turns(_CONTENDERS, problem, settings, baseline="torch"))

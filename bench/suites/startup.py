@@ -50,7 +50,7 @@ class Command:
 
 
 def run(settings: Settings, suite: Suite) -> None:
-    """Run all commands in turns; the first turn only warms the disk and writes byte code."""
+    """Run all commands alternately; the first round only warms the disk and writes byte code."""
     _compile_package()
     commands = list(_commands(settings))
     baseline = BASELINE if any(command.name == BASELINE for command in commands) else "torch"

@@ -1,4 +1,4 @@
-"""What a step costs beside the arithmetic: linear regression, where there is next to none."""
+"""The overhead of a step: linear regression, where there is next to no arithmetic."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _PART = 100_000  # rows written at a time
 
 
 def run(settings: Settings, suite: Suite) -> None:
-    """Write the file, then let both read it and learn from it in turns."""
+    """Write the file, then make both read it and train on it, alternately."""
     problem = replace(TABLE, num_samples=_QUICK_ROWS, batch_size=64) if settings.quick else TABLE
     write_table(settings.folder / "table.csv", problem.num_samples)
     suite.comparisons.append(measure_in_turns(_CONTENDERS, problem, settings, baseline="handwritten"))
