@@ -1,0 +1,14 @@
+"""What is done to training samples alone: augmentation of images, and noise."""
+
+from __future__ import annotations
+
+from fathom.data.images.augment import Compose, make_augmentation
+from fathom.settings.config import Config
+
+
+def build_augmentation(config: Config) -> Compose | None:
+    """Return the steps that the settings ask for, noise last; None for none."""
+    steps = [config.data.augment] if config.data.augment else []
+    if config.training.input_noise:
+        steps.append(f"noise:std={config.training.input_noise}")
+    return make_augmentation(",".join(steps)) if steps else None

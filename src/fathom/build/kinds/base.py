@@ -1,0 +1,211 @@
+"""What a kind of data is: one object that knows how its data is checked, read, built, settled, evaluated and predicted.
+
+Whoever trains, evaluates, searches or compares asks this object and never what kind it is. The methods in the first
+half are called before torch is imported, so an adapter's file imports it inside the methods of the second half only.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from fathom.errors import FathomError, UsageError, unknown
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from fathom.choices import Task
+    from fathom.data.checks import DataCheck
+    from fathom.data.module import LabelledData
+    from fathom.module import Module
+    from fathom.preprocess import Preprocess
+    from fathom.settings.config import Config, DataConfig
+    from fathom.settings.settings import Settings
+    from fathom.training.device import Execution
+
+OnRead = Callable[[int, int], None]
+"""Called with (files read, files in all) while files are decoded."""
+
+FITTING_LOSSES = {"classification": "cross_entropy or multi_margin", "regression": "squared, huber or l1"}
+_CLASS_LOSSES = ("cross_entropy", "multi_margin")  # they take a class; the others take numbers
+
+
+@dataclass(frozen=True)
+class SplitResult:
+    """What passing a split through a model gave.
+
+    Attributes:
+        summary: the content of ``evaluation.json``, plain values.
+        outputs, targets: of every sample, in the order of the split, on the CPU; None of a text, which is too long.
+    """
+
+    summary: dict[str, Any]
+    outputs: Tensor | None = None
+    targets: Tensor | None = None
+
+    @property
+    def is_correct(self) -> list[bool] | None:
+        """Whether each sample's most probable class is its label; None where there are no classes."""
+        if self.outputs is None or self.targets is None or "accuracy" not in self.summary:
+            return None
+        return (self.outputs.argmax(1) == self.targets).tolist()
+
+
+@dataclass(frozen=True)
+class Details:
+    """What a run's folder keeps of its test split besides the summary: further plain values, and predictions.csv."""
+
+    extra: dict[str, Any] = field(default_factory=dict)
+    columns: Sequence[str] = ()
+    rows: Iterable[Sequence[Any]] = ()
+
+
+class Kind(ABC):
+    """One kind of data; subclasses are stateless, one object each."""
+
+    name: ClassVar[str]
+    noun: ClassVar[str]  # what a sample is called, in the plural
+    option_names: ClassVar[tuple[str, ...]] = ()  # of data.options
+    holds_images: ClassVar[bool] = False
+    depends_on_network: ClassVar[bool] = False  # whether the network decides how samples are encoded
+    serves_any_batch_size: ClassVar[bool] = False  # whether a data module that was built may serve other batches
+    keeps_division: ClassVar[tuple[str, ...]] = ()  # further settings of the data that a student takes from its teacher
+
+    # Before torch ---------------------------------------------------------------------------------------------------
+
+    def claims(self, settings: Settings) -> bool:
+        """Whether the data that the settings name is of this kind; asked of kinds that were registered."""
+        return False
+
+    def validate(self, settings: Settings) -> None:
+        """Refuse, before anything heavy is imported, data that is not there and options that this kind does not have.
+
+        Raises:  UsageError
+        """
+        for option in settings.get("data.options", {}):
+            if option not in self.option_names:
+                raise unknown(f"option of {self.noun}", option, self.option_names)
+
+    def usual(self) -> Mapping[str, Any]:
+        """Return the settings that suit this kind where no network is named."""
+        return {}
+
+    def task(self, name: str) -> Task | None:
+        """Return the task, by the name of the data; None where the data tells."""
+        return None
+
+    def options(self, name: str, model: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the data's options, those that were left open filled in."""
+        return dict(chosen)
+
+    def batch_size(self, name: str) -> int | None:
+        """Return the batch size where nobody chose; None where the data has to be counted."""
+        return None
+
+    def epochs(self, name: str) -> int | None:
+        """Return the epochs where nobody chose; None where the data has to be counted."""
+        return None
+
+    def locate(self, data: DataConfig) -> DataConfig:
+        """Return the same data by absolute paths and settled versions, so that a run can be resumed from anywhere.
+
+        Raises:  UsageError, FathomError if remote data cannot be fetched, or an archive not be unpacked
+        """
+        return data
+
+    def read(self, data: DataConfig) -> Any:
+        """Return what can be read while torch is being imported: arrays, a table, a text, a list of files.
+
+        None where there is nothing to read before a version of remote data is settled, see ``locate``.
+
+        Raises:  UsageError, FathomError as the reader of this kind
+        """
+        return None
+
+    # With torch -----------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def build(self, config: Config, contents: Any = None, on_read: OnRead | None = None) -> LabelledData:
+        """Make the data module.
+
+        Args:
+            contents: what ``read`` gave; None reads now.
+            on_read: called with (files read, files in all) while files are decoded.
+        """
+
+    def settle(self, config: Config, data: LabelledData) -> Config:
+        """Close what only the data can tell: batch size, epochs, what it chose for itself."""
+        from fathom.settings.config import replace_in
+
+        return replace_in(config, data={"batch_size": data.batch_size})
+
+    def for_check(self, config: Config) -> Config:
+        """Return the configuration by which data is looked into: whatever is wrong with it must not stop the look."""
+        return config
+
+    @abstractmethod
+    def check(self, data: LabelledData) -> DataCheck:
+        """Return what there is to know of the data before anything is trained on it."""
+
+    def wrap(self, net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Module:
+        """Put a network into the module that the data's task calls for.
+
+        Raises:  UsageError if the loss does not fit the task
+        """
+        from fathom.module import Classifier, Regressor
+
+        loss = config.training.loss
+        if (loss in _CLASS_LOSSES) != (data.task == "classification"):
+            fitting = FITTING_LOSSES[data.task]
+            raise UsageError(f"loss {loss} does not fit the {data.task} of {data.name}; choose {fitting}")
+        if data.task == "regression":
+            return Regressor(net, loss=loss, preprocess=preprocess, target=data.target_scale())
+        return Classifier(
+            net,
+            class_names=data.class_names,
+            loss=loss,
+            label_smoothing=config.training.label_smoothing,
+            class_weights=data.class_weights(),
+            preprocess=preprocess,
+        )
+
+    def check_model(self, module: Module, data: LabelledData, *, is_own: bool = True) -> None:
+        """Refuse to evaluate a model on data that it does not belong to.
+
+        Args:
+            is_own: the data are those that the module learned from, as they were then.
+        Raises:  FathomError
+        """
+        learned = tuple(getattr(module, "class_names", ()))
+        if data.class_names != learned:
+            difference = _first_difference(learned, data.class_names)
+            raise FathomError(f"the classes of {data.name} are not those the model learned: {difference}")
+        if is_own and not data.matches(module.preprocess):
+            raise FathomError(
+                f"{data.name} is no longer as it was when this model was trained, so its splits cannot be told apart; "
+                "use fathom predict on what the model has not seen"
+            )
+
+    def evaluate(
+        self, module: Module, data: LabelledData, split: str, batches: Iterable[Any], execution: Execution
+    ) -> SplitResult:
+        """Pass a split through a module and say how good it is."""
+        from fathom.build.summaries import evaluate_labelled
+
+        return evaluate_labelled(module, split, batches, execution)
+
+    def examine(self, module: Module, data: LabelledData, evaluation: SplitResult, folder: Path) -> Details:
+        """Return what the run's folder keeps of the test split besides the summary; images are written into it."""
+        from fathom.build.summaries import examine_labelled
+
+        return examine_labelled(module, data, evaluation, folder)
+
+
+def _first_difference(learned: Sequence[str], found: Sequence[str]) -> str:
+    if len(learned) != len(found):
+        return f"{len(found)} instead of {len(learned)}"
+    other, expected = next((a, b) for a, b in zip(found, learned, strict=True) if a != b)
+    return f"{other!r} instead of {expected!r}"

@@ -1,0 +1,118 @@
+"""Which kind of data a name means: a data set known by name, a folder of images, a table, a text. Torch-free.
+
+The four adapters lie beside this file and are imported when they are needed; further ones are registered.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+from typing import Literal
+
+from fathom.address import base_name, is_remote, split_address
+from fathom.build.kinds.base import Kind
+from fathom.data.fetch.archives import ARCHIVES, is_archive, is_packed
+from fathom.data.images.formats import EXTENSIONS
+from fathom.data.sources import catalog
+from fathom.errors import UsageError, unknown
+from fathom.files import expand_home
+from fathom.settings.config import Config, DataConfig
+from fathom.settings.settings import Settings
+
+BuiltIn = Literal["arrays", "images", "tables", "texts"]
+
+_ADAPTERS: dict[BuiltIn, str] = {
+    "arrays": "ArraysKind",
+    "images": "ImagesKind",
+    "tables": "TablesKind",
+    "texts": "TextsKind",
+}
+_SUFFIXES: dict[str, BuiltIn] = {".csv": "tables", ".tsv": "tables", ".dat": "tables", ".txt": "texts", ".md": "texts"}
+_registered: dict[str, Kind] = {}
+_loaded: dict[str, Kind] = {}
+
+
+def register_kind(kind: Kind) -> None:
+    """Make a further kind of data known; it is asked whether it claims some data before the built-in ones are."""
+    _registered[kind.name] = kind
+
+
+def find_kind(settings: Settings) -> Kind:
+    """Return the kind of the data that settings name; ``data.kind`` overrules what the name looks like.
+
+    Raises:  UsageError for a kind that does not exist, or an address whose ending tells nothing
+    """
+    chosen = settings.get("data.kind")
+    if chosen is not None:
+        return get_kind(chosen)
+    for kind in _registered.values():
+        if kind.claims(settings):
+            return kind
+    return get_kind(_look(settings.get("data.name", "digits"), settings.get("data.options.images") is not None))
+
+
+def kind_of(config: Config | DataConfig) -> Kind:
+    """Return the kind of the data of a closed configuration."""
+    return get_kind(config.data.kind if isinstance(config, Config) else config.kind)
+
+
+def get_kind(name: str) -> Kind:
+    """Return a kind by its name.
+
+    Raises:  UsageError for a name that does not exist
+    """
+    if name in _registered:
+        return _registered[name]
+    if name not in _loaded:
+        adapter = next((cls for known, cls in _ADAPTERS.items() if known == name), None)
+        if adapter is None:
+            raise unknown("kind of data", name, [*_ADAPTERS, *_registered])
+        _loaded[name] = getattr(importlib.import_module(f"fathom.build.kinds.{name}"), adapter)()
+    return _loaded[name]
+
+
+def _look(name: str, has_images: bool) -> BuiltIn:
+    """Tell the kind by a name alone; what looks like no path is taken for a data set's name, known or not.
+
+    A file of rows is a table, unless ``data.options.images`` says where the images are that it names.
+    """
+    if name in catalog.names():
+        return "texts" if catalog.is_text(name) else "arrays"
+    if has_images:
+        return "images"
+    if is_remote(name):
+        return _look_at_address(name)
+    path = expand_home(name)
+    if path.is_dir() or is_packed(name):
+        return "images"
+    kind = _of_suffix(path)
+    if kind is not None:
+        return kind
+    if path.is_file() and path.suffix.lower() not in EXTENSIONS:
+        return "texts"
+    separators = [separator for separator in (os.sep, os.altsep) if separator]
+    is_path = name in (".", "..") or any(separator in name for separator in separators)
+    return "images" if is_path else "arrays"
+
+
+def _look_at_address(address: str) -> BuiltIn:
+    """Tell by the address alone: asking the network takes long."""
+    path = Path(base_name(address))
+    if path.suffix.lower() in EXTENSIONS:
+        raise UsageError(f"{address} is one image; training takes a folder of class folders, or an archive of one")
+    kind = _of_suffix(path)
+    if kind is not None:
+        return kind
+    if split_address(address).scheme == "s3" or is_archive(path.name):
+        return "images"
+    if address.endswith("/"):
+        raise UsageError(
+            f"{address}: a folder cannot be listed over http; give a file, or an archive such as photos.zip"
+        )
+    endings = ", ".join([*_SUFFIXES, *ARCHIVES])
+    raise UsageError(f"{address}: its ending does not say what it is; there are {endings}")
+
+
+def _of_suffix(path: Path) -> BuiltIn | None:
+    return _SUFFIXES.get(path.with_suffix("").suffix.lower() if path.suffix == ".gz" else path.suffix.lower())

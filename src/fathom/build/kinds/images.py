@@ -1,0 +1,182 @@
+"""Images in files: folders of classes, packed or not, and files of labels beside a folder of images."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from fathom.address import is_remote
+from fathom.build.kinds.base import Kind, OnRead
+from fathom.build.kinds.places import is_folder, locate, refuse_foreign
+from fathom.build.remote import display_names, has_versions, localize, original_names
+from fathom.data.fetch.archives import is_packed
+from fathom.errors import UsageError, unknown
+from fathom.files import expand_home
+from fathom.settings.config import DataConfig, replace_in
+
+if TYPE_CHECKING:
+    from fathom.choices import Task
+    from fathom.data.checks import DataCheck
+    from fathom.data.images.folder_listing import ImageFiles
+    from fathom.data.images.module import ImageData
+    from fathom.data.module import LabelledData
+    from fathom.settings.config import Config
+    from fathom.settings.settings import Settings
+
+_FORM = ("channels", "size")
+_COLUMNS = ("file_column", "label_column", "split_column")
+_LARGEST_SIDE = 64  # of images, for networks that were made for 28 or 32 pixels
+_IMAGES_SEEN = 40_000  # in training where nobody chose the epochs: 16 s on two cores at 32 pixels
+_LEAST_EPOCHS, _MOST_EPOCHS = 10, 40
+
+
+class ImagesKind(Kind):
+    """Image files with a class each."""
+
+    name, noun, holds_images = "images", "images", True
+    serves_any_batch_size = True
+    option_names = (*_FORM, "images", *_COLUMNS)
+    # How files are read: a student reads them as its teacher did, with a fine-tuned teacher's normalisation too.
+    keeps_division = ("resize", "mean", "std", "max_broken", "cache", "workers")
+
+    def validate(self, settings: Settings) -> None:
+        """Refuse what is not there, and options that belong to a file of labels."""
+        refuse_foreign(settings)
+        name, options = settings.get("data.name", ""), settings.get("data.options", {})
+        images = options.get("images")
+        _check_options(options)
+        path = expand_home(name)
+        if images is not None:
+            if not is_remote(name) and not path.is_file():
+                raise UsageError(f"there is no file {name} of labels")
+            if not is_remote(str(images)) and not is_folder(str(images)):
+                raise UsageError(f"there is no folder {images} for the images of {name}")
+        elif is_packed(name) and not path.is_file():
+            raise UsageError(f"there is no archive {name}")
+        elif path.is_file() and not is_packed(name):
+            raise UsageError(f"{name} is one image; training takes a folder of class folders")
+        elif not is_remote(name) and not is_folder(name):
+            raise UsageError(f"there is no folder {name}; `fathom data` lists the data sets known by name")
+
+    def usual(self) -> Mapping[str, Any]:
+        """Return a small residual network with mirroring, shifting and label smoothing (docs/images.md has figures)."""
+        return {
+            "model": {"name": "resnet9", "options": {"width": 16}},
+            "data": {"augment": "flip,crop:padding=4"},
+            "training": {"label_smoothing": 0.1},
+        }
+
+    def task(self, name: str) -> Task:
+        """Return the task."""
+        return "classification"
+
+    def locate(self, data: DataConfig) -> DataConfig:
+        """Return absolute paths and settled versions."""
+        return locate(data, ("images",))
+
+    def read(self, data: DataConfig) -> ImageFiles | None:
+        """Return the list of files, without opening one."""
+        if not has_versions(data):
+            return None
+        local = localize(data)
+        with original_names(data, local):
+            return _list_files(local)
+
+    def build(self, config: Config, contents: Any = None, on_read: OnRead | None = None) -> LabelledData:
+        """Make the data module: every file is decoded once."""
+        from fathom.build.augmentation import build_augmentation
+        from fathom.build.divisions import make_division
+        from fathom.data.images.form import LARGEST_SIDE
+        from fathom.data.images.module import ImageData
+        from fathom.data.images.options import ImageOptions
+        from fathom.models import registry
+
+        given, local, augment = config.data, localize(config.data), build_augmentation(config)
+        options = ImageOptions(
+            size=_chosen_size(given),
+            largest_side=_LARGEST_SIDE if registry.get(config.model.name).is_for_small else LARGEST_SIDE,
+            channels=given.options.get("channels"),
+            workers=None if given.workers == "auto" else given.workers,
+            cache=given.cache,
+            max_broken=given.max_broken,
+            is_normalised_elsewhere=given.mean is not None,
+        )
+        with original_names(given, local):
+            files = _list_files(local) if contents is None else contents
+            data = ImageData.scan(
+                dataclasses.replace(files, name=local.name, aliases=display_names(given, local)),
+                given.batch_size,
+                options=options,
+                val=make_division(given),
+                augment=augment,
+                seed=config.seed,
+                balance=given.balance,
+                on_read=on_read,
+            )
+        if augment is not None:
+            augment.check(data.input_shape)
+        return data
+
+    def for_check(self, config: Config) -> Config:
+        """Return the configuration; however many files are broken: they are what is looked for."""
+        return replace_in(config, data={"max_broken": 1.0, "cache": "none"})  # nothing is kept, for no epoch follows
+
+    def check(self, data: LabelledData) -> DataCheck:
+        """Return what there is to know of the data before anything is trained on it."""
+        from fathom.data.images.checks import check_images
+
+        return check_images(cast("ImageData", data))
+
+    def settle(self, config: Config, data: LabelledData) -> Config:
+        """Close batch size, epochs, and the size and channels that were chosen from the files."""
+        config = super().settle(config, data)
+        form: dict[str, Any] = {"channels": data.input_shape[0]}
+        if config.data.resize is None:
+            form["size"] = list(data.input_shape[1:])
+        config = replace_in(config, data={"options": {**config.data.options, **form}})
+        if config.training.epochs is None:
+            config = replace_in(config, training={"epochs": _choose_epochs(config, data)})
+        return config
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    is_table = options.get("images") is not None
+    known = (*_FORM, "images", *_COLUMNS) if is_table else _FORM
+    for option in options:
+        if not is_table and option in _COLUMNS:
+            raise UsageError(f"data.options.{option} is for a file of labels; say where its images are with --images")
+        if option not in known:
+            raise unknown(f"option of {'images' if is_table else 'a folder of images'}", option, known)
+
+
+def _list_files(data: DataConfig) -> ImageFiles:
+    """List the images of a folder of classes, or of a file of labels, without opening one."""
+    place, images = expand_home(data.name), data.options.get("images")
+    if images is None:
+        from fathom.data.images.folder_listing import list_image_folder
+
+        return list_image_folder(place)
+    from fathom.data.images.label_file import read_image_table
+
+    columns = {option: str(data.options[option]) for option in _COLUMNS if data.options.get(option) is not None}
+    return read_image_table(place, expand_home(str(images)), **columns)
+
+
+def _chosen_size(data: DataConfig) -> tuple[int, int] | None:
+    """Return the height and width that somebody chose; None leaves it to the images."""
+    side, size = data.resize, data.options.get("size")
+    if size is None:
+        return (side, side) if side else None
+    if side:
+        raise UsageError("data.resize and data.options.size both say how large images become; leave one of them out")
+    if not (isinstance(size, list) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)):
+        raise UsageError(f"data.options.size is [height, width]; got {size!r}")
+    return size[0], size[1]
+
+
+def _choose_epochs(config: Config, data: LabelledData) -> int:
+    """Choose the passes over images where nobody did; the same ones again and again are soon learned by heart."""
+    if not (config.data.augment or config.training.input_noise):
+        return _LEAST_EPOCHS
+    return min(_MOST_EPOCHS, max(_LEAST_EPOCHS, round(_IMAGES_SEEN / data.num_train)))

@@ -1,0 +1,85 @@
+"""Where data lies: what is refused of a name before anything is read, and how it is found again. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from fathom.address import base_name, is_remote
+from fathom.build.remote import check_address, pin_versions, remote_addresses
+from fathom.data.fetch.archives import is_packed
+from fathom.data.sources import catalog
+from fathom.errors import UsageError
+from fathom.files import expand_home
+from fathom.settings.config import DataConfig
+from fathom.settings.settings import Settings
+
+_NOT_READ = (".xlsx", ".xls", ".ods", ".parquet", ".feather", ".sav", ".dta", ".pkl", ".pickle", ".npy", ".npz", ".pdf")
+
+
+def refuse_foreign(settings: Settings) -> None:
+    """Refuse what no kind reads, whatever kind the data is of.
+
+    Raises:  UsageError
+    """
+    name, options = settings.get("data.name", "digits"), settings.get("data.options", {})
+    path = expand_home(name)
+    if path.suffix.lower() in _NOT_READ and path.is_file():
+        raise UsageError(f"{name}: {path.suffix} files are not read; save it as CSV, or as a text, and give that")
+    for address in remote_addresses(name, options):
+        check_address(address)
+    if options.get("images") is not None and (path.is_dir() or name in catalog.names()):
+        raise UsageError(f"--images belongs to a file of labels (--data labels.csv); {name} is none")
+
+
+def refuse_file_options(settings: Settings) -> None:
+    """Refuse what is for images in files alone.
+
+    Raises:  UsageError
+    """
+    name = settings.get("data.name", "digits")
+    for option in ("cache", "max_broken"):
+        if settings.get(f"data.{option}") not in (None, *_NEUTRAL[option]):
+            shown = option.replace("_", "-")
+            raise UsageError(f"--{shown} is for images in files; {name} is held in memory as it is")
+
+
+# What a configuration has for these where nobody chose: a file of settings may say so itself.
+_NEUTRAL = {"cache": ("auto",), "max_broken": (0.01,)}
+
+
+def check_file(place: str) -> None:
+    """Refuse a file that is not there; what is remote is asked for later.
+
+    Raises:  UsageError
+    """
+    if not is_remote(place) and not expand_home(place).is_file():
+        raise UsageError(f"there is no file {place}; `fathom data` lists the data sets known by name")
+
+
+def is_folder(place: str) -> bool:
+    """Whether there is a folder, packed or not."""
+    path = expand_home(place)
+    return path.is_dir() or (is_packed(path) and path.is_file())
+
+
+def locate(data: DataConfig, options: Sequence[str] = ()) -> DataConfig:
+    """Return the same data by absolute paths and settled versions.
+
+    Args:
+        options: those of ``data.options`` that hold places too.
+    Raises:  UsageError, FathomError if remote data cannot be fetched, or an archive not be unpacked
+    """
+    places = {name: _absolute(str(data.options[name])) for name in options if data.options.get(name) is not None}
+    return pin_versions(msgspec.structs.replace(data, name=_absolute(data.name), options={**data.options, **places}))
+
+
+def _absolute(place: str) -> str:
+    return place if is_remote(place) else str(expand_home(place).absolute())
+
+
+def place_name(name: str) -> str:
+    """Return the last part of a path or an address; a name known to Fathom stays as it is."""
+    return base_name(name) if is_remote(name) else Path(name).name

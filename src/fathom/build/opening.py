@@ -1,0 +1,62 @@
+"""A split of the data opened for a saved model: refused where the two do not belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypedDict
+
+import torch
+
+from fathom.build.kinds.detection import kind_of
+from fathom.data.module import LabelledData
+from fathom.errors import UsageError
+from fathom.inference.saved import set_loss
+from fathom.module import Module
+from fathom.settings.config import Config, closed
+from fathom.training.device import Execution, choose_execution
+
+
+def open_split(
+    module: Module, config: Config, data: LabelledData, split: str, device: str = "auto", *, is_own: bool = True
+) -> tuple[Iterable[Any], Execution]:
+    """Return the batches of a split, and how to compute: in fp32 and not compiled, as ``fathom eval`` does.
+
+    Args:
+        is_own: the data are those that the module learned from, as they were then.
+    Raises:  UsageError if the data have no such split; FathomError if they are not those the model learned from
+    """
+    set_loss(module, closed(config.training.loss))
+    kind_of(config).check_model(module, data, is_own=is_own)
+    loader = {"test": data.test_dataloader, "val": data.val_dataloader, "train": data.train_eval_dataloader}[split]()
+    if loader is None:
+        raise UsageError(f"{data.name} has no {split} split")
+    set_threads(config)
+    execution = choose_execution(
+        module,
+        data.example_input(),
+        device=device,
+        precision="fp32",
+        compile="off",
+        **memory_options(config),
+    )
+    return loader, execution
+
+
+class MemoryOptions(TypedDict):
+    """How tensors lie in memory."""
+
+    channels_last: bool | None
+    allocator: bool
+
+
+def memory_options(config: Config) -> MemoryOptions:
+    """Return how tensors lie in memory, as ``choose_execution`` takes it: None is for the machine to choose."""
+    chosen = config.execution
+    channels_last = None if chosen.channels_last == "auto" else chosen.channels_last
+    return {"channels_last": channels_last, "allocator": chosen.allocator}
+
+
+def set_threads(config: Config) -> None:
+    """Compute with as many threads as the settings say."""
+    if config.execution.threads != "auto":
+        torch.set_num_threads(config.execution.threads)

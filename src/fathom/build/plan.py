@@ -1,0 +1,148 @@
+"""The one sequence from a configuration to what is trained: data, module, execution, trainer.
+
+``fathom train``, a fold, a trial, a student and every run of a series go through here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fathom.build.assemble import (
+    build_callbacks,
+    build_execution,
+    build_module,
+    build_trainer,
+    optimizer_factory,
+    schedule_factory,
+)
+from fathom.build.failures import readable_failures
+from fathom.build.fine_tuning import Beginning, begin, fit_normalization, freeze_layers, read_start
+from fathom.build.kinds.base import Kind, OnRead
+from fathom.build.kinds.detection import kind_of
+from fathom.build.teaching import attach_teacher
+from fathom.data.module import LabelledData
+from fathom.inference.saved import describe_model
+from fathom.module import Module
+from fathom.settings.config import Config, closed, open_points
+from fathom.settings.learning import close_learning
+from fathom.training.callbacks import Callback
+from fathom.training.device import Execution
+from fathom.training.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Data and module of a run, with every setting closed; nothing has been asked of the device yet."""
+
+    config: Config
+    kind: Kind
+    data: LabelledData
+    module: Module
+    beginning: Beginning
+
+    def ready(self) -> Plan:
+        """Choose how to compute, and bring a student's teacher to the device.
+
+        Raises:  UsageError, FathomError for a device that is not there or a combination that does not work
+        """
+        with readable_failures():
+            execution = build_execution(self.config, self.module, self.data)
+            attach_teacher(self.module, self.data, execution)
+        return Plan(self, execution)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is settled before the first step."""
+
+    draft: Draft
+    execution: Execution
+
+    @property
+    def config(self) -> Config:
+        """The closed configuration."""
+        return self.draft.config
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the data."""
+        return self.draft.kind
+
+    @property
+    def data(self) -> LabelledData:
+        """Where samples come from."""
+        return self.draft.data
+
+    @property
+    def module(self) -> Module:
+        """What is trained."""
+        return self.draft.module
+
+    def describe_model(self) -> dict[str, Any]:
+        """Return the content of ``model.json``."""
+        model, data = self.config.model, self.data
+        return describe_model(self.module, model.name, model.options, data.input_shape, data.num_outputs)
+
+    def make_trainer(self, callbacks: Sequence[Callback], folder: Path | None = None) -> Trainer:
+        """Make the trainer.
+
+        Args:
+            callbacks: besides those that the configuration asks for, which come first.
+            folder: the run's, where checkpoints go; None keeps none.
+        """
+        own = build_callbacks(self.config, folder)
+        return build_trainer(self.config, self.execution, [*own, *callbacks])
+
+
+def draft(
+    config: Config,
+    contents: Any = None,
+    *,
+    data: LabelledData | None = None,
+    on_read: OnRead | None = None,
+    is_resumed: bool = False,
+) -> Draft:
+    """Build the data and the module, and close what only the data can tell.
+
+    Args:
+        config: as ``settings.resolve`` closed it, or as a run's folder records it.
+        contents: what the kind's ``read`` gave; None reads now.
+        data: the data module itself, where it was built for an earlier trial.
+        on_read: called with (files read, files in all) while files are decoded.
+        is_resumed: the weights come from a checkpoint, so none are read to start from.
+    Raises:  UsageError, FathomError where the settings do not fit the data or one another
+    """
+    kind = kind_of(config)
+    with readable_failures():
+        weights = None if is_resumed else read_start(config)
+        if data is None:
+            data = kind.build(config, contents, on_read)
+        config = close(config, kind, data)
+        module = build_module(config, data)
+        if is_resumed:
+            freeze_layers(config, module)
+            beginning = Beginning()
+        else:
+            config, beginning = begin(config, module, data, weights)
+        _check_learning(config, module, data)
+    return Draft(config, kind, data, module, beginning)
+
+
+def close(config: Config, kind: Kind, data: LabelledData) -> Config:
+    """Close what only the data can tell; afterwards nothing is open, and nothing is defaulted again."""
+    config = kind.settle(config, data)
+    if config.training.loss is None:
+        config = close_learning(config, data.task)
+    config = fit_normalization(config, data)
+    assert not open_points(config), open_points(config)
+    return config
+
+
+def _check_learning(config: Config, module: Module, data: LabelledData) -> None:
+    """Make optimiser and schedule once, so that a wrong option stops the run before there is a folder."""
+    optimizer_factory(config)(module)
+    steps_per_epoch = -(-data.num_train // data.batch_size)
+    schedule_factory(config)(steps_per_epoch * max(1, closed(config.training.epochs)))

@@ -1,0 +1,336 @@
+"""A run in its folder: planned, fitted, evaluated once on the test split, reported; and one that stopped, resumed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shlex
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fathom.build.failures import explain, readable_failures
+from fathom.build.kinds.base import OnRead
+from fathom.build.kinds.detection import kind_of
+from fathom.build.kinds.places import place_name
+from fathom.build.machine import describe_machine
+from fathom.build.opening import open_split
+from fathom.build.plan import Plan, draft
+from fathom.build.pruning_record import finish_pruning
+from fathom.build.run_log import RunLog
+from fathom.data.module import LabelledData
+from fathom.errors import FathomError, UsageError
+from fathom.findings import Finding
+from fathom.inference.saved import load_module, save_weights
+from fathom.module import Module
+from fathom.runs.analysis.findings import write_findings
+from fathom.runs.folder.lock import lock_run
+from fathom.runs.folder.reader import RunReader
+from fathom.runs.folder.schema import SCHEMA
+from fathom.runs.folder.writer import RunWriter
+from fathom.runs.html.pages.report import write_report
+from fathom.settings.config import Config, config_to_dict, read_config, replace_in
+from fathom.training.callbacks import Callback
+from fathom.training.checkpoint import CheckpointError, load_checkpoint, load_latest, load_weights
+from fathom.training.device import Execution
+from fathom.training.divergence import Diverged
+from fathom.training.signals import Interrupted
+from fathom.training.trainer import Trainer
+from fathom.version import VERSION
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What a finished run gives: its folder, its records, its evaluation on the test split (None without one).
+
+    ``comparison`` sets it beside training from scratch, where that was asked for.
+    """
+
+    path: Path
+    records: list[dict[str, Any]]
+    evaluation: dict[str, Any] | None
+    report: Path
+    config: Config
+    comparison: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A plan with its folder; ``notes`` are lines that a user should read before the first step."""
+
+    plan: Plan
+    path: Path
+    notes: tuple[str, ...] = ()
+
+    @property
+    def config(self) -> Config:
+        """The closed configuration."""
+        return self.plan.config
+
+    @property
+    def data(self) -> LabelledData:
+        """Where samples come from."""
+        return self.plan.data
+
+    @property
+    def module(self) -> Module:
+        """What is trained."""
+        return self.plan.module
+
+
+Start = Callable[[PlannedRun], Sequence[Callback]]
+"""Called when everything is settled, before the first step; may give further callbacks."""
+
+Prepare = Callable[[PlannedRun], None]
+"""Gives the module the weights to begin with, as pruning does; nothing is left behind if it fails."""
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What is told how a run goes, and may take part: see ``Start``, ``Prepare``, ``OnRead``."""
+
+    on_start: Start | None = None
+    on_read: OnRead | None = None
+    prepare: Prepare | None = None
+
+
+def train_run(
+    config: Config,
+    *,
+    root: str | Path = "runs",
+    name: str | None = None,
+    contents: Any = None,
+    hooks: Hooks = Hooks(),
+    command: Sequence[str] = (),
+) -> TrainedRun:
+    """Train a network as configured and leave a run folder under ``root``.
+
+    Args:
+        name: of the run folder; None takes the time, the network and the data.
+        contents: what the kind of data read already, see ``Kind.read``.
+        command: what was typed, for the record.
+    Raises:  UsageError, FathomError before anything is written; Diverged or Interrupted after
+    """
+    config = msgspec.structs.replace(config, data=kind_of(config).locate(config.data))
+    if config.training.epochs == 0 and hooks.prepare is None:
+        raise UsageError("training.epochs is 0: a network with random weights would be all that comes of it")
+    plan = draft(config, contents, on_read=hooks.on_read).ready()
+    writer = RunWriter.create(root, config.model.name, place_name(config.data.name), name=name)
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(lock_run(writer.path))
+            run = _record_beginning(plan, writer, command)
+            if hooks.prepare is not None:
+                with readable_failures():
+                    hooks.prepare(run)
+        except BaseException:
+            plan.data.close()
+            shutil.rmtree(writer.path, ignore_errors=True)
+            raise
+        return _fit_and_finish(run, writer, hooks.on_start)
+
+
+def resume_run(path: Path, *, contents: Any = None, hooks: Hooks = Hooks()) -> TrainedRun:
+    """Go on with a run that stopped, from its newest whole checkpoint, to the bit as if it had not.
+
+    Raises:  FathomError if the run is under way, not a run, or has no usable checkpoint
+    """
+    reader = RunReader(path)
+    with lock_run(path):
+        config = read_config(path)
+        state, source, refused = load_latest(path / "checkpoints")
+        try:
+            epoch, step = int(state["place"]["epoch"]), int(state["place"]["step"])
+            weights = state["module"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise FathomError(f"{source}: not a checkpoint of a training run") from error
+        choices = reader.run.get("choices")
+        config = _restore_threads(config, choices)
+        plan = draft(config, contents, on_read=hooks.on_read, is_resumed=True).ready()
+        load_weights(plan.module, weights, source)
+        if not plan.data.matches(plan.module.preprocess):
+            raise FathomError(f"{plan.data.name} is no longer as it was when {path.name} began; start a new run")
+        notes = [f"checkpoint refused: {line}" for line in refused]
+        notes += _changed_choices(choices, plan.execution)
+        notes.append(f"resuming from checkpoints/{source.name} in epoch {epoch + 1}, after step {step}")
+        writer = RunWriter.resume(path, step, epoch)
+        for note in notes:
+            writer.log_text(note)
+        before = {name: reader.run.get(name) for name in ("status", "message", "finished")}
+        writer.update_run(status="running", message=None, finished=None)
+        return _fit_and_finish(PlannedRun(plan, path, tuple(notes)), writer, hooks.on_start, state, before)
+
+
+def _record_beginning(plan: Plan, writer: RunWriter, command: Sequence[str]) -> PlannedRun:
+    """Write what is known of a run before its first step."""
+    config, data, beginning = plan.config, plan.data, plan.draft.beginning
+    choices = plan.execution.describe()
+    writer.write_config(config_to_dict(config))
+    writer.write_json("model.json", plan.describe_model())
+    writer.update_run(
+        fathom=VERSION,
+        command=list(command),
+        seed=config.seed,
+        versions={"python": platform.python_version(), **{name: version(name) for name in ("torch", "numpy")}}
+        | {"fathom": VERSION},
+        machine=describe_machine(plan.execution),
+        choices=choices,
+    )
+    for name, choice in choices.items():
+        writer.log_text(f"{name}: {choice}")
+    writer.log_text(f"seed: {config.seed}")
+    writer.write_json("data.json", {"schema": SCHEMA} | data.describe())
+    notes = [*data.notes, *beginning.notes]
+    for note in [*notes, *data.details, *beginning.details]:
+        writer.log_text(note)
+    if beginning.record:
+        writer.update_run(start=beginning.record)
+    return PlannedRun(plan, writer.path, tuple(notes))
+
+
+def _fit_and_finish(
+    run: PlannedRun,
+    writer: RunWriter,
+    on_start: Start | None,
+    state: dict[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
+) -> TrainedRun:
+    """Fit, evaluate, report; whatever ends the run is written to ``run.json`` (``before`` is what stood there)."""
+    first = 0 if state is None else int(state["place"]["step"])
+    try:
+        with _ending(run, writer, before, first) as fitting:
+            callbacks = [RunLog(writer), *(on_start(run) if on_start else ())]
+            records: list[dict[str, Any]] = []
+            if run.config.training.epochs:
+                fitting.trainer = run.plan.make_trainer(callbacks, run.path)
+                records = fitting.trainer.fit(run.plan.module, run.plan.data, state=state)
+            return _complete(run, writer, records, fitting.trainer.should_stop if fitting.trainer else None)
+    finally:
+        run.plan.data.close()
+
+
+@dataclass
+class _Fitting:
+    """The trainer, once there is one: how far it came decides what an error leaves behind."""
+
+    trainer: Trainer | None = None
+
+    @property
+    def step(self) -> int:
+        return getattr(self.trainer, "step", 0)
+
+
+@contextlib.contextmanager
+def _ending(run: PlannedRun, writer: RunWriter, before: Mapping[str, Any] | None, first: int) -> Iterator[_Fitting]:
+    """Record what ended a run, and let the error say how to go on; a run that never began leaves nothing behind.
+
+    Args:
+        before: what stood in ``run.json`` when the run was resumed; None of a new one.
+        first: the step it was resumed at.
+    """
+    fitting = _Fitting()
+    resume_hint = f"fathom train --resume {shlex.quote(str(run.path))}"
+    try:
+        yield fitting
+    except Interrupted as stop:
+        _record_end(writer, "stopped", str(stop))
+        raise type(stop)(stop.exit_code - 128, f"{stop}; go on with: {resume_hint}") from None
+    except KeyboardInterrupt:
+        if before is None and fitting.step == 0:  # nothing to go on from
+            shutil.rmtree(run.path, ignore_errors=True)
+        else:
+            _record_end(writer, "stopped", "stopped at once, without a new checkpoint")
+        raise
+    except Exception as error:
+        line = explain(error)
+        is_unchanged = fitting.step in (0, first)
+        if is_unchanged and isinstance(line, (UsageError, CheckpointError)):  # as if never begun
+            if before is None:
+                shutil.rmtree(run.path, ignore_errors=True)
+                raise
+            writer.update_run(**before)
+            raise type(line)(f"{run.path}: {line}") from error
+        if line is None:
+            _record_end(writer, "failed", f"{type(error).__name__}: {error}")
+            raise
+        _record_end(writer, "failed", str(line), line.finding if isinstance(line, Diverged) else None)
+        if not isinstance(line, Diverged) and (run.path / "checkpoints" / "last").is_dir():
+            line = FathomError(f"{line}; once that is mended, go on with: {resume_hint}")
+        if line is error:
+            raise
+        raise line from error
+
+
+def _complete(run: PlannedRun, writer: RunWriter, records: list[dict[str, Any]], stopped: str | None) -> TrainedRun:
+    """Keep the best weights, evaluate them on the test split, write the report."""
+    plan, best = run.plan, run.path / "checkpoints" / "best"
+    if best.is_dir():
+        load_weights(plan.module, load_checkpoint(best)["module"], best)
+    save_weights(run.path / "model.safetensors", plan.module)
+    training = plan.config.training
+    is_trial = training.fast_dev_run or training.overfit_batches > 0
+    finish_pruning(run.path, plan.config, plan.data, str(plan.execution.device))
+    evaluation = None if is_trial else _evaluate_once(run, writer)
+    elapsed = records[-1]["elapsed_s"] if records else 0.0
+    message = f"stopped early: {stopped}" if stopped else None
+    writer.update_run(status="done", finished=_now(), train_s=elapsed, message=message, failure=None)
+    return TrainedRun(run.path, records, evaluation, write_report(run.path), plan.config)
+
+
+def _evaluate_once(run: PlannedRun, writer: RunWriter) -> dict[str, Any] | None:
+    """Evaluate the saved model on the test split, once, and keep what the report needs of it."""
+    plan = run.plan
+    if plan.data.test_dataloader() is None:
+        return None
+    module, _ = load_module(run.path)
+    batches, execution = open_split(module, plan.config, plan.data, "test", str(plan.execution.device))
+    found = plan.kind.evaluate(module, plan.data, "test", batches, execution)
+    details = plan.kind.examine(module, plan.data, found, run.path)
+    evaluation = found.summary | details.extra
+    writer.write_json("evaluation.json", evaluation)
+    if details.columns:
+        writer.write_predictions(list(details.columns), details.rows)
+    shown = [name for name in ("loss", "accuracy", "rmse", "perplexity") if name in evaluation]
+    writer.log_text("test " + ", ".join(f"{name} {evaluation[name]:.4f}" for name in shown))
+    return evaluation
+
+
+def _record_end(writer: RunWriter, status: str, message: str, failure: Finding | None = None) -> None:
+    """Write how a run ended; where the disk refuses even this, the first error is the one to hear of."""
+    with contextlib.suppress(FathomError):
+        known = failure.to_dict() if failure else None
+        writer.update_run(status=status, message=message, finished=_now(), failure=known)
+        write_findings(RunReader(writer.path))
+        writer.log_text(message)
+
+
+def _restore_threads(config: Config, earlier: Any) -> Config:
+    """Compute with as many threads as the run began with: sums over another number of parts round differently."""
+    count = str(earlier.get("threads", "")) if isinstance(earlier, dict) else ""
+    if config.execution.threads != "auto" or not count.isdigit() or not 0 < int(count) <= (os.cpu_count() or 1):
+        return config
+    return replace_in(config, execution={"threads": int(count)})
+
+
+def _changed_choices(earlier: Any, execution: Execution) -> list[str]:
+    """Say which choices are no longer those the run began with: another machine, another torch."""
+    if not isinstance(earlier, dict):
+        return []
+    now = {name: text.partition(" (")[0] for name, text in execution.describe().items()}
+    changed = [
+        f"{name} {old} → {now[name]}"
+        for name, old in ((name, str(text).partition(" (")[0]) for name, text in earlier.items())
+        if name in now and old != now[name]
+    ]
+    return [f"not exact to the bit, for this differs from the first part: {', '.join(changed)}"] if changed else []
+
+
+def _now() -> str:
+    return datetime.now(UTC).astimezone().isoformat(timespec="milliseconds")

@@ -1,0 +1,45 @@
+"""What the test split of a table says beyond that of other data: a baseline to beat, and the worst rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from fathom.build.kinds.base import SplitResult
+from fathom.build.summaries import worst_mistakes
+from fathom.data.tables.module import TableData
+from fathom.module import Module
+
+_WORST = 12  # rows shown in the report
+
+
+def compare_with_baseline(module: Module, data: TableData, evaluation: SplitResult) -> dict[str, Any]:
+    """Return the name of the target, the baseline and the worst rows, for ``evaluation.json``.
+
+    The baseline knows the target alone: it always gives the commonest class of the training split, or its mean (under a
+    logarithm, the mean of the logarithms).
+    """
+    output, target = evaluation.outputs, evaluation.targets
+    assert output is not None
+    assert target is not None
+    if data.task == "classification":
+        commonest = int(torch.bincount(data.y[data.train_index]).argmax())
+        name = data.class_names[commonest]
+        baseline = {"says": name, "accuracy": float((target == commonest).double().mean())}
+        found = worst_mistakes(evaluation, list(data.class_names), _WORST)
+    else:
+        truth, value = module.read(target), module.read(output)  # (N, 1) each
+        constant = module.read(torch.zeros(1, 1))  # zero is the mean, in the scale that is learned
+        error = truth - constant
+        baseline = {
+            "what": "the geometric mean" if data.target.log else "the mean",
+            "says": float(constant),
+            "rmse": float(error.square().mean().sqrt()),
+            "mae": float(error.abs().mean()),
+        }
+        order = (value - truth).abs().flatten().argsort(descending=True, stable=True)[:_WORST]
+        found = [{"index": i, "label": float(truth[i]), "predicted": float(value[i])} for i in order.tolist()]
+    rows = data.test_rows([entry["index"] for entry in found])
+    worst = [entry | {"row": row, "cells": cells} for entry, (row, cells) in zip(found, rows, strict=True)]
+    return {"target": data.target.name, "baseline": baseline, "worst": worst}
