@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
+from fathom.phrases import format_bytes
 from fathom.terminal import is_live, make_console, visible
 
 if TYPE_CHECKING:
@@ -34,6 +36,30 @@ def count_of(noun: str = "") -> Amount:
     return write
 
 
+def bytes_of(done: float, total: float | None) -> str:
+    """Write how many bytes are done.
+
+    >>> bytes_of(1_200_000, 4_000_000), bytes_of(999, None)
+    ('1.2 MB of 4.0 MB', '999 B')
+    """
+    return format_bytes(done) + ("" if total is None else f" of {format_bytes(total)}")
+
+
+def elapsed() -> Amount:
+    """Return what writes the seconds since now, for work that cannot be counted."""
+    began = time.monotonic()
+    return lambda done, total: f"{time.monotonic() - began:.0f} s"
+
+
+_open: weakref.WeakSet[Progress] = weakref.WeakSet()
+
+
+def close_all() -> None:
+    """Take down every bar that is still up, as after an error: the cursor comes back with it."""
+    for progress in list(_open):
+        progress.close()
+
+
 class Progress:
     """Shows one task. Several threads may report to it.
 
@@ -42,6 +68,7 @@ class Progress:
         total: how much there is to do; None while unknown.
         amount: how what is done is written.
         stream: by default standard error.
+        done: how much was done before.
         delay_s: what is over sooner is not shown at all.
         line_s: seconds between two lines where there is no terminal; None for no lines.
         ticks: refresh by itself, for work that reports seldom.
@@ -54,25 +81,26 @@ class Progress:
         *,
         amount: Amount | None = None,
         stream: TextIO | None = None,
+        done: float = 0.0,
         delay_s: float = _DELAY_S,
         line_s: float | None = _LINE_S,
         ticks: bool = False,
     ) -> None:
         self.title, self.total = title, total
         self.amount = count_of() if amount is None else amount
-        self.done = 0.0
+        self.done = done
         self.facts = ""
         self._stream = sys.stderr if stream is None else stream
-        self._is_live = is_live(self._stream)
+        self.is_live = is_live(self._stream)
         self._line_s = line_s
-        self._show_from = time.monotonic() + (delay_s if self._is_live else (line_s or 0.0))
+        self._show_from = time.monotonic() + (delay_s if self.is_live else (line_s or 0.0))
         self._lock = threading.RLock()
         self._bar: Any = None
         self._task: TaskID | None = None
         self._ended = threading.Event()
-        if delay_s <= 0 and self._is_live:
+        if delay_s <= 0 and self.is_live:
             self._show()
-        if ticks and (self._is_live or line_s is not None):
+        if ticks and (self.is_live or line_s is not None):
             threading.Thread(target=self._tick, name="progress", daemon=True).start()
 
     def __enter__(self) -> Progress:
@@ -84,7 +112,8 @@ class Progress:
     @property
     def width(self) -> int:
         """Columns of the terminal."""
-        return int(self._bar.console.width) if self._bar is not None else make_console(self._stream).width
+        console = make_console(self._stream) if self._bar is None else self._bar.console
+        return int(console.width)
 
     def advance(self, amount: float = 1) -> None:
         """Count what was done in addition."""
@@ -127,7 +156,7 @@ class Progress:
                 self._bar = None
 
     def _show(self) -> None:
-        if self._is_live:
+        if self.is_live:
             self._show_from = time.monotonic() + _REFRESH_S
             if self._bar is None:
                 self._put_up()
@@ -142,8 +171,8 @@ class Progress:
             )
         elif self._line_s is not None:
             self._show_from = time.monotonic() + self._line_s
-            facts = f", {self.facts}" if self.facts else ""
-            print(f"{self.title}: {self.amount(self.done, self.total)}{facts}", file=self._stream, flush=True)
+            told = ", ".join(filter(None, (self.amount(self.done, self.total), self.facts)))
+            print(f"{self.title}: {told}" if told else self.title, file=self._stream, flush=True)
 
     def _put_up(self) -> None:
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -158,8 +187,7 @@ class Progress:
             BarColumn(bar_width=None),
             text("amount"),
             text("facts"),
-            TextColumn("ETA"),
-            TimeRemainingColumn(compact=True),
+            *((TextColumn("ETA"), TimeRemainingColumn(compact=True)) if self.total is not None else ()),
             console=make_console(self._stream),
             auto_refresh=False,
             transient=True,
@@ -167,6 +195,7 @@ class Progress:
         first = {"title": visible(self.title), "amount": self.amount(self.done, self.total), "facts": ""}
         self._task = self._bar.add_task("", total=self.total, completed=self.done, **first)
         self._bar.start()
+        _open.add(self)
 
     def _tick(self) -> None:
         while not self._ended.wait(_REFRESH_S):

@@ -1,10 +1,14 @@
 """Command lines that nobody means: each is one clear line and code 2, at once."""
 
+import csv
+import io
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 LONG = "a" * 100_000
 
@@ -105,3 +109,34 @@ def test_control_characters_of_names_do_not_reach_the_terminal(fathom, trained, 
     rows = fathom("predict", trained.path, tmp_path / name)
     assert name in rows.out
     assert not set(rows.err) & set("\x1b\x07\u202e")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the kinds of file that Unix has")
+def test_pipes_and_devices_among_images_are_left_out(fathom, trained, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.new("L", (8, 8)).save(folder / "a.png")
+    os.mkfifo(folder / "b.png")
+    for name, device in (("c.png", "/dev/zero"), ("d.jpg", "/dev/random")):
+        (folder / name).symlink_to(device)
+    result = fathom("predict", trained.path, folder)
+    assert (result.code, len(result.out.splitlines())) == (0, 2), result.out
+    named = fathom("predict", trained.path, folder / "b.png", folder / "c.png")
+    assert named.code == 1
+    assert f"cannot read {folder / 'b.png'}: it is a pipe or a device, not a file" in named.out
+    assert f"cannot read {folder / 'c.png'}: it is a device, not a file" in named.out
+
+
+def test_a_table_for_excel_holds_no_formula(fathom, trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ["=cmd|calc.png", "+1+1.png", "-x.png", "@SUM(A1).png", "größe.png"]
+    for name in names:
+        Image.new("L", (8, 8)).save(name)
+    assert fathom("predict", trained.path, *(f"./{name}" for name in names), "--out", "plain.csv").code == 0
+    assert not Path("plain.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+    out = fathom("predict", "--format", "excel", "--out", "for_excel.csv", trained.path, "--", *names)
+    assert out.code == 0, out.err
+    content = Path("for_excel.csv").read_bytes()
+    assert content.startswith(b"\xef\xbb\xbffile,label,")
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+    assert [row["file"] for row in rows] == [f"'{name}" for name in names[:4]] + ["größe.png"]

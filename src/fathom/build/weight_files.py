@@ -19,6 +19,7 @@ from torch import Tensor
 from fathom.data.fetch.offline import refuse_offline
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.inference.saved import read_best_weights, read_description
+from fathom.progress import Progress, elapsed
 from fathom.settings.origin import Origin, is_pickled
 
 _NET = "net."
@@ -140,7 +141,8 @@ def _download(url: str, file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         print(f"downloading {url} to {file}", file=sys.stderr, flush=True)
-        torch.hub.download_url_to_file(url, str(file), _hash_in(file), progress=sys.stderr.isatty())
+        with Progress(f"downloading {file.name}", amount=elapsed(), ticks=True):
+            torch.hub.download_url_to_file(url, str(file), _hash_in(file), progress=False)
     except RuntimeError as error:  # the hash
         raise FathomError(f"{url}: damaged on the way or at its source ({error}); try again later") from error
     except (OSError, http.client.HTTPException) as error:

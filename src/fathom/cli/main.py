@@ -16,6 +16,7 @@ from fathom.cli.signals import SIGPIPE, handle_signals, reader_left, signal_of
 from fathom.data.fetch.offline import offline
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.outputs import check_output, is_stdout, reserve_stdout
+from fathom.progress import close_all
 from fathom.terminal import GuardedStream, visible
 from fathom.version import VERSION
 
@@ -121,6 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return code
             finally:
                 stopped_by = stop.signum
+                close_all()
     except SystemExit as end:  # argparse after --help
         return int(end.code or 0)
     except BaseException as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -11,22 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from fathom.build.run_log import format_epoch
 from fathom.phrases import counted
+from fathom.progress import Progress, count_of
 from fathom.training.callbacks import Callback
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from fathom.build.run import PlannedRun
     from fathom.training.trainer import Trainer
 
 _REFRESH_S = 0.1
 _WIDE = 70  # columns from which on there is room for the rate
-_READING_S = 10.0
 _READ_LOSS_S = 1.0  # reading it makes an accelerator wait
 
 
 def show_progress(run: PlannedRun) -> list[Callback]:
-    """Say what is about to be trained; give the callback that shows how it goes."""
+    """Say what is about to be trained; return the callback that shows how it goes."""
     for note in run.notes:
         print(note)
     plan, config, execution = run.plan, run.config, run.plan.execution
@@ -40,83 +37,53 @@ def show_progress(run: PlannedRun) -> list[Callback]:
     ]
     augmented = f"; augmented by {config.data.augment}" if config.data.augment else ""
     print(f"{config.model.name} on {Path(plan.data.name).name}: {', '.join(facts)}{augmented}", flush=True)
-    return [Bar()] if is_live() else [Lines()]
-
-
-def is_live() -> bool:
-    """Whether what is printed can be moved and overwritten."""
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return [TrainingProgress()]
 
 
 def show_reading() -> Callable[[int, int], None]:
-    """Return what shows how far the decoding of images is: a line that changes, or in a pipe one every ten seconds."""
-    is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    told_at = time.monotonic()
+    """Return what shows how far the decoding of images is, called with (images read, images in all)."""
+    progress = Progress("reading images", amount=count_of())
 
     def show(read: int, total: int) -> None:
-        nonlocal told_at
-        text = f"reading images: {read:,} of {total:,}"
-        if is_terminal:
-            print("\r\x1b[K" + (text if read < total else ""), end="", file=sys.stderr, flush=True)
-        elif read < total and time.monotonic() - told_at >= _READING_S:
-            told_at = time.monotonic()
-            print(text, file=sys.stderr, flush=True)
+        progress.update(read, total=total)
+        if read >= total:
+            progress.close()
 
     return show
 
 
-class Lines(Callback):
-    """One plain line an epoch."""
+class TrainingProgress(Callback):
+    """A bar with epoch, step, samples/s, loss and time to go on a terminal; a line for every finished epoch anywhere.
 
-    def on_log(self, trainer: Trainer, record: dict[str, Any]) -> None:
-        """Print the epoch's line."""
-        if record["event"] == "epoch":
-            print(format_epoch(record, trainer.max_epochs), flush=True)
-
-
-class Bar(Callback):
-    """A bar with epoch, step, samples/s, loss and time to go; above it a line for every finished epoch.
-
-    ``label`` stands before it; without ``lines`` it is the bar alone.
+    Args:
+        label: stands before the bar.
+        lines: whether finished epochs get their lines.
     """
 
     def __init__(self, label: str = "", *, lines: bool = True) -> None:
         self.label, self.lines = label, lines
         self.progress: Progress | None = None
-        self.task: TaskID | None = None
         self._shown_at = self._loss_at = 0.0
         self._began = (0.0, 0)  # of the interval that the rate is taken over
         self._loss = self._rate = ""
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Put the bar up."""
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        console = Console()
-        self.progress = Progress(
-            *([TextColumn(self.label, markup=False)] if self.label else []),
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=None),
-            TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
-            *([TextColumn("{task.fields[rate]}")] if console.width >= _WIDE else []),
-            TextColumn("{task.fields[loss]}"),
-            TextColumn("ETA"),
-            TimeRemainingColumn(compact=True),
-            console=console,
-            auto_refresh=False,
-            transient=True,
-        )
-        self.progress.start()
         self._began = (time.monotonic(), trainer.num_samples)
-        self.task = self.progress.add_task(
-            "", total=trainer.total_steps, completed=trainer.step, epoch=self._epoch(trainer), loss="", rate=""
+        self.progress = Progress(
+            self._title(trainer),
+            trainer.total_steps,
+            amount=lambda done, total: f"step {done:.0f}/{total:.0f}",
+            stream=sys.stdout,
+            done=trainer.step,
+            delay_s=0.0,
+            line_s=None,
         )
 
     def on_step_end(self, trainer: Trainer) -> None:
         """Move the bar, at most ten times a second."""
         now = time.monotonic()
-        if now - self._shown_at >= _REFRESH_S:
+        if self.progress is not None and self.progress.is_live and now - self._shown_at >= _REFRESH_S:
             self._shown_at = now
             self._read(trainer, now)
             self._show(trainer)
@@ -128,16 +95,15 @@ class Bar(Callback):
         self._rate, self._began = f"{record['samples_per_s']:,.0f} samples/s", (now, trainer.num_samples)
         if self.lines and record["event"] == "epoch" and self.progress is not None:
             self._show(trainer)
-            console = self.progress.console
             line = format_epoch(record, trainer.max_epochs)
-            if len(line) > console.width:
+            if self.progress.is_live and len(line) > self.progress.width:
                 line = format_epoch(record, trainer.max_epochs, brief=True)
-            console.print(line, highlight=False, markup=False)
+            self.progress.print(line)
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Take the bar down; the cursor comes back with it."""
         if self.progress is not None:
-            self.progress.stop()
+            self.progress.close()
 
     def _read(self, trainer: Trainer, now: float) -> None:
         """Where records are far apart, show the newest batch's loss and the rate since the last record."""
@@ -151,11 +117,11 @@ class Bar(Callback):
             self._rate = f"{(trainer.num_samples - samples) / (now - began):,.0f} samples/s"
 
     def _show(self, trainer: Trainer) -> None:
-        if self.progress is not None and self.task is not None:
-            self.progress.update(
-                self.task, completed=trainer.step, epoch=self._epoch(trainer), loss=self._loss, rate=self._rate
-            )
-            self.progress.refresh()
+        if self.progress is not None and self.progress.is_live:
+            rate = self._rate if self.progress.width >= _WIDE else ""
+            facts = " ".join(filter(None, (rate, self._loss)))
+            self.progress.update(trainer.step, title=self._title(trainer), facts=facts)
 
-    def _epoch(self, trainer: Trainer) -> str:
-        return f"{min(trainer.epoch + 1, trainer.max_epochs)}/{trainer.max_epochs}"
+    def _title(self, trainer: Trainer) -> str:
+        epoch = min(trainer.epoch + 1, trainer.max_epochs)
+        return " ".join(filter(None, (self.label, f"epoch {epoch}/{trainer.max_epochs}")))

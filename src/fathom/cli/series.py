@@ -55,9 +55,9 @@ class Watch(Watcher):
 
     def start(self, run: PlannedRun) -> Sequence[Callback]:
         """Put up the bar."""
-        from fathom.cli.progress import Bar, is_live
+        from fathom.cli.progress import TrainingProgress
 
-        return [Bar(self.name(run), lines=False)] if is_live() else []
+        return [TrainingProgress(self.name(run), lines=False)]
 
     def result(self, series: Any, row: dict[str, Any]) -> None:
         """Print a run's line."""

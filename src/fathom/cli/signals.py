@@ -19,7 +19,7 @@ SIGPIPE = 13  # its number everywhere; Windows has no name for it
 ENDING = tuple(signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-class Stopped(KeyboardInterrupt):
+class Interruption(KeyboardInterrupt):
     """Something other than Ctrl-C asked for the end, outside the training loop; it unwinds in the same way."""
 
     def __init__(self, signum: int) -> None:
@@ -35,7 +35,7 @@ class Stop:
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         self.signum = signum
-        raise KeyboardInterrupt if signum == signal.SIGINT else Stopped(signum)
+        raise KeyboardInterrupt if signum == signal.SIGINT else Interruption(signum)
 
 
 @contextlib.contextmanager
@@ -89,19 +89,19 @@ def resume_hint(stop: KeyboardInterrupt, command: str) -> Interrupted:
 
 def signal_of(stop: KeyboardInterrupt) -> int:
     """Return the number of the signal behind an interruption."""
-    return stop.signum if isinstance(stop, Stopped) else signal.SIGINT
+    return stop.signum if isinstance(stop, Interruption) else signal.SIGINT
 
 
 def reader_left(stream: TextIO) -> None:
     """End a command whose output nobody reads any more: a run under way finishes its step and saves a checkpoint.
 
-    Raises:  Stopped where no run is under way
+    Raises:  Interruption where no run is under way
     """
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     training = sys.modules.get("fathom.training.signals")
     if training is None or not training.request_stop(SIGPIPE):
-        raise Stopped(SIGPIPE)
+        raise Interruption(SIGPIPE)
 
 
 def _send(signum: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ from fathom.runs.folder.schema import SCHEMA
 FORMATS = ("onnx", "torch")
 RECORD = "export.json"
 
+OnStage = Callable[[str], None]
+"""Told what is done next, such as "tracing the network"."""
+
 _ENDINGS = {"onnx": ".onnx", "torch": ".pt2"}
 
 
@@ -35,6 +38,7 @@ def export(
     *,
     licence: str | None = None,
     int8: str | None = None,
+    on_stage: OnStage = lambda stage: None,
 ) -> dict[str, Any]:
     """Write the model of a run as one file, preprocessing and class names inside.
 
@@ -44,20 +48,17 @@ def export(
         out: the file; by default ``model.onnx``, ``model-int8-….onnx`` or ``model.pt2`` in the run folder.
         licence: a text to go into the file.
         int8: "dynamic" or "static" lets an ONNX file compute in 8 bits; evaluated on the test set of the run's data.
+        on_stage: told what is done next, such as "tracing the network".
     Returns: what ``export.json`` in the run folder records of this file
     Raises:  UsageError for options that do not fit; FathomError if the file could not be written or does not compute
         what the run's model computes, and then it is not left behind
     """
-    if format not in FORMATS:
-        raise unknown("format", format, FORMATS)
-    if int8 is not None and int8 not in METHODS:
-        raise unknown("kind of int8", int8, METHODS)
-    if int8 is not None and format != "onnx":
-        raise UsageError("--int8 belongs to --format onnx")
+    _check_options(format, int8)
     run = resolve_run(run)
     path = _choose_path(run, format, out, int8)
     if format == "onnx":
         import_onnx()
+    on_stage("loading the model")
     module, description = load_module(run)
     if int8 is not None:
         check_int8(description, int8, run)
@@ -65,27 +66,53 @@ def export(
     record: dict[str, Any] = {"path": str(path), "format": format, "licence": licence}
     with readable_failures():
         if format == "torch":
-            if isinstance(exported, ExportedText):
-                raise UsageError(f"{run}: torch.export fixes the number of tokens; export a text model as onnx")
-            content = to_torch(trace(exported), facts)
+            content = _to_torch(exported, facts, run, on_stage)
+            on_stage("comparing with PyTorch")
             record["verified"] = verify(exported, apply_torch(content), path)
         else:
-            check_size(exported)
-            if isinstance(exported, ExportedText):
-                model = write_recurrent(exported.net)
-            else:
-                model = to_onnx(trace(exported), exported)
+            model = _to_onnx(exported, on_stage)
             content = seal(add_metadata(model, facts))
+            on_stage("comparing with PyTorch")
             record["verified"] = verify(exported, apply_onnx(content, path), path)
             if int8 is not None:
                 assert isinstance(exported, Exported)
+                on_stage("quantising")
                 full, content = content, seal(add_metadata(quantize_run(run, module, model, int8), facts))
+                on_stage("comparing with float32 on the run's data")
                 record["int8"] = {"method": int8} | compare_int8(run, exported, full, content, path)
     record["bytes"] = len(content)
     write_output(path, content)
     if not is_special(path):
         _write_record(run, path, record)
     return record
+
+
+def _check_options(format: str, int8: str | None) -> None:
+    if format not in FORMATS:
+        raise unknown("format", format, FORMATS)
+    if int8 is not None and int8 not in METHODS:
+        raise unknown("kind of int8", int8, METHODS)
+    if int8 is not None and format != "onnx":
+        raise UsageError("--int8 belongs to --format onnx")
+
+
+def _to_torch(exported: Exported | ExportedText, facts: Mapping[str, str], run: Path, on_stage: OnStage) -> bytes:
+    """Return the content of a ``.pt2`` file."""
+    if isinstance(exported, ExportedText):
+        raise UsageError(f"{run}: torch.export fixes the number of tokens; export a text model as onnx")
+    on_stage("tracing the network")
+    return to_torch(trace(exported), facts)
+
+
+def _to_onnx(exported: Exported | ExportedText, on_stage: OnStage) -> bytes:
+    """Return the ONNX model, without metadata."""
+    check_size(exported)
+    if isinstance(exported, ExportedText):
+        return write_recurrent(exported.net)
+    on_stage("tracing the network")
+    program = trace(exported)
+    on_stage("writing ONNX")
+    return to_onnx(program, exported)
 
 
 def _choose_path(run: Path, format: str, out: str | Path | None, int8: str | None) -> Path:

@@ -73,7 +73,10 @@ class InputImage:
         if isinstance(self.place, FathomError):
             raise self.place
         try:
-            return read_image(fetch_input(self.place), channels, size)
+            path = fetch_input(self.place)
+            if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+                raise FathomError(f"cannot read {self.shown}: it is a pipe or a device, not a file")
+            return read_image(path, channels, size)
         except FathomError as error:
             raise FathomError(str(error).replace(str(self.place), self.shown)) from error
 
@@ -171,8 +174,8 @@ def _walk(folder: Path) -> Iterator[Path]:
                     if not entry.is_symlink():
                         folders.add(entry.name)
                         names.append(entry.name)
-                elif is_image(entry.name):
-                    names.append(entry.name)
+                elif is_image(entry.name) and (entry.is_file() or not os.path.exists(entry.path)):
+                    names.append(entry.name)  # no device and no pipe; a dangling link is told of when it is read
     except OSError as error:
         raise FathomError(f"cannot read the folder {folder} ({error.strerror or error})") from error
     for name in sorted(names):

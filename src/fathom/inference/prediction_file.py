@@ -14,7 +14,10 @@ from typing import Any, TextIO
 from fathom.errors import unknown
 from fathom.outputs import is_stdout, open_output, standard_output
 
-FORMATS = ("csv", "json", "jsonl")
+FORMATS = ("csv", "excel", "json", "jsonl")
+
+_BOM = "\ufeff"  # by which Excel knows UTF-8
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet computes, or runs, instead of showing it
 
 Row = dict[str, Any]
 
@@ -35,7 +38,8 @@ def choose_format(format: str | None, out: str | Path | None) -> str:
 def write_rows(columns: Sequence[str], rows: Iterable[Row], out: str | Path | None, format: str) -> tuple[int, int]:
     """Write rows to a file, which appears when it is whole, or to standard output.
 
-    In JSON a column without a value is null; JSON lines have an object a line, JSON has them in one array.
+    In JSON a column without a value is null; JSON lines have an object a line, JSON has them in one array. The format
+    "excel" is CSV that Excel opens as UTF-8, and in which no cell is a formula.
 
     Returns: how many rows have no error and how many have one
     Raises:  UsageError if ``out`` is a folder; FathomError if it cannot be written, and then nothing of it is
@@ -48,8 +52,8 @@ def write_rows(columns: Sequence[str], rows: Iterable[Row], out: str | Path | No
             yield row
 
     with _open(out) as file:
-        if format == "csv":
-            _write_csv(file, columns, counted())
+        if format in ("csv", "excel"):
+            _write_csv(file, columns, counted(), for_excel=format == "excel")
         else:
             _write_json(file, columns, counted(), lines=format == "jsonl")
     return counts[0], counts[1]
@@ -72,11 +76,33 @@ def _open(out: str | Path | None) -> Iterator[TextIO]:
         text.detach()
 
 
-def _write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    table = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-    table.writeheader()
+def _write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Row], *, for_excel: bool) -> None:
+    """Write a table; for Excel with a byte-order mark, and with an apostrophe before what would be a formula."""
+    text = _as_text if for_excel else str
+    file.write(_BOM if for_excel else "")
+    table = csv.writer(file, lineterminator="\n")
+    table.writerow(map(text, columns))
     for row in rows:
-        table.writerow(row | {name: _format(name, v) for name, v in row.items() if isinstance(v, float)})
+        cells = (row.get(name, "") for name in columns)
+        table.writerow(
+            _format(name, cell) if isinstance(cell, float) else text(cell) if isinstance(cell, str) else cell
+            for name, cell in zip(columns, cells, strict=True)
+        )
+
+
+def _as_text(cell: str) -> str:
+    """Return a cell as a spreadsheet shows it; a number stays one.
+
+    >>> _as_text("=1+1"), _as_text("-1.5"), _as_text("cat")
+    ("'=1+1", '-1.5', 'cat')
+    """
+    if not cell.startswith(_FORMULA):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
 
 
 def _write_json(file: TextIO, columns: Sequence[str], rows: Iterable[Row], *, lines: bool) -> None:

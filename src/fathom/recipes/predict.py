@@ -170,7 +170,7 @@ def predict_to_file(
     """Write the rows of ``predict`` to ``out``, or to standard output.
 
     Args:
-        format: csv, json or jsonl; None goes by the ending of ``out``, and is CSV without one.
+        format: csv, excel, json or jsonl; None goes by the ending of ``out``, and is CSV without one.
         naming: of files of rows that name images.
         watch: passes the rows on, and may show how far they are.
     Raises:  as ``predict``; FathomError if ``out`` cannot be written, and then nothing of it is

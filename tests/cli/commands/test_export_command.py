@@ -67,8 +67,8 @@ def test_int8_shows_accuracy_time_and_size(method, trained_copy, fathom, images)
         (["--int8", "dynamik"], 2, "unknown kind of int8 'dynamik'; did you mean 'dynamic'?"),
         (["--int8", "static", "--format", "torch"], 2, "--int8 belongs to --format onnx"),
         (["--out", "model.pt2"], 2, "--out model.pt2: the name of a file in this format ends with .onnx"),
-        (["--out", "."], 2, "--out .: that is a folder; give the name of a file"),
-        (["--out", "nowhere/x.onnx"], 2, "--out nowhere/x.onnx: there is no folder nowhere"),
+        (["--out", "."], 2, "--out .: is a folder; name a file"),
+        (["--out", "nowhere/x.onnx"], 2, "--out nowhere/x.onnx: no such folder: nowhere"),
         (["--licenc", "MIT"], 2, "unknown option '--licenc'; did you mean '--licence'?"),
     ],
 )

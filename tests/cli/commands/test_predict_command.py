@@ -168,9 +168,9 @@ def test_more_images_than_a_batch(trained, fathom, tmp_path):
         (["a.png", "--top", "0"], 2, "--top: '0' is not a whole number of at least 1"),
         (["a.png", "--top", "11"], 2, "--top 11: the model knows 10 classes"),
         (["a.png", "--device", "xpu"], 2, "device 'xpu' is not available on this machine"),
-        (["a.png", "--out", "empty"], 2, "--out empty: that is a folder; give the name of a file"),
-        (["a.png", "--out", "nowhere/x.csv"], 1, "cannot write nowhere/x.csv: no such file or directory"),
-        (["a.png", "--out", "a.png/x.csv"], 1, "cannot write a.png/x.csv: not a directory"),
+        (["a.png", "--out", "empty"], 2, "--out empty: is a folder; name a file"),
+        (["a.png", "--out", "nowhere/x.csv"], 2, "--out nowhere/x.csv: no such folder: nowhere"),
+        (["a.png", "--out", "a.png/x.csv"], 2, "--out a.png/x.csv: no such folder: a.png"),
         (["a.png", "--out", "/proc/x.csv"], 1, "cannot write /proc/x.csv: "),
     ],
 )

@@ -102,8 +102,8 @@ def test_fetches_once_and_shows_progress(server, tmp_path, capsys):
     get(server, tmp_path, "/file")
     assert server.hits["/file"] == 1
     assert left_over(tmp_path) == ["file"]
-    report("file", 3_000_000, 3_000_000)
     report("file", 1_000_000, 3_000_000)
+    report("file", 3_000_000, 3_000_000)
     assert capsys.readouterr().err == "downloaded file (3.0 MB)\n"
 
 

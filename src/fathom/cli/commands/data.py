@@ -12,6 +12,8 @@ from fathom.cli.tables import lay_out
 from fathom.data.fetch.paths import cache_root, make_folder, measure_cache
 from fathom.data.sources import catalog
 from fathom.errors import UsageError
+from fathom.phrases import format_bytes
+from fathom.progress import Progress, count_of
 
 if TYPE_CHECKING:
     from fathom.data.arrays import Arrays
@@ -87,10 +89,8 @@ def _list_all() -> int:
 
 def _print_cache() -> None:
     """Say what takes room in the cache; any of it can be deleted."""
-    from fathom.data.fetch.progress import readable
-
     sizes = [
-        f"{_IN_CACHE[name]} {readable(size)} ({name})"
+        f"{_IN_CACHE[name]} {format_bytes(size)} ({name})"
         for name, size in measure_cache().items()
         if size and name in _IN_CACHE
     ]
@@ -157,22 +157,10 @@ def _extract(args: argparse.Namespace) -> int:
         raise UsageError("--extract writes the images as they are; leave --augment out")
     from fathom.data.sources.cifar10 import extract_cifar10
 
-    written = extract_cifar10(args.extract, _report_extraction)
+    with Progress("extracting", amount=count_of("images")) as progress:
+        written = extract_cifar10(args.extract, lambda done, total: progress.update(done, total=total))
     print(f"wrote {written:,} images to {args.extract}" + (", the others were there" if written < 60_000 else ""))
     return 0
-
-
-def _report_extraction(done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        if done % 100 == 0 or done == total:
-            print(
-                f"\r\x1b[K{done:,} of {total:,} images",
-                end="\n" if done == total else "",
-                file=sys.stderr,
-                flush=True,
-            )
-    elif done * 10 // total != (done - 1) * 10 // total:
-        print(f"{done:,} of {total:,} images", file=sys.stderr, flush=True)
 
 
 def _print_balance(arrays: Arrays) -> None:

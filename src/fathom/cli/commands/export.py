@@ -6,7 +6,8 @@ import argparse
 from typing import Any
 
 from fathom.cli.values import one_of
-from fathom.phrases import counted
+from fathom.phrases import counted, format_bytes
+from fathom.progress import Progress, elapsed
 
 FORMATS = ("onnx", "torch")
 METHODS = ("dynamic", "static")
@@ -38,10 +39,18 @@ def run(args: argparse.Namespace) -> int:
     from fathom.runs.folder.reader import resolve_run
 
     path = resolve_run(args.run, args.runs)
-    from fathom.export.export import export
+    with Progress("exporting: loading the libraries", amount=elapsed(), ticks=True) as progress:
+        from fathom.export.export import export
 
-    record = export(path, args.format, args.out, licence=args.licence, int8=args.int8)
-    print(f"{record['path']}  {_size(record['bytes'])}")
+        record = export(
+            path,
+            args.format,
+            args.out,
+            licence=args.licence,
+            int8=args.int8,
+            on_stage=lambda stage: progress.update(title=f"exporting: {stage}"),
+        )
+    print(f"{record['path']}  {format_bytes(record['bytes'])}")
     sizes = " and ".join(map(str, record["verified"]["batch_sizes"]))
     found = ", ".join(f"{name} {value:.1e}" for name, value in record["verified"]["largest_difference"].items())
     what = "before int8, " if "int8" in record else ""
@@ -57,12 +66,8 @@ def _table(int8: dict[str, Any]) -> str:
     title = {"accuracy": "accuracy", "rmse": "RMSE"}[measure]
     lines = [f"{'':<9}{title:>9}  batch of 1       size", f"{'PyTorch':<9}{'':9}  {latency['pytorch']:7.3f} ms"]
     lines += [
-        f"{name:<9}{format(int8[measure][name], form):>9}  {latency[name]:7.3f} ms  {_size(size[name]):>9}"
+        f"{name:<9}{format(int8[measure][name], form):>9}  {latency[name]:7.3f} ms  {format_bytes(size[name]):>9}"
         for name in ("float32", "int8")
     ]
     where = f"{counted(int8['num_samples'], int8['split'] + ' sample')}; times of now, on this machine"
     return "\n".join([*lines, f"({where}, {counted(int8['threads'], 'thread')})"])
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.0f} kB"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from fathom.cli.exports import find_model
 from fathom.cli.values import one_of, read_count
+from fathom.outputs import is_stdout
+from fathom.progress import Progress, count_of
 
 if TYPE_CHECKING:
     from fathom.recipes.predict import Predictions
 
-FORMATS = ("csv", "json", "jsonl")
+FORMATS = ("csv", "excel", "json", "jsonl")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         type=one_of("format", FORMATS),
         metavar="NAME",
-        help="csv, json or jsonl (default: as --out ends, else csv)",
+        help="csv, excel (a CSV without formulas), json or jsonl (default: as --out ends, else csv)",
     )
     parser.add_argument("--top", type=read_count, default=1, metavar="K", help="give the K most probable classes")
     parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps")
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         format=args.format,
         naming=make_naming(args.images, args.file_column, args.label_column),
-        watch=_watcher(args.out),
+        watch=_show_progress(args.out),
     )
     done = "scored" if what == "lines" else "labelled"
     summary = f"{good:,} of {good + bad:,} {what} {done}" + (f" in {args.out}" if args.out else "")
@@ -70,17 +71,17 @@ def run(args: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def _watcher(out: str | None) -> Any:
-    """Show a bar on a terminal, unless the rows themselves run over it."""
-    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and (out is not None or not sys.stdout.isatty()):
-        return _with_bar
-    return lambda predictions: predictions.rows
+def _show_progress(out: str | None) -> Callable[[Predictions], Iterable[dict[str, Any]]]:
+    """Return what passes the rows on and shows how far they are, unless the rows themselves run over the terminal."""
+    are_shown = (out is None or is_stdout(out)) and sys.stdout.isatty()
 
+    def watch(predictions: Predictions) -> Iterator[dict[str, Any]]:
+        if are_shown:
+            yield from predictions.rows
+            return
+        with Progress("predicting", predictions.count(), amount=count_of(predictions.what)) as progress:
+            for row in predictions.rows:
+                yield row
+                progress.advance()
 
-def _with_bar(predictions: Predictions) -> Iterable[dict[str, Any]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(predictions.what), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield from progress.track(predictions.rows, total=predictions.count())
+    return watch

@@ -81,10 +81,10 @@ def run(args: argparse.Namespace) -> int:
         settings = options.chosen_settings(args)
         configure(settings, args.out)  # what cannot be is refused before torch is imported
     from fathom.cli.progress import show_progress
-    from fathom.cli.tune_progress import make_watcher
+    from fathom.cli.trial_progress import TrialProgress
     from fathom.tuning.tune import resume_command, resume_tuning, tune
 
-    watcher = make_watcher()
+    watcher = TrialProgress()
     common = {"jobs": args.jobs, "retrain": not args.no_retrain, "watcher": watcher, "on_start": show_progress}
     try:
         if settings is None:

@@ -16,6 +16,7 @@ from fathom.address import is_remote
 from fathom.data.fetch.paths import make_folder
 from fathom.errors import FathomError
 from fathom.files import describe_failure, expand_home, sync_tree
+from fathom.phrases import format_bytes
 
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -66,15 +67,17 @@ def read_members(archive: Path, *, max_bytes: int, max_members: int = 1000) -> I
         for count, member in enumerate(_zip_members(archive) if _is_zip(archive) else _tar_members(archive), start=1):
             path = PurePosixPath(member.name)
             where = f"archive {archive}: member {member.name!r}"
-            if path.is_absolute() or ".." in path.parts or "\\" in member.name or "\0" in member.name:
+            if not member.name or "\0" in member.name:
+                raise FathomError(f"{where} has a name that no file can have; the archive is refused")
+            if path.is_absolute() or ".." in path.parts or "\\" in member.name:
                 raise FathomError(f"{where} points outside its folder; the archive is refused")
             if not member.is_plain:
                 raise FathomError(f"{where} is a link or device, not a plain file; the archive is refused")
             total += member.size
-            if total > max_bytes or count > max_members:
-                raise FathomError(
-                    f"{where} goes beyond {max_bytes:,} bytes or {max_members:,} members; the archive is refused"
-                )
+            if total > max_bytes:
+                raise TooLarge(f"{where} goes beyond {format_bytes(max_bytes)}; the archive is refused")
+            if count > max_members:
+                raise FathomError(f"{where} goes beyond {max_members:,} members; the archive is refused")
             content = member.read()
             if content is not None:
                 yield path, content
@@ -87,6 +90,10 @@ def read_members(archive: Path, *, max_bytes: int, max_members: int = 1000) -> I
         raise FathomError(
             f"cannot read the archive {archive} ({reason}); remove it to have it fetched again"
         ) from error
+
+
+class TooLarge(FathomError):
+    """An archive holds more bytes than it may."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,8 @@ def _zip_members(archive: Path) -> Iterator[_Member]:
                 return None if info.is_dir() else zipped.read(info)  # never more than the size that was checked
 
             kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where it was packed on another system than Unix
-            yield _Member(info.filename, kind in (0, stat.S_IFREG, stat.S_IFDIR), info.file_size, read)
+            name = info.orig_filename if "\0" in info.orig_filename else info.filename  # the latter ends at a NUL
+            yield _Member(name, kind in (0, stat.S_IFREG, stat.S_IFDIR), info.file_size, read)
 
 
 def _is_zip(archive: Path) -> bool:

@@ -21,12 +21,13 @@ from fathom.address import base_name, conceal, split_address
 from fathom.data.fetch.archives import MOST_MEMBERS, find_root, is_archive, stem_of, unpack
 from fathom.data.fetch.offline import is_offline
 from fathom.data.fetch.paths import cache_root, make_folder
-from fathom.data.fetch.progress import Progress, readable, say
+from fathom.data.fetch.progress import TransferProgress, say
 from fathom.data.fetch.source import Changed, Item, Listing, Source
 from fathom.data.fetch.transfer import Transfer
 from fathom.data.fetch.web import TransferFailed
 from fathom.errors import FathomError, UsageError
 from fathom.files import describe_failure, sync_tree, write_atomically
+from fathom.phrases import format_bytes
 
 _SCHEMA = 1
 _SOURCE = ".source.json"
@@ -123,7 +124,7 @@ class _Place:
             self._link_unchanged(paths)
         limit = _limit_bytes()
         self._check_size(listing, paths, limit)
-        progress = Progress(self.address, len(paths), listing.size)
+        progress = TransferProgress(self.address, len(paths), listing.size)
         try:
             Transfer(source, progress.count, limit).run(paths, workers=1 if len(paths) == 1 else 16)
         except BaseException:
@@ -194,7 +195,7 @@ class _Place:
         size = listing.size or 0
         if size > limit:
             raise FathomError(
-                f"{self.address} holds {readable(size)}, more than the limit of {readable(limit)}; "
+                f"{self.address} holds {format_bytes(size)}, more than the limit of {format_bytes(limit)}; "
                 "FATHOM_REMOTE_MAX_GB raises it"
             )
         make_folder(self.folder, "set FATHOM_HOME to a writable folder")
@@ -202,7 +203,7 @@ class _Place:
         free = shutil.disk_usage(self.folder).free
         if size - here + _SPARE_BYTES > free and size > here:
             raise FathomError(
-                f"{self.address} needs {readable(size - here)} more, and {readable(free)} are free below "
+                f"{self.address} needs {format_bytes(size - here)} more, and {format_bytes(free)} are free below "
                 f"{cache_root()}; free some space or set FATHOM_HOME elsewhere"
             )
 

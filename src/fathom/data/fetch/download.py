@@ -16,22 +16,29 @@ from fathom.data.fetch.offline import refuse_offline
 from fathom.data.fetch.paths import make_folder
 from fathom.data.fetch.web import TransferFailed, open_url, read_chunk
 from fathom.errors import FathomError
+from fathom.progress import Progress, bytes_of
 
-Progress = Callable[[str, int, int | None], None]
+OnReceive = Callable[[str, int, int | None], None]
 """Called with (file name, bytes done, bytes in all or None while unknown); done equals all exactly once, at the end."""
 
+_shown: dict[str, Progress] = {}  # of files under way
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def report(name: str, done: int, total: int | None) -> None:
-    """Show progress on standard error: a line that counts up on a terminal, one line a file elsewhere."""
-    if sys.stderr.isatty():
-        megabytes = f"{done / 1e6:.1f}" + (f" of {total / 1e6:.1f}" if total else "") + " MB"
-        print(
-            f"\r\x1b[Kdownloading {name}: {megabytes}", end="\n" if done == total else "", file=sys.stderr, flush=True
-        )
-    elif done == total:
+    """Show progress on standard error, and when it has come one line a file."""
+    if done == total:
+        _stop_showing(name)
         print(f"downloaded {name} ({done / 1e6:.1f} MB)", file=sys.stderr, flush=True)
+        return
+    if name not in _shown:
+        _shown[name] = Progress(f"downloading {name}", total, amount=bytes_of)
+    _shown[name].update(done)
+
+
+def _stop_showing(name: str) -> None:
+    if name in _shown:
+        _shown.pop(name).close()
 
 
 def fetch(
@@ -42,7 +49,7 @@ def fetch(
     max_bytes: int,
     gunzip: bool = False,
     replace: bool = False,
-    progress: Progress = report,
+    progress: OnReceive = report,
     attempts: int = 3,
     backoff_s: float = 1.0,
     timeout_s: float = 30.0,
@@ -111,7 +118,7 @@ class _Download:
     checksum: str | None
     max_bytes: int
     gunzip: bool
-    progress: Progress
+    progress: OnReceive
     timeout_s: float
     allow_http_loopback: bool
 
@@ -134,6 +141,7 @@ class _Download:
             os.replace(temporary, self.destination)
         finally:
             temporary.unlink(missing_ok=True)
+            _stop_showing(name)
         self.progress(name, received, received)
 
     def _copy(self, response: Any, file: IO[bytes]) -> int:

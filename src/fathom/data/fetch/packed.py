@@ -16,13 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fathom.data.fetch.archives import MOST_MEMBERS, find_root, stem_of, unpack
+from fathom.data.fetch.archives import MOST_MEMBERS, TooLarge, find_root, stem_of, unpack
 from fathom.data.fetch.copies import Copy
 from fathom.data.fetch.paths import cache_root, make_folder
-from fathom.data.fetch.progress import Progress, readable
+from fathom.data.fetch.progress import TransferProgress
 from fathom.data.images.formats import EXTENSIONS, is_image
 from fathom.errors import FathomError
 from fathom.files import describe_failure, expand_home, write_atomically
+from fathom.phrases import format_bytes
 
 _SCHEMA = 1
 _RECORD = ".archive.json"
@@ -120,7 +121,7 @@ def _unpack(archive: Path, folder: Path) -> Path:
     """Unpack into the folder of a copy; give the folder in it that holds the data."""
     make_folder(folder, "set FATHOM_HOME to a writable folder")
     free = max(0, shutil.disk_usage(folder).free - _SPARE_BYTES)
-    progress = Progress(f"{archive.name} into {folder.parent}", None, None, ("unpacking", "unpacked"))
+    progress = TransferProgress(f"{archive.name} into {folder.parent}", None, None, ("unpacking", "unpacked"))
     content = folder / stem_of(archive.name)
     try:
         limit = max(_SURELY_FINE, _MOST_GROWTH * archive.stat().st_size)
@@ -130,17 +131,19 @@ def _unpack(archive: Path, folder: Path) -> Path:
     except BaseException as error:
         progress.abandon()
         shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, TooLarge) and free < limit:
+            raise FathomError(
+                f"cannot unpack {archive}: the disk is full, {format_bytes(free)} are free below {cache_root()}; "
+                "free some space or set FATHOM_HOME elsewhere"
+            ) from error
         if isinstance(error, FathomError):
-            raise FathomError(_explain(str(error), free if free < limit else None)) from error
+            raise FathomError(_explain(str(error))) from error
         raise
     progress.finish()
     return find_root(content)
 
 
-def _explain(reason: str, free: int | None) -> str:
-    """Say of an archive that nobody can fetch again what to do; ``free`` is given where the disk sets the limit."""
+def _explain(reason: str) -> str:
+    """Say of an archive that nobody can fetch again what to do."""
     reason = reason.removesuffix("; remove it to have it fetched again").removeprefix("archive ")
-    if "(it is encrypted)" in reason:
-        return f"{reason}; pack it again without a password"
-    is_too_large = free is not None and " bytes or " in reason
-    return f"{reason}; {readable(free or 0)} are free below {cache_root()}" if is_too_large else reason
+    return f"{reason}; pack it again without a password" if "(it is encrypted)" in reason else reason

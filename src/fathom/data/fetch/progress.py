@@ -1,15 +1,14 @@
-"""How far fetching or unpacking is: a line that counts up on a terminal, a line now and then elsewhere."""
+"""How far fetching or unpacking is, in files and bytes."""
 
 from __future__ import annotations
 
 import sys
-import threading
-import time
 
-_TERMINAL_S, _PLAIN_S = 0.1, 10.0
+from fathom.phrases import format_bytes
+from fathom.progress import Progress, bytes_of
 
 
-class Progress:
+class TransferProgress:
     """Counts bytes and files from several threads.
 
     Args:
@@ -22,62 +21,32 @@ class Progress:
     def __init__(
         self, what: str, num_files: int | None, size: int | None, verbs: tuple[str, str] = ("fetching", "fetched")
     ) -> None:
-        self.what, self.num_files, self.size, self.verbs = what, num_files, size, verbs
-        self.bytes = self.files = 0
-        self._lock = threading.Lock()
-        self._is_live = sys.stderr.isatty()
-        self._every_s = _TERMINAL_S if self._is_live else _PLAIN_S
-        self._shown_at = time.monotonic()
+        self.what, self.num_files, self.done_verb = what, num_files, verbs[1]
+        self.files = 0
+        self._progress = Progress(f"{verbs[0]} {what}", size, amount=self._amount)
 
     def count(self, num_bytes: int, num_files: int) -> None:
-        """Add to what is here; show it if it is time to."""
-        with self._lock:
-            self.bytes += num_bytes
-            self.files += num_files
-            now = time.monotonic()
-            if now - self._shown_at >= self._every_s:
-                self._shown_at = now
-                self._show(done=False)
+        """Add to what is here; fewer than none are taken back."""
+        self.files += num_files
+        self._progress.advance(num_bytes)
 
     def finish(self) -> None:
         """Say that all is here."""
-        with self._lock:
-            self._show(done=True)
-            if self._is_live:
-                print(file=sys.stderr)
+        self._progress.close()
+        files = "" if self.num_files == 1 else f"{self.num_files or self.files:,} files, "
+        print(f"{self.done_verb} {self.what}: {files}{format_bytes(self._progress.done)}", file=sys.stderr, flush=True)
 
     def abandon(self) -> None:
-        """Leave the line as it stands."""
-        if self._is_live:
-            print(file=sys.stderr)
+        """Show nothing more."""
+        self._progress.close()
 
-    def _show(self, *, done: bool) -> None:
-        total = "" if self.size is None or done else f" of {readable(self.size)}"
-        if self.num_files is None or done:
-            files = f"{self.num_files or self.files:,} files, "
-        else:
-            files = f"{self.files:,} of {self.num_files:,} files, "
-        files = "" if self.num_files == 1 else files
-        line = f"{self.verbs[done]} {self.what}: {files}{readable(self.bytes)}{total}"
-        print(
-            f"\r\x1b[K{line}" if self._is_live else line, end="" if self._is_live else "\n", file=sys.stderr, flush=True
-        )
+    def _amount(self, done: float, total: float | None) -> str:
+        if self.num_files == 1:
+            return bytes_of(done, total)
+        of_all = "" if self.num_files is None else f" of {self.num_files:,}"
+        return f"{self.files:,}{of_all} files, {bytes_of(done, total)}"
 
 
 def say(line: str) -> None:
-    """Return the user something about remote data."""
+    """Tell the user something about data that lie elsewhere, on standard error."""
     print(f"fathom: {line}", file=sys.stderr, flush=True)
-
-
-def readable(num_bytes: int) -> str:
-    """Write a number of bytes in the unit that suits it.
-
-    >>> readable(999), readable(1_250_000), readable(48_000_000_000)
-    ('999 B', '1.2 MB', '48 GB')
-    """
-    size, unit = float(num_bytes), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size < 1000:
-            break
-        size, unit = size / 1000, larger
-    return f"{size:.1f} {unit}" if unit != "B" and size < 10 else f"{size:.0f} {unit}"

@@ -16,7 +16,7 @@ import numpy as np
 
 from fathom.data.arrays import Arrays
 from fathom.data.fetch.archives import read_members, unpack
-from fathom.data.fetch.download import Progress, fetch, report
+from fathom.data.fetch.download import OnReceive, fetch, report
 from fathom.data.fetch.paths import data_roots, make_cache_folder, make_folder
 from fathom.data.sources.unpickle import read_batch
 from fathom.errors import FathomError
@@ -40,7 +40,7 @@ _PNG_END = b"\0\0\0\0IEND\xaeB\x60\x82"
 
 
 def load(
-    *, root: str | Path | None = None, download: bool = True, check: bool = True, progress: Progress = report
+    *, root: str | Path | None = None, download: bool = True, check: bool = True, progress: OnReceive = report
 ) -> Arrays:
     """Read CIFAR-10: from ``root``, else FATHOM_DATA, else the cache, else the network.
 
@@ -93,7 +93,7 @@ def verify(place: Path) -> None:
         _check_archive(place)
 
 
-def fetch_batches(progress: Progress = report) -> Path:
+def fetch_batches(progress: OnReceive = report) -> Path:
     """Download the archive to the cache, unpack it there and drop it; give the folder of batches."""
     cache = make_cache_folder()
     unpacked = cache / "cifar10"

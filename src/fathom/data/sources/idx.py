@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from fathom.data.arrays import Arrays
-from fathom.data.fetch.download import Progress, fetch, report
+from fathom.data.fetch.download import OnReceive, fetch, report
 from fathom.data.fetch.offline import refuse_offline
 from fathom.data.fetch.paths import data_roots, make_cache_folder
 from fathom.errors import FathomError, unknown
@@ -100,7 +100,7 @@ SETS = {
 }
 
 
-def load(name: str, *, root: str | Path | None = None, download: bool = True, progress: Progress = report) -> Arrays:
+def load(name: str, *, root: str | Path | None = None, download: bool = True, progress: OnReceive = report) -> Arrays:
     """Read ``mnist`` or ``fashion_mnist``: from ``root``, else FATHOM_DATA, else the cache, else the network.
 
     Shape:   images uint8 (60000, 1, 28, 28) and (10000, 1, 28, 28), labels int64 (60000,) and (10000,)
@@ -148,7 +148,7 @@ def verify(name: str, folder: Path) -> None:
     read_files(folder, SETS[name].files)
 
 
-def fetch_files(name: str, progress: Progress = report) -> Path:
+def fetch_files(name: str, progress: OnReceive = report) -> Path:
     """Download what is missing of the four files to the cache, uncompressed; give their folder."""
     entry = SETS[name]
     folder = make_cache_folder(entry.folder, "raw")
