@@ -13,14 +13,14 @@ import functools
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 ROOT = Path(__file__).parent.parent
 PAGES = ROOT / "docs" / "ideas"
-TWINS = "tests/parity/twins.py"
+TWINS = "tests/parity/twins"
 SLIPS = "tests/scratch/test_slips.py"
 
 MARK = re.compile(r"<!-- (columns|slip)\n(.*?)-->\n(.*?)<!-- end -->", re.DOTALL)
@@ -166,18 +166,23 @@ def _docstrings(node: ast.AST) -> Iterator[ast.expr]:
 @functools.cache
 def twins() -> dict[str, str]:
     """Return PyTorch's side of every row of the parity table."""
-    text, tree = parse(TWINS)
     found = {}
-    for statement in tree.body:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.value, ast.Dict):
-            for key, value in zip(statement.value.keys, statement.value.values, strict=True):
-                if isinstance(key, ast.Constant) and isinstance(value, ast.Call) and len(value.args) > 1:
-                    theirs = value.args[1]
-                    if isinstance(theirs, ast.Lambda):
-                        theirs = theirs.body
-                    code = ast.get_source_segment(text, theirs, padded=True) or ""
-                    found[str(key.value)] = textwrap.dedent(code)
+    for path in sorted((ROOT / TWINS).glob("*.py")):
+        text, tree = parse(path.relative_to(ROOT).as_posix())
+        tables = [each.value for each in tree.body if isinstance(each, ast.AnnAssign)]
+        for key, value in _rows(table for table in tables if isinstance(table, ast.Dict)):
+            theirs = value.args[1]
+            if isinstance(theirs, ast.Lambda):
+                theirs = theirs.body
+            found[key] = textwrap.dedent(ast.get_source_segment(text, theirs, padded=True) or "")
     return found
+
+
+def _rows(tables: Iterable[ast.Dict]) -> Iterator[tuple[str, ast.Call]]:
+    for table in tables:
+        for key, value in zip(table.keys, table.values, strict=True):
+            if isinstance(key, ast.Constant) and isinstance(value, ast.Call) and len(value.args) > 1:
+                yield str(key.value), value
 
 
 # Images -----------------------------------------------------------------------------------------------------------
@@ -185,8 +190,7 @@ def twins() -> dict[str, str]:
 
 def draw_graph() -> None:
     """The graph of one sigmoid unit and its loss."""
-    from fathom.scratch import Tensor
-    from fathom.scratch.engine import graph
+    from fathom.scratch import Tensor, graph
 
     x, w, b = Tensor([1.0, 2.0]), Tensor([0.5, -0.25], requires_grad=True), Tensor(0.1, requires_grad=True)
     loss = 0.5 * ((w * x).sum() + b).sigmoid().square()

@@ -1,20 +1,17 @@
 """Every public name of fathom.scratch gives what its twin in PyTorch gives: values, gradients, trajectories."""
 
-import runpy
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from twins import REASONS, TABLE, TENSOR, TENSOR_REASONS
 
 import fathom.scratch as s
 from fathom.scratch import Tensor
 
-TWINS = runpy.run_path(str(Path(__file__).with_name("twins.py")))
-TABLE, TENSOR, REASONS = TWINS["TABLE"], TWINS["TENSOR"], TWINS["REASONS"]
 few = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -63,8 +60,8 @@ def test_every_public_name_has_a_twin_or_a_reason():
 def test_every_method_of_a_tensor_has_a_twin_or_a_reason():
     names = {name for name in dir(Tensor) if not name.startswith("_")}
     covered = {word for key in TENSOR for word in key.replace(",", "").split()}
-    assert names - covered - TWINS["TENSOR_REASONS"].keys() == set()
-    assert TWINS["TENSOR_REASONS"].keys() <= names
+    assert names - covered - TENSOR_REASONS.keys() == set()
+    assert TENSOR_REASONS.keys() <= names
 
 
 @pytest.mark.parametrize("row", rows("Function", TENSOR) + rows("Function"))

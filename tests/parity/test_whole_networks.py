@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fathom.models import registry
-from fathom.scratch.engine.operations import manual_seed
+from fathom.scratch.engine.creation import manual_seed
 from fathom.scratch.engine.tensor import Tensor
 from fathom.scratch.learning.losses import cross_entropy
 from fathom.scratch.networks import create

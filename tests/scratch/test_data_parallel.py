@@ -6,7 +6,7 @@ import pytest
 from fathom.scratch.devices.collective import naive_all_reduce, ring_all_reduce
 from fathom.scratch.devices.data_parallel import data_parallel_step, gradient_of, replicate, split_batch
 from fathom.scratch.devices.pipeline import pipeline_step, schedule, split_stages, waiting_share
-from fathom.scratch.engine.operations import manual_seed
+from fathom.scratch.engine.creation import manual_seed
 from fathom.scratch.engine.tensor import Tensor
 from fathom.scratch.learning.loops import train_step
 from fathom.scratch.learning.losses import cross_entropy

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from fathom.models import registry
-from fathom.scratch.engine.operations import manual_seed, one_hot
+from fathom.scratch.engine.creation import manual_seed, one_hot
 from fathom.scratch.engine.tensor import Tensor
 from fathom.scratch.networks import NETWORKS, create
 

@@ -11,7 +11,7 @@ from fathom.data.sources import digits
 from fathom.scratch.devices import messages, worker_pool
 from fathom.scratch.devices.parameter_server import ParameterServer
 from fathom.scratch.devices.worker_pool import WorkerError
-from fathom.scratch.engine.operations import manual_seed
+from fathom.scratch.engine.creation import manual_seed
 from fathom.scratch.learning.iterator import Batches
 from fathom.scratch.learning.loops import evaluate_accuracy, train_step
 from fathom.scratch.learning.losses import cross_entropy

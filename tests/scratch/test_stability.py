@@ -103,3 +103,23 @@ def test_refusals():
         signal_by_depth("xavir", "tanh")
     with pytest.raises(ValueError, match="must be at least 1, got 0, 128, 128"):
         signal_by_depth("xavier", "tanh", num_layers=0)
+
+
+def test_small_signals_keep_their_digits():
+    """4 σ(x) − 2 is x for small x, its own formula is 0 there; σ(x) is e^x far below 0, and so are both slopes."""
+    x = np.array([-1e-30, -1e-17, 1e-48, 1e-10])
+    function, slope = ACTIVATIONS["4·sigmoid−2"]
+    np.testing.assert_allclose(function(x), x, rtol=1e-12)
+    np.testing.assert_allclose(slope(x), 1.0, rtol=1e-12)
+    far = np.array([-700.0, -100.0, -40.0])
+    np.testing.assert_allclose(sigmoid(far), np.exp(far), rtol=1e-12)
+    np.testing.assert_allclose(ACTIVATIONS["sigmoid"][1](-far), np.exp(far), rtol=1e-12)  # 1 − σ(40) would be 0
+    np.testing.assert_allclose(ACTIVATIONS["tanh"][1](far / 2), 4 * np.exp(far), rtol=1e-12)
+
+
+def test_the_small_start_shrinks_4_sigmoid_as_it_does_tanh():
+    """Through 50 layers of deviation 0.01 and width 128 a signal shrinks to (0.01² · 128)^25, 5e-48, not to 0."""
+    adjusted, tanh = (signal_by_depth("normal 0.01", name) for name in ("4·sigmoid−2", "tanh"))
+    sizes = np.sqrt(adjusted.activations / adjusted.activations[0])
+    np.testing.assert_allclose(sizes[1:], np.sqrt(tanh.activations / tanh.activations[0])[1:], rtol=0.02)
+    assert 1e-48 < sizes[-1] < 1e-47

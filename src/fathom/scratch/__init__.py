@@ -9,44 +9,46 @@
     loss.backward()
     optimizer.step()
 
-Begin with ``tensor.py``, then ``autograd.py``; after those each file can be read alone. Nothing but NumPy
-is imported.
+Begin with ``engine/tensor.py``, which names the files of the engine in their order, then ``autograd.py``; after those
+each file can be read alone. Nothing but NumPy is imported.
 """
 
 from fathom.scratch.engine.autograd import is_grad_enabled, no_grad
-from fathom.scratch.engine.forward_mode import Dual, forward_gradient, jvp
-from fathom.scratch.engine.gradient_check import check_gradient, numerical_gradient
-from fathom.scratch.engine.graph import graph
-from fathom.scratch.engine.jacobian import jacobian
-from fathom.scratch.engine.operations import (
+from fathom.scratch.engine.creation import (
     arange,
-    bmm,
-    cat,
-    dot,
     eye,
     full,
     linspace,
-    logical_and,
-    logical_not,
-    logical_or,
     manual_seed,
-    mm,
-    mv,
     one_hot,
     ones,
     ones_like,
-    outer,
     rand,
     randint,
     randn,
     randperm,
-    stack,
     tensor,
-    where,
     zeros,
     zeros_like,
 )
-from fathom.scratch.engine.tensor import Tensor
+from fathom.scratch.engine.forward_mode import forward_gradient, jvp
+from fathom.scratch.engine.gradient_check import check_gradient, numerical_gradient
+from fathom.scratch.engine.graph import graph
+from fathom.scratch.engine.jacobian import jacobian
+from fathom.scratch.engine.operations import (
+    bmm,
+    cat,
+    dot,
+    logical_and,
+    logical_not,
+    logical_or,
+    mm,
+    mv,
+    outer,
+    stack,
+    where,
+)
+from fathom.scratch.engine.tensor import Dual, Tensor
 from fathom.scratch.layers.activations import (
     PReLU,
     ReLU,
@@ -71,16 +73,13 @@ from fathom.scratch.layers.conv import (
     conv1d,
     conv2d,
     conv3d,
-    conv_by_definition,
     conv_transpose2d,
     convolution,
-    corr1d,
-    corr2d,
-    corr3d,
     output_size,
     pointwise,
     transposed_size,
 )
+from fathom.scratch.layers.corr import conv_by_definition, corr1d, corr2d, corr3d
 from fathom.scratch.layers.dropout import Dropout, dropout
 from fathom.scratch.layers.initializers import (
     constant_,

@@ -11,7 +11,7 @@ import numpy as np
 from fathom.data.sources.catalog import describe, load_arrays
 from fathom.errors import UsageError
 from fathom.lab.tours.setups import MOST_EXAMPLES, NUM_STEPS
-from fathom.scratch.engine.operations import one_hot
+from fathom.scratch.engine.creation import one_hot
 from fathom.scratch.engine.tensor import Tensor
 from fathom.scratch.learning.iterator import Batches
 from fathom.scratch.learning.sequences import Vocabulary, Windows, clean

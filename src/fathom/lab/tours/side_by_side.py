@@ -16,7 +16,7 @@ from fathom.errors import FathomError
 from fathom.lab.tours.data import ScratchData, image_data, text_data
 from fathom.lab.tours.setups import Plan
 from fathom.models import registry
-from fathom.scratch.engine.operations import manual_seed
+from fathom.scratch.engine.creation import manual_seed
 from fathom.scratch.engine.tensor import Tensor
 from fathom.scratch.layers.module import Module
 from fathom.scratch.learning.loops import Loss, generate, perplexity, predict, train_step

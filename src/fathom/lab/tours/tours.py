@@ -16,7 +16,7 @@ from fathom.scratch.devices.collective import AllReduce, naive_all_reduce, ring_
 from fathom.scratch.devices.data_parallel import data_parallel_step, gradient_of, replicate
 from fathom.scratch.devices.parameter_server import ParameterServer
 from fathom.scratch.devices.pipeline import pipeline_step, schedule, split_stages, waiting_share
-from fathom.scratch.engine.operations import manual_seed
+from fathom.scratch.engine.creation import manual_seed
 from fathom.scratch.layers.module import Module, Sequential
 from fathom.scratch.learning.iterator import Batches
 from fathom.scratch.learning.loops import evaluate_accuracy, train_step

@@ -5,6 +5,9 @@ gradient of the result into the gradient of the operand. Walking back from the r
 use it, is the chain rule; where two edges meet in one operand their gradients add up. Operands that need no gradient
 have no edge: their branches are pruned.
 
+An edge also has the rule of the other direction, from the tangent of the operand to that of the result, which forward
+accumulation needs. Where it is missing a tangent is refused, never dropped.
+
 Source:  notes N2, automatic differentiation; Baydin et al. 2018, arXiv:1502.05767, §3.2
 """
 
@@ -12,14 +15,14 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from fathom.scratch.engine.tensor import Tensor
+    from fathom.scratch.engine.recorded import Recorded
 
 Rule = Callable[[np.ndarray], Any]
 
@@ -31,9 +34,9 @@ class Memory:
 
     def __init__(self) -> None:
         self.version = 0
-        self.views: list[weakref.ref[Tensor]] | None = None
+        self.views: list[weakref.ref[Recorded]] | None = None
 
-    def add_view(self, view: Tensor) -> None:
+    def add_view(self, view: Recorded) -> None:
         """Remember a view of this memory for as long as it lives."""
         views = self.views or []
         if len(views) & (len(views) - 1) == 0:  # at powers of two, so that many views cost little each
@@ -42,30 +45,60 @@ class Memory:
         views.append(weakref.ref(view))
 
     def is_shared(self) -> bool:
-        """Whether some view of this memory is alive."""
+        """Return whether some view of this memory is alive."""
         return self.views is not None and any(ref() is not None for ref in self.views)
 
 
 class Edge:
-    """The way from an operation's result to one operand.
+    """The way between an operation's result and one operand, in both directions.
+
+    With J the derivative of the result by the operand, a matrix with a row for each entry of the result:
 
     Args:
-        operand: what gets the gradient
-        rule: gradient of the result -> gradient of the operand
-        saved: the tensors whose values the rule uses; they must not be written to before it runs
-        saves_result: whether the rule uses the result itself
+        operand: what gets the gradient, and what a tangent comes from
+        back: gradient of the result -> gradient of the operand, GJ; it runs when ``backward()`` comes by
+        saved: the tensors whose values the way back uses; they must not be written to before it runs
+        push: tangent of the operand -> tangent of the result, JT; it runs at once if the operand has a tangent. Either
+            may give a shape that is still to be summed, or stretched, to the right one.
+        saves_result: whether the way back uses the result itself
+
+    Raises:  NotImplementedError if the operand has a tangent and there is no way forward: it is never dropped
     """
 
-    __slots__ = ("needed", "operand_shape", "rule", "saved", "saves_result", "target")
+    __slots__ = ("needed", "operand_shape", "rule", "saved", "saves_result", "tangent", "target")
 
-    def __init__(self, operand: Tensor, rule: Rule, *saved: Tensor, saves_result: bool = False) -> None:
+    def __init__(
+        self, operand: Recorded, back: Rule, *saved: Recorded, push: Rule | None = None, saves_result: bool = False
+    ) -> None:
         # The node as it is now: a later write into the operand gives the operand another one
-        self.target: Node | Tensor = operand if operand._node is None else operand._node
+        self.target: Node | Recorded = operand if operand._node is None else operand._node
         self.operand_shape = operand.data.shape
         self.needed = operand.requires_grad
-        self.rule: Rule | None = rule
+        self.rule: Rule | None = back
+        self.tangent: np.ndarray | None = None
+        if operand._tangent is not None:
+            if push is None:
+                raise NotImplementedError("an operation has no forward rule: give its Edge push=, or use both_ways()")
+            self.tangent = push(operand._tangent)
         self.saved = [(tensor._memory, tensor._memory.version) for tensor in saved]
         self.saves_result = saves_result
+
+
+def both_ways(operand: Recorded, rule: Rule, *saved: Recorded, saves_result: bool = False) -> Edge:
+    """Make an edge whose J is symmetric, so that one rule serves both ways: of every function entry by entry J is
+    diagonal, and the rule multiplies by the diagonal."""
+    return Edge(operand, rule, *saved, push=rule, saves_result=saves_result)
+
+
+def push_all(edges: Sequence[Edge], shape: tuple[int, ...]) -> np.ndarray | None:
+    """Return the tangent of a result: the sum of what its edges pushed, stretched to its shape; None without any."""
+    parts = [edge.tangent for edge in edges if edge.tangent is not None]
+    if not parts:
+        return None
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return np.array(np.broadcast_to(total, shape))  # memory of its own: a write must not reach another tangent
 
 
 class Node:
@@ -77,7 +110,7 @@ class Node:
         self.name = name
         self.value: np.ndarray | None = value  # for the image of the graph
         self.edges = edges
-        self.keeper: weakref.ref[Tensor] | None = None  # the tensor whose grad is wanted though it is no leaf
+        self.keeper: weakref.ref[Recorded] | None = None  # the tensor whose grad is wanted though it is no leaf
         for edge in edges:
             if edge.saves_result:
                 edge.saved.append((memory, memory.version))
@@ -112,7 +145,7 @@ _state = threading.local()
 
 
 def is_grad_enabled() -> bool:
-    """Whether operations are recorded at the moment.
+    """Return whether operations are recorded at the moment.
 
     Equals:  torch.is_grad_enabled
     """
@@ -121,7 +154,7 @@ def is_grad_enabled() -> bool:
 
 @contextmanager
 def no_grad() -> Iterator[None]:
-    """Record nothing inside: for evaluation and for updates of parameters. Also a decorator.
+    """Record nothing inside: for evaluation and for updates of parameters. Also a decorator. Tangents go on.
 
     Equals:  torch.no_grad
     """
@@ -133,10 +166,37 @@ def no_grad() -> Iterator[None]:
         _state.enabled = before
 
 
+def refuse_inside(name: str) -> None:
+    """Refuse a derivative inside the function that is being differentiated.
+
+    Derivatives are numbers here, not recorded operations; taken inside, they would count as constants, and the outer
+    derivative would be wrong.
+
+    Raises:  RuntimeError if ``one_derivative`` is active
+    """
+    inside = getattr(_state, "inside", None)
+    if inside is not None:
+        raise RuntimeError(
+            f"{name}() inside {inside}(): a derivative of a derivative is not supported, in no mode over another; "
+            "write the inner one out as a formula, or take the outer one with numerical_gradient()"
+        )
+
+
+@contextmanager
+def one_derivative(name: str) -> Iterator[None]:
+    """Say that a function is being differentiated by ``name``, so that no derivative is taken inside it."""
+    refuse_inside(name)
+    _state.inside = name
+    try:
+        yield
+    finally:
+        _state.inside = None
+
+
 def sum_to_shape(G: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Undo broadcasting: a value that was used in many places gets the sum of their gradients.
 
-    Shape:   G (…), shape (s_1, …, s_k) from which the shape of G can be broadcast -> shape
+    Shape:   G (N, …) -> (1, …); to any shape that stretches to that of G
     """
     if G.shape == shape:
         return G
@@ -146,15 +206,15 @@ def sum_to_shape(G: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def walk_back(
-    root: Node | Tensor, gradient: np.ndarray, retain_graph: bool = False
-) -> Iterator[tuple[Node | Tensor, np.ndarray]]:
+    root: Node | Recorded, gradient: np.ndarray, retain_graph: bool = False
+) -> Iterator[tuple[Node | Recorded, np.ndarray]]:
     """Go from the root to the leaves, each node once and after all that use it, and yield each with its gradient.
 
     There is no recursion, so a graph may be as deep as memory allows.
 
     Raises:  RuntimeError, before anything is yielded, if a saved value was freed or written to
     """
-    num_users: dict[Node | Tensor, int] = {root: 0}
+    num_users: dict[Node | Recorded, int] = {root: 0}
     stack = [root]
     while stack:
         node = stack.pop()
@@ -167,8 +227,8 @@ def walk_back(
                 stack.append(edge.target)
             num_users[edge.target] += 1
 
-    gradients: dict[Node | Tensor, np.ndarray] = {root: gradient}
-    owned: set[Node | Tensor] = set()  # gradients that are sums made here, to which more can be added in place
+    gradients: dict[Node | Recorded, np.ndarray] = {root: gradient}
+    owned: set[Node | Recorded] = set()  # gradients that are sums made here, to which more can be added in place
     ready = [root]
     while ready:
         node = ready.pop()

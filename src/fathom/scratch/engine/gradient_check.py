@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from fathom.scratch.engine.autograd import refuse_inside
 from fathom.scratch.engine.tensor import Tensor
 
 
@@ -18,6 +19,7 @@ def numerical_gradient(function: Callable[..., Tensor], *inputs: Tensor, h: floa
     Shape:   inputs (…) -> the same shapes
     Raises:  TypeError unless all inputs are float64: in float32 the differences are rounding
     """
+    refuse_inside("numerical_gradient")
     for i, x in enumerate(inputs):
         if x.dtype != np.float64:
             raise TypeError(f"numerical_gradient: input {i} has dtype {x.dtype}, expected float64")

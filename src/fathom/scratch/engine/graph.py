@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fathom.scratch.engine.autograd import Node, walk_back
+from fathom.scratch.engine.recorded import Recorded
 from fathom.scratch.engine.tensor import Tensor
 
 MOST_NODES = 300
@@ -32,14 +33,14 @@ def graph(y: Tensor, names: dict[str, Tensor] | None = None) -> str:
     """
     if y._node is None:
         raise ValueError("graph: the tensor was not computed from one that requires a gradient, so there is no graph")
-    gradients: dict[Node | Tensor, np.ndarray] = {}
+    gradients: dict[Node | Recorded, np.ndarray] = {}
     for node, G in walk_back(y._node, np.ones_like(y.data), retain_graph=True):
         gradients[node] = G
         if len(gradients) > MOST_NODES:
             raise RuntimeError(f"graph: more than {MOST_NODES} nodes make no image; draw a smaller part")
 
     called = {id(tensor): name for name, tensor in (names or {}).items()}
-    users: dict[Node | Tensor, list[Node]] = {node: [] for node in gradients}
+    users: dict[Node | Recorded, list[Node]] = {node: [] for node in gradients}
     for node in gradients:
         if isinstance(node, Node):
             for edge in node.edges:
@@ -66,7 +67,7 @@ def graph(y: Tensor, names: dict[str, Tensor] | None = None) -> str:
                 f'{end[0]:.1f} {end[1] - 1:.1f}" fill="none" stroke="#667" marker-end="url(#tip)"/>'
             )
     for node, (x, top) in place.items():
-        if isinstance(node, Tensor):
+        if isinstance(node, Recorded):
             title, value, fill = called.get(id(node), "input"), node.data, "#e8f1fb"
         else:
             title, value, fill = node.name, node.value, "#fdf3dc" if users[node] else "#e6f4e6"
@@ -83,17 +84,19 @@ def graph(y: Tensor, names: dict[str, Tensor] | None = None) -> str:
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _arrange(nodes: dict[Node | Tensor, Any], users: dict[Node | Tensor, list[Node]]) -> dict[Any, tuple[float, float]]:
+def _arrange(
+    nodes: dict[Node | Recorded, Any], users: dict[Node | Recorded, list[Node]]
+) -> dict[Any, tuple[float, float]]:
     """Place the upper left corner of each node: a row by its distance from the result, in it left to right by users."""
-    row: dict[Node | Tensor, int] = {}
+    row: dict[Node | Recorded, int] = {}
     for node in nodes:  # users come before what they use
         row[node] = 1 + max((row[user] for user in users[node]), default=-1)
     deepest = max(row.values())
-    rows: list[list[Node | Tensor]] = [[] for _ in range(deepest + 1)]
+    rows: list[list[Node | Recorded]] = [[] for _ in range(deepest + 1)]
     for node in nodes:
         rows[row[node]].append(node)
     widest = max(len(each) for each in rows)
-    centre: dict[Node | Tensor, float] = {}
+    centre: dict[Node | Recorded, float] = {}
     for each in rows:
         # As near as possible under its users: sorted by their mean, then pushed apart
         wish = {node: float(np.mean([centre[user] for user in users[node]] or [widest / 2])) for node in each}

@@ -1,20 +1,28 @@
-"""Numbers in an array, what ``Tensor`` and ``Dual`` have in common; and checks of data, axes and indices."""
+"""Numbers in an array, what a tensor is before it can be differentiated; and checks of data, axes and indices."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from fathom.scratch.engine.tensor import Tensor
 
 Axis = int | Sequence[int] | None
 
 
 class Value:
-    """Numbers in an array, called ``data``. Comparisons give a value of bools and have no derivative."""
+    """Numbers in an array, called ``data``. Comparisons give a value of bools and have no derivative.
+
+    Attributes:
+        _plain: the class of results; ``Tensor``, which is defined last, from all that it can do
+    """
 
     __slots__ = ("data",)
     __array_ufunc__ = None  # array + value is left to the value
+    _plain: ClassVar[type[Any]]
 
     def __init__(self, data: Any, dtype: Any = None) -> None:
         self.data: np.ndarray = as_array(data, dtype)
@@ -32,11 +40,14 @@ class Value:
         return self.data.dtype
 
     def numel(self) -> int:
-        """Number of entries."""
+        """Return the number of entries."""
         return self.data.size
 
     def item(self) -> Any:
-        """The one entry as a Python number."""
+        """Return the one entry as a Python number.
+
+        Raises:  ValueError if there are more, or none
+        """
         if self.data.size != 1:
             raise ValueError(f"item() needs a tensor with one entry, not one of shape {self.shape}")
         return self.data.item()
@@ -58,75 +69,97 @@ class Value:
     def __int__(self) -> int:
         return int(self.item())
 
-    def argmax(self, axis: int | None = None) -> Self:
-        """Where the largest entry is; the first of equal ones."""
+    def argmax(self, axis: int | None = None) -> Tensor:
+        """Return where the largest entry is; the first of equal ones.
+
+        Shape:   X (…) -> int64 (); without the axis if one is given
+        Equals:  torch.argmax
+        """
         return self._place("argmax", axis)
 
-    def argmin(self, axis: int | None = None) -> Self:
-        """Where the smallest entry is; the first of equal ones."""
+    def argmin(self, axis: int | None = None) -> Tensor:
+        """Return where the smallest entry is; the first of equal ones.
+
+        Shape:   X (…) -> int64 (); without the axis if one is given
+        Equals:  torch.argmin
+        """
         return self._place("argmin", axis)
 
-    def _place(self, name: str, axis: int | None) -> Self:
+    def _place(self, name: str, axis: int | None) -> Tensor:
         if self.data.size == 0:
             raise ValueError(f"{name} over no entries: the tensor has shape {self.shape}")
         if axis is not None:
             as_axes(name, axis, self.ndim)
-        return type(self)(np.asarray(getattr(self.data, name)(axis=axis)))
+        return self._plain(np.asarray(getattr(self.data, name)(axis=axis)))
 
-    def long(self) -> Self:
-        """The entries as int64, cut towards 0."""
-        return type(self)(self.data.astype(np.int64))
+    def long(self) -> Tensor:
+        """Return the entries as int64, cut towards 0.
 
-    def _compare(self, name: str, function: Any, other: Any) -> Self:
+        Shape:   X (…) -> int64 (…)
+        """
+        return self._plain(self.data.astype(np.int64))
+
+    def _compare(self, name: str, function: Any, other: Any) -> Tensor:
         # A number stays one: it is compared in the type of the entries
         second = other.data if isinstance(other, Value) else other
         check_broadcast(name, self.shape, np.shape(second))
-        return type(self)(np.asarray(function(self.data, second)))
+        return self._plain(np.asarray(function(self.data, second)))
 
-    def __eq__(self, other: object) -> Self:  # type: ignore[override]
+    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
         return self._compare("==", np.equal, other)
 
-    def __ne__(self, other: object) -> Self:  # type: ignore[override]
+    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
         return self._compare("!=", np.not_equal, other)
 
-    def __lt__(self, other: Any) -> Self:
+    def __lt__(self, other: Any) -> Tensor:
         return self._compare("<", np.less, other)
 
-    def __le__(self, other: Any) -> Self:
+    def __le__(self, other: Any) -> Tensor:
         return self._compare("<=", np.less_equal, other)
 
-    def __gt__(self, other: Any) -> Self:
+    def __gt__(self, other: Any) -> Tensor:
         return self._compare(">", np.greater, other)
 
-    def __ge__(self, other: Any) -> Self:
+    def __ge__(self, other: Any) -> Tensor:
         return self._compare(">=", np.greater_equal, other)
 
-    def __and__(self, other: Any) -> Self:
+    def __and__(self, other: Any) -> Tensor:
         return self._compare("&", np.bitwise_and, other)
 
-    def __or__(self, other: Any) -> Self:
+    def __or__(self, other: Any) -> Tensor:
         return self._compare("|", np.bitwise_or, other)
 
-    def __xor__(self, other: Any) -> Self:
+    def __xor__(self, other: Any) -> Tensor:
         return self._compare("^", np.bitwise_xor, other)
 
-    def __invert__(self) -> Self:
-        return type(self)(~self.data)
+    def __invert__(self) -> Tensor:
+        return self._plain(~self.data)
 
-    def any(self) -> Self:
-        """Whether one entry is not 0."""
-        return type(self)(np.asarray(self.data.any()))
+    def any(self) -> Tensor:
+        """Return whether one entry is not 0.
 
-    def all(self) -> Self:
-        """Whether no entry is 0."""
-        return type(self)(np.asarray(self.data.all()))
+        Shape:   X (…) -> bool ()
+        """
+        return self._plain(np.asarray(self.data.any()))
+
+    def all(self) -> Tensor:
+        """Return whether no entry is 0.
+
+        Shape:   X (…) -> bool ()
+        """
+        return self._plain(np.asarray(self.data.all()))
 
     __hash__ = object.__hash__  # by identity: == compares entries
 
 
 def as_array(data: Any, dtype: Any = None) -> np.ndarray:
-    """Make an array of numbers from a number, nested lists, an array or a tensor."""
+    """Make an array of numbers from a number, nested lists, an array or a tensor.
+
+    Raises:  TypeError if they are not numbers, or if a tangent would be lost
+    """
     if isinstance(data, Value):
+        if getattr(data, "_tangent", None) is not None:
+            raise TypeError("a Dual would lose its tangent here; compute with it as it is, or call detach() first")
         data = data.data
     if isinstance(data, list | tuple) and any(isinstance(each, Value) for each in data):
         raise TypeError("data must be numbers; to join tensors use stack() or cat()")
@@ -144,7 +177,10 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
 
 
 def as_dtype(dtype: Any) -> np.dtype[Any]:
-    """Check a type: floating-point, integer or bool."""
+    """Return a type as NumPy's, once it is seen to be floating-point, integer or bool.
+
+    Raises:  TypeError if it is not
+    """
     try:
         checked = np.dtype(dtype)
     except TypeError:
@@ -155,12 +191,15 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
 
 
 def rank(dtype: np.dtype[Any]) -> int:
-    """bool below integers below floating-point numbers."""
+    """Return the place of a type's kind: bool below integers below floating-point numbers."""
     return {"b": 0, "u": 1, "i": 1, "f": 2}[dtype.kind]
 
 
 def check_broadcast(name: str, first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape to which both stretch: axes that are 1, or missing in front, are repeated."""
+    """Return the shape to which both stretch: axes that are 1, or missing in front, are repeated.
+
+    Raises:  ValueError if there is none
+    """
     try:
         return np.broadcast_shapes(first, second)
     except ValueError:
@@ -168,7 +207,10 @@ def check_broadcast(name: str, first: tuple[int, ...], second: tuple[int, ...]) 
 
 
 def as_axes(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
-    """Check axes and count them from the front; None means all of them."""
+    """Return axes counted from the front; None means all of them.
+
+    Raises:  TypeError or ValueError if one is no axis of the tensor, or occurs twice
+    """
     if axis is None:
         return tuple(range(ndim))
     axes = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
@@ -184,12 +226,15 @@ def as_axes(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
 
 
 def as_shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
-    """(2, 3) from reshape(2, 3) and from reshape((2, 3))."""
+    """Return (2, 3) from reshape(2, 3) and from reshape((2, 3))."""
     return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], tuple | list) else tuple(shape)
 
 
 def as_index(index: Any, shape: tuple[int, ...]) -> Any:
-    """An index that NumPy understands: tensors become arrays."""
+    """Return an index that NumPy understands: tensors become arrays.
+
+    Raises:  IndexError for floats
+    """
     parts = index if isinstance(index, tuple) else (index,)
     # Lists and arrays are copied: the way back must find the same places
     key = tuple(
@@ -205,5 +250,5 @@ def as_index(index: Any, shape: tuple[int, ...]) -> Any:
 
 
 def is_basic(key: tuple[Any, ...]) -> bool:
-    """Whether an index gives a view: numbers and slices only."""
+    """Return whether an index gives a view: numbers and slices only."""
     return all(part is None or part is ... or isinstance(part, int | np.integer | slice) for part in key)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fathom.scratch.engine.autograd import Edge
+from fathom.scratch.engine.autograd import Edge, both_ways
 from fathom.scratch.engine.checks import check_float
 from fathom.scratch.engine.operations import where
 from fathom.scratch.engine.tensor import Tensor, record
@@ -22,7 +22,7 @@ def step(X: Tensor) -> Tensor:
 
     Equals:  torch.heaviside with 0 at 0
     """
-    return record("step", (X.data > 0).astype(X.dtype), Edge(X, lambda G: np.zeros_like(G)))
+    return record("step", (X.data > 0).astype(X.dtype), both_ways(X, np.zeros_like))
 
 
 def relu(X: Tensor) -> Tensor:
@@ -82,8 +82,10 @@ def softmax(X: Tensor, axis: int = -1) -> Tensor:
     (where,) = as_axes("softmax", axis, X.ndim)
     E = np.exp(X.data - X.data.max(axis=where, keepdims=True))
     Y = E / E.sum(axis=where, keepdims=True)
-    # dY_i/dX_j = Y_i (δ_ij − Y_j)
-    return record("softmax", Y, Edge(X, lambda G: Y * (G - (G * Y).sum(axis=where, keepdims=True)), saves_result=True))
+    # dY_i/dX_j = Y_i (δ_ij − Y_j), the same with i and j exchanged
+    return record(
+        "softmax", Y, both_ways(X, lambda G: Y * (G - (G * Y).sum(axis=where, keepdims=True)), saves_result=True)
+    )
 
 
 def log_softmax(X: Tensor, axis: int = -1) -> Tensor:
@@ -95,9 +97,14 @@ def log_softmax(X: Tensor, axis: int = -1) -> Tensor:
     (where,) = as_axes("log_softmax", axis, X.ndim)
     shifted = X.data - X.data.max(axis=where, keepdims=True)
     Y = shifted - np.log(np.exp(shifted).sum(axis=where, keepdims=True))
-    return record(
-        "log_softmax", Y, Edge(X, lambda G: G - np.exp(Y) * G.sum(axis=where, keepdims=True), saves_result=True)
+    # dY_i/dX_j = δ_ij − e^(Y_j)
+    edge = Edge(
+        X,
+        lambda G: G - np.exp(Y) * G.sum(axis=where, keepdims=True),
+        push=lambda T: T - (np.exp(Y) * T).sum(axis=where, keepdims=True),
+        saves_result=True,
     )
+    return record("log_softmax", Y, edge)
 
 
 class Step(Module):

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fathom.scratch.engine.autograd import Edge
+from fathom.scratch.engine.autograd import both_ways
 from fathom.scratch.engine.checks import check_float, check_probability
-from fathom.scratch.engine.operations import default_generator
+from fathom.scratch.engine.creation import default_generator
 from fathom.scratch.engine.tensor import Tensor, record
 from fathom.scratch.layers.module import Module
 
@@ -30,7 +30,7 @@ def dropout(X: Tensor, p: float = 0.5, training: bool = True, generator: np.rand
         return X
     kept = (generator or default_generator()).random(X.shape) >= p
     mask = kept.astype(X.dtype) / np.asarray(1 - p, X.dtype)
-    return record("dropout", X.data * mask, Edge(X, lambda G: G * mask))
+    return record("dropout", X.data * mask, both_ways(X, lambda G: G * mask))
 
 
 class Dropout(Module):

@@ -14,8 +14,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from fathom.scratch.engine.autograd import no_grad
 from fathom.scratch.engine.checks import check_number
-from fathom.scratch.engine.operations import default_generator
+from fathom.scratch.engine.creation import default_generator
 from fathom.scratch.engine.tensor import Tensor
 from fathom.scratch.layers.module import Module
 
@@ -133,6 +134,6 @@ def initialize(net: Module, rule: Fill | Mapping[type[Module], Fill]) -> None:
 
 
 def _fill(tensor: T, values: np.ndarray) -> T:
-    tensor.data[...] = values
-    tensor._memory.version += 1
+    with no_grad():
+        tensor[...] = values
     return tensor

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fathom.scratch.engine.autograd import Edge
+from fathom.scratch.engine.autograd import Edge, both_ways
 from fathom.scratch.engine.checks import as_sizes, check_batch, check_float, check_number, check_shape
 from fathom.scratch.engine.tensor import Tensor, record
 from fathom.scratch.layers.module import Module, Parameter
@@ -89,9 +89,9 @@ def batch_norm(
     return record(
         "batch_norm",
         Y,
-        Edge(X, by_input, gamma),
-        Edge(gamma, lambda G: (G * X_hat).sum(axis=axes), X),
-        Edge(beta, lambda G: G.sum(axis=axes)),
+        both_ways(X, by_input, gamma),  # symmetric: what x_i does to y_j is what x_j does to y_i
+        Edge(gamma, lambda G: (G * X_hat).sum(axis=axes), X, push=lambda T: T.reshape(column) * X_hat),
+        Edge(beta, lambda G: G.sum(axis=axes), push=lambda T: T.reshape(column)),
     )
 
 

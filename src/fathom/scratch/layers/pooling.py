@@ -134,7 +134,9 @@ class _Windows:
                 count -= 1  # the last window would see nothing but padding
             self.counts.append(count)
             self.beyond.append(max(0, (count - 1) * s + k - n - 2 * p))
-        self.shape = X.shape
+        self.shape = X.shape  # (N, C, …)
+        # Two bytes a window hold the number of its largest entry, unless it has more than 2^15 of them
+        self.number_type = np.int16 if np.prod(self.kernel) <= 2**15 else np.int64
 
     def pad(self, X: np.ndarray, value: float) -> np.ndarray:
         if not any(self.padding) and not any(self.beyond):
@@ -148,6 +150,16 @@ class _Windows:
                 ...,
                 *(slice(a, a + s * (n - 1) + 1, s) for a, s, n in zip(place, self.stride, self.counts, strict=True)),
             )
+
+    def gather(self, part: Callable[[int, tuple[Any, ...]], np.ndarray], dtype: np.dtype[Any]) -> np.ndarray:
+        """Add up over the places within a window: ``part(i, place)`` is what all windows have at their place i.
+
+        Shape:   -> (N', C', …')
+        """
+        Y = np.zeros((*self.shape[:2], *self.counts), dtype)
+        for i, place in enumerate(self.places()):
+            Y += part(i, place)
+        return Y
 
     def spread(self, part: Callable[[int], np.ndarray], dtype: np.dtype[Any]) -> np.ndarray:
         """The gradient of the input: ``part(i)`` goes to what all windows have at their place i."""
@@ -167,25 +179,33 @@ def _max_pool(num_axes: int, X: Tensor, kernel: Sizes, stride: Sizes | None, pad
     Y: np.ndarray | None = None
     for i, place in enumerate(windows.places()):
         if Y is None:
-            Y, which = padded[place].copy(), np.zeros((*X.shape[:2], *windows.counts), np.int16)
+            Y, which = padded[place].copy(), np.zeros((*X.shape[:2], *windows.counts), windows.number_type)
         else:
             larger = (padded[place] > Y) | np.isnan(padded[place])
             np.copyto(Y, padded[place], where=larger)
             np.copyto(which, i, where=larger, casting="unsafe")
     assert Y is not None
-    return record(name, Y, Edge(X, lambda G: windows.spread(lambda i: G * (which == i), G.dtype), X))
+
+    def back(G: np.ndarray) -> np.ndarray:
+        return windows.spread(lambda i: np.where(which == i, G, 0), G.dtype)
+
+    def push(T: np.ndarray) -> np.ndarray:
+        moved = windows.pad(T, 0.0)
+        return windows.gather(lambda i, place: np.where(which == i, moved[place], 0), T.dtype)
+
+    return record(name, Y, Edge(X, back, X, push=push))
 
 
 def _avg_pool(num_axes: int, X: Tensor, kernel: Sizes, stride: Sizes | None, padding: Sizes) -> Tensor:
     name = f"avg_pool{num_axes}d"
     windows = _Windows(num_axes, name, X, kernel, stride, padding, ceil_mode=False)
-    padded = windows.pad(X.data, 0.0)
     size = np.asarray(np.prod(windows.kernel), X.dtype)
-    Y = np.zeros((*X.shape[:2], *windows.counts), X.dtype)
-    for place in windows.places():
-        Y += padded[place]
-    Y /= size
-    return record(name, Y, Edge(X, lambda G: windows.spread(lambda i: G / size, G.dtype)))
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        padded = windows.pad(values, 0.0)
+        return windows.gather(lambda i, place: padded[place], values.dtype) / size
+
+    return record(name, mean(X.data), Edge(X, lambda G: windows.spread(lambda i: G / size, G.dtype), push=mean))
 
 
 class MaxPool2d(Module):

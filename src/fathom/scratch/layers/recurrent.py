@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from fathom.scratch.engine.checks import as_sizes, check_float, check_shape
-from fathom.scratch.engine.operations import stack, zeros
+from fathom.scratch.engine.creation import zeros
+from fathom.scratch.engine.operations import stack
 from fathom.scratch.engine.tensor import Tensor
 from fathom.scratch.layers.initializers import uniform_
 from fathom.scratch.layers.linear import linear

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from fathom.scratch.engine.autograd import no_grad
-from fathom.scratch.engine.operations import one_hot
+from fathom.scratch.engine.creation import one_hot
 from fathom.scratch.engine.tensor import Tensor
 from fathom.scratch.layers.module import Module
 from fathom.scratch.learning.measures import Accumulator, accuracy

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fathom.scratch.engine.autograd import Edge
+from fathom.scratch.engine.autograd import both_ways
 from fathom.scratch.engine.checks import check_axes, check_batch, check_float, check_number
-from fathom.scratch.engine.operations import check_labels, where
+from fathom.scratch.engine.creation import check_labels
+from fathom.scratch.engine.operations import where
 from fathom.scratch.engine.tensor import Tensor, record
 from fathom.scratch.layers.activations import log_softmax
 
@@ -134,9 +135,8 @@ def bce_with_logits(logits: Tensor, target: Tensor, reduction: str = "mean") -> 
     """
     _check_pair("bce_with_logits", logits, target)
     # At o = 0 the derivative is ½ − y: maximum's ½ of a tie, and 0 of |o|
-    return _reduce(
-        "bce_with_logits", logits.maximum(0.0) - logits * target + (1 + (-logits.abs()).exp()).log(), reduction
-    )
+    each = (logits.maximum(0.0) - logits * target) + (-logits.abs()).exp()._log1p()
+    return _reduce("bce_with_logits", each, reduction)
 
 
 def bce(probability: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
@@ -150,13 +150,14 @@ def bce(probability: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     if target.numel() and not 0 <= target.data.min() <= target.data.max() <= 1:
         raise ValueError("bce: target must be from 0 to 1")
     p, y = probability.data, target.data
-    with np.errstate(divide="ignore"):  # log 0 = −∞ is what is cut
-        log_p, log_q = np.maximum(np.log(p), -100), np.maximum(np.log(1 - p), -100)
+    with np.errstate(divide="ignore"):
+        log_p, log_q = np.log(p), np.log(1 - p)  # log 0 = −∞
+    # −100 and 1e-12 are torch's. The derivative by y is that of the logarithms as they are: infinite at p = 0 and 1
     each = record(
         "bce",
-        -y * log_p - (1 - y) * log_q,
-        Edge(probability, lambda G: G * (p - y) / np.maximum(p * (1 - p), 1e-12), probability, target),
-        Edge(target, lambda G: G * (log_q - log_p), probability),
+        -y * np.maximum(log_p, -100) - (1 - y) * np.maximum(log_q, -100),
+        both_ways(probability, lambda G: G * (p - y) / np.maximum(p * (1 - p), 1e-12), probability, target),
+        both_ways(target, lambda G: G * (log_q - log_p), probability),
     )
     return _reduce("bce", each, reduction)
 

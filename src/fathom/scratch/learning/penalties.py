@@ -41,7 +41,7 @@ def clip_by_norm(parameters: Iterable[Tensor], max_norm: float, eps: float = 0.0
     """
     check_number("clip_by_norm", "max_norm", max_norm)
     gradients = [p.grad.data for p in parameters if p.grad is not None]
-    norm = float(np.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in gradients)))
+    norm = _norm(gradients)
     if norm + eps > max_norm:
         for g in gradients:
             g *= max_norm / (norm + eps)
@@ -57,6 +57,17 @@ def clip_by_value(parameters: Iterable[Tensor], max_value: float) -> None:
     for parameter in parameters:
         if parameter.grad is not None:
             np.clip(parameter.grad.data, -max_value, max_value, out=parameter.grad.data)
+
+
+def _norm(arrays: list[np.ndarray]) -> float:
+    """Return the norm of all arrays together, in float64."""
+    with np.errstate(over="ignore", under="ignore"):
+        norm = float(np.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in arrays)))
+    largest = max((float(np.abs(g).max(initial=0.0)) for g in arrays), default=0.0)
+    # 1e-140: below it squares lose digits in float64. Then, or where they overflow, in units of the largest entry
+    if 0 < largest < np.inf and not 1e-140 < norm < np.inf:
+        norm = largest * float(np.sqrt(sum(float(np.square(g / largest, dtype=np.float64).sum()) for g in arrays)))
+    return norm
 
 
 def _total(name: str, parts: Iterable[Tensor]) -> Tensor:

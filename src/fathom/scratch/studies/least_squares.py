@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from fathom.scratch.engine.checks import check_axes, check_batch, check_number
-from fathom.scratch.engine.operations import cat, ones
+from fathom.scratch.engine.creation import ones
+from fathom.scratch.engine.operations import cat
 from fathom.scratch.engine.tensor import Tensor
 
 
@@ -19,7 +20,8 @@ def least_squares(X: Tensor, y: Tensor, penalty: float = 0.0) -> Tensor:
 
     Shape:   X (n, d), y (n,) or (n, m) -> (d,) or (d, m)
     Equals:  torch.linalg.lstsq for λ = 0
-    Raises:  ValueError if shapes do not fit, or if columns of X depend on each other, so that there is no one answer
+    Raises:  ValueError if shapes do not fit, or if columns of X depend on each other, so that there is no one answer;
+             RuntimeError if X or y has a gradient or a tangent to carry
     """
     check_axes("least_squares", "X", X, "(n, d)")
     check_batch("least_squares", "X", X)
@@ -28,13 +30,14 @@ def least_squares(X: Tensor, y: Tensor, penalty: float = 0.0) -> Tensor:
         raise ValueError(
             f"least_squares: y has shape {y.shape}, expected ({len(X)},) or ({len(X)}, m), a row for each of X"
         )
-    A = X.data.T @ X.data + penalty * np.eye(X.shape[1], dtype=X.dtype)
+    rows, targets = X.numpy(), y.numpy()  # no derivative goes through the solution, so none may be lost
+    A = rows.T @ rows + penalty * np.eye(X.shape[1], dtype=X.dtype)  # (d, d)
     if np.linalg.matrix_rank(A, hermitian=True) < len(A):
         raise ValueError(
             f"least_squares: X has shape {X.shape}, and its columns depend on each other: many w are equally good; "
             "leave columns out, or give a penalty above 0"
         )
-    return Tensor(np.linalg.solve(A, X.data.T @ y.data))
+    return Tensor(np.linalg.solve(A, rows.T @ targets))
 
 
 def with_ones(X: Tensor) -> Tensor:
