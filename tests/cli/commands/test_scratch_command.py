@@ -207,7 +207,7 @@ def test_devices(fathom, tmp_path):
         (["--lr", 1], "--lr does not go with no name"),
         (["softmax", "--out", "losses.txt"], "for softmax the name must end in .csv, .png, .svg, .pdf"),
         (["stability", "--out", "a.png"], "for stability the name must end in .csv"),
-        (["softmax", "--out", "absent/losses.csv"], "there is no folder absent"),
+        (["softmax", "--out", "absent/losses.csv"], "no such folder: absent"),
         (["devices", "--batch-size", 3], "--batch-size 3: 4 devices need a sample each"),
         (["devices", "--batch-size", 3000], "batch_size must be from 1 to the 1438 samples, got 3000"),
         (["softmax", "--precision", "fp16"], "--precision"),
