@@ -11,6 +11,7 @@ from fathom.build.configure import configure
 from fathom.build.kinds.base import OnRead
 from fathom.build.run import Hooks, Start, TrainedRun, resume_run, train_run
 from fathom.errors import FathomError
+from fathom.models.registry import check_run_model
 from fathom.runs.folder import schema
 from fathom.runs.folder.lock import lock_run
 from fathom.runs.folder.reader import RunReader, resolve_run
@@ -60,9 +61,10 @@ def resume(
     hooks = Hooks(on_start, on_read)
     path = resolve_run(run)
     reader = RunReader(path)
+    config = read_config(path)
+    check_run_model(config.model.name, path / schema.CONFIG)
     if reader.status != "done":
         return _compare(resume_run(path, contents=contents, hooks=hooks), contents, hooks)
-    config = read_config(path)
     if not (config.finetune.compare_scratch and reader.comparison_is_open):
         raise FathomError(f"{path}: this run is finished; start a new one to train further")
     done = TrainedRun(path, reader.epochs(), reader.evaluation, path / schema.REPORT, config)
