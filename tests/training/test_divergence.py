@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import pickle
 import re
 
 import pytest
@@ -12,7 +13,7 @@ from fathom.module import Classifier, Regressor
 from fathom.training.callbacks import Callback
 from fathom.training.checkpoint import load_latest
 from fathom.training.device import Execution
-from fathom.training.divergence import Diverged, locate_divergence
+from fathom.training.divergence import Diverged, locate_divergence, not_finite
 from fathom.training.trainer import Trainer
 
 
@@ -60,6 +61,20 @@ def test_an_exploding_rate_stops_with_step_batch_layer_and_advice(lines, cpu, re
     assert "clip_norm" in text
     if reads:
         assert step == trainer.step + 1  # the weights are still those that gave the loss
+
+
+def test_the_error_carries_a_finding_that_survives_a_pickle(lines, cpu):
+    with pytest.raises(Diverged) as caught:
+        Trainer(50, optimizer=sgd(30.0), execution=cpu).fit(Regressor(nn.Linear(3, 1)), lines())
+    finding = caught.value.finding
+    assert (finding.code, finding.severity) == ("loss.not_finite", "error")
+    place = f"step {finding.evidence['step']} (epoch {finding.evidence['epoch']}, batch {finding.evidence['batch']})"
+    assert finding.place == place
+    assert str(caught.value) == f"loss is not finite at {place}: {finding.cause}; {finding.remedy}"
+    again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - made here
+    assert (again.finding, str(again)) == (finding, str(caught.value))
+    later = not_finite("val_loss", place="after epoch 3")
+    assert str(later) == "val_loss is not finite after epoch 3"
 
 
 def test_both_ways_of_looking_name_the_same_place(lines, cpu):

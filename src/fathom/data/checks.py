@@ -146,7 +146,7 @@ def _check_class_balance(found: DataCheck) -> None:
                 "data.labels_out_of_range",
                 "error",
                 f"no training sample of {enumerated(absent)}",
-                {"classes": len(names), "absent": len(absent)},
+                {"classes": len(names), "missing": len(absent)},
                 place="train split",
             )
         )
@@ -179,7 +179,7 @@ def _check_absent_classes(found: DataCheck, counts: Mapping[str, np.ndarray]) ->
         absent = [found.class_names[i] for i in np.flatnonzero((split == 0) & (counts["train"] > 0))]
         if absent and name != "train" and split.sum():
             text = f"the {name} split has no sample of {enumerated(absent)}"
-            evidence: dict[str, Plain] = {"split": name, "absent": len(absent)}
+            evidence: dict[str, Plain] = {"split": name, "missing": len(absent)}
             found.findings.append(Finding("data.class_not_evaluated", "warning", text, evidence, place=f"{name} split"))
 
 

@@ -112,7 +112,7 @@ def test_a_fold_that_diverges_is_recorded_and_the_others_go_on(fathom):
     assert difference["difference"]["count"] == 2
     assert f"linear  fold {fold}/3: diverged: RMSE" in result.out
     assert f"error: mlp diverged in 1 of 3 folds (fold {fold})" in result.out
-    assert "mean and spread are over the 2 folds that did not" in result.out
+    assert "mean and standard deviation are over the 2 folds that did not" in result.out
     assert "on average over 2 folds in which neither diverged" in result.out
     page = (path / "crossval.html").read_text()
     assert "mlp diverged in 1 of 3 folds" in page

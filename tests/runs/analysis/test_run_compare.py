@@ -6,7 +6,7 @@ import pytest
 
 from fathom.errors import FathomError, UsageError
 from fathom.runs.analysis.comparison import compare_runs
-from fathom.runs.analysis.ranking import judge_runs
+from fathom.runs.analysis.ranking import check_runs
 from fathom.runs.html.pages.comparison import write_comparison
 from fathom.runs.html.pages.report import write_report
 
@@ -75,7 +75,7 @@ def test_runs_are_ranked_by_validation_and_never_by_the_test_set(runs):
         set_validation(run, val)
         if test is not None:
             set_accuracy(run, test)
-    best = judge_runs(compare_runs(runs))[0]
+    best = check_runs(compare_runs(runs))[0]
     start = "B has the highest validation accuracy, 95.00%; C follows with 93.00%. "
     # two-sample standard error for 10,000 samples each: sqrt(.9*.1/1e4 + .903*.097/1e4) = 0.004214; times 1.96
     assert best.message.startswith(
@@ -86,9 +86,9 @@ def test_runs_are_ranked_by_validation_and_never_by_the_test_set(runs):
     assert rows["best_val_accuracy"].best() == {1}
     assert rows["test_accuracy"].best() == rows["test_loss"].best() == set()
     set_accuracy(runs[1], 0.92)
-    assert ", more than the 0.79 points" in judge_runs(compare_runs(runs))[0].message
+    assert ", more than the 0.79 points" in check_runs(compare_runs(runs))[0].message
     set_validation(runs[1], 0.93)
-    tied = judge_runs(compare_runs(runs))[0].message
+    tied = check_runs(compare_runs(runs))[0].message
     assert tied.startswith(
         "B and C share the highest validation accuracy, 93.00%. On the test set B is right on 92.00%"
     )
@@ -99,7 +99,7 @@ def test_a_failed_run_is_neither_ranked_nor_marked(runs):
     assert rows_of(compare_runs(runs))["best_val_accuracy"].best() == {3}  # a stopped run counts
     set_status(runs[3], "failed")
     comparison = compare_runs(runs)
-    assert "D" not in judge_runs(comparison)[0].message
+    assert "D" not in check_runs(comparison)[0].message
     for row in comparison.rows:
         assert 3 not in row.best(), row.key
     records = (runs[3] / "metrics.jsonl").read_text()
@@ -114,7 +114,7 @@ def test_runs_that_differ_by_seed_are_averaged(runs):
         set_validation(run, val)
         set_accuracy(run, test)
     set_status(runs[3], "failed")  # it has the first one's settings and seed
-    assert judge_runs(compare_runs(runs))[1].sentence == (
+    assert check_runs(compare_runs(runs))[1].sentence == (
         "A, B have equal settings but for the seed: validation accuracy 85.00% on average, standard deviation "
         "7.07 points; test accuracy 91.00% on average, standard deviation 1.41 points."
     )
@@ -123,7 +123,7 @@ def test_runs_that_differ_by_seed_are_averaged(runs):
 def test_different_data_are_not_ranked(runs):
     config = (runs[1] / "config.yaml").read_text()
     (runs[1] / "config.yaml").write_text(config.replace("fashion_mnist", "mnist"))
-    assert judge_runs(compare_runs(runs)) == []
+    assert check_runs(compare_runs(runs)) == []
 
 
 def test_regressions_compare_by_error(tmp_path, make_regression_run):

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from fathom.runs.analysis.pruning import judge_pruning, stage_table
+from fathom.runs.analysis.pruning import check_pruning, stage_table
 
 STAGE = {
     "parameters": 1000,
@@ -34,7 +34,7 @@ RECORD = {
 
 
 def texts(record):
-    return [finding.sentence for finding in judge_pruning(record)]
+    return [finding.sentence for finding in check_pruning(record)]
 
 
 def changed(**changes):

@@ -9,7 +9,7 @@ import pytest
 
 from fathom.errors import UsageError
 from fathom.runs.analysis.study import Axis, Study, Trial, find_kept_run, find_study
-from fathom.runs.analysis.tuning import judge_study
+from fathom.runs.analysis.tuning import check_study
 from fathom.runs.html.markup import escape
 from fathom.runs.html.pages.study import study_page, write_study
 
@@ -37,7 +37,7 @@ TRIALS = [
 
 
 def read_study(study):
-    return [finding.sentence for finding in judge_study(study)]
+    return [finding.sentence for finding in check_study(study)]
 
 
 def test_what_counts_and_what_is_best():
@@ -113,7 +113,7 @@ def test_numbers_are_read_aloud():
     assert "The best trials lie at the upper end of lr; a wider range may hold better ones." in read_study(
         make_study(edge)
     )
-    (warning,) = (found for found in judge_study(make_study(edge)) if found.severity == "warning")
+    (warning,) = (found for found in check_study(make_study(edge)) if found.severity == "warning")
     assert (warning.code, warning.place, warning.evidence["end"]) == ("tune.at_the_edge", "lr", 1.0)
     first = read_study(make_study([TRIALS[0]]))
     assert "The best trial is the one with the defaults: nothing that was tried is better." in first

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the runs side by side."""
     from fathom.outputs import write_output
     from fathom.runs.analysis.comparison import compare_runs
-    from fathom.runs.analysis.ranking import judge_runs
+    from fathom.runs.analysis.ranking import check_runs
     from fathom.runs.folder.reader import resolve_run, series_in
 
     names = []
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         _print_rich(comparison)
     else:
         print(format_plain(comparison))
-    for finding in judge_runs(comparison):
+    for finding in check_runs(comparison):
         print(f"\n{finding.sentence}")
     for file in filter(None, (args.csv, args.out)):
         print(f"\nwritten: {file}")

@@ -83,13 +83,13 @@ def run(args: argparse.Namespace) -> int:
 
 def print_pruning(run: Path) -> None:
     """Print what pruning did to the model of a run, if it began with a pruned one."""
-    from fathom.runs.analysis.pruning import judge_pruning, read_pruning, stage_table
+    from fathom.runs.analysis.pruning import check_pruning, read_pruning, stage_table
 
     record = read_pruning(run)
     if record is None:
         return
     header, rows = stage_table(record)
     print("\n".join(["", *lay_out([header, *rows]), ""]))
-    for finding in judge_pruning(record):
+    for finding in check_pruning(record):
         print(finding.sentence)
     print()

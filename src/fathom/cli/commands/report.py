@@ -1,4 +1,4 @@
-"""``fathom report``."""
+"""``fathom report``: findings.json and the page of a run, made anew from its folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("run", metavar="RUN", help="run folder, its name in runs/, the beginning of one, or last")
     parser.add_argument("--runs", metavar="DIR", default="runs", help="where run folders are (default: runs)")
-    parser.add_argument("--out", metavar="FILE", help="where the page goes (default: report.html in the run folder)")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="write only the page, to FILE (default: report.html and findings.json in RUN)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

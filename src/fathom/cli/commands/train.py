@@ -117,9 +117,9 @@ def finish(trained: TrainedRun) -> int:
     else:
         print("test accuracy  none, the data have no test split")
     if trained.comparison is not None:
-        from fathom.runs.analysis.from_scratch import judge_start
+        from fathom.runs.analysis.from_scratch import check_fine_tuning
 
-        print(f"comparison     {' '.join(found.sentence for found in judge_start(trained.comparison))}")
+        print(f"comparison     {' '.join(found.sentence for found in check_fine_tuning(trained.comparison))}")
     print(f"run folder     {trained.path}")
     print(f"report         {trained.report}")
     return 1 if (trained.comparison or {}).get("diverged") else 0

@@ -149,7 +149,8 @@ class CrossValidation(Series):
             rest = counted(number - len(bad), "fold")
             text = (
                 f"{model} diverged in {len(bad)} of {counted(number, 'fold')} ({places}). {_sentence(reason)}. "
-                f"Its mean and spread are over the {rest} that did not, so they make it look better than it is"
+                f"Its mean and standard deviation are over the {rest} that did not, so they make it look better than "
+                "it is"
             )
         evidence = {"model": model, "diverged": len(bad), "folds": number}
         return Finding("series.diverged", "error", text, evidence, place=places)

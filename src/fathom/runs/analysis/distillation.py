@@ -81,7 +81,7 @@ class Distillation(Series):
 
     def findings(self) -> list[Finding]:
         """Say who diverged, and what was gained, or that nothing was."""
-        said = [self._diverged_finding(), *(self._judge(split) for split in SPLITS)]
+        said = [self._diverged_finding(), *(self._check_gain(split) for split in SPLITS)]
         said += [self._compare_with_teacher(), self._teacher_caveat()]
         return [finding for finding in said if finding is not None]
 
@@ -114,7 +114,7 @@ class Distillation(Series):
         )
         return Finding("series.teacher_of_other_data", "warning", text, {"teacher_data": str(theirs), "data": str(own)})
 
-    def _judge(self, split: str) -> Finding | None:
+    def _check_gain(self, split: str) -> Finding | None:
         gain = self.gain(split)
         if gain is None:
             return None

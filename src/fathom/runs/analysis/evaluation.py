@@ -111,7 +111,7 @@ def compare_baseline(evaluation: Mapping[str, Any]) -> Finding | None:
         is_better = own > baseline["accuracy"]
         verdict = "the model is better" if is_better else "the model has learned nothing of use"
         evidence = {"accuracy": own, "accuracy_of_guessing": baseline["accuracy"], "guess": str(says)}
-        return _judged(is_better, f"{guess} of the test rows; {verdict}", evidence)
+        return _against_guessing(is_better, f"{guess} of the test rows; {verdict}", evidence)
     own = evaluation.get("rmse")
     if not (is_number(own) and is_number(baseline.get("rmse")) and baseline["rmse"] > 0):
         return None
@@ -120,10 +120,10 @@ def compare_baseline(evaluation: Mapping[str, Any]) -> Finding | None:
     is_better = own < baseline["rmse"]
     taken = f"; the model takes {percent(1 - own / baseline['rmse'], 0)} off that"
     text = guess + (taken if is_better else ": the model has learned nothing of use")
-    return _judged(is_better, text, {"rmse": own, "rmse_of_guessing": baseline["rmse"]})
+    return _against_guessing(is_better, text, {"rmse": own, "rmse_of_guessing": baseline["rmse"]})
 
 
-def _judged(is_better: bool, text: str, evidence: Mapping[str, Any]) -> Finding:
+def _against_guessing(is_better: bool, text: str, evidence: Mapping[str, Any]) -> Finding:
     if is_better:
         return Finding("run.better_than_guessing", "note", text, evidence)
     return Finding(GUESSING, "warning", text, evidence)

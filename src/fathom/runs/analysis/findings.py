@@ -6,8 +6,8 @@ from fathom.files import write_atomically
 from fathom.findings import Finding, Findings
 from fathom.runs.analysis.curves import check_curves
 from fathom.runs.analysis.evaluation import check_evaluation
-from fathom.runs.analysis.from_scratch import judge_start
-from fathom.runs.analysis.pruning import judge_pruning, read_pruning
+from fathom.runs.analysis.from_scratch import check_fine_tuning
+from fathom.runs.analysis.pruning import check_pruning, read_pruning
 from fathom.runs.folder import schema
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import to_json
@@ -25,8 +25,8 @@ def find_in_run(run: RunReader) -> Findings:
         *_failure(run),
         *curves,
         *tests,
-        *(judge_start(run.comparison) if run.comparison else ()),
-        *(judge_pruning(pruning) if pruning else ()),
+        *(check_fine_tuning(run.comparison) if run.comparison else ()),
+        *(check_pruning(pruning) if pruning else ()),
     ]
     return Findings.gravest_first(found, [*without_curves, *without_tests])
 

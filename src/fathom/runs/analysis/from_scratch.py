@@ -9,11 +9,11 @@ from typing import Any
 from fathom.findings import Finding, Plain
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import decimal, percent
-from fathom.runs.analysis.paired import Pairing, judge_difference
+from fathom.runs.analysis.paired import Pairing, classify_difference
 from fathom.runs.folder.records import is_number
 
 
-def judge_start(comparison: Mapping[str, Any]) -> list[Finding]:
+def check_fine_tuning(comparison: Mapping[str, Any]) -> list[Finding]:
     """Say what starting from other weights was worth, whether that is more than chance, and which runs diverged."""
     diverged = _diverged(comparison)
     difference, low, high = (comparison.get(key) for key in ("difference", "low", "high"))
@@ -38,7 +38,7 @@ def judge_start(comparison: Mapping[str, Any]) -> list[Finding]:
     }
     if not is_number(low) or not is_number(high):
         is_more, chance = _chance(comparison)
-        code, severity = judge_difference(is_more)
+        code, severity = classify_difference(is_more)
         return [Finding(code, severity, f"{text}. That is one seed: {chance}", evidence), *diverged]
     evidence |= {"low": low, "high": high}
     over = f"over {counted(len(pairs), 'seed')}"
@@ -48,7 +48,7 @@ def judge_start(comparison: Mapping[str, Any]) -> list[Finding]:
     else:
         better = difference > 0 if comparison.get("more_is_better") else difference < 0
         verdict = f"fine-tuning is {'better' if better else 'worse'}"
-    code, severity = judge_difference(not low <= 0 <= high)
+    code, severity = classify_difference(not low <= 0 <= high)
     return [Finding(code, severity, f"{text}: {verdict}", evidence), *diverged]
 
 

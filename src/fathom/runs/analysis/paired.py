@@ -69,7 +69,7 @@ class Pairing:
         return f"the {100 * self.chance:.2f} points that chance allows, as one alone of the two is right on {apart}"
 
 
-def judge_difference(is_more_than_chance: bool) -> tuple[str, Severity]:
+def classify_difference(is_more_than_chance: bool) -> tuple[str, Severity]:
     """Return code and severity of the finding that says what a difference between models amounts to."""
     return ("series.difference", "note") if is_more_than_chance else ("series.no_difference", "warning")
 

@@ -62,7 +62,7 @@ def stage_table(record: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def judge_pruning(record: Mapping[str, Any]) -> list[Finding]:
+def check_pruning(record: Mapping[str, Any]) -> list[Finding]:
     """Say what was gained and what it cost, no more than the numbers bear out, and which layers stayed whole."""
     found = [_size(record), _time(record), _quality(record), _kept(record)]
     return [finding for finding in found if finding is not None]

@@ -9,7 +9,7 @@ from statistics import mean, stdev
 from fathom.findings import Finding, Plain
 from fathom.runs.analysis.comparison import RunComparison, best_values, fine_percent, flatten, is_accuracy
 from fathom.runs.analysis.numbers import count, decimal, percent
-from fathom.runs.analysis.paired import judge_difference, pair_runs
+from fathom.runs.analysis.paired import classify_difference, pair_runs
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
 
@@ -37,9 +37,9 @@ class Ranking:
     entries: Sequence[RankedRun]
 
 
-def judge_runs(comparison: RunComparison) -> list[Finding]:
+def check_runs(comparison: RunComparison) -> list[Finding]:
     """Say which run did best on validation data and what the test set says of it, and how far runs differ by seed."""
-    return [*_judge_best(comparison), *_judge_seeds(comparison)]
+    return [*_check_best(comparison), *_check_seeds(comparison)]
 
 
 def rank_runs(comparison: RunComparison) -> Ranking | None:
@@ -59,7 +59,7 @@ def rank_runs(comparison: RunComparison) -> Ranking | None:
     return None
 
 
-def _judge_best(comparison: RunComparison) -> Iterator[Finding]:
+def _check_best(comparison: RunComparison) -> Iterator[Finding]:
     ranking = rank_runs(comparison)
     if ranking is None:
         return
@@ -84,7 +84,7 @@ def _judge_best(comparison: RunComparison) -> Iterator[Finding]:
         return
     chance, words, is_more = allowed
     text += f": {100 * abs(own - theirs):.2f} points apart, {'more' if is_more else 'no more'} than {words}"
-    code, severity = judge_difference(is_more)
+    code, severity = classify_difference(is_more)
     yield Finding(code, severity, text, evidence | {"difference": own - theirs, "by_chance": chance})
 
 
@@ -108,7 +108,7 @@ def _by_chance(first: RunReader, second: RunReader) -> tuple[float, str, bool] |
     return chance, words, abs(own - theirs) > chance
 
 
-def _judge_seeds(comparison: RunComparison) -> Iterator[Finding]:
+def _check_seeds(comparison: RunComparison) -> Iterator[Finding]:
     groups: dict[str, dict[object, tuple[str, RunReader]]] = {}  # of each seed one run: the others repeat it
     for run, label in zip(comparison.runs, comparison.labels, strict=True):
         if run.status != "failed":

@@ -30,7 +30,7 @@ def describe_values(trial: Trial) -> str:
     return ", ".join(f"{name} {show_value(value)}" for name, value in trial.values.items())
 
 
-def judge_study(study: Study) -> list[Finding]:
+def check_study(study: Study) -> list[Finding]:
     """Say what came out, and what to make of it."""
     best, form = study.best(), metric_form(study.metric)
     if best is None:
@@ -46,7 +46,7 @@ def judge_study(study: Study) -> list[Finding]:
         text = f"Trial {default.number}, with the defaults, came to {form(default.value)}"
         evidence = {"trial": default.number, study.metric: default.value}
         found.append(Finding("tune.defaults", "note", text, evidence))
-    found += _judge_edges(study)
+    found += _check_edges(study)
     if study.best_run:
         text = f"The best trial was trained again and kept, with the test set evaluated once: {study.best_run}"
         found.append(Finding("tune.kept_run", "note", text, {"run": study.best_run}, place=study.best_run))
@@ -57,7 +57,7 @@ def judge_study(study: Study) -> list[Finding]:
     return [*found, Finding("tune.best_flatters", "note", text)]
 
 
-def _judge_edges(study: Study) -> list[Finding]:
+def _check_edges(study: Study) -> list[Finding]:
     """Point to values at the very end of what was tried: better ones may lie beyond."""
     found = []
     for axis in study.axes:

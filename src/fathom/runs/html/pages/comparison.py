@@ -8,7 +8,7 @@ from pathlib import Path
 from fathom.runs.analysis.comparison import RunComparison
 from fathom.runs.analysis.curves import curve
 from fathom.runs.analysis.numbers import decimal, percent
-from fathom.runs.analysis.ranking import judge_runs
+from fathom.runs.analysis.ranking import check_runs
 from fathom.runs.folder import schema
 from fathom.runs.folder.records import is_number
 from fathom.runs.folder.relations import address_from, related_pages
@@ -36,7 +36,7 @@ def comparison_page(comparison: RunComparison, folder: Path) -> Page:
         kicker="Comparison",
         heading=title,
         byline=element("p", "; ".join(models), class_="byline"),
-        summary=[_run_list(comparison, folder), show_findings(judge_runs(comparison))],
+        summary=[_run_list(comparison, folder), show_findings(check_runs(comparison))],
         sections=[_results(comparison), _curves(comparison)],
         footer="",
     )

@@ -10,7 +10,7 @@ from fathom.files import write_atomically
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import DASH, count, duration, percent
 from fathom.runs.analysis.study import KeptRun, State, Study, Trial, find_kept_run
-from fathom.runs.analysis.tuning import describe_values, judge_study, metric_form, show_value
+from fathom.runs.analysis.tuning import check_study, describe_values, metric_form, show_value
 from fathom.runs.html.charts.bars import share_bar
 from fathom.runs.html.charts.figure import Horizontal, Vertical
 from fathom.runs.html.charts.lines import Line, line_chart
@@ -53,7 +53,7 @@ def study_page(study: Study, kept: KeptRun | None = None) -> Page:
         byline=show_byline(badge, element("span", study.name, class_="mono")),
         summary=[
             show_headline(join([_validation(study), _test(study, kept)]), _facts(study)),
-            show_findings(judge_study(study), "What the trials say"),
+            show_findings(check_study(study), "What the trials say"),
         ],
         sections=[_history(study), _importance(study), _slices(study), _table(study)],
         footer="Made by Fathom from the study's folder. The test split played no role in any trial.",

@@ -9,7 +9,7 @@ from typing import Any
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import count, percent
 from fathom.runs.analysis.paired import METHOD
-from fathom.runs.analysis.pruning import judge_pruning, name_layers, read_pruning, stage_table
+from fathom.runs.analysis.pruning import check_pruning, name_layers, read_pruning, stage_table
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.html.markup import Html, element, fold, note, table
 from fathom.runs.html.page import Section
@@ -33,7 +33,7 @@ def show_pruning(run: RunReader) -> Section | None:
         f"{' ' + METHOD if record.get('pairs') else ''}"
     )
     stages = table(header, rows, label="Before and after pruning")
-    return Section("pruning", "Pruning", note(about), stages, show_findings(judge_pruning(record)), _places(record))
+    return Section("pruning", "Pruning", note(about), stages, show_findings(check_pruning(record)), _places(record))
 
 
 def _places(record: Mapping[str, Any]) -> Html:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fathom.runs.analysis.curves import curve
-from fathom.runs.analysis.from_scratch import form_of, judge_start, points
+from fathom.runs.analysis.from_scratch import check_fine_tuning, form_of, points
 from fathom.runs.analysis.numbers import DASH, count, decimal, percent
 from fathom.runs.analysis.paired import METHOD
 from fathom.runs.folder import schema
@@ -66,7 +66,7 @@ def show_comparison(run: RunReader, folder: Path) -> Section | None:
     return Section(
         "scratch",
         "Fine-tuned and from scratch",
-        note(" ".join(found.sentence for found in judge_start(comparison))),
+        note(" ".join(found.sentence for found in check_fine_tuning(comparison))),
         note(METHOD) if comparison.get("pairs") and not is_number(comparison.get("low")) else "",
         table(header, rows, label="Fine-tuned and from scratch"),
         element("div", _curves(run, comparison), class_="charts"),
