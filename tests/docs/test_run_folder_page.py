@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from fathom.recipes.train import train
-from fathom.settings import config
+from fathom.settings.settings import Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "run-folder.md"
 
@@ -24,7 +24,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "classifier": {"model": {"name": "softmax"}, "training": {"epochs": 4, "log_every": 5}},
         "regressor": {"model": {"name": "linear"}, "data": {"name": "synthetic_regression"}, "training": {"epochs": 1}},
     }
-    return {kind: train(config.Settings(tree), root=root).path for kind, tree in trees.items()}
+    return {kind: train(Settings(tree), root=root).path for kind, tree in trees.items()}
 
 
 def section(title: str) -> str:
