@@ -2,12 +2,12 @@
 
 Networks are plain ``nn.Module``s. A ``Classifier`` or ``Regressor`` wraps one (``Classifier(net, class_names=…)``) or
 is subclassed in the book's way (assign ``self.net``, or override ``forward``). Modules return, they do not call back: a
-step gives a dictionary of scalar tensors and knows neither trainer nor board.
+step gives a dictionary of scalar tensors, with prediction and target where metrics are to read them, and knows neither
+trainer nor board.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from fathom.errors import FathomError, UsageError
 from fathom.freezing import freeze, frozen_norms
 from fathom.losses import BalancedLoss, make_loss
+from fathom.metrics import Specs, make_metrics, reads_outputs
 from fathom.preprocess import Preprocess, TargetScale
 
 Batch = Sequence[Any]
-_MOST_EXPONENT = 700.0  # e to a larger power is no longer a float
 
 
 class Module(nn.Module):
@@ -31,6 +31,7 @@ class Module(nn.Module):
         loss: a name from ``fathom.losses`` or a callable (prediction, target) -> scalar tensor.
         preprocess: what happens to a batch before the network sees it.
         lr: learning rate of the default optimiser.
+        metrics: what to report besides the loss: names, as "f1", or objects (see ``fathom.metrics``).
     """
 
     kind = "module"
@@ -43,6 +44,7 @@ class Module(nn.Module):
         loss: Any = "squared",
         preprocess: Preprocess | None = None,
         lr: float = 0.1,
+        metrics: Specs = (),
     ) -> None:
         super().__init__()
         if net is not None:
@@ -51,6 +53,7 @@ class Module(nn.Module):
         self.train_loss = make_loss(loss) if isinstance(loss, str) else loss
         self.val_loss = self.train_loss
         self.lr = lr
+        self.metrics = make_metrics(metrics, self.kind)
 
     def forward(self, X: Tensor) -> Tensor:
         """Map a batch as stored to the network's output."""
@@ -83,26 +86,31 @@ class Module(nn.Module):
             layer.eval()
         return self
 
-    def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def batch_means(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Return further scalar tensors to report beside the loss; means over the batch."""
         return {}
 
+    def outputs(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Return what a step gives besides the loss: the batch's means, and what ``metrics`` read.
+
+        That is "prediction" and "target": always in evaluation, in training only where a metric reads them.
+        """
+        means = self.batch_means(prediction, target)
+        if self.training and not reads_outputs(self.metrics):
+            return means
+        return means | {"prediction": prediction, "target": target}
+
     def training_step(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the loss to descend, under "loss", and scalar metrics, each a mean over the batch."""
-        X, y = batch
-        prediction = _widened(self(X))
-        return {"loss": self.train_loss(prediction, y), **self.metrics(prediction.detach(), y)}
+        """Return the loss to descend, under "loss", and ``outputs``."""
+        X, y = batch  # (N, …), (N, …)
+        prediction = _widened(self(X))  # (N, …)
+        return {"loss": self.train_loss(prediction, y), **self.outputs(prediction.detach(), y)}
 
     def validation_step(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the same metrics on unseen data, with "prediction" and "target"; runs in inference mode."""
-        X, y = batch
-        prediction = _widened(self(X))
-        return {
-            "loss": self.val_loss(prediction, y),
-            **self.metrics(prediction, y),
-            "prediction": prediction,
-            "target": y,
-        }
+        """Return the same on unseen data; runs in inference mode, without what only training has."""
+        X, y = batch  # (N, …), (N, …)
+        prediction = _widened(self(X))  # (N, …)
+        return {"loss": self.val_loss(prediction, y), **self.outputs(prediction, y)}
 
     def read(self, output: Tensor) -> Tensor:
         """Turn the network's output into what a user wants to read."""
@@ -115,10 +123,6 @@ class Module(nn.Module):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the optimiser used when the trainer is told none: plain SGD, as in the book."""
         return torch.optim.SGD(self.parameters(), lr=self.lr)
-
-    def derive(self, means: dict[str, float]) -> dict[str, float]:
-        """Add to means over an interval, an epoch or a split what follows from them, as a perplexity does."""
-        return means
 
     def hidden_state(self) -> Any:
         """Return what a training step takes over from the one before, besides weights; a resumed run needs it."""
@@ -141,6 +145,7 @@ class Classifier(Module):
         class_names: saved with the model and used in predictions and reports.
         label_smoothing: in training only; validation reports the plain cross-entropy.
         class_weights: of the samples of each class in the training loss; validation reports the plain one.
+        metrics: names or objects, such as ``["f1", "auroc"]``; accuracy is always reported.
     """
 
     kind = "classifier"
@@ -155,8 +160,9 @@ class Classifier(Module):
         class_weights: Sequence[float] | None = None,
         preprocess: Preprocess | None = None,
         lr: float = 0.1,
+        metrics: Specs = (),
     ) -> None:
-        super().__init__(net, loss=loss, preprocess=preprocess, lr=lr)
+        super().__init__(net, loss=loss, preprocess=preprocess, lr=lr, metrics=metrics)
         self.class_names = tuple(class_names)
         if label_smoothing and loss != "cross_entropy":
             raise UsageError("label smoothing belongs to the cross-entropy; leave it or the other loss out")
@@ -166,7 +172,7 @@ class Classifier(Module):
         elif options:
             self.train_loss = make_loss(loss, **options)
 
-    def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def batch_means(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Return the share of the batch whose largest logit is the label's."""
         return {"accuracy": (prediction.argmax(1) == target).mean(dtype=torch.float32)}
 
@@ -185,6 +191,7 @@ class Regressor(Module):
     Shape:   X as stored, y float (N, D) -> (N, D)
     Args:
         target: how the numbers learned belong to those of the data; None where they are the same.
+        metrics: objects; they see the numbers learned, as the loss does.
     """
 
     kind = "regressor"
@@ -197,8 +204,9 @@ class Regressor(Module):
         preprocess: Preprocess | None = None,
         target: TargetScale | None = None,
         lr: float = 0.1,
+        metrics: Specs = (),
     ) -> None:
-        super().__init__(net, loss=loss, preprocess=preprocess, lr=lr)
+        super().__init__(net, loss=loss, preprocess=preprocess, lr=lr, metrics=metrics)
         self.target = target
 
     def read(self, output: Tensor) -> Tensor:
@@ -217,6 +225,7 @@ class LanguageModel(Module):
         net: maps (X, state) to (logits, next state); a state of None is the beginning.
         tokens: the vocabulary, in the order of their numbers.
         tokenizer: how a text is cut into tokens, as plain values; saved with the model.
+        metrics: objects, beside the perplexity, which is always reported.
     """
 
     kind = "language_model"
@@ -229,8 +238,10 @@ class LanguageModel(Module):
         tokenizer: Mapping[str, Any] | None = None,
         loss: Any = "cross_entropy",
         lr: float = 1.0,
+        metrics: Specs = (),
     ) -> None:
-        super().__init__(net, loss=loss, lr=lr)
+        super().__init__(net, loss=loss, lr=lr, metrics=make_metrics(("perplexity",), self.kind))
+        self.metrics |= make_metrics(metrics, self.kind)
         self.tokens = tuple(tokens)
         self.tokenizer = dict(tokenizer or {})
         self.state: Any = None
@@ -241,11 +252,13 @@ class LanguageModel(Module):
 
     def training_step(self, batch: Batch) -> dict[str, Tensor]:
         """Return the mean loss over all tokens of ``(X, starts, y)``, with X (steps, batch) and y (steps · batch,)."""
-        return {"loss": self.train_loss(self._read_on(batch), batch[-1])}
+        prediction, y = self._read_on(batch), batch[-1]  # (steps · batch, num_tokens), (steps · batch,)
+        return {"loss": self.train_loss(prediction, y), **self.outputs(prediction.detach(), y)}
 
     def validation_step(self, batch: Batch) -> dict[str, Tensor]:
         """Return the same on unseen text."""
-        return {"loss": self.val_loss(self._read_on(batch), batch[-1])}
+        prediction, y = self._read_on(batch), batch[-1]  # (steps · batch, num_tokens), (steps · batch,)
+        return {"loss": self.val_loss(prediction, y), **self.outputs(prediction, y)}
 
     def _read_on(self, batch: Batch) -> Tensor:
         """Return logits (steps · batch, num_tokens); keep the state for the batch that follows."""
@@ -253,10 +266,6 @@ class LanguageModel(Module):
         output, state = self.net(X, None if starts else self.state)
         self.state = _detached(state)
         return _widened(output).flatten(0, 1)
-
-    def derive(self, means: dict[str, float]) -> dict[str, float]:
-        """Add the perplexity, e to the mean loss: between how many equally likely tokens the model wavers."""
-        return means | {"perplexity": math.exp(min(means["loss"], _MOST_EXPONENT))} if "loss" in means else means
 
     def hidden_state(self) -> Any:
         """Return the hidden state after the last batch."""

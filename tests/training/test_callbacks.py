@@ -10,7 +10,7 @@ from torch import nn
 from fathom.errors import FathomError, UsageError
 from fathom.module import Classifier, Regressor
 from fathom.training.averaging import WeightAverage
-from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping, monitored_metric
+from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping
 from fathom.training.checkpoint import load_checkpoint
 from fathom.training.trainer import Trainer
 
@@ -92,15 +92,38 @@ def test_without_validation_the_training_loss_decides(lines, cpu):
     assert len(trainer.fit(Worse(nn.Linear(3, 1)), lines())) == 2
 
 
-def test_the_metric_that_decides():
-    record = {"train_loss": 3.0, "val_loss": 2.0, "val_accuracy": 0.5}
-    assert monitored_metric(record) == ("val_accuracy", 0.5, 1.0)
-    del record["val_accuracy"]
-    assert monitored_metric(record) == ("val_loss", 2.0, -1.0)
-    del record["val_loss"]
-    assert monitored_metric(record) == ("train_loss", 3.0, -1.0)
-    with pytest.raises(FathomError):
-        monitored_metric({})
+class Marked(Scripted):
+    """Reports a number of its own for each validation."""
+
+    def __init__(self, losses, marks):
+        super().__init__(losses)
+        self.marks = iter(marks)
+
+    def validation_step(self, batch):
+        return super().validation_step(batch) | {"mark": torch.tensor(next(self.marks))}
+
+
+def test_what_is_monitored_decides_when_to_stop_and_what_is_best(lines, cpu, tmp_path):
+    marks = [0.1, 0.3, 0.2, 0.25, 9.0]
+    callbacks = [EarlyStopping(2, monitor="val_mark:max"), Checkpointing(tmp_path, monitor="val_mark:max")]
+    trainer = Trainer(5, optimizer=sgd, execution=cpu, callbacks=callbacks)
+    records = trainer.fit(Marked([5.0, 4.0, 3.0, 2.0, 1.0], marks), Judged(lines()))
+    assert [record["val_mark"] for record in records] == pytest.approx(marks[:4])
+    best = load_checkpoint(tmp_path / "best")
+    assert (best["metric"], best["epoch"], best["value"]) == ("val_mark", 2, pytest.approx(0.3))
+
+
+def test_what_is_not_recorded_cannot_be_monitored(lines, cpu, tmp_path):
+    for callback in (EarlyStopping(1, monitor="val_loss"), Checkpointing(tmp_path / "a", monitor="val_loss")):
+        with pytest.raises(UsageError, match="there is no val_loss to monitor without a validation split"):
+            Trainer(1, optimizer=sgd, execution=cpu, callbacks=[callback]).fit(Regressor(nn.Linear(3, 1)), lines())
+    trainer = Trainer(1, optimizer=sgd, execution=cpu, callbacks=[EarlyStopping(1, monitor="train_f1")])
+    with pytest.raises(UsageError, match="there is no train_f1 to monitor: the module's metrics are none"):
+        trainer.fit(Regressor(nn.Linear(3, 1)), lines())
+    trainer = Trainer(1, optimizer=sgd, execution=cpu, callbacks=[EarlyStopping(1, monitor="train_mark:min")])
+    with pytest.raises(FathomError, match="there is no train_mark to monitor: the epoch's record holds train_loss"):
+        trainer.fit(Regressor(nn.Linear(3, 1)), lines())
+    assert not (tmp_path / "a").exists()
 
 
 # Averaged weights ----------------------------------------------------------------------------------------------------

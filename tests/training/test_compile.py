@@ -259,6 +259,37 @@ def test_a_loader_that_does_not_say_its_batch_size_is_compiled_for_that_of_its_f
     assert calls == [8] * 6
 
 
+@pytest.mark.slow
+def test_metrics_see_what_one_graph_predicts(lines):
+    def fit(compile):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
+        module, seen = Regressor(net, metrics=[Largest()]), lines()
+        return Trainer(2, optimizer=plain_sgd, execution=execution(compile)).fit(module, seen)
+
+    for record, expected in zip(fit("step"), fit("off"), strict=True):
+        assert record["train_largest"] == pytest.approx(expected["train_largest"], rel=1e-4)
+
+
+class Largest:
+    """The largest prediction."""
+
+    def __init__(self):
+        self.largest = torch.tensor(-torch.inf)
+
+    def update(self, preds, target):
+        self.largest = torch.maximum(self.largest, preds.max())
+
+    def compute(self):
+        return self.largest
+
+    reset = __init__
+
+
+def plain_sgd(module):
+    return make_optimizer("sgd", module, 0.05)
+
+
 # What is refused, before anything is compiled ------------------------------------------------------------------------
 
 

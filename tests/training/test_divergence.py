@@ -204,7 +204,7 @@ def test_a_run_that_diverged_is_not_saved(lines, cpu, tmp_path):
 
 def test_an_infinite_metric_that_is_not_the_loss_is_allowed(lines, cpu):
     class Odd(Regressor):
-        def metrics(self, prediction, target):
+        def batch_means(self, prediction, target):
             return {"ratio": torch.tensor(math.inf)}
 
     records = Trainer(1, optimizer=sgd(0.01), execution=cpu).fit(Odd(nn.Linear(3, 1)), lines())

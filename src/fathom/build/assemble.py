@@ -15,6 +15,7 @@ from fathom.build.teaching import build_student, check_distillable
 from fathom.data.module import LabelledData
 from fathom.errors import UsageError
 from fathom.losses import make_loss
+from fathom.metrics import make_metrics
 from fathom.models import registry
 from fathom.module import Module
 from fathom.preprocess import Preprocess
@@ -41,7 +42,16 @@ def build_module(config: Config, data: LabelledData) -> Module:
 
 
 def wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Module:
-    """Put a network into the module its task calls for: a student's has its teacher beside it."""
+    """Put a network into the module its task calls for, a student's with its teacher, and add the metrics asked for.
+
+    Raises:  UsageError if loss or metrics do not fit the task
+    """
+    module = _wrap(net, config, data, preprocess)
+    module.metrics |= make_metrics(config.training.metrics, module.kind)
+    return module
+
+
+def _wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Module:
     make_loss(closed(config.training.loss))  # refuses a name that does not exist
     if config.training.distill is not None:
         check_distillable(config, data)
@@ -118,6 +128,7 @@ def schedule_factory(config: Config) -> Callable[[int], Schedule]:
 def build_callbacks(config: Config, folder: Path | None) -> list[Callback]:
     """Make the callbacks that the configuration asks for; ``folder`` is the run's."""
     training = config.training
+    monitor = None if training.overfit_batches else training.monitor  # what is learned by heart is not validated
     callbacks: list[Callback] = []
     if training.keep_zeros:
         callbacks.append(KeepZeros())
@@ -126,9 +137,9 @@ def build_callbacks(config: Config, folder: Path | None) -> list[Callback]:
     if training.l1:
         callbacks.append(L1Penalty(training.l1))
     if training.patience is not None:
-        callbacks.append(EarlyStopping(training.patience))
+        callbacks.append(EarlyStopping(training.patience, monitor=monitor))
     if folder is not None and not training.fast_dev_run:
-        callbacks.append(Checkpointing(folder / "checkpoints", training.checkpoint_every_s))
+        callbacks.append(Checkpointing(folder / "checkpoints", training.checkpoint_every_s, monitor=monitor))
     return callbacks
 
 

@@ -11,6 +11,7 @@ from fathom.build.kinds.detection import kind_of
 from fathom.data.module import LabelledData
 from fathom.errors import UsageError
 from fathom.inference.saved import set_loss
+from fathom.metrics import make_metrics
 from fathom.module import Module
 from fathom.settings.config import Config, closed
 from fathom.training.device import Execution, choose_execution
@@ -26,6 +27,7 @@ def open_split(
     Raises:  UsageError if the data have no such split; FathomError if they are not those the model learned from
     """
     set_loss(module, closed(config.training.loss))
+    module.metrics |= make_metrics(config.training.metrics, module.kind)
     kind_of(config).check_model(module, data, is_own=is_own)
     loader = {"test": data.test_dataloader, "val": data.val_dataloader, "train": data.train_eval_dataloader}[split]()
     if loader is None:

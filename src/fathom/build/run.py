@@ -297,7 +297,8 @@ def _evaluate_once(run: PlannedRun, writer: RunWriter) -> dict[str, Any] | None:
     writer.write_json("evaluation.json", evaluation)
     if details.columns:
         writer.write_predictions(list(details.columns), details.rows)
-    shown = [name for name in ("loss", "accuracy", "rmse", "perplexity") if name in evaluation]
+    told = dict.fromkeys(["loss", "accuracy", "rmse", "perplexity", *plan.config.training.metrics])
+    shown = [name for name in told if name in evaluation]
     writer.log_text("test " + ", ".join(f"{name} {evaluation[name]:.4f}" for name in shown))
     return evaluation
 

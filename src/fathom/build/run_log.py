@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from fathom.metrics import names
 from fathom.runs.folder.writer import RunWriter
 from fathom.training.callbacks import Callback
 from fathom.training.trainer import Trainer
+
+_OTHERS = [name for name in names() if name != "perplexity"]
 
 
 class RunLog(Callback):
@@ -32,6 +35,9 @@ def format_epoch(record: dict[str, Any], max_epochs: int, *, brief: bool = False
                 text += f", {'ppl' if brief else 'perplexity'} {record[f'{part}_perplexity']:.4g}"
             if f"{part}_accuracy" in record:
                 text += f", {'acc' if brief else 'accuracy'} {record[f'{part}_accuracy']:.2%}"
+            for name in () if brief else _OTHERS:
+                if f"{part}_{name}" in record:
+                    text += f", {name.replace('_', ' ')} {record[f'{part}_{name}']:.4f}"
             parts.append(text)
     unit = "tokens" if "train_perplexity" in record else "samples"
     if not brief:

@@ -14,6 +14,7 @@ from torch import Tensor
 from fathom.build.kinds.base import Details, SplitResult
 from fathom.data.module import LabelledData
 from fathom.files import write_atomically
+from fathom.metrics import apply_metrics
 from fathom.module import Module
 from fathom.runs.folder.schema import SCHEMA
 from fathom.training.device import Execution
@@ -38,7 +39,7 @@ def summarize(module: Module, output: Tensor, target: Tensor, split: str) -> dic
     """Return the content of ``evaluation.json``, without images.
 
     For a classifier loss, accuracy, confusion counts (rows true, columns predicted) and per-class precision, recall and
-    F1; for a regressor loss, RMSE, MAE and R².
+    F1; for a regressor loss, RMSE, MAE and R²; then the metrics asked for.
 
     Shape:   output (N, K), target (N,) of classes; output (N, K), target (N, K) of a regression
     """
@@ -49,13 +50,14 @@ def summarize(module: Module, output: Tensor, target: Tensor, split: str) -> dic
         "num_samples": len(target),
         "loss": float(module.val_loss(output, target)),
     }
+    further = apply_metrics(module.metrics, output, target)
     if module.kind != "classifier":
         output, target = module.read(output), module.read(target)  # (N, K), in the units of the data
         residual = output - target  # (N, K)
         variance = float((target - target.mean(0)).square().mean())
         mse = float(residual.square().mean())
         r2 = 1 - mse / variance if variance else None
-        return base | {"rmse": mse**0.5, "mae": float(residual.abs().mean()), "r2": r2}
+        return base | {"rmse": mse**0.5, "mae": float(residual.abs().mean()), "r2": r2} | further
     num_classes = output.shape[1]
     names = class_names_of(module, num_classes)
     predicted = output.argmax(1)  # (N,)
@@ -63,6 +65,7 @@ def summarize(module: Module, output: Tensor, target: Tensor, split: str) -> dic
     confusion = counts.view(num_classes, num_classes)  # (K, K)
     return base | {
         "accuracy": float((predicted == target).double().mean()),
+        **further,
         "confusion": confusion.tolist(),
         "class_names": names,
         "per_class": _per_class(confusion, names),

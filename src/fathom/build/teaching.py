@@ -76,7 +76,7 @@ class Student(Classifier):
         soft, hard = soft_targets(prediction, opinion, self.temperature), self.train_loss(prediction, y)
         loss = self.alpha * soft + (1 - self.alpha) * hard
         parts = {"soft_loss": soft.detach(), "hard_loss": hard.detach()}
-        return {"loss": loss, **parts, **self.metrics(prediction.detach(), y)}
+        return {"loss": loss, **parts, **self.outputs(prediction.detach(), y)}
 
 
 def check_distillable(config: Config, data: LabelledData) -> None:

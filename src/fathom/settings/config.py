@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from fathom.choices import Balance, Cache, CompileMode, OptimizerName, Precision
 from fathom.errors import FathomError, UsageError
+from fathom.monitor import parse_monitor
 from fathom.runs.folder.schema import SCHEMA, other_version
 
 Count = Annotated[int, Meta(ge=1)]
@@ -99,6 +100,8 @@ class TrainingConfig(ConfigNode, frozen=True):
     input_noise: NonNegative = 0.0
     ema: Fraction | None = None
     keep_zeros: bool = False
+    metrics: list[str] = []
+    monitor: str | None = None
     patience: Count | None = None
     init: str | dict[str, str] | None = None
     log_every: Count = 50
@@ -106,6 +109,11 @@ class TrainingConfig(ConfigNode, frozen=True):
     fast_dev_run: bool = False
     overfit_batches: Natural = 0
     distill: DistillConfig | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a monitor that does not say what is better."""
+        if self.monitor is not None:
+            parse_monitor(self.monitor)
 
 
 class FinetuneConfig(ConfigNode, frozen=True):

@@ -9,14 +9,17 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from fathom.errors import FathomError, UsageError
+from fathom.errors import UsageError
 from fathom.files import remove_leftovers
+from fathom.metrics import names as metric_names
+from fathom.monitor import LOSSES, USUAL, Monitor, find_monitor, parse_monitor
 from fathom.phrases import counted
 from fathom.training.averaging import WeightAverage
 from fathom.training.checkpoint import make_folder, save_checkpoint
@@ -79,55 +82,63 @@ class Callback:
         """Take up what ``state_dict`` gave."""
 
 
-def monitored_metric(record: dict[str, Any]) -> tuple[str, float, float]:
-    """Return (name, value, sign) of the metric that decides which epoch is best; a larger sign × value is better.
-
-    Accuracy on validation if there is one, else its loss, else the training loss.
-    """
-    for name, sign in (("val_accuracy", 1.0), ("val_loss", -1.0), ("train_loss", -1.0)):
-        if record.get(name) is not None:
-            return name, record[name], sign
-    raise FathomError("the epoch's record holds neither a validation nor a training metric")
-
-
-def _is_better(value: float, best: float) -> bool:
-    return math.isfinite(value) and (value > best or not math.isfinite(best))
-
-
 class EarlyStopping(Callback):
-    """Stop when validation loss has not improved by ``min_delta`` for ``patience`` epochs.
+    """Stop when a metric has not improved by ``min_delta`` for ``patience`` epochs.
 
+    Args:
+        monitor: which: a recorded name, as ``val_f1``, with ``:min`` or ``:max`` where it is one of your own; None is
+            the validation loss, without a validation split the training loss.
     Source:  Prechelt 1998, "Early stopping, but when?"
     """
 
-    def __init__(self, patience: int, min_delta: float = 0.0) -> None:
+    def __init__(self, patience: int, min_delta: float = 0.0, *, monitor: str | None = None) -> None:
         if patience < 1:
             raise UsageError(f"early-stopping patience {patience}: it must be at least 1 epoch")
         self.patience, self.min_delta = patience, min_delta
-        self.best = math.inf
+        self._candidates = LOSSES if monitor is None else (parse_monitor(monitor),)
+        self.best = self._candidates[0].worst
         self.num_bad = 0
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Forget an earlier run."""
-        self.best, self.num_bad = math.inf, 0
+        check_monitor(trainer, self._candidates)
+        self.best, self.num_bad = self._candidates[0].worst, 0
 
     def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
         """Count epochs without improvement; ask the trainer to stop at ``patience``."""
-        loss = record.get("val_loss", record["train_loss"])
-        if loss < self.best - self.min_delta:
-            self.best, self.num_bad = loss, 0
+        monitor = find_monitor(record, self._candidates)
+        value = record[monitor.name]
+        if monitor.improves(value, self.best, by=self.min_delta):
+            self.best, self.num_bad = value, 0
             return
         self.num_bad += 1
         if self.num_bad >= self.patience:
             trainer.should_stop = f"no improvement for {counted(self.patience, 'epoch')}"
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best loss and the count."""
+        """Return the best value and the count."""
         return {"best": self.best, "num_bad": self.num_bad}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take them up."""
         self.best, self.num_bad = state["best"], state["num_bad"]
+
+
+def check_monitor(trainer: Trainer, candidates: Sequence[Monitor]) -> None:
+    """Refuse, before the first step, to monitor what will not be recorded.
+
+    Raises:  UsageError
+    """
+    (monitor, *others) = candidates
+    if others:  # one of them always is
+        return
+    if monitor.name.startswith("val_") and trainer.val_feed is None:
+        raise UsageError(f"there is no {monitor.name} to monitor without a validation split")
+    column, reported = monitor.name.partition("_")[2], getattr(trainer.module, "metrics", {})
+    if column in metric_names() and column not in reported:
+        raise UsageError(
+            f"there is no {monitor.name} to monitor: the module's metrics are {', '.join(reported) or 'none'}"
+        )
 
 
 class AverageWeights(Callback):
@@ -214,16 +225,22 @@ class Checkpointing(Callback):
 
     ``last`` holds all that resuming needs and is written every epoch, when a signal stops the run, and after
     ``every_s`` seconds within an epoch. ``best`` holds the weights of the best epoch alone.
+
+    Args:
+        monitor: by which metric an epoch is best: a recorded name, as ``val_f1``, with ``:min`` or ``:max`` where it is
+            one of your own; None is accuracy on validation if there is one, else its loss, else the training loss.
     """
 
-    def __init__(self, folder: Path, every_s: float = 60.0) -> None:
+    def __init__(self, folder: Path, every_s: float = 60.0, *, monitor: str | None = None) -> None:
         self.folder = Path(folder)
         self.every_s = every_s
+        self._candidates = USUAL if monitor is None else (parse_monitor(monitor),)
         self.best: dict[str, Any] | None = None
         self._saved_at = time.monotonic()
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Make sure that saving will be possible before there is something to lose."""
+        check_monitor(trainer, self._candidates)
         make_folder(self.folder)
         remove_leftovers(self.folder)
         self.best, self._saved_at = None, time.monotonic()
@@ -235,9 +252,10 @@ class Checkpointing(Callback):
 
     def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
         """Save ``best`` if this epoch is, then ``last``."""
-        name, value, sign = monitored_metric(record)
-        if self.best is None or _is_better(sign * value, sign * self.best["value"]):
-            self.best = {"metric": name, "value": value, "epoch": record["epoch"], "step": record["step"]}
+        monitor = find_monitor(record, self._candidates)
+        value = record[monitor.name]
+        if self.best is None or _is_better(monitor, value, self.best["value"]):
+            self.best = {"metric": monitor.name, "value": value, "epoch": record["epoch"], "step": record["step"]}
             with trainer.evaluation_weights():
                 save_checkpoint(self.folder / "best", {"module": trainer.module.state_dict(), **self.best})
         self.save(trainer)
@@ -258,3 +276,7 @@ class Checkpointing(Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take it up."""
         self.best = state["best"]
+
+
+def _is_better(monitor: Monitor, value: float, best: float) -> bool:
+    return math.isfinite(value) and (monitor.improves(value, best) or not math.isfinite(best))

@@ -13,7 +13,7 @@ from fathom.errors import FathomError
 from fathom.module import Module
 from fathom.training.device import Execution
 from fathom.training.feed import Feed
-from fathom.training.metrics import Meter
+from fathom.training.meter import Meter
 from fathom.training.random_state import kept_random_state
 
 
@@ -75,7 +75,7 @@ def evaluate_feed(
     Raises:  FathomError if there is no batch, or a step gives no outputs where they are to be kept
     """
     module.eval()
-    meter = Meter(getattr(module, "derive", dict))
+    meter = Meter(getattr(module, "metrics", None))
     outputs: list[Tensor] = []  # each (n, …)
     targets: list[Tensor] = []  # each (n, …)
     with kept_random_state(execution.device):

@@ -20,7 +20,7 @@ from fathom.training.device import Execution, choose_execution, try_forward
 from fathom.training.divergence import divergence_error
 from fathom.training.evaluation import evaluate_feed
 from fathom.training.feed import Feed
-from fathom.training.metrics import Meter
+from fathom.training.meter import Meter
 from fathom.training.optimizers import clip_by_norm_, clip_by_value_
 from fathom.training.random_state import seed_everything
 from fathom.training.run_state import collect_state, restore_callbacks, restore_state
@@ -295,7 +295,7 @@ class Trainer:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def _make_meter(self) -> Meter:
-        return Meter(getattr(self.module, "derive", dict))
+        return Meter(getattr(self.module, "metrics", None))
 
     def _note(self, outputs: dict[str, Tensor], count: int) -> None:
         self.meter.add(outputs, count)

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import yaml
 
 from fathom.errors import FathomError, UsageError
 from fathom.runs.folder.reader import Best, RunReader, resolve_run
@@ -23,7 +24,7 @@ def test_everything_in_a_finished_run(tmp_path, make_run):
     assert run.train_s == run.epochs()[-1]["elapsed_s"]
     assert 60_000 < run.samples_per_s < 80_000
     highest = max(run.epochs(), key=lambda r: r["val_accuracy"])
-    assert run.best() == Best("val_accuracy", highest["val_accuracy"], highest["epoch"])
+    assert run.best() == Best("val_accuracy", highest["val_accuracy"], highest["epoch"], is_highest=True)
 
 
 def test_a_run_that_hardly_began(tmp_path, make_run):
@@ -33,6 +34,17 @@ def test_a_run_that_hardly_began(tmp_path, make_run):
     run = RunReader(folder)
     assert (run.metrics, run.model, run.evaluation, run.best()) == ([], None, None, None)
     assert (run.train_s, run.samples_per_s, run.is_classifier) == (None, None, False)
+
+
+def test_best_by_what_is_monitored(tmp_path, make_run):
+    folder = make_run(tmp_path)
+    path = folder / "config.yaml"
+    tree = yaml.safe_load(path.read_text())
+    tree.setdefault("training", {})["monitor"] = "val_loss"
+    path.write_text(yaml.safe_dump(tree))
+    run = RunReader(folder)
+    lowest = min(run.epochs(), key=lambda r: r["val_loss"])
+    assert run.best() == Best("val_loss", lowest["val_loss"], lowest["epoch"], is_highest=False)
 
 
 def test_best_without_accuracy_or_validation(tmp_path, make_run, make_regression_run):

@@ -42,9 +42,9 @@ def _table(evaluation: dict[str, Any]) -> str:
         unknown = f"{evaluation['unknown']:,} of {evaluation['num_samples'] + 1:,} tokens"
         lines += [f"{k:<16}{evaluation[k]:.4f}" for k in ("loss", "perplexity", "bits_per_token")]
         return "\n".join([*lines, f"{'unknown':<16}{unknown}"])
-    lines += [
-        f"{k:<9}{evaluation[k]:.4f}" for k in ("loss", "accuracy", "rmse", "mae", "r2") if evaluation.get(k) is not None
-    ]
+    numbers = {name: value for name, value in evaluation.items() if isinstance(value, float)}
+    column = max(8, *map(len, numbers)) + 1
+    lines += [f"{name:<{column}}{value:.4f}" for name, value in numbers.items()]
     if "per_class" in evaluation:
         width = max(len(row["class"]) for row in evaluation["per_class"] + [{"class": "class"}])
         lines += ["", f"{'class':<{width}}  precision  recall     F1  support"]

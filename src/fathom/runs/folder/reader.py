@@ -12,6 +12,7 @@ from typing import Any
 
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.findings import Finding, Findings
+from fathom.monitor import USUAL, parse_monitor
 from fathom.runs.folder import schema
 from fathom.runs.folder.metrics import read_metrics
 from fathom.runs.folder.records import is_number, read_json, read_yaml
@@ -24,6 +25,7 @@ class Best:
     metric: str
     value: float
     epoch: float
+    is_highest: bool  # else the lowest
 
 
 class RunReader:
@@ -143,12 +145,19 @@ class RunReader:
         return Path(self._name_of("data")).name
 
     def best(self) -> Best | None:
-        """The highest val_accuracy; without one the lowest val_loss; without validation the lowest train_loss."""
-        for metric, sign in (("val_accuracy", -1.0), ("val_loss", 1.0), ("train_loss", 1.0)):
-            records = [record for record in self.epochs() if is_number(record.get(metric))]
+        """The best epoch by ``training.monitor``.
+
+        Where nothing is set there: the highest val_accuracy; without one the lowest val_loss; without validation the
+        lowest train_loss.
+        """
+        training = self.config.get("training")
+        chosen = training.get("monitor") if isinstance(training, Mapping) else None
+        for monitor in USUAL if chosen is None else (parse_monitor(str(chosen)), *USUAL):
+            records = [record for record in self.epochs() if is_number(record.get(monitor.name))]
             if records:
-                record = min(records, key=lambda record: sign * record[metric])
-                return Best(metric, float(record[metric]), record["epoch"])
+                pick = max if monitor.higher_is_better else min
+                record = pick(records, key=lambda record: record[monitor.name])
+                return Best(monitor.name, float(record[monitor.name]), record["epoch"], monitor.higher_is_better)
         return None
 
     @property

@@ -15,7 +15,7 @@ from fathom.runs.folder.records import is_number
 from fathom.runs.folder.relations import address_from, related_pages
 from fathom.runs.html.markup import Html
 from fathom.runs.html.page import Page
-from fathom.runs.html.sections.curves import METRIC_WORDS, show_curves
+from fathom.runs.html.sections.curves import metric_words, show_curves
 from fathom.runs.html.sections.data import show_data
 from fathom.runs.html.sections.origin import show_config, show_layers, show_origin
 from fathom.runs.html.sections.pruning import show_pruning
@@ -93,7 +93,7 @@ def _facts(run: RunReader) -> list[tuple[object, object]]:
         facts.append(("best validation", DASH))
     else:
         facts.append(
-            (f"best {METRIC_WORDS[best.metric]} (epoch {best.epoch:g})", _show_metric(best.metric, best.value))
+            (f"best {metric_words(best.metric)} (epoch {best.epoch:g})", _show_metric(best.metric, best.value))
         )
     return [*facts, ("seed", run.run.get("seed", DASH))]
 
@@ -110,7 +110,7 @@ def _headline(run: RunReader) -> Html:
     evaluation, best = run.evaluation, run.best()
     if evaluation is None:
         value = _show_metric(best.metric, best.value) if best else DASH
-        name = f"best {METRIC_WORDS[best.metric]}" if best else "no result"
+        name = f"best {metric_words(best.metric)}" if best else "no result"
         return show_number(value, name, "The test set has not been used.")
     split, samples = evaluation.get("split", "test"), evaluation.get("num_samples")
     about = counted(samples, "sample") if isinstance(samples, int) else DASH

@@ -13,13 +13,9 @@ from fathom.runs.html.charts.lines import Line, line_chart
 from fathom.runs.html.markup import Html, element, fold, note, table
 from fathom.runs.html.page import Section
 
-METRIC_WORDS = {
-    "val_accuracy": "validation accuracy",
-    "val_loss": "validation loss",
-    "train_loss": "training loss",
-}
-
 _MOST_EPOCH_ROWS = 500
+
+_ACRONYMS = {"f1": "F1", "f1_binary": "F1 (binary)", "auroc": "AUROC"}
 
 _COLUMNS: dict[str, tuple[str, Callable[[object], str]]] = {
     "train_loss": ("Training loss", decimal),
@@ -49,6 +45,12 @@ def show_curves(run: RunReader) -> Section:
         _epoch_table(run),
     ]
     return Section("curves", "Curves", *parts)
+
+
+def metric_words(name: str) -> str:
+    """Return a recorded metric's name in words: val_loss is the validation loss."""
+    split, _, metric = name.partition("_")
+    return f"{'validation' if split == 'val' else 'training'} {_ACRONYMS.get(metric, metric.replace('_', ' '))}"
 
 
 def _explain(run: RunReader) -> str:
@@ -125,7 +127,7 @@ def _final_numbers(run: RunReader) -> Html:
 
 
 def _best_rule(best: Best) -> str:
-    return f"{'highest' if best.metric.endswith('accuracy') else 'lowest'} {METRIC_WORDS[best.metric]}"
+    return f"{'highest' if best.is_highest else 'lowest'} {metric_words(best.metric)}"
 
 
 def _epoch_table(run: RunReader) -> Html:

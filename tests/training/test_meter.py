@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fathom.errors import FathomError
-from fathom.training.metrics import Mean, Meter
+from fathom.training.meter import Mean, Meter
 
 
 def scalars(**values: float) -> dict[str, torch.Tensor]:

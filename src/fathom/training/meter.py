@@ -1,0 +1,164 @@
+"""What the steps return, kept on the device until somebody asks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fathom.errors import FathomError
+from fathom.metrics import AnyMetric, DerivedMetric, Metric, fresh
+
+# What a step may return besides scalars: what the network said, and what would have been right.
+OUTPUTS = ("prediction", "target")
+
+
+class Mean:
+    """A running mean of named values, weighted by sample count, in double precision on the host."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = {}
+        self.count = 0
+
+    def update(self, columns: dict[str, list[float]], counts: list[int]) -> None:
+        """Add means over ``counts[i]`` samples each, in order, so that the sum does not depend on when it is made."""
+        for name, values in columns.items():
+            total = self.sums.get(name, 0.0)
+            for value, count in zip(values, counts, strict=True):
+                total += value * count
+            self.sums[name] = total
+        self.count += sum(counts)
+
+    def compute(self) -> dict[str, float]:
+        """Return the means so far."""
+        return {name: total / self.count for name, total in self.sums.items()} if self.count else {}
+
+    def merge(self, other: Mean) -> None:
+        """Add the other's samples."""
+        for name, total in other.sums.items():
+            self.sums[name] = self.sums.get(name, 0.0) + total
+        self.count += other.count
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self.sums, self.count = {}, 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the sums as plain numbers."""
+        return {"sums": dict(self.sums), "count": self.count}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take them up."""
+        self.sums, self.count = dict(state["sums"]), int(state["count"])
+
+
+class Meter:
+    """Collects what each step returns without waiting for the device.
+
+    Scalars are kept as references until ``flush`` moves them over in one copy, and give means over an interval and over
+    the epoch. Predictions and targets go to the metrics that read them, which give their numbers at the epoch's end:
+    the mean of an F1 over batches would be another number.
+
+    Args:
+        metrics: those of the module, by name; they stay as they are.
+    """
+
+    def __init__(self, metrics: Mapping[str, AnyMetric] | None = None) -> None:
+        metrics = metrics or {}
+        self.interval = Mean()
+        self.epoch = Mean()
+        self.metrics = {name: fresh(metric) for name, metric in metrics.items() if isinstance(metric, Metric)}
+        self._derived = {name: metric for name, metric in metrics.items() if isinstance(metric, DerivedMetric)}
+        self._pending: list[dict[str, Tensor]] = []
+        self._counts: list[int] = []
+
+    def add(self, outputs: dict[str, Tensor], count: int) -> None:
+        """Take in what a step on ``count`` samples returned: scalar tensors, and perhaps prediction and target."""
+        self._pending.append({name: value.detach() for name, value in outputs.items() if name not in OUTPUTS})
+        self._counts.append(count)
+        if self.metrics:
+            self._update_metrics(outputs)
+
+    @torch.no_grad()
+    def _update_metrics(self, outputs: dict[str, Tensor]) -> None:
+        if not all(name in outputs for name in OUTPUTS):
+            given = ", ".join(outputs)
+            raise FathomError(
+                f"metric {next(iter(self.metrics))} reads predictions, but a step returned {given}; "
+                'let it return "prediction" and "target" too: **self.outputs(prediction.detach(), target)'
+            )
+        for metric in self.metrics.values():
+            metric.update(outputs["prediction"], outputs["target"])
+
+    @property
+    def newest(self) -> dict[str, Tensor] | None:
+        """What the last batch gave, if nothing was flushed since."""
+        return self._pending[-1] if self._pending else None
+
+    def flush(self) -> int | None:
+        """Add what is pending to both means.
+
+        Returns: the place of the first non-finite loss among it, counted from the end, where 1 is the last batch added;
+            None if there is none
+        Raises:  FathomError if the steps gave something else than scalars, or other names each time
+        """
+        if not self._pending:
+            return None
+        columns, counts = self._read(), self._counts
+        self.interval.update(columns, counts)
+        self.epoch.update(columns, counts)
+        self._pending, self._counts = [], []
+        bad = [i for i, loss in enumerate(columns.get("loss", ())) if not math.isfinite(loss)]
+        return len(counts) - bad[0] if bad else None
+
+    def _read(self) -> dict[str, list[float]]:
+        """Move what is pending over in one copy: the values of each name, in order."""
+        names, rows = list(self._pending[0]), []
+        for step in self._pending:
+            if step.keys() != self._pending[0].keys():
+                raise FathomError(f"a step returned {list(step)}, an earlier one {names}; the names must stay the same")
+        for name in names:
+            values = [step[name] for step in self._pending]
+            if any(value.numel() != 1 for value in values):
+                shapes = sorted({tuple(value.shape) for value in values if value.numel() != 1})
+                raise FathomError(f"a step returned {name!r} of shape {shapes[0]}; it must be a scalar")
+            rows.append(torch.stack(values).reshape(-1).float())
+        return dict(zip(names, torch.stack(rows).tolist(), strict=True))
+
+    def take_interval(self) -> dict[str, float]:
+        """Return the means since the last call, and what follows from them, and begin anew."""
+        means = self.interval.compute()
+        self.interval.reset()
+        return self._with_derived(means)
+
+    def take_epoch(self) -> dict[str, float]:
+        """Return means and metrics of the epoch and begin anew."""
+        values = self._with_derived(self.epoch.compute())
+        self.interval.reset()
+        self.epoch.reset()
+        for name, metric in self.metrics.items():
+            values[name] = metric.compute()
+            metric.reset()
+        return values
+
+    def _with_derived(self, means: dict[str, float]) -> dict[str, float]:
+        derived = {name: metric.derive(means) for name, metric in self._derived.items()}
+        return means | {name: value for name, value in derived.items() if value is not None}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all sums and states; what is pending must be flushed before."""
+        return {
+            "interval": self.interval.state_dict(),
+            "epoch": self.epoch.state_dict(),
+            "metrics": {name: metric.state_dict() for name, metric in self.metrics.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what ``state_dict`` gave."""
+        self.interval.load_state_dict(state["interval"])
+        self.epoch.load_state_dict(state["epoch"])
+        for name, metric in self.metrics.items():
+            metric.load_state_dict(state["metrics"][name])
