@@ -10,8 +10,8 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from fathom.data.tables.columns import Column
-from fathom.data.tables.fit import TableDescription, count_codes
+from fathom.data.tables.column import Column, count_codes
+from fathom.data.tables.fit import TableDescription
 from fathom.data.tables.layer import TableInput
 from fathom.inference.onnx_inputs import (
     CELLS,

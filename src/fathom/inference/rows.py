@@ -17,11 +17,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from fathom.build.remote import fetch_input
-from fathom.data.tables.columns import Column, canonical, measure
+from fathom.data.tables.cells import read_texts
+from fathom.data.tables.column import Column
 from fathom.data.tables.fit import TableDescription
-from fathom.data.tables.reading import MISSING, SEPARATORS, Form, find_form, open_table, read_rows
+from fathom.data.tables.reading import SEPARATORS, Form, find_form, open_table, read_rows
 from fathom.data.tables.target import join_names
-from fathom.data.tables.written_numbers import plain_number
 from fathom.errors import FathomError, UsageError
 from fathom.files import describe_failure
 from fathom.inference.image_inputs import STDIN
@@ -126,7 +126,7 @@ def _predict(
         for source in sources:
             id_places = [source.form.names.index(name) for name in ids]
             for first, rows in _read_chunks(source):
-                cells, errors = _measure(rows, source, model.table.columns)
+                cells, errors = _read(rows, source, model.table.columns)
                 good = [i for i, error in enumerate(errors) if not error]
                 outputs = iter(_apply(model, cells[good], top) if good else ())
                 for i, (row, error) in enumerate(zip(rows, errors, strict=True)):
@@ -152,41 +152,24 @@ def _read_chunks(source: _Source) -> Iterator[tuple[int, list[list[str]]]]:
         raise describe_failure("read", source.shown, error) from error
 
 
-def _measure(rows: list[list[str]], source: _Source, columns: Sequence[Column]) -> tuple[np.ndarray, list[str]]:
+def _read(rows: list[list[str]], source: _Source, columns: Sequence[Column]) -> tuple[np.ndarray, list[str]]:
     """Return the number that stands for each cell, and what is wrong with each row ("" for nothing).
 
-    Shape:   cells float64 (N, columns)
+    Shape:   -> cells float64 (N, columns)
     """
-    import pandas as pd
-
     width = len(source.form.names)
     errors = ["" if _has_width(row, width) else f"{counted(len(row), 'cell')} instead of {width}" for row in rows]
-    raw = np.full((len(rows), len(columns)), np.nan)
+    cells = np.full((len(rows), len(columns)), np.nan)
     for k, (column, place) in enumerate(zip(columns, source.places, strict=True)):
-        texts = [row[place].strip() if place < len(row) else "" for row in rows]
-        if column.kind == "category":
-            known = set(column.values)
-            texts = [text if text in known else _as_number(text, source.form.decimal) for text in texts]
-        elif column.kind == "number" and source.form.decimal != ".":
-            texts = [plain_number(text, source.form.decimal) for text in texts]
-        cells = pd.Series([None if text in MISSING or text in column.marks else text for text in texts], dtype=object)
-        raw[:, k] = measure(cells, column.kind, column.format, column.values)
-        if column.kind != "category":
-            for i in np.flatnonzero(np.isnan(raw[:, k]) & cells.notna().to_numpy()):
-                errors[i] = errors[i] or f"{column.name}: {texts[i]!r} is no {column.kind}"
-    return raw, errors
+        texts = [row[place] if place < len(row) else "" for row in rows]
+        cells[:, k], is_invalid = read_texts(texts, column, source.form.decimal)
+        for i in np.flatnonzero(is_invalid):
+            errors[i] = errors[i] or f"{column.name}: {texts[i].strip()!r} is not a {column.kind}"
+    return cells, errors
 
 
 def _has_width(row: Sequence[str], width: int) -> bool:
     return len(row) == width or (len(row) == width + 1 and not row[-1])
-
-
-def _as_number(text: str, decimal: str) -> str:
-    """Write a number as ``canonical`` does, in case it names a category; leave other text alone."""
-    try:
-        return canonical(float(plain_number(text, decimal)))
-    except (ValueError, OverflowError):
-        return text
 
 
 def _apply(model: RowModel, cells: np.ndarray, top: int) -> Iterator[Row]:

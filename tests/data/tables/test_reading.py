@@ -79,7 +79,7 @@ def test_what_counts_as_missing_and_what_does_not(tmp_path):
     [
         ("", "the file is empty"),
         ("\n \n", "the file is empty"),
-        ("a,b\n", "a line of names and no rows"),
+        ("a,b\n", "it has a header but no rows"),
         ("a,b,a\n1,2,3\n", "columns 1 and 3 are both called 'a'"),
         ("a,b\n1,2\n1,2,3\n", "expected 2 fields in line 3, saw 3"),
         ("a\0b,c\n", "binary bytes"),

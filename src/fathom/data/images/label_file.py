@@ -14,7 +14,8 @@ import numpy as np
 
 from fathom.data.images.folder_listing import PARTS, FileList, ImageFiles
 from fathom.data.images.formats import EXTENSIONS, is_image
-from fathom.data.tables.reading import MISSING, Form, find_form, open_table, read_rows
+from fathom.data.tables.cells import MISSING
+from fathom.data.tables.reading import Form, find_form, open_table, read_rows
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.phrases import counted
 
@@ -119,7 +120,7 @@ class ImageRows:
         self._form = _find_form(self.table)
         sample = list(itertools.islice(_iterate(self.table, self._form), _SAMPLE))
         if not sample:
-            raise FathomError(f"{table}: it holds a line of names and no rows")
+            raise FathomError(f"{table}: it has a header but no rows")
         self._file, self._label, _ = _find_columns(self.table, self._form, sample, file_column, label_column, None)
         named = (label_column, *_LABEL_NAMES)
         if self._label is not None and _plain(self._form.names[self._label]) not in map(_plain, filter(None, named)):
@@ -168,7 +169,7 @@ def _read(table: Path) -> tuple[Form, list[list[str]]]:
     form = _find_form(table)
     rows = list(_iterate(table, form))
     if not rows:
-        raise FathomError(f"{table}: it holds a line of names and no rows")
+        raise FathomError(f"{table}: it has a header but no rows")
     return form, rows
 
 

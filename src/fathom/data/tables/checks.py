@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from fathom.data.checks import CheckedSplit, DataCheck, check_splits
-from fathom.data.tables.columns import Column
+from fathom.data.tables.column import Column
 from fathom.data.tables.module import TableData
 from fathom.findings import Finding, NotChecked
 from fathom.phrases import enumerated, significant

@@ -6,25 +6,16 @@ split alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
-from fathom.data.tables.columns import (
-    FIRST_CODE,
-    MISSING_CODE,
-    OTHER_CODE,
-    Column,
-    Kind,
-    distinct,
-    find_kind,
-    measure,
-    to_days,
-    to_numbers,
-)
+from fathom.data.tables.cells import cells_of, distinct, read_cells
+from fathom.data.tables.column import MISSING_CODE, OTHER_CODE, Column, Kind
+from fathom.data.tables.kinds import find_kind
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.phrases import counted
 
@@ -37,6 +28,7 @@ _MOST_CATEGORIES = 100_000
 _MOST_WIDTH = 50
 _ID_ROWS = 20  # in a table shorter than this nothing looks like an identifier
 _ID_SHARE = 0.95
+_MOST_MARKS = 1000  # different texts that a model knows to stand for missing cells
 
 
 class LeftOut(msgspec.Struct, frozen=True):
@@ -113,11 +105,14 @@ class Fitted:
     notes: list[str]
 
 
-def fit_columns(frame: pd.DataFrame, target: str, train: np.ndarray, options: TableOptions) -> Fitted:
+def fit_columns(
+    frame: pd.DataFrame, target: str, train: np.ndarray, options: TableOptions, rewritten: Collection[str] = ()
+) -> Fitted:
     """Find out what each column but the target holds, and read all cells.
 
     Args:
         train: rows of the training split.
+        rewritten: columns of text whose numbers were rewritten when the file was read.
     Raises:  UsageError for a column that is not there; FathomError if no column is left
     """
     options.check(list(frame.columns))
@@ -131,9 +126,10 @@ def fit_columns(frame: pd.DataFrame, target: str, train: np.ndarray, options: Ta
             continue
         cells = frame[name]
         kind, format = find_kind(cells, name in options.categories)
-        reason = _reason_to_leave_out(cells, name, kind, train, options)
+        column = Column(name, kind, cells_of(cells), name in rewritten, format=format)
+        reason = _reason_to_leave_out(cells, column, train, options)
         if reason is None:
-            column, values, note = _fit_column(cells, name, kind, format, train, options)
+            column, values, note = _fit_column(cells, column, train, options)
             if len(np.unique(values[train])) > 1 or np.isnan(values[train]).any():
                 columns.append(column)
                 numbers.append(values)
@@ -149,9 +145,8 @@ def fit_columns(frame: pd.DataFrame, target: str, train: np.ndarray, options: Ta
     return Fitted(tuple(columns), tuple(left_out), np.stack(numbers).T, np.array(fill), notes)
 
 
-def _reason_to_leave_out(
-    cells: pd.Series, name: str, kind: Kind, train: np.ndarray, options: TableOptions
-) -> LeftOut | None:
+def _reason_to_leave_out(cells: pd.Series, column: Column, train: np.ndarray, options: TableOptions) -> LeftOut | None:
+    name, kind = column.name, column.kind
     if name in options.drop:
         return LeftOut(name, "as asked")
     part = cells.iloc[train]
@@ -171,60 +166,54 @@ def _reason_to_leave_out(
 
 
 def _fit_column(
-    cells: pd.Series, name: str, kind: Kind, format: str, train: np.ndarray, options: TableOptions
+    cells: pd.Series, column: Column, train: np.ndarray, options: TableOptions
 ) -> tuple[Column, np.ndarray, list[str]]:
-    if kind == "category":
-        return _fit_category(cells, name, train, options)
-    values = measure(cells, kind, format)
+    """Return the column with what its training cells tell, all its numbers, and what a user should read of it."""
+    if column.kind == "category":
+        return *_fit_category(cells, column, train, options), []
+    values = read_cells(cells, column)
     known = values[train]
     known = known[~np.isnan(known)]
     facts: dict[str, Any] = {"missing": len(train) - len(known)}
     if len(known):
         facts |= {"low": float(known.min()), "mean": float(known.mean()), "high": float(known.max())}
     notes = []
-    if cells.dtype.kind not in "biuf":
-        marks, times = _read_otherwise(cells, kind, format)
+    if column.cells == "text" and column.kind != "boolean":
+        marks, times = _find_marks(cells, column)
         facts["marks"] = marks
         if times:
             shown = ", ".join(repr(mark) for mark in marks[:3]) + (" …" if len(marks) > 3 else "")
-            notes.append(f"{name}: {counted(times, 'cell')} not a {kind} ({shown}), counted as missing")
-    if kind == "date":
-        facts |= {"format": format, "has_time": bool((known % 1 != 0).any())}
-        if format != "ISO8601":
-            notes.append(f"{name}: dates are read as {format}")
-    return Column(name, kind, **facts), values, notes
+            notes.append(f"{column.name}: {counted(times, 'cell')} not a {column.kind} ({shown}), counted as missing")
+    if column.kind == "date":
+        facts["has_time"] = bool((known % 1 != 0).any())
+        if column.format != "ISO8601":
+            notes.append(f"{column.name}: dates are read as {column.format}")
+    return msgspec.structs.replace(column, **facts), values, notes
 
 
-def _read_otherwise(cells: pd.Series, kind: Kind, format: str) -> tuple[tuple[str, ...], int]:
+def _find_marks(cells: pd.Series, column: Column) -> tuple[tuple[str, ...], int]:
     """Return the texts that are not what the column holds, and how many cells they stand in."""
+    import pandas as pd
+
     texts, counts = distinct(cells)
-    if kind == "boolean":
-        return (), 0
-    read = to_numbers(texts) if kind == "number" else to_days(texts, format)
-    wrong = np.flatnonzero(np.isnan(read))
-    return tuple(texts[i] for i in wrong[:50]), int(counts[wrong].sum())
+    wrong = np.flatnonzero(np.isnan(read_cells(pd.Series(texts, dtype=object), column)))
+    return tuple(texts[i] for i in wrong[:_MOST_MARKS]), int(counts[wrong].sum())
 
 
 def _fit_category(
-    cells: pd.Series, name: str, train: np.ndarray, options: TableOptions
-) -> tuple[Column, np.ndarray, list[str]]:
+    cells: pd.Series, column: Column, train: np.ndarray, options: TableOptions
+) -> tuple[Column, np.ndarray]:
     texts, counts = distinct(cells.iloc[train])
     order = sorted(range(len(texts)), key=lambda i: (-counts[i], texts[i]))
     known = tuple(texts[i] for i in order if counts[i] >= _LEAST_COUNT)[:_MOST_CATEGORIES]
-    values = measure(cells, "category", values=known)
+    column = msgspec.structs.replace(column, values=known)
+    values = read_cells(cells, column)
     part = values[train]
     width = 0
     if len(known) > options.one_hot_max:
         width = min(_MOST_WIDTH, round(1.6 * len(known) ** 0.56))  # Howard's rule in fastai, emb_sz_rule
-    column = Column(
-        name,
-        "category",
-        missing=int((part == MISSING_CODE).sum()),
-        values=known,
-        rare=int((part == OTHER_CODE).sum()),
-        width=width,
-    )
-    return column, values, []
+    missing, rare = int((part == MISSING_CODE).sum()), int((part == OTHER_CODE).sum())
+    return msgspec.structs.replace(column, missing=missing, rare=rare, width=width), values
 
 
 def _fill_value(values: np.ndarray, kind: Kind, fill: str) -> float:
@@ -232,8 +221,3 @@ def _fill_value(values: np.ndarray, kind: Kind, fill: str) -> float:
         return float(MISSING_CODE)
     known = values[~np.isnan(values)]
     return float(np.median(known) if fill == "median" else known.mean())
-
-
-def count_codes(column: Column) -> int:
-    """Count the codes of a category: missing, unknown, and one for each value."""
-    return FIRST_CODE + len(column.values)

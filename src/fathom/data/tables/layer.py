@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fathom.data.tables.columns import MISSING_CODE, OTHER_CODE, Column
-from fathom.data.tables.fit import Fitted, LeftOut, TableDescription, count_codes
+from fathom.data.tables.column import MISSING_CODE, OTHER_CODE, Column, count_codes
+from fathom.data.tables.fit import Fitted, LeftOut, TableDescription
 from fathom.preprocess import Preprocess
 
 _YEAR, _WEEK, _DAY = 365.2425, 7.0, 1.0

@@ -17,7 +17,7 @@ from fathom.data.module import Balance, check_balance, check_batch_size
 from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.folds import describe_small_classes
 from fathom.data.splits.split import stratified_split
-from fathom.data.tables.columns import canonical, measure
+from fathom.data.tables.cells import canonical, read_cells
 from fathom.data.tables.fit import TableOptions, fit_columns
 from fathom.data.tables.layer import TableInput
 from fathom.data.tables.reading import Table, read_table
@@ -77,7 +77,7 @@ class TableData(InMemoryData):
         if table.test is not None and division.fold is None:
             frame, labels = self._append(table, table.test, frame, labels)
         rows = self._divide(labels, num_own, division, cut_test=table.test is None)
-        fitted = fit_columns(frame, self.target.name, rows["train"], options)
+        fitted = fit_columns(frame, self.target.name, rows["train"], options, table.rewritten)
         self.notes += [f"{column.name}: left out, {column.reason}" for column in fitted.left_out]
         self.notes += fitted.notes
         self.layer = TableInput(fitted.columns, fitted.left_out, self.target.name)
@@ -151,8 +151,7 @@ class TableData(InMemoryData):
         Shape:   float64 (N, columns), NaN for missing
         """
         assert self._test_frame is not None
-        columns = self.layer.columns
-        return np.stack([measure(self._test_frame[c.name], c.kind, c.format, c.values) for c in columns], 1)
+        return np.stack([read_cells(self._test_frame[column.name], column) for column in self.layer.columns], 1)
 
     @property
     def evaluation_batch(self) -> int:

@@ -14,25 +14,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+import numpy as np
+
+from fathom.data.tables.cells import MISSING
 from fathom.data.tables.written_numbers import has_decimal_commas, is_number, plain_number
 from fathom.errors import FathomError, UsageError
 from fathom.files import describe_failure
+from fathom.phrases import counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# What stands for a value that is not there; pandas' own list but for "None", which is a value in many tables.
-MISSING = frozenset(
-    ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>")
-    + ("N/A", "NA", "NULL", "NaN", "n/a", "nan", "null", "?")
-)
 SEPARATORS = (",", "\t", ";", "|")
 _BLANKS = " "  # runs of blanks
-_HEAD_BYTES = 1 << 18
+_HEAD_BYTES = 1 << 18  # of a file's beginning: more than fifty wide rows
 _HEAD_ROWS = 50
-_MOST_CELL = 1 << 24
+_MOST_CELL = 1 << 24  # characters; csv allows 131,072 by itself
 _NUMBERS = 0.75  # share of a column's different texts
-_SAMPLED = 1000
+_SAMPLED = 1000  # different texts looked into first
+_NO_TEXT = "biufM"  # NumPy's kinds of types
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Table:
     """A file that was read: its rows as they stand, each column with the type that pandas saw.
 
     Attributes:
+        rewritten: columns of text whose numbers were rewritten: "1,234" as 1234.
         test: the rows of the test split, where they have a file of their own.
     """
 
@@ -62,6 +63,7 @@ class Table:
     frame: pd.DataFrame
     notes: tuple[str, ...] = ()
     test: Table | None = None
+    rewritten: frozenset[str] = frozenset()
 
 
 def read_table(
@@ -81,7 +83,7 @@ def read_table(
     form = form or find_form(path, header=header, separator=separator)
     notes = []
     if not form.has_header:
-        notes.append(f"{path.name} has no line of names: its columns are called column_1 to column_{len(form.names)}")
+        notes.append(f"{path.name} has no header: its columns are called column_1 to column_{len(form.names)}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -99,9 +101,14 @@ def read_table(
     if form.encoding == "latin-1":
         notes.append(f"{path.name} is not in UTF-8; it is read as Latin-1")
     if not len(frame):
-        raise FathomError(f"{path}: it holds a line of names and no rows")
-    notes += _rewrite_numbers(frame, form.decimal)
-    return Table(path, form, frame, tuple(notes))
+        raise FathomError(f"{path}: it has a header but no rows")
+    notes += _drop_infinities(frame)
+    _drop_marks(frame)
+    rewritten = _rewrite_numbers(frame, form.decimal)
+    if rewritten:
+        shown = ", ".join(f"{name} ({example})" for name, example in rewritten.items())
+        notes.append(f"numbers that are written as text are read as numbers: {shown}")
+    return Table(path, form, frame, tuple(notes), rewritten=frozenset(rewritten))
 
 
 def find_form(path: str | Path, *, header: bool | None = None, separator: str | None = None) -> Form:
@@ -165,15 +172,37 @@ def _read(path: Path, form: Form) -> pd.DataFrame:
     )
 
 
-def _rewrite_numbers(frame: pd.DataFrame, decimal: str) -> list[str]:
-    """Rewrite, in place, the columns whose numbers pandas took for text, and say which.
+def _drop_infinities(frame: pd.DataFrame) -> list[str]:
+    """Leave cells empty, in place, whose number is not finite, and say how many."""
+    notes = []
+    for place, name in enumerate(frame.columns):
+        cells = frame.iloc[:, place]
+        if cells.dtype.kind == "f" and (count := int(np.isinf(cells.to_numpy()).sum())):
+            frame.isetitem(place, cells.where(~np.isinf(cells)))
+            notes.append(f"{name}: {counted(count, 'number')} not finite, counted as missing")
+    return notes
+
+
+def _drop_marks(frame: pd.DataFrame) -> None:
+    """Leave cells empty, in place, that say so with blanks around: pandas takes "NA " for text."""
+    for place in range(frame.shape[1]):
+        cells = frame.iloc[:, place]
+        if cells.dtype.kind not in _NO_TEXT:
+            texts = (text for text in cells.dropna().unique().tolist() if isinstance(text, str))
+            marks = [text for text in texts if text != text.strip() and text.strip() in MISSING]
+            if marks:
+                frame.isetitem(place, cells.where(~cells.isin(marks)))
+
+
+def _rewrite_numbers(frame: pd.DataFrame, decimal: str) -> dict[str, str]:
+    """Rewrite, in place, the columns whose numbers pandas took for text; return them with an example of each.
 
     They are recognised by three cells in four, so that a column of names with a number in it stays one of names.
     """
-    changed = []
+    changed: dict[str, str] = {}
     for place, name in enumerate(frame.columns):
         cells = frame.iloc[:, place]
-        if cells.dtype.kind in "biufM":
+        if cells.dtype.kind in _NO_TEXT:
             continue
         texts = [text for text in cells.dropna().unique().tolist() if isinstance(text, str)]
         if sum(is_number(text.strip(), decimal) for text in texts[:_SAMPLED]) < _NUMBERS / 2 * len(texts[:_SAMPLED]):
@@ -182,8 +211,8 @@ def _rewrite_numbers(frame: pd.DataFrame, decimal: str) -> list[str]:
         rewritten = [text for text in texts if plain[text] != text.strip()]
         if rewritten and sum(is_number(number) for number in plain.values()) >= _NUMBERS * len(texts):
             frame.isetitem(place, cells.map(lambda text, plain=plain: plain.get(text, text), na_action="ignore"))
-            changed.append(f"{name} ({rewritten[0]!r} as {plain[rewritten[0]]})")
-    return [f"numbers that are written as text are read as numbers: {', '.join(changed)}"] if changed else []
+            changed[name] = f"{rewritten[0]!r} as {plain[rewritten[0]]}"
+    return changed
 
 
 def _read_head(path: Path) -> tuple[str, str]:
@@ -211,7 +240,7 @@ def _read_head(path: Path) -> tuple[str, str]:
 
 
 def _find_separator(text: str) -> str:
-    """Take the separator that divides the rows alike, the line of names too, and leaves numbers whole."""
+    """Take the separator that divides the rows alike, the header too, and leaves numbers whole."""
     best, most = ",", (False, False, 1)
     for separator in SEPARATORS:
         rows = list(itertools.islice(_split(text, separator), _HEAD_ROWS))

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fathom.data.tables.columns import canonical, distinct, find_kind, measure, to_numbers
+from fathom.data.tables.cells import canonical, cells_of, distinct, read_cells, to_numbers
+from fathom.data.tables.column import Column
+from fathom.data.tables.kinds import find_kind
 from fathom.data.tables.reading import Table
 from fathom.errors import FathomError, UsageError, unknown
 
@@ -100,7 +102,9 @@ def read_target(cells: pd.Series, target: Target) -> np.ndarray:
     import pandas as pd
 
     if target.task == "regression":
-        return measure(cells, "number").copy()  # pandas lends its own array, which may not be written to
+        return read_cells(
+            cells, Column(target.name, "number", cells_of(cells))
+        ).copy()  # pandas lends its own array, which may not be written to
     codes, uniques = pd.factorize(cells)
     place = {name: i for i, name in enumerate(target.class_names)}
     texts = [canonical(value) for value in uniques.tolist()]

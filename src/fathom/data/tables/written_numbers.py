@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 
 _SIGNS = "$€£¥₹"
+_PLAIN = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")  # Python's own take 2020_01 as well
 _BLANKS = " \u00a0\u202f\u2009"  # plain, no-break, narrow no-break, thin
 
 
@@ -53,13 +54,9 @@ def has_decimal_commas(cells: Iterable[str], *, is_likely: bool) -> bool:
 
 
 def is_number(text: str, decimal: str = ".") -> bool:
-    """Return whether a text is a finite number, plain or as ``plain_number`` reads it."""
-    return _is_plain(plain_number(text, decimal)) and text.strip("+-").lower() not in ("nan", "inf", "infinity")
+    """Return whether a text is a number, plain or as ``plain_number`` reads it."""
+    return _is_plain(plain_number(text, decimal))
 
 
 def _is_plain(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return _PLAIN.fullmatch(text) is not None

@@ -85,7 +85,7 @@ def show_worst_rows(evaluation: Mapping[str, Any]) -> Section | None:
     third = "Probability" if is_class else "Off by"
     text = {*range(4, 4 + len(names)), *((1, 2) if is_class else ())}
     sheet = table(("Row", target, "Predicted", third, *names), rows, label="Worst rows", text_columns=text)
-    about = "Rows are counted from 1 below the line of names; cells are shown as they stand in the file."
+    about = "Rows are counted from 1 below the header; cells are shown as they stand in the file."
     first = "The most certain mistakes come first. " if is_class else "The largest errors come first. "
     return Section("worst", "Worst rows", note(first + about), sheet)
 

@@ -1,0 +1,114 @@
+"""Rows are predicted from the very cells that they are learned from."""
+
+import csv
+import math
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from fathom.data.tables.fit import TableOptions
+from fathom.data.tables.module import TableData
+from fathom.errors import FathomError, UsageError
+from fathom.inference.rows import predict_rows
+
+MARKS = ("", "NA", "nan", "?", "NA ", " null", "-", "n/a")
+INFINITE = ("inf", "-inf", "Infinity", "1e999")
+ROWS = 24
+
+
+def _number(decimal: str) -> st.SearchStrategy[str]:
+    def write(value: float, form: str) -> str:
+        text = format(value, form)
+        if decimal == "," and "," in text:  # groups of digits
+            return text.translate(str.maketrans(",.", ".,"))
+        return text.replace(".", decimal)
+
+    values = st.floats(-1e6, 1e6) | st.floats(-1e15, 1e15)
+    forms = st.sampled_from(("", ".2f", ".1f", "e", ",.2f", ".17g"))
+    return st.builds(write, values, forms) | st.integers(-(10**6), 10**6).map(str) | st.integers(0, 2**63).map(str)
+
+
+def _cells(kind: str, decimal: str) -> st.SearchStrategy[str]:
+    return {
+        "number": _number(decimal),
+        "whole": st.integers(-5, 5).map(str),
+        "category": st.sampled_from(("red", "Red", " red", "blue ", "20", "20.0", "1e3", "x,y", 'a "b"', "true")),
+        "code": st.sampled_from(("20849-6303", "20849", "02134", "2134", "2134.0", "1_000", "12-34")),
+        "boolean": st.sampled_from(("True", "False", "TRUE", "true", "yes", "No", "f")),
+        "truth": st.sampled_from(("True", "False", "TRUE", "false")),
+        "date": st.dates().map(lambda day: day.isoformat()),
+        "day": st.dates().map(lambda day: f"{day.day}.{day.month}.{day.year:04}"),
+    }[kind]
+
+
+@st.composite
+def tables(draw) -> tuple[list[list[str]], str, tuple[str, ...]]:
+    """Draw columns of cells, the separator, and which of them are asked for as categories."""
+    decimal = draw(st.sampled_from((".", ",")))
+    kinds = draw(
+        st.lists(
+            st.sampled_from(("number", "whole", "category", "code", "boolean", "truth", "date", "day")),
+            min_size=1,
+            max_size=4,
+        )
+    )
+    columns = []
+    for kind in kinds:
+        strange = st.sampled_from(MARKS + (INFINITE if kind in ("number", "whole", "category") else ()))
+        rare = draw(st.integers(0, 3))
+        cells = st.one_of(*[_cells(kind, decimal)] * 9, *([strange] * rare))
+        columns.append(draw(st.lists(cells, min_size=ROWS, max_size=ROWS)))
+    chosen = tuple(f"x{i}" for i in range(len(columns)) if draw(st.booleans()))
+    return columns, ";" if decimal == "," else draw(st.sampled_from(",;\t")), chosen
+
+
+class Recorder:
+    """A model that keeps the cells it is asked about."""
+
+    class_names = ()
+
+    def __init__(self, data: TableData) -> None:
+        self.table, self.seen = data.layer.description, []
+
+    def outputs(self, cells: np.ndarray) -> np.ndarray:
+        self.seen.append(cells)
+        return np.zeros((len(cells), 1))
+
+
+def write(path: Path, columns: list[list[str]], separator: str) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter=separator)
+        writer.writerow([*(f"x{i}" for i in range(len(columns))), "key", "y"])
+        writer.writerows([*cells, f"k{n % 3}", n % 7] for n, cells in enumerate(zip(*columns, strict=True)))
+
+
+@settings(max_examples=100, deadline=None)
+@given(tables())
+@example(([["inf"] * 3 + ["1.5"] * 21], ",", ()))
+@example(([["1"] * 10 + ["NA "] * 4 + ["2"] * 10], ",", ()))
+@example(([["20849-6303"] * 2 + ["20849", "02134", "2134.0"] + ["2134"] * 19], ",", ()))
+@example(([["1.5", "2", "1e999"] * 8], ";", ("x0",)))
+@example(([["true", "FALSE", "True"] * 8], ";", ("x0",)))
+@example(([["1,234.50", "7", "x", "1,234.50"] * 6], ";", ()))
+@example(([["9007199254740993", "2.5", "1"] * 8], ",", ()))
+def test_training_rows_are_predicted_from_the_cells_they_were_learned_from(table):
+    columns, separator, chosen = table
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "rows.csv")
+        write(path, columns, separator)
+        try:
+            data = TableData.read(path, target="y", options=TableOptions(task="regression", categories=chosen), val=0.2)
+        except (FathomError, UsageError) as error:
+            assume("column" not in str(error))
+            raise
+        everything = np.concatenate([data.splits[name].index for name in ("train", "val", "test")])
+        assert sorted(everything.tolist()) == list(range(ROWS))
+        model = Recorder(data)
+        _, rows = predict_rows(model, [path])
+        assert [row["error"] for row in rows] == [""] * ROWS
+        read = data.layer.encode(np.concatenate(model.seen))
+        np.testing.assert_array_equal(read.numpy(), data.X.numpy())
+        assert not math.isinf(float(read.abs().max()))
