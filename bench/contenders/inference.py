@@ -9,7 +9,7 @@ import torch
 
 from bench.gate import Gate
 from bench.problems import Problem
-from fathom.export.exported import Exported
+from fathom.export.export_module import ExportModule
 from fathom.export.formats import to_onnx, trace
 from fathom.inference.onnx_file import open_session
 from fathom.models import registry
@@ -28,14 +28,14 @@ def run(problem: Problem, gate: Gate, engine: str = "eager") -> None:
         gate.end_epoch({})
 
 
-def _make(problem: Problem) -> tuple[Exported, torch.Tensor]:
+def _make(problem: Problem) -> tuple[ExportModule, torch.Tensor]:
     torch.manual_seed(problem.seed)
     channels, height, width = problem.input_shape
     net = registry.create(problem.model, input_shape=problem.input_shape, num_classes=problem.num_classes)
     module = Classifier(net, preprocess=Preprocess([0.286] * channels, [0.353] * channels))
     description = {"input": {"kind": "image", "channels": channels, "height": height, "width": width}}
-    exported = Exported(module, description).eval()
-    return exported, *exported.example(1)
+    exported = ExportModule(module, description).eval()
+    return exported, *exported.sample_inputs(1)
 
 
 def _eager(problem: Problem) -> Callable[[], object]:

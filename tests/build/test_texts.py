@@ -18,7 +18,7 @@ from fathom.data.texts.options import TextOptions
 from fathom.data.texts.vocabulary import Tokenizer, Vocabulary
 from fathom.errors import FathomError, UsageError
 from fathom.inference.generation import generate, write
-from fathom.inference.run_model import RunText
+from fathom.inference.run_models import RunTextModel
 from fathom.inference.saved import load_module
 from fathom.module import LanguageModel
 from fathom.recipes.evaluate import evaluate
@@ -121,12 +121,12 @@ def test_greedy_is_the_largest_logit_each_time(run: Path) -> None:
     module, _ = load_module(run)
     assert isinstance(module, LanguageModel)
     tokens = Vocabulary(module.tokens).encode("the sea").tolist()
-    written = write(RunText(module), tokens, 12, temperature=0)
+    written = write(RunTextModel(module), tokens, 12, temperature=0)
     with torch.no_grad():
         logits = module.net(torch.tensor(tokens + written)[:, None])[0][len(tokens) - 1 : -1, 0]
     logits[:, 0] = -math.inf
     assert written == logits.argmax(1).tolist()
-    assert written == write(RunText(module), tokens, 12, top_k=1, seed=5)
+    assert written == write(RunTextModel(module), tokens, 12, top_k=1, seed=5)
 
 
 def test_draws_follow_the_distribution() -> None:
@@ -142,10 +142,12 @@ def test_draws_follow_the_distribution() -> None:
 
     module = LanguageModel(Constant(), tokens=["<unk>", "a", "b", "c"], tokenizer=Tokenizer().describe())
     for temperature in (0.7, 2.0):
-        counts = torch.tensor(write(RunText(module), [1], 4000, temperature=temperature)).bincount(minlength=4) / 4000
+        counts = (
+            torch.tensor(write(RunTextModel(module), [1], 4000, temperature=temperature)).bincount(minlength=4) / 4000
+        )
         expected = torch.tensor([-math.inf, 0.0, 1.0, 2.0]).div(temperature).softmax(0)
         assert torch.allclose(counts, expected, atol=0.03)
-    assert set(write(RunText(module), [1], 200, top_k=2)) == {2, 3}
+    assert set(write(RunTextModel(module), [1], 200, top_k=2)) == {2, 3}
 
 
 def test_what_the_prefix_holds_that_is_not_known_is_named(run: Path) -> None:
@@ -222,7 +224,7 @@ def test_networks_and_data_that_do_not_fit(
         ("data", {"resize": 32}, "is a text; --augment, --resize and input noise are for images"),
         ("data", {"options": {"steps": 4000}}, "too few for sequences of 4000 steps"),
         ("data", {"options": {"level": "letter"}}, "unknown level 'letter'"),
-        ("model", {"options": {"hidden": 0}}, "hidden takes whole numbers"),
+        ("model", {"options": {"hidden": 0}}, "hidden must be a whole number"),
     ],
 )
 def test_settings_that_make_no_sense(

@@ -18,7 +18,7 @@ from fathom.data.tables.module import TableData
 from fathom.errors import FathomError, UsageError
 from fathom.export import export as export_module
 from fathom.export.export import export
-from fathom.export.onnx_bytes import seal
+from fathom.inference.onnx_bytes import append_checksum
 from fathom.inference.onnx_file import OnnxModel
 from fathom.inference.saved import load_module
 from fathom.recipes.predict import open_predictions
@@ -244,7 +244,7 @@ def test_a_forged_file_is_refused(change, message, priced, tmp_path):
     change(texts)
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, texts)
-    (tmp_path / "x.onnx").write_bytes(seal(model.SerializeToString()))
+    (tmp_path / "x.onnx").write_bytes(append_checksum(model.SerializeToString()))
     with pytest.raises(FathomError, match=message) as caught:
         OnnxModel(tmp_path / "x.onnx")
     assert "\n" not in str(caught.value)

@@ -13,9 +13,9 @@ import torch
 import fathom
 from fathom.errors import FathomError, UsageError
 from fathom.export.export import export
-from fathom.export.onnx_bytes import seal
 from fathom.files import write_atomically
 from fathom.inference.generation import generate
+from fathom.inference.onnx_bytes import append_checksum
 from fathom.inference.onnx_file import OnnxModel
 from fathom.inference.saved import describe_model, load_module, save_weights
 from fathom.models import registry
@@ -93,7 +93,7 @@ def test_lines_are_scored_as_by_the_run(written, tmp_path, monkeypatch):
     (tmp_path / "lines.txt").write_text("The sea\n\nthe tide the sea <eos> gulls\nthe\n", encoding="utf-8")
     files = [tmp_path / "lines.txt", tmp_path / "absent.txt"]
     theirs = list(open_predictions(written[0], files).rows)
-    monkeypatch.setattr("fathom.inference.lines._STEPS", 2)  # long lines are read in parts
+    monkeypatch.setattr("fathom.inference.line_perplexity._STEPS", 2)  # long lines are read in parts
     ours = list(open_predictions(written[1]["path"], files).rows)
     assert [(row["line"], row["tokens"], row["unknown"]) for row in ours[:-1]] == [(1, 1, 0), (3, 5, 1)]
     assert "absent.txt" in ours[-1]["error"]
@@ -145,7 +145,7 @@ def forge(content, **texts):
     known = {entry.key: entry.value for entry in model.metadata_props if entry.key != "fathom_sha256"}
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, known | texts)
-    return seal(model.SerializeToString())
+    return append_checksum(model.SerializeToString())
 
 
 def tokens_of(tokens, **tokenizer):

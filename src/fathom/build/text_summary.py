@@ -8,7 +8,7 @@ from typing import Any
 
 from fathom.data.texts.module import TextData
 from fathom.inference.generation import write
-from fathom.inference.run_model import RunText
+from fathom.inference.run_models import RunTextModel
 from fathom.module import LanguageModel, Module
 from fathom.runs.folder.schema import SCHEMA
 from fathom.training.device import Execution
@@ -40,7 +40,7 @@ def evaluate_text(
 
 def write_samples(module: LanguageModel, data: TextData) -> list[dict[str, Any]]:
     """Let the model go on with the beginning of the test split, for the report, at several temperatures."""
-    level, model = data.tokenizer.level, RunText(module.eval())
+    level, model = data.tokenizer.level, RunTextModel(module.eval())
     numbers = data.test[: _SAMPLE_PREFIX[level]].tolist()
     tokens = data.vocabulary.decode(numbers)
     prefix = data.tokenizer.join(tokens)

@@ -9,14 +9,14 @@ from typing import Any
 
 from fathom.build.failures import readable_failures
 from fathom.errors import UsageError, unknown
-from fathom.export.exported import Exported, ExportedText, describe_export, prepare_export
+from fathom.export.export_module import ExportModule, TextExportModule, export_metadata, make_export_module
 from fathom.export.formats import add_metadata, check_size, import_onnx, to_onnx, to_torch, trace
 from fathom.export.int8 import check_int8, compare_int8, quantize_run
-from fathom.export.onnx_bytes import seal
 from fathom.export.quantize import METHODS
 from fathom.export.recurrent_onnx import write_recurrent
 from fathom.export.verification import apply_onnx, apply_torch, verify
 from fathom.files import write_atomically
+from fathom.inference.onnx_bytes import append_checksum
 from fathom.inference.saved import load_module
 from fathom.outputs import check_output, is_special, write_output
 from fathom.runs.folder.reader import resolve_run
@@ -62,7 +62,7 @@ def export(
     module, description = load_module(run)
     if int8 is not None:
         check_int8(description, int8, run)
-    exported, facts = prepare_export(module, description), describe_export(description, licence)
+    exported, facts = make_export_module(module, description), export_metadata(description, licence)
     record: dict[str, Any] = {"path": str(path), "format": format, "licence": licence}
     with readable_failures():
         if format == "torch":
@@ -71,13 +71,13 @@ def export(
             record["verified"] = verify(exported, apply_torch(content), path)
         else:
             model = _to_onnx(exported, on_stage)
-            content = seal(add_metadata(model, facts))
+            content = append_checksum(add_metadata(model, facts))
             on_stage("comparing with PyTorch")
             record["verified"] = verify(exported, apply_onnx(content, path), path)
             if int8 is not None:
-                assert isinstance(exported, Exported)
+                assert isinstance(exported, ExportModule)
                 on_stage("quantising")
-                full, content = content, seal(add_metadata(quantize_run(run, module, model, int8), facts))
+                full, content = content, append_checksum(add_metadata(quantize_run(run, module, model, int8), facts))
                 on_stage("comparing with float32 on the run's data")
                 record["int8"] = {"method": int8} | compare_int8(run, exported, full, content, path)
     record["bytes"] = len(content)
@@ -96,18 +96,20 @@ def _check_options(format: str, int8: str | None) -> None:
         raise UsageError("--int8 belongs to --format onnx")
 
 
-def _to_torch(exported: Exported | ExportedText, facts: Mapping[str, str], run: Path, on_stage: OnStage) -> bytes:
+def _to_torch(
+    exported: ExportModule | TextExportModule, facts: Mapping[str, str], run: Path, on_stage: OnStage
+) -> bytes:
     """Return the content of a ``.pt2`` file."""
-    if isinstance(exported, ExportedText):
+    if isinstance(exported, TextExportModule):
         raise UsageError(f"{run}: torch.export fixes the number of tokens; export a text model as onnx")
     on_stage("tracing the network")
     return to_torch(trace(exported), facts)
 
 
-def _to_onnx(exported: Exported | ExportedText, on_stage: OnStage) -> bytes:
+def _to_onnx(exported: ExportModule | TextExportModule, on_stage: OnStage) -> bytes:
     """Return the ONNX model, without metadata."""
     check_size(exported)
-    if isinstance(exported, ExportedText):
+    if isinstance(exported, TextExportModule):
         return write_recurrent(exported.net)
     on_stage("tracing the network")
     program = trace(exported)

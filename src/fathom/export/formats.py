@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from fathom.errors import FathomError, missing_library
-from fathom.export.exported import Exported
-from fathom.export.onnx_bytes import MAX_BYTES
+from fathom.export.export_module import ExportModule
+from fathom.inference.onnx_bytes import MAX_BYTES
 from fathom.inference.onnx_file import first_line
 from fathom.version import VERSION
 
@@ -21,7 +21,7 @@ OPSET = 18  # the first whose Resize averages over pixels, as torch's antialiasi
 _EXPORTED_BATCH = 2  # a sample of one would make the batch's size a constant
 
 
-def trace(exported: Exported) -> torch.export.ExportedProgram:
+def trace(exported: ExportModule) -> torch.export.ExportedProgram:
     """Record the model's operations for a batch of any size.
 
     Raises:  FathomError if torch cannot
@@ -30,7 +30,7 @@ def trace(exported: Exported) -> torch.export.ExportedProgram:
     try:
         with torch.no_grad():
             program = torch.export.export(
-                exported, exported.example(_EXPORTED_BATCH), dynamic_shapes=({0: batch},), strict=False
+                exported, exported.sample_inputs(_EXPORTED_BATCH), dynamic_shapes=({0: batch},), strict=False
             )
     except Exception as error:
         raise FathomError(f"torch.export cannot record this network ({first_line(error)})") from error
@@ -47,7 +47,7 @@ def to_torch(program: torch.export.ExportedProgram, facts: Mapping[str, str]) ->
     return buffer.getvalue()
 
 
-def to_onnx(program: torch.export.ExportedProgram, exported: Exported) -> bytes:
+def to_onnx(program: torch.export.ExportedProgram, exported: ExportModule) -> bytes:
     """Return the ONNX model, without metadata.
 
     Raises:  FathomError if an extra is not installed, or torch cannot

@@ -13,7 +13,7 @@ import torch
 from fathom.build.kinds.detection import kind_of
 from fathom.data.module import LabelledData
 from fathom.errors import FathomError, UsageError
-from fathom.export.exported import Exported
+from fathom.export.export_module import ExportModule
 from fathom.export.latency import measure_latency
 from fathom.export.quantize import quantize
 from fathom.export.verification import apply_eager, apply_onnx
@@ -54,7 +54,7 @@ def quantize_run(run: Path, module: Module, model: bytes, method: str) -> bytes:
         return quantize(model, method, calibration())
 
 
-def compare_int8(run: Path, exported: Exported, full: bytes, small: bytes, path: Path) -> dict[str, Any]:
+def compare_int8(run: Path, exported: ExportModule, full: bytes, small: bytes, path: Path) -> dict[str, Any]:
     """Set float32 and int8 side by side: accuracy or RMSE on the test set, time of a batch of one, size."""
     models = {"float32": apply_onnx(full, path), "int8": apply_onnx(small, path)}
     totals, count = dict.fromkeys(models, 0.0), 0
@@ -72,7 +72,9 @@ def compare_int8(run: Path, exported: Exported, full: bytes, small: bytes, path:
         "split": split,
         "num_samples": count,
         **quality,
-        "latency_ms": measure_latency({"pytorch": apply_eager(exported), **models}, exported.example(1)[0].numpy()),
+        "latency_ms": measure_latency(
+            {"pytorch": apply_eager(exported), **models}, exported.sample_inputs(1)[0].numpy()
+        ),
         "threads": torch.get_num_threads(),
         "bytes": {"float32": len(full), "int8": len(small)},
     }

@@ -25,23 +25,23 @@ def write_recurrent(net: RecurrentNet) -> bytes:
     """
     import onnx
 
-    writer = _Writer()
+    builder = _GraphBuilder()
     recurrent = net.recurrent
     num_states = 2 if isinstance(recurrent, nn.LSTM) else 1
-    states = [writer.split(name, recurrent.num_layers) for name in STATES[:num_states]]
-    features = writer.embed(net.input)
+    states = [builder.split_state(name, recurrent.num_layers) for name in STATES[:num_states]]
+    features = builder.add_embedding(net.input)
     last: list[list[str]] = [[] for _ in range(num_states)]
     for layer in range(recurrent.num_layers):
-        features, *after = writer.recur(recurrent, layer, features, [state[layer] for state in states])
+        features, *after = builder.add_recurrent_layer(recurrent, layer, features, [state[layer] for state in states])
         for names, name in zip(last, after, strict=True):
             names.append(name)
     for name, parts in zip(NEXT_STATES, last, strict=False):
-        writer.add("Concat", parts, name, axis=0)
-    writer.affine(net.output, features, LOGITS)
+        builder.add_node("Concat", parts, name, axis=0)
+    builder.add_linear(net.output, features, LOGITS)
     size = (recurrent.num_layers, "batch", recurrent.hidden_size)
     value, number = onnx.helper.make_tensor_value_info, onnx.TensorProto
     graph = onnx.helper.make_graph(
-        writer.nodes,
+        builder.nodes,
         "main_graph",
         [
             value(TOKENS, number.INT64, ("steps", "batch")),
@@ -51,7 +51,7 @@ def write_recurrent(net: RecurrentNet) -> bytes:
             value(LOGITS, number.FLOAT, ("steps", "batch", net.output.out_features)),
             *(value(name, number.FLOAT, size) for name in NEXT_STATES[:num_states]),
         ],
-        writer.weights,
+        builder.weights,
     )
     model = onnx.helper.make_model(
         graph,
@@ -65,21 +65,21 @@ def write_recurrent(net: RecurrentNet) -> bytes:
     return content
 
 
-class _Writer:
+class _GraphBuilder:
     """Collects nodes and weights."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.weights: list[Any] = []
 
-    def add(self, kind: str, inputs: list[str], *outputs: str, **attributes: Any) -> str:
+    def add_node(self, kind: str, inputs: list[str], *outputs: str, **attributes: Any) -> str:
         """Append a node; gives its first output."""
         import onnx
 
         self.nodes.append(onnx.helper.make_node(kind, inputs, list(outputs), name=outputs[0], **attributes))
         return outputs[0]
 
-    def weigh(self, name: str, values: Tensor | np.ndarray) -> str:
+    def add_constant(self, name: str, values: Tensor | np.ndarray) -> str:
         """Append a constant; gives its name."""
         import onnx
 
@@ -87,25 +87,25 @@ class _Writer:
         self.weights.append(onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
-    def split(self, state: str, layers: int) -> list[str]:
+    def split_state(self, state: str, layers: int) -> list[str]:
         """Return the state of each layer."""
         if layers == 1:
             return [state]
         names = [f"{state}.{layer}" for layer in range(layers)]
-        self.add("Split", [state], *names, axis=0, num_outputs=layers)
+        self.add_node("Split", [state], *names, axis=0, num_outputs=layers)
         return names
 
-    def embed(self, layer: nn.Module) -> str:
+    def add_embedding(self, layer: nn.Module) -> str:
         """Turn the tokens into vectors (steps, batch, features)."""
         if isinstance(layer, OneHot):
-            depth = self.weigh("one_hot.depth", np.array([layer.num_tokens]))
-            return self.add(
-                "OneHot", [TOKENS, depth, self.weigh("one_hot.values", np.array([0, 1], np.float32))], "one_hot"
+            depth = self.add_constant("one_hot.depth", np.array([layer.num_tokens]))
+            return self.add_node(
+                "OneHot", [TOKENS, depth, self.add_constant("one_hot.values", np.array([0, 1], np.float32))], "one_hot"
             )
         assert isinstance(layer, nn.Embedding)
-        return self.add("Gather", [self.weigh("input.weight", layer.weight), TOKENS], "embedded")
+        return self.add_node("Gather", [self.add_constant("input.weight", layer.weight), TOKENS], "embedded")
 
-    def recur(self, recurrent: nn.RNNBase, layer: int, features: str, states: list[str]) -> list[str]:
+    def add_recurrent_layer(self, recurrent: nn.RNNBase, layer: int, features: str, states: list[str]) -> list[str]:
         """Add a recurrent layer; gives its output (steps, batch, hidden) and its last states (1, batch, hidden)."""
         name, kind = f"recurrent.{layer}", type(recurrent)
 
@@ -116,19 +116,19 @@ class _Writer:
         biases = np.concatenate([reordered("bias_ih"), reordered("bias_hh")], 1)
         inputs = [
             features,
-            self.weigh(f"{name}.W", reordered("weight_ih")),
-            self.weigh(f"{name}.R", reordered("weight_hh")),
-            self.weigh(f"{name}.B", biases),
+            self.add_constant(f"{name}.W", reordered("weight_ih")),
+            self.add_constant(f"{name}.R", reordered("weight_hh")),
+            self.add_constant(f"{name}.B", biases),
             "",  # all sequences are of the same length
             *states,
         ]
         after = [f"{name}.{state}" for state in NEXT_STATES[: len(states)]]
         options = {"linear_before_reset": 1} if kind is nn.GRU else {}  # the reset gate after the product, as in torch
-        self.add(kind.__name__, inputs, f"{name}.Y", *after, hidden_size=recurrent.hidden_size, **options)
-        axis = self.weigh(f"{name}.axis", np.array([1]))  # of the directions, of which there is one
-        return [self.add("Squeeze", [f"{name}.Y", axis], f"{name}.output"), *after]
+        self.add_node(kind.__name__, inputs, f"{name}.Y", *after, hidden_size=recurrent.hidden_size, **options)
+        axis = self.add_constant(f"{name}.axis", np.array([1]))  # of the directions, of which there is one
+        return [self.add_node("Squeeze", [f"{name}.Y", axis], f"{name}.output"), *after]
 
-    def affine(self, layer: nn.Linear, features: str, output: str) -> None:
+    def add_linear(self, layer: nn.Linear, features: str, output: str) -> None:
         """Add the last layer."""
-        product = self.add("MatMul", [features, self.weigh("output.weight", layer.weight.T)], "product")
-        self.add("Add", [product, self.weigh("output.bias", layer.bias)], output)
+        product = self.add_node("MatMul", [features, self.add_constant("output.weight", layer.weight.T)], "product")
+        self.add_node("Add", [product, self.add_constant("output.bias", layer.bias)], output)

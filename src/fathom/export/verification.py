@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from fathom.errors import FathomError
-from fathom.export.exported import Exported, ExportedText
+from fathom.export.export_module import ExportModule, TextExportModule
 from fathom.inference.onnx_file import open_session
 from fathom.inference.onnx_inputs import LOGITS, NEXT_STATES, PROBABILITIES, VALUES
 
@@ -45,14 +45,14 @@ def apply_torch(content: bytes) -> Apply:
     return apply_eager(torch.export.load(io.BytesIO(content)).module())  # written above, by this process
 
 
-def verify(exported: Exported | ExportedText, apply: Apply, path: Path) -> dict[str, Any]:
+def verify(exported: ExportModule | TextExportModule, apply: Apply, path: Path) -> dict[str, Any]:
     """Compare with PyTorch at two batch sizes.
 
     Raises:  FathomError if they differ by more than TOLERANCE
     """
     compute, largest = apply_eager(exported), dict.fromkeys(exported.outputs, 0.0)
     for seed, size in enumerate(BATCH_SIZES):
-        inputs = [part.numpy() for part in exported.example(size, seed)]
+        inputs = [part.numpy() for part in exported.sample_inputs(size, seed)]
         for name, expected, theirs in zip(exported.outputs, compute(*inputs), apply(*inputs), strict=True):
             if not np.isfinite(expected).all():
                 raise FathomError(f"{path} not written: the model's own {name} are not finite")

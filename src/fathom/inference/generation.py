@@ -12,7 +12,7 @@ import numpy as np
 from fathom.errors import FathomError, UsageError
 from fathom.inference.onnx_file import is_onnx, open_export
 from fathom.inference.onnx_inputs import TokenInput
-from fathom.inference.text_model import OnnxText, TextModel
+from fathom.inference.text_model import OnnxTextModel, TextModel
 from fathom.runs.folder.reader import resolve_run
 
 
@@ -63,8 +63,8 @@ def _open(run: str | Path, device: str) -> TextModel:
         exported = open_export(run, device)
         if not isinstance(exported.input, TokenInput):
             raise _no_writer(run, exported.kind)
-        return OnnxText(exported)
-    from fathom.inference.run_model import RunText
+        return OnnxTextModel(exported)
+    from fathom.inference.run_models import RunTextModel
     from fathom.inference.saved import load_module
     from fathom.module import LanguageModel
     from fathom.training.device import find_device
@@ -73,7 +73,7 @@ def _open(run: str | Path, device: str) -> TextModel:
     module, description = load_module(run)
     if not isinstance(module, LanguageModel):
         raise _no_writer(run, description["kind"])
-    return RunText(module.to(find_device(device)))
+    return RunTextModel(module.to(find_device(device)))
 
 
 def _no_writer(run: str | Path, kind: str) -> UsageError:

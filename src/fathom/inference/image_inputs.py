@@ -25,7 +25,7 @@ STDIN = "-"
 
 
 @dataclass(frozen=True)
-class Naming:
+class LabelFileOptions:
     """How files of rows name images: the folder in which they are, or an archive of it, and the columns."""
 
     images: str
@@ -33,14 +33,16 @@ class Naming:
     label_column: str | None = None
 
 
-def make_naming(images: str | Path | None, file_column: str | None, label_column: str | None) -> Naming | None:
+def label_file_options(
+    images: str | Path | None, file_column: str | None, label_column: str | None
+) -> LabelFileOptions | None:
     """Put together what was given, if anything was.
 
     Raises:  UsageError for columns without a folder
     """
     if images is None and (file_column or label_column):
         raise UsageError("--file-column and --label-column go with --images, the folder in which the images lie")
-    return None if images is None else Naming(conceal(str(images)), file_column, label_column)
+    return None if images is None else LabelFileOptions(conceal(str(images)), file_column, label_column)
 
 
 @dataclass(frozen=True)
@@ -82,30 +84,30 @@ class InputImage:
 
 
 def find_inputs(
-    inputs: Sequence[str | Path], naming: Naming | None, class_names: Sequence[str]
+    inputs: Sequence[str | Path], label_file: LabelFileOptions | None, class_names: Sequence[str]
 ) -> list[str | Path | RemoteFolder | ImageRows]:
     """Look at what was given, and fetch or unpack what is no single image.
 
     Args:
-        naming: of the files of rows among the inputs, where there are some.
+        label_file: of the files of rows among the inputs, where there are some.
         class_names: those that the model knows.
-    Raises:  UsageError for a file of rows without ``naming`` and the other way round, and for a folder without
+    Raises:  UsageError for a file of rows without ``label_file`` and the other way round, and for a folder without
         images; FathomError if something cannot be fetched or read
     """
-    images = None if naming is None else _find_images(naming.images)
+    images = None if label_file is None else _find_images(label_file.images)
     found: list[str | Path | RemoteFolder | ImageRows] = []
     for source in inputs:
         if not _is_table(source):
             found.append(_find_folder(source))
-        elif naming is None or images is None:
+        elif label_file is None or images is None:
             raise UsageError(
                 f"{source}: this model reads images; say with --images in which folder those of the file lie, "
                 "or name images and folders of them"
             )
         else:
-            columns = {"file_column": naming.file_column, "label_column": naming.label_column}
+            columns = {"file_column": label_file.file_column, "label_column": label_file.label_column}
             found.append(ImageRows(fetch_input(source), images, class_names, **columns))
-    if naming is not None and not any(isinstance(source, ImageRows) for source in found):
+    if label_file is not None and not any(isinstance(source, ImageRows) for source in found):
         raise UsageError("--images, --file-column and --label-column belong to a file of rows that names images")
     for folder in found:
         path = folder.path if isinstance(folder, RemoteFolder) else folder

@@ -13,7 +13,7 @@ import numpy as np
 from fathom.data.loaders.workers import available_cores
 from fathom.data.tables.fit import TableDescription
 from fathom.errors import FathomError, UsageError, missing_library
-from fathom.export.onnx_bytes import MAX_BYTES, has_outside_data, is_sealed, is_whole
+from fathom.inference.onnx_bytes import MAX_BYTES, checksum_matches, has_checksum, has_external_data
 from fathom.inference.onnx_inputs import (
     LOGITS,
     NEXT_STATES,
@@ -21,8 +21,8 @@ from fathom.inference.onnx_inputs import (
     STATES,
     VALUES,
     FeatureInput,
+    GraphInput,
     ImageInput,
-    Input,
     TokenInput,
     check_input,
 )
@@ -63,7 +63,7 @@ class OnnxModel:
         self.kind, self.input, self.class_names = self._read_metadata()
         self._inputs = [entry.name for entry in self.session.get_inputs()]
         self._outputs = [entry.name for entry in self.session.get_outputs()]
-        if not fits(self.session, self.kind, self.input, self.class_names):
+        if not graph_matches(self.session, self.kind, self.input, self.class_names):
             raise FathomError(f"{self.path}: its metadata and its graph contradict each other")
 
     def run(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
@@ -105,7 +105,7 @@ class OnnxModel:
         """Layers and width of each state of a language model."""
         return [(entry.shape[0], entry.shape[2]) for entry in self.session.get_inputs()[1:]]
 
-    def _read_metadata(self) -> tuple[str, Input, list[str]]:
+    def _read_metadata(self) -> tuple[str, GraphInput, list[str]]:
         absent = [name for name in METADATA if name not in self.metadata]
         if absent:
             raise FathomError(f"{self.path}: not exported by Fathom, it lacks {', '.join(absent)} in its metadata")
@@ -115,31 +115,36 @@ class OnnxModel:
                 f"{SCHEMA}); upgrade fathom"
             )
         try:
-            form: Input = msgspec.convert(json.loads(self.metadata["input"]), Input)
+            graph_input: GraphInput = msgspec.convert(json.loads(self.metadata["input"]), GraphInput)
             names = msgspec.convert(json.loads(self.metadata["class_names"]), list[str])
             kind: str = msgspec.convert(self.metadata["kind"], _Kind)
-            check_input(form)
+            check_input(graph_input)
         except (ValueError, RecursionError, UsageError) as error:
             raise FathomError(f"{self.path}: its metadata are damaged ({first_line(error)})") from None
-        return kind, form, names
+        return kind, graph_input, names
 
 
-def fits(session: InferenceSession, kind: str, form: Input, class_names: Sequence[str]) -> bool:
+def graph_matches(session: InferenceSession, kind: str, graph_input: GraphInput, class_names: Sequence[str]) -> bool:
     """Return whether a graph is what its metadata say: reading for another would end in an error of the runtime's."""
     first, *others = session.get_inputs()
     outputs = {output.name: output.shape for output in session.get_outputs()}
-    if first.type != _TYPES[type(form)] or (kind == "language_model") != isinstance(form, TokenInput):
+    if first.type != _TYPES[type(graph_input)] or (kind == "language_model") != isinstance(graph_input, TokenInput):
         return False
-    if isinstance(form, TokenInput):
+    if isinstance(graph_input, TokenInput):
         states = [(entry.name, entry.type, [isinstance(size, int) for size in entry.shape]) for entry in others]
         known = [(name, "tensor(float)", [True, False, True]) for name in STATES[: len(others)]]
         names = [LOGITS, *NEXT_STATES[: len(others)]]
-        return bool(others) and states == known and list(outputs) == names and outputs[LOGITS][-1] == len(form.tokens)
-    if others or tuple(first.shape[1:]) != form.shape:
+        return (
+            bool(others)
+            and states == known
+            and list(outputs) == names
+            and outputs[LOGITS][-1] == len(graph_input.tokens)
+        )
+    if others or tuple(first.shape[1:]) != graph_input.shape:
         return False
     if kind == "classifier":
         return bool(class_names) and outputs.get(PROBABILITIES, ())[1:] == [len(class_names)]
-    width = 1 if isinstance(form, TableDescription) else None
+    width = 1 if isinstance(graph_input, TableDescription) else None
     return not class_names and VALUES in outputs and width in (None, outputs[VALUES][-1])
 
 
@@ -169,18 +174,18 @@ def read_checked(path: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise FathomError(f"{path}: cannot be read ({error.strerror or error})") from error
-    if not is_sealed(content):
+    if not has_checksum(content):
         raise FathomError(
             f"{path}: not an ONNX file as `fathom export` wrote it (no checksum at its end): foreign, truncated "
             "or altered"
         )
-    if not is_whole(content):
+    if not checksum_matches(content):
         raise FathomError(f"{path}: damaged or altered since `fathom export` wrote it, its checksum is another")
     try:
-        points_outside = has_outside_data(content)
+        has_more = has_external_data(content)
     except ValueError as error:
         raise FathomError(f"{path}: not an ONNX file ({error})") from None
-    if points_outside:
+    if has_more:
         raise FathomError(f"{path}: refused, it would read its weights from other files; Fathom exports a single file")
     return content
 

@@ -49,16 +49,16 @@ class TokenInput(msgspec.Struct, frozen=True, tag_field="kind", tag="tokens"):
     tokenizer: Tokenizer
 
 
-Input = ImageInput | FeatureInput | TableDescription | TokenInput
+GraphInput = ImageInput | FeatureInput | TableDescription | TokenInput
 """What a graph takes; of a table the cells of rows, float64 (batch, columns)."""
 
 
-def check_input(form: Input) -> None:
+def check_input(graph_input: GraphInput) -> None:
     """Refuse what no model of ours takes.
 
     Raises:  UsageError for an image too large to be one, or a vocabulary that is none
     """
-    if isinstance(form, ImageInput):
-        check_form(form.channels, (form.height, form.width))
-    elif isinstance(form, TokenInput):
-        Vocabulary(form.tokens)
+    if isinstance(graph_input, ImageInput):
+        check_form(graph_input.channels, (graph_input.height, graph_input.width))
+    elif isinstance(graph_input, TokenInput):
+        Vocabulary(graph_input.tokens)

@@ -27,7 +27,7 @@ class TextModel(Protocol):
         """
 
 
-class OnnxText:
+class OnnxTextModel:
     """An exported language model."""
 
     def __init__(self, model: OnnxModel) -> None:

@@ -20,14 +20,21 @@ from fathom.data.images.label_file import ImageRows
 from fathom.data.loaders.workers import default_workers
 from fathom.data.tables.fit import TableDescription
 from fathom.errors import FathomError, UsageError
-from fathom.inference.image_inputs import STDIN, InputImage, Naming, find_inputs, list_images, make_naming
-from fathom.inference.lines import score_lines
+from fathom.inference.image_inputs import (
+    STDIN,
+    InputImage,
+    LabelFileOptions,
+    find_inputs,
+    label_file_options,
+    list_images,
+)
+from fathom.inference.line_perplexity import predict_lines
 from fathom.inference.onnx_file import OnnxModel, is_onnx, open_export
 from fathom.inference.onnx_inputs import ImageInput, TokenInput
 from fathom.inference.prediction_file import choose_format, write_rows
 from fathom.inference.ranking import Row, label_columns, most_probable
 from fathom.inference.rows import predict_rows
-from fathom.inference.text_model import OnnxText
+from fathom.inference.text_model import OnnxTextModel
 from fathom.outputs import check_output
 from fathom.runs.folder.reader import resolve_run
 
@@ -76,7 +83,7 @@ class Predictions:
     score: Score | None = None
 
 
-class Outcome(NamedTuple):
+class PredictionCounts(NamedTuple):
     """How many were predicted, how many failed, what they are, in the plural, and how many were right."""
 
     good: int
@@ -106,12 +113,12 @@ def predict(
         file_column, label_column: of such a file; None finds them, and there need not be one of labels.
     Returns: the names of the columns, and one row per image, made as they are asked for: file, label and probability
         (then label_2, probability_2, …), error; what failed has an error and nothing else; of a table, see
-        ``predict_rows``, of a text ``score_lines``
+        ``predict_rows``, of a text ``predict_lines``
     Raises:  UsageError if the model is no image classifier, ``top`` is out of range or a folder holds no image;
         FathomError if the model cannot be read
     """
-    naming = make_naming(images, file_column, label_column)
-    predictions = open_predictions(run, inputs, top=top, device=device, naming=naming)
+    label_file = label_file_options(images, file_column, label_column)
+    predictions = open_predictions(run, inputs, top=top, device=device, label_file=label_file)
     return predictions.columns, predictions.rows
 
 
@@ -121,20 +128,20 @@ def open_predictions(
     *,
     top: int = 1,
     device: str = "auto",
-    naming: Naming | None = None,
+    label_file: LabelFileOptions | None = None,
 ) -> Predictions:
     """As ``predict``, with what is known of the rows beforehand."""
     inputs = [conceal(source) if isinstance(source, str) else source for source in inputs]
     if is_onnx(run):
         exported = open_export(run, device)
         if isinstance(exported.input, TableDescription):
-            _refuse_naming(naming, run, "rows")
+            _refuse_label_file(label_file, run, "rows")
             return Predictions(*predict_rows(exported, inputs, top=top), what="rows")
         if isinstance(exported.input, TokenInput):
-            _refuse_naming(naming, run, "texts")
-            return Predictions(*score_lines(OnnxText(exported), inputs, top=top), what="lines")
-        return _predict_images(_check_kind(exported), inputs, top, naming)
-    from fathom.inference.run_model import RunImages, RunTable, RunText
+            _refuse_label_file(label_file, run, "texts")
+            return Predictions(*predict_lines(OnnxTextModel(exported), inputs, top=top), what="lines")
+        return _predict_images(_check_kind(exported), inputs, top, label_file)
+    from fathom.inference.run_models import RunImageModel, RunTableModel, RunTextModel
     from fathom.inference.saved import load_module
     from fathom.module import LanguageModel
     from fathom.training.device import find_device
@@ -142,17 +149,19 @@ def open_predictions(
     run = resolve_run(run)
     module, description = load_module(run)
     if description["input"]["kind"] == "table":
-        _refuse_naming(naming, run, "rows")
-        table = RunTable(module, description, device)
+        _refuse_label_file(label_file, run, "rows")
+        table = RunTableModel(module, description, device)
         return Predictions(*predict_rows(table, inputs, top=top), what="rows")
     if isinstance(module, LanguageModel):
-        _refuse_naming(naming, run, "texts")
-        return Predictions(*score_lines(RunText(module.to(find_device(device)).eval()), inputs, top=top), what="lines")
-    return _predict_images(RunImages(module, description, run, device), inputs, top, naming)
+        _refuse_label_file(label_file, run, "texts")
+        return Predictions(
+            *predict_lines(RunTextModel(module.to(find_device(device)).eval()), inputs, top=top), what="lines"
+        )
+    return _predict_images(RunImageModel(module, description, run, device), inputs, top, label_file)
 
 
-def _refuse_naming(naming: Naming | None, run: str | Path, what: str) -> None:
-    if naming is not None:
+def _refuse_label_file(label_file: LabelFileOptions | None, run: str | Path, what: str) -> None:
+    if label_file is not None:
         raise UsageError(f"--images: {run} reads {what}, not images")
 
 
@@ -164,14 +173,14 @@ def predict_to_file(
     top: int = 1,
     device: str = "auto",
     format: str | None = None,
-    naming: Naming | None = None,
+    label_file: LabelFileOptions | None = None,
     watch: Callable[[Predictions], Iterable[Row]] = lambda predictions: predictions.rows,
-) -> Outcome:
+) -> PredictionCounts:
     """Write the rows of ``predict`` to ``out``, or to standard output.
 
     Args:
         format: csv, excel, json or jsonl; None goes by the ending of ``out``, and is CSV without one.
-        naming: of files of rows that name images.
+        label_file: of files of rows that name images.
         watch: passes the rows on, and may show how far they are.
     Raises:  as ``predict``; FathomError if ``out`` cannot be written, and then nothing of it is
     """
@@ -179,9 +188,9 @@ def predict_to_file(
     if out is not None:
         check_output(out)
     with readable_failures():
-        predictions = open_predictions(run, inputs, top=top, device=device, naming=naming)
+        predictions = open_predictions(run, inputs, top=top, device=device, label_file=label_file)
         good, bad = write_rows(predictions.columns, watch(predictions), out, format)
-    return Outcome(good, bad, predictions.what, predictions.score)
+    return PredictionCounts(good, bad, predictions.what, predictions.score)
 
 
 def _check_kind(model: OnnxModel) -> OnnxModel:
@@ -191,10 +200,12 @@ def _check_kind(model: OnnxModel) -> OnnxModel:
     return model
 
 
-def _predict_images(model: ImageModel, inputs: Sequence[str | Path], top: int, naming: Naming | None) -> Predictions:
+def _predict_images(
+    model: ImageModel, inputs: Sequence[str | Path], top: int, label_file: LabelFileOptions | None
+) -> Predictions:
     if not 1 <= top <= len(model.class_names):
         raise UsageError(f"--top {top}: the model knows {len(model.class_names)} classes")
-    found = find_inputs(inputs, naming, model.class_names)
+    found = find_inputs(inputs, label_file, model.class_names)
     score = Score() if any(isinstance(source, ImageRows) and source.has_labels for source in found) else None
     columns = ["file", *(["true_label"] if score is not None else []), *label_columns(top), "error"]
 

@@ -152,8 +152,7 @@ def test_extract(tmp_path, monkeypatch, capsys):
     assert fathom_data("cifar10", "--extract", str(tmp_path / "out")) == 0
     out, err = capsys.readouterr()
     assert "wrote 40 images to" in out
-    assert err.splitlines()[-1] == "40 of 40 images"
-    assert len(err.splitlines()) == 10
+    assert err == ""  # it took no time
     assert len(list((tmp_path / "out").rglob("*.png"))) == 40
 
 

@@ -33,7 +33,8 @@ def drawn(text, **options):
 
 def test_the_list_names_all_with_formula_and_options(capsys, tmp_path):
     assert fathom_schedules() == 0
-    lines = capsys.readouterr().out.splitlines()
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.split()[0] == "schedule"
     assert [line.split()[0] for line in lines[: len(NAMES)]] == list(NAMES)
     for line, entry in zip(lines, SCHEDULES.values(), strict=False):
         assert entry.formula in line
@@ -125,11 +126,11 @@ def test_mistakes_leave_nothing_behind(arguments, said, tmp_path):
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
-    with pytest.raises(FathomError, match=r"cannot write .*No such file") as caught:
+    with pytest.raises(FathomError, match="no such folder: ") as caught:
         fathom_schedules("cosine", "--out", tmp_path / "absent" / "x.png")
     assert "\n" not in str(caught.value)
     (tmp_path / "folder.png").mkdir()
-    with pytest.raises(FathomError, match="cannot write"):
+    with pytest.raises(FathomError, match="is a folder; name a file"):
         fathom_schedules("cosine", "--out", tmp_path / "folder.png")
     assert [path.name for path in tmp_path.iterdir()] == ["folder.png"]
 
@@ -138,11 +139,11 @@ def test_a_failed_write_keeps_the_old_image(tmp_path, monkeypatch):
     path = tmp_path / "kept.png"
     path.write_text("old")
 
-    def full(self, data):
+    def full(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.write_bytes", full)
-    with pytest.raises(FathomError, match="No space left on device"):
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(FathomError, match="no space left on device"):
         fathom_schedules("cosine", "--out", path)
     assert path.read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 1

@@ -17,7 +17,7 @@ import pytest
 
 from fathom.data.fetch import paths
 from fathom.data.fetch.archives import read_members, unpack
-from fathom.data.fetch.download import fetch, report
+from fathom.data.fetch.download import RequestPolicy, fetch, report
 from fathom.errors import FathomError
 
 CONTENT = bytes(range(256)) * 4000
@@ -84,8 +84,9 @@ def server(monkeypatch):
     server.close()
 
 
-def get(server, tmp_path, *routes, **options):
-    options = {"checksum": SHA256, "max_bytes": len(CONTENT), "backoff_s": 0.01, "allow_http_loopback": True} | options
+def get(server, tmp_path, *routes, timeout_s=30.0, **options):
+    policy = RequestPolicy(backoff_s=0.01, timeout_s=timeout_s, allow_http_loopback=True)
+    options = {"checksum": SHA256, "max_bytes": len(CONTENT), "policy": policy} | options
     return fetch([server.root + route for route in routes], tmp_path / "folder" / "file", **options)
 
 
@@ -188,7 +189,7 @@ def test_no_network(tmp_path, monkeypatch):
 def test_only_https(tmp_path, url):
     for allow in (False, True):
         with pytest.raises(FathomError, match="only https"):
-            fetch([url], tmp_path / "x", checksum=SHA256, max_bytes=1, allow_http_loopback=allow)
+            fetch([url], tmp_path / "x", checksum=SHA256, max_bytes=1, policy=RequestPolicy(allow_http_loopback=allow))
     with pytest.raises(FathomError, match="only https"):
         fetch(["http://127.0.0.1/x"], tmp_path / "x", checksum=SHA256, max_bytes=1)
 
@@ -196,8 +197,9 @@ def test_only_https(tmp_path, url):
 FETCH = """
 import sys
 from pathlib import Path
-from fathom.data.fetch.download import fetch
-fetch([sys.argv[1]], Path(sys.argv[2]), checksum=sys.argv[3], max_bytes=10**7, allow_http_loopback=True)
+from fathom.data.fetch.download import RequestPolicy, fetch
+policy = RequestPolicy(allow_http_loopback=True)
+fetch([sys.argv[1]], Path(sys.argv[2]), checksum=sys.argv[3], max_bytes=10**7, policy=policy)
 """
 
 
@@ -300,7 +302,7 @@ def test_unpack(tmp_path):
         (("hard", b"", tarfile.LNKTYPE), "link or device"),
         (("pipe", b"", tarfile.FIFOTYPE), "link or device"),
         (("device", b"", tarfile.CHRTYPE), "link or device"),
-        (("large", bytes(200), tarfile.REGTYPE), "beyond 100 bytes"),
+        (("large", bytes(200), tarfile.REGTYPE), "beyond 100 B"),
     ],
 )
 def test_a_hostile_archive_is_refused_whole(tmp_path, member, message):

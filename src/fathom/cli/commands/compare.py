@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fathom.cli.tables import lay_out
+from fathom.cli.tables import print_table
 
 if TYPE_CHECKING:
     from fathom.runs.analysis.comparison import RunComparison
@@ -42,10 +42,7 @@ def run(args: argparse.Namespace) -> int:
         from fathom.runs.html.pages.comparison import write_comparison
 
         write_comparison(comparison, args.out)
-    if sys.stdout.isatty():
-        _print_rich(comparison)
-    else:
-        print(format_plain(comparison))
+    _print_comparison(comparison)
     for finding in check_runs(comparison):
         print(f"\n{finding.sentence}")
     for file in filter(None, (args.csv, args.out)):
@@ -53,31 +50,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def format_plain(comparison: RunComparison) -> str:
-    """Lay out the table as aligned text; an asterisk marks the better value of a row."""
-    names = [f"{label}  {run.name}" for label, run in zip(comparison.labels, comparison.runs, strict=True)]
-    table = [["", *comparison.labels]]
-    for row in comparison.rows:
-        best = row.best()
-        table.append([row.title, *(f"{text}{'*' if i in best else ''}" for i, text in enumerate(row.texts()))])
-    return "\n".join([*names, "", *lay_out(table)])
-
-
-def _print_rich(comparison: RunComparison) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(highlight=False)
+def _print_comparison(comparison: RunComparison) -> None:
+    """Print which runs they are and their table; the better value of a row stands out, in a pipe by an asterisk."""
     for label, run in zip(comparison.labels, comparison.runs, strict=True):
-        console.print(Text.assemble((label, "bold"), f"  {run.name}"))
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("")
-    for label in comparison.labels:
-        table.add_column(label, justify="right")
-    for row in comparison.rows:
-        best = row.best()
-        cells = [Text(text, style="bold green" if i in best else "") for i, text in enumerate(row.texts())]
-        table.add_row(Text(row.title), *cells)
-    console.print(table)
+        print(f"{label}  {run.name}")
+    print()
+    rows = [[row.title, *row.texts()] for row in comparison.rows]
+    best = {(i, j + 1) for i, row in enumerate(comparison.rows) for j in row.best()}
+    print_table(["", *comparison.labels], rows, best=best, mark="*")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fathom.cli.tables import lay_out
+from fathom.cli.tables import print_table
 from fathom.data.fetch.paths import cache_root, make_folder, measure_cache
 from fathom.data.sources import catalog
 from fathom.errors import UsageError
@@ -76,11 +76,11 @@ def _list_all() -> int:
         )
     header = ("name", "train", "test", "classes", "shape", "checksum", "where")
     if sys.stdout.isatty():  # paths are too long for a column of a terminal
-        _print_table(header[:-1], [row[:-1] for row in rows], right=(1, 2, 3))
+        print_table(header[:-1], [row[:-1] for row in rows], right=(1, 2, 3))
         for row in rows:
             print(f"  {row[0]:<21} {row[-1]}")
     else:
-        _print_table(header, rows, right=(1, 2, 3))
+        print_table(header, rows, right=(1, 2, 3))
     _print_cache()
     for reason in refused:
         print(reason, file=sys.stderr)
@@ -171,7 +171,7 @@ def _print_balance(arrays: Arrays) -> None:
     test = [0] * num_classes if arrays.test_labels is None else np.bincount(arrays.test_labels, minlength=num_classes)
     rows = [(name, f"{a:,}", f"{b:,}") for name, a, b in zip(arrays.class_names, train, test, strict=True)]
     rows.append(("all", f"{sum(train):,}", f"{sum(test):,}"))
-    _print_table(("class", "train", "test"), rows, right=(1, 2))
+    print_table(("class", "train", "test"), rows, right=(1, 2))
 
 
 def _print_targets(arrays: Arrays) -> None:
@@ -179,7 +179,7 @@ def _print_targets(arrays: Arrays) -> None:
     for part, targets in (("train", arrays.train_labels), ("test", arrays.test_labels)):
         if targets is not None:
             rows.append((part, f"{len(targets):,}", f"{targets.mean():.4f}", f"{targets.std():.4f}"))
-    _print_table(("part", "samples", "mean of y", "std of y"), rows, right=(1, 2, 3))
+    print_table(("part", "samples", "mean of y", "std of y"), rows, right=(1, 2, 3))
 
 
 def _print_tokens(text: str) -> None:
@@ -194,25 +194,7 @@ def _print_tokens(text: str) -> None:
             counts = Counter(tokenizer.split(text))
             frequent = " ".join("␣" if token == " " else repr(token)[1:-1] for token, _ in counts.most_common(8))
             rows.append((level, how, f"{counts.total():,}", f"{len(counts):,}", frequent))
-    _print_table(("level", "cleaned", "tokens", "different", "most frequent"), rows, right=(2, 3))
-
-
-def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int]) -> None:
-    """Print a table: drawn on a terminal, aligned with spaces elsewhere."""
-    if sys.stdout.isatty():
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=box.SIMPLE_HEAD)
-        for column, title in enumerate(header):
-            table.add_column(title, justify="right" if column in right else "left")
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
-        Console(highlight=False).print(table)
-        return
-    print("\n".join(lay_out([header, *rows], right=right)))
+    print_table(("level", "cleaned", "tokens", "different", "most frequent"), rows, right=(2, 3))
 
 
 def _times(shape: Sequence[int]) -> str:

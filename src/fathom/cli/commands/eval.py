@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from fathom.cli.arguments import add_device, add_run
 from fathom.cli.values import one_of
 from fathom.phrases import counted
 
@@ -13,13 +14,12 @@ SPLITS = ("train", "val", "test")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("run", metavar="RUN", help="run folder, its name in runs/, the beginning of one, or last")
+    add_run(parser)
     parser.add_argument(
         "--split", type=one_of("split", SPLITS), default="test", metavar="NAME", help="train, val or test (default)"
     )
-    parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps")
+    add_device(parser)
     parser.add_argument("--json", action="store_true", help="print everything as JSON, confusion counts included")
-    parser.add_argument("--runs", metavar="DIR", default="runs", help="where run folders are (default: runs)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from fathom.cli.arguments import add_run
 from fathom.cli.values import one_of
 from fathom.phrases import counted, format_bytes
 from fathom.progress import Progress, elapsed
@@ -15,7 +16,7 @@ METHODS = ("dynamic", "static")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("run", metavar="RUN", help="run folder, its name in runs/, the beginning of one, or last")
+    add_run(parser)
     parser.add_argument(
         "--format",
         type=one_of("format", FORMATS),
@@ -31,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="compute in 8 bits: dynamic (dense layers; tables too) or static (calibrated on training data)",
     )
     parser.add_argument("--licence", "--license", metavar="TEXT", help="licence of the model, written into the file")
-    parser.add_argument("--runs", metavar="DIR", default="runs", help="where run folders are (default: runs)")
 
 
 def run(args: argparse.Namespace) -> int:

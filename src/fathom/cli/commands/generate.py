@@ -5,17 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from fathom.cli.exports import find_model
+from fathom.cli.arguments import add_device, add_model, find_model
 from fathom.cli.values import read_count, read_natural, read_non_negative
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "run",
-        metavar="RUN|FILE.onnx",
-        help="run folder, its name in runs/, the beginning of one, last, or an export",
-    )
+    add_model(parser)
     parser.add_argument("--prefix", metavar="TEXT", default="", help="what to go on with (default: a common token)")
     parser.add_argument(
         "--length", type=read_count, metavar="N", default=200, help="characters, or words, to write (default: 200)"
@@ -29,8 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--top-k", type=read_count, metavar="K", help="draw among the K likeliest only")
     parser.add_argument("--seed", type=read_natural, metavar="N", default=0, help="of the draws (default: 0)")
-    parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps")
-    parser.add_argument("--runs", metavar="DIR", default="runs", help="where run folders are (default: runs)")
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:

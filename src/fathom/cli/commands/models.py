@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from fathom.cli.tables import lay_out
+from fathom.cli.tables import print_table
 
 if TYPE_CHECKING:
     from fathom.models.facts import Form, RegisteredModel
@@ -54,7 +53,7 @@ def _list_networks() -> None:
             rows.append((label, *size, count(counted.parameters), short(counted.flops), str(model.paper)))
     for name, package in registry.plugins():
         rows.append((name, "", "", "", "", f"package {package}"))
-    _print_table(("network", "input", "outputs", "parameters", "FLOPs", "paper"), rows, right=(1, 2, 3, 4))
+    print_table(("network", "input", "outputs", "parameters", "FLOPs", "paper"), rows, right=(1, 2, 3, 4))
     print(_ABOUT_FLOPS)
     print("The small form is taken for images below 64 pixels. The layers of one: fathom models NAME")
 
@@ -107,7 +106,7 @@ def _show_network(args: argparse.Namespace) -> None:
     ]
     parameters, flops = _total(layers, "parameters"), _total(layers, "flops")
     rows.append(("total", "", "", count(parameters), count(flops), ""))
-    _print_table(("layer", "type", "output", "parameters", "FLOPs", "receptive field"), rows, right=(2, 3, 4, 5))
+    print_table(("layer", "type", "output", "parameters", "FLOPs", "receptive field"), rows, right=(2, 3, 4, 5))
     print(_ABOUT_FLOPS)
     if not model.takes_tokens:
         print("Receptive field: pixels in height or width that one value sees, padding included.")
@@ -161,20 +160,3 @@ def _show(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return str(list(value)) if isinstance(value, tuple) else str(value)
-
-
-def _print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], right: tuple[int, ...]) -> None:
-    """Print a table: with Rich on a terminal, else as aligned text."""
-    if sys.stdout.isatty():
-        from rich.box import SIMPLE_HEAD
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for index, title in enumerate(header):
-            table.add_column(title, justify="right" if index in right else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*row)
-        Console(markup=False).print(table)
-        return
-    print("\n".join(lay_out([header, *rows], right=right)))

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from fathom.cli.exports import find_model
+from fathom.cli.arguments import add_device, add_model, find_model
 from fathom.cli.values import one_of, read_count
 from fathom.outputs import is_stdout
 from fathom.progress import Progress, count_of
@@ -20,11 +20,7 @@ FORMATS = ("csv", "excel", "json", "jsonl")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "run",
-        metavar="RUN|FILE.onnx",
-        help="run folder, its name in runs/, the beginning of one, last, or an export",
-    )
+    add_model(parser)
     parser.add_argument(
         "inputs",
         metavar="FILE|FOLDER",
@@ -42,14 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="csv, excel (a CSV without formulas), json or jsonl (default: as --out ends, else csv)",
     )
     parser.add_argument("--top", type=read_count, default=1, metavar="K", help="give the K most probable classes")
-    parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, mps")
-    parser.add_argument("--runs", metavar="DIR", default="runs", help="where run folders are (default: runs)")
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Label every image or row in the order given; a bad one becomes a row with its error, and exit code 1."""
     model = find_model(args.run, args.runs)
-    from fathom.inference.image_inputs import make_naming
+    from fathom.inference.image_inputs import label_file_options
     from fathom.recipes.predict import predict_to_file
 
     good, bad, what, score = predict_to_file(
@@ -59,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         top=args.top,
         device=args.device,
         format=args.format,
-        naming=make_naming(args.images, args.file_column, args.label_column),
+        label_file=label_file_options(args.images, args.file_column, args.label_column),
         watch=_show_progress(args.out),
     )
     done = "scored" if what == "lines" else "labelled"

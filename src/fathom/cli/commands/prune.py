@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from fathom.cli.arguments import add_run
 from fathom.cli.tables import lay_out
 from fathom.cli.values import one_of, read_fraction, read_natural, read_positive
 
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EXAMPLES
-    parser.add_argument("run", metavar="RUN", help="run folder, its name in runs/, the beginning of one, or last")
+    add_run(parser)
     parser.add_argument(
         "--amount", type=read_fraction, required=True, metavar="SHARE", help="share that goes, such as 0.5"
     )
@@ -49,7 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--finetune", type=read_natural, default=3, metavar="EPOCHS", help="epochs afterwards (3)")
     parser.add_argument("--lr", type=read_positive, metavar="RATE", help="learning rate of these (default: the run's)")
     parser.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, mps (default: as the run)")
-    parser.add_argument("--runs", metavar="DIR", default="runs", help="where run folders are (default: runs)")
     parser.add_argument("--out", metavar="DIR", help="where the new run folder goes (default: that of --runs)")
 
 

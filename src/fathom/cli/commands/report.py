@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 
+from fathom.cli.arguments import add_run
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("run", metavar="RUN", help="run folder, its name in runs/, the beginning of one, or last")
-    parser.add_argument("--runs", metavar="DIR", default="runs", help="where run folders are (default: runs)")
+    add_run(parser)
     parser.add_argument(
         "--out",
         metavar="FILE",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import io
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fathom.cli.tables import lay_out
+from fathom.cli.tables import print_table
 from fathom.errors import UsageError
 from fathom.outputs import is_special, write_output
 from fathom.phrases import counted
@@ -73,24 +72,9 @@ def _make(text: str, num_steps: int, warmup: int | float) -> Schedule:
 
 
 def print_list() -> None:
-    """Print name, meaning, formula and options of every schedule; as a table where a person looks on."""
+    """Print name, meaning, formula and options of every schedule."""
     rows = [(name, entry.meaning, entry.formula, _options(entry.options)) for name, entry in SCHEDULES.items()]
-    if sys.stdout.isatty():
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=box.SIMPLE_HEAD, header_style="bold")
-        for title in ("schedule", "what it does", "options"):
-            table.add_column(title, no_wrap=title == "schedule")
-        for name, meaning, formula, options in rows:
-            table.add_row(Text(name, "bold"), Text(f"{meaning}\n").append(formula, "cyan"), Text(options))
-        console = Console()
-        console.print(table)
-        console.print("\n".join(KEY), markup=False, highlight=False)
-        return
-    print("\n".join(lay_out(rows, right=())))
+    print_table(("schedule", "what it does", "formula", "options"), rows, right=())
     print("", *KEY, sep="\n")
 
 

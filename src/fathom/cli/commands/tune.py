@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from fathom.build.configure import configure
 from fathom.cli import options
 from fathom.cli.commands import train
 from fathom.cli.signals import resume_hint
-from fathom.cli.tables import lay_out
+from fathom.cli.tables import print_table
 from fathom.cli.values import one_of, read_count
 from fathom.errors import UsageError
 from fathom.phrases import counted
@@ -135,19 +134,7 @@ def _print_best(study: Study) -> None:
         [str(t.number), form(t.value), *(show_value(t.values[n]) if n in t.values else DASH for n in names)]
         for t in study.ranked()[:_SHOWN]
     ]
-    if sys.stdout.isatty():
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(box=box.SIMPLE_HEAD)
-        for name in header:
-            table.add_column(name, justify="right")
-        for i, row in enumerate(rows):
-            table.add_row(*row, style="bold green" if i == 0 else "")
-        Console(highlight=False).print(table)
-    else:
-        print("\n".join(lay_out([header, *rows], right=range(len(header)))))
+    print_table(header, rows, right=range(len(header)), best={(0, column) for column in range(len(header))})
     counts = [f"{study.count(state)} {state}" for state in ("complete", "pruned", "diverged", "failed")]
     ended = ", ".join(text for text in counts if not text.startswith("0 "))
     print(f"{study.num_done} of {counted(study.target, 'trial')}: {ended}")

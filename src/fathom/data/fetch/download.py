@@ -41,6 +41,23 @@ def _stop_showing(name: str) -> None:
         _shown.pop(name).close()
 
 
+@dataclass(frozen=True)
+class RequestPolicy:
+    """How servers are asked for a file.
+
+    Attributes:
+        attempts: per mirror, after faults that may pass (time-outs, broken connections, server errors).
+        backoff_s: before the second attempt; twice as long before each further one.
+        timeout_s: for the next bytes.
+        allow_http_loopback: also accept plain http from this machine itself.
+    """
+
+    attempts: int = 3
+    backoff_s: float = 1.0
+    timeout_s: float = 30.0
+    allow_http_loopback: bool = False
+
+
 def fetch(
     urls: Sequence[str],
     destination: Path,
@@ -50,10 +67,7 @@ def fetch(
     gunzip: bool = False,
     replace: bool = False,
     progress: OnReceive = report,
-    attempts: int = 3,
-    backoff_s: float = 1.0,
-    timeout_s: float = 30.0,
-    allow_http_loopback: bool = False,
+    policy: RequestPolicy | None = None,
 ) -> Path:
     """Bring a file from the first mirror that has it to ``destination``; do nothing if it is there.
 
@@ -68,23 +82,22 @@ def fetch(
         max_bytes: no more content than this is written.
         gunzip: the mirrors hold the file gzipped; it is stored uncompressed.
         replace: fetch even if a file is there; it stands until the new one is whole.
-        attempts: per mirror, after faults that may pass (time-outs, broken connections, server errors), waiting
-            ``backoff_s``, then twice as long, and so on.
-        allow_http_loopback: also accept plain http from this machine itself.
+        policy: how servers are asked.
     Raises:  FathomError, one line, if no mirror delivers, the checksum is wrong or the disk refuses
     """
+    policy = policy or RequestPolicy()
     for url in urls:
-        _check_url(url, allow_http_loopback)
+        _check_url(url, policy.allow_http_loopback)
     if destination.exists() and not replace:
         return destination
     make_folder(destination.parent, "set FATHOM_HOME to a writable folder")
     from filelock import FileLock
 
-    download = _Download(destination, checksum, max_bytes, gunzip, progress, timeout_s, allow_http_loopback)
+    download = _Download(destination, checksum, max_bytes, gunzip, progress, policy)
     try:
         with FileLock(destination.with_name(f".{destination.name}.lock")):
             if replace or not destination.exists():  # another process may have fetched it while this one waited
-                _try_mirrors(download, urls, attempts, backoff_s)
+                _try_mirrors(download, urls)
     except OSError as error:
         raise FathomError(
             f"cannot write {destination} ({error.strerror or error}); free some space or set FATHOM_HOME elsewhere"
@@ -92,22 +105,22 @@ def fetch(
     return destination
 
 
-def _try_mirrors(download: _Download, urls: Sequence[str], attempts: int, backoff_s: float) -> None:
+def _try_mirrors(download: _Download, urls: Sequence[str]) -> None:
     from urllib.parse import urlsplit
 
-    path = download.destination
+    path, policy = download.destination, download.policy
     place = f"place it{', uncompressed,' if download.gunzip else ''} at {path}"
     refuse_offline(urls[:1], place)
     failures: dict[str, list[str]] = {}  # reason -> hosts: without network it is the same for all
     for url in urls:
-        for attempt in range(1, attempts + 1):
+        for attempt in range(1, policy.attempts + 1):
             try:
                 return download.from_mirror(url)
             except TransferFailed as error:
-                if not error.again or attempt == attempts:
+                if not error.again or attempt == policy.attempts:
                     failures.setdefault(str(error), []).append(urlsplit(url).netloc)
                     break
-                time.sleep(backoff_s * 2 ** (attempt - 1))
+                time.sleep(policy.backoff_s * 2 ** (attempt - 1))
     reasons = "; ".join(f"{', '.join(hosts)}: {reason}" for reason, hosts in failures.items())
     raise FathomError(f"cannot download {path.name} ({reasons}); fetch {urls[0]} by hand and {place}")
 
@@ -119,8 +132,7 @@ class _Download:
     max_bytes: int
     gunzip: bool
     progress: OnReceive
-    timeout_s: float
-    allow_http_loopback: bool
+    policy: RequestPolicy
 
     def from_mirror(self, url: str) -> None:
         """Fetch, check, sync and rename; OSError is the disk's, everything else becomes TransferFailed."""
@@ -130,8 +142,8 @@ class _Download:
             with (
                 open_url(
                     url,
-                    timeout_s=self.timeout_s,
-                    may_redirect=lambda target: _is_safe(target, self.allow_http_loopback),
+                    timeout_s=self.policy.timeout_s,
+                    may_redirect=lambda target: _is_safe(target, self.policy.allow_http_loopback),
                 ) as response,
                 temporary.open("wb") as file,
             ):

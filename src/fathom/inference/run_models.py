@@ -16,7 +16,7 @@ from fathom.module import LanguageModel, Module
 from fathom.training.device import find_device
 
 
-class RunImages:
+class RunImageModel:
     """A run's image classifier on a device.
 
     Args:
@@ -41,7 +41,7 @@ class RunImages:
         return self.module.predict_step(torch.from_numpy(images).to(self.device)).cpu().numpy()
 
 
-class RunTable:
+class RunTableModel:
     """A run's model of a table on a device."""
 
     def __init__(self, module: Module, description: dict[str, Any], device: str = "auto") -> None:
@@ -58,7 +58,7 @@ class RunTable:
         return self.module.predict_step(self.layer.encode(cells).to(self.device)).cpu().numpy()
 
 
-class RunText:
+class RunTextModel:
     """A language model on the device where it is."""
 
     def __init__(self, module: LanguageModel) -> None:

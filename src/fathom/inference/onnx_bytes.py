@@ -33,37 +33,37 @@ _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of a tensor
 _MOST_NESTED = 64
 
 
-def seal(model: bytes) -> bytes:
+def append_checksum(model: bytes) -> bytes:
     """Append the checksum."""
     return model + _HEAD + hashlib.sha256(model).hexdigest().encode()
 
 
-def is_sealed(content: bytes) -> bool:
+def has_checksum(content: bytes) -> bool:
     """Return whether there is a checksum at the end, right or wrong."""
     return content[-_ENTRY_BYTES:].startswith(_HEAD)
 
 
-def is_whole(content: bytes) -> bool:
+def checksum_matches(content: bytes) -> bool:
     """Return whether the checksum at the end is that of what stands before it."""
-    return content == seal(content[:-_ENTRY_BYTES])
+    return content == append_checksum(content[:-_ENTRY_BYTES])
 
 
-def has_outside_data(content: bytes) -> bool:
+def has_external_data(content: bytes) -> bool:
     """Return whether a tensor's values would be read from another file, whose path the model chooses.
 
     Raises:  ValueError if these bytes are no protocol buffer
     """
-    return _points_outside(memoryview(content), "model", 0)
+    return _has_external_data(memoryview(content), "model", 0)
 
 
-def _points_outside(content: memoryview, message: _Message, depth: int) -> bool:
+def _has_external_data(content: memoryview, message: _Message, depth: int) -> bool:
     if depth > _MOST_NESTED:
         raise ValueError("nested too deeply")
     for number, value in _fields(content):
         if message == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)):
             return True
         part = _PARTS[message].get(number)
-        if part is not None and isinstance(value, memoryview) and _points_outside(value, part, depth + 1):
+        if part is not None and isinstance(value, memoryview) and _has_external_data(value, part, depth + 1):
             return True
     return False
 

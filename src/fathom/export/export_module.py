@@ -23,7 +23,7 @@ from fathom.inference.onnx_inputs import (
     STATES,
     TOKENS,
     VALUES,
-    Input,
+    GraphInput,
 )
 from fathom.models.rnn import RecurrentNet
 from fathom.module import LanguageModel, Module
@@ -35,7 +35,7 @@ _SHARE_MISSING = 0.2  # of the cells that are drawn
 _STEPS = 7  # of the tokens that are drawn
 
 
-class Exported(nn.Module):
+class ExportModule(nn.Module):
     """A module with the outputs that an export gives.
 
     Shape:   X as stored, or the cells of a table's rows, float64 (N, columns) -> logits and probabilities
@@ -56,7 +56,7 @@ class Exported(nn.Module):
         output = self.module(X)
         return (output, self.module.read(output)) if self.is_classifier else (self.module.read(output),)
 
-    def example(self, count: int, seed: int = 0) -> tuple[Tensor, ...]:
+    def sample_inputs(self, count: int, seed: int = 0) -> tuple[Tensor, ...]:
         """Draw a batch of what goes in.
 
         Shape:   -> uint8 (count, C, H, W) of images, float32 (count, D) of features, float64 (count, columns) of rows
@@ -85,7 +85,7 @@ def _draw_cells(column: Column, count: int, generator: torch.Generator) -> Tenso
     return cells.where(torch.rand(count, generator=generator) > _SHARE_MISSING, torch.nan)
 
 
-class ExportedText(nn.Module):
+class TextExportModule(nn.Module):
     """A language model that goes on from a state, and gives the one in which it ends.
 
     Shape:   tokens int64 (steps, batch), state (layers, batch, hidden), of an LSTM two of them -> logits
@@ -104,7 +104,7 @@ class ExportedText(nn.Module):
         logits, after = self.net(tokens, state if is_pair else state[0])
         return (logits, *after) if is_pair else (logits, after)
 
-    def example(self, count: int, seed: int = 0) -> tuple[Tensor, ...]:
+    def sample_inputs(self, count: int, seed: int = 0) -> tuple[Tensor, ...]:
         """Draw a batch of what goes in; with another seed it has another number of steps."""
         generator, recurrent = torch.Generator().manual_seed(seed), self.net.recurrent
         tokens = torch.randint(0, self.net.output.out_features, (_STEPS + seed, count), generator=generator)
@@ -113,15 +113,15 @@ class ExportedText(nn.Module):
         return (tokens, *states)
 
 
-def prepare_export(module: Module, description: Mapping[str, Any]) -> Exported | ExportedText:
+def make_export_module(module: Module, description: Mapping[str, Any]) -> ExportModule | TextExportModule:
     """Return the model of a run as it is exported."""
     if isinstance(module, LanguageModel):
         assert isinstance(module.net, RecurrentNet)
-        return ExportedText(module.net).eval()
-    return Exported(module, description).eval()
+        return TextExportModule(module.net).eval()
+    return ExportModule(module, description).eval()
 
 
-def describe_export(description: Mapping[str, Any], licence: str | None) -> dict[str, str]:
+def export_metadata(description: Mapping[str, Any], licence: str | None) -> dict[str, str]:
     """Return what the file says of itself: texts by name."""
     model = description["model"]
     names = description["class_names"]
@@ -133,6 +133,6 @@ def describe_export(description: Mapping[str, Any], licence: str | None) -> dict
         "kind": description["kind"],
         "model": model["name"],
         "class_names": json.dumps(list(names), ensure_ascii=False),
-        "input": msgspec.json.encode(msgspec.convert(description | description["input"], Input)).decode(),
+        "input": msgspec.json.encode(msgspec.convert(description | description["input"], GraphInput)).decode(),
     }
     return facts | ({"licence": licence} if licence else {})

@@ -23,7 +23,7 @@ _STEPS = 4096  # tokens read at a time
 Row = dict[str, Any]
 
 
-def score_lines(
+def predict_lines(
     model: TextModel, inputs: Sequence[str | Path], *, top: int = 1, encoding: str = "utf-8"
 ) -> tuple[list[str], Iterator[Row]]:
     """Return the perplexity of each line of text files, "-" for standard input; lines without a token are left out.

@@ -1,0 +1,43 @@
+"""Arguments that several commands share: which run or exported model, where runs are, on which device."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Declare the run to work on, and where runs are."""
+    parser.add_argument("run", metavar="RUN", help="run folder, its name in runs/, the start of its name, or last")
+    add_runs_folder(parser)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Declare the model to work with: a run, or a file that ``fathom export`` wrote."""
+    parser.add_argument(
+        "run",
+        metavar="RUN|FILE.onnx",
+        help="run folder, its name in runs/, the start of its name, last, or an exported model",
+    )
+    add_runs_folder(parser)
+
+
+def add_runs_folder(parser: argparse.ArgumentParser) -> None:
+    """Declare where runs are."""
+    parser.add_argument("--runs", metavar="DIR", default="runs", help="folder that holds the runs (default: runs)")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Declare the device to compute on."""
+    parser.add_argument("--device", default="auto", metavar="NAME", help="auto (default), cpu, cuda, cuda:1, mps")
+
+
+def find_model(name: str, runs: str) -> str | Path:
+    """Return the name of an exported model as it is, and of anything else the run folder.
+
+    Raises:  UsageError if there is no such run
+    """
+    from fathom.runs.folder.reader import resolve_run
+
+    return name if name.lower().endswith(".onnx") and not os.path.isdir(name) else resolve_run(name, runs)
