@@ -190,8 +190,8 @@ def test_nothing_overflows_and_everything_is_readable(open_page, pages, kind, wi
 def test_the_sections_are_there_and_the_links_lead_to_them(open_page, pages):
     page = open_page(pages["whole"])
     titles = page.locator("h2").all_inner_texts()
-    assert titles == ["What the numbers say", "Curves", "Confusion matrix", "Each class", "Worst mistakes", "Layers",
-                      "Configuration", "Origin"]  # fmt: skip
+    assert titles == ["What the numbers say", "Curves", "Confusion matrix", "Per class", "Worst mistakes", "Layers",
+                      "Configuration", "Provenance"]  # fmt: skip
     for link in page.locator("nav a").all():
         assert page.locator(link.get_attribute("href")).count() == 1
     assert page.locator("figure.chart svg").count() >= 4

@@ -86,7 +86,7 @@ def test_the_run_records_perplexity_and_judges_once(run: Path) -> None:
     page = (run / "report.html").read_text()
     assert "perplexity-chart" in page
     assert "test perplexity" in page
-    assert "What it writes" in page
+    assert "Generated text" in page
 
 
 def test_what_is_saved_is_enough_to_read_a_text(run: Path) -> None:

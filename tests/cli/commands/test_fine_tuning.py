@@ -52,7 +52,7 @@ def test_run_brings_network_size_normalisation_and_rows(fathom, source, tmp_path
         *("preprocess.mean", "preprocess.std"),
     ]
     page = (run / "report.html").read_text()
-    assert "Where it started" in page
+    assert "Starting weights" in page
     assert "0.00075 down to 0.000375 for the body, 0.005 for the head" in page
 
 

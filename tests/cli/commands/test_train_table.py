@@ -72,7 +72,7 @@ def test_a_regression_from_training_to_predictions(house, fathom, tmp_path):
     report = (run / "report.html").read_text()
     for part in (
         "Worst rows",
-        "Beside the baseline",
+        "Against the baseline",
         "the geometric mean of the training split",
         "it numbers the rows",
     ):

@@ -62,7 +62,7 @@ def test_the_page_shows_the_run(tmp_path, make_run):
     evaluation = json.loads((folder / "evaluation.json").read_text())
     for expected in (
         "lenet", "fashion_mnist", f"{100 * evaluation['accuracy']:.1f}%", "test accuracy", "finished", "61,706",
-        "What the numbers say", "Final numbers", "Confusion matrix", "Each class", "Worst mistakes", "Layers",
+        "What the numbers say", "Final numbers", "Confusion matrix", "Per class", "Worst mistakes", "Layers",
         "16×10×10", "Receptive field", "weight_decay: 0.0", "Example CPU @ 2.50GHz", "2.15.0",
         "heap kept: 4.1 s → 3.1 s an epoch", "fathom train lenet --data fashion_mnist --lr 0.1",
         "1 March 2025, 14:15:00",

@@ -6,14 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fathom import files
-from fathom.runs.analysis import comparison, numbers
+from fathom.runs.analysis import comparison, numbers, study
 from fathom.runs.analysis.numbers import DASH, count, decimal, duration, percent, wilson_interval
+from fathom.runs.folder import relations
 from fathom.runs.html import markup
 from fathom.runs.html.charts import scales
 from fathom.runs.html.charts.scales import downsample, fit_scale, linear_ticks, needs_log_scale, whole_ticks
 
 
-@pytest.mark.parametrize("module", [comparison, files, numbers, markup, scales], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [comparison, files, numbers, markup, relations, scales, study], ids=lambda module: module.__name__
+)
 def test_examples_in_docstrings(module):
     result = doctest.testmod(module)
     assert result.attempted

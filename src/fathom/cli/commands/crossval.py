@@ -109,10 +109,8 @@ class _Watch(series.Watch):
 
 def _show(study: CrossValidation) -> list[str]:
     """Lay out mean and spread of every model."""
-    from fathom.runs.html.pages.crossval import describe_spread
-
     rows = [["", "measure", "mean", "standard deviation", "95% interval of the mean"]]
     for measure in study.measures:
         for model, spread in study.spreads(measure).items():
-            rows.append([model, measure.title, *describe_spread(measure, spread)])
+            rows.append([model, measure.title, *measure.describe(spread)])
     return lay_out(rows, right=range(2, len(rows[0]))) if len(rows) > 1 else []

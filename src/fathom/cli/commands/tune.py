@@ -125,13 +125,12 @@ def _finish(tuned: Tuned) -> int:
 
 def _print_best(study: Study) -> None:
     from fathom.runs.analysis.numbers import DASH
-    from fathom.runs.analysis.tuning import metric_form, show_value
+    from fathom.runs.analysis.study import value_text
 
-    form = metric_form(study.metric)
     names = [axis.name for axis in study.axes]
     header = ["trial", study.metric_name, *names]
     rows = [
-        [str(t.number), form(t.value), *(show_value(t.values[n]) if n in t.values else DASH for n in names)]
+        [str(t.number), study.form(t.value), *(value_text(t.values[n]) if n in t.values else DASH for n in names)]
         for t in study.ranked()[:_SHOWN]
     ]
     print_table(header, rows, right=range(len(header)), best={(0, column) for column in range(len(header))})

@@ -19,7 +19,7 @@ from typing import Any
 
 from fathom.findings import Finding, Plain
 from fathom.phrases import counted
-from fathom.runs.analysis.numbers import decimal, determination, percent, points
+from fathom.runs.analysis.numbers import DASH, decimal, determination, percent, points
 from fathom.runs.analysis.series import Series
 from fathom.runs.analysis.spread import Difference, Spread, compare_pairs, measure_spread
 from fathom.runs.folder.reader import RunReader
@@ -37,6 +37,14 @@ class Measure:
     higher_is_better: bool
     least: float = 0.0
     most: float = math.inf
+
+    def describe(self, spread: Spread | None) -> tuple[str, str, str]:
+        """Return mean, standard deviation and interval as people read them; a dash for what there is not."""
+        if spread is None:
+            return DASH, DASH, DASH
+        if spread.std is None or spread.low is None:
+            return self.form(spread.mean), DASH, DASH
+        return self.form(spread.mean), self.form(spread.std), f"{self.form(spread.low)} to {self.form(spread.high)}"
 
 
 def _fine_percent(value: object) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fathom.errors import UsageError
+from fathom.runs.analysis.numbers import decimal, percent
 from fathom.runs.folder import schema
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.relations import address_from
@@ -26,6 +27,15 @@ METRIC_NAMES = {
     "val_loss": "validation loss",
     "val_perplexity": "validation perplexity",
 }
+
+
+def value_text(value: object) -> str:
+    """Write one value that was tried.
+
+    >>> value_text(0.00312345), value_text(128), value_text("[256, 128]")
+    ('0.003123', '128', '[256, 128]')
+    """
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,10 @@ class Trial:
     duration_s: float | None = None
     reason: str = ""
     is_default: bool = False
+
+    def describe(self) -> str:
+        """Write what was tried in one line."""
+        return ", ".join(f"{name} {value_text(value)}" for name, value in self.values.items())
 
 
 @dataclass(frozen=True)
@@ -87,6 +101,10 @@ class Study:
     def metric_name(self) -> str:
         """The metric in words."""
         return METRIC_NAMES.get(self.metric, self.metric)
+
+    def form(self, value: object) -> str:
+        """Write a value of the metric."""
+        return percent(value, 2) if self.metric == "val_accuracy" else decimal(value)
 
     @property
     def num_done(self) -> int:

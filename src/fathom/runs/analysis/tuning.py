@@ -1,49 +1,25 @@
-"""What a search for settings found, as findings, and how its metric and its values are written."""
+"""What a search for settings found, as findings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from fathom.findings import Finding
-from fathom.runs.analysis.numbers import decimal, percent
-from fathom.runs.analysis.study import Study, Trial
+from fathom.runs.analysis.study import Study
 
 _TOP = 3  # trials that have to agree before an end of a range is called too near
 
 
-def metric_form(metric: str) -> Callable[[object], str]:
-    """How a metric is written."""
-    return (lambda value: percent(value, 2)) if metric == "val_accuracy" else decimal
-
-
-def show_value(value: object) -> str:
-    """Write one value that was tried.
-
-    >>> show_value(0.00312345), show_value(128), show_value("[256, 128]")
-    ('0.003123', '128', '[256, 128]')
-    """
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def describe_values(trial: Trial) -> str:
-    """Write what a trial tried in one line."""
-    return ", ".join(f"{name} {show_value(value)}" for name, value in trial.values.items())
-
-
 def check_study(study: Study) -> list[Finding]:
     """Say what came out, and what to make of it."""
-    best, form = study.best(), metric_form(study.metric)
+    best = study.best()
     if best is None:
         return [Finding("tune.no_trial", "note", "No trial was completed yet")]
-    found = [
-        Finding("tune.best", "note", f"Best: {describe_values(best)}", {"trial": best.number, study.metric: best.value})
-    ]
+    found = [Finding("tune.best", "note", f"Best: {best.describe()}", {"trial": best.number, study.metric: best.value})]
     default = next((t for t in study.trials if t.is_default and t.state == "complete"), None)
     if default is not None and default is best:
         text = "The best trial is the one with the defaults: nothing that was tried is better"
         found.append(Finding("tune.defaults_are_best", "note", text, {"trial": default.number}))
     elif default is not None:
-        text = f"Trial {default.number}, with the defaults, came to {form(default.value)}"
+        text = f"Trial {default.number}, with the defaults, came to {study.form(default.value)}"
         evidence = {"trial": default.number, study.metric: default.value}
         found.append(Finding("tune.defaults", "note", text, evidence))
     found += _check_edges(study)

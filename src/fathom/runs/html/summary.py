@@ -9,7 +9,7 @@ from fathom.findings import Finding, NotChecked
 from fathom.runs.analysis.numbers import DASH
 from fathom.runs.html.markup import Html, element, join, pairs
 
-_STATUS_WORDS = {"done": "finished", "running": "running", "stopped": "stopped early", "failed": "failed"}
+_STATUS_WORDS = {"done": "finished", "running": "running", "stopped": "stopped", "failed": "failed"}
 
 
 def show_subject(model: str, data: str) -> Html:

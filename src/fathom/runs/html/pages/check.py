@@ -66,7 +66,7 @@ def check_page(content: CheckContent) -> Page:
             _columns(content),
             show_samples("samples", "Samples", _SAMPLES, content.samples, len(content.labels)),
         ],
-        footer="Made by Fathom before anything was trained.",
+        footer="Made by fathom check.",
     )
 
 

@@ -1,4 +1,4 @@
-"""One page that shows a cross-validation: its verdicts, an image of the folds, every fold with a link to its run."""
+"""One page that shows a cross-validation: its verdicts, a chart of the folds, every fold with a link to its run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fathom.phrases import counted
-from fathom.runs.analysis.numbers import DASH, count, decimal, duration, percent
+from fathom.runs.analysis.numbers import count, decimal, duration, percent
 from fathom.runs.analysis.series import DIVERGED
 from fathom.runs.html.charts.strips import Strip, strip_chart
 from fathom.runs.html.markup import element, note, pairs, table
@@ -14,8 +14,7 @@ from fathom.runs.html.page import Page, Section
 from fathom.runs.html.summary import made_from, show_folder_byline, show_message, show_sentences
 
 if TYPE_CHECKING:
-    from fathom.runs.analysis.crossval import CrossValidation, Measure
-    from fathom.runs.analysis.spread import Spread
+    from fathom.runs.analysis.crossval import CrossValidation
 
 _HOW = (
     "The intervals are Student's t with Nadeau and Bengio's correction: folds share most of their training data, so "
@@ -38,21 +37,8 @@ def crossval_page(study: CrossValidation) -> Page:
             show_sentences(_sentences(study), "What the folds say"),
             *map(note, plan.get("notes", ())),
         ],
-        sections=[_models(study), _image(study), _folds(study)],
+        sections=[_models(study), _spread(study), _folds(study)],
         footer=made_from(plan.get("fathom"), study.path.name),
-    )
-
-
-def describe_spread(measure: Measure, spread: Spread | None) -> tuple[str, str, str]:
-    """Return mean, standard deviation and interval as people read them."""
-    if spread is None:
-        return DASH, DASH, DASH
-    if spread.std is None or spread.low is None:
-        return measure.form(spread.mean), DASH, DASH
-    return (
-        measure.form(spread.mean),
-        measure.form(spread.std),
-        f"{measure.form(spread.low)} to {measure.form(spread.high)}",
     )
 
 
@@ -72,10 +58,10 @@ def _sentences(study: CrossValidation) -> list[str]:
     sentences = [finding.sentence for finding in study.findings()]
     if len(study.models) < 2 or not study.differences():
         sentences += [
-            f"{model}: {measure.title} {mean} on average, std {std}, 95% interval {interval}."
+            f"{model}: {measure.title} {mean} on average, standard deviation {std}, 95% interval {interval}."
             for measure in study.measures[:1]
             for model, spread in study.spreads(measure).items()
-            for mean, std, interval in [describe_spread(measure, spread)]
+            for mean, std, interval in [measure.describe(spread)]
         ]
     return sentences
 
@@ -85,17 +71,17 @@ def _models(study: CrossValidation) -> Section:
     for model in study.models:
         cells: list[object] = [model]
         for measure in study.measures:
-            mean, std, interval = describe_spread(measure, study.spreads(measure).get(model))
+            mean, std, interval = measure.describe(study.spreads(measure).get(model))
             cells += [mean, std] + ([interval] if measure is study.measures[0] else [])
         rows.append(cells)
     header = ["Model"]
     for measure in study.measures:
         name = f"{measure.title[0].upper()}{measure.title[1:]}"
-        header += [name, "Deviation"] + (["95% interval"] if measure is study.measures[0] else [])
+        header += [name, "Std. dev."] + (["95% interval"] if measure is study.measures[0] else [])
     return Section("models", "Models", note(_HOW), table(header, rows, label="Mean and spread of each model"))
 
 
-def _image(study: CrossValidation) -> Section | None:
+def _spread(study: CrossValidation) -> Section | None:
     measure = study.measures[0]
     values = study.values(measure.key)
     strips = [
@@ -118,7 +104,7 @@ def _image(study: CrossValidation) -> Section | None:
             " Networks are compared fold by fold, so a difference can be clear though the bands overlap: a fold that "
             "is hard for one is hard for all."
         )
-    return Section("image", "Image", note(about), element("div", chart, class_="charts"))
+    return Section("spread", "Spread over folds", note(about), element("div", chart, class_="charts"))
 
 
 def _folds(study: CrossValidation) -> Section:

@@ -39,7 +39,7 @@ def distillation_page(study: Distillation) -> Page:
             show_message(plan.get("message"), status),
             show_findings(study.findings(), "What the numbers say"),
         ],
-        sections=[_side_by_side(study), _image(study), _runs(study)],
+        sections=[_side_by_side(study), _spread(study), _runs(study)],
         footer=made_from(plan.get("fathom"), study.path.name),
     )
 
@@ -51,13 +51,13 @@ def _side_by_side(study: Distillation) -> Section:
         "The test set is evaluated once by each. Times are per image, for one image and in a batch of 256."
         f"{' ' + METHOD if len(study.plan['seeds']) == 1 else ''}"
     )
-    columns = ["Who", *(name if name.startswith("ms") else name[0].upper() + name[1:] for name in header[1:])]
+    columns = ["Role", *(name if name.startswith("ms") else name[0].upper() + name[1:] for name in header[1:])]
     return Section(
         "sides", "Side by side", note(about), table(columns, rows, label="Side by side", text_columns=(0, 1))
     )
 
 
-def _image(study: Distillation) -> Section | None:
+def _spread(study: Distillation) -> Section | None:
     from fathom.runs.analysis.distillation import ROLES, SPLITS, TITLES
 
     charts: list[Html] = []
@@ -72,7 +72,11 @@ def _image(study: Distillation) -> Section | None:
                 strip_chart(f"{split}-chart", title, strips, describe=about, x_label="accuracy", x_form=percent)
             )
     about = "A dot is a seed, the diamond their mean, the band the mean's 95% interval."
-    return Section("image", "Image", note(about), element("div", *charts, class_="charts")) if charts else None
+    return (
+        Section("spread", "Spread over seeds", note(about), element("div", *charts, class_="charts"))
+        if charts
+        else None
+    )
 
 
 def _runs(study: Distillation) -> Section:
@@ -86,5 +90,5 @@ def _runs(study: Distillation) -> Section:
         losses = [decimal(row.get(f"{split}_loss")) for split in ("val", "test")]
         run = "" if row["role"] == TEACHER else element("a", "report", href=f"{row['run']}/report.html")
         rows.append([TITLES[row["role"]], str(row["seed"]), *accuracies, *losses, duration(row["train_s"]), run])
-    header = ["Who", "Seed", "Validation", "Test", "Validation loss", "Test loss", "Training", "Run"]
+    header = ["Role", "Seed", "Validation", "Test", "Validation loss", "Test loss", "Training", "Run"]
     return Section("runs", "Runs", table(header, rows, label="Every run"))

@@ -17,7 +17,8 @@ from fathom.runs.html.markup import Html
 from fathom.runs.html.page import Page
 from fathom.runs.html.sections.curves import metric_words, show_curves
 from fathom.runs.html.sections.data import show_data
-from fathom.runs.html.sections.origin import show_config, show_layers, show_origin
+from fathom.runs.html.sections.layers import show_layers
+from fathom.runs.html.sections.provenance import show_config, show_provenance
 from fathom.runs.html.sections.pruning import show_pruning
 from fathom.runs.html.sections.start import show_comparison, show_start
 from fathom.runs.html.sections.table import show_columns
@@ -74,7 +75,7 @@ def report_page(run: RunReader, findings: Findings, folder: Path) -> Page:
             show_start(run),
             show_layers(run),
             show_config(run),
-            show_origin(run),
+            show_provenance(run),
         ],
         footer=made_from(run.run.get("fathom"), run.name),
         related=[(how, address_from(folder, page)) for how, page in related_pages(run.path)],
@@ -113,7 +114,7 @@ def _headline(run: RunReader) -> Html:
         name = f"best {metric_words(best.metric)}" if best else "no result"
         return show_number(value, name, "The test set has not been used.")
     split, samples = evaluation.get("split", "test"), evaluation.get("num_samples")
-    about = counted(samples, "sample") if isinstance(samples, int) else DASH
+    about = f"{counted(samples, 'sample')}, evaluated once" if isinstance(samples, int) else DASH
     accuracy = evaluation.get("accuracy")
     if is_number(accuracy):
         if isinstance(samples, int) and samples > 0:
@@ -121,7 +122,7 @@ def _headline(run: RunReader) -> Html:
             about += f" · 95% interval {percent(low)} to {percent(high)}"
         return show_number(percent(accuracy), f"{split} accuracy", about)
     if is_number(evaluation.get("perplexity")):
-        about = f"{count(samples)} tokens · {decimal(evaluation.get('bits_per_token'))} bits a token"
+        about = f"{count(samples)} tokens, evaluated once · {decimal(evaluation.get('bits_per_token'))} bits per token"
         return show_number(decimal(evaluation.get("perplexity")), f"{split} perplexity", about)
     key, name = ("r2", "R²") if is_number(evaluation.get("r2")) else ("loss", "loss")
     about += f" · loss {decimal(evaluation.get('loss'))}"

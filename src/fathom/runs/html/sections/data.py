@@ -53,7 +53,7 @@ def label_table(splits: Sequence[tuple[str, Sequence[int]]], labels: Sequence[st
 def broken_table(broken: Sequence[tuple[str, str]]) -> Html:
     """List files that cannot be read."""
     rows = [(element("span", path, class_="mono"), reason) for path, reason in broken]
-    sheet = table(("File", "What is wrong"), rows, label="Files that cannot be read", text_columns=(0, 1))
+    sheet = table(("File", "Problem"), rows, label="Files that cannot be read", text_columns=(0, 1))
     return fold(f"All {count(len(rows))}", sheet) if len(rows) > _MOST_OPEN_ROWS else sheet
 
 
@@ -72,7 +72,7 @@ def _files(data: Mapping[str, Any]) -> list[Html]:
     blocks = []
     broken = [(str(e.get("file")), str(e.get("reason"))) for e in data.get("broken") or [] if isinstance(e, Mapping)]
     if broken:
-        about = "They were passed over in every split."
+        about = "They were skipped in every split."
         blocks.append(
             element(
                 "div", element("h3", "Files that cannot be read"), note(about), broken_table(broken), class_="group"
@@ -82,8 +82,8 @@ def _files(data: Mapping[str, Any]) -> list[Html]:
     pairs = duplicates.get("pairs") if isinstance(duplicates, Mapping) else None
     if pairs:
         rows = [tuple(element("span", path, class_="mono") for path in pair) for pair in pairs if len(pair) == 2]
-        sheet = table(("This image", "is the same as"), rows, label="Duplicates", text_columns=(0, 1))
-        about = "In two splits, or in the training split under two labels; the first of each sort."
+        sheet = table(("Image", "Same as"), rows, label="Duplicates", text_columns=(0, 1))
+        about = "In two splits, or in the training split under two labels; the first of each kind."
         sheet = fold(f"{count(len(rows))} pairs", sheet) if len(rows) > _MOST_OPEN_ROWS else sheet
         blocks.append(element("div", element("h3", "Duplicates"), note(about), sheet, class_="group"))
     return blocks

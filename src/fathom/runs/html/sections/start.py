@@ -30,22 +30,24 @@ def show_start(run: RunReader) -> Section | None:
     facts: list[tuple[object, object]] = []
     if start.get("source"):
         facts.append(("starting from", start["source"]))
-        facts.append(("numbers taken over", percent(start.get("share"))))
+        facts.append(("weights reused", percent(start.get("share"))))
     reused = start.get("reused") or []
     if reused:
-        facts.append((f"taken over by name, of {count(start.get('outputs'))}", f"{len(reused)}: {', '.join(reused)}"))
+        facts.append(
+            (f"outputs reused by name, of {count(start.get('outputs'))}", f"{len(reused)}: {', '.join(reused)}")
+        )
     for line in start.get("learning") or []:
         name, _, value = str(line).partition(": ")
         facts.append((name, value))
-    changed = [(name, "made to fit", how) for name, how in (start.get("changed") or {}).items()]
+    changed = [(name, "adapted", how) for name, how in (start.get("changed") or {}).items()]
     rows = changed + [(name, "new", reason) for name, reason in (start.get("new") or {}).items()]
     rows += [(name, "not used", "this network has none") for name in start.get("unused") or []]
     parts = [pairs(facts, "pairs long")]
     if rows:
         shown = [(element("span", name, class_="mono"), what, why) for name, what, why in rows]
-        listing = table(("Parameter", "What became of it", "Why"), shown, label="Parameters", text_columns=(0, 1, 2))
-        parts.append(listing if len(rows) <= 12 else fold(f"All {len(rows)} that were not simply loaded", listing))
-    return Section("start", "Where it started", *parts)
+        listing = table(("Parameter", "Outcome", "Reason"), shown, label="Parameters", text_columns=(0, 1, 2))
+        parts.append(listing if len(rows) <= 12 else fold(f"All {len(rows)} that were not loaded unchanged", listing))
+    return Section("start", "Starting weights", *parts)
 
 
 def show_comparison(run: RunReader, folder: Path) -> Section | None:

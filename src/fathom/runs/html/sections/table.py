@@ -43,7 +43,7 @@ def column_tables(columns: Sequence[Mapping[str, Any]], left_out: Sequence[Mappi
     if len(columns) > MOST_OPEN_COLUMNS:
         seen = fold(f"All {count(len(columns))} columns", seen)
     out = [(c.get("name", ""), c.get("reason", "")) for c in left_out]
-    others = [table(("Left out", "Why"), out, label="Columns left out", text_columns=(0, 1))] if out else []
+    others = [table(("Left out", "Reason"), out, label="Columns left out", text_columns=(0, 1))] if out else []
     return [seen, *others]
 
 
@@ -82,11 +82,11 @@ def show_worst_rows(evaluation: Mapping[str, Any]) -> Section | None:
             figures = (decimal(label), decimal(predicted), decimal(off))
         cells = entry.get("cells") or {}
         rows.append((count(entry.get("row")), *figures, *(_cut(str(cells.get(name, ""))) for name in names)))
-    third = "Probability" if is_class else "Off by"
+    third = "Probability" if is_class else "Error"
     text = {*range(4, 4 + len(names)), *((1, 2) if is_class else ())}
     sheet = table(("Row", target, "Predicted", third, *names), rows, label="Worst rows", text_columns=text)
     about = "Rows are counted from 1 below the header; cells are shown as they stand in the file."
-    first = "The most certain mistakes come first. " if is_class else "The largest errors come first. "
+    first = "The most confident mistakes come first. " if is_class else "The largest errors come first. "
     return Section("worst", "Worst rows", note(first + about), sheet)
 
 
@@ -103,7 +103,7 @@ def baseline_rows(evaluation: Mapping[str, Any]) -> Html | str:
         (title, decimal(evaluation.get(key)), decimal(baseline.get(key)))
         for key, title in (("rmse", "Root mean squared error"), ("mae", "Mean absolute error"))
     ]
-    head = element("h3", "Beside the baseline")
+    head = element("h3", "Against the baseline")
     says, what = decimal(baseline.get("says")), baseline.get("what", "the mean")
     about = note(f"The baseline says {says} for every row, {what} of the training split.")
     return join([head, about, table(("", "Model", "Baseline"), rows, label="Model and baseline")])

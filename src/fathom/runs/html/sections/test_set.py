@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
 from fathom.runs.analysis.evaluation import missing_evaluation_reason, most_confused
 from fathom.runs.analysis.numbers import count, decimal, determination, percent
-from fathom.runs.folder import schema
+from fathom.runs.analysis.predictions import read_numbers
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
 from fathom.runs.html.charts.bars import share_bar
@@ -101,7 +100,7 @@ def _classes(evaluation: Mapping[str, Any]) -> Section | None:
         "Precision: how many of the samples given this class belong to it. Recall: how many of the class are found. "
         "F1: their harmonic mean. Support: samples of the class in the test set."
     )
-    return Section("classes", "Each class", note(about), figures)
+    return Section("classes", "Per class", note(about), figures)
 
 
 def _mistakes(run: RunReader, evaluation: Mapping[str, Any]) -> Section | None:
@@ -124,7 +123,7 @@ def _mistakes(run: RunReader, evaluation: Mapping[str, Any]) -> Section | None:
         )
         image = _image(run.path, entry.get("image"), f"{about}, a {name} taken for {predicted}")
         cards.append(element("figure", image, words, class_="mistake"))
-    about = "True class → prediction, with the probability the model gave it; the most certain mistakes come first."
+    about = "True class → prediction, with the probability the model gave it; the most confident mistakes come first."
     return Section("mistakes", "Worst mistakes", note(about), element("div", *cards, class_="mistakes"))
 
 
@@ -151,25 +150,9 @@ def _regression(run: RunReader, evaluation: Mapping[str, Any]) -> Html:
     )
     rows = [(title, form(evaluation[key])) for key, title, form in forms if is_number(evaluation.get(key))]
     figures = element("div", element("h3", "Test figures"), table(("", "Value"), rows, label="Test figures"))
-    points = _read_predictions(run.path / schema.PREDICTIONS)
+    points = read_numbers(run.path, MOST_SCATTER_POINTS)
     if not points:
         return figures
     about = f"Each of {count(len(points))} points is a test sample; on the dashed line prediction and truth agree."
     cloud = scatter_chart("prediction-scatter", "Predicted over true", points, describe=about)
     return join([note(about), element("div", cloud, figures, class_="charts")])
-
-
-def _read_predictions(path: Path) -> Sequence[tuple[float, float]]:
-    """True and predicted numbers, evenly thinned; empty if there are none."""
-    if not path.exists():
-        return []
-    points = []
-    with path.open(encoding="utf-8", newline="", errors="replace") as file:
-        for row in csv.DictReader(file):
-            try:
-                point = float(row["label"]), float(row["predicted"])
-            except (KeyError, TypeError, ValueError):
-                continue
-            if all(map(is_number, point)):
-                points.append(point)
-    return points[:: max(1, -(-len(points) // MOST_SCATTER_POINTS))]

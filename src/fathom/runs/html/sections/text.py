@@ -23,7 +23,7 @@ def show_text(evaluation: Mapping[str, Any]) -> list[Section]:
         "The model goes on with the words in bold, which begin the test split. A low temperature keeps to what is "
         "likely; at 1, tokens are drawn as the model expects them."
     )
-    return [figures, Section("samples", "What it writes", note(about), *map(_show_sample, samples[:MOST_SAMPLES]))]
+    return [figures, Section("samples", "Generated text", note(about), *map(_show_sample, samples[:MOST_SAMPLES]))]
 
 
 def _explain(evaluation: Mapping[str, Any]) -> str:
@@ -40,9 +40,9 @@ def _figures(evaluation: Mapping[str, Any]) -> Html:
     rows = [
         ("Perplexity", decimal(evaluation.get("perplexity"))),
         ("Loss", decimal(evaluation.get("loss"))),
-        ("Bits a token", decimal(evaluation.get("bits_per_token"))),
+        ("Bits per token", decimal(evaluation.get("bits_per_token"))),
         ("Tokens predicted", count(tokens)),
-        ("Tokens that the vocabulary lacks", count(unknown) + share),
+        ("Tokens outside the vocabulary", count(unknown) + share),
         ("Vocabulary", f"{count(evaluation.get('vocabulary'))} {evaluation.get('level', 'token')}s"),
     ]
     return table(("", "Value"), rows, label="Test figures")
