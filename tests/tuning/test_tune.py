@@ -20,7 +20,7 @@ from fathom.runs.folder.reader import RunReader
 from fathom.settings.settings import read_settings
 from fathom.training.signals import Interrupted
 from fathom.tuning.study import Ledger
-from fathom.tuning.tune import Watcher
+from fathom.tuning.tune import StudyObserver
 
 pytest.importorskip("optuna")
 
@@ -53,7 +53,7 @@ def facts(study):
     return [(t.state, t.value, dict(t.values), list(t.curve)) for t in study.trials if t.state != "stopped"]
 
 
-class Stop(Watcher):
+class Stop(StudyObserver):
     """Sends a signal to its own process in an epoch of a trial."""
 
     def __init__(self, number):
@@ -128,7 +128,7 @@ def test_an_interrupted_study_goes_on_as_if_it_had_not_been(tmp_path):
     whole = fathom.tune(config, space, trials=4, root=tmp_path / "whole", retrain=False)
     place = tmp_path / "torn"
     with pytest.raises(Interrupted, match=r"stopped; 1 of 4 trials done; go on with: fathom tune --resume .*torn"):
-        fathom.tune(config, space, trials=4, study=place, retrain=False, watcher=Stop(1))
+        fathom.tune(config, space, trials=4, study=place, retrain=False, observer=Stop(1))
     ledger = Ledger(place)
     assert [trial.state for trial in ledger.trials()] == ["complete", "stopped"]
     ledger.close()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fathom.cli import options
 from fathom.cli.signals import resume_hint
 from fathom.errors import UsageError
-from fathom.runs.analysis.series import DIVERGED, Watcher
+from fathom.runs.analysis.series import DIVERGED, SeriesObserver
 
 if TYPE_CHECKING:
     from fathom.build.run import PlannedRun
@@ -37,7 +37,7 @@ def refuse_settings(args: argparse.Namespace, own: Sequence[object]) -> None:
         raise UsageError(f"--resume reuses the settings it began with; remove {given[0]}")
 
 
-class Watch(Watcher):
+class Watch(SeriesObserver):
     """Says what is going on: what is planned, a line for every run that ends, a bar on a terminal.
 
     A subclass says what is planned (``head``), names a run under way (``name``) and one that ended (``title``), and

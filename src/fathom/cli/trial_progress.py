@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from fathom.phrases import counted
 from fathom.progress import Progress, count_of
 from fathom.runs.analysis.numbers import duration
-from fathom.runs.analysis.tuning import metric_form, show_value
-from fathom.tuning.tune import Watcher
+from fathom.runs.analysis.study import value_text
+from fathom.tuning.tune import StudyObserver
 
 if TYPE_CHECKING:
     from fathom.runs.analysis.study import Study, Trial
     from fathom.tuning.study import Ledger
 
 
-class TrialProgress(Watcher):
+class TrialProgress(StudyObserver):
     """A line for every trial that ends; on a terminal a bar with the trials done and what is under way.
 
     Attributes:
@@ -48,7 +48,7 @@ class TrialProgress(Watcher):
             lines.append(f"done already: {study.num_done} of {counted(study.target, 'trial')}")
         for line in [*lines, f"study folder   {ledger.path}"]:
             self._progress.print(line)
-        self._form = metric_form(study.metric)
+        self._form = study.form
         self._progress = Progress(
             "trials",
             study.target,
@@ -91,9 +91,9 @@ class TrialProgress(Watcher):
 
 def format_trial(trial: Trial, study: Study) -> str:
     """Return one line that says what was tried and what came of it."""
-    form = metric_form(study.metric)
+    form = study.form
     width = len(str(max(study.target - 1, trial.number)))
-    values = "  ".join(f"{name} {show_value(value)}" for name, value in trial.values.items())
+    values = "  ".join(f"{name} {value_text(value)}" for name, value in trial.values.items())
     match trial.state:
         case "complete":
             what = f"{study.metric_name.removeprefix('validation ')} {form(trial.value)}"

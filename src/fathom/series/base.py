@@ -15,12 +15,13 @@ from typing import Any, TypeVar
 
 from fathom.build.run import Hooks, Start, resume_run, train_run
 from fathom.errors import FathomError, UsageError
-from fathom.runs.analysis.series import DIVERGED, DONE, Series, Watcher
+from fathom.runs.analysis.series import DIVERGED, DONE, Series, SeriesObserver
 from fathom.runs.folder.lock import lock_run
 from fathom.runs.folder.reader import RunReader, resolve_run
 from fathom.runs.folder.schema import SERIES
 from fathom.runs.folder.writer import claim_folder, name_folder
 from fathom.runs.html.pages.report import write_report
+from fathom.runs.html.pages.series import save_series
 from fathom.settings.config import Config
 from fathom.training.checkpoint import CheckpointError
 from fathom.training.divergence import Diverged
@@ -54,7 +55,7 @@ def start_series(
     created = now.isoformat(timespec="milliseconds")
     series = kind(path, {"status": "running", "created": created, "fathom": VERSION, **plan})
     try:
-        series.save()
+        save_series(series)
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
@@ -80,10 +81,10 @@ def open_series(kind: type[S], series: str | Path, root: str | Path) -> S:
 
 
 @contextlib.contextmanager
-def run_series_in(series: Series, watcher: Watcher, stopped: str) -> Iterator[None]:
+def run_series_in(series: Series, observer: SeriesObserver, stopped: str) -> Iterator[None]:
     """Keep other processes out while runs are trained, and save how it ended; ``stopped`` is what a signal leaves."""
     with lock_run(series.path):
-        watcher.plan(series)
+        observer.plan(series)
         ended: dict[str, str | None] = {"status": "stopped", "message": stopped}
         try:
             yield
@@ -95,13 +96,13 @@ def run_series_in(series: Series, watcher: Watcher, stopped: str) -> Iterator[No
         else:
             ended = series.ending()
         finally:
-            series.save(**ended)
+            save_series(series, **ended)
 
 
-def add_member(series: Series, member: Member, assess: Assess, *, contents: Any, watcher: Watcher) -> None:
+def add_member(series: Series, member: Member, assess: Assess, *, contents: Any, observer: SeriesObserver) -> None:
     """Train a run of the series, if it has not ended yet, and take up what it gave."""
     path, found, reason = train_member(
-        series.path, member, assess, resume_hint=series.resume_hint, contents=contents, on_start=watcher.start
+        series.path, member, assess, resume_hint=series.resume_hint, contents=contents, on_start=observer.start
     )
     reader = RunReader(path)
     row = {
@@ -116,8 +117,8 @@ def add_member(series: Series, member: Member, assess: Assess, *, contents: Any,
         "run": member.name,
     }
     series.add(row)
-    series.save(status="running", message=None)
-    watcher.result(series, row)
+    save_series(series, status="running", message=None)
+    observer.result(series, row)
 
 
 def train_member(

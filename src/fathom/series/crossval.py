@@ -17,7 +17,7 @@ from fathom.data.module import LabelledData
 from fathom.errors import UsageError
 from fathom.phrases import counted
 from fathom.runs.analysis.crossval import CrossValidation
-from fathom.runs.analysis.series import Watcher
+from fathom.runs.analysis.series import SeriesObserver
 from fathom.runs.folder.records import is_number
 from fathom.series.base import Member, add_member, open_series, run_series_in, start_series
 from fathom.settings.config import Config, FoldConfig, config_from_dict, config_to_dict, replace_in
@@ -38,7 +38,7 @@ def cross_validate(
     *,
     repeats: int = 1,
     root: str | Path = "runs",
-    watcher: Watcher | None = None,
+    observer: SeriesObserver | None = None,
     command: Sequence[str] = (),
 ) -> CrossValidation:
     """Train every model on all folds but one and evaluate it on that one, for each fold in turn.
@@ -53,7 +53,7 @@ def cross_validate(
         folds: parts of the training data; at least 2.
         repeats: divisions into folds, each drawn anew; of a text there is only one.
         root: the folder of the cross-validation goes here.
-        watcher: told when all is settled, before each run's first step, and of every result.
+        observer: told when all is settled, before each run's first step, and of every result.
     Raises:  UsageError if the settings make no sense; Interrupted, FathomError with how to go on
     """
     chosen = [settings] if isinstance(settings, (Config, Settings, Mapping)) else settings
@@ -71,35 +71,37 @@ def cross_validate(
         "models": {name: config_to_dict(config) for name, config in models.items()},
     }
     names = ("crossval", *models, place_name(configs[0].data.name))
-    return start_series(CrossValidation, root, names, plan, lambda study: _run(study, shelf, watcher or Watcher()))
+    return start_series(
+        CrossValidation, root, names, plan, lambda study: _run(study, shelf, observer or SeriesObserver())
+    )
 
 
 def resume_cross_validation(
-    study: str | Path, *, root: str | Path = "runs", watcher: Watcher | None = None
+    study: str | Path, *, root: str | Path = "runs", observer: SeriesObserver | None = None
 ) -> CrossValidation:
     """Go on with a cross-validation that stopped; folds that are done are not repeated.
 
     Args:
         study: its folder, its name in ``root``, or "last".
-        watcher: as for ``cross_validate``.
+        observer: as for ``cross_validate``.
     Raises:  FathomError if it is finished, under way elsewhere, or not a cross-validation
     """
     found = open_series(CrossValidation, study, root)
-    _run(found, _Shelf(), watcher or Watcher())
+    _run(found, _Shelf(), observer or SeriesObserver())
     return found
 
 
-def _run(study: CrossValidation, shelf: _Shelf, watcher: Watcher) -> None:
+def _run(study: CrossValidation, shelf: _Shelf, observer: SeriesObserver) -> None:
     def assess(run: Path) -> dict[str, Any]:
-        found, measure = study.judge(run), study.measures[0]
+        found, measure = study.read_scores(run), study.measures[0]
         if not is_number(found[measure.key]):
             raise not_finite(f"{measure.title} on the part held out", remedy=_EXTREME)
         return found
 
-    with run_series_in(study, watcher, "stopped before all folds were done"):
+    with run_series_in(study, observer, "stopped before all folds were done"):
         for member in _members(study):
             if study.find(member.name) is None:
-                add_member(study, member, assess, contents=shelf.read(member.config), watcher=watcher)
+                add_member(study, member, assess, contents=shelf.read(member.config), observer=observer)
 
 
 def _members(study: CrossValidation) -> Iterator[Member]:

@@ -26,8 +26,9 @@ from fathom.module import Module
 from fathom.phrases import counted
 from fathom.runs.analysis.distillation import ALONE, DISTILLED, TEACHER, Distillation
 from fathom.runs.analysis.paired import pair_correct, pair_runs
-from fathom.runs.analysis.series import DIVERGED, Watcher
+from fathom.runs.analysis.series import DIVERGED, SeriesObserver
 from fathom.runs.folder.reader import RunReader, resolve_run
+from fathom.runs.html.pages.series import save_series
 from fathom.series.base import Member, add_member, open_series, run_series_in, start_series
 from fathom.settings.config import (
     Config,
@@ -52,7 +53,7 @@ def distill(
     alpha: float = 0.7,
     seeds: int = 1,
     root: str | Path = "runs",
-    watcher: Watcher | None = None,
+    observer: SeriesObserver | None = None,
     command: Sequence[str] = (),
 ) -> Distillation:
     """Train a student alone and taught, on the same budget, and set both beside the teacher.
@@ -65,7 +66,7 @@ def distill(
         teacher: the run folder of a classifier, its name in ``runs/``, or "last".
         student: the name of a network, or all its settings (its data then are those given there).
         seeds: pairs of students, each with another seed; from two on there is an interval of the gain.
-        watcher: told when all is settled, before each run's first step, and of every result.
+        observer: told when all is settled, before each run's first step, and of every result.
     Raises:  UsageError, FathomError before anything is written; Interrupted, FathomError with how to go on after
     """
     path = resolve_run(teacher, root).absolute()
@@ -92,22 +93,24 @@ def distill(
         "config": config_to_dict(config),
     }
     names = ("distill", config.model.name, place_name(config.data.name))
-    return start_series(Distillation, root, names, plan, lambda study: _run(study, contents, watcher or Watcher()))
+    return start_series(
+        Distillation, root, names, plan, lambda study: _run(study, contents, observer or SeriesObserver())
+    )
 
 
 def resume_distillation(
-    study: str | Path, *, root: str | Path = "runs", watcher: Watcher | None = None
+    study: str | Path, *, root: str | Path = "runs", observer: SeriesObserver | None = None
 ) -> Distillation:
     """Go on with a distillation that stopped; students that are done are not trained again.
 
     Args:
         study: its folder, its name in ``root``, or "last".
-        watcher: as for ``distill``.
+        observer: as for ``distill``.
     Raises:  FathomError if it is finished, under way elsewhere, or not a distillation
     """
     found = open_series(Distillation, study, root)
     config = _config_of(found)
-    _run(found, kind_of(config).read(config.data), watcher or Watcher())
+    _run(found, kind_of(config).read(config.data), observer or SeriesObserver())
     return found
 
 
@@ -115,18 +118,18 @@ def _config_of(study: Distillation) -> Config:
     return config_from_dict(study.plan["config"], str(study.path / study.marker))
 
 
-def _run(study: Distillation, contents: Any, watcher: Watcher) -> None:
+def _run(study: Distillation, contents: Any, observer: SeriesObserver) -> None:
     plan, config = study.plan, _config_of(study)
     teacher = Path(plan["teacher"])
     settings = _distill_settings(plan["teacher"], plan["temperature"], plan["alpha"])
-    with run_series_in(study, watcher, "stopped before all students were trained"), contextlib.ExitStack() as stack:
+    with run_series_in(study, observer, "stopped before all students were trained"), contextlib.ExitStack() as stack:
         data = kind_of(config).build(config, contents)
         stack.callback(data.close)
         if study.find(plan["teacher"]) is None:
             row = _evaluate_teacher(teacher, config, data)
             study.add(row)
-            study.save()
-            watcher.result(study, row)
+            save_series(study)
+            observer.result(study, row)
         for seed, role in itertools.product(plan["seeds"], (ALONE, DISTILLED)):
             if study.row(role, seed) is None:
                 member = _member(config, settings, role, seed)
@@ -135,7 +138,7 @@ def _run(study: Distillation, contents: Any, watcher: Watcher) -> None:
                 def assess(run: Path, alone: dict[str, Any] | None = alone) -> dict[str, Any]:
                     return _evaluate_student(run, config, data) | _pair(study, alone, run, config, data)
 
-                add_member(study, member, assess, contents=contents, watcher=watcher)
+                add_member(study, member, assess, contents=contents, observer=observer)
         study.sizes = _measure(study, data)
 
 

@@ -20,14 +20,14 @@ from fathom.runs.html.pages.study import write_study
 from fathom.training.signals import Interrupted, StopRequest, catch_signals
 from fathom.tuning.study import Ledger
 from fathom.tuning.trial import TrialData
-from fathom.tuning.tune import Watcher, work
+from fathom.tuning.tune import StudyObserver, work
 
 _LOOK_S = 0.5
 _REWRITE_S = 30.0
 
 
-def run_workers(ledger: Ledger, jobs: int, watcher: Watcher) -> None:
-    """Start ``jobs`` processes and tell the watcher what they do until all have ended.
+def run_workers(ledger: Ledger, jobs: int, observer: StudyObserver) -> None:
+    """Start ``jobs`` processes and tell the observer what they do until all have ended.
 
     Raises:  Interrupted after a signal, once the processes have ended too; FathomError with what one of them said
     """
@@ -42,7 +42,7 @@ def run_workers(ledger: Ledger, jobs: int, watcher: Watcher) -> None:
                 with open(log, "wb") as file:
                     # Their paths and files are this process's own, so they need not be looked for anew.
                     workers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file))
-            _watch_workers(ledger, workers, watcher, request)
+            _watch_workers(ledger, workers, observer, request)
             if request.signum is not None:
                 raise Interrupted(request.signum, "stopped")
         _raise_worker_error(workers, logs)
@@ -55,7 +55,7 @@ def run_workers(ledger: Ledger, jobs: int, watcher: Watcher) -> None:
 
 
 def _watch_workers(
-    ledger: Ledger, workers: list[subprocess.Popen[bytes]], watcher: Watcher, request: StopRequest
+    ledger: Ledger, workers: list[subprocess.Popen[bytes]], observer: StudyObserver, request: StopRequest
 ) -> None:
     """Report every trial that begins or ends; hand a signal on, once."""
     told = {trial.number: trial.state for trial in ledger.trials()}
@@ -69,7 +69,7 @@ def _watch_workers(
                 with contextlib.suppress(OSError):
                     worker.send_signal(signal.SIGTERM)
         for trial in ledger.trials():
-            _tell(trial, told, ledger, watcher)
+            _tell(trial, told, ledger, observer)
         if time.monotonic() - written > _REWRITE_S:
             write_study(ledger.snapshot(), ledger.path)
             written = time.monotonic()
@@ -78,16 +78,16 @@ def _watch_workers(
         time.sleep(_LOOK_S)
 
 
-def _tell(trial: Trial, told: dict[int, State], ledger: Ledger, watcher: Watcher) -> None:
+def _tell(trial: Trial, told: dict[int, State], ledger: Ledger, observer: StudyObserver) -> None:
     before = told.get(trial.number)
     if before == trial.state:
         return
     if before is None:
         if trial.state == "running" and not trial.values:
             return  # its values are being drawn
-        watcher.start(trial)
+        observer.start(trial)
     if trial.state != "running":
-        watcher.end(trial, ledger.snapshot(importance=False))
+        observer.end(trial, ledger.snapshot(importance=False))
     told[trial.number] = trial.state
 
 
@@ -102,7 +102,7 @@ def _raise_worker_error(workers: list[subprocess.Popen[bytes]], logs: list[Path]
         raise FathomError(f"every process was killed (signal {-failed[0][0]}); is there enough memory for them all?")
 
 
-class _Orphan(Watcher):
+class _Orphan(StudyObserver):
     """Ends a process whose parent is gone: nobody would hear of what it does."""
 
     def __init__(self, parent: int) -> None:

@@ -41,7 +41,7 @@ _HOPELESS = 3  # trials that could not be trained at all, and none that could: t
 _REWRITE_S = 30.0  # between two writings of the page while trials run
 
 
-class Watcher:
+class StudyObserver:
     """Told how a study goes; every method does nothing."""
 
     def begin(self, ledger: Ledger) -> None:
@@ -84,7 +84,7 @@ def tune(
     root: str | Path = "runs",
     study: str | Path | None = None,
     retrain: bool = True,
-    watcher: Watcher | None = None,
+    observer: StudyObserver | None = None,
     on_start: Start | None = None,
     command: Sequence[str] = (),
 ) -> Tuned:
@@ -99,7 +99,7 @@ def tune(
         root: where the study's folder goes, and the best run's.
         study: the study's folder itself; one that holds this study already is gone on with.
         retrain: whether the best trial is trained again and kept as a run.
-        watcher, on_start: told how the study, and how the training of the best, goes.
+        observer, on_start: told how the study, and how the training of the best, goes.
         command: what was typed, for the record.
     Raises:  UsageError, FathomError before anything is written; Interrupted after a signal
     """
@@ -123,7 +123,7 @@ def tune(
         )
         ledger = _open_study(plan, base, Path(root), None if study is None else Path(study))
         with contextlib.closing(ledger):
-            return _go_on(ledger, data, trials, jobs, retrain, watcher or Watcher(), on_start)
+            return _go_on(ledger, data, trials, jobs, retrain, observer or StudyObserver(), on_start)
 
 
 def resume_tuning(
@@ -132,7 +132,7 @@ def resume_tuning(
     trials: int | None = None,
     jobs: int = 1,
     retrain: bool = True,
-    watcher: Watcher | None = None,
+    observer: StudyObserver | None = None,
     on_start: Start | None = None,
 ) -> Tuned:
     """Go on with a study until as many trials have ended as it wants, or as ``trials`` says from now on.
@@ -143,10 +143,10 @@ def resume_tuning(
     require_optuna()
     with contextlib.closing(TrialData()) as data, contextlib.closing(Ledger(Path(study))) as ledger:
         _check_study(ledger.base, ledger.dimensions, data)
-        return _go_on(ledger, data, trials, jobs, retrain, watcher or Watcher(), on_start)
+        return _go_on(ledger, data, trials, jobs, retrain, observer or StudyObserver(), on_start)
 
 
-def work(ledger: Ledger, data: TrialData, watcher: Watcher) -> None:
+def work(ledger: Ledger, data: TrialData, observer: StudyObserver) -> None:
     """Run trials until there are enough.
 
     Raises:  Interrupted after a signal; FathomError if no trial could be trained
@@ -157,10 +157,10 @@ def work(ledger: Ledger, data: TrialData, watcher: Watcher) -> None:
     while (trial := ledger.ask(settled)) is not None:
         try:
             values = ledger.draw(trial)
-            watcher.start(ledger.trial(trial.number))
+            observer.start(ledger.trial(trial.number))
 
             def on_epoch(epoch: int, epochs: int, value: float, number: int = trial.number) -> None:
-                watcher.epoch(number, epoch, epochs, value)
+                observer.epoch(number, epoch, epochs, value)
 
             outcome = run_trial(ledger, trial, values, data, on_epoch)
         except BaseException as error:
@@ -169,7 +169,7 @@ def work(ledger: Ledger, data: TrialData, watcher: Watcher) -> None:
             raise
         ledger.end(trial, outcome.state, outcome.value, outcome.reason)
         study = ledger.snapshot(importance=False)
-        watcher.end(ledger.trial(trial.number), study)
+        observer.end(ledger.trial(trial.number), study)
         _stop_if_hopeless(study)
         if time.monotonic() - written > _REWRITE_S:
             write_study(ledger.snapshot(), ledger.path)
@@ -263,22 +263,22 @@ def _go_on(
     trials: int | None,
     jobs: int,
     retrain: bool,
-    watcher: Watcher,
+    observer: StudyObserver,
     on_start: Start | None,
 ) -> Tuned:
     """Run what is missing, write the page, train the best."""
     ledger.resolve(network_options(ledger.base, ledger.dimensions))
     if trials is not None and trials != ledger.settings.trials:
         ledger.update(trials=trials)
-    watcher.begin(ledger)
+    observer.begin(ledger)
     try:
         if jobs == 1:
-            work(ledger, data, watcher)
+            work(ledger, data, observer)
         else:
             from fathom.tuning.jobs import run_workers  # which is made of this file
 
             data.close()
-            run_workers(ledger, jobs, watcher)
+            run_workers(ledger, jobs, observer)
     except Interrupted as stop:
         study = ledger.snapshot()
         write_study(study, ledger.path)
@@ -286,7 +286,7 @@ def _go_on(
         line = f"stopped; {done}; go on with: {resume_command(ledger.path)}"
         raise Interrupted(stop.exit_code - 128, line) from None
     finally:
-        watcher.close()
+        observer.close()
     study = ledger.snapshot()
     page = write_study(study, ledger.path)
     best = study.best()

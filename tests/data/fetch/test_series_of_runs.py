@@ -6,7 +6,7 @@ import pytest
 
 from fathom.recipes.prune import prune
 from fathom.recipes.train import train
-from fathom.runs.analysis.series import Watcher
+from fathom.runs.analysis.series import SeriesObserver
 from fathom.series.crossval import cross_validate, resume_cross_validation
 from fathom.settings.config import read_config
 from fathom.settings.settings import Settings
@@ -24,7 +24,7 @@ class Stopped(Exception):
     pass
 
 
-class StopAfter(Watcher):
+class StopAfter(SeriesObserver):
     """Lets one fold be done, and the object be replaced."""
 
     def __init__(self, replace):
@@ -41,7 +41,7 @@ def test_folds_are_of_one_version(s3, tmp_path, capsys):
     assert capsys.readouterr().err.count("fetched") <= 1  # all folds read one copy
     change = StopAfter(lambda: s3.put_object(Bucket="bucket", Key="rows.csv", Body=OTHER.encode()))
     with pytest.raises(Stopped):
-        cross_validate(_config(), folds=3, root=tmp_path / "part", watcher=change)
+        cross_validate(_config(), folds=3, root=tmp_path / "part", observer=change)
     (path,) = (tmp_path / "part").iterdir()
     resumed = resume_cross_validation(path)
     assert [row["held_out"] for row in resumed.results] == [row["held_out"] for row in whole.results]

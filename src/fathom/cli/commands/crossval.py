@@ -55,13 +55,13 @@ def _begin(args: argparse.Namespace, configs: list[Config], watch: _Watch) -> Cr
     from fathom.series.crossval import cross_validate
 
     folds, repeats = args.folds or _FOLDS, args.repeats or _REPEATS
-    return cross_validate(configs, folds, repeats=repeats, root=args.out, watcher=watch, command=args.command)
+    return cross_validate(configs, folds, repeats=repeats, root=args.out, observer=watch, command=args.command)
 
 
 def _resume(args: argparse.Namespace, watch: _Watch) -> CrossValidation:
     from fathom.series.crossval import resume_cross_validation
 
-    return resume_cross_validation(args.resume, root=args.out, watcher=watch)
+    return resume_cross_validation(args.resume, root=args.out, observer=watch)
 
 
 def _configs(args: argparse.Namespace) -> list[Config]:

@@ -70,7 +70,7 @@ def _begin(args: argparse.Namespace, teacher: Path, config: Config, watch: _Watc
         alpha=_ALPHA if args.alpha is None else args.alpha,
         seeds=args.pairs or _SEEDS,
         root=args.out,
-        watcher=watch,
+        observer=watch,
         command=args.command,
     )
 
@@ -78,7 +78,7 @@ def _begin(args: argparse.Namespace, teacher: Path, config: Config, watch: _Watc
 def _resume(args: argparse.Namespace, watch: _Watch) -> Distillation:
     from fathom.series.distill import resume_distillation
 
-    return resume_distillation(args.resume, root=args.out, watcher=watch)
+    return resume_distillation(args.resume, root=args.out, observer=watch)
 
 
 def _settings(args: argparse.Namespace) -> tuple[Path, Config]:

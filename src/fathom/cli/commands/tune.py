@@ -83,8 +83,8 @@ def run(args: argparse.Namespace) -> int:
     from fathom.cli.trial_progress import TrialProgress
     from fathom.tuning.tune import resume_command, resume_tuning, tune
 
-    watcher = TrialProgress()
-    common = {"jobs": args.jobs, "retrain": not args.no_retrain, "watcher": watcher, "on_start": show_progress}
+    observer = TrialProgress()
+    common = {"jobs": args.jobs, "retrain": not args.no_retrain, "observer": observer, "on_start": show_progress}
     try:
         if settings is None:
             tuned = resume_tuning(path, trials=args.trials, **common)
@@ -100,9 +100,9 @@ def run(args: argparse.Namespace) -> int:
                 **common,
             )
     except KeyboardInterrupt as stop:
-        if watcher.path is None:
+        if observer.path is None:
             raise
-        raise resume_hint(stop, resume_command(watcher.path)) from None
+        raise resume_hint(stop, resume_command(observer.path)) from None
     return _finish(tuned)
 
 

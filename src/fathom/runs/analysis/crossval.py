@@ -21,7 +21,7 @@ from fathom.findings import Finding, Plain
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import DASH, decimal, determination, percent, points
 from fathom.runs.analysis.series import Series
-from fathom.runs.analysis.spread import Difference, Spread, compare_pairs, measure_spread
+from fathom.runs.analysis.spread import PairedDifference, Spread, compare_pairs, measure_spread
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
 
@@ -110,7 +110,7 @@ class CrossValidation(Series):
         found = self.values(measure.key)
         return {model: measure_spread(v, overlap=self.overlap, bounds=bounds) for model, v in found.items() if v}
 
-    def differences(self) -> list[Difference]:
+    def differences(self) -> list[PairedDifference]:
         """Compare the models pair by pair on the same folds, once all have ended: those that no model diverged in."""
         measure = self.measures[0]
         if len(self.models) < 2 or len(self.results) != self.planned * len(self.models):
@@ -125,7 +125,7 @@ class CrossValidation(Series):
         values = {model: [folds[place] for place in shared] for model, folds in found.items()}
         return compare_pairs(values, higher_is_better=measure.higher_is_better, overlap=self.overlap)
 
-    def judge(self, run: Path) -> dict[str, Any]:
+    def read_scores(self, run: Path) -> dict[str, Any]:
         """Return what a fold's run reached on the part held out."""
         evaluation = RunReader(run).evaluation or {}
         scores = dict(evaluation)
@@ -168,7 +168,7 @@ class CrossValidation(Series):
         repeat = f"repeat {row['repeat']}, " if self.plan["repeats"] > 1 else ""
         return f"{repeat}fold {row['fold']}"
 
-    def _compare(self, difference: Difference, jointly: str) -> Finding:
+    def _compare(self, difference: PairedDifference, jointly: str) -> Finding:
         """Say how the better of two, or the second where none is, stands against the other."""
         measure, spread = self.measures[0], difference.spread
         is_turned = difference.is_significant and difference.better == difference.first
@@ -222,11 +222,6 @@ class CrossValidation(Series):
     def _columns(self) -> list[str]:
         keys = [measure.key for measure in self.measures]
         return ["model", "repeat", "fold", "held_out", *keys, "seed", "epochs", "train_s", "status", "message", "run"]
-
-    def _render(self) -> str:
-        from fathom.runs.html.pages.crossval import crossval_page
-
-        return crossval_page(self).render()
 
 
 def _sentence(text: str) -> str:

@@ -186,11 +186,6 @@ class Distillation(Series):
         scores = [f"{split}_{key}" for split in SPLITS for key in ("accuracy", "loss")]
         return ["role", "seed", *scores, "epochs", "train_s", "status", "message", "run"]
 
-    def _render(self) -> str:
-        from fathom.runs.html.pages.distillation import distillation_page
-
-        return distillation_page(self).render()
-
 
 def _describe(spread: Spread | None) -> str:
     if spread is None:

@@ -1,4 +1,4 @@
-"""The folder of a series of runs: what was planned and what every run gave, as JSON, as a table and as a page.
+"""The folder of a series of runs: what was planned and what every run gave.
 
 ```
 runs/20250301-141500-crossval-mlp-digits/
@@ -32,7 +32,7 @@ from fathom.runs.folder.records import read_json, to_json
 DONE, DIVERGED = "done", "diverged"
 
 
-class Watcher:
+class SeriesObserver:
     """Told how a series goes; every method does nothing."""
 
     def plan(self, series: Any) -> None:
@@ -119,7 +119,7 @@ class Series(ABC):
         """Say what came out."""
 
     def save(self, **fields: object) -> None:
-        """Write plan, results and what they say to the folder; ``fields`` are set in the plan first."""
+        """Write plan, results and what they say as JSON and as a table; ``fields`` are set in the plan first."""
         self.plan |= fields
         content = {"schema": schema.SCHEMA, "plan": self.plan, "results": self.results, **self._conclude()}
         content["findings"] = [finding.to_dict() for finding in self.findings()]
@@ -129,7 +129,6 @@ class Series(ABC):
         table.writeheader()
         table.writerows(self.results)
         write_atomically(self.path / self.table, text.getvalue())
-        write_atomically(self.report, self._render())
 
     @classmethod
     @abstractmethod
@@ -143,10 +142,6 @@ class Series(ABC):
     @abstractmethod
     def _columns(self) -> list[str]:
         """Return the columns of the table."""
-
-    @abstractmethod
-    def _render(self) -> str:
-        """Write the page as text."""
 
 
 def _all(number: int, noun: str) -> str:

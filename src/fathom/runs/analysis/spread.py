@@ -37,18 +37,18 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedDifference:
     """How ``second`` differs from ``first``, measurement by measurement.
 
     ``spread`` is that of second − first; its interval holds jointly with those of the other differences found beside
-    it. ``p`` is that of a two-sided t-test, times the number of differences; ``gain`` says which sign is better.
+    it. ``p`` is that of a two-sided t-test, times the number of differences; ``better_sign`` says which sign is better.
     """
 
     first: str
     second: str
     spread: Spread
     p: float | None
-    gain: int
+    better_sign: int
 
     @property
     def is_significant(self) -> bool:
@@ -59,7 +59,7 @@ class Difference:
     @property
     def better(self) -> str:
         """The one that did better on average."""
-        return self.second if self.gain * self.spread.mean > 0 else self.first
+        return self.second if self.better_sign * self.spread.mean > 0 else self.first
 
     def describe(self) -> dict[str, Any]:
         """Return plain values."""
@@ -95,7 +95,7 @@ def measure_spread(
 
 def compare_pairs(
     values: Mapping[str, Sequence[float]], *, higher_is_better: bool, overlap: float = 0.0
-) -> list[Difference]:
+) -> list[PairedDifference]:
     """Compare everything with everything else, on measurements that belong together one by one.
 
     Among many comparisons one is easily clear by chance: the confidence is shared out among them (Bonferroni).
@@ -106,8 +106,10 @@ def compare_pairs(
         changes = [b - a for a, b in zip(values[first], values[second], strict=True)]
         spread = measure_spread(changes, overlap=overlap, confidence=1 - (1 - CONFIDENCE) / len(pairs))
         p = _test(spread, overlap)
-        gain = 1 if higher_is_better else -1
-        found.append(Difference(first, second, spread, None if p is None else min(1.0, p * len(pairs)), gain))
+        better_sign = 1 if higher_is_better else -1
+        found.append(
+            PairedDifference(first, second, spread, None if p is None else min(1.0, p * len(pairs)), better_sign)
+        )
     return found
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fathom.phrases import counted
+from fathom.runs.analysis.crossval import CrossValidation
 from fathom.runs.analysis.numbers import count, decimal, duration, percent
 from fathom.runs.analysis.series import DIVERGED
 from fathom.runs.html.charts.strips import Strip, strip_chart
 from fathom.runs.html.markup import element, note, pairs, table
 from fathom.runs.html.page import Page, Section
 from fathom.runs.html.summary import made_from, show_folder_byline, show_message, show_sentences
-
-if TYPE_CHECKING:
-    from fathom.runs.analysis.crossval import CrossValidation
 
 _HOW = (
     "The intervals are Student's t with Nadeau and Bengio's correction: folds share most of their training data, so "

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from fathom.runs.analysis.distillation import ROLES, SPLITS, TEACHER, TITLES, Distillation
 from fathom.runs.analysis.numbers import decimal, duration, percent
 from fathom.runs.analysis.paired import METHOD
 from fathom.runs.analysis.series import DIVERGED
@@ -12,9 +12,6 @@ from fathom.runs.html.charts.strips import Strip, strip_chart
 from fathom.runs.html.markup import Html, element, note, pairs, table
 from fathom.runs.html.page import Page, Section
 from fathom.runs.html.summary import made_from, show_findings, show_folder_byline, show_message
-
-if TYPE_CHECKING:
-    from fathom.runs.analysis.distillation import Distillation
 
 
 def distillation_page(study: Distillation) -> Page:
@@ -58,8 +55,6 @@ def _side_by_side(study: Distillation) -> Section:
 
 
 def _spread(study: Distillation) -> Section | None:
-    from fathom.runs.analysis.distillation import ROLES, SPLITS, TITLES
-
     charts: list[Html] = []
     for split, word in SPLITS.items():
         key = f"{split}_accuracy"
@@ -80,8 +75,6 @@ def _spread(study: Distillation) -> Section | None:
 
 
 def _runs(study: Distillation) -> Section:
-    from fathom.runs.analysis.distillation import TEACHER, TITLES
-
     rows = []
     for row in study.results:
         accuracies: list[object] = [percent(row.get(f"{split}_accuracy"), 2) for split in ("val", "test")]
