@@ -59,7 +59,6 @@ def _describe_networks() -> dict[str, Any]:
 
 def _describe_recipes() -> dict[str, float]:
     from fathom.build.configure import configure
-
     from fathom.models.inspection.summary import count_flops
     from fathom.models.registry import create
     from fathom.settings.presets import read_recipe, recipe_names

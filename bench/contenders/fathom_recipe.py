@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from fathom.build.configure import configure
 from fathom.build.data import build_data
 
 from bench.contenders.fathom_trainer import AtGate, read_arrays
 from bench.gate import Gate
 from bench.problems import Problem
 from fathom.build.assemble import build_callbacks, build_execution, build_module, build_trainer
+from fathom.build.configure import configure
 from fathom.data.sources.catalog import load_arrays
 from fathom.settings.presets import read_recipe
 

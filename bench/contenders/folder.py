@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fathom.build.configure import configure
 
 from bench.contenders.fathom_trainer import AtGate
 from bench.gate import Gate
 from bench.problems import Problem
 from fathom.build.assemble import build_execution, build_module, build_trainer
+from fathom.build.configure import configure
 from fathom.data.array_data import ArrayData
 from fathom.data.arrays import Arrays
 from fathom.data.images.module import ImageData

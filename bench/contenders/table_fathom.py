@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fathom.build.configure import configure
 from fathom.build.data import build_data, settle_data
 
 from bench.gate import Gate
 from bench.problems import Problem
 from fathom.build.assemble import build_execution, build_module, build_trainer
+from fathom.build.configure import configure
 
 
 def run(problem: Problem, gate: Gate) -> None:

@@ -18,10 +18,10 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
-from fathom.build.configure import configure
 from PIL import Image
 
 import fathom
+from fathom.build.configure import configure
 from fathom.cli.main import VERBS, make_parser
 from fathom.cli.options import OPTIONS, chosen_settings
 from fathom.data.images import augment

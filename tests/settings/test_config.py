@@ -6,8 +6,8 @@ import sys
 import msgspec
 import pytest
 import yaml
-from fathom.build.configure import configure
 
+from fathom.build.configure import configure
 from fathom.errors import FathomError, UsageError
 from fathom.settings.config import SCHEMA, config_from_dict, config_to_dict
 from fathom.settings.settings import Settings, merge, read_settings, read_tree, set_dotted

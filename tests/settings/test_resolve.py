@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from fathom.build.configure import configure
 
+from fathom.build.configure import configure
 from fathom.data.sources import catalog
 from fathom.errors import UsageError
 from fathom.models import registry

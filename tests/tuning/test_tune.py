@@ -9,11 +9,11 @@ import sqlite3
 import numpy as np
 import pandas as pd
 import pytest
-from fathom.build.configure import configure as close_settings
 from filelock import FileLock
 from PIL import Image
 
 import fathom
+from fathom.build.configure import configure as close_settings
 from fathom.data.array_data import ArrayData
 from fathom.errors import FathomError, UsageError
 from fathom.runs.folder.reader import RunReader

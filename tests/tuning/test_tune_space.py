@@ -1,8 +1,8 @@
 """The grammar of a search's space: what is read, what each name means, what is refused and how."""
 
 import pytest
-from fathom.build.configure import configure
 
+from fathom.build.configure import configure
 from fathom.errors import UsageError
 from fathom.settings.settings import Settings
 from fathom.tuning.space import apply_values, default_values, parse_space, resolve_space

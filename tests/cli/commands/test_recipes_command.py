@@ -2,8 +2,8 @@
 
 import pytest
 import yaml
-from fathom.build.configure import configure
 
+from fathom.build.configure import configure
 from fathom.models import registry
 from fathom.settings.presets import read_recipe, recipe_names, recipe_summary
 
