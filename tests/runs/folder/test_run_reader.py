@@ -71,9 +71,9 @@ def test_a_step_trained_twice_counts_once_as_trained_last(tmp_path, make_run):
 def test_a_newer_schema_is_refused_by_file(tmp_path, make_run, name):
     folder = make_run(tmp_path)
     if name.endswith("yaml"):
-        (folder / name).write_text((folder / name).read_text().replace("schema: 1", "schema: 2"))
+        (folder / name).write_text((folder / name).read_text().replace("schema: 2", "schema: 3"))
     else:
-        edit(folder / name, schema=2)
+        edit(folder / name, schema=3)
 
     def read_all():
         run = RunReader(folder)

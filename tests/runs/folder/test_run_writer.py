@@ -248,7 +248,7 @@ def test_opening_sweeps_up_after_a_kill(writer):
 
 
 def test_a_newer_schema_is_refused(writer):
-    writer.update_run(schema=2)
+    writer.update_run(schema=3)
     message = r"run\.json was written by a newer Fathom \(schema 3, this one reads 2\); upgrade fathom"
     with pytest.raises(FathomError, match=message):
         RunWriter.resume(writer.path, 0, 0)
