@@ -27,7 +27,7 @@ def squared(prediction: Tensor, target: Tensor) -> Tensor:
     Equals:  torch.nn.functional.mse_loss
     Raises:  UsageError if the shapes differ
     """
-    return F.mse_loss(prediction, _aligned(prediction, target))
+    return F.mse_loss(prediction, _aligned(prediction, target))  # ()
 
 
 def half_squared(prediction: Tensor, target: Tensor) -> Tensor:
@@ -38,7 +38,7 @@ def half_squared(prediction: Tensor, target: Tensor) -> Tensor:
     Source:  Dive into Deep Learning, eq. (3.1.5)
     Raises:  UsageError if the shapes differ
     """
-    return 0.5 * F.mse_loss(prediction, _aligned(prediction, target))
+    return 0.5 * F.mse_loss(prediction, _aligned(prediction, target))  # ()
 
 
 def l1(prediction: Tensor, target: Tensor) -> Tensor:
@@ -48,7 +48,7 @@ def l1(prediction: Tensor, target: Tensor) -> Tensor:
     Equals:  torch.nn.functional.l1_loss
     Raises:  UsageError if the shapes differ
     """
-    return F.l1_loss(prediction, _aligned(prediction, target))
+    return F.l1_loss(prediction, _aligned(prediction, target))  # ()
 
 
 def huber(prediction: Tensor, target: Tensor, delta: float = 1.0) -> Tensor:
@@ -59,7 +59,7 @@ def huber(prediction: Tensor, target: Tensor, delta: float = 1.0) -> Tensor:
     Source:  Huber 1964, "Robust Estimation of a Location Parameter"
     Raises:  UsageError if the shapes differ
     """
-    return F.huber_loss(prediction, _aligned(prediction, target), delta=delta)
+    return F.huber_loss(prediction, _aligned(prediction, target), delta=delta)  # ()
 
 
 def smooth_l1(prediction: Tensor, target: Tensor, beta: float = 1.0) -> Tensor:
@@ -70,7 +70,7 @@ def smooth_l1(prediction: Tensor, target: Tensor, beta: float = 1.0) -> Tensor:
     Source:  Girshick 2015, "Fast R-CNN", eq. (3)
     Raises:  UsageError if the shapes differ
     """
-    return F.smooth_l1_loss(prediction, _aligned(prediction, target), beta=beta)
+    return F.smooth_l1_loss(prediction, _aligned(prediction, target), beta=beta)  # ()
 
 
 def cross_entropy(prediction: Tensor, target: Tensor, label_smoothing: float = 0.0) -> Tensor:
@@ -83,7 +83,7 @@ def cross_entropy(prediction: Tensor, target: Tensor, label_smoothing: float = 0
     Equals:  torch.nn.functional.cross_entropy
     Source:  Szegedy et al. 2016, "Rethinking the Inception Architecture", §7 (smoothing)
     """
-    return F.cross_entropy(prediction, target, label_smoothing=label_smoothing)
+    return F.cross_entropy(prediction, target, label_smoothing=label_smoothing)  # ()
 
 
 def bce_with_logits(prediction: Tensor, target: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ def bce_with_logits(prediction: Tensor, target: Tensor) -> Tensor:
     Equals:  torch.nn.functional.binary_cross_entropy_with_logits
     Raises:  UsageError if the shapes differ
     """
-    return F.binary_cross_entropy_with_logits(prediction, _aligned(prediction, target))
+    return F.binary_cross_entropy_with_logits(prediction, _aligned(prediction, target))  # ()
 
 
 def multi_margin(prediction: Tensor, target: Tensor, margin: float = 1.0) -> Tensor:
@@ -103,7 +103,7 @@ def multi_margin(prediction: Tensor, target: Tensor, margin: float = 1.0) -> Ten
     Equals:  torch.nn.functional.multi_margin_loss, which divides by C
     Source:  Crammer & Singer 2001, with the sum in place of the maximum
     """
-    return F.multi_margin_loss(prediction, target, margin=margin)
+    return F.multi_margin_loss(prediction, target, margin=margin)  # ()
 
 
 class BalancedLoss(nn.Module):

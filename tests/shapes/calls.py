@@ -142,9 +142,9 @@ CALLS: dict[str, Any] = {
         registry.create("mlp", input_shape=(4, 5), num_classes=K), 3, 4, 5, num_classes=K
     ),
     "fathom.models.resnet:resnet": network(resnet.resnet, width=4),
-    "fathom.models.resnet:BasicBlock": layer(resnet.BasicBlock(2, 5, 2), *IMAGES, C=5),
-    "fathom.models.resnet:Bottleneck": layer(resnet.Bottleneck(2, 5, 2), *IMAGES, C=5),
-    "fathom.models.resnet:shortcut": layer(resnet.shortcut(2, 5, 2), *IMAGES, C_out=5),
+    "fathom.models.resnet:BasicBlock": layer(resnet.BasicBlock(2, 5, 2), *IMAGES, C=5, stride=2),
+    "fathom.models.resnet:Bottleneck": layer(resnet.Bottleneck(2, 5, 2), *IMAGES, C=5, stride=2),
+    "fathom.models.resnet:shortcut": layer(resnet.shortcut(2, 5, 2), *IMAGES, C_out=5, stride=2),
     "fathom.models.rnn:OneHot": one_hot,
     "fathom.models.rnn:RecurrentNet": recurrent_net,
     "fathom.models.rnn:recurrent": recurrent,

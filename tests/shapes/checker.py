@@ -11,8 +11,9 @@ The grammar::
   type. A type (``int64``, ``uint8``, ``float32``, ``bool`` …) is checked too. A function that takes no tensors has
   nothing before the arrow, one that gives none has nothing after it.
 - A dimension is a whole number, a name, or an expression in names: ``1 + C``, ``4·C``, ``2N``, ``H/2`` (which must
-  come out even), ``H//2`` (rounded down), ``-(-H//2)`` (rounded up).
-- ``…`` stands for any number of dimensions, the same ones everywhere in the line; ``()`` is a scalar.
+  come out even), ``H//2`` (rounded down), ``⌈H/2⌉`` (rounded up).
+- ``…`` stands for any number of dimensions, the same ones everywhere in the line; ``…'`` for others, which the inputs
+  do not tell; ``()`` is a scalar.
 - A name is bound where it first stands among the inputs, or by ``Call.sizes``: ``num_classes``, a kernel's width. From
   there on it must agree. A name that the inputs and sizes do not tell has a prime, ``H'``: it is bound where it first
   stands among the outputs.
@@ -156,7 +157,7 @@ def _parse_arrays(text: str, line: str) -> list[Array]:
         if match is None:
             raise ShapeError(f"expected NAME (DIMS) at {rest!r} in {line!r}")
         dims = tuple(dim.strip() for dim in match["dims"].split(",") if dim.strip())
-        if dims.count("…") > 1:
+        if sum(_is_ellipsis(dim) for dim in dims) > 1:
             raise ShapeError(f"two … in one tensor in {line!r}")
         arrays.append(Array(match["words"].strip(), dims))
         rest = rest[match.end() :].strip()
@@ -191,6 +192,10 @@ def check(member: Any, call: Call) -> None:
         _compare(array, value, sizes, line)
 
 
+def _is_ellipsis(dim: str) -> bool:
+    return dim.rstrip("'") == "…"
+
+
 def flatten(output: Any) -> list[Any]:
     """Return the tensors of an output in order; None is no output."""
     if output is None:
@@ -207,28 +212,29 @@ def _shape(value: Any) -> tuple[int, ...]:
 def _aligned(array: Array, value: Any, line: str) -> list[tuple[str, Any]]:
     """Pair each dimension as written with its size; … with the tuple of those it stands for."""
     shape, dims = _shape(value), array.dims
-    if "…" not in dims:
+    first = next((number for number, dim in enumerate(dims) if _is_ellipsis(dim)), None)
+    if first is None:
         if len(dims) != len(shape):
             raise ShapeError(f"{array} is {shape} in the call, by {line!r}")
         return list(zip(dims, shape, strict=True))
-    first, num_after = dims.index("…"), len(dims) - dims.index("…") - 1
+    num_after = len(dims) - first - 1
     if len(shape) < len(dims) - 1:
         raise ShapeError(f"{array} is {shape} in the call, by {line!r}")
     last = len(shape) - num_after
-    return [*zip(dims[:first], shape), ("…", shape[first:last]), *zip(dims[first + 1 :], shape[last:])]  # noqa: B905
+    return [*zip(dims[:first], shape), (dims[first], shape[first:last]), *zip(dims[first + 1 :], shape[last:])]  # noqa: B905
 
 
 def _bind(array: Array, value: Any, sizes: dict[str, Any], line: str, may_bind: Callable[[str], bool]) -> None:
     for dim, size in _aligned(array, value, line):
-        if re.fullmatch(r"…|[^\W\d]\w*'*", dim) and may_bind(dim):
+        if re.fullmatch(r"(…|[^\W\d]\w*)'*", dim) and may_bind(dim):
             sizes.setdefault(dim, size)
 
 
 def _compare(array: Array, value: Any, sizes: Mapping[str, Any], line: str) -> None:
     for dim, size in _aligned(array, value, line):
-        if dim == "…" and dim not in sizes:
-            raise ShapeError(f"nothing tells the … of {array} in {line!r}")
-        expected = sizes[dim] if dim == "…" else evaluate(dim, sizes, line)
+        if _is_ellipsis(dim) and dim not in sizes:
+            raise ShapeError(f"nothing tells the {dim} of {array} in {line!r}")
+        expected = sizes[dim] if _is_ellipsis(dim) else evaluate(dim, sizes, line)
         if expected != size:
             raise ShapeError(f"{dim} of {array} is {size} and not {expected} in the call, by {line!r}")
     for word in array.words.split():
@@ -250,6 +256,7 @@ def evaluate(dim: str, sizes: Mapping[str, Any], line: str) -> int:
     >>> evaluate("2·H'/3", {"H'": 6}, "")
     4
     """
+    dim = re.sub(r"⌈(.+?)/(\w+)⌉", r"-(-(\1)//\2)", dim)
     text = re.sub(r"(?<!\w)(\d+)(?=[^\W\d_])", r"\1*", dim.replace("·", "*").replace("−", "-"))
     try:
         tree = ast.parse(text.replace("'", "ʹ"), mode="eval")

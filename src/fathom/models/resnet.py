@@ -24,7 +24,7 @@ PAPER = Paper(
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and the shortcut around them.
 
-    Shape:   X (N, C_in, H, W) -> (N, C, H', W'); H' = H / stride, rounded up
+    Shape:   X (N, C_in, H, W) -> (N, C, ⌈H/stride⌉, ⌈W/stride⌉)
     Source:  figure 5, left
     """
 
@@ -48,7 +48,7 @@ class BasicBlock(nn.Module):
 class Bottleneck(nn.Module):
     """A 1x1 convolution that narrows, a 3x3, a 1x1 that widens fourfold, and the shortcut around them.
 
-    Shape:   X (N, C_in, H, W) -> (N, 4·C, H', W'); H' = H / stride, rounded up
+    Shape:   X (N, C_in, H, W) -> (N, 4·C, ⌈H/stride⌉, ⌈W/stride⌉)
     Source:  figure 5, right
     """
 
@@ -76,7 +76,7 @@ class Bottleneck(nn.Module):
 def shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     """Build the identity where the input has the output's shape, else a 1x1 convolution: option B of §3.3.
 
-    Shape:   X (N, C_in, H, W) -> (N, C_out, H', W'); H' = H / stride, rounded up
+    Shape:   X (N, C_in, H, W) -> (N, C_out, ⌈H/stride⌉, ⌈W/stride⌉)
     """
     if stride == 1 and in_channels == out_channels:
         return nn.Identity()

@@ -85,7 +85,7 @@ class Crop:
     Equals:  torchvision.transforms.v2.RandomCrop(size, padding), image by image
     """
 
-    padding: int = 4
+    padding: int = 4  # He et al. 2016, arXiv:1512.03385, §4.2, for the 32 pixels of CIFAR-10
     mode: str = "reflect"
 
     def __post_init__(self) -> None:
@@ -94,7 +94,7 @@ class Crop:
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         self.check(images.shape[1:])
-        top, left = (_integers(0, 2 * self.padding + 1, images, generator) for _ in range(2))
+        top, left = (_integers(0, 2 * self.padding + 1, images, generator) for _ in range(2))  # (B,) each
         return crop(images, top, left, self.padding, self.mode)
 
     def check(self, shape: Sequence[int]) -> None:
@@ -118,8 +118,8 @@ class ResizedCrop:
     Equals:  torchvision.transforms.v2.RandomResizedCrop(size, area, ratio, antialias=False), image by image
     """
 
-    area: tuple[float, float] = (0.08, 1.0)
-    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    area: tuple[float, float] = (0.08, 1.0)  # torchvision's, from Szegedy et al. 2015, arXiv:1409.4842, §6
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)  # from the same place
 
     def __post_init__(self) -> None:
         _require(0 < self.area[0] <= self.area[1] <= 1, f"resized_crop: area={self.area} is no range within 0…1")
@@ -141,18 +141,19 @@ class ResizedCrop:
         Shape:   images (B, C, H, W) -> top (B,), left (B,), height (B,), width (B,)
         """
         num, _, rows, columns = images.shape
-        share = _uniform(self.area, images, generator, (num, 10))
+        # 10: as in torchvision, and in the TensorFlow code of Inception before it
+        share = _uniform(self.area, images, generator, (num, 10))  # (B, 10), as ratio, width, height and fits
         ratio = _uniform((math.log(self.ratio[0]), math.log(self.ratio[1])), images, generator, (num, 10)).exp()
         width = (share * ratio * (rows * columns)).sqrt().round()
         height = (share / ratio * (rows * columns)).sqrt().round()
         fits = (width >= 1) & (width <= columns) & (height >= 1) & (height <= rows)
-        first = fits.int().argmax(1, keepdim=True)  # of equal maxima the first
-        found = fits.any(1)
+        first = fits.int().argmax(1, keepdim=True)  # (B, 1): of equal maxima the first
+        found = fits.any(1)  # (B,)
         shape = min(max(columns / rows, self.ratio[0]), self.ratio[1])
         whole_height = max(1, min(rows, round(columns / shape)))
         whole_width = max(1, min(columns, round(rows * shape)))
-        height = torch.where(found, height.gather(1, first)[:, 0], whole_height)
-        width = torch.where(found, width.gather(1, first)[:, 0], whole_width)
+        height = torch.where(found, height.gather(1, first)[:, 0], whole_height)  # (B,)
+        width = torch.where(found, width.gather(1, first)[:, 0], whole_width)  # (B,)
         down, right = (_uniform((0, 1), images, generator) for _ in range(2))
         top = torch.where(found, (down * (rows - height + 1)).floor(), (rows - whole_height) // 2)
         left = torch.where(found, (right * (columns - width + 1)).floor(), (columns - whole_width) // 2)
@@ -224,11 +225,12 @@ class Cutout:
         self.check(images.shape[1:])
         inside = []
         for length in images.shape[2:]:
-            start = _integers(0, length, images, generator)[:, None] - self.size // 2
-            place = torch.arange(length, device=images.device)
-            inside.append((place >= start) & (place < start + self.size))
-        outside = ~(inside[0][:, :, None] & inside[1][:, None, :])
-        return images * outside[:, None].to(images.dtype)  # a product is far faster than masked_fill on uint8
+            start = _integers(0, length, images, generator)[:, None] - self.size // 2  # (B, 1)
+            place = torch.arange(length, device=images.device)  # (H,), then (W,)
+            inside.append((place >= start) & (place < start + self.size))  # (B, H), then (B, W)
+        outside = ~(inside[0][:, :, None] & inside[1][:, None, :])  # (B, H, W)
+        # a product is far faster than masked_fill on uint8
+        return images * outside[:, None].to(images.dtype)  # (B, C, H, W)
 
     def check(self, shape: Sequence[int]) -> None:
         _check_image(shape)

@@ -18,7 +18,7 @@ def adjust_brightness(images: Tensor, factor: Tensor) -> Tensor:
     Shape:   images (B, C, H, W), factor (B,) -> (B, C, H, W)
     Equals:  torchvision.transforms.v2.functional.adjust_brightness
     """
-    return (images * _per_image(factor, images)).clamp_(0, 1)
+    return (images * _per_image(factor, images)).clamp_(0, 1)  # (B, C, H, W)
 
 
 def adjust_contrast(images: Tensor, factor: Tensor) -> Tensor:
@@ -48,7 +48,7 @@ def adjust_hue(images: Tensor, factor: Tensor) -> Tensor:
     Shape:   images (B, 3, H, W), factor (B,) -> (B, 3, H, W)
     Equals:  torchvision.transforms.v2.functional.adjust_hue
     """
-    red, green, blue = images.unbind(1)
+    red, green, blue = images.unbind(1)  # (B, H, W) each, as all below
     value = images.amax(1)
     chroma = value - images.amin(1)
     safe = torch.where(chroma == 0, torch.ones_like(chroma), chroma)  # grey has no hue; any will do
@@ -57,13 +57,14 @@ def adjust_hue(images: Tensor, factor: Tensor) -> Tensor:
         (green - blue) / safe,
         torch.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
     )
+    # 5, 3, 1: in sixths of the circle, how far each channel's curve is shifted against k
     n = torch.tensor([5.0, 3.0, 1.0], dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
-    k = (n + (hue[:, None] + 6 * _per_image(factor, images))).remainder_(6)
-    return value[:, None] - chroma[:, None] * torch.minimum(k, 4 - k).clamp_(0, 1)
+    k = (n + (hue[:, None] + 6 * _per_image(factor, images))).remainder_(6)  # (B, 3, H, W)
+    return value[:, None] - chroma[:, None] * torch.minimum(k, 4 - k).clamp_(0, 1)  # (B, 3, H, W)
 
 
 def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
-    share = _per_image(factor, images)
+    share = _per_image(factor, images)  # (B, 1, 1, 1)
     return (images * share).add_(other * (1 - share)).clamp_(0, 1)
 
 
@@ -71,8 +72,8 @@ def _grey(images: Tensor) -> Tensor:
     if images.shape[1] == 1:
         return images
     weights = torch.tensor(_LUMA, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
-    return (images * weights).sum(1, keepdim=True)
+    return (images * weights).sum(1, keepdim=True)  # (B, 1, H, W)
 
 
 def _per_image(factor: Tensor, images: Tensor) -> Tensor:
-    return factor.to(images.dtype).view(-1, 1, 1, 1)
+    return factor.to(images.dtype).view(-1, 1, 1, 1)  # (B, 1, 1, 1)

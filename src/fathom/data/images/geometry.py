@@ -21,8 +21,8 @@ def flip(images: Tensor, mirrored: Tensor, dimension: int) -> Tensor:
     Shape:   images (B, C, H, W), mirrored bool (B,) -> (B, C, H, W); of the same type
     """
     # choosing whole images from both versions is three times as fast as torch.where on uint8
-    choice = torch.arange(len(images), device=images.device) + len(images) * mirrored
-    return torch.cat([images, images.flip(dimension)]).index_select(0, choice)
+    choice = torch.arange(len(images), device=images.device) + len(images) * mirrored  # (B,), into 2B images
+    return torch.cat([images, images.flip(dimension)]).index_select(0, choice)  # (B, C, H, W)
 
 
 def crop(images: Tensor, top: Tensor, left: Tensor, padding: int, mode: str) -> Tensor:
@@ -31,16 +31,16 @@ def crop(images: Tensor, top: Tensor, left: Tensor, padding: int, mode: str) -> 
     Shape:   images (B, C, H, W), top (B,), left (B,) -> (B, C, H, W); of the same type
     """
     num, channels, rows, columns = images.shape
-    y = top[:, None] + torch.arange(rows, device=images.device)
-    x = left[:, None] + torch.arange(columns, device=images.device)
+    y = top[:, None] + torch.arange(rows, device=images.device)  # (B, H)
+    x = left[:, None] + torch.arange(columns, device=images.device)  # (B, W)
     if mode == "zero":
-        images = F.pad(images, (padding,) * 4)
+        images = F.pad(images, (padding,) * 4)  # (B, C, H + 2·padding, W + 2·padding)
     else:  # no padded copy: the mirrored pixels are read where they lie
         y, x = ((index - padding).abs() for index in (y, x))
-        y, x = rows - 1 - (rows - 1 - y).abs(), columns - 1 - (columns - 1 - x).abs()
+        y, x = rows - 1 - (rows - 1 - y).abs(), columns - 1 - (columns - 1 - x).abs()  # (B, H), (B, W)
     # one gather over flattened pixels costs half of one along each side
-    flat = (y[:, :, None] * images.shape[3] + x[:, None, :]).view(num, 1, -1).expand(-1, channels, -1)
-    return images.flatten(2).gather(2, flat).view(num, channels, rows, columns)
+    flat = (y[:, :, None] * images.shape[3] + x[:, None, :]).view(num, 1, -1).expand(-1, channels, -1)  # (B, C, H·W)
+    return images.flatten(2).gather(2, flat).view(num, channels, rows, columns)  # (B, C, H, W)
 
 
 def resized_crop(images: Tensor, top: Tensor, left: Tensor, height: Tensor, width: Tensor) -> Tensor:
@@ -54,9 +54,9 @@ def resized_crop(images: Tensor, top: Tensor, left: Tensor, height: Tensor, widt
     def positions(start: Tensor, length: Tensor, size: int) -> Tensor:
         # pixel centres of the result, in pixels of the box, kept between the box's outermost centres
         centre = (torch.arange(size, device=images.device) + 0.5) * (length / size)[:, None] - 0.5
-        inside = torch.minimum(centre.clamp(min=0), length[:, None] - 1) + start[:, None]
+        inside = torch.minimum(centre.clamp(min=0), length[:, None] - 1) + start[:, None]  # (B, size)
         return (2 * inside + 1) / size - 1  # the unit of grid_sample: −1 … 1 from edge to edge
 
     y, x = (positions(*box) for box in ((top, height, images.shape[2]), (left, width, images.shape[3])))
-    grid = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), -1).to(images.dtype)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    grid = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), -1).to(images.dtype)  # (B, H, W, 2)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)  # (B, C, H, W)
