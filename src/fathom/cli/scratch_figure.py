@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from fathom.lab.tours.side_by_side import Comparison, Settings
+    from fathom.lab.tours.twin_training import TwinOptions, TwinResult
 
 INK, GREY, ACCENT, WARM = "#1c2733", "#6b7785", "#1f6fb5", "#d1495b"
 ROUNDING = {"fp64": 2.2e-16, "fp32": 1.2e-7}
 
 
-def draw(settings: Settings, comparison: Comparison) -> Figure:
+def draw(options: TwinOptions, result: TwinResult) -> Figure:
     """Draw the loss of each step on both sides, and below it their difference on a logarithmic scale."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    steps = [step.step for step in comparison.steps]
+    steps = [step.step for step in result.steps]
     figure = Figure(figsize=(8, 5.6), dpi=110, layout="constrained", facecolor="white")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
-    upper.plot(steps, [s.scratch for s in comparison.steps], color=ACCENT, linewidth=3.0, alpha=0.55, label="scratch")
-    upper.plot(steps, [s.torch for s in comparison.steps], color=INK, linewidth=0.9, linestyle="--", label="PyTorch")
+    upper.plot(steps, [s.scratch for s in result.steps], color=ACCENT, linewidth=3.0, alpha=0.55, label="scratch")
+    upper.plot(steps, [s.torch for s in result.steps], color=INK, linewidth=0.9, linestyle="--", label="PyTorch")
     upper.set_ylabel("loss of the batch", color=GREY)
     upper.legend(frameon=False, labelcolor=INK)
     upper.set_title(
-        f"{settings.plan.name} on {comparison.data.title.partition(':')[0]}: NumPy beside PyTorch",
+        f"{options.pairing.name} on {result.data.title.partition(':')[0]}: NumPy beside PyTorch",
         loc="left",
         color=INK,
         fontsize=11,
@@ -34,10 +34,10 @@ def draw(settings: Settings, comparison: Comparison) -> Figure:
         parse_math=False,
     )
     # A difference of 0 has no place on the scale: it is drawn at the smallest there is
-    unit = ROUNDING[settings.precision]
-    lower.semilogy(steps, [max(s.difference, unit / 4) for s in comparison.steps], color=WARM, linewidth=0.9)
+    unit = ROUNDING[options.precision]
+    lower.semilogy(steps, [max(s.difference, unit / 4) for s in result.steps], color=WARM, linewidth=0.9)
     lower.axhline(unit, color=GREY, linewidth=0.8, linestyle=(0, (3, 2)))
-    label = lower.text(steps[-1], unit, f"rounding of {settings.precision}", color=GREY, fontsize=8, ha="right")
+    label = lower.text(steps[-1], unit, f"rounding of {options.precision}", color=GREY, fontsize=8, ha="right")
     label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.5})
     lower.set_ylabel("|difference|", color=GREY)
     lower.set_xlabel("step", color=GREY)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fathom.cli.commands.scratch import GOES_WITH, TOURS
-from fathom.lab.tours.setups import PLANS
+from fathom.lab.tours.pairings import PAIRINGS
 
 TEXT = "the time traveller for so it will be convenient to speak of him was expounding a recondite matter to us " * 30
 
@@ -28,7 +28,7 @@ def epochs(out):
 def test_the_list_names_networks_and_topics(fathom):
     result = fathom("scratch")
     assert result.code == 0
-    for name in (*PLANS, *TOURS):
+    for name in (*PAIRINGS, *TOURS):
         assert f"\n  {name} " in result.out
 
 
@@ -241,4 +241,4 @@ def test_divergence_is_said_with_advice(fathom):
 def test_every_option_goes_with_something():
     for option, names in GOES_WITH.items():
         assert names, option
-        assert names <= {*PLANS, *TOURS}
+        assert names <= {*PAIRINGS, *TOURS}

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from fathom.cli.tables import lay_out
 from fathom.cli.values import read_count, read_natural, read_positive
 from fathom.errors import FathomError, UsageError, unknown
-from fathom.lab.tours.setups import MOST_EXAMPLES, PLANS, Plan
+from fathom.lab.tours.pairings import MOST_SAMPLES, PAIRINGS, Pairing
 from fathom.outputs import is_special
 
 if TYPE_CHECKING:
-    from fathom.lab.tours.side_by_side import Comparison, Epoch, Settings
-    from fathom.lab.tours.tours import Table
+    from fathom.lab.tours.tables import Table
+    from fathom.lab.tours.twin_training import Epoch, TwinOptions, TwinResult
 
 TOURS = {
     "perceptron": "its own rule on pairs of digits and on XOR; updates beside the bound (r²+1)/ρ²",
@@ -27,19 +27,19 @@ TOURS = {
 SMALL = {"fp64": 1e-10, "fp32": 1e-4}
 FIGURES = (".png", ".svg", ".pdf")
 # option: what it goes with
-IMAGES = frozenset(name for name, plan in PLANS.items() if not plan.is_text)
-TEXTS = frozenset(PLANS) - IMAGES
+IMAGES = frozenset(name for name, pairing in PAIRINGS.items() if not pairing.is_text)
+TEXTS = frozenset(PAIRINGS) - IMAGES
 GOES_WITH = {
     "data": IMAGES,
     "size": IMAGES,
-    "samples": frozenset(PLANS),
+    "samples": frozenset(PAIRINGS),
     "text": TEXTS,
-    "epochs": frozenset(PLANS) | {"devices"},
-    "batch_size": frozenset(PLANS) | {"devices"},
-    "lr": frozenset(PLANS) | {"devices"},
-    "width": frozenset(name for name, plan in PLANS.items() if plan.width is not None),
-    "precision": frozenset(PLANS),
-    "seed": frozenset(PLANS) | {"devices", "stability"},
+    "epochs": frozenset(PAIRINGS) | {"devices"},
+    "batch_size": frozenset(PAIRINGS) | {"devices"},
+    "lr": frozenset(PAIRINGS) | {"devices"},
+    "width": frozenset(name for name, pairing in PAIRINGS.items() if pairing.width is not None),
+    "precision": frozenset(PAIRINGS),
+    "seed": frozenset(PAIRINGS) | {"devices", "stability"},
 }
 DEVICES_EPOCHS, DEVICES_BATCH_SIZE, DEVICES_LR = 3, 60, 0.2
 
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--samples",
         type=read_count,
         metavar="N",
-        help=f"learn from the first N samples, or characters (default: all; {MOST_EXAMPLES:,} of sets beside digits)",
+        help=f"learn from the first N samples, or characters (default: all; {MOST_SAMPLES:,} of sets beside digits)",
     )
     parser.add_argument("--text", metavar="FILE", help="text for rnn, gru, lstm (default: The Time Machine)")
     parser.add_argument("--epochs", type=read_count, metavar="N")
@@ -71,15 +71,15 @@ def run(args: argparse.Namespace) -> int:
         _refuse(args, [option for option in (*GOES_WITH, "out") if getattr(args, option) is not None], "no name")
         _print_list()
         return 0
-    if args.name not in PLANS and args.name not in TOURS:
-        raise unknown("network or topic", args.name, [*PLANS, *TOURS])
+    if args.name not in PAIRINGS and args.name not in TOURS:
+        raise unknown("network or topic", args.name, [*PAIRINGS, *TOURS])
     given = [option for option in GOES_WITH if getattr(args, option) is not None]
     _refuse(args, [option for option in given if args.name not in GOES_WITH[option]], args.name)
     out = _check_out(args.out, args.name) if args.out is not None else None
     if args.name in TOURS:
         _run_tour(args, out)
     else:
-        _run_network(args, PLANS[args.name], out)
+        _run_network(args, PAIRINGS[args.name], out)
     return 0
 
 
@@ -102,8 +102,8 @@ def _check_out(text: str, name: str) -> Path:
 
 def _print_list() -> None:
     print("Networks written out on NumPy, trained beside their PyTorch twins:\n")
-    for name, plan in PLANS.items():
-        print(f"  {name:<12}{plan.title}")
+    for name, pairing in PAIRINGS.items():
+        print(f"  {name:<12}{pairing.title}")
     print("\nTopics:\n")
     for name, title in TOURS.items():
         print(f"  {name:<12}{title}")
@@ -113,51 +113,51 @@ def _print_list() -> None:
 # A network ----------------------------------------------------------------------------------------------------------
 
 
-def _run_network(args: argparse.Namespace, plan: Plan, out: Path | None) -> None:
+def _run_network(args: argparse.Namespace, pairing: Pairing, out: Path | None) -> None:
     data = args.data or "digits"
-    if not plan.is_text:
+    if not pairing.is_text:
         from fathom.data.sources.catalog import names
 
         if data not in names():
             raise unknown("data set", data, names())
-    from fathom.lab.tours.side_by_side import Settings, train_beside_torch
+    from fathom.lab.tours.twin_training import TwinOptions, train_beside_torch
 
-    settings = Settings(
-        plan=plan,
+    options = TwinOptions(
+        pairing=pairing,
         data=data,
         size=args.size,
         samples=args.samples,
         text=args.text,
-        epochs=args.epochs or plan.epochs,
-        batch_size=args.batch_size or plan.batch_size,
-        lr=args.lr or plan.lr,
-        width=args.width or plan.width,
+        epochs=args.epochs or pairing.epochs,
+        batch_size=args.batch_size or pairing.batch_size,
+        lr=args.lr or pairing.lr,
+        width=args.width or pairing.width,
         precision=args.precision or "fp64",
         seed=args.seed or 0,
     )
     try:
-        comparison = train_beside_torch(
-            settings, lambda begun: _print_start(settings, begun), lambda epoch: _print_epoch(plan, epoch)
+        result = train_beside_torch(
+            options, lambda begun: _print_start(options, begun), lambda epoch: _print_epoch(pairing, epoch)
         )
     except ValueError as error:  # a shape that the network cannot take; scratch says it in one line
-        raise UsageError(f"{plan.name}: {error}") from error
-    _print_end(settings, comparison)
+        raise UsageError(f"{pairing.name}: {error}") from error
+    _print_end(options, result)
     if out is not None:
-        _write(out, settings, comparison)
+        _write(out, options, result)
         print(f"wrote {out}")
 
 
-def _print_start(settings: Settings, comparison: Comparison) -> None:
-    plan = settings.plan
-    print(f"{plan.name}: {plan.title}; {comparison.num_parameters:,} parameters")
-    print(comparison.data.title)
-    momentum = f", momentum {plan.momentum:g}" if plan.momentum else ""
-    clip = f", gradients clipped to norm {plan.clip_norm:g}" if plan.clip_norm else ""
+def _print_start(options: TwinOptions, result: TwinResult) -> None:
+    pairing = options.pairing
+    print(f"{pairing.name}: {pairing.title}; {result.num_parameters:,} parameters")
+    print(result.data.title)
+    momentum = f", momentum {pairing.momentum:g}" if pairing.momentum else ""
+    clip = f", gradients clipped to norm {pairing.clip_norm:g}" if pairing.clip_norm else ""
     print(
-        f"SGD, lr {settings.lr:g}{momentum}{clip}, batch {settings.batch_size}, seed {settings.seed}, "
-        f"{settings.precision}; the same first weights and batches on both sides"
+        f"SGD, lr {options.lr:g}{momentum}{clip}, batch {options.batch_size}, seed {options.seed}, "
+        f"{options.precision}; the same first weights and batches on both sides"
     )
-    print(f"\n{'':>5}  {'mean loss':^23}  {'largest':>10}  {_score_title(plan):^17}  {'time, s':^17}")
+    print(f"\n{'':>5}  {'mean loss':^23}  {'largest':>10}  {_score_title(pairing):^17}  {'time, s':^17}")
     print(
         f"{'epoch':>5}  {'scratch':>11} {'PyTorch':>11}  {'difference':>10}  {'scratch':>8} {'PyTorch':>8}  "
         f"{'scratch':>8} {'PyTorch':>8}",
@@ -165,57 +165,60 @@ def _print_start(settings: Settings, comparison: Comparison) -> None:
     )
 
 
-def _print_epoch(plan: Plan, epoch: Epoch) -> None:
+def _print_epoch(pairing: Pairing, epoch: Epoch) -> None:
     print(
         f"{epoch.number:>5}  {epoch.loss:>11.6f} {epoch.torch_loss:>11.6f}  {epoch.largest_difference:>10.1e}  "
-        f"{_score(plan, epoch.score):>8} {_score(plan, epoch.torch_score):>8}  "
+        f"{_score(pairing, epoch.score):>8} {_score(pairing, epoch.torch_score):>8}  "
         f"{epoch.elapsed_s:>8.2f} {epoch.torch_elapsed_s:>8.2f}",
         flush=True,
     )
 
 
-def _print_end(settings: Settings, comparison: Comparison) -> None:
-    plan, small = settings.plan, SMALL[settings.precision]
-    largest = max(step.difference for step in comparison.steps)
-    last = comparison.epochs[-1]
-    took = sum(epoch.elapsed_s for epoch in comparison.epochs)
-    torch_took = sum(epoch.torch_elapsed_s for epoch in comparison.epochs)
+def _print_end(options: TwinOptions, result: TwinResult) -> None:
+    pairing, small = options.pairing, SMALL[options.precision]
+    largest = max(step.difference for step in result.steps)
+    last = result.epochs[-1]
+    took = sum(epoch.elapsed_s for epoch in result.epochs)
+    torch_took = sum(epoch.torch_elapsed_s for epoch in result.epochs)
     print(
-        f"\n{len(comparison.steps):,} steps: the losses differ by {largest:.1e} at most, the weights after the last by "
-        f"{comparison.largest_weight_difference:.1e}"
+        f"\n{len(result.steps):,} steps: the losses differ by {largest:.1e} at most, the weights after the last by "
+        f"{result.largest_weight_difference:.1e}"
     )
-    first = next((step.step for step in comparison.steps if step.difference > small), None)
+    first = next((step.step for step in result.steps if step.difference > small), None)
     if first is not None:
         print(
             f"Before step {first} they differ by less than {small:g}: rounding. From there on training amplifies it, "
             "as it would any small change."
         )
-    print(f"{_score_title(plan)}: {_score(plan, last.score)} from scratch, {_score(plan, last.torch_score)} by PyTorch")
+    print(
+        f"{_score_title(pairing)}: {_score(pairing, last.score)} from scratch, "
+        f"{_score(pairing, last.torch_score)} by PyTorch"
+    )
     print(f"time: {took:.1f} s from scratch, {torch_took:.1f} s by PyTorch ({took / torch_took:.1f}×)")
-    for note in comparison.notes:
+    for note in result.notes:
         print(note)
 
 
-def _score_title(plan: Plan) -> str:
-    return "perplexity" if plan.is_text else "test accuracy"
+def _score_title(pairing: Pairing) -> str:
+    return "perplexity" if pairing.is_text else "test accuracy"
 
 
-def _score(plan: Plan, value: float) -> str:
-    return f"{value:.3f}" if plan.is_text else f"{value:.2%}"
+def _score(pairing: Pairing, value: float) -> str:
+    return f"{value:.3f}" if pairing.is_text else f"{value:.2%}"
 
 
-def _write(path: Path, settings: Settings, comparison: Comparison) -> None:
+def _write(path: Path, options: TwinOptions, result: TwinResult) -> None:
     from fathom.outputs import write_output
 
     if path.suffix.lower() == ".csv":
         header = ("epoch", "step", "scratch_loss", "torch_loss", "difference")
-        rows = [(s.epoch, s.step, repr(s.scratch), repr(s.torch), repr(s.difference)) for s in comparison.steps]
+        rows = [(s.epoch, s.step, repr(s.scratch), repr(s.torch), repr(s.difference)) for s in result.steps]
         write_output(path, _as_csv([header, *rows]))
         return
     from fathom.cli.scratch_figure import draw
 
     buffer = io.BytesIO()
-    draw(settings, comparison).savefig(buffer, format=path.suffix[1:].lower() or "png")
+    draw(options, result).savefig(buffer, format=path.suffix[1:].lower() or "png")
     write_output(path, buffer.getvalue())
 
 
@@ -223,13 +226,16 @@ def _write(path: Path, settings: Settings, comparison: Comparison) -> None:
 
 
 def _run_tour(args: argparse.Namespace, out: Path | None) -> None:
-    from fathom.lab.tours.tours import tour_devices, tour_perceptron, tour_stability
-
     if args.name == "perceptron":
+        from fathom.lab.tours.perceptron import tour_perceptron
+
         tables = tour_perceptron()
     elif args.name == "stability":
+        from fathom.lab.tours.stability import tour_stability
+
         tables = tour_stability(args.seed or 0)
     else:
+        from fathom.lab.tours.devices import tour_devices
         from fathom.scratch.devices.worker_pool import WorkerError
 
         try:

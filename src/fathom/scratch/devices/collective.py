@@ -23,7 +23,7 @@ def naive_all_reduce(buffers: Sequence[np.ndarray]) -> Traffic:
     With D devices and n numbers device 0 receives and sends (D - 1) n, all others n each: adding devices makes
     device 0 slower.
 
-    Shape:   D arrays of one shape; changed in place
+    Shape:   buffer (…) ->; D arrays of one shape, changed in place
     Raises:  ValueError if there is none or the shapes differ
     """
     _check("naive_all_reduce", buffers)
@@ -44,7 +44,7 @@ def ring_all_reduce(buffers: Sequence[np.ndarray]) -> Traffic:
     copying (all-gather) carry these once around. Every device sends 2 (D - 1) / D · n numbers: almost the same for
     any number of devices, and no device more than another. Each chunk is summed once, so all get the same bits.
 
-    Shape:   D arrays of one shape; changed in place
+    Shape:   buffer (…) ->; D arrays of one shape, changed in place
     Raises:  ValueError if there is none or the shapes differ
     """
     _check("ring_all_reduce", buffers)

@@ -35,7 +35,7 @@ def replicate(net: Module, num_devices: int) -> list[Module]:
 def split_batch(array: np.ndarray, num_devices: int) -> list[np.ndarray]:
     """Cut a batch into one shard a device; sizes differ by one at most, the first shards are the larger ones.
 
-    Shape:   (N, ...) -> num_devices arrays (about N / num_devices, ...)
+    Shape:   array (N, …) -> (N', …); one for each device, of about N / num_devices
     Equals:  numpy.array_split
     Raises:  ValueError if some device would get nothing
     """
@@ -57,6 +57,7 @@ def data_parallel_step(
     Args:
         replicas: equal networks, one a device; after the step they are equal again.
         optimizers: one a replica.
+    Shape:   X (N, …), y (N,) -> ()
 
     Returns: the mean loss of the whole batch
     """
@@ -77,6 +78,7 @@ def data_parallel_step(
 
 def gradient_of(parameter: Tensor) -> np.ndarray:
     """Return the array of a parameter's gradient.
+    Shape:   parameter (…) -> (…)
 
     Raises:  ValueError if backward did not reach it
     """

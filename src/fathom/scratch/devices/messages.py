@@ -44,7 +44,8 @@ class Message:
 
 
 def send(connection: socket.socket, kind: str, arrays: Sequence[np.ndarray] = (), **facts: Any) -> int:
-    """Send one message; gives the bytes it took.
+    """Send one message; return the bytes it took.
+    Shape:   array (…) -> ()
 
     Raises:  Closed if the other side is gone, Late if it takes nothing within the connection's timeout
     """

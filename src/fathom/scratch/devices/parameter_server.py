@@ -52,7 +52,7 @@ class ParameterServer:
         local_sum: whether a worker adds up its devices' gradients before it sends them.
         timeout_s: longest wait for any one answer.
 
-    Shape:   X (N, ...), y (N,)
+    Shape:   X (N, …), y (N,) ->
     Raises:  ValueError if the samples do not fit; WorkerError if a worker does not start, dies, takes too long or
              answers wrongly
     """
@@ -102,9 +102,11 @@ class ParameterServer:
         self._pool.__exit__(*failure)
 
     def step(self, chosen: np.ndarray) -> float:
-        """Take one synchronous step on the samples of these numbers; gives their mean loss.
+        """Take one synchronous step on the samples of these numbers; return their mean loss.
 
         Gradients are added up in the order of the workers, not of their answers: the same bits every time.
+
+        Shape:   chosen int64 (B,) -> ()
         """
         busy = self._pool.workers[: len(chosen)]
         for worker, shard in zip(busy, split_batch(chosen, len(busy)), strict=True):
@@ -114,7 +116,7 @@ class ParameterServer:
         while waiting:
             worker = self._pool.wait_for_one(waiting)
             waiting.remove(worker)
-            answers[worker.number] = self._on_audit_event(worker)
+            answers[worker.number] = self._receive_gradients(worker)
         in_order = [answers[worker.number] for worker in busy]
         self._apply(in_order, len(chosen))
         return sum(answer.facts["loss"] for answer in in_order) / len(chosen)
@@ -124,6 +126,8 @@ class ParameterServer:
 
         Args:
             batches: the numbers of the samples of each.
+
+        Shape:   chosen int64 (B,) ->; the numbers of each batch
         """
         updates: list[Update] = []
         todo = iter(batches)
@@ -133,7 +137,7 @@ class ParameterServer:
             sizes[worker] = len(chosen)
         while sizes:
             worker = self._pool.wait_for_one(list(sizes))
-            answer, size = self._on_audit_event(worker), sizes.pop(worker)
+            answer, size = self._receive_gradients(worker), sizes.pop(worker)
             updates.append(Update(worker.number, answer.facts["loss"] / size, self.num_steps - answer.facts["step"]))
             self._apply([answer], size)
             for chosen in todo:
@@ -146,7 +150,7 @@ class ParameterServer:
         arrays = [*(parameter.data for parameter in self.net.parameters()), chosen.astype(np.int64)]
         worker.tell("work", arrays, self.timeout_s, step=self.num_steps)
 
-    def _on_audit_event(self, worker: Worker) -> Message:
+    def _receive_gradients(self, worker: Worker) -> Message:
         answer = worker.hear(self.timeout_s)
         shapes = [parameter.shape for parameter in self.net.parameters()]
         num_lists, rest = divmod(len(answer.arrays), len(shapes))
@@ -156,7 +160,7 @@ class ParameterServer:
         self.bytes_received += sum(array.nbytes for array in answer.arrays)
         return answer
 
-    def _apply(self, answers: list[Message], num_examples: int) -> None:
+    def _apply(self, answers: list[Message], num_samples: int) -> None:
         parameters = list(self.net.parameters())
         sums = [np.zeros_like(parameter.data) for parameter in parameters]
         for answer in answers:
@@ -164,6 +168,6 @@ class ParameterServer:
                 for total, array in zip(sums, answer.arrays[start : start + len(parameters)], strict=True):
                     total += array
         for parameter, total in zip(parameters, sums, strict=True):
-            parameter.grad = Tensor(total / num_examples)
+            parameter.grad = Tensor(total / num_samples)
         self.optimizer.step()
         self.num_steps += 1

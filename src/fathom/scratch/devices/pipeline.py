@@ -71,6 +71,7 @@ def pipeline_step(
     Args:
         first: stage on device 0.
         second: stage on device 1; its output goes into the loss.
+    Shape:   X (N, …), y (N,) -> ()
 
     Returns: the mean loss of the whole batch
     """

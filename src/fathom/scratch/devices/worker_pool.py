@@ -51,7 +51,8 @@ class Worker:
             stdin.write(json.dumps({"number": number, "port": port, "token": token}).encode() + b"\n")
 
     def tell(self, kind: str, arrays: Sequence[np.ndarray], timeout_s: float, **facts: Any) -> int:
-        """Send a message; gives its bytes.
+        """Send a message; return its bytes.
+        Shape:   array (…) -> ()
 
         Raises:  WorkerError if the worker is gone or does not take it in time
         """

@@ -91,7 +91,10 @@ def both_ways(operand: Recorded, rule: Rule, *saved: Recorded, saves_result: boo
 
 
 def push_all(edges: Sequence[Edge], shape: tuple[int, ...]) -> np.ndarray | None:
-    """Return the tangent of a result: the sum of what its edges pushed, stretched to its shape; None without any."""
+    """Return the tangent of a result: the sum of what its edges pushed, stretched to its shape; None without any.
+
+    Shape:   -> (n',); any shape
+    """
     parts = [edge.tangent for edge in edges if edge.tangent is not None]
     if not parts:
         return None
@@ -211,6 +214,7 @@ def walk_back(
     """Go from the root to the leaves, each node once and after all that use it, and yield each with its gradient.
 
     There is no recursion, so a graph may be as deep as memory allows.
+    Shape:   gradient (…) ->; of the root's shape; each is yielded with one of its own
 
     Raises:  RuntimeError, before anything is yielded, if a saved value was freed or written to
     """

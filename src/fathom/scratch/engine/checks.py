@@ -38,7 +38,10 @@ def check_shape(name: str, argument: str, value: Any, expected: tuple[int, ...],
 
 
 def check_batch(name: str, argument: str, value: Tensor) -> None:
-    """See that there is at least one sample."""
+    """See that there is at least one sample.
+
+    Shape:   value (N, …) ->
+    """
     if value.ndim == 0 or len(value) == 0:
         raise ValueError(
             f"{name}: {argument} has shape {value.shape}, expected at least one sample along the first axis"

@@ -23,7 +23,7 @@ Function = Callable[..., Any]
 def jvp(function: Function, x: Any, direction: Any) -> tuple[Tensor, Tensor]:
     """Return the value of a function and its derivative in one direction, J v, in one pass.
 
-    Shape:   x (…), direction (…) -> value (…'), derivative (…')
+    Shape:   x (…), direction (…) -> value (n',), derivative (n',); any shape
     Equals:  torch.func.jvp
     Raises:  RuntimeError inside another derivative, whose function would see this one as a constant
     """
@@ -56,7 +56,7 @@ def forward_gradient(function: Function, x: Any) -> Tensor:
 def push(function: Function, x: Any, direction: Any) -> tuple[Tensor, Tensor]:
     """Do what ``jvp`` does, for those who have seen to it that nothing else is being differentiated.
 
-    Shape:   x (…), direction (…) -> value (…'), derivative (…')
+    Shape:   x (…), direction (…) -> value (n',), derivative (n',); any shape
     """
     result = function(Dual(x, direction))
     if not isinstance(result, Dual):  # a function that is constant

@@ -14,9 +14,9 @@ from fathom.scratch.engine.tensor import Tensor
 
 
 def numerical_gradient(function: Callable[..., Tensor], *inputs: Tensor, h: float = 1e-6) -> list[Tensor]:
-    """The derivatives of the sum of a function's result by every entry of its inputs, from differences.
+    """Return the derivatives of the sum of a function's result by every entry of its inputs, from differences.
 
-    Shape:   inputs (…) -> the same shapes
+    Shape:   x (…) -> (…); for each of the inputs
     Raises:  TypeError unless all inputs are float64: in float32 the differences are rounding
     """
     refuse_inside("numerical_gradient")
@@ -44,6 +44,7 @@ def check_gradient(
     """See that ``backward()`` gives what differences give, for each input that requires a gradient.
 
     At a kink the two differ: the difference is the middle of both sides, whatever was chosen as the derivative.
+    Shape:   x (…) -> (); for each of the inputs
 
     Returns: the largest absolute difference
     Equals:  torch.autograd.gradcheck

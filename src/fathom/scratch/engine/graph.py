@@ -14,7 +14,8 @@ from fathom.scratch.engine.autograd import Node, walk_back
 from fathom.scratch.engine.recorded import Recorded
 from fathom.scratch.engine.tensor import Tensor
 
-MOST_NODES = 300
+MOST_NODES = 300  # beyond that nobody sees anything in it
+# Pixels: of a box, between boxes, around the image
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 190, 66, 26, 44, 16
 
 
@@ -28,7 +29,7 @@ def graph(y: Tensor, names: dict[str, Tensor] | None = None) -> str:
         y: a computed tensor
         names: what to call inputs in the image
 
-    Returns: SVG
+    Shape:   y (…) ->; what comes out is text, SVG
     Raises:  ValueError if nothing was recorded, RuntimeError if the values are gone or there are more than 300 nodes
     """
     if y._node is None:
@@ -71,17 +72,21 @@ def graph(y: Tensor, names: dict[str, Tensor] | None = None) -> str:
             title, value, fill = called.get(id(node), "input"), node.data, "#e8f1fb"
         else:
             title, value, fill = node.name, node.value, "#fdf3dc" if users[node] else "#e6f4e6"
-        shape = "×".join(map(str, gradients[node].shape)) or "scalar"
-        left, base = MARGIN + x + 10, MARGIN + top
-        parts.append(
-            f'<rect x="{MARGIN + x:.1f}" y="{base:.1f}" width="{WIDTH}" height="{HEIGHT}" rx="6" fill="{fill}" '
-            'stroke="#889"/>'
-            f'<text x="{left:.1f}" y="{base + 18:.1f}" font-weight="bold">{escape(_fit(title, 22 - len(shape)))}</text>'
-            f'<text x="{left + WIDTH - 20:.1f}" y="{base + 18:.1f}" fill="#667" text-anchor="end">{shape}</text>'
-            f'<text x="{left:.1f}" y="{base + 37:.1f}">{escape(_shown(value))}</text>'
-            f'<text x="{left:.1f}" y="{base + 55:.1f}" fill="#a33">∂ {escape(_shown(gradients[node]))}</text>'
-        )
+        parts.append(_box(MARGIN + x, MARGIN + top, fill, title, value, gradients[node]))
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _box(x: float, y: float, fill: str, title: str, value: np.ndarray | None, G: np.ndarray) -> str:
+    """Draw a node: its name and shape, its value, the gradient; 10, 18, 37 and 55 are where the text stands in it."""
+    shape = "×".join(map(str, G.shape)) or "scalar"
+    left = x + 10
+    return (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{WIDTH}" height="{HEIGHT}" rx="6" fill="{fill}" stroke="#889"/>'
+        f'<text x="{left:.1f}" y="{y + 18:.1f}" font-weight="bold">{escape(_fit(title, 22 - len(shape)))}</text>'
+        f'<text x="{left + WIDTH - 20:.1f}" y="{y + 18:.1f}" fill="#667" text-anchor="end">{shape}</text>'
+        f'<text x="{left:.1f}" y="{y + 37:.1f}">{escape(_shown(value))}</text>'
+        f'<text x="{left:.1f}" y="{y + 55:.1f}" fill="#a33">∂ {escape(_shown(G))}</text>'
+    )
 
 
 def _arrange(

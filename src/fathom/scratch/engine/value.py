@@ -154,6 +154,7 @@ class Value:
 
 def as_array(data: Any, dtype: Any = None) -> np.ndarray:
     """Make an array of numbers from a number, nested lists, an array or a tensor.
+    Shape:   data (…) -> (…)
 
     Raises:  TypeError if they are not numbers, or if a tangent would be lost
     """

@@ -18,7 +18,8 @@ from fathom.scratch.layers.module import Module, Parameter
 
 
 def step(X: Tensor) -> Tensor:
-    """1 above 0, else 0: the perceptron's. Its derivative is 0 everywhere, so nothing before it can learn by gradient.
+    """Return 1 above 0, else 0: the perceptron's. Its derivative is 0 everywhere: nothing before it learns by gradient.
+    Shape:   X (…) -> (…)
 
     Equals:  torch.heaviside with 0 at 0
     """
@@ -26,7 +27,8 @@ def step(X: Tensor) -> Tensor:
 
 
 def relu(X: Tensor) -> Tensor:
-    """max(x, 0). Kink: the derivative at 0 is taken as 0.
+    """Return max(x, 0). Kink: the derivative at 0 is taken as 0.
+    Shape:   X (…) -> (…)
 
     Equals:  torch.nn.functional.relu
     """
@@ -34,9 +36,9 @@ def relu(X: Tensor) -> Tensor:
 
 
 def prelu(X: Tensor, slope: Tensor) -> Tensor:
-    """x above 0, slope·x below, the slope being learned. Kink: the derivative at 0 is taken as the slope.
+    """Return x above 0, slope·x below, the slope being learned. Kink: the derivative at 0 is taken as the slope.
 
-    Shape:   X (N, C, …), slope (1,) or (C,) -> as X
+    Shape:   X (N, C, …), slope (C,) -> (N, C, …); or slope (1,)
     Equals:  torch.nn.functional.prelu
     """
     check_float("prelu", "X", X)
@@ -48,7 +50,8 @@ def prelu(X: Tensor, slope: Tensor) -> Tensor:
 
 
 def sigmoid(X: Tensor) -> Tensor:
-    """1/(1 + e^−x), between 0 and 1; its derivative is at most 1/4.
+    """Return 1/(1 + e^−x), between 0 and 1; its derivative is at most 1/4.
+    Shape:   X (…) -> (…)
 
     Equals:  torch.sigmoid
     """
@@ -56,7 +59,8 @@ def sigmoid(X: Tensor) -> Tensor:
 
 
 def tanh(X: Tensor) -> Tensor:
-    """(1 − e^−2x)/(1 + e^−2x), between −1 and 1; its derivative at 0 is 1.
+    """Return (1 − e^−2x)/(1 + e^−2x), between −1 and 1; its derivative at 0 is 1.
+    Shape:   X (…) -> (…)
 
     Equals:  torch.tanh
     """
@@ -64,7 +68,8 @@ def tanh(X: Tensor) -> Tensor:
 
 
 def softmax_naive(X: Tensor, axis: int = -1) -> Tensor:
-    """e^x over the sum of all e^x, as the formula says it: overflows to nan from x = 89 on in float32, 710 in float64.
+    """Return e^x over the sum of all e^x, as the formula says it: nan from x = 89 on in float32, 710 in float64.
+    Shape:   X (…) -> (…)
 
     Equals:  torch.softmax where nothing overflows
     """
@@ -73,9 +78,9 @@ def softmax_naive(X: Tensor, axis: int = -1) -> Tensor:
 
 
 def softmax(X: Tensor, axis: int = -1) -> Tensor:
-    """e^x over the sum of all e^x. The largest x is taken off first: the result is the same, and nothing overflows.
+    """Return e^x over the sum of all e^x. The largest x is taken off first: the same result, and nothing overflows.
 
-    Shape:   (…) -> as X; along the axis the entries are positive and sum to 1
+    Shape:   X (…) -> (…); along the axis the entries are positive and sum to 1
     Equals:  torch.softmax
     """
     check_float("softmax", "X", X)
@@ -89,7 +94,8 @@ def softmax(X: Tensor, axis: int = -1) -> Tensor:
 
 
 def log_softmax(X: Tensor, axis: int = -1) -> Tensor:
-    """x − log Σ e^x, with the largest x taken off first; never the logarithm of a softmax that became 0.
+    """Return x − log Σ e^x, with the largest x taken off first; never the logarithm of a softmax that became 0.
+    Shape:   X (…) -> (…)
 
     Equals:  torch.log_softmax
     """
@@ -108,7 +114,10 @@ def log_softmax(X: Tensor, axis: int = -1) -> Tensor:
 
 
 class Step(Module):
-    """``step`` as a layer."""
+    """``step`` as a layer.
+
+    Shape:   X (…) -> (…)
+    """
 
     def forward(self, X: Tensor) -> Tensor:
         return step(X)
@@ -116,6 +125,7 @@ class Step(Module):
 
 class ReLU(Module):
     """``relu`` as a layer.
+    Shape:   X (…) -> (…)
 
     Equals:  torch.nn.ReLU
     """
@@ -126,6 +136,7 @@ class ReLU(Module):
 
 class PReLU(Module):
     """``prelu`` as a layer; the slope starts at 1/4.
+    Shape:   X (N, C, …) -> (N, C, …); C is num_parameters unless that is 1
 
     Equals:  torch.nn.PReLU
     """
@@ -140,6 +151,7 @@ class PReLU(Module):
 
 class Sigmoid(Module):
     """``sigmoid`` as a layer.
+    Shape:   X (…) -> (…)
 
     Equals:  torch.nn.Sigmoid
     """
@@ -150,6 +162,7 @@ class Sigmoid(Module):
 
 class Tanh(Module):
     """``tanh`` as a layer.
+    Shape:   X (…) -> (…)
 
     Equals:  torch.nn.Tanh
     """
@@ -160,6 +173,7 @@ class Tanh(Module):
 
 class Softmax(Module):
     """``softmax`` over the last axis as a layer.
+    Shape:   X (…) -> (…)
 
     Equals:  torch.nn.Softmax(dim=-1)
     """

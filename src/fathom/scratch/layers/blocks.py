@@ -16,6 +16,7 @@ from fathom.scratch.layers.pooling import MaxPool2d
 
 class Identity(Module):
     """What goes in comes out.
+    Shape:   X (…) -> (…)
 
     Equals:  torch.nn.Identity
     """
@@ -30,7 +31,7 @@ class Residual(Module):
     The gradient of x is that through g plus 1 times that of y: however small the first, the second arrives.
     Where the shape changes, the shortcut is a 1×1 convolution of x.
 
-    Shape:   (N, in_channels, H, W) -> (N, channels, ⌈H/stride⌉, ⌈W/stride⌉)
+    Shape:   X (N, in_channels, H, W) -> (N, channels, -(-H//stride), -(-W//stride))
     Equals:  torchvision.models.resnet.BasicBlock; parameters bear its names
     """
 
@@ -53,7 +54,10 @@ class Residual(Module):
 
 
 class ConvUnit(Module):
-    """A convolution that keeps height and width, unless there is a stride, and ReLU."""
+    """A convolution that keeps height and width, unless there is a stride, and ReLU.
+
+    Shape:   X (N, in_channels, H, W) -> (N, out_channels, H', W'); H and W over the stride, rounded up, for odd kernels
+    """
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
         super().__init__()
@@ -73,7 +77,7 @@ class Inception(Module):
     Args:
         table: channels of the 1×1; of the 1×1 and the 3×3; of the 1×1 and the 5×5; of the 1×1 after pooling
 
-    Shape:   (N, in_channels, H, W) -> (N, table[0] + table[2] + table[4] + table[5], H, W)
+    Shape:   X (N, in_channels, H, W) -> (N, C', H, W); C' = table[0] + table[2] + table[4] + table[5]
     Equals:  the block of fathom.models.googlenet; parameters bear its names
     """
 

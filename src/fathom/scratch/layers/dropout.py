@@ -20,7 +20,7 @@ def dropout(X: Tensor, p: float = 0.5, training: bool = True, generator: np.rand
     The choice needs uniform numbers: with normal ones, as in ``randn(…) > p``, the probability would not be p.
     In evaluation nothing happens.
 
-    Shape:   (…) -> the same
+    Shape:   X (…) -> (…)
     Equals:  torch.nn.functional.dropout in law: mean, and the two values that occur
     Raises:  ValueError if p is not in [0, 1)
     """
@@ -35,6 +35,7 @@ def dropout(X: Tensor, p: float = 0.5, training: bool = True, generator: np.rand
 
 class Dropout(Module):
     """Dropout in training mode, the identity in evaluation mode.
+    Shape:   X (…) -> (…)
 
     Equals:  torch.nn.Dropout in law
     """

@@ -57,6 +57,8 @@ def check_convolution(
     name: str, X: Tensor, W: Tensor, b: Tensor | None, stride: Sizes, padding: Padding, num_axes: int
 ) -> tuple[tuple[int, ...], Pads]:
     """See that shapes and options of a convolution fit, and return its strides and its padding, axis by axis.
+    Shape:   X (N, C_in, H, W), W (C_out, C_in, kh, kw), b (C_out,) ->
+             (), (), (), (), (), (); strides, then the places before and after, axis by axis
 
     Raises:  ValueError or TypeError
     """

@@ -25,9 +25,10 @@ Fill = Callable[[Tensor], Tensor]
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """The numbers of inputs and outputs that a weight connects; for a kernel each counts once for every place in it.
+    """Return the numbers of inputs and outputs that a weight connects; for a kernel each counts once for every place in
+    it: of (n_out, n_in, k_1, …) they are n_in·k_1·… and n_out·k_1·….
 
-    Shape:   (n_out, n_in, k_1, …) -> n_in·k_1·…, n_out·k_1·…
+    Raises:  ValueError if there are fewer than two axes
     """
     if len(shape) < 2:
         raise ValueError(f"fans: a weight needs at least two axes (outputs, inputs, …), but has shape {shape}")
@@ -36,7 +37,8 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def constant_(tensor: T, value: float) -> T:
-    """One value everywhere: with it all units of a layer stay equal for ever.
+    """Fill with one value: with it all units of a layer stay equal for ever.
+    Shape:   tensor (…) -> (…); filled in place
 
     Equals:  torch.nn.init.constant_
     """
@@ -44,7 +46,8 @@ def constant_(tensor: T, value: float) -> T:
 
 
 def zeros_(tensor: T) -> T:
-    """0 everywhere, for biases.
+    """Fill with 0, for biases.
+    Shape:   tensor (…) -> (…); filled in place
 
     Equals:  torch.nn.init.zeros_
     """
@@ -52,7 +55,8 @@ def zeros_(tensor: T) -> T:
 
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 0.01, generator: np.random.Generator | None = None) -> T:
-    """Normal. The standard deviation 0.01 is the notes'.
+    """Draw normal numbers. The standard deviation 0.01 is the notes'.
+    Shape:   tensor (…) -> (…); filled in place
 
     Equals:  torch.nn.init.normal_, whose standard deviation is 1 if none is given
     """
@@ -61,7 +65,8 @@ def normal_(tensor: T, mean: float = 0.0, std: float = 0.01, generator: np.rando
 
 
 def uniform_(tensor: T, low: float = 0.0, high: float = 1.0, generator: np.random.Generator | None = None) -> T:
-    """Uniform between low and high.
+    """Draw uniform numbers between low and high.
+    Shape:   tensor (…) -> (…); filled in place
 
     Equals:  torch.nn.init.uniform_
     """
@@ -71,7 +76,8 @@ def uniform_(tensor: T, low: float = 0.0, high: float = 1.0, generator: np.rando
 
 
 def xavier_uniform_(tensor: T, gain: float = 1.0, generator: np.random.Generator | None = None) -> T:
-    """Uniform within ±gain·√(6/(n_in + n_out)); its variance is gain²·2/(n_in + n_out).
+    """Draw uniform numbers within ±gain·√(6/(n_in + n_out)); its variance is gain²·2/(n_in + n_out).
+    Shape:   tensor (n_out, n_in, …) -> (n_out, n_in, …); filled in place
 
     Equals:  torch.nn.init.xavier_uniform_
     """
@@ -80,7 +86,8 @@ def xavier_uniform_(tensor: T, gain: float = 1.0, generator: np.random.Generator
 
 
 def xavier_normal_(tensor: T, gain: float = 1.0, generator: np.random.Generator | None = None) -> T:
-    """Normal with variance gain²·2/(n_in + n_out).
+    """Draw normal numbers with variance gain²·2/(n_in + n_out).
+    Shape:   tensor (n_out, n_in, …) -> (n_out, n_in, …); filled in place
 
     Equals:  torch.nn.init.xavier_normal_
     """
@@ -88,7 +95,8 @@ def xavier_normal_(tensor: T, gain: float = 1.0, generator: np.random.Generator 
 
 
 def kaiming_uniform_(tensor: T, slope: float = 0.0, generator: np.random.Generator | None = None) -> T:
-    """Uniform with Kaiming's variance 2/((1 + slope²)·n_in), ``slope`` being a PReLU's.
+    """Draw uniform numbers with Kaiming's variance 2/((1 + slope²)·n_in), ``slope`` being a PReLU's.
+    Shape:   tensor (n_out, n_in, …) -> (n_out, n_in, …); filled in place
 
     Equals:  torch.nn.init.kaiming_uniform_(a=slope)
     """
@@ -97,7 +105,8 @@ def kaiming_uniform_(tensor: T, slope: float = 0.0, generator: np.random.Generat
 
 
 def kaiming_normal_(tensor: T, slope: float = 0.0, generator: np.random.Generator | None = None) -> T:
-    """Normal with variance 2/((1 + slope²)·n_in).
+    """Draw normal numbers with variance 2/((1 + slope²)·n_in).
+    Shape:   tensor (n_out, n_in, …) -> (n_out, n_in, …); filled in place
 
     Equals:  torch.nn.init.kaiming_normal_(a=slope)
     """

@@ -16,7 +16,7 @@ from fathom.scratch.layers.module import Module, Parameter
 
 
 def linear(X: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
-    """Y = X Wᵀ + b.
+    """Return Y = X Wᵀ + b.
 
     Shape:   X (…, n), W (m, n), b (m,) -> (…, m)
     Equals:  torch.nn.functional.linear
@@ -35,7 +35,7 @@ def linear(X: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
 class Linear(Module):
     """A linear layer. Both parameters start uniform within ±1/√n, as torch's do.
 
-    Shape:   (…, in_features) -> (…, out_features)
+    Shape:   X (…, in_features) -> (…, out_features)
     Equals:  torch.nn.Linear
     """
 
@@ -53,7 +53,7 @@ class Linear(Module):
 class Flatten(Module):
     """Join all axes but the first: images become rows.
 
-    Shape:   (N, …) -> (N, product of the rest)
+    Shape:   X (N, …) -> (N, D'); D' is the product of the rest
     Equals:  torch.nn.Flatten
     """
 

@@ -137,7 +137,10 @@ class Module:
     # What is saved --------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Copies of all parameters and buffers by name."""
+        """Return copies of all parameters and buffers by name.
+
+        Shape:   -> (n', m'); any shapes, by name
+        """
         return {
             name: np.array(value.data if isinstance(value, Parameter) else value) for name, value in self._named_state()
         }
@@ -228,6 +231,7 @@ def save(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
 
 def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Read what ``save`` wrote. A file that holds Python objects is refused: opening it never runs code.
+    Shape:   -> (n', m'); any shapes, by name
 
     Raises:  ValueError if the file is not such a file
     """

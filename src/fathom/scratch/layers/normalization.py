@@ -32,7 +32,7 @@ def batch_norm(
     eps: float = 1e-5,
     unbiased: bool = True,
 ) -> Tensor:
-    """y = γ (x − μ)/√(σ² + ε) + β, with μ and σ² for each feature of (N, C) or each channel of (N, C, …).
+    """Return y = γ (x − μ)/√(σ² + ε) + β, with μ and σ² for each feature of (N, C) or each channel of (N, C, …).
 
     Args:
         moving_mean, moving_var: of shape (C,), updated in place in training, used in evaluation
@@ -40,23 +40,14 @@ def batch_norm(
         momentum: weight of the batch in the moving averages
         unbiased: whether the variance in the moving average is divided by n − 1, as torch's, or by n, as the book's
 
-    Shape:   X (N, C, …), gamma and beta (C,) -> as X
+    Shape:   X (N, C, …), gamma (C,), beta (C,), moving_mean (C,), moving_var (C,) -> (N, C, …)
     Equals:  torch.nn.functional.batch_norm
     Raises:  ValueError if shapes do not fit, or in training if there is one value only for each channel
     """
-    check_float("batch_norm", "X", X)
-    if X.ndim < 2:
-        raise ValueError(f"batch_norm: X has shape {X.shape}, expected (N, C) or (N, C, …)")
-    check_batch("batch_norm", "X", X)
-    num_channels = X.shape[1]
-    for argument, value in (("gamma", gamma), ("beta", beta)):
-        check_shape("batch_norm", argument, value, (num_channels,), f", one for each channel of X {X.shape}")
-    for argument, array in (("moving_mean", moving_mean), ("moving_var", moving_var)):
-        if array.shape != (num_channels,):
-            raise ValueError(f"batch_norm: {argument} has shape {array.shape}, expected ({num_channels},)")
+    num_channels = _check(X, gamma, beta, moving_mean, moving_var)
     axes = (0, *range(2, X.ndim))
-    column = (1, num_channels, *(1,) * (X.ndim - 2))
-    count = X.numel() // num_channels
+    column = (1, num_channels, *(1,) * (X.ndim - 2))  # how (C,) stretches over X
+    count = X.numel() // num_channels  # values of a channel
 
     if training:
         if count == 1:
@@ -64,16 +55,16 @@ def batch_norm(
                 f"batch_norm: X has shape {X.shape}, expected more than one value for each channel: in training the "
                 "variance of one value is 0"
             )
-        mean = X.data.mean(axis=axes)
-        centred = X.data - mean.reshape(column)
-        var = np.square(centred).mean(axis=axes)
+        mean = X.data.mean(axis=axes)  # (C,)
+        centred = X.data - mean.reshape(column)  # (N, C, …)
+        var = np.square(centred).mean(axis=axes)  # (C,), biased
         kept = var * (count / (count - 1)) if unbiased else var
         moving_mean += momentum * (mean - moving_mean)
         moving_var += momentum * (kept - moving_var)
     else:
         centred = X.data - moving_mean.astype(X.dtype).reshape(column)
         var = moving_var.astype(X.dtype)
-    scale = (1 / np.sqrt(var + np.asarray(eps, X.dtype))).reshape(column)
+    scale = (1 / np.sqrt(var + np.asarray(eps, X.dtype))).reshape(column)  # (1, C, 1, 1)
     X_hat = centred * scale
     factor = gamma.data.reshape(column) * scale
     Y = X_hat * gamma.data.reshape(column) + beta.data.reshape(column)
@@ -95,12 +86,28 @@ def batch_norm(
     )
 
 
+def _check(X: Tensor, gamma: Tensor, beta: Tensor, moving_mean: np.ndarray, moving_var: np.ndarray) -> int:
+    """See that shapes fit, and return the number of channels."""
+    check_float("batch_norm", "X", X)
+    if X.ndim < 2:
+        raise ValueError(f"batch_norm: X has shape {X.shape}, expected (N, C) or (N, C, …)")
+    check_batch("batch_norm", "X", X)
+    num_channels = X.shape[1]
+    for argument, value in (("gamma", gamma), ("beta", beta)):
+        check_shape("batch_norm", argument, value, (num_channels,), f", one for each channel of X {X.shape}")
+    for argument, array in (("moving_mean", moving_mean), ("moving_var", moving_var)):
+        if array.shape != (num_channels,):
+            raise ValueError(f"batch_norm: {argument} has shape {array.shape}, expected ({num_channels},)")
+    return num_channels
+
+
 class BatchNorm(Module):
     """Batch normalisation as a layer, for features (N, C) and for channels (N, C, …) alike.
 
     Args:
         unbiased: False keeps the book's biased variance in the moving average
 
+    Shape:   X (N, num_features, …) -> (N, num_features, …)
     Equals:  torch.nn.BatchNorm1d, BatchNorm2d, BatchNorm3d; parameters and buffers bear torch's names
     """
 

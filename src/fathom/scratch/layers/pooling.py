@@ -22,9 +22,9 @@ SHAPES = {1: "(N, C, L)", 2: "(N, C, H, W)", 3: "(N, C, D, H, W)"}
 def max_pool1d(
     X: Tensor, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = 0, ceil_mode: bool = False
 ) -> Tensor:
-    """The largest entry of each window of a signal.
+    """Return the largest entry of each window of a signal.
 
-    Shape:   (N, C, L) -> (N, C, L')
+    Shape:   X (N, C, L) -> (N, C, L')
     Equals:  torch.nn.functional.max_pool1d
     """
     return _max_pool(1, X, kernel, stride, padding, ceil_mode)
@@ -33,7 +33,7 @@ def max_pool1d(
 def max_pool2d(
     X: Tensor, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = 0, ceil_mode: bool = False
 ) -> Tensor:
-    """The largest entry of each window. Kink: of equal ones the first, row by row, gets the gradient.
+    """Return the largest entry of each window. Kink: of equal ones the first, row by row, gets the gradient.
 
     Args:
         kernel: height and width of the window
@@ -41,7 +41,7 @@ def max_pool2d(
         padding: places on each side that never are the largest; at most half of the kernel
         ceil_mode: round the number of windows up, so that the last may reach over the edge
 
-    Shape:   (N, C, H, W) -> (N, C, H', W')
+    Shape:   X (N, C, H, W) -> (N, C, H', W')
     Equals:  torch.nn.functional.max_pool2d
     Raises:  ValueError if shapes do not fit, a stride is below 1, or the kernel is larger than the padded input
     """
@@ -51,45 +51,45 @@ def max_pool2d(
 def max_pool3d(
     X: Tensor, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = 0, ceil_mode: bool = False
 ) -> Tensor:
-    """The largest entry of each window of a volume.
+    """Return the largest entry of each window of a volume.
 
-    Shape:   (N, C, D, H, W) -> (N, C, D', H', W')
+    Shape:   X (N, C, D, H, W) -> (N, C, D', H', W')
     Equals:  torch.nn.functional.max_pool3d
     """
     return _max_pool(3, X, kernel, stride, padding, ceil_mode)
 
 
 def avg_pool1d(X: Tensor, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> Tensor:
-    """The mean of each window of a signal.
+    """Return the mean of each window of a signal.
 
-    Shape:   (N, C, L) -> (N, C, L')
+    Shape:   X (N, C, L) -> (N, C, L')
     Equals:  torch.nn.functional.avg_pool1d
     """
     return _avg_pool(1, X, kernel, stride, padding)
 
 
 def avg_pool2d(X: Tensor, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> Tensor:
-    """The mean of each window; the zeros of the padding count, as torch's do unless told otherwise.
+    """Return the mean of each window; the zeros of the padding count, as torch's do unless told otherwise.
 
-    Shape:   (N, C, H, W) -> (N, C, H', W')
+    Shape:   X (N, C, H, W) -> (N, C, H', W')
     Equals:  torch.nn.functional.avg_pool2d
     """
     return _avg_pool(2, X, kernel, stride, padding)
 
 
 def avg_pool3d(X: Tensor, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> Tensor:
-    """The mean of each window of a volume.
+    """Return the mean of each window of a volume.
 
-    Shape:   (N, C, D, H, W) -> (N, C, D', H', W')
+    Shape:   X (N, C, D, H, W) -> (N, C, D', H', W')
     Equals:  torch.nn.functional.avg_pool3d
     """
     return _avg_pool(3, X, kernel, stride, padding)
 
 
 def global_avg_pool(X: Tensor) -> Tensor:
-    """The mean of each channel over all places; the axes stay, with length 1.
+    """Return the mean of each channel over all places; the axes stay, with length 1.
 
-    Shape:   (N, C, H, W) -> (N, C, 1, 1); the same for one or three axes at the end
+    Shape:   X (N, C, H, W) -> (N, C, 1, 1); the same for one or three axes at the end
     Equals:  torch.nn.functional.adaptive_avg_pool2d(X, 1)
     """
     if X.ndim < 3:
@@ -98,9 +98,9 @@ def global_avg_pool(X: Tensor) -> Tensor:
 
 
 def global_max_pool(X: Tensor) -> Tensor:
-    """The largest entry of each channel; the axes stay, with length 1. Kink: equal largest ones share the gradient.
+    """Return the largest entry of each channel; the axes stay, with length 1. Kink: equal ones share the gradient.
 
-    Shape:   (N, C, H, W) -> (N, C, 1, 1); the same for one or three axes at the end
+    Shape:   X (N, C, H, W) -> (N, C, 1, 1); the same for one or three axes at the end
     Equals:  torch.amax(X, (2, 3), keepdim=True)
     """
     if X.ndim < 3:
@@ -210,6 +210,7 @@ def _avg_pool(num_axes: int, X: Tensor, kernel: Sizes, stride: Sizes | None, pad
 
 class MaxPool2d(Module):
     """``max_pool2d`` as a layer.
+    Shape:   X (N, C, H, W) -> (N, C, H', W')
 
     Equals:  torch.nn.MaxPool2d
     """
@@ -226,6 +227,7 @@ class MaxPool2d(Module):
 
 class AvgPool2d(Module):
     """``avg_pool2d`` as a layer.
+    Shape:   X (N, C, H, W) -> (N, C, H', W')
 
     Equals:  torch.nn.AvgPool2d
     """
@@ -240,6 +242,7 @@ class AvgPool2d(Module):
 
 class GlobalAvgPool(Module):
     """``global_avg_pool`` as a layer.
+    Shape:   X (N, C, H, W) -> (N, C, 1, 1); the same for one or three axes at the end
 
     Equals:  torch.nn.AdaptiveAvgPool2d(1)
     """

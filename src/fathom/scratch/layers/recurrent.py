@@ -37,7 +37,10 @@ class _Cell(Module):
         self.bias_hh = Parameter(uniform_(Tensor(np.empty(rows, dtype)), -bound, bound))
 
     def zero_state(self, batch_size: int) -> Tensor:
-        """The state before the first step."""
+        """Return the state before the first step.
+
+        Shape:   -> (batch_size, hidden_size)
+        """
         return zeros(batch_size, self.hidden_size, dtype=self.weight_ih.dtype)
 
     def _check(self, x: Tensor, *state: Tensor) -> None:
@@ -110,7 +113,7 @@ class LSTMCell(_Cell):
         c' = f ⊙ c + i ⊙ g
         h' = o ⊙ tanh(c')
 
-    Shape:   x (N, input_size), state (h, c) of (N, hidden_size) each -> (h', c')
+    Shape:   x (N, input_size), h (N, hidden_size), c (N, hidden_size) -> h' (N, hidden_size), c' (N, hidden_size)
     Equals:  torch.nn.LSTMCell
     """
 
@@ -129,7 +132,8 @@ class LSTMCell(_Cell):
 class Recurrent(Module):
     """A cell run over all steps of a sequence.
 
-    Shape:   X (steps, N, input_size) -> outputs (steps, N, hidden_size), the state after the last step
+    Shape:   X (steps, N, input_size) -> outputs (steps, N, hidden_size), state (N, hidden_size); the state
+             after the last step, of an LSTM h and c
     Equals:  torch.nn.RNN, GRU or LSTM with one layer
     """
 

@@ -21,7 +21,7 @@ class Batches:
         shuffle: a new order each epoch, else the stored one.
         drop_last: leave out a last batch that is not full.
 
-    Shape:   X (N, ...), y (N, ...) -> batches (B, ...), (B, ...)
+    Shape:   X (N, …), y (N,) -> X (B', …), y (B',); batch after batch
     Raises:  ValueError if the lengths differ, there is no sample, or the batch size is not in 1…N
     """
 
@@ -57,7 +57,10 @@ class Batches:
             yield self.X[chosen], self.y[chosen]
 
     def order(self, epoch: int) -> np.ndarray:
-        """Return the order of the samples in an epoch."""
+        """Return the order of the samples in an epoch.
+
+        Shape:   -> int64 (N,)
+        """
         if not self.shuffle:
             return np.arange(len(self.X))
         return np.random.default_rng((self.seed, epoch)).permutation(len(self.X))

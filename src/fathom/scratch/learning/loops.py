@@ -26,10 +26,12 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def train_step(
     net: Module, optimizer: Optimizer, loss: Loss, X: np.ndarray, y: np.ndarray, clip_norm: float | None = None
 ) -> float:
-    """Take one step on one batch; gives the loss before it.
+    """Take one step on one batch; return the loss before it.
 
     Args:
         clip_norm: the longest that all gradients together may be.
+
+    Shape:   X (N, …), y (N,) -> ()
     """
     net.train()
     value = loss(net(Tensor(X)), Tensor(y))
@@ -48,7 +50,10 @@ def train_epoch(
     batches: Iterable[tuple[np.ndarray, np.ndarray]],
     clip_norm: float | None = None,
 ) -> float:
-    """Take a step on every batch; gives the mean loss, each batch weighted by its samples."""
+    """Take a step on every batch; return the mean loss, each batch weighted by its samples.
+
+    Shape:   X (N, …), y (N,) -> (); batch after batch
+    """
     sums = Accumulator(2)
     for X, y in batches:
         sums.add(len(y) * train_step(net, optimizer, loss, X, y, clip_norm), len(y))
@@ -58,7 +63,7 @@ def train_epoch(
 def predict(net: Module, X: np.ndarray, batch_size: int = 256) -> np.ndarray:
     """Return the network's outputs in evaluation mode, without recording a graph.
 
-    Shape:   X (N, ...) -> (N, ...)
+    Shape:   X (N, …) -> (N, K')
     """
     net.eval()
     with no_grad():
@@ -67,7 +72,10 @@ def predict(net: Module, X: np.ndarray, batch_size: int = 256) -> np.ndarray:
 
 
 def evaluate_accuracy(net: Module, X: np.ndarray, y: np.ndarray) -> float:
-    """Return the share of samples that the network gets right."""
+    """Return the share of samples that the network gets right.
+
+    Shape:   X (N, …), y int64 (N,) -> ()
+    """
     return accuracy(predict(net, X), y)
 
 

@@ -16,12 +16,12 @@ from fathom.scratch.layers.activations import log_softmax
 
 
 def squared(prediction: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """(ŷ − y)².
+    """Return (ŷ − y)².
 
     Args:
         reduction: "mean", "sum" or "none", here and in all losses
 
-    Shape:   prediction (N, …), target the same -> (), or as prediction for reduction "none"
+    Shape:   prediction (N, …), target (N, …) -> (); prediction's for reduction "none"
     Equals:  torch.nn.functional.mse_loss
     Raises:  ValueError if the shapes differ: (N,) and (N, 1) would compare everything with everything
     """
@@ -30,7 +30,8 @@ def squared(prediction: Tensor, target: Tensor, reduction: str = "mean") -> Tens
 
 
 def half_squared(prediction: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """½(ŷ − y)²: the notes' squared loss, whose derivative is ŷ − y. torch's ``mse_loss`` has no ½.
+    """Return ½(ŷ − y)²: the notes' squared loss, whose derivative is ŷ − y. torch's ``mse_loss`` has no ½.
+    Shape:   prediction (N, …), target (N, …) -> (); prediction's for reduction "none"
 
     Equals:  half of torch.nn.functional.mse_loss
     """
@@ -39,7 +40,8 @@ def half_squared(prediction: Tensor, target: Tensor, reduction: str = "mean") ->
 
 
 def l1(prediction: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """|ŷ − y|. Kink: the derivative at ŷ = y is taken as 0.
+    """Return |ŷ − y|. Kink: the derivative at ŷ = y is taken as 0.
+    Shape:   prediction (N, …), target (N, …) -> (); prediction's for reduction "none"
 
     Equals:  torch.nn.functional.l1_loss
     """
@@ -48,7 +50,8 @@ def l1(prediction: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
 
 
 def huber(prediction: Tensor, target: Tensor, delta: float = 1.0, reduction: str = "mean") -> Tensor:
-    """½e² where |e| ≤ δ, δ(|e| − ½δ) beyond, with e = ŷ − y: squared near 0, straight far out.
+    """Return ½e² where |e| ≤ δ, δ(|e| − ½δ) beyond, with e = ŷ − y: squared near 0, straight far out.
+    Shape:   prediction (N, …), target (N, …) -> (); prediction's for reduction "none"
 
     Equals:  torch.nn.functional.huber_loss
     Source:  Huber 1964
@@ -60,7 +63,8 @@ def huber(prediction: Tensor, target: Tensor, delta: float = 1.0, reduction: str
 
 
 def smooth_l1(prediction: Tensor, target: Tensor, beta: float = 1.0, reduction: str = "mean") -> Tensor:
-    """½e²/β where |e| < β, |e| − ½β beyond: Huber's with δ = β, divided by β; β = 0 is ``l1``.
+    """Return ½e²/β where |e| < β, |e| − ½β beyond: Huber's with δ = β, divided by β; β = 0 is ``l1``.
+    Shape:   prediction (N, …), target (N, …) -> (); prediction's for reduction "none"
 
     Equals:  torch.nn.functional.smooth_l1_loss
     Source:  Girshick 2015, eq. (3)
@@ -75,9 +79,9 @@ def smooth_l1(prediction: Tensor, target: Tensor, beta: float = 1.0, reduction: 
 
 
 def nll(log_probabilities: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
-    """−log p_y, of logarithms that are given: the log-loss.
+    """Return −log p_y, of logarithms that are given: the log-loss.
 
-    Shape:   log_probabilities (N, C), labels (N,) -> ()
+    Shape:   log_probabilities (N, C), labels (N,) -> (); (N,) for reduction "none"
     Equals:  torch.nn.functional.nll_loss
     """
     _check_scores("nll", log_probabilities, labels)
@@ -86,11 +90,11 @@ def nll(log_probabilities: Tensor, labels: Tensor, reduction: str = "mean") -> T
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0, reduction: str = "mean") -> Tensor:
-    """−Σ_c q_c log softmax(o)_c, stable for large logits; q is 1 at the label, or 1 − ε there and ε/C everywhere more.
+    """Return −Σ_c q_c log softmax(o)_c, stable for large o; q is 1 at the label, or 1 − ε there plus ε/C everywhere.
 
     Its derivative by the logits is softmax(o) − q.
 
-    Shape:   logits (N, C), labels (N,) whole numbers, or probabilities (N, C) -> ()
+    Shape:   logits (N, C), labels (N,) -> (); or probabilities (N, C) for labels; (N,) for reduction "none"
     Equals:  torch.nn.functional.cross_entropy
     Raises:  ValueError if shapes do not fit, there are no samples, or a label is below 0 or not below C
     """
@@ -110,12 +114,12 @@ def cross_entropy(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0, 
 
 
 def soft_targets(logits: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
-    """T² Σ_c q_c (log q_c − log p_c), p = softmax(o/T), q = softmax(t/T), its mean: to learn from another network.
+    """Return T² Σ_c q_c (log q_c − log p_c), p = softmax(o/T), q = softmax(t/T), its mean: another network teaches.
 
     T above 1 shows what the teacher thinks of the classes that it does not choose. The divergence's gradient shrinks
     as 1/T²; the factor undoes that.
 
-    Shape:   logits o (N, C), teacher's logits t (N, C) -> ()
+    Shape:   logits (N, C), teacher (N, C) -> ()
     Equals:  T² times torch.nn.functional.kl_div of the softened logarithms, reduction "batchmean"
     Source:  Hinton, Vinyals & Dean 2015, arXiv:1503.02531, §2
     """
@@ -128,9 +132,9 @@ def soft_targets(logits: Tensor, teacher: Tensor, temperature: float = 1.0) -> T
 
 
 def bce_with_logits(logits: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """−y log σ(o) − (1 − y) log(1 − σ(o)), as max(o, 0) − oy + log(1 + e^−|o|), which never overflows.
+    """Return −y log σ(o) − (1 − y) log(1 − σ(o)), as max(o, 0) − oy + log(1 + e^−|o|), which never overflows.
 
-    Shape:   logits (N, …), target the same, from 0 to 1 -> ()
+    Shape:   logits (N, …), target (N, …) -> (); the logits' for reduction "none"
     Equals:  torch.nn.functional.binary_cross_entropy_with_logits
     """
     _check_pair("bce_with_logits", logits, target)
@@ -140,7 +144,8 @@ def bce_with_logits(logits: Tensor, target: Tensor, reduction: str = "mean") -> 
 
 
 def bce(probability: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """−y log p − (1 − y) log(1 − p), of probabilities; logarithms are cut at −100, and p(1 − p) below at 1e-12.
+    """Return −y log p − (1 − y) log(1 − p), of probabilities; logarithms are cut at −100, and p(1 − p) below at 1e-12.
+    Shape:   probability (N, …), target (N, …) -> (); the probability's for reduction "none"
 
     Equals:  torch.nn.functional.binary_cross_entropy
     """
@@ -163,9 +168,9 @@ def bce(probability: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
 
 
 def multi_margin(scores: Tensor, labels: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
-    """Σ_{i≠y} max(0, Δ − (o_y − o_i)) / C: nothing is lost once o_y − o_i ≥ Δ for all of the C classes.
+    """Return Σ_{i≠y} max(0, Δ − (o_y − o_i)) / C: nothing is lost once o_y − o_i ≥ Δ for all of the C classes.
 
-    Shape:   scores (N, C), labels (N,) -> ()
+    Shape:   scores (N, C), labels (N,) -> (); (N,) for reduction "none"
     Equals:  torch.nn.functional.multi_margin_loss, which divides by C
     """
     _check_scores("multi_margin", scores, labels)

@@ -11,9 +11,9 @@ import numpy as np
 
 
 def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Share of samples whose largest logit is that of their label.
+    """Return the share of samples whose largest logit is that of their label.
 
-    Shape:   logits (N, K), labels integers (N,) -> number in [0, 1]
+    Shape:   logits (N, K), labels int64 (N,) -> ()
     Equals:  (logits.argmax(1) == labels).float().mean()
     Raises:  ValueError if the shapes do not fit, the batch is empty or a label is no class
     """

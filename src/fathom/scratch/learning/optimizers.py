@@ -47,7 +47,10 @@ class Optimizer:
                 parameter._memory.version += 1  # a graph that saved the old value can no longer go back
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
-        """Change one parameter in place."""
+        """Change one parameter in place.
+
+        Shape:   w (…), g (…) ->; w is changed in place
+        """
         raise NotImplementedError(f"{type(self).__name__} defines no update()")
 
 
@@ -82,6 +85,10 @@ class SGD(Optimizer):
         self.nesterov = nesterov
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
+        """Step against the gradient, or along the velocity.
+
+        Shape:   w (…), g (…) ->; w is changed in place
+        """
         if self.weight_decay:
             g = g + self.weight_decay * w
         if self.momentum:
@@ -122,6 +129,10 @@ class Adam(Optimizer):
         self.amsgrad = amsgrad
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
+        """Step along the mean gradient over the root of its mean square.
+
+        Shape:   w (…), g (…) ->; w is changed in place
+        """
         if self.weight_decay:
             g = g + self.weight_decay * w
         self._move(w, g, state)
@@ -159,5 +170,9 @@ class AdamW(Adam):
         super().__init__(parameters, lr, betas, eps, weight_decay, amsgrad)
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
+        """Shrink the weights, then step as Adam does.
+
+        Shape:   w (…), g (…) ->; w is changed in place
+        """
         w *= 1 - self.lr * self.weight_decay
         self._move(w, g, state)

@@ -14,17 +14,17 @@ from fathom.scratch.engine.tensor import Tensor
 
 
 def l2_penalty(parameters: Iterable[Tensor]) -> Tensor:
-    """½Σw². Times λ and added to the loss it gives every gradient λw more: weight decay.
+    """Return ½Σw². Times λ and added to the loss it gives every gradient λw more: weight decay.
 
-    Shape:   -> ()
+    Shape:   parameter (…) -> (); of any number of parameters
     """
     return _total("l2_penalty", (0.5 * w.square().sum() for w in parameters))
 
 
 def l1_penalty(parameters: Iterable[Tensor]) -> Tensor:
-    """Σ|w|. Its gradient is as large for small weights as for large ones, so that many become 0. Kink: 0 at w = 0.
+    """Return Σ|w|. Its gradient is as large for small weights as for large ones: many become 0. Kink: 0 at w = 0.
 
-    Shape:   -> ()
+    Shape:   parameter (…) -> (); of any number of parameters
     """
     return _total("l1_penalty", (w.abs().sum() for w in parameters))
 
@@ -35,6 +35,7 @@ def clip_by_norm(parameters: Iterable[Tensor], max_norm: float, eps: float = 0.0
     Args:
         eps: added to ‖g‖ before dividing. The formula has none; torch adds 1e-6, so that a clipped norm ends a
             millionth below θ, and one just under it is scaled too.
+    Shape:   parameter (…) -> (); of any number of parameters
 
     Returns: ‖g‖ before clipping
     Equals:  torch.nn.utils.clip_grad_norm_ with eps=1e-6
@@ -50,6 +51,7 @@ def clip_by_norm(parameters: Iterable[Tensor], max_norm: float, eps: float = 0.0
 
 def clip_by_value(parameters: Iterable[Tensor], max_value: float) -> None:
     """Bring every entry of every gradient into [−θ, θ]: the direction may change.
+    Shape:   parameter (…) ->; of any number of parameters
 
     Equals:  torch.nn.utils.clip_grad_value_
     """

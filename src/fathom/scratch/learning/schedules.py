@@ -17,12 +17,12 @@ from fathom.scratch.engine.checks import check_number, check_probability
 
 
 def constant(step: int) -> float:
-    """1."""
+    """Return 1."""
     return 1.0
 
 
 def warm_up(step: int, num_steps: int, start: float = 0.0) -> float:
-    """A straight line from ``start`` to 1 over ``num_steps`` steps; multiply another schedule by it.
+    """Return a straight line from ``start`` to 1 over ``num_steps`` steps; multiply another schedule by it.
 
     Equals:  torch.optim.lr_scheduler.LinearLR(start_factor=start, total_iters=num_steps)
     Source:  Goyal et al. 2017, §2.2
@@ -32,7 +32,7 @@ def warm_up(step: int, num_steps: int, start: float = 0.0) -> float:
 
 
 def piecewise(step: int, milestones: Sequence[int], values: Sequence[float]) -> float:
-    """``values[i]`` from milestone i − 1, included, to milestone i, excluded.
+    """Return ``values[i]`` from milestone i − 1, included, to milestone i, excluded.
 
     Raises:  ValueError unless there is one value more than milestones
     """
@@ -44,7 +44,7 @@ def piecewise(step: int, milestones: Sequence[int], values: Sequence[float]) -> 
 
 
 def exponential(step: int, gamma: float) -> float:
-    """γᵗ.
+    """Return γᵗ.
 
     Equals:  torch.optim.lr_scheduler.ExponentialLR
     """
@@ -52,12 +52,12 @@ def exponential(step: int, gamma: float) -> float:
 
 
 def natural_exponential(step: int, rate: float) -> float:
-    """e^(−kt)."""
+    """Return e^(−kt)."""
     return math.exp(-rate * step)
 
 
 def polynomial(step: int, total: int, power: float = 1.0, final: float = 0.0) -> float:
-    """f + (1 − f)(1 − t/T)^p, and f from T on.
+    """Return f + (1 − f)(1 − t/T)^p, and f from T on.
 
     Equals:  torch.optim.lr_scheduler.PolynomialLR for f = 0
     """
@@ -66,7 +66,7 @@ def polynomial(step: int, total: int, power: float = 1.0, final: float = 0.0) ->
 
 
 def step_decay(step: int, every: int, gamma: float = 0.1) -> float:
-    """γ^⌊t/every⌋.
+    """Return γ^⌊t/every⌋.
 
     Equals:  torch.optim.lr_scheduler.StepLR
     """
@@ -75,7 +75,7 @@ def step_decay(step: int, every: int, gamma: float = 0.1) -> float:
 
 
 def multi_step(step: int, milestones: Sequence[int], gamma: float = 0.1) -> float:
-    """γ to the number of milestones that were reached.
+    """Return γ to the number of milestones that were reached.
 
     Equals:  torch.optim.lr_scheduler.MultiStepLR
     """
@@ -83,7 +83,7 @@ def multi_step(step: int, milestones: Sequence[int], gamma: float = 0.1) -> floa
 
 
 def inverse_time(step: int, rate: float) -> float:
-    """1/(1 + kt).
+    """Return 1/(1 + kt).
 
     Source:  Robbins & Monro 1951
     """
@@ -91,7 +91,7 @@ def inverse_time(step: int, rate: float) -> float:
 
 
 def lambda_schedule(step: int, function: Callable[[int], float]) -> float:
-    """What a function of yours gives.
+    """Return what a function of yours gives.
 
     Equals:  torch.optim.lr_scheduler.LambdaLR
     """
@@ -99,7 +99,7 @@ def lambda_schedule(step: int, function: Callable[[int], float]) -> float:
 
 
 def cosine(step: int, total: int, final: float = 0.0) -> float:
-    """f + (1 − f)(1 + cos(πt/T))/2, and f from T on, where torch's begins to rise again.
+    """Return f + (1 − f)(1 + cos(πt/T))/2, and f from T on, where torch's begins to rise again.
 
     Equals:  torch.optim.lr_scheduler.CosineAnnealingLR up to T
     Source:  Loshchilov & Hutter 2017, eq. (5)
@@ -109,7 +109,7 @@ def cosine(step: int, total: int, final: float = 0.0) -> float:
 
 
 def noam(step: int, warmup: int, model_size: int) -> float:
-    """d^(−1/2) min(n^(−1/2), n w^(−3/2)) with n = t + 1: up in a straight line, then down as 1/√n.
+    """Return d^(−1/2) min(n^(−1/2), n w^(−3/2)) with n = t + 1: up in a straight line, then down as 1/√n.
 
     Source:  Vaswani et al. 2017, eq. (3)
     """
@@ -120,7 +120,7 @@ def noam(step: int, warmup: int, model_size: int) -> float:
 
 
 def one_cycle(step: int, total: int, rise: float = 0.3, start: float = 0.04, final: float = 4e-6) -> float:
-    """From ``start`` up to 1 over the part ``rise`` of the run, then down to ``final`` at its last step; half cosines.
+    """Rise from ``start`` to 1 over the part ``rise`` of the run, then fall to ``final`` at its end: half cosines.
 
     Equals:  torch.optim.lr_scheduler.OneCycleLR(pct_start=rise, div_factor=1/start, final_div_factor=start/final),
              its learning rate

@@ -41,7 +41,7 @@ class Vocabulary:
     def encode(self, text: str) -> np.ndarray:
         """Return the number of each character.
 
-        Shape:   text of N characters -> int64 (N,)
+        Shape:   -> int64 (N,); N characters
         Raises:  ValueError for a character that the vocabulary lacks
         """
         strange = sorted(set(text) - set(self.characters))
@@ -50,7 +50,10 @@ class Vocabulary:
         return np.array([self._number[character] for character in text], dtype=np.int64)
 
     def decode(self, numbers: np.ndarray) -> str:
-        """Return the characters of the numbers."""
+        """Return the characters of the numbers.
+
+        Shape:   numbers int64 (N,) ->; text of N characters
+        """
         return "".join(self.characters[number] for number in numbers)
 
 
@@ -63,7 +66,7 @@ class Windows:
         num_steps: characters a piece.
         batch_size: pieces a batch; pieces that fill no batch are left out.
 
-    Shape:   text (N,) -> batches (num_steps, batch_size), (num_steps, batch_size)
+    Shape:   text (N,) -> X (num_steps, batch_size), y (num_steps, batch_size); batch after batch
     Raises:  ValueError if the text does not fill one batch
     """
 

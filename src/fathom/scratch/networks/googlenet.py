@@ -35,7 +35,7 @@ def googlenet(input_shape: Sequence[int], num_classes: int, small: bool = True, 
         small: a stem of stride 1 and a quarter of the channels, for images below 64 pixels.
         dropout: probability of dropping an input of the dense layer.
 
-    Shape:   (N, C, H, W) with H, W >= 31, small: 8 -> logits (N, num_classes)
+    Shape:   X (N, C, H, W) -> logits (N, num_classes); H and W at least 31, small 8
     """
     image_channels = input_shape[0]
     layers: dict[str, Module]

@@ -25,7 +25,7 @@ def lenet(input_shape: Sequence[int], num_classes: int, activation: str = "relu"
         activation: relu, or sigmoid as published.
         pooling: max, or avg as published.
 
-    Shape:   (N, C, H, W) with H, W >= 12 -> logits (N, num_classes)
+    Shape:   X (N, C, H, W) -> logits (N, num_classes); H and W at least 12
     """
     if activation not in ACTIVATIONS or pooling not in POOLINGS:
         raise ValueError(

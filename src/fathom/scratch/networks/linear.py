@@ -16,7 +16,7 @@ from fathom.scratch.layers.module import Module, Sequential
 def linear(input_shape: Sequence[int], num_classes: int) -> Module:
     """Linear regression: one affine map from all inputs to the outputs.
 
-    Shape:   (N, D) or (N, C, H, W) -> (N, num_classes)
+    Shape:   X (N, …) -> (N, num_classes)
     """
     affine = Linear(math.prod(input_shape), num_classes)
     initialize(affine, normal_)
@@ -26,7 +26,7 @@ def linear(input_shape: Sequence[int], num_classes: int) -> Module:
 def softmax(input_shape: Sequence[int], num_classes: int) -> Module:
     """Softmax regression: the same map, to logits; the softmax itself is part of the loss.
 
-    Shape:   (N, C, H, W) or (N, D) -> logits (N, num_classes)
+    Shape:   X (N, …) -> logits (N, num_classes)
     """
     net = Sequential(Flatten(), Linear(math.prod(input_shape), num_classes))
     initialize(net, normal_)

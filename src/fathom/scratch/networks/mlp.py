@@ -25,7 +25,7 @@ def mlp(
         hidden: widths of the hidden layers.
         activation: relu, sigmoid or tanh.
 
-    Shape:   (N, C, H, W) or (N, D) -> logits (N, num_classes)
+    Shape:   X (N, …) -> logits (N, num_classes)
     """
     if activation not in ACTIVATIONS:
         raise ValueError(f"mlp: activation is one of {', '.join(ACTIVATIONS)}, got {activation!r}")

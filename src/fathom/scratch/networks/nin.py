@@ -24,7 +24,7 @@ def nin(input_shape: Sequence[int], num_classes: int, dropout: float = 0.5) -> M
     Args:
         dropout: probability of dropping an input of the last two blocks.
 
-    Shape:   (N, C, H, W) with H, W >= 7 -> logits (N, num_classes)
+    Shape:   X (N, C, H, W) -> logits (N, num_classes); H and W at least 7
     """
     net = Sequential(
         nin_block((input_shape[0], 96, 80, 48), kernel_size=5, padding=2),

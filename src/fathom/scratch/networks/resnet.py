@@ -30,7 +30,7 @@ def resnet(
         small: a 3×3 stem that keeps the image's size, for images below 64 pixels.
         width: channels of the first stage; each later one doubles them.
 
-    Shape:   (N, C, H, W) -> logits (N, num_classes)
+    Shape:   X (N, C, H, W) -> logits (N, num_classes)
     """
     if depth not in STAGES:
         raise ValueError(f"resnet: depth is one of {', '.join(map(str, STAGES))}, got {depth!r}")

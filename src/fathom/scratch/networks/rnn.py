@@ -16,7 +16,7 @@ CELLS: dict[str, type[RNNCell] | type[GRUCell] | type[LSTMCell]] = {"rnn": RNNCe
 class CharacterRNN(Module):
     """Return logits of the next character after each step; the state begins at zero.
 
-    Shape:   one-hot (steps, N, num_characters) -> logits (steps * N, num_characters)
+    Shape:   X (steps, N, num_characters) -> logits (steps·N, num_characters); X is one-hot
     """
 
     def __init__(self, num_characters: int, hidden: int, cell: str) -> None:

@@ -34,7 +34,7 @@ def vgg(
         divisor: of the published channels.
         dropout: probability of dropping a hidden unit of the dense layers.
 
-    Shape:   (N, C, H, W) -> logits (N, num_classes)
+    Shape:   X (N, C, H, W) -> logits (N, num_classes)
     """
     if depth not in BLOCKS:
         raise ValueError(f"vgg: depth is one of {', '.join(map(str, BLOCKS))}, got {depth!r}")

@@ -14,11 +14,11 @@ from fathom.scratch.engine.tensor import Tensor
 
 
 def least_squares(X: Tensor, y: Tensor, penalty: float = 0.0) -> Tensor:
-    """w = (XᵀX + λI)⁻¹Xᵀy, where the gradient of ½‖Xw − y‖² + ½λ‖w‖² is 0.
+    """Return w = (XᵀX + λI)⁻¹Xᵀy, where the gradient of ½‖Xw − y‖² + ½λ‖w‖² is 0.
 
     A constant belongs to it as a column of ones: see ``with_ones``. The equations are solved, no inverse is computed.
 
-    Shape:   X (n, d), y (n,) or (n, m) -> (d,) or (d, m)
+    Shape:   X (n, d), y (n, m) -> (d, m); or y (n,) -> (d,)
     Equals:  torch.linalg.lstsq for λ = 0
     Raises:  ValueError if shapes do not fit, or if columns of X depend on each other, so that there is no one answer;
              RuntimeError if X or y has a gradient or a tangent to carry
@@ -41,9 +41,9 @@ def least_squares(X: Tensor, y: Tensor, penalty: float = 0.0) -> Tensor:
 
 
 def with_ones(X: Tensor) -> Tensor:
-    """X with a column of ones at the end, whose weight is the constant.
+    """Return X with a column of ones at the end, whose weight is the constant.
 
-    Shape:   (n, d) -> (n, d + 1)
+    Shape:   X (n, d) -> (n, d + 1)
     """
     check_axes("with_ones", "X", X, "(n, d)")
     return cat([X, ones(len(X), 1, dtype=X.dtype)], axis=1)

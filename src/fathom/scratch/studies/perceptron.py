@@ -16,8 +16,8 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What training came to.
+class Convergence:
+    """How training ended.
 
     Args:
         num_updates: how often a sample was wrong and moved the weights.
@@ -38,7 +38,7 @@ class Perceptron:
     Args:
         num_inputs: D.
 
-    Shape:   X (N, D) -> -1 or 1 (N,)
+    Shape:   X (N, D) -> int64 (N,); -1 or 1
     """
 
     def __init__(self, num_inputs: int) -> None:
@@ -48,10 +48,10 @@ class Perceptron:
     def __call__(self, X: np.ndarray) -> np.ndarray:
         return np.where(X @ self.w + self.b > 0, 1, -1)
 
-    def fit(self, X: np.ndarray, y: np.ndarray, max_epochs: int = 1000) -> Outcome:
+    def fit(self, X: np.ndarray, y: np.ndarray, max_epochs: int = 1000) -> Convergence:
         """Learn until every sample is right, the weights go in a circle, or ``max_epochs`` are over.
 
-        Shape:   X (N, D), y (N,) of -1 and 1
+        Shape:   X (N, D), y (N,) ->; y holds -1 and 1
         Raises:  ValueError if the shapes do not fit or y holds anything but -1 and 1
         """
         _check("Perceptron.fit", X, y)
@@ -62,7 +62,7 @@ class Perceptron:
         for epoch in range(1, max_epochs + 1):
             state = np.append(self.w, self.b).tobytes()
             if state in seen:
-                return Outcome(num_updates, epoch - 1, converged=False, repeats=True)
+                return Convergence(num_updates, epoch - 1, converged=False, repeats=True)
             seen.add(state)
             num_wrong = 0
             for x_i, y_i in zip(X, y, strict=True):
@@ -72,17 +72,21 @@ class Perceptron:
                     num_wrong += 1
             num_updates += num_wrong
             if num_wrong == 0:
-                return Outcome(num_updates, epoch, converged=True, repeats=False)
-        return Outcome(num_updates, max_epochs, converged=False, repeats=False)
+                return Convergence(num_updates, epoch, converged=True, repeats=False)
+        return Convergence(num_updates, max_epochs, converged=False, repeats=False)
 
 
 def radius(X: np.ndarray) -> float:
-    """The radius r of a ball around the origin that holds every sample."""
+    """Return the radius r of a ball around the origin that holds every sample.
+
+    Shape:   X (N, D) -> ()
+    """
     return float(np.linalg.norm(X, axis=1).max())
 
 
 def margin(X: np.ndarray, y: np.ndarray, tolerance: float = 0.01, max_steps: int = 100_000) -> float:
-    """The margin ρ: the least distance y (⟨w, x⟩ + b) that the best w, b with ‖w‖² + b² = 1 gives; 0 if there is none.
+    """Return the margin ρ: the least distance y (⟨w, x⟩ + b) that the best w, b with ‖w‖² + b² = 1 gives; 0 if there is
+    none.
 
     With z = y (x, 1), the best (w, b) points to the point of the convex hull of all z that is nearest to the origin.
     Gilbert's algorithm walks there: from v towards the z that lies least in the direction of v, as far as v gets
@@ -92,7 +96,7 @@ def margin(X: np.ndarray, y: np.ndarray, tolerance: float = 0.01, max_steps: int
     Args:
         tolerance: how far, as a share of the best, the margin given may lie below it.
 
-    Shape:   X (N, D), y (N,) of -1 and 1 -> a margin that is reached
+    Shape:   X (N, D), y (N,) -> (); y holds -1 and 1; the margin is reached
     Source:  Gilbert 1966, SIAM Journal on Control 4 (1)
     """
     _check("margin", X, y)
@@ -115,14 +119,14 @@ def margin(X: np.ndarray, y: np.ndarray, tolerance: float = 0.01, max_steps: int
 
 
 def bound(r: float, rho: float) -> float:
-    """The most updates that the rule can need, (r² + 1) / ρ²; infinite where nothing separates."""
+    """Return the most updates that the rule can need, (r² + 1) / ρ²; infinite where nothing separates."""
     return (r**2 + 1) / rho**2 if rho > 0 else math.inf
 
 
 def xor() -> tuple[np.ndarray, np.ndarray]:
-    """The four points that no line separates: 1 where exactly one input is 1.
+    """Return the four points that no line separates: 1 where exactly one input is 1.
 
-    Shape:   X (4, 2), y (4,) of -1 and 1
+    Shape:   -> X (4, 2), y int64 (4,); y holds -1 and 1
     """
     return np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([-1, 1, 1, -1])
 

@@ -67,7 +67,7 @@ INITIALIZERS: dict[str, Callable[[int, int], float]] = {
 class Signal:
     """Variances layer by layer, the input (or what lies below the first layer) first.
 
-    Shape:   num_layers + 1 each
+    Shape:   activations (L,), gradients (L,) ->; L is num_layers + 1
     """
 
     activations: np.ndarray
@@ -116,12 +116,14 @@ def signal_by_depth(
 
 
 def judge(variances: np.ndarray, start: int = 0) -> str:
-    """Say what becomes of a signal on its way from one end: "steady", "vanishes" or "explodes".
+    """Return what becomes of a signal on its way from one end: "steady", "vanishes" or "explodes".
 
     Its size is the standard deviation as a multiple of that at ``start``; steady is within the notes' 1e-6…1e3.
 
     Args:
         start: index of the end where the signal comes from: 0 for activations, -1 for gradients.
+
+    Shape:   variances (L,) ->
     """
     sizes = np.sqrt(variances / variances[start])
     if not np.isfinite(sizes).all() or sizes.max() > HIGHEST:
@@ -130,7 +132,7 @@ def judge(variances: np.ndarray, start: int = 0) -> str:
 
 
 def product_of_matrices(num_factors: int = 100, size: int = 4, *, std: float = 1.0, seed: int = 0) -> np.ndarray:
-    """Multiply random matrices; give the largest absolute entry of the product after each factor.
+    """Multiply random matrices; return the largest absolute entry of the product after each factor.
 
     Shape:   -> (num_factors,)
     """
@@ -157,6 +159,7 @@ def fit_half(values: np.ndarray, scale: float = 1.0) -> HalfFit:
 
     fp16 holds 6.1e-5 to 65,504 at full precision, down to 6e-8 with fewer and fewer digits, nothing beyond. Scaling the
     loss by 1,000 or so scales all gradients into that range; they are divided again in fp32.
+    Shape:   values (…) ->
 
     Source:  notes N1 §1.7.1; Micikevicius et al. 2018, arXiv:1710.03740
     """

@@ -10,14 +10,14 @@ import numpy as np
 
 from fathom.data.sources.catalog import describe, load_arrays
 from fathom.errors import UsageError
-from fathom.lab.tours.setups import MOST_EXAMPLES, NUM_STEPS
+from fathom.lab.tours.pairings import MOST_SAMPLES, NUM_STEPS
 from fathom.scratch.engine.creation import one_hot
 from fathom.scratch.engine.tensor import Tensor
 from fathom.scratch.learning.iterator import Batches
 from fathom.scratch.learning.sequences import Vocabulary, Windows, clean
 
 if TYPE_CHECKING:
-    from fathom.lab.tours.side_by_side import Settings
+    from fathom.lab.tours.twin_training import TwinOptions
 
 TEXT_HELD_OUT = 0.1
 
@@ -61,60 +61,60 @@ class ScratchData:
         yield from CharacterBatches(windows, self.num_outputs, self.dtype)
 
 
-def image_data(settings: Settings, dtype: Any) -> ScratchData:
+def image_data(options: TwinOptions, dtype: Any) -> ScratchData:
     """Load images, shifted and scaled to mean 0 and standard deviation 1 of those learned from.
 
     Raises:  UsageError if the set is no set of images, or an option does not fit it
     """
-    name = settings.data
+    name = options.data
     if describe(name).task != "classification":
         raise UsageError(f"fathom scratch learns from images with labels; {name} has none")
-    if settings.size is not None and name != "digits":
+    if options.size is not None and name != "digits":
         raise UsageError(f"--size scales the digits; {name} stays as it is")
-    arrays = load_arrays(name, **({"size": settings.size or settings.plan.size} if name == "digits" else {}))
+    arrays = load_arrays(name, **({"size": options.size or options.pairing.size} if name == "digits" else {}))
     assert arrays.test_images is not None
     assert arrays.test_labels is not None
-    limit = settings.samples or (len(arrays.train_images) if name == "digits" else MOST_EXAMPLES)
+    limit = options.samples or (len(arrays.train_images) if name == "digits" else MOST_SAMPLES)
     images, labels = arrays.train_images[:limit], arrays.train_labels[:limit]
     test_images, test_labels = arrays.test_images[:limit], arrays.test_labels[:limit]
     mean, std = images.mean(), images.std() or 1.0
     X, test_X = ((part.astype(dtype) - dtype(mean)) / dtype(std) for part in (images, test_images))
     num_classes = len(arrays.class_names)
-    y = one_hot(Tensor(labels), num_classes).data.astype(dtype) if settings.plan.is_regression else labels
-    if settings.batch_size > len(X):
-        raise UsageError(f"--batch-size {settings.batch_size} is larger than the {len(X):,} training samples")
+    y = one_hot(Tensor(labels), num_classes).data.astype(dtype) if options.pairing.is_regression else labels
+    if options.batch_size > len(X):
+        raise UsageError(f"--batch-size {options.batch_size} is larger than the {len(X):,} training samples")
     shape = X.shape[1:]
     title = f"{name} at {'x'.join(map(str, shape[1:]))}: {len(X):,} training samples, {len(test_X):,} test samples"
-    batches = Batches(X, y, settings.batch_size, seed=settings.seed)
+    batches = Batches(X, y, options.batch_size, seed=options.seed)
     return ScratchData(title, batches, shape, num_classes, dtype, test_X, test_labels)
 
 
-def text_data(settings: Settings, dtype: Any) -> ScratchData:
+def text_data(options: TwinOptions, dtype: Any) -> ScratchData:
     """Read a text as lower-case letters and spaces; its end is held out.
 
     Raises:  FathomError if it cannot be read; UsageError if it is too short
     """
-    if settings.text is not None:
+    if options.text is not None:
         from fathom.data.texts.reading import read_text
 
-        name, raw = settings.text, read_text(settings.text)
+        name, raw = options.text, read_text(options.text)
     else:
         from fathom.data.sources import time_machine
 
         name, raw = "The Time Machine", time_machine.load()
-    text = clean(raw)[: settings.samples]
+    text = clean(raw)[: options.samples]
     vocabulary = Vocabulary(text)
     numbers = vocabulary.encode(text)
     cut = round(len(numbers) * (1 - TEXT_HELD_OUT))
     train, test = numbers[:cut], numbers[cut:]
-    needed = (settings.batch_size + 1) * NUM_STEPS
+    needed = (options.batch_size + 1) * NUM_STEPS
     if len(train) < needed or len(test) <= 2 * NUM_STEPS:
         raise UsageError(
-            f"{name}: {len(text):,} letters and spaces are too few for batches of {settings.batch_size} pieces of "
+            f"{name}: {len(text):,} letters and spaces are too few for batches of {options.batch_size} pieces of "
             f"{NUM_STEPS}; lower --batch-size or give a longer text"
         )
     title = f"{name}: {len(train):,} training characters, {len(test):,} held out, {len(vocabulary)} different ones"
-    windows = Windows(train, NUM_STEPS, settings.batch_size, seed=settings.seed)
+    windows = Windows(train, NUM_STEPS, options.batch_size, seed=options.seed)
     nothing = np.empty(0)
     return ScratchData(
         title,

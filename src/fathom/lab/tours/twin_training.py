@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from fathom.errors import FathomError
-from fathom.lab.tours.data import ScratchData, image_data, text_data
-from fathom.lab.tours.setups import Plan
+from fathom.lab.tours.batches import ScratchData, image_data, text_data
+from fathom.lab.tours.pairings import Pairing
 from fathom.models import registry
 from fathom.scratch.engine.creation import manual_seed
 from fathom.scratch.engine.tensor import Tensor
@@ -27,10 +27,10 @@ from fathom.scratch.studies.least_squares import least_squares, with_ones
 
 
 @dataclass(frozen=True)
-class Settings:
+class TwinOptions:
     """What is trained on what, and how."""
 
-    plan: Plan
+    pairing: Pairing
     data: str
     size: int | None
     samples: int | None
@@ -73,7 +73,7 @@ class Epoch:
 
 
 @dataclass
-class Comparison:
+class TwinResult:
     """All that came of it."""
 
     data: ScratchData
@@ -98,83 +98,89 @@ class _CharacterTwin(nn.Module):
 
 
 def train_beside_torch(
-    settings: Settings,
-    on_start: Callable[[Comparison], None] | None = None,
+    options: TwinOptions,
+    on_start: Callable[[TwinResult], None] | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
-) -> Comparison:
+) -> TwinResult:
     """Train both, step by step, on the CPU.
 
-    Raises:  UsageError if the settings do not fit the data; FathomError if the loss stops being finite
+    Raises:  UsageError if the options do not fit the data; FathomError if the loss stops being finite
     """
-    plan = settings.plan
-    dtype = np.float64 if settings.precision == "fp64" else np.float32
-    data = text_data(settings, dtype) if plan.is_text else image_data(settings, dtype)
-    net, twin = _make_pair(settings, data, dtype)
-    comparison = Comparison(data, sum(parameter.numel() for parameter in net.parameters()))
+    pairing = options.pairing
+    dtype = np.float64 if options.precision == "fp64" else np.float32
+    data = text_data(options, dtype) if pairing.is_text else image_data(options, dtype)
+    net, twin = _make_pair(options, data, dtype)
+    result = TwinResult(data, sum(parameter.numel() for parameter in net.parameters()))
     if on_start is not None:
-        on_start(comparison)
+        on_start(result)
 
-    ours: Loss = squared if plan.is_regression else cross_entropy
-    theirs = nn.functional.mse_loss if plan.is_regression else nn.functional.cross_entropy
-    optimizer = SGD(net.parameters(), settings.lr, plan.momentum)
-    twin_optimizer = torch.optim.SGD(twin.parameters(), settings.lr, plan.momentum)
+    ours: Loss = squared if pairing.is_regression else cross_entropy
+    theirs = nn.functional.mse_loss if pairing.is_regression else nn.functional.cross_entropy
+    optimizer = SGD(net.parameters(), options.lr, pairing.momentum)
+    twin_optimizer = torch.optim.SGD(twin.parameters(), options.lr, pairing.momentum)
 
     def step(number: int, X: np.ndarray, y: np.ndarray, seconds: list[float]) -> Step:
         began = time.perf_counter()
-        loss = train_step(net, optimizer, ours, X, y, plan.clip_norm)
+        loss = train_step(net, optimizer, ours, X, y, pairing.clip_norm)
         between = time.perf_counter()
-        twin_loss = _torch_step(twin, twin_optimizer, theirs, torch.from_numpy(X), torch.from_numpy(y), plan.clip_norm)
+        twin_loss = _torch_step(
+            twin, twin_optimizer, theirs, torch.from_numpy(X), torch.from_numpy(y), pairing.clip_norm
+        )
         seconds[0] += between - began
         seconds[1] += time.perf_counter() - between
         if not (math.isfinite(loss) and math.isfinite(twin_loss)):
             raise FathomError(
-                f"{plan.name}: the loss is {loss:g} in epoch {number}; lower --lr, which is {settings.lr:g}"
+                f"{pairing.name}: the loss is {loss:g} in epoch {number}; lower --lr, which is {options.lr:g}"
             )
-        return Step(number, len(comparison.steps) + 1, loss, twin_loss)
+        return Step(number, len(result.steps) + 1, loss, twin_loss)
 
-    for number in range(1, settings.epochs + 1):
+    for number in range(1, options.epochs + 1):
         seconds = [0.0, 0.0]
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is reported in words
             for X, y in data.batches:
-                comparison.steps.append(step(number, X, y, seconds))
-        steps = [each for each in comparison.steps if each.epoch == number]
-        comparison.epochs.append(
-            Epoch(
-                number,
-                float(np.mean([each.scratch for each in steps])),
-                float(np.mean([each.torch for each in steps])),
-                max(each.difference for each in steps),
-                _score(plan, data, lambda X: predict(net, X)),
-                _score(plan, data, lambda X: _torch_predict(twin, X)),
-                *seconds,
-            )
+                result.steps.append(step(number, X, y, seconds))
+        scores = (
+            _score(pairing, data, lambda X: predict(net, X)),
+            _score(pairing, data, lambda X: _torch_predict(twin, X)),
         )
+        result.epochs.append(_sum_up(number, [each for each in result.steps if each.epoch == number], scores, seconds))
         if on_epoch is not None:
-            on_epoch(comparison.epochs[-1])
+            on_epoch(result.epochs[-1])
     state = twin.state_dict()
-    comparison.largest_weight_difference = max(
+    result.largest_weight_difference = max(
         float(np.abs(value - state[_twin_name(name)].numpy()).max()) for name, value in net.state_dict().items()
     )
-    comparison.notes = list(_notes(plan, data, net))
-    return comparison
+    result.notes = list(_notes(pairing, data, net))
+    return result
+
+
+def _sum_up(number: int, steps: list[Step], scores: tuple[float, float], seconds: list[float]) -> Epoch:
+    return Epoch(
+        number,
+        float(np.mean([each.scratch for each in steps])),
+        float(np.mean([each.torch for each in steps])),
+        max(each.difference for each in steps),
+        *scores,
+        *seconds,
+    )
 
 
 # The pair -----------------------------------------------------------------------------------------------------------
 
 
-def _make_pair(settings: Settings, data: ScratchData, dtype: Any) -> tuple[Module, nn.Module]:
+def _make_pair(options: TwinOptions, data: ScratchData, dtype: Any) -> tuple[Module, nn.Module]:
     """Make both networks with the same weights, which are drawn from scratch."""
-    plan = settings.plan
-    options = plan.options | ({"width": settings.width} if settings.width is not None else {})
-    manual_seed(settings.seed)
+    pairing = options.pairing
+    built = pairing.options | ({"width": options.width} if options.width is not None else {})
+    manual_seed(options.seed)
     twin: nn.Module
     if data.vocabulary is not None:
-        net = create(plan.network, num_characters=len(data.vocabulary), **options)
-        twin = _CharacterTwin(len(data.vocabulary), **options)
+        net = create(pairing.network, num_characters=len(data.vocabulary), **built)
+        twin = _CharacterTwin(len(data.vocabulary), **built)
     else:
         shape: dict[str, Any] = {"input_shape": data.input_shape, "num_classes": data.num_outputs}
-        twin = registry.create(plan.twin, **shape, **{**plan.twin_options, **options})
-        net = create(plan.network, **shape, **options)
+        twin = registry.create(pairing.twin, **shape, **{**pairing.twin_options, **built})
+        net = create(pairing.network, **shape, **built)
     net.astype(dtype)
     twin.to(torch.float64 if dtype == np.float64 else torch.float32)
     state = {_twin_name(name): torch.from_numpy(value) for name, value in net.state_dict().items()}
@@ -218,8 +224,8 @@ def _torch_predict(net: nn.Module, X: np.ndarray) -> np.ndarray:
 # What is measured ---------------------------------------------------------------------------------------------------
 
 
-def _score(plan: Plan, data: ScratchData, outputs: Callable[[np.ndarray], np.ndarray]) -> float:
-    if plan.is_text:
+def _score(pairing: Pairing, data: ScratchData, outputs: Callable[[np.ndarray], np.ndarray]) -> float:
+    if pairing.is_text:
         return perplexity(_mean_loss(data.test_batches(), outputs))
     return float((outputs(data.test_X).argmax(axis=1) == data.test_labels).mean())
 
@@ -229,8 +235,8 @@ def _mean_loss(batches: Iterable[tuple[np.ndarray, np.ndarray]], outputs: Callab
     return float(np.mean(losses))
 
 
-def _notes(plan: Plan, data: ScratchData, net: Module) -> Iterator[str]:
-    if plan.is_regression:
+def _notes(pairing: Pairing, data: ScratchData, net: Module) -> Iterator[str]:
+    if pairing.is_regression:
         X, y = data.batches.X.reshape(len(data.batches.X), -1), data.batches.y
         # Pixels that are never inked depend on the column of ones; a trace of a penalty decides between equal answers
         answer = least_squares(with_ones(Tensor(X)), Tensor(y), penalty=1e-6 * len(X)).data
