@@ -27,7 +27,10 @@ class Rows(TensorDataset):
         self.transform = transform
 
     def read(self, rows: Tensor | slice) -> list[Tensor]:
-        """Return the rows chosen by an index tensor or a slice."""
+        """Return the rows chosen by an index tensor or a slice.
+
+        Shape:   rows int64 (N,) -> (N, …); a list with one of each tensor
+        """
         first, *others = (tensor[rows] for tensor in self.tensors)
         return [first if self.transform is None else self.transform(first), *others]
 
@@ -39,7 +42,10 @@ class Rows(TensorDataset):
         return Samples(self, self.read(torch.as_tensor(indices)))
 
     def sample(self, *parts: Tensor) -> tuple[Any, ...]:
-        """Return one sample, from its parts as they are in a batch."""
+        """Return one sample, from its parts as they are in a batch.
+
+        Shape:   parts (…) -> (…); one of each tensor, without the batch's dimension
+        """
         return parts
 
 
@@ -69,7 +75,10 @@ def make_loader(rows: Rows, batch_size: int, shuffle: bool, **options: Any) -> D
 
 
 def all_rows(loader: Any) -> list[Tensor] | None:
-    """Return everything a loader of ``make_loader`` reads, in stored order; None for any other loader."""
+    """Return everything a loader of ``make_loader`` reads, in stored order; None for any other loader.
+
+    Shape:   -> (N', …); a list with one of each tensor
+    """
     if getattr(loader, "collate_fn", None) is not _take_batch or loader.drop_last:
         return None
     return loader.dataset.read(slice(None))
@@ -78,7 +87,7 @@ def all_rows(loader: Any) -> list[Tensor] | None:
 class ToImages:
     """Turn bytes 0…255 into floats 0…1 of the default type, resized to ``size`` first if it is given.
 
-    Shape:   uint8 (N, 1, H, W) -> float32 (N, 1, H', W')
+    Shape:   images uint8 (N, 1, H, W) -> float32 (N, 1, H', W')
     Equals:  torchvision.transforms ``Resize(size)`` on each PIL image, then ``ToTensor()``: to the bit for 28 × 28
              images resized to the book's sizes (32, 64, 96, 224), else to two levels of 255, as torch's weights
              are coarser than PIL's

@@ -39,7 +39,10 @@ class Module(nn.Module, HyperParameters):
         self.board = ProgressBoard()
 
     def loss(self, y_hat: Any, y: Any) -> Tensor:
-        """Return the loss of a batch; subclasses define it."""
+        """Return the loss of a batch; subclasses define it.
+
+        Shape:   y_hat (N, …), y (N, …) -> ()
+        """
         raise NotImplementedError(f"{type(self).__name__} must define loss(y_hat, y)")
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
@@ -63,7 +66,10 @@ class Module(nn.Module, HyperParameters):
         board.draw(x, value, ("train_" if train else "val_") + key, every_n=max(1, int(every_n)))
 
     def training_step(self, batch: Sequence[Any]) -> Tensor:
-        """Return the loss to minimise, and plot it; the last element of a batch is the target."""
+        """Return the loss to minimise, and plot it; the last element of a batch is the target.
+
+        Shape:   -> ()
+        """
         loss = self.loss(self(*batch[:-1]), batch[-1])
         self.plot("loss", loss, train=True)
         return loss
@@ -104,12 +110,18 @@ class Classifier(Module):
         self.plot("acc", self.accuracy(Y_hat, batch[-1]), train=False)
 
     def accuracy(self, Y_hat: Tensor, Y: Tensor, averaged: bool = True) -> Tensor:
-        """Return the share of correct predictions, or 1.0 and 0.0 for each."""
+        """Return the share of correct predictions, or 1.0 and 0.0 for each.
+
+        Shape:   Y_hat (N, K), Y int64 (N,) -> (); or Y_hat (N, T, K), Y (N, T); not averaged (N,) or (N·T,)
+        """
         correct = Y_hat.reshape(-1, Y_hat.shape[-1]).argmax(1) == Y.reshape(-1)  # (N,) or (N · T,)
         return correct.mean(dtype=torch.float32) if averaged else correct.float()
 
     def loss(self, Y_hat: Tensor, Y: Tensor, averaged: bool = True) -> Tensor:
-        """Return the mean cross-entropy, or that of each prediction."""
+        """Return the mean cross-entropy, or that of each prediction.
+
+        Shape:   Y_hat (N, K), Y int64 (N,) -> (); or Y_hat (N, T, K), Y (N, T); not averaged (N,) or (N·T,)
+        """
         return F.cross_entropy(
             Y_hat.reshape(-1, Y_hat.shape[-1]), Y.reshape(-1), reduction="mean" if averaged else "none"
         )

@@ -17,7 +17,7 @@ from fathom.d2l.topics.seq2seq import Decoder
 def masked_softmax(X: Tensor, valid_lens: Tensor | None) -> Tensor:
     """Softmax over the last axis, over its first ``valid_lens`` entries only.
 
-    Shape:   X (N, Q, K), valid_lens None, (N,) or (N, Q) -> (N, Q, K)
+    Shape:   X (N, Q, K), valid_lens (N,) -> (N, Q, K); valid_lens may be (N, Q) or None
     """
     if valid_lens is None:
         return F.softmax(X, dim=-1)
@@ -30,7 +30,8 @@ def masked_softmax(X: Tensor, valid_lens: Tensor | None) -> Tensor:
 class DotProductAttention(nn.Module):
     """Attention by the scaled dot product; the last weights are kept in ``attention_weights``.
 
-    Shape:   queries (N, Q, d), keys (N, K, d), values (N, K, v) -> (N, Q, v)
+    Shape:   queries (N, Q, d), keys (N, K, d), values (N, K, v), valid_lens (N,) -> (N, Q, v); valid_lens may be (N, Q)
+        or None
     Source:  Vaswani et al. 2017, arXiv:1706.03762, eq. (1)
     """
 
@@ -61,7 +62,8 @@ class AdditiveAttention(nn.Module):
     Earlier editions put the sizes first: ``AdditiveAttention(key_size, query_size, num_hiddens, dropout)`` is accepted
     as well.
 
-    Shape:   queries (N, Q, q), keys (N, K, k), values (N, K, v) -> (N, Q, v)
+    Shape:   queries (N, Q, q), keys (N, K, k), values (N, K, v), valid_lens (N,) -> (N, Q, v); valid_lens may be (N, Q)
+        or None
     Source:  Bahdanau, Cho & Bengio 2015, arXiv:1409.0473
     """
 
@@ -117,7 +119,8 @@ class MultiHeadAttention(Module):
 
     Earlier editions put the sizes first; a call in that form is accepted as well.
 
-    Shape:   queries (N, Q, q), keys (N, K, k), values (N, K, v) -> (N, Q, num_hiddens)
+    Shape:   queries (N, Q, q), keys (N, K, k), values (N, K, v), valid_lens (N,) -> (N, Q, num_hiddens); valid_lens may
+        be (N, Q) or None
     Source:  Vaswani et al. 2017, arXiv:1706.03762, §3.2.2
     """
 
@@ -151,9 +154,15 @@ class MultiHeadAttention(Module):
         return self.W_o(self.transpose_output(heads))  # (N, Q, num_hiddens)
 
     def transpose_qkv(self, X: Tensor) -> Tensor:
-        """Make the heads part of the batch. Shape: (N, T, h·d) -> (N·h, T, d)"""
+        """Move the heads into the batch.
+
+        Shape:   X (N, T, h·d) -> (N·h, T, d); h heads
+        """
         return X.reshape(*X.shape[:2], self.num_heads, -1).transpose(1, 2).flatten(0, 1)
 
     def transpose_output(self, X: Tensor) -> Tensor:
-        """Undo ``transpose_qkv``. Shape: (N·h, T, d) -> (N, T, h·d)"""
+        """Undo ``transpose_qkv``.
+
+        Shape:   X (N·h, T, d) -> (N, T, h·d)
+        """
         return X.unflatten(0, (-1, self.num_heads)).transpose(1, 2).flatten(2)

@@ -81,7 +81,7 @@ class Residual(nn.Module):
 
     Earlier editions put the input's channels first; ``Residual(64, 128)`` is accepted as well.
 
-    Shape:   X (N, C, H, W) -> (N, num_channels, ⌈H/strides⌉, ⌈W/strides⌉)
+    Shape:   X (N, C, H, W) -> (N, num_channels, -(-H//strides), -(-W//strides))
     Source:  He, Zhang, Ren & Sun 2016, arXiv:1512.03385
     """
 
@@ -117,7 +117,7 @@ class ResNeXtBlock(nn.Module):
         groups: channels per group, as in the book; there are ``num_channels · bot_mul / groups`` groups.
         bot_mul: channels of the grouped convolution over those of the block.
 
-    Shape:   X (N, C, H, W) -> (N, num_channels, ⌈H/strides⌉, ⌈W/strides⌉)
+    Shape:   X (N, C, H, W) -> (N, num_channels, -(-H//strides), -(-W//strides))
     Source:  Xie, Girshick, Dollár, Tu & He 2017, arXiv:1611.05431
     """
 

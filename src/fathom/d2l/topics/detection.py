@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def box_corner_to_center(boxes: Tensor) -> Tensor:
     """Turn (left, top, right, bottom) into (centre x, centre y, width, height).
 
-    Shape:   (N, 4) -> (N, 4)
+    Shape:   boxes (N, 4) -> (N, 4)
     """
     upper, lower = boxes[:, :2], boxes[:, 2:]
     return torch.cat([(upper + lower) / 2, lower - upper], dim=1)
@@ -33,7 +33,7 @@ def box_corner_to_center(boxes: Tensor) -> Tensor:
 def box_center_to_corner(boxes: Tensor) -> Tensor:
     """Turn (centre x, centre y, width, height) into (left, top, right, bottom).
 
-    Shape:   (N, 4) -> (N, 4)
+    Shape:   boxes (N, 4) -> (N, 4)
     """
     centre, half = boxes[:, :2], boxes[:, 2:] / 2
     return torch.cat([centre - half, centre + half], dim=1)
@@ -76,7 +76,7 @@ def multibox_prior(data: Tensor, sizes: Sequence[float], ratios: Sequence[float]
 
     An anchor of size s and ratio r is s√r times the image's height wide and s/√r times as high.
 
-    Shape:   data (…, H, W) -> (1, H · W · (len(sizes) + len(ratios) − 1), 4)
+    Shape:   data (B, C, H, W) -> (1, H·W·A, 4); A = len(sizes) + len(ratios) − 1
     """
     height, width = data.shape[-2:]
     shapes = [(s, ratios[0]) for s in sizes] + [(sizes[0], r) for r in ratios[1:]]
@@ -92,7 +92,7 @@ def multibox_prior(data: Tensor, sizes: Sequence[float], ratios: Sequence[float]
 def box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     """Return the intersection over union of every pair of boxes.
 
-    Shape:   (N, 4), (M, 4) -> (N, M)
+    Shape:   boxes1 (N, 4), boxes2 (M, 4) -> (N, M)
     Equals:  torchvision.ops.box_iou
     """
     upper = torch.maximum(boxes1[:, None, :2], boxes2[:, :2])  # (N, M, 2)
@@ -129,7 +129,7 @@ def offset_boxes(anchors: Tensor, assigned_bb: Tensor, eps: float = 1e-6) -> Ten
 
     The factors are the book's: 1/σ of offsets with standard deviations 0.1 and 0.2, as in Liu et al. 2016 (SSD).
 
-    Shape:   (N, 4), (N, 4) -> (N, 4)
+    Shape:   anchors (N, 4), boxes or offsets (N, 4) -> (N, 4)
     """
     anchor, box = box_corner_to_center(anchors), box_corner_to_center(assigned_bb)
     shift = 10 * (box[:, :2] - anchor[:, :2]) / anchor[:, 2:]
@@ -140,7 +140,7 @@ def offset_boxes(anchors: Tensor, assigned_bb: Tensor, eps: float = 1e-6) -> Ten
 def offset_inverse(anchors: Tensor, offset_preds: Tensor) -> Tensor:
     """Return the boxes at the given offsets from the anchors; the inverse of ``offset_boxes`` except for its eps.
 
-    Shape:   (N, 4), (N, 4) -> (N, 4)
+    Shape:   anchors (N, 4), boxes or offsets (N, 4) -> (N, 4)
     """
     anchor = box_corner_to_center(anchors)
     centre = offset_preds[:, :2] * anchor[:, 2:] / 10 + anchor[:, :2]
@@ -151,8 +151,8 @@ def offset_inverse(anchors: Tensor, offset_preds: Tensor) -> Tensor:
 def multibox_target(anchors: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the targets of the anchors for a batch of images.
 
-    Shape:   anchors (1, N, 4), labels (B, M, 5): class and box -> offsets (B, 4N), mask (B, 4N), which is 0 for anchors
-        without a box, and classes int64 (B, N), where 0 is the background
+    Shape:   anchors (1, N, 4), labels (B, M, 5) -> offsets (B, 4N), mask (B, 4N), classes int64 (B, N); a label is
+        class and box, the mask is 0 for anchors without a box, class 0 is the background
     """
     anchors = anchors.squeeze(0)
     offsets, masks, classes = [], [], []
@@ -171,7 +171,7 @@ def multibox_target(anchors: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Te
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     """Return the boxes to keep, best first: none overlaps a better one by more than ``iou_threshold``.
 
-    Shape:   (N, 4), (N,) -> int64 (K,)
+    Shape:   boxes (N, 4), scores (N,) -> int64 (K',)
     """
     from torchvision.ops import nms as suppress
 
@@ -189,8 +189,8 @@ def multibox_detection(
 
     Args:
         pos_threshold: below this confidence a box is background, with the complement as its confidence.
-    Shape:   cls_probs (B, 1 + classes, N), offset_preds (B, 4N), anchors (1, N, 4) -> (B, N, 6): class (−1 for
-        background and for what was suppressed), confidence, box
+    Shape:   cls_probs (B, K, N), offset_preds (B, 4N), anchors (1, N, 4) -> (B, N, 6); K counts the background, and a
+        row is class (−1 for background and suppressed boxes), confidence, box
     """
     anchors = anchors.squeeze(0)
     images = []
@@ -211,7 +211,9 @@ def multibox_detection(
 
 
 def read_data_bananas(is_train: bool = True) -> tuple[list[Tensor], Tensor]:
-    """Read the banana images, uint8 (3, 256, 256) each, and their labels, (N, 1, 5): class and box.
+    """Read the banana images and their labels: class and box.
+
+    Shape:   -> uint8 (3, 256, 256), labels (N, 1, 5); the images are a list of N
 
     Raises:  FathomError if the data set can be had neither here nor from the network
     """

@@ -49,7 +49,10 @@ class ClothingImages(Rows):
         self.data, self.targets, self.classes = images[:, 0], labels, list(LABELS)
 
     def sample(self, *parts: Tensor) -> tuple[Any, ...]:
-        """Return the image, and the label as an integer."""
+        """Return the image, and the label as an integer.
+
+        Shape:   image (1, H, W), label int64 () -> (1, H, W), ()
+        """
         image, label = parts
         return image, int(label)
 
@@ -81,7 +84,10 @@ class FashionMNIST(DataModule):
     def visualize(
         self, batch: Sequence[Tensor], nrows: int = 1, ncols: int = 8, labels: Sequence[str] | None = None
     ) -> None:
-        """Show images of a batch under their class names, or under ``labels``."""
+        """Show images of a batch under their class names, or under ``labels``.
+
+        Shape:   X (N, 1, H, W), y int64 (N,) ->
+        """
         from fathom.d2l.frame.figures import show_images
 
         X, y = batch

@@ -20,10 +20,13 @@ Configuration = dict[str, Any]
 
 
 class HPOTrainer(Trainer):
-    """A trainer that knows the validation error of what it trained."""
+    """A trainer that computes the validation error of its model."""
 
     def validation_error(self) -> Tensor:
-        """Return 1 − accuracy on the validation data, the mean over its batches, on the model's device."""
+        """Return 1 − accuracy on the validation data, the mean over its batches, on the model's device.
+
+        Shape:   -> ()
+        """
         self.model.eval()
         accuracies = []
         with torch.no_grad():
@@ -202,7 +205,10 @@ class HPOTuner(HyperParameters):
 
 
 def hpo_objective_lenet(learning_rate: float, batch_size: int, max_epochs: int = 10) -> Tensor:
-    """Train LeNet on Fashion-MNIST, on a GPU if there is one, and return its validation error."""
+    """Train LeNet on Fashion-MNIST, on a GPU if there is one, and return its validation error.
+
+    Shape:   -> ()
+    """
     model = LeNet(lr=learning_rate, num_classes=10)
     trainer = HPOTrainer(max_epochs=max_epochs, num_gpus=1)
     data = FashionMNIST(batch_size=int(batch_size))
@@ -214,7 +220,7 @@ def hpo_objective_lenet(learning_rate: float, batch_size: int, max_epochs: int =
 def rbfkernel(x1: np.ndarray, x2: np.ndarray, ls: float = 4.0) -> np.ndarray:
     """Return the Gaussian kernel exp(−‖a − b‖² / (2 ls)) of every row a of ``x1`` and b of ``x2``.
 
-    Shape:   x1 (N,) or (N, D), x2 (M,) or (M, D) -> (N, M)
+    Shape:   x1 (N, D), x2 (M, D) -> (N, M); or x1 (N,), x2 (M,)
     """
     first, second = (np.expand_dims(x, 1) if np.ndim(x) == 1 else np.asarray(x) for x in (x1, x2))
     squared = ((first[:, None] - second[None]) ** 2).sum(axis=-1)

@@ -27,11 +27,14 @@ class LinearRegressionScratch(Module):
         self.b = torch.zeros(1, requires_grad=True)
 
     def forward(self, X: Tensor) -> Tensor:
-        """Return Xw + b. Shape: X (N, num_inputs) -> (N, 1)"""
+        """Return Xw + b."""
         return X @ self.w + self.b
 
     def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
-        """Return the mean of (ŷ − y)²/2."""
+        """Return the mean of (ŷ − y)²/2.
+
+        Shape:   y_hat (…), y (…) -> ()
+        """
         return ((y_hat - y) ** 2 / 2).mean()
 
     def configure_optimizers(self) -> SGD:
@@ -79,11 +82,17 @@ class LinearRegression(Module):
         return self.net(X)
 
     def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
-        """Return the mean of (ŷ − y)²."""
+        """Return the mean of (ŷ − y)².
+
+        Shape:   y_hat (…), y (…) -> ()
+        """
         return F.mse_loss(y_hat, y)
 
     def get_w_b(self) -> tuple[Tensor, Tensor]:
-        """Return weight (1, D) and bias (1,)."""
+        """Return weight and bias.
+
+        Shape:   -> w (1, D'), b (1,)
+        """
         return self.net.weight.data, self.net.bias.data
 
 

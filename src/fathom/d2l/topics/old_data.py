@@ -19,7 +19,7 @@ from fathom.data.loaders.workers import available_cores
 def synthetic_data(w: Tensor, b: Tensor | float, num_examples: int) -> tuple[Tensor, Tensor]:
     """Draw y = Xw + b + ε, with standard normal X, and ε of standard deviation 0.01.
 
-    Shape:   w (D,) or (D, 1) -> X (num_examples, D), y (num_examples, 1)
+    Shape:   w (D,) -> X (num_examples, D), y (num_examples, 1); w may be (D, 1)
     """
     X = torch.normal(0, 1, (num_examples, len(w)))
     y = X @ w + b
@@ -30,6 +30,7 @@ def synthetic_data(w: Tensor, b: Tensor | float, num_examples: int) -> tuple[Ten
 def load_array(data_arrays: Sequence[Tensor], batch_size: int, is_train: bool = True) -> DataLoader[Any]:
     """Return a loader over tensors of equal length, shuffled if it is for training.
 
+    Shape:   data_arrays (N, …) ->; batches have the first dimension batch_size
     Equals:  DataLoader(TensorDataset(*data_arrays), batch_size, shuffle=is_train), batch for batch under one seed
     """
     return make_loader(Rows(*data_arrays), batch_size, is_train)

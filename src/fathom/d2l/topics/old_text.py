@@ -72,7 +72,7 @@ def truncate_pad(line: list[Any], num_steps: int, padding_token: Any) -> list[An
 def build_array_nmt(lines: Sequence[Sequence[str]], vocab: Any, num_steps: int) -> tuple[Tensor, Tensor]:
     """Return sentences as token indices, each ended by "<eos>" and cut or padded, and their lengths without padding.
 
-    Shape:   -> int64 (N, num_steps), int32 or int64 (N,)
+    Shape:   -> int64 (N, num_steps), int64 (N,)
     """
     padding, end = vocab["<pad>"], vocab["<eos>"]
     array = torch.tensor([truncate_pad([*vocab[list(line)], end], num_steps, padding) for line in lines])
@@ -97,7 +97,7 @@ def load_data_nmt(batch_size: int, num_steps: int, num_examples: int = 600) -> t
 def sequence_mask(X: Tensor, valid_len: Tensor, value: float = 0) -> Tensor:
     """Return a copy in which what is beyond each row's length is ``value``.
 
-    Shape:   X (N, T, …), valid_len (N,) -> as X
+    Shape:   X (N, T, …), valid_len (N,) -> (N, T, …)
     """
     beyond = torch.arange(X.shape[1], device=X.device) >= valid_len[:, None]  # (N, T)
     return X.masked_fill(beyond.reshape(*beyond.shape, *[1] * (X.ndim - 2)), value)
@@ -106,7 +106,7 @@ def sequence_mask(X: Tensor, valid_len: Tensor, value: float = 0) -> Tensor:
 class MaskedSoftmaxCELoss(nn.CrossEntropyLoss):
     """Cross-entropy of sequences that ignores what is beyond each one's length.
 
-    Shape:   pred (N, T, vocabulary), label int64 (N, T), valid_len (N,) -> (N,), the sum over a sequence divided by T
+    Shape:   pred (N, T, K), label int64 (N, T), valid_len (N,) -> (N,); the sum over a sequence divided by T
     """
 
     def forward(self, pred: Tensor, label: Tensor, valid_len: Tensor) -> Tensor:  # type: ignore[override]

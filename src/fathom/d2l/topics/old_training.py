@@ -27,7 +27,7 @@ _MAX_ELEMENTS = 1 << 22  # 4 Mi numbers, 16 MiB as float32: a smaller data set i
 def linreg(X: Tensor, w: Tensor, b: Tensor) -> Tensor:
     """Return Xw + b, linear regression.
 
-    Shape:   X (N, D), w (D, 1) or (D,), b (1,) -> (N, 1) or (N,)
+    Shape:   X (N, D), w (D, K), b (1,) -> (N, K); K is 1, or w is (D,) and the result (N,)
     """
     return X @ w + b
 
@@ -35,14 +35,17 @@ def linreg(X: Tensor, w: Tensor, b: Tensor) -> Tensor:
 def squared_loss(y_hat: Tensor, y: Tensor) -> Tensor:
     """Return ½(ŷ − y)² of each element, with y in ŷ's shape.
 
-    Shape:   y_hat (N, …), y of as many elements -> as y_hat
+    Shape:   y_hat (N, …), y (N,) -> (N, …); y may have any shape of as many elements
     Equals:  half of torch.nn.MSELoss(reduction="none")
     """
     return (y_hat - y.reshape(y_hat.shape)) ** 2 / 2
 
 
 def sgd(params: Iterable[Tensor], lr: float, batch_size: int) -> None:
-    """Take a step of stochastic gradient descent on gradients summed over a batch, and zero them."""
+    """Take a step of stochastic gradient descent on gradients summed over a batch, and zero them.
+
+    Shape:   params (…) ->; each of any shape
+    """
     with torch.no_grad():
         for param in params:
             if param.grad is not None:
@@ -65,14 +68,17 @@ def grad_clipping(net: Any, theta: float) -> None:
 
 
 def accuracy(y_hat: Tensor, y: Tensor) -> float:
-    """Return the number of correct predictions; of scores (N, classes, …) the highest is the prediction."""
+    """Return the number of correct predictions; of scores (N, classes, …) the highest is the prediction.
+
+    Shape:   y_hat (N, K, …), y (N, …) -> (); y_hat may be (N, …) too
+    """
     return float(count_correct(y_hat, y))
 
 
 def count_correct(y_hat: Tensor, y: Tensor) -> Tensor:
     """Return what ``accuracy`` counts, on the device.
 
-    Shape:   y_hat (N, classes, …) or (N, …), y (N, …) -> int64 ()
+    Shape:   y_hat (N, K, …), y (N, …) -> int64 (); y_hat may be (N, …) too
     """
     if y_hat.ndim > 1 and y_hat.shape[1] > 1:
         y_hat = y_hat.argmax(dim=1)  # (N, …)

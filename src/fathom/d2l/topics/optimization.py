@@ -36,7 +36,10 @@ def train_2d(
 
 
 def show_trace_2d(f: Callable[[Tensor, Tensor], Tensor], results: Sequence[tuple[Any, Any]]) -> None:
-    """Draw the points of ``train_2d`` over the contour lines of ``f``."""
+    """Draw the points of ``train_2d`` over the contour lines of ``f``.
+
+    Shape:   ->; f maps two tensors of one shape to a third
+    """
     from matplotlib import pyplot as plt
 
     from fathom.d2l.frame.display import set_figsize

@@ -15,7 +15,7 @@ from fathom.d2l.topics.text import Vocab
 class RNNScratch(Module):
     """A recurrent layer written out: H ← tanh(X W_xh + H W_hh + b_h).
 
-    Shape:   inputs (T, N, num_inputs) -> T outputs (N, num_hiddens), state (N, num_hiddens)
+    Shape:   inputs (T, N, num_inputs) -> outputs (T, N, num_hiddens), state (N, num_hiddens); outputs are a list of T
     """
 
     num_inputs: int
@@ -65,7 +65,10 @@ class RNNLMScratch(Classifier):
         self.b_q = nn.Parameter(torch.zeros(self.vocab_size))
 
     def training_step(self, batch: Sequence[Any]) -> Tensor:
-        """Return the loss to minimise, and plot the perplexity."""
+        """Return the loss to minimise, and plot the perplexity.
+
+        Shape:   -> ()
+        """
         loss = self.loss(self(*batch[:-1]), batch[-1])
         self.plot("ppl", torch.exp(loss.detach()), train=True)
         return loss
@@ -76,11 +79,17 @@ class RNNLMScratch(Classifier):
         self.plot("ppl", torch.exp(loss), train=False)
 
     def one_hot(self, X: Tensor) -> Tensor:
-        """Turn tokens into unit vectors, time first. Shape: int (N, T) -> float32 (T, N, vocab_size)"""
+        """Turn tokens into unit vectors, time first.
+
+        Shape:   X int64 (N, T) -> float32 (T, N, vocab_size)
+        """
         return torch.eye(self.vocab_size, device=X.device)[X.T]
 
     def output_layer(self, rnn_outputs: Any) -> Tensor:
-        """Turn T outputs (N, num_hiddens) into logits (N, T, vocab_size)."""
+        """Return the logits of the layer's outputs.
+
+        Shape:   rnn_outputs (T, N, H) -> (N, T, vocab_size); or a list of T outputs (N, H)
+        """
         hiddens = (
             rnn_outputs if isinstance(rnn_outputs, Tensor) else torch.stack(list(rnn_outputs))
         )  # (T, N, num_hiddens)
@@ -151,5 +160,8 @@ class RNNLM(RNNLMScratch):
         self.linear = nn.LazyLinear(self.vocab_size)
 
     def output_layer(self, hiddens: Any) -> Tensor:
-        """Turn hidden states (T, N, num_hiddens) into logits (N, T, vocab_size)."""
+        """Return the logits of hidden states.
+
+        Shape:   hiddens (T, N, H) -> (N, T, vocab_size)
+        """
         return self.linear(hiddens).swapaxes(0, 1)

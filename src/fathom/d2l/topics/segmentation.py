@@ -35,7 +35,7 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's red,
 def read_voc_images(voc_dir: str | os.PathLike[str], is_train: bool = True) -> tuple[list[Tensor], list[Tensor]]:
     """Read the images of the training or validation split and their labels, which are images in class colours.
 
-    Shape:   -> two lists of uint8 (3, H, W)
+    Shape:   -> features uint8 (3, H', W'), labels uint8 (3, H', W'); two lists of these
     """
     voc_dir = os.fspath(voc_dir)
     listing = os.path.join(voc_dir, "ImageSets", "Segmentation", "train.txt" if is_train else "val.txt")
@@ -49,7 +49,7 @@ def read_voc_images(voc_dir: str | os.PathLike[str], is_train: bool = True) -> t
 def read_images(paths: Iterable[str]) -> list[Tensor]:
     """Read colour images, several at a time: decoding releases the interpreter lock.
 
-    Shape:   -> uint8 (3, H, W) each
+    Shape:   -> uint8 (3, H', W'); a list of these
     Raises:  FathomError that names the first unreadable file
     """
     with ThreadPoolExecutor(default_workers()) as pool:
@@ -59,7 +59,7 @@ def read_images(paths: Iterable[str]) -> list[Tensor]:
 def voc_colormap2label() -> Tensor:
     """Return a table from colour, (red · 256 + green) · 256 + blue, to class; 0, the background, for all other colours.
 
-    Shape:   -> int64 (256³,)
+    Shape:   -> int64 (256·256·256,)
     """
     table = torch.zeros(256**3, dtype=torch.long)
     colours = torch.tensor(VOC_COLORMAP)
@@ -70,7 +70,7 @@ def voc_colormap2label() -> Tensor:
 def voc_label_indices(colormap: Tensor, colormap2label: Tensor) -> Tensor:
     """Return the class of each pixel of a label image.
 
-    Shape:   colormap (3, H, W) -> int64 (H, W)
+    Shape:   colormap uint8 (3, H, W), colormap2label int64 (256·256·256,) -> int64 (H, W)
     """
     return colormap2label[_codes(colormap)]
 
@@ -108,12 +108,18 @@ class VOCSegDataset(Dataset[tuple[Tensor, Tensor]]):
         print(f"read {len(self.features)} examples")
 
     def normalize_image(self, img: Tensor) -> Tensor:
-        """Return a uint8 image as floats, normalised with ImageNet's mean and standard deviation. Shape: (3, H, W)"""
+        """Return a uint8 image as floats, normalised with ImageNet's mean and standard deviation.
+
+        Shape:   img uint8 (3, H, W) -> float32 (3, H, W)
+        """
         mean, std = (torch.tensor(values).reshape(3, 1, 1) for values in (_MEAN, _STD))
         return (img.float() / 255 - mean) / std
 
     def filter(self, imgs: list[Tensor]) -> list[Tensor]:
-        """Return the images that are at least as large as the window."""
+        """Return the images that are at least as large as the window.
+
+        Shape:   imgs (C, H, W) -> (C, H', W'); lists of images, from 0 to all of them
+        """
         return [img for img in imgs if img.shape[1] >= self.crop_size[0] and img.shape[2] >= self.crop_size[1]]
 
     def __getitem__(self, idx: int) -> tuple[Tensor, Tensor]:

@@ -60,7 +60,8 @@ class EncoderDecoder(Classifier):
     ) -> tuple[Tensor, list[Any]]:
         """Decode step by step, each from the most likely token of the step before.
 
-        Returns:  tokens (N, num_steps); the decoder's attention weights at every step, if they are to be saved
+        Shape:   batch int64 (N, T), int64 (N, S), int64 (N,), int64 (N, S) -> tokens int64 (N, num_steps)
+        Returns:  the tokens, and the decoder's attention weights at every step, if they are to be saved
         """
         source, target, source_length, _ = (part.to(device) for part in batch)
         state = self.decoder.init_state(self.encoder(source, source_length), source_length)
@@ -87,7 +88,7 @@ def init_seq2seq(module: nn.Module) -> None:
 class Seq2SeqEncoder(Encoder):
     """Embedding and GRU.
 
-    Shape:   X (N, T) -> outputs (T, N, num_hiddens), state (num_layers, N, num_hiddens)
+    Shape:   X int64 (N, T) -> outputs (T, N, num_hiddens), state (num_layers, N, num_hiddens)
     """
 
     def __init__(self, vocab_size: int, embed_size: int, num_hiddens: int, num_layers: int, dropout: float = 0) -> None:

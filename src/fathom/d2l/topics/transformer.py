@@ -18,7 +18,7 @@ from fathom.d2l.topics.seq2seq import Encoder
 class PositionalEncoding(nn.Module):
     """Adds sines and cosines of the position, from fast to slow, so that a network can tell positions apart.
 
-    Shape:   (N, T, num_hiddens) -> (N, T, num_hiddens), T <= max_len
+    Shape:   X (N, T, D) -> (N, T, D); T is at most max_len
     Source:  Vaswani et al. 2017, arXiv:1706.03762, §3.5
     """
 
@@ -49,7 +49,7 @@ class PositionWiseFFN(nn.Module):
 
     Earlier editions put the input's width first; a call with three widths is accepted as well.
 
-    Shape:   (N, T, d) -> (N, T, ffn_num_outputs)
+    Shape:   X (N, T, D) -> (N, T, ffn_num_outputs)
     """
 
     @accepts_old(_old_ffn)
@@ -71,7 +71,7 @@ class PositionWiseFFN(nn.Module):
 class AddNorm(nn.Module):
     """A shortcut around a layer, then layer normalisation: LayerNorm(X + dropout(Y)).
 
-    Shape:   X and Y (…, *norm_shape) -> the same
+    Shape:   X (…), Y (…) -> (…); ending in norm_shape
     """
 
     def __init__(self, norm_shape: int | Sequence[int], dropout: float) -> None:
@@ -87,7 +87,7 @@ class AddNorm(nn.Module):
 class TransformerEncoderBlock(nn.Module):
     """Self-attention and a position-wise network, each with a shortcut around it.
 
-    Shape:   X (N, T, num_hiddens), valid_lens None, (N,) or (N, T) -> (N, T, num_hiddens)
+    Shape:   X (N, T, D), valid_lens (N,) -> (N, T, D); valid_lens may be (N, T) or None
     """
 
     def __init__(

@@ -30,7 +30,7 @@ Devices = Sequence[torch.device]
 def resnet18(num_classes: int, in_channels: int = 1) -> nn.Sequential:
     """ResNet-18 for small images: a 3x3 stem that keeps the size, and no pooling before the blocks.
 
-    Shape:   (N, in_channels, H, W) -> logits (N, num_classes)
+    Shape:   X (N, in_channels, H, W) -> logits (N, num_classes)
     """
     net = nn.Sequential(nn.Conv2d(in_channels, 64, kernel_size=3, padding=1), nn.BatchNorm2d(64), nn.ReLU())
     channels = 64
@@ -46,7 +46,8 @@ def resnet18(num_classes: int, in_channels: int = 1) -> nn.Sequential:
 def split_batch(X: Tensor, y: Tensor, devices: Devices) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Split a batch into equal parts, one on each device; devices of any kind will do.
 
-    Shape:   X (N, …), y (N, …) -> two tuples of tensors (⌈N/len(devices)⌉, …), the last may be shorter
+    Shape:   X (N, …), y (N,) -> Xs (-(-N//D), …), ys (-(-N//D),); two tuples of D parts, one per device, the last ones
+        may be shorter
     """
     if len(X) != len(y):
         raise ValueError(f"{len(X)} samples but {len(y)} labels")
@@ -63,6 +64,8 @@ def train_batch_ch13(
     """Take a step on the summed loss of a batch; return that loss and the number of correct predictions.
 
     Both are tensors on the device, so that nothing waits for it. The inputs may be a list of tensors.
+
+    Shape:   X (N, …), y (N,) -> loss (), correct int64 (); labels of pixels are (N, H, W)
     """
     X, y = to_device(X, devices[0]), to_device(y, devices[0])
     net.train()

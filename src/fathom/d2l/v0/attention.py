@@ -41,7 +41,7 @@ class PositionWiseFFN(transformer.PositionWiseFFN):
 class AddNorm(transformer.AddNorm):
     """A shortcut around a layer, then layer normalisation: LayerNorm(X + dropout(Y)).
 
-    Shape:   X and Y (…, *normalized_shape) -> the same
+    Shape:   X (…), Y (…) -> (…); ending in normalized_shape
     """
 
     def __init__(self, normalized_shape: int | Sequence[int], dropout: float) -> None:
@@ -49,19 +49,25 @@ class AddNorm(transformer.AddNorm):
 
 
 def transpose_qkv(X: Tensor, num_heads: int) -> Tensor:
-    """Make the heads part of the batch. Shape: (N, T, h·d) -> (N·h, T, d)"""
+    """Move the heads into the batch.
+
+    Shape:   X (N, T, h·d) -> (N·h, T, d); h heads
+    """
     return X.reshape(*X.shape[:2], num_heads, -1).transpose(1, 2).flatten(0, 1)
 
 
 def transpose_output(X: Tensor, num_heads: int) -> Tensor:
-    """Undo ``transpose_qkv``. Shape: (N·h, T, d) -> (N, T, h·d)"""
+    """Undo ``transpose_qkv``.
+
+    Shape:   X (N·h, T, d) -> (N, T, h·d)
+    """
     return X.unflatten(0, (-1, num_heads)).transpose(1, 2).flatten(2)
 
 
 class EncoderBlock(nn.Module):
     """Self-attention and a position-wise network, each with a shortcut around it.
 
-    Shape:   X (N, T, num_hiddens), valid_lens None, (N,) or (N, T) -> (N, T, num_hiddens)
+    Shape:   X (N, T, D), valid_lens (N,) -> (N, T, D); valid_lens may be (N, T) or None
     """
 
     def __init__(

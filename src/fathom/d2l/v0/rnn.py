@@ -22,6 +22,8 @@ Device = torch.device | str
 class RNNModelScratch:
     """A recurrent network made of functions.
 
+    Shape:   X int64 (N, T), state (…) -> (T·N, vocab_size), state (…)
+
     Args:
         get_params: (vocab_size, num_hiddens, device) -> the parameters.
         init_state: (batch_size, num_hiddens, device) -> the first state.
@@ -42,10 +44,7 @@ class RNNModelScratch:
         self.init_state, self.forward_fn = init_state, forward_fn
 
     def __call__(self, X: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Return the outputs and the next state.
-
-        Shape:   X int64 (N, T) -> (T · N, vocab_size), state
-        """
+        """Return the outputs and the next state."""
         return self.forward_fn(F.one_hot(X.T.long(), self.vocab_size).float(), state, self.params)
 
     def begin_state(self, batch_size: int, device: Device) -> Any:
@@ -56,7 +55,7 @@ class RNNModelScratch:
 class RNNModel(nn.Module):
     """One of torch's recurrent layers on one-hot tokens, and a dense layer.
 
-    Shape:   inputs int64 (N, T), state as ``rnn_layer``'s -> (T · N, vocab_size), state
+    Shape:   inputs int64 (N, T), state (L, N, H) -> (T·N, vocab_size), state (L, N, H); an LSTM has two states
     """
 
     def __init__(self, rnn_layer: nn.RNNBase, vocab_size: int, **kwargs: Any) -> None:

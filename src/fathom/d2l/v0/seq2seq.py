@@ -9,7 +9,10 @@ from torch import Tensor, nn
 
 
 class Encoder(nn.Module):
-    """Base of encoders: reads a sequence."""
+    """Base of encoders: reads a sequence.
+
+    Shape:   X (N, T) -> (…); as the subclass has it
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -20,7 +23,10 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Base of decoders: writes a sequence from the encoder's outputs."""
+    """Base of decoders: writes a sequence from the encoder's outputs.
+
+    Shape:   X (N, T), state (…) -> outputs (…), state (…); as the subclass has it
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -44,7 +50,10 @@ class AttentionDecoder(Decoder):
 
 
 class EncoderDecoder(nn.Module):
-    """An encoder followed by a decoder; returns the decoder's outputs and state."""
+    """An encoder followed by a decoder; returns the decoder's outputs and state.
+
+    Shape:   enc_X (N, T), dec_X (N, S) -> outputs (…), state (…); as the decoder has it
+    """
 
     def __init__(self, encoder: Encoder, decoder: Decoder, **kwargs: Any) -> None:
         super().__init__(**kwargs)
