@@ -124,6 +124,6 @@ def test_what_is_done_is_kept_and_the_rest_follows(place, verb, arguments, strik
     arguments = [trained.path if a == "RUN" else a for a in arguments]
     done = strike(place, signal.SIGTERM, verb, *arguments, "--epochs", 1)
     if verb != "train":
-        assert f"go on with: fathom {verb} --resume runs/" in done.stderr
+        assert f"resume with: fathom {verb} --resume runs/" in done.stderr
     result = fathom(verb, "--resume", "last")
     assert result.code == 0, result.err

@@ -68,7 +68,7 @@ def test_a_closed_terminal_stops_a_run_as_sigterm_does(name, start_fathom, fatho
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + getattr(signal, name)
     assert err.startswith("fathom: stopped ")
-    assert "a checkpoint is saved; go on with: fathom train --resume runs/" in err
+    assert "a checkpoint is saved; resume with: fathom train --resume runs/" in err
     (run,) = (tmp_path / "runs").iterdir()
     assert '"status": "stopped"' in (run / "run.json").read_text()
 

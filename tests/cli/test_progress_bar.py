@@ -142,5 +142,5 @@ def test_ctrl_c_finishes_the_step_saves_and_gives_the_cursor_back(terminal, tmp_
     assert screen.wait() == 130
     after = screen.output.rpartition(SHOW)[2]
     (run,) = (tmp_path / "runs").iterdir()
-    assert re.search(r"fathom: stopped .*; a checkpoint is saved; go on with: fathom train --resume (\S+)", after)
+    assert re.search(r"fathom: stopped .*; a checkpoint is saved; resume with: fathom train --resume (\S+)", after)
     assert after.strip().endswith(f"runs/{run.name}")

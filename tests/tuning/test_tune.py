@@ -127,7 +127,7 @@ def test_an_interrupted_study_goes_on_as_if_it_had_not_been(tmp_path):
     config, space = configure(epochs=2), "lr=1e-3..0.1:log,label_smoothing=0..0.2"
     whole = fathom.tune(config, space, trials=4, root=tmp_path / "whole", retrain=False)
     place = tmp_path / "torn"
-    with pytest.raises(Interrupted, match=r"stopped; 1 of 4 trials done; go on with: fathom tune --resume .*torn"):
+    with pytest.raises(Interrupted, match=r"stopped; 1 of 4 trials done; resume with: fathom tune --resume .*torn"):
         fathom.tune(config, space, trials=4, study=place, retrain=False, observer=Stop(1))
     ledger = Ledger(place)
     assert [trial.state for trial in ledger.trials()] == ["complete", "stopped"]

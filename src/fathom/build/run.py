@@ -241,7 +241,7 @@ def _ending(run: PlannedRun, writer: RunWriter, before: Mapping[str, Any] | None
         yield fitting
     except Interrupted as stop:
         _record_end(writer, "stopped", str(stop))
-        raise type(stop)(stop.exit_code - 128, f"{stop}; go on with: {resume_hint}") from None
+        raise type(stop)(stop.exit_code - 128, f"{stop}; resume with: {resume_hint}") from None
     except KeyboardInterrupt:
         if before is None and fitting.step == 0:  # nothing to go on from
             shutil.rmtree(run.path, ignore_errors=True)
@@ -262,7 +262,7 @@ def _ending(run: PlannedRun, writer: RunWriter, before: Mapping[str, Any] | None
             raise
         _record_end(writer, "failed", str(line), line.finding if isinstance(line, Diverged) else None)
         if not isinstance(line, Diverged) and (run.path / "checkpoints" / "last").is_dir():
-            line = FathomError(f"{line}; once that is mended, go on with: {resume_hint}")
+            line = FathomError(f"{line}; once that is mended, resume with: {resume_hint}")
         if line is error:
             raise
         raise line from error

@@ -22,29 +22,32 @@ from fathom.version import VERSION
 
 # verb: (module, what it does)
 VERBS = {
-    "train": ("fathom.cli.commands.train", "train a network; leave a run folder with model, metrics and report"),
+    "train": ("fathom.cli.commands.train", "train a network; write a run folder with model, metrics and report"),
     "eval": ("fathom.cli.commands.eval", "evaluate a run's model on a split of its data"),
-    "generate": ("fathom.cli.commands.generate", "let a language model go on with a text"),
+    "generate": ("fathom.cli.commands.generate", "continue a text with a language model"),
     "crossval": (
         "fathom.cli.commands.crossval",
-        "train on all folds of the data but one, evaluate on that one; compare networks",
+        "cross-validate: train on all folds but one, evaluate on that one; compare networks",
     ),
-    "distill": ("fathom.cli.commands.distill", "let a small network learn from a run's; show what that gains"),
-    "predict": ("fathom.cli.commands.predict", "label images, folders or the rows of a CSV with a run's model"),
+    "distill": ("fathom.cli.commands.distill", "train a small network to imitate a run's model; show what that gains"),
+    "predict": (
+        "fathom.cli.commands.predict",
+        "predict labels or values for images, folders, tables and texts with a run's model",
+    ),
     "export": ("fathom.cli.commands.export", "write a run's model as one ONNX or torch.export file"),
-    "tune": ("fathom.cli.commands.tune", "search for better settings; keep the best as a run"),
+    "tune": ("fathom.cli.commands.tune", "search for better hyperparameters; train the best as a run"),
     "prune": (
         "fathom.cli.commands.prune",
-        "make a run's model smaller or sparser, fine-tune it, and say what that cost",
+        "make a run's model smaller or sparser, fine-tune it, and show what that costs",
     ),
     "check": (
         "fathom.cli.commands.check",
-        "look into data before anything is trained: splits, balance, leakage, broken files",
+        "check data before training: splits, class balance, leakage, broken files",
     ),
-    "report": ("fathom.cli.commands.report", "make report.html from a run folder"),
-    "compare": ("fathom.cli.commands.compare", "set runs side by side"),
-    "models": ("fathom.cli.commands.models", "list the networks, or the layers of one"),
-    "data": ("fathom.cli.commands.data", "list the data sets, or look into one"),
+    "report": ("fathom.cli.commands.report", "write report.html from a run folder"),
+    "compare": ("fathom.cli.commands.compare", "compare runs side by side"),
+    "models": ("fathom.cli.commands.models", "list the networks, or show the layers of one"),
+    "data": ("fathom.cli.commands.data", "list the data sets, or show one"),
     "schedules": ("fathom.cli.commands.schedules", "list and draw the learning-rate schedules"),
     "scratch": ("fathom.cli.commands.scratch", "train networks written on NumPy beside PyTorch, step by step"),
     "book": ("fathom.cli.commands.book", "run code written for Dive into Deep Learning, unchanged"),
@@ -179,7 +182,9 @@ def make_parser(verb: str) -> tuple[Parser, Callable[[argparse.Namespace], int]]
     module.add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     if verb not in _WITHOUT_NETWORK:
-        parser.add_argument("--offline", action="store_true", help="fetch nothing: say what is missing, and its place")
+        parser.add_argument(
+            "--offline", action="store_true", help="download nothing; say what is missing and where it belongs"
+        )
     return parser, lambda args: int(module.run(args))
 
 

@@ -81,7 +81,7 @@ OPTIONS: dict[str, dict[str, Option]] = {
         "--ema": Option("training.ema", "DECAY", "keep an exponential moving average of the weights"),
         "--patience": Option("training.patience", "N", "stop after N epochs without a better validation loss"),
         "--init": Option("training.init", "RULE", "initialiser, such as xavier_uniform or normal:0.01", str),
-        "--seed": Option("seed", "N", "of weights, order and all else that is random (default: 0)"),
+        "--seed": Option("seed", "N", "seed of weights, data order and everything else that is random (default: 0)"),
         "--overfit-batches": Option(
             "training.overfit_batches", "N", "overfit the first N batches: can the network learn at all?", read_count
         ),

@@ -23,7 +23,7 @@ _LEFT_OUT = ("model", "--overfit-batches", "--compare-scratch", "--seeds")
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``fathom train`` that make sense of every run of a series, and those of its folder."""
     group = options.add_settings(parser, _LEFT_OUT)
-    group.add_argument("--resume", metavar="DIR", help="go on with one that stopped: its folder, its name, or last")
+    group.add_argument("--resume", metavar="DIR", help="resume one that stopped: its folder, its name, or last")
     group.add_argument("--out", metavar="DIR", default="runs", help="where its folder goes (default: runs)")
     options.default_other_options(parser)
 

@@ -84,7 +84,7 @@ def resume_hint(stop: KeyboardInterrupt, command: str) -> Interrupted:
     """Make the error for a series that a signal stopped: its exit code, and what to type to go on."""
     from fathom.training.signals import Interrupted
 
-    return Interrupted(signal_of(stop), f"stopped; go on with: {command}")
+    return Interrupted(signal_of(stop), f"stopped; resume with: {command}")
 
 
 def signal_of(stop: KeyboardInterrupt) -> int:

@@ -164,7 +164,7 @@ def _named_errors(member: Member, resume_hint: str) -> Iterator[None]:
     try:
         yield
     except Interrupted as stop:
-        line = f"stopped in {member.label}; what is done is kept, go on with: {resume_hint}"
+        line = f"stopped in {member.label}; what is done is kept, resume with: {resume_hint}"
         raise type(stop)(stop.exit_code - 128, line) from None
     except UsageError as error:
         raise UsageError(f"{member.label}: {error}") from error

@@ -283,7 +283,7 @@ def _go_on(
         study = ledger.snapshot()
         write_study(study, ledger.path)
         done = f"{study.num_done} of {counted(study.target, 'trial')} done"
-        line = f"stopped; {done}; go on with: {resume_command(ledger.path)}"
+        line = f"stopped; {done}; resume with: {resume_command(ledger.path)}"
         raise Interrupted(stop.exit_code - 128, line) from None
     finally:
         observer.close()

@@ -145,7 +145,7 @@ def test_comparison_with_scratch_goes_on_after_a_stop(source, tmp_path):
         calls.append(plan)
         return [StopAt(5)] if len(calls) == 3 else []
 
-    with pytest.raises(Interrupted, match=r"stopped in fine-tuning with seed 1; .* go on with: fathom train --resume"):
+    with pytest.raises(Interrupted, match=r"stopped in fine-tuning with seed 1; .* resume with: fathom train --resume"):
         train(config, root=tmp_path / "runs", on_start=stop_the_third)
     (path,) = (tmp_path / "runs").iterdir()
     kept = json.loads((path / "comparison.json").read_text())

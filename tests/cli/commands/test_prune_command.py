@@ -120,7 +120,7 @@ def test_interrupted_before_training_leaves_nothing(trained, tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--amount", "0"], "nothing would go"),
+        (["--amount", "0"], "--amount must be above 0 and below 1"),
         (["--amount", "1"], "not a number of at least 0 and below 1"),
         ([], "--amount"),
         (["--amount", "0.5", "--structured", "chanels"], "did you mean 'channels'"),

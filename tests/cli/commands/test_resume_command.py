@@ -86,7 +86,7 @@ def test_a_signal_saves_and_resume_gives_the_same_bits(model, signum, code, step
     result = stop_after(signum, step, model, *SMALL)
     run = only_run(tmp_path)
     assert result.code == code
-    assert result.error.endswith(f"a checkpoint is saved; go on with: fathom train --resume runs/{run.name}")
+    assert result.error.endswith(f"a checkpoint is saved; resume with: fathom train --resume runs/{run.name}")
     assert f"step {step}" in result.error
     assert read_run(run)["status"] == "stopped"
     assert not (run / "model.safetensors").exists()
@@ -223,7 +223,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_once_there_is_room(fathom, 
     run = only_run(tmp_path)
     assert result.code == 1
     assert result.error.startswith(f"cannot write runs/{run.name}/checkpoints/best: no space left on device; free ")
-    assert result.error.endswith(f"; once that is mended, go on with: fathom train --resume runs/{run.name}")
+    assert result.error.endswith(f"; once that is mended, resume with: fathom train --resume runs/{run.name}")
     assert not list(run.rglob("*tmp*"))
     assert fathom("train", "--resume", "last").code == 0
     assert fathom("train", "softmax", *SMALL, "--out", "whole/runs").code == 0

@@ -188,7 +188,7 @@ def test_a_image_that_breaks_during_training_is_one_line(workers, images, fathom
     (run,) = runs(tmp_path)
     assert result.code == 1
     assert re.match(rf"{images}/(dark|light)/\d\d\.png is damaged or truncated \(", result.error)
-    assert result.error.endswith(f"; once that is mended, go on with: fathom train --resume runs/{run.name}")
+    assert result.error.endswith(f"; once that is mended, resume with: fathom train --resume runs/{run.name}")
     assert json.loads((run / "run.json").read_text())["status"] == "failed"
 
 

@@ -62,7 +62,7 @@ def test_a_study_from_beginning_to_end(tuned, fathom, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["softmax"], "what is to be tried? Give --space, such as --space lr=1e-4..0.1:log,batch_size=32..512:log"),
+        (["softmax"], "--space is missing: what to search, such as --space lr=1e-4..0.1:log,batch_size=32..512:log"),
         ([*QUICK, "--space", "lr=1..2"], "space: lr is given twice"),
         ([*QUICK, "--pruner", "medain"], "unknown pruner 'medain'; did you mean 'median'?"),
         ([*QUICK, "--trials", "0"], "--trials: '0' is not a whole number of at least 1"),
@@ -75,8 +75,8 @@ def test_a_study_from_beginning_to_end(tuned, fathom, tmp_path):
         (["sofmax", "--space", "lr=1..4"], "unknown model 'sofmax'; did you mean 'softmax'?"),
         (["--space", "lr=1..4", "--data", "digist"], "unknown data set 'digist'; did you mean 'digits'?"),
         (["--resume", "last"], "there is no study in runs yet; begin one with fathom tune --space …"),
-        (["--resume", "last", "--lr", "0.1"], "--resume goes on with a study's own settings; leave out --lr"),
-        (["--resume", "last", "--space", "lr=1..2"], "--resume goes on with a study's own settings; leave out --space"),
+        (["--resume", "last", "--lr", "0.1"], "--resume reuses the study's settings; remove --lr"),
+        (["--resume", "last", "--space", "lr=1..2"], "--resume reuses the study's settings; remove --space"),
         (["--resume", "nowhere"], "there is no study folder nowhere"),
     ],
 )
@@ -162,7 +162,7 @@ def test_a_signal_marks_the_trial_and_says_how_to_go_on(start_fathom, tmp_path, 
     study = only_study(tmp_path)
     assert process.returncode == code
     assert re.fullmatch(
-        rf"fathom: stopped; \d of 3 trials done; go on with: fathom tune --resume runs/{study.name}\n", err
+        rf"fathom: stopped; \d of 3 trials done; resume with: fathom tune --resume runs/{study.name}\n", err
     )
     assert "running" not in states(study)
     assert "stopped" in states(study)

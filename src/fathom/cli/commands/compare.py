@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("runs", metavar="RUN", nargs="+", help="run folders, their names in runs/, or last")
-    parser.add_argument("--runs", dest="root", metavar="DIR", default="runs", help="where they are (default: runs)")
+    parser.add_argument(
+        "--runs", dest="root", metavar="DIR", default="runs", help="folder that holds the runs (default: runs)"
+    )
     parser.add_argument("--out", metavar="FILE", help="also write a page with the validation curves, as compare.html")
     parser.add_argument("--csv", metavar="FILE", help="also write the table, one line a run, unrounded")
 

@@ -23,7 +23,7 @@ examples:
   fathom crossval mlp --data digits                       five folds of the training split, the test set left alone
   fathom crossval mlp lenet --data digits --folds 10      two networks on the same folds: is one of them better?
   fathom crossval --data house.csv --target SalePrice --repeats 3
-  fathom crossval --resume last                           go on; folds that are done are not repeated
+  fathom crossval --resume last                           resume; finished folds are not repeated
 """
 
 
@@ -34,9 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     parser.add_argument("models", nargs="*", metavar="model", help="networks to compare, see `fathom models`")
     group = parser.add_argument_group("folds")
-    group.add_argument("--folds", type=_read_folds, metavar="K", help=f"equal parts (default: {_FOLDS})")
+    group.add_argument("--folds", type=_read_folds, metavar="K", help=f"number of folds (default: {_FOLDS})")
     group.add_argument(
-        "--repeats", type=read_count, metavar="N", help=f"divisions, each drawn anew (default: {_REPEATS})"
+        "--repeats", type=read_count, metavar="N", help=f"repetitions, each with new folds (default: {_REPEATS})"
     )
     series.add_settings(parser)
 

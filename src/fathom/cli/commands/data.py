@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="DIR", default=".", help="where to write the page of sample images (default: here)"
     )
-    parser.add_argument("--extract", metavar="DIR", help="write cifar10 as PNG files in class folders; resumable")
-    parser.add_argument("--seed", type=int, default=0, help="which samples are shown (default: 0)")
+    parser.add_argument("--extract", metavar="DIR", help="write cifar10 as PNG files in class folders; can be resumed")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the samples shown (default: 0)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ _EXAMPLES = """\
 examples:
   fathom distill last --student mlp                        the newest run teaches an MLP
   fathom distill last --student lenet --temperature 4 --alpha 0.7 --seeds 3
-  fathom distill --resume last                             go on; students that are done are not trained again
+  fathom distill --resume last                             resume; finished students are not trained again
 """
 
 
@@ -36,15 +36,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("distillation")
     group.add_argument("--student", metavar="NAME", help="network, see `fathom models`")
     group.add_argument(
-        "--temperature", type=read_positive, metavar="T", help=f"softens both opinions (default: {_TEMPERATURE:g})"
+        "--temperature",
+        type=read_positive,
+        metavar="T",
+        help=f"softens the outputs of both networks (default: {_TEMPERATURE:g})",
     )
-    group.add_argument("--alpha", type=_read_alpha, metavar="A", help=f"the teacher's share (default: {_ALPHA:g})")
+    group.add_argument(
+        "--alpha",
+        type=_read_alpha,
+        metavar="A",
+        help=f"weight of the teacher in the loss, 0 to 1 (default: {_ALPHA:g})",
+    )
     group.add_argument(
         "--seeds",
         dest="pairs",
         type=read_count,
         metavar="N",
-        help=f"pairs of students; 3 show the spread (default: {_SEEDS})",
+        help=f"number of student pairs; 3 show the spread (default: {_SEEDS})",
     )
     series.add_settings(parser)
 

@@ -24,7 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="onnx (default) or torch",
     )
-    parser.add_argument("--out", metavar="FILE", help="file to write (default: model.onnx or model.pt2 in the run)")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="file to write, - for standard output (default: model.onnx or model.pt2 in the run folder)",
+    )
     parser.add_argument(
         "--int8",
         type=one_of("kind of int8", METHODS),

@@ -12,19 +12,19 @@ from fathom.cli.values import read_count, read_natural, read_non_negative
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_model(parser)
-    parser.add_argument("--prefix", metavar="TEXT", default="", help="what to go on with (default: a common token)")
+    parser.add_argument("--prefix", metavar="TEXT", default="", help="text to continue (default: a common token)")
     parser.add_argument(
-        "--length", type=read_count, metavar="N", default=200, help="characters, or words, to write (default: 200)"
+        "--length", type=read_count, metavar="N", default=200, help="characters or words to generate (default: 200)"
     )
     parser.add_argument(
         "--temperature",
         type=read_non_negative,
         metavar="T",
         default=1.0,
-        help="below 1 the likely becomes likelier; 0 always takes the likeliest (default: 1)",
+        help="below 1 makes likely tokens likelier; 0 always takes the likeliest (default: 1)",
     )
-    parser.add_argument("--top-k", type=read_count, metavar="K", help="draw among the K likeliest only")
-    parser.add_argument("--seed", type=read_natural, metavar="N", default=0, help="of the draws (default: 0)")
+    parser.add_argument("--top-k", type=read_count, metavar="K", help="sample among the K likeliest only")
+    parser.add_argument("--seed", type=read_natural, metavar="N", default=0, help="seed for sampling (default: 0)")
     add_device(parser)
 
 

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         help="images and their folders, - for a list of images on standard input; CSVs or texts, - for a pipe",
     )
-    parser.add_argument("--images", metavar="DIR", help="where the images lie that a CSV among the inputs names")
+    parser.add_argument("--images", metavar="DIR", help="folder of the images that a CSV among the inputs names")
     parser.add_argument("--file-column", metavar="NAME", help="column of that CSV with the files (default: found)")
     parser.add_argument("--label-column", metavar="NAME", help="column with the labels, if there is one")
     parser.add_argument("--out", metavar="FILE", help="file to write (default: standard output)")
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="csv, excel (a CSV without formulas), json or jsonl (default: as --out ends, else csv)",
     )
-    parser.add_argument("--top", type=read_count, default=1, metavar="K", help="give the K most probable classes")
+    parser.add_argument("--top", type=read_count, default=1, metavar="K", help="write the K most probable classes")
     add_device(parser)
 
 

@@ -27,28 +27,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     add_run(parser)
     parser.add_argument(
-        "--amount", type=read_fraction, required=True, metavar="SHARE", help="share that goes, such as 0.5"
+        "--amount", type=read_fraction, required=True, metavar="SHARE", help="share to remove, such as 0.5"
     )
     parser.add_argument(
         "--structured",
         type=one_of("structure", STRUCTURES),
         metavar="WHAT",
-        help="channels: take whole channels and units out (default: set single weights to zero)",
+        help="channels: remove whole channels and units (default: set single weights to zero)",
     )
     parser.add_argument(
         "--criterion",
         type=one_of("criterion", CRITERIA),
         metavar="NAME",
-        help="what a channel is worth: l2 (default) or l1 norm of its weights, or batch_norm, its scale",
+        help="importance of a channel: l2 (default) or l1 norm of its weights, or its batch_norm scale",
     )
     parser.add_argument(
         "--scope",
         type=one_of("scope", SCOPES),
         metavar="NAME",
-        help="local: this share of every layer (default for channels); global: of all together (for weights)",
+        help="local: this share of every layer (default for channels); global: of all layers (default for weights)",
     )
-    parser.add_argument("--finetune", type=read_natural, default=3, metavar="EPOCHS", help="epochs afterwards (3)")
-    parser.add_argument("--lr", type=read_positive, metavar="RATE", help="learning rate of these (default: the run's)")
+    parser.add_argument(
+        "--finetune", type=read_natural, default=3, metavar="EPOCHS", help="epochs of fine-tuning (default: 3)"
+    )
+    parser.add_argument(
+        "--lr", type=read_positive, metavar="RATE", help="learning rate for fine-tuning (default: the run's)"
+    )
     parser.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, mps (default: as the run)")
     parser.add_argument("--out", metavar="DIR", help="where the new run folder goes (default: that of --runs)")
 
@@ -59,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     from fathom.runs.folder.reader import resolve_run
 
     if not args.amount:
-        raise UsageError("--amount 0: nothing would go; give a share above 0 and below 1")
+        raise UsageError("--amount must be above 0 and below 1")
     path = resolve_run(args.run, args.runs)
     from fathom.cli.commands.train import finish
     from fathom.cli.progress import show_progress

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="FILE", help="image to write: png, svg or pdf (default with names: schedules.png)"
     )
-    parser.add_argument("--steps", type=int, default=1000, help="length of the run (default: 1000)")
+    parser.add_argument("--steps", type=int, default=1000, help="steps of the run (default: 1000)")
     parser.add_argument("--warmup", metavar="N", default="0", help="linear warm-up: steps, or a fraction such as 0.1")
 
 

@@ -28,7 +28,7 @@ examples:
   fathom train gru --data book.txt --level char     a text; then: fathom generate last --prefix "the "
   fathom train --data images/ --init-from torchvision:resnet18 --freeze 'conv1,bn1,layer[1-2].*'
   fathom train --set training.clip_value=0.5        a setting without an option of its own
-  fathom train --resume last                        go on with a run that was stopped
+  fathom train --resume last                        resume a run that was stopped
 """
 
 

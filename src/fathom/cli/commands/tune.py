@@ -27,8 +27,8 @@ examples:
   fathom tune lenet --space lr=1e-4..0.1:log,batch_size=32..512:log --trials 30
   fathom tune mlp --data house.csv --target SalePrice --space 'hidden=64|256|[256, 128],dropout=0..0.5'
   fathom tune --space model=rnn|gru,hidden=64..512:log --data book.txt --jobs 2
-  fathom tune --resume last                         go on with a study that was stopped
-  fathom tune --resume last --trials 60             ... and with one that is finished
+  fathom tune --resume last                         resume a study that was stopped
+  fathom tune --resume last --trials 60             ... and extend one that is finished
 
 the space, with commas between its settings (or --space several times):
   name=low..high     a range; :log takes logarithms, :int whole numbers
@@ -54,14 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="what stops hopeless trials early: median (default), halving, none",
     )
-    group.add_argument("--study", metavar="DIR", help="the study's folder; if one is there, go on with it")
-    group.add_argument("--resume", metavar="STUDY", help="go on with a study: its folder, its name, or last")
+    group.add_argument("--study", metavar="DIR", help="the study's folder; a study that is there is resumed")
+    group.add_argument("--resume", metavar="STUDY", help="resume a study: its folder, its name, or last")
     group.add_argument("--no-retrain", action="store_true", help="do not train the best trial again as a run")
     options.default_other_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Search, or go on with a search; then the best trials, and the run of the best."""
+    """Search, or resume a search; then the best trials, and the run of the best."""
     settings = None
     if args.resume is not None:
         given = options.given_options(args)
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         if not args.space:
             raise UsageError(
-                "what is to be tried? Give --space, such as --space lr=1e-4..0.1:log,batch_size=32..512:log"
+                "--space is missing: what to search, such as --space lr=1e-4..0.1:log,batch_size=32..512:log"
             )
         from fathom.tuning.space import parse_space
 
