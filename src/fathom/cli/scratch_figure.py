@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
     from fathom.lab.tours.twin_training import TwinOptions, TwinResult
 
-INK, GREY, ACCENT, WARM = "#1c2733", "#6b7785", "#1f6fb5", "#d1495b"
-ROUNDING = {"fp64": 2.2e-16, "fp32": 1.2e-7}
+INK, GREY, ACCENT, WARM = "#1c2733", "#6b7785", "#1f6fb5", "#d1495b"  # the colours of reports
+ROUNDING = {"fp64": 2.2e-16, "fp32": 1.2e-7}  # distance from 1 to the next number
 
 
 def draw(options: TwinOptions, result: TwinResult) -> Figure:

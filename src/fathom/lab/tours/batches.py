@@ -19,7 +19,7 @@ from fathom.scratch.learning.sequences import Vocabulary, Windows, clean
 if TYPE_CHECKING:
     from fathom.lab.tours.twin_training import TwinOptions
 
-TEXT_HELD_OUT = 0.1
+TEXT_HELD_OUT = 0.1  # share of the text, at its end
 
 
 class CharacterBatches:
@@ -36,6 +36,7 @@ class CharacterBatches:
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for X, y in self.windows:
+            # (steps, N, K), (steps·N,)
             yield one_hot(Tensor(X), self.num_characters).data.astype(self.dtype), y.reshape(-1)
 
 
@@ -77,8 +78,8 @@ def image_data(options: TwinOptions, dtype: Any) -> ScratchData:
     limit = options.samples or (len(arrays.train_images) if name == "digits" else MOST_SAMPLES)
     images, labels = arrays.train_images[:limit], arrays.train_labels[:limit]
     test_images, test_labels = arrays.test_images[:limit], arrays.test_labels[:limit]
-    mean, std = images.mean(), images.std() or 1.0
-    X, test_X = ((part.astype(dtype) - dtype(mean)) / dtype(std) for part in (images, test_images))
+    mean, std = images.mean(), images.std() or 1.0  # of the training images alone; a set of one colour has std 0
+    X, test_X = ((part.astype(dtype) - dtype(mean)) / dtype(std) for part in (images, test_images))  # (N, C, H, W)
     num_classes = len(arrays.class_names)
     y = one_hot(Tensor(labels), num_classes).data.astype(dtype) if options.pairing.is_regression else labels
     if options.batch_size > len(X):
@@ -104,8 +105,8 @@ def text_data(options: TwinOptions, dtype: Any) -> ScratchData:
         name, raw = "The Time Machine", time_machine.load()
     text = clean(raw)[: options.samples]
     vocabulary = Vocabulary(text)
-    numbers = vocabulary.encode(text)
-    cut = round(len(numbers) * (1 - TEXT_HELD_OUT))
+    numbers = vocabulary.encode(text)  # (characters,)
+    cut = round(len(numbers) * (1 - TEXT_HELD_OUT))  # training in front, held out behind
     train, test = numbers[:cut], numbers[cut:]
     needed = (options.batch_size + 1) * NUM_STEPS
     if len(train) < needed or len(test) <= 2 * NUM_STEPS:

@@ -109,7 +109,7 @@ def train_beside_torch(
     pairing = options.pairing
     dtype = np.float64 if options.precision == "fp64" else np.float32
     data = text_data(options, dtype) if pairing.is_text else image_data(options, dtype)
-    net, twin = _make_pair(options, data, dtype)
+    net, twin = _make_pair(options, data, dtype)  # the same weights, to the bit
     result = TwinResult(data, sum(parameter.numel() for parameter in net.parameters()))
     if on_start is not None:
         on_start(result)
@@ -122,7 +122,7 @@ def train_beside_torch(
     def step(number: int, X: np.ndarray, y: np.ndarray, seconds: list[float]) -> Step:
         began = time.perf_counter()
         loss = train_step(net, optimizer, ours, X, y, pairing.clip_norm)
-        between = time.perf_counter()
+        between = time.perf_counter()  # both sides are timed apart
         twin_loss = _torch_step(
             twin, twin_optimizer, theirs, torch.from_numpy(X), torch.from_numpy(y), pairing.clip_norm
         )
@@ -207,6 +207,7 @@ def _torch_step(
     value.backward()
     if clip_norm is not None:
         gradients = [parameter.grad for parameter in net.parameters() if parameter.grad is not None]
+        # In float64, as ours
         norm = torch.sqrt(sum((gradient.double().square().sum() for gradient in gradients), torch.zeros(())))
         if norm > clip_norm:  # torch's own clipping divides by norm + 1e-6
             for gradient in gradients:
@@ -231,16 +232,16 @@ def _score(pairing: Pairing, data: ScratchData, outputs: Callable[[np.ndarray], 
 
 
 def _mean_loss(batches: Iterable[tuple[np.ndarray, np.ndarray]], outputs: Callable[[np.ndarray], np.ndarray]) -> float:
-    losses = [cross_entropy(Tensor(outputs(X)), Tensor(y)).item() for X, y in batches]
+    losses = [cross_entropy(Tensor(outputs(X)), Tensor(y)).item() for X, y in batches]  # of text held out
     return float(np.mean(losses))
 
 
 def _notes(pairing: Pairing, data: ScratchData, net: Module) -> Iterator[str]:
     if pairing.is_regression:
-        X, y = data.batches.X.reshape(len(data.batches.X), -1), data.batches.y
+        X, y = data.batches.X.reshape(len(data.batches.X), -1), data.batches.y  # (N, D), (N, num_outputs)
         # Pixels that are never inked depend on the column of ones; a trace of a penalty decides between equal answers
         answer = least_squares(with_ones(Tensor(X)), Tensor(y), penalty=1e-6 * len(X)).data
-        best = float(np.square(X @ answer[:-1] + answer[-1] - y).mean())
+        best = float(np.square(X @ answer[:-1] + answer[-1] - y).mean())  # the weights, then the constant
         reached = float(np.square(predict(net, data.batches.X) - y).mean())
         test = data.test_X.reshape(len(data.test_X), -1) @ answer[:-1] + answer[-1]
         right = float((test.argmax(axis=1) == data.test_labels).mean())

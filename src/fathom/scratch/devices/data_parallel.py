@@ -29,7 +29,7 @@ def replicate(net: Module, num_devices: int) -> list[Module]:
     """
     if num_devices < 1:
         raise ValueError(f"replicate: num_devices must be at least 1, got {num_devices}")
-    return [copy.deepcopy(net) for _ in range(num_devices)]
+    return [copy.deepcopy(net) for _ in range(num_devices)]  # parameters shared within a network stay shared
 
 
 def split_batch(array: np.ndarray, num_devices: int) -> list[np.ndarray]:
@@ -66,11 +66,12 @@ def data_parallel_step(
         replicas, split_batch(X, len(replicas)), split_batch(y, len(replicas)), strict=True
     ):
         replica.zero_grad()
+        # Weighted by the shard's share of the batch
         part = loss(replica(Tensor(X_shard)), Tensor(y_shard)) * (len(X_shard) / len(X))
         part.backward()
         total += part.item()
     for copies in zip(*(replica.parameters() for replica in replicas), strict=True):
-        all_reduce([gradient_of(parameter) for parameter in copies])
+        all_reduce([gradient_of(parameter) for parameter in copies])  # in place: afterwards all replicas hold the sum
     for optimizer in optimizers:
         optimizer.step()
     return total

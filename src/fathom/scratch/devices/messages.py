@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-MAX_HEADER_BYTES = 1 << 20
-MAX_ARRAY_BYTES = 1 << 31
-_DTYPES = ("<f4", "<f8", "<i8")
-_LENGTH = struct.Struct(">I")
+MAX_HEADER_BYTES = 1 << 20  # 1 MiB: what claims more is no message of ours
+MAX_ARRAY_BYTES = 1 << 31  # 2 GiB
+_DTYPES = ("<f4", "<f8", "<i8")  # little-endian on every machine; nothing that could be an object
+_LENGTH = struct.Struct(">I")  # 4 bytes, big-endian
 
 
 class Closed(Exception):
@@ -51,6 +51,7 @@ def send(connection: socket.socket, kind: str, arrays: Sequence[np.ndarray] = ()
     """
     plain = [np.ascontiguousarray(array, array.dtype.newbyteorder("<")) for array in arrays]
     described = [{"dtype": array.dtype.str, "shape": array.shape} for array in plain]
+    # Plain facts only: nothing that could run
     header = json.dumps({"kind": kind, "facts": facts, "arrays": described}).encode()
     packet = b"".join([_LENGTH.pack(len(header)), header, *(array.tobytes() for array in plain)])
     try:
@@ -67,7 +68,7 @@ def receive(connection: socket.socket, timeout_s: float) -> Message:
 
     Raises:  Closed if the other side is gone, Late if the message is not whole in time, Malformed if it is none
     """
-    deadline_s = time.monotonic() + timeout_s
+    deadline_s = time.monotonic() + timeout_s  # for the whole message, not for each piece
     (length,) = _LENGTH.unpack(_read(connection, _LENGTH.size, deadline_s))
     if length > MAX_HEADER_BYTES:
         raise Malformed(f"a header of {length} bytes")
@@ -89,7 +90,7 @@ def receive(connection: socket.socket, timeout_s: float) -> Message:
 
 
 def _read(connection: socket.socket, num_bytes: int, deadline_s: float) -> bytearray:
-    content = bytearray(num_bytes)
+    content = bytearray(num_bytes)  # filled in place
     view, filled = memoryview(content), 0
     while filled < num_bytes:
         left_s = deadline_s - time.monotonic()
@@ -102,7 +103,7 @@ def _read(connection: socket.socket, num_bytes: int, deadline_s: float) -> bytea
             raise Late("sent no whole message in time") from None
         except OSError as error:
             raise Closed(str(error)) from None
-        if count == 0:
+        if count == 0:  # the other side has closed
             raise Closed("closed its connection")
         filled += count
     return content

@@ -77,7 +77,7 @@ class ParameterServer:
         self.net, self.optimizer, self.network = net, optimizer, network
         self.X, self.y = X, y.astype(np.int64)
         self.num_devices, self.local_sum, self.timeout_s = num_devices, local_sum, timeout_s
-        self.num_steps = 0
+        self.num_steps = 0  # which weights a gradient belongs to
         self.bytes_received = 0  # gradients
         self._pool = WorkerPool(num_workers, timeout_s)
 
@@ -108,7 +108,7 @@ class ParameterServer:
 
         Shape:   chosen int64 (B,) -> ()
         """
-        busy = self._pool.workers[: len(chosen)]
+        busy = self._pool.workers[: len(chosen)]  # no worker without a sample
         for worker, shard in zip(busy, split_batch(chosen, len(busy)), strict=True):
             self._ask(worker, shard)
         answers: dict[int, Message] = {}
@@ -117,7 +117,7 @@ class ParameterServer:
             worker = self._pool.wait_for_one(waiting)
             waiting.remove(worker)
             answers[worker.number] = self._receive_gradients(worker)
-        in_order = [answers[worker.number] for worker in busy]
+        in_order = [answers[worker.number] for worker in busy]  # a sum in floating point depends on its order
         self._apply(in_order, len(chosen))
         return sum(answer.facts["loss"] for answer in in_order) / len(chosen)
 
@@ -130,7 +130,7 @@ class ParameterServer:
         Shape:   chosen int64 (B,) ->; the numbers of each batch
         """
         updates: list[Update] = []
-        todo = iter(batches)
+        todo = iter(batches)  # shared by both loops below
         sizes: dict[Worker, int] = {}  # of what each worker has in hand
         for worker, chosen in zip(self._pool.workers, todo, strict=False):
             self._ask(worker, chosen)
@@ -154,6 +154,7 @@ class ParameterServer:
         answer = worker.hear(self.timeout_s)
         shapes = [parameter.shape for parameter in self.net.parameters()]
         num_lists, rest = divmod(len(answer.arrays), len(shapes))
+        # One list of gradients, or one a device
         fits = num_lists > 0 and not rest and [array.shape for array in answer.arrays] == shapes * num_lists
         if answer.kind != "gradients" or not fits:
             worker.fail("sent something other than the gradients asked for")

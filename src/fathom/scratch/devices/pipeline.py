@@ -59,7 +59,7 @@ def schedule(num_micro_batches: int) -> list[Work]:
 
 def waiting_share(plan: list[Work]) -> float:
     """Return the share of all ticks in which a device waits: the bubble."""
-    num_ticks = max(work.tick for work in plan) + 1
+    num_ticks = max(work.tick for work in plan) + 1  # 2 (m + 1)
     return 1 - len(plan) / (2 * num_ticks)
 
 
@@ -85,7 +85,7 @@ def pipeline_step(
         i = work.micro_batch
         match work.device, work.backward:
             case 0, False:
-                sent[i] = first(Tensor(X_parts[i]))
+                sent[i] = first(Tensor(X_parts[i]))  # kept with its graph
             case 1, False:
                 received[i] = Tensor(sent[i].data.copy(), requires_grad=True)
                 losses[i] = loss(second(received[i]), Tensor(y_parts[i])) * (len(X_parts[i]) / len(X))
@@ -94,5 +94,5 @@ def pipeline_step(
             case 0, True:
                 gradient = received[i].grad
                 assert gradient is not None
-                sent.pop(i).backward(gradient.data)
+                sent.pop(i).backward(gradient.data)  # memory is free as soon as it is used
     return sum(part.item() for part in losses.values())

@@ -55,10 +55,10 @@ def _answer(
     """Compute sums over the samples asked for: of the loss, and on each device of the gradients."""
     *weights, chosen = request.arrays
     total, gradients = 0.0, []
-    shards = split_batch(chosen, min(len(devices), len(chosen)))
+    shards = split_batch(chosen, min(len(devices), len(chosen)))  # a device without a sample has nothing to do
     for device, shard in zip(devices, shards, strict=False):
         for parameter, value in zip(device.parameters(), weights, strict=True):
-            parameter.data = value.copy()
+            parameter.data = value.copy()  # the server's weights, which may be newer
         device.zero_grad()
         loss = cross_entropy(device(Tensor(X[shard])), Tensor(y[shard])) * len(shard)
         loss.backward()

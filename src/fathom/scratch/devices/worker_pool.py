@@ -24,8 +24,8 @@ import numpy as np
 
 from fathom.scratch.devices.messages import Closed, Late, Malformed, Message, receive, send
 
-_HELLO_S = 5.0
-_GOODBYE_S = 5.0
+_HELLO_S = 5.0  # seconds for the first message of a caller
+_GOODBYE_S = 5.0  # seconds before a worker that does not end is killed
 
 
 class WorkerError(RuntimeError):
@@ -113,7 +113,7 @@ class WorkerPool:
         self.workers: list[Worker] = []
 
     def __enter__(self) -> WorkerPool:
-        token = secrets.token_hex(16)
+        token = secrets.token_hex(16)  # any process of this machine may call the port
         try:
             with socket.create_server(("127.0.0.1", 0)) as listener:
                 for number in range(self.num_workers):
@@ -133,7 +133,7 @@ class WorkerPool:
             if worker.connection is not None:
                 worker.connection.close()
             if at_once:
-                worker.process.kill()
+                worker.process.kill()  # after an error nobody waits for its answer
         for worker in self.workers:
             worker.close()
         self.workers = []
@@ -156,7 +156,7 @@ class WorkerPool:
     def _welcome(self, listener: socket.socket, token: str) -> None:
         """Wait until every worker has called; who does not know the token is no worker."""
         deadline_s = time.monotonic() + self.timeout_s
-        listener.settimeout(0.1)
+        listener.settimeout(0.1)  # seconds: so often a dead worker is looked for
         while missing := {worker.number: worker for worker in self.workers if worker.connection is None}:
             for worker in missing.values():
                 if worker.process.poll() is not None:

@@ -38,7 +38,7 @@ class Arithmetic(Recorded):
     def __truediv__(self, other: Any) -> Tensor:
         a, b = pair("div", self, other)
         if a.data.dtype.kind != "f":
-            a, b = a.float(), b.float()
+            a, b = a.float(), b.float()  # integers: float32, as torch
         A, B = a.data, b.data
         return record(
             "div",
@@ -50,7 +50,7 @@ class Arithmetic(Recorded):
     def __pow__(self, other: Any) -> Tensor:
         a, b = pair("pow", self, other)
         A, B = a.data, b.data
-        Y = np.power(A, B)
+        Y = np.power(A, B)  # nan for a fractional power of a negative number
 
         def by_base(G: np.ndarray) -> np.ndarray:
             # B = 0: a constant, though B·A^(B-1) would be 0·∞ at A = 0
@@ -94,7 +94,7 @@ class Arithmetic(Recorded):
                 f"matmul of shapes {a.shape} and {b.shape}: the last axis of the left, {A.shape[-1]}, must equal "
                 f"the {'only' if column.ndim == 1 else 'second to last'} axis of the right, {B.shape[-2]}"
             )
-        Y = A @ B
+        Y = A @ B  # batches broadcast
         full = Y.shape  # (…, n, m)
         shape = full[:-2] + ((full[-2],) if row.ndim > 1 else ()) + ((full[-1],) if column.ndim > 1 else ())
 

@@ -33,8 +33,8 @@ class Memory:
     __slots__ = ("version", "views")
 
     def __init__(self) -> None:
-        self.version = 0
-        self.views: list[weakref.ref[Recorded]] | None = None
+        self.version = 0  # goes up with every write in place
+        self.views: list[weakref.ref[Recorded]] | None = None  # made with the first view: most tensors never have one
 
     def add_view(self, view: Recorded) -> None:
         """Remember a view of this memory for as long as it lives."""
@@ -72,8 +72,8 @@ class Edge:
     ) -> None:
         # The node as it is now: a later write into the operand gives the operand another one
         self.target: Node | Recorded = operand if operand._node is None else operand._node
-        self.operand_shape = operand.data.shape
-        self.needed = operand.requires_grad
+        self.operand_shape = operand.data.shape  # to which a broadcast gradient is summed
+        self.needed = operand.requires_grad  # edges that are not needed are not kept
         self.rule: Rule | None = back
         self.tangent: np.ndarray | None = None
         if operand._tangent is not None:
@@ -100,7 +100,7 @@ def push_all(edges: Sequence[Edge], shape: tuple[int, ...]) -> np.ndarray | None
         return None
     total = parts[0]
     for part in parts[1:]:
-        total = total + part
+        total = total + part  # not in place: a part may be the memory of an operand
     return np.array(np.broadcast_to(total, shape))  # memory of its own: a write must not reach another tangent
 
 
@@ -112,7 +112,7 @@ class Node:
     def __init__(self, name: str, value: np.ndarray, edges: list[Edge], memory: Memory) -> None:
         self.name = name
         self.value: np.ndarray | None = value  # for the image of the graph
-        self.edges = edges
+        self.edges = edges  # to those operands only that need a gradient
         self.keeper: weakref.ref[Recorded] | None = None  # the tensor whose grad is wanted though it is no leaf
         for edge in edges:
             if edge.saves_result:
@@ -141,10 +141,10 @@ class Node:
         self.value = None
         for edge in self.edges:
             if edge.saved:
-                edge.rule, edge.saved = None, []
+                edge.rule, edge.saved = None, []  # lets go of the arrays that the rule holds
 
 
-_state = threading.local()
+_state = threading.local()  # each thread records for itself
 
 
 def is_grad_enabled() -> bool:
@@ -161,7 +161,7 @@ def no_grad() -> Iterator[None]:
 
     Equals:  torch.no_grad
     """
-    before = is_grad_enabled()
+    before = is_grad_enabled()  # so that blocks may stand in one another
     _state.enabled = False
     try:
         yield
@@ -203,7 +203,7 @@ def sum_to_shape(G: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """
     if G.shape == shape:
         return G
-    num_new = G.ndim - len(shape)
+    num_new = G.ndim - len(shape)  # axes that broadcasting put in front
     stretched = tuple(num_new + i for i, size in enumerate(shape) if size == 1 and G.shape[num_new + i] != 1)
     return G.sum(axis=(*range(num_new), *stretched)).reshape(shape)
 
@@ -218,13 +218,14 @@ def walk_back(
 
     Raises:  RuntimeError, before anything is yielded, if a saved value was freed or written to
     """
+    # How many edges are still to be walked before a node has its whole gradient
     num_users: dict[Node | Recorded, int] = {root: 0}
-    stack = [root]
+    stack = [root]  # no recursion: a graph may be 20,000 deep
     while stack:
         node = stack.pop()
         if not isinstance(node, Node):
             continue
-        node.check()
+        node.check()  # all before the first rule runs: an error leaves every grad as it was
         for edge in node.edges:
             if edge.target not in num_users:
                 num_users[edge.target] = 0
@@ -233,10 +234,10 @@ def walk_back(
 
     gradients: dict[Node | Recorded, np.ndarray] = {root: gradient}
     owned: set[Node | Recorded] = set()  # gradients that are sums made here, to which more can be added in place
-    ready = [root]
+    ready = [root]  # those whose users are all done
     while ready:
         node = ready.pop()
-        G = gradients.pop(node)
+        G = gradients.pop(node)  # nobody else needs it: it may go as soon as its rules ran
         yield node, G
         if not isinstance(node, Node):
             continue

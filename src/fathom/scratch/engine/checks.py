@@ -15,7 +15,8 @@ def check_axes(name: str, argument: str, value: Any, expected: str) -> None:
 
     Raises:  TypeError or ValueError, as all checks here do
     """
-    check_float(name, argument, value)
+    check_float(name, argument, value)  # also that it is a Tensor
+    # Letters: one more than commas, unless a comma ends it
     if value.ndim != expected.count(",") + (not expected.endswith(",)")):
         raise ValueError(f"{name}: {argument} has shape {value.shape}, expected {expected}")
 
@@ -50,7 +51,7 @@ def check_batch(name: str, argument: str, value: Tensor) -> None:
 
 def check_probability(name: str, argument: str, value: float) -> float:
     """See that a number is in [0, 1)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < 1.0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < 1.0:  # True is an int
         raise ValueError(f"{name}: {argument} must be from 0, included, to 1, excluded; got {value!r}")
     return value
 
@@ -67,6 +68,7 @@ def check_number(name: str, argument: str, value: Any, low: float = 0.0, above: 
 
 def as_sizes(name: str, argument: str, value: int | Sequence[int], num_axes: int, low: int) -> tuple[int, ...]:
     """One whole number for each axis, each at least ``low``; a single one counts for all."""
+    # 3 counts for every axis
     sizes: tuple[Any, ...] = tuple(value) if isinstance(value, tuple | list) else (value,) * num_axes
     if len(sizes) != num_axes:
         raise ValueError(f"{name}: {argument} must be one number or {num_axes} of them, not {value!r}")

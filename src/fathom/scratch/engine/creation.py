@@ -13,7 +13,7 @@ import numpy as np
 from fathom.scratch.engine.tensor import Tensor
 from fathom.scratch.engine.value import as_shape
 
-_generator = np.random.default_rng(0)
+_generator = np.random.default_rng(0)  # the same numbers in every process that sets no seed
 
 
 def manual_seed(seed: int) -> None:
@@ -33,7 +33,7 @@ def tensor(data: Any, requires_grad: bool = False, dtype: Any = None) -> Tensor:
     Shape:   data (…) -> (…)
     Equals:  torch.tensor
     """
-    made = Tensor(data, dtype=dtype)
+    made = Tensor(data, dtype=dtype)  # shares the memory of an array; hence the copy
     return Tensor(made.data.copy(), requires_grad)
 
 
@@ -123,7 +123,7 @@ def rand(
     Equals:  torch.rand in law
     """
     values = (generator or _generator).random(_checked(shape))
-    return Tensor(values.astype(dtype), requires_grad)
+    return Tensor(values.astype(dtype), requires_grad)  # drawn in float64: float32 sees the same stream
 
 
 def randn(

@@ -40,10 +40,10 @@ def forward_gradient(function: Function, x: Any) -> Tensor:
     """
     with one_derivative("forward_gradient"):
         point = Tensor(x).data
-        gradient = np.zeros_like(point)
+        gradient = np.zeros_like(point)  # filled entry by entry
         for place in np.ndindex(point.shape):
             direction = np.zeros_like(point)
-            direction[place] = 1
+            direction[place] = 1  # the unit vector of one entry
             value, slope = push(function, point, direction)
             if value.numel() != 1:
                 raise ValueError(

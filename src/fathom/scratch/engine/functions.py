@@ -29,7 +29,7 @@ class Functions(Arithmetic):
         Shape:   X (…) -> (…)
         """
         x = self._floating()
-        Y = np.exp(x.data)
+        Y = np.exp(x.data)  # its own derivative
         return record("exp", Y, both_ways(x, lambda G: G * Y, saves_result=True))
 
     def log(self) -> Tensor:
@@ -53,7 +53,7 @@ class Functions(Arithmetic):
         Shape:   X (…) -> (…)
         """
         x = self._floating()
-        Y = np.sqrt(x.data)
+        Y = np.sqrt(x.data)  # d√x = 1/(2√x)
         return record("sqrt", Y, both_ways(x, lambda G: G / (2 * Y), saves_result=True))
 
     def square(self) -> Tensor:
@@ -88,7 +88,7 @@ class Functions(Arithmetic):
         Shape:   X (…) -> (…)
         """
         x = self._floating()
-        Y = np.tanh(x.data)
+        Y = np.tanh(x.data)  # d tanh = 1 − tanh²
         return record("tanh", Y, both_ways(x, lambda G: G * (1 - Y * Y), saves_result=True))
 
     def sigmoid(self) -> Tensor:
@@ -97,7 +97,7 @@ class Functions(Arithmetic):
         Shape:   X (…) -> (…)
         """
         x = self._floating()
-        small = np.exp(-np.abs(x.data))
+        small = np.exp(-np.abs(x.data))  # in (0, 1]: never overflows
         Y = np.where(x.data >= 0, 1, small) / (1 + small)
         return record("sigmoid", Y, both_ways(x, lambda G: G * Y * (1 - Y), saves_result=True))
 
@@ -127,6 +127,6 @@ class Functions(Arithmetic):
         X = self.data
         if low is None and high is None:
             raise ValueError("clip needs low, high or both")
-        Y = np.clip(X, low, high).astype(X.dtype, copy=False)
-        inside = (X == Y) & (low != X) & (high != X)
+        Y = np.clip(X, low, high).astype(X.dtype, copy=False)  # NumPy may widen the type
+        inside = (X == Y) & (low != X) & (high != X)  # on the bounds themselves 0
         return record("clip", Y, both_ways(self, lambda G: np.where(inside, G, 0), self))

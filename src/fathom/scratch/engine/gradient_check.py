@@ -27,13 +27,13 @@ def numerical_gradient(function: Callable[..., Tensor], *inputs: Tensor, h: floa
     for x in inputs:
         gradient = np.zeros(x.shape)
         for place in np.ndindex(x.shape):
-            before = x.data[place]
+            before = x.data[place]  # put back afterwards, to the bit
             sums = []
             for moved in (before + h, before - h):
-                x.data[place] = moved
+                x.data[place] = moved  # in place: x may stand in the function several times
                 sums.append(function(*inputs).data.sum())
             x.data[place] = before
-            gradient[place] = (sums[0] - sums[1]) / (2 * h)
+            gradient[place] = (sums[0] - sums[1]) / (2 * h)  # the terms in h² cancel
         gradients.append(Tensor(gradient))
     return gradients
 
@@ -51,7 +51,7 @@ def check_gradient(
     Raises:  AssertionError naming the input, the place and both values if one differs by more than atol + rtol·|value|
     """
     for x in inputs:
-        x.grad = None
+        x.grad = None  # what is there from before would be added to
     total = function(*inputs).sum()
     if total.requires_grad:
         total.backward()
@@ -59,7 +59,7 @@ def check_gradient(
     for i, (x, expected) in enumerate(zip(inputs, numerical_gradient(function, *inputs, h=h), strict=True)):
         if not x.requires_grad:
             continue
-        found = np.zeros(x.shape) if x.grad is None else x.grad.data
+        found = np.zeros(x.shape) if x.grad is None else x.grad.data  # a leaf that nothing came back to
         distance = np.abs(found - expected.data)
         wrong = np.argwhere(~(distance <= atol + rtol * np.abs(expected.data)))
         if len(wrong):

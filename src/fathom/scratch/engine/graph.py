@@ -46,7 +46,7 @@ def graph(y: Tensor, names: dict[str, Tensor] | None = None) -> str:
         if isinstance(node, Node):
             for edge in node.edges:
                 users[edge.target].append(node)
-    place = _arrange(gradients, users)
+    place = _arrange(gradients, users)  # upper left corners
     width = 2 * MARGIN + max(x for x, _ in place.values()) + WIDTH
     height = 2 * MARGIN + max(y for _, y in place.values()) + HEIGHT
     parts = [
@@ -62,7 +62,7 @@ def graph(y: Tensor, names: dict[str, Tensor] | None = None) -> str:
         for user in those:
             to_x, to_top = place[user]
             start, end = (MARGIN + x + WIDTH / 2, MARGIN + top + HEIGHT), (MARGIN + to_x + WIDTH / 2, MARGIN + to_top)
-            bend = (start[1] + end[1]) / 2
+            bend = (start[1] + end[1]) / 2  # half way: the curve leaves and arrives upright
             parts.append(
                 f'<path d="M{start[0]:.1f} {start[1]:.1f} C{start[0]:.1f} {bend:.1f} {end[0]:.1f} {bend:.1f} '
                 f'{end[0]:.1f} {end[1] - 1:.1f}" fill="none" stroke="#667" marker-end="url(#tip)"/>'
@@ -93,20 +93,20 @@ def _arrange(
     nodes: dict[Node | Recorded, Any], users: dict[Node | Recorded, list[Node]]
 ) -> dict[Any, tuple[float, float]]:
     """Place the upper left corner of each node: a row by its distance from the result, in it left to right by users."""
-    row: dict[Node | Recorded, int] = {}
+    row: dict[Node | Recorded, int] = {}  # 0 is the result
     for node in nodes:  # users come before what they use
         row[node] = 1 + max((row[user] for user in users[node]), default=-1)
     deepest = max(row.values())
     rows: list[list[Node | Recorded]] = [[] for _ in range(deepest + 1)]
     for node in nodes:
         rows[row[node]].append(node)
-    widest = max(len(each) for each in rows)
+    widest = max(len(each) for each in rows)  # the row that sets the width
     centre: dict[Node | Recorded, float] = {}
     for each in rows:
         # As near as possible under its users: sorted by their mean, then pushed apart
         wish = {node: float(np.mean([centre[user] for user in users[node]] or [widest / 2])) for node in each}
         each.sort(key=lambda node: wish[node])
-        offset = (widest - len(each)) / 2
+        offset = (widest - len(each)) / 2  # centred
         for i, node in enumerate(each):
             centre[node] = offset + i + 0.5
     return {node: ((centre[node] - 0.5) * (WIDTH + GAP_X), (deepest - row[node]) * (HEIGHT + GAP_Y)) for node in nodes}

@@ -39,7 +39,7 @@ class Indexing(Shapes):
         def scatter(G: np.ndarray) -> np.ndarray:
             whole = np.zeros(shape, G.dtype)
             if is_basic(key):
-                whole[key] = G
+                whole[key] = G  # no place twice: writing is enough
             else:
                 np.add.at(whole, key, G)  # a place that was read twice gets both gradients
             return whole
@@ -59,7 +59,7 @@ class Indexing(Shapes):
 
         def erase(G: np.ndarray) -> np.ndarray:
             rest = G.copy()
-            rest[key] = 0
+            rest[key] = 0  # what was overwritten reaches the result no more
             return rest
 
         def place(T: np.ndarray) -> np.ndarray:
@@ -75,7 +75,7 @@ class Indexing(Shapes):
             raise ValueError(f"in place, shape {self.shape} cannot become {result.shape}")
         if self.dtype.kind != "f" and result.dtype.kind == "f":
             raise TypeError(f"in place, {self.dtype} cannot hold the {result.dtype} that {name} gives")
-        self.data[...] = result.data
+        self.data[...] = result.data  # the memory stays, so views see it
         self._after_write(name, both_ways(result, lambda G: G))
         return cast("Tensor", self)
 
@@ -95,18 +95,18 @@ class Indexing(Shapes):
             )
         values = self.data.copy() if copy else self.data
         old: Tensor = self._plain(values) if self._tangent is None else self._dual(values, self._tangent)
-        old._node, old._requires_grad = self._node, self._requires_grad
+        old._node, old._requires_grad = self._node, self._requires_grad  # the past of this tensor, under another name
         return old
 
     def _after_write(self, name: str, *edges: Edge) -> None:
-        self._memory.version += 1
+        self._memory.version += 1  # graphs that saved the old values find out
         tangent = push_all(edges, self.shape)
         if tangent is not None:
             if type(self) not in (self._plain, self._dual):
                 raise TypeError(f"a Dual cannot be written into a {type(self).__name__}; write into a clone()")
             # A constant into which a Dual was written is none any more
             self._tangent, self.__class__ = tangent.astype(self.dtype, copy=False), self._dual
-        needed = [edge for edge in edges if edge.needed]
+        needed = [edge for edge in edges if edge.needed]  # as in record()
         if needed and is_grad_enabled():
             self._node, self._requires_grad = Node(name, self.data, needed, self._memory), True
 

@@ -23,18 +23,18 @@ def cat(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     if not tensors:
         raise ValueError("cat needs at least one tensor")
     first = tensors[0]
-    (where,) = as_axes("cat", axis, first.ndim)
+    (where,) = as_axes("cat", axis, first.ndim)  # counted from the front
     for other in tensors[1:]:
         sizes, expected = list(other.shape), list(first.shape)
         if len(sizes) == len(expected):
-            sizes[where] = expected[where]
+            sizes[where] = expected[where]  # the one axis that may differ
         if sizes != expected:
             raise ValueError(f"cat along axis {where}: shape {other.shape} does not agree with {first.shape}")
-    common = first.dtype
+    common = first.dtype  # promoted pair by pair
     for other in tensors[1:]:
         common = pair("cat", Tensor(np.zeros(1, common)), Tensor(np.zeros(1, other.dtype)))[0].dtype
     ends = np.cumsum([each.shape[where] for each in tensors])  # where each ends along the axis
-    before = (slice(None),) * where
+    before = (slice(None),) * where  # all of the axes in front
     value = np.concatenate([each.data.astype(common, copy=False) for each in tensors], where)
 
     def edge(each: Tensor, end: int) -> Edge:
@@ -72,8 +72,8 @@ def where(condition: Tensor, first: Any, second: Any) -> Tensor:
     if isinstance(first, Tensor) or not isinstance(second, Tensor):
         a, b = pair("where", first if isinstance(first, Tensor) else Tensor(first), second)
     else:
-        b, a = pair("where", second, first)
-    chosen = condition.data.copy()
+        b, a = pair("where", second, first)  # a number beside a tensor takes its type
+    chosen = condition.data.copy()  # the condition may be written to before backward()
     value = np.where(chosen, a.data, b.data)
     # Chosen, not multiplied by 0 or 1: what is left out may be infinite, and 0·∞ is nan
     by_a, by_b = both_ways(a, lambda G: np.where(chosen, G, 0)), both_ways(b, lambda G: np.where(chosen, 0, G))

@@ -43,7 +43,7 @@ class Recorded(Value):
         self.grad: Tensor | None = None
         self._tangent: np.ndarray | None = None
         self._node: Node | None = None
-        self._memory = Memory()
+        self._memory = Memory()  # shared with views once there are any
         self._requires_grad = False
         if requires_grad:
             self.requires_grad = True
@@ -121,20 +121,20 @@ class Recorded(Value):
                     f"backward() starts from a scalar, but this tensor has shape {self.shape}; sum it first, or "
                     "give the gradient that flows into it"
                 )
-            gradient = np.ones_like(self.data)
+            gradient = np.ones_like(self.data)  # dL/dL = 1
         G = gradient.data if isinstance(gradient, Value) else np.asarray(gradient)
         if G.shape != self.shape:
             raise ValueError(f"gradient has shape {G.shape}, but the tensor it flows into has shape {self.shape}")
         for node, G_node in walk_back(self._node or self, G.astype(self.dtype, copy=False), retain_graph):
             leaf = node if isinstance(node, Recorded) else node.keeper() if node.keeper else None
             if leaf is not None:
-                leaf._add_to_grad(G_node)
+                leaf._add_to_grad(G_node)  # adds up: two calls give the sum, as in torch
 
     def _add_to_grad(self, G: np.ndarray) -> None:
         if self.grad is None:
             self.grad = self._plain(np.array(G, dtype=self.dtype))  # a copy: G may be the memory of another gradient
         else:
-            self.grad.data += G
+            self.grad.data += G  # in place: whoever holds grad sees it
 
     def retain_grad(self) -> None:
         """Keep the gradient of this tensor in ``grad`` though it is no leaf.
@@ -144,7 +144,7 @@ class Recorded(Value):
         if not self._requires_grad:
             raise RuntimeError("retain_grad() needs a tensor that requires a gradient")
         if self._node is not None:
-            self._node.keeper = weakref.ref(self)
+            self._node.keeper = weakref.ref(self)  # weak: a tensor nobody holds needs no gradient
 
     def detach(self) -> Tensor:
         """Return the same memory as a constant: no gradient flows back through it, and it has no tangent.
@@ -153,7 +153,7 @@ class Recorded(Value):
         Equals:  torch.Tensor.detach
         """
         out: Tensor = self._plain(self.data)
-        out._memory = self._memory
+        out._memory = self._memory  # a write into either is seen by graphs that saved the other
         return out
 
     def clone(self) -> Tensor:
@@ -201,11 +201,12 @@ def record(name: str, value: np.ndarray, *edges: Edge, view_of: Recorded | None 
     Shape:   value (…) -> (…)
     """
     tangent = push_all(edges, value.shape)
+    # The class by whether there is a tangent
     out: Tensor = Recorded._plain(value) if tangent is None else Recorded._dual(value, tangent)
     if view_of is not None and np.may_share_memory(value, view_of.data):
         out._memory = view_of._memory
         out._memory.add_view(out)
-    if is_grad_enabled():
+    if is_grad_enabled():  # tangents have no switch, as in torch
         needed = [edge for edge in edges if edge.needed]
         if needed:
             out._node, out._requires_grad = Node(name, out.data, needed, out._memory), True
@@ -235,12 +236,12 @@ def pair(name: str, first: Recorded, other: Any, broadcast: bool = True) -> tupl
     a, b = first.dtype, second.dtype
     if a == b:
         return cast("Tensor", first), second
-    if rank(a) != rank(b):
+    if rank(a) != rank(b):  # a floating-point type wins over integers of any width
         common = a if rank(a) > rank(b) else b
     elif (first.ndim > 0) != (second.ndim > 0):
         common = a if first.ndim > 0 else b
     else:
-        common = np.promote_types(a, b)
+        common = np.promote_types(a, b)  # float32 and float64: float64; uint8 and int8: int16
     return (
         cast("Tensor", first) if a == common else first.astype(common),
         second if b == common else second.astype(common),

@@ -37,6 +37,7 @@ class Reductions(Functions):
         Equals:  torch.sum
         """
         axes, shape = as_axes("sum", axis, self.ndim), self.shape
+        # The shape with keepdims, which stretches back
         kept = tuple(1 if i in axes else size for i, size in enumerate(shape))
         return record(
             "sum",
@@ -56,7 +57,7 @@ class Reductions(Functions):
         """
         if self.dtype.kind != "f":
             raise TypeError(f"mean needs floating-point entries, not {self.dtype}; call float() first")
-        count = int(np.prod([self.shape[i] for i in as_axes("mean", axis, self.ndim)]))
+        count = int(np.prod([self.shape[i] for i in as_axes("mean", axis, self.ndim)]))  # n, of one mean
         if count == 0:
             raise ValueError(f"mean over no entries: the tensor has shape {self.shape}")
         return self.sum(axis, keepdims) / count
@@ -95,7 +96,8 @@ class Reductions(Functions):
         if any(self.shape[i] == 0 for i in axes):
             raise ValueError(f"{name} over no entries: the tensor has shape {self.shape}")
         Y = getattr(X, name)(axis=axes, keepdims=True)
-        chosen = X == Y
+        chosen = X == Y  # ties: several
+        # 1/ties for each of them
         share = chosen / chosen.sum(axis=axes, keepdims=True, dtype=X.dtype if X.dtype.kind == "f" else None)
         out = Y if keepdims else np.asarray(np.squeeze(Y, axes))
         edge = Edge(
@@ -138,9 +140,9 @@ class Reductions(Functions):
             return x.abs().sum(axis, keepdims)
         axes = as_axes("norm", axis, self.ndim)
         X, unit = x.data, _unit(x.data, p, axes)
-        A = np.abs(X) / unit
+        A = np.abs(X) / unit  # exact: the unit is a power of 2
         Y = (A**p).sum(axis=axes, keepdims=True) ** (1 / p)  # in the unit; 1 where the axes were
-        safe = np.where(Y == 0, 1, Y)
+        safe = np.where(Y == 0, 1, Y)  # all entries 0: any divisor gives the 0 we take
         out = np.array((Y * unit) if keepdims else np.squeeze(Y * unit, axes))
 
         def slope() -> np.ndarray:
@@ -159,11 +161,11 @@ def _unit(X: np.ndarray, p: float, axes: tuple[int, ...]) -> np.ndarray:
     """Return what to divide by before the p-th powers are added up: 1, unless they would under- or overflow; a power of
     2 then, so that nothing is rounded."""
     info = np.finfo(X.dtype)
-    largest = np.abs(X).max(axis=axes, keepdims=True, initial=0.0)
+    largest = np.abs(X).max(axis=axes, keepdims=True, initial=0.0)  # of each norm
     count = max(1, X.size // max(1, largest.size))
     # Down to eps of the largest power the powers must not lose digits; up, their sum must be finite
     low, high = (float(info.tiny) / float(info.eps)) ** (1 / p), (float(info.max) / count) ** (1 / p)
     fits = (largest >= low) & (largest <= high)
-    usable = np.isfinite(largest) & (largest > 0)
-    _, exponent = np.frexp(np.where(usable & ~fits, largest, 1))
+    usable = np.isfinite(largest) & (largest > 0)  # ∞ and nan stay what they are
+    _, exponent = np.frexp(np.where(usable & ~fits, largest, 1))  # largest = m·2^exponent, ½ ≤ m < 1
     return np.where(usable & ~fits, np.ldexp(np.ones_like(largest), exponent - 1), 1).astype(X.dtype)

@@ -27,7 +27,7 @@ class Shapes(Reductions):
         Shape:   X (n, k) -> (n·k,); any shape with as many entries
         Equals:  torch.reshape
         """
-        wanted, old = as_shape(shape), self.shape
+        wanted, old = as_shape(shape), self.shape  # −1 is filled in by NumPy
         try:
             out = self.data.reshape(wanted)
         except ValueError:
@@ -66,7 +66,7 @@ class Shapes(Reductions):
         """
         order = list(range(self.ndim))
         (i,), (j,) = as_axes("transpose", first, self.ndim), as_axes("transpose", second, self.ndim)
-        order[i], order[j] = j, i
+        order[i], order[j] = j, i  # a permutation that swaps two
         return self.permute(*order)
 
     def permute(self, *order: int) -> Tensor:
@@ -93,7 +93,7 @@ class Shapes(Reductions):
         Shape:   X (n, m) -> (n, 1, m); for axis 1
         Equals:  torch.unsqueeze
         """
-        (where,) = as_axes("unsqueeze", axis, self.ndim + 1)
+        (where,) = as_axes("unsqueeze", axis, self.ndim + 1)  # one place more than there are axes
         return self.reshape(*self.shape[:where], 1, *self.shape[where:])
 
     def squeeze(self, axis: int) -> Tensor:
@@ -116,6 +116,6 @@ class Shapes(Reductions):
         wanted = as_shape(shape)
         if check_broadcast("broadcast_to", self.shape, wanted) != wanted:
             raise ValueError(f"broadcast_to: shape {self.shape} does not stretch to {wanted}")
-        out = np.broadcast_to(self.data, wanted)
+        out = np.broadcast_to(self.data, wanted)  # strides of 0: read-only
         # The sum over what was repeated is left to the walk back, the stretching to record()
         return record("broadcast_to", out, Edge(self, lambda G: G, push=lambda T: T), view_of=self)

@@ -89,7 +89,7 @@ class Value:
         if self.data.size == 0:
             raise ValueError(f"{name} over no entries: the tensor has shape {self.shape}")
         if axis is not None:
-            as_axes(name, axis, self.ndim)
+            as_axes(name, axis, self.ndim)  # only to check it: NumPy counts from behind too
         return self._plain(np.asarray(getattr(self.data, name)(axis=axis)))
 
     def long(self) -> Tensor:
@@ -168,12 +168,12 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
         array = np.asarray(data)
     except ValueError:
         raise ValueError("data must be a number, an array or lists of equal length") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"data must be numbers; got dtype {array.dtype}")
+    if array.dtype.kind not in "fiub":  # floating-point, integer, unsigned, bool
+        raise TypeError(f"data must be numbers; got dtype {array.dtype}")  # text, objects, complex numbers
     if dtype is not None:
         return array.astype(as_dtype(dtype), copy=False)
     # Python's floats are float64; as in torch they count as float32, unless NumPy made them
-    is_python = not isinstance(data, np.ndarray | np.generic)
+    is_python = not isinstance(data, np.ndarray | np.generic)  # np.float64(…) keeps its type
     return array.astype(np.float32) if is_python and array.dtype == np.float64 else array
 
 
@@ -220,7 +220,7 @@ def as_axes(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
             raise TypeError(f"{name}: axis must be a whole number, a tuple of them or None, not {one!r}")
         if not -ndim <= one < ndim:
             raise ValueError(f"{name}: axis {one} is not among the {ndim} axes of the tensor")
-    counted = tuple(int(one) % ndim for one in axes)
+    counted = tuple(int(one) % ndim for one in axes)  # −1 is the last
     if len(set(counted)) < len(counted):
         raise ValueError(f"{name}: axis {axis} names an axis twice")
     return counted

@@ -42,10 +42,10 @@ def prelu(X: Tensor, slope: Tensor) -> Tensor:
     Equals:  torch.nn.functional.prelu
     """
     check_float("prelu", "X", X)
-    num_channels = X.shape[1] if X.ndim > 1 else 1
+    num_channels = X.shape[1] if X.ndim > 1 else 1  # (N,) has none
     if slope.shape not in ((1,), (num_channels,)):
         raise ValueError(f"prelu: slope has shape {slope.shape}, expected (1,) or ({num_channels},), one a channel")
-    each = slope.reshape(-1, *[1] * (X.ndim - 2)) if X.ndim > 2 else slope
+    each = slope.reshape(-1, *[1] * (X.ndim - 2)) if X.ndim > 2 else slope  # (C, 1, 1): along the channels
     return where(X > 0, X, each * X)
 
 
@@ -73,7 +73,7 @@ def softmax_naive(X: Tensor, axis: int = -1) -> Tensor:
 
     Equals:  torch.softmax where nothing overflows
     """
-    E = X.exp()
+    E = X.exp()  # overflows: that is the point
     return E / E.sum(axis, keepdims=True)
 
 
@@ -85,8 +85,8 @@ def softmax(X: Tensor, axis: int = -1) -> Tensor:
     """
     check_float("softmax", "X", X)
     (where,) = as_axes("softmax", axis, X.ndim)
-    E = np.exp(X.data - X.data.max(axis=where, keepdims=True))
-    Y = E / E.sum(axis=where, keepdims=True)
+    E = np.exp(X.data - X.data.max(axis=where, keepdims=True))  # at most 1
+    Y = E / E.sum(axis=where, keepdims=True)  # at least one term is 1: no division by 0
     # dY_i/dX_j = Y_i (δ_ij − Y_j), the same with i and j exchanged
     return record(
         "softmax", Y, both_ways(X, lambda G: Y * (G - (G * Y).sum(axis=where, keepdims=True)), saves_result=True)
@@ -101,8 +101,8 @@ def log_softmax(X: Tensor, axis: int = -1) -> Tensor:
     """
     check_float("log_softmax", "X", X)
     (where,) = as_axes("log_softmax", axis, X.ndim)
-    shifted = X.data - X.data.max(axis=where, keepdims=True)
-    Y = shifted - np.log(np.exp(shifted).sum(axis=where, keepdims=True))
+    shifted = X.data - X.data.max(axis=where, keepdims=True)  # at most 0
+    Y = shifted - np.log(np.exp(shifted).sum(axis=where, keepdims=True))  # (…), all ≤ 0
     # dY_i/dX_j = δ_ij − e^(Y_j)
     edge = Edge(
         X,
@@ -143,7 +143,7 @@ class PReLU(Module):
 
     def __init__(self, num_parameters: int = 1, slope: float = 0.25, dtype: Any = np.float32) -> None:
         super().__init__()
-        self.weight = Parameter(np.full(num_parameters, slope, dtype))
+        self.weight = Parameter(np.full(num_parameters, slope, dtype))  # 1/4 is the paper's
 
     def forward(self, X: Tensor) -> Tensor:
         return prelu(X, self.weight)

@@ -37,6 +37,7 @@ class Residual(Module):
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
+        # No bias: batch normalisation takes it out again
         self.conv1 = Conv2d(in_channels, channels, kernel_size=3, stride=stride, padding=1, bias=False)
         self.bn1 = BatchNorm(channels)
         self.conv2 = Conv2d(channels, channels, kernel_size=3, padding=1, bias=False)
@@ -48,9 +49,9 @@ class Residual(Module):
             )
 
     def forward(self, X: Tensor) -> Tensor:
-        Y = self.bn1(self.conv1(X)).relu()
-        Y = self.bn2(self.conv2(Y))
-        return (Y + self.downsample(X)).relu()
+        Y = self.bn1(self.conv1(X)).relu()  # (N, channels, H/stride, W/stride)
+        Y = self.bn2(self.conv2(Y))  # the same; no ReLU before the sum
+        return (Y + self.downsample(X)).relu()  # the shortcut has the shape of Y
 
 
 class ConvUnit(Module):
@@ -83,11 +84,12 @@ class Inception(Module):
 
     def __init__(self, in_channels: int, table: tuple[int, int, int, int, int, int]) -> None:
         super().__init__()
-        c1, reduce3, c3, reduce5, c5, c_pool = table
+        c1, reduce3, c3, reduce5, c5, c_pool = table  # the paper's columns of table 1
         self.branch1 = ConvUnit(in_channels, c1, 1)
-        self.branch2 = Sequential(ConvUnit(in_channels, reduce3, 1), ConvUnit(reduce3, c3, 3))
-        self.branch3 = Sequential(ConvUnit(in_channels, reduce5, 1), ConvUnit(reduce5, c5, 5))
+        self.branch2 = Sequential(ConvUnit(in_channels, reduce3, 1), ConvUnit(reduce3, c3, 3))  # padding 1
+        self.branch3 = Sequential(ConvUnit(in_channels, reduce5, 1), ConvUnit(reduce5, c5, 5))  # padding 2
         self.branch4 = Sequential(MaxPool2d(3, stride=1, padding=1), ConvUnit(in_channels, c_pool, 1))
 
     def forward(self, X: Tensor) -> Tensor:
+        # (N, c1 + c3 + c5 + c_pool, H, W)
         return cat([self.branch1(X), self.branch2(X), self.branch3(X), self.branch4(X)], axis=1)

@@ -26,10 +26,10 @@ def dropout(X: Tensor, p: float = 0.5, training: bool = True, generator: np.rand
     """
     check_float("dropout", "X", X)
     check_probability("dropout", "p", p)
-    if not training or p == 0:
+    if not training or p == 0:  # the generator is not touched
         return X
-    kept = (generator or default_generator()).random(X.shape) >= p
-    mask = kept.astype(X.dtype) / np.asarray(1 - p, X.dtype)
+    kept = (generator or default_generator()).random(X.shape) >= p  # uniform in [0, 1): P(kept) = 1 − p
+    mask = kept.astype(X.dtype) / np.asarray(1 - p, X.dtype)  # 0 or 1/(1 − p)
     return record("dropout", X.data * mask, both_ways(X, lambda G: G * mask))
 
 

@@ -32,7 +32,7 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """
     if len(shape) < 2:
         raise ValueError(f"fans: a weight needs at least two axes (outputs, inputs, …), but has shape {shape}")
-    places = int(np.prod(shape[2:]))
+    places = int(np.prod(shape[2:]))  # kh·kw; 1 for a dense layer
     return shape[1] * places, shape[0] * places
 
 
@@ -81,7 +81,7 @@ def xavier_uniform_(tensor: T, gain: float = 1.0, generator: np.random.Generator
 
     Equals:  torch.nn.init.xavier_uniform_
     """
-    bound = gain * np.sqrt(6 / sum(fans(tensor.shape)))
+    bound = gain * np.sqrt(6 / sum(fans(tensor.shape)))  # a uniform law on ±b has variance b²/3
     return uniform_(tensor, -bound, bound, generator)
 
 
@@ -100,7 +100,7 @@ def kaiming_uniform_(tensor: T, slope: float = 0.0, generator: np.random.Generat
 
     Equals:  torch.nn.init.kaiming_uniform_(a=slope)
     """
-    bound = np.sqrt(6 / ((1 + slope**2) * fans(tensor.shape)[0]))
+    bound = np.sqrt(6 / ((1 + slope**2) * fans(tensor.shape)[0]))  # b² = 3 · 2/((1 + slope²) n_in)
     return uniform_(tensor, -bound, bound, generator)
 
 
@@ -121,14 +121,14 @@ def initialize(net: Module, rule: Fill | Mapping[type[Module], Fill]) -> None:
 
     A parameter that several layers share is filled once.
     """
-    done: set[int] = set()
+    done: set[int] = set()  # identities of what is filled
     for module in net.modules():
         fill = rule
         if isinstance(rule, Mapping):
             found = [each for kind, each in rule.items() if isinstance(module, kind)]
             if not found:
                 continue
-            fill = found[0]
+            fill = found[0]  # the first kind that fits, in the order given
         own = {
             name: value for name, value in vars(module).items() if isinstance(value, Tensor) and id(value) not in done
         }
@@ -143,6 +143,6 @@ def initialize(net: Module, rule: Fill | Mapping[type[Module], Fill]) -> None:
 
 
 def _fill(tensor: T, values: np.ndarray) -> T:
-    with no_grad():
+    with no_grad():  # a leaf that requires a gradient may be written to here
         tensor[...] = values
     return tensor

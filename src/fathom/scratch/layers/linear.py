@@ -25,7 +25,7 @@ def linear(X: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
     check_float("linear", "X", X)
     if W.ndim != 2 or X.ndim == 0 or X.shape[-1] != W.shape[1]:
         raise ValueError(f"linear: X has shape {X.shape}, expected (…, n) with W (m, n), which has shape {W.shape}")
-    Y = X @ W.T
+    Y = X @ W.T  # (…, m)
     if b is None:
         return Y
     check_shape("linear", "b", b, (W.shape[0],), f", one for each row of W {W.shape}")
@@ -42,7 +42,7 @@ class Linear(Module):
     def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: Any = np.float32) -> None:
         super().__init__()
         as_sizes("Linear", "in_features and out_features", (in_features, out_features), 2, low=1)
-        bound = 1 / np.sqrt(in_features)
+        bound = 1 / np.sqrt(in_features)  # torch's kaiming_uniform_ with a = √5 comes to this
         self.weight = Parameter(uniform_(Tensor(np.empty((out_features, in_features), dtype)), -bound, bound))
         self.bias = Parameter(uniform_(Tensor(np.empty(out_features, dtype)), -bound, bound)) if bias else None
 
@@ -58,4 +58,4 @@ class Flatten(Module):
     """
 
     def forward(self, X: Tensor) -> Tensor:
-        return X.flatten(1)
+        return X.flatten(1)  # (N, C·H·W)

@@ -38,8 +38,8 @@ class Module:
     """
 
     def __init__(self) -> None:
-        self.training = True
-        self._buffers: dict[str, np.ndarray] = {}
+        self.training = True  # as torch: a new layer is in training mode
+        self._buffers: dict[str, np.ndarray] = {}  # in the state, not among the parameters
 
     def forward(self, *inputs: Any) -> Any:
         """Compute the output; a subclass says how."""
@@ -58,7 +58,7 @@ class Module:
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and all within, by dotted name; one that occurs twice comes once."""
-        seen: set[int] = set()
+        seen: set[int] = set()  # by identity: == compares entries
         stack = [(prefix, self)]
         while stack:
             name, module = stack.pop()
@@ -67,7 +67,7 @@ class Module:
             seen.add(id(module))
             yield name, module
             inner = [(f"{name}.{child}" if name else child, each) for child, each in module.children()]
-            stack.extend(reversed(inner))
+            stack.extend(reversed(inner))  # so that they are taken in their order
 
     def modules(self) -> Iterator[Module]:
         for _, module in self.named_modules():
@@ -112,7 +112,7 @@ class Module:
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for parameter in self.parameters():
-            parameter.grad = None
+            parameter.grad = None  # zeros would count as a gradient for optimisers with momentum
 
     def apply(self, function: Callable[[Module], Any]) -> Module:
         """Call a function with each module within, then with this one."""
@@ -150,7 +150,7 @@ class Module:
 
         Raises:  ValueError if names are missing or not known or a shape differs; nothing is changed then
         """
-        own = dict(self._named_state())
+        own = dict(self._named_state())  # a shared parameter under each of its names
         for what, names in (("lacks", own.keys() - state.keys()), ("has an unknown", state.keys() - own.keys())):
             if names:
                 raise ValueError(f"the state does not fit {type(self).__name__}: it {what} {', '.join(sorted(names))}")
@@ -160,7 +160,7 @@ class Module:
                 raise ValueError(f"{name} has shape {value.shape}, but the state's has {values[name].shape}")
         for name, value in own.items():
             if isinstance(value, Parameter):
-                value.data[...] = values[name]
+                value.data[...] = values[name]  # in place and in the own type
                 value._memory.version += 1
             else:
                 value[...] = values[name]
@@ -214,7 +214,7 @@ def save(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
     for name, value in values.items():
         if value.dtype.kind not in "fiub":
             raise TypeError(f"save: {name} must hold numbers, not {value.dtype}")
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")  # in the same folder: a rename is atomic there
     try:
         with partial.open("wb") as file:
             # What np.savez does, which keeps the names file and allow_pickle for itself
@@ -223,10 +223,10 @@ def save(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
                     with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
                         np.lib.format.write_array(entry, value, allow_pickle=False)
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # on the disk before it gets its name
         partial.replace(target)
     finally:
-        partial.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)  # gone if renamed, or if the write failed
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

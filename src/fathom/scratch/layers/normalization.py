@@ -45,7 +45,7 @@ def batch_norm(
     Raises:  ValueError if shapes do not fit, or in training if there is one value only for each channel
     """
     num_channels = _check(X, gamma, beta, moving_mean, moving_var)
-    axes = (0, *range(2, X.ndim))
+    axes = (0, *range(2, X.ndim))  # all but the channels
     column = (1, num_channels, *(1,) * (X.ndim - 2))  # how (C,) stretches over X
     count = X.numel() // num_channels  # values of a channel
 
@@ -58,8 +58,8 @@ def batch_norm(
         mean = X.data.mean(axis=axes)  # (C,)
         centred = X.data - mean.reshape(column)  # (N, C, …)
         var = np.square(centred).mean(axis=axes)  # (C,), biased
-        kept = var * (count / (count - 1)) if unbiased else var
-        moving_mean += momentum * (mean - moving_mean)
+        kept = var * (count / (count - 1)) if unbiased else var  # Bessel's correction
+        moving_mean += momentum * (mean - moving_mean)  # in place: the arrays are the layer's buffers
         moving_var += momentum * (kept - moving_var)
     else:
         centred = X.data - moving_mean.astype(X.dtype).reshape(column)

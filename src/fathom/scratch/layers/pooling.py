@@ -94,7 +94,7 @@ def global_avg_pool(X: Tensor) -> Tensor:
     """
     if X.ndim < 3:
         raise ValueError(f"global_avg_pool: X has shape {X.shape}, expected (N, C, …) with places behind the channels")
-    return X.mean(tuple(range(2, X.ndim)), keepdims=True)
+    return X.mean(tuple(range(2, X.ndim)), keepdims=True)  # (N, C, 1, 1)
 
 
 def global_max_pool(X: Tensor) -> Tensor:
@@ -105,7 +105,7 @@ def global_max_pool(X: Tensor) -> Tensor:
     """
     if X.ndim < 3:
         raise ValueError(f"global_max_pool: X has shape {X.shape}, expected (N, C, …) with places behind the channels")
-    return X.max(tuple(range(2, X.ndim)), keepdims=True)
+    return X.max(tuple(range(2, X.ndim)), keepdims=True)  # (N, C, 1, 1)
 
 
 class _Windows:
@@ -121,7 +121,7 @@ class _Windows:
         self.padding = as_sizes(name, "padding", padding, num_axes, low=0)
         self.counts, self.beyond = [], []
         for n, k, s, p in zip(X.shape[2:], self.kernel, self.stride, self.padding, strict=True):
-            if 2 * p > k:
+            if 2 * p > k:  # a window could lie in the padding alone
                 raise ValueError(f"{name}: padding {self.padding} is more than half of the kernel {self.kernel}")
             # With ceil_mode a window may reach over the edge, so that one may be larger than the input
             if k > n + 2 * p + (s - 1 if ceil_mode else 0):
@@ -129,10 +129,11 @@ class _Windows:
                     f"{name}: kernel {self.kernel} is larger than the padded input; X has shape {X.shape}, the padding "
                     f"is {self.padding}"
                 )
-            count = (n + 2 * p - k + (s - 1 if ceil_mode else 0)) // s + 1
+            count = (n + 2 * p - k + (s - 1 if ceil_mode else 0)) // s + 1  # ⌊·⌋ + 1 or ⌈·⌉ + 1
             if ceil_mode and (count - 1) * s >= n + p:
                 count -= 1  # the last window would see nothing but padding
             self.counts.append(count)
+            # Places that the last window needs behind the padding
             self.beyond.append(max(0, (count - 1) * s + k - n - 2 * p))
         self.shape = X.shape  # (N, C, …)
         # Two bytes a window hold the number of its largest entry, unless it has more than 2^15 of them
@@ -164,7 +165,7 @@ class _Windows:
     def spread(self, part: Callable[[int], np.ndarray], dtype: np.dtype[Any]) -> np.ndarray:
         """The gradient of the input: ``part(i)`` goes to what all windows have at their place i."""
         sizes = [n + 2 * p + more for n, p, more in zip(self.shape[2:], self.padding, self.beyond, strict=True)]
-        G = np.zeros((*self.shape[:2], *sizes), dtype)
+        G = np.zeros((*self.shape[:2], *sizes), dtype)  # (N, C, H + padding, W + padding)
         for i, place in enumerate(self.places()):
             G[place] += part(i)
         inner = (slice(p, p + n) for p, n in zip(self.padding, self.shape[2:], strict=True))
@@ -174,16 +175,16 @@ class _Windows:
 def _max_pool(num_axes: int, X: Tensor, kernel: Sizes, stride: Sizes | None, padding: Sizes, ceil_mode: bool) -> Tensor:
     name = f"max_pool{num_axes}d"
     windows = _Windows(num_axes, name, X, kernel, stride, padding, ceil_mode)
-    padded = windows.pad(X.data, -np.inf)
+    padded = windows.pad(X.data, -np.inf)  # never the largest
     # One pass for each place within a window, over all windows at once
     Y: np.ndarray | None = None
     for i, place in enumerate(windows.places()):
         if Y is None:
             Y, which = padded[place].copy(), np.zeros((*X.shape[:2], *windows.counts), windows.number_type)
         else:
-            larger = (padded[place] > Y) | np.isnan(padded[place])
+            larger = (padded[place] > Y) | np.isnan(padded[place])  # strictly: of equal ones the first stays; nan wins
             np.copyto(Y, padded[place], where=larger)
-            np.copyto(which, i, where=larger, casting="unsafe")
+            np.copyto(which, i, where=larger, casting="unsafe")  # the number of the place in the window
     assert Y is not None
 
     def back(G: np.ndarray) -> np.ndarray:
@@ -199,7 +200,7 @@ def _max_pool(num_axes: int, X: Tensor, kernel: Sizes, stride: Sizes | None, pad
 def _avg_pool(num_axes: int, X: Tensor, kernel: Sizes, stride: Sizes | None, padding: Sizes) -> Tensor:
     name = f"avg_pool{num_axes}d"
     windows = _Windows(num_axes, name, X, kernel, stride, padding, ceil_mode=False)
-    size = np.asarray(np.prod(windows.kernel), X.dtype)
+    size = np.asarray(np.prod(windows.kernel), X.dtype)  # in the input's type: float32 stays
 
     def mean(values: np.ndarray) -> np.ndarray:
         padded = windows.pad(values, 0.0)

@@ -30,7 +30,7 @@ class _Cell(Module):
         super().__init__()
         as_sizes(type(self).__name__, "input_size and hidden_size", (input_size, hidden_size), 2, low=1)
         self.input_size, self.hidden_size = input_size, hidden_size
-        bound, rows = 1 / np.sqrt(hidden_size), self.num_gates * hidden_size
+        bound, rows = 1 / np.sqrt(hidden_size), self.num_gates * hidden_size  # torch's range, for all four
         self.weight_ih = Parameter(uniform_(Tensor(np.empty((rows, input_size), dtype)), -bound, bound))
         self.weight_hh = Parameter(uniform_(Tensor(np.empty((rows, hidden_size), dtype)), -bound, bound))
         self.bias_ih = Parameter(uniform_(Tensor(np.empty(rows, dtype)), -bound, bound))
@@ -53,9 +53,10 @@ class _Cell(Module):
 
     def _gates(self, x: Tensor, h: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """What input and state contribute to each gate."""
+        # (N, gates·hidden_size) each
         from_input, from_state = linear(x, self.weight_ih, self.bias_ih), linear(h, self.weight_hh, self.bias_hh)
         n = self.hidden_size
-        places = [slice(i * n, (i + 1) * n) for i in range(self.num_gates)]
+        places = [slice(i * n, (i + 1) * n) for i in range(self.num_gates)]  # one block of columns a gate
         return [from_input[:, place] for place in places], [from_state[:, place] for place in places]
 
 
@@ -88,7 +89,7 @@ class GRUCell(_Cell):
     Equals:  torch.nn.GRUCell, unless reset_first
     """
 
-    num_gates = 3
+    num_gates = 3  # r, z, n: torch's order
 
     def __init__(self, input_size: int, hidden_size: int, reset_first: bool = False, dtype: Any = np.float32) -> None:
         super().__init__(input_size, hidden_size, dtype)
@@ -98,12 +99,12 @@ class GRUCell(_Cell):
         h = self.zero_state(len(x)) if h is None else h
         self._check(x, h)
         from_input, from_state = self._gates(x, h)
-        r = (from_input[0] + from_state[0]).sigmoid()
+        r = (from_input[0] + from_state[0]).sigmoid()  # (N, hidden_size), as all gates
         z = (from_input[1] + from_state[1]).sigmoid()
-        last = slice(2 * self.hidden_size, None)
+        last = slice(2 * self.hidden_size, None)  # the rows of n
         candidate = linear(r * h, self.weight_hh[last], self.bias_hh[last]) if self.reset_first else r * from_state[2]
-        n = (from_input[2] + candidate).tanh()
-        return (1 - z) * n + z * h
+        n = (from_input[2] + candidate).tanh()  # what may be written
+        return (1 - z) * n + z * h  # z = 1 keeps the state
 
 
 class LSTMCell(_Cell):
@@ -117,7 +118,7 @@ class LSTMCell(_Cell):
     Equals:  torch.nn.LSTMCell
     """
 
-    num_gates = 4
+    num_gates = 4  # i, f, g, o: torch's order
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         if not (state is None or (isinstance(state, tuple) and len(state) == 2)):
@@ -125,7 +126,7 @@ class LSTMCell(_Cell):
         h, c = state or (self.zero_state(len(x)), self.zero_state(len(x)))
         self._check(x, h, c)
         i, f, g, o = (a + b for a, b in zip(*self._gates(x, h), strict=True))
-        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()  # a sum, not a product: gradients last
         return o.sigmoid() * c.tanh(), c
 
 
@@ -147,8 +148,8 @@ class Recurrent(Module):
                 f"Recurrent: X has shape {X.shape}, expected (steps, N, {self.cell.input_size}), none empty"
             )
         outputs = []
-        for x in X:
+        for x in X:  # (N, input_size), step after step
             state = self.cell(x, state)
             outputs.append(state[0] if isinstance(state, tuple) else state)
         assert state is not None
-        return stack(outputs), state
+        return stack(outputs), state  # (steps, N, hidden_size)

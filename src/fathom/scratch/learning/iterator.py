@@ -46,11 +46,11 @@ class Batches:
         self.epoch = 0
 
     def __len__(self) -> int:
-        full, rest = divmod(len(self.X), self.batch_size)
+        full, rest = divmod(len(self.X), self.batch_size)  # a last batch that is not full counts too
         return full + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        order = self.order(self.epoch)
+        order = self.order(self.epoch)  # (N,)
         self.epoch += 1
         for number in range(len(self)):
             chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
@@ -63,4 +63,5 @@ class Batches:
         """
         if not self.shuffle:
             return np.arange(len(self.X))
+        # Both numbers seed: epochs differ, runs repeat
         return np.random.default_rng((self.seed, epoch)).permutation(len(self.X))

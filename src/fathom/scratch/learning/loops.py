@@ -33,7 +33,7 @@ def train_step(
 
     Shape:   X (N, …), y (N,) -> ()
     """
-    net.train()
+    net.train()  # dropout drops
     value = loss(net(Tensor(X)), Tensor(y))
     optimizer.zero_grad()
     value.backward()
@@ -56,7 +56,7 @@ def train_epoch(
     """
     sums = Accumulator(2)
     for X, y in batches:
-        sums.add(len(y) * train_step(net, optimizer, loss, X, y, clip_norm), len(y))
+        sums.add(len(y) * train_step(net, optimizer, loss, X, y, clip_norm), len(y))  # a mean weighted by samples
     return sums[0] / sums[1]
 
 
@@ -67,6 +67,7 @@ def predict(net: Module, X: np.ndarray, batch_size: int = 256) -> np.ndarray:
     """
     net.eval()
     with no_grad():
+        # (batch_size, K) each
         parts = [net(Tensor(X[start : start + batch_size])).data for start in range(0, len(X), batch_size)]
     return np.concatenate(parts)
 
@@ -99,6 +100,6 @@ def generate(net: Module, vocabulary: Vocabulary, prefix: str, num_characters: i
     net.eval()
     with no_grad():
         for _ in range(num_characters):
-            X = one_hot(Tensor(numbers[:, None]), len(vocabulary)).astype(dtype)
-            numbers = np.append(numbers, net(X).data[-1].argmax())
+            X = one_hot(Tensor(numbers[:, None]), len(vocabulary)).astype(dtype)  # (steps, 1, len(vocabulary))
+            numbers = np.append(numbers, net(X).data[-1].argmax())  # the logits of the last step
     return vocabulary.decode(numbers)

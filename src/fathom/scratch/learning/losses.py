@@ -58,7 +58,7 @@ def huber(prediction: Tensor, target: Tensor, delta: float = 1.0, reduction: str
     """
     _check_pair("huber", prediction, target)
     check_number("huber", "delta", delta, above=True)
-    e = (prediction - target).abs()
+    e = (prediction - target).abs()  # (N, …)
     return _reduce("huber", where(e <= delta, 0.5 * e.square(), delta * (e - 0.5 * delta)), reduction)
 
 
@@ -85,7 +85,7 @@ def nll(log_probabilities: Tensor, labels: Tensor, reduction: str = "mean") -> T
     Equals:  torch.nn.functional.nll_loss
     """
     _check_scores("nll", log_probabilities, labels)
-    rows = Tensor(range(len(labels)))
+    rows = Tensor(range(len(labels)))  # row i, column labels[i]
     return _reduce("nll", -log_probabilities[rows, labels], reduction)
 
 
@@ -102,12 +102,12 @@ def cross_entropy(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0, 
         raise ValueError(f"cross_entropy: label_smoothing must be from 0 to 1, not {label_smoothing!r}")
     if labels.dtype.kind == "f":
         _check_pair("cross_entropy", logits, labels)
-        log_p = log_softmax(logits, axis=1)
-        at_label = -(labels * log_p).sum(1)
+        log_p = log_softmax(logits, axis=1)  # (N, C)
+        at_label = -(labels * log_p).sum(1)  # (N,)
     else:
         _check_scores("cross_entropy", logits, labels)
         log_p = log_softmax(logits, axis=1)
-        at_label = nll(log_p, labels, "none")
+        at_label = nll(log_p, labels, "none")  # (N,)
     if label_smoothing:
         at_label = (1 - label_smoothing) * at_label - label_smoothing * log_p.mean(1)
     return _reduce("cross_entropy", at_label, reduction)
@@ -154,7 +154,7 @@ def bce(probability: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
         raise ValueError("bce: probability must be from 0 to 1; for logits use bce_with_logits")
     if target.numel() and not 0 <= target.data.min() <= target.data.max() <= 1:
         raise ValueError("bce: target must be from 0 to 1")
-    p, y = probability.data, target.data
+    p, y = probability.data, target.data  # (N, …)
     with np.errstate(divide="ignore"):
         log_p, log_q = np.log(p), np.log(1 - p)  # log 0 = −∞
     # −100 and 1e-12 are torch's. The derivative by y is that of the logarithms as they are: infinite at p = 0 and 1
@@ -175,8 +175,8 @@ def multi_margin(scores: Tensor, labels: Tensor, margin: float = 1.0, reduction:
     """
     _check_scores("multi_margin", scores, labels)
     rows, num_classes = Tensor(range(len(labels))), scores.shape[1]
-    lead = scores[rows, labels].unsqueeze(1) - scores
-    others = Tensor(labels.data[:, None] != range(num_classes))
+    lead = scores[rows, labels].unsqueeze(1) - scores  # (N, C): o_y − o_i
+    others = Tensor(labels.data[:, None] != range(num_classes))  # (N, C): all but the label
     lost = where(others, (margin - lead).relu(), 0.0)
     return _reduce("multi_margin", lost.sum(1) / num_classes, reduction)
 

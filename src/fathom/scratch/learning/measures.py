@@ -26,7 +26,7 @@ def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
             f"accuracy: labels must be 0…{logits.shape[1] - 1}, the {logits.shape[1]} columns of the logits; "
             f"got {labels.min()}…{labels.max()}"
         )
-    return float((logits.argmax(axis=1) == labels).mean())
+    return float((logits.argmax(axis=1) == labels).mean())  # of equal logits the first
 
 
 class Accumulator:
@@ -75,7 +75,7 @@ class Timer:
 
     def start(self) -> None:
         """Start the watch."""
-        self._started_s = time.perf_counter()
+        self._started_s = time.perf_counter()  # a clock that never goes back
 
     def stop(self) -> float:
         """Stop it and give the time since the start, in seconds.
@@ -84,7 +84,7 @@ class Timer:
         """
         if self._started_s is None:
             raise ValueError("Timer: stop() before start()")
-        self.times_s.append(time.perf_counter() - self._started_s)
+        self.times_s.append(time.perf_counter() - self._started_s)  # seconds
         self._started_s = None
         return self.times_s[-1]
 

@@ -30,6 +30,7 @@ class Optimizer:
                 raise TypeError(f"{name}: parameters must be tensors that nothing computed, not {parameter!r}")
         self.lr = check_number(name, "lr", lr)
         self.weight_decay = check_number(name, "weight_decay", weight_decay)
+        # Of each parameter what its rule remembers
         self.state: list[dict[str, np.ndarray]] = [{} for _ in self.parameters]
         self.num_steps = 0
 
@@ -90,14 +91,14 @@ class SGD(Optimizer):
         Shape:   w (…), g (…) ->; w is changed in place
         """
         if self.weight_decay:
-            g = g + self.weight_decay * w
+            g = g + self.weight_decay * w  # not in place: the gradient is the caller's
         if self.momentum:
             if "velocity" in state:
                 state["velocity"] = self.momentum * state["velocity"] + (1 - self.dampening) * g
             else:
-                state["velocity"] = g.copy()
+                state["velocity"] = g.copy()  # the first step is undamped, as torch's
             g = g + self.momentum * state["velocity"] if self.nesterov else state["velocity"]
-        w -= self.lr * g
+        w -= self.lr * g  # in place
 
 
 class Adam(Optimizer):
@@ -138,13 +139,13 @@ class Adam(Optimizer):
         self._move(w, g, state)
 
     def _move(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
-        beta1, beta2 = self.betas
+        beta1, beta2 = self.betas  # 0.9 and 0.999 are the paper's
         if not state:
             state.update(t=np.zeros(()), m=np.zeros_like(w), v=np.zeros_like(w), v_max=np.zeros_like(w))
         state["t"] += 1
         t = int(state["t"])  # steps of this parameter: one without a gradient takes none
-        state["m"] += (1 - beta1) * (g - state["m"])
-        state["v"] *= beta2
+        state["m"] += (1 - beta1) * (g - state["m"])  # β₁m + (1 − β₁)g
+        state["v"] *= beta2  # β₂v + (1 − β₂)g²
         state["v"] += (1 - beta2) * g * g
         v = state["v"]
         if self.amsgrad:
@@ -174,5 +175,5 @@ class AdamW(Adam):
 
         Shape:   w (…), g (…) ->; w is changed in place
         """
-        w *= 1 - self.lr * self.weight_decay
+        w *= 1 - self.lr * self.weight_decay  # apart from the gradient: not divided by √v̂
         self._move(w, g, state)

@@ -42,10 +42,10 @@ def clip_by_norm(parameters: Iterable[Tensor], max_norm: float, eps: float = 0.0
     """
     check_number("clip_by_norm", "max_norm", max_norm)
     gradients = [p.grad.data for p in parameters if p.grad is not None]
-    norm = _norm(gradients)
+    norm = _norm(gradients)  # of all parameters together
     if norm + eps > max_norm:
         for g in gradients:
-            g *= max_norm / (norm + eps)
+            g *= max_norm / (norm + eps)  # in place: the optimiser sees it
     return norm
 
 

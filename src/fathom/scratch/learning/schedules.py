@@ -28,7 +28,7 @@ def warm_up(step: int, num_steps: int, start: float = 0.0) -> float:
     Source:  Goyal et al. 2017, §2.2
     """
     check_number("warm_up", "num_steps", num_steps, low=1)
-    return start + (1 - start) * min(step / num_steps, 1)
+    return start + (1 - start) * min(step / num_steps, 1)  # 1 from num_steps on
 
 
 def piecewise(step: int, milestones: Sequence[int], values: Sequence[float]) -> float:
@@ -40,7 +40,7 @@ def piecewise(step: int, milestones: Sequence[int], values: Sequence[float]) -> 
         raise ValueError(
             f"piecewise: {len(milestones)} milestones need {len(milestones) + 1} values, not {len(values)}"
         )
-    return values[sum(step >= milestone for milestone in milestones)]
+    return values[sum(step >= milestone for milestone in milestones)]  # how many milestones lie behind
 
 
 def exponential(step: int, gamma: float) -> float:
@@ -115,7 +115,7 @@ def noam(step: int, warmup: int, model_size: int) -> float:
     """
     check_number("noam", "warmup", warmup, low=1)
     check_number("noam", "model_size", model_size, low=1)
-    n = step + 1
+    n = step + 1  # the paper counts from 1
     return model_size**-0.5 * min(n**-0.5, n * warmup**-1.5)
 
 
@@ -128,12 +128,12 @@ def one_cycle(step: int, total: int, rise: float = 0.3, start: float = 0.04, fin
     """
     check_number("one_cycle", "total", total, low=2)
     check_probability("one_cycle", "rise", rise)
-    peak = rise * total - 1
+    peak = rise * total - 1  # the step of the largest rate, as torch counts
     if step <= peak:
-        low, high, part = start, 1.0, step / peak if peak else 1.0
+        low, high, part = start, 1.0, step / peak if peak else 1.0  # upwards
     else:
-        low, high, part = 1.0, final, min((step - peak) / (total - 1 - peak), 1.0)
-    return high + (low - high) * (1 + math.cos(math.pi * part)) / 2
+        low, high, part = 1.0, final, min((step - peak) / (total - 1 - peak), 1.0)  # downwards
+    return high + (low - high) * (1 + math.cos(math.pi * part)) / 2  # part 0: low; part 1: high
 
 
 class Plateau:
@@ -149,7 +149,7 @@ class Plateau:
     def __init__(self, gamma: float = 0.1, patience: int = 10, threshold: float = 1e-4) -> None:
         self.gamma = check_number("Plateau", "gamma", gamma, above=True)
         self.patience, self.threshold = patience, threshold
-        self.best, self.num_bad, self.factor = math.inf, 0, 1.0
+        self.best, self.num_bad, self.factor = math.inf, 0, 1.0  # infinite: the first loss is always better
 
     def observe(self, loss: float) -> float:
         """Take note of a loss.

@@ -32,7 +32,7 @@ class Vocabulary:
     """
 
     def __init__(self, text: str) -> None:
-        self.characters = "".join(sorted(set(text)))
+        self.characters = "".join(sorted(set(text)))  # sorted: the same text gives the same numbers
         self._number = {character: number for number, character in enumerate(self.characters)}
 
     def __len__(self) -> int:
@@ -76,7 +76,7 @@ class Windows:
         self.text, self.num_steps, self.batch_size, self.seed = text, num_steps, batch_size, seed
         self.epoch = 0
         # As many as fit however late the first one begins, so that every epoch has as many batches
-        self.num_pieces = (len(text) - num_steps) // num_steps
+        self.num_pieces = (len(text) - num_steps) // num_steps  # each needs one character more, its last target
         if len(self) < 1:
             raise ValueError(
                 f"Windows: a batch of {batch_size} pieces of {num_steps} characters needs "
@@ -90,8 +90,9 @@ class Windows:
         generator = np.random.default_rng((self.seed, self.epoch))
         self.epoch += 1
         first = int(generator.integers(self.num_steps))
-        starts = first + self.num_steps * generator.permutation(self.num_pieces)
-        steps = np.arange(self.num_steps)[:, None]
+        starts = first + self.num_steps * generator.permutation(self.num_pieces)  # (num_pieces,)
+        steps = np.arange(self.num_steps)[:, None]  # (num_steps, 1)
         for number in range(len(self)):
+            # (num_steps, batch_size)
             places = steps + starts[number * self.batch_size : (number + 1) * self.batch_size]
             yield self.text[places], self.text[places + 1]

@@ -40,7 +40,7 @@ def googlenet(input_shape: Sequence[int], num_classes: int, small: bool = True, 
     image_channels = input_shape[0]
     layers: dict[str, Module]
     if small:
-        divisor, channels = 4, 48
+        divisor, channels = 4, 48  # a quarter of the paper's 64 and 192
         layers = {
             "conv1": ConvUnit(image_channels, 16, 3),
             "conv2": ConvUnit(16, 16, 1),
@@ -48,7 +48,7 @@ def googlenet(input_shape: Sequence[int], num_classes: int, small: bool = True, 
             "maxpool2": halve(),
         }
     else:
-        divisor, channels = 1, 192
+        divisor, channels = 1, 192  # as published
         layers = {
             "conv1": ConvUnit(image_channels, 64, 7, stride=2),
             "maxpool1": halve(),
@@ -61,7 +61,7 @@ def googlenet(input_shape: Sequence[int], num_classes: int, small: bool = True, 
             layers[f"maxpool{int(block[0]) - 1}"] = halve()
         c1, reduce3, c3, reduce5, c5, c_pool = (size // divisor for size in published)
         layers[f"inception{block}"] = Inception(channels, (c1, reduce3, c3, reduce5, c5, c_pool))
-        channels = c1 + c3 + c5 + c_pool
+        channels = c1 + c3 + c5 + c_pool  # joined along the channels
     net = Sequential(
         **layers, avgpool=GlobalAvgPool(), flatten=Flatten(), dropout=Dropout(dropout), fc=Linear(channels, num_classes)
     )

@@ -27,14 +27,14 @@ def nin(input_shape: Sequence[int], num_classes: int, dropout: float = 0.5) -> M
     Shape:   X (N, C, H, W) -> logits (N, num_classes); H and W at least 7
     """
     net = Sequential(
-        nin_block((input_shape[0], 96, 80, 48), kernel_size=5, padding=2),
-        MaxPool2d(3, stride=2),
+        nin_block((input_shape[0], 96, 80, 48), kernel_size=5, padding=2),  # 192, 160, 96 as published, halved
+        MaxPool2d(3, stride=2),  # ⌊(H − 3)/2⌋ + 1
         Dropout(dropout),
         nin_block((48, 96, 96, 96), kernel_size=5, padding=2),
         AvgPool2d(3, stride=2),
         Dropout(dropout),
         Sequential(*list(nin_block((96, 96, 96, num_classes), kernel_size=3, padding=1))[:-1]),
-        GlobalAvgPool(),
+        GlobalAvgPool(),  # (N, num_classes, 1, 1)
         Flatten(),
     )
     initialize(net, kaiming_normal_)

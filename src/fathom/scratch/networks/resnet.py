@@ -48,7 +48,7 @@ def resnet(
         for index in range(num_blocks):
             # The first block of every stage but the first halves height and width.
             blocks.append(Residual(channels, width * 2**stage, stride=2 if stage > 0 and index == 0 else 1))
-            channels = width * 2**stage
+            channels = width * 2**stage  # 16, 32, 64, 128 for width 16
         layers[f"layer{stage + 1}"] = Sequential(*blocks)
     net = Sequential(**layers, avgpool=GlobalAvgPool(), flatten=Flatten(), fc=Linear(channels, num_classes))
     initialize(net, kaiming_normal_)

@@ -25,7 +25,7 @@ class CharacterRNN(Module):
         self.head = Linear(hidden, num_characters)
 
     def forward(self, X: Tensor) -> Tensor:
-        outputs, _ = self.recurrent(X)
+        outputs, _ = self.recurrent(X)  # (steps, N, hidden)
         return self.head(outputs.reshape(-1, outputs.shape[2]))
 
 

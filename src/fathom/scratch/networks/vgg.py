@@ -21,7 +21,7 @@ BLOCKS = {
     13: ((2, 64), (2, 128), (2, 256), (2, 512), (2, 512)),
     16: ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)),
 }
-NUM_HIDDEN = 256
+NUM_HIDDEN = 256  # published: 4096, for images of 224 pixels
 
 
 def vgg(

@@ -60,13 +60,13 @@ class Perceptron:
         num_updates = 0
         seen: set[bytes] = set()
         for epoch in range(1, max_epochs + 1):
-            state = np.append(self.w, self.b).tobytes()
+            state = np.append(self.w, self.b).tobytes()  # exact: weights that come back to the bit repeat for ever
             if state in seen:
                 return Convergence(num_updates, epoch - 1, converged=False, repeats=True)
             seen.add(state)
             num_wrong = 0
             for x_i, y_i in zip(X, y, strict=True):
-                if y_i * (x_i @ self.w + self.b) <= 0:
+                if y_i * (x_i @ self.w + self.b) <= 0:  # 0 counts as wrong
                     self.w = self.w + y_i * x_i
                     self.b = self.b + float(y_i)
                     num_wrong += 1
@@ -100,7 +100,7 @@ def margin(X: np.ndarray, y: np.ndarray, tolerance: float = 0.01, max_steps: int
     Source:  Gilbert 1966, SIAM Journal on Control 4 (1)
     """
     _check("margin", X, y)
-    Z = y[:, None] * np.column_stack([X, np.ones(len(X))])
+    Z = y[:, None] * np.column_stack([X, np.ones(len(X))])  # (N, D + 1): the wrong side turned round
     scale = np.linalg.norm(Z, axis=1).max()
     v = Z[0].astype(np.float64)
     best = 0.0
@@ -108,13 +108,13 @@ def margin(X: np.ndarray, y: np.ndarray, tolerance: float = 0.01, max_steps: int
         length = float(np.linalg.norm(v))
         if length <= 1e-9 * scale:  # the hull holds the origin: no line separates
             return 0.0
-        heights = Z @ v
+        heights = Z @ v  # (N,)
         lowest = int(heights.argmin())
         best = max(best, float(heights[lowest]) / length)
         if best >= (1 - tolerance) * length:
             break
-        step = v - Z[lowest]
-        v = v - min(1.0, float(v @ step) / float(step @ step)) * step
+        step = v - Z[lowest]  # towards the point that lies lowest
+        v = v - min(1.0, float(v @ step) / float(step @ step)) * step  # as far as ‖v‖ shrinks, at most up to the point
     return best
 
 

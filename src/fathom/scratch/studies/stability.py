@@ -98,19 +98,19 @@ def signal_by_depth(
             f"{batch_size}"
         )
     function, slope = ACTIVATIONS[activation]
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed)  # weights, input, gradient: one stream
     weights = [generator.normal(0, INITIALIZERS[initializer](width, width), (width, width)) for _ in range(num_layers)]
-    h = generator.standard_normal((batch_size, width))
+    h = generator.standard_normal((batch_size, width))  # (N, width), variance 1
     before: list[np.ndarray] = []  # what goes into each activation
     activations = [h.var()]
     for W in weights:
-        before.append(h @ W.T)
+        before.append(h @ W.T)  # (N, width)
         h = function(before[-1])
         activations.append(h.var())
     gradient = generator.standard_normal((batch_size, width))
     gradients = [gradient.var()]
     for W, z in zip(reversed(weights), reversed(before), strict=True):
-        gradient = (gradient * slope(z)) @ W
+        gradient = (gradient * slope(z)) @ W  # (N, width)
         gradients.append(gradient.var())
     return Signal(np.array(activations), np.array(gradients[::-1]))
 
@@ -125,7 +125,7 @@ def judge(variances: np.ndarray, start: int = 0) -> str:
 
     Shape:   variances (L,) ->
     """
-    sizes = np.sqrt(variances / variances[start])
+    sizes = np.sqrt(variances / variances[start])  # standard deviations as multiples
     if not np.isfinite(sizes).all() or sizes.max() > HIGHEST:
         return "explodes"
     return "vanishes" if sizes.min() < LOWEST else "steady"
@@ -140,7 +140,7 @@ def product_of_matrices(num_factors: int = 100, size: int = 4, *, std: float = 1
     product = np.eye(size)
     largest = []
     for _ in range(num_factors):
-        product = product @ generator.normal(0, std, (size, size))
+        product = product @ generator.normal(0, std, (size, size))  # (size, size)
         largest.append(np.abs(product).max())
     return np.array(largest)
 
@@ -165,7 +165,7 @@ def fit_half(values: np.ndarray, scale: float = 1.0) -> HalfFit:
     """
     limits = np.finfo(np.float16)
     wanted = np.asarray(values, dtype=np.float64).ravel() * scale
-    wanted = wanted[wanted != 0]
+    wanted = wanted[wanted != 0]  # 0 is exact in any type
     if not wanted.size:
         return HalfFit(0.0, 0.0, 0.0)
     with np.errstate(over="ignore"):
