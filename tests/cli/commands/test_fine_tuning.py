@@ -12,7 +12,9 @@ import safetensors.torch
 import torch
 import yaml
 
-from fathom.cli.commands.train import add_arguments, settings
+from fathom.build.configure import configure
+from fathom.cli.commands.train import add_arguments
+from fathom.cli.options import chosen_settings
 from fathom.inference.saved import load_module
 from fathom.recipes.train import resume, train
 from fathom.series import base as series
@@ -106,7 +108,7 @@ def test_options_reach_their_settings(source):
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     options = ["--body-lr", "0.2x", "--layer-decay", "0.5", "--compare-scratch", "--seeds", "3"]
-    tuning = settings(parser.parse_args(["--init-from", str(source), *options])).finetune
+    tuning = configure(chosen_settings(parser.parse_args(["--init-from", str(source), *options]))).finetune
     assert (tuning.init_from, tuning.body_lr, tuning.layer_decay) == (str(source), "0.2x", 0.5)
     assert (tuning.compare_scratch, tuning.seeds) == (True, 3)
 

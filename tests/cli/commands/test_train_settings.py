@@ -5,7 +5,9 @@ import argparse
 import pytest
 import yaml
 
+from fathom.build.configure import configure
 from fathom.cli.commands import train
+from fathom.cli.options import OPTIONS, chosen_settings
 from fathom.cli.main import Parser
 from fathom.errors import UsageError
 from fathom.settings.config import Config, config_to_dict
@@ -14,7 +16,7 @@ from fathom.settings.config import Config, config_to_dict
 def read_settings(*arguments):
     parser = Parser(prog="fathom train", allow_abbrev=False)
     train.add_arguments(parser)
-    return train.settings(parser.parse_args([str(argument) for argument in arguments]))
+    return configure(chosen_settings(parser.parse_args([str(argument) for argument in arguments])))
 
 
 def look_up(config, dotted):
