@@ -7,8 +7,8 @@ import yaml
 
 from fathom.build.configure import configure
 from fathom.cli.commands import train
-from fathom.cli.options import OPTIONS, chosen_settings
 from fathom.cli.main import Parser
+from fathom.cli.options import OPTIONS, chosen_settings
 from fathom.errors import UsageError
 from fathom.settings.config import Config, config_to_dict
 
@@ -27,7 +27,7 @@ def look_up(config, dotted):
 
 
 # option, its text, the setting, the value; other arguments that it needs
-OPTIONS = [
+EVERY_OPTION = [
     ("--data", "mnist", "data.name", "mnist"),
     ("--val", "0.2", "data.val", 0.2),
     ("--batch-size", "32", "data.batch_size", 32),
