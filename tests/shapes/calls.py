@@ -149,6 +149,7 @@ CALLS: dict[str, Any] = {
     "fathom.models.rnn:RecurrentNet": recurrent_net,
     "fathom.models.rnn:recurrent": recurrent,
     "fathom.models.vgg:vgg": network(vgg.vgg),
+    "fathom.models.vgg:make_features": layer(vgg.make_features(2, 11, 4, True), *IMAGES, divisor=4),
     "fathom.models.inspection.tracer:Tracer.start": lambda: Call([torch.rand(1, 2, 8, 8)], None),
     "fathom.models.inspection.tracer:Tracer.receptive_field": lambda: Call(
         [traced()[1]], Tracer.receptive_field(*traced())

@@ -68,25 +68,13 @@ def vgg(
         channels, _, _ = check_image(f"vgg{depth} with small=false", input_shape, minimum=32)
         divisor, grid, num_hidden = 1, 7, 4096  # 7: 224 halved five times; 4096: table 1, AlexNet's
 
-    # At (3, 224, 224) the blocks end in (64, 112, 112), (128, 56, 56), (256, 28, 28), (512, 14, 14), (512, 7, 7).
-    features: list[nn.Module] = []
-    for num_convs, num_channels in BLOCKS[depth]:
-        for _ in range(num_convs):
-            features.append(nn.Conv2d(channels, num_channels // divisor, kernel_size=3, padding=1))  # (N, C', H, W)
-            channels = num_channels // divisor
-            if batch_norm:
-                features.append(nn.BatchNorm2d(channels))
-            features.append(nn.ReLU())
-        # Rounding up lets the small form halve 28 pixels five times: 14, 7, 4, 2, 1.
-        features.append(nn.MaxPool2d(2, ceil_mode=divisor > 1))  # (N, C', H/2, W/2)
-
     net = nn.Sequential(
         OrderedDict(
-            features=nn.Sequential(*features),  # (N, 512, 7, 7)
+            features=make_features(channels, depth, divisor, batch_norm),  # (N, 512, 7, 7)
             avgpool=nn.AdaptiveAvgPool2d(grid),  # (N, 512, 7, 7): does nothing at the published size
             flatten=nn.Flatten(),  # (N, 25088)
             classifier=nn.Sequential(
-                nn.Linear(channels * grid * grid, num_hidden),  # (N, 4096)
+                nn.Linear(512 // divisor * grid * grid, num_hidden),  # (N, 4096)
                 nn.ReLU(),
                 nn.Dropout(dropout),
                 nn.Linear(num_hidden, num_hidden),  # (N, 4096)
@@ -100,3 +88,22 @@ def vgg(
     # arXiv:1502.01852, keeps the size of the signal through all 19.
     initialize(net, {"classifier.6": "normal:0.01", "*": "kaiming_normal"})
     return net
+
+
+def make_features(channels: int, depth: int, divisor: int, batch_norm: bool) -> nn.Sequential:
+    """Build the five blocks, with one ``divisor``-th of the published channels.
+
+    Shape:   X (N, C, H, W) -> (N, 512/divisor, H', W')
+    """
+    # At (3, 224, 224) the blocks end in (64, 112, 112), (128, 56, 56), (256, 28, 28), (512, 14, 14), (512, 7, 7).
+    layers: list[nn.Module] = []
+    for num_convs, num_channels in BLOCKS[depth]:
+        for _ in range(num_convs):
+            layers.append(nn.Conv2d(channels, num_channels // divisor, kernel_size=3, padding=1))  # (N, C', H, W)
+            channels = num_channels // divisor
+            if batch_norm:
+                layers.append(nn.BatchNorm2d(channels))
+            layers.append(nn.ReLU())
+        # Rounding up lets the small form halve 28 pixels five times: 14, 7, 4, 2, 1.
+        layers.append(nn.MaxPool2d(2, ceil_mode=divisor > 1))  # (N, C', H/2, W/2)
+    return nn.Sequential(*layers)
