@@ -7,10 +7,8 @@ name in one rename. Everything an operating system can refuse comes out as one l
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
-import secrets
 import shutil
 import stat
 import sys
@@ -260,7 +258,7 @@ def _temporary_prefix(target: Path) -> str:
 
 
 def _temporary_name(target: Path) -> Path:
-    return target.with_name(f"{_temporary_prefix(target)}{secrets.token_hex(6)}")
+    return target.with_name(f"{_temporary_prefix(target)}{os.urandom(6).hex()}")
 
 
 def _open_temporary(target: Path) -> BinaryIO:
@@ -301,6 +299,8 @@ def _exchange(first: Path, second: Path) -> bool:
     """Swap two names in one system call; False where the system or the file system has no such call."""
     if sys.platform != "linux":
         return False
+    import ctypes  # seldom needed, and slow to load
+
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (OSError, AttributeError):
@@ -326,6 +326,8 @@ def _sync_file_system(folder: Path) -> bool:
     """Let all of the file system that a folder is on reach the disk; False where there is no such call."""
     if sys.platform != "linux":
         return False
+    import ctypes
+
     try:
         syncfs = ctypes.CDLL(None, use_errno=True).syncfs
     except (OSError, AttributeError):

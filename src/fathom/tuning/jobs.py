@@ -122,7 +122,9 @@ class _Orphan(StudyObserver):
 def main(path: str, parent: str, threads: str) -> int:
     """Work on a study as one process of several."""
     # Between trials too a signal ends the process in order, with its trial marked.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         with contextlib.closing(TrialData()) as data, contextlib.closing(Ledger(Path(path))) as ledger:
             if ledger.base.get("execution.threads", "auto") == "auto":
