@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from fathom.series.distill import distill
     from fathom.settings.config import Config
     from fathom.settings.settings import Settings
-    from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping
+    from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, ClipValue, EarlyStopping
+    from fathom.training.rehearsal import Rehearsal
     from fathom.training.schedules import make_schedule
     from fathom.training.trainer import Trainer
     from fathom.tuning.tune import resume_tuning, tune
@@ -94,7 +95,9 @@ _PLACES = {
     "AverageWeights": "training.callbacks",
     "Callback": "training.callbacks",
     "Checkpointing": "training.callbacks",
+    "ClipValue": "training.callbacks",
     "EarlyStopping": "training.callbacks",
+    "Rehearsal": "training.rehearsal",
     "make_schedule": "training.schedules",
     "Trainer": "training.trainer",
 }

@@ -15,7 +15,7 @@ from torch import nn
 from fathom.errors import FathomError, UsageError
 from fathom.module import Regressor
 from fathom.training import device as device_module
-from fathom.training.callbacks import AverageWeights, Callback, L1Penalty
+from fathom.training.callbacks import AverageWeights, Callback, ClipValue, L1Penalty
 from fathom.training.checkpoint import load_latest
 from fathom.training.device import Execution
 from fathom.training.optimizers import make_optimizer
@@ -298,7 +298,7 @@ def plain_sgd(module):
     [
         {"accumulate": 2},
         {"clip_norm": 1.0},
-        {"clip_value": 1.0},
+        {"callbacks": [ClipValue(1.0)]},
         {"callbacks": [L1Penalty(0.1)]},
         {"execution": execution("step", precision="fp16")},
     ],

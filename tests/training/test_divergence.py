@@ -25,7 +25,7 @@ class NeverRead(Callback):
     """Makes the trainer treat the CPU as a device whose scalars cost a wait."""
 
     def on_fit_start(self, trainer):
-        trainer._reading_is_free = False
+        trainer.reading_is_free = False
 
 
 class Batches:

@@ -6,7 +6,7 @@ from torch import nn
 
 from fathom.errors import UsageError
 from fathom.module import Classifier, Regressor
-from fathom.training.callbacks import Callback, L1Penalty
+from fathom.training.callbacks import Callback, ClipValue, L1Penalty
 from fathom.training.device import Execution, choose_execution, find_device
 from fathom.training.optimizers import make_optimizer
 from fathom.training.trainer import Trainer
@@ -76,7 +76,11 @@ def test_in_fp16_gradients_are_unscaled_before_callbacks_and_clipping_see_them(i
         ).fit(module, images())
         return torch.cat([p.detach().flatten() for p in module.parameters()])
 
-    for options in ({"callbacks": [Spy(), L1Penalty(0.5)]}, {"clip_norm": 0.1}, {"clip_value": 0.01}):
+    for options in (
+        {"callbacks": [Spy(), L1Penalty(0.5)]},
+        {"clip_norm": 0.1},
+        {"callbacks": [Spy(), ClipValue(0.01)]},
+    ):
         single, half = fit("fp32", **options), fit("fp16", **options)
         moved = (single - fit("fp32")).norm()
         assert (half - single).norm() < 0.05 * moved
@@ -117,7 +121,7 @@ def test_fp16_with_parameters_that_get_no_gradient(lines):
         optimizer=lambda m: torch.optim.SGD(m.parameters(), lr=0.01),
         execution=Execution(CPU, precision="fp16"),
         clip_norm=1.0,
-        clip_value=1.0,
+        callbacks=[ClipValue(1.0)],
         accumulate=2,
     )
     records = trainer.fit(module, lines())
@@ -165,7 +169,7 @@ class TestPrepare:
 
         trainer = Trainer(2)
         assert len(trainer.fit(module, Data())) == 2
-        assert not trainer._execution.channels_last
+        assert not trainer.execution.channels_last
 
     def test_a_description_for_the_log(self):
         execution = Execution(CPU, precision="bf16", channels_last=True, reasons={"precision": "it pays"})

@@ -19,10 +19,11 @@ from torch.utils.data import DataLoader, TensorDataset
 from fathom.data.images.augment import make_augmentation
 from fathom.data.module import DataModule
 from fathom.module import Classifier
-from fathom.training.callbacks import AverageWeights, Callback, EarlyStopping
+from fathom.training.callbacks import AverageWeights, Callback, ClipValue, EarlyStopping
 from fathom.training.checkpoint import CheckpointError, load_checkpoint, load_latest, save_checkpoint
 from fathom.training.device import Execution
 from fathom.training.optimizers import make_optimizer
+from fathom.training.rehearsal import Rehearsal
 from fathom.training.signals import Interrupted
 from fathom.training.trainer import Trainer
 
@@ -135,8 +136,12 @@ SETTINGS = {
         callbacks=(lambda: EarlyStopping(2),),
     ),
     "warm-up to the base rate": Setting(("sgd", {"lr": 0.1}), schedule="constant:warmup=3", clip_norm=0.5),
-    "RMSprop": Setting(("rmsprop", {"lr": 0.01, "momentum": 0.5, "centered": True}), clip_value=0.1),
-    "overfitting two batches of a DataLoader": Setting(ADAMW, served=Shuffled, overfit_batches=2, callbacks=()),
+    "RMSprop": Setting(
+        ("rmsprop", {"lr": 0.01, "momentum": 0.5, "centered": True}), callbacks=(lambda: ClipValue(0.1),)
+    ),
+    "overfitting two batches of a DataLoader": Setting(
+        ADAMW, served=Shuffled, rehearsal=Rehearsal(overfit_batches=2), callbacks=()
+    ),
 }
 
 

@@ -102,7 +102,8 @@ def test_a_handler_set_outside_of_python_does_not_break_the_end(monkeypatch):
     monkeypatch.setattr(signal, "signal", lambda number, handler: restored.append(handler))
     with catch_signals():
         pass
-    assert restored[2:] == [signal.SIG_DFL, signal.SIG_DFL]
+    half = len(restored) // 2  # as many handlers set as given back
+    assert restored[half:] == [signal.SIG_DFL] * half
 
 
 def test_a_stopped_trainer_judges_and_trains_again(lines, cpu):

@@ -18,8 +18,10 @@ from torch.utils.data import DataLoader, TensorDataset
 from fathom.data.module import DataModule
 from fathom.errors import FathomError, UsageError
 from fathom.module import Classifier, Module, Regressor
-from fathom.training.callbacks import Callback, L1Penalty
+from fathom.training.callbacks import Callback, ClipValue, L1Penalty
+from fathom.training.device import Execution
 from fathom.training.optimizers import make_optimizer
+from fathom.training.rehearsal import Rehearsal
 from fathom.training.schedules import make_schedule
 from fathom.training.trainer import Trainer
 
@@ -95,7 +97,8 @@ def test_trajectory_is_that_of_a_loop_written_by_hand(
 def test_clipping_is_torchs(images, make_classifier, same_weights, cpu, bound):
     data, limit = images(), 0.05
     fitted, hand = make_classifier(), make_classifier()
-    Trainer(2, optimizer=sgd(0.5), execution=cpu, **{bound: limit}).fit(fitted, data)
+    options = {"clip_norm": limit} if bound == "clip_norm" else {"callbacks": [ClipValue(limit)]}
+    Trainer(2, optimizer=sgd(0.5), execution=cpu, **options).fit(fitted, data)
     clip = nn.utils.clip_grad_norm_ if bound == "clip_norm" else nn.utils.clip_grad_value_
     train_by_hand(hand, data, sgd(0.5)(hand), 2, before_step=lambda: clip(hand.parameters(), limit))
     assert same_weights(fitted, hand)
@@ -243,6 +246,36 @@ def test_records_are_complete_and_plain(images, make_classifier, cpu):
     times = [record["elapsed_s"] for record in seen]
     assert times == sorted(times)
     assert all(record["samples_per_s"] > 0 for record in seen)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_every_batch_ends_with_what_its_step_returned(images, make_classifier, precision):
+    seen, steps = [], []
+
+    class Spied(Classifier):
+        def training_step(self, batch):
+            outputs = super().training_step(batch)
+            steps.append((batch, outputs))
+            return outputs
+
+    class Spy(Callback):
+        def on_batch_end(self, trainer, batch, outputs):
+            assert all(p.grad is not None for p in trainer.module.parameters())  # after backward
+            assert trainer.batch == len(seen) % len(trainer.feed) + 1
+            assert trainer.step == sum(begun for begun in seen_steps)
+            seen.append((batch, outputs))
+
+        def on_step_end(self, trainer):
+            seen_steps.append(1)
+
+    seen_steps: list[int] = []
+    module = Spied(make_classifier().net)
+    execution = Execution(torch.device("cpu"), precision=precision)
+    Trainer(2, optimizer=sgd(), execution=execution, accumulate=2, callbacks=[Spy()]).fit(module, images(16))
+    assert len(seen) == len(steps) == 8
+    for (batch, outputs), (given, returned) in zip(seen, steps, strict=True):
+        assert batch is given
+        assert outputs is returned
 
 
 def test_an_interval_holds_its_own_steps_alone(lines, cpu):
@@ -512,9 +545,8 @@ def test_loaders_without_batches_are_refused(lines, cpu):
 
 def test_fast_dev_run_touches_everything_once_and_saves_nothing(images, make_classifier, cpu, tmp_path):
     recorder = Recorder()
-    trainer = Trainer(
-        50, optimizer=sgd(), execution=cpu, fast_dev_run=True, out=tmp_path / "run", callbacks=[recorder], log_every=1
-    )
+    rehearsal, options = Rehearsal(fast_dev_run=True), {"out": tmp_path / "run", "callbacks": [recorder]}
+    trainer = Trainer(50, optimizer=sgd(), execution=cpu, rehearsal=rehearsal, log_every=1, **options)
     (record,) = trainer.fit(make_classifier(), images())
     assert (trainer.step, trainer.num_samples) == (1, 16)
     assert {"train_loss", "val_loss"} <= set(record)
@@ -538,7 +570,8 @@ def test_overfit_batches_learns_the_first_batches_by_heart(images, cpu, kind):
 
     torch.manual_seed(0)
     module = Spied(nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 3)))
-    trainer = Trainer(60, optimizer=lambda m: make_optimizer("adam", m, 0.01), execution=cpu, overfit_batches=2)
+    rehearsal = Rehearsal(overfit_batches=2)
+    trainer = Trainer(60, optimizer=lambda m: make_optimizer("adam", m, 0.01), execution=cpu, rehearsal=rehearsal)
     records = trainer.fit(module, Served(loader, data.val_dataloader()))
     assert trainer.step == 120
     assert all(torch.equal(seen[i][0], seen[i + 2][0]) and torch.equal(seen[i][1], seen[i + 2][1]) for i in range(118))
@@ -576,9 +609,8 @@ def test_frozen_and_unused_parameters_stay(lines, cpu):
         optimizer=lambda m: make_optimizer("adamw", m, 0.05, weight_decay=0.1),
         execution=cpu,
         clip_norm=1.0,
-        clip_value=0.5,
         accumulate=2,
-        callbacks=[L1Penalty(0.1)],
+        callbacks=[L1Penalty(0.1), ClipValue(0.5)],
     )
     trainer.fit(module, lines())
     after = module.state_dict()
@@ -620,15 +652,25 @@ def test_nothing_to_train_is_an_error(lines, cpu, frozen):
         ({"accumulate": 0}, "accumulate=0"),
         ({"log_every": 0}, "log_every=0"),
         ({"clip_norm": 0.0}, "clip_norm=0.0: it must be above 0"),
-        ({"clip_value": -1.0}, "clip_value=-1.0"),
         ({"clip_norm": float("nan")}, "clip_norm=nan"),
-        ({"overfit_batches": -1}, "overfit_batches=-1"),
-        ({"fast_dev_run": True, "overfit_batches": 2}, "exclude each other"),
     ],
 )
 def test_wrong_options_are_refused(options, message):
     with pytest.raises(UsageError, match=message):
         Trainer(**options)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ClipValue(-1.0), "clip_value=-1.0: it must be above 0"),
+        (lambda: Rehearsal(overfit_batches=-1), "overfit_batches=-1"),
+        (lambda: Rehearsal(fast_dev_run=True, overfit_batches=2), "exclude each other"),
+    ],
+)
+def test_wrong_values_are_refused_where_they_are_given(make, message):
+    with pytest.raises(UsageError, match=message):
+        make()
 
 
 def test_what_cannot_be_fitted_is_named(lines, cpu):

@@ -20,9 +20,18 @@ from fathom.models import registry
 from fathom.module import Module
 from fathom.preprocess import Preprocess
 from fathom.settings.config import Config, closed
-from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, EarlyStopping, KeepZeros, L1Penalty
+from fathom.training.callbacks import (
+    AverageWeights,
+    Callback,
+    Checkpointing,
+    ClipValue,
+    EarlyStopping,
+    KeepZeros,
+    L1Penalty,
+)
 from fathom.training.device import Execution, choose_execution
 from fathom.training.optimizers import make_optimizer
+from fathom.training.rehearsal import Rehearsal
 from fathom.training.schedules import Schedule, make_schedule
 from fathom.training.trainer import Trainer
 
@@ -136,6 +145,8 @@ def build_callbacks(config: Config, folder: Path | None) -> list[Callback]:
         callbacks.append(AverageWeights(training.ema))
     if training.l1:
         callbacks.append(L1Penalty(training.l1))
+    if training.clip_value is not None:
+        callbacks.append(ClipValue(training.clip_value))
     if training.patience is not None:
         callbacks.append(EarlyStopping(training.patience, monitor=monitor))
     if folder is not None and not training.fast_dev_run:
@@ -153,10 +164,8 @@ def build_trainer(config: Config, execution: Execution, callbacks: Sequence[Call
         execution=execution,
         accumulate=training.accumulate,
         clip_norm=training.clip_norm,
-        clip_value=training.clip_value,
         callbacks=callbacks,
         seed=config.seed,
         log_every=training.log_every,
-        fast_dev_run=training.fast_dev_run,
-        overfit_batches=training.overfit_batches,
+        rehearsal=Rehearsal(training.fast_dev_run, training.overfit_batches),
     )

@@ -31,6 +31,7 @@ HOOKS = (
     "on_fit_start",
     "on_epoch_start",
     "on_step_start",
+    "on_batch_end",
     "on_gradients",
     "on_step_end",
     "on_log",
@@ -51,6 +52,12 @@ class Callback:
 
     def on_step_start(self, trainer: Trainer) -> None:
         """Run before the first forward pass of a step."""
+
+    def on_batch_end(self, trainer: Trainer, batch: Any, outputs: dict[str, Tensor]) -> None:
+        """Run after the backward pass of a batch, with what ``training_step`` returned.
+
+        A step has ``accumulate`` batches. Reading a value of ``outputs`` waits for the device.
+        """
 
     def on_gradients(self, trainer: Trainer) -> None:
         """Run when the gradients of a step are complete and unscaled, before clipping."""
@@ -187,6 +194,24 @@ class L1Penalty(Callback):
         from fathom.training.optimizers import l1_penalty_
 
         l1_penalty_(trainer.parameters, self.strength)
+
+
+class ClipValue(Callback):
+    """Bound each element of the gradients to −``limit`` … ``limit``, before their norm is clipped; put it last.
+
+    Raises:  UsageError if the limit is not above 0
+    """
+
+    def __init__(self, limit: float) -> None:
+        if not limit > 0:
+            raise UsageError(f"clip_value={limit}: it must be above 0; leave it out not to clip")
+        self.limit = limit
+
+    def on_gradients(self, trainer: Trainer) -> None:
+        """Clip."""
+        from fathom.training.optimizers import clip_by_value_
+
+        clip_by_value_(trainer.parameters, self.limit)
 
 
 class KeepZeros(Callback):

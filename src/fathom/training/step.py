@@ -1,0 +1,74 @@
+"""One step of the optimiser: forward and backward of its batches, then the update."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from fathom.errors import FathomError
+from fathom.training.optimizers import clip_by_norm_
+
+if TYPE_CHECKING:
+    from fathom.training.trainer import Trainer
+
+
+def take_step(trainer: Trainer, batches: list[tuple[Any, int]]) -> None:
+    """Learn from ``batches``, each with the number of its samples: gradients add up, each by its share of them.
+
+    Raises:  Diverged if the loss is not finite, where that can be seen without waiting for the device
+    """
+    if trainer.whole_step is not None and batches[0][1] == trainer.feed.batch_size:
+        _run_whole_step(trainer, *batches[0])
+        return
+    num_samples = sum(count for _, count in batches)
+    for batch, count in batches:
+        _run_batch(trainer, batch, count, share=count / num_samples)
+    _update(trainer)
+
+
+def _run_batch(trainer: Trainer, batch: Any, count: int, share: float) -> None:
+    """Forward and backward."""
+    with trainer.execution.forward(is_full=count == trainer.feed.batch_size):
+        outputs = trainer.module.training_step(batch)
+    loss = _loss_of(outputs)  # ()
+    if trainer.reading_is_free and not math.isfinite(loss.item()):
+        raise trainer.divergence(batch, ago=0)
+    if share != 1:
+        loss = loss * share
+    (loss if trainer.scaler is None else trainer.scaler.scale(loss)).backward()
+    trainer.note(batch, outputs, count)
+
+
+def _run_whole_step(trainer: Trainer, batch: Any, count: int) -> None:
+    """Forward, backward and update in one graph, for batches of the size it is made for."""
+    assert trainer.whole_step is not None
+    outputs = trainer.whole_step(batch)
+    if trainer.reading_is_free and not math.isfinite(outputs["loss"].item()):
+        raise trainer.divergence(batch, ago=0)
+    trainer.note(batch, outputs, count)
+
+
+def _update(trainer: Trainer) -> None:
+    """Clip, step, forget the gradients."""
+    optimizer, scaler = trainer.optimizer, trainer.scaler
+    if scaler is not None:
+        scaler.unscale_(optimizer)
+    trainer.call("on_gradients")
+    if trainer.clip_norm is not None:
+        clip_by_norm_(trainer.parameters, trainer.clip_norm)
+    if scaler is None:
+        optimizer.step()
+    else:
+        scaler.step(optimizer)
+        scaler.update()
+    optimizer.zero_grad()
+
+
+def _loss_of(outputs: Any) -> Tensor:
+    try:
+        return outputs["loss"]
+    except (KeyError, IndexError, TypeError):
+        given = f"a dictionary of {', '.join(outputs)}" if isinstance(outputs, dict) else f"a {type(outputs).__name__}"
+        raise FathomError(f"training_step returned {given}; it must return a dictionary with 'loss'") from None
