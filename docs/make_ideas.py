@@ -143,12 +143,16 @@ def locate(path: str, symbol: str) -> ast.FunctionDef | ast.ClassDef | ast.Modul
     return node
 
 
+_REGISTERS = ("register_model(", "published(")  # names and papers of networks: no part of the idea
+
+
 def find(path: str, symbol: str) -> str:
-    """Return the source of a function, class or method, without its docstring."""
+    """Return the source of a function, class or method, without its docstring and the names it is registered by."""
     text, _ = parse(path)
     node = locate(path, symbol)
     assert isinstance(node, ast.FunctionDef | ast.ClassDef)
-    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    decorators = [each for each in node.decorator_list if not ast.unparse(each).startswith(_REGISTERS)]
+    first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
     lines = dict(enumerate(text.splitlines()[: node.end_lineno], start=1))
     for docstring in _docstrings(node):
         for number in range(docstring.lineno, (docstring.end_lineno or docstring.lineno) + 1):
