@@ -276,3 +276,10 @@ def test_both_figures_of_a_study_are_named(open_page, pages):
     page = open_page(pages["study"], 390)
     names = [text.splitlines() for text in page.locator(".result").all_inner_texts()]
     assert [[line for line in lines if line][1] for lines in names] == ["best validation accuracy", "test accuracy"]
+
+
+def test_sentences_of_every_severity_have_one_size(open_page, pages):
+    page = open_page(pages["whole"])
+    sizes = page.eval_on_selector_all(".reading li", "nodes => nodes.map(n => getComputedStyle(n).fontSize)")
+    assert len(sizes) > 2
+    assert len(set(sizes)) == 1

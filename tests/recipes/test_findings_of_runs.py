@@ -49,7 +49,7 @@ def test_a_run_that_went_well(tmp_path):
     assert found["run.extent"].evidence["epochs"] == 3
     page = (run / "report.html").read_text()
     assert found["run.extent"].sentence in page  # the report is written from them
-    assert f'<li class="note">{found["run.extent"].sentence}</li>' in page
+    assert f'<li class="severity-note">{found["run.extent"].sentence}</li>' in page
 
 
 def test_the_report_writes_them_anew_unless_it_goes_elsewhere(tmp_path):

@@ -67,7 +67,7 @@ def show_sentences(sentences: Sequence[object], title: str = "") -> Html:
 
 def show_findings(findings: Sequence[Finding], title: str = "", not_checked: Sequence[NotChecked] = ()) -> Html:
     """Write findings as a list of sentences, each with its severity as its class, and what could not be checked."""
-    items = [element("li", finding.sentence, class_=finding.severity) for finding in findings]
+    items = [element("li", finding.sentence, class_=f"severity-{finding.severity}") for finding in findings]
     items += [element("li", f"Not checked ({check.code}): {check.reason}.") for check in not_checked]
     if not items:
         return Html("")
