@@ -73,14 +73,14 @@ class Edge:
         # The node as it is now: a later write into the operand gives the operand another one
         self.target: Node | Recorded = operand if operand._node is None else operand._node
         self.operand_shape = operand.data.shape  # to which a broadcast gradient is summed
-        self.needed = operand.requires_grad  # edges that are not needed are not kept
+        self.needed = operand._requires_grad  # edges that are not needed are not kept
         self.rule: Rule | None = back
         self.tangent: np.ndarray | None = None
         if operand._tangent is not None:
             if push is None:
                 raise NotImplementedError("an operation has no forward rule: give its Edge push=, or use both_ways()")
             self.tangent = push(operand._tangent)
-        self.saved = [(tensor._memory, tensor._memory.version) for tensor in saved]
+        self.saved = [(tensor._memory, tensor._memory.version) for tensor in saved] if saved else []
         self.saves_result = saves_result
 
 
@@ -90,14 +90,12 @@ def both_ways(operand: Recorded, rule: Rule, *saved: Recorded, saves_result: boo
     return Edge(operand, rule, *saved, push=rule, saves_result=saves_result)
 
 
-def push_all(edges: Sequence[Edge], shape: tuple[int, ...]) -> np.ndarray | None:
-    """Return the tangent of a result: the sum of what its edges pushed, stretched to its shape; None without any.
+def push_all(edges: Sequence[Edge], shape: tuple[int, ...]) -> np.ndarray:
+    """Return the tangent of a result: the sum of what its edges pushed, stretched to its shape.
 
     Shape:   -> (n',); any shape
     """
     parts = [edge.tangent for edge in edges if edge.tangent is not None]
-    if not parts:
-        return None
     total = parts[0]
     for part in parts[1:]:
         total = total + part  # not in place: a part may be the memory of an operand

@@ -87,6 +87,8 @@ class Indexing(Shapes):
         if recorded and self._requires_grad and self._node is None:
             raise RuntimeError("a leaf that requires a gradient cannot be written to; do it under no_grad()")
         moves = self._tangent is not None or (second is not None and second._tangent is not None)
+        if moves and type(self) not in (self._plain, self._dual):
+            raise TypeError(f"a Dual cannot be written into a {type(self).__name__}; write into a clone()")
         if (recorded or moves) and self._memory.is_shared():
             raise RuntimeError(
                 f"a tensor of shape {self.shape} that shares its memory with a view cannot be written to while "
@@ -100,10 +102,8 @@ class Indexing(Shapes):
 
     def _after_write(self, name: str, *edges: Edge) -> None:
         self._memory.version += 1  # graphs that saved the old values find out
-        tangent = push_all(edges, self.shape)
-        if tangent is not None:
-            if type(self) not in (self._plain, self._dual):
-                raise TypeError(f"a Dual cannot be written into a {type(self).__name__}; write into a clone()")
+        if any(edge.tangent is not None for edge in edges):
+            tangent = push_all(edges, self.shape)
             # A constant into which a Dual was written is none any more
             self._tangent, self.__class__ = tangent.astype(self.dtype, copy=False), self._dual
         needed = [edge for edge in edges if edge.needed]  # as in record()

@@ -200,9 +200,11 @@ def record(name: str, value: np.ndarray, *edges: Edge, view_of: Recorded | None 
 
     Shape:   value (…) -> (…)
     """
-    tangent = push_all(edges, value.shape)
-    # The class by whether there is a tangent
-    out: Tensor = Recorded._plain(value) if tangent is None else Recorded._dual(value, tangent)
+    out: Tensor = Recorded._plain(value)
+    for edge in edges:
+        if edge.tangent is not None:
+            out = Recorded._dual(value, push_all(edges, value.shape))
+            break
     if view_of is not None and np.may_share_memory(value, view_of.data):
         out._memory = view_of._memory
         out._memory.add_view(out)
