@@ -17,6 +17,7 @@ import fathom.scratch as s
 from fathom.scratch import Dual, Tensor
 from fathom.scratch.engine.autograd import Edge
 from fathom.scratch.engine.tensor import record
+from fathom.scratch.networks import create
 
 # torch's forward mode loads a part of torch that warns of another part of torch
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:FutureWarning")
@@ -334,3 +335,20 @@ def test_what_is_infinite_and_left_out_leaves_no_trace():
         with np.errstate(divide="ignore"):
             _, slope = s.jvp(function, np.array([0.0, 2.0]), np.ones(2))
         assert np.isfinite(slope.data).all()
+
+
+@pytest.mark.parametrize(("name", "shape"), [("lenet", (1, 16, 16)), ("googlenet", (1, 8, 8)), ("resnet", (1, 8, 8))])
+@pytest.mark.parametrize("training", [True, False])
+def test_whole_networks_both_ways(name, shape, training):
+    """g·(Jv), forward, is (gJ)·v, backward."""
+    s.manual_seed(0)
+    options = {"width": 2} if name == "resnet" else {}
+    net = create(name, input_shape=shape, num_classes=3, **options).double().train(training)
+    rng = np.random.default_rng(0)
+    X, v, g = (rng.standard_normal(size) for size in ((2, *shape), (2, *shape), (2, 3)))
+    s.manual_seed(1)  # the same dropout on both ways
+    _, slope = s.jvp(net, X, v)
+    leaf = Tensor(X, requires_grad=True)
+    s.manual_seed(1)
+    net(leaf).backward(g)
+    assert (g * slope.data).sum() == pytest.approx((leaf.grad.data * v).sum(), rel=1e-9)
