@@ -44,17 +44,12 @@ def batch_norm(
     Equals:  torch.nn.functional.batch_norm
     Raises:  ValueError if shapes do not fit, or in training if there is one value only for each channel
     """
-    num_channels = _check(X, gamma, beta, moving_mean, moving_var)
+    num_channels = _check(X, gamma, beta, moving_mean, moving_var, training)
     axes = (0, *range(2, X.ndim))  # all but the channels
     column = (1, num_channels, *(1,) * (X.ndim - 2))  # how (C,) stretches over X
     count = X.numel() // num_channels  # values of a channel
 
     if training:
-        if count == 1:
-            raise ValueError(
-                f"batch_norm: X has shape {X.shape}, expected more than one value for each channel: in training the "
-                "variance of one value is 0"
-            )
         mean = X.data.mean(axis=axes)  # (C,)
         centred = X.data - mean.reshape(column)  # (N, C, …)
         var = np.square(centred).mean(axis=axes)  # (C,), biased
@@ -86,7 +81,9 @@ def batch_norm(
     )
 
 
-def _check(X: Tensor, gamma: Tensor, beta: Tensor, moving_mean: np.ndarray, moving_var: np.ndarray) -> int:
+def _check(
+    X: Tensor, gamma: Tensor, beta: Tensor, moving_mean: np.ndarray, moving_var: np.ndarray, training: bool
+) -> int:
     """See that shapes fit, and return the number of channels."""
     check_float("batch_norm", "X", X)
     if X.ndim < 2:
@@ -98,6 +95,11 @@ def _check(X: Tensor, gamma: Tensor, beta: Tensor, moving_mean: np.ndarray, movi
     for argument, array in (("moving_mean", moving_mean), ("moving_var", moving_var)):
         if array.shape != (num_channels,):
             raise ValueError(f"batch_norm: {argument} has shape {array.shape}, expected ({num_channels},)")
+    if training and X.numel() == num_channels:
+        raise ValueError(
+            f"batch_norm: X has shape {X.shape}, expected more than one value for each channel: in training the "
+            "variance of one value is 0"
+        )
     return num_channels
 
 
