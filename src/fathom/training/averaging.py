@@ -43,8 +43,10 @@ class WeightAverage:
     @torch.no_grad()
     def update(self) -> None:
         """Move the average towards the module's present weights; call it after each optimiser step."""
+        # 1/10 at first, so that nine tenths of the random start are forgotten in the first step; 0.99 after 890.
         decay = min(self.decay, (1 + self.num_updates) / (10 + self.num_updates)) if self.warmup else self.decay
         if self._average:
+            # a ← a + (1 − d)·(w − a), all tensors in one call
             torch._foreach_lerp_(self._average, [_widened(weight) for weight in self._weights], 1.0 - decay)
         _copy(self._buffer_copies, self._buffers)
         self.num_updates += 1

@@ -249,7 +249,8 @@ class Checkpointing(Callback):
     """Keep ``last`` (with ``previous`` behind it) and ``best`` under a folder.
 
     ``last`` holds all that resuming needs and is written every epoch, when a signal stops the run, and after
-    ``every_s`` seconds within an epoch. ``best`` holds the weights of the best epoch alone.
+    ``every_s`` seconds within an epoch, so that a kill costs no more. ``best`` holds the weights of the best epoch
+    alone.
 
     Args:
         monitor: by which metric an epoch is best: a recorded name, as ``val_f1``, with ``:min`` or ``:max`` where it is

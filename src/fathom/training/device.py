@@ -165,6 +165,8 @@ def tune_allocator() -> str | None:
         return None
     mmap_threshold, trim_threshold = -3, -1  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD of <malloc.h>
     libc = ctypes.CDLL(None)
+    # Buffers up to 1 GiB come from the heap, and of the heap nothing is given back below 2 GiB, the most that
+    # mallopt's int can say.
     if not (libc.mallopt(mmap_threshold, 1 << 30) and libc.mallopt(trim_threshold, (1 << 31) - 1)):
         return None
     return "glibc does not trim between steps"

@@ -16,7 +16,7 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
     random.seed(seed)
     if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed(seed % 2**32)
+        sys.modules["numpy"].random.seed(seed % 2**32)  # NumPy's global generator takes 32 bits
 
 
 def random_state(device: torch.device) -> dict[str, Any]:

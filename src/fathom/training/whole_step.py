@@ -109,7 +109,10 @@ def _update_sgd(p: Tensor, g: Tensor, state: dict[str, Tensor], options: dict[st
 
 
 def _update_adam(p: Tensor, g: Tensor, state: dict[str, Tensor], options: dict[str, Any], lr: Tensor) -> None:
-    """Source: Kingma & Ba 2015, algorithm 1; decoupled decay: Loshchilov & Hutter 2019, algorithm 2."""
+    """Take a step of Adam.
+
+    Source:  Kingma & Ba 2015, algorithm 1; decoupled decay: Loshchilov & Hutter 2019, algorithm 2
+    """
     beta1, beta2 = options["betas"]
     if options["weight_decay"]:
         if options["decoupled_weight_decay"]:
@@ -117,8 +120,9 @@ def _update_adam(p: Tensor, g: Tensor, state: dict[str, Tensor], options: dict[s
         else:
             g = g + options["weight_decay"] * p
     step, mean, square = state["step"], state["exp_avg"], state["exp_avg_sq"]
-    step.add_(1)
-    mean.lerp_(g, 1 - beta1)
-    square.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+    step.add_(1)  # t
+    mean.lerp_(g, 1 - beta1)  # m ← β₁m + (1 − β₁)g
+    square.mul_(beta2).addcmul_(g, g, value=1 - beta2)  # v ← β₂v + (1 − β₂)g²
+    # Both begin at zero: divided by 1 − βᵗ they are means from the first step on.
     root = square.sqrt() / (1 - beta2**step).sqrt() + options["eps"]
     p.sub_(lr / (1 - beta1**step) * mean / root)
