@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from fathom.book import result_table
-from fathom.book.cells import Cell, Document
+from fathom.book.cells import Cell
+from fathom.book.documents import Document
 from fathom.book.record import RunRecord
 from fathom.book.results import SectionResult, read_results, store_result
 from fathom.book.sections import list_sections

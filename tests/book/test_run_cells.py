@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from fathom.book.cells import last_heading, read_document, split_python
+from fathom.book.cells import last_heading, split_python
+from fathom.book.documents import read_document
 from fathom.book.markdown import read_chapter
 from fathom.errors import FathomError, UsageError
 

@@ -12,7 +12,8 @@ import time
 import pytest
 from PIL import Image
 
-from fathom.book.cells import Cell, Document
+from fathom.book.cells import Cell
+from fathom.book.documents import Document
 from fathom.book.run import RunOptions, run_file
 from fathom.book.workspace import Workspace
 from fathom.cli.main import main

@@ -15,7 +15,7 @@ from fathom.data.array_data import ArrayData
 from fathom.data.arrays import Arrays
 from fathom.data.splits.division import Division
 from fathom.data.splits.folds import Fold
-from fathom.settings.config import read_config
+from fathom.settings.reading import read_config
 from fathom.training.callbacks import Callback
 
 NUM = {"dark": 24, "light": 12}  # images of each class

@@ -9,9 +9,9 @@ from sklearn import metrics
 from torch import nn
 
 from fathom.build.configure import configure
-from fathom.build.kinds.base import SplitResult
 from fathom.build.kinds.detection import kind_of
 from fathom.build.opening import open_split
+from fathom.build.results import SplitResult
 from fathom.build.summaries import list_predictions, save_images, summarize, worst_mistakes
 from fathom.errors import FathomError, UsageError
 from fathom.module import Classifier, Regressor

@@ -10,7 +10,8 @@ import yaml
 from fathom.build.configure import configure
 from fathom.errors import FathomError, UsageError
 from fathom.settings.config import SCHEMA, config_from_dict, config_to_dict
-from fathom.settings.settings import Settings, merge, read_settings, read_tree, set_dotted
+from fathom.settings.reading import read_settings, read_tree
+from fathom.settings.settings import Settings, merge, set_dotted
 
 
 def test_defaults_are_a_valid_configuration():

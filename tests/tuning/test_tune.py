@@ -17,10 +17,10 @@ from fathom.build.configure import configure as close_settings
 from fathom.data.array_data import ArrayData
 from fathom.errors import FathomError, UsageError
 from fathom.runs.folder.reader import RunReader
-from fathom.settings.settings import read_settings
+from fathom.settings.reading import read_settings
 from fathom.training.signals import Interrupted
 from fathom.tuning.study import Ledger
-from fathom.tuning.tune import StudyObserver
+from fathom.tuning.work import StudyObserver
 
 pytest.importorskip("optuna")
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fathom.book.cells import Cell, Document
+from fathom.book.cells import Cell
+from fathom.book.documents import Document
 from fathom.files import write_atomically
 
 FIGURES = "figures"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fathom.book.cells import Document, read_document
+from fathom.book.documents import Document, read_document
 from fathom.book.process import Stopped, TimedOut, run_job
 from fathom.book.record import FIGURES, CellRecord, RunRecord
 from fathom.book.transcript import DATA, PAGE, write_transcript

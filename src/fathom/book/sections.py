@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from fathom.book.cells import read_document
+from fathom.book.documents import read_document
 from fathom.errors import FathomError, UsageError
 
 # The chapters in scope, in the order of the book; their folders are chapter_NAME.

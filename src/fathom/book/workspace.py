@@ -7,7 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
-from fathom.book.cells import Document
+from fathom.book.documents import Document
 from fathom.data.fetch.paths import data_roots, make_cache_folder
 from fathom.data.sources import idx
 from fathom.errors import FathomError

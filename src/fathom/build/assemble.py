@@ -8,10 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from fathom.build.fine_tuning import make_groups
 from fathom.build.kinds.detection import kind_of
 from fathom.build.opening import memory_options, set_threads
-from fathom.build.teaching import build_student, check_distillable
 from fathom.data.module import LabelledData
 from fathom.errors import UsageError
 from fathom.losses import make_loss
@@ -63,6 +61,8 @@ def wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preproc
 def _wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Module:
     make_loss(closed(config.training.loss))  # refuses a name that does not exist
     if config.training.distill is not None:
+        from fathom.build.teaching import build_student, check_distillable
+
         check_distillable(config, data)
         return build_student(net, config, data, preprocess)
     return kind_of(config).wrap(net, config, data, preprocess)
@@ -123,6 +123,8 @@ def optimizer_factory(config: Config) -> Callable[[nn.Module], torch.optim.Optim
         options["nesterov"] = True
     name, lr, decays_all = closed(training.optimizer), closed(training.lr), training.decay_norm_and_bias
     if config.finetune.init_from is not None or config.finetune.freeze:
+        from fathom.build.fine_tuning import make_groups
+
         return lambda module: make_optimizer(name, make_groups(config, module), lr, **options)
     return lambda module: make_optimizer(name, module, lr, decay_norm_and_bias=decays_all, **options)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from fathom.build.kinds.detection import find_kind, kind_of
 from fathom.models import registry
-from fathom.settings.config import Config, config_to_dict, read_config
+from fathom.settings.config import Config, config_to_dict
+from fathom.settings.reading import read_config
 from fathom.settings.resolve import complete, resolve
 from fathom.settings.settings import Settings
 from fathom.training.schedules import parse_schedule

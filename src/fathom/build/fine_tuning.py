@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 from torch import nn
 
+from fathom.build.beginning import Beginning
 from fathom.build.initial_weights import fit_statistics, last_layer, load_initial
 from fathom.build.weight_files import Weights, read_origin
 from fathom.data.module import LabelledData
@@ -45,15 +45,6 @@ def fit_normalization(config: Config, data: LabelledData) -> Config:
         config.data, mean=fit_statistics(mean, channels), std=fit_statistics(std, channels)
     )
     return msgspec.structs.replace(config, data=fitted)
-
-
-@dataclass(frozen=True)
-class Beginning:
-    """How a run begins: lines for people, further lines for the log, and the same as plain values for ``run.json``."""
-
-    notes: list[str] = field(default_factory=list)
-    details: list[str] = field(default_factory=list)
-    record: dict[str, Any] = field(default_factory=dict)
 
 
 def begin(config: Config, module: Module, data: LabelledData, weights: Weights | None) -> tuple[Config, Beginning]:

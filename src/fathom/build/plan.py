@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fathom.build.assemble import (
     build_callbacks,
@@ -18,11 +18,10 @@ from fathom.build.assemble import (
     optimizer_factory,
     schedule_factory,
 )
+from fathom.build.beginning import Beginning
 from fathom.build.failures import readable_failures
-from fathom.build.fine_tuning import Beginning, begin, fit_normalization, freeze_layers, read_start
 from fathom.build.kinds.base import Kind, OnRead
 from fathom.build.kinds.detection import kind_of
-from fathom.build.teaching import attach_teacher
 from fathom.data.module import LabelledData
 from fathom.inference.saved import describe_model
 from fathom.module import Module
@@ -31,6 +30,9 @@ from fathom.settings.learning import close_learning
 from fathom.training.callbacks import Callback
 from fathom.training.device import Execution
 from fathom.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from fathom.build.weight_files import Weights
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,10 @@ class Draft:
         """
         with readable_failures():
             execution = build_execution(self.config, self.module, self.data)
-            attach_teacher(self.module, self.data, execution)
+            if self.config.training.distill is not None:
+                from fathom.build.teaching import attach_teacher
+
+                attach_teacher(self.module, self.data, execution)
         return Plan(self, execution)
 
 
@@ -117,16 +122,16 @@ def draft(
     """
     kind = kind_of(config)
     with readable_failures():
-        weights = None if is_resumed else read_start(config)
+        weights = None
+        if config.finetune.init_from is not None and not is_resumed:
+            from fathom.build.fine_tuning import read_start  # which only fine-tuning needs, here and below
+
+            weights = read_start(config)
         if data is None:
             data = kind.build(config, contents, on_read)
         config = close(config, kind, data)
         module = build_module(config, data)
-        if is_resumed:
-            freeze_layers(config, module)
-            beginning = Beginning()
-        else:
-            config, beginning = begin(config, module, data, weights)
+        config, beginning = _begin(config, module, data, weights)
         _check_learning(config, module, data)
     return Draft(config, kind, data, module, beginning)
 
@@ -136,9 +141,21 @@ def close(config: Config, kind: Kind, data: LabelledData) -> Config:
     config = kind.settle(config, data)
     if config.training.loss is None:
         config = close_learning(config, data.task)
-    config = fit_normalization(config, data)
+    if config.data.mean is not None or config.data.std is not None:
+        from fathom.build.fine_tuning import fit_normalization
+
+        config = fit_normalization(config, data)
     assert not open_points(config), open_points(config)
     return config
+
+
+def _begin(config: Config, module: Module, data: LabelledData, weights: Weights | None) -> tuple[Config, Beginning]:
+    """Put weights into the module, if there are any to start from, and freeze what is to stay as it is."""
+    if weights is None and not config.finetune.freeze:
+        return config, Beginning()
+    from fathom.build.fine_tuning import begin
+
+    return begin(config, module, data, weights)
 
 
 def _check_learning(config: Config, module: Module, data: LabelledData) -> None:

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from fathom.build.kinds.detection import kind_of
 from fathom.build.opening import open_split
 from fathom.data.module import LabelledData
-from fathom.export.latency import measure_latency
 from fathom.files import write_atomically
+from fathom.inference.latency import measure_latency
 from fathom.inference.saved import load_module
 from fathom.models.inspection.summary import count_flops, count_parameters
 from fathom.models.surgery.pruning import weights_of
@@ -97,9 +97,7 @@ def write_pruning(run: Path, record: Mapping[str, Any]) -> None:
 
 
 def finish_pruning(run: Path, config: Config, data: LabelledData, device: str) -> None:
-    """Add how good the fine-tuned model is, if this run began with a pruned one."""
-    if not (run / PRUNING).exists() or not config.training.epochs:
-        return
+    """Add how good the fine-tuned model is to the record of a run that began with a pruned one."""
     record = read_json(run / PRUNING)
     module, _ = load_module(run)
     record["stages"]["finetuned"], right = describe_stage(module, config, data, device)

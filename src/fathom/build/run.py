@@ -23,7 +23,6 @@ from fathom.build.kinds.places import place_name
 from fathom.build.machine import describe_machine
 from fathom.build.opening import open_split
 from fathom.build.plan import Plan, draft
-from fathom.build.pruning_record import finish_pruning
 from fathom.build.run_log import RunLog
 from fathom.data.module import LabelledData
 from fathom.errors import FathomError, UsageError
@@ -33,10 +32,11 @@ from fathom.module import Module
 from fathom.runs.analysis.findings import write_findings
 from fathom.runs.folder.lock import lock_run
 from fathom.runs.folder.reader import RunReader
-from fathom.runs.folder.schema import SCHEMA
+from fathom.runs.folder.schema import PRUNING, SCHEMA
 from fathom.runs.folder.writer import RunWriter
 from fathom.runs.html.pages.report import write_report
-from fathom.settings.config import Config, config_to_dict, read_config, replace_in
+from fathom.settings.config import Config, config_to_dict, replace_in
+from fathom.settings.reading import read_config
 from fathom.training.callbacks import Callback
 from fathom.training.checkpoint import CheckpointError, load_checkpoint, load_latest, load_weights
 from fathom.training.device import Execution
@@ -276,7 +276,10 @@ def _complete(run: PlannedRun, writer: RunWriter, records: list[dict[str, Any]],
     save_weights(run.path / "model.safetensors", plan.module)
     training = plan.config.training
     is_trial = training.fast_dev_run or training.overfit_batches > 0
-    finish_pruning(run.path, plan.config, plan.data, str(plan.execution.device))
+    if (run.path / PRUNING).exists() and training.epochs:
+        from fathom.build.pruning_record import finish_pruning  # which no other run needs
+
+        finish_pruning(run.path, plan.config, plan.data, str(plan.execution.device))
     evaluation = None if is_trial else _evaluate_once(run, writer)
     elapsed = records[-1]["elapsed_s"] if records else 0.0
     message = f"stopped early: {stopped}" if stopped else None

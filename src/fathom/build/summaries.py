@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fathom.build.kinds.base import Details, SplitResult
+from fathom.build.results import Details, SplitResult
 from fathom.data.module import LabelledData
 from fathom.files import write_atomically
 from fathom.metrics import apply_metrics

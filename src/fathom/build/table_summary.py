@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from fathom.build.kinds.base import SplitResult
+from fathom.build.results import SplitResult
 from fathom.build.summaries import worst_mistakes
 from fathom.data.tables.module import TableData
 from fathom.module import Module

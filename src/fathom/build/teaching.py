@@ -17,7 +17,8 @@ from fathom.inference.saved import load_module
 from fathom.losses import soft_targets
 from fathom.module import Batch, Classifier, Module
 from fathom.preprocess import Preprocess
-from fathom.settings.config import Config, DistillConfig, read_config
+from fathom.settings.config import Config, DistillConfig
+from fathom.settings.reading import read_config
 from fathom.training.device import Execution, choose_execution
 from fathom.training.evaluation import evaluate_batches
 

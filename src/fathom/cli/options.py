@@ -167,7 +167,7 @@ def chosen_settings(args: argparse.Namespace, base: Settings | None = None) -> S
     Raises:  UsageError for two networks, an unknown name or a value of the wrong type
     """
     from fathom.settings.presets import read_recipe
-    from fathom.settings.settings import read_settings
+    from fathom.settings.reading import read_settings
 
     tree = base.to_dict() if base is not None else {}
     if args.recipe is not None:

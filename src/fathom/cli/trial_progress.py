@@ -10,7 +10,7 @@ from fathom.phrases import counted
 from fathom.progress import Progress, count_of
 from fathom.runs.analysis.numbers import duration
 from fathom.runs.analysis.study import value_text
-from fathom.tuning.tune import StudyObserver
+from fathom.tuning.work import StudyObserver
 
 if TYPE_CHECKING:
     from fathom.runs.analysis.study import Study, Trial

@@ -14,11 +14,12 @@ from fathom.build.kinds.detection import kind_of
 from fathom.data.module import LabelledData
 from fathom.errors import FathomError, UsageError
 from fathom.export.export_module import ExportModule
-from fathom.export.latency import measure_latency
 from fathom.export.quantize import quantize
 from fathom.export.verification import apply_eager, apply_onnx
+from fathom.inference.latency import measure_latency
 from fathom.module import Module
-from fathom.settings.config import read_config, replace_in
+from fathom.settings.config import replace_in
+from fathom.settings.reading import read_config
 
 if TYPE_CHECKING:
     from fathom.data.tables.module import TableData

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from fathom.address import base_name, conceal, is_remote
-from fathom.build.remote import fetch_input
 from fathom.data.fetch.archives import is_packed
+from fathom.data.fetch.inputs import fetch_input
 from fathom.data.fetch.packed import unpacked_copy
 from fathom.data.images.decode import read_image
 from fathom.data.images.formats import EXTENSIONS, is_image

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fathom.build.remote import fetch_input
+from fathom.data.fetch.inputs import fetch_input
 from fathom.data.texts.reading import decode_text, read_text
 from fathom.errors import FathomError, UsageError
 from fathom.inference.image_inputs import STDIN

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fathom.build.remote import fetch_input
+from fathom.data.fetch.inputs import fetch_input
 from fathom.data.tables.cells import read_texts
 from fathom.data.tables.column import Column
 from fathom.data.tables.fit import TableDescription

@@ -11,7 +11,7 @@ from fathom.build.opening import open_split
 from fathom.errors import unknown
 from fathom.inference.saved import load_module
 from fathom.runs.folder.reader import resolve_run
-from fathom.settings.config import read_config
+from fathom.settings.reading import read_config
 
 SPLITS = ("train", "val", "test")
 

@@ -29,7 +29,8 @@ from fathom.models.surgery.widths import widths_of
 from fathom.module import Module
 from fathom.runs.folder.reader import RunReader, resolve_run
 from fathom.runs.folder.schema import SCHEMA
-from fathom.settings.config import Config, FinetuneConfig, read_config
+from fathom.settings.config import Config, FinetuneConfig
+from fathom.settings.reading import read_config
 from fathom.training.checkpoint import load_weights
 from fathom.training.device import choose_execution
 

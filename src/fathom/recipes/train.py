@@ -15,8 +15,8 @@ from fathom.models.registry import check_run_model
 from fathom.runs.folder import schema
 from fathom.runs.folder.lock import lock_run
 from fathom.runs.folder.reader import RunReader, resolve_run
-from fathom.series.from_scratch import complete_comparison
-from fathom.settings.config import Config, read_config
+from fathom.settings.config import Config
+from fathom.settings.reading import read_config
 from fathom.settings.settings import Settings
 
 
@@ -75,6 +75,8 @@ def _compare(run: TrainedRun, contents: Any, hooks: Hooks) -> TrainedRun:
     """Train from scratch too, where that was asked for, and set both side by side in the report."""
     if not run.config.finetune.compare_scratch:
         return run
+    from fathom.series.from_scratch import complete_comparison
+
     with lock_run(run.path):
         comparison = complete_comparison(run.path, run.config, contents=contents, on_start=hooks.on_start)
     return replace(run, comparison=comparison)

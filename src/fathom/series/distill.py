@@ -13,14 +13,14 @@ import numpy as np
 import torch
 
 from fathom.build.configure import configure, student_settings
-from fathom.build.kinds.base import SplitResult
 from fathom.build.kinds.detection import kind_of
 from fathom.build.kinds.places import place_name
 from fathom.build.opening import open_split
 from fathom.build.plan import draft
+from fathom.build.results import SplitResult
 from fathom.data.module import LabelledData
 from fathom.errors import UsageError
-from fathom.export.latency import measure_latency
+from fathom.inference.latency import measure_latency
 from fathom.inference.saved import load_module, read_description
 from fathom.module import Module
 from fathom.phrases import counted
@@ -30,15 +30,8 @@ from fathom.runs.analysis.series import DIVERGED, SeriesObserver
 from fathom.runs.folder.reader import RunReader, resolve_run
 from fathom.runs.html.pages.series import save_series
 from fathom.series.base import Member, add_member, open_series, run_series_in, start_series
-from fathom.settings.config import (
-    Config,
-    DistillConfig,
-    config_from_dict,
-    config_to_dict,
-    read_config,
-    replace_in,
-    wrong_setting,
-)
+from fathom.settings.config import Config, DistillConfig, config_from_dict, config_to_dict, replace_in, wrong_setting
+from fathom.settings.reading import read_config
 from fathom.settings.settings import Settings
 
 _BATCH = 256  # samples side by side, where the time per image is taken

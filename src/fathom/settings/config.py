@@ -7,7 +7,6 @@ Whatever the user left open was decided by ``settings.resolve``; the fields mark
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -186,19 +185,6 @@ def config_from_dict(tree: Mapping[str, Any], source: str = "configuration") -> 
 def config_to_dict(config: Config) -> dict[str, Any]:
     """Return the plain tree that ``config_from_dict`` reads back."""
     return msgspec.to_builtins(config)
-
-
-def read_config(run: Path) -> Config:
-    """Read ``config.yaml`` of a run folder.
-
-    Raises:  FathomError if the folder is not a run, is damaged, or was written by another version
-    """
-    from fathom.settings.settings import read_tree
-
-    path = run / "config.yaml"
-    if not path.is_file():
-        raise FathomError(f"{run}: not a run folder, it holds no config.yaml")
-    return config_from_dict(read_tree(path), str(path))
 
 
 def check_schema(tree: Mapping[str, Any], source: str) -> None:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import yaml
 
 from fathom.address import conceal
-from fathom.errors import FathomError, UsageError, unknown
+from fathom.errors import UsageError, unknown
 from fathom.settings.config import Config, ConfigNode, check_schema, wrong_setting
 from fathom.settings.yaml_text import parse_yaml
 
@@ -75,41 +74,6 @@ class Settings:
 
     def __repr__(self) -> str:
         return f"Settings({self._tree})"
-
-
-def read_settings(path: Path) -> Settings:
-    """Read a YAML file of settings.
-
-    Raises:  FathomError if it cannot be read or another version wrote it; UsageError if it is not YAML, not a mapping,
-        or holds an unknown name or a wrong value
-    """
-    return Settings(read_tree(path), str(path))
-
-
-def read_tree(path: Path) -> dict[str, Any]:
-    """Read the nested mapping in a YAML file; the names in it are checked, the values not yet.
-
-    Raises:  as ``read_settings``
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-        raise FathomError(f"{path}: cannot be read ({reason})") from error
-    try:
-        tree = parse_yaml(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise UsageError(f"{path}: not valid YAML{where}") from error
-    if not isinstance(tree, dict):
-        raise UsageError(f"{path}: expected settings like 'training: {{epochs: 10}}', found {type(tree).__name__}")
-    check_schema(tree, str(path))
-    try:
-        refuse_unknown(tree)
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from None
-    return tree
 
 
 def set_dotted(tree: dict[str, Any], assignment: str) -> None:

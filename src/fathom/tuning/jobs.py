@@ -20,7 +20,7 @@ from fathom.runs.html.pages.study import write_study
 from fathom.training.signals import Interrupted, StopRequest, catch_signals
 from fathom.tuning.study import Ledger
 from fathom.tuning.trial import TrialData
-from fathom.tuning.tune import StudyObserver, work
+from fathom.tuning.work import StudyObserver, work
 
 _LOOK_S = 0.5
 _REWRITE_S = 30.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shlex
 import shutil
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,6 @@ from fathom.build.configure import configure, pin
 from fathom.build.kinds.places import place_name
 from fathom.build.run import Hooks, Start, TrainedRun, resume_run, train_run
 from fathom.errors import FathomError, UsageError, unknown
-from fathom.models import registry
 from fathom.phrases import counted
 from fathom.runs.analysis.study import PRUNERS, Study, Trial
 from fathom.runs.folder.lock import lock_run
@@ -25,6 +23,7 @@ from fathom.runs.folder.writer import claim_folder, name_folder
 from fathom.runs.html.pages.study import write_study
 from fathom.settings.settings import Settings
 from fathom.training.signals import Interrupted
+from fathom.tuning.jobs import run_workers
 from fathom.tuning.space import Dimension, Value, apply_values, parse_space, resolve_space
 from fathom.tuning.study import (
     Ledger,
@@ -35,29 +34,8 @@ from fathom.tuning.study import (
     read_settings,
     require_optuna,
 )
-from fathom.tuning.trial import TrialData, check_evaluated, prepare_trial, run_trial
-
-_HOPELESS = 3  # trials that could not be trained at all, and none that could: then the study is wrong, not they
-_REWRITE_S = 30.0  # between two writings of the page while trials run
-
-
-class StudyObserver:
-    """Told how a study goes; every method does nothing."""
-
-    def begin(self, ledger: Ledger) -> None:
-        """The study is open, and no trial of this call has begun."""
-
-    def start(self, trial: Trial) -> None:
-        """A trial begins."""
-
-    def epoch(self, number: int, epoch: int, epochs: int, value: float) -> None:
-        """A trial of this process has finished an epoch."""
-
-    def end(self, trial: Trial, study: Study) -> None:
-        """A trial has ended."""
-
-    def close(self) -> None:
-        """No more trials, whatever the reason."""
+from fathom.tuning.trial import TrialData, check_evaluated, prepare_trial
+from fathom.tuning.work import StudyObserver, network_options, work
 
 
 @dataclass(frozen=True)
@@ -144,45 +122,6 @@ def resume_tuning(
     with contextlib.closing(TrialData()) as data, contextlib.closing(Ledger(Path(study))) as ledger:
         _check_study(ledger.base, ledger.dimensions, data)
         return _go_on(ledger, data, trials, jobs, retrain, observer or StudyObserver(), on_start)
-
-
-def work(ledger: Ledger, data: TrialData, observer: StudyObserver) -> None:
-    """Run trials until there are enough.
-
-    Raises:  Interrupted after a signal; FathomError if no trial could be trained
-    """
-    ledger.resolve(network_options(ledger.base, ledger.dimensions))
-    settled = prepare_trial(ledger.base, data).config
-    written = time.monotonic()
-    while (trial := ledger.ask(settled)) is not None:
-        try:
-            values = ledger.draw(trial)
-            observer.start(ledger.trial(trial.number))
-
-            def on_epoch(epoch: int, epochs: int, value: float, number: int = trial.number) -> None:
-                observer.epoch(number, epoch, epochs, value)
-
-            outcome = run_trial(ledger, trial, values, data, on_epoch)
-        except BaseException as error:
-            was_asked = isinstance(error, Interrupted) or not isinstance(error, Exception)
-            ledger.end(trial, "stopped", reason="interrupted" if was_asked else str(error))
-            raise
-        ledger.end(trial, outcome.state, outcome.value, outcome.reason)
-        study = ledger.snapshot(importance=False)
-        observer.end(ledger.trial(trial.number), study)
-        _stop_if_hopeless(study)
-        if time.monotonic() - written > _REWRITE_S:
-            write_study(ledger.snapshot(), ledger.path)
-            written = time.monotonic()
-
-
-def network_options(base: Settings, dimensions: Iterable[Dimension]) -> dict[str, dict[str, Any]]:
-    """Return the options, with their defaults, of every network that the study can try.
-
-    Raises:  UsageError for an unknown network
-    """
-    chosen = next((d for d in dimensions if d.name in ("model", "model.name") and d.choices), None)
-    return {name: registry.defaults(name) for name in (chosen.choices if chosen else (base.get("model.name"),))}
 
 
 def best_settings(ledger: Ledger, trial: Trial) -> Settings:
@@ -275,8 +214,6 @@ def _go_on(
         if jobs == 1:
             work(ledger, data, observer)
         else:
-            from fathom.tuning.jobs import run_workers  # which is made of this file
-
             data.close()
             run_workers(ledger, jobs, observer)
     except Interrupted as stop:
@@ -336,9 +273,3 @@ def _train_best(ledger: Ledger, best: Trial, data: TrialData, on_start: Start | 
         command = ["fathom", "train", "--config", str(ledger.path / "best.yaml")]
         root, contents = ledger.path.parent, data.read(config)
         return train_run(config, root=root, contents=contents, hooks=Hooks(note), command=command)
-
-
-def _stop_if_hopeless(study: Study) -> None:
-    ended = [trial for trial in study.trials if trial.state not in ("stopped", "running")]
-    if len(ended) >= _HOPELESS and all(trial.state == "failed" for trial in ended):
-        raise FathomError(f"the first {len(ended)} trials could not be trained, the last for this: {ended[-1].reason}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fathom.settings.config import read_config
+from fathom.settings.reading import read_config
 
 QUICK = ("--data", "digits", "--epochs", 1, "--folds", 3)
 

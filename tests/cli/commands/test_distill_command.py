@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from fathom.series import base as series
-from fathom.settings.config import read_config
+from fathom.settings.reading import read_config
 
 
 @pytest.fixture(autouse=True)

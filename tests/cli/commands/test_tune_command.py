@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from fathom.inference.saved import load_module
-from fathom.settings.config import read_config
+from fathom.settings.reading import read_config
 from fathom.settings.settings import Settings
 
 pytest.importorskip("optuna")

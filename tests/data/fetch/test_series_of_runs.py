@@ -8,7 +8,7 @@ from fathom.recipes.prune import prune
 from fathom.recipes.train import train
 from fathom.runs.analysis.series import SeriesObserver
 from fathom.series.crossval import cross_validate, resume_cross_validation
-from fathom.settings.config import read_config
+from fathom.settings.reading import read_config
 from fathom.settings.settings import Settings
 
 ROWS = "a,b,kind\n" + "".join(f"{i % 7},{'xyz'[i % 3]},{'good' if i % 7 > 3 else 'bad'}\n" for i in range(120))

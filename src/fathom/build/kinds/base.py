@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from fathom.build.results import Details, SplitResult
 from fathom.errors import FathomError, UsageError, unknown
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from fathom.choices import Task
     from fathom.data.checks import DataCheck
@@ -31,36 +31,6 @@ OnRead = Callable[[int, int], None]
 
 FITTING_LOSSES = {"classification": "cross_entropy or multi_margin", "regression": "squared, huber or l1"}
 _CLASS_LOSSES = ("cross_entropy", "multi_margin")  # they take a class; the others take numbers
-
-
-@dataclass(frozen=True)
-class SplitResult:
-    """What passing a split through a model gave.
-
-    Attributes:
-        summary: the content of ``evaluation.json``, plain values.
-        outputs, targets: of every sample, in the order of the split, on the CPU; None of a text, which is too long.
-    """
-
-    summary: dict[str, Any]
-    outputs: Tensor | None = None
-    targets: Tensor | None = None
-
-    @property
-    def is_correct(self) -> list[bool] | None:
-        """Whether each sample's most probable class is its label; None where there are no classes."""
-        if self.outputs is None or self.targets is None or "accuracy" not in self.summary:
-            return None
-        return (self.outputs.argmax(1) == self.targets).tolist()
-
-
-@dataclass(frozen=True)
-class Details:
-    """What a run's folder keeps of its test split besides the summary: further plain values, and predictions.csv."""
-
-    extra: dict[str, Any] = field(default_factory=dict)
-    columns: Sequence[str] = ()
-    rows: Iterable[Sequence[Any]] = ()
 
 
 class Kind(ABC):

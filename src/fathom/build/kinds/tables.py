@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from fathom.build.kinds.base import Details, Kind, OnRead, SplitResult
+from fathom.build.kinds.base import Kind, OnRead
 from fathom.build.kinds.places import check_file, locate, refuse_file_options, refuse_foreign
 from fathom.build.remote import has_versions, localize, original_names
+from fathom.build.results import Details, SplitResult
 from fathom.errors import UsageError
 from fathom.files import expand_home
 from fathom.settings.config import DataConfig, replace_in

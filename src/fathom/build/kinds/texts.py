@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from fathom.build.kinds.base import Details, Kind, OnRead, SplitResult
+from fathom.build.kinds.base import Kind, OnRead
 from fathom.build.kinds.places import check_file, locate, refuse_file_options, refuse_foreign
 from fathom.build.remote import has_versions, localize, original_names
+from fathom.build.results import Details, SplitResult
 from fathom.data.sources import catalog
 from fathom.errors import FathomError, UsageError
 from fathom.files import expand_home

@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_files(args: argparse.Namespace) -> int:
-    from fathom.book.cells import read_document
+    from fathom.book.documents import read_document
     from fathom.book.run import RunOptions, run_file
 
     options = RunOptions(args.api, args.cpu_stand_in, args.batches, args.keep_going, args.timeout)

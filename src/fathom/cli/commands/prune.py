@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from fathom.cli.arguments import add_run
-from fathom.cli.tables import lay_out
 from fathom.cli.values import one_of, read_fraction, read_natural, read_positive
 
 STRUCTURES = ("channels",)
@@ -65,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.amount:
         raise UsageError("--amount must be above 0 and below 1")
     path = resolve_run(args.run, args.runs)
-    from fathom.cli.commands.train import finish
+    from fathom.cli.outcome import finish
     from fathom.cli.progress import show_progress
     from fathom.recipes.prune import prune
 
@@ -83,17 +82,3 @@ def run(args: argparse.Namespace) -> int:
         command=args.command,
     )
     return finish(outcome)
-
-
-def print_pruning(run: Path) -> None:
-    """Print what pruning did to the model of a run, if it began with a pruned one."""
-    from fathom.runs.analysis.pruning import check_pruning, read_pruning, stage_table
-
-    record = read_pruning(run)
-    if record is None:
-        return
-    header, rows = stage_table(record)
-    print("\n".join(["", *lay_out([header, *rows]), ""]))
-    for finding in check_pruning(record):
-        print(finding.sentence)
-    print()

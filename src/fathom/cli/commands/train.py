@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from fathom.build.configure import configure
 from fathom.build.kinds.detection import kind_of
 from fathom.cli.options import add_settings, chosen_settings, given_options
+from fathom.cli.outcome import finish
 from fathom.errors import UsageError
-from fathom.phrases import counted
 from fathom.settings.config import Config
 
 if TYPE_CHECKING:
-    from fathom.build.run import TrainedRun
+    pass
 
 _EXAMPLES = """\
 examples:
@@ -82,7 +82,7 @@ def _resume(args: argparse.Namespace) -> int:
     if given := given_options(args):
         raise UsageError(f"--resume reuses the run's settings; remove {given[0]}")
     from fathom.runs.folder.reader import resolve_run
-    from fathom.settings.config import read_config
+    from fathom.settings.reading import read_config
 
     path = resolve_run(args.resume, args.out)
     contents = start_reading(read_config(path))
@@ -90,36 +90,3 @@ def _resume(args: argparse.Namespace) -> int:
     from fathom.recipes.train import resume
 
     return finish(resume(path, contents=contents.result(), on_start=show_progress, on_read=show_reading()))
-
-
-def finish(trained: TrainedRun) -> int:
-    """Say what came out and where it is."""
-    from fathom.cli.commands.prune import print_pruning
-    from fathom.runs.analysis.numbers import decimal
-
-    print_pruning(trained.path)
-    evaluation, training = trained.evaluation, trained.config.training
-    unit = "token" if "perplexity" in (evaluation or {}) else "sample"
-    looked_at = f"({counted((evaluation or {}).get('num_samples', 0), unit)}, evaluated once)"
-    if evaluation is not None and "accuracy" in evaluation:
-        print(f"test accuracy  {evaluation['accuracy']:.2%}  {looked_at}")
-    elif evaluation is not None and "perplexity" in evaluation:
-        print(f"test perplexity {evaluation['perplexity']:.4g}  {looked_at}")
-    elif evaluation is not None:
-        print(f"test RMSE      {decimal(evaluation['rmse'])}  {looked_at}")
-    elif training.fast_dev_run:
-        print("dry run        one batch went all the way through; nothing was learned")
-    elif training.overfit_batches and trained.records:
-        last = trained.records[-1]
-        reached = f"accuracy {last['train_accuracy']:.2%}, " if "train_accuracy" in last else ""
-        what = counted(training.overfit_batches, "batch", "batches")
-        print(f"by heart       {reached}loss {last['train_loss']:.4g} on {what}; the test split was left alone")
-    else:
-        print("test accuracy  none, the data have no test split")
-    if trained.comparison is not None:
-        from fathom.runs.analysis.from_scratch import check_fine_tuning
-
-        print(f"comparison     {' '.join(found.sentence for found in check_fine_tuning(trained.comparison))}")
-    print(f"run folder     {trained.path}")
-    print(f"report         {trained.report}")
-    return 1 if (trained.comparison or {}).get("diverged") else 0

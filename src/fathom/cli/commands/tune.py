@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fathom.build.configure import configure
 from fathom.cli import options
-from fathom.cli.commands import train
+from fathom.cli.outcome import finish
 from fathom.cli.signals import resume_hint
 from fathom.cli.tables import print_table
 from fathom.cli.values import one_of, read_count
@@ -114,7 +114,7 @@ def _finish(tuned: Tuned) -> int:
         print("\nanother process is still at a trial of this study; it will end the study")
     if tuned.outcome is not None:
         print()
-        train.finish(tuned.outcome)
+        finish(tuned.outcome)
     elif study.best_run is not None:
         print(f"run folder     {study.best_run}")
     elif (tuned.path / "best.yaml").exists():

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from fathom.d2l.frame.hyperparameters import HyperParameters
-from fathom.d2l.frame.loaders import Rows, make_loader
+from fathom.d2l.frame.loaders import Rows, get_dataloader_workers, make_loader
 from fathom.d2l.topics.download import default_root
 
 
@@ -29,8 +29,6 @@ class DataModule(HyperParameters):
         self.save_hyperparameters()
         self.root = default_root() if root is None else os.fspath(root)
         if num_workers is None:
-            from fathom.d2l.topics.old_data import get_dataloader_workers  # it imports this module
-
             num_workers = get_dataloader_workers()
         self.num_workers = num_workers
 

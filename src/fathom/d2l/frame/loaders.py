@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, SequentialSampler, TensorDataset
+
+from fathom.data.loaders.workers import available_cores
 
 Transform = Callable[[Tensor], Tensor]
 
@@ -122,3 +125,14 @@ def skip_pass(loader: Any) -> None:
     torch.empty((), dtype=torch.int64).random_()  # the base seed of workers, whether there are any or not
     if not isinstance(loader.sampler, SequentialSampler):
         torch.empty((), dtype=torch.int64).random_()  # the seed of the permutation
+
+
+def get_dataloader_workers() -> int:
+    """Return the number of worker processes for a ``DataLoader`` on this machine: one per core, at most four.
+
+    0 where Python starts processes by importing the script again (macOS, Windows, Python 3.14): the book's scripts,
+    which have no ``if __name__ == "__main__"``, would start themselves over and over.
+    """
+    if multiprocessing.get_start_method() != "fork":
+        return 0
+    return min(4, available_cores())

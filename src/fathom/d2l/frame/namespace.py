@@ -28,13 +28,13 @@ def place_names(package: str, topics: Mapping[str, str]) -> Places:
 
 
 def make_getattr(
-    module_globals: dict[str, Any], places: Places, removed: Mapping[str, str], other: Callable[[], Iterable[str]]
+    module_globals: dict[str, Any], places: Places, removed: Mapping[str, str], other: Iterable[str]
 ) -> Callable[[str], Any]:
     """Make the ``__getattr__`` of a module that carries the names in ``places``.
 
     Args:
         removed: name that this edition of the book's package no longer has -> what to use in its place.
-        other: returns the names of the other edition.
+        other: the names of the other edition.
     """
     module = module_globals["__name__"]
 
@@ -63,16 +63,14 @@ def _load(module: str, name: str, where: str) -> Any:
         ) from error
 
 
-def _say_missing(
-    module: str, name: str, places: Places, removed: Mapping[str, str], other: Callable[[], Iterable[str]]
-) -> str:
+def _say_missing(module: str, name: str, places: Places, removed: Mapping[str, str], other: Iterable[str]) -> str:
     text = f"module {module!r} has no attribute {name!r}"
     if name.startswith("_"):  # asked for by the interpreter and by tools, not by a reader of the book
         return text
     if name in removed:
         return f"{text}: {removed[name]}"
     nearest = difflib.get_close_matches(name, [*places, *removed], n=1)
-    if name in other():
+    if name in other:
         older = module.endswith(".v0.torch")
         return f"{text}; it belongs to the {'new' if older else 'old'} API: from {_other(module)} import torch as d2l"
     if not nearest:

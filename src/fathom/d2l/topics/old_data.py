@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,7 +12,6 @@ from torch.utils.data import DataLoader
 from fathom.d2l.frame.loaders import Rows, make_loader
 from fathom.d2l.topics.download import default_root
 from fathom.d2l.topics.fashion import LABELS, ClothingImages, read_fashion_mnist
-from fathom.data.loaders.workers import available_cores
 
 
 def synthetic_data(w: Tensor, b: Tensor | float, num_examples: int) -> tuple[Tensor, Tensor]:
@@ -56,14 +54,3 @@ def load_data_fashion_mnist(
 def get_fashion_mnist_labels(labels: Iterable[Any]) -> list[str]:
     """Return the names of Fashion-MNIST's classes 0…9."""
     return [LABELS[int(label)] for label in labels]
-
-
-def get_dataloader_workers() -> int:
-    """Return the number of worker processes for a ``DataLoader`` on this machine: one per core, at most four.
-
-    0 where Python starts processes by importing the script again (macOS, Windows, Python 3.14): the book's scripts,
-    which have no ``if __name__ == "__main__"``, would start themselves over and over.
-    """
-    if multiprocessing.get_start_method() != "fork":
-        return 0
-    return min(4, available_cores())

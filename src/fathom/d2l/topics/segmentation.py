@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from fathom.d2l.frame.loaders import get_dataloader_workers
 from fathom.d2l.topics.download import download_extract
-from fathom.d2l.topics.old_data import get_dataloader_workers
 from fathom.data.images.decode import read_image
 from fathom.data.loaders.workers import default_workers
 
