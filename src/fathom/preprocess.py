@@ -20,7 +20,7 @@ class Preprocess(nn.Module):
 
     The statistics are buffers, so that a saved model carries them and ``predict`` and export need nothing else.
 
-    Shape:   X uint8 in 0…255 or floating in 0…1, (N, C, H, W) -> float (N, C, *size); without statistics any shape
+    Shape:   X (N, C, H, W) -> (N, C, H', W'); uint8 in 0…255 or floating in 0…1; without a size any (N, C, …)
     Args:
         mean, std: per-channel statistics of the training split, in 0…1 units; None leaves the values alone.
         size: (height, width) to resize to, bilinear with antialiasing; None keeps the size.
@@ -42,14 +42,15 @@ class Preprocess(nn.Module):
         self.memory_format = torch.contiguous_format  # the trainer sets channels_last where convolutions gain by it
 
     def forward(self, X: Tensor) -> Tensor:
+        """Return what the network sees of a batch as stored."""
         is_bytes = X.dtype == torch.uint8
         if not is_bytes and not self.normalises and self.size is None:
             return X
         # channels_last exists for four dimensions only
         X = X.to(self.mean.dtype, memory_format=self.memory_format if X.ndim == 4 else torch.preserve_format, copy=True)
         if self.size is not None and tuple(X.shape[-2:]) != self.size:
-            X = F.interpolate(X, self.size, mode="bilinear", antialias=True)
-        shape = (-1,) + (1,) * (X.ndim - 2)
+            X = F.interpolate(X, self.size, mode="bilinear", antialias=True)  # (N, C, *size)
+        shape = (-1,) + (1,) * (X.ndim - 2)  # of the statistics, (C, 1, 1) for images
         if is_bytes:
             return X.sub_(255 * self.mean.view(shape)).div_(255 * self.std.view(shape))
         return X.sub_(self.mean.view(shape)).div_(self.std.view(shape))
@@ -67,9 +68,9 @@ class Preprocess(nn.Module):
 class TargetScale(nn.Module):
     """Bring the numbers to be predicted to mean 0 and standard deviation 1, perhaps through their logarithm, and back.
 
-    The statistics are buffers: a saved model gives its predictions in the units of the data.
+    The statistics are buffers: a saved model predicts in the units of the data.
 
-    Shape:   (N, D) -> (N, D)
+    Shape:   output (N, D) -> (N, D)
     Args:
         mean, std: of each target, or of its logarithm, over the training split.
         log: predict the natural logarithm; targets must be above 0.
@@ -87,7 +88,10 @@ class TargetScale(nn.Module):
         self.log = log
 
     def scale(self, target: Tensor) -> Tensor:
-        """Return what the network learns, float32."""
+        """Return what the network learns.
+
+        Shape:   target (N, D) -> float32 (N, D)
+        """
         target = target.double().log() if self.log else target.double()
         return ((target - self.mean.double()) / self.std.double()).float()
 

@@ -15,9 +15,12 @@ from torch import Generator, Tensor, nn
 
 import fathom.models
 from fathom import losses
-from fathom.data.images import augment, colour, geometry
+from fathom.data.images import augmentation, colour, geometry
+from fathom.data.tables.column import Column
+from fathom.data.tables.layer import TableInput
 from fathom.models import alexnet, compact, googlenet, lenet, linear, mlp, nin, pooling, registry, resnet, rnn, vgg
 from fathom.models.inspection.tracer import Tracer
+from fathom.preprocess import Preprocess, TargetScale
 from fathom.training import optimizers
 
 CHECKER = runpy.run_path(str(Path(__file__).with_name("checker.py")))
@@ -27,9 +30,11 @@ Call = CHECKER["Call"]
 OTHERS = (
     "fathom.losses",
     "fathom.freezing",
-    "fathom.data.images.augment",
+    "fathom.data.images.augmentation",
     "fathom.data.images.geometry",
     "fathom.data.images.colour",
+    "fathom.data.tables.layer",
+    "fathom.preprocess",
     "fathom.training.optimizers",
 )
 MODULES = (*(m.name for m in pkgutil.walk_packages(fathom.models.__path__, "fathom.models.")), *OTHERS)
@@ -90,6 +95,29 @@ def classes(loss: Any, *shape: int) -> Any:
     return lambda: Call([scores, target], loss(scores, target))
 
 
+def table_input() -> TableInput:
+    """Make the first layer of a network for a number with gaps, a date, and categories of both encodings."""
+    columns = (
+        Column("area", "number", missing=2),
+        Column("day", "date", format="ISO8601"),
+        Column("town", "category", values=("Ulm", "Jena")),
+        Column("street", "category", values=("a", "b", "c"), width=2),
+    )
+    return TableInput(columns)
+
+
+def rows(encode: Any) -> Any:
+    """Call what encodes cells on those of five rows."""
+    raw = torch.tensor([[1.5, 18262.0, 2.0, 3.0]] * 5, dtype=torch.float64)
+    return lambda: Call([raw], encode(raw))
+
+
+def spread() -> Any:
+    layer = table_input()
+    X = layer.encode(torch.tensor([[1.5, 18262.0, 2.0, 3.0]] * 5, dtype=torch.float64).numpy())
+    return Call([X], layer(X), {"num_features": layer.num_features})
+
+
 def augmented(change: Any) -> Any:
     images = torch.randint(256, COLOURS, dtype=torch.uint8)
     return lambda: Call([images], change(images, Generator().manual_seed(0)))
@@ -97,7 +125,7 @@ def augmented(change: Any) -> Any:
 
 def boxes() -> Any:
     images = torch.rand(COLOURS)
-    return Call([images], augment.ResizedCrop().draw_boxes(images, Generator().manual_seed(0)))
+    return Call([images], augmentation.ResizedCrop().draw_boxes(images, Generator().manual_seed(0)))
 
 
 def moved(change: Any, *numbers: Tensor, **options: Any) -> Any:
@@ -164,15 +192,25 @@ CALLS: dict[str, Any] = {
     "fathom.losses:cross_entropy": classes(losses.cross_entropy, 3, 4, 5),
     "fathom.losses:multi_margin": classes(losses.multi_margin, 3, 4),
     "fathom.losses:BalancedLoss": classes(losses.BalancedLoss("cross_entropy", [1.0, 2.0, 3.0, 4.0]), 3, 4),
-    "fathom.data.images.augment:Flip": augmented(augment.Flip()),
-    "fathom.data.images.augment:VerticalFlip": augmented(augment.VerticalFlip()),
-    "fathom.data.images.augment:Crop": augmented(augment.Crop(2)),
-    "fathom.data.images.augment:ResizedCrop": augmented(augment.ResizedCrop()),
-    "fathom.data.images.augment:ResizedCrop.draw_boxes": boxes,
-    "fathom.data.images.augment:Jitter": augmented(augment.Jitter(0.1, 0.1, 0.1, 0.1)),
-    "fathom.data.images.augment:Cutout": augmented(augment.Cutout(3)),
-    "fathom.data.images.augment:Noise": augmented(augment.Noise()),
-    "fathom.data.images.augment:Compose": augmented(augment.Compose((augment.Flip(), augment.Noise()))),
+    "fathom.data.images.augmentation:Flip": augmented(augmentation.Flip()),
+    "fathom.data.images.augmentation:VerticalFlip": augmented(augmentation.VerticalFlip()),
+    "fathom.data.images.augmentation:Crop": augmented(augmentation.Crop(2)),
+    "fathom.data.images.augmentation:ResizedCrop": augmented(augmentation.ResizedCrop()),
+    "fathom.data.images.augmentation:ResizedCrop.draw_boxes": boxes,
+    "fathom.data.images.augmentation:Jitter": augmented(augmentation.Jitter(0.1, 0.1, 0.1, 0.1)),
+    "fathom.data.images.augmentation:Cutout": augmented(augmentation.Cutout(3)),
+    "fathom.data.images.augmentation:Noise": augmented(augmentation.Noise()),
+    "fathom.data.images.augmentation:Compose": augmented(
+        augmentation.Compose((augmentation.Flip(), augmentation.Noise()))
+    ),
+    "fathom.data.tables.layer:TableInput": spread,
+    "fathom.data.tables.layer:TableInput.encode": rows(lambda raw: table_input().encode(raw.numpy())),
+    "fathom.data.tables.layer:TableInput.encode_cells": rows(table_input().encode_cells),
+    "fathom.preprocess:Preprocess": layer(Preprocess([0.5] * 3, [0.2] * 3, (16, 12)), *COLOURS),
+    "fathom.preprocess:TargetScale": layer(TargetScale([1.0, 2.0], [0.5, 0.5]), 4, 2),
+    "fathom.preprocess:TargetScale.scale": lambda: Call(
+        [torch.rand(4, 2)], TargetScale([1.0, 2.0], [0.5, 0.5]).scale(torch.rand(4, 2))
+    ),
     "fathom.data.images.geometry:as_float": moved(geometry.as_float),
     "fathom.data.images.geometry:flip": moved(geometry.flip, each > 2, dimension=3),
     "fathom.data.images.geometry:crop": moved(geometry.crop, each % 3, each % 2, padding=1, mode="zero"),

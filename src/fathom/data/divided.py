@@ -147,7 +147,10 @@ class InMemoryData(DividedData):
         return self.augment is None and self.balance != "sampler"
 
     def set_soft(self, logits: Tensor) -> None:
-        """Take a teacher's logits of the training split, in its stored order."""
+        """Take a teacher's logits of the training split, in its stored order.
+
+        Shape:   logits (n, K) ->
+        """
         train = self.splits["train"]
         rows: Any = slice(None) if train.index is None else train.index
         self.soft = torch.zeros(len(train.y), logits.shape[1])  # (N, K), zero outside the training split
@@ -171,5 +174,8 @@ class InMemoryData(DividedData):
 
 
 def join_soft_targets(y: Tensor, soft: Tensor | None) -> Tensor:
-    """Put a teacher's logits beside the labels, (N,) and (N, C) -> float32 (N, 1 + C); without, the labels."""
+    """Put a teacher's logits beside the labels; without logits, return the labels.
+
+    Shape:   y int64 (N,), soft (N, K) -> float32 (N, 1 + K)
+    """
     return y if soft is None else torch.cat([y[:, None].float(), soft], 1)

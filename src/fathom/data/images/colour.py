@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# Rec. 601 luma, in torchvision's rounding
+# What a grey image takes of red, green and blue: Rec. 601 luma, in torchvision's rounding
 _LUMA = (0.2989, 0.587, 0.114)
 
 

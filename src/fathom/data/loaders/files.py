@@ -68,10 +68,10 @@ class FileLoader(Order):
         epoch, first, order = self.start_pass()
         order = torch.arange(self.num_samples) if order is None else order
         # The workers' processes outlive an epoch: they are handed the index lists of whatever pass is due.
-        self._batches[:] = [part.tolist() for part in order.split(self.batch_size)][first:]
+        self._batches[:] = [rows.tolist() for rows in order.split(self.batch_size)][first:]
         generator = torch.Generator(device=self.device) if self.augment is not None else None
         for batch, content in enumerate(self._read(), start=first):
-            X, y = (part.to(self.device, non_blocking=True) for part in content)
+            X, y = (tensor.to(self.device, non_blocking=True) for tensor in content)  # (B, C, H, W), (B,)
             if self.augment is not None and generator is not None:
                 X = self.augment(X, generator.manual_seed(mix(self.seed, epoch, batch)))
             yield X, y
@@ -118,7 +118,7 @@ def explain_dead_worker(error: Exception) -> FathomError | None:
 
 
 class _Guarded(Dataset[Any]):
-    """Gives a refusal as its text: out of a worker an exception arrives as pages of traceback."""
+    """Return a refusal as its text: out of a worker an exception arrives as pages of traceback."""
 
     def __init__(self, dataset: Dataset[Any]) -> None:
         self.dataset = dataset
@@ -131,7 +131,7 @@ class _Guarded(Dataset[Any]):
 
 
 def _collate(samples: list[Any]) -> Any:
-    """Stack the samples of a batch, or give the text of the first refusal among them."""
+    """Stack the samples of a batch, or return the text of the first refusal among them."""
     return next((sample for sample in samples if isinstance(sample, str)), None) or default_collate(samples)
 
 

@@ -15,7 +15,7 @@ from fathom.errors import UsageError
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
-# Batches of few bytes are gathered many at a time: below this the cost of a gather is its call, not its copying.
+# Batches of few bytes are gathered many at a time: below 256 KiB the cost of a gather is its call, not its copying.
 _CHUNK_BYTES = 1 << 18
 
 
@@ -76,6 +76,7 @@ class MemoryLoader(Order):
         sample_bytes = max(1, self.X[0].numel() * self.X.element_size())
         chunk = max(1, _CHUNK_BYTES // (sample_bytes * size)) * size
         # Rows of a matrix are gathered faster than images; only where flattening would copy the set, it stays.
+        # (N, D) or (N, …)
         rows = self.X.flatten(1) if self.X.ndim > 2 and self.X.is_contiguous() else self.X
         if order is not None:
             order = order.to(self.X.device)
@@ -88,13 +89,13 @@ class MemoryLoader(Order):
             if order is None:
                 X, y = rows[start:stop], self.y[start:stop]
             else:
-                picked = order[start:stop]
+                picked = order[start:stop]  # (n,), rows of a few batches
                 X, y = rows.index_select(0, picked), self.y.index_select(0, picked)
-            X = X.view(len(X), *self.X.shape[1:])
+            X = X.view(len(X), *self.X.shape[1:])  # (n, …), as stored
             if X.device != self.device:
                 X, y = X.to(self.device), y.to(self.device)
-            for part, labels in zip(X.split(size), y.split(size), strict=True):
+            for samples, labels in zip(X.split(size), y.split(size), strict=True):
                 if self.augment is not None and generator is not None:
-                    part = self.augment(part, generator.manual_seed(mix(self.seed, epoch, batch)))
-                yield part, labels
+                    samples = self.augment(samples, generator.manual_seed(mix(self.seed, epoch, batch)))
+                yield samples, labels
                 batch += 1

@@ -8,11 +8,14 @@ from torch import Tensor
 from fathom.data.splits.balance import draw_balanced
 from fathom.errors import UsageError
 
-_MASK = (1 << 63) - 1
+_MASK = (1 << 63) - 1  # torch takes seeds of 63 bits
 
 
 def mix(*numbers: int) -> int:
-    """Mix integers into one 63-bit seed; nearby inputs give unrelated seeds (splitmix64's finaliser)."""
+    """Mix integers into one 63-bit seed; nearby inputs give unrelated seeds.
+
+    Source:  Steele, Lea & Flood 2014, Fast splittable pseudorandom number generators: the constants of splitmix64
+    """
     state = 0
     for number in numbers:
         state = (state + number + 0x9E3779B97F4A7C15) & ((1 << 64) - 1)
@@ -25,7 +28,7 @@ def mix(*numbers: int) -> int:
 class Order:
     """The order of ``num_samples`` samples and the place reached in it.
 
-    ``seek(epoch, batch)`` sets where the next pass starts; a pass that is not told otherwise takes up after the one
+    ``seek(epoch, batch)`` sets where the next pass starts; without it a pass takes up after the one
     before it. A resumed run seeks and sees exactly the batches it would have seen.
 
     Args:

@@ -11,7 +11,10 @@ _UNBALANCED = 3  # times as many samples in the largest class as in the smallest
 
 
 def count_classes(labels: Tensor, num_classes: int) -> list[int]:
-    """Count the samples of each class."""
+    """Count the samples of each class.
+
+    Shape:   labels int64 (N,) ->; a list of num_classes counts
+    """
     return torch.bincount(labels.flatten(), minlength=num_classes).tolist()
 
 

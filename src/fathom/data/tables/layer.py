@@ -15,7 +15,7 @@ from fathom.data.tables.column import MISSING_CODE, OTHER_CODE, Column, count_co
 from fathom.data.tables.fit import Fitted, LeftOut, TableDescription
 from fathom.preprocess import Preprocess
 
-_YEAR, _WEEK, _DAY = 365.2425, 7.0, 1.0
+_YEAR, _WEEK, _DAY = 365.2425, 7.0, 1.0  # in days; the mean year of the Gregorian calendar
 _BLOCK = 1 << 16  # rows encoded at a time, so that intermediate results stay small
 
 
@@ -26,7 +26,7 @@ class TableInput(Preprocess):
     of missing cells, and the codes of categories. ``forward`` spreads the codes out, a batch at a time. All statistics
     are buffers.
 
-    Shape:   encode: raw float64 (N, columns) -> float32 (N, D); forward: (N, D) -> (N, features)
+    Shape:   X (N, D) -> (N, num_features); D as ``encode`` returns it
     """
 
     centre: Tensor
@@ -81,7 +81,7 @@ class TableInput(Preprocess):
     def encode(self, raw: np.ndarray) -> Tensor:
         """Scale the numbers and line them up, for all rows of a table.
 
-        Shape:   raw float64 (N, columns), NaN for missing -> float32 (N, numbers + flags + categories)
+        Shape:   raw (N, columns) -> float32 (N, D'); float64, NaN for missing
         """
         out = torch.empty(len(raw), self.num_dense + len(self._categories))
         source = torch.from_numpy(raw)
@@ -93,26 +93,27 @@ class TableInput(Preprocess):
     def encode_cells(self, cells: Tensor) -> Tensor:
         """Scale the numbers and line them up; in double precision, then rounded once. Operations on tensors alone.
 
-        Shape:   float64 (N, columns), NaN for missing -> float32 (N, numbers + flags + categories)
+        Shape:   cells float64 (N, columns) -> float32 (N, D'); NaN for missing
         """
         centre, scale, fill = (buffer.cpu().double() for buffer in (self.centre, self.scale, self.fill))
-        values = cells[:, self._plain]
+        values = cells[:, self._plain]  # (N, plain), numbers, booleans and dates
         values = torch.where(values.isnan(), fill, values)
         parts = [(values - centre).div(scale).float()]
         if self._periods:
             turns = torch.tensor([2 * math.pi / period for _, period in self._periods], dtype=torch.float64)
-            angles = values[:, [self._plain.index(i) for i, _ in self._periods]] * turns
+            angles = values[:, [self._plain.index(i) for i, _ in self._periods]] * turns  # (N, periods)
             parts += [angles.sin().float(), angles.cos().float()]
         parts += [cells[:, self._flagged].isnan().float(), cells[:, self._categories].float()]
-        return torch.cat(parts, 1)
+        return torch.cat(parts, 1)  # (N, plain + 2 · periods + flags + categories)
 
     def forward(self, X: Tensor) -> Tensor:
+        """Spread the codes of encoded rows out."""
         if not self._categories:
             return X
-        codes = X[:, self.num_dense :].long()
+        codes = X[:, self.num_dense :].long()  # (N, categories), one-hot ones first
         parts = [X[:, : self.num_dense]]
         if self._spread:
-            places = codes[:, : self._num_one_hot] + self._first
+            places = codes[:, : self._num_one_hot] + self._first  # (N, one-hot), among all one-hot inputs
             parts.append(X.new_zeros(X.shape[0], self._spread).scatter_(1, places, self.known[places]))
         parts += [table(codes[:, self._num_one_hot + k]) for k, table in enumerate(self.embeddings)]
         return torch.cat(parts, 1)

@@ -94,11 +94,11 @@ class Windows(TokenLoader):
         offset = self._offset(epoch, self.num_windows * self.steps + 1)
         generator = torch.Generator().manual_seed(mix(self.seed, epoch))
         order = torch.randperm(self.num_windows, generator=generator)
-        starts = (offset + self.steps * order).to(self.tokens.device)
-        within = torch.arange(self.steps + 1, device=self.tokens.device).unsqueeze(1)
+        starts = (offset + self.steps * order).to(self.tokens.device)  # (windows,)
+        within = torch.arange(self.steps + 1, device=self.tokens.device).unsqueeze(1)  # (steps + 1, 1)
         for batch in range(first, len(self)):
-            part = starts[batch * self.columns : (batch + 1) * self.columns]
-            window = self.tokens[within + part].long()  # one gather: (steps + 1, batch)
+            chosen = starts[batch * self.columns : (batch + 1) * self.columns]  # (batch,)
+            window = self.tokens[within + chosen].long()  # one gather: (steps + 1, batch)
             yield window[:-1], True, window[1:].flatten()
 
 
@@ -139,7 +139,7 @@ class Columns(TokenLoader):
         used = self.columns * self.height
         offset = self._offset(epoch, used + 1)
         X, y = (
-            self.tokens[start : start + used].view(self.columns, -1).t().long().contiguous()
+            self.tokens[start : start + used].view(self.columns, -1).t().long().contiguous()  # (height, columns)
             for start in (offset, offset + 1)
         )
         for batch in range(first, len(self)):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -18,8 +18,7 @@ from torch import Generator, Tensor
 
 from fathom.data.images.colour import adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation
 from fathom.data.images.geometry import as_float, crop, flip, resized_crop
-from fathom.errors import UsageError, unknown
-
+from fathom.errors import UsageError
 
 class Augmentation(Protocol):
     """One random change, or a sequence of them."""
@@ -256,7 +255,7 @@ class Noise:
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         self.check(images.shape[1:])
         images = as_float(images)
-        noise = torch.randn(images.shape, generator=generator, device=generator.device)
+        noise = torch.randn(images.shape, generator=generator, device=generator.device)  # (B, C, H, W)
         return noise.to(images.device, images.dtype).mul_(self.std).add_(images).clamp_(0, 1)
 
     def check(self, shape: Sequence[int]) -> None:
@@ -282,67 +281,10 @@ class Compose:
             step.check(shape)
 
 
-AUGMENTATIONS: dict[str, Any] = {
-    "flip": Flip,
-    "vflip": VerticalFlip,
-    "crop": Crop,
-    "resized_crop": ResizedCrop,
-    "jitter": Jitter,
-    "cutout": Cutout,
-    "noise": Noise,
-}
-
-
-def make_augmentation(spec: str | None) -> Compose | None:
-    """Read a description such as "flip,crop:padding=2,jitter:brightness=0.2:hue=0.1,resized_crop:area=0.5..1".
-
-    Changes are separated by commas and applied in this order; parameters follow a colon, a range is written low..high.
-    A parameter may also follow a comma: "jitter:brightness=0.2,hue=0.1". Without any change, None.
-
-    Raises:  UsageError, with the nearest name, for an unknown change or parameter, and for a value that does not fit
-    """
-    steps: list[list[str]] = []
-    for part in (spec or "").split(","):
-        pieces = [piece.strip() for piece in part.split(":")]
-        if "=" in pieces[0] and steps:
-            steps[-1] += pieces
-        elif pieces != [""]:
-            steps.append(pieces)
-    if not steps or steps == [["none"]]:
-        return None
-    return Compose(tuple(_make_step(name, parameters) for name, *parameters in steps))
-
-
-def _make_step(name: str, parameters: list[str]) -> Augmentation:
-    if name not in AUGMENTATIONS:
-        raise unknown("augmentation", name, AUGMENTATIONS)
-    kind = AUGMENTATIONS[name]
-    defaults = {field.name: field.default for field in fields(kind)}
-    values = {}
-    for parameter in parameters:
-        key, _, text = (piece.strip() for piece in parameter.partition("="))
-        if key not in defaults:
-            raise unknown(f"parameter of {name}", key, defaults)
-        values[key] = _parse_value(text, defaults[key], f"{name}:{key}={text}")
-    return kind(**values)
-
-
-def _parse_value(text: str, default: object, where: str) -> object:
-    try:
-        if isinstance(default, tuple):
-            low, high = text.split("..")
-            return float(low), float(high)
-        if isinstance(default, str):
-            return text
-        return int(text) if isinstance(default, int) else float(text)
-    except ValueError:
-        form = {tuple: "a range such as 0.5..1", int: "a whole number"}.get(type(default), "a number")
-        raise UsageError(f"{where}: the value must be {form}") from None
-
-
 def _uniform(
     limits: tuple[float, float], images: Tensor, generator: Generator, shape: tuple[int, ...] | None = None
 ) -> Tensor:
+    """Draw one number an image, (B,), or ``shape``, where the generator is, then bring them to the images."""
     drawn = torch.rand(shape or (len(images),), generator=generator, device=generator.device)
     return (drawn * (limits[1] - limits[0]) + limits[0]).to(images.device)
 
