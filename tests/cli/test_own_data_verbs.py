@@ -117,7 +117,7 @@ def test_a_run_is_judged_pruned_and_taught_from_on_its_own_data(kind, fathom, tm
     )
     if kind == "numbers":
         assert result.code == 2
-        assert "is a matter of regression" in result.error
+        assert "--balance is for classification" in result.error
         return
     assert result.code == 0, result.err
     plan = json.loads((_newest("distill") / "distill.json").read_text())

@@ -122,8 +122,8 @@ def test_what_a_model_must_know():
     [
         ({"batch_size": 201, "val": 0}, "batch size 201 is larger than the 200 training samples of data"),
         ({"batch_size": 190, "val": 0.1}, "larger than the 180 training samples"),
-        ({"val": 1.0}, "validation share 1.0"),
-        ({"val": -0.1}, "validation share -0.1"),
+        ({"val": 1.0}, "validation share must be at least 0 and below 1; got 1"),
+        ({"val": -0.1}, "validation share must be at least 0 and below 1; got -0.1"),
         ({"val": 0.001}, "holds out none of 200 samples"),
     ],
 )
@@ -149,7 +149,7 @@ def test_digits_by_name():
     assert data.train_dataloader().batch_size == 32
     assert Digits(size=28).input_shape == (1, 28, 28)
     assert Digits().batch_size == 64
-    with pytest.raises(UsageError, match="batch size 0"):
+    with pytest.raises(UsageError, match="batch size must be at least 1"):
         Digits(batch_size=0).train_dataloader()
 
 

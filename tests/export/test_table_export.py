@@ -213,7 +213,7 @@ def test_a_file_that_lacks_columns_is_refused_by_name(priced, tmp_path):
         said.append(str(caught.value))
     assert said[0] == said[1]
     assert said[0].endswith(
-        "less.csv: it lacks the columns that the model was trained on: area, street, built, garden, rooms"
+        "less.csv: missing columns that the model was trained on: area, street, built, garden, rooms"
     )
     with pytest.raises(UsageError, match="the model predicts a number, price, not classes"):
         open_predictions(priced[1]["path"], [tmp_path / "less.csv"], top=2)

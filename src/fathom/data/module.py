@@ -22,7 +22,7 @@ SampleNames = tuple[str, list[str]]
 class DataModule:
     """The source of training, validation and test batches; subclass it to bring your own.
 
-    ``train_dataloader`` is all a trainer needs; ``val_dataloader`` and ``test_dataloader`` may give None. A loader is
+    ``train_dataloader`` is all a trainer needs; ``val_dataloader`` and ``test_dataloader`` may return None. A loader is
     any iterable of batches; one with ``seek(epoch, batch)`` makes resuming exact.
     """
 
@@ -62,7 +62,7 @@ class LabelledData(DataModule):
 
     @property
     def takes_soft(self) -> bool:
-        """Whether the training loader can give a teacher's logits beside the labels: its samples never change."""
+        """Whether the training loader can return a teacher's logits beside the labels: its samples never change."""
         return False
 
     def set_soft(self, logits: Tensor) -> None:
@@ -84,7 +84,7 @@ class LabelledData(DataModule):
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one sample as a loader gives it: (C, H, W) or (D,)."""
+        """Shape of one sample as a loader returns it: (C, H, W) or (D,)."""
         raise NotImplementedError
 
     @property
@@ -97,7 +97,7 @@ class LabelledData(DataModule):
         raise NotImplementedError
 
     def labels_by_split(self) -> dict[str, Tensor]:
-        """Return the labels of each part there is, train first."""
+        """Return the labels of each split there is, train first."""
         return {}
 
     def class_weights(self) -> list[float] | None:
@@ -107,13 +107,13 @@ class LabelledData(DataModule):
         return class_weights(count_classes(self.labels_by_split()["train"], self.num_outputs))
 
     def describe(self) -> dict[str, Any]:
-        """Return what a report should say of the data: the parts' sizes, classes counted part by part, the notes."""
+        """Return what a report should say of the data: sizes of the splits, counts of the classes in each, notes."""
         labels = self.labels_by_split()
-        sizes = {name: len(part) for name, part in labels.items()}
+        sizes = {name: len(split) for name, split in labels.items()}
         description: dict[str, Any] = {"splits": sizes, "balance": self.balance, "notes": list(self.notes)}
         if self.task == "classification":
             names = self.class_names or tuple(map(str, range(self.num_outputs)))
-            counts = {name: count_classes(part, len(names)) for name, part in labels.items()}
+            counts = {name: count_classes(split, len(names)) for name, split in labels.items()}
             description |= {"class_names": list(names), "counts": counts}
         return description
 
@@ -152,7 +152,7 @@ class LabelledData(DataModule):
 def check_balance(balance: Balance, task: str, name: str) -> None:
     """Refuse to balance what has no classes."""
     if balance != "none" and task != "classification":
-        raise UsageError(f"--balance is for classes; {name} is a matter of {task}")
+        raise UsageError(f"--balance is for classification; the task of {name} is {task}")
 
 
 def check_batch_size(batch_size: int, num_train: int, name: str) -> None:

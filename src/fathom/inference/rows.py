@@ -53,7 +53,7 @@ def predict_rows(model: RowModel, inputs: Sequence[str | Path], *, top: int = 1)
 
     Args:
         inputs: files of rows, on this machine or by their addresses, or "-" for standard input.
-        top: how many classes to give, the most probable first.
+        top: how many classes to return, the most probable first.
     Returns: the names of the columns, and one row per row, made as they are asked for: row (counted from 1), what names
         the rows in the file, the prediction, error; what failed has an error and no prediction
     Raises:  UsageError if a file lacks a column of the model; FathomError if it cannot be read
@@ -95,7 +95,7 @@ def _open(path: str | Path, table: TableDescription, stack: ExitStack) -> _Sourc
             shutil.copyfileobj(sys.stdin.buffer, file)
     path = fetch_input(path)
     if path.is_dir():
-        raise UsageError(f"{path}: the model predicts rows of a table; give a file of rows, not a folder")
+        raise UsageError(f"{path}: the model predicts rows of a table; pass a file of rows, not a folder")
     wanted = [column.name for column in table.columns]
     forms = [find_form(path)]
     if _absent(forms[0], wanted):  # its beginning may have been taken for what it is not
@@ -103,7 +103,7 @@ def _open(path: str | Path, table: TableDescription, stack: ExitStack) -> _Sourc
     form = min(forms, key=lambda form: len(_absent(form, wanted)))
     absent = _absent(form, wanted)
     if absent:
-        raise UsageError(f"{shown}: it lacks the columns that the model was trained on: {join_names(absent)}")
+        raise UsageError(f"{shown}: missing columns that the model was trained on: {join_names(absent)}")
     return _Source(path, shown, form, tuple(form.names.index(name) for name in wanted))
 
 

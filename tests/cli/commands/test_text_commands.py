@@ -62,7 +62,7 @@ def test_a_text_without_a_network_named_gets_gru(fathom, book):
 @pytest.mark.parametrize(
     ("content", "arguments", "code", "message"),
     [
-        (b"", [], 1, "book.txt: this file is empty"),
+        (b"", [], 1, "book.txt: the file is empty"),
         (b"ab\x00cd", [], 1, "book.txt: not a text: byte 3 is zero, as in binary files"),
         (b"one\ntw\xe9o\n" * 200, [], 1, "book.txt: not text in utf-8: byte 0xe9 at line 2, byte 3 of it"),
         (b"a", [], 2, "book.txt: validation share 0.1 holds out 0 of 1 tokens, too few to predict one"),
@@ -72,9 +72,9 @@ def test_a_text_without_a_network_named_gets_gru(fathom, book):
         (b"long " * 400, ["--batch-size", "400"], 2, "batch size 400: the 1,600 chars to learn from"),
         (b"long " * 400, ["--augment", "flip"], 2, "is a text; --augment, --resize and input noise are for images"),
         (b"long " * 400, ["--set", "data.options.encoding=utf9"], 2, "unknown encoding 'utf9'"),
-        (b"long " * 400, ["--set", "data.options.reserved=eos"], 2, "reserved is a list of tokens"),
+        (b"long " * 400, ["--set", "data.options.reserved=eos"], 2, "reserved must be a list of tokens"),
         (b"long " * 400, ["--set", "data.options.window=3"], 2, "unknown option of a text 'window'"),
-        (b"long " * 400, ["--set", "data.options.min_freq=0"], 2, "min_freq takes whole numbers of at least 1"),
+        (b"long " * 400, ["--set", "data.options.min_freq=0"], 2, "min_freq must be a whole number, at least 1"),
     ],
 )
 def test_what_is_wrong_is_one_line_and_leaves_no_run(fathom, tmp_path, content, arguments, code, message):

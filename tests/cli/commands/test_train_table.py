@@ -139,10 +139,10 @@ def test_what_cannot_be_predicted_is_said(priced, fathom, tmp_path):
     result = fathom("predict", priced, "less.csv", "--out", "out.csv")
     assert (result.code, result.error) == (
         2,
-        "less.csv: it lacks the columns that the model was trained on: area",
+        "less.csv: missing columns that the model was trained on: area",
     )
     assert not (tmp_path / "out.csv").exists()
-    assert fathom("predict", priced, tmp_path).error.endswith("give a file of rows, not a folder")
+    assert fathom("predict", priced, tmp_path).error.endswith("pass a file of rows, not a folder")
     assert fathom("predict", priced, "house.csv", "--top", 2).error == (
         "--top 2: the model predicts a number, price, not classes"
     )

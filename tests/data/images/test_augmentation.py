@@ -229,7 +229,7 @@ def test_make_augmentation_reads_names_and_parameters():
         ("jitter", "at least one of"),
         ("jitter:hue=0.7", "at most 0.5"),
         ("resized_crop:area=0.5", "a range such as 0.5..1"),
-        ("resized_crop:area=0.9..0.5", "no range"),
+        ("resized_crop:area=0.9..0.5", "must be a range"),
         ("padding=2", "unknown augmentation"),
     ],
 )

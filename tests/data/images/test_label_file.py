@@ -77,7 +77,7 @@ def test_a_column_called_set_need_not_divide(images):
             FathomError,
             r"names 2 images, but none of them is in .*images; is --i",
         ),
-        ("file,label\n", {}, FathomError, "it has a header but no rows"),
+        ("file,label\n", {}, FathomError, "has a header but no rows"),
         ("", {}, FathomError, "the file is empty"),
         ("file,label\na.jpg,\n", {}, FathomError, "no row has both a file and a label"),
         ("x,y,z\n1,2,3\n", {}, UsageError, r"none of its columns \(x, y, z\) is known to name the images; say --f"),

@@ -221,7 +221,7 @@ def test_an_empty_set_and_an_empty_batch_are_refused():
 
     with pytest.raises(UsageError, match="no samples"):
         make_loader(Nothing())
-    with pytest.raises(UsageError, match="batch size 0"):
+    with pytest.raises(UsageError, match="batch size must be at least 1"):
         FileLoader(Images(), 0)
 
 

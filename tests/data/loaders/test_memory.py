@@ -168,7 +168,7 @@ def test_a_set_that_is_not_contiguous_is_not_copied_either():
 
 def test_wrong_use_is_refused():
     X, y = numbered(5, 2)
-    with pytest.raises(UsageError, match="batch size 0"):
+    with pytest.raises(UsageError, match="batch size must be at least 1"):
         MemoryLoader(X, y, 0)
     with pytest.raises(UsageError, match="no samples"):
         MemoryLoader(X, y, 2, index=torch.tensor([], dtype=torch.int64))

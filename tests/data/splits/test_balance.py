@@ -81,7 +81,7 @@ def test_what_is_said():
     assert describe_balance([500, 400], ["a", "b"]) == ""
     assert describe_balance([500, 100, 0], ["a", "b", "c"]).startswith("classes: 500 training samples of a, 100 of b; ")
     assert "are drawn equally often" in describe_balance([5, 4], ["a", "b"], "sampler")
-    with pytest.raises(UsageError, match="--balance is for classes"):
+    with pytest.raises(UsageError, match="--balance is for classification"):
         ArrayData(
             Arrays(np.zeros((9, 2), np.float32), np.zeros((9, 1), np.float32), None, None, ()), 3, balance="weights"
         )

@@ -63,7 +63,7 @@ def test_a_gzipped_file_is_read_and_a_broken_one_named(tmp_path):
     (tmp_path / "t.csv.gz").write_bytes(content)
     assert len(read_table(tmp_path / "t.csv.gz").frame) == 1000
     (tmp_path / "t.csv.gz").write_bytes(content[:20])
-    with pytest.raises(FathomError, match=r"t\.csv\.gz: not a whole gzip file"):
+    with pytest.raises(FathomError, match=r"t\.csv\.gz: incomplete gzip file"):
         read_table(tmp_path / "t.csv.gz")
 
 
@@ -79,10 +79,10 @@ def test_what_counts_as_missing_and_what_does_not(tmp_path):
     [
         ("", "the file is empty"),
         ("\n \n", "the file is empty"),
-        ("a,b\n", "it has a header but no rows"),
+        ("a,b\n", "has a header but no rows"),
         ("a,b,a\n1,2,3\n", "columns 1 and 3 are both called 'a'"),
         ("a,b\n1,2\n1,2,3\n", "expected 2 fields in line 3, saw 3"),
-        ("a\0b,c\n", "binary bytes"),
+        ("a\0b,c\n", "binary data"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_one_line(text, message, tmp_path):

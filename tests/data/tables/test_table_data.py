@@ -95,7 +95,7 @@ def test_a_test_file_is_the_test_part(write):
     np.testing.assert_allclose(data.scale(data.y[data.test_index])[:, 0], frame["price"].iloc[150:], rtol=1e-5)
     assert len(data.train_index) + len(data.val_index) == 150
     assert data.test_rows([2])[0][0] == 3
-    with pytest.raises(UsageError, match=r"other\.csv: it lacks the columns a, c of t\.csv"):
+    with pytest.raises(UsageError, match=r"other\.csv: missing columns of t\.csv: a, c"):
         TableData.read(path, target="price", test=write(frame[["price", "sort"]], "other.csv"))
     strange = frame.assign(sort="strange")
     with pytest.raises(FathomError, match="the class 'strange' is not among those learned: common, rare"):

@@ -109,7 +109,11 @@ def test_what_a_trainer_counts_are_tokens() -> None:
 
 @pytest.mark.parametrize(
     ("columns", "steps", "message"),
-    [(0, 5, "batch size 0"), (3, 0, "steps 0"), (30, 5, "100 tokens are too few for 30 sequences of 5 steps")],
+    [
+        (0, 5, "batch size must be at least 1"),
+        (3, 0, "steps must be at least 1"),
+        (30, 5, "100 tokens are too few for 30 sequences of 5 steps"),
+    ],
 )
 def test_refused(columns: int, steps: int, message: str) -> None:
     with pytest.raises(UsageError, match=message):

@@ -87,16 +87,16 @@ def test_batch_size_is_fitted_or_checked() -> None:
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("abc", {"val": 0, "test": 0}, "text: 3 chars to learn from are too few; bring more text"),
+        ("abc", {"val": 0, "test": 0}, "text: 3 chars to learn from are too few; use a longer text"),
         ("a" * 100, {}, "80 chars to learn from are too few for sequences of 64 steps; set data.options.steps to 40"),
         ("a" * 100, {"steps": 4, "val": 0.01}, "validation share 0.01 holds out 1 of 100 tokens"),
         ("a" * 100, {"val": 0.5, "test": 0.5}, "leave nothing to learn from"),
-        ("a" * 100, {"test": 1}, "test share 1"),
-        ("a" * 100, {"steps": 0}, "steps takes whole numbers of at least 1; got 0"),
-        ("a" * 100, {"steps": "4"}, "steps takes whole numbers"),
+        ("a" * 100, {"test": 1}, "test share must be at least 0 and below 1; got 1"),
+        ("a" * 100, {"steps": 0}, "steps must be a whole number, at least 1; got 0"),
+        ("a" * 100, {"steps": "4"}, "steps must be a whole number"),
         ("a" * 100, {"partition": "randm"}, "unknown partition 'randm'; did you mean 'random'?"),
         ("a" * 100, {"level": "words"}, "unknown level 'words'; did you mean 'word'?"),
-        ("a" * 100, {"reserved": "<eos>"}, "reserved is a list of tokens"),
+        ("a" * 100, {"reserved": "<eos>"}, "reserved must be a list of tokens"),
     ],
 )
 def test_refused(text: str, options: dict[str, object], message: str) -> None:
@@ -129,8 +129,8 @@ def test_files_are_read(tmp_path: Path, content: bytes, encoding: str, text: str
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "this file is empty"),
-        (b" \n\n\t", "this file is empty but for white space"),
+        (b"", "the file is empty"),
+        (b" \n\n\t", "only whitespace"),
         (b"abc\x00def", "not a text: byte 4 is zero, as in binary files"),
         (b"one\ntw\xe9o\n", "not text in utf-8: byte 0xe9 at line 2, byte 3 of it; set data.options.encoding"),
         ("abc".encode("utf-16"), "this text is in UTF-16; set data.options.encoding=utf-16"),

@@ -95,8 +95,8 @@ def test_reserved_tokens_stay_whole() -> None:
     [
         ({"level": "chars"}, "unknown level 'chars'; did you mean 'char'?"),
         ({"clean": "letter"}, "unknown cleaning 'letter'; did you mean 'letters'?"),
-        ({"lower": "yes"}, "lower is true or false; got 'yes'"),
-        ({"reserved": ("",)}, "reserved tokens are texts that are not empty"),
+        ({"lower": "yes"}, "lower must be true or false; got 'yes'"),
+        ({"reserved": ("",)}, "reserved tokens must be non-empty strings"),
         ({"reserved": ("<a>", "<a>")}, "must differ from one another"),
         ({"reserved": (UNKNOWN,)}, "must differ from one another and from <unk>"),
     ],
@@ -112,5 +112,5 @@ def test_vocabulary_refuses() -> None:
         with pytest.raises(UsageError):
             Vocabulary(tokens)
     for min_freq in (0, -1, 1.5, True):
-        with pytest.raises(UsageError, match="min_freq takes whole numbers of at least 1"):
+        with pytest.raises(UsageError, match="min_freq must be a whole number, at least 1"):
             Vocabulary.build("abc", min_freq=min_freq)  # type: ignore[arg-type]

@@ -166,7 +166,7 @@ class _Place:
             shutil.rmtree(old, ignore_errors=True)
 
     def _unpack(self, archive: Path, limit: int) -> str:
-        """Unpack beside the archive; give the path, from there, of the folder that holds the data."""
+        """Unpack beside the archive; return the path, from there, of the folder that holds the data."""
         folder = archive.with_name(stem_of(self.name))
         free = shutil.disk_usage(archive.parent).free - _SPARE_BYTES
         try:

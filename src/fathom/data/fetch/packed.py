@@ -38,7 +38,7 @@ def unpacked_copy(archive: str | Path, *, version: str | None = None, whole: boo
 
     Args:
         version: of which an earlier call told; only this one will do, and the archive is not looked at if it is here.
-        whole: give all of it, for names that begin there, and not the folder of class folders somewhere inside.
+        whole: return all of it, for names that begin there, and not the folder of class folders somewhere inside.
     Raises:  FathomError, one line, if the archive is missing, damaged, encrypted, hostile, without an image, or no
         longer of that version, and if the disk refuses
     """
@@ -118,7 +118,7 @@ def _copies(archive: Path) -> list[tuple[Path, dict[str, Any]]]:
 
 
 def _unpack(archive: Path, folder: Path) -> Path:
-    """Unpack into the folder of a copy; give the folder in it that holds the data."""
+    """Unpack into the folder of a copy; return the folder in it that holds the data."""
     make_folder(folder, "set FATHOM_HOME to a writable folder")
     free = max(0, shutil.disk_usage(folder).free - _SPARE_BYTES)
     progress = TransferProgress(f"{archive.name} into {folder.parent}", None, None, ("unpacking", "unpacked"))

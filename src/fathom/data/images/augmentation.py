@@ -121,8 +121,8 @@ class ResizedCrop:
     ratio: tuple[float, float] = (3 / 4, 4 / 3)  # from the same place
 
     def __post_init__(self) -> None:
-        _require(0 < self.area[0] <= self.area[1] <= 1, f"resized_crop: area={self.area} is no range within 0…1")
-        _require(0 < self.ratio[0] <= self.ratio[1], f"resized_crop: ratio={self.ratio} is no range above 0")
+        _require(0 < self.area[0] <= self.area[1] <= 1, f"resized_crop: area={self.area} must be a range within 0…1")
+        _require(0 < self.ratio[0] <= self.ratio[1], f"resized_crop: ratio={self.ratio} must be a range above 0")
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         self.check(images.shape[1:])

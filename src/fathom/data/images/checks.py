@@ -19,7 +19,7 @@ _SAMPLE_SIDE = 64  # pixels
 _SAMPLES = 8  # images of each class in its row
 
 # Notes of the data module that tell of files, by what they begin with or hold
-_NOTES = {"passed over: ": "data.files_passed_over", "mislabelled": "data.other_format_than_named"}
+_NOTES = {"skipped: ": "data.files_passed_over", "mislabelled": "data.other_format_than_named"}
 _LEFT_OUT = ": left out: "
 
 

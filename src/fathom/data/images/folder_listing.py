@@ -14,12 +14,12 @@ from fathom.data.images.formats import is_image
 from fathom.errors import FathomError
 from fathom.phrases import counted
 
-PARTS = {
+SPLITS = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation"),
     "test": ("test", "testing"),
 }
-_ALL_PARTS = frozenset(name for names in PARTS.values() for name in names)
+_ALL_NAMES = frozenset(name for names in SPLITS.values() for name in names)
 _UNREAD = (".heic", ".heif", ".jxl", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".rw2", ".svg", ".psd", ".eps")
 _SHOWN = 4  # kinds of stray files in a line
 
@@ -37,7 +37,7 @@ class FileList:
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Image files by part; ``val`` and ``test`` are None where there is no such part.
+    """Image files by split; ``val`` and ``test`` are None where there is no such split.
 
     Attributes:
         notes: lines about what was passed over.
@@ -65,7 +65,7 @@ def list_image_folder(root: str | Path) -> ImageFiles:
     """List ``root/<class>/…/*.jpg``, or ``root/{train,val,test}/<class>/…/*.jpg``, without opening an image.
 
     Classes are the folders in sorted order, as torchvision's ``ImageFolder`` numbers them. Hidden files are passed
-    over, and so are files that are no images by their name, of which the notes tell.
+    over, and so are files that are no images by their name; the notes count those.
 
     Raises:  FathomError if there is no folder, no class or no image, a class is empty, a class of the validation or
         test split is not among the training classes, or the classes seem to be one level further down
@@ -74,7 +74,7 @@ def list_image_folder(root: str | Path) -> ImageFiles:
     if not root.is_dir():
         what = "is not a folder of images" if root.exists() else "does not exist"
         raise FathomError(f"{root} {what}")
-    train, val, test = _find_parts(root)
+    train, val, test = _find_splits(root)
     base = train or root
     classes = _folders(base)
     if not classes:
@@ -82,19 +82,19 @@ def list_image_folder(root: str | Path) -> ImageFiles:
     _refuse_nested(base, classes)
     names = tuple(folder.name for folder in classes)
     strays: Counter[str] = Counter()
-    parts = [None if part is None else _list_part(part, names, strays) for part in (base, val, test)]
-    assert parts[0] is not None
-    return ImageFiles(parts[0], parts[1], parts[2], names, _describe_strays(strays), name=str(root))
+    splits = [None if folder is None else _list_split(folder, names, strays) for folder in (base, val, test)]
+    assert splits[0] is not None
+    return ImageFiles(splits[0], splits[1], splits[2], names, _describe_strays(strays), name=str(root))
 
 
-def _find_parts(root: Path) -> list[Path | None]:
+def _find_splits(root: Path) -> list[Path | None]:
     """Find the folders train, val and test; there are none where "train" is just a class among others."""
     by_name = {folder.name.lower(): folder for folder in _folders(root)}
-    train, val, test = (next((by_name[n] for n in names if n in by_name), None) for names in PARTS.values())
-    only_parts = bool(by_name) and set(by_name) <= _ALL_PARTS
-    if train is None and only_parts:
+    train, val, test = (next((by_name[n] for n in names if n in by_name), None) for names in SPLITS.values())
+    only_splits = bool(by_name) and set(by_name) <= _ALL_NAMES
+    if train is None and only_splits:
         raise FathomError(f"{root} has {', '.join(sorted(by_name))} but no train folder; name its training split train")
-    if train is not None and (only_parts or _folders(train)):
+    if train is not None and (only_splits or _folders(train)):
         return [train, val, test]
     return [None, None, None]
 
@@ -108,7 +108,7 @@ def _refuse_nested(base: Path, classes: list[Path]) -> None:
     if below and not any(is_image(name) for name in os.listdir(only)):
         names = ", ".join(folder.name for folder in below[:5]) + (" …" if len(below) > 5 else "")
         meant = only
-        while len(below) == 1 and below[0].name.lower() not in _ALL_PARTS and _folders(below[0]):
+        while len(below) == 1 and below[0].name.lower() not in _ALL_NAMES and _folders(below[0]):
             meant = below[0]
             below = _folders(meant)
         raise FathomError(f"{base} holds one folder, {only.name}, and that one holds {names}; did you mean {meant}?")
@@ -119,17 +119,17 @@ def _advise_table(folder: Path) -> str:
     count = sum(is_image(name) for name in os.listdir(folder))
     if not count:
         return ""
-    return f"; for images that lie side by side give a file of labels: --data labels.csv --images {folder}"
+    return f"; if the images lie side by side, pass a file of labels: --data labels.csv --images {folder}"
 
 
-def _list_part(part: Path, class_names: tuple[str, ...], strays: Counter[str]) -> FileList:
+def _list_split(split: Path, class_names: tuple[str, ...], strays: Counter[str]) -> FileList:
     label_of = {name: label for label, name in enumerate(class_names)}
     paths: list[Path] = []
     labels: list[int] = []
-    for entry in _scan(part):
+    for entry in _scan(split):
         if not entry.name.startswith(".") and entry.is_file():
             strays["beside the class folders" if is_image(entry.name) else _suffix(entry.name)] += 1
-    for folder in _folders(part):
+    for folder in _folders(split):
         if folder.name not in label_of:
             raise FathomError(f"{folder}: there is no class {folder.name!r} in the training split; add it or remove it")
         found = sorted(_images(folder, strays))
@@ -138,7 +138,7 @@ def _list_part(part: Path, class_names: tuple[str, ...], strays: Counter[str]) -
         paths += found
         labels += [label_of[folder.name]] * len(found)
     if not paths:
-        raise FathomError(f"{part} holds no image in class folders")
+        raise FathomError(f"{split} holds no image in class folders")
     return FileList(tuple(paths), np.array(labels, dtype=np.int64))
 
 
@@ -171,13 +171,13 @@ def _suffix(name: str) -> str:
 
 def _describe_strays(strays: Counter[str]) -> tuple[str, ...]:
     beside = strays.pop("beside the class folders", 0)
-    notes = [f"passed over: {counted(beside, 'image')} beside the class folders"] if beside else []
+    notes = [f"skipped: {counted(beside, 'image')} beside the class folders"] if beside else []
     if undecoded := [f"{strays.pop(suffix):,} {suffix}" for suffix in _UNREAD if suffix in strays]:
-        notes.append(f"passed over: images in a format that is not read ({', '.join(undecoded)}); save them as JPEG")
+        notes.append(f"skipped: images in a format that is not read ({', '.join(undecoded)}); save them as JPEG")
     if strays:
         kinds = [f"{suffix} {count:,}" for suffix, count in strays.most_common(_SHOWN)]
         more = " …" if len(strays) > _SHOWN else ""
         notes.append(
-            f"passed over: {counted(strays.total(), 'file')}, no images by name or kind ({', '.join(kinds)}{more})"
+            f"skipped: {counted(strays.total(), 'file')}, no images by name or kind ({', '.join(kinds)}{more})"
         )
     return tuple(notes)

@@ -53,7 +53,7 @@ def survey_once(
     workers: int,
     on_read: OnRead | None = None,
 ) -> Survey:
-    """Do what ``survey`` does, or give what it found before in the same files.
+    """Do what ``survey`` does, or return what it found before in the same files.
 
     Raises:  as ``survey``; a cache that cannot be written is no error
     """

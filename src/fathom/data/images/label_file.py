@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fathom.data.images.folder_listing import PARTS, FileList, ImageFiles
+from fathom.data.images.folder_listing import SPLITS, FileList, ImageFiles
 from fathom.data.images.formats import EXTENSIONS, is_image
 from fathom.data.tables.cells import MISSING
 from fathom.data.tables.reading import Form, find_form, open_table, read_rows
@@ -26,7 +26,7 @@ _FILE_NAMES = (
 )
 _LABEL_NAMES = ("label", "class", "classname", "category", "target", "species", "breed", "y")
 _SPLIT_NAMES = ("split", "part", "subset", "set", "fold")
-_PART_OF = {name: part for part, names in PARTS.items() for name in names}
+_SPLIT_OF = {name: part for part, names in SPLITS.items() for name in names}
 _MOST_CLASSES_SHARE = 0.5  # of the rows: with more classes the column is hardly a label
 _SHOWN = 5
 _SAMPLE = 100  # rows that are looked into
@@ -37,7 +37,7 @@ class _Row:
     number: int  # counted from 1 below the header
     file: str
     label: str
-    part: str
+    split: str
 
 
 def read_image_table(
@@ -79,19 +79,19 @@ def read_image_table(
         if path is None:
             missing.append(str(images / entry.file))
             continue
-        paths, labels = found.setdefault(entry.part, ([], []))
+        paths, labels = found.setdefault(entry.split, ([], []))
         paths.append(path)
         labels.append(label_of[entry.label])
     if "train" not in found:
         what = "none of them is for training" if found else f"none of them is in {images}; is --images right?"
         first = f" (the first: {missing[0]})" if missing else ""
         raise FathomError(f"{table} names {len(entries):,} images, but {what}{first}")
-    parts = [
-        FileList(tuple(found[part][0]), np.array(found[part][1], dtype=np.int64)) if part in found else None
-        for part in PARTS
+    splits = [
+        FileList(tuple(found[name][0]), np.array(found[name][1], dtype=np.int64)) if name in found else None
+        for name in SPLITS
     ]
-    assert parts[0] is not None
-    return ImageFiles(parts[0], parts[1], parts[2], names, tuple(notes), tuple(missing), name=str(table))
+    assert splits[0] is not None
+    return ImageFiles(splits[0], splits[1], splits[2], names, tuple(notes), tuple(missing), name=str(table))
 
 
 class ImageRows:
@@ -120,7 +120,7 @@ class ImageRows:
         self._form = _find_form(self.table)
         sample = list(itertools.islice(_iterate(self.table, self._form), _SAMPLE))
         if not sample:
-            raise FathomError(f"{table}: it has a header but no rows")
+            raise FathomError(f"{table}: has a header but no rows")
         self._file, self._label, _ = _find_columns(self.table, self._form, sample, file_column, label_column, None)
         named = (label_column, *_LABEL_NAMES)
         if self._label is not None and _plain(self._form.names[self._label]) not in map(_plain, filter(None, named)):
@@ -169,7 +169,7 @@ def _read(table: Path) -> tuple[Form, list[list[str]]]:
     form = _find_form(table)
     rows = list(_iterate(table, form))
     if not rows:
-        raise FathomError(f"{table}: it has a header but no rows")
+        raise FathomError(f"{table}: has a header but no rows")
     return form, rows
 
 
@@ -192,7 +192,7 @@ def _find_columns(
     label_column: str | None,
     split_column: str | None,
 ) -> tuple[int, int | None, int | None]:
-    """Settle in which columns files, labels and parts stand; there may be none of labels or parts that is known."""
+    """Find the columns of files, labels and splits; of labels and splits there may be none."""
     names = form.names
     by_form = {_plain(name): i for i, name in enumerate(names)}
 
@@ -216,7 +216,7 @@ def _find_columns(
         )
     split = find("split-column", split_column, _SPLIT_NAMES, {file, label})
     if split is not None and split_column is None:  # by its name alone it may be something else
-        split = split if all(row[split].lower() in _PART_OF for row in rows if len(row) > split) else None
+        split = split if all(row[split].lower() in _SPLIT_OF for row in rows if len(row) > split) else None
     if label is None:
         label = find("label-column", None, _LABEL_NAMES, {file, split})
     others = [i for i in range(len(names)) if i not in (file, split)]
@@ -236,7 +236,7 @@ def _take_rows(
     left_out: Counter[str] = Counter()
     for number, row in enumerate(rows, 1):
         cells = [row[i] if i is not None and i < len(row) else "" for i in (file, label, split)]
-        part = "train" if split is None else _PART_OF.get(cells[2].lower(), "")
+        part = "train" if split is None else _SPLIT_OF.get(cells[2].lower(), "")
         if not part:
             raise UsageError(f"{table}: row {number} says {cells[2]!r} in {split_column}; it is train, val or test")
         if not cells[0]:

@@ -154,7 +154,7 @@ class ImageData(DividedData):
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of an image as a loader gives it: (C, H, W)."""
+        """Shape of an image as a loader returns it: (C, H, W)."""
         return (self.channels, *self.size)
 
     @property
@@ -221,7 +221,7 @@ class ImageData(DividedData):
         return "file", [os.fsencode(name).decode("utf-8", "replace") for name in names]
 
     def close(self) -> None:
-        """End the worker processes of every loader given."""
+        """End the worker processes of every loader made."""
         for reference in self._loaders:
             loader = reference()
             if loader is not None:

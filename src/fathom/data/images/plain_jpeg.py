@@ -12,7 +12,7 @@ _MODES = {1: "L", 3: "RGB"}
 def decode_plain_jpeg(
     content: bytes, most_pixels: int, largest_side: int | None, canvas: Image.Image | None = None
 ) -> Image.Image | None:
-    """Decode a JPEG that is grey or YCbCr, with 8 bits and nothing in its header that Pillow would heed.
+    """Decode a JPEG that is grey or YCbCr, with 8 bits and nothing in its header that Pillow would act on.
 
     The decoder is Pillow's own, and the pixels are those of ``Image.open``. None stands for everything else, damaged
     files among it, for which ``Image.open`` knows what to do and to say.
@@ -37,7 +37,7 @@ def decode_plain_jpeg(
 
 
 def _find_form(content: bytes) -> tuple[str, int, int] | None:
-    """Walk over the segments of the header to the one that gives (mode, width, height)."""
+    """Walk over the segments of the header to the one that holds (mode, width, height)."""
     if content[:3] != b"\xff\xd8\xff":
         return None
     place, last = 2, len(content) - 10

@@ -52,14 +52,14 @@ def scan_images(
     epoch, to the same bytes.
 
     Args:
-        seed: of the choice of files whose headers tell size and channels.
+        seed: of the choice of files whose headers show size and channels.
         on_read: called with (files read, files in all) while they are decoded.
     Raises:  FathomError if too many files are broken, or there is one class only; UsageError for options that do not
         fit
     """
     options = options or ImageOptions()
     if len(files.class_names) < 2:
-        raise FathomError(f"{files.name} holds one class only, {files.class_names[0]}: there is nothing to tell apart")
+        raise FathomError(f"{files.name} has only one class, {files.class_names[0]}: a classifier needs at least two")
     workers = default_workers() if options.workers is None else options.workers
     paths = [str(path) for part in splits_of(files).values() for path in part.paths]
     channels, size = choose_form(paths[: len(files.train)], seed, options.channels, options.size, options.largest_side)
@@ -75,7 +75,7 @@ def scan_images(
 def splits_of(files: ImageFiles) -> dict[str, FileList]:
     """Return the splits that have files of their own, train first."""
     named = {"train": files.train, "val": files.val, "test": files.test}
-    return {name: part for name, part in named.items() if part is not None and len(part)}
+    return {name: files for name, files in named.items() if files is not None and len(files)}
 
 
 def list_broken(broken: Sequence[tuple[str, str]]) -> str:
@@ -90,6 +90,6 @@ def _check_broken(broken: Sequence[tuple[str, str]], total: int, max_broken: flo
         return
     raise FathomError(
         f"{len(broken):,} of {total:,} images ({100 * len(broken) / total:.1f} %) cannot be read, more than the "
-        f"{100 * max_broken:.3g} % allowed: {list_broken(broken)}. Mend or remove them (`fathom check` lists all), or "
-        "allow more with --max-broken"
+        f"{100 * max_broken:.3g} % allowed: {list_broken(broken)}. Repair or remove them (`fathom check` lists all), "
+        "or allow more with --max-broken"
     )

@@ -10,9 +10,9 @@ _UNLIMITED = 1 << 60
 
 
 def free_memory() -> int | None:
-    """Return the bytes that are free, within the limits of this process's control group; None where nothing tells.
+    """Return the bytes that are free, within the limits of this process's control group; None if that is unknown.
 
-    What the kernel would give up (cached files) counts as free.
+    What the kernel would free (cached files) counts as free.
     """
     found = [_machine_memory(), *_group_memory()]
     return min((value for value in found if value is not None), default=None)

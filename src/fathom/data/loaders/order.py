@@ -39,9 +39,9 @@ class Order:
         self, num_samples: int, batch_size: int, *, shuffle: bool, seed: int, classes: Tensor | None = None
     ) -> None:
         if batch_size < 1:
-            raise UsageError(f"batch size {batch_size}: it must be at least 1")
+            raise UsageError(f"batch size must be at least 1; got {batch_size}")
         if num_samples < 1:
-            raise UsageError("no samples to load: the data set or split is empty")
+            raise UsageError("no samples to load: the dataset or split is empty")
         self.num_samples = num_samples
         self.batch_size = batch_size
         self.shuffle = shuffle

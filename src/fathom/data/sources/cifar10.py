@@ -94,7 +94,7 @@ def verify(place: Path) -> None:
 
 
 def fetch_batches(progress: OnReceive = report) -> Path:
-    """Download the archive to the cache, unpack it there and drop it; give the folder of batches."""
+    """Download the archive to the cache, unpack it there and drop it; return the folder of batches."""
     cache = make_cache_folder()
     unpacked = cache / "cifar10"
     if not unpacked.exists():

@@ -149,7 +149,7 @@ def verify(name: str, folder: Path) -> None:
 
 
 def fetch_files(name: str, progress: OnReceive = report) -> Path:
-    """Download what is missing of the four files to the cache, uncompressed; give their folder."""
+    """Download what is missing of the four files to the cache, uncompressed; return their folder."""
     entry = SETS[name]
     folder = make_cache_folder(entry.folder, "raw")
     missing = [file for file in entry.files if _find(folder, file) is None]

@@ -25,7 +25,7 @@ class Division:
 
     def __post_init__(self) -> None:
         if not 0 <= self.val < 1:
-            raise UsageError(f"validation share {self.val}: it must be at least 0 and below 1")
+            raise UsageError(f"validation share must be at least 0 and below 1; got {self.val}")
 
 
 def as_division(val: float | Division, seed: int) -> tuple[Division, int]:

@@ -12,7 +12,7 @@ import numpy as np
 class Duplicates:
     """What was found: rows are places in the list that the digests belong to.
 
-    ``repeated`` counts training samples that repeat another one, ``shared`` those of each other part that are in the
+    ``repeated`` counts training samples that repeat another one, ``shared`` those of each other split that are in the
     training split too, ``contradicting`` training samples that stand under several labels; the pairs are some of
     them, each with the place of its twin.
     """
@@ -28,12 +28,12 @@ Cut = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # labels -> places 
 
 
 def split_groups(index: np.ndarray, labels: np.ndarray, digests: np.ndarray, cut: Cut) -> tuple[np.ndarray, np.ndarray]:
-    """Cut a part off so that samples with one digest stay together.
+    """Hold samples out so that those with one digest stay together.
 
-    The first of each group decides; without a repeated digest the parts are those of ``cut`` itself. Where all are one
-    group, nothing is held out.
+    The first of each group decides; without a repeated digest the two sides are those of ``cut`` itself. Where all are
+    one group, nothing is held out.
 
-    Shape:   index (N,) into labels and digests -> int64 (n_keep,), int64 (n_cut,), both parts of ``index`` and sorted
+    Shape:   index (N,) into labels and digests -> int64 (n_keep,), int64 (n_cut,), both out of ``index`` and sorted
     """
     _, first, group = np.unique(digests[index], return_index=True, return_inverse=True)
     representatives = np.sort(first)
@@ -46,15 +46,15 @@ def split_groups(index: np.ndarray, labels: np.ndarray, digests: np.ndarray, cut
 
 
 def find_duplicates(
-    parts: Mapping[str, np.ndarray], labels: np.ndarray, digests: np.ndarray, most_pairs: int = 20
+    splits: Mapping[str, np.ndarray], labels: np.ndarray, digests: np.ndarray, most_pairs: int = 20
 ) -> Duplicates:
-    """Look for training samples that repeat one another or are in another part.
+    """Look for training samples that repeat one another or are in another split.
 
     Args:
-        parts: places by the name of the part, "train" among them.
+        splits: places by the name of the split, "train" among them.
         most_pairs: how many pairs to name of each sort.
     """
-    train = parts["train"]
+    train = splits["train"]
     unique, first, group, counts = np.unique(digests[train], return_index=True, return_inverse=True, return_counts=True)
     low, high = np.full(len(unique), labels.max(initial=0) + 1), np.full(len(unique), -1)
     np.minimum.at(low, group, labels[train])
@@ -63,7 +63,7 @@ def find_duplicates(
     twins = np.flatnonzero(torn[group] & (labels[train] != labels[train][first][group]))
     shared: dict[str, int] = {}
     pairs: list[tuple[int, int]] = []
-    for name, index in parts.items():
+    for name, index in splits.items():
         if name == "train" or not len(unique):
             continue
         place = np.searchsorted(unique, digests[index]).clip(max=len(unique) - 1)

@@ -39,7 +39,7 @@ class Fold:
         return np.flatnonzero(numbers != self.index), np.flatnonzero(numbers == self.index)
 
     def block(self, count: int) -> slice:
-        """Return the contiguous part of ``count`` tokens that is held out.
+        """Return the contiguous block of ``count`` tokens that is held out.
 
         Raises:  UsageError if there are fewer tokens than folds
         """

@@ -8,7 +8,7 @@ from fathom.errors import UsageError
 
 
 def split(n: int, fraction: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Divide 0 … n−1 at random into a part to keep and a part to hold out.
+    """Divide 0 … n−1 at random into numbers to keep and numbers to hold out.
 
     The held-out split has round(fraction · n) members. Both come back sorted, and depend on (n, fraction, seed) alone:
     the keys are raw words of PCG64, whose stream NumPy promises never to change.
@@ -38,7 +38,7 @@ def stratified_split(labels: np.ndarray, fraction: float, seed: int = 0) -> tupl
 def _divide(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     n = len(labels)
     if not 0 <= fraction < 1:
-        raise UsageError(f"split fraction {fraction}: it must be at least 0 and below 1")
+        raise UsageError(f"split fraction must be at least 0 and below 1; got {fraction}")
     wanted = round(fraction * n)
     if n == 0 or wanted >= n:
         raise UsageError(f"holding out {fraction} of {n} samples leaves none to train on")

@@ -17,7 +17,7 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         cells: what its cells were when the file was read. Of integers or numbers 20, 20.0 and 2e1 are one category, of
-            booleans true and TRUE; text is told apart letter by letter.
+            booleans true and TRUE; text counts letter by letter.
         is_rewritten: whether numbers in its text were rewritten: "1,234" as 1234.
         missing: empty cells in the training split; with any, "is missing" is an input of its own.
         values: of a category, what is known from the training split, the commonest first.

@@ -62,7 +62,7 @@ class TableOptions:
     """What a user may say of the columns.
 
     Attributes:
-        task: "classification" or "regression"; None tells it from the target.
+        task: "classification" or "regression"; None finds it out from the target.
         log_target: learn the logarithm of a number; predictions are numbers again.
         categories: columns of numbers that stand for categories.
         drop: columns to leave out.
@@ -88,7 +88,7 @@ class TableOptions:
         if self.fill not in ("mean", "median"):
             raise unknown("fill", self.fill, ("mean", "median"))
         if isinstance(self.one_hot_max, bool) or not isinstance(self.one_hot_max, int) or self.one_hot_max < 0:
-            raise UsageError(f"data.options.one_hot_max is a whole number of at least 0; got {self.one_hot_max!r}")
+            raise UsageError(f"data.options.one_hot_max must be a whole number, at least 0; got {self.one_hot_max!r}")
 
 
 @dataclass
@@ -168,7 +168,7 @@ def _reason_to_leave_out(cells: pd.Series, column: Column, train: np.ndarray, op
 def _fit_column(
     cells: pd.Series, column: Column, train: np.ndarray, options: TableOptions
 ) -> tuple[Column, np.ndarray, list[str]]:
-    """Return the column with what its training cells tell, all its numbers, and what a user should read of it."""
+    """Return the column as its training cells make it, all its numbers, and the notes that a user should read."""
     if column.kind == "category":
         return *_fit_category(cells, column, train, options), []
     values = read_cells(cells, column)

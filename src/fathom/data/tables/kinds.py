@@ -1,4 +1,4 @@
-"""What a column of a table holds, told from all its cells."""
+"""What a column of a table holds, found out from all its cells."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class TableData(InMemoryData):
         check_batch_size(self.batch_size, self.num_train, self.name)
         self.notes += self._describe_balance()
         if augment is not None and self.X.shape[1] > self.layer.num_dense:
-            raise UsageError("noise on the input is for tables of numbers; this one has categories")
+            raise UsageError("input noise needs a table of numbers; this one has categories")
 
     @classmethod
     def read(
@@ -171,7 +171,7 @@ class TableData(InMemoryData):
 
         absent = [name for name in frame.columns if name not in other.frame.columns]
         if absent:
-            raise UsageError(f"{other.path}: it lacks the columns {join_names(absent)} of {table.path.name}")
+            raise UsageError(f"{other.path}: missing columns of {table.path.name}: {join_names(absent)}")
         try:
             targets = read_target(other.frame[self.target.name], self.target)
         except FathomError as error:
@@ -227,7 +227,7 @@ class TableData(InMemoryData):
 
 
 def _cut(rows: np.ndarray, labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Cut a part off; None where there are too few rows for even one."""
+    """Hold a share of the rows out; None where that is not even one."""
     kept, cut = stratified_split(labels[rows], share, seed)
     return rows[kept], rows[cut] if len(cut) else None
 

@@ -101,7 +101,7 @@ def read_table(
     if form.encoding == "latin-1":
         notes.append(f"{path.name} is not in UTF-8; it is read as Latin-1")
     if not len(frame):
-        raise FathomError(f"{path}: it has a header but no rows")
+        raise FathomError(f"{path}: has a header but no rows")
     notes += _drop_infinities(frame)
     _drop_marks(frame)
     rewritten = _rewrite_numbers(frame, form.decimal)
@@ -121,7 +121,7 @@ def find_form(path: str | Path, *, header: bool | None = None, separator: str | 
     if not text.strip():
         raise FathomError(f"{path}: the file is empty")
     if separator is not None and len(separator) != 1:
-        raise UsageError(f"data.options.separator is one character; got {separator!r}")
+        raise UsageError(f"data.options.separator must be one character; got {separator!r}")
     separator = separator or _find_separator(text)
     rows = list(_split(text, separator))[:_HEAD_ROWS]
     first = [cell.strip() for cell in rows[0]]
@@ -221,13 +221,13 @@ def _read_head(path: Path) -> tuple[str, str]:
         with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
             head = file.read(_HEAD_BYTES)
     except (gzip.BadGzipFile, EOFError) as error:
-        raise FathomError(f"{path}: not a whole gzip file ({error})") from error
+        raise FathomError(f"{path}: incomplete gzip file ({error})") from error
     except OSError as error:
         raise describe_failure("read", path, error) from error
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     elif b"\0" in head:
-        raise FathomError(f"{path}: not a table, it holds binary bytes")
+        raise FathomError(f"{path}: not a table: contains binary data")
     else:
         encoding = "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else "utf-8"
     try:

@@ -1,4 +1,4 @@
-"""The column to be predicted: classes or numbers, told from its cells."""
+"""The column to be predicted: classes or numbers, by its cells."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_CLASSES = 1000
 
 @dataclass(frozen=True)
 class Target:
-    """What is predicted; ``reason`` says how the task was told."""
+    """What is predicted; ``reason`` says how the task was found out."""
 
     name: str
     task: Task
@@ -34,7 +34,7 @@ class Target:
 
 
 def find_target(table: Table, name: str | None, task: str | None = None, log: bool = False) -> Target:
-    """Look at the target column and tell the task.
+    """Find out the task from the target column.
 
     Text, booleans and at most twenty different whole numbers are classes; other numbers are a regression.
 
@@ -56,7 +56,7 @@ def find_target(table: Table, name: str | None, task: str | None = None, log: bo
         raise FathomError(f"{table.path}: the target {name} is empty in every row")
     kind, _ = find_kind(cells)
     numbers = to_numbers(texts)
-    chosen, reason = _tell(kind, numbers, texts)
+    chosen, reason = _find_task(kind, numbers, texts)
     if task is not None:
         chosen, reason = ("classification" if task == "classification" else "regression"), "as asked"
     if chosen == "regression":
@@ -84,7 +84,7 @@ def find_target(table: Table, name: str | None, task: str | None = None, log: bo
     return Target(name, "classification", reason, tuple(dict.fromkeys(texts[i] for i in order)))
 
 
-def _tell(kind: str, numbers: np.ndarray, texts: list[str]) -> tuple[Task, str]:
+def _find_task(kind: str, numbers: np.ndarray, texts: list[str]) -> tuple[Task, str]:
     if kind != "number":
         return "classification", f"{len(texts)} different texts"
     known = np.unique(numbers[np.isfinite(numbers)])

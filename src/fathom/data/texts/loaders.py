@@ -38,7 +38,7 @@ class TokenLoader:
     def __init__(self, tokens: Tensor, columns: int, steps: int, *, shift: bool = False, seed: int = 0) -> None:
         for name, size in (("batch size", columns), ("steps", steps)):
             if size < 1:
-                raise UsageError(f"{name} {size}: it must be at least 1")
+                raise UsageError(f"{name} must be at least 1; got {size}")
         self.tokens, self.columns, self.steps, self.shift, self.seed = tokens, columns, steps, shift, seed
         self.epoch = self.first_batch = 0
         if len(self) < 1:

@@ -1,4 +1,4 @@
-"""A text as data for a language model: read, cut into tokens, divided into contiguous parts, served in batches."""
+"""A text as data for a language model: read, cut into tokens, divided into contiguous splits, served in batches."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class TextData(LabelledData):
 
     @property
     def num_train(self) -> int:
-        """Number of tokens in the part that is learned from."""
+        """Number of tokens learned from."""
         return len(self.train)
 
     @property
@@ -106,7 +106,7 @@ class TextData(LabelledData):
         return len(self.vocabulary)
 
     def count_unknown(self) -> dict[str, int]:
-        """Count, in each part, the tokens that the vocabulary lacks."""
+        """Count, in each split, the tokens that the vocabulary lacks."""
         parts = {"train": self.train, "val": self.val, "test": self.test}
         return {name: int((part == 0).sum()) for name, part in parts.items()}
 
@@ -148,10 +148,10 @@ class TextData(LabelledData):
             return
         few = f"{self.name}: {num_train} {self.tokenizer.level}s to learn from are too few"
         if num_train < 4:
-            raise UsageError(f"{few}; bring more text")
+            raise UsageError(f"{few}; use a longer text")
         raise UsageError(
             f"{few} for sequences of {self.steps} steps; set data.options.steps to {num_train // 2} or less, "
-            "or bring more text"
+            "or use a longer text"
         )
 
     def _fit_batch_size(self, batch_size: int | None) -> int:
@@ -169,20 +169,20 @@ class TextData(LabelledData):
 
 def _check_shares(val: float, test: float) -> None:
     if isinstance(test, bool) or not isinstance(test, (int, float)) or not 0 <= test < 1:
-        raise UsageError(f"test share {test!r}: it must be at least 0 and below 1")
+        raise UsageError(f"test share must be at least 0 and below 1; got {test!r}")
     if val + test >= 1:
         raise UsageError(f"validation share {val} and test share {test} leave nothing to learn from")
 
 
 def _divide(count: int, val: float, test: float, name: str) -> tuple[slice, slice, slice]:
-    """Return the three parts of ``count`` tokens, one after the other."""
+    """Return the three splits of ``count`` tokens, one after the other."""
     sizes = []
     for part, share in (("validation", val), ("test", test)):
         size = round(share * count)
         if share and size < 2:
             raise UsageError(
                 f"{name}: {part} share {share} holds out {size} of {count:,} tokens, too few to predict one; "
-                "enlarge it, use 0, or bring more text"
+                "enlarge it, use 0, or use a longer text"
             )
         sizes.append(_whole_columns(size))
     end = count - sizes[1]
@@ -190,7 +190,7 @@ def _divide(count: int, val: float, test: float, name: str) -> tuple[slice, slic
 
 
 def _hold_out(tokens: Any, fold: Fold, val: float, name: str) -> tuple[Any, tuple[slice, slice, slice]]:
-    """Put the tokens of a fold behind the others, as the test split; give them and the three parts."""
+    """Put the tokens of a fold behind the others, as the test split; return them and the three splits."""
     block = fold.block(len(tokens))
     size = _whole_columns(block.stop - block.start)
     if size < 2:
@@ -204,12 +204,12 @@ def _hold_out(tokens: Any, fold: Fold, val: float, name: str) -> tuple[Any, tupl
 
 
 def _columns(size: int) -> int:
-    """Return the number of columns in which a part of ``size`` tokens is read for evaluation."""
+    """Return the number of columns in which a split of ``size`` tokens is read for evaluation."""
     return max(1, min(_EVALUATION_COLUMNS, (size - 1) // _EVALUATION_HEIGHT))
 
 
 def _whole_columns(size: int) -> int:
-    """Lessen the size of a part so that its columns are of equal height and every token but the first is predicted."""
+    """Lessen the size of a split so that its columns are of equal height and every token but the first is predicted."""
     return size - (size - 1) % _columns(size) if size else 0
 
 

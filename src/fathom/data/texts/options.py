@@ -37,7 +37,7 @@ class TextOptions:
         if self.partition not in PARTITIONS:
             raise unknown("partition", self.partition, PARTITIONS)
         if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 1:
-            raise UsageError(f"steps takes whole numbers of at least 1; got {self.steps!r}")
+            raise UsageError(f"steps must be a whole number, at least 1; got {self.steps!r}")
 
     def make_tokenizer(self) -> Tokenizer:
         """Return what cuts the text into tokens.
@@ -45,7 +45,7 @@ class TextOptions:
         Raises:  UsageError if there is none such
         """
         if isinstance(self.reserved, str) or not isinstance(self.reserved, Sequence):
-            raise UsageError(f"reserved is a list of tokens, such as [<eos>]; got {self.reserved!r}")
+            raise UsageError(f"reserved must be a list of tokens, such as [<eos>]; got {self.reserved!r}")
         return Tokenizer(self.level, self.lower, self.clean, tuple(self.reserved))
 
     @property

@@ -45,7 +45,7 @@ def decode_text(content: bytes, path: object, encoding: str = "utf-8") -> str:
     except (LookupError, UnicodeError) as error:
         raise FathomError(f"{path}: cannot be read as {encoding} ({error})") from None
     if not text.strip():
-        raise FathomError(f"{path}: this file is empty" + (" but for white space" if text else ""))
+        raise FathomError(f"{path}: " + ("only whitespace" if text else "the file is empty"))
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

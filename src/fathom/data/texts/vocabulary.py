@@ -49,9 +49,9 @@ class Tokenizer:
             if value not in known:
                 raise unknown(kind, value, known)
         if not isinstance(self.lower, bool):
-            raise UsageError(f"lower is true or false; got {self.lower!r}")
+            raise UsageError(f"lower must be true or false; got {self.lower!r}")
         if not all(isinstance(token, str) and token for token in self.reserved):
-            raise UsageError(f"reserved tokens are texts that are not empty; got {list(self.reserved)!r}")
+            raise UsageError(f"reserved tokens must be non-empty strings; got {list(self.reserved)!r}")
         if len({UNKNOWN, *self.reserved}) <= len(self.reserved):
             raise UsageError(f"reserved tokens must differ from one another and from {UNKNOWN}")
 
@@ -101,10 +101,10 @@ class Vocabulary:
         self.tokens = tuple(tokens)
         self._numbers = {token: number for number, token in enumerate(self.tokens)}
         if not self.tokens or self.tokens[0] != UNKNOWN:
-            raise UsageError(f"a vocabulary begins with {UNKNOWN}")
+            raise UsageError(f"the vocabulary must begin with {UNKNOWN}")
         if len(self._numbers) != len(self.tokens):
             twice = next(token for token, count in Counter(self.tokens).items() if count > 1)
-            raise UsageError(f"the token {twice!r} is twice in the vocabulary")
+            raise UsageError(f"the token {twice!r} occurs twice in the vocabulary")
 
     @classmethod
     def build(cls, tokens: Iterable[str], *, min_freq: int = 1, reserved: Sequence[str] = ()) -> Vocabulary:
@@ -116,7 +116,7 @@ class Vocabulary:
         Raises:  UsageError if ``min_freq`` is below 1
         """
         if isinstance(min_freq, bool) or not isinstance(min_freq, int) or min_freq < 1:
-            raise UsageError(f"min_freq takes whole numbers of at least 1; got {min_freq!r}")
+            raise UsageError(f"min_freq must be a whole number, at least 1; got {min_freq!r}")
         special = [UNKNOWN, *reserved]
         counts = Counter(tokens)
         for token in special:
