@@ -24,7 +24,7 @@ import fathom
 from fathom.build.configure import configure
 from fathom.cli.main import VERBS, make_parser
 from fathom.cli.options import OPTIONS, chosen_settings
-from fathom.data.images import augment
+from fathom.data.images.augmentation_spec import AUGMENTATIONS
 from fathom.data.sources import catalog
 from fathom.losses import LOSSES
 from fathom.models import initializers, registry
@@ -327,7 +327,7 @@ def _settings(node: type[config.ConfigNode], prefix: str) -> list[tuple[str, obj
     ("kind", "names"),
     [
         ("schedule", schedules.NAMES),
-        ("augmentation", augment.AUGMENTATIONS),
+        ("augmentation", AUGMENTATIONS),
         ("optimizer", optimizers.NAMES),
         ("loss", set(LOSSES) - {"bce_with_logits"}),  # no command can use it: classes there exclude each other
         ("initialiser", initializers.NAMES),
@@ -361,7 +361,7 @@ def test_guide_says_what_is_chosen() -> None:
 
 def test_guide_gives_the_parameters_of_each_augmentation() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (`[^|]+) \| [^|]+ \|$", read(GUIDE), re.MULTILINE))
-    for name, kind in augment.AUGMENTATIONS.items():
+    for name, kind in AUGMENTATIONS.items():
         shown = dict(re.findall(r"`(\w+)=([^`]+)`", rows[name]))
         defaults = {key: getattr(kind, key) for key in kind.__dataclass_fields__}
         assert set(shown) == set(defaults), name

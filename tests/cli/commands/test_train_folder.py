@@ -276,7 +276,7 @@ def test_a_last_batch_of_one_is_one_line(images, fathom):
         (["--set", "data.options.channels=2"], "images of 2 channels: choose 1 (grey) or 3 (colour)"),
         (["--label-column", "kind"], "data.options.label_column is for a file of labels; say where its images are"),
         (["--images", "."], "--images belongs to a file of labels (--data labels.csv); "),
-        (["--balance", "weight"], "unknown way of balancing 'weight'; did you mean 'weights'?"),
+        (["--balance", "weight"], "unknown class balancing 'weight'; did you mean 'weights'?"),
         (["--model", "lenet", "--resize", 8], "lenet needs images of at least 12x12; got 8x8"),
     ],
 )
@@ -311,7 +311,7 @@ def test_a_folder_that_grew_is_judged_only_where_its_parts_were_not_cut(images, 
     grow(images)
     result = fathom("eval", next((tmp_path / "cut").iterdir()))
     assert result.code == 1
-    assert "images is no longer as it was when this model was trained, so its parts cannot be told" in result.error
+    assert "images is no longer as it was when this model was trained, so its splits cannot be told" in result.error
     assert fathom("train", "--data", images, "--epochs", 1, "--workers", 0, "--resize", 16).code == 0
 
 

@@ -20,6 +20,7 @@ from fathom.data.images.colour import adjust_brightness, adjust_contrast, adjust
 from fathom.data.images.geometry import as_float, crop, flip, resized_crop
 from fathom.errors import UsageError
 
+
 class Augmentation(Protocol):
     """One random change, or a sequence of them."""
 
