@@ -177,6 +177,8 @@ def _chosen_size(data: DataConfig) -> tuple[int, int] | None:
 
 def _choose_epochs(config: Config, data: LabelledData) -> int:
     """Choose the passes over images where nobody did; the same ones again and again are soon learned by heart."""
-    if not (config.data.augment or config.training.input_noise):
+    from fathom.build.augmentation import build_augmentation
+
+    if build_augmentation(config) is None:
         return _LEAST_EPOCHS
     return min(_MOST_EPOCHS, max(_LEAST_EPOCHS, round(_IMAGES_SEEN / data.num_train)))
