@@ -89,7 +89,8 @@ class Plan:
     def describe_model(self) -> dict[str, Any]:
         """Return the content of ``model.json``."""
         model, data = self.config.model, self.data
-        return describe_model(self.module, model.name, model.options, data.input_shape, data.num_outputs)
+        found = describe_model(self.module, model.name, model.options, data.input_shape, data.num_outputs)
+        return found | {"data_kind": self.kind.name}
 
     def make_trainer(self, callbacks: Sequence[Callback], folder: Path | None = None) -> Trainer:
         """Make the trainer.

@@ -89,6 +89,11 @@ class OnnxModel:
         return self.run(X)[PROBABILITIES if self.kind == "classifier" else VALUES]
 
     @property
+    def input_kind(self) -> str:
+        """What it reads: "image", "features", "table" or "tokens"."""
+        return str(json.loads(self.metadata["input"])["kind"])
+
+    @property
     def table(self) -> TableDescription:
         """The columns that a model of a table reads."""
         assert isinstance(self.input, TableDescription)

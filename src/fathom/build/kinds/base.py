@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from fathom.choices import Task
     from fathom.data.checks import DataCheck
     from fathom.data.module import LabelledData
+    from fathom.inference.onnx_file import OnnxModel
+    from fathom.inference.predictions import PredictionRequest, Predictions
     from fathom.module import Module
     from fathom.preprocess import Preprocess
     from fathom.settings.config import Config, DataConfig
@@ -172,6 +174,30 @@ class Kind(ABC):
         from fathom.build.summaries import examine_labelled
 
         return examine_labelled(module, data, evaluation, folder)
+
+    def model_of_run(self, module: Module, description: Mapping[str, Any], run: Path, device: str) -> Any:
+        """Return a run's model as ``predict`` takes it.
+
+        Raises:  UsageError if it is none that predicts for this kind of data
+        """
+        from fathom.inference.run_models import RunImageModel
+
+        return RunImageModel(module, dict(description), run, device)
+
+    def model_of_export(self, exported: OnnxModel) -> Any:
+        """Return an exported model as ``predict`` takes it.
+
+        Raises:  UsageError as ``model_of_run``
+        """
+        from fathom.inference.images import image_model
+
+        return image_model(exported)
+
+    def predict(self, model: Any, request: PredictionRequest) -> Predictions:
+        """Return the rows for new data."""
+        from fathom.inference.images import predict_images
+
+        return predict_images(model, request)
 
 
 def _first_difference(learned: Sequence[str], found: Sequence[str]) -> str:

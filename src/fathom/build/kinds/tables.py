@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from fathom.data.module import LabelledData
     from fathom.data.tables.module import TableData
     from fathom.data.tables.reading import Table
+    from fathom.inference.onnx_file import OnnxModel
+    from fathom.inference.predictions import PredictionRequest, Predictions
+    from fathom.inference.rows import RowModel
     from fathom.module import Module
     from fathom.settings.config import Config
     from fathom.settings.settings import Settings
@@ -95,6 +98,24 @@ class TablesKind(Kind):
 
         columns, rows = list_predictions(module, data, evaluation)
         return Details(compare_with_baseline(module, cast("TableData", data), evaluation), columns, rows)
+
+    def model_of_run(self, module: Module, description: Mapping[str, Any], run: Path, device: str) -> RowModel:
+        """Return a run's model of rows."""
+        from fathom.inference.run_models import RunTableModel
+
+        return RunTableModel(module, dict(description), device)
+
+    def model_of_export(self, exported: OnnxModel) -> RowModel:
+        """Return an exported model of rows."""
+        return exported
+
+    def predict(self, model: RowModel, request: PredictionRequest) -> Predictions:
+        """Return the rows for files of rows."""
+        from fathom.inference.predictions import Predictions
+        from fathom.inference.rows import predict_rows
+
+        request.refuse_label_file("rows")
+        return Predictions(*predict_rows(model, request.inputs, top=request.top), what="rows")
 
 
 def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:

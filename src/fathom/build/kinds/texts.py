@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from fathom.data.checks import DataCheck
     from fathom.data.module import LabelledData
     from fathom.data.texts.module import TextData
+    from fathom.inference.onnx_file import OnnxModel
+    from fathom.inference.predictions import PredictionRequest, Predictions
+    from fathom.inference.text_model import TextModel
     from fathom.module import LanguageModel, Module
     from fathom.preprocess import Preprocess
     from fathom.settings.config import Config
@@ -152,6 +155,27 @@ class TextsKind(Kind):
         from fathom.build.text_summary import write_samples
 
         return Details({"samples": write_samples(cast("LanguageModel", module), cast("TextData", data))})
+
+    def model_of_run(self, module: Module, description: Mapping[str, Any], run: Path, device: str) -> TextModel:
+        """Return a run's language model."""
+        from fathom.inference.run_models import RunTextModel
+        from fathom.training.device import find_device
+
+        return RunTextModel(cast("LanguageModel", module.to(find_device(device)).eval()))
+
+    def model_of_export(self, exported: OnnxModel) -> TextModel:
+        """Return an exported language model."""
+        from fathom.inference.text_model import OnnxTextModel
+
+        return OnnxTextModel(exported)
+
+    def predict(self, model: TextModel, request: PredictionRequest) -> Predictions:
+        """Return the perplexity of lines."""
+        from fathom.inference.line_perplexity import predict_lines
+        from fathom.inference.predictions import Predictions
+
+        request.refuse_label_file("texts")
+        return Predictions(*predict_lines(model, request.inputs, top=request.top), what="lines")
 
 
 def _read_text(data: DataConfig) -> str:

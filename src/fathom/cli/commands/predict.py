@@ -13,7 +13,7 @@ from fathom.outputs import is_stdout
 from fathom.progress import Progress, count_of
 
 if TYPE_CHECKING:
-    from fathom.recipes.predict import Predictions
+    from fathom.inference.predictions import Predictions
 
 FORMATS = ("csv", "excel", "json", "jsonl")
 

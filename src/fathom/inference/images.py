@@ -1,0 +1,95 @@
+"""Labels for images, in the order they were given, with an error where an image is none. Torch-free.
+
+The same for a run's model and for an exported one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+
+from fathom.data.images.label_file import ImageRows
+from fathom.data.loaders.workers import default_workers
+from fathom.errors import FathomError, UsageError
+from fathom.inference.image_inputs import STDIN, InputImage, find_inputs, list_images
+from fathom.inference.onnx_file import OnnxModel
+from fathom.inference.onnx_inputs import ImageInput
+from fathom.inference.predictions import PredictionRequest, Predictions, Score
+from fathom.inference.ranking import Row, label_columns, most_probable
+
+_BATCH = 128
+_BATCH_BYTES = 1 << 26  # of large images fewer at a time
+
+
+class ImageModel(Protocol):
+    """What labels images: a run's model or an exported one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Channels, height and width of an image."""
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """The classes, in the order of the probabilities."""
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Return class probabilities (N, classes) for images uint8 (N, C, H, W)."""
+
+
+def image_model(exported: OnnxModel) -> ImageModel:
+    """Return an exported model as one that labels images.
+
+    Raises:  UsageError if it is none
+    """
+    if exported.kind != "classifier" or not isinstance(exported.input, ImageInput):
+        given = "images" if isinstance(exported.input, ImageInput) else "numbers"
+        raise UsageError(f"{exported.path}: predict labels images, and this model is a {exported.kind} of {given}")
+    return exported
+
+
+def predict_images(model: ImageModel, request: PredictionRequest) -> Predictions:
+    """Label images, all images in folders, and those that files of rows name.
+
+    Raises:  UsageError if the model does not know so many classes, or a folder holds no image
+    """
+    inputs, top = request.inputs, request.top
+    if not 1 <= top <= len(model.class_names):
+        raise UsageError(f"--top {top}: the model knows {len(model.class_names)} classes")
+    found = find_inputs(inputs, request.label_file, model.class_names)
+    score = Score() if any(isinstance(source, ImageRows) and source.has_labels for source in found) else None
+    columns = ["file", *(["true_label"] if score is not None else []), *label_columns(top), "error"]
+
+    def count() -> int | None:
+        return None if STDIN in inputs else sum(1 for _ in list_images(found))
+
+    return Predictions(columns, _label(model, list_images(found), top, score), count=count, score=score)
+
+
+def _label(model: ImageModel, listed: Iterator[InputImage], top: int, score: Score | None) -> Iterator[Row]:
+    """Return the row of each image, a batch of them at a time."""
+    channels, height, width = model.shape
+    size = max(1, min(_BATCH, _BATCH_BYTES // (channels * height * width)))
+
+    def read(image: InputImage) -> np.ndarray | FathomError:
+        try:
+            return image.read(channels, (height, width))
+        except FathomError as error:
+            return error
+
+    with ThreadPoolExecutor(default_workers()) as pool:  # decoding leaves the interpreter free
+        while batch := list(itertools.islice(listed, size)):
+            images = list(pool.map(read, batch))
+            good = [image for image in images if isinstance(image, np.ndarray)]
+            rows = iter(most_probable(model.probabilities(np.stack(good)), model.class_names, top) if good else ())
+            for named, image in zip(batch, images, strict=True):
+                row = {"error": str(image)} if isinstance(image, FathomError) else next(rows)
+                if score is not None:
+                    row["true_label"] = named.label
+                    if named.label and "label" in row:
+                        score.labelled += 1
+                        score.right += row["label"] == named.label
+                yield {"file": named.shown, **row}

@@ -1,0 +1,62 @@
+"""What is asked of a model that predicts, and the rows that come of it, alike for every kind of model. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fathom.errors import UsageError
+from fathom.inference.image_inputs import LabelFileOptions
+from fathom.inference.ranking import Row
+
+
+@dataclass(frozen=True)
+class PredictionRequest:
+    """What is to be predicted.
+
+    Attributes:
+        model: what errors call the model: the run's folder or the file.
+        inputs: files, folders, addresses, or "-" for standard input.
+        top: how many classes a row names, the most probable first.
+        label_file: how a file of rows names images; None where none was said to.
+    """
+
+    model: str | Path
+    inputs: Sequence[str | Path]
+    top: int = 1
+    label_file: LabelFileOptions | None = None
+
+    def refuse_label_file(self, what: str) -> None:
+        """Refuse --images for a model that reads something else.
+
+        Raises:  UsageError
+        """
+        if self.label_file is not None:
+            raise UsageError(f"--images: {self.model} reads {what}, not images")
+
+
+@dataclass
+class Score:
+    """How many of the images that somebody labelled the model labels so; it grows with the rows."""
+
+    right: int = 0
+    labelled: int = 0
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Rows to come.
+
+    Attributes:
+        columns: their names; every row has "error", empty or saying what failed, and then no prediction is in it.
+        what: what a row is about, in the plural.
+        count: gives how many rows there will be, None if nobody can know yet; it may walk through folders.
+        score: None where the inputs say nothing of what is right.
+    """
+
+    columns: list[str]
+    rows: Iterator[Row]
+    what: str = "images"
+    count: Callable[[], int | None] = lambda: None
+    score: Score | None = None
