@@ -65,7 +65,7 @@ def _describe_recipes() -> dict[str, float]:
 
     described: dict[str, float] = {}
     for name in recipe_names():
-        config = configure((read_recipe(name), name))
+        config = configure(read_recipe(name))
         if config.data.name != "fashion_mnist":
             continue
         side = config.data.resize or 28

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from fathom.build.data import build_data
 
 from bench.contenders.fathom_trainer import AtGate, read_arrays
 from bench.gate import Gate
 from bench.problems import Problem
-from fathom.build.assemble import build_callbacks, build_execution, build_module, build_trainer
 from fathom.build.configure import configure
+from fathom.build.plan import draft
 from fathom.data.sources.catalog import load_arrays
 from fathom.settings.presets import read_recipe
 
@@ -32,12 +31,8 @@ def run(
     if invented:
         tree.setdefault("training", {})["epochs"] = 1
     tree.setdefault("execution", {})["device"] = "cpu"
-    config = configure((tree, recipe or "benchmark"))
     arrays = read_arrays(problem, test=True) if invented else load_arrays("fashion_mnist")
-    data = build_data(config, arrays)
-    module = build_module(config, data)
-    execution = build_execution(config, module, data)
-    gate.note(choices=execution.describe())
+    plan = draft(configure(tree), arrays).ready()
+    gate.note(choices=plan.execution.describe())
     torch.manual_seed(problem.seed)
-    trainer = build_trainer(config, execution, [*build_callbacks(config, None), AtGate(gate, data)])
-    trainer.fit(module, data)
+    plan.make_trainer([AtGate(gate, plan.data)]).fit(plan.module, plan.data)

@@ -13,15 +13,13 @@ import torch
 from bench.contenders.fathom_trainer import AtGate
 from bench.gate import Gate
 from bench.problems import Problem
-from fathom.build.assemble import build_execution, build_module, build_trainer
 from fathom.build.configure import configure
+from fathom.build.plan import draft
 from fathom.data.array_data import ArrayData
 from fathom.data.arrays import Arrays
 from fathom.data.images.module import ImageData
-from fathom.data.images.options import ImageOptions
 from fathom.data.images.survey import survey
 from fathom.data.loaders.workers import default_workers
-from fathom.data.module import LabelledData
 
 
 def run(problem: Problem, gate: Gate, part: str, how: str) -> None:
@@ -70,23 +68,26 @@ def _read_with_torchvision(paths: Sequence[str]) -> None:
 def _train(problem: Problem, gate: Gate, root: Path, how: str) -> None:
     tree = {
         "model": {"name": problem.model},
-        "data": {"name": str(root), "batch_size": problem.batch_size, "val": 0.0},
+        "data": {
+            "name": str(root),
+            "batch_size": problem.batch_size,
+            "val": 0.0,
+            "cache": "none" if how == "none" else "memory",
+        },
         "training": {"epochs": gate.num_epochs, "lr": problem.lr, "optimizer": "sgd", "schedule": "constant"},
         "execution": {"device": "cpu"},
         "seed": problem.seed,
     }
-    config = configure((tree, "benchmark"))
-    data: LabelledData = ImageData.from_folder(
-        root, problem.batch_size, val=0.0, options=ImageOptions(cache="none" if how == "none" else "memory")
-    )
+    config = configure(tree)
+    made = draft(config)
     if how == "arrays":
-        assert isinstance(data, ImageData)
-        assert data.X is not None
-        arrays = Arrays(data.X.numpy().copy(), data.y.numpy(), None, None, data.class_names)
-        data = ArrayData(arrays, problem.batch_size, val=0.0)
+        assert isinstance(made.data, ImageData)
+        assert made.data.X is not None
+        arrays = Arrays(made.data.X.numpy().copy(), made.data.y.numpy(), None, None, made.data.class_names)
+        made.data.close()
+        made = draft(config, data=ArrayData(arrays, problem.batch_size, val=0.0))
+    plan = made.ready()
+    gate.note(choices=plan.execution.describe())
     torch.manual_seed(problem.seed)
-    module = build_module(config, data)
-    execution = build_execution(config, module, data)
-    gate.note(choices=execution.describe())
-    build_trainer(config, execution, [AtGate(gate)]).fit(module, data)
-    data.close()
+    plan.make_trainer([AtGate(gate)]).fit(plan.module, plan.data)
+    plan.data.close()

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fathom.build.data import build_data, settle_data
-
 from bench.gate import Gate
 from bench.problems import Problem
-from fathom.build.assemble import build_execution, build_module, build_trainer
 from fathom.build.configure import configure
+from fathom.build.plan import draft
 
 
 def run(problem: Problem, gate: Gate) -> None:
@@ -28,10 +26,6 @@ def run(problem: Problem, gate: Gate) -> None:
     }
     for _ in range(gate.num_epochs):
         gate.start_epoch()
-        config = configure((tree, "benchmark"))
-        data = build_data(config)
-        config = settle_data(config, data)
-        module = build_module(config, data)
-        execution = build_execution(config, module, data)
-        (record,) = build_trainer(config, execution, []).fit(module, data)
+        plan = draft(configure(tree)).ready()
+        (record,) = plan.make_trainer([]).fit(plan.module, plan.data)
         gate.end_epoch({"train_loss": record["train_loss"], "val_loss": record["val_loss"]})

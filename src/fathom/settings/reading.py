@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from fathom.errors import FathomError, UsageError
-from fathom.settings.config import Config, check_schema, config_from_dict
+from fathom.settings.config import Config, check_schema, config_from_dict, open_points
 from fathom.settings.settings import Settings, refuse_unknown
 from fathom.settings.yaml_text import parse_yaml
 
@@ -51,9 +51,13 @@ def read_tree(path: Path) -> dict[str, Any]:
 def read_config(run: Path) -> Config:
     """Read ``config.yaml`` of a run folder.
 
-    Raises:  FathomError if the folder is not a run, is damaged, or was written by another version
+    Raises:  FathomError if the folder is not a run, was written by another version, or a setting is missing from it;
+        UsageError naming a setting that is unknown or wrong
     """
     path = run / "config.yaml"
     if not path.is_file():
         raise FathomError(f"{run}: not a run folder, it holds no config.yaml")
-    return config_from_dict(read_tree(path), str(path))
+    config = config_from_dict(read_tree(path), str(path))
+    if missing := open_points(config):
+        raise FathomError(f"{path}: {', '.join(missing)} missing; a run records every setting it was trained with")
+    return config

@@ -199,9 +199,11 @@ def test_other_data_than_the_model_learned_are_refused(trained_copy, fathom, tmp
     assert result.error == "the classes of synthetic_regression are not those the model learned: 0 instead of 10"
 
 
-def test_a_config_with_settings_left_out_still_serves(trained_copy, fathom):
+def test_a_config_with_settings_left_out_is_one_line(trained_copy, fathom):
     path = trained_copy / "config.yaml"
     config = yaml.safe_load(path.read_text())
     del config["training"]["loss"], config["data"]["batch_size"]
     path.write_text(yaml.safe_dump(config))
-    assert fathom("eval", trained_copy).code == 0
+    line = f"{path}: data.batch_size, training.loss missing; a run records every setting it was trained with"
+    for verb in (("eval",), ("train", "--resume"), ("prune",)):
+        assert fathom(*verb, trained_copy) == (1, "", f"fathom: {line}\n")

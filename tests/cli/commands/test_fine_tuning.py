@@ -6,7 +6,6 @@ import shutil
 import signal
 from pathlib import Path
 
-import msgspec
 import pytest
 import safetensors.torch
 import torch
@@ -19,8 +18,7 @@ from fathom.inference.saved import load_module
 from fathom.recipes.train import resume, train
 from fathom.series import base as series
 from fathom.series.from_scratch import paired_difference
-from fathom.settings.origin import apply_origin
-from fathom.settings.settings import Settings
+from fathom.settings.config import replace_in
 from fathom.training.callbacks import Callback
 from fathom.training.signals import Interrupted
 
@@ -95,12 +93,11 @@ def test_options_of_fine_tuning_need_weights(fathom):
 
 
 def test_what_torchvision_brings_and_what_was_chosen_stays():
-    tree = apply_origin({"finetune": {"init_from": "torchvision:vgg11_bn"}, "data": {"name": "cifar10"}})
-    config = Settings(tree)
+    config = configure({"finetune": {"init_from": "torchvision:vgg11_bn"}, "data": {"name": "cifar10"}})
     assert (config.model.name, config.model.options) == ("vgg11", {"small": False, "batch_norm": True})
     assert (config.data.resize, config.finetune.body_lr) == (224, "0.1x")
     chosen = {"data": {"resize": 64, "mean": None}, "finetune": {"init_from": "torchvision:alexnet", "body_lr": 0.2}}
-    config = Settings(apply_origin(chosen))
+    config = configure(chosen)
     assert (config.data.resize, config.finetune.body_lr, config.data.mean) == (64, 0.2, [0.485, 0.456, 0.406])
 
 
@@ -122,16 +119,15 @@ class StopAt(Callback):
             signal.raise_signal(signal.SIGTERM)
 
 
-def tuning_config(source, **finetune):
-    tree = {"training": {"epochs": 2}, "finetune": {"init_from": str(source), **finetune}}
-    return Settings(apply_origin(tree))
+def tuning_settings(source, **finetune):
+    return {"training": {"epochs": 2}, "finetune": {"init_from": str(source), **finetune}}
 
 
 def test_resume_is_exact_and_needs_the_source_no_more(source, tmp_path):
-    config = tuning_config(source, freeze=["body"], layer_decay=0.5)
-    whole = train(config, root=tmp_path / "whole")
+    settings = tuning_settings(source, freeze=["body"], layer_decay=0.5)
+    whole = train(settings, root=tmp_path / "whole")
     with pytest.raises(Interrupted):
-        train(config, root=tmp_path / "part", on_start=lambda plan: [StopAt(25)])
+        train(settings, root=tmp_path / "part", on_start=lambda plan: [StopAt(25)])
     shutil.rmtree(source)
     (path,) = (tmp_path / "part").iterdir()
     resumed = resume(path)
@@ -140,7 +136,7 @@ def test_resume_is_exact_and_needs_the_source_no_more(source, tmp_path):
 
 
 def test_comparison_with_scratch_goes_on_after_a_stop(source, tmp_path):
-    config = tuning_config(source, compare_scratch=True, seeds=2)
+    settings = tuning_settings(source, compare_scratch=True, seeds=2)
     calls = []
 
     def stop_the_third(plan):
@@ -148,7 +144,7 @@ def test_comparison_with_scratch_goes_on_after_a_stop(source, tmp_path):
         return [StopAt(5)] if len(calls) == 3 else []
 
     with pytest.raises(Interrupted, match=r"stopped in fine-tuning with seed 1; .* resume with: fathom train --resume"):
-        train(config, root=tmp_path / "runs", on_start=stop_the_third)
+        train(settings, root=tmp_path / "runs", on_start=stop_the_third)
     (path,) = (tmp_path / "runs").iterdir()
     kept = json.loads((path / "comparison.json").read_text())
     assert not kept["complete"]
@@ -161,7 +157,7 @@ def test_comparison_with_scratch_goes_on_after_a_stop(source, tmp_path):
     assert len(list(path.glob("scratch/*"))) == 2
     assert len(list(path.glob("repeats/*"))) == 1
     plain = train(
-        Settings({"model": {"name": "lenet"}, "data": {"resize": 28}, "training": {"epochs": 2}, "seed": 1}),
+        {"model": {"name": "lenet"}, "data": {"resize": 28}, "training": {"epochs": 2}, "seed": 1},
         root=tmp_path / "plain",
     )
     assert found["scratch"][1] == plain.evaluation["accuracy"]
@@ -171,15 +167,15 @@ def test_comparison_with_scratch_goes_on_after_a_stop(source, tmp_path):
 
 
 def test_a_run_of_the_comparison_that_diverges_is_left_out_and_said(source, fathom, monkeypatch):
-    usual, begun = series.train, []
+    usual, begun = series.train_run, []
 
     def train_hot(config, *, root, name, **options):
         begun.append(f"{root.name}/{name}")
         if begun[-1] == "scratch/seed-0":
-            config = msgspec.structs.replace(config, training=msgspec.structs.replace(config.training, lr=1e12))
+            config = replace_in(config, training={"lr": 1e12})
         return usual(config, root=root, name=name, **options)
 
-    monkeypatch.setattr(series, "train", train_hot)
+    monkeypatch.setattr(series, "train_run", train_hot)
     result = fathom("train", "--init-from", source, "--epochs", 1, "--compare-scratch", "--seeds", 2)
     assert result.code == 1
     assert "That is one seed" in result.out
