@@ -93,8 +93,8 @@ def test_a_file_that_is_being_written_stays_as_it_was(signum, arguments, strike,
             signal.SIGINT,
             ["train", "lenet", "--data", "images", "--workers", 0],
         ),
-        ("fathom.recipes.train:build_module", signal.SIGTERM, ["train", "--data", "t.csv", "--target", "y"]),
-        ("fathom.recipes.train:build_trainer", signal.SIGINT, ["train", "softmax"]),
+        ("fathom.build.plan:build_module", signal.SIGTERM, ["train", "--data", "t.csv", "--target", "y"]),
+        ("fathom.build.plan:build_trainer", signal.SIGINT, ["train", "softmax"]),
         ("fathom.recipes.prune:write_pruning", signal.SIGINT, ["prune", "RUN", "--amount", 0.5]),
     ],
 )
@@ -114,8 +114,8 @@ def test_a_run_that_learned_nothing_yet_leaves_no_folder(place, signum, argument
 @pytest.mark.parametrize(
     ("place", "verb", "arguments"),
     [
-        ("fathom.recipes.train:save_weights", "train", ["--data", "t.csv", "--target", "y"]),
-        ("fathom.series.base:train", "crossval", ["softmax", "--folds", 2]),
+        ("fathom.build.run:save_weights", "train", ["--data", "t.csv", "--target", "y"]),
+        ("fathom.series.base:train_run", "crossval", ["softmax", "--folds", 2]),
         ("fathom.series.distill:_evaluate_student", "distill", ["RUN", "--student", "softmax"]),
         ("fathom.tuning.tune:write_study", "tune", ["softmax", "--space", "lr=0.01..0.1", "--trials", 1]),
     ],

@@ -180,8 +180,8 @@ def test_a_text(fathom):
         (("mlp", "--set", "data.fold.index=0", "--set", "data.fold.of=3"), "data.fold is set already"),
         (("mlp", "--folds", 2000), "2000 folds of 1438 samples"),
         (("mlp", "gru"), "gru reads texts"),
-        (("mlp", "--resume", "last"), "leave out mlp"),
-        (("--resume", "last", "--folds", 3), "leave out --folds"),
+        (("mlp", "--resume", "last"), "remove mlp"),
+        (("--resume", "last", "--folds", 3), "remove --folds"),
         (("--resume", "last"), "there is no run in runs yet"),
     ],
 )

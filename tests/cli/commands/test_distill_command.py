@@ -6,10 +6,10 @@ import shutil
 import signal
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from fathom.series import base as series
+from fathom.settings.config import replace_in
 from fathom.settings.reading import read_config
 
 
@@ -79,14 +79,14 @@ def test_students_that_are_done_are_not_trained_again(fathom, trained):
 
 
 def test_a_student_that_diverges_leaves_the_others_their_numbers(fathom, trained, monkeypatch):
-    usual = series.train
+    usual = series.train_run
 
     def train(config, *, root, name, **options):
         if (root.name, name) == ("distilled", "seed-4"):
-            config = msgspec.structs.replace(config, training=msgspec.structs.replace(config.training, lr=1e12))
+            config = replace_in(config, training={"lr": 1e12})
         return usual(config, root=root, name=name, **options)
 
-    monkeypatch.setattr(series, "train", train)
+    monkeypatch.setattr(series, "train_run", train)
     result = fathom("distill", trained.path, "--student", "softmax", "--epochs", 1, "--seeds", 2)
     assert result.code == 1
     path = _study()
@@ -114,7 +114,7 @@ def test_a_student_that_diverges_leaves_the_others_their_numbers(fathom, trained
         (("TEACHER", "--student", "mlp", "--set", "data.split_seed=9"), "set data.split_seed=3"),
         (("TEACHER", "--student", "mlp", "--data", "synthetic_regression"), "is a matter of regression"),
         (("nowhere", "--student", "mlp"), "there is no run"),
-        (("--resume", "last", "--alpha", 0.5), "leave out --alpha"),
+        (("--resume", "last", "--alpha", 0.5), "remove --alpha"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(fathom, trained, arguments, message):

@@ -206,4 +206,5 @@ def test_a_config_with_settings_left_out_is_one_line(trained_copy, fathom):
     path.write_text(yaml.safe_dump(config))
     line = f"{path}: data.batch_size, training.loss missing; a run records every setting it was trained with"
     for verb in (("eval",), ("train", "--resume"), ("prune",)):
-        assert fathom(*verb, trained_copy) == (1, "", f"fathom: {line}\n")
+        result = fathom(*verb, trained_copy)
+        assert (result.code, result.error) == (1, line)

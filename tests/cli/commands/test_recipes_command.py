@@ -24,7 +24,7 @@ def test_a_recipe_is_shown_as_written_and_valid(name, fathom):
     tree = yaml.safe_load(result.out)
     assert tree == read_recipe(name)
     assert result.out.startswith("#"), "a recipe begins with a comment that says what it reaches"
-    config = configure((tree, name))
+    config = configure(tree)
     registry.get(config.model.name)
 
 

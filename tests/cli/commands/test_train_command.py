@@ -281,7 +281,7 @@ REFUSED = {
     "compiled step of another optimizer": (["--compile", "step", "--optimizer", "rmsprop"], None),
     "resume with settings": (
         ["--resume", "last", "--epochs", "3"],
-        "--resume goes on with a run's own settings; leave out --epochs",
+        "--resume reuses the run's settings; remove --epochs",
     ),
     "resume with a model": (["lenet", "--resume", "last"], None),
     "resume with a dry run": (["--resume", "last", "--fast-dev-run"], None),
