@@ -73,14 +73,14 @@ def finished(tmp_path_factory):
 
 def test_the_best_trial_is_kept_as_a_run_with_the_same_numbers(finished):
     best = finished.study.best()
-    run = RunReader(finished.outcome.path)
+    run = RunReader(finished.run.path)
     assert run.status == "done"
     assert run.evaluation["split"] == "test"
     assert run.config["training"]["lr"] == best.values["lr"]
     assert run.config["data"]["batch_size"] == best.values["batch_size"]
     assert [record["val_accuracy"] for record in run.epochs()] == [value for _, value in best.curve]
     assert best.value == max(trial.value for trial in finished.study.trials) == max(value for _, value in best.curve)
-    assert finished.study.best_run == str(finished.outcome.path)
+    assert finished.study.best_run == str(finished.run.path)
     assert "fathom train --config" not in finished.page.read_text()
 
 
@@ -99,7 +99,7 @@ def test_best_yaml_is_a_configuration(finished):
 def test_a_finished_study_trains_nothing_again_and_more_trials_go_on(finished, tmp_path):
     again = fathom.resume_tuning(finished.path)
     assert facts(again.study) == facts(finished.study)
-    assert again.outcome is None
+    assert again.run is None
     more = fathom.resume_tuning(finished.path, trials=5, retrain=False)
     assert more.study.num_done == 5
     assert facts(more.study)[:4] == facts(finished.study)
@@ -109,7 +109,7 @@ def test_the_test_part_is_not_looked_at(monkeypatch, tmp_path):
     monkeypatch.setattr(ArrayData, "test_dataloader", lambda self: pytest.fail("the test split was opened"))
     tuned = fathom.tune(configure(epochs=1), "lr=1e-3..0.1:log", trials=2, root=tmp_path, retrain=False)
     assert [trial.state for trial in tuned.study.trials] == ["complete", "complete"]
-    assert tuned.outcome is None
+    assert tuned.run is None
     assert [path.name for path in tmp_path.iterdir()] == [tuned.path.name]
 
 
@@ -252,7 +252,7 @@ def test_every_kind_of_data(model, data, options, space, metric, tmp_path):
     assert tuned.study.metric == metric
     assert tuned.study.maximise is (metric == "val_accuracy")
     assert [trial.state for trial in tuned.study.trials] == ["complete", "complete"]
-    (record,) = RunReader(tuned.outcome.path).epochs()
+    (record,) = RunReader(tuned.run.path).epochs()
     best = tuned.study.best()
     assert record[metric] == pytest.approx(best.value, rel=1e-6)
     assert best.value == (max if tuned.study.maximise else min)(trial.value for trial in tuned.study.trials)

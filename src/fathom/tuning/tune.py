@@ -48,7 +48,7 @@ class Tuned:
     path: Path
     study: Study
     page: Path
-    outcome: TrainedRun | None
+    run: TrainedRun | None
     is_over: bool = True
 
 
@@ -234,10 +234,10 @@ def _go_on(
     _write_best(ledger, best)
     if not retrain:
         return Tuned(ledger.path, study, page, None)
-    outcome = _train_best(ledger, best, data, on_start)
+    run = _train_best(ledger, best, data, on_start)
     study = ledger.snapshot()
     page = write_study(study, ledger.path)
-    return Tuned(ledger.path, study, page, outcome)
+    return Tuned(ledger.path, study, page, run)
 
 
 def _write_best(ledger: Ledger, best: Trial) -> None:

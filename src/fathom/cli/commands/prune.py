@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     from fathom.cli.progress import show_progress
     from fathom.recipes.prune import prune
 
-    outcome = prune(
+    pruned = prune(
         path,
         args.amount,
         structured=args.structured,
@@ -81,4 +81,4 @@ def run(args: argparse.Namespace) -> int:
         on_start=show_progress,
         command=args.command,
     )
-    return finish(outcome)
+    return finish(pruned)

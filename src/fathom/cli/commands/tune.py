@@ -112,9 +112,9 @@ def _finish(tuned: Tuned) -> int:
     _print_best(study)
     if not tuned.is_over:
         print("\nanother process is still at a trial of this study; it will end the study")
-    if tuned.outcome is not None:
+    if tuned.run is not None:
         print()
-        finish(tuned.outcome)
+        finish(tuned.run)
     elif study.best_run is not None:
         print(f"run folder     {study.best_run}")
     elif (tuned.path / "best.yaml").exists():
