@@ -3,13 +3,14 @@
 import subprocess
 import sys
 
+import msgspec
 import pytest
 
 from fathom.build.configure import configure
 from fathom.data.sources import catalog
 from fathom.errors import UsageError
 from fathom.models import registry
-from fathom.settings.config import config_to_dict, open_points
+from fathom.settings.config import config_to_dict, open_points, pin_split, split_seed
 
 
 @pytest.mark.parametrize("data", catalog.names())
@@ -73,3 +74,15 @@ def test_settings_load_without_torch():
     code = f"import {modules}, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_splits_follow_the_seed_unless_they_are_pinned():
+    config = configure({"seed": 3})
+    assert split_seed(config) == 3
+    assert split_seed(msgspec.structs.replace(config, seed=4)) == 4
+    assert split_seed(msgspec.structs.replace(pin_split(config), seed=4)) == 3
+    assert split_seed(configure({"seed": 3, "data": {"split_seed": 7}})) == 7
+    differ = {
+        key for key, value in config_to_dict(configure({"seed": 4})).items() if value != config_to_dict(config)[key]
+    }
+    assert differ == {"seed"}

@@ -8,7 +8,7 @@ from typing import Any
 
 from fathom.build.kinds.detection import find_kind, kind_of
 from fathom.models import registry
-from fathom.settings.config import Config, config_to_dict
+from fathom.settings.config import Config, config_to_dict, pin_split
 from fathom.settings.reading import read_config
 from fathom.settings.resolve import complete, resolve
 from fathom.settings.settings import Settings
@@ -35,7 +35,7 @@ def student_settings(teacher: Path) -> Settings:
 
     Raises:  FathomError if the folder is not a run
     """
-    config = read_config(teacher)
+    config = pin_split(read_config(teacher))
     names = ("name", "options", "val", "split_seed", "fold", *kind_of(config).keeps_division)
     data = config_to_dict(config)["data"]
     return Settings({"data": {name: data[name] for name in names}, "seed": config.seed})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fathom.data.splits.division import Division
 from fathom.data.splits.folds import Fold
-from fathom.settings.config import DataConfig
+from fathom.settings.config import Config, DataConfig, split_seed
 
 
 def make_fold(data: DataConfig) -> Fold | None:
@@ -12,6 +12,6 @@ def make_fold(data: DataConfig) -> Fold | None:
     return None if data.fold is None else Fold(data.fold.index, data.fold.of, data.fold.repeat)
 
 
-def make_division(data: DataConfig) -> Division:
+def make_division(config: Config) -> Division:
     """Return how the data are to be divided into splits."""
-    return Division(data.val, data.split_seed, make_fold(data))
+    return Division(config.data.val, split_seed(config), make_fold(config.data))

@@ -17,7 +17,7 @@ from fathom.inference.saved import load_module
 from fathom.losses import soft_targets
 from fathom.module import Batch, Classifier, Module
 from fathom.preprocess import Preprocess
-from fathom.settings.config import Config, DistillConfig
+from fathom.settings.config import Config, DistillConfig, split_seed
 from fathom.settings.reading import read_config
 from fathom.training.device import Execution, choose_execution
 from fathom.training.evaluation import evaluate_batches
@@ -146,7 +146,7 @@ def check_same_split(teacher: Config, student: Config) -> None:
         return
     for name, theirs, own in (
         ("data.val", teacher.data.val, student.data.val),
-        ("data.split_seed", teacher.data.split_seed, student.data.split_seed),
+        ("data.split_seed", split_seed(teacher), split_seed(student)),
         ("data.fold", teacher.data.fold, student.data.fold),
         *(
             (f"data.options.{name}", *(config.data.options.get(name, default) for config in (teacher, student)))

@@ -20,7 +20,7 @@ from fathom.runs.analysis.crossval import CrossValidation
 from fathom.runs.analysis.series import SeriesObserver
 from fathom.runs.folder.records import is_number
 from fathom.series.base import Member, add_member, open_series, run_series_in, start_series
-from fathom.settings.config import Config, FoldConfig, config_from_dict, config_to_dict, replace_in
+from fathom.settings.config import Config, FoldConfig, config_from_dict, config_to_dict, pin_split, replace_in
 from fathom.settings.settings import Settings
 from fathom.training.divergence import not_finite
 
@@ -120,7 +120,7 @@ def _members(study: CrossValidation) -> Iterator[Member]:
 
 def _hold_out(config: Config, fold: int, folds: int, repeat: int = 0) -> Config:
     """Return the settings of one fold's run: every run its own seed, all of them the same division."""
-    config = replace_in(config, data={"fold": FoldConfig(index=fold, of=folds, repeat=repeat)})
+    config = replace_in(pin_split(config), data={"fold": FoldConfig(index=fold, of=folds, repeat=repeat)})
     return msgspec.structs.replace(config, seed=config.seed + repeat * folds + fold)
 
 

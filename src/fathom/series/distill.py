@@ -30,7 +30,7 @@ from fathom.runs.analysis.series import DIVERGED, SeriesObserver
 from fathom.runs.folder.reader import RunReader, resolve_run
 from fathom.runs.html.pages.series import save_series
 from fathom.series.base import Member, add_member, open_series, run_series_in, start_series
-from fathom.settings.config import Config, DistillConfig, config_from_dict, config_to_dict, replace_in, wrong_setting
+from fathom.settings.config import Config, DistillConfig, config_from_dict, config_to_dict, pin_split, replace_in, wrong_setting
 from fathom.settings.reading import read_config
 from fathom.settings.settings import Settings
 
@@ -66,7 +66,7 @@ def distill(
     if isinstance(student, str):
         student = student_settings(path).under({"model": {"name": student}})
     config = configure(student, root)
-    config = msgspec.structs.replace(config, data=kind_of(config).locate(config.data))
+    config = pin_split(msgspec.structs.replace(config, data=kind_of(config).locate(config.data)))
     if seeds < 1:
         raise UsageError(f"{counted(seeds, 'seed')}: there must be at least 1")
     if config.training.fast_dev_run or config.training.overfit_batches:

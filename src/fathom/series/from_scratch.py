@@ -85,15 +85,11 @@ def _plan(config: Config) -> Iterator[tuple[str, Member]]:
     """Return every further run: first all of one seed, then all of the next."""
     alone = msgspec.structs.replace(config.finetune, compare_scratch=False, seeds=1)
     plain = msgspec.structs.replace(config.data, mean=None, std=None)  # normalised by its own statistics
-    # A split that is cut by the run's seed is cut anew for each; one that was chosen stays.
-    moves = config.data.split_seed == config.seed
     for seed in range(config.seed, config.seed + config.finetune.seeds):
-        split_seed = seed if moves else config.data.split_seed
-        data, plain_data = (msgspec.structs.replace(node, split_seed=split_seed) for node in (config.data, plain))
         if seed != config.seed:
-            again = msgspec.structs.replace(config, seed=seed, finetune=alone, data=data)
+            again = msgspec.structs.replace(config, seed=seed, finetune=alone)
             yield "fine_tuned", Member(f"{schema.REPEATS}/seed-{seed}", f"fine-tuning with seed {seed}", again)
-        scratch = msgspec.structs.replace(config, seed=seed, finetune=FinetuneConfig(), data=plain_data)
+        scratch = msgspec.structs.replace(config, seed=seed, finetune=FinetuneConfig(), data=plain)
         yield "scratch", Member(f"{schema.FROM_SCRATCH}/seed-{seed}", f"training from scratch, seed {seed}", scratch)
 
 

@@ -62,7 +62,7 @@ class DataConfig(ConfigNode, frozen=True, kw_only=True):
     mean: list[float] | None = None  # with std: a normalisation that comes from elsewhere, such as pretrained weights
     std: list[Positive] | None = None
     workers: Natural | Literal["auto"] = "auto"
-    split_seed: Natural
+    split_seed: Natural | Literal["seed"] = "seed"  # "seed": the run's, so that another seed draws other splits
     fold: FoldConfig | None = None
     cache: Cache = "auto"
     max_broken: Fraction = 0.01
@@ -168,6 +168,17 @@ def closed(value: T | None) -> T:
     """Return a value that ``build.plan`` has closed; the type checker, and whoever forgot the plan, are told."""
     assert value is not None, "a setting is still open: build.plan closes what the data tells"
     return value
+
+
+def split_seed(config: Config) -> int:
+    """Return the seed that the splits are drawn with."""
+    chosen = config.data.split_seed
+    return chosen if isinstance(chosen, int) else config.seed
+
+
+def pin_split(config: Config) -> Config:
+    """Return a configuration whose splits stay the same whatever seed is put into it."""
+    return replace_in(config, data={"split_seed": split_seed(config)})
 
 
 def config_from_dict(tree: Mapping[str, Any], source: str = "configuration") -> Config:

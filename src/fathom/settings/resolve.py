@@ -55,7 +55,6 @@ def resolve(settings: Settings, kind: KindRules, root: str | Path = "runs") -> C
     data["kind"] = kind.name
     data["options"] = kind.options(name, model["name"], data.get("options", {}))
     data.setdefault("batch_size", kind.batch_size(name))
-    data.setdefault("split_seed", tree.get("seed", 0))
     tree.setdefault("training", {}).setdefault("epochs", kind.epochs(name))
     config = config_from_dict(tree, "settings")
     _refuse_contradictions(config)

@@ -98,7 +98,7 @@ def test_fine_tuning_is_searched(fathom, trained):
     best = Settings(yaml.safe_load((study / "best.yaml").read_text()))
     assert config.finetune.body_lr == best.finetune.body_lr in ("0.01x", "1x")
     assert config.finetune.layer_decay == best.finetune.layer_decay
-    assert config.data.split_seed in (None, read_config(trained.path).data.split_seed)
+    assert config.data.split_seed == read_config(trained.path).data.split_seed
     start = json.loads((run / "run.json").read_text())["start"]
     assert start["share"] == 1.0
     before, after = (load_module(path)[0].net.state_dict() for path in (trained.path, run))

@@ -74,7 +74,7 @@ class ArraysKind(Kind):
             name=config.data.name,
             augment=augment,
             seed=config.seed,
-            val=make_division(config.data),
+            val=make_division(config),
             balance=config.data.balance,
         )
         if augment is not None:

@@ -108,7 +108,7 @@ class ImagesKind(Kind):
                 dataclasses.replace(files, name=local.name, aliases=display_names(given, local)),
                 given.batch_size,
                 options=options,
-                val=make_division(given),
+                val=make_division(config),
                 augment=augment,
                 seed=config.seed,
                 balance=given.balance,

@@ -138,7 +138,7 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
         data.batch_size,
         target=None if target is None else str(target),
         options=TableOptions(options.get("task"), log_target, **chosen),
-        val=make_division(data),
+        val=make_division(config),
         augment=build_augmentation(config),
         seed=config.seed,
         balance=data.balance,

@@ -105,7 +105,7 @@ class TextsKind(Kind):
                 local.batch_size,
                 name=Path(local.name).name,
                 options=TextOptions(**options),
-                val=make_division(given),
+                val=make_division(config),
                 seed=config.seed,
                 **shares,
             )
