@@ -30,7 +30,15 @@ from fathom.runs.analysis.series import DIVERGED, SeriesObserver
 from fathom.runs.folder.reader import RunReader, resolve_run
 from fathom.runs.html.pages.series import save_series
 from fathom.series.base import Member, add_member, open_series, run_series_in, start_series
-from fathom.settings.config import Config, DistillConfig, config_from_dict, config_to_dict, pin_split, replace_in, wrong_setting
+from fathom.settings.config import (
+    Config,
+    DistillConfig,
+    config_from_dict,
+    config_to_dict,
+    pin_split,
+    replace_in,
+    wrong_setting,
+)
 from fathom.settings.reading import read_config
 from fathom.settings.settings import Settings
 
