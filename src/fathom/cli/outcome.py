@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from fathom.cli.tables import lay_out
+from fathom.cli.columns import lay_out
 from fathom.phrases import counted
-from fathom.runs.folder.schema import PRUNING
+from fathom.runs.folder.reader import RunReader
 
 if TYPE_CHECKING:
     from fathom.build.run import TrainedRun
@@ -17,8 +17,8 @@ def finish(trained: TrainedRun) -> int:
     """Say what came out and where it is."""
     from fathom.runs.analysis.numbers import decimal
 
-    if (trained.path / PRUNING).exists():
-        print_pruning(trained.path)
+    if (pruning := RunReader(trained.path).pruning) is not None:
+        _print_pruning(pruning)
     evaluation, training = trained.evaluation, trained.config.training
     unit = "token" if "perplexity" in (evaluation or {}) else "sample"
     looked_at = f"({counted((evaluation or {}).get('num_samples', 0), unit)}, evaluated once)"
@@ -46,13 +46,10 @@ def finish(trained: TrainedRun) -> int:
     return 1 if (trained.comparison or {}).get("diverged") else 0
 
 
-def print_pruning(run: Path) -> None:
+def _print_pruning(record: Mapping[str, Any]) -> None:
     """Print what pruning did to the model of a run that began with a pruned one."""
-    from fathom.runs.analysis.pruning import check_pruning, read_pruning, stage_table
+    from fathom.runs.analysis.pruning import check_pruning, stage_table
 
-    record = read_pruning(run)
-    if record is None:
-        return
     header, rows = stage_table(record)
     print("\n".join(["", *lay_out([header, *rows]), ""]))
     for finding in check_pruning(record):

@@ -12,7 +12,7 @@ import torch
 
 import fathom as library
 from fathom.inference.saved import load_module
-from fathom.runs.analysis.pruning import read_pruning
+from fathom.runs.folder.reader import RunReader
 from fathom.training.callbacks import Callback
 from fathom.training.signals import Interrupted
 
@@ -42,7 +42,7 @@ def test_half_the_channels_go(fathom, trained, tmp_path):
 
 
 def test_the_result_is_an_ordinary_run(fathom, trained, pruned, tmp_path):
-    record = read_pruning(pruned)
+    record = RunReader(pruned).pruning
     shown = json.loads(fathom("eval", pruned, "--split", "val", "--json").out)
     assert shown["accuracy"] == record["stages"]["finetuned"]["accuracy"]
     assert fathom("report", pruned).code == 0
@@ -64,7 +64,7 @@ def test_a_pruned_run_is_pruned_again(fathom, pruned, tmp_path):
     (path,) = tmp_path.iterdir()
     net = load_module(path)[0].net
     assert [net[0].out_channels, net[3].out_channels, net[3].in_channels] == [2, 4, 2]  # 3 - int(1.5)
-    record = read_pruning(path)
+    record = RunReader(path).pruning
     assert set(record["stages"]) == {"before", "pruned"}
     assert json.loads((path / "run.json").read_bytes())["status"] == "done"
     assert "0 epochs" in (path / "report.html").read_text(encoding="utf-8")
@@ -75,7 +75,7 @@ def test_weights_stay_zero(fathom, trained, tmp_path):
     result = fathom("prune", trained.path, "--amount", 0.8, "--finetune", 1, "--out", tmp_path)
     assert result.code == 0, result.err
     (path,) = tmp_path.iterdir()
-    stages = read_pruning(path)["stages"]
+    stages = RunReader(path).pruning["stages"]
     assert stages["pruned"]["zeros"] == stages["finetuned"]["zeros"] == round(0.8 * stages["pruned"]["weights"])
     assert "dense kernels multiply by zero" in result.out
     moved = load_module(path)[0].state_dict()["net.0.weight"]
@@ -100,10 +100,10 @@ def test_resumed_fine_tuning_is_exact(trained, tmp_path, structured):
     with pytest.raises(Interrupted):
         library.prune(trained.path, 0.5, root=tmp_path / "cut", on_start=lambda plan: [StopAt(30)], **options)
     (cut,) = (tmp_path / "cut").iterdir()
-    assert "finetuned" not in read_pruning(cut)["stages"]
+    assert "finetuned" not in RunReader(cut).pruning["stages"]
     library.resume(cut)
     assert (cut / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
-    assert read_pruning(cut)["stages"] == read_pruning(whole)["stages"]
+    assert RunReader(cut).pruning["stages"] == RunReader(whole).pruning["stages"]
     assert "fine-tuned" in (cut / "report.html").read_text(encoding="utf-8")
 
 

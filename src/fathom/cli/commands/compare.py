@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fathom.cli.tables import print_table
+from fathom.cli.columns import print_table
 
 if TYPE_CHECKING:
     from fathom.runs.analysis.comparison import RunComparison

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from fathom.build.configure import configure
 from fathom.cli import series
+from fathom.cli.columns import lay_out
 from fathom.cli.options import chosen_settings
-from fathom.cli.tables import lay_out
 from fathom.cli.values import read_count
 from fathom.errors import UsageError
 from fathom.settings.config import Config

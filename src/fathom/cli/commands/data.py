@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fathom.cli.tables import print_table
+from fathom.cli.columns import print_table
 from fathom.data.fetch.paths import cache_root, make_folder, measure_cache
 from fathom.data.sources import catalog
 from fathom.errors import UsageError

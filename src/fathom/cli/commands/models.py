@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from fathom.cli.tables import print_table
+from fathom.cli.columns import print_table
 
 if TYPE_CHECKING:
     from fathom.models.facts import Form, RegisteredModel

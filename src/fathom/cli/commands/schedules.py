@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fathom.cli.tables import print_table
+from fathom.cli.columns import print_table
 from fathom.errors import UsageError
 from fathom.outputs import is_special, write_output
 from fathom.phrases import counted

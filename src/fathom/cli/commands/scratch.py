@@ -8,7 +8,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fathom.cli.tables import lay_out
+from fathom.cli.columns import lay_out
 from fathom.cli.values import read_count, read_natural, read_positive
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.lab.tours.pairings import MOST_SAMPLES, PAIRINGS, Pairing

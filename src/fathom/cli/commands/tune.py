@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from fathom.build.configure import configure
 from fathom.cli import options
+from fathom.cli.columns import print_table
 from fathom.cli.outcome import finish
 from fathom.cli.signals import resume_hint
-from fathom.cli.tables import print_table
 from fathom.cli.values import one_of, read_count
 from fathom.errors import UsageError
 from fathom.phrases import counted

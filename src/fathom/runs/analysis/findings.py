@@ -6,8 +6,6 @@ from fathom.files import write_atomically
 from fathom.findings import Finding, Findings
 from fathom.runs.analysis.curves import check_curves
 from fathom.runs.analysis.evaluation import check_evaluation
-from fathom.runs.analysis.from_scratch import check_fine_tuning
-from fathom.runs.analysis.pruning import check_pruning, read_pruning
 from fathom.runs.folder import schema
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import to_json
@@ -20,14 +18,7 @@ def find_in_run(run: RunReader) -> Findings:
     """
     curves, without_curves = check_curves(run)
     tests, without_tests = check_evaluation(run)
-    pruning = read_pruning(run.path)
-    found = [
-        *_failure(run),
-        *curves,
-        *tests,
-        *(check_fine_tuning(run.comparison) if run.comparison else ()),
-        *(check_pruning(pruning) if pruning else ()),
-    ]
+    found = [*_failure(run), *curves, *tests, *_special(run)]
     return Findings.gravest_first(found, [*without_curves, *without_tests])
 
 
@@ -38,6 +29,20 @@ def write_findings(run: RunReader) -> Findings:
     """
     found = find_in_run(run)
     write_atomically(run.path / schema.FINDINGS, to_json({"schema": schema.SCHEMA} | found.to_dict(), indent=2) + "\n")
+    return found
+
+
+def _special(run: RunReader) -> list[Finding]:
+    """Return what there is to say of the runs that began with other weights; imported for these alone."""
+    found: list[Finding] = []
+    if run.comparison is not None:
+        from fathom.runs.analysis.from_scratch import check_fine_tuning
+
+        found += check_fine_tuning(run.comparison)
+    if run.pruning is not None:
+        from fathom.runs.analysis.pruning import check_pruning
+
+        found += check_pruning(run.pruning)
     return found
 
 

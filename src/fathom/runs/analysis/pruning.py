@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from fathom.errors import FathomError
 from fathom.findings import Finding, Plain
 from fathom.phrases import enumerated
 from fathom.runs.analysis.numbers import DASH, count, decimal, percent, short
 from fathom.runs.analysis.paired import Pairing
-from fathom.runs.folder import schema
-from fathom.runs.folder.records import is_number, read_json
+from fathom.runs.folder.records import is_number
 
 STAGES = {"before": "before", "pruned": "pruned", "finetuned": "fine-tuned"}
 _SPLITS = {"val": "validation", "train": "training"}
 _METRICS = ("accuracy", "perplexity", "rmse", "loss")
 _WORDS = {"accuracy": "accuracy", "perplexity": "perplexity", "rmse": "RMSE", "loss": "loss"}
 _FASTER = 1.05  # a smaller gain in time is called none
-
-
-def read_pruning(run: Path) -> dict[str, Any] | None:
-    """Read prune.json of a run folder; None where the run did not begin with a pruned model.
-
-    Raises:  FathomError if it is damaged or from a newer Fathom
-    """
-    path = run / schema.PRUNING
-    if not path.exists():
-        return None
-    record = read_json(path)
-    schema.check_schema(record, path)
-    stages, times = record.get("stages"), record.get("times")
-    if not (isinstance(stages, Mapping) and isinstance(times, list) and {"before", "pruned"} <= set(stages)):
-        raise FathomError(f"{path} is damaged: it lacks stages or times")
-    for entry in (*stages.values(), *times):
-        if not isinstance(entry, Mapping):
-            raise FathomError(f"{path} is damaged: a stage or a time is no set of figures")
-    return record
 
 
 def stage_table(record: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -102,6 +102,14 @@ class RunReader:
             _check_comparison(comparison, self.path / schema.COMPARISON)
         return comparison
 
+    @cached_property
+    def pruning(self) -> dict[str, Any] | None:
+        """What pruning did, or None if the run did not begin with a pruned model."""
+        pruning = self._read_optional(schema.PRUNING)
+        if pruning is not None:
+            _check_pruning(pruning, self.path / schema.PRUNING)
+        return pruning
+
     @property
     def failure(self) -> Finding | None:
         """What ended a run that failed, where that is known more closely than the message says."""
@@ -264,3 +272,13 @@ def _check_comparison(comparison: Mapping[str, Any], path: Path) -> None:
             raise FathomError(f"{path} is damaged: {arm} is not a list of one value a seed")
         if not all(value is None or is_number(value) for value in values):
             raise FathomError(f"{path} is damaged: {arm} holds what is no number")
+
+
+def _check_pruning(pruning: Mapping[str, Any], path: Path) -> None:
+    """Refuse a record without the stages before and after, or with one that is no set of figures."""
+    stages, times = pruning.get("stages"), pruning.get("times")
+    if not (isinstance(stages, Mapping) and isinstance(times, list) and {"before", "pruned"} <= set(stages)):
+        raise FathomError(f"{path} is damaged: it lacks stages or times")
+    for entry in (*stages.values(), *times):
+        if not isinstance(entry, Mapping):
+            raise FathomError(f"{path} is damaged: a stage or a time is no set of figures")

@@ -19,9 +19,7 @@ from fathom.runs.html.sections.curves import metric_words, show_curves
 from fathom.runs.html.sections.data import show_data
 from fathom.runs.html.sections.layers import show_layers
 from fathom.runs.html.sections.provenance import show_config, show_provenance
-from fathom.runs.html.sections.pruning import show_pruning
-from fathom.runs.html.sections.start import show_comparison, show_start
-from fathom.runs.html.sections.table import show_columns
+from fathom.runs.html.sections.special import show_columns, show_comparison, show_pruning, show_start
 from fathom.runs.html.sections.test_set import show_results
 from fathom.runs.html.summary import (
     made_from,

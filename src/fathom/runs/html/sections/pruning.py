@@ -9,18 +9,14 @@ from typing import Any
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import count, percent
 from fathom.runs.analysis.paired import METHOD
-from fathom.runs.analysis.pruning import check_pruning, name_layers, read_pruning, stage_table
-from fathom.runs.folder.reader import RunReader
+from fathom.runs.analysis.pruning import check_pruning, name_layers, stage_table
 from fathom.runs.html.markup import Html, element, fold, note, table
 from fathom.runs.html.page import Section
 from fathom.runs.html.summary import show_findings
 
 
-def show_pruning(run: RunReader) -> Section | None:
-    """Write the section, if the run began with a pruned model."""
-    record = read_pruning(run.path)
-    if record is None:
-        return None
+def show_pruning(record: Mapping[str, Any]) -> Section:
+    """Write the section from the record in ``prune.json``."""
     header, rows = stage_table(record)
     what = "channels" if record.get("structured") else "weights"
     how = (

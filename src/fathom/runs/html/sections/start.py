@@ -22,11 +22,8 @@ from fathom.runs.html.page import Section
 _ARMS = {"fine_tuned": ("fine-tuned", "train"), "scratch": ("from scratch", "val")}
 
 
-def show_start(run: RunReader) -> Section | None:
+def show_start(start: Mapping[str, Any]) -> Section:
     """Say what was loaded, what is new and why, what is frozen, and how fast each part learns."""
-    start = run.run.get("start")
-    if not isinstance(start, Mapping):
-        return None
     facts: list[tuple[object, object]] = []
     if start.get("source"):
         facts.append(("starting from", start["source"]))
@@ -50,11 +47,8 @@ def show_start(run: RunReader) -> Section | None:
     return Section("start", "Starting weights", *parts)
 
 
-def show_comparison(run: RunReader, folder: Path) -> Section | None:
+def show_comparison(run: RunReader, comparison: Mapping[str, Any], folder: Path) -> Section:
     """Set fine-tuning and training from scratch side by side, seed by seed, with links that start from ``folder``."""
-    comparison = run.comparison
-    if comparison is None:
-        return None
     form = form_of(comparison)
     rows = []
     for i, seed in enumerate(comparison.get("seeds") or []):

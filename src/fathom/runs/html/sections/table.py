@@ -7,7 +7,6 @@ from typing import Any
 
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import count, decimal, percent
-from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
 from fathom.runs.html.markup import Html, element, fold, join, note, table
 from fathom.runs.html.page import Section
@@ -17,11 +16,8 @@ MOST_SHOWN_VALUES = 4
 MOST_CELL = 40
 
 
-def show_columns(run: RunReader) -> Section | None:
-    """List the columns that the network sees, and those it does not."""
-    stored = (run.model or {}).get("input")
-    if not isinstance(stored, Mapping) or stored.get("kind") != "table":
-        return None
+def show_columns(stored: Mapping[str, Any]) -> Section:
+    """List the columns that the network sees, and those it does not, as ``model.json`` has them."""
     columns = [c for c in stored.get("columns") or [] if isinstance(c, Mapping)]
     left_out = [c for c in stored.get("left_out") or [] if isinstance(c, Mapping)]
     about = (

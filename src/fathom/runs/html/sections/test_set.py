@@ -17,8 +17,7 @@ from fathom.runs.html.charts.heat_map import heat_map
 from fathom.runs.html.charts.scatter import scatter_chart
 from fathom.runs.html.markup import Html, element, embedded_image, fold, join, note, table
 from fathom.runs.html.page import Section
-from fathom.runs.html.sections.table import baseline_rows, show_worst_rows
-from fathom.runs.html.sections.text import show_text
+from fathom.runs.html.sections.special import show_baseline, show_text, show_worst_rows
 
 MOST_MATRIX_CLASSES = 30
 MOST_BESIDE_CLASSES = 12
@@ -36,7 +35,7 @@ def show_results(run: RunReader) -> list[Section]:
     if is_number(evaluation.get("perplexity")):
         return show_text(evaluation)
     if not run.is_classifier:
-        section = Section("test", "Test set", _regression(run, evaluation), baseline_rows(evaluation))
+        section = Section("test", "Test set", _regression(run, evaluation), show_baseline(evaluation))
         return [part for part in (section, show_worst_rows(evaluation)) if part is not None]
     parts = [_confusion(evaluation), _classes(evaluation), _mistakes(run, evaluation), show_worst_rows(evaluation)]
     return [part for part in parts if part is not None]

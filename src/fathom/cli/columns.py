@@ -1,4 +1,4 @@
-"""Tables: drawn on a terminal, aligned text elsewhere."""
+"""Text in columns: a table drawn on a terminal, aligned text elsewhere."""
 
 from __future__ import annotations
 
