@@ -13,10 +13,11 @@ from fathom.training.device import Execution
 
 def describe_machine(execution: Execution) -> dict[str, Any]:
     """Return processor, cores, device and system."""
-    return {"cpu": _cpu_name(), "cores": os.cpu_count(), "device": str(execution.device), "system": platform.platform()}
+    return {"cpu": cpu_name(), "cores": os.cpu_count(), "device": str(execution.device), "system": platform.platform()}
 
 
-def _cpu_name() -> str:
+def cpu_name() -> str:
+    """Return the name of the processor."""
     if sys.platform.startswith("linux"):
         for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
             if line.startswith("model name"):

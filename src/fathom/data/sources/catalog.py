@@ -154,7 +154,7 @@ def check(name: str) -> str:
 
 
 def _check_name(name: str) -> None:
-    if name not in names():
+    if name not in _OPTIONS and name not in _TEXTS:
         raise unknown("data set", name, names())
 
 
