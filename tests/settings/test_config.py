@@ -187,3 +187,12 @@ def test_merging_leaves_what_is_merged_alone():
 def test_torch_is_not_needed():
     code = "import sys, fathom.settings.config; assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_names_of_optimisers_stand_once():
+    from typing import get_args
+
+    from fathom.choices import OptimizerName
+    from fathom.training import optimizers
+
+    assert set(get_args(OptimizerName)) == set(optimizers.NAMES)

@@ -141,7 +141,7 @@ def close(config: Config, kind: Kind, data: LabelledData) -> Config:
     """Close what only the data can tell; afterwards nothing is open, and nothing is defaulted again."""
     config = kind.settle(config, data)
     if config.training.loss is None:
-        config = close_learning(config, data.task)
+        config = close_learning(config, data.task, kind)
     if config.data.mean is not None or config.data.std is not None:
         from fathom.build.fine_tuning import fit_normalization
 

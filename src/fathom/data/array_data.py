@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from fathom.choices import Balance
 from fathom.data.arrays import Arrays
 from fathom.data.divided import InMemoryData, Rows
 from fathom.data.loaders.memory import Augmentation
-from fathom.data.module import Balance, check_balance, check_batch_size
+from fathom.data.module import check_balance, check_batch_size
 from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.folds import describe_small_classes
 from fathom.data.splits.split import stratified_split

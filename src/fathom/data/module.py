@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from fathom.choices import Balance, Task
 from fathom.data.splits.balance import class_weights, count_classes
 from fathom.errors import UsageError
 from fathom.preprocess import Preprocess, TargetScale
-
-Balance = Literal["none", "weights", "sampler"]
-
 
 SampleNames = tuple[str, list[str]]
 """What names samples in their files, "file" or "row", and the name of each."""
@@ -27,7 +25,7 @@ class DataModule:
     """
 
     name = "data"
-    task: Literal["classification", "regression", "language"] = "classification"
+    task: Task = "classification"
     class_names: tuple[str, ...] = ()
     batch_size: int = 1
 

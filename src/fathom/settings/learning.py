@@ -5,7 +5,7 @@ Called once a run: by ``resolve`` where the task is known beforehand, by ``build
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from fathom.choices import Task
 from fathom.errors import UsageError
@@ -28,21 +28,27 @@ _SCALED_STEPS = ("adam", "adamw", "rmsprop")  # they divide by the gradient's si
 _ADAMW_DECAY = 0.01  # torch's own default
 
 
-def close_learning(config: Config, task: Task) -> Config:
+class Features(Protocol):
+    """What must be known of the features that are learned from."""
+
+    has_plain_features: ClassVar[bool]
+
+
+def close_learning(config: Config, task: Task, kind: Features) -> Config:
     """Fill what depends on the task in ``training``.
 
     Raises:  UsageError for options that the task does not have
     """
     fill = _fill_language if task == "language" else _fill_labelled
-    return replace_in(config, training=fill(config, task))
+    return replace_in(config, training=fill(config, task, kind))
 
 
-def _fill_labelled(config: Config, task: Task) -> dict[str, Any]:
-    training, model, kind = config.training, config.model.name, config.data.kind
+def _fill_labelled(config: Config, task: Task, kind: Features) -> dict[str, Any]:
+    training, model = config.training, config.model.name
     is_regression = task == "regression"
     if training.label_smoothing and (is_regression or training.loss not in (None, "cross_entropy")):
         raise UsageError("label smoothing belongs to the cross-entropy of a classification; leave one of them out")
-    is_plain = model == "linear" and kind == "arrays"  # the book's way, for a few features of equal scale
+    is_plain = model == "linear" and kind.has_plain_features  # the book's way, for a few features of equal scale
     filled: dict[str, Any] = {}
     filled["optimizer"] = training.optimizer or ("sgd" if is_plain else "adamw")
     if training.lr is None:
@@ -64,7 +70,7 @@ def _labelled_lr(optimizer: str, model: str, is_regression: bool) -> float:
     )  # 0.9 is the book's for LeNet with sigmoids, whose gradients are small
 
 
-def _fill_language(config: Config, task: Task) -> dict[str, Any]:
+def _fill_language(config: Config, task: Task, kind: Features) -> dict[str, Any]:
     training = config.training
     if training.label_smoothing:
         raise UsageError("label smoothing makes the perplexity of training meaningless; leave it out for a text")

@@ -23,6 +23,7 @@ class KindRules(Protocol):
 
     name: ClassVar[str]
     holds_images: ClassVar[bool]
+    has_plain_features: ClassVar[bool]
     option_names: ClassVar[tuple[str, ...]]
 
     def usual(self) -> Mapping[str, Any]:
@@ -57,9 +58,11 @@ def resolve(settings: Settings, kind: KindRules, root: str | Path = "runs") -> C
     data.setdefault("batch_size", kind.batch_size(name))
     tree.setdefault("training", {}).setdefault("epochs", kind.epochs(name))
     config = config_from_dict(tree, "settings")
-    _refuse_contradictions(config)
     task = kind.task(name)
-    return config if task is None else close_learning(config, task)
+    if task is not None:
+        config = close_learning(config, task, kind)
+    _refuse_contradictions(config)
+    return config
 
 
 def complete(settings: Settings, kind: KindRules, root: str | Path = "runs") -> Settings:
@@ -99,7 +102,7 @@ def _refuse_contradictions(config: Config) -> None:
     if execution.compile == "step":
         excluded = {
             "accumulation": training.accumulate > 1,
-            "clipping": training.clip_norm or training.clip_value or config.data.kind == "texts",
+            "clipping": training.clip_norm or training.clip_value,
             "an L1 penalty": training.l1,
             "fp16": execution.precision == "fp16",
             f"the optimizer {training.optimizer}": training.optimizer not in (None, "sgd", "adam", "adamw"),

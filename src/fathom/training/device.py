@@ -17,16 +17,17 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
+from fathom.choices import CompileMode, Precision
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.preprocess import Preprocess
 
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-COMPILE_MODES = ("off", "forward", "step")
+PRECISIONS = get_args(Precision)
+COMPILE_MODES = get_args(CompileMode)
 
 # bfloat16 halves the traffic and doubles the dot products where they are long; below this many input channels,
 # weighted by FLOPs, the conversions cost more than they save (bench/choices).

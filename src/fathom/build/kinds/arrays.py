@@ -30,6 +30,7 @@ class ArraysKind(Kind):
 
     name, noun, holds_images = "arrays", "a named data set", True
     serves_any_batch_size = True
+    has_plain_features = True
 
     def validate(self, settings: Settings) -> None:
         """Refuse a name that is not known."""

@@ -42,6 +42,7 @@ class Kind(ABC):
     noun: ClassVar[str]  # what a sample is called, in the plural
     option_names: ClassVar[tuple[str, ...]] = ()  # of data.options
     holds_images: ClassVar[bool] = False
+    has_plain_features: ClassVar[bool] = False  # few, and of equal scale: plain SGD learns a linear model of them
     depends_on_network: ClassVar[bool] = False  # whether the network decides how samples are encoded
     serves_any_batch_size: ClassVar[bool] = False  # whether a data module that was built may serve other batches
     keeps_division: ClassVar[tuple[str, ...]] = ()  # further settings of the data that a student takes from its teacher

@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from PIL import Image
 
+from fathom.choices import Cache
 from fathom.data.images.decode import read_image, silence_decoders
 from fathom.data.images.formats import FORMATS
 from fathom.data.loaders.free_memory import free_memory
 from fathom.errors import FathomError, UsageError
-
-Cache = Literal["auto", "memory", "none"]
 
 _SAMPLED = 500  # files looked into for size and channels
 LARGEST_SIDE = 224

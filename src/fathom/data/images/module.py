@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from fathom.choices import Balance
 from fathom.data.divided import DividedData, Rows
 from fathom.data.fetch.archives import is_packed
 from fathom.data.fetch.packed import unpacked_copy
@@ -25,7 +26,7 @@ from fathom.data.images.scan import ScannedImages, list_broken, scan_images, spl
 from fathom.data.images.survey import OnRead
 from fathom.data.loaders.files import FileLoader
 from fathom.data.loaders.memory import Augmentation
-from fathom.data.module import Balance, check_batch_size
+from fathom.data.module import check_batch_size
 from fathom.data.splits.balance import count_classes
 from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.duplicates import Duplicates, find_duplicates, split_groups

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fathom.data.images.form import LARGEST_SIDE, Cache
+from fathom.choices import Cache
+from fathom.data.images.form import LARGEST_SIDE
 
 
 @dataclass(frozen=True)

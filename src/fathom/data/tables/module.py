@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fathom.choices import Balance
 from fathom.data.divided import InMemoryData, Rows
 from fathom.data.loaders.memory import Augmentation
-from fathom.data.module import Balance, check_balance, check_batch_size
+from fathom.data.module import check_balance, check_batch_size
 from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.folds import describe_small_classes
 from fathom.data.splits.split import stratified_split
