@@ -54,7 +54,7 @@ class SignalsKind(Kind):
         y = np.array([k for k, name in enumerate(names) for _ in signals[name]], np.int64)
         even = np.arange(len(y)) % 5 != 0
         arrays = Arrays(X[even], y[even], X[~even], y[~even], names)
-        division = make_division(config.data)
+        division = make_division(config)
         return ArrayData(arrays, config.data.batch_size, name=config.data.name, val=division, seed=config.seed)
 
     def check(self, data):

@@ -95,7 +95,8 @@ def examine_labelled(module: Module, data: LabelledData, evaluation: SplitResult
         return Details({}, columns, rows)
     names = evaluation.summary["class_names"]
     mistakes = worst_mistakes(evaluation, names, _SHOWN_MISTAKES, called=data.test_sample_names())
-    save_images(folder, mistakes, data.test_images([mistake["index"] for mistake in mistakes]))
+    if len(data.input_shape) == 3:  # samples that can be looked at
+        save_images(folder, mistakes, data.test_images([mistake["index"] for mistake in mistakes]))
     return Details({"mistakes": mistakes}, columns, rows)
 
 
