@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from fathom.preprocess import Preprocess
     from fathom.recipes.evaluate import evaluate
     from fathom.recipes.predict import predict
-    from fathom.recipes.prune import prune
+    from fathom.recipes.prune import Finetuning, prune
     from fathom.recipes.train import resume, train
     from fathom.series.crossval import cross_validate
     from fathom.series.distill import distill
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from fathom.training.rehearsal import Rehearsal
     from fathom.training.schedules import make_schedule
     from fathom.training.trainer import Trainer
-    from fathom.tuning.tune import resume_tuning, tune
+    from fathom.tuning.tune import TuningSession, resume_tuning, tune
 
 # A name is imported when it is first used: `import fathom` alone costs nothing.
 _PLACES = {
@@ -86,10 +86,12 @@ _PLACES = {
     "evaluate": "recipes.evaluate",
     "generate": "inference.generation",
     "predict": "recipes.predict",
+    "Finetuning": "recipes.prune",
     "prune": "recipes.prune",
     "load_module": "inference.saved",
     "resume": "recipes.train",
     "train": "recipes.train",
+    "TuningSession": "tuning.tune",
     "resume_tuning": "tuning.tune",
     "tune": "tuning.tune",
     "AverageWeights": "training.callbacks",

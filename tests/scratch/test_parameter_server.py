@@ -9,7 +9,7 @@ import pytest
 
 from fathom.data.sources import digits
 from fathom.scratch.devices import messages, worker_pool
-from fathom.scratch.devices.parameter_server import ParameterServer
+from fathom.scratch.devices.parameter_server import Cluster, ParameterServer
 from fathom.scratch.devices.worker_pool import WorkerError
 from fathom.scratch.engine.creation import manual_seed
 from fathom.scratch.learning.iterator import Batches
@@ -51,7 +51,7 @@ def batches_of(data, size, num_epochs=1):
 def test_synchronous_steps_equal_those_of_one_device(data):
     single, served = make_net(), make_net()
     optimizer = SGD(single.parameters(), 0.5)
-    with serve(data, served, num_workers=3, num_devices=2) as server:
+    with serve(data, served, cluster=Cluster(num_workers=3, num_devices=2)) as server:
         processes = server.processes
         for chosen in [*batches_of(data, 50)][:5] + [np.array([7, 9])]:  # two samples for three workers
             expected = train_step(single, optimizer, cross_entropy, data[0][chosen], data[1][chosen])
@@ -67,7 +67,7 @@ def test_synchronous_steps_equal_those_of_one_device(data):
 def test_without_a_local_sum_more_is_sent_for_the_same_step(data):
     single, served = make_net(), make_net()
     train_step(single, SGD(single.parameters(), 0.5), cross_entropy, data[0][:40], data[1][:40])
-    with serve(data, served, num_workers=1, num_devices=2, local_sum=False) as server:
+    with serve(data, served, cluster=Cluster(num_workers=1), local_sum=False) as server:
         server.step(np.arange(40))
     assert server.bytes_received == 2 * sum(parameter.data.nbytes for parameter in served.parameters())
     for a, b in zip(single.parameters(), served.parameters(), strict=True):
@@ -76,7 +76,7 @@ def test_without_a_local_sum_more_is_sent_for_the_same_step(data):
 
 def test_asynchronous_steps_converge(data):
     net = make_net()
-    with serve(data, net, num_workers=2, num_devices=1) as server:
+    with serve(data, net, cluster=Cluster(num_devices=1)) as server:
         updates = server.run_asynchronously(batches_of(data, 40, num_epochs=15))
     assert len(updates) == 150 == server.num_steps
     assert {update.worker for update in updates} == {0, 1}
@@ -164,8 +164,8 @@ def test_strangers_are_turned_away(data, monkeypatch):
 
 def test_refusals(data):
     with pytest.raises(ValueError, match="num_workers must be at least 1, got 0"):
-        serve(data, num_workers=0)
+        serve(data, cluster=Cluster(num_workers=0))
     with pytest.raises(ValueError, match="num_devices must be at least 1, got 0"):
-        serve(data, num_devices=0)
+        serve(data, cluster=Cluster(num_devices=0))
     with pytest.raises(ValueError, match=r"got \(400, 1, 8, 8\) and \(399,\)"):
         serve((data[0], data[1][:-1]))

@@ -20,6 +20,7 @@ from fathom.runs.folder.reader import RunReader
 from fathom.settings.reading import read_settings
 from fathom.training.signals import Interrupted
 from fathom.tuning.study import Ledger
+from fathom.tuning.tune import TuningSession
 from fathom.tuning.work import StudyObserver
 
 pytest.importorskip("optuna")
@@ -128,7 +129,7 @@ def test_an_interrupted_study_goes_on_as_if_it_had_not_been(tmp_path):
     whole = fathom.tune(config, space, trials=4, root=tmp_path / "whole", retrain=False)
     place = tmp_path / "torn"
     with pytest.raises(Interrupted, match=r"stopped; 1 of 4 trials done; resume with: fathom tune --resume .*torn"):
-        fathom.tune(config, space, trials=4, study=place, retrain=False, observer=Stop(1))
+        fathom.tune(config, space, trials=4, study=place, retrain=False, session=TuningSession(observer=Stop(1)))
     ledger = Ledger(place)
     assert [trial.state for trial in ledger.trials()] == ["complete", "stopped"]
     ledger.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,27 @@ from fathom.training.device import choose_execution
 STRUCTURES = ("channels",)
 
 
+@dataclass(frozen=True)
+class Finetuning:
+    """How what is left is trained.
+
+    Attributes:
+        epochs: on the run's own training data; 0 for none.
+        lr: learning rate; None takes that of the run.
+        device: where to compute; None takes that of the run.
+        on_start: as for ``train``.
+    """
+
+    epochs: int = 3
+    lr: float | None = None
+    device: str | None = None
+    on_start: Start | None = None
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0:
+            raise UsageError(f"finetune {self.epochs}: a number of epochs, 0 for none")
+
+
 def prune(
     run: str | Path,
     amount: float,
@@ -44,11 +66,8 @@ def prune(
     structured: str | None = None,
     criterion: str | None = None,
     scope: str | None = None,
-    finetune: int = 3,
-    lr: float | None = None,
-    device: str | None = None,
+    finetune: int | Finetuning = 3,
     root: str | Path = "runs",
-    on_start: Start | None = None,
     command: Sequence[str] = (),
 ) -> TrainedRun:
     """Take the least important part out of a run's model, train what is left, and keep it as a new run.
@@ -60,14 +79,13 @@ def prune(
             weights to zero and keeps them there.
         criterion: what a channel is worth: l1, l2 (the default) or batch_norm; single weights go by their size.
         scope: local, this share of every layer, or global; by default local for channels, global for weights.
-        finetune: epochs on the run's own training data; 0 for none.
-        lr: learning rate of these epochs; by default that of the run.
-        device: where to compute; by default as the run did.
-        root, on_start, command: as for ``train``.
+        finetune: epochs on the run's own training data, 0 for none; or ``fathom.Finetuning(epochs, lr, device)``.
+        root, command: as for ``train``.
     Returns: the new run
     Raises:  UsageError, FathomError before anything is written, if the run cannot be read or nothing can go
     """
-    _check(structured, criterion, scope, finetune)
+    _check(structured, criterion, scope)
+    finetuning = finetune if isinstance(finetune, Finetuning) else Finetuning(finetune)
     run = resolve_run(run)
     original, description = load_module(run)
     pruned = copy.deepcopy(original)
@@ -85,7 +103,7 @@ def prune(
         criterion, scope = "size", scope or "global"
         zero_weights(pruned.net, amount, scope=scope)
         facts = {"layers": _count_zeros(pruned)}
-    settled = _change_settings(config, original, pruned, finetune, lr, device, keep_zeros=structured is None)
+    settled = _change_settings(config, original, pruned, finetuning, keep_zeros=structured is None)
     facts = {
         "schema": SCHEMA,
         "run": str(run.absolute()),
@@ -93,7 +111,7 @@ def prune(
         "structured": structured,
         "criterion": criterion,
         "scope": scope,
-        "finetune": finetune,
+        "finetune": finetuning.epochs,
         "lr": settled.training.lr,
         "test_before": (RunReader(run).evaluation or {}).get("accuracy"),
     } | facts
@@ -102,10 +120,10 @@ def prune(
         load_weights(planned.plan.module, pruned.state_dict(), run)
         write_pruning(planned.path, facts | _compare(original, pruned, config, planned.plan))
 
-    return train_run(settled, root=root, hooks=Hooks(on_start, prepare=prepare), command=command)
+    return train_run(settled, root=root, hooks=Hooks(finetuning.on_start, prepare=prepare), command=command)
 
 
-def _check(structured: str | None, criterion: str | None, scope: str | None, finetune: int) -> None:
+def _check(structured: str | None, criterion: str | None, scope: str | None) -> None:
     if structured is not None and structured not in STRUCTURES:
         raise unknown("structure", structured, STRUCTURES)
     if criterion is not None and criterion not in CRITERIA:
@@ -116,8 +134,6 @@ def _check(structured: str | None, criterion: str | None, scope: str | None, fin
         )
     if scope is not None and scope not in SCOPES:
         raise unknown("scope", scope, SCOPES)
-    if finetune < 0:
-        raise UsageError(f"finetune {finetune}: a number of epochs, 0 for none")
 
 
 def _take_channels(
@@ -140,9 +156,7 @@ def _change_settings(
     config: Config,
     original: Module,
     pruned: Module,
-    finetune: int,
-    lr: float | None,
-    device: str | None,
+    finetuning: Finetuning,
     keep_zeros: bool,
 ) -> Config:
     """Make the settings of the new run: the data and their division stay those of the old one."""
@@ -152,15 +166,15 @@ def _change_settings(
     options = {**config.model.options, **({"widths": widths} if widths else {})}
     training = msgspec.structs.replace(
         config.training,
-        epochs=finetune,
-        lr=lr or config.training.lr,
+        epochs=finetuning.epochs,
+        lr=finetuning.lr or config.training.lr,
         warmup=0.0,
         init=None,
         keep_zeros=keep_zeros or config.training.keep_zeros,
         fast_dev_run=False,
         overfit_batches=0,
     )
-    execution = msgspec.structs.replace(config.execution, device=device or config.execution.device)
+    execution = msgspec.structs.replace(config.execution, device=finetuning.device or config.execution.device)
     model = msgspec.structs.replace(config.model, options=options)
     return msgspec.structs.replace(
         config, model=model, training=training, execution=execution, finetune=FinetuneConfig()

@@ -95,7 +95,7 @@ from fathom.scratch.layers.initializers import (
 )
 from fathom.scratch.layers.linear import Flatten, Linear, linear
 from fathom.scratch.layers.module import Module, Parameter, Sequential, load, save
-from fathom.scratch.layers.normalization import BatchNorm, batch_norm
+from fathom.scratch.layers.normalization import BatchNorm, MovingAverage, batch_norm
 from fathom.scratch.layers.pooling import (
     AvgPool2d,
     GlobalAvgPool,
@@ -164,6 +164,7 @@ __all__ = [
     "Linear",
     "MaxPool2d",
     "Module",
+    "MovingAverage",
     "Optimizer",
     "PReLU",
     "Parameter",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -59,12 +60,6 @@ def _items(values: Any) -> Sequence[Any]:
     return values if isinstance(values, (tuple, list)) else (values,)
 
 
-def _one_of(name: str, option: str, value: Any, known: Sequence[str]) -> str:
-    if value not in known:
-        raise unknown(f"{option} of the schedule {name}:", value, known)
-    return value
-
-
 def _own(function: Any, total: int, warmup: int) -> Curve:
     """The curve of ``lambda``, which sees the step and the length of the whole run; tried at both ends."""
     if function is None:
@@ -98,73 +93,101 @@ def _written(text: str, total: int) -> Callable[[int], float]:
     return written
 
 
+@dataclass(frozen=True)
+class _Reader:
+    """The options of one schedule, each checked when it is read.
+
+    Attributes:
+        total, warmup: steps of the run, and those of them before the curve begins.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    total: int
+    warmup: int
+
+    def number(self, option: str, low: float = 0.0, high: float = math.inf, above: float = -math.inf) -> float:
+        return check_number(self.name, option, self.options[option], low, high, above)
+
+    def numbers(self, option: str) -> list[float]:
+        return [check_number(self.name, option, value) for value in _items(self.options[option])]
+
+    def whole(self, option: str, low: int = 0) -> int:
+        return check_whole(self.name, option, self.options[option], low)
+
+    def one_of(self, option: str, *known: str) -> str:
+        value = self.options[option]
+        if value not in known:
+            raise unknown(f"{option} of the schedule {self.name}:", value, known)
+        return value
+
+    def span(self, option: str) -> float:
+        return count_steps(self.name, option, self.options[option], self.total)
+
+    def interval(self) -> int:
+        # Rounded up, lest every=1/3 of 100 steps makes a third drop at the last one; 1e-9 for 0.1·30 > 3.
+        return max(1, math.ceil(self.span("every") - 1e-9))
+
+    def milestones(self) -> list[int]:
+        return _count_milestones(self.name, self.options["milestones"], self.total, self.warmup)
+
+
+def _check_plateau(read: _Reader) -> None:
+    """Check the options that no curve uses: the curve is constant, and what the metric does lowers it."""
+    read.number("gamma", above=0.0, high=1.0)
+    read.number("threshold", high=1.0)
+    read.number("final")
+    read.whole("patience")
+    read.whole("cooldown")
+    read.one_of("mode", "min", "max")
+
+
 def build_curve(name: str, options: Mapping[str, Any], total: int, warmup: int) -> Curve:
     """Make the curve of the schedule ``name``, as a function of the steps since the end of the warm-up.
 
     Raises:  UsageError if an option is out of range
     """
     rest = max(1, total - warmup)
-
-    def number(option: str, low: float = 0.0, high: float = math.inf, above: float = -math.inf) -> float:
-        return check_number(name, option, options[option], low, high, above)
-
-    def span(option: str) -> float:
-        return count_steps(name, option, options[option], total)
-
-    def interval() -> int:
-        # Rounded up, lest every=1/3 of 100 steps makes a third drop at the last one; 1e-9 for 0.1·30 > 3.
-        return max(1, math.ceil(span("every") - 1e-9))
-
-    def milestones() -> list[int]:
-        return _count_milestones(name, options["milestones"], total, warmup)
-
+    read = _Reader(name, options, total, warmup)
     match name:
         case "piecewise":
-            marks, values = milestones(), [check_number(name, "values", value) for value in _items(options["values"])]
+            marks, values = read.milestones(), read.numbers("values")
             if len(values) != len(marks) + 1:
                 raise UsageError(f"schedule piecewise: {len(marks)} milestones need {len(marks) + 1} values")
             return partial(curves.piecewise, milestones=marks, values=values)
         case "exponential":
             if "gamma" in options:
-                return partial(curves.exponential, gamma=number("gamma", above=0.0), every=interval())
-            return partial(curves.exponential, gamma=number("final", above=0.0), every=rest)
+                return partial(curves.exponential, gamma=read.number("gamma", above=0.0), every=read.interval())
+            return partial(curves.exponential, gamma=read.number("final", above=0.0), every=rest)
         case "natural_exponential":
             if "rate" in options:
-                return partial(curves.natural_exponential, rate=number("rate"), every=interval())
-            return partial(curves.natural_exponential, rate=-math.log(number("final", above=0.0)), every=rest)
+                return partial(curves.natural_exponential, rate=read.number("rate"), every=read.interval())
+            return partial(curves.natural_exponential, rate=-math.log(read.number("final", above=0.0)), every=rest)
         case "polynomial":
-            return partial(curves.polynomial, total=rest, power=number("power", above=0.0), final=number("final"))
+            return partial(
+                curves.polynomial, total=rest, power=read.number("power", above=0.0), final=read.number("final")
+            )
         case "step":
-            return partial(curves.step_decay, every=interval(), gamma=number("gamma", above=0.0))
+            return partial(curves.step_decay, every=read.interval(), gamma=read.number("gamma", above=0.0))
         case "multi_step":
-            return partial(curves.multi_step, milestones=milestones(), gamma=number("gamma", above=0.0))
+            return partial(curves.multi_step, milestones=read.milestones(), gamma=read.number("gamma", above=0.0))
         case "inverse_time":
             if "rate" in options:
-                return partial(curves.inverse_time, rate=number("rate"), every=interval())
-            return partial(curves.inverse_time, rate=1.0 / number("final", above=0.0, high=1.0) - 1.0, every=rest)
+                return partial(curves.inverse_time, rate=read.number("rate"), every=read.interval())
+            return partial(curves.inverse_time, rate=1.0 / read.number("final", above=0.0, high=1.0) - 1.0, every=rest)
         case "lambda":
             return _own(options.get("function"), total, warmup)
         case "cosine":
-            return partial(curves.cosine, total=rest, final=number("final"))
+            return partial(curves.cosine, total=rest, final=read.number("final"))
         case "noam":
-            size = check_whole(name, "model_size", options["model_size"], low=1) if "model_size" in options else None
+            size = read.whole("model_size", low=1) if "model_size" in options else None
             return partial(curves.noam, warmup=warmup, model_size=size)
         case "plateau":
-            number("gamma", above=0.0, high=1.0)
-            number("threshold", high=1.0)
-            number("final")
-            check_whole(name, "patience", options["patience"])
-            check_whole(name, "cooldown", options["cooldown"])
-            _one_of(name, "mode", options["mode"], ("min", "max"))
+            _check_plateau(read)
             return curves.constant
         case "one_cycle":
-            return partial(
-                curves.one_cycle,
-                total=rest,
-                rise=span("rise"),
-                start=number("start"),
-                final=number("final"),
-                shape=_one_of(name, "shape", options["shape"], ("cosine", "linear")),
-            )
+            rise, start = read.span("rise"), read.number("start")
+            final, shape = read.number("final"), read.one_of("shape", "cosine", "linear")
+            return partial(curves.one_cycle, total=rest, rise=rise, start=start, final=final, shape=shape)
         case _:
             return curves.constant

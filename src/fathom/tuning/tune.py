@@ -6,7 +6,7 @@ import contextlib
 import shlex
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -52,19 +52,37 @@ class Tuned:
     is_over: bool = True
 
 
+@dataclass(frozen=True)
+class TuningSession:
+    """How one call works on a study; another may go on with it in another way.
+
+    Attributes:
+        jobs: processes that work on the study.
+        observer: told how the study goes.
+        on_start: told how the training of the best trial begins, as for ``train``.
+        command: what was typed, for the record of a study that begins.
+    """
+
+    jobs: int = 1
+    observer: StudyObserver = field(default_factory=StudyObserver)
+    on_start: Start | None = None
+    command: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if self.jobs < 1:
+            raise UsageError(f"jobs={self.jobs}: it must be at least 1")
+
+
 def tune(
     settings: Settings | Mapping[str, Any],
     space: str | Iterable[str] | Mapping[str, str],
     *,
     trials: int = 30,
     pruner: str = "median",
-    jobs: int = 1,
     root: str | Path = "runs",
     study: str | Path | None = None,
     retrain: bool = True,
-    observer: StudyObserver | None = None,
-    on_start: Start | None = None,
-    command: Sequence[str] = (),
+    session: TuningSession = TuningSession(),
 ) -> Tuned:
     """Search for settings that make the validation metric better; the test split is evaluated once, by the best.
 
@@ -73,16 +91,14 @@ def tune(
         space: what is tried, see ``parse_space``.
         trials: how many are to end by themselves, all calls and processes together.
         pruner: median, halving or none: how hopeless trials are stopped early.
-        jobs: processes that work on the study.
         root: where the study's folder goes, and the best run's.
         study: the study's folder itself; one that holds this study already is gone on with.
         retrain: whether the best trial is trained again and kept as a run.
-        observer, on_start: told how the study, and how the training of the best, goes.
-        command: what was typed, for the record.
+        session: how this call works on it: ``fathom.TuningSession(jobs=2)`` with two processes.
     Raises:  UsageError, FathomError before anything is written; Interrupted after a signal
     """
     dimensions = parse_space(space)
-    _check_counts(trials, jobs)
+    _check_trials(trials)
     if pruner not in PRUNERS:
         raise unknown("pruner", pruner, PRUNERS)
     require_optuna()
@@ -97,31 +113,30 @@ def tune(
             maximise=maximise,
             trials=trials,
             pruner=pruner,
-            command=list(command),
+            command=list(session.command),
         )
         ledger = _open_study(plan, base, Path(root), None if study is None else Path(study))
         with contextlib.closing(ledger):
-            return _go_on(ledger, data, trials, jobs, retrain, observer or StudyObserver(), on_start)
+            return _go_on(ledger, data, trials, retrain, session)
 
 
 def resume_tuning(
     study: str | Path,
     *,
     trials: int | None = None,
-    jobs: int = 1,
     retrain: bool = True,
-    observer: StudyObserver | None = None,
-    on_start: Start | None = None,
+    session: TuningSession = TuningSession(),
 ) -> Tuned:
     """Go on with a study until as many trials have ended as it wants, or as ``trials`` says from now on.
 
     Raises:  FathomError if the folder is no study or is damaged; otherwise as ``tune``
     """
-    _check_counts(1 if trials is None else trials, jobs)
+    if trials is not None:
+        _check_trials(trials)
     require_optuna()
     with contextlib.closing(TrialData()) as data, contextlib.closing(Ledger(Path(study))) as ledger:
         _check_study(ledger.base, ledger.dimensions, data)
-        return _go_on(ledger, data, trials, jobs, retrain, observer or StudyObserver(), on_start)
+        return _go_on(ledger, data, trials, retrain, session)
 
 
 def best_settings(ledger: Ledger, trial: Trial) -> Settings:
@@ -134,9 +149,9 @@ def resume_command(path: Path) -> str:
     return f"fathom tune --resume {shlex.quote(str(path))}"
 
 
-def _check_counts(trials: int, jobs: int) -> None:
-    if trials < 1 or jobs < 1:
-        raise UsageError(f"trials={trials}, jobs={jobs}: both must be at least 1")
+def _check_trials(trials: int) -> None:
+    if trials < 1:
+        raise UsageError(f"trials={trials}: it must be at least 1")
 
 
 def _check_study(base: Settings, dimensions: list[Dimension], data: TrialData) -> tuple[str, bool]:
@@ -196,26 +211,18 @@ def _is_free(place: Path) -> bool:
     return place.is_dir() and all(entry.name.startswith(".") for entry in place.iterdir())
 
 
-def _go_on(
-    ledger: Ledger,
-    data: TrialData,
-    trials: int | None,
-    jobs: int,
-    retrain: bool,
-    observer: StudyObserver,
-    on_start: Start | None,
-) -> Tuned:
+def _go_on(ledger: Ledger, data: TrialData, trials: int | None, retrain: bool, session: TuningSession) -> Tuned:
     """Run what is missing, write the page, train the best."""
     ledger.resolve(network_options(ledger.base, ledger.dimensions))
     if trials is not None and trials != ledger.settings.trials:
         ledger.update(trials=trials)
-    observer.begin(ledger)
+    session.observer.begin(ledger)
     try:
-        if jobs == 1:
-            work(ledger, data, observer)
+        if session.jobs == 1:
+            work(ledger, data, session.observer)
         else:
             data.close()
-            run_workers(ledger, jobs, observer)
+            run_workers(ledger, session.jobs, session.observer)
     except Interrupted as stop:
         study = ledger.snapshot()
         write_study(study, ledger.path)
@@ -223,7 +230,7 @@ def _go_on(
         line = f"stopped; {done}; resume with: {resume_command(ledger.path)}"
         raise Interrupted(stop.exit_code - 128, line) from None
     finally:
-        observer.close()
+        session.observer.close()
     study = ledger.snapshot()
     page = write_study(study, ledger.path)
     best = study.best()
@@ -234,7 +241,7 @@ def _go_on(
     _write_best(ledger, best)
     if not retrain:
         return Tuned(ledger.path, study, page, None)
-    run = _train_best(ledger, best, data, on_start)
+    run = _train_best(ledger, best, data, session.on_start)
     study = ledger.snapshot()
     page = write_study(study, ledger.path)
     return Tuned(ledger.path, study, page, run)

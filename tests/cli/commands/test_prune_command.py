@@ -12,6 +12,7 @@ import torch
 
 import fathom as library
 from fathom.inference.saved import load_module
+from fathom.recipes.prune import Finetuning
 from fathom.runs.folder.reader import RunReader
 from fathom.training.callbacks import Callback
 from fathom.training.signals import Interrupted
@@ -95,10 +96,10 @@ class StopAt(Callback):
 
 @pytest.mark.parametrize("structured", [pytest.param("channels", marks=pytest.mark.slow), None])
 def test_resumed_fine_tuning_is_exact(trained, tmp_path, structured):
-    options = {"structured": structured, "finetune": 2}
-    whole = library.prune(trained.path, 0.5, root=tmp_path / "whole", **options).path
+    whole = library.prune(trained.path, 0.5, structured=structured, finetune=2, root=tmp_path / "whole").path
+    stopped = Finetuning(2, on_start=lambda plan: [StopAt(30)])
     with pytest.raises(Interrupted):
-        library.prune(trained.path, 0.5, root=tmp_path / "cut", on_start=lambda plan: [StopAt(30)], **options)
+        library.prune(trained.path, 0.5, structured=structured, finetune=stopped, root=tmp_path / "cut")
     (cut,) = (tmp_path / "cut").iterdir()
     assert "finetuned" not in RunReader(cut).pruning["stages"]
     library.resume(cut)

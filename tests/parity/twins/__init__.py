@@ -30,6 +30,7 @@ REASONS: dict[str, str] = {
     "Tensor": "compared operation by operation: TENSOR",
     "Dual": "the number of forward mode; compared through jvp and jacobian, and with Tensor in tests/scratch",
     "Module": "the base of all layers; compared through each of them",
+    "MovingAverage": "compared through batch_norm",
     "Parameter": "compared through each layer",
     "Optimizer": "the base of SGD, Adam and AdamW",
     "no_grad": "compared in tests/parity/test_backward.py, where torch's errors and states stand beside ours",

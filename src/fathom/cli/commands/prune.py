@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     path = resolve_run(args.run, args.runs)
     from fathom.cli.outcome import finish
     from fathom.cli.progress import show_progress
-    from fathom.recipes.prune import prune
+    from fathom.recipes.prune import Finetuning, prune
 
     pruned = prune(
         path,
@@ -74,11 +74,8 @@ def run(args: argparse.Namespace) -> int:
         structured=args.structured,
         criterion=args.criterion,
         scope=args.scope,
-        finetune=args.finetune,
-        lr=args.lr,
-        device=args.device,
+        finetune=Finetuning(args.finetune, args.lr, args.device, show_progress),
         root=Path(args.out or args.runs),
-        on_start=show_progress,
         command=args.command,
     )
     return finish(pruned)

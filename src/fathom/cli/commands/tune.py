@@ -81,13 +81,13 @@ def run(args: argparse.Namespace) -> int:
         configure(settings, args.out)  # what cannot be is refused before torch is imported
     from fathom.cli.progress import show_progress
     from fathom.cli.trial_progress import TrialProgress
-    from fathom.tuning.tune import resume_command, resume_tuning, tune
+    from fathom.tuning.tune import TuningSession, resume_command, resume_tuning, tune
 
     observer = TrialProgress()
-    common = {"jobs": args.jobs, "retrain": not args.no_retrain, "observer": observer, "on_start": show_progress}
+    session = TuningSession(args.jobs, observer, show_progress, args.command)
     try:
         if settings is None:
-            tuned = resume_tuning(path, trials=args.trials, **common)
+            tuned = resume_tuning(path, trials=args.trials, retrain=not args.no_retrain, session=session)
         else:
             tuned = tune(
                 settings,
@@ -96,8 +96,8 @@ def run(args: argparse.Namespace) -> int:
                 pruner=args.pruner or "median",
                 root=Path(args.out),
                 study=args.study,
-                command=args.command,
-                **common,
+                retrain=not args.no_retrain,
+                session=session,
             )
     except KeyboardInterrupt as stop:
         if observer.path is None:

@@ -37,6 +37,26 @@ class Update:
     staleness: int
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """The workers of a server, and how long it waits for them.
+
+    Args:
+        num_devices: devices in each worker.
+        timeout_s: longest wait for any one answer.
+
+    Raises:  ValueError if a worker has no device
+    """
+
+    num_workers: int = 2
+    num_devices: int = 2
+    timeout_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.num_devices < 1:
+            raise ValueError(f"Cluster: num_devices must be at least 1, got {self.num_devices}")
+
+
 class ParameterServer:
     """Hold the parameters of a network and let worker processes compute the gradients of its cross-entropy.
 
@@ -48,9 +68,8 @@ class ParameterServer:
         network: what ``fathom.scratch.networks.create`` builds the same network from: name and options.
         X: samples that the workers can read.
         y: their labels.
-        num_devices: devices in each worker.
+        cluster: how many workers, each with how many devices.
         local_sum: whether a worker adds up its devices' gradients before it sends them.
-        timeout_s: longest wait for any one answer.
 
     Shape:   X (N, …), y (N,) ->
     Raises:  ValueError if the samples do not fit; WorkerError if a worker does not start, dies, takes too long or
@@ -65,21 +84,17 @@ class ParameterServer:
         X: np.ndarray,
         y: np.ndarray,
         *,
-        num_workers: int = 2,
-        num_devices: int = 2,
+        cluster: Cluster = Cluster(),
         local_sum: bool = True,
-        timeout_s: float = 30.0,
     ) -> None:
-        if num_devices < 1:
-            raise ValueError(f"ParameterServer: num_devices must be at least 1, got {num_devices}")
         if len(X) != len(y) or len(X) == 0:
             raise ValueError(f"ParameterServer: X and y must hold the same samples, got {X.shape} and {y.shape}")
         self.net, self.optimizer, self.network = net, optimizer, network
         self.X, self.y = X, y.astype(np.int64)
-        self.num_devices, self.local_sum, self.timeout_s = num_devices, local_sum, timeout_s
+        self.num_devices, self.local_sum, self.timeout_s = cluster.num_devices, local_sum, cluster.timeout_s
         self.num_steps = 0  # which weights a gradient belongs to
         self.bytes_received = 0  # gradients
-        self._pool = WorkerPool(num_workers, timeout_s)
+        self._pool = WorkerPool(cluster.num_workers, cluster.timeout_s)
 
     @property
     def processes(self) -> list[subprocess.Popen[bytes]]:

@@ -11,6 +11,7 @@ Source:  notes N1 §2.10; Ioffe & Szegedy 2015, arXiv:1502.03167
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,19 @@ from fathom.scratch.engine.tensor import Tensor, record
 from fathom.scratch.layers.module import Module, Parameter
 
 
+@dataclass(frozen=True)
+class MovingAverage:
+    """How the averages that evaluation uses follow the batches: new = (1 − momentum)·old + momentum·batch, as torch's.
+
+    Args:
+        momentum: weight of the batch
+        unbiased: whether the batch's variance is divided by n − 1, as torch's, or by n, as the book's
+    """
+
+    momentum: float = 0.1
+    unbiased: bool = True
+
+
 def batch_norm(
     X: Tensor,
     gamma: Tensor,
@@ -28,17 +42,15 @@ def batch_norm(
     moving_mean: np.ndarray,
     moving_var: np.ndarray,
     training: bool,
-    momentum: float = 0.1,
     eps: float = 1e-5,
-    unbiased: bool = True,
+    average: MovingAverage = MovingAverage(),
 ) -> Tensor:
     """Return y = γ (x − μ)/√(σ² + ε) + β, with μ and σ² for each feature of (N, C) or each channel of (N, C, …).
 
     Args:
         moving_mean, moving_var: of shape (C,), updated in place in training, used in evaluation
         training: says which; it has nothing to do with whether gradients are recorded
-        momentum: weight of the batch in the moving averages
-        unbiased: whether the variance in the moving average is divided by n − 1, as torch's, or by n, as the book's
+        average: how they are updated
 
     Shape:   X (N, C, …), gamma (C,), beta (C,), moving_mean (C,), moving_var (C,) -> (N, C, …)
     Equals:  torch.nn.functional.batch_norm
@@ -53,9 +65,9 @@ def batch_norm(
         mean = X.data.mean(axis=axes)  # (C,)
         centred = X.data - mean.reshape(column)  # (N, C, …)
         var = np.square(centred).mean(axis=axes)  # (C,), biased
-        kept = var * (count / (count - 1)) if unbiased else var  # Bessel's correction
-        moving_mean += momentum * (mean - moving_mean)  # in place: the arrays are the layer's buffers
-        moving_var += momentum * (kept - moving_var)
+        kept = var * (count / (count - 1)) if average.unbiased else var  # Bessel's correction
+        moving_mean += average.momentum * (mean - moving_mean)  # in place: the arrays are the layer's buffers
+        moving_var += average.momentum * (kept - moving_var)
     else:
         centred = X.data - moving_mean.astype(X.dtype).reshape(column)
         var = moving_var.astype(X.dtype)
@@ -124,7 +136,7 @@ class BatchNorm(Module):
         super().__init__()
         as_sizes("BatchNorm", "num_features", num_features, 1, low=1)
         self.eps = check_number("BatchNorm", "eps", eps)
-        self.momentum, self.unbiased = momentum, unbiased
+        self.average = MovingAverage(momentum, unbiased)
         self.weight = Parameter(np.ones(num_features, dtype))
         self.bias = Parameter(np.zeros(num_features, dtype))
         self._buffers["running_mean"] = np.zeros(num_features, dtype)
@@ -132,4 +144,4 @@ class BatchNorm(Module):
 
     def forward(self, X: Tensor) -> Tensor:
         mean, var = self._buffers["running_mean"], self._buffers["running_var"]
-        return batch_norm(X, self.weight, self.bias, mean, var, self.training, self.momentum, self.eps, self.unbiased)
+        return batch_norm(X, self.weight, self.bias, mean, var, self.training, self.eps, self.average)
