@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from fathom.settings.settings import Settings
     from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, ClipValue, EarlyStopping
     from fathom.training.rehearsal import Rehearsal
-    from fathom.training.schedules import make_schedule
+    from fathom.training.schedules.schedule import make_schedule
     from fathom.training.trainer import Trainer
     from fathom.tuning.tune import TuningSession, resume_tuning, tune
 
@@ -100,7 +100,7 @@ _PLACES = {
     "ClipValue": "training.callbacks",
     "EarlyStopping": "training.callbacks",
     "Rehearsal": "training.rehearsal",
-    "make_schedule": "training.schedules",
+    "make_schedule": "training.schedules.schedule",
     "Trainer": "training.trainer",
 }
 

@@ -9,7 +9,7 @@ from torch import nn
 from fathom.models.registry import create
 from fathom.training.optimizers import make_optimizer
 from fathom.training.parameter_groups import group_by_rate, layers, learning_rates
-from fathom.training.schedules import make_schedule
+from fathom.training.schedules.schedule import make_schedule
 
 
 def test_layers_of_a_resnet_are_its_stem_its_blocks_and_its_head():

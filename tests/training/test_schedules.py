@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch.optim import lr_scheduler
 
 from fathom.errors import FathomError, UsageError
-from fathom.training.schedules import NAMES, SCHEDULES, make_schedule, parse_schedule
+from fathom.training.schedules.schedule import NAMES, SCHEDULES, make_schedule, parse_schedule
 
 LR = 0.3
 
@@ -455,5 +455,5 @@ def test_nothing_but_arithmetic_is_accepted(text):
 
 
 def test_schedules_do_not_import_torch():
-    code = "import sys, fathom.training.schedules; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    code = "import sys, fathom.training.schedules.schedule; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

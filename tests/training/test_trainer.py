@@ -22,7 +22,7 @@ from fathom.training.callbacks import Callback, ClipValue, L1Penalty
 from fathom.training.device import Execution
 from fathom.training.optimizers import make_optimizer
 from fathom.training.rehearsal import Rehearsal
-from fathom.training.schedules import make_schedule
+from fathom.training.schedules.schedule import make_schedule
 from fathom.training.trainer import Trainer
 
 

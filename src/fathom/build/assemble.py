@@ -30,7 +30,7 @@ from fathom.training.callbacks import (
 from fathom.training.device import Execution, choose_execution
 from fathom.training.optimizers import make_optimizer
 from fathom.training.rehearsal import Rehearsal
-from fathom.training.schedules import Schedule, make_schedule
+from fathom.training.schedules.schedule import Schedule, make_schedule
 from fathom.training.trainer import Trainer
 
 

@@ -12,7 +12,7 @@ from fathom.settings.config import Config, config_to_dict, pin_split
 from fathom.settings.reading import read_config
 from fathom.settings.resolve import complete, resolve
 from fathom.settings.settings import Settings
-from fathom.training.schedules import parse_schedule
+from fathom.training.schedules.schedule import parse_schedule
 
 
 def pin(settings: Settings | Mapping[str, Any], root: str | Path = "runs") -> Settings:

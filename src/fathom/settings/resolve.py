@@ -12,7 +12,7 @@ from fathom.settings.config import Config, config_from_dict
 from fathom.settings.learning import close_learning
 from fathom.settings.origin import apply_origin, check_finetuning
 from fathom.settings.settings import Settings, merge
-from fathom.training.schedules import parse_schedule
+from fathom.training.schedules.schedule import parse_schedule
 
 _MODEL, _DATA = "lenet", "digits"
 _LARGEST_SEED = 2**63 - 1  # torch.manual_seed takes 64 signed bits

@@ -17,7 +17,7 @@ from fathom.training.device import Execution, choose_execution, try_forward
 from fathom.training.feed import Feed
 from fathom.training.random_state import seed_everything
 from fathom.training.run_state import restore_state
-from fathom.training.schedules import Schedule, make_schedule
+from fathom.training.schedules.schedule import Schedule, make_schedule
 
 if TYPE_CHECKING:
     from fathom.training.trainer import Trainer

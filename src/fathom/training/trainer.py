@@ -22,7 +22,7 @@ from fathom.training.meter import Meter
 from fathom.training.records import finish_epoch, log_interval
 from fathom.training.rehearsal import Rehearsal
 from fathom.training.run_state import collect_state, restore_callbacks
-from fathom.training.schedules import Schedule
+from fathom.training.schedules.schedule import Schedule
 from fathom.training.set_up import set_up
 from fathom.training.signals import Interrupted, StopRequest, catch_signals
 from fathom.training.step import take_step

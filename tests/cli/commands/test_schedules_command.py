@@ -10,7 +10,7 @@ from PIL import Image
 
 from fathom.cli.commands import schedules
 from fathom.errors import FathomError, UsageError
-from fathom.training.schedules import NAMES, SCHEDULES, make_schedule
+from fathom.training.schedules.schedule import NAMES, SCHEDULES, make_schedule
 
 
 def fathom_schedules(*arguments):

@@ -11,7 +11,7 @@ from fathom.cli.columns import print_table
 from fathom.errors import UsageError
 from fathom.outputs import is_special, write_output
 from fathom.phrases import counted
-from fathom.training.schedules import NAMES, SCHEDULES, Schedule, make_schedule, parse_schedule
+from fathom.training.schedules.schedule import NAMES, SCHEDULES, Schedule, make_schedule, parse_schedule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

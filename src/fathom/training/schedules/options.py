@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from fathom.errors import UsageError, unknown
-from fathom.training import curves
-from fathom.training.expressions import parse_expression
+from fathom.training.schedules import curves
+from fathom.training.schedules.expressions import parse_expression
 
 Curve = Callable[[int], float]
 

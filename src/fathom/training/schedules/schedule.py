@@ -17,8 +17,8 @@ from typing import Any
 
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.phrases import counted
-from fathom.training import curves
-from fathom.training.schedule_options import Curve, build_curve, check_number, check_whole, count_steps
+from fathom.training.schedules import curves
+from fathom.training.schedules.options import Curve, build_curve, check_number, check_whole, count_steps
 
 WARMUP_START = 0.01  # not 0: the first step would do nothing
 
