@@ -24,7 +24,7 @@ class Result:
     @property
     def error(self):
         """The one line on standard error, without the program's name."""
-        lines = [line for line in self.err.splitlines() if not line.startswith("exporting: ")]  # told after ten seconds
+        lines = [line for line in self.err.splitlines() if not line.startswith(("exporting: ", "last is "))]
         assert len(lines) == 1, self.err
         assert lines[0].startswith("fathom: ")
         return lines[0].removeprefix("fathom: ")

@@ -183,6 +183,8 @@ def _record_beginning(plan: Plan, writer: RunWriter, command: Sequence[str]) -> 
         machine=describe_machine(plan.execution),
         choices=choices,
     )
+    if rehearsal := _rehearsal_of(config):
+        writer.update_run(rehearsal=rehearsal)
     for name, choice in choices.items():
         writer.log_text(f"{name}: {choice}")
     writer.log_text(f"seed: {config.seed}")
@@ -193,6 +195,14 @@ def _record_beginning(plan: Plan, writer: RunWriter, command: Sequence[str]) -> 
     if beginning.record:
         writer.update_run(start=beginning.record)
     return PlannedRun(plan, writer.path, tuple(notes))
+
+
+def _rehearsal_of(config: Config) -> str | None:
+    """Name the setting that makes a run a rehearsal, whose weights are of no use; None for a real run."""
+    training = config.training
+    if training.fast_dev_run:
+        return "fast_dev_run"
+    return "overfit_batches" if training.overfit_batches else None
 
 
 def _fit_and_finish(
@@ -275,12 +285,11 @@ def _complete(run: PlannedRun, writer: RunWriter, records: list[dict[str, Any]],
         load_weights(plan.module, load_checkpoint(best)["module"], best)
     save_weights(run.path / "model.safetensors", plan.module)
     training = plan.config.training
-    is_trial = training.fast_dev_run or training.overfit_batches > 0
     if (run.path / PRUNING).exists() and training.epochs:
         from fathom.build.pruning_record import finish_pruning  # which no other run needs
 
         finish_pruning(run.path, plan.config, plan.data, str(plan.execution.device))
-    evaluation = None if is_trial else _evaluate_once(run, writer)
+    evaluation = None if _rehearsal_of(plan.config) else _evaluate_once(run, writer)
     elapsed = records[-1]["elapsed_s"] if records else 0.0
     message = f"stopped early: {stopped}" if stopped else None
     writer.update_run(status="done", finished=_now(), train_s=elapsed, message=message, failure=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 
@@ -38,6 +39,18 @@ def find_model(name: str, runs: str) -> str | Path:
 
     Raises:  UsageError if there is no such run
     """
-    from fathom.runs.folder.reader import resolve_run
+    return name if name.lower().endswith(".onnx") and not os.path.isdir(name) else find_run(name, runs)
 
-    return name if name.lower().endswith(".onnx") and not os.path.isdir(name) else resolve_run(name, runs)
+
+def find_run(name: str, runs: str, *, to_resume: bool = False) -> Path:
+    """Return the run folder that ``name`` means, to use it or to resume it; which one ``last`` is, is said.
+
+    Raises:  UsageError if there is no such run
+    """
+    from fathom.runs.folder.lookup import find_last, resolve_run
+
+    if name != "last":
+        return resolve_run(name, runs)
+    found = find_last(runs, to_resume=to_resume)
+    print(found.sentence, file=sys.stderr)
+    return found.path

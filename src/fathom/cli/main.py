@@ -73,6 +73,9 @@ class Parser(argparse.ArgumentParser):
             if stray.startswith("-"):
                 names = [name for action in self._all_actions() for name in action.option_strings]
                 raise unknown("option", stray.partition("=")[0], [name for name in names if name.startswith("--")])
+            if os.path.isfile(os.path.join(stray, "run.json")):  # a pattern that the shell replaced by names
+                runs = [text for text in message.partition(marker)[2].split() if not text.startswith("-")]
+                raise UsageError(f"one run is expected, and more were given: {', '.join(runs)}; name one")
             raise UsageError(f"unexpected argument {stray!r}; see {self.prog} --help")
         raise UsageError(f"{message.removeprefix('argument ')}; see {self.prog} --help")
 

@@ -19,7 +19,7 @@ from fathom.files import write_atomically
 from fathom.inference.onnx_bytes import append_checksum
 from fathom.inference.saved import load_module
 from fathom.outputs import check_output, is_special, write_output
-from fathom.runs.folder.reader import resolve_run
+from fathom.runs.folder.lookup import resolve_run
 from fathom.runs.folder.schema import SCHEMA
 
 FORMATS = ("onnx", "torch")

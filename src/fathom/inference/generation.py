@@ -13,7 +13,7 @@ from fathom.errors import FathomError, UsageError
 from fathom.inference.onnx_file import is_onnx, open_export
 from fathom.inference.onnx_inputs import TokenInput
 from fathom.inference.text_model import OnnxTextModel, TextModel
-from fathom.runs.folder.reader import resolve_run
+from fathom.runs.folder.lookup import resolve_run
 
 
 @dataclass(frozen=True)

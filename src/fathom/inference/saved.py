@@ -21,7 +21,7 @@ from fathom.models import registry
 from fathom.models.inspection.summary import layer_table
 from fathom.module import Classifier, LanguageModel, Module, Regressor
 from fathom.preprocess import Preprocess, TargetScale
-from fathom.runs.folder.reader import resolve_run
+from fathom.runs.folder.lookup import resolve_run
 from fathom.runs.folder.schema import SCHEMA, check_schema
 from fathom.training.checkpoint import load_checkpoint, load_weights
 

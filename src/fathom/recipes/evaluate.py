@@ -10,7 +10,7 @@ from fathom.build.kinds.detection import kind_of
 from fathom.build.opening import open_split
 from fathom.errors import unknown
 from fathom.inference.saved import load_module
-from fathom.runs.folder.reader import resolve_run
+from fathom.runs.folder.lookup import resolve_run
 from fathom.settings.reading import read_config
 
 SPLITS = ("train", "val", "test")

@@ -19,7 +19,7 @@ from fathom.inference.prediction_file import choose_format, write_rows
 from fathom.inference.predictions import PredictionRequest, Predictions, Score
 from fathom.inference.ranking import Row
 from fathom.outputs import check_output
-from fathom.runs.folder.reader import resolve_run
+from fathom.runs.folder.lookup import resolve_run
 
 # What an exported model reads, and the kind of data whose adapter serves it.
 _KIND_OF_INPUT = {"image": "images", "features": "images", "table": "tables", "tokens": "texts"}

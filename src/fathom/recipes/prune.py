@@ -28,7 +28,8 @@ from fathom.models.surgery.pruning import (
 )
 from fathom.models.surgery.widths import widths_of
 from fathom.module import Module
-from fathom.runs.folder.reader import RunReader, resolve_run
+from fathom.runs.folder.lookup import resolve_run
+from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.schema import SCHEMA
 from fathom.settings.config import Config, FinetuneConfig
 from fathom.settings.reading import read_config

@@ -14,7 +14,8 @@ from fathom.errors import FathomError
 from fathom.models.registry import check_run_model
 from fathom.runs.folder import schema
 from fathom.runs.folder.lock import lock_run
-from fathom.runs.folder.reader import RunReader, resolve_run
+from fathom.runs.folder.lookup import resolve_resumable
+from fathom.runs.folder.reader import RunReader
 from fathom.settings.config import Config
 from fathom.settings.reading import read_config
 from fathom.settings.settings import Settings
@@ -54,12 +55,12 @@ def resume(
     """Go on with a run that stopped, from its newest whole checkpoint, to the bit as if it had not.
 
     Args:
-        run: the run folder, its name in ``runs/``, or "last".
+        run: the run folder, its name in ``runs/``, or "last", the newest that can be resumed.
         contents, on_start, on_read: as for ``train``.
     Raises:  FathomError if the run is finished, under way, not a run, or has no usable checkpoint
     """
     hooks = Hooks(on_start, on_read)
-    path = resolve_run(run)
+    path = resolve_resumable(run)
     reader = RunReader(path)
     config = read_config(path)
     check_run_model(config.model.name, path / schema.CONFIG)

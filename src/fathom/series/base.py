@@ -17,7 +17,8 @@ from fathom.build.run import Hooks, Start, resume_run, train_run
 from fathom.errors import FathomError, UsageError
 from fathom.runs.analysis.series import DIVERGED, DONE, Series, SeriesObserver
 from fathom.runs.folder.lock import lock_run
-from fathom.runs.folder.reader import RunReader, resolve_run
+from fathom.runs.folder.lookup import resolve_resumable
+from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.schema import SERIES
 from fathom.runs.folder.writer import claim_folder, name_folder
 from fathom.runs.html.pages.report import write_report
@@ -73,7 +74,7 @@ def open_series(kind: type[S], series: str | Path, root: str | Path) -> S:
 
     Raises:  FathomError if it is finished, or its folder holds something else
     """
-    found = kind.read(resolve_run(series, root, kind.marker))
+    found = kind.read(resolve_resumable(series, root, kind.marker))
     if found.plan.get("status") == "done":
         what = SERIES[kind.marker].removeprefix("a ")
         raise FathomError(f"{found.path}: this {what} is finished; its page is {found.report}")

@@ -27,7 +27,8 @@ from fathom.phrases import counted
 from fathom.runs.analysis.distillation import ALONE, DISTILLED, TEACHER, Distillation
 from fathom.runs.analysis.paired import pair_correct, pair_runs
 from fathom.runs.analysis.series import DIVERGED, SeriesObserver
-from fathom.runs.folder.reader import RunReader, resolve_run
+from fathom.runs.folder.lookup import resolve_run
+from fathom.runs.folder.reader import RunReader
 from fathom.runs.html.pages.series import save_series
 from fathom.series.base import Member, add_member, open_series, run_series_in, start_series
 from fathom.settings.config import (

@@ -17,7 +17,7 @@ from fathom.models import registry
 from fathom.models.options import choose_embedding, use_small
 from fathom.models.torchvision_names import PUBLISHED, SIDE
 from fathom.runs.folder import schema
-from fathom.runs.folder.reader import resolve_run
+from fathom.runs.folder.lookup import resolve_run
 from fathom.runs.folder.records import read_json
 from fathom.settings.config import Config
 

@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from fathom.errors import FathomError, UsageError
-from fathom.runs.folder.reader import Best, RunReader, resolve_run
+from fathom.runs.folder.lookup import resolve_run
+from fathom.runs.folder.reader import Best, RunReader
 
 
 def edit(path, **fields):

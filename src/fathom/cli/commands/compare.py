@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fathom.cli.arguments import find_run
 from fathom.cli.columns import print_table
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from fathom.outputs import write_output
     from fathom.runs.analysis.comparison import compare_runs
     from fathom.runs.analysis.ranking import check_runs
-    from fathom.runs.folder.reader import resolve_run, series_in
+    from fathom.runs.folder.lookup import series_in
 
     names = []
     for name in args.runs:
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"left out: {name} is {series}; its runs lie inside", file=sys.stderr)
         else:
             names.append(name)
-    comparison = compare_runs([resolve_run(name, args.root) for name in names])
+    comparison = compare_runs([find_run(name, args.root) for name in names])
     if args.csv:
         write_output(args.csv, comparison.to_csv())
     if args.out:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fathom.build.configure import configure, student_settings
 from fathom.cli import series
+from fathom.cli.arguments import find_run
 from fathom.cli.columns import lay_out
 from fathom.cli.options import chosen_settings
 from fathom.cli.values import read_count, read_positive
@@ -95,9 +96,7 @@ def _settings(args: argparse.Namespace) -> tuple[Path, Config]:
         raise UsageError("name the teacher: a run folder, its name in runs/, or last; see fathom distill --help")
     if args.student is None:
         raise UsageError("name the student: --student NAME, one of `fathom models`")
-    from fathom.runs.folder.reader import resolve_run
-
-    teacher = resolve_run(args.teacher, args.out)
+    teacher = find_run(args.teacher, args.out)
     base = student_settings(teacher)
     own = None if args.data not in (None, base.get("data.name")) else base
     settings = chosen_settings(argparse.Namespace(**vars(args) | {"model": args.student}), own)

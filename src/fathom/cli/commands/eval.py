@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from fathom.cli.arguments import add_device, add_run
+from fathom.cli.arguments import add_device, add_run, find_run
 from fathom.cli.values import one_of
 from fathom.phrases import counted
 
@@ -24,10 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print."""
-    from fathom.runs.folder.reader import resolve_run
     from fathom.runs.folder.records import to_json
 
-    path = resolve_run(args.run, args.runs)
+    path = find_run(args.run, args.runs)
     from fathom.recipes.evaluate import evaluate
 
     evaluation = evaluate(path, args.split, device=args.device)

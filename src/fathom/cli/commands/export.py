@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from fathom.cli.arguments import add_run
+from fathom.cli.arguments import add_run, find_run
 from fathom.cli.values import one_of
 from fathom.phrases import counted, format_bytes
 from fathom.progress import Progress, elapsed
@@ -40,9 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export and say what was written."""
-    from fathom.runs.folder.reader import resolve_run
 
-    path = resolve_run(args.run, args.runs)
+    path = find_run(args.run, args.runs)
     with Progress("exporting: loading the libraries", amount=elapsed(), ticks=True) as progress:
         from fathom.export.export import export
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from fathom.cli.arguments import add_device, add_model, find_model
 from fathom.cli.values import one_of, read_count
+from fathom.errors import UsageError
 from fathom.outputs import is_stdout
 from fathom.progress import Progress, count_of
 
@@ -43,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Label every image or row in the order given; a bad one becomes a row with its error, and exit code 1."""
+    runs = [name for name in args.inputs if os.path.isfile(os.path.join(name, "run.json"))]
+    if runs:  # a pattern that the shell replaced by names: their figures are not what is to be predicted
+        raise UsageError(f"one run is expected, and more were given: {', '.join([args.run, *runs])}; name one")
     model = find_model(args.run, args.runs)
     from fathom.inference.image_inputs import label_file_options
     from fathom.recipes.predict import predict_to_file

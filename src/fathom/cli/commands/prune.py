@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fathom.cli.arguments import add_run
+from fathom.cli.arguments import add_run, find_run
 from fathom.cli.values import one_of, read_fraction, read_natural, read_positive
 
 STRUCTURES = ("channels",)
@@ -59,11 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prune, fine-tune, and set before and after side by side."""
     from fathom.errors import UsageError
-    from fathom.runs.folder.reader import resolve_run
 
     if not args.amount:
         raise UsageError("--amount must be above 0 and below 1")
-    path = resolve_run(args.run, args.runs)
+    path = find_run(args.run, args.runs)
     from fathom.cli.outcome import finish
     from fathom.cli.progress import show_progress
     from fathom.recipes.prune import Finetuning, prune

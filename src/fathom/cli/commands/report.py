@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from fathom.cli.arguments import add_run
+from fathom.cli.arguments import add_run, find_run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the page and print where it is."""
-    from fathom.runs.folder.reader import resolve_run
     from fathom.runs.html.pages.report import write_report
 
-    print(write_report(resolve_run(args.run, args.runs), args.out))
+    print(write_report(find_run(args.run, args.runs), args.out))
     return 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fathom.build.configure import configure
 from fathom.build.kinds.detection import kind_of
+from fathom.cli.arguments import find_run
 from fathom.cli.options import add_settings, chosen_settings, given_options
 from fathom.cli.outcome import finish
 from fathom.errors import UsageError
@@ -39,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     group = add_settings(parser)
     group.add_argument("--fast-dev-run", action="store_true", help="one batch only: does everything connect?")
-    group.add_argument("--resume", metavar="RUN", help="resume a run that stopped: its folder, its name, or last")
+    group.add_argument(
+        "--resume",
+        metavar="RUN",
+        help="resume a run that stopped: its folder, its name, or last (the newest that can be)",
+    )
     group.add_argument("--out", metavar="DIR", default="runs", help="where run folders go (default: runs)")
 
 
@@ -81,10 +86,9 @@ def start_reading(config: Config) -> Future[Any]:
 def _resume(args: argparse.Namespace) -> int:
     if given := given_options(args):
         raise UsageError(f"--resume reuses the run's settings; remove {given[0]}")
-    from fathom.runs.folder.reader import resolve_run
     from fathom.settings.reading import read_config
 
-    path = resolve_run(args.resume, args.out)
+    path = find_run(args.resume, args.out, to_resume=True)
     contents = start_reading(read_config(path))
     from fathom.cli.progress import show_progress, show_reading
     from fathom.recipes.train import resume

@@ -27,3 +27,16 @@ def lock_run(path: Path, name: str = ".lock") -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_locked(path: Path, name: str = ".lock") -> bool:
+    """Whether a process trains in the run folder right now; the folder is left as it is."""
+    if not (path / name).exists():
+        return False
+    try:
+        with lock_run(path, name):
+            return False
+    except FathomError:
+        return True
+    except OSError:  # read-only: then nobody trains there
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,10 +9,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from fathom.errors import FathomError, UsageError, unknown
+from fathom.errors import FathomError
 from fathom.findings import Finding, Findings
 from fathom.monitor import USUAL, parse_monitor
 from fathom.runs.folder import schema
+from fathom.runs.folder.lookup import resolve_run
 from fathom.runs.folder.metrics import read_metrics
 from fathom.runs.folder.records import is_number, read_json, read_yaml
 
@@ -29,7 +29,7 @@ class Best:
 
 
 class RunReader:
-    """One run folder, read when asked. ``RunReader("last")`` is the newest run in ``runs/``.
+    """One run folder, read when asked. ``RunReader("last")`` is the newest finished run in ``runs/``.
 
     Raises:  FathomError if the folder is no run, is damaged, or comes from a newer Fathom
     """
@@ -196,55 +196,6 @@ class RunReader:
         content = read_json(path)
         schema.check_schema(content, path)
         return content
-
-
-def series_in(path: Path) -> str | None:
-    """Say what series of runs a folder holds, as "a cross-validation"; None if it holds none or is a run."""
-    if (path / schema.RUN).exists():
-        return None
-    return next((name for marker, name in schema.SERIES.items() if (path / marker).exists()), None)
-
-
-def resolve_run(text: str | Path, root: str | Path = "runs", marker: str = schema.RUN) -> Path:
-    """Find the run that ``text`` means: ``last``, a path, a folder's name in ``root``, or a beginning only one has.
-
-    ``marker`` is the file that tells such folders.
-
-    Raises:  UsageError if nothing fits, or more than one does
-    """
-    root = Path(root)
-    names = sorted(entry.parent.name for entry in root.glob(f"*/{marker}")) if root.is_dir() else []
-    if str(text) == "last":
-        if not names:
-            raise UsageError(f"there is no run in {root} yet; train one first, or give the path of a run folder")
-        newest = max(name[:15] for name in names)  # the date and time that every name begins with
-        return root / max(
-            (name for name in names if name[:15] == newest), key=lambda name: _created(root / name / marker)
-        )
-    if Path(text).is_dir():
-        return Path(text)
-    if str(text) in names:
-        return root / str(text)
-    matches = [name for name in names if str(text) and name.startswith(str(text))]
-    if len(matches) == 1:
-        return root / matches[0]
-    if matches:
-        some = ", ".join(matches[:4]) + (" …" if len(matches) > 4 else "")
-        raise UsageError(f"{str(text)!r} fits {len(matches)} runs: {some}; give more of the name")
-    if Path(text).exists():
-        raise UsageError(f"{text} is a file; give the run's folder")
-    if not names or Path(text).name != str(text):
-        raise UsageError(f"there is no run folder {text}")
-    if difflib.get_close_matches(str(text).lower(), [*names, "last"], n=1, cutoff=0.5):
-        raise unknown("run", text, [*names, "last"])
-    raise UsageError(f"there is no run {str(text)!r} in {root}; the newest is {names[-1]}")  # all would be too many
-
-
-def _created(path: Path) -> str:
-    try:
-        return str(read_json(path).get("created", ""))
-    except FathomError:
-        return ""
 
 
 def _check_evaluation(evaluation: Mapping[str, Any], path: Path) -> None:
