@@ -63,6 +63,9 @@ def begin(config: Config, module: Module, data: LabelledData, weights: Weights |
         learning = _describe_learning(config, module.net, frozen)
         beginning.notes.extend(learning)
         beginning.record.update(frozen=frozen, learning=learning)
+        if warning := _warn_of_body(config, module.net):
+            beginning.notes.append(f"warning: {warning}")
+            beginning.record["warning"] = warning
     return config, beginning
 
 
@@ -102,6 +105,19 @@ def _describe_learning(config: Config, net: nn.Module, frozen: list[str]) -> lis
         new = [rate for name, rate in rates.items() if name in head]
         lines.append(f"learning rates: {spread} for the body" + (f", {new[0]:g} for the head" if new else ""))
     return lines
+
+
+def _warn_of_body(config: Config, net: nn.Module) -> str | None:
+    """Say in a line that loaded weights learn faster than new ones, which soon undoes what they were loaded for."""
+    rates, head = _rates(config, net), _head(config, net)
+    body = [rate for name, rate in rates.items() if name not in head]
+    new = [rate for name, rate in rates.items() if name in head]
+    if config.finetune.init_from is None or not body or not new or max(body) <= max(new):
+        return None
+    return (
+        f"the body learns {max(body) / max(new):.3g} times as fast as its head: what was loaded is soon undone; "
+        f"--body-lr {config.finetune.body_lr} should be at most 1"
+    )
 
 
 def _head(config: Config, net: nn.Module) -> set[str]:

@@ -17,11 +17,13 @@ class SplitResult:
     Attributes:
         summary: the content of ``evaluation.json``, plain values.
         outputs, targets: of every sample, in the order of the split, on the CPU; None of a text, which is too long.
+        truth: of a regression, float64 (N, D), the targets in the units of the data, not rounded to what is learned.
     """
 
     summary: dict[str, Any]
     outputs: Tensor | None = None
     targets: Tensor | None = None
+    truth: Tensor | None = None
 
     @property
     def is_correct(self) -> list[bool] | None:

@@ -26,22 +26,32 @@ if TYPE_CHECKING:
 _SHOWN_MISTAKES = 24  # in the report, four rows of six
 
 
-def evaluate_labelled(module: Module, split: str, batches: Iterable[Any], execution: Execution) -> SplitResult:
+def evaluate_labelled(
+    module: Module, data: LabelledData, split: str, batches: Iterable[Any], execution: Execution
+) -> SplitResult:
     """Pass the batches of a split through a classifier or a regressor.
 
     Returns: the content of ``evaluation.json`` without what an adapter adds, and outputs and targets on the CPU
     """
     outputs, targets = evaluate_batches(module, batches, execution, keep_outputs=True).pair()
-    return SplitResult(summarize(module, outputs, targets, split), outputs, targets)
+    truth = None
+    if module.kind != "classifier":
+        truth = data.truth(split)
+        truth = module.to("cpu").read(targets) if truth is None else truth
+    return SplitResult(summarize(module, outputs, targets, split, truth), outputs, targets, truth)
 
 
-def summarize(module: Module, output: Tensor, target: Tensor, split: str) -> dict[str, Any]:
+def summarize(
+    module: Module, output: Tensor, target: Tensor, split: str, truth: Tensor | None = None
+) -> dict[str, Any]:
     """Return the content of ``evaluation.json``, without images.
 
     For a classifier loss, accuracy, confusion counts (rows true, columns predicted) and per-class precision, recall and
     F1; for a regressor loss, RMSE, MAE and R²; then the metrics asked for.
 
-    Shape:   output (N, K), target (N,) of classes; output (N, K), target (N, K) of a regression
+    Shape:   output (N, K), target (N,) of classes; output, target, truth (N, K) of a regression
+    Args:
+        truth: the targets in the units of the data; None takes them from ``target``, as precise as that is.
     """
     module.to("cpu")
     base = {
@@ -52,7 +62,8 @@ def summarize(module: Module, output: Tensor, target: Tensor, split: str) -> dic
     }
     further = apply_metrics(module.metrics, output, target)
     if module.kind != "classifier":
-        output, target = module.read(output), module.read(target)  # (N, K), in the units of the data
+        output = module.read(output)  # (N, K), in the units of the data
+        target = module.read(target) if truth is None else truth  # (N, K)
         residual = output - target  # (N, K)
         variance = float((target - target.mean(0)).square().mean())
         mse = float(residual.square().mean())
@@ -152,7 +163,8 @@ def list_predictions(
     start: Iterable[tuple[Any, ...]] = zip(range(len(target))) if names is None else enumerate(names)
     columns = ["index", *([] if key is None else [key]), "label", "predicted"]
     if module.kind != "classifier":
-        numbers = torch.cat([module.read(target), module.read(output)], 1).tolist()  # (N, 2K)
+        assert evaluation.truth is not None
+        numbers = torch.cat([evaluation.truth, module.read(output)], 1).tolist()  # (N, 2K)
         return columns, ([*first, *pair] for first, pair in zip(start, numbers, strict=True))
     classes = class_names_of(module, output.shape[1])
     confidence, predicted = output.softmax(1).max(1)

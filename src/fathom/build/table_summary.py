@@ -29,7 +29,8 @@ def compare_with_baseline(module: Module, data: TableData, evaluation: SplitResu
         baseline = {"says": name, "accuracy": float((target == commonest).double().mean())}
         found = worst_mistakes(evaluation, list(data.class_names), _WORST)
     else:
-        truth, value = module.read(target), module.read(output)  # (N, 1) each
+        assert evaluation.truth is not None
+        truth, value = evaluation.truth, module.read(output)  # (N, 1) each
         constant = module.read(torch.zeros(1, 1))  # zero is the mean, in the scale that is learned
         error = truth - constant
         baseline = {

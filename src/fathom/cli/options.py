@@ -90,7 +90,7 @@ OPTIONS: dict[str, dict[str, Option]] = {
         "--init-from": Option("finetune.init_from", "WEIGHTS", "a run, a .safetensors file, torchvision:resnet18"),
         "--freeze": Option("finetune.freeze", "PATTERNS", "layers to freeze: conv1,layer[1-3].* or body", read_names),
         "--body-lr": Option(
-            "finetune.body_lr", "RATE", "of loaded layers: a factor of --lr such as 0.1x, or a rate", str
+            "finetune.body_lr", "RATE", "of loaded layers: a factor of --lr such as 0.1, or a rate such as =0.001", str
         ),
         "--layer-decay": Option(
             "finetune.layer_decay", "F", "each layer learns at F times the rate of the one above", read_positive

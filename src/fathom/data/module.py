@@ -123,6 +123,10 @@ class LabelledData(DataModule):
         """Make what brings a network's output to the units of the data; None where it is in them."""
         return None
 
+    def truth(self, split: str) -> Tensor | None:
+        """Return the numbers to be predicted of a split as the data have them, float64 (N, D); None: as learned."""
+        return None
+
     def matches(self, preprocess: Preprocess) -> bool:
         """Whether a model with this preprocessing can be evaluated on these data."""
         return True

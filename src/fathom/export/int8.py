@@ -103,17 +103,17 @@ def _open_data(run: Path, module: Module) -> Iterator[LabelledData]:
 def _open_batches(data: LabelledData, module: Module) -> tuple[str, Iterator[tuple[np.ndarray, np.ndarray]]]:
     """Return the name of the split that evaluates, and its batches as an export takes them, targets in their units."""
     if data.is_encoded:  # an export takes cells
-        return "test", _table_batches(cast("TableData", data), module)
+        return "test", _table_batches(cast("TableData", data))
     parts = {"test": data.test_dataloader(), "val": data.val_dataloader()}
     split = next((name for name, loader in parts.items() if loader is not None), "train")
     loader = parts.get(split) or data.train_eval_dataloader()
     return split, ((X.numpy(), y.numpy()) for X, y in loader)
 
 
-def _table_batches(data: TableData, module: Module) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _table_batches(data: TableData) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     if data.test_index is None:
         raise UsageError(f"{data.name}: the run kept no test split (--val 0), so int8 cannot be evaluated")
-    cells, y = data.test_cells(), data.y[data.test_index]
-    targets = y.numpy() if data.task == "classification" else module.read(y).numpy()
+    cells, truth = data.test_cells(), data.truth("test")
+    targets = (data.y[data.test_index] if truth is None else truth).numpy()
     for start in range(0, len(cells), _TABLE_BATCH):
         yield cells[start : start + _TABLE_BATCH], targets[start : start + _TABLE_BATCH]

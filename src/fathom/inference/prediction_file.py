@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from fathom.errors import unknown
+from fathom.inference.ranking import Probability
 from fathom.outputs import is_stdout, open_output, standard_output
 
 FORMATS = ("csv", "excel", "json", "jsonl")
@@ -85,8 +86,8 @@ def _write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Row], *, for
     for row in rows:
         cells = (row.get(name, "") for name in columns)
         table.writerow(
-            _format(name, cell) if isinstance(cell, float) else text(cell) if isinstance(cell, str) else cell
-            for name, cell in zip(columns, cells, strict=True)
+            _format(cell) if isinstance(cell, float) else text(cell) if isinstance(cell, str) else cell
+            for cell in cells
         )
 
 
@@ -109,7 +110,7 @@ def _write_json(file: TextIO, columns: Sequence[str], rows: Iterable[Row], *, li
     before = "" if lines else "[\n"
     for row in rows:
         # A name that is no text becomes an escape, so that the file is JSON whatever the name.
-        text = json.dumps({column: _plain(column, row.get(column)) for column in columns}, ensure_ascii=False)
+        text = json.dumps({column: _plain(row.get(column)) for column in columns}, ensure_ascii=False)
         file.write(before + (text if _is_text(text) else json.dumps(json.loads(text))))
         before = "\n" if lines else ",\n"
     if lines:
@@ -118,15 +119,15 @@ def _write_json(file: TextIO, columns: Sequence[str], rows: Iterable[Row], *, li
         file.write("[]\n" if before == "[\n" else "\n]\n")
 
 
-def _plain(column: str, value: Any) -> Any:
+def _plain(value: Any) -> Any:
     if value == "" or (isinstance(value, float) and not math.isfinite(value)):
         return None
-    return float(_format(column, value)) if isinstance(value, float) else value
+    return float(_format(value)) if isinstance(value, float) else value
 
 
-def _format(column: str, value: float) -> str:
-    """Write a number as far as float32 carries it; a probability with six decimals."""
-    return f"{value:.6f}" if column.startswith("probability") else f"{value:.7g}"
+def _format(value: float) -> str:
+    """Write a number, which whoever made it has rounded; a probability with six decimals."""
+    return f"{value:.6f}" if isinstance(value, Probability) else f"{value:.15g}"
 
 
 def _is_text(text: str) -> bool:

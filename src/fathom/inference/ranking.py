@@ -10,6 +10,10 @@ import numpy as np
 Row = dict[str, Any]
 
 
+class Probability(float):
+    """A probability, which is written with six decimals."""
+
+
 def label_columns(top: int) -> list[str]:
     """Return the names of the columns for ``top`` classes: label, probability, label_2, probability_2, …"""
     return [f"{name}{_suffix(k)}" for k in range(1, top + 1) for name in ("label", "probability")]
@@ -28,7 +32,7 @@ def most_probable(probabilities: np.ndarray, names: Sequence[str], top: int) -> 
             continue
         cells: Row = {}
         for k, (value, label) in enumerate(zip(row, labels, strict=True), start=1):
-            cells |= {f"label{_suffix(k)}": names[label], f"probability{_suffix(k)}": round(value, 6)}
+            cells |= {f"label{_suffix(k)}": names[label], f"probability{_suffix(k)}": Probability(round(value, 6))}
         yield cells | {"error": ""}
 
 

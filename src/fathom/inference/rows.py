@@ -29,6 +29,7 @@ from fathom.inference.ranking import label_columns, most_probable
 from fathom.phrases import counted
 
 _CHUNK = 8192
+_OWN = ("file", "row", "error")  # columns beside the prediction
 
 Row = dict[str, Any]
 
@@ -70,10 +71,15 @@ def predict_rows(model: RowModel, inputs: Sequence[str | Path], *, top: int = 1)
         stack.close()
         raise
     ids = [c.name for c in table.left_out if c.is_id and all(c.name in source.form.names for source in sources)]
-    ids = [name for name in ids if name not in ("file", "row", "label", "probability", "error", table.target)]
     head = ["file", "row"] if len(sources) > 1 else ["row"]
-    outputs = label_columns(top) if names else [table.target]
+    outputs = label_columns(top) if names else [prediction_column(table.target)]
+    ids = [name for name in ids if name not in (*head, *outputs, "error")]
     return [*head, *ids, *outputs, "error"], _predict(model, sources, stack, ids, top)
+
+
+def prediction_column(target: str) -> str:
+    """Return what the column of predictions is called: as the target, unless another column has that name."""
+    return f"predicted_{target}" if target in _OWN else target
 
 
 @dataclass(frozen=True)
@@ -178,6 +184,8 @@ def _apply(model: RowModel, cells: np.ndarray, top: int) -> Iterator[Row]:
     if model.class_names:
         yield from most_probable(outputs, model.class_names, top)
         return
+    name = prediction_column(model.table.target)
     for value in outputs[:, 0].tolist():
         is_number = math.isfinite(value)
-        yield {model.table.target: value, "error": ""} if is_number else {"error": "the prediction is not finite"}
+        value = float(f"{value:.{model.table.digits}g}")
+        yield {name: value, "error": ""} if is_number else {"error": "the prediction is not finite"}

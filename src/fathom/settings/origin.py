@@ -179,18 +179,19 @@ def _as_images(tree: Mapping[str, Any], kind: DataKind, shape: Any, mean: Any, s
 
 
 def parse_body_lr(value: float | str, lr: float) -> float:
-    """Turn ``0.1x`` into a tenth of ``lr``; a number is the rate itself.
+    """Turn ``0.1`` or ``0.1x`` into a tenth of ``lr``; ``=0.001`` is the rate itself.
 
     Raises:  UsageError for anything else
     """
     text = str(value).strip()
+    is_rate = text.startswith("=")
     try:
-        rate = float(text.removesuffix("x")) * (lr if text.endswith("x") else 1.0)
+        rate = float(text.removeprefix("=") if is_rate else text.removesuffix("x")) * (1.0 if is_rate else lr)
     except ValueError:
         rate = -1.0
     if not 0 < rate < float("inf"):
         advice = "; --freeze body keeps it as it is" if rate == 0 else ""
-        raise UsageError(f"body_lr {value!r}: give a rate above 0, or a factor of --lr such as 0.1x{advice}")
+        raise UsageError(f"body_lr {value!r}: give a factor of --lr above 0, such as 0.1, or a rate, such as =0.001{advice}")
     return rate
 
 

@@ -19,6 +19,7 @@ from fathom.recipes.train import resume, train
 from fathom.series import base as series
 from fathom.series.from_scratch import paired_difference
 from fathom.settings.config import replace_in
+from fathom.settings.origin import parse_body_lr
 from fathom.training.callbacks import Callback
 from fathom.training.signals import Interrupted
 
@@ -70,7 +71,7 @@ def test_file_needs_its_network_named(fathom, source, tmp_path):
     [
         (["mlp"], "holds a lenet, not a mlp; leave the network out"),
         (["--freeze", "11.wight"], "freeze '11.wight': no parameter matches; similar names: 11.weight"),
-        (["--body-lr", "fast"], "body_lr 'fast': give a rate above 0, or a factor of --lr such as 0.1x"),
+        (["--body-lr", "fast"], "body_lr 'fast': give a factor of --lr above 0, such as 0.1, or a rate, such as =0.001"),
         (["--body-lr", "0x"], "--freeze body keeps it as it is"),
         (["--layer-decay", "2"], "finetune.layer_decay"),
         (["--seeds", "3"], "add --compare-scratch"),
@@ -90,6 +91,26 @@ def test_options_of_fine_tuning_need_weights(fathom):
         assert "say with --init-from which weights" in fathom("train", *options).error
     assert fathom("train", "--freeze", "0", "--fast-dev-run").code == 0  # random features
     assert "there is no run" in fathom("train", "--init-from", "nothing").error
+
+
+@pytest.mark.parametrize(
+    ("given", "rate"), [("0.1", 0.0005), (0.1, 0.0005), ("0.1x", 0.0005), ("=0.1", 0.1), ("=1e-4", 1e-4), (2, 0.01)]
+)
+def test_a_number_is_a_factor_and_a_rate_says_so(given, rate):
+    assert parse_body_lr(given, lr=0.005) == pytest.approx(rate, rel=1e-12)
+
+
+def test_a_body_faster_than_its_head_is_warned_of(fathom, source, tmp_path):
+    for text, times in (("=0.1", 20), ("2", 2)):
+        result = fathom("train", "--init-from", source, "--lr", 0.005, "--body-lr", text, "--fast-dev-run")
+        assert result.code == 0, result.err
+        assert f"the body learns {times} times as fast as its head" in result.out
+        found = json.loads((newest(tmp_path) / "findings.json").read_text())["findings"]
+        assert "run.fast_body" in [finding["code"] for finding in found]
+    for text in ("0.1", "=0.001", "1"):
+        result = fathom("train", "--init-from", source, "--lr", 0.005, "--body-lr", text, "--fast-dev-run")
+        assert result.code == 0, result.err
+        assert "warning" not in result.out
 
 
 def test_what_torchvision_brings_and_what_was_chosen_stays():

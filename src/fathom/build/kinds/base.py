@@ -168,7 +168,7 @@ class Kind(ABC):
         """Pass a split through a module and say how good it is."""
         from fathom.build.summaries import evaluate_labelled
 
-        return evaluate_labelled(module, split, batches, execution)
+        return evaluate_labelled(module, data, split, batches, execution)
 
     def examine(self, module: Module, data: LabelledData, evaluation: SplitResult, folder: Path) -> Details:
         """Return what the run's folder keeps of the test split besides the summary; images are written into it."""

@@ -23,14 +23,13 @@ _NATURAL = 0.01  # share of the rows of a table that may be the same by chance
 
 def check_table(data: TableData) -> DataCheck:
     """Look into the rows and columns that a network would learn from."""
-    target = (data.y if data.scale is None else data.scale(data.y)[:, 0]).numpy()
     indices = (("train", data.train_index), ("val", data.val_index), ("test", data.test_index))
     digests = _digest_rows(data.X, data.y)
     found = DataCheck(
         Path(data.name).name,
         "rows",
         [
-            CheckedSplit(name, len(rows), target[rows.numpy()], digests[rows.numpy()])
+            CheckedSplit(name, len(rows), _labels_of(data, name), digests[rows.numpy()])
             for name, rows in indices
             if rows is not None
         ],
@@ -49,8 +48,14 @@ def check_table(data: TableData) -> DataCheck:
     _look_for_outliers(found, data)
     _look_for_missing(found, data)
     if data.scale is not None:
-        _look_at_target(found, data, target)
+        _look_at_target(found, data)
     return check_splits(found)
+
+
+def _labels_of(data: TableData, split: str) -> np.ndarray:
+    """Return the classes of a split int64 (N,), or its numbers as the file has them, float64 (N,)."""
+    truth = data.truth(split)
+    return data.splits[split].labels.numpy() if truth is None else truth[:, 0].numpy()
 
 
 def _look_for_leaks(found: DataCheck, data: TableData) -> None:
@@ -146,8 +151,8 @@ def _codes_give_away(codes: np.ndarray, y: np.ndarray, task: str) -> bool:
     return float(table.max(1).sum()) > _GIVES_AWAY * len(y) and len(np.unique(y)) > 1
 
 
-def _look_at_target(found: DataCheck, data: TableData, target: np.ndarray) -> None:
-    values = target[data.train_index.numpy()].astype(np.float64)
+def _look_at_target(found: DataCheck, data: TableData) -> None:
+    values = _labels_of(data, "train")
     measures = (values.min(), np.median(values), values.max(), values.std())
     low, middle, high, deviation = (significant(float(value)) for value in measures)
     fact = f"{low} to {high}, median {middle}, standard deviation {deviation}"

@@ -28,6 +28,7 @@ _MOST_CATEGORIES = 100_000
 _MOST_WIDTH = 50
 _ID_ROWS = 20  # in a table shorter than this nothing looks like an identifier
 _ID_SHARE = 0.95
+FLOAT_DIGITS = 7  # significant ones that a float32 carries
 _MOST_MARKS = 1000  # different texts that a model knows to stand for missing cells
 
 
@@ -45,11 +46,13 @@ class TableDescription(msgspec.Struct, frozen=True, tag_field="kind", tag="table
     Attributes:
         target: the column that is predicted.
         columns: those that are read, in the order of the numbers that stand for their cells.
+        digits: significant digits of a predicted number.
     """
 
     target: str
     columns: tuple[Column, ...]
     left_out: tuple[LeftOut, ...] = ()
+    digits: int = FLOAT_DIGITS
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from fathom.data.tables.column import MISSING_CODE, OTHER_CODE, Column, count_codes
-from fathom.data.tables.fit import Fitted, LeftOut, TableDescription
+from fathom.data.tables.fit import FLOAT_DIGITS, Fitted, LeftOut, TableDescription
 from fathom.preprocess import Preprocess
 
 _YEAR, _WEEK, _DAY = 365.2425, 7.0, 1.0  # in days; the mean year of the Gregorian calendar
@@ -35,9 +35,16 @@ class TableInput(Preprocess):
     known: Tensor
     _first: Tensor
 
-    def __init__(self, columns: Sequence[Column], left_out: Sequence[LeftOut] = (), target: str = "target") -> None:
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        left_out: Sequence[LeftOut] = (),
+        target: str = "target",
+        digits: int = FLOAT_DIGITS,
+    ) -> None:
         super().__init__()
-        self.columns, self.left_out, self.target_name = tuple(columns), tuple(left_out), target
+        self.columns, self.left_out = tuple(columns), tuple(left_out)
+        self.target_name, self.digits = target, digits
         plain = [i for i, c in enumerate(columns) if c.kind != "category"]
         dates = [i for i in plain if columns[i].kind == "date"]
         self._plain = plain
@@ -130,7 +137,7 @@ class TableInput(Preprocess):
     @property
     def description(self) -> TableDescription:
         """What it reads."""
-        return TableDescription(self.target_name, self.columns, self.left_out)
+        return TableDescription(self.target_name, self.columns, self.left_out, self.digits)
 
     def describe(self) -> dict[str, Any]:
         """Return the columns as plain values, for ``model.json``; the numbers are buffers."""
@@ -151,4 +158,4 @@ def read_layer(description: dict[str, Any]) -> TableInput:
     Raises:  msgspec.ValidationError if it is no such description
     """
     table = msgspec.convert(description, TableDescription)
-    return TableInput(table.columns, table.left_out, table.target)
+    return TableInput(table.columns, table.left_out, table.target, table.digits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.folds import describe_small_classes
 from fathom.data.splits.split import stratified_split
 from fathom.data.tables.cells import canonical, read_cells
-from fathom.data.tables.fit import TableOptions, fit_columns
+from fathom.data.tables.fit import FLOAT_DIGITS, TableOptions, fit_columns
 from fathom.data.tables.layer import TableInput
 from fathom.data.tables.reading import Table, read_table
 from fathom.data.tables.target import find_target, join_names, read_target
@@ -30,6 +31,7 @@ from fathom.preprocess import Preprocess, TargetScale
 _EVAL_BATCH = 4096  # rows of a batch in evaluation
 _FEWEST_STEPS = 64  # of an epoch, where nobody chose the batch size
 _LEAST_BATCH, _MOST_BATCH = 16, 1024
+_MOST_DIGITS = 15  # that a float64 keeps whatever the number
 _FEWEST_ROWS = 3  # one for each split
 
 
@@ -81,9 +83,11 @@ class TableData(InMemoryData):
         fitted = fit_columns(frame, self.target.name, rows["train"], options, table.rewritten)
         self.notes += [f"{column.name}: left out, {column.reason}" for column in fitted.left_out]
         self.notes += fitted.notes
-        self.layer = TableInput(fitted.columns, fitted.left_out, self.target.name)
-        self.layer.fit(fitted, rows["train"])
         self.scale = self._fit_scale(labels, rows["train"])
+        digits = FLOAT_DIGITS if self.scale is None else _count_digits(labels[rows["train"]], self.scale)
+        self.layer = TableInput(fitted.columns, fitted.left_out, self.target.name, digits)
+        self.layer.fit(fitted, rows["train"])
+        self._labels = labels
         y = torch.from_numpy(labels)  # (N,)
         everything = Rows(self.layer.encode(fitted.raw), y if self.scale is None else self.scale.scale(y[:, None]))
         self.splits = {name: everything.take(index) for name, index in rows.items()}
@@ -122,7 +126,7 @@ class TableData(InMemoryData):
         """Make the layer that spreads encoded rows out, with the statistics of the training split."""
         if size is not None:
             raise UsageError(f"data.resize: {self.name} holds no images")
-        layer = TableInput(self.layer.columns, self.layer.left_out, self.target.name)
+        layer = TableInput(self.layer.columns, self.layer.left_out, self.target.name, self.layer.digits)
         for name, buffer in self.layer.named_buffers():
             layer.get_buffer(name).copy_(buffer)
         return layer
@@ -130,6 +134,12 @@ class TableData(InMemoryData):
     def target_scale(self) -> TargetScale | None:
         """Return mean and standard deviation of the target over the training split; None of classes."""
         return self.scale
+
+    def truth(self, split: str) -> Tensor | None:
+        """Return the numbers of a split as the file has them, float64 (N, 1); None of classes."""
+        index = self.splits[split].index
+        assert index is not None
+        return None if self.scale is None else torch.from_numpy(self._labels)[index, None]
 
     def test_rows(self, indices: Sequence[int]) -> list[tuple[int, dict[str, str]]]:
         """Return rows of the test split as in the file: number, counted from 1 below the header, and cells."""
@@ -231,6 +241,14 @@ def _cut(rows: np.ndarray, labels: np.ndarray, share: float, seed: int) -> tuple
     """Hold a share of the rows out; None where that is not even one."""
     kept, cut = stratified_split(labels[rows], share, seed)
     return rows[kept], rows[cut] if len(cut) else None
+
+
+def _count_digits(labels: np.ndarray, scale: TargetScale) -> int:
+    """Count the significant digits of a prediction: what float32 carries, more where all lie far from 0."""
+    if scale.log:
+        return FLOAT_DIGITS
+    spreads = float(np.abs(labels).max()) / float(scale.std)
+    return min(_MOST_DIGITS, FLOAT_DIGITS + max(0, math.floor(math.log10(spreads))))
 
 
 def _choose_batch_size(num_train: int) -> int:

@@ -18,7 +18,7 @@ def find_in_run(run: RunReader) -> Findings:
     """
     curves, without_curves = check_curves(run)
     tests, without_tests = check_evaluation(run)
-    found = [*_failure(run), *curves, *tests, *_special(run)]
+    found = [*_failure(run), *_beginning(run), *curves, *tests, *_special(run)]
     return Findings.gravest_first(found, [*without_curves, *without_tests])
 
 
@@ -51,3 +51,12 @@ def _failure(run: RunReader) -> list[Finding]:
     if run.status != "failed" or (run.failure is not None and run.failure.code == "loss.not_finite"):
         return []
     return [run.failure or Finding("run.failed", "error", f"The run failed: {run.run.get('message')}")]
+
+
+def _beginning(run: RunReader) -> list[Finding]:
+    """Return what is to be warned of in how the run began."""
+    start = run.run.get("start")
+    warning = start.get("warning") if isinstance(start, dict) else None
+    if not isinstance(warning, str):
+        return []
+    return [Finding("run.fast_body", "warning", f"{warning[0].upper()}{warning[1:]}", place="finetune.body_lr")]
