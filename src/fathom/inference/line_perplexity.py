@@ -64,7 +64,11 @@ def _rows(model: TextModel, inputs: Sequence[str | Path], encoding: str) -> Iter
             row: Row = {"file": shown, "line": number, "tokens": len(tokens) - 1, "unknown": unknown}
             row |= {"text": line.strip(), "error": ""}
             is_number = loss < _MOST_EXPONENT
-            yield row | ({"perplexity": float(f"{math.exp(loss):.7g}")} if is_number else {"error": "its perplexity is not finite"})
+            yield row | (
+                {"perplexity": float(f"{math.exp(loss):.7g}")}
+                if is_number
+                else {"error": "its perplexity is not finite"}
+            )
 
 
 def _score(model: TextModel, tokens: list[int]) -> float:

@@ -191,7 +191,9 @@ def parse_body_lr(value: float | str, lr: float) -> float:
         rate = -1.0
     if not 0 < rate < float("inf"):
         advice = "; --freeze body keeps it as it is" if rate == 0 else ""
-        raise UsageError(f"body_lr {value!r}: give a factor of --lr above 0, such as 0.1, or a rate, such as =0.001{advice}")
+        raise UsageError(
+            f"body_lr {value!r}: give a factor of --lr above 0, such as 0.1, or a rate, such as =0.001{advice}"
+        )
     return rate
 
 

@@ -71,7 +71,10 @@ def test_file_needs_its_network_named(fathom, source, tmp_path):
     [
         (["mlp"], "holds a lenet, not a mlp; leave the network out"),
         (["--freeze", "11.wight"], "freeze '11.wight': no parameter matches; similar names: 11.weight"),
-        (["--body-lr", "fast"], "body_lr 'fast': give a factor of --lr above 0, such as 0.1, or a rate, such as =0.001"),
+        (
+            ["--body-lr", "fast"],
+            "body_lr 'fast': give a factor of --lr above 0, such as 0.1, or a rate, such as =0.001",
+        ),
         (["--body-lr", "0x"], "--freeze body keeps it as it is"),
         (["--layer-decay", "2"], "finetune.layer_decay"),
         (["--seeds", "3"], "add --compare-scratch"),
