@@ -29,7 +29,8 @@ from fathom.data.sources import catalog
 from fathom.losses import LOSSES
 from fathom.models import initializers, registry
 from fathom.settings import config
-from fathom.training import device, optimizers, schedules
+from fathom.training import device, optimizers
+from fathom.training.schedules import schedule as schedules
 
 ADDRESSES = runpy.run_path(str(Path(__file__).with_name("addresses.py")))
 ROOT = Path(__file__).parents[2]
