@@ -35,6 +35,7 @@ class WeightAverage:
         self.num_updates = 0
         parameters, buffers = dict(module.named_parameters()), dict(module.named_buffers())
         self._names = [*parameters, *buffers]
+        # the parameter's own memory: update() sees each step
         self._weights = [parameter.detach() for parameter in parameters.values()]
         self._buffers = list(buffers.values())
         self._average = [_widened(weight).clone() for weight in self._weights]
@@ -61,6 +62,7 @@ class WeightAverage:
         """
         tensors = self._matching({**dict(module.named_parameters()), **dict(module.named_buffers())}, "this module")
         with torch.no_grad():
+            # copies: the tensors themselves stay, for optimiser and graphs hold them
             own = [tensor.clone() for tensor in tensors]
             _copy(tensors, [*self._average, *self._buffer_copies])
         try:
@@ -87,7 +89,7 @@ class WeightAverage:
             raise FathomError("the saved state is not one of a weight average")
         loaded = self._matching(state["average"], "the saved weight average")
         for own, other in zip([*self._average, *self._buffer_copies], loaded, strict=True):
-            own.copy_(other)
+            own.copy_(other)  # in place, and to this one's device and precision
         self.num_updates = int(state["num_updates"])
 
     def _matching(self, tensors: Mapping[str, Tensor], what: str) -> list[Tensor]:

@@ -175,7 +175,7 @@ def tune_allocator() -> str | None:
 
 def _choose_precision(device: torch.device, layers: list[tuple[int, int, bool]], flops: int) -> tuple[str, str]:
     if device.type == "cuda":
-        if torch.cuda.is_bf16_supported(including_emulation=False):
+        if torch.cuda.is_bf16_supported(including_emulation=False):  # before Ampere it is only emulated
             return "bf16", "the GPU computes in bfloat16"
         return "fp32", "the GPU has no bfloat16"
     if device.type != "cpu":
@@ -196,6 +196,7 @@ def _choose_precision(device: torch.device, layers: list[tuple[int, int, bool]],
 def cpu_computes_bf16() -> bool:
     """Whether the CPU has bfloat16 dot products (AVX512-BF16 or AMX)."""
     cpu = torch.cpu
+    # private names of torch, which may go: hence hasattr
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(cpu, name)() for name in checks if hasattr(cpu, name))
 
@@ -207,8 +208,11 @@ def _trace_arithmetic(module: nn.Module, example: Tensor) -> list[tuple[int, int
 
     def note(layer: nn.Module, _: Any, output: Tensor) -> None:
         is_conv = isinstance(layer, nn.Conv2d)  # the only kind that channels-last speeds up
+        # in · kernel height · kernel width
         fan_in = layer.weight[0].numel()  # type: ignore[index]
+        # of (out, in / groups, …): what one dot product runs over
         channels = layer.weight.shape[1]  # type: ignore[index]
+        # a product and a sum a weight, for one sample
         layers.append((2 * fan_in * output[0].numel(), int(channels), is_conv))
 
     kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -252,6 +256,7 @@ def compiled_forward(module: nn.Module, device: torch.device) -> Iterator[None]:
     try:
         yield
     finally:
+        # what nn.Module.compile sets; torch has no undo
         target._compiled_call_impl = None  # type: ignore[union-attr]
 
 

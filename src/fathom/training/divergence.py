@@ -52,6 +52,7 @@ def locate_divergence(module: nn.Module, batch: Any) -> tuple[str, str]:
     # Inner layers finish before the outer ones, so an outer one is named only for arithmetic of its own.
     hooks = [layer.register_forward_hook(check(name)) for name, layer in module.named_modules() if name]
     try:
+        # still in training mode, as when the loss failed
         outputs = module.training_step(batch)  # type: ignore[operator]
     finally:
         for handle in hooks:

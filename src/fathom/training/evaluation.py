@@ -78,7 +78,7 @@ def evaluate_feed(
     meter = Meter(getattr(module, "metrics", None))
     outputs: list[Tensor] = []  # each (n, …)
     targets: list[Tensor] = []  # each (n, …)
-    with kept_random_state(execution.device):
+    with kept_random_state(execution.device):  # else training would depend on how often it is validated
         for batch, count in feed.batches():
             if should_stop():
                 return None
@@ -96,6 +96,7 @@ def evaluate_feed(
     metrics = meter.take_epoch()
     if not keep_outputs:
         return Evaluation(metrics, count)
+    # (N, …) and (N, …); one copy each, not one a batch
     return Evaluation(metrics, count, torch.cat(outputs).cpu(), torch.cat(targets).cpu())
 
 

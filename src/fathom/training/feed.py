@@ -27,11 +27,11 @@ class Feed:
 
     def __init__(self, loader: Any, *, limit: int | None = None, repeat: bool = False) -> None:
         self.loader, self.limit, self.repeat = loader, limit, repeat
-        self.batch_size: int | None = getattr(loader, "batch_size", None)
+        self.batch_size: int | None = getattr(loader, "batch_size", None)  # of a full batch; only those are compiled
         self.device = torch.device("cpu")
         self._can_seek = hasattr(loader, "seek")
         self._began_with: dict[str, Any] | None = None  # random state before the pass under way, unless it can seek
-        self._peeked: Iterator[Any] | None = None
+        self._peeked: Iterator[Any] | None = None  # the pass that example_input began
         self._kept: list[Any] | None = None
 
     def __len__(self) -> int:
@@ -76,6 +76,7 @@ class Feed:
 
     def example_input(self) -> Any:
         """Return the inputs of one sample as a batch of one; the first pass still begins with the batch it is from."""
+        # A seeking loader gives this batch again; of any other the pass begun here must become the first epoch.
         if self._can_seek:
             with kept_random_state(self.device):
                 batch = next(self._open(0, 0), None)
@@ -88,7 +89,7 @@ class Feed:
         X, count = batch[0] if isinstance(batch, (tuple, list)) else batch, _count_samples(batch)
         if self.batch_size is None:
             self.batch_size = count
-        return X[:1] if isinstance(X, Tensor) else X
+        return X[:1] if isinstance(X, Tensor) else X  # (1, …)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is needed, beside epoch and batch number, to find the place again."""
@@ -140,6 +141,7 @@ class Feed:
 def _move(part: Any, device: torch.device) -> Any:
     """Bring the tensors in a batch to ``device``; everything else is for the module to understand."""
     if isinstance(part, Tensor):
+        # asynchronous from pinned memory only
         return part if part.device == device else part.to(device, non_blocking=True)
     if isinstance(part, (tuple, list)):
         return tuple(_move(item, device) for item in part)

@@ -77,6 +77,7 @@ class Meter:
 
     def add(self, outputs: dict[str, Tensor], count: int) -> None:
         """Take in what a step on ``count`` samples returned: scalar tensors, and perhaps prediction and target."""
+        # Detached, or every graph with its activations would stay in memory until the flush.
         self._pending.append({name: value.detach() for name, value in outputs.items() if name not in OUTPUTS})
         self._counts.append(count)
         if self.metrics:
@@ -112,7 +113,7 @@ class Meter:
         self.epoch.update(columns, counts)
         self._pending, self._counts = [], []
         bad = [i for i, loss in enumerate(columns.get("loss", ())) if not math.isfinite(loss)]
-        return len(counts) - bad[0] if bad else None
+        return len(counts) - bad[0] if bad else None  # the first is the cause, what follows its consequence
 
     def _read(self) -> dict[str, list[float]]:
         """Move what is pending over in one copy: the values of each name, in order."""
@@ -125,8 +126,8 @@ class Meter:
             if any(value.numel() != 1 for value in values):
                 shapes = sorted({tuple(value.shape) for value in values if value.numel() != 1})
                 raise FathomError(f"a step returned {name!r} of shape {shapes[0]}; it must be a scalar")
-            rows.append(torch.stack(values).reshape(-1).float())
-        return dict(zip(names, torch.stack(rows).tolist(), strict=True))
+            rows.append(torch.stack(values).reshape(-1).float())  # (steps,)
+        return dict(zip(names, torch.stack(rows).tolist(), strict=True))  # (names, steps); the one wait for the device
 
     def take_interval(self) -> dict[str, float]:
         """Return the means since the last call, and what follows from them, and begin anew."""

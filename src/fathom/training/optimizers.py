@@ -34,7 +34,7 @@ _ENTRIES = {
     "adadelta": _Entry(torch.optim.Adadelta, ("rho", "eps")),
 }
 NAMES = tuple(_ENTRIES)
-_SWITCHES = {"nesterov", "amsgrad", "centered"}
+_SWITCHES = {"nesterov", "amsgrad", "centered"}  # options that are true or false, not numbers
 
 
 def takes(name: str, option: str) -> bool:
@@ -110,7 +110,7 @@ def split_by_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Param
     for layer in module.modules():
         is_norm = "norm" in type(layer).__name__.lower()
         for name, parameter in layer.named_parameters(recurse=False):
-            if parameter in seen:
+            if parameter in seen:  # a weight two layers share, as an embedding tied to the output
                 continue
             seen.add(parameter)
             is_spared = is_norm or parameter.ndim < 2 or name.startswith("bias")
@@ -129,7 +129,7 @@ def _make_groups(module: Any, decay_norm_and_bias: bool) -> list[dict[str, Any]]
         raise UsageError("decay_norm_and_bias=False needs the module itself, not its parameters, to tell them apart")
     given = list(module)
     if given and isinstance(given[0], dict):
-        return [group | {"params": list(group["params"])} for group in given]
+        return [group | {"params": list(group["params"])} for group in given]  # torch writes defaults into what it gets
     return [{"params": given}]
 
 
@@ -156,6 +156,7 @@ def _check_options(name: str, options: dict[str, Any]) -> None:
 
 
 def _check_number(name: str, key: str, value: Any) -> float:
+    # bool first: True is an int to Python. NaN fails the comparison, so it needs no test of its own.
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 <= value < math.inf:
         raise UsageError(f"optimizer {name}: {key} must be a number of at least 0, not {value!r}")
     return value
@@ -198,8 +199,9 @@ def eager(kind: type[torch.optim.Optimizer]) -> type[Any]:
                 return kind
             method = method.__wrapped__
         methods[name] = method
+    # _use_grad, taken off above, kept gradients out of the update; something still has to.
     methods["step"] = torch.no_grad()(methods["step"])
-    return type(kind.__name__, (kind,), methods)
+    return type(kind.__name__, (kind,), methods)  # torch's name, as repr and errors show it
 
 
 @torch.no_grad()
@@ -213,7 +215,7 @@ def l1_penalty_(parameters: Iterable[Tensor], strength: float) -> None:
     pairs = [(parameter, parameter.grad) for parameter in parameters if parameter.grad is not None]
     if pairs:
         weights, gradients = zip(*pairs, strict=True)
-        torch._foreach_add_(gradients, torch._foreach_sign(weights), alpha=strength)
+        torch._foreach_add_(gradients, torch._foreach_sign(weights), alpha=strength)  # one kernel for all parameters
 
 
 def clip_by_norm_(parameters: Iterable[Tensor], max_norm: float) -> Tensor:

@@ -27,9 +27,9 @@ def learning_rates(
     body_lr = lr if body_lr is None else body_lr
     rates: dict[str, float] = {}
     depth = 0
-    for layer in reversed(layers(net)):
+    for layer in reversed(layers(net)):  # from the output down, as layer_decay counts
         in_body = [name for name in layer if name not in head]
-        depth += bool(in_body)
+        depth += bool(in_body)  # a layer of the head alone does not count
         factor = 1.0 if layer_decay is None else layer_decay**depth
         rates |= {name: body_lr * factor if name in in_body else lr for name in layer}
     learning = (name for name, parameter in net.named_parameters() if parameter.requires_grad)
@@ -68,8 +68,10 @@ def group_by_rate(net: nn.Module, rates: Mapping[str, float], decay_norm_and_bia
     Args:
         decay_norm_and_bias: False leaves biases and the parameters of normalisation layers out of the decay.
     """
+    # by id: == on tensors compares elements
     spared = set() if decay_norm_and_bias else set(map(id, split_by_decay(net)[1]))
     groups: dict[tuple[float, bool], dict[str, Any]] = {}
+    # From the output: the head's group comes first, and Trainer.lr shows the rate of the first.
     for name, parameter in reversed(list(net.named_parameters())):
         if name not in rates:
             continue

@@ -15,12 +15,13 @@ _SHORTEST_S = 1e-9  # so that a rate is never divided by zero
 
 def log_interval(trainer: Trainer) -> None:
     """Log what was learned since the last record."""
+    # First: it waits for the device, so the time taken below is that of finished steps.
     trainer.flush()
     now = time.perf_counter()
     metrics = {f"train_{name}": value for name, value in trainer.meter.take_interval().items()}
     position = round(trainer.epoch + trainer.batch / len(trainer.feed), 4)
     trainer.call("on_log", _make_record(trainer, "step", position, metrics, trainer.interval_began, now))
-    trainer.interval_began = (time.perf_counter(), trainer.num_samples)
+    trainer.interval_began = (time.perf_counter(), trainer.num_samples)  # not `now`: what callbacks did is not training
 
 
 def finish_epoch(trainer: Trainer) -> dict[str, Any]:

@@ -29,26 +29,29 @@ def set_up(trainer: Trainer, module: Module, data: Any, state: dict[str, Any] | 
     Raises:  UsageError if module or data are none, or options exclude each other; CheckpointError
     """
     _check(module, data)
-    seed_everything(trainer.seed)
+    seed_everything(trainer.seed)  # first: lazy layers and a shuffling loader draw below
     trainer.module = module
     trainer.epoch = trainer.batch = trainer.step = trainer.num_samples = 0
     trainer.should_stop, trainer.records, trainer.meter = None, [], trainer.make_meter()
     _open_loaders(trainer, data)
     _settle_execution(trainer)
-    trainer.parameters = list(module.parameters())
+    trainer.parameters = list(module.parameters())  # not earlier: lazy layers have none until an example passed
     if not any(parameter.requires_grad for parameter in trainer.parameters):
         raise UsageError("the module has no parameter to train: all are frozen or there are none")
     module.zero_grad()  # whatever was done with the module before
     trainer.optimizer = trainer.make_optimizer(module) if trainer.make_optimizer else module.configure_optimizers()
     trainer.base_lrs = [float(group["lr"]) for group in trainer.optimizer.param_groups]
-    trainer.factor = None
+    trainer.factor = None  # unlike any factor, so the first step sets the rate
     trainer.schedule = _make_schedule(trainer)
     is_fp16 = trainer.execution.precision == "fp16"
+    # fp16 ends at 6e-8, below which gradients vanish unless the loss is scaled; bf16 has the range of fp32.
     trainer.scaler = torch.amp.GradScaler(trainer.device.type) if is_fp16 else None
+    # Only what a callback overrides is called: an unused hook costs the loop nothing.
     trainer.hooks = {hook: [getattr(c, hook) for c in trainer.callbacks if _overrides(c, hook)] for hook in HOOKS}
     trainer.started = time.perf_counter()
     if state is not None:
         restore_state(trainer, state)
+    # After restore_state: load_state_dict puts new tensors into the optimiser, and the graph keeps those it saw.
     trainer.whole_step = _compile_step(trainer) if trainer.execution.compile == "step" else None
     trainer.interval_began = trainer.epoch_began = (time.perf_counter(), trainer.num_samples)
 
@@ -65,9 +68,9 @@ def _open_loaders(trainer: Trainer, data: Any) -> None:
     rehearsal = trainer.rehearsal
     is_overfit = bool(rehearsal.overfit_batches)
     trainer.feed = Feed(data.train_dataloader(), limit=rehearsal.limit, repeat=is_overfit)
-    val_loader = None if is_overfit else data.val_dataloader()
+    val_loader = None if is_overfit else data.val_dataloader()  # batches learnt by heart say nothing on others
     trainer.val_feed = None if val_loader is None else Feed(val_loader, limit=rehearsal.limit)
-    trainer.steps_per_epoch = -(-len(trainer.feed) // trainer.accumulate)
+    trainer.steps_per_epoch = -(-len(trainer.feed) // trainer.accumulate)  # rounded up: the last may have fewer batches
     trainer.total_steps = trainer.steps_per_epoch * trainer.max_epochs
 
 
@@ -75,6 +78,7 @@ def _settle_execution(trainer: Trainer) -> None:
     """Settle how to compute, then bring module and loaders to the device."""
     module, feed, given = trainer.module, trainer.feed, trainer.given_execution
     is_lazy = any(map(nn.parameter.is_lazy, itertools.chain(module.parameters(), module.buffers())))
+    # it finds the batch size too
     example = feed.example_input() if is_lazy or given is None or feed.batch_size is None else None
     if is_lazy:
         try_forward(module, example)

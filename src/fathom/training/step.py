@@ -19,6 +19,8 @@ def take_step(trainer: Trainer, batches: list[tuple[Any, int]]) -> None:
 
     Raises:  Diverged if the loss is not finite, where that can be seen without waiting for the device
     """
+    # The graph holds for one shape, so a short last batch goes the ordinary way. There is one batch: set_up refuses
+    # accumulation with compile=step.
     if trainer.whole_step is not None and batches[0][1] == trainer.feed.batch_size:
         _run_whole_step(trainer, *batches[0])
         return
@@ -33,9 +35,10 @@ def _run_batch(trainer: Trainer, batch: Any, count: int, share: float) -> None:
     with trainer.execution.forward(is_full=count == trainer.feed.batch_size):
         outputs = trainer.module.training_step(batch)
     loss = _loss_of(outputs)  # ()
+    # On an accelerator .item() would wait for it after every batch; there `flush` finds out at the next log.
     if trainer.reading_is_free and not math.isfinite(loss.item()):
         raise trainer.divergence(batch, ago=0)
-    if share != 1:
+    if share != 1:  # of one batch a step, the usual case, nothing is multiplied
         loss = loss * share
     (loss if trainer.scaler is None else trainer.scaler.scale(loss)).backward()
     trainer.note(batch, outputs, count)
@@ -54,16 +57,16 @@ def _update(trainer: Trainer) -> None:
     """Clip, step, forget the gradients."""
     optimizer, scaler = trainer.optimizer, trainer.scaler
     if scaler is not None:
-        scaler.unscale_(optimizer)
-    trainer.call("on_gradients")
+        scaler.unscale_(optimizer)  # the L1 penalty and clipping are meant for the gradients themselves
+    trainer.call("on_gradients")  # before clipping, which then bounds the penalty's share too
     if trainer.clip_norm is not None:
         clip_by_norm_(trainer.parameters, trainer.clip_norm)
     if scaler is None:
         optimizer.step()
     else:
-        scaler.step(optimizer)
-        scaler.update()
-    optimizer.zero_grad()
+        scaler.step(optimizer)  # does nothing if a gradient overflowed in fp16
+        scaler.update()  # then halves the scale; torch doubles it after 2,000 steps without
+    optimizer.zero_grad()  # to None: the next backward writes its gradients instead of adding to zeros
 
 
 def _loss_of(outputs: Any) -> Tensor:

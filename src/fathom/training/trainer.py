@@ -155,7 +155,7 @@ class Trainer:
     def _train_epoch(self) -> None:
         self.module.train()
         batches = self.feed.batches(self.epoch, self.batch)
-        while group := list(itertools.islice(batches, self.accumulate)):
+        while group := list(itertools.islice(batches, self.accumulate)):  # the last group may be smaller
             self._set_lr()
             self.call("on_step_start")
             take_step(self, group)
@@ -193,7 +193,7 @@ class Trainer:
 
     def _set_lr(self) -> None:
         factor = self.schedule.factor(self.step)
-        if factor != self.factor:
+        if factor != self.factor:  # a constant rate is not written anew at every step
             self.factor = factor
             for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
                 group["lr"] = base * factor
@@ -221,6 +221,7 @@ class Trainer:
         """
         ago = self.meter.flush()
         if ago is not None:
+            # read again: keeping batches for this would fill the device
             batch, _ = next(self.feed.batches(self.epoch, self.batch - ago))
             raise self.divergence(batch, ago)
 
@@ -228,7 +229,7 @@ class Trainer:
         """Return the error for the batch ``ago`` batches before the last one noted; 0 is the one under way."""
         number = self.batch - ago
         step = self.epoch * self.steps_per_epoch + number // self.accumulate
-        with self.execution.forward(is_full=False):
+        with self.execution.forward(is_full=False):  # eager: the hooks that look for the layer do not run in a graph
             return divergence_error(
                 self.module, batch, step=step + 1, epoch=self.epoch + 1, batch_number=number + 1, lr=self.lr
             )
@@ -256,5 +257,6 @@ class Trainer:
 
         Raises:  Diverged if a loss since the last log was not finite: such a state is of no use
         """
+        # The meter saves its sums, which pending batches are not in yet.
         self.flush()
         return collect_state(self)

@@ -34,7 +34,7 @@ def compile_whole_step(
 
     if not hasattr(torch._dynamo.config, "trace_autograd_ops"):
         raise UsageError(f"compile=step needs a newer torch than {torch.__version__}; use --compile forward")
-    torch._dynamo.config.trace_autograd_ops = True
+    torch._dynamo.config.trace_autograd_ops = True  # off by default: autograd.grad would not be traced
     update = _find_update(optimizer)
     groups = []
     for group in optimizer.param_groups:
@@ -42,6 +42,7 @@ def compile_whole_step(
         states = [_initial_state(optimizer, group, p) for p in parameters]
         # The graph reads a copy, in which nothing changes between steps.
         options = {k: v for k, v in group.items() if k not in ("params", "lr")}
+        # older torch keeps no such key in AdamW's groups
         options.setdefault("decoupled_weight_decay", isinstance(optimizer, torch.optim.AdamW))
         groups.append((options, parameters, states))
     everything = [p for _, parameters, _ in groups for p in parameters]
@@ -58,6 +59,8 @@ def compile_whole_step(
                         update(parameter, gradient, state, options, rate)
         return {name: value.detach() for name, value in outputs.items()}
 
+    # A break in the graph would cost what the graph saves, so it is an error; the shape is always that of a full
+    # batch.
     compiled = torch.compile(whole_step, fullgraph=True, dynamic=False)
     # The rate is an input of the graph: as a number in it, every new value would be compiled anew.
     rates = [torch.tensor(0.0, device=execution.device) for _ in groups]
@@ -90,7 +93,7 @@ def _initial_state(optimizer: torch.optim.Optimizer, group: dict[str, Any], para
     state = optimizer.state[parameter]
     if isinstance(optimizer, torch.optim.SGD):
         if group["momentum"] and state.get("momentum_buffer") is None:
-            state["momentum_buffer"] = torch.zeros_like(parameter)
+            state["momentum_buffer"] = torch.zeros_like(parameter)  # 0·momentum + g is torch's first buffer, g
     elif not state:
         state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
         state["exp_avg"] = torch.zeros_like(parameter)

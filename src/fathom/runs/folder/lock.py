@@ -17,7 +17,7 @@ def lock_run(path: Path, name: str = ".lock") -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path / name, timeout=0)
+    lock = FileLock(path / name, timeout=0)  # the system's lock: a killed process leaves none behind
     try:
         with contextlib.suppress(NotImplementedError):  # a file system without locks
             lock.acquire()

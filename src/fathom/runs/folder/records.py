@@ -41,11 +41,12 @@ def to_plain(value: object, name: str = "value", *, finite: bool = True) -> Any:
 
     Raises:  UsageError naming the key if a value is something else, such as an object
     """
-    if value is None or isinstance(value, bool | str):
+    if value is None or isinstance(value, bool | str):  # bool before int, which it is too
         return value
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
+        # float(): np.float64 is a float, and YAML's SafeDumper refuses it.
         return float(value) if math.isfinite(value) or not finite else None
     if isinstance(value, Mapping):
         return {str(key): to_plain(item, str(key), finite=finite) for key, item in value.items()}
@@ -102,7 +103,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
     Raises:  FathomError naming file and line if any other line is not an object
     """
-    lines = read_text(path).split("\n")
+    lines = read_text(path).split("\n")  # not splitlines: it parts a text at U+2028 too
     records: list[dict[str, Any]] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():

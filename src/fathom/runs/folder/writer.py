@@ -55,7 +55,7 @@ class RunWriter:
         try:
             writer.update_run(status="running", created=now.isoformat(timespec="milliseconds"))
         except BaseException:
-            shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(path, ignore_errors=True)  # without run.json it would be no run
             raise
         return writer
 
@@ -75,7 +75,7 @@ class RunWriter:
         schema.check_schema(run, folder / schema.RUN)
         writer = cls(folder, run, clock or _local_time)
         for place in (folder, folder / schema.CHECKPOINTS):
-            remove_leftovers(place)
+            remove_leftovers(place)  # temporary files of a process that was killed while it wrote
         writer._resumed_at = (step, epoch)
         read_metrics(folder / schema.METRICS)  # damage is told before a step is taken
         return writer
@@ -158,7 +158,7 @@ class _Utf8:
 
 
 def _local_time() -> datetime:
-    return datetime.now().astimezone()
+    return datetime.now().astimezone()  # with the offset: run folders travel between machines
 
 
 def name_folder(now: datetime, *parts: str) -> str:

@@ -100,8 +100,8 @@ def noam(step: float, warmup: int, model_size: int | None = None) -> float:
 
     Source:  Vaswani et al. 2017, "Attention Is All You Need", eq. (3)
     """
-    n = step + 1.0
-    scaled = min(n / warmup, math.sqrt(warmup / n))
+    n = step + 1.0  # the paper counts from 1; 0^(−1/2) has no value
+    scaled = min(n / warmup, math.sqrt(warmup / n))  # the paper's two terms, each times √warmup
     return scaled if model_size is None else scaled / math.sqrt(model_size * warmup)
 
 

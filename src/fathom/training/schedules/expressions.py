@@ -66,7 +66,7 @@ def parse_expression(text: str, variables: tuple[str, ...]) -> Callable[[Values]
         raise UsageError(f"expression of {len(text)} characters is too long; at most {MAX_LENGTH}")
     try:
         return _build(ast.parse(text.strip(), mode="eval").body, text, variables)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deep for the parser
         raise UsageError(f"cannot read the expression {text!r}; write arithmetic of {', '.join(variables)}") from None
 
 
@@ -75,6 +75,7 @@ def _build(node: ast.expr, text: str, variables: tuple[str, ...]) -> Node:
         return _build(child, text, variables)
 
     match node:
+        # True matches int().
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
             # Floats only: 9**9**9 on Python's integers would fill the memory, on floats it overflows at once.
             value = float(number) if abs(number) < 1e300 else math.inf
@@ -92,6 +93,7 @@ def _build(node: ast.expr, text: str, variables: tuple[str, ...]) -> Node:
         case ast.BinOp(left=left_node, op=op, right=right_node) if type(op) in _BINARY:
             binary, left, right = _BINARY[type(op)], build(left_node), build(right_node)
             return lambda values: binary(left(values), right(values))
+        # One comparison: a chain such as 0 < step < 9 is refused.
         case ast.Compare(left=left_node, ops=[op], comparators=[right_node]) if type(op) in _COMPARE:
             compare, left, right = _COMPARE[type(op)], build(left_node), build(right_node)
             return lambda values: compare(left(values), right(values))

@@ -22,7 +22,7 @@ def check_number(
     name: str, option: str, value: Any, low: float = 0.0, high: float = math.inf, above: float = -math.inf
 ) -> float:
     """Return ``value`` as a float if it is a number, finite, above ``above`` and from ``low`` to ``high``."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)  # True is an int to Python
     if is_number and math.isfinite(value) and value > above and low <= value <= high:
         return float(value)
     bounds = f"above {above:g}" if above >= low else f"of at least {low:g}"
@@ -76,6 +76,7 @@ def _own(function: Any, total: int, warmup: int) -> Curve:
             raise UsageError(f"schedule lambda: the factor at step {step} must be a number >= 0, not {value!r}")
         return float(value)
 
+    # A mistake in the function shows now, not in the last epoch.
     own(0)
     own(total)
     return own

@@ -55,6 +55,7 @@ SCHEDULES: dict[str, Entry] = {
     ),
     "step": Entry("gamma^floor(t/every)", "a drop at equal intervals", {"every": 1 / 3, "gamma": 0.1}),
     "multi_step": Entry(
+        # He et al. 2016, §4.2: at 32,000 and 48,000 of 64,000 iterations.
         "gamma^(milestones passed)", "a drop at each milestone", {"milestones": (0.5, 0.75), "gamma": 0.1}
     ),
     "inverse_time": Entry(
@@ -72,11 +73,13 @@ SCHEDULES: dict[str, Entry] = {
     "plateau": Entry(
         "*gamma after patience values without gain",
         "a drop whenever the loss stalls",
+        # torch's defaults but for patience, which is 10 there: longer than many a run here.
         {"gamma": 0.1, "patience": 3, "threshold": 1e-4, "cooldown": 0, "final": 0.0, "mode": "min"},
     ),
     "one_cycle": Entry(
         "start -> 1 over rise, then -> final",
         "up, then far down: super-convergence",
+        # OneCycleLR's pct_start 0.3, div_factor 25 and final_div_factor 1e4.
         {"rise": 0.3, "start": 0.04, "final": 4e-6, "shape": "cosine"},
     ),
 }
@@ -159,6 +162,7 @@ class Plateau(Schedule):
     Equals:  torch.optim.lr_scheduler.ReduceLROnPlateau(factor=gamma, min_lr=final·lr, eps=0), relative threshold
     """
 
+    # the one thing that changes in it
     _progress: _Progress = field(default_factory=_Progress, repr=False, compare=False)
 
     def factor(self, step: int) -> float:
@@ -330,7 +334,7 @@ def _split(text: str) -> list[str]:
 
 
 def _parse_number(name: str, key: str, text: str) -> int | float:
-    for kind in (int, float):
+    for kind in (int, float):  # int first: 1 is a step, 1.0 neither a step nor a fraction
         try:
             return kind(text)
         except ValueError:

@@ -125,6 +125,7 @@ def axes(
     for tick, label in zip(y_ticks, label_ticks(y_ticks, is_share=y_form is percent), strict=True):
         y = up(tick)
         parts.append(Html(f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'))
+        # 4 down: text stands on its baseline, and its middle belongs to the tick
         parts.append(text(LEFT - 7, y + 4, label, "end"))
     for tick, label in zip(x_ticks, x_texts, strict=True):
         x = across(tick)
@@ -161,7 +162,7 @@ def clip(name: str, limit: int = 20) -> str:
 
 def label_ticks(ticks: Sequence[float], *, is_share: bool = False) -> list[str]:
     """Write ticks with as few digits as say where they are, so that no two look alike."""
-    slack = 0.01 * min((b - a for a, b in pairwise(ticks)), default=1.0)
+    slack = 0.01 * min((b - a for a, b in pairwise(ticks)), default=1.0)  # a hundredth of a step cannot be seen
     texts: list[str] = []
     for digits in range(10):
         texts = [percent(tick, digits) if is_share else _tick(tick, digits) for tick in ticks]
@@ -173,6 +174,6 @@ def label_ticks(ticks: Sequence[float], *, is_share: bool = False) -> list[str]:
 
 def _tick(value: float, digits: int) -> str:
     """Write a tick's round number without trailing zeros, or with so many digits after the first where it is small."""
-    if value != 0 and (abs(value) >= 1e5 or abs(value) < 1e-3):
+    if value != 0 and (abs(value) >= 1e5 or abs(value) < 1e-3):  # longer ones do not fit left of LEFT
         return f"{value:.{digits}e}".replace("e-0", "e-").replace("e+0", "e")
     return f"{value:.{6 + digits}g}"

@@ -27,7 +27,7 @@ def heat_map(key: str, title: str, counts: Sequence[Sequence[int]], names: Seque
     left = 30 + min(_LONGEST_NAME, _LETTER * max((len(name) for name in names), default=1))
     top = 20 + round(_SLOPE * (left - 30))
     end_x, end_y = left + size * cell, top + size * cell
-    shares = [[n / (sum(row) or 1) for n in row] for row in counts]
+    shares = [[n / (sum(row) or 1) for n in row] for row in counts]  # (classes, classes); a class may have no sample
     worst = max((shares[i][j] for i in range(size) for j in range(size) if i != j), default=0.0) or 1.0
     parts: list[Html] = []
     for i, row in enumerate(counts):
@@ -55,6 +55,7 @@ def _cell(place: tuple[float, float], size: int, n: int, kind: str, shade: float
         style = "cell-text strong" if shade > _STRONG else "cell-text"
         if len(str(n)) * _LETTER > size - 6:
             style += " small"
+        # half of the gap below, which leaves the square a unit smaller than its cell
         label = text(x + size / 2 - 0.5, y + size / 2 + 4, str(n), "middle", class_=style)
     square = f'x="{x:g}" y="{y:g}" width="{size - 1}" height="{size - 1}"'
     return Html(

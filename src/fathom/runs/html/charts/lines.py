@@ -84,6 +84,7 @@ def line_chart(
         at = across(mark[0])
         parts.append(Html(f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{BOTTOM}"/>'))
     frame = f'<rect x="{LEFT}" y="{TOP - 4}" width="{WIDTH}" height="{BOTTOM - TOP + 4}"/>'
+    # Faint lines first, so that the others cover them.
     curves = join(curve(line, across, up) for line in sorted(lines, key=lambda line: not line.faint))
     parts.append(Html(f'<clipPath id="{key}-box">{frame}</clipPath><g clip-path="url(#{key}-box)">{curves}</g>'))
     named = [line for line in lines if not line.faint]
@@ -119,10 +120,11 @@ def _hover_columns(
             if height is not None and not (up.log and height <= 0):
                 found.setdefault(at, []).append((line, height))
     places = sorted(found)
-    if not places or len(places) > 2 * MOST_COLUMNS:
+    if not places or len(places) > 2 * MOST_COLUMNS:  # lines that share no places: columns too thin to point at
         return Html("")
     middles = [(across(a) + across(b)) / 2 for a, b in pairwise(places)]
     columns = []
+    # the last place is on the edge: 8 units to hit it
     for at, start, end in zip(places, [LEFT, *middles], [*middles, RIGHT + 8], strict=True):
         columns.append(
             f'<g class="column"><rect x="{start:.1f}" y="{TOP}" width="{end - start:.1f}" height="{BOTTOM - TOP}"/>'
@@ -137,7 +139,7 @@ def _tip(
     texts = [f"{line.label} {form(height)}" for line, height in entries]
     width = 14 + _LETTER * max(len(text) for text in [heading, *texts])
     height = 12 + 16 * (len(texts) + 1)
-    left = x + 10 if x + 10 + width <= WIDTH else max(0.0, x - 10 - width)
+    left = x + 10 if x + 10 + width <= WIDTH else max(0.0, x - 10 - width)  # to the left where the right has no room
     dots = "".join(f'<g class="tone-{line.tone}">{marker(line.tone, x, up(value))}</g>' for line, value in entries)
     rows = "".join(
         f'<text x="{left + 7:.1f}" y="{TOP + 38 + 16 * i}" class="tip-text">{escape(text)}</text>'

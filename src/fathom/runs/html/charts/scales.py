@@ -33,10 +33,11 @@ def fit_scale(values: Iterable[float], start: float, end: float, *, log: bool = 
     finite = [value for value in values if math.isfinite(value) and (value > 0 or not log)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
     if log:
-        return Scale(low / 1.1, high * 1.1, start, end, log=True)
-    if high - low <= 1e-9 * max(abs(high), abs(low)):
+        return Scale(low / 1.1, high * 1.1, start, end, log=True)  # a tenth of room: ends need not be ticks
+    if high - low <= 1e-9 * max(abs(high), abs(low)):  # one number, or one but for rounding
         low, high = (low - 0.5 * (abs(low) or 1), high + 0.5 * (abs(high) or 1))
     step = _round_step((high - low) / target)
+    # 0.3/0.1 is 2.9999999999999996, whose floor would be a step too low.
     return Scale(math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step, start, end)
 
 
@@ -49,6 +50,7 @@ def linear_ticks(low: float, high: float, target: int) -> list[float]:
     step = _round_step((high - low) / target)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
+    # 3·0.1 is 0.30000000000000004; below 1e-9 twelve places would round the step itself away.
     return [round(i * step, 12) if step > 1e-9 else i * step for i in range(first, last + 1)]
 
 
@@ -61,7 +63,7 @@ def whole_ticks(high: float, target: int = 8) -> list[float]:
 def needs_log_scale(values: Iterable[float | None]) -> bool:
     """Whether positive numbers span more than two powers of ten, which a linear axis would flatten."""
     present = [value for value in values if value is not None]
-    return bool(present) and min(present) > 0 and max(present) / min(present) > 100
+    return bool(present) and min(present) > 0 and max(present) / min(present) > 100  # 100: two powers of ten
 
 
 def downsample(points: Sequence[Point], limit: int) -> list[Point]:
@@ -81,13 +83,14 @@ def _round_step(rough: float) -> float:
     if rough <= 0 or not math.isfinite(rough):
         return 1.0
     power = 10.0 ** math.floor(math.log10(rough))
+    # 1.0001: a step of 2 + rounding is one of 2
     return next((size * power for size in (1, 2, 5) if rough <= size * power * 1.0001), 10 * power)
 
 
 def _log_ticks(low: float, high: float, target: int) -> list[float]:
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     stride = max(1, round((last - first) / target))
-    for sizes in ((1,), (1, 3), (1, 2, 5)):
+    for sizes in ((1,), (1, 3), (1, 2, 5)):  # as few as show the spacing: three ticks or more
         exponents = range(first, last + 1, stride if sizes == (1,) else 1)
         ticks = [size * 10.0**e for e in exponents for size in sizes]
         ticks = [tick for tick in ticks if low <= tick <= high]

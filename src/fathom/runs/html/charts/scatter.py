@@ -64,7 +64,7 @@ def dot_chart(
     log = y.may_log and needs_log_scale(height for _, height, _ in points)
     across = _across([place for place, _, _ in points], x)
     up = fit_scale([height for _, height, _ in points], BOTTOM, TOP, log=log)
-    if y.form is percent and up.high > 1:
+    if y.form is percent and up.high > 1:  # a share ends at 100 %, whatever number is round
         up = Scale(up.low, 1.0, BOTTOM, TOP)
     ticks, texts = _ticks(across, x)
     parts = [axes(across, up, (axis_label(x.label, x.log), axis_label(y.label, log)), ticks, texts, y.form)]
@@ -83,13 +83,14 @@ def dot_chart(
 
 def _across(places: Sequence[float], x: Horizontal) -> Scale:
     if x.names or x.whole:
+        # half a place of room, or the outer dots lie on the axes
         return Scale(-0.5, max([len(x.names) - 1.0, *places]) + 0.5, LEFT, RIGHT)
     return fit_scale(places, LEFT, RIGHT, log=x.log)
 
 
 def _ticks(across: Scale, x: Horizontal) -> tuple[list[float], list[str]]:
     if x.names:
-        room = max(3, _LETTERS // len(x.names))
+        room = max(3, _LETTERS // len(x.names))  # clip needs a letter or two before its …
         return [float(i) for i in range(len(x.names))], [clip(name, room) for name in x.names]
     ticks = whole_ticks(across.high) if x.whole else across.ticks(_TICKS)
     return ticks, label_ticks(ticks)

@@ -59,4 +59,4 @@ def _marks(strip: Strip, across: Scale, y: float, form: Callable[[object], str])
     for value in strip.values:
         marks += f'<circle class="dot" cx="{across(value):.1f}" cy="{y:.1f}" r="3.5">'
         marks += f"<title>{escape(form(value))}</title></circle>"
-    return marks + marker("val", across(strip.mean), y)
+    return marks + marker("val", across(strip.mean), y)  # the diamond; last, so that no dot covers it

@@ -50,9 +50,9 @@ def _draw_importance(study: Study) -> Figure:
     panel = figure.subplots()
     bars = panel.barh(range(len(names)), shares, color=_COLOURS["complete"], height=0.6)
     panel.bar_label(bars, [f"{share:.0%}" for share in shares], padding=4, color=INK, fontsize=9)
-    panel.set_yticks(range(len(names)), names, parse_math=False)
-    panel.invert_yaxis()
-    panel.set_xlim(0, 1.12 * max(shares) or 1)
+    panel.set_yticks(range(len(names)), names, parse_math=False)  # a $ in a name begins no formula
+    panel.invert_yaxis()  # barh counts from below, the most important belongs on top
+    panel.set_xlim(0, 1.12 * max(shares) or 1)  # room for the label of the longest bar
     panel.set_xticks([])
     panel.spines[["top", "right", "bottom"]].set_visible(False)
     panel.tick_params(colors=INK, length=0)
@@ -62,7 +62,7 @@ def _draw_importance(study: Study) -> Figure:
 
 
 def _draw_slices(study: Study) -> Figure:
-    columns = 2 if len(study.axes) in (2, 4) else min(3, len(study.axes))
+    columns = 2 if len(study.axes) in (2, 4) else min(3, len(study.axes))  # four as 2 × 2, not as 3 + 1
     rows = -(-len(study.axes) // columns)
     figure = _make_figure(3.6 * columns, 3.0 * rows)
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).flatten()
@@ -84,7 +84,7 @@ def _draw_slices(study: Study) -> Figure:
             panel.set_xscale("log")
             ticks = fit_scale(values_drawn, 0.0, 1.0, log=True).ticks(5)
             panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-            panel.set_xticks([], minor=True)
+            panel.set_xticks([], minor=True)  # matplotlib would label some of them between ours
         _finish(panel, study, axis.name, y_label=panel in panels[::columns])
     return figure
 
@@ -92,6 +92,7 @@ def _draw_slices(study: Study) -> Figure:
 def _make_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
+    # Not pyplot, which keeps every figure and asks for a display; width and height in inches.
     return Figure(figsize=(width, height), dpi=130, layout="constrained", facecolor="white")
 
 
