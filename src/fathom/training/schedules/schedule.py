@@ -56,7 +56,9 @@ SCHEDULES: dict[str, Entry] = {
     "step": Entry("gamma^floor(t/every)", "a drop at equal intervals", {"every": 1 / 3, "gamma": 0.1}),
     "multi_step": Entry(
         # He et al. 2016, §4.2: at 32,000 and 48,000 of 64,000 iterations.
-        "gamma^(milestones passed)", "a drop at each milestone", {"milestones": (0.5, 0.75), "gamma": 0.1}
+        "gamma^(milestones passed)",
+        "a drop at each milestone",
+        {"milestones": (0.5, 0.75), "gamma": 0.1},
     ),
     "inverse_time": Entry(
         "1/(1 + rate*t/every), or to final at T",
