@@ -16,6 +16,7 @@ from fathom.cli.signals import SIGPIPE, handle_signals, reader_left, signal_of
 from fathom.data.fetch.offline import offline
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.outputs import check_output, is_stdout, reserve_stdout
+from fathom.processes import refuse_several_processes
 from fathom.progress import close_all
 from fathom.terminal import GuardedStream, visible
 from fathom.version import VERSION
@@ -54,6 +55,8 @@ VERBS = {
     "recipes": ("fathom.cli.commands.recipes", "list the shipped recipes, or show one"),
 }
 
+# These train, which is done by one process.
+_TRAIN = {"train", "tune", "crossval", "distill", "prune"}
 # These read what is on this machine, and no data.
 _WITHOUT_NETWORK = {"generate", "report", "compare", "models", "schedules", "recipes"}
 
@@ -169,6 +172,8 @@ def _dispatch(arguments: list[str]) -> int:
         raise UsageError("an argument holds a NUL character, which no name or value can have")
     args = parser.parse_args(rest, argparse.Namespace(command=["fathom", *map(conceal, arguments)]))
     parser.check_places(args)
+    if verb in _TRAIN:
+        refuse_several_processes()
     with contextlib.ExitStack() as held:
         if getattr(args, "offline", False):
             held.enter_context(offline())

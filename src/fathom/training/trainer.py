@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from fathom.errors import FathomError, UsageError
 from fathom.module import Module
+from fathom.processes import refuse_several_processes
 from fathom.training.callbacks import Callback, Checkpointing
 from fathom.training.device import Execution
 from fathom.training.divergence import divergence_error
@@ -133,8 +134,10 @@ class Trainer:
         """Train ``module`` on ``data``; with ``state`` from a checkpoint, go on exactly where it was taken.
 
         Returns: one record of metrics per epoch
-        Raises:  Diverged if the loss is not finite; Interrupted after a signal, once a checkpoint is saved
+        Raises:  UsageError in one of several processes; Diverged if the loss is not finite; Interrupted after a signal,
+            once a checkpoint is saved
         """
+        refuse_several_processes()
         set_up(self, module, data, state)
         with catch_signals() as self._request, self.execution.compiled(module):
             try:

@@ -1,0 +1,41 @@
+"""Under torchrun every process would train the whole network: refused, and nothing is written."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+import fathom
+from fathom.errors import UsageError
+
+LINE = "WORLD_SIZE is 2: training runs in one process; start it without torchrun, or unset WORLD_SIZE"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train",),
+        ("tune", "lenet", "--space", "lr=0.1,0.2"),
+        ("crossval", "mlp"),
+        ("distill", "x", "--student", "mlp"),
+        ("prune", "x", "--amount", 0.5),
+        ("train", "--resume", "last"),
+    ],
+)
+def test_several_processes_are_refused(arguments, fathom, monkeypatch, tmp_path):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = fathom(*arguments)
+    assert (result.code, result.out, result.error) == (2, "", LINE)
+    assert os.listdir(tmp_path) == []
+
+
+def test_fit_is_refused_and_one_process_is_not(monkeypatch):
+    data = fathom.SyntheticRegression(n=40)
+    trainer = fathom.Trainer(max_epochs=1)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match="WORLD_SIZE is 2"):
+        trainer.fit(fathom.Regressor(fathom.create_model("linear", input_shape=(2,), num_classes=1)), data)
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    trainer.fit(fathom.Regressor(fathom.create_model("linear", input_shape=(2,), num_classes=1)), data)
+    assert len(trainer.records) == 1
