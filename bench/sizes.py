@@ -42,8 +42,9 @@ def _describe_networks() -> dict[str, Any]:
     from fathom.training.device import choose_execution
 
     described: dict[str, Any] = {}
-    for name in registry.names():
-        if len(registry.get(name).input_shape) == 1:
+    for name in registry.builtin_names():
+        form = registry.get(name).form
+        if form is None or len(form.input_shape) != 3:  # the linear model of features, and networks of texts
             continue
         net = registry.create(name, input_shape=_SHAPE, num_classes=10)
         chosen = choose_execution(Classifier(net), torch.rand(1, *_SHAPE), device="cpu")

@@ -72,7 +72,7 @@ def test_perplexity_is_what_torch_says_by_hand(run: Path, book: Path, split: str
     assert result["num_samples"] == len(getattr(data, split)) - 1
 
 
-def test_the_run_records_perplexity_and_judges_once(run: Path) -> None:
+def test_the_run_records_perplexity_and_evaluates_once(run: Path) -> None:
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     epochs = [record for record in records if record["event"] == "epoch"]
     for record in epochs:
@@ -243,7 +243,7 @@ def test_only_language_models_write(tmp_path: Path) -> None:
         fathom.generate(path, "a")
 
 
-def test_a_text_that_changed_is_not_judged(run: Path, book: Path) -> None:
+def test_a_text_that_changed_is_not_evaluated(run: Path, book: Path) -> None:
     content = book.read_text()
     book.write_text(content.replace("gulls", "GULLS"))
     try:

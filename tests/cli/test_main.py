@@ -126,7 +126,7 @@ def test_offline_holds_for_one_command_and_what_it_starts(verb, fathom, monkeypa
         (("train", "--data", "https://localhost:1/rows.csv", "--target", "y"), "or fetch it by hand and name"),
     ],
 )
-def test_what_is_wanting_offline_is_named_with_its_place(fathom, monkeypatch, tmp_path, arguments, place):
+def test_what_is_missing_offline_is_named_with_its_place(fathom, monkeypatch, tmp_path, arguments, place):
     for name in ("FATHOM_HOME", "TORCH_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
     monkeypatch.delenv("FATHOM_DATA", raising=False)

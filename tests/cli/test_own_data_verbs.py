@@ -101,7 +101,7 @@ def _newest(mark=""):
 @pytest.mark.parametrize(
     "kind", [kind if kind in ("folder", "labels") else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
 )
-def test_a_run_is_judged_pruned_and_taught_from_on_its_own_data(kind, fathom, tmp_path):
+def test_a_run_is_evaluated_pruned_and_taught_from_on_its_own_data(kind, fathom, tmp_path):
     options, new = KINDS[kind](tmp_path)
     _run(fathom, "train", "mlp", *options, "--epochs", 1, "--set", "model.options.hidden=[16]")
     run = _newest()
@@ -143,7 +143,7 @@ def test_a_fine_tuned_run_is_pruned_and_teaches(fathom, tmp_path):
     _run(fathom, "compare", source, tuned)
 
 
-def test_a_student_judged_by_another_division_is_refused(fathom, tmp_path):
+def test_a_student_evaluated_by_another_division_is_refused(fathom, tmp_path):
     options, _ = _labels(tmp_path)
     text = (tmp_path / "labels.csv").read_text().splitlines()
     (tmp_path / "labels.csv").write_text(

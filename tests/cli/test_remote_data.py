@@ -35,7 +35,7 @@ def site(tmp_path, monkeypatch):
     server.server_close()
 
 
-def test_a_table_trains_is_judged_and_predicted_and_the_run_knows_its_version(fathom, site, tmp_path):
+def test_a_table_trains_is_evaluated_and_predicted_and_the_run_knows_its_version(fathom, site, tmp_path):
     folder, root = site
     (folder / "house.csv").write_text(ROWS)
     typed = f"{root.replace('://', '://me:hunter2@')}/house.csv?token=abcdef"

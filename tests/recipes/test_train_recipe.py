@@ -24,7 +24,7 @@ def in_a_new_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_five_lines_train_judge_and_predict(tmp_path):
+def test_five_lines_train_evaluate_and_predict(tmp_path):
     outcome = fathom.train(fathom.Settings({"model": {"name": "softmax"}, "training": {"epochs": 2}}))
     evaluation = fathom.evaluate(outcome.path, "test")
     Image.fromarray(np.zeros((8, 8), np.uint8)).save("black.png")

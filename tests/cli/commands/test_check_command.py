@@ -164,7 +164,7 @@ def test_unbalanced_and_missing_classes(write):
     assert any("always saying common is right for 9" in text for text in texts(found, "note"))
 
 
-def test_a_table_s_columns_are_judged(write):
+def test_a_table_s_columns_are_evaluated(write):
     frame = make_frame()
     frame["twice"] = 2 * frame["price"] + 1
     frame["far"] = np.where(frame["id"] == 5, 1e6, frame["a"])

@@ -43,7 +43,7 @@ def test_the_table_has_every_class(trained, fathom):
 
 
 @pytest.mark.parametrize(("split", "samples"), [("train", 1294), ("val", 144), ("test", 359)])
-def test_every_split_can_be_judged(split, samples, trained, fathom):
+def test_every_split_can_be_evaluated(split, samples, trained, fathom):
     result = fathom("eval", trained.path, "--split", split, "--json")
     assert result.code == 0, result.err
     evaluation = json.loads(result.out)
@@ -55,7 +55,7 @@ def test_validation_agrees_with_the_best_epoch(trained, fathom):
     evaluation = json.loads(fathom("eval", trained.path, "--split", "val", "--json").out)
     records = [json.loads(line) for line in (trained.path / "metrics.jsonl").read_text().splitlines()]
     best = max(record["val_accuracy"] for record in records if record["event"] == "epoch")
-    # the loop may judge in bfloat16, eval does not
+    # the loop may evaluate in bfloat16, eval does not
     assert evaluation["accuracy"] == pytest.approx(best, abs=2 / 144)
 
 
@@ -65,7 +65,7 @@ def test_a_run_is_found_by_its_name(trained, fathom):
     assert fathom("eval", trained.path.name[:10], "--runs", trained.path.parent).code == 0
 
 
-def test_a_regression_is_judged_by_its_error(fathom, tmp_path):
+def test_a_regression_is_evaluated_by_its_error(fathom, tmp_path):
     assert fathom("train", "linear", "--data", "synthetic_regression", "--epochs", 1).code == 0
     (run,) = (tmp_path / "runs").iterdir()
     result = fathom("eval", "last", "--json")
@@ -76,7 +76,7 @@ def test_a_regression_is_judged_by_its_error(fathom, tmp_path):
     )
 
 
-def test_a_stopped_run_is_judged_by_its_best_checkpoint(trained_copy, fathom):
+def test_a_stopped_run_is_evaluated_by_its_best_checkpoint(trained_copy, fathom):
     expected = read_evaluation(trained_copy)
     (trained_copy / "model.safetensors").unlink()
     result = fathom("eval", trained_copy, "--json")

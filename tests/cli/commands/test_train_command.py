@@ -11,6 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from fathom.runs.analysis.numbers import decimal
+from fathom.runs.folder.schema import SCHEMA
 
 TIMES = {"samples_per_s", "elapsed_s"}
 
@@ -52,7 +53,7 @@ def test_every_file_of_the_run_folder_is_there(trained):
 
 def test_run_json_says_what_was_done_and_where(trained):
     run = json.loads((trained.path / "run.json").read_text())
-    assert (run["schema"], run["status"], run["seed"], run["message"]) == (1, "done", 3, None)
+    assert (run["schema"], run["status"], run["seed"], run["message"]) == (SCHEMA, "done", 3, None)
     assert run["command"][:4] == ["fathom", "train", "--epochs", "2"]
     assert set(run["versions"]) >= {"python", "torch", "numpy"}
     assert set(run["machine"]) >= {"cpu", "cores", "device"}
@@ -170,7 +171,7 @@ def test_runs_of_the_same_second_have_folders_of_their_own(fathom, tmp_path):
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
 
-def test_a_regression_is_judged_by_its_error(fathom, tmp_path):
+def test_a_regression_is_evaluated_by_its_error(fathom, tmp_path):
     result = fathom("train", "linear", "--data", "synthetic_regression", "--epochs", 3)
     assert result.code == 0, result.err
     evaluation = json.loads((only_run(tmp_path) / "evaluation.json").read_text())

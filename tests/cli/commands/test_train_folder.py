@@ -295,7 +295,7 @@ def test_a_folder_without_classes(fathom, tmp_path):
     assert result.error.endswith("pass a file of labels: --data labels.csv --images .")
 
 
-def test_a_folder_that_grew_is_judged_only_where_its_parts_were_not_cut(images, fathom, tmp_path):
+def test_a_folder_that_grew_is_evaluated_only_where_its_splits_were_not_cut(images, fathom, tmp_path):
     def grow(folder):  # now most images are larger, and grey
         for i in range(200):
             Image.new("L", (40, 40), i).save(folder / "dark" / f"new{i}.png")

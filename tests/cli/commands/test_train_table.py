@@ -148,7 +148,7 @@ def test_what_cannot_be_predicted_is_said(priced, fathom, tmp_path):
     )
 
 
-def test_a_table_that_changed_is_not_judged_or_gone_on_with(priced, house, fathom):
+def test_a_table_that_changed_is_not_evaluated_or_gone_on_with(priced, house, fathom):
     frame = make_frame()
     frame.loc[0, "area"] = 1000.0
     frame.loc[1:3, "area"] = 900.0

@@ -23,7 +23,7 @@ def packed(tmp_path, monkeypatch):
     return shutil.make_archive(str(tmp_path / "photos"), "zip", tmp_path, "photos")
 
 
-def test_an_archive_is_checked_trained_on_judged_and_labelled_as_its_folder_is(fathom, packed, tmp_path):
+def test_an_archive_is_checked_trained_on_evaluated_and_labelled_as_its_folder_is(fathom, packed, tmp_path):
     result = fathom("check", "--data", "photos.zip")
     assert result.code == 0, result.err
     assert result.out.startswith("photos: 40 images")
