@@ -10,6 +10,8 @@ import yaml
 
 from fathom.cli import progress
 from fathom.runs.folder.metrics import read_metrics
+from fathom.runs.folder.schema import SCHEMA
+from fathom.training import checkpoint
 from fathom.training.callbacks import Callback
 
 TIMES = {"samples_per_s", "elapsed_s"}
@@ -52,7 +54,7 @@ def stop_after(fathom, monkeypatch):
 
     def run(signum, step, *arguments):
         with monkeypatch.context() as patch:
-            patch.setattr(progress, "show_progress", lambda plan: [progress.Lines(), RaiseSignal(signum, step)])
+            patch.setattr(progress, "show_progress", lambda plan: [progress.TrainingProgress(), RaiseSignal(signum, step)])
             return fathom("train", *arguments)
 
     return run
@@ -349,10 +351,10 @@ def test_a_run_without_checkpoint_is_one_line(stopped, fathom):
 
 def raise_schema(path):
     if path.suffix == ".yaml":
-        path.write_text(path.read_text().replace("schema: 1", "schema: 2"))
+        path.write_text(path.read_text().replace(f"schema: {SCHEMA}", "schema: 9"))
     else:
         content = json.loads(path.read_text())
-        path.write_text(json.dumps(content | {"schema": 3}))
+        path.write_text(json.dumps(content | {"schema": 9}))
 
 
 @pytest.mark.parametrize("file", ["config.yaml", "run.json"])
@@ -361,7 +363,7 @@ def test_a_run_of_a_newer_fathom_is_refused(file, stopped, fathom):
     result = fathom("train", "--resume", stopped)
     assert result.code == 1
     assert file in result.error
-    assert "written by a newer Fathom (schema 3, this one reads 2); upgrade fathom" in result.error
+    assert f"written by a newer Fathom (schema 9, this one reads {SCHEMA}); upgrade fathom" in result.error
 
 
 def test_a_checkpoint_of_a_newer_fathom_is_refused(stopped, fathom):
@@ -369,7 +371,7 @@ def test_a_checkpoint_of_a_newer_fathom_is_refused(stopped, fathom):
         raise_schema(stopped / "checkpoints" / name / "manifest.json")
     result = fathom("train", "--resume", stopped)
     assert result.code == 1
-    assert "written by a newer Fathom (schema 3, this one reads 2)" in result.error
+    assert f"written by a newer Fathom (schema 9, this one reads {checkpoint.SCHEMA})" in result.error
 
 
 def test_other_choices_than_at_the_beginning_are_told(stopped, fathom):
