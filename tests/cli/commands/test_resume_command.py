@@ -54,7 +54,9 @@ def stop_after(fathom, monkeypatch):
 
     def run(signum, step, *arguments):
         with monkeypatch.context() as patch:
-            patch.setattr(progress, "show_progress", lambda plan: [progress.TrainingProgress(), RaiseSignal(signum, step)])
+            patch.setattr(
+                progress, "show_progress", lambda plan: [progress.TrainingProgress(), RaiseSignal(signum, step)]
+            )
             return fathom("train", *arguments)
 
     return run
