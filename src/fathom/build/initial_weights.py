@@ -13,7 +13,7 @@ from fathom.build.weight_files import Weights
 from fathom.errors import UsageError
 from fathom.models.rnn import RecurrentNet
 
-_QUIET = 0.01
+_QUIET = 0.01  # standard deviation of new rows of the last layer
 _MOST_NAMES = 6  # of parameters or classes in one line; the log has them all
 
 
@@ -94,21 +94,22 @@ def load_initial(weights: Weights, net: nn.Module, outputs: Sequence[str], *, qu
     Source:  a head that begins at 0: Kolesnikov et al. 2020, arXiv:1912.11370, §3.3
     Raises:  UsageError naming the first differences if less than half of the body fits
     """
-    own = net.state_dict()
+    own = net.state_dict()  # these share the network's memory: copy_ below changes the network
     loading = Loading(weights.source, outputs=list(outputs))
     last = last_layer(net)
+    # dimension along which the classes lie
     along = dict.fromkeys((name for name in own if name.rpartition(".")[0] == last), 0)
     if isinstance(net, RecurrentNet):
-        reads, dim = net.token_dim
+        reads, dim = net.token_dim  # a text model has tokens at its entrance too
         along[reads] = dim
-    first = next((name for name, tensor in own.items() if tensor.ndim == 4), None)
+    first = next((name for name, tensor in own.items() if tensor.ndim == 4), None)  # the first convolution
     taken = 0
     for name, tensor in own.items():
         given = weights.tensors.get(name)
         if quiet_head and name.rpartition(".")[0] == last:
             nn.init.normal_(tensor, std=_QUIET if tensor.ndim > 1 else 0.0)  # not 0: a ReLU may follow, as in NiN
         if given is None:
-            if tensor.is_floating_point():
+            if tensor.is_floating_point():  # not batch-norm's counter of batches
                 loading.new[name] = "the source has none"
         elif name in along and outputs and weights.outputs and tuple(outputs) != weights.outputs:
             taken += _take_rows(loading, name, tensor, given, along[name], weights.outputs)
@@ -144,7 +145,7 @@ def fit_statistics(values: Sequence[float], channels: int) -> list[float]:
 
 def _take_rows(loading: Loading, name: str, tensor: Tensor, given: Tensor, dim: int, outputs: tuple[str, ...]) -> int:
     """Take over the rows of classes that both have; the count of numbers taken."""
-    theirs, ours = given.movedim(dim, 0), tensor.movedim(dim, 0)
+    theirs, ours = given.movedim(dim, 0), tensor.movedim(dim, 0)  # (their classes, …), (our classes, …): views
     if theirs.shape[1:] != ours.shape[1:] or len(theirs) != len(outputs) or len(ours) != len(loading.outputs):
         loading.new[name] = f"{_shape(given)} there, {_shape(tensor)} here"
         return 0
@@ -154,7 +155,7 @@ def _take_rows(loading: Loading, name: str, tensor: Tensor, given: Tensor, dim: 
         loading.new[name] = "none of the classes is the source's"
         return 0
     here, there = (torch.tensor(index) for index in zip(*common, strict=True))
-    ours[here] = theirs[there].to(ours.dtype)
+    ours[here] = theirs[there].to(ours.dtype)  # through the view into the network
     loading.reused = [loading.outputs[i] for i, _ in common]
     if len(common) < len(loading.outputs):
         loading.new[name] = f"the classes differ; {len(common)} of {len(loading.outputs)} are taken over"
@@ -176,15 +177,15 @@ def _fit_channels(tensor: Tensor, given: Tensor) -> str:
     """Let a grey image stand for all channels alike, or the channels share what the one had."""
     theirs, ours = given.shape[1], tensor.shape[1]
     if ours == 1:
-        tensor.copy_(given.sum(1, keepdim=True))
+        tensor.copy_(given.sum(1, keepdim=True))  # (out, theirs, h, w) -> (out, 1, h, w); a grey image is equal in all
         return f"kernels for {theirs} channels added up for the one here"
-    tensor.copy_((given / ours).expand_as(tensor))
+    tensor.copy_((given / ours).expand_as(tensor))  # (out, 1, h, w) -> (out, ours, h, w); the sum over channels stays
     return f"the kernels for one channel shared among the {ours} here"
 
 
 def _refuse_misfit(loading: Loading, body: list[str], weights: Weights) -> None:
     missing = [name for name in body if name in loading.new]
-    if 2 * len(missing) < len(body):
+    if 2 * len(missing) < len(body):  # by tensors, not numbers: one large layer must not decide
         return
     if not missing:  # the last layer is all there is
         if loading.share:

@@ -29,6 +29,7 @@ def open_split(
     set_loss(module, closed(config.training.loss))
     module.metrics |= make_metrics(config.training.metrics, module.kind)
     kind_of(config).check_model(module, data, is_own=is_own)
+    # methods, called below: only the split that is asked for is opened
     loader = {"test": data.test_dataloader, "val": data.val_dataloader, "train": data.train_eval_dataloader}[split]()
     if loader is None:
         raise UsageError(f"{data.name} has no {split} split")
@@ -37,6 +38,7 @@ def open_split(
         module,
         data.example_input(),
         device=device,
+        # The same number on every machine: in bf16 it would depend on what the GPU or CPU has.
         precision="fp32",
         compile="off",
         **memory_options(config),

@@ -55,7 +55,7 @@ class Draft:
             if self.config.training.distill is not None:
                 from fathom.build.teaching import attach_teacher
 
-                attach_teacher(self.module, self.data, execution)
+                attach_teacher(self.module, self.data, execution)  # after the execution: the teacher goes to its device
         return Plan(self, execution)
 
 
@@ -100,6 +100,7 @@ class Plan:
             folder: the run's, where checkpoints go; None keeps none.
         """
         own = build_callbacks(self.config, folder)
+        # Trainer itself puts those that save last
         return build_trainer(self.config, self.execution, [*own, *callbacks])
 
 
@@ -127,7 +128,7 @@ def draft(
         if config.finetune.init_from is not None and not is_resumed:
             from fathom.build.fine_tuning import read_start  # which only fine-tuning needs, here and below
 
-            weights = read_start(config)
+            weights = read_start(config)  # first: a wrong path is told before the data are read
         if data is None:
             data = kind.build(config, contents, on_read)
         config = close(config, kind, data)
@@ -162,5 +163,5 @@ def _begin(config: Config, module: Module, data: LabelledData, weights: Weights 
 def _check_learning(config: Config, module: Module, data: LabelledData) -> None:
     """Make optimiser and schedule once, so that a wrong option stops the run before there is a folder."""
     optimizer_factory(config)(module)
-    steps_per_epoch = -(-data.num_train // data.batch_size)
+    steps_per_epoch = -(-data.num_train // data.batch_size)  # rounded up, as the trainer counts
     schedule_factory(config)(steps_per_epoch * max(1, closed(config.training.epochs)))

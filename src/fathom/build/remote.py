@@ -29,6 +29,7 @@ def check_address(address: str) -> None:
     Raises:  UsageError
     """
     parts = split_address(address)
+    # find_spec: for the answer nothing is imported
     if parts.scheme == "s3" and not (importlib.util.find_spec("fsspec") and importlib.util.find_spec("s3fs")):
         raise UsageError(str(missing_library(address, "fsspec s3fs", "remote")))
 
@@ -101,6 +102,6 @@ def original_names(given: DataConfig, local: DataConfig) -> Iterator[None]:
         text = str(error)
         for here, there in display_names(given, local).items():
             text = text.replace(here, there)
-        if text == str(error):
+        if text == str(error):  # nothing to rename: the error stays itself, with its traceback
             raise
         raise type(error)(text) from error

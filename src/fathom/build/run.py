@@ -118,14 +118,15 @@ def train_run(
         command: what was typed, for the record.
     Raises:  UsageError, FathomError before anything is written; Diverged or Interrupted after
     """
+    # paths made absolute: a run is resumed from anywhere
     config = msgspec.structs.replace(config, data=kind_of(config).locate(config.data))
     if config.training.epochs == 0 and hooks.prepare is None:
         raise UsageError("training.epochs is 0: a network with random weights would be all that comes of it")
-    plan = draft(config, contents, on_read=hooks.on_read).ready()
+    plan = draft(config, contents, on_read=hooks.on_read).ready()  # before the folder: what is refused leaves none
     writer = RunWriter.create(root, config.model.name, place_name(config.data.name), name=name)
     with contextlib.ExitStack() as held:
         try:
-            held.enter_context(lock_run(writer.path))
+            held.enter_context(lock_run(writer.path))  # held to the end of training
             run = _record_beginning(plan, writer, command)
             if hooks.prepare is not None:
                 with readable_failures():
@@ -153,8 +154,9 @@ def resume_run(path: Path, *, contents: Any = None, hooks: Hooks = Hooks()) -> T
             raise FathomError(f"{source}: not a checkpoint of a training run") from error
         choices = reader.run.get("choices")
         config = _restore_threads(config, choices)
+        # before the writer: a refusal changes nothing
         plan = draft(config, contents, on_read=hooks.on_read, is_resumed=True).ready()
-        load_weights(plan.module, weights, source)
+        load_weights(plan.module, weights, source)  # before `matches`, which compares the statistics in it
         if not plan.data.matches(plan.module.preprocess):
             raise FathomError(f"{plan.data.name} is no longer as it was when {path.name} began; start a new run")
         notes = [f"checkpoint refused: {line}" for line in refused]
@@ -251,6 +253,7 @@ def _ending(run: PlannedRun, writer: RunWriter, before: Mapping[str, Any] | None
         yield fitting
     except Interrupted as stop:
         _record_end(writer, "stopped", str(stop))
+        # a shell's exit code is 128 + the signal
         raise type(stop)(stop.exit_code - 128, f"{stop}; resume with: {resume_hint}") from None
     except KeyboardInterrupt:
         if before is None and fitting.step == 0:  # nothing to go on from
@@ -260,7 +263,7 @@ def _ending(run: PlannedRun, writer: RunWriter, before: Mapping[str, Any] | None
         raise
     except Exception as error:
         line = explain(error)
-        is_unchanged = fitting.step in (0, first)
+        is_unchanged = fitting.step in (0, first)  # no step was taken in this call
         if is_unchanged and isinstance(line, (UsageError, CheckpointError)):  # as if never begun
             if before is None:
                 shutil.rmtree(run.path, ignore_errors=True)
@@ -271,6 +274,7 @@ def _ending(run: PlannedRun, writer: RunWriter, before: Mapping[str, Any] | None
             _record_end(writer, "failed", f"{type(error).__name__}: {error}")
             raise
         _record_end(writer, "failed", str(line), line.finding if isinstance(line, Diverged) else None)
+        # going on from before it would diverge again
         if not isinstance(line, Diverged) and (run.path / "checkpoints" / "last").is_dir():
             line = FathomError(f"{line}; once that is mended, resume with: {resume_hint}")
         if line is error:
@@ -301,7 +305,7 @@ def _evaluate_once(run: PlannedRun, writer: RunWriter) -> dict[str, Any] | None:
     plan = run.plan
     if plan.data.test_dataloader() is None:
         return None
-    module, _ = load_module(run.path)
+    module, _ = load_module(run.path)  # as anybody will load it, so that what is evaluated is what is kept
     batches, execution = open_split(module, plan.config, plan.data, "test", str(plan.execution.device))
     found = plan.kind.evaluate(module, plan.data, "test", batches, execution)
     details = plan.kind.examine(module, plan.data, found, run.path)
@@ -336,6 +340,7 @@ def _changed_choices(earlier: Any, execution: Execution) -> list[str]:
     """Say which choices are no longer those the run began with: another machine, another torch."""
     if not isinstance(earlier, dict):
         return []
+    # without the reasons, whose words may change
     now = {name: text.partition(" (")[0] for name, text in execution.describe().items()}
     changed = [
         f"{name} {old} → {now[name]}"

@@ -37,7 +37,7 @@ def evaluate_labelled(
     truth = None
     if module.kind != "classifier":
         truth = data.truth(split)
-        truth = module.to("cpu").read(targets) if truth is None else truth
+        truth = module.to("cpu").read(targets) if truth is None else truth  # where the outputs are
     return SplitResult(summarize(module, outputs, targets, split, truth), outputs, targets, truth)
 
 
@@ -65,7 +65,7 @@ def summarize(
         output = module.read(output)  # (N, K), in the units of the data
         target = module.read(target) if truth is None else truth  # (N, K)
         residual = output - target  # (N, K)
-        variance = float((target - target.mean(0)).square().mean())
+        variance = float((target - target.mean(0)).square().mean())  # around each column's mean
         mse = float(residual.square().mean())
         r2 = 1 - mse / variance if variance else None
         return base | {"rmse": mse**0.5, "mae": float(residual.abs().mean()), "r2": r2} | further
@@ -92,7 +92,7 @@ def _per_class(confusion: Tensor, names: list[str]) -> list[dict[str, Any]]:
     hits, true, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)  # (K,) each
     rows = []
     for i, name in enumerate(names):
-        precision = float(hits[i] / predicted[i]) if predicted[i] else 0.0
+        precision = float(hits[i] / predicted[i]) if predicted[i] else 0.0  # 0 of 0 counts as 0, as in scikit-learn
         recall = float(hits[i] / true[i]) if true[i] else 0.0
         f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
         rows.append({"class": name, "precision": precision, "recall": recall, "f1": f1, "support": int(true[i])})
@@ -123,7 +123,8 @@ def worst_mistakes(
     assert output is not None
     assert target is not None
     confidence, predicted = output.softmax(1).max(1)  # (N,), (N,)
-    wrong = (predicted != target).nonzero().squeeze(1)
+    wrong = (predicted != target).nonzero().squeeze(1)  # (number of mistakes,)
+    # (limit,); stable: the same list on every run
     order = wrong[confidence[wrong].argsort(descending=True, stable=True)][:limit]
     return [
         {
@@ -145,6 +146,7 @@ def save_images(folder: Path, mistakes: list[dict[str, Any]], images: list[np.nd
         return
     (folder / "mistakes").mkdir(exist_ok=True)
     for mistake, pixels in zip(mistakes, images, strict=True):  # (C, H, W) each
+        # (H, W) of grey, (H, W, C) of colour
         image = Image.fromarray(pixels[0] if pixels.shape[0] == 1 else pixels.transpose(1, 2, 0))
         buffer = BytesIO()
         image.save(buffer, "PNG")

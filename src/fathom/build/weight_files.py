@@ -22,7 +22,7 @@ from fathom.inference.saved import read_best_weights, read_description
 from fathom.progress import Progress, elapsed
 from fathom.settings.origin import Origin, is_pickled
 
-_NET = "net."
+_NET = "net."  # the module's attribute that holds the network
 _WRAPPERS = ("module.", "model.", "_orig_mod.", _NET)  # what DataParallel, Lightning, torch.compile and we put in front
 _INSIDE = ("state_dict", "model_state_dict", "model")  # where training programs keep the weights in what they save
 
@@ -55,7 +55,7 @@ def read_origin(origin: Origin) -> Weights:
     else:
         found = _read_torchvision(origin)
     for name, tensor in found.tensors.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():  # a diverged run's would poison every layer
             raise FathomError(f"{origin}: {name} holds numbers that are not finite; it is of no use to start from")
     return found
 
@@ -99,7 +99,7 @@ def _read_pickled(path: Path) -> dict[str, Tensor]:
         ) from None
     except (RuntimeError, EOFError, ValueError, KeyError) as error:
         raise FathomError(f"{path}: truncated, altered or no file of weights ({_first_line(error)})") from error
-    for key in _INSIDE:
+    for key in _INSIDE:  # in this order, one inside the other too
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
@@ -142,6 +142,7 @@ def _download(url: str, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         print(f"downloading {url} to {file}", file=sys.stderr, flush=True)
         with Progress(f"downloading {file.name}", amount=elapsed(), ticks=True):
+            # to a temporary name first, then renamed
             torch.hub.download_url_to_file(url, str(file), _hash_in(file), progress=False)
     except RuntimeError as error:  # the hash
         raise FathomError(f"{url}: damaged on the way or at its source ({error}); try again later") from error

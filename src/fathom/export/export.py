@@ -57,7 +57,7 @@ def export(
     run = resolve_run(run)
     path = _choose_path(run, format, out, int8)
     if format == "onnx":
-        import_onnx()
+        import_onnx()  # before the model is loaded: what is not installed is told at once
     on_stage("loading the model")
     module, description = load_module(run)
     if int8 is not None:
@@ -71,8 +71,9 @@ def export(
             record["verified"] = verify(exported, apply_torch(content), path)
         else:
             model = _to_onnx(exported, on_stage)
-            content = append_checksum(add_metadata(model, facts))
+            content = append_checksum(add_metadata(model, facts))  # last: the checksum is of all before it
             on_stage("comparing with PyTorch")
+            # with int8 too, which is compared with this one below
             record["verified"] = verify(exported, apply_onnx(content, path), path)
             if int8 is not None:
                 assert isinstance(exported, ExportModule)
@@ -133,6 +134,6 @@ def _write_record(run: Path, path: Path, record: Mapping[str, Any]) -> None:
         files = json.loads(place.read_bytes())["files"]
     except (OSError, ValueError, KeyError, TypeError):
         files = {}
-    name = path.name if path.parent == run else str(path)
+    name = path.name if path.parent == run else str(path)  # so that a run folder can be moved
     content = {"schema": SCHEMA, "files": (files if isinstance(files, dict) else {}) | {name: record}}
     write_atomically(place, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

@@ -77,12 +77,13 @@ def _draw_cells(column: Column, count: int, generator: torch.Generator) -> Tenso
     Shape:   -> float64 (count,)
     """
     if column.kind == "category":
+        # codes of missing and unknown ones too
         return torch.randint(0, count_codes(column), (count,), generator=generator).double()
     low, high = (0.0, 1.0) if column.low is None or column.high is None else (column.low, column.high)
     cells = low + (high - low) * torch.rand(count, dtype=torch.float64, generator=generator)
     if column.kind == "boolean":
         cells = cells.round()
-    return cells.where(torch.rand(count, generator=generator) > _SHARE_MISSING, torch.nan)
+    return cells.where(torch.rand(count, generator=generator) > _SHARE_MISSING, torch.nan)  # (count,)
 
 
 class TextExportModule(nn.Module):
@@ -107,8 +108,9 @@ class TextExportModule(nn.Module):
     def sample_inputs(self, count: int, seed: int = 0) -> tuple[Tensor, ...]:
         """Draw a batch of what goes in; with another seed it has another number of steps."""
         generator, recurrent = torch.Generator().manual_seed(seed), self.net.recurrent
+        # (steps, count)
         tokens = torch.randint(0, self.net.output.out_features, (_STEPS + seed, count), generator=generator)
-        size = (recurrent.num_layers, count, recurrent.hidden_size)
+        size = (recurrent.num_layers, count, recurrent.hidden_size)  # a state (layers, batch, hidden)
         states = (2 * torch.rand(size, generator=generator) - 1 for _ in self.inputs[1:])  # in the range of tanh
         return (tokens, *states)
 

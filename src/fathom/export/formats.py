@@ -60,6 +60,7 @@ def to_onnx(program: torch.export.ExportedProgram, exported: ExportModule) -> by
             output_names=list(exported.outputs),
             opset_version=OPSET,
             dynamo=True,
+            # One file: weights beside it would be left behind when it is sent.
             external_data=False,
             verbose=False,
         )
@@ -73,9 +74,9 @@ def to_onnx(program: torch.export.ExportedProgram, exported: ExportModule) -> by
         del part.metadata_props[:]  # how torch came to it, a quarter of a small file
         part.doc_string = ""
     for value in (*graph.input, *graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"  # torch's own name for it differs by version
     model.producer_name, model.producer_version = "fathom", VERSION
-    onnx.checker.check_model(model)
+    onnx.checker.check_model(model)  # after what was taken out
     return model.SerializeToString()
 
 
@@ -106,6 +107,7 @@ def import_onnx() -> Any:
     Raises:  FathomError saying how to install what an export needs
     """
     try:
+        # all three, though only one is used here: torch.onnx would fail later
         onnx, *_ = map(importlib.import_module, ("onnx", "onnxscript", "onnxruntime"))
     except ImportError as error:
         raise missing_library("exporting to ONNX", str(error.name), "export") from None

@@ -65,6 +65,7 @@ def compare_int8(run: Path, exported: ExportModule, full: bytes, small: bytes, p
             count += len(y)
             for name, apply in models.items():
                 output = apply(X)[0]
+                # (B,), or squared errors (B, 1)
                 hits = output.argmax(1) == y if exported.is_classifier else np.square(output - y, dtype=np.float64)
                 totals[name] += float(hits.sum())
     means = {name: total / count for name, total in totals.items()}
@@ -84,6 +85,7 @@ def compare_int8(run: Path, exported: ExportModule, full: bytes, small: bytes, p
 @contextmanager
 def _open_data(run: Path, module: Module) -> Iterator[LabelledData]:
     """Build the data of a run, without augmentation."""
+    # calibration on what the network will see
     config = replace_in(read_config(run), data={"augment": None}, training={"input_noise": 0.0})
     data = kind_of(config).build(config)
     try:
@@ -105,7 +107,7 @@ def _open_batches(data: LabelledData, module: Module) -> tuple[str, Iterator[tup
     if data.is_encoded:  # an export takes cells
         return "test", _table_batches(cast("TableData", data))
     parts = {"test": data.test_dataloader(), "val": data.val_dataloader()}
-    split = next((name for name, loader in parts.items() if loader is not None), "train")
+    split = next((name for name, loader in parts.items() if loader is not None), "train")  # test, else val, else train
     loader = parts.get(split) or data.train_eval_dataloader()
     return split, ((X.numpy(), y.numpy()) for X, y in loader)
 

@@ -40,6 +40,7 @@ def quantize(model: bytes, method: str, calibration: Iterator[np.ndarray]) -> by
             images = next(calibration, None)
             return None if images is None else {IMAGES: images}
 
+    # a scale for each output channel: one for all loses the small ones
     options: dict[str, Any] = {"per_channel": True, "weight_type": quantization.QuantType.QInt8}
     with tempfile.TemporaryDirectory(prefix="fathom-") as folder, _no_root_handler():
         source, prepared, out = (Path(folder) / f"{name}.onnx" for name in ("source", "prepared", "out"))
@@ -57,7 +58,9 @@ def quantize(model: bytes, method: str, calibration: Iterator[np.ndarray]) -> by
                     str(out),
                     Reader(),
                     op_types_to_quantize=list(_STATIC_OPS),
+                    # pairs around float operators, which onnxruntime fuses; other runtimes read them
                     quant_format=quantization.QuantFormat.QDQ,
+                    # Unsigned times signed is what x86's VNNI multiplies.
                     activation_type=quantization.QuantType.QUInt8,
                     **options,
                 )
@@ -73,6 +76,7 @@ def _has_int8(model: bytes) -> bool:
     import onnx
 
     graph = onnx.load_model_from_string(model).graph
+    # dynamic's, static's
     return any(node.op_type in ("DynamicQuantizeLinear", "QuantizeLinear") for node in graph.node)
 
 

@@ -12,7 +12,7 @@ from fathom.inference.onnx_inputs import LOGITS, NEXT_STATES, STATES, TOKENS
 from fathom.models.rnn import OneHot, RecurrentNet
 from fathom.version import VERSION
 
-_IR_VERSION = 10
+_IR_VERSION = 10  # of ONNX 1.16; a newer default of the onnx package would be refused by older runtimes
 # The order of the gates in ONNX, by their places in torch: GRU r z n -> z r h; LSTM i f g o -> i o f c.
 _GATES = {nn.RNN: (0,), nn.GRU: (1, 0, 2), nn.LSTM: (0, 3, 1, 2)}
 
@@ -30,7 +30,7 @@ def write_recurrent(net: RecurrentNet) -> bytes:
     num_states = 2 if isinstance(recurrent, nn.LSTM) else 1
     states = [builder.split_state(name, recurrent.num_layers) for name in STATES[:num_states]]
     features = builder.add_embedding(net.input)
-    last: list[list[str]] = [[] for _ in range(num_states)]
+    last: list[list[str]] = [[] for _ in range(num_states)]  # of each kind of state, the names layer by layer
     for layer in range(recurrent.num_layers):
         features, *after = builder.add_recurrent_layer(recurrent, layer, features, [state[layer] for state in states])
         for names, name in zip(last, after, strict=True):
@@ -42,7 +42,7 @@ def write_recurrent(net: RecurrentNet) -> bytes:
     value, number = onnx.helper.make_tensor_value_info, onnx.TensorProto
     graph = onnx.helper.make_graph(
         builder.nodes,
-        "main_graph",
+        "main_graph",  # the name that torch's exporter gives too
         [
             value(TOKENS, number.INT64, ("steps", "batch")),
             *(value(name, number.FLOAT, size) for name in STATES[:num_states]),
@@ -84,7 +84,7 @@ class _GraphBuilder:
         import onnx
 
         array = values.detach().cpu().numpy() if isinstance(values, Tensor) else values
-        self.weights.append(onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self.weights.append(onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))  # a transpose is a view
         return name
 
     def split_state(self, state: str, layers: int) -> list[str]:
@@ -92,7 +92,7 @@ class _GraphBuilder:
         if layers == 1:
             return [state]
         names = [f"{state}.{layer}" for layer in range(layers)]
-        self.add_node("Split", [state], *names, axis=0, num_outputs=layers)
+        self.add_node("Split", [state], *names, axis=0, num_outputs=layers)  # (1, batch, hidden) each
         return names
 
     def add_embedding(self, layer: nn.Module) -> str:
@@ -111,9 +111,10 @@ class _GraphBuilder:
 
         def reordered(parameter: str) -> np.ndarray:
             blocks = np.split(getattr(recurrent, f"{parameter}_l{layer}").detach().cpu().numpy(), len(_GATES[kind]))
+            # (1, gates · hidden, …), one direction
             return np.concatenate([blocks[place] for place in _GATES[kind]])[None]
 
-        biases = np.concatenate([reordered("bias_ih"), reordered("bias_hh")], 1)
+        biases = np.concatenate([reordered("bias_ih"), reordered("bias_hh")], 1)  # (1, 2 · gates · hidden)
         inputs = [
             features,
             self.add_constant(f"{name}.W", reordered("weight_ih")),
@@ -130,5 +131,6 @@ class _GraphBuilder:
 
     def add_linear(self, layer: nn.Linear, features: str, output: str) -> None:
         """Add the last layer."""
+        # (steps, batch, num_tokens); Gemm takes matrices only
         product = self.add_node("MatMul", [features, self.add_constant("output.weight", layer.weight.T)], "product")
         self.add_node("Add", [product, self.add_constant("output.bias", layer.bias)], output)

@@ -35,7 +35,7 @@ def apply_eager(module: nn.Module) -> Apply:
 
 def apply_onnx(content: bytes, path: Path) -> Apply:
     """Return an ONNX model as onnxruntime computes it, on as many threads as PyTorch has."""
-    session = open_session(content, path, torch.get_num_threads())
+    session = open_session(content, path, torch.get_num_threads())  # equal threads: times are compared too
     names = [entry.name for entry in session.get_inputs()]
     return lambda *inputs: [np.asarray(output) for output in session.run(None, dict(zip(names, inputs, strict=True)))]
 
@@ -56,10 +56,11 @@ def verify(exported: ExportModule | TextExportModule, apply: Apply, path: Path) 
         for name, expected, theirs in zip(exported.outputs, compute(*inputs), apply(*inputs), strict=True):
             if not np.isfinite(expected).all():
                 raise FathomError(f"{path} not written: the model's own {name} are not finite")
+            # rounding grows with the numbers; probabilities end at 1
             scale = 1.0 if name == PROBABILITIES else max(1.0, float(np.abs(expected).max()))
             same_shape = theirs.shape == expected.shape
             difference = float(np.abs(theirs - expected).max()) / scale if same_shape else float("inf")
-            if not difference <= TOLERANCE[name]:
+            if not difference <= TOLERANCE[name]:  # not `>`: NaN must fail
                 raise FathomError(
                     f"{path} not written: its {name} differ from PyTorch's by {difference:.1e} at a batch of {size} "
                     f"(allowed: {TOLERANCE[name]:g})"

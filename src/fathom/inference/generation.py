@@ -50,10 +50,12 @@ def generate(
     _check(length, temperature, top_k)
     model = _open(run, device)
     tokenizer, vocabulary = model.tokenizer, model.vocabulary
+    # The vocabulary goes by frequency, after "unknown" and the reserved tokens.
     tokens = list(tokenizer.split(prefix)) or [vocabulary.tokens[min(1 + len(tokenizer.reserved), len(vocabulary) - 1)]]
     unknown = tuple(dict.fromkeys(token for token in tokens if token not in vocabulary))
     numbers = vocabulary.encode(tokens).tolist()
     written = vocabulary.decode(write(model, numbers, length, temperature=temperature, top_k=top_k, seed=seed))
+    # joined as one: words set a space between
     whole, beginning = tokenizer.join([*tokens, *written]), tokenizer.join(tokens)
     return Generated(beginning, whole[len(beginning) :], whole, unknown)
 
@@ -97,20 +99,21 @@ def write(
     written: list[int] = []
     state: Any = None
     for _ in range(length):
-        logits, state = model.read(numbers, state)
+        logits, state = model.read(numbers, state)  # (len(numbers), num_tokens); from the second on one token
+        # (num_tokens,), after the last of them
         numbers = [_draw(logits[-1].astype(np.float64), temperature, top_k, rng)]
         written += numbers
     return written
 
 
 def _draw(logits: np.ndarray, temperature: float, top_k: int | None, rng: np.random.Generator) -> int:
-    logits[0] = -np.inf
+    logits[0] = -np.inf  # number 0 is "unknown": it has no text
     if not np.isfinite(logits[1:]).all():
         raise FathomError("the model gives no probabilities, its numbers are not finite")
     if temperature == 0:
         return int(logits.argmax())
-    if top_k is not None and top_k < len(logits) - 1:
-        logits[logits < np.partition(logits, -top_k)[-top_k]] = -np.inf
+    if top_k is not None and top_k < len(logits) - 1:  # all but "unknown" is every token: nothing to leave out
+        logits[logits < np.partition(logits, -top_k)[-top_k]] = -np.inf  # those equal to the k-th stay, even beyond k
     # the largest first, so that a small temperature makes no overflow
     probability = np.exp((logits - logits.max()) / temperature)
     return int(rng.choice(len(logits), p=probability / probability.sum()))

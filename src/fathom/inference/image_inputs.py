@@ -76,10 +76,12 @@ class InputImage:
             raise self.place
         try:
             path = fetch_input(self.place)
+            # opening a pipe would wait for a writer
             if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
                 raise FathomError(f"cannot read {self.shown}: it is a pipe or a device, not a file")
             return read_image(path, channels, size)
         except FathomError as error:
+            # a copy's path in the cache tells a user nothing
             raise FathomError(str(error).replace(str(self.place), self.shown)) from error
 
 
@@ -126,7 +128,7 @@ def list_images(found: Sequence[str | Path | RemoteFolder | ImageRows]) -> Itera
 
 def _is_table(source: str | Path) -> bool:
     name = base_name(source) if isinstance(source, str) and is_remote(source) else str(source)
-    return name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
+    return name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))  # tables may be gzipped
 
 
 def _find_images(images: str) -> Path:
@@ -142,7 +144,7 @@ def _expand(source: str | Path | RemoteFolder | ImageRows) -> Iterator[InputImag
         root, address = source.path, source.address.rstrip("/")
         return (InputImage(f"{address}/{path.relative_to(root).as_posix()}", path) for path in _walk(root))
     if source == STDIN:
-        lines = getattr(sys.stdin, "buffer", sys.stdin)
+        lines = getattr(sys.stdin, "buffer", sys.stdin)  # bytes: a name need not be text in the terminal's encoding
         names = (conceal(os.fsdecode(line).rstrip("\r\n")) for line in lines)
         return (_name_image(name) for name in names if name)
     path = Path(source)
@@ -173,7 +175,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_dir():
-                    if not entry.is_symlink():
+                    if not entry.is_symlink():  # a link to a folder above would never end
                         folders.add(entry.name)
                         names.append(entry.name)
                 elif is_image(entry.name) and (entry.is_file() or not os.path.exists(entry.path)):

@@ -64,7 +64,7 @@ def predict_images(model: ImageModel, request: PredictionRequest) -> Predictions
     columns = ["file", *(["true_label"] if score is not None else []), *label_columns(top), "error"]
 
     def count() -> int | None:
-        return None if STDIN in inputs else sum(1 for _ in list_images(found))
+        return None if STDIN in inputs else sum(1 for _ in list_images(found))  # standard input can be read once
 
     return Predictions(columns, _label(model, list_images(found), top, score), count=count, score=score)
 
@@ -72,18 +72,19 @@ def predict_images(model: ImageModel, request: PredictionRequest) -> Predictions
 def _label(model: ImageModel, listed: Iterator[InputImage], top: int, score: Score | None) -> Iterator[Row]:
     """Return the row of each image, a batch of them at a time."""
     channels, height, width = model.shape
-    size = max(1, min(_BATCH, _BATCH_BYTES // (channels * height * width)))
+    size = max(1, min(_BATCH, _BATCH_BYTES // (channels * height * width)))  # a byte a pixel: uint8
 
     def read(image: InputImage) -> np.ndarray | FathomError:
         try:
             return image.read(channels, (height, width))
         except FathomError as error:
-            return error
+            return error  # kept for its row: one bad file must not end the pool's map
 
     with ThreadPoolExecutor(default_workers()) as pool:  # decoding leaves the interpreter free
         while batch := list(itertools.islice(listed, size)):
             images = list(pool.map(read, batch))
             good = [image for image in images if isinstance(image, np.ndarray)]
+            # (n, C, H, W); those that could not be read are left out
             rows = iter(most_probable(model.probabilities(np.stack(good)), model.class_names, top) if good else ())
             for named, image in zip(batch, images, strict=True):
                 row = {"error": str(image)} if isinstance(image, FathomError) else next(rows)
@@ -91,5 +92,5 @@ def _label(model: ImageModel, listed: Iterator[InputImage], top: int, score: Sco
                     row["true_label"] = named.label
                     if named.label and "label" in row:
                         score.labelled += 1
-                        score.right += row["label"] == named.label
+                        score.right += row["label"] == named.label  # by name: a list may order its classes otherwise
                 yield {"file": named.shown, **row}

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 X = TypeVar("X")
 
-_WARM_UP, _MOST_RUNS = 10, 500
+_WARM_UP, _MOST_RUNS = 10, 500  # first calls allocate and choose kernels; a median of 500 is steady
 
 
 def measure_latency(
@@ -31,4 +31,5 @@ def measure_latency(
             apply(example)
             times[name].append(1e3 * (time.perf_counter() - began))
         order.reverse()  # whoever comes second finds the other's work in the caches
+    # not the mean: other programs only ever make a run longer
     return {name: statistics.median(values) for name, values in times.items()}

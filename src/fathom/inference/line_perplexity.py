@@ -56,11 +56,12 @@ def _rows(model: TextModel, inputs: Sequence[str | Path], encoding: str) -> Iter
         except FathomError as error:
             yield {"file": shown, "error": str(error)}
             continue
+        # not splitlines, which parts at U+2028 and form feeds too
         for number, line in enumerate(text.split("\n"), start=1):
             tokens = vocabulary.encode([*opening, *tokenizer.split(line.strip())]).tolist()
             if len(tokens) < 2:
                 continue
-            loss, unknown = _score(model, tokens), tokens[1:].count(0)
+            loss, unknown = _score(model, tokens), tokens[1:].count(0)  # the first is read, not predicted
             row: Row = {"file": shown, "line": number, "tokens": len(tokens) - 1, "unknown": unknown}
             row |= {"text": line.strip(), "error": ""}
             is_number = loss < _MOST_EXPONENT
@@ -78,6 +79,7 @@ def _score(model: TextModel, tokens: list[int]) -> float:
         targets = tokens[start + 1 : start + 1 + _STEPS]
         logits, state = model.read(tokens[start : start + len(targets)], state)
         scores = logits.astype(np.float64)
-        scores -= scores.max(1, keepdims=True)
+        scores -= scores.max(1, keepdims=True)  # (n, num_tokens); or exp overflows from 710 on
+        # logsumexp − the target's score, summed
         total += float((np.log(np.exp(scores).sum(1)) - scores[range(len(targets)), targets]).sum())
     return total / (len(tokens) - 1)

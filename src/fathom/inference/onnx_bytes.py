@@ -13,8 +13,9 @@ from typing import Literal
 MAX_BYTES = (1 << 31) - 1  # a protocol buffer holds no more
 
 _KEY = b"fathom_sha256"
-_ENTRY_BYTES = 4 + len(_KEY) + 2 + 64
+_ENTRY_BYTES = 4 + len(_KEY) + 2 + 64  # two heads of two bytes, the key, one head more, 64 hex digits
 # ModelProto.metadata_props: a pair of texts, key and value
+# field 14, length, field 1, length, key, field 2, length; form 2 is "bytes"
 _HEAD = bytes((14 << 3 | 2, _ENTRY_BYTES - 2, 1 << 3 | 2, len(_KEY))) + _KEY + bytes((2 << 3 | 2, 64))
 
 _Message = Literal["model", "training", "graph", "function", "node", "attribute", "tensor", "sparse"]
@@ -30,7 +31,7 @@ _PARTS: dict[_Message, dict[int, _Message]] = {
     "tensor": {},
 }
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of a tensor
-_MOST_NESTED = 64
+_MOST_NESTED = 64  # subgraphs of If and Loop; without a bound a file could exhaust Python's stack
 
 
 def append_checksum(model: bytes) -> bytes:
@@ -60,6 +61,7 @@ def _has_external_data(content: memoryview, message: _Message, depth: int) -> bo
     if depth > _MOST_NESTED:
         raise ValueError("nested too deeply")
     for number, value in _fields(content):
+        # data_location 1 is EXTERNAL
         if message == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)):
             return True
         part = _PARTS[message].get(number)
@@ -73,7 +75,7 @@ def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     place = 0
     while place < len(content):
         tag, place = _read_number(content, place)
-        number, form = tag >> 3, tag & 7
+        number, form = tag >> 3, tag & 7  # protocol buffers' wire format: 0 varint, 1 fixed64, 2 bytes, 5 fixed32
         if form == 0:
             value, place = _read_number(content, place)
             yield number, value
@@ -96,7 +98,7 @@ def _read_number(content: memoryview, place: int) -> tuple[int, int]:
         if place >= len(content) or shift > 63:
             raise ValueError("a number breaks off")
         byte = content[place]
-        value |= (byte & 127) << shift
+        value |= (byte & 127) << shift  # a varint: seven bits a byte, the lowest first
         place, shift = place + 1, shift + 7
-        if byte < 128:
+        if byte < 128:  # the top bit says that more follow
             return value, place

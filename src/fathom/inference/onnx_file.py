@@ -108,12 +108,13 @@ class OnnxModel:
     @property
     def state_sizes(self) -> list[tuple[int, int]]:
         """Layers and width of each state of a language model."""
-        return [(entry.shape[0], entry.shape[2]) for entry in self.session.get_inputs()[1:]]
+        return [(entry.shape[0], entry.shape[2]) for entry in self.session.get_inputs()[1:]]  # (layers, batch, hidden)
 
     def _read_metadata(self) -> tuple[str, GraphInput, list[str]]:
         absent = [name for name in METADATA if name not in self.metadata]
         if absent:
             raise FathomError(f"{self.path}: not exported by Fathom, it lacks {', '.join(absent)} in its metadata")
+        # cut to nine digits: int() refuses texts of thousands
         if not self.metadata["schema"].isdecimal() or not 1 <= int(self.metadata["schema"][:9]) <= SCHEMA:
             raise FathomError(
                 f"{self.path}: written by another Fathom (schema {self.metadata['schema'][:20]}, this one reads "
@@ -137,6 +138,7 @@ def graph_matches(session: InferenceSession, kind: str, graph_input: GraphInput,
         return False
     if isinstance(graph_input, TokenInput):
         states = [(entry.name, entry.type, [isinstance(size, int) for size in entry.shape]) for entry in others]
+        # layers and width are numbers, the batch is free
         known = [(name, "tensor(float)", [True, False, True]) for name in STATES[: len(others)]]
         names = [LOGITS, *NEXT_STATES[: len(others)]]
         return (
@@ -149,7 +151,7 @@ def graph_matches(session: InferenceSession, kind: str, graph_input: GraphInput,
         return False
     if kind == "classifier":
         return bool(class_names) and outputs.get(PROBABILITIES, ())[1:] == [len(class_names)]
-    width = 1 if isinstance(graph_input, TableDescription) else None
+    width = 1 if isinstance(graph_input, TableDescription) else None  # a table has one target
     return not class_names and VALUES in outputs and width in (None, outputs[VALUES][-1])
 
 
@@ -174,7 +176,7 @@ def read_checked(path: Path) -> bytes:
     Raises:  FathomError if it cannot be read, is not Fathom's, is damaged, or refers to other files
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
+        if path.stat().st_size > MAX_BYTES:  # before it fills the memory
             raise FathomError(f"{path}: larger than 2 GiB, so it is no ONNX file")
         content = path.read_bytes()
     except OSError as error:

@@ -49,7 +49,7 @@ def write_rows(columns: Sequence[str], rows: Iterable[Row], out: str | Path | No
 
     def counted() -> Iterator[Row]:
         for row in rows:
-            counts[bool(row["error"])] += 1
+            counts[bool(row["error"])] += 1  # [without, with]
             yield row
 
     with _open(out) as file:
@@ -67,14 +67,16 @@ def _open(out: str | Path | None) -> Iterator[TextIO]:
         stream: Any = standard_output()
         if hasattr(stream, "reconfigure"):
             is_utf8 = (stream.encoding or "").lower().replace("-", "") == "utf8"
+            # names come as surrogates where they are no UTF-8
             stream.reconfigure(errors="surrogateescape" if is_utf8 else "replace")
         yield stream
         return
     with open_output(out) as file:
+        # newline="": csv writes its own
         text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
         yield text
         text.flush()
-        text.detach()
+        text.detach()  # closing the wrapper would close the file, which open_output still has to rename
 
 
 def _write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Row], *, for_excel: bool) -> None:

@@ -24,8 +24,9 @@ def most_probable(probabilities: np.ndarray, names: Sequence[str], top: int) -> 
 
     Shape:   probabilities (N, classes)
     """
+    # (N, top); stable: of equal ones the first class
     classes = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-    values = np.take_along_axis(probabilities, classes, axis=1)
+    values = np.take_along_axis(probabilities, classes, axis=1)  # (N, top)
     for row, labels in zip(values.tolist(), classes.tolist(), strict=True):
         if not np.isfinite(row).all():
             yield {"error": "the model gives no probabilities for it, its numbers are not finite"}

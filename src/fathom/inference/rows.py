@@ -28,7 +28,7 @@ from fathom.inference.image_inputs import STDIN
 from fathom.inference.ranking import label_columns, most_probable
 from fathom.phrases import counted
 
-_CHUNK = 8192
+_CHUNK = 8192  # rows, as many as an export's table is evaluated by
 _OWN = ("file", "row", "error")  # columns beside the prediction
 
 Row = dict[str, Any]
@@ -98,7 +98,7 @@ def _open(path: str | Path, table: TableDescription, stack: ExitStack) -> _Sourc
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fathom-"))
         path, shown = Path(folder, "rows.csv"), "standard input"
         with open(path, "wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
+            shutil.copyfileobj(sys.stdin.buffer, file)  # to a file: its beginning is read for its form, then all of it
     path = fetch_input(path)
     if path.is_dir():
         raise UsageError(f"{path}: the model predicts rows of a table; pass a file of rows, not a folder")
@@ -106,7 +106,7 @@ def _open(path: str | Path, table: TableDescription, stack: ExitStack) -> _Sourc
     forms = [find_form(path)]
     if _absent(forms[0], wanted):  # its beginning may have been taken for what it is not
         forms += _other_forms(path, forms[0])
-    form = min(forms, key=lambda form: len(_absent(form, wanted)))
+    form = min(forms, key=lambda form: len(_absent(form, wanted)))  # of equal ones the first guess
     absent = _absent(form, wanted)
     if absent:
         raise UsageError(f"{shown}: missing columns that the model was trained on: {join_names(absent)}")
@@ -134,7 +134,7 @@ def _predict(
             for first, rows in _read_chunks(source):
                 cells, errors = _read(rows, source, model.table.columns)
                 good = [i for i, error in enumerate(errors) if not error]
-                outputs = iter(_apply(model, cells[good], top) if good else ())
+                outputs = iter(_apply(model, cells[good], top) if good else ())  # rows with an error are not computed
                 for i, (row, error) in enumerate(zip(rows, errors, strict=True)):
                     line: Row = {"file": source.shown} if len(sources) > 1 else {}
                     line["row"] = first + i
@@ -165,17 +165,18 @@ def _read(rows: list[list[str]], source: _Source, columns: Sequence[Column]) -> 
     """
     width = len(source.form.names)
     errors = ["" if _has_width(row, width) else f"{counted(len(row), 'cell')} instead of {width}" for row in rows]
-    cells = np.full((len(rows), len(columns)), np.nan)
+    cells = np.full((len(rows), len(columns)), np.nan)  # (N, columns)
     for k, (column, place) in enumerate(zip(columns, source.places, strict=True)):
         texts = [row[place] if place < len(row) else "" for row in rows]
         cells[:, k], is_invalid = read_texts(texts, column, source.form.decimal)
         for i in np.flatnonzero(is_invalid):
+            # the first that is wrong is told
             errors[i] = errors[i] or f"{column.name}: {texts[i].strip()!r} is not a {column.kind}"
     return cells, errors
 
 
 def _has_width(row: Sequence[str], width: int) -> bool:
-    return len(row) == width or (len(row) == width + 1 and not row[-1])
+    return len(row) == width or (len(row) == width + 1 and not row[-1])  # a separator at the end of the line
 
 
 def _apply(model: RowModel, cells: np.ndarray, top: int) -> Iterator[Row]:

@@ -70,6 +70,6 @@ class RunTextModel:
     @torch.inference_mode()
     def read(self, numbers: Sequence[int], state: Any = None) -> tuple[np.ndarray, Any]:
         """Read tokens by their numbers, on from a state; gives logits (len(numbers), num_tokens) and the next state."""
-        tokens = torch.tensor(numbers, device=next(self.module.parameters()).device)
-        logits, state = self.module.net(tokens[:, None], state)
-        return logits[:, 0].float().cpu().numpy(), state
+        tokens = torch.tensor(numbers, device=next(self.module.parameters()).device)  # (steps,)
+        logits, state = self.module.net(tokens[:, None], state)  # (steps, 1) -> (steps, 1, num_tokens)
+        return logits[:, 0].float().cpu().numpy(), state  # (steps, num_tokens); NumPy has no bfloat16

@@ -94,6 +94,7 @@ def _describe_input(shape: tuple[int, ...], reads_text: bool) -> dict[str, Any]:
 
 def save_weights(path: Path, module: Module) -> None:
     """Write the module's weights and buffers as safetensors, atomically, with a hash that betrays a change."""
+    # clone: safetensors refuses tensors that share memory
     tensors = {k: v.detach().cpu().clone().contiguous() for k, v in module.state_dict().items()}
     # One entry only: safetensors writes several in an order that changes, and equal runs must give equal files.
     write_atomically(path, dump_tensors(tensors, metadata={"sha256": _hash(tensors)}))
@@ -107,6 +108,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         content = path.read_bytes()
         tensors = load_tensors(content)
+        # safetensors: length in 8 bytes, then JSON
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         expected = header.get("__metadata__", {}).get("sha256")
     except OSError as error:
@@ -124,7 +126,7 @@ def _hash(tensors: dict[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())
-        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())  # as bytes: NumPy has no bfloat16
     return digest.hexdigest()
 
 
@@ -226,7 +228,7 @@ def read_best_weights(run: Path) -> tuple[dict[str, Tensor], Path]:
     path = run / "model.safetensors"
     if path.exists():
         return read_weights(path), path
-    for name in ("best", "last", "previous"):
+    for name in ("best", "last", "previous"):  # previous: where a kill fell between two renames
         folder = run / "checkpoints" / name
         if folder.is_dir():
             return load_checkpoint(folder)["module"], folder

@@ -38,5 +38,5 @@ class OnnxTextModel:
 
     def read(self, numbers: Sequence[int], state: Any = None) -> tuple[np.ndarray, Any]:
         """Read tokens by their numbers, on from a state; gives logits and the next state."""
-        outputs = self.model.run(np.array(numbers, np.int64)[:, None], *(state or self._start))
-        return outputs[LOGITS][:, 0], [outputs[name] for name in NEXT_STATES if name in outputs]
+        outputs = self.model.run(np.array(numbers, np.int64)[:, None], *(state or self._start))  # (steps, 1)
+        return outputs[LOGITS][:, 0], [outputs[name] for name in NEXT_STATES if name in outputs]  # (steps, num_tokens)

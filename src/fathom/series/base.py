@@ -63,7 +63,7 @@ def start_series(
     try:
         run(series)
     except UsageError:
-        if not series.trained:
+        if not series.trained:  # else what was trained would go with it
             shutil.rmtree(path, ignore_errors=True)
         raise
     return series
@@ -118,7 +118,7 @@ def add_member(series: Series, member: Member, assess: Assess, *, contents: Any,
         "run": member.name,
     }
     series.add(row)
-    save_series(series, status="running", message=None)
+    save_series(series, status="running", message=None)  # after every run: a kill loses one row at most
     observer.result(series, row)
 
 
@@ -151,6 +151,7 @@ def _complete(path: Path, config: Config, contents: Any, on_start: Start | None)
     with contextlib.suppress(FathomError):
         if RunReader(path).status == "done":
             return
+    # previous: a kill may fall between two renames
     if any((path / "checkpoints" / name).is_dir() for name in ("last", "previous")):
         with contextlib.suppress(CheckpointError):  # damaged: this run alone begins anew
             resume_run(path, contents=contents, hooks=Hooks(on_start))
@@ -166,8 +167,8 @@ def _named_errors(member: Member, resume_hint: str) -> Iterator[None]:
         yield
     except Interrupted as stop:
         line = f"stopped in {member.label}; what is done is kept, resume with: {resume_hint}"
-        raise type(stop)(stop.exit_code - 128, line) from None
-    except UsageError as error:
+        raise type(stop)(stop.exit_code - 128, line) from None  # a shell's exit code is 128 + the signal
+    except UsageError as error:  # before FathomError, its base: the series cannot go on with settings that are wrong
         raise UsageError(f"{member.label}: {error}") from error
     except FathomError as error:
         raise FathomError(f"{member.label}: {error}; the series goes on with: {resume_hint}") from error

@@ -93,7 +93,7 @@ def resume_cross_validation(
 
 def _run(study: CrossValidation, shelf: _Shelf, observer: SeriesObserver) -> None:
     def assess(run: Path) -> dict[str, Any]:
-        found, measure = study.read_scores(run), study.measures[0]
+        found, measure = study.read_scores(run), study.measures[0]  # the first is the one compared
         if not is_number(found[measure.key]):
             raise not_finite(f"{measure.title} on the part held out", remedy=_EXTREME)
         return found
@@ -120,8 +120,9 @@ def _members(study: CrossValidation) -> Iterator[Member]:
 
 def _hold_out(config: Config, fold: int, folds: int, repeat: int = 0) -> Config:
     """Return the settings of one fold's run: every run its own seed, all of them the same division."""
+    # pinned first: the next line changes the seed, which would change the division
     config = replace_in(pin_split(config), data={"fold": FoldConfig(index=fold, of=folds, repeat=repeat)})
-    return msgspec.structs.replace(config, seed=config.seed + repeat * folds + fold)
+    return msgspec.structs.replace(config, seed=config.seed + repeat * folds + fold)  # no two runs share one
 
 
 def _locate(config: Config) -> Config:
@@ -155,7 +156,7 @@ class _Shelf:
 
     def read(self, config: Config) -> Any:
         """Return what the kind of data read first."""
-        form = repr(sorted(config.data.options.items()))
+        form = repr(sorted(config.data.options.items()))  # options may hold lists, which cannot be keys
         if form not in self._contents:
             self._contents[form] = kind_of(config).read(config.data)
         return self._contents[form]
@@ -165,7 +166,7 @@ def _name_models(configs: Sequence[Config]) -> dict[str, Config]:
     """Name each configuration by its network, with a number where two have the same."""
     named: dict[str, Config] = {}
     for config in configs:
-        name, number = config.model.name, 2
+        name, number = config.model.name, 2  # lenet, lenet-2, lenet-3
         while name in named:
             name, number = f"{config.model.name}-{number}", number + 1
         named[name] = config
@@ -181,7 +182,7 @@ def _try_forward(models: dict[str, Config], folds: int, shelf: _Shelf, repeats: 
     for config in models.values():
         config = _hold_out(config, 0, folds)
         data = draft(config, shelf.read(config)).data
-        facts = facts or _describe(data, folds)
+        facts = facts or _describe(data, folds)  # the same for all models: one data set, one seed
         data.close()
     if facts["task"] == "language" and repeats > 1:
         raise UsageError("the folds of a text are contiguous, there is only one such division; leave out --repeats")
@@ -200,9 +201,10 @@ def _describe(data: LabelledData, folds: int) -> dict[str, Any]:
         "division": _DIVISIONS[data.task],
         "parts": ", ".join(f"{size:,} {what}" for what, size in sizes.items()),
         "unit": data.unit,
+        # the first fold's own line is not about the series
         "notes": [note for note in data.notes if not note.startswith(f"fold 1 of {folds}")],
     }
 
 
 def _size(loader: Any) -> int:
-    return len(loader.tokens) if hasattr(loader, "tokens") else loader.num_samples
+    return len(loader.tokens) if hasattr(loader, "tokens") else loader.num_samples  # a text is counted in tokens

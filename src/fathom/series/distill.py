@@ -75,6 +75,7 @@ def distill(
     if isinstance(student, str):
         student = student_settings(path).under({"model": {"name": student}})
     config = configure(student, root)
+    # seeds differ below, the division must not
     config = pin_split(msgspec.structs.replace(config, data=kind_of(config).locate(config.data)))
     if seeds < 1:
         raise UsageError(f"{counted(seeds, 'seed')}: there must be at least 1")
@@ -132,11 +133,13 @@ def _run(study: Distillation, contents: Any, observer: SeriesObserver) -> None:
             study.add(row)
             save_series(study)
             observer.result(study, row)
+        # pairs: a stop leaves whole ones to compare
         for seed, role in itertools.product(plan["seeds"], (ALONE, DISTILLED)):
             if study.row(role, seed) is None:
                 member = _member(config, settings, role, seed)
-                alone = study.row(ALONE, seed) if role == DISTILLED else None
+                alone = study.row(ALONE, seed) if role == DISTILLED else None  # trained just before, by the order above
 
+                # bound as a default: the loop changes the name
                 def assess(run: Path, alone: dict[str, Any] | None = alone) -> dict[str, Any]:
                     return _evaluate_student(run, config, data) | _pair(study, alone, run, config, data)
 
@@ -178,7 +181,7 @@ def _evaluate_teacher(teacher: Path, config: Config, data: LabelledData) -> dict
     """Evaluate the teacher as the students are; a test set that its own run evaluated on is not used again."""
     own, reader = read_config(teacher), RunReader(teacher)
     is_own = own.data.name == config.data.name
-    known = reader.evaluation if is_own else None
+    known = reader.evaluation if is_own else None  # once: the run's own evaluation stands
     return {
         "role": TEACHER,
         "seed": own.seed,
@@ -243,11 +246,12 @@ def _measure(study: Distillation, data: LabelledData) -> dict[str, dict[str, Any
         sizes[role] = {key: description[key] for key in ("parameters", "flops")}
         applies[role] = _make_apply(module)
     one = data.example_input().numpy()
-    many = np.repeat(one, _BATCH, axis=0)
+    many = np.repeat(one, _BATCH, axis=0)  # (256, …)
+    # one image waits for calls, many for arithmetic
     alone, together = (measure_latency(applies, X, seconds=_TIMED_S) for X in (one, many))
     for role in runs:
         sizes[role] |= {"ms_alone": alone[role], "ms_batch": together[role] / _BATCH}
-    return sizes | ({DISTILLED: sizes[ALONE]} if ALONE in sizes else {})
+    return sizes | ({DISTILLED: sizes[ALONE]} if ALONE in sizes else {})  # the same network, whoever taught it
 
 
 def _make_apply(module: Module) -> Callable[[np.ndarray], list[np.ndarray]]:

@@ -54,7 +54,7 @@ def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: 
     comparison = _write(path, config, measure, arms)
     resume_hint = f"fathom train --resume {shlex.quote(str(path))}"
     for arm, member in _plan(config):
-        if member.name in known:
+        if member.name in known:  # diverged in an earlier call: it would diverge again
             result = _Result(path / member.name, None, known[member.name])
         else:
             start = _titled(member.label, on_start)
@@ -86,7 +86,7 @@ def _plan(config: Config) -> Iterator[tuple[str, Member]]:
     alone = msgspec.structs.replace(config.finetune, compare_scratch=False, seeds=1)
     plain = msgspec.structs.replace(config.data, mean=None, std=None)  # normalised by its own statistics
     for seed in range(config.seed, config.seed + config.finetune.seeds):
-        if seed != config.seed:
+        if seed != config.seed:  # that run is the fine-tuned one itself
             again = msgspec.structs.replace(config, seed=seed, finetune=alone)
             yield "fine_tuned", Member(f"{schema.REPEATS}/seed-{seed}", f"fine-tuning with seed {seed}", again)
         scratch = msgspec.structs.replace(config, seed=seed, finetune=FinetuneConfig(), data=plain)
@@ -143,6 +143,7 @@ def paired_difference(first: Sequence[float | None], second: Sequence[float | No
 
     The runs of a seed share split and order, so the differences within seeds are what varies. One seed has no interval.
     """
+    # not strict: one arm is a run ahead while the series goes
     differences = [a - b for a, b in zip(first, second, strict=False) if a is not None and b is not None]
     if not differences:
         return {"difference": None, "low": None, "high": None}

@@ -22,8 +22,8 @@ from fathom.tuning.study import Ledger
 from fathom.tuning.trial import TrialData
 from fathom.tuning.work import StudyObserver, work
 
-_LOOK_S = 0.5
-_REWRITE_S = 30.0
+_LOOK_S = 0.5  # between two looks at the trials
+_REWRITE_S = 30.0  # between two writings of the page, as in work.py
 
 
 def run_workers(ledger: Ledger, jobs: int, observer: StudyObserver) -> None:
@@ -31,7 +31,7 @@ def run_workers(ledger: Ledger, jobs: int, observer: StudyObserver) -> None:
 
     Raises:  Interrupted after a signal, once the processes have ended too; FathomError with what one of them said
     """
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    threads = max(1, (os.cpu_count() or 1) // jobs)  # each taking all cores, they would wait for one another
     # A log each: a pipe that nobody empties would hold a talkative process up.
     logs = [ledger.path / f".worker-{os.getpid()}-{number}.log" for number in range(jobs)]
     command = [sys.executable, "-m", "fathom.tuning.jobs", str(ledger.path), str(os.getpid()), str(threads)]
@@ -48,7 +48,7 @@ def run_workers(ledger: Ledger, jobs: int, observer: StudyObserver) -> None:
         _raise_worker_error(workers, logs)
     finally:
         for worker in workers:
-            worker.kill()
+            worker.kill()  # those that ended already do not mind
             worker.wait()
         for log in logs:
             log.unlink(missing_ok=True)
@@ -96,7 +96,7 @@ def _raise_worker_error(workers: list[subprocess.Popen[bytes]], logs: list[Path]
     failed = [(worker.returncode, log) for worker, log in zip(workers, logs, strict=True) if worker.returncode]
     for code, log in failed:
         lines = log.read_text(errors="replace").strip().splitlines()
-        if code > 0:
+        if code > 0:  # below 0: killed by that signal
             raise FathomError(lines[-1].removeprefix("fathom: ") if lines else f"a process ended with exit code {code}")
     if len(failed) == len(workers):
         raise FathomError(f"every process was killed (signal {-failed[0][0]}); is there enough memory for them all?")

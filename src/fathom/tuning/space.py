@@ -77,7 +77,7 @@ class Dimension:
         value = _plain(value)
         if self.choices:
             return next((choice for choice in self.choices if _plain(parse_yaml(choice)) == value), None)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)  # True is an int to Python
         assert self.low is not None
         assert self.high is not None
         return self.read(value) if is_number and self.low <= value <= self.high else None
@@ -162,7 +162,7 @@ def default_values(
 
 def _parse_dimension(part: str) -> Dimension:
     name, equals, text = (piece.strip() for piece in part.partition("="))
-    name = name.replace("-", "_")
+    name = name.replace("-", "_")  # as the option is spelled: weight-decay
     if not equals or not name or not text:
         raise UsageError(f"space {part!r}: expected name={_FORMS}")
     choices = _split(text, "|")
@@ -203,6 +203,7 @@ def _resolve(dimension: Dimension, network_options: Mapping[str, Mapping[str, An
             short[last] = setting
     options = {option for known in network_options.values() for option in known}
     name = dimension.name
+    # an option of the network goes before a setting's last part
     if name in short and not (name in options and name not in settings):
         setting = short[name]
     elif name in options:
@@ -228,11 +229,12 @@ def _settle_whole(dimension: Dimension, kind: Any, network_options: Mapping[str,
     defaults = [known[option] for known in network_options.values() if option in known]
     if any(isinstance(default, str | bool) for default in defaults):
         raise UsageError(f"space {dimension}: {option} is no number; give choices such as a|b")
+    # 1..8, not 1.0..8
     is_written_whole = all(re.fullmatch(r"[-+]?\d+", end) for end in dimension.text.split(":")[0].split(".."))
     whole = dimension.whole
     if whole is None:
         is_float = kind is float or any(isinstance(default, float) for default in defaults)
-        whole = kind is int or (is_written_whole and not is_float)
+        whole = kind is int or (is_written_whole and not is_float)  # 0..1 of a float setting is no choice of 0 and 1
     if whole and any(end != int(end) for end in (dimension.low or 0.0, dimension.high or 0.0)):
         raise UsageError(f"space {dimension}: a range of whole numbers lies between whole numbers")
     return dataclasses.replace(dimension, whole=whole)

@@ -73,7 +73,7 @@ class Ledger:
         self.dimensions: list[Dimension] = parse_space(self.settings.space)
         self._network_options: Mapping[str, Mapping[str, Any]] = {}
         self._lock = FileLock(path / ".lock")
-        self._token = secrets.token_hex(6)
+        self._token = secrets.token_hex(6)  # not the process id, which another machine or a later process may have
         self._worker_lock = FileLock(path / f".worker-{self._token}.lock")
         with _without_locks():
             self._worker_lock.acquire()
@@ -93,7 +93,7 @@ class Ledger:
         """Remove what tells other processes that this one is alive."""
         if self._storage is not None:
             self._storage.remove_session()
-            self._storage.engine.dispose()
+            self._storage.engine.dispose()  # SQLite's file would stay open, and Windows could not remove it
         self._worker_lock.release()
         Path(self._worker_lock.lock_file).unlink(missing_ok=True)
 
@@ -124,9 +124,10 @@ class Ledger:
             if not any(_DEFAULTS in trial.user_attrs for trial in frozen if trial.number in counted):
                 defaults = default_values(self.dimensions, settled, self._network_options.get(settled.model.name, {}))
                 self._study.enqueue_trial(defaults)
+            # anew: its draws depend on no process's history
             self._study.sampler = _make_sampler(self.seed, len(counted))
             trial = self._study.ask()
-            trial.set_user_attr("worker", self._token)
+            trial.set_user_attr("worker", self._token)  # see _forget_dead
             if defaults is not None:
                 trial.set_user_attr(_DEFAULTS, list(defaults))
             return trial
@@ -167,6 +168,7 @@ class Ledger:
         states = require_optuna().trial.TrialState
         trial.set_user_attr(_END, {"state": state, "reason": reason, "value": value})
         known = {"complete": states.COMPLETE, "pruned": states.PRUNED, "diverged": states.PRUNED}
+        # a pruned one's last report counts, by Optuna
         self._study.tell(trial, value if state == "complete" else None, state=known.get(state, states.FAIL))
 
     def trials(self) -> list[Trial]:
@@ -221,7 +223,7 @@ class Ledger:
             return {}
         try:
             with _quiet():
-                evaluator = optuna.importance.FanovaImportanceEvaluator(seed=self.seed % 2**32)
+                evaluator = optuna.importance.FanovaImportanceEvaluator(seed=self.seed % 2**32)  # NumPy takes 32 bits
                 return dict(optuna.importance.get_param_importances(self._study, evaluator=evaluator))
         except (ValueError, RuntimeError):  # no name that all completed trials share, or no variance
             return {}
@@ -268,7 +270,7 @@ class Ledger:
                 continue
             lock = FileLock(self.path / f".worker-{token}.lock", timeout=0)
             try:
-                with lock:
+                with lock:  # free: the owner is gone, for a lock ends with its process
                     pass
             except (Timeout, NotImplementedError):
                 continue
@@ -298,10 +300,12 @@ class Ledger:
     def _make_pruner(self, epochs: int) -> Any:
         """Make the pruner: it leaves the first quarter of a trial's epochs alone, where little can be told."""
         pruners = require_optuna().pruners
-        first = max(1, epochs // 4) + 1
+        first = max(1, epochs // 4) + 1  # + 1: Optuna compares from this step on, and epochs count from 1
         if self.settings.pruner == "median":
+            # Optuna's default: a median of fewer says little
             return pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=first)
         if self.settings.pruner == "halving":
+            # a third goes on: η = 3 of Li et al. 2018 (Hyperband)
             return pruners.SuccessiveHalvingPruner(min_resource=first, reduction_factor=3)
         return pruners.NopPruner()
 
@@ -375,6 +379,8 @@ def _suggest(trial: Any, dimension: Dimension) -> Value:
 def _make_sampler(seed: int, index: int) -> Any:
     """Make the sampler of one trial (tree-structured Parzen estimator); of the first ten, a random one."""
     with _quiet():
+        # Seeds far enough apart that no two studies share one of a trial. constant_liar: trials under way count as
+        # poor, so that processes at work side by side do not try the same.
         return require_optuna().samplers.TPESampler(seed=(1_000_003 * seed + index) % 2**32, constant_liar=True)
 
 

@@ -52,7 +52,7 @@ class TrialData:
         kind, batch_size = kind_of(config), config.data.batch_size
         # A linear model's tables are encoded in another way, and noise is part of what the loader serves.
         network = config.model.name if kind.depends_on_network else None
-        need = (config.data, config.seed, config.training.input_noise, network)
+        need = (config.data, config.seed, config.training.input_noise, network)  # the seed divides and orders
         if self._data is not None and self._data[0] == need:
             return self._data[1]
         if self._data is not None and kind.serves_any_batch_size and batch_size is not None:
@@ -113,6 +113,7 @@ class TrialReporter(Callback):
         self.best = value if self.best is None else (max if study.maximise else min)(self.best, value)
         self.ledger.report(self.trial, epoch, value)
         self.on_epoch(epoch, trainer.max_epochs, value)
+        # the last epoch is trained already
         if epoch < trainer.max_epochs and self.ledger.should_prune(self.trial, trainer.max_epochs):
             self.pruned_at = epoch
             trainer.should_stop = "pruned"
@@ -139,7 +140,7 @@ def run_trial(
     try:
         plan = prepare_trial(apply_values(ledger.base, values), data).ready()
         plan.make_trainer([reporter]).fit(plan.module, plan.data)
-    except Interrupted:
+    except Interrupted:  # a FathomError too, which the branch below would take for a failed trial
         raise
     except Diverged as error:
         return TrialOutcome("diverged", reporter.best, str(error))

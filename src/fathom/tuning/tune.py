@@ -161,6 +161,7 @@ def _check_study(base: Settings, dimensions: list[Dimension], data: TrialData) -
     """
     dimensions = resolve_space(dimensions, base, network_options(base, dimensions))
     default = prepare_trial(base, data)
+    # an option may exist for one of the networks tried alone
     deciding = [d for d in dimensions if d.setting in ("model.name", "training.optimizer")]
     for dimension in dimensions:
         if dimension.setting.startswith("data."):
@@ -196,7 +197,7 @@ def _open_study(settings: StudySettings, base: Settings, root: Path, place: Path
     try:
         ledger = create_study(place, settings)
     except BaseException:
-        if is_new and not is_study(place):
+        if is_new and not is_study(place):  # another process may have made it its own meanwhile
             shutil.rmtree(place, ignore_errors=True)
         raise
     different = describe_difference(ledger.settings, settings)
@@ -221,20 +222,20 @@ def _go_on(ledger: Ledger, data: TrialData, trials: int | None, retrain: bool, s
         if session.jobs == 1:
             work(ledger, data, session.observer)
         else:
-            data.close()
+            data.close()  # the processes read it themselves: twice the memory otherwise
             run_workers(ledger, session.jobs, session.observer)
     except Interrupted as stop:
         study = ledger.snapshot()
         write_study(study, ledger.path)
         done = f"{study.num_done} of {counted(study.target, 'trial')} done"
         line = f"stopped; {done}; resume with: {resume_command(ledger.path)}"
-        raise Interrupted(stop.exit_code - 128, line) from None
+        raise Interrupted(stop.exit_code - 128, line) from None  # a shell's exit code is 128 + the signal
     finally:
         session.observer.close()
     study = ledger.snapshot()
     page = write_study(study, ledger.path)
     best = study.best()
-    if ledger.has_other_workers():
+    if ledger.has_other_workers():  # its trial may be better, and it will train the best
         return Tuned(ledger.path, study, page, None, is_over=False)
     if best is None:
         raise FathomError(f"{ledger.path}: no trial of {study.num_done} was completed; see {page}")
@@ -266,6 +267,7 @@ def _train_best(ledger: Ledger, best: Trial, data: TrialData, on_start: Start | 
 
     with contextlib.ExitStack() as stack:
         try:
+            # not .lock: trials of other processes go on meanwhile
             stack.enter_context(lock_run(ledger.path, ".best.lock"))
         except FathomError:
             return None

@@ -52,16 +52,18 @@ def work(ledger: Ledger, data: TrialData, observer: StudyObserver) -> None:
             values = ledger.draw(trial)
             observer.start(ledger.trial(trial.number))
 
+            # bound as a default: the loop changes the name
             def on_epoch(epoch: int, epochs: int, value: float, number: int = trial.number) -> None:
                 observer.epoch(number, epoch, epochs, value)
 
             outcome = run_trial(ledger, trial, values, data, on_epoch)
         except BaseException as error:
+            # KeyboardInterrupt, SystemExit
             was_asked = isinstance(error, Interrupted) or not isinstance(error, Exception)
             ledger.end(trial, "stopped", reason="interrupted" if was_asked else str(error))
             raise
         ledger.end(trial, outcome.state, outcome.value, outcome.reason)
-        study = ledger.snapshot(importance=False)
+        study = ledger.snapshot(importance=False)  # which takes a second, after every trial
         observer.end(ledger.trial(trial.number), study)
         _stop_if_hopeless(study)
         if time.monotonic() - written > _REWRITE_S:

@@ -69,11 +69,11 @@ def read_members(archive: Path, *, max_bytes: int, max_members: int = 1000) -> I
             where = f"archive {archive}: member {member.name!r}"
             if not member.name or "\0" in member.name:
                 raise FathomError(f"{where} has a name that no file can have; the archive is refused")
-            if path.is_absolute() or ".." in path.parts or "\\" in member.name:
+            if path.is_absolute() or ".." in path.parts or "\\" in member.name:  # a backslash parts folders on Windows
                 raise FathomError(f"{where} points outside its folder; the archive is refused")
             if not member.is_plain:
                 raise FathomError(f"{where} is a link or device, not a plain file; the archive is refused")
-            total += member.size
+            total += member.size  # as declared, before a byte is unpacked: a bomb is refused for what it says
             if total > max_bytes:
                 raise TooLarge(f"{where} goes beyond {format_bytes(max_bytes)}; the archive is refused")
             if count > max_members:
@@ -120,7 +120,7 @@ def _zip_members(archive: Path) -> Iterator[_Member]:
         for info in zipped.infolist():
 
             def read(info: zipfile.ZipInfo = info) -> bytes | None:
-                if info.flag_bits & 1:
+                if info.flag_bits & 1:  # bit 0 of the general-purpose flags: encrypted
                     raise zipfile.BadZipFile("it is encrypted")
                 return None if info.is_dir() else zipped.read(info)  # never more than the size that was checked
 
@@ -131,7 +131,7 @@ def _zip_members(archive: Path) -> Iterator[_Member]:
 
 def _is_zip(archive: Path) -> bool:
     with archive.open("rb") as file:
-        return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+        return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")  # a first member, or the end of an empty archive
 
 
 def unpack(
@@ -153,7 +153,7 @@ def unpack(
     make_folder(destination.parent)
     from filelock import FileLock
 
-    partial = destination.with_name(f".{destination.name}.part")
+    partial = destination.with_name(f".{destination.name}.part")  # same folder: a rename crosses no file system
     with FileLock(destination.with_name(f".{destination.name}.lock")):
         if destination.exists():  # another process unpacked it while this one waited
             return destination
@@ -166,7 +166,7 @@ def unpack(
                 (partial / path).parent.mkdir(parents=True, exist_ok=True)
                 (partial / path).write_bytes(content)
                 on_write(len(content), 1)
-            sync_tree(partial)
+            sync_tree(partial)  # before the rename, or a power cut could leave the name without the content
             partial.rename(destination)
         except OSError as error:
             raise describe_failure("unpack", f"{archive} to {destination}", error) from error

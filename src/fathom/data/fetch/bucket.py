@@ -77,6 +77,7 @@ class Bucket:
             start = stop
         if not is_one:
             with self._explained():
+                # ranges name no version: an object replaced meanwhile is a mix
                 if _item(item.path, self._files.info(key)) != item:
                     raise Changed
 
@@ -85,7 +86,7 @@ class Bucket:
         try:
             return ask()
         except Exception as error:
-            if type(error).__name__ != "NoCredentialsError":
+            if type(error).__name__ != "NoCredentialsError":  # by name: botocore is not imported here
                 raise
         self._files = _connect(self._timeout_s, anonymous=True)
         try:
@@ -138,7 +139,7 @@ def _item(path: str, info: dict[str, Any]) -> Item:
 
 def _check_tree(items: list[Item], address: str) -> None:
     """Refuse names that files of this system cannot have side by side."""
-    paths = {item.path for item in items}
+    paths = {item.path for item in items}  # in S3 "a" and "a/b" may both be objects
     folders = {path[:i] for path in paths for i, letter in enumerate(path) if letter == "/"}
     both = sorted(paths & folders)
     if both:
@@ -154,12 +155,13 @@ def _connect(timeout_s: float, *, anonymous: bool) -> Any:
     files = fsspec.filesystem(
         "s3",
         anon=anonymous,
+        # A listing from before a change would hide it, within one process.
         use_listings_cache=False,
         skip_instance_cache=True,
         config_kwargs={
             "connect_timeout": min(10.0, timeout_s),
             "read_timeout": timeout_s,
-            "retries": {"max_attempts": 1},
+            "retries": {"max_attempts": 1},  # botocore's own; s3fs repeats instead, see below
             "max_pool_connections": _CONNECTIONS,
         },
     )

@@ -33,7 +33,7 @@ _SCHEMA = 1
 _SOURCE = ".source.json"
 _PART = ".part-"
 _KEPT = 2  # versions of one address: a run under way may still read the one before the newest
-_SPARE_BYTES = 256 << 20
+_SPARE_BYTES = 256 << 20  # left free on the disk, for all else that writes to it
 _DEFAULT_LIMIT_GB = 200.0
 
 
@@ -64,6 +64,7 @@ class _Place:
 
     def __init__(self, address: str) -> None:
         parts = split_address(address)
+        # hosts and names repeat; 48 bits tell addresses apart
         digest = hashlib.sha256(address.rstrip("/").encode("utf-8", "surrogateescape")).hexdigest()[:12]
         self.address = address
         self.name = base_name(address)
@@ -82,7 +83,7 @@ class _Place:
         if version is not None and listing.version != version:
             raise FathomError(f"{self.address} is no longer what it was (version {version}), and no copy is here")
         if listing.version is not None and (known := self._read(listing.version)):
-            self._touch(known.version)
+            self._touch(known.version)  # so that what is still asked for is not the oldest
             return known
         with self._held():
             return self._fetch(source, listing)
@@ -108,6 +109,8 @@ class _Place:
                 return self._make(source, listing)
             except Changed:
                 say(f"{self.address} changed while it was fetched; beginning again")
+                # A single file that changes twice in a row comes from a server that tells another tag each time: the
+                # third attempt goes without.
                 listing = _ask(source) if attempt == 0 or listing.is_folder else _without_tags(listing)
             except TransferFailed as error:
                 raise FathomError(
@@ -126,6 +129,7 @@ class _Place:
         self._check_size(listing, paths, limit)
         progress = TransferProgress(self.address, len(paths), listing.size)
         try:
+            # a lone file is one stream
             Transfer(source, progress.count, limit).run(paths, workers=1 if len(paths) == 1 else 16)
         except BaseException:
             progress.abandon()
@@ -160,7 +164,7 @@ class _Place:
         if target.exists():  # damaged, or the same bytes under another date
             aside = self.folder / f"{_PART}aside"
             shutil.rmtree(aside, ignore_errors=True)
-            target.rename(aside)
+            target.rename(aside)  # a folder that is not empty cannot be replaced in one rename
         part.rename(target)
         for old in [*self._versions()[_KEPT:], *self.folder.glob(f"{_PART}*")]:
             shutil.rmtree(old, ignore_errors=True)
@@ -188,6 +192,7 @@ class _Place:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     with contextlib.suppress(OSError):  # it will be fetched then
                         if (root / item.path).stat().st_size == item.size:
+                            # a hard link; refused across file systems and by some network ones
                             os.link(root / item.path, path)
 
     def _check_size(self, listing: Listing, paths: list[tuple[Item, Path]], limit: int) -> None:
@@ -221,6 +226,7 @@ class _Place:
 
     def _versions(self) -> list[Path]:
         """Return the folders of whole copies, the one last found to be up to date first."""
+        # the time of _touch, not of fetching
         found = [(path.stat().st_mtime, path.parent) for path in self.folder.glob(f"*/{_SOURCE}")]
         return [folder for _, folder in sorted(found, reverse=True) if not folder.name.startswith(".")]
 
@@ -237,7 +243,7 @@ class _Place:
         lock = FileLock(self.folder / ".lock")
         with contextlib.suppress(NotImplementedError):  # a file system without locks
             try:
-                lock.acquire(timeout=0)
+                lock.acquire(timeout=0)  # first without waiting, to be able to say why it will wait
             except Timeout:
                 say(f"another process is fetching {self.address}; waiting for it")
                 lock.acquire()
@@ -279,6 +285,7 @@ def _without_tags(listing: Listing) -> Listing:
 def _read_record(folder: Path) -> dict[str, Any] | None:
     try:
         record = json.loads((folder / _SOURCE).read_text())
+        # root is joined to a path: it must stay below the folder
         is_ours = record["schema"] == _SCHEMA and not {"..", ""} & set(str(record["root"]).split("/"))
         return record if is_ours and isinstance(record["files"], list) else None
     except (OSError, ValueError, KeyError, TypeError):

@@ -120,7 +120,7 @@ def _try_mirrors(download: _Download, urls: Sequence[str]) -> None:
                 if not error.again or attempt == policy.attempts:
                     failures.setdefault(str(error), []).append(urlsplit(url).netloc)
                     break
-                time.sleep(policy.backoff_s * 2 ** (attempt - 1))
+                time.sleep(policy.backoff_s * 2 ** (attempt - 1))  # 1, 2, 4 … s with the defaults
     reasons = "; ".join(f"{', '.join(hosts)}: {reason}" for reason, hosts in failures.items())
     raise FathomError(f"cannot download {path.name} ({reasons}); fetch {urls[0]} by hand and {place}")
 
@@ -149,7 +149,7 @@ class _Download:
             ):
                 received = self._copy(response, file)
                 file.flush()
-                os.fsync(file.fileno())
+                os.fsync(file.fileno())  # the rename may reach the disk before the bytes do
             os.replace(temporary, self.destination)
         finally:
             temporary.unlink(missing_ok=True)
@@ -158,9 +158,10 @@ class _Download:
 
     def _copy(self, response: Any, file: IO[bytes]) -> int:
         algorithm, _, wanted = (self.checksum or "sha256:").partition(":")
+        # md5 of old data sets, which FIPS builds refuse otherwise
         digest = hashlib.new(algorithm, usedforsecurity=False)
-        inflate = zlib.decompressobj(wbits=31) if self.gunzip else None
-        length = response.headers.get("Content-Length") or ""
+        inflate = zlib.decompressobj(wbits=31) if self.gunzip else None  # 15 of window + 16: a gzip header, not zlib's
+        length = response.headers.get("Content-Length") or ""  # chunked answers have none
         total = int(length) if length.isdigit() else None
         received = written = 0
         while chunk := read_chunk(response):
@@ -176,6 +177,7 @@ class _Download:
             file.write(content)
             if received != total:
                 self.progress(self.destination.name, received, total)
+        # http.client ends a cut body without an error
         if (total is not None and received != total) or (inflate and not inflate.eof):
             raise TransferFailed(f"broke off after {received:,} bytes", again=True)
         if wanted and digest.hexdigest() != wanted:

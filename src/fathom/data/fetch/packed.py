@@ -28,9 +28,9 @@ from fathom.phrases import format_bytes
 _SCHEMA = 1
 _RECORD = ".archive.json"
 _KEPT = 2  # versions of one archive: a run under way may still read the one before the newest
-_SPARE_BYTES = 256 << 20
+_SPARE_BYTES = 256 << 20  # left free on the disk, as in copies.py
 _MOST_GROWTH = 200  # images are compressed already; what grows more than that is a trap
-_SURELY_FINE = 1 << 30
+_SURELY_FINE = 1 << 30  # below this no growth is a danger to the disk
 
 
 def unpacked_copy(archive: str | Path, *, version: str | None = None, whole: bool = False) -> Copy:
@@ -64,7 +64,7 @@ def _make(archive: Path, version: str | None) -> Copy:
     try:
         seen = _look_at(archive)
         with archive.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+            found = hashlib.file_digest(file, "sha256").hexdigest()[:16]  # 64 bits, enough for a folder's name
     except OSError as error:
         raise describe_failure("read", archive, error) from error
     if version not in (None, found):
@@ -83,6 +83,7 @@ def _make(archive: Path, version: str | None) -> Copy:
 
 def _look_at(archive: Path) -> dict[str, Any]:
     stat = archive.stat()
+    # as make and rsync tell files apart
     return {"path": str(archive), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
 
 

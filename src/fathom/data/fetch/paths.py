@@ -26,6 +26,7 @@ def measure_cache() -> dict[str, int]:
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
         if folder.is_dir():
             files = (os.path.join(where, name) for where, _, names in os.walk(folder) for name in names)
+            # lstat: a link counts for itself, not its target
             sizes[folder.name] = sum(os.lstat(file).st_size for file in files)
     return sizes
 
@@ -64,5 +65,5 @@ def make_folder(folder: Path, advice: str = "choose a writable one") -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FathomError(f"cannot make the folder {folder} ({error.strerror or error}); {advice}") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not os.access(folder, os.W_OK | os.X_OK):  # to make files in a folder takes x as well
         raise FathomError(f"the folder {folder} is not writable; {advice}")

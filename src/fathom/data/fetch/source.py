@@ -48,8 +48,9 @@ class Listing:
     @property
     def version(self) -> str | None:
         """Return this state of the place from any other; None where the server gives nothing to tell by."""
-        if any(item.size is None and not item.tag for item in self.items):
+        if any(item.size is None and not item.tag for item in self.items):  # nothing then tells a change
             return None
+        # NUL and line break stand in no path: no two lists read alike
         text = "\n".join(f"{item.path}\0{item.size}\0{item.tag}" for item in self.items)
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
@@ -80,6 +81,7 @@ def check_path(path: str, address: str) -> str:
     Raises:  FathomError if it would lie elsewhere, or cannot be on some system
     """
     parts = path.split("/")
+    # what Windows refuses, and what a terminal would obey
     is_odd = any(ord(letter) < 32 or letter in '\\:*?"<>|\x7f' for letter in path)
     if is_odd or any(part in ("", ".", "..") or len(part.encode("utf-8", "replace")) > 200 for part in parts):
         raise FathomError(f"{address}: the name {path!r} cannot be that of a file here; nothing was fetched")

@@ -93,7 +93,7 @@ class Transfer:
             try:
                 return self._append(item, part, start)
             except TransferFailed as error:
-                failed = 1 if _size(part) > start else failed + 1
+                failed = 1 if _size(part) > start else failed + 1  # bytes came: the count begins again
                 if not error.again or failed >= ATTEMPTS or self.failures:
                     raise
                 time.sleep(BACKOFF_S * 2 ** (failed - 1))
@@ -116,7 +116,7 @@ class Transfer:
                 self.count(len(chunk), 0)
                 if self.failures:
                     raise TransferFailed("stopped")
-        if item.size is not None and done < item.size:
+        if item.size is not None and done < item.size:  # the end of a stream does not say that it was cut
             raise TransferFailed(f"broke off after {done:,} of {item.size:,} bytes", again=True)
 
 

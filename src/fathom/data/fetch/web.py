@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 18  # 256 KiB: few calls, and progress still moves on a slow line
 
 
 class TransferFailed(Exception):
@@ -49,7 +49,7 @@ def open_url(
             if not may_redirect(newurl):
                 raise TransferFailed(f"redirects to {newurl.partition('?')[0]}, which is not https")
             following = super().redirect_request(req, fp, code, msg, headers, newurl)
-            if following is not None and urlsplit(newurl)[:2] == urlsplit(url)[:2]:
+            if following is not None and urlsplit(newurl)[:2] == urlsplit(url)[:2]:  # scheme and host
                 _sign(following, login)
             return following
 
@@ -61,7 +61,7 @@ def open_url(
         raise
     except urllib.error.HTTPError as error:
         error.close()
-        again = error.code >= 500 or error.code in (408, 429)
+        again = error.code >= 500 or error.code in (408, 429)  # request timeout, too many requests
         raise TransferFailed(f"answers {error.code} {error.reason}".rstrip(), again, error.code) from error
     except urllib.error.URLError as error:
         # a name that does not resolve means no network: waiting would only keep the user from reading so
@@ -77,7 +77,7 @@ def read_chunk(response: Any) -> bytes:
     Raises:  TransferFailed
     """
     try:
-        return response.read1(CHUNK_BYTES)
+        return response.read1(CHUNK_BYTES)  # read1 returns what has come; read would wait for all of it
     except Exception as error:
         raise TransferFailed(explain_failure(error), again=True) from error
 
@@ -93,4 +93,5 @@ def explain_failure(error: object) -> str:
 def _sign(request: Any, login: tuple[str, str] | None) -> None:
     if login is not None:
         token = base64.b64encode(":".join(login).encode()).decode()
+        # a header added otherwise follows a redirect to any host
         request.add_unredirected_header("Authorization", f"Basic {token}")

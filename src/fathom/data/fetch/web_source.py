@@ -57,7 +57,7 @@ class WebFile:
             if item.tag and (found.tag != item.tag or len(sizes) > 1):
                 raise Changed
             first = _first_byte(response)
-            if first not in (0, start):
+            if first not in (0, start):  # 0: the server ignored the range and sends the whole file
                 raise TransferFailed(f"sends bytes from {first} instead of {start}")
             yield Stream(first, iter(lambda: read_chunk(response), b""))
 
@@ -67,6 +67,7 @@ class WebFile:
                 self._url,
                 timeout_s=self.timeout_s,
                 may_redirect=self._may_redirect,
+                # byte ranges and sizes of a compressed answer are those of its packing
                 headers={"Accept-Encoding": "identity", **headers},
                 login=self._login,
             )
@@ -102,6 +103,7 @@ class WebFile:
         headers = response.headers
         part = re.fullmatch(r"bytes (?:\d+-\d+|\*)/(\d+)", headers.get("Content-Range", ""))
         length = part[1] if part else "" if response.status == _PART else headers.get("Content-Length", "")
+        # a proxy may put W/ before the tag of the same version
         tag = headers.get("ETag", "").removeprefix("W/") or headers.get("Last-Modified", "")
         return Item(base_name(self.address), int(length) if length.isdigit() else None, tag)
 
@@ -121,6 +123,7 @@ def _find_login(typed: Any) -> tuple[str, str] | None:
     import netrc
 
     try:
+        # the variable of requests; None reads ~/.netrc
         found = netrc.netrc(os.environ.get("NETRC")).authenticators(typed.hostname)
     except (OSError, netrc.NetrcParseError):
         return None

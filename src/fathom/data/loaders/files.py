@@ -46,19 +46,20 @@ class FileLoader(Order):
         self.device = torch.device("cpu")
         self._batches: list[list[int]] = []
         workers = default_workers() if workers is None else workers
-        self._workers = min(workers, len(self))
+        self._workers = min(workers, len(self))  # more than batches would start for nothing
         self._dataset = _Guarded(dataset)
         self._loader: DataLoader[Any] | None = None
 
     def to(self, device: torch.device) -> FileLoader:
         """Let batches be pinned for, and augmented on, ``device``."""
-        if device.type != self.device.type:
+        if device.type != self.device.type:  # pinning is settled when the loader is made
             self.close()
         self.device = device
         return self
 
     def close(self) -> None:
         """End the worker processes; another pass would start new ones."""
+        # private, but torch has no public end for persistent workers
         iterator = getattr(self._loader, "_iterator", None)
         self._loader = None
         if iterator is not None:
@@ -79,7 +80,7 @@ class FileLoader(Order):
     def _read(self) -> Iterator[Any]:
         try:
             for content in self._open():
-                if isinstance(content, str):
+                if isinstance(content, str):  # a refusal, from _Guarded
                     raise FathomError(content)
                 yield content
         except Exception as error:
@@ -110,7 +111,7 @@ class FileLoader(Order):
 
 def explain_dead_worker(error: Exception) -> FathomError | None:
     """Return the line for what is raised when a process that reads was killed; None for any other error."""
-    text = str(error)
+    text = str(error)  # torch tells of a dead worker by its words alone
     if "DataLoader worker (pid" not in text and not isinstance(error, (ConnectionError, EOFError)):
         return None
     reason = "shared memory is short" if "shared memory" in text else "was the machine short of memory?"
@@ -135,5 +136,6 @@ def _collate(samples: list[Any]) -> Any:
     return next((sample for sample in samples if isinstance(sample, str)), None) or default_collate(samples)
 
 
+# Ctrl-C goes to the whole process group; only the one that trains should answer it.
 def _start_worker(worker: int) -> None:
     ignore_signals()

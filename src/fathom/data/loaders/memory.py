@@ -59,8 +59,10 @@ class MemoryLoader(Order):
         What would take more than half of a GPU's memory stays where it is, and each batch is moved.
         """
         self.device = device
+        # the other half is for weights, activations and optimiser
         if device.type == "cuda" and 2 * self.X.nbytes > torch.cuda.get_device_properties(device).total_memory:
             return self
+        # Copying the rows pays where they are less than half; on one device the whole set is shared by all splits.
         if device != self.X.device and self.index is not None and 2 * len(self.index) < len(self.X):
             self.X, self.y, self.index = self.X[self.index], self.y[self.index], None
         self.X, self.y = self.X.to(device), self.y.to(device)
@@ -74,7 +76,7 @@ class MemoryLoader(Order):
     def _batches(self, epoch: int, first: int, order: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
         size = self.batch_size
         sample_bytes = max(1, self.X[0].numel() * self.X.element_size())
-        chunk = max(1, _CHUNK_BYTES // (sample_bytes * size)) * size
+        chunk = max(1, _CHUNK_BYTES // (sample_bytes * size)) * size  # in samples, whole batches
         # Rows of a matrix are gathered faster than images; only where flattening would copy the set, it stays.
         # (N, D) or (N, …)
         rows = self.X.flatten(1) if self.X.ndim > 2 and self.X.is_contiguous() else self.X
@@ -87,14 +89,14 @@ class MemoryLoader(Order):
         for start in range(first * size, self.num_samples, chunk):
             stop = min(start + chunk, self.num_samples)
             if order is None:
-                X, y = rows[start:stop], self.y[start:stop]
+                X, y = rows[start:stop], self.y[start:stop]  # views: no copy in stored order
             else:
                 picked = order[start:stop]  # (n,), rows of a few batches
-                X, y = rows.index_select(0, picked), self.y.index_select(0, picked)
+                X, y = rows.index_select(0, picked), self.y.index_select(0, picked)  # (n, D) or (n, …), (n, …)
             X = X.view(len(X), *self.X.shape[1:])  # (n, …), as stored
             if X.device != self.device:
                 X, y = X.to(self.device), y.to(self.device)
-            for samples, labels in zip(X.split(size), y.split(size), strict=True):
+            for samples, labels in zip(X.split(size), y.split(size), strict=True):  # (B, …), (B, …), views of the chunk
                 if self.augment is not None and generator is not None:
                     samples = self.augment(samples, generator.manual_seed(mix(self.seed, epoch, batch)))
                 yield samples, labels

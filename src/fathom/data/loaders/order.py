@@ -18,7 +18,7 @@ def mix(*numbers: int) -> int:
     """
     state = 0
     for number in numbers:
-        state = (state + number + 0x9E3779B97F4A7C15) & ((1 << 64) - 1)
+        state = (state + number + 0x9E3779B97F4A7C15) & ((1 << 64) - 1)  # 2^64 / golden ratio, splitmix64's increment
         state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & ((1 << 64) - 1)
         state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & ((1 << 64) - 1)
         state ^= state >> 31
@@ -60,10 +60,10 @@ class Order:
     def start_pass(self) -> tuple[int, int, Tensor | None]:
         """Return (epoch, first batch, samples in order or None for the stored order) and move on to the next epoch."""
         epoch, first = self.epoch, self.first_batch
-        self.epoch, self.first_batch = epoch + 1, 0
+        self.epoch, self.first_batch = epoch + 1, 0  # now, so that a pass left in the middle does not repeat
         if not self.shuffle:
             return epoch, first, None
-        generator = torch.Generator().manual_seed(mix(self.seed, epoch))
+        generator = torch.Generator().manual_seed(mix(self.seed, epoch))  # on the CPU: the same order on every device
         if self.classes is not None:
             return epoch, first, draw_balanced(self.classes, generator)
         return epoch, first, torch.randperm(self.num_samples, generator=generator)

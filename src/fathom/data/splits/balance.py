@@ -39,11 +39,13 @@ def draw_balanced(labels: Tensor, generator: torch.Generator) -> Tensor:
     """
     total = len(labels)
     classes, counts = torch.unique(labels, return_counts=True)
-    places = labels.argsort(stable=True).split(counts.tolist())
+    places = labels.argsort(stable=True).split(counts.tolist())  # a tensor of places for each class
     quota = torch.full((len(classes),), total // len(classes))
+    # what does not divide evenly goes to classes drawn anew in every pass
     quota[torch.randperm(len(classes), generator=generator)[: total % len(classes)]] += 1
     drawn = []
     for place, wanted in zip(places, quota.tolist(), strict=True):
+        # without replacement, after whole rounds
         rest = torch.randperm(len(place), generator=generator)[: wanted % len(place)]
         drawn += [place.repeat(wanted // len(place)), place[rest]]
     return torch.cat(drawn)[torch.randperm(total, generator=generator)]
@@ -52,7 +54,7 @@ def draw_balanced(labels: Tensor, generator: torch.Generator) -> Tensor:
 def describe_balance(counts: Sequence[int], names: Sequence[str], balance: str = "none") -> str:
     """Say how unequal the classes of the training split are, and what is done about it; nothing where they are not."""
     present = [i for i, count in enumerate(counts) if count]
-    if len(present) < 2:
+    if len(present) < 2:  # one class cannot be unbalanced
         return ""
     largest, smallest = max(present, key=counts.__getitem__), min(present, key=counts.__getitem__)
     if balance == "none" and counts[largest] < _UNBALANCED * counts[smallest]:

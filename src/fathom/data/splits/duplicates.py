@@ -36,12 +36,13 @@ def split_groups(index: np.ndarray, labels: np.ndarray, digests: np.ndarray, cut
     Shape:   index (N,) into labels and digests -> int64 (n_keep,), int64 (n_cut,), both out of ``index`` and sorted
     """
     _, first, group = np.unique(digests[index], return_index=True, return_inverse=True)
+    # in the order of the samples: `unique` sorts by digest, which would change the cut
     representatives = np.sort(first)
     if len(representatives) < 2:
         return index, index[:0]
     _, held_out = cut(labels[index][representatives])
     is_cut = np.zeros(len(first), dtype=bool)
-    is_cut[group[representatives[held_out]]] = True
+    is_cut[group[representatives[held_out]]] = True  # a group goes where its first sample goes
     return index[~is_cut[group]], index[is_cut[group]]
 
 
@@ -56,8 +57,9 @@ def find_duplicates(
     """
     train = splits["train"]
     unique, first, group, counts = np.unique(digests[train], return_index=True, return_inverse=True, return_counts=True)
+    # smallest and largest label of each group: unequal where it has several
     low, high = np.full(len(unique), labels.max(initial=0) + 1), np.full(len(unique), -1)
-    np.minimum.at(low, group, labels[train])
+    np.minimum.at(low, group, labels[train])  # .at, since low[group] = … would keep one label of a repeated place
     np.maximum.at(high, group, labels[train])
     torn = low != high
     twins = np.flatnonzero(torn[group] & (labels[train] != labels[train][first][group]))
@@ -66,6 +68,7 @@ def find_duplicates(
     for name, index in splits.items():
         if name == "train" or not len(unique):
             continue
+        # past the end where a digest is larger than all
         place = np.searchsorted(unique, digests[index]).clip(max=len(unique) - 1)
         same = np.flatnonzero(unique[place] == digests[index])
         shared[name] = len(same)

@@ -44,6 +44,7 @@ class Fold:
         Raises:  UsageError if there are fewer tokens than folds
         """
         _check_count(count, self.of, "tokens")
+        # rounded at the bounds, so that blocks join without gap or overlap
         return slice(self.index * count // self.of, (self.index + 1) * count // self.of)
 
     def describe(self, what: str) -> str:
@@ -67,9 +68,10 @@ def number_folds(labels: np.ndarray, of: int, seed: int, repeat: int = 0) -> np.
     count = len(labels)
     _check_count(count, of, "samples")
     classes = labels if np.issubdtype(labels.dtype, np.integer) else np.zeros(count, dtype=np.int64)
+    # raw words: NumPy promises their stream, not permutation's
     keys = np.random.PCG64([seed, repeat, _STREAM]).random_raw(count)
     numbers = np.empty(count, dtype=np.int64)
-    numbers[np.lexsort((keys, classes))] = np.arange(count) % of
+    numbers[np.lexsort((keys, classes))] = np.arange(count) % of  # sorted by class, by key within one; then dealt round
     return numbers
 
 

@@ -39,14 +39,14 @@ def _divide(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray,
     n = len(labels)
     if not 0 <= fraction < 1:
         raise UsageError(f"split fraction must be at least 0 and below 1; got {fraction}")
-    wanted = round(fraction * n)
+    wanted = round(fraction * n)  # to even at a half: round(0.5) is 0
     if n == 0 or wanted >= n:
         raise UsageError(f"holding out {fraction} of {n} samples leaves none to train on")
     _, counts = np.unique(labels, return_counts=True)
     quota = fraction * counts
     take = np.floor(quota).astype(np.int64)
     # wanted − Σ floor(quota) lies between 0 and the number of classes, so one extra each is enough
-    largest_first = np.argsort(-(quota - take), kind="stable")
+    largest_first = np.argsort(-(quota - take), kind="stable")  # stable: equal remainders go by class, on any NumPy
     take[largest_first[: max(0, wanted - int(take.sum()))]] += 1
 
     keys = np.random.PCG64(seed).random_raw(n)

@@ -40,7 +40,7 @@ class Row:
     def best(self) -> set[int]:
         """The positions of the preferable value, if the row has one and the runs differ."""
         present = {i: v for i, v in enumerate(self.values) if is_number(v) and i not in self.failed}
-        if not self.better or len(present) < 2 or len(set(present.values())) == 1:
+        if not self.better or len(present) < 2 or len(set(present.values())) == 1:  # of equal ones none is best
             return set()
         target = (max if self.better == "high" else min)(present.values())
         return {i for i, value in present.items() if value == target}
@@ -115,7 +115,7 @@ def _identity_rows(runs: Sequence[RunReader]) -> Iterator[Row]:
 
 def _setting_rows(runs: Sequence[RunReader]) -> Iterator[Row]:
     configs = [flatten(run.config) for run in runs]
-    for key in dict.fromkeys(key for config in configs for key in config):
+    for key in dict.fromkeys(key for config in configs for key in config):  # a set would change the order of rows
         values = tuple(config.get(key) for config in configs)
         if key not in _NAMED_APART and any(value != values[0] for value in values):
             yield Row(key, key, values, _setting)

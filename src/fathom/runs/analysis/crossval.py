@@ -98,7 +98,7 @@ class CrossValidation(Series):
     @property
     def overlap(self) -> float:
         """Examples held out for one learned from, the n₂/n₁ of ``spread``."""
-        return 1 / (self.plan["folds"] - 1)
+        return 1 / (self.plan["folds"] - 1)  # n₂ = N/K, n₁ = N·(K − 1)/K
 
     def values(self, key: str) -> dict[str, list[float]]:
         """Return what each model reached, fold by fold; of a fold not yet done, or that diverged, there is none."""
@@ -113,12 +113,14 @@ class CrossValidation(Series):
     def differences(self) -> list[PairedDifference]:
         """Compare the models pair by pair on the same folds, once all have ended: those that no model diverged in."""
         measure = self.measures[0]
+        # not before: whoever looks often enough finds a difference by chance
         if len(self.models) < 2 or len(self.results) != self.planned * len(self.models):
             return []
         found = {
             model: {(row["repeat"], row["fold"]): row[measure.key] for row in self._measured(model, measure.key)}
             for model in self.models
         }
+        # paired: a fold counts where every model has it
         shared = sorted(set.intersection(*(set(folds) for folds in found.values())))
         if not shared:
             return []
@@ -130,6 +132,7 @@ class CrossValidation(Series):
         evaluation = RunReader(run).evaluation or {}
         scores = dict(evaluation)
         if "per_class" in evaluation:
+            # a small fold may lack a class: its F1 is no 0
             per_class = [entry["f1"] for entry in evaluation["per_class"] if entry["support"]]
             scores["macro_f1"] = sum(per_class) / len(per_class)
         return {"held_out": evaluation["num_samples"]} | {m.key: scores.get(m.key) for m in self.measures}
@@ -171,6 +174,7 @@ class CrossValidation(Series):
     def _compare(self, difference: PairedDifference, jointly: str) -> Finding:
         """Say how the better of two, or the second where none is, stands against the other."""
         measure, spread = self.measures[0], difference.spread
+        # so that the sentence names the better one first
         is_turned = difference.is_significant and difference.better == difference.first
         this, other = (difference.second, difference.first)[:: -1 if is_turned else 1]
         sign = -1 if is_turned else 1
@@ -187,7 +191,7 @@ class CrossValidation(Series):
         if spread.low is None or spread.high is None:
             text = f"{this} against {other}: {change}; one fold says nothing of its spread"
             return Finding("series.no_difference", "warning", text, evidence)
-        low, high = sorted((sign * spread.low, sign * spread.high))
+        low, high = sorted((sign * spread.low, sign * spread.high))  # the sign may have turned them round
         evidence |= {"low": low, "high": high, "p": difference.p}
         interval = f"95% interval {measure.change(low)} to {measure.change(high)}{jointly}"
         p = "" if difference.p is None else f", p = {difference.p:.2g}"

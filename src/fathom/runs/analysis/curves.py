@@ -79,6 +79,7 @@ def _broken_numbers(run: RunReader) -> Finding | None:
 
 def _standstill(run: RunReader) -> Finding | None:
     losses = [y for _, y in curve(run.steps() or run.epochs(), "train_loss") if y is not None]
+    # fewer records are no curve; below 0 no share of it is meant
     if len(losses) < 5 or losses[0] <= 0 or abs(losses[0] - losses[-1]) > STILL * losses[0]:
         return None
     text = f"Training loss ended where it began: {decimal(losses[0])} at first, {decimal(losses[-1])} at the end"
@@ -92,7 +93,7 @@ def _blow_up(run: RunReader) -> Finding | None:
     losses = [(y, x) for x, y in curve(run.epochs(), "train_loss") if y is not None]
     if not names or len(names) < 2 or not losses or training.get("loss") not in (None, "cross_entropy"):
         return None
-    (highest, at), nothing = max(losses), math.log(len(names))
+    (highest, at), nothing = max(losses), math.log(len(names))  # log K: the cross-entropy of 1/K each
     if highest < BLOWN_UP * nothing:
         return None
     lr = training.get("lr")
@@ -129,11 +130,12 @@ def _validation_loss(run: RunReader, *, has_blown_up: bool) -> Finding | None:
                 "note",
                 f"{text}; it fell by {percent(fall)} in that epoch, so longer training may lower it",
                 evidence | {"fall": fall},
+                # Twice: enough to see a minimum where the loss still falls this fast.
                 remedy=f"try --epochs {2 * math.ceil(end)}",
             )
         return Finding("fit.validation_loss", "note", f"{text}", evidence)
     start = f"Validation loss is lowest at epoch {at:g} ({decimal(best)})"
-    if best <= 0:
+    if best <= 0:  # a share of it would have no meaning
         return Finding("fit.validation_loss", "note", f"{start} and {decimal(last)} at epoch {end:g}", evidence)
     rise = (last - best) / best
     if rise <= FLAT:
@@ -172,7 +174,7 @@ def _validation_accuracy(run: RunReader) -> Finding | None:
     text = f"Validation accuracy is highest at epoch {at:g} ({percent(best)})"
     evidence = {"best_epoch": at, "best": best}
     lowest = min(loss, key=lambda x: loss[x]) if loss else at
-    if at > lowest and loss.get(at, 0.0) > loss[lowest] * (1 + FLAT):
+    if at > lowest and loss.get(at, 0.0) > loss[lowest] * (1 + FLAT):  # higher by more than "flat", or it is noise
         return Finding(
             "fit.overconfident",
             "note",

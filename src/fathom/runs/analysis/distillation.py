@@ -66,10 +66,11 @@ class Distillation(Series):
     def spread(self, role: str, key: str) -> Spread | None:
         """Return mean and spread over the seeds; None without a result."""
         values = self.values(role, key)
-        return measure_spread(values, bounds=(0.0, 1.0)) if values else None
+        return measure_spread(values, bounds=(0.0, 1.0)) if values else None  # an accuracy
 
     def gain(self, split: str) -> Spread | None:
         """Return distilled − alone in accuracy, by seed; None before all students have ended, or without a pair."""
+        # not before: whoever looks often enough finds a gain by chance
         if len(self.trained) < 2 * len(self.plan["seeds"]):
             return None
         changes = []

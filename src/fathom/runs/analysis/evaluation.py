@@ -30,6 +30,7 @@ def check_evaluation(run: RunReader) -> tuple[list[Finding], list[NotChecked]]:
         return [], [NotChecked(GUESSING, "the test set has not been used")]
     found = [
         _result(run, run.evaluation),
+        # where there is a baseline, its guess is that of the training split
         compare_baseline(run.evaluation) or _no_better_than_chance(run.evaluation),
         _collapse(run.evaluation),
         _hardest_class(run.evaluation),
@@ -48,7 +49,7 @@ def most_confused(evaluation: Mapping[str, Any], limit: int) -> list[Confused]:
         for j, n in enumerate(row)
         if i != j and n
     ]
-    return sorted(found, key=lambda pair: (-pair.times, -pair.share))[:limit]
+    return sorted(found, key=lambda pair: (-pair.times, -pair.share))[:limit]  # of equal counts the rarer class first
 
 
 def missing_evaluation_reason(run: RunReader) -> str:
@@ -86,7 +87,7 @@ def _result(run: RunReader, evaluation: Mapping[str, Any]) -> Finding | None:
         return Finding("run.test_result", "note", text, evidence)
     if not is_number(accuracy) or not isinstance(samples, int) or samples < 1:
         return None
-    low, high = wilson_interval(accuracy, samples)
+    low, high = wilson_interval(accuracy, samples)  # not the normal one, which at 100 % has no width
     text = (
         f"Of {count(samples)} test samples {percent(accuracy)} are classified correctly "
         f"(95% interval for that many samples: {percent(low)} to {percent(high)})"
@@ -138,7 +139,7 @@ def _no_better_than_chance(evaluation: Mapping[str, Any]) -> Finding | None:
         return None
     most, name = max(supports)
     low = wilson_interval(accuracy, samples)[0]
-    if most / samples < low:
+    if most / samples < low:  # the whole interval lies above guessing
         return None
     return Finding(
         GUESSING,
@@ -152,7 +153,7 @@ def _no_better_than_chance(evaluation: Mapping[str, Any]) -> Finding | None:
 def _collapse(evaluation: Mapping[str, Any]) -> Finding | None:
     """Warn of a model that gives one answer to samples of several classes."""
     names, counts = evaluation.get("class_names"), evaluation.get("confusion")
-    if not names or not counts or sum(any(row) for row in counts) < 2:
+    if not names or not counts or sum(any(row) for row in counts) < 2:  # one class alone has one answer rightly
         return None
     answers = [i for i in range(len(names)) if any(row[i] for row in counts)]
     if len(answers) != 1:

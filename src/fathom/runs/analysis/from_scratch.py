@@ -21,6 +21,7 @@ def check_fine_tuning(comparison: Mapping[str, Any]) -> list[Finding]:
         return diverged or [
             Finding("series.unfinished", "note", "Training from scratch, for comparison, is not done yet")
         ]
+    # not strict: one arm may be a run ahead
     pairs = [
         (a, b) for a, b in zip(comparison["fine_tuned"], comparison["scratch"], strict=False) if None not in (a, b)
     ]
@@ -83,5 +84,5 @@ def form_of(comparison: Mapping[str, Any]) -> Callable[[object], str]:
 def points(difference: float, comparison: Mapping[str, Any]) -> str:
     """Write a difference with its sign, of accuracies in points of a hundred."""
     if comparison.get("measure") == "accuracy":
-        return f"{100 * difference:+.1f} points".replace("-", "−")
+        return f"{100 * difference:+.1f} points".replace("-", "−")  # a minus, not a hyphen, as in all pages
     return f"{difference:+.4g}".replace("-", "−")

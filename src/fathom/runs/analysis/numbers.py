@@ -34,6 +34,7 @@ def determination(value: object) -> str:
     >>> determination(0.95123), determination(0.999996)
     ('0.9512', '>0.9999')
     """
+    # 0.99995 is where four digits round to 1
     return ">0.9999" if is_number(value) and 0.99995 <= value < 1 else decimal(value)
 
 
@@ -65,7 +66,7 @@ def short(value: object) -> str:
         return DASH
     number = float(value)
     for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= 0.9995 * size:
+        if abs(number) >= 0.9995 * size:  # what three digits would round up to 1000 of the smaller unit
             return f"{number / size:.3g} {prefix}"
     return f"{number:.3g}"
 
@@ -79,7 +80,7 @@ def duration(value: object) -> str:
     if not is_number(value):
         return DASH
     seconds = float(value)
-    if seconds < 9.95:
+    if seconds < 9.95:  # from here on one decimal would read 10.0
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
@@ -97,7 +98,7 @@ def wilson_interval(share: float, trials: int) -> tuple[float, float]:
 
     Source:  Wilson 1927, without continuity correction
     """
-    z = 1.959964
+    z = 1.959964  # the normal quantile at 0.975
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     return max(0.0, centre - half), min(1.0, centre + half)

@@ -21,7 +21,7 @@ from fathom.findings import Severity
 from fathom.phrases import counted
 from fathom.runs.folder import schema
 
-LEVEL = 0.05
+LEVEL = 0.05  # Fisher's one in twenty, as the 95 % of the intervals elsewhere
 METHOD = (
     "How much chance allows is told by McNemar's exact test (1947) at the 5% level: of the samples that one alone of "
     "two equally good models gets right, each would fall to either as a coin does."
@@ -86,6 +86,7 @@ def pair_runs(first: Path, second: Path) -> Pairing | None:
     Returns: None unless both are classifiers evaluated on the same samples, with the same labels in the same order
     """
     told = [_read_predictions(run / schema.PREDICTIONS) for run in (first, second)]
+    # other samples, or the same in another order
     if not all(told) or [label for label, _ in told[0]] != [label for label, _ in told[1]]:
         return None
     return pair_correct(*([label == predicted for label, predicted in rows] for rows in told))
@@ -108,7 +109,7 @@ def _largest_by_chance(num_apart: int) -> int:
     >>> _largest_by_chance(4), _largest_by_chance(23), _largest_by_chance(400)
     (4, 9, 40)
     """
-    from scipy.special import bdtr
+    from scipy.special import bdtr  # P(at most k heads); not scipy.stats, which imports far more
 
     fewest = next((few for few in range(num_apart // 2 + 1) if 2 * bdtr(few, num_apart, 0.5) > LEVEL), 0)
-    return num_apart - 2 * fewest
+    return num_apart - 2 * fewest  # heads − tails, with `fewest` tails

@@ -24,4 +24,4 @@ def read_numbers(run: Path, most: int) -> Sequence[tuple[float, float]]:
                 continue
             if all(map(is_number, point)):
                 points.append(point)
-    return points[:: max(1, -(-len(points) // most))]
+    return points[:: max(1, -(-len(points) // most))]  # every k-th, k rounded up so that no more are left

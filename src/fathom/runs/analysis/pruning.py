@@ -113,6 +113,7 @@ def _quality(record: Mapping[str, Any]) -> Finding | None:
     better = last - before if metric == "accuracy" else before - last
     pair = Pairing.of((record.get("pairs") or {}).get("finetuned" if is_number(final) else "pruned"))
     text = f"{split.capitalize()} {_WORDS[metric]}: {path}. {_compare_change(metric, better, before, pair)}"
+    # only accuracy is better when higher
     if is_number(final) and (final < pruned if metric == "accuracy" else final > pruned):
         text += ". Fine-tuning made it worse"
         return Finding("prune.worse_by_finetuning", "warning", text, evidence, remedy="try a smaller --lr")

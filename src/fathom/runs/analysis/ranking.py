@@ -54,6 +54,7 @@ def rank_runs(comparison: RunComparison) -> Ranking | None:
         usable = [i for i, run in enumerate(comparison.runs) if values[i] is not None and run.status != "failed"]
         if len(usable) > 1:
             end = "highest" if is_accuracy(key) else "lowest"
+            # stable: of equal ones the one given first
             order = sorted(usable, key=lambda i: values[i] or 0.0, reverse=is_accuracy(key))
             return Ranking(f"{end} {name}", [RankedRun(i, values[i] or 0.0, form(values[i])) for i in order])
     return None
@@ -66,7 +67,7 @@ def _check_best(comparison: RunComparison) -> Iterator[Finding]:
     best, following = ranking.entries[:2]
     first, second = (comparison.runs[entry.place] for entry in (best, following))
     a, b = (comparison.labels[entry.place] for entry in (best, following))
-    if best.text == following.text:
+    if best.text == following.text:  # as written: digits not shown are no lead
         text = f"{a} and {b} share the {ranking.measure}, {best.text}"
     else:
         text = f"{a} has the {ranking.measure}, {best.text}; {b} follows with {following.text}"
@@ -90,6 +91,7 @@ def _check_best(comparison: RunComparison) -> Iterator[Finding]:
 
 def _by_chance(first: RunReader, second: RunReader) -> tuple[float, str, bool] | None:
     """Return how far apart on the test set chance may set two runs, in words too, and whether they are further."""
+    # the first counts as the later one: gained is what it has over the second
     pair = pair_runs(second.path, first.path)
     if pair is not None:
         return pair.chance, pair.chance_sentence(), pair.is_significant
@@ -113,6 +115,7 @@ def _check_seeds(comparison: RunComparison) -> Iterator[Finding]:
     for run, label in zip(comparison.runs, comparison.labels, strict=True):
         if run.status != "failed":
             settings = {key: value for key, value in flatten(run.config).items() if key != "seed"}
+            # repr: settings hold lists, which cannot be keys
             groups.setdefault(repr(sorted(settings.items())), {}).setdefault(run.config.get("seed"), (label, run))
     for group in groups.values():
         labels, runs = [label for label, _ in group.values()], [run for _, run in group.values()]

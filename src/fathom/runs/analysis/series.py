@@ -125,6 +125,7 @@ class Series(ABC):
         content["findings"] = [finding.to_dict() for finding in self.findings()]
         write_atomically(self.path / self.marker, to_json(content, indent=2) + "\n")
         text = io.StringIO()
+        # rows hold more than the table
         table = csv.DictWriter(text, self._columns(), lineterminator="\n", extrasaction="ignore")
         table.writeheader()
         table.writerows(self.results)

@@ -88,7 +88,8 @@ def measure_spread(
     count, mean = len(values), fmean(values)
     if count < 2:
         return Spread(count, mean, None, None, None)
-    std = stdev(values)
+    std = stdev(values)  # n − 1
+    # two-sided: half of what is left out lies above
     half = student_quantile((1 + confidence) / 2, count - 1) * std * math.sqrt(1 / count + overlap)
     return Spread(count, mean, std, max(mean - half, bounds[0]), min(mean + half, bounds[1]))
 
@@ -104,6 +105,7 @@ def compare_pairs(
     found = []
     for first, second in pairs:
         changes = [b - a for a, b in zip(values[first], values[second], strict=True)]
+        # 5 % shared out
         spread = measure_spread(changes, overlap=overlap, confidence=1 - (1 - CONFIDENCE) / len(pairs))
         p = _test(spread, overlap)
         better_sign = 1 if higher_is_better else -1
@@ -117,12 +119,12 @@ def _test(spread: Spread, overlap: float) -> float | None:
     """Return the two-sided p of the hypothesis that the mean is zero."""
     if spread.std is None:
         return None
-    if spread.std == 0:
+    if spread.std == 0:  # t would divide by it
         return 1.0 if spread.mean == 0 else 0.0
     from scipy.special import stdtr
 
     t = spread.mean / (spread.std * math.sqrt(1 / spread.count + overlap))
-    return float(2 * stdtr(spread.count - 1, -abs(t)))
+    return float(2 * stdtr(spread.count - 1, -abs(t)))  # both tails
 
 
 def student_quantile(probability: float, freedom: int) -> float:

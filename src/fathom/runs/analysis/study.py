@@ -20,7 +20,7 @@ PRUNERS = ("median", "halving", "none")
 State = Literal["complete", "pruned", "diverged", "failed", "stopped", "running"]
 
 
-_DRAWN: tuple[State, ...] = ("diverged", "pruned", "complete")
+_DRAWN: tuple[State, ...] = ("diverged", "pruned", "complete")  # drawn over one another: the last on top
 
 METRIC_NAMES = {
     "val_accuracy": "validation accuracy",
@@ -115,6 +115,7 @@ class Study:
         """The completed trials, best first; of equal ones the earlier."""
         sign = -1 if self.maximise else 1
         complete = [trial for trial in self.trials if trial.state == "complete"]
+        # ascending, so the better sign first
         return sorted(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
 
     def best(self) -> Trial | None:
@@ -141,10 +142,10 @@ class Study:
             if trial.state == "complete" and trial.value is not None:
                 before = points[-1][1] if points else trial.value
                 if points:
-                    points.append((trial.number, before))
+                    points.append((trial.number, before))  # the foot of the step: a stair, not a slope
                 points.append((trial.number, (max if self.maximise else min)(before, trial.value)))
         if points:
-            points.append((self.trials[-1].number, points[-1][1]))
+            points.append((self.trials[-1].number, points[-1][1]))  # flat to the last trial, completed or not
         return points
 
     def to_csv(self) -> str:

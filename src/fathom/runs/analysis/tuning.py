@@ -43,7 +43,8 @@ def _check_edges(study: Study) -> list[Finding]:
         if axis.choices or len(numbers) < _TOP or low is None or high is None:
             continue
         for end, where in ((low, "lower"), (high, "upper")):
-            near = 0.02 * (high - low) if not axis.log else 0.1 * end
+            near = 0.02 * (high - low) if not axis.log else 0.1 * end  # a fiftieth of the range, or a tenth of the end
+            # 0 is often a natural end: no dropout, no decay
             if end != 0 and all(abs(number - end) <= near for number in numbers):
                 found.append(
                     Finding(
