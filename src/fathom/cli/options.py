@@ -56,7 +56,9 @@ OPTIONS: dict[str, dict[str, Option]] = {
         ),
         "--file-column": Option("data.options.file_column", "COLUMN", "of that CSV: the files (default: found)", str),
         "--label-column": Option("data.options.label_column", "COLUMN", "of that CSV: the labels", str),
-        "--split-column": Option("data.options.split_column", "COLUMN", "of that CSV: train, val or test", str),
+        "--split-column": Option(
+            "data.options.split_column", "COLUMN", "of that CSV: train, val or test; none: divide at random", str
+        ),
         "--balance": Option(
             "data.balance", "HOW", "class balancing: weights (in the loss) or sampler (draw rare classes as often)"
         ),

@@ -65,21 +65,98 @@ def test_batches_through_workers(shared_data):
     assert torch.cat([y for _, y in batches]).tolist() == files.test.labels.tolist()
 
 
-@pytest.mark.parametrize("val", ["val", "valid", "Validation"])
-def test_three_parts(tmp_path, val):
-    for part in ("train", val, "test"):
+@pytest.mark.parametrize(
+    ("train", "val", "test"),
+    [
+        ("train", "val", "test"),
+        ("Training", "valid", "Testing"),
+        ("training_set", "Validation", "test_set"),
+        ("seg_train", "seg_dev", "seg_test"),
+        ("Train Images", "eval", "TestSet"),
+    ],
+)
+def test_three_splits(tmp_path, train, val, test):
+    for part in (train, val, test):
         write(tmp_path / part / "cat" / "1.png")
         write(tmp_path / part / "dog" / "deep" / "2.JPG")
-    write(tmp_path / "train" / "dog" / "0.webp")
-    (tmp_path / "train" / "dog" / "notes.txt").touch()
-    (tmp_path / "train" / "dog" / ".hidden.png").touch()
-    (tmp_path / "train" / ".cache").mkdir()
+    write(tmp_path / train / "dog" / "0.webp")
+    (tmp_path / train / "dog" / "notes.txt").touch()
+    (tmp_path / train / "dog" / ".hidden.png").touch()
+    (tmp_path / train / ".cache").mkdir()
     files = list_image_folder(tmp_path)
     assert files.class_names == ("cat", "dog")
     assert [p.name for p in files.train.paths] == ["1.png", "0.webp", "2.JPG"]
     assert files.train.labels.tolist() == [0, 1, 1]
     assert files.train.labels.dtype == np.int64
     assert (len(files.val), len(files.test)) == (2, 2)
+    assert files.origins == {"train": f"folder {train}", "val": f"folder {val}", "test": f"folder {test}"}
+
+
+def test_a_split_among_the_classes(tmp_path):
+    for folder in ("cat", "dog", "test/cat", "test/dog"):
+        write(tmp_path / folder / "1.png")
+    files = list_image_folder(tmp_path)
+    assert files.class_names == ("cat", "dog")
+    assert [str(path.relative_to(tmp_path)) for path in files.train.paths] == ["cat/1.png", "dog/1.png"]
+    assert [str(path.relative_to(tmp_path)) for path in files.test.paths] == ["test/cat/1.png", "test/dog/1.png"]
+    assert files.origins == {"train": "the other folders", "test": "folder test"}
+
+
+def test_splits_packed_once_more_and_images_without_labels(tmp_path):
+    """Intel's set of scenes: seg_train/seg_train/<class>, and seg_pred without classes; another has a flat test."""
+    for folder in ("seg_train/seg_train/cat", "seg_train/seg_train/dog", "seg_test/seg_test/cat", "seg_pred/seg_pred"):
+        write(tmp_path / folder / "1.png")
+    files = list_image_folder(tmp_path)
+    assert files.class_names == ("cat", "dog")
+    assert (len(files.train), files.val, len(files.test)) == (2, None, 1)
+    assert files.notes == ("skipped: 1 folder beside the splits (seg_pred)",)
+    for folder in ("flat/train/cat", "flat/train/dog", "flat/test"):
+        write(tmp_path / folder / "1.png")
+    files = list_image_folder(tmp_path / "flat")
+    assert (len(files.train), files.test) == (2, None)
+    assert files.notes == ("skipped: test: 1 image without class folders, so nothing says what they show",)
+
+
+@pytest.mark.parametrize(
+    ("folders", "message"),
+    [
+        (("fold1/cat", "fold1/dog", "fold2/cat", "fold2/dog"), "fold1, fold2 hold no images but folders, with equal"),
+        (
+            ("p1/benign", "p2/benign", "p2/malign", "p3/malign"),
+            r"equal names \(benign, malign\), so those seem to be the",
+        ),
+        (("cat/train", "cat/test", "dog/train", "dog/test"), "the splits are inside the classes; put them outside"),
+        (("train/cat", "training/cat", "test/cat"), "train and training both name a train split; join them, or"),
+    ],
+)
+def test_splits_and_patients_do_not_become_classes(tmp_path, folders, message):
+    for folder in folders:
+        write(tmp_path / folder / "1.png")
+    with pytest.raises(FathomError, match=message):
+        list_image_folder(tmp_path)
+
+
+@pytest.mark.parametrize("below", [("images",), ("x1", "x2")])
+def test_folders_below_the_classes_may_be_there(tmp_path, below):
+    for name in ("cat", "dog"):
+        for deep in below:
+            write(tmp_path / name / f"{deep}{name * (len(below) > 1)}" / "1.png")
+    assert list_image_folder(tmp_path).class_names == ("cat", "dog")
+
+
+def test_thumbnails_and_masks_are_not_learned(tmp_path):
+    kept = ("cat/1.png", "cat/2_mask.png", "dog/images/1.png")
+    for name in (*kept, "cat/@eaDir/1.png/small.jpg", "cat/.thumbnails/1.png", "cat/1_mask.png", "cat/1_mask_2.png"):
+        write(tmp_path / name)
+    for name in ("dog/masks/1.png", "__MACOSX/cat/1.png", "@eaDir/cat/1.jpg"):
+        write(tmp_path / name)
+    files = list_image_folder(tmp_path)
+    assert [str(path.relative_to(tmp_path)) for path in files.train.paths] == list(kept)
+    assert files.class_names == ("cat", "dog")
+    assert files.notes == (
+        "skipped: 2 folders of thumbnails or masks",
+        "skipped: 2 images that by their names are masks of others",
+    )
 
 
 def test_classes_only(tmp_path):

@@ -3,7 +3,8 @@
 import pytest
 from PIL import Image
 
-from fathom.data.images.label_file import read_image_table
+from fathom.data.images.checks import check_images
+from fathom.data.images.label_file import ImageRows, read_image_table
 from fathom.data.images.module import ImageData
 from fathom.data.images.options import ImageOptions
 from fathom.errors import FathomError, UsageError
@@ -64,6 +65,80 @@ def test_a_split_column_missing_images_and_rows_that_do_not_count(images):
 def test_a_column_called_set_need_not_divide(images):
     files = read(images, "file,label,set\na.jpg,cat,1\nb.jpg,dog,2\n")
     assert len(files.train) == 2
+    assert files.notes == ("labels.csv: set is not used to divide the images: its values (1, 2) name no split",)
+
+
+@pytest.mark.parametrize(
+    ("column", "train", "val", "test"),
+    [
+        ("split", "train", "dev", "test"),
+        ("split", "TRAIN", "VALIDATE", "TEST"),  # of Google's AutoML
+        ("Usage", "Training", "PublicTest", "PrivateTest"),  # of FER2013
+        ("subset", "training set", "valid", "test_images"),
+        ("ml_usage", "training", "validation", "test"),  # of Vertex AI
+        ("is_valid", "False", "True", None),  # of fastai
+        ("is_valid", "0", "1", None),
+        ("is_test", "no", None, "yes"),
+        ("is_training_image", "1", None, "0"),  # of CUB-200
+    ],
+)
+def test_splits_as_people_spell_them(images, column, train, val, test):
+    cells = {"a.jpg": train, "b.jpg": val, "c.png": test, "deep/d.jpg": train, "f.png": ""}
+    rows = [
+        f"{file},{'cat' if file == 'a.jpg' else 'dog'},{cell}\n" for file, cell in cells.items() if cell is not None
+    ]
+    files = read(images, f"file,label,{column}\n" + "".join(rows))
+    assert join_names(images, files.train) == ["a.jpg", "deep/d.jpg"]
+    assert [part and join_names(images, part) for part in (files.val, files.test)] == [
+        ["b.jpg"] if val else None,
+        ["c.png"] if test else None,
+    ]
+    assert files.notes == ("labels.csv: left out: 1 row without a split",)
+    assert files.origins["train"] == f"column {column} of labels.csv"
+
+
+def test_a_split_column_can_be_left_unused(images):
+    files = read(images, "file,label,split\na.jpg,1,test\nb.jpg,2,odd\n", split_column="none")
+    assert (len(files.train), files.val, files.test, files.origins) == (2, None, None, {})
+
+
+def test_it_is_said_which_split_is_used(images):
+    text = "file,label,split\na.jpg,x,train\nb.jpg,y,train\nc.png,x,train\nf.png,y,train\ndeep/d.jpg,x,dev\n"
+    (images.parent / "labels.csv").write_text(text)
+    data = ImageData.from_table(images.parent / "labels.csv", images, val=0.25, options=ImageOptions(workers=0))
+    assert [path.name for path in data.val.paths] == ["d.jpg"]
+    assert data.num_train + len(data.test) == 4
+    origin = (
+        "splits: train, val from column split of labels.csv; test cut from train at random (25 %, stratified, seed 0)"
+    )
+    assert origin in data.notes
+    assert {finding.message for finding in check_images(data).findings} >= {origin}
+
+
+def test_of_two_columns_of_files_the_one_that_is_there_counts(images):
+    files = read(images, "original,copy,label\nold/1.jpg,a.jpg,cat\nold/2.jpg,b.jpg,dog\n")
+    assert join_names(images, files.train) == ["a.jpg", "b.jpg"]
+    assert files.notes == ("labels.csv: of the columns that name files (original, copy), copy is used",)
+    files = read(images, "mask,image,label\na.jpg,b.jpg,cat\nc.png,f.png,dog\n", file_column="image")
+    assert join_names(images, files.train) == ["b.jpg", "f.png"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "classes"),
+    [
+        (["1", "1.0", "01", "2"], ("1", "2"), [0, 0, 0, 1]),
+        (["001", "002", "001", "010"], ("001", "002", "010"), [0, 1, 0, 2]),  # codes: each number has one spelling
+        (["1.5", "1.50", "x1", "x01"], ("1.5", "x01", "x1"), [0, 0, 2, 1]),  # what is no number is as it is written
+    ],
+)
+def test_labels_that_are_one_number_are_one_class(images, labels, names, classes):
+    files = ("a.jpg", "b.jpg", "c.png", "f.png")
+    rows = [f"{file},{label}\n" for file, label in zip(files, labels, strict=True)]
+    found = read(images, "file,label\n" + "".join(rows))
+    assert found.class_names == names
+    assert found.train.labels.tolist() == classes
+    spelled = [label for _, label, _ in ImageRows(images.parent / "labels.csv", images, names)]
+    assert spelled == [names[label] for label in classes]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +159,15 @@ def test_a_column_called_set_need_not_divide(images):
         ("file,u,v\na.jpg,1,2\n", {}, UsageError, r"which of its columns \(file, u, v\) is the label\? Say --label-c"),
         ("file,label\na.jpg,1\n", {"label_column": "lable"}, UsageError, "did you mean 'label'"),
         ("file,label\na.jpg,1\n", {"label_column": "file"}, UsageError, "cannot be both the file and the label"),
-        ("file,label,s\na.jpg,1,dev\n", {"split_column": "s"}, UsageError, "row 1 says 'dev' in s; it is train, val"),
+        ("file,label,s\na.jpg,1,x\n", {"split_column": "s"}, UsageError, "s says 'x', where a split is expected"),
+        (
+            "file,label,split\na.jpg,1,test\nb.jpg,2,odd\n",
+            {},
+            UsageError,
+            "split says 'odd', where .*--split-column no",
+        ),
+        ("file,label,split,is_valid\na.jpg,1,train,0\n", {}, UsageError, r"name splits \(split, is_valid\); say which"),
+        ("mask,image,label\na.jpg,b.jpg,1\n", {}, UsageError, r"\(mask, image\); say .* --file-column image"),
         (
             "file,price\n" + "".join(f"a.jpg,{i}.5\n" for i in range(50)),
             {},

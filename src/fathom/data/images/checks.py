@@ -19,7 +19,11 @@ _SAMPLE_SIDE = 64  # pixels
 _SAMPLES = 8  # images of each class in its row
 
 # Notes of the data module that tell of files, by what they begin with or hold
-_NOTES = {"skipped: ": "data.files_passed_over", "mislabelled": "data.other_format_than_named"}
+_NOTES = {
+    "skipped: ": "data.files_passed_over",
+    "mislabelled": "data.other_format_than_named",
+    "splits: ": "data.split_origins",
+}
 _LEFT_OUT = ": left out: "
 
 
@@ -46,6 +50,8 @@ def check_images(data: ImageData) -> DataCheck:
         code = next((code for start, code in _NOTES.items() if note.startswith(start)), None)
         if code is None and _LEFT_OUT in note:
             code = "data.rows_left_out"
+        elif code is None and note in data.scanned.files.notes:
+            code = "data.file_listing"
         if code is not None:
             found.findings.append(Finding(code, "note", note))
     found.samples = _draw_files(data.train, data.class_names, data.seed)

@@ -8,28 +8,30 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from fathom.data.images.folder_listing import SPLITS, FileList, ImageFiles
+from fathom.data.images.folder_listing import FileList, ImageFiles
 from fathom.data.images.formats import EXTENSIONS, is_image
+from fathom.data.images.label_columns import (
+    LABEL_NAMES,
+    SAMPLE,
+    AskedColumns,
+    FoundColumns,
+    find_columns,
+    plain,
+    shorten,
+)
+from fathom.data.images.label_spellings import one_spelling, spelling_among
+from fathom.data.images.split_names import SPLITS
 from fathom.data.tables.cells import MISSING
 from fathom.data.tables.reading import Form, find_form, open_table, read_rows
-from fathom.errors import FathomError, UsageError, unknown
+from fathom.errors import FathomError, UsageError
 from fathom.phrases import counted
 
-# Names that the columns of such files have, in lower case without blanks and underscores; the first found is taken.
-_FILE_NAMES = (
-    *("file", "filename", "filepath", "path", "image", "imagename", "imagepath", "imagefile"),
-    *("image", "img", "photo", "imageid", "fname", "name", "id"),
-)
-_LABEL_NAMES = ("label", "class", "classname", "category", "target", "species", "breed", "y")
-_SPLIT_NAMES = ("split", "part", "subset", "set", "fold")
-_SPLIT_OF = {name: part for part, names in SPLITS.items() for name in names}
 _MOST_CLASSES_SHARE = 0.5  # of the rows: with more classes the column is hardly a label
-_SHOWN = 5
-_SAMPLE = 100  # rows that are looked into
 
 
 @dataclass(frozen=True)
@@ -51,24 +53,28 @@ def read_image_table(
     """List the images that a file of rows names.
 
     Names are relative to ``images`` and stay below it; one without a suffix gets that of the file that is there. Rows
-    without a label are left out. A column that says train, val or test for each row divides the images.
+    without a label are left out. A column that says train, val or test for each row divides the images; a row of
+    which it says nothing is left out. Labels that are the same number (1, 1.0, 01) are one class.
 
     Args:
         file_column, label_column, split_column: names of the columns; None finds them by name, and that of the files
-            also by what is in it.
+            also by what is in it. A ``split_column`` "none" divides the images at random, whatever the file says.
     Raises:  FathomError if the file cannot be read, names no image that is there, or one outside of ``images``;
-        UsageError for a column that is not there or cannot be found
+        UsageError for a column that is not there or cannot be found, where several name files, and for a split column
+        with values that name no split
     """
     table, images = Path(table), Path(images)
     if not images.is_dir():
         raise UsageError(f"there is no folder {images} for the images of {table}")
     form, rows = _read(table)
-    file, label, split = _find_columns(table, form, rows, file_column, label_column, split_column)
-    if label is None:
-        raise UsageError(f"{table}: which of its columns ({_list(form.names)}) is the label? Say --label-column")
-    columns = file, label, split
-    entries, notes = _take_rows(table, rows, columns, split_column)
-    names = _order_classes(table, form.names[columns[1]], [entry.label for entry in entries])
+    asked = AskedColumns(file_column, label_column, split_column)
+    columns = find_columns(table, form.names, rows, asked, partial(_find_sample, images))
+    if columns.label is None:
+        raise UsageError(f"{table}: which of its columns ({shorten(form.names)}) is the label? Say --label-column")
+    entries, notes = _take_rows(table, rows, columns)
+    spelling, merged = one_spelling([entry.label for entry in entries])
+    notes += [f"{table.name}: {form.names[columns.label]}: {line}" for line in merged]
+    names = _order_classes(table, form.names[columns.label], [spelling[entry.label] for entry in entries])
     images = _go_down(images, entries[0].file)
     label_of = {name: label for label, name in enumerate(names)}
     found: dict[str, tuple[list[Path], list[int]]] = {}
@@ -81,7 +87,7 @@ def read_image_table(
             continue
         paths, labels = found.setdefault(entry.split, ([], []))
         paths.append(path)
-        labels.append(label_of[entry.label])
+        labels.append(label_of[spelling[entry.label]])
     if "train" not in found:
         what = "none of them is for training" if found else f"none of them is in {images}; is --images right?"
         first = f" (the first: {missing[0]})" if missing else ""
@@ -91,7 +97,17 @@ def read_image_table(
         for name in SPLITS
     ]
     assert splits[0] is not None
-    return ImageFiles(splits[0], splits[1], splits[2], names, tuple(notes), tuple(missing), name=str(table))
+    origin = "" if columns.split is None else f"column {form.names[columns.split]} of {table.name}"
+    return ImageFiles(
+        splits[0],
+        splits[1],
+        splits[2],
+        names,
+        (*columns.notes, *notes),
+        tuple(missing),
+        name=str(table),
+        origins={name: origin for name in found if origin},
+    )
 
 
 class ImageRows:
@@ -118,12 +134,14 @@ class ImageRows:
         if not self.images.is_dir():
             raise UsageError(f"there is no folder {images} for the images of {table}")
         self._form = _find_form(self.table)
-        sample = list(itertools.islice(_iterate(self.table, self._form), _SAMPLE))
+        sample = list(itertools.islice(_iterate(self.table, self._form), SAMPLE))
         if not sample:
             raise FathomError(f"{table}: has a header but no rows")
-        self._file, self._label, _ = _find_columns(self.table, self._form, sample, file_column, label_column, None)
-        named = (label_column, *_LABEL_NAMES)
-        if self._label is not None and _plain(self._form.names[self._label]) not in map(_plain, filter(None, named)):
+        asked = AskedColumns(file_column, label_column, "none")
+        columns = find_columns(self.table, self._form.names, sample, asked, partial(_find_sample, self.images))
+        self._file, self._label, self._class_names = columns.file, columns.label, tuple(class_names)
+        named = (label_column, *LABEL_NAMES)
+        if self._label is not None and plain(self._form.names[self._label]) not in map(plain, filter(None, named)):
             found = {row[self._label] for row in sample if len(row) > self._label}
             self._label = self._label if found - MISSING and found - MISSING <= set(class_names) else None
         self.images = _go_down(self.images, _cell(sample[0], self._file))
@@ -138,7 +156,7 @@ class ImageRows:
         suffixes = sorted(EXTENSIONS)
         for number, row in enumerate(_iterate(self.table, self._form), 1):
             name, label = _cell(row, self._file), _cell(row, self._label)
-            label = "" if label in MISSING else label
+            label = "" if label in MISSING else spelling_among(self._class_names, label)
             try:
                 if not name:
                     raise FathomError(f"row {number} of {self.table} names no file")
@@ -151,10 +169,6 @@ class ImageRows:
 
 def _cell(row: list[str], column: int | None) -> str:
     return row[column] if column is not None and column < len(row) else ""
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("_", "").replace(" ", "").replace("-", "")
 
 
 def _find_form(table: Path) -> Form:
@@ -184,69 +198,23 @@ def _iterate(table: Path, form: Form) -> Iterator[list[str]]:
         raise FathomError(f"{table}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
 
-def _find_columns(
-    table: Path,
-    form: Form,
-    rows: list[list[str]],
-    file_column: str | None,
-    label_column: str | None,
-    split_column: str | None,
-) -> tuple[int, int | None, int | None]:
-    """Find the columns of files, labels and splits; of labels and splits there may be none."""
-    names = form.names
-    by_form = {_plain(name): i for i, name in enumerate(names)}
-
-    def find(option: str, given: str | None, known: Sequence[str], taken: set[int | None]) -> int | None:
-        if given is not None:
-            if given not in names:
-                raise unknown(f"column of {table.name} (--{option})", given, names)
-            return names.index(given)
-        return next((by_form[name] for name in known if by_form.get(name) not in {None, *taken}), None)
-
-    file = find("file-column", file_column, (), set())
-    label = find("label-column", label_column, (), set())
-    sample = rows[:_SAMPLE]
-    if file is None:  # what is in a column tells more than its name
-        filled = [sum(len(row) > i and is_image(row[i]) for row in sample) for i in range(len(names))]
-        most = max(range(len(names)), key=filled.__getitem__)
-        file = most if filled[most] > len(sample) // 2 else find("file-column", None, _FILE_NAMES, {label})
-    if file is None:
-        raise UsageError(
-            f"{table}: none of its columns ({_list(names)}) is known to name the images; say --file-column"
-        )
-    split = find("split-column", split_column, _SPLIT_NAMES, {file, label})
-    if split is not None and split_column is None:  # by its name alone it may be something else
-        split = split if all(row[split].lower() in _SPLIT_OF for row in rows if len(row) > split) else None
-    if label is None:
-        label = find("label-column", None, _LABEL_NAMES, {file, split})
-    others = [i for i in range(len(names)) if i not in (file, split)]
-    if label is None and len(others) == 1:
-        label = others[0]
-    if label == file:
-        raise UsageError(f"{table}: {names[file]} cannot be both the file and the label")
-    return file, label, split
-
-
-def _take_rows(
-    table: Path, rows: list[list[str]], columns: tuple[int, int, int | None], split_column: str | None
-) -> tuple[list[_Row], list[str]]:
+def _take_rows(table: Path, rows: list[list[str]], columns: FoundColumns) -> tuple[list[_Row], list[str]]:
     """Return the rows that have a file and a label, each once, and say what was left out."""
-    file, label, split = columns
     seen: dict[tuple[str, str], _Row] = {}
     left_out: Counter[str] = Counter()
     for number, row in enumerate(rows, 1):
-        cells = [row[i] if i is not None and i < len(row) else "" for i in (file, label, split)]
-        part = "train" if split is None else _SPLIT_OF.get(cells[2].lower(), "")
-        if not part:
-            raise UsageError(f"{table}: row {number} says {cells[2]!r} in {split_column}; it is train, val or test")
-        if not cells[0]:
+        file, label, cell = (_cell(row, column) for column in (columns.file, columns.label, columns.split))
+        split = "train" if columns.split is None else columns.split_of[cell]
+        if not file:
             left_out["without a file"] += 1
-        elif cells[1] in MISSING:
-            left_out["without a label"] += 1
-        elif (cells[0], cells[1]) in seen:
+        elif label in MISSING:
+            left_out[f"without a label ({label})" if label else "without a label"] += 1
+        elif not split:
+            left_out["without a split"] += 1
+        elif (file, label) in seen:
             left_out["repeating another one"] += 1
         else:
-            seen[cells[0], cells[1]] = _Row(number, cells[0], cells[1], part)
+            seen[file, label] = _Row(number, file, label, split)
     if not seen:
         raise FathomError(f"{table}: no row has both a file and a label")
     notes = [f"{table.name}: left out: {counted(count, 'row')} {why}" for why, count in left_out.items()]
@@ -265,8 +233,15 @@ def _order_classes(table: Path, column: str, labels: list[str]) -> tuple[str, ..
     return tuple(sorted(names))
 
 
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
+def _find_sample(images: Path, files: list[str]) -> list[Path | None]:
+    """Find the files that some rows name, as far as they are below ``images``."""
+    suffixes = sorted(EXTENSIONS)
+    base = _go_down(images, next((file for file in files if file), ""))
+    found: list[Path | None] = []
+    for file in files:
+        path = Path(os.path.normpath(base / file.replace("\\", "/")))
+        found.append(_find(path, suffixes) if file and path.is_relative_to(os.path.normpath(base)) else None)
+    return found
 
 
 def _go_down(images: Path, file: str) -> Path:

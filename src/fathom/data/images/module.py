@@ -22,6 +22,7 @@ from fathom.data.images.decode import check_form, read_image
 from fathom.data.images.folder_listing import FileList, ImageFiles, list_image_folder
 from fathom.data.images.label_file import read_image_table
 from fathom.data.images.options import ImageOptions
+from fathom.data.images.origins import describe_origins
 from fathom.data.images.scan import ScannedImages, list_broken, scan_images, splits_of
 from fathom.data.images.survey import OnRead
 from fathom.data.loaders.files import FileLoader
@@ -82,7 +83,8 @@ class ImageData(DividedData):
         self._check_classes()
         self.batch_size = batch_size or _choose_batch_size(self.num_train)
         check_batch_size(self.batch_size, self.num_train, self.name)
-        self.notes = [*files.notes, *folded, *self._describe_problems(), self._describe_form()]
+        origin = describe_origins(list(self.splits), files.origins, division, self.split_seed)
+        self.notes = [*files.notes, *folded, *self._describe_problems(), origin, self._describe_form()]
         self.details = [f"left out: {path} {why}".strip() for path, why in self.broken]
         self.details += [f"the same image: {a} and {b}" for a, b in self._name_pairs()]
         self._loaders: list[weakref.ref[FileLoader]] = []

@@ -1,0 +1,198 @@
+"""Where in a folder the splits and the classes are: which folders count, and what each stands for. Torch-free."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fathom.data.images.formats import is_image
+from fathom.data.images.split_names import split_of, words_of
+from fathom.errors import FathomError
+from fathom.phrases import counted, enumerated
+
+# Folders that file servers, systems and programs put among others: thumbnails of Synology and QNAP, of macOS' archiver,
+# and so on. They hold copies, or nothing, and are passed over wherever they are.
+_FOREIGN = frozenset(
+    ("@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "__macosx", "__pycache__", "lost+found")
+    + ("system volume information", "thumbnails", "@tmp")
+)
+_IMAGES = frozenset(("images", "image", "imgs", "img", "photos", "jpegimages"))
+_MASKS = frozenset(
+    ("masks", "mask", "annotations", "annotation", "segmentation", "segmentations", "segmentationclass")
+    + ("segmentationobject", "groundtruth", "ground_truth", "gt", "labels", "label")
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders of class folders.
+
+    Attributes:
+        train: the folder of the training split; the whole folder where there are no splits.
+        classes: the class folders of the training split.
+        origins: the folder that each split comes from, as people call it; empty without splits.
+        notes: what was passed over.
+    """
+
+    train: Path
+    val: Path | None
+    test: Path | None
+    classes: tuple[Path, ...]
+    origins: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def find_layout(root: Path) -> Layout:
+    """Find splits and classes below ``root``.
+
+    Raises:  FathomError if there is no class, a split but no training split, two folders for one split, or if the
+        classes seem to be one level further down
+    """
+    folders = list_folders(root)
+    named = _name_splits(root, folders)
+    notes: list[str] = []
+    if "train" in named:
+        others = [folder.name for folder in folders if folder not in named.values()]
+        if others:
+            notes.append(f"skipped: {counted(len(others), 'folder')} beside the splits ({enumerated(others)})")
+    elif named and len(named) == len(folders):
+        names = ", ".join(sorted(folder.name for folder in folders))
+        raise FathomError(f"{root} has {names} but no train folder; name its training split train")
+    else:
+        beside = _splits_beside_classes(folders, named)
+        named = {"train": root, **beside} if beside else {}
+    by_split = {name: folder if folder == root else _descend(folder) for name, folder in named.items()}
+    for name in ("val", "test"):
+        if name in by_split and not list_folders(by_split[name]):
+            images = counted(sum(is_image(entry.name) for entry in scan(by_split[name])), "image")
+            shown = by_split.pop(name).relative_to(root)
+            notes.append(f"skipped: {shown}: {images} without class folders, so nothing says what they show")
+    base = by_split.get("train", root)
+    classes = tuple(folder for folder in list_folders(base) if folder not in named.values())
+    if not classes:
+        raise FathomError(f"{base} has no class folders: images belong in {base}/<class>/{_advise_table(base)}")
+    _refuse_nested(base, classes)
+    origins = {name: _describe(root, folder) for name, folder in by_split.items()}
+    return Layout(base, by_split.get("val"), by_split.get("test"), classes, origins, tuple(notes))
+
+
+def list_folders(folder: Path) -> list[Path]:
+    """List the folders in a folder that may hold images, sorted."""
+    names = [entry.name for entry in scan(folder) if entry.is_dir()]
+    left_out = passed_over(names)
+    return sorted(folder / name for name in names if name not in left_out)
+
+
+def passed_over(names: Sequence[str]) -> set[str]:
+    """Return which of the folders in one folder hold nothing to learn from: hidden ones, thumbnails, masks."""
+    lower = {name: name.lower() for name in names}
+    has_images = not _IMAGES.isdisjoint(lower.values())
+    return {
+        name
+        for name in names
+        if name.startswith(".") or lower[name] in _FOREIGN or (has_images and lower[name] in _MASKS)
+    }
+
+
+def scan(folder: Path) -> list[os.DirEntry[str]]:
+    """Read a folder.
+
+    Raises:  FathomError if it may not be read
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise FathomError(f"cannot read the folder {error.filename} ({error.strerror or error})") from error
+
+
+def _name_splits(root: Path, folders: Sequence[Path]) -> dict[str, Path]:
+    """Return the folders that are splits by their names; none where "train" is just a class among others."""
+    words = [set(words_of(folder.name)) for folder in folders]
+    shared = set.intersection(*words) if len(words) > 1 else set()  # as "seg" of seg_train, seg_test and seg_pred
+    shared = {word for word in shared if split_of(word) is None}
+    named = [(split, folder) for folder in folders if (split := split_of(folder.name, shared)) is not None]
+    train = [folder for split, folder in named if split == "train"]
+    if train and len(named) < len(folders) and not any(map(list_folders, train)):
+        return {}
+    found: dict[str, Path] = {}
+    for split, folder in named:
+        if split in found and train:
+            raise FathomError(
+                f"{root}: {found[split].name} and {folder.name} both name a {split} split; join them, or rename one"
+            )
+        found[split] = folder
+    return found
+
+
+def _splits_beside_classes(folders: Sequence[Path], by_split: dict[str, Path]) -> dict[str, Path]:
+    """Return the splits that lie among the classes, with folders of the same names: cat, dog, test/cat, test/dog."""
+    classes = {folder.name for folder in folders if folder not in by_split.values()}
+    return {
+        split: folder
+        for split, folder in by_split.items()
+        if (below := {inside.name for inside in list_folders(folder)}) and below <= classes and not _has_images(folder)
+    }
+
+
+def _descend(folder: Path) -> Path:
+    """Go down where a split was packed once more: seg_train/seg_train, test/images."""
+    below = list_folders(folder)
+    while len(below) == 1 and not _has_images(folder) and list_folders(below[0]):
+        folder, below = below[0], list_folders(below[0])
+    return folder
+
+
+def _refuse_nested(base: Path, classes: Sequence[Path]) -> None:
+    """Refuse folders that hold nothing but folders where those seem to be the classes."""
+    if any(_has_images(folder) for folder in classes):
+        return
+    below = {folder: list_folders(folder) for folder in classes}
+    if len(classes) == 1:
+        _refuse_packed(base, classes[0], below[classes[0]])
+        return
+    counts = Counter(inside.name for folders in below.values() for inside in folders)
+    shared = sorted(name for name, count in counts.items() if count > 1)
+    # <class>/images has one name below, <class>/<specimen> hardly any twice
+    if all(below.values()) and len(counts) > 1 and 2 * sum(counts[name] for name in shared) >= counts.total():
+        outer = enumerated([folder.name for folder in classes], 4)
+        are_splits = all(split_of(name) for name in shared)
+        raise FathomError(
+            f"{base}: {outer} hold no images but folders, with equal names ({enumerated(shared, 4)}), so "
+            + (
+                f"the splits are inside the classes; put them outside, as in {base}/{shared[0]}/<class>/"
+                if are_splits
+                else f"those seem to be the classes; move the images to {base}/<class>/, or list them in a file "
+                "(--data labels.csv --images …)"
+            )
+        )
+
+
+def _refuse_packed(base: Path, only: Path, below: Sequence[Path]) -> None:
+    """Refuse a single folder of folders: somebody packed one folder too many."""
+    if not below:
+        return
+    names = enumerated([folder.name for folder in below], 5)
+    meant = only
+    while len(below) == 1 and split_of(below[0].name) is None and list_folders(below[0]):
+        meant = below[0]
+        below = list_folders(meant)
+    raise FathomError(f"{base} holds one folder, {only.name}, and that one holds {names}; did you mean {meant}?")
+
+
+def _has_images(folder: Path) -> bool:
+    return any(is_image(entry.name) for entry in scan(folder))
+
+
+def _describe(root: Path, folder: Path) -> str:
+    return "the other folders" if folder == root else f"folder {folder.relative_to(root)}"
+
+
+def _advise_table(folder: Path) -> str:
+    """Say what to do with images that lie side by side."""
+    if not _has_images(folder):
+        return ""
+    return f"; if the images lie side by side, pass a file of labels: --data labels.csv --images {folder}"
