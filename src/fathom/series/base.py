@@ -105,7 +105,7 @@ def add_member(series: Series, member: Member, assess: Assess, *, contents: Any,
     path, found, reason = train_member(
         series.path, member, assess, resume_hint=series.resume_hint, contents=contents, on_start=observer.start
     )
-    reader = RunReader(path)
+    reader = RunReader(path)  # from the folder, not from memory: the same after a resume
     row = {
         **member.facts,
         **found,
@@ -142,13 +142,13 @@ def train_member(
         try:
             _complete(path, member.config, contents, on_start)
             return path, assess(path), None
-        except Diverged as error:
-            write_report(path)
+        except Diverged as error:  # kept as a result: that it diverges is what was found out
+            write_report(path)  # a run that failed has none yet
             return path, {}, str(error)
 
 
 def _complete(path: Path, config: Config, contents: Any, on_start: Start | None) -> None:
-    with contextlib.suppress(FathomError):
+    with contextlib.suppress(FathomError):  # no run there yet, or a damaged one: it is trained
         if RunReader(path).status == "done":
             return
     # previous: a kill may fall between two renames

@@ -115,6 +115,7 @@ def _members(study: CrossValidation) -> Iterator[Member]:
             place = f"fold-{fold + 1}" if repeats == 1 else f"repeat-{repeat + 1}-fold-{fold + 1}"
             label = f"{model}, fold {fold + 1} of {folds}" + (f", repeat {repeat + 1}" if repeats > 1 else "")
             facts = {"model": model, "repeat": repeat + 1, "fold": fold + 1}
+            # a folder for each model, in it one for each fold
             yield Member(f"{model}/{place}", label, _hold_out(config, fold, folds, repeat), facts)
 
 
@@ -183,7 +184,7 @@ def _try_forward(models: dict[str, Config], folds: int, shelf: _Shelf, repeats: 
         config = _hold_out(config, 0, folds)
         data = draft(config, shelf.read(config)).data
         facts = facts or _describe(data, folds)  # the same for all models: one data set, one seed
-        data.close()
+        data.close()  # its processes would wait through all of the first fold
     if facts["task"] == "language" and repeats > 1:
         raise UsageError("the folds of a text are contiguous, there is only one such division; leave out --repeats")
     return facts

@@ -82,7 +82,7 @@ def distill(
     if config.training.fast_dev_run or config.training.overfit_batches:
         raise UsageError("a distillation compares ordinary training; leave out fast_dev_run, overfit_batches")
     settings = _distill_settings(str(path), temperature, alpha)
-    contents = kind_of(config).read(config.data)
+    contents = kind_of(config).read(config.data)  # read once for teacher and all students
     plan = {
         "command": list(command),
         "teacher": str(path),
@@ -159,6 +159,7 @@ def _distill_settings(teacher: str, temperature: float, alpha: float) -> Distill
 
 
 def _member(config: Config, settings: DistillConfig, role: str, seed: int) -> Member:
+    # nothing else differs between the two
     config = replace_in(config, training={"distill": settings if role == DISTILLED else None})
     config = msgspec.structs.replace(config, seed=seed)
     return Member(f"{role}/seed-{seed}", f"student {role}, seed {seed}", config, {"role": role})
@@ -236,6 +237,7 @@ def _measure(study: Distillation, data: LabelledData) -> dict[str, dict[str, Any
     All students have the same network: the first that did not diverge stands for them.
     """
     runs = {TEACHER: Path(study.plan["teacher"])}
+    # whole: with weights worth timing
     whole = [study.path / row["run"] for row in study.trained if row.get("status") != DIVERGED]
     if whole:
         runs[ALONE] = whole[0]
@@ -256,7 +258,7 @@ def _measure(study: Distillation, data: LabelledData) -> dict[str, dict[str, Any
 
 def _make_apply(module: Module) -> Callable[[np.ndarray], list[np.ndarray]]:
     def apply(X: np.ndarray) -> list[np.ndarray]:
-        with torch.inference_mode():
+        with torch.inference_mode():  # no bookkeeping for gradients within the times
             return [module(torch.from_numpy(X)).numpy()]
 
     return apply

@@ -49,7 +49,7 @@ def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: 
             raise not_finite(f"test {measure}")
         return {"value": value}
 
-    known = (RunReader(path).comparison or {}).get("diverged") or {}
+    known = (RunReader(path).comparison or {}).get("diverged") or {}  # folder name to reason
     arms: dict[str, list[_Result]] = {"fine_tuned": [_Result(path, assess(path)["value"])], "scratch": []}
     comparison = _write(path, config, measure, arms)
     resume_hint = f"fathom train --resume {shlex.quote(str(path))}"
@@ -83,6 +83,7 @@ def _choose_measure(path: Path) -> str:
 
 def _plan(config: Config) -> Iterator[tuple[str, Member]]:
     """Return every further run: first all of one seed, then all of the next."""
+    # or each repeat would compare in its turn
     alone = msgspec.structs.replace(config.finetune, compare_scratch=False, seeds=1)
     plain = msgspec.structs.replace(config.data, mean=None, std=None)  # normalised by its own statistics
     for seed in range(config.seed, config.seed + config.finetune.seeds):
@@ -120,7 +121,7 @@ def _write(path: Path, config: Config, measure: str, arms: Mapping[str, Sequence
         "more_is_better": _MEASURES[measure],
         "num_samples": (RunReader(path).evaluation or {}).get("num_samples"),
         "seeds": list(seeds),
-        "complete": all(len(found) == len(seeds) for found in values.values()),
+        "complete": all(len(found) == len(seeds) for found in values.values()),  # a diverged run counts: it has ended
         **values,
         "runs": runs,
         "diverged": reasons,

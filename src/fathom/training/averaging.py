@@ -109,4 +109,4 @@ def _widened(weight: Tensor) -> Tensor:
 
 def _copy(targets: list[Tensor], sources: list[Tensor]) -> None:
     if targets:
-        torch._foreach_copy_(targets, sources)
+        torch._foreach_copy_(targets, sources)  # one call for all; it refuses empty lists

@@ -83,6 +83,7 @@ class Execution:
         memory_format = torch.channels_last if self.channels_last else torch.contiguous_format
         for parameter in module.parameters():
             if parameter.ndim == 4:  # the format exists for four dimensions only
+                # .data: the parameter itself stays, for optimiser and hooks
                 parameter.data = parameter.data.to(memory_format=memory_format)
         for part in module.modules():
             if isinstance(part, Preprocess):
@@ -186,7 +187,7 @@ def _choose_precision(device: torch.device, layers: list[tuple[int, int, bool]],
         return "fp32", "no layers to weigh"
     if flops < _BF16_FLOPS:
         return "fp32", "there is too little arithmetic for bfloat16 to pay"
-    channels = sum(f * c for f, c, _ in layers) / flops
+    channels = sum(f * c for f, c, _ in layers) / flops  # mean over FLOPs: the layer that costs most decides
     if channels < _BF16_CHANNELS:
         return "fp32", f"dot products over {channels:.0f} channels are too short for bfloat16 to pay"
     return "bf16", f"the CPU multiplies bfloat16; dot products run over {channels:.0f} channels"
@@ -230,7 +231,7 @@ def try_forward(module: nn.Module, example: Any) -> None:
     """Pass a sample through a module, wherever the module is; that also gives lazy layers their shapes."""
     was_training = module.training
     module.eval()  # keeps dropout from drawing and batch-norm from learning
-    place = next(itertools.chain(module.parameters(), module.buffers()), None)
+    place = next(itertools.chain(module.parameters(), module.buffers()), None)  # None: a module without either
     if isinstance(example, Tensor) and place is not None:
         example = example.to(place.device)
     try:
@@ -267,4 +268,5 @@ def require_compiler(device: torch.device) -> None:
 
 
 def _has_compiler() -> bool:
+    # those that torch's inductor looks for
     return bool(shutil.which("g++") or shutil.which("clang++") or os.environ.get("CXX"))

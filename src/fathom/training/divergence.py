@@ -35,7 +35,7 @@ def locate_divergence(module: nn.Module, batch: Any) -> tuple[str, str]:
     if not _is_finite(batch):
         return "the batch itself holds NaN or infinite values", _CLEAN
     for name, parameter in module.named_parameters():
-        if not _is_finite(parameter):
+        if not _is_finite(parameter):  # before the forward pass: it would blame the layer
             return f"parameter {name!r} is not finite since an update", _SLOWER
     found: list[str] = []
     largest = [(float(tensor.abs().max()), "the batch") for tensor in _tensors(batch) if tensor.numel()]
@@ -50,6 +50,7 @@ def locate_divergence(module: nn.Module, batch: Any) -> tuple[str, str]:
         return hook
 
     # Inner layers finish before the outer ones, so an outer one is named only for arithmetic of its own.
+    # the module itself, "", is left out: its name says nothing
     hooks = [layer.register_forward_hook(check(name)) for name, layer in module.named_modules() if name]
     try:
         # still in training mode, as when the loss failed

@@ -74,13 +74,13 @@ def evaluate_feed(
     Returns: None if it was asked to stop
     Raises:  FathomError if there is no batch, or a step gives no outputs where they are to be kept
     """
-    module.eval()
+    module.eval()  # stays so: the trainer's next epoch begins with train()
     meter = Meter(getattr(module, "metrics", None))
     outputs: list[Tensor] = []  # each (n, …)
     targets: list[Tensor] = []  # each (n, …)
     with kept_random_state(execution.device):  # else training would depend on how often it is validated
         for batch, count in feed.batches():
-            if should_stop():
+            if should_stop():  # a signal must not wait for a long validation
                 return None
             with execution.forward(is_full=False):
                 step = module.validation_step(batch)

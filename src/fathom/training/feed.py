@@ -32,7 +32,7 @@ class Feed:
         self._can_seek = hasattr(loader, "seek")
         self._began_with: dict[str, Any] | None = None  # random state before the pass under way, unless it can seek
         self._peeked: Iterator[Any] | None = None  # the pass that example_input began
-        self._kept: list[Any] | None = None
+        self._kept: list[Any] | None = None  # of `repeat`, from the first pass
 
     def __len__(self) -> int:
         try:
@@ -110,7 +110,7 @@ class Feed:
         if first and self._began_with is not None:
             with self._as_begun():
                 return self._skip(first)
-        self._began_with = random_state(self.device)
+        self._began_with = random_state(self.device)  # before iter(): a DataLoader draws its seed there
         return self._skip(first)
 
     def _skip(self, first: int) -> Iterator[Any]:
@@ -144,7 +144,7 @@ def _move(part: Any, device: torch.device) -> Any:
         # asynchronous from pinned memory only
         return part if part.device == device else part.to(device, non_blocking=True)
     if isinstance(part, (tuple, list)):
-        return tuple(_move(item, device) for item in part)
+        return tuple(_move(item, device) for item in part)  # lists too: a batch comes out in one form
     if isinstance(part, dict):
         return {name: _move(item, device) for name, item in part.items()}
     return part
@@ -153,5 +153,6 @@ def _move(part: Any, device: torch.device) -> Any:
 def _count_samples(batch: Any) -> int:
     """Count by the last part: in (X, y) the targets."""
     while isinstance(batch, (tuple, list, dict)) and batch:
+        # dictionaries keep their order
         batch = batch[-1] if not isinstance(batch, dict) else next(reversed(batch.values()))
     return len(batch)

@@ -70,6 +70,7 @@ class Meter:
         metrics = metrics or {}
         self.interval = Mean()
         self.epoch = Mean()
+        # fresh: the module's own would mix training and validation
         self.metrics = {name: fresh(metric) for name, metric in metrics.items() if isinstance(metric, Metric)}
         self._derived = {name: metric for name, metric in metrics.items() if isinstance(metric, DerivedMetric)}
         self._pending: list[dict[str, Tensor]] = []

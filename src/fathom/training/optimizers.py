@@ -81,7 +81,7 @@ def make_optimizer(
 
     groups = _make_groups(module, decay_norm_and_bias)
     parameters = [parameter for group in groups for parameter in group["params"]]
-    if not any(parameter.requires_grad for parameter in parameters):
+    if not any(parameter.requires_grad for parameter in parameters):  # torch would make an optimiser that never moves
         raise UsageError("there is nothing to train: the module has no parameter that requires a gradient")
     can_fuse = _can_fuse(entry, module, parameters)
     if fused and not can_fuse:
@@ -108,7 +108,7 @@ def split_by_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Param
     spared: list[nn.Parameter] = []
     seen: set[nn.Parameter] = set()
     for layer in module.modules():
-        is_norm = "norm" in type(layer).__name__.lower()
+        is_norm = "norm" in type(layer).__name__.lower()  # by name, for a user's own RMSNorm and the like
         for name, parameter in layer.named_parameters(recurse=False):
             if parameter in seen:  # a weight two layers share, as an embedding tied to the output
                 continue
@@ -148,6 +148,7 @@ def _check_options(name: str, options: dict[str, Any]) -> None:
         elif key == "betas":
             if not isinstance(value, (tuple, list)) or len(value) != 2:
                 raise UsageError(f"optimizer {name}: betas must be two numbers, not {value!r}")
+            # a list from YAML; torch wants a tuple
             options[key] = tuple(_check_number(name, "betas", beta) for beta in value)
         else:
             _check_number(name, key, value)
@@ -201,7 +202,7 @@ def eager(kind: type[torch.optim.Optimizer]) -> type[Any]:
         methods[name] = method
     # _use_grad, taken off above, kept gradients out of the update; something still has to.
     methods["step"] = torch.no_grad()(methods["step"])
-    return type(kind.__name__, (kind,), methods)  # torch's name, as repr and errors show it
+    return type(kind.__name__, (kind,), methods)  # torch's name, which checkpoints record
 
 
 @torch.no_grad()

@@ -45,6 +45,7 @@ def layers(net: nn.Module) -> list[list[str]]:
     found: list[list[str]] = []
 
     def walk(module: nn.Module, prefix: str) -> None:
+        # as a position embedding beside the layers
         own = [f"{prefix}{name}" for name, _ in module.named_parameters(recurse=False)]
         if own:
             found.append(own)
@@ -75,7 +76,7 @@ def group_by_rate(net: nn.Module, rates: Mapping[str, float], decay_norm_and_bia
     for name, parameter in reversed(list(net.named_parameters())):
         if name not in rates:
             continue
-        key = rates[name], id(parameter) in spared
+        key = rates[name], id(parameter) in spared  # one group for each pair: few groups are few kernels
         options: dict[str, Any] = {"weight_decay": 0.0} if key[1] else {}
         groups.setdefault(key, {"params": [], "lr": rates[name]} | options)["params"].append(parameter)
     return list(groups.values())

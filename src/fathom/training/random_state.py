@@ -26,6 +26,7 @@ def random_state(device: torch.device) -> dict[str, Any]:
         state["device"] = torch.get_device_module(device).get_rng_state(*_which(device))
     if "numpy" in sys.modules:
         name, keys, position, has_gauss, gauss = sys.modules["numpy"].random.get_state()
+        # a list: a checkpoint holds plain values and tensors
         state["numpy"] = (name, keys.tolist(), position, has_gauss, gauss)
     return state
 

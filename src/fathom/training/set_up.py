@@ -40,6 +40,7 @@ def set_up(trainer: Trainer, module: Module, data: Any, state: dict[str, Any] | 
         raise UsageError("the module has no parameter to train: all are frozen or there are none")
     module.zero_grad()  # whatever was done with the module before
     trainer.optimizer = trainer.make_optimizer(module) if trainer.make_optimizer else module.configure_optimizers()
+    # before restore_state, which brings rates the schedule has scaled
     trainer.base_lrs = [float(group["lr"]) for group in trainer.optimizer.param_groups]
     trainer.factor = None  # unlike any factor, so the first step sets the rate
     trainer.schedule = _make_schedule(trainer)
@@ -77,6 +78,7 @@ def _open_loaders(trainer: Trainer, data: Any) -> None:
 def _settle_execution(trainer: Trainer) -> None:
     """Settle how to compute, then bring module and loaders to the device."""
     module, feed, given = trainer.module, trainer.feed, trainer.given_execution
+    # LazyLinear, LazyConv2d: shapes follow from the first input
     is_lazy = any(map(nn.parameter.is_lazy, itertools.chain(module.parameters(), module.buffers())))
     # it finds the batch size too
     example = feed.example_input() if is_lazy or given is None or feed.batch_size is None else None
@@ -85,7 +87,7 @@ def _settle_execution(trainer: Trainer) -> None:
     execution: Execution = given if given is not None else choose_execution(module, example)
     trainer.execution, trainer.device = execution, execution.device
     trainer.reading_is_free = execution.device.type == "cpu"  # elsewhere reading a scalar waits for the device
-    execution.prepare(module)
+    execution.prepare(module)  # before the optimiser is made, whose state lies where the weights lie
     feed.to(execution.device)
     if trainer.val_feed is not None:
         trainer.val_feed.to(execution.device)
@@ -94,6 +96,7 @@ def _settle_execution(trainer: Trainer) -> None:
 def _make_schedule(trainer: Trainer) -> Schedule:
     """Make the schedule; a dry run takes the first step of a whole epoch's, in which a warm-up has its place."""
     is_dry = trainer.rehearsal.fast_dev_run
+    # a Feed of its own, without the rehearsal's limit
     steps = -(-len(Feed(trainer.feed.loader)) // trainer.accumulate) if is_dry else trainer.total_steps
     make = trainer.make_schedule or "constant"
     return make_schedule(make, steps) if isinstance(make, str) else make(steps)
@@ -111,4 +114,5 @@ def _compile_step(trainer: Trainer) -> Callable[[Any], dict[str, Tensor]]:
 
 
 def _overrides(callback: Callback, hook: str) -> bool:
+    # by class: instances have no hooks of their own
     return getattr(type(callback), hook) is not getattr(Callback, hook)

@@ -24,7 +24,7 @@ def take_step(trainer: Trainer, batches: list[tuple[Any, int]]) -> None:
     if trainer.whole_step is not None and batches[0][1] == trainer.feed.batch_size:
         _run_whole_step(trainer, *batches[0])
         return
-    num_samples = sum(count for _, count in batches)
+    num_samples = sum(count for _, count in batches)  # samples, not batches: a short last one weighs less
     for batch, count in batches:
         _run_batch(trainer, batch, count, share=count / num_samples)
     _update(trainer)
@@ -33,7 +33,7 @@ def take_step(trainer: Trainer, batches: list[tuple[Any, int]]) -> None:
 def _run_batch(trainer: Trainer, batch: Any, count: int, share: float) -> None:
     """Forward and backward."""
     with trainer.execution.forward(is_full=count == trainer.feed.batch_size):
-        outputs = trainer.module.training_step(batch)
+        outputs = trainer.module.training_step(batch)  # {"loss": (), …}
     loss = _loss_of(outputs)  # ()
     # On an accelerator .item() would wait for it after every batch; there `flush` finds out at the next log.
     if trainer.reading_is_free and not math.isfinite(loss.item()):
@@ -60,7 +60,7 @@ def _update(trainer: Trainer) -> None:
         scaler.unscale_(optimizer)  # the L1 penalty and clipping are meant for the gradients themselves
     trainer.call("on_gradients")  # before clipping, which then bounds the penalty's share too
     if trainer.clip_norm is not None:
-        clip_by_norm_(trainer.parameters, trainer.clip_norm)
+        clip_by_norm_(trainer.parameters, trainer.clip_norm)  # all groups jointly, as torch and the book do
     if scaler is None:
         optimizer.step()
     else:

@@ -113,8 +113,9 @@ class Trainer:
         for name, value in (("max_epochs", max_epochs), ("accumulate", accumulate), ("log_every", log_every)):
             if value < 1:
                 raise UsageError(f"{name}={value}: it must be at least 1")
-        if clip_norm is not None and not clip_norm > 0:
+        if clip_norm is not None and not clip_norm > 0:  # `not >`: NaN is refused too
             raise UsageError(f"clip_norm={clip_norm}: it must be above 0; leave it out not to clip")
+        # its one epoch ends after the rehearsal's batches
         self.max_epochs = 1 if rehearsal.fast_dev_run else max_epochs
         self.make_optimizer, self.make_schedule, self.given_execution = optimizer, schedule, execution
         self.accumulate, self.clip_norm = accumulate, clip_norm
@@ -143,7 +144,7 @@ class Trainer:
             try:
                 self.call("on_fit_start")
                 if state is not None:
-                    restore_callbacks(self, state)
+                    restore_callbacks(self, state)  # after on_fit_start, in which callbacks begin anew
                 while self.epoch < self.max_epochs and not self.should_stop:
                     self.call("on_epoch_start")
                     self._train_epoch()
@@ -152,7 +153,7 @@ class Trainer:
                     self.call("on_epoch_end", record)
                     self.stop_if_asked()
             finally:
-                self.call("on_fit_end")
+                self.call("on_fit_end")  # also after an error: progress bars must close
         return self.records
 
     def _train_epoch(self) -> None:
@@ -184,7 +185,8 @@ class Trainer:
         if loader is None:
             raise FathomError("the data module has no test split")
         feed = Feed(loader)
-        feed.to(self.device)
+        feed.to(self.device)  # the module stayed there after fit
+        # Through `validate`, so that averaged weights are tested where they were validated.
         return {f"test_{name}": value for name, value in self.validate(feed).items()}
 
     # Beside the loop -----------------------------------------------------------------------------------------------
@@ -230,7 +232,7 @@ class Trainer:
 
     def divergence(self, batch: Any, ago: int) -> FathomError:
         """Return the error for the batch ``ago`` batches before the last one noted; 0 is the one under way."""
-        number = self.batch - ago
+        number = self.batch - ago  # counted from 0 within the epoch
         step = self.epoch * self.steps_per_epoch + number // self.accumulate
         with self.execution.forward(is_full=False):  # eager: the hooks that look for the layer do not run in a graph
             return divergence_error(
@@ -252,6 +254,7 @@ class Trainer:
         self.call("on_stop")
         saved = any(isinstance(callback, Checkpointing) for callback in self.callbacks)
         what = "a checkpoint is saved" if saved else "nothing was saved: the trainer has no folder"
+        # batch is 0 again once an epoch is finished
         where = f"in epoch {self.epoch + 1}" if self.batch else f"after epoch {self.epoch}"
         raise Interrupted(self._request.signum, f"stopped {where}, step {self.step}; {what}")
 

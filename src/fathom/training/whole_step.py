@@ -70,7 +70,7 @@ def compile_whole_step(
         for i, group in enumerate(optimizer.param_groups):
             if group["lr"] != last[i]:
                 last[i] = group["lr"]
-                rates[i].fill_(group["lr"])
+                rates[i].fill_(group["lr"])  # in place: the graph reads this very tensor
         return compiled(batch, rates)
 
     return run
@@ -122,7 +122,7 @@ def _update_adam(p: Tensor, g: Tensor, state: dict[str, Tensor], options: dict[s
             p.mul_(1 - lr * options["weight_decay"])
         else:
             g = g + options["weight_decay"] * p
-    step, mean, square = state["step"], state["exp_avg"], state["exp_avg_sq"]
+    step, mean, square = state["step"], state["exp_avg"], state["exp_avg_sq"]  # torch's names of t, m and v
     step.add_(1)  # t
     mean.lerp_(g, 1 - beta1)  # m ← β₁m + (1 − β₁)g
     square.mul_(beta2).addcmul_(g, g, value=1 - beta2)  # v ← β₂v + (1 − β₂)g²

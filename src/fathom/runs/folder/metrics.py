@@ -38,7 +38,7 @@ def drop_cut(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     kept: list[dict[str, Any]] = []
     for record in records:
         if record.get("event") == RESUME:
-            kept = [earlier for earlier in kept if _precedes(earlier, record)]
+            kept = [earlier for earlier in kept if _precedes(earlier, record)]  # of those before this line alone
         else:
             kept.append(record)
     return kept
@@ -54,7 +54,7 @@ def append_resume(path: Path, step: int, epoch: int) -> None:
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - 1))
+            file.seek(max(0, size - 1))  # the last byte alone: the file may be long
             is_torn = file.read(1) not in (b"", b"\n")
     except OSError as error:
         raise describe_failure("read", path, error) from error

@@ -160,6 +160,7 @@ class RunReader:
         """
         training = self.config.get("training")
         chosen = training.get("monitor") if isinstance(training, Mapping) else None
+        # the chosen one may not be recorded yet
         for monitor in USUAL if chosen is None else (parse_monitor(str(chosen)), *USUAL):
             records = [record for record in self.epochs() if is_number(record.get(monitor.name))]
             if records:
@@ -173,6 +174,7 @@ class RunReader:
         """Seconds spent training: from run.json, or else from the last record."""
         if is_number(self.run.get("train_s")):
             return float(self.run["train_s"])
+        # while it runs run.json does not tell
         return next((float(r["elapsed_s"]) for r in reversed(self.metrics) if is_number(r.get("elapsed_s"))), None)
 
     @property
@@ -181,7 +183,7 @@ class RunReader:
         for records in (self.epochs(), self.steps()):
             speeds = [r["samples_per_s"] for r in records if is_number(r.get("samples_per_s"))]
             if speeds:
-                return float(median(speeds))
+                return float(median(speeds))  # not the mean: the first epoch warms up
         return None
 
     def _name_of(self, part: str) -> str:

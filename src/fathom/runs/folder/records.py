@@ -64,6 +64,7 @@ def to_plain(value: object, name: str = "value", *, finite: bool = True) -> Any:
 
 def to_json(value: object, *, indent: int | None = None) -> str:
     """Write ``value`` as strict JSON."""
+    # Python writes NaN otherwise, which no other JSON reader takes
     return json.dumps(to_plain(value), allow_nan=False, ensure_ascii=False, indent=indent)
 
 

@@ -16,7 +16,7 @@ _DEEPEST = 2  # folders between a series and its runs, as in mlp/fold-1
 def related_pages(run: Path) -> list[tuple[str, Path]]:
     """Find the pages of what a run belongs to: how, as "Part of a cross-validation", and the page's path."""
     found = []
-    for folder in list(run.resolve().parents)[:_DEEPEST]:
+    for folder in list(run.resolve().parents)[:_DEEPEST]:  # not further up: any folder may hold a file of that name
         found += [(f"Part of {what}", folder / page) for what, page in _pages_in(folder)]
         if (folder / schema.RUN).exists():
             found.append(("The run it is compared with", folder / schema.REPORT))
@@ -29,6 +29,7 @@ def address_from(folder: Path, page: Path) -> str:
     >>> address_from(Path("/runs/study"), Path("/runs/a run/report.html"))
     '../a%20run/report.html'
     """
+    # relative: the folders may be moved or served together
     return quote(os.path.relpath(page.resolve(), folder.resolve()).replace(os.sep, "/"))
 
 
@@ -47,7 +48,7 @@ def _studies_of(run: Path) -> list[Path]:
     for marker in sorted(run.resolve().parent.glob(f"*/{schema.STUDY}")):
         try:
             best = read_json(marker).get("best_run")
-        except FathomError:
+        except FathomError:  # a damaged study must not keep a run from its report
             continue
         if best and Path(str(best)).name == run.resolve().name:
             found.append(marker.with_suffix(".html"))

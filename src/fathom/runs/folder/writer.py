@@ -86,7 +86,7 @@ class RunWriter:
 
     def update_run(self, **fields: object) -> None:
         """Set fields of run.json; those not named keep their value."""
-        self._run.update(to_plain(fields))
+        self._run.update(to_plain(fields))  # plain at once: what cannot be written is refused here
         self.write_json(schema.RUN, self._run)
 
     def log_metrics(self, record: Mapping[str, object]) -> None:
@@ -132,6 +132,7 @@ class RunWriter:
     def _add_epoch(self, record: dict[str, Any]) -> None:
         self._epochs.append(record)
         columns = _merge_columns([dict.fromkeys(self._columns), record])
+        # append: rewriting every epoch would grow with their square
         if columns == self._columns and len(self._epochs) > 1:
             append_line(self.path / schema.METRICS_TABLE, _csv_text(columns, [record]).rstrip("\n"))
         else:  # the first epoch, or a metric that was not there before: every row gets the new column
@@ -178,7 +179,7 @@ def claim_folder(root: Path, name: str) -> Path:
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
-        for number in range(1, 10_000):
+        for number in range(1, 10_000):  # runs of the same second, as a script starts them
             path = root / (name if number == 1 else f"{name}-{number}")
             try:
                 path.mkdir()  # fails if it exists, so that two processes never share a folder
@@ -200,6 +201,7 @@ def _merge_columns(records: Iterable[Mapping[str, object]]) -> list[str]:
 
 def _csv_text(columns: Sequence[str], records: Iterable[Mapping[str, object]]) -> str:
     text = io.StringIO()
+    # metrics not in every epoch leave a cell empty
     table = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
     table.writerows(records)
     return text.getvalue()

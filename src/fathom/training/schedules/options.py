@@ -148,7 +148,7 @@ def build_curve(name: str, options: Mapping[str, Any], total: int, warmup: int) 
 
     Raises:  UsageError if an option is out of range
     """
-    rest = max(1, total - warmup)
+    rest = max(1, total - warmup)  # 1: a curve divides by it even if all is warm-up
     read = _Reader(name, options, total, warmup)
     match name:
         case "piecewise":

@@ -240,7 +240,7 @@ def make_schedule(
         raise UsageError(f"schedule {name}: warmup_start has no effect, {cause}; leave it out")
     made = _with_defaults(name, options)
     if name == "noam":
-        warmup = warmup or max(1, round(0.04 * total))
+        warmup = warmup or max(1, round(0.04 * total))  # 4,000 of the paper's 100,000 steps
         return Schedule(name, total, warmup, None, made, build_curve(name, made, total, warmup))
     curve = build_curve(name, made, total, warmup)
     start = None
@@ -254,7 +254,7 @@ def make_schedule(
 def _warmed(step: int, curve: Curve, num_steps: int, start: float) -> float:
     if step >= num_steps:
         return curve(step - num_steps)
-    return curve(0) * curves.warm_up(step, num_steps, start)
+    return curve(0) * curves.warm_up(step, num_steps, start)  # up to where the curve begins, which need not be 1
 
 
 _RATES = {"exponential": "gamma", "natural_exponential": "rate", "inverse_time": "rate"}

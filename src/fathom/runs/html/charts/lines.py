@@ -74,6 +74,7 @@ def line_chart(
     """
     end = x.end or max((at for line in lines for at, _ in line.points), default=1.0) or 1.0
     across = Scale(0.0, end, LEFT, RIGHT)
+    # else all: a run of two epochs must have a height
     leading = [line for line in lines if not line.faint and len(line.points) >= _LEADING] or lines
     log = y.may_log and needs_log_scale(height for line in leading for _, height in line.points)
     heights = [height for line in (lines if log else leading) for _, height in line.points if height is not None]
@@ -102,7 +103,7 @@ def curve(line: Line, across: Scale, up: Scale) -> Html:
     for x, y in points:
         if y is not None:
             path.append(f"{'L' if pen_down else 'M'}{across(x):.1f} {up(y):.1f}")
-        pen_down = y is not None
+        pen_down = y is not None  # a gap lifts the pen: the next point is a move
     kind = f"curve tone-{line.tone}{' faint' if line.faint else ''}"
     markers = ""
     if line.markers and not line.faint and len(points) <= MOST_MARKERS:
@@ -122,6 +123,7 @@ def _hover_columns(
     places = sorted(found)
     if not places or len(places) > 2 * MOST_COLUMNS:  # lines that share no places: columns too thin to point at
         return Html("")
+    # each column reaches halfway to its neighbours
     middles = [(across(a) + across(b)) / 2 for a, b in pairwise(places)]
     columns = []
     # the last place is on the edge: 8 units to hit it

@@ -43,7 +43,7 @@ def strip_chart(
     parts.append(Html(f'<line class="axis" x1="{left}" x2="{right}" y1="{end}" y2="{end}"/>'))
     parts.append(text((left + right) / 2, end + 37, x_label, "middle", class_="axis-name"))
     for i, strip in enumerate(strips):
-        y = TOP + _ROW * (i + 0.5)
+        y = TOP + _ROW * (i + 0.5)  # the middle of the row
         parts.append(Html(f'<g class="tone-{i % TONES}">{_marks(strip, across, y, x_form)}</g>'))
         parts.append(text(left - 8, y + 4, clip(strip.label), "end"))
     return wide_figure(key, title, describe, join(parts), width=WIDTH, height=end + 46)
