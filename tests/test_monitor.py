@@ -5,7 +5,7 @@ import math
 import pytest
 
 from fathom.errors import FathomError, UsageError
-from fathom.monitor import LOSSES, Monitor, find_monitor, parse_monitor
+from fathom.monitor import LOSSES, Monitor, find_monitor, is_better_epoch, parse_monitor
 
 
 def test_the_usual_order_is_accuracy_then_losses():
@@ -55,3 +55,33 @@ def test_nan_is_never_better():
         assert not monitor.improves(0.5, 0.5)
     assert Monitor("val_f1", True).improves(0.6, 0.5, by=0.05)
     assert not Monitor("val_loss", False).improves(0.46, 0.5, by=0.05)
+
+
+ACCURACY = Monitor("val_accuracy", True)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "loss", "best"),
+    [
+        ([0.9, 0.9, 0.9], [0.5, 0.3, 0.4], 1),  # ties: the lowest loss
+        ([0.9, 0.91, 0.9], [0.5, 0.6, 0.1], 1),  # no tie: accuracy
+        ([1 / 3, 0.1 + 0.7 / 3, 0.2], [0.5, 0.4, 0.1], 1),  # equal but for rounding
+        ([0.9, 0.9], [0.5, 0.5], 0),  # nothing between them: the first
+        ([0.9, 0.9], [None, 0.5], 1),
+        ([0.9, 0.9], [0.5, math.nan], 0),
+        ([math.nan, 0.2, None], [0.1, 0.5, 0.1], 1),
+        ([0.0, 0.0], [2.0, 1.0], 1),
+    ],
+)
+def test_equal_accuracies_are_decided_by_loss(accuracy, loss, best):
+    records = [{"val_accuracy": a, "val_loss": y} for a, y in zip(accuracy, loss, strict=True)]
+    found = records[0]
+    for record in records[1:]:
+        found = record if is_better_epoch(ACCURACY, record, found) else found
+    assert found is records[best]
+
+
+def test_a_loss_is_not_its_own_tie_breaker():
+    monitor = Monitor("val_loss", False)
+    assert is_better_epoch(monitor, {"val_loss": 0.5 - 1e-9}, {"val_loss": 0.5})
+    assert not is_better_epoch(monitor, {"val_loss": 0.5}, {"val_loss": 0.5})

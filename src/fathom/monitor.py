@@ -63,3 +63,30 @@ def find_monitor(record: Mapping[str, Any], candidates: Sequence[Monitor] = USUA
             return candidate
     held = ", ".join(name for name in record if name.startswith(("train_", "val_"))) or "no metric"
     raise FathomError(f"there is no {candidates[0].name} to monitor: the epoch's record holds {held}")
+
+
+# Between equal accuracies the loss decides: it tells epochs apart that a small validation split cannot.
+_TIE_BREAKER = Monitor("val_loss", False)
+# Means over batches of other sizes round differently; one sample more or less is a larger difference than this share.
+_TIE = 1e-6
+
+
+def is_better_epoch(monitor: Monitor, record: Mapping[str, Any], best: Mapping[str, Any]) -> bool:
+    """Whether an epoch's record is better than the best so far: by ``monitor``, where that ties by validation loss.
+
+    A value that is not finite is never better, and a finite one always better than it.
+    """
+    value, earlier = _value(record, monitor), _value(best, monitor)
+    if not math.isfinite(value) or not math.isfinite(earlier):
+        return math.isfinite(value)
+    if not math.isclose(value, earlier, rel_tol=_TIE):
+        return monitor.improves(value, earlier)
+    if monitor.name == _TIE_BREAKER.name:
+        return monitor.improves(value, earlier)
+    loss, earlier_loss = _value(record, _TIE_BREAKER), _value(best, _TIE_BREAKER)
+    return _TIE_BREAKER.improves(loss, earlier_loss) or (math.isfinite(loss) and math.isnan(earlier_loss))
+
+
+def _value(record: Mapping[str, Any], monitor: Monitor) -> float:
+    value = record.get(monitor.name)
+    return math.nan if value is None else float(value)

@@ -7,7 +7,6 @@ cost nothing.
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from torch import Tensor
 from fathom.errors import UsageError
 from fathom.files import remove_leftovers
 from fathom.metrics import names as metric_names
-from fathom.monitor import LOSSES, USUAL, Monitor, find_monitor, parse_monitor
+from fathom.monitor import LOSSES, USUAL, Monitor, find_monitor, is_better_epoch, parse_monitor
 from fathom.phrases import counted
 from fathom.training.averaging import WeightAverage
 from fathom.training.checkpoint import make_folder, save_checkpoint
@@ -254,7 +253,8 @@ class Checkpointing(Callback):
 
     Args:
         monitor: by which metric an epoch is best: a recorded name, as ``val_f1``, with ``:min`` or ``:max`` where it is
-            one of your own; None is accuracy on validation if there is one, else its loss, else the training loss.
+            one of your own; None is accuracy on validation if there is one, else its loss, else the training loss. Of
+            epochs that tie, the one with the lowest validation loss is best.
     """
 
     def __init__(self, folder: Path, every_s: float = 60.0, *, monitor: str | None = None) -> None:
@@ -279,12 +279,16 @@ class Checkpointing(Callback):
     def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
         """Save ``best`` if this epoch is, then ``last``."""
         monitor = find_monitor(record, self._candidates)
-        value = record[monitor.name]
-        if self.best is None or _is_better(monitor, value, self.best["value"]):
-            self.best = {"metric": monitor.name, "value": value, "epoch": record["epoch"], "step": record["step"]}
+        if self.best is None or is_better_epoch(monitor, record, self._best_record()):
+            self.best = {"metric": monitor.name, "value": record[monitor.name], "val_loss": record.get("val_loss")}
+            self.best |= {"epoch": record["epoch"], "step": record["step"]}
             with trainer.evaluation_weights():
                 save_checkpoint(self.folder / "best", {"module": trainer.module.state_dict(), **self.best})
         self.save(trainer)
+
+    def _best_record(self) -> dict[str, Any]:
+        assert self.best is not None
+        return {"val_loss": self.best["val_loss"], self.best["metric"]: self.best["value"]}
 
     def on_stop(self, trainer: Trainer) -> None:
         """Save what the signal would otherwise lose."""
@@ -302,7 +306,3 @@ class Checkpointing(Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take it up."""
         self.best = state["best"]
-
-
-def _is_better(monitor: Monitor, value: float, best: float) -> bool:
-    return math.isfinite(value) and (monitor.improves(value, best) or not math.isfinite(best))

@@ -186,3 +186,28 @@ def test_codes_and_severities(tmp_path, make_run, curves, code, severity):
 def test_a_healthy_run_gives_no_alarm(tmp_path, make_run, make_regression_run):
     for folder in (make_run(tmp_path), make_regression_run(tmp_path)):
         assert {finding.severity for finding in find_in_run(RunReader(folder)).findings} == {"note"}
+
+
+@pytest.mark.parametrize(
+    ("num_val", "val_loss", "val_accuracy", "is_found"),
+    [
+        (144, [0.05, 0.0245, 0.0254], 143 / 144, False),
+        (144, [0.05, 0.0245, 0.0254], None, False),  # √(2/144) = 0.118
+        (144, [0.05, 0.0245, 0.0300], None, True),
+        (144, [2.0, 0.60, 0.90], 0.75, True),  # 36 wrong: 1/6
+        (144, [2.0, 0.60, 0.69], 0.75, False),
+        (50_000, [2.0, 0.60, 0.65], 0.75, True),  # 12,500 wrong: 0.9 %
+    ],
+)
+def test_overfitting_needs_more_than_noise(tmp_path, make_run, num_val, val_loss, val_accuracy, is_found):
+    folder = make_run(tmp_path, evaluation=False)
+    records = [
+        {"event": "epoch", "step": i, "epoch": i, "train_loss": 1 / i, "val_loss": loss}
+        | ({} if val_accuracy is None else {"val_accuracy": val_accuracy})
+        for i, loss in enumerate(val_loss, start=1)
+    ]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
+    (folder / "data.json").write_text(json.dumps({"schema": 2, "splits": {"train": 1000, "val": num_val}}))
+    text = read(RunReader(folder))
+    assert ("memorises" in text) == is_found
+    assert (f"{num_val:,} samples cannot tell these apart" in text) == (not is_found)

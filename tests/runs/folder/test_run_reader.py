@@ -48,6 +48,16 @@ def test_best_by_what_is_monitored(tmp_path, make_run):
     assert run.best() == Best("val_loss", lowest["val_loss"], lowest["epoch"], is_highest=False)
 
 
+def test_best_of_equal_accuracies_has_the_lowest_loss(tmp_path, make_run):
+    folder = make_run(tmp_path)
+    records = [
+        {"event": "epoch", "step": i, "epoch": i, "train_loss": 1.0, "val_loss": loss, "val_accuracy": accuracy}
+        for i, (loss, accuracy) in enumerate([(0.5, 0.9), (0.3, 0.9), (0.4, 0.9), (0.1, 0.8)], start=1)
+    ]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
+    assert RunReader(folder).best() == Best("val_accuracy", 0.9, 2, is_highest=True)
+
+
 def test_best_without_accuracy_or_validation(tmp_path, make_run, make_regression_run):
     assert RunReader(make_regression_run(tmp_path)).best().metric == "train_loss"
     folder = make_run(tmp_path)

@@ -138,10 +138,35 @@ def _validation_loss(run: RunReader, *, has_blown_up: bool) -> Finding | None:
     if best <= 0:  # a share of it would have no meaning
         return Finding("fit.validation_loss", "note", f"{start} and {decimal(last)} at epoch {end:g}", evidence)
     rise = (last - best) / best
+    if (noise := _noise(run, points[lowest][0], end)) is not None and FLAT < rise <= noise[1]:
+        text = f"{start} and {decimal(last)} at epoch {end:g}: {counted(noise[0], 'sample')} cannot tell these apart"
+        return Finding("fit.validation_loss", "note", text, evidence | {"rise": rise, "standard_error": noise[1]})
     if rise <= FLAT:
         text = f"{start} and within {percent(FLAT, 0)} of that at the end ({decimal(last)} at epoch {end:g})"
         return Finding("fit.validation_loss", "note", text, evidence)
     return _rise(run, start, evidence | {"rise": rise}, rise)
+
+
+def _noise(run: RunReader, *epochs: float) -> tuple[int, float] | None:
+    """Return the number of validation samples and the standard error of their mean loss, as a share of it.
+
+    A cross-entropy rests on the samples that the network gets wrong, and k of these vary as k ± √k (binomial, for a
+    small share); at least one is counted. A mean of n squared errors has the relative standard error √(2/n) (χ² with
+    n degrees of freedom). Two epochs are evaluated on the same samples, so that one standard error is a wide margin.
+    None where the number of samples is not known, and for texts, whose tokens are many and not independent.
+    """
+    sizes = (run.data or {}).get("splits")
+    num_samples = sizes.get("val") if isinstance(sizes, Mapping) else None
+    if not isinstance(num_samples, int) or num_samples < 1:
+        return None
+    accuracy = dict(curve(run.epochs(), "val_accuracy"))
+    known = [value for epoch in epochs if (value := accuracy.get(epoch)) is not None]
+    if known:
+        num_wrong = max(1.0, *(num_samples * (1 - value) for value in known))
+        return num_samples, 1 / math.sqrt(num_wrong)
+    if any("val_perplexity" in record for record in run.epochs()):
+        return None
+    return num_samples, math.sqrt(2 / num_samples)
 
 
 def _rise(run: RunReader, start: str, evidence: dict[str, Plain], rise: float) -> Finding:

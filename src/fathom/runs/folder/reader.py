@@ -11,7 +11,7 @@ from typing import Any
 
 from fathom.errors import FathomError
 from fathom.findings import Finding, Findings
-from fathom.monitor import USUAL, parse_monitor
+from fathom.monitor import USUAL, is_better_epoch, parse_monitor
 from fathom.runs.folder import schema
 from fathom.runs.folder.lookup import resolve_run
 from fathom.runs.folder.metrics import read_metrics
@@ -156,7 +156,7 @@ class RunReader:
         """The best epoch by ``training.monitor``.
 
         Where nothing is set there: the highest val_accuracy; without one the lowest val_loss; without validation the
-        lowest train_loss.
+        lowest train_loss. Of epochs that tie, the one with the lowest val_loss.
         """
         training = self.config.get("training")
         chosen = training.get("monitor") if isinstance(training, Mapping) else None
@@ -164,8 +164,9 @@ class RunReader:
         for monitor in USUAL if chosen is None else (parse_monitor(str(chosen)), *USUAL):
             records = [record for record in self.epochs() if is_number(record.get(monitor.name))]
             if records:
-                pick = max if monitor.higher_is_better else min
-                record = pick(records, key=lambda record: record[monitor.name])
+                record = records[0]
+                for other in records[1:]:
+                    record = other if is_better_epoch(monitor, other, record) else record
                 return Best(monitor.name, float(record[monitor.name]), record["epoch"], monitor.higher_is_better)
         return None
 
