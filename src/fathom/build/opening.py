@@ -26,14 +26,14 @@ def open_split(
         is_own: the data are those that the module learned from, as they were then.
     Raises:  UsageError if the data have no such split; FathomError if they are not those the model learned from
     """
-    set_loss(module, closed(config.training.loss))
+    set_loss(module, closed(config.training.loss))  # model.json does not hold the loss
     module.metrics |= make_metrics(config.training.metrics, module.kind)
     kind_of(config).check_model(module, data, is_own=is_own)
     # methods, called below: only the split that is asked for is opened
     loader = {"test": data.test_dataloader, "val": data.val_dataloader, "train": data.train_eval_dataloader}[split]()
     if loader is None:
         raise UsageError(f"{data.name} has no {split} split")
-    set_threads(config)
+    set_threads(config)  # as in training: another number of parts rounds differently
     execution = choose_execution(
         module,
         data.example_input(),

@@ -131,8 +131,9 @@ def draft(
             weights = read_start(config)  # first: a wrong path is told before the data are read
         if data is None:
             data = kind.build(config, contents, on_read)
-        config = close(config, kind, data)
+        config = close(config, kind, data)  # before the module: its outputs follow from the data
         module = build_module(config, data)
+        # after the module has random weights: what does not fit keeps them
         config, beginning = _begin(config, module, data, weights)
         _check_learning(config, module, data)
     return Draft(config, kind, data, module, beginning)
@@ -141,7 +142,7 @@ def draft(
 def close(config: Config, kind: Kind, data: LabelledData) -> Config:
     """Close what only the data can tell; afterwards nothing is open, and nothing is defaulted again."""
     config = kind.settle(config, data)
-    if config.training.loss is None:
+    if config.training.loss is None:  # None only in a new run: a folder records it closed
         config = close_learning(config, data.task, kind)
     if config.data.mean is not None or config.data.std is not None:
         from fathom.build.fine_tuning import fit_normalization

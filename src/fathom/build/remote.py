@@ -43,14 +43,14 @@ def _copied(data: DataConfig) -> list[str]:
 def _find_copies(data: DataConfig) -> dict[str, Copy]:
     """Return the copy of everything that is read from one, fetched or unpacked if need be."""
     places = _copied(data)
-    if not places:
+    if not places:  # the usual case must import nothing of the network
         return {}
     from fathom.data.fetch.copies import local_copy
     from fathom.data.fetch.packed import unpacked_copy
 
     copies = {}
     for place in places:
-        version = data.versions.get(place)
+        version = data.versions.get(place)  # None in a new run: the newest will do
         if is_remote(place):
             copies[place] = local_copy(place, version=version)
         else:
@@ -83,6 +83,7 @@ def localize(data: DataConfig) -> DataConfig:
     place = {name: str(copy.path) for name, copy in _find_copies(data).items()}
     if not place:
         return data
+    # lists and numbers name no place
     options = {key: place.get(value, value) if isinstance(value, str) else value for key, value in data.options.items()}
     return msgspec.structs.replace(data, name=place.get(data.name, data.name), options=options)
 

@@ -165,6 +165,7 @@ def resume_run(path: Path, *, contents: Any = None, hooks: Hooks = Hooks()) -> T
         writer = RunWriter.resume(path, step, epoch)
         for note in notes:
             writer.log_text(note)
+        # to be put back if no step is taken
         before = {name: reader.run.get(name) for name in ("status", "message", "finished")}
         writer.update_run(status="running", message=None, finished=None)
         return _fit_and_finish(PlannedRun(plan, path, tuple(notes)), writer, hooks.on_start, state, before)
@@ -218,6 +219,7 @@ def _fit_and_finish(
     first = 0 if state is None else int(state["place"]["step"])
     try:
         with _ending(run, writer, before, first) as fitting:
+            # the log first: it has the record even if another callback fails
             callbacks = [RunLog(writer), *(on_start(run) if on_start else ())]
             records: list[dict[str, Any]] = []
             if run.config.training.epochs:
@@ -285,7 +287,7 @@ def _ending(run: PlannedRun, writer: RunWriter, before: Mapping[str, Any] | None
 def _complete(run: PlannedRun, writer: RunWriter, records: list[dict[str, Any]], stopped: str | None) -> TrainedRun:
     """Keep the best weights, evaluate them on the test split, write the report."""
     plan, best = run.plan, run.path / "checkpoints" / "best"
-    if best.is_dir():
+    if best.is_dir():  # absent without epochs, as where pruning alone was asked for
         load_weights(plan.module, load_checkpoint(best)["module"], best)
     save_weights(run.path / "model.safetensors", plan.module)
     training = plan.config.training
@@ -294,7 +296,7 @@ def _complete(run: PlannedRun, writer: RunWriter, records: list[dict[str, Any]],
 
         finish_pruning(run.path, plan.config, plan.data, str(plan.execution.device))
     evaluation = None if _rehearsal_of(plan.config) else _evaluate_once(run, writer)
-    elapsed = records[-1]["elapsed_s"] if records else 0.0
+    elapsed = records[-1]["elapsed_s"] if records else 0.0  # over all parts of a resumed run
     message = f"stopped early: {stopped}" if stopped else None
     writer.update_run(status="done", finished=_now(), train_s=elapsed, message=message, failure=None)
     return TrainedRun(run.path, records, evaluation, write_report(run.path), plan.config)

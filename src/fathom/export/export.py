@@ -61,7 +61,7 @@ def export(
     on_stage("loading the model")
     module, description = load_module(run)
     if int8 is not None:
-        check_int8(description, int8, run)
+        check_int8(description, int8, run)  # before the slow part, the tracing
     exported, facts = make_export_module(module, description), export_metadata(description, licence)
     record: dict[str, Any] = {"path": str(path), "format": format, "licence": licence}
     with readable_failures():
@@ -83,7 +83,7 @@ def export(
                 record["int8"] = {"method": int8} | compare_int8(run, exported, full, content, path)
     record["bytes"] = len(content)
     write_output(path, content)
-    if not is_special(path):
+    if not is_special(path):  # a pipe or standard output leaves no file to record
         _write_record(run, path, record)
     return record
 
@@ -133,7 +133,7 @@ def _write_record(run: Path, path: Path, record: Mapping[str, Any]) -> None:
     try:
         files = json.loads(place.read_bytes())["files"]
     except (OSError, ValueError, KeyError, TypeError):
-        files = {}
+        files = {}  # a damaged record is begun anew: the files themselves are what counts
     name = path.name if path.parent == run else str(path)  # so that a run folder can be moved
     content = {"schema": SCHEMA, "files": (files if isinstance(files, dict) else {}) | {name: record}}
     write_atomically(place, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

@@ -63,6 +63,7 @@ class OnnxModel:
         self.kind, self.input, self.class_names = self._read_metadata()
         self._inputs = [entry.name for entry in self.session.get_inputs()]
         self._outputs = [entry.name for entry in self.session.get_outputs()]
+        # both came in one file, but anyone can write a checksum
         if not graph_matches(self.session, self.kind, self.input, self.class_names):
             raise FathomError(f"{self.path}: its metadata and its graph contradict each other")
 
@@ -178,10 +179,10 @@ def read_checked(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_BYTES:  # before it fills the memory
             raise FathomError(f"{path}: larger than 2 GiB, so it is no ONNX file")
-        content = path.read_bytes()
+        content = path.read_bytes()  # read once: what is checked is what is run
     except OSError as error:
         raise FathomError(f"{path}: cannot be read ({error.strerror or error})") from error
-    if not has_checksum(content):
+    if not has_checksum(content):  # before onnxruntime: its parser need not meet foreign bytes
         raise FathomError(
             f"{path}: not an ONNX file as `fathom export` wrote it (no checksum at its end): foreign, truncated "
             "or altered"

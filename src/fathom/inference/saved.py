@@ -124,7 +124,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 def _hash(tensors: dict[str, Tensor]) -> str:
     digest = hashlib.sha256()
-    for name in sorted(tensors):
+    for name in sorted(tensors):  # the file need not keep their order
         digest.update(name.encode())
         digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())  # as bytes: NumPy has no bfloat16
     return digest.hexdigest()
@@ -159,6 +159,7 @@ def _check_description(description: dict[str, Any], path: Path) -> None:
         raise FathomError(f"{path}: incomplete or altered (an image needs channels, height and width)")
     if known.kind == "language_model" and (known.tokenizer is None or len(known.tokens) != known.model.num_classes):
         raise FathomError(f"{path}: altered ({len(known.tokens)} tokens for {known.model.num_classes} outputs)")
+    # a class index past the names would end in an IndexError
     if known.class_names and len(known.class_names) != known.model.num_classes:
         raise FathomError(f"{path}: altered ({len(known.class_names)} names for {known.model.num_classes} classes)")
 
@@ -189,7 +190,7 @@ def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
             module = Regressor(net, preprocess=preprocess, target=target)
     except (FathomError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise FathomError(f"{run / 'model.json'}: gives no network ({error})") from error
-    weights, source = read_best_weights(run)
+    weights, source = read_best_weights(run)  # last: a wrong model.json is told before much is read
     load_weights(module, weights, source)
     return module.eval(), description
 

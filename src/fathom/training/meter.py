@@ -124,7 +124,7 @@ class Meter:
                 raise FathomError(f"a step returned {list(step)}, an earlier one {names}; the names must stay the same")
         for name in names:
             values = [step[name] for step in self._pending]
-            if any(value.numel() != 1 for value in values):
+            if any(value.numel() != 1 for value in values):  # a per-sample loss, most often
                 shapes = sorted({tuple(value.shape) for value in values if value.numel() != 1})
                 raise FathomError(f"a step returned {name!r} of shape {shapes[0]}; it must be a scalar")
             rows.append(torch.stack(values).reshape(-1).float())  # (steps,)

@@ -95,7 +95,7 @@ def parse_space(space: str | Iterable[str] | Mapping[str, str]) -> list[Dimensio
         parts = [f"{name}={text}" for name, text in space.items()]
     else:
         texts = [space] if isinstance(space, str) else list(space)
-        parts = [part for text in texts for part in _split(text, ",") if part]
+        parts = [part for text in texts for part in _split(text, ",") if part]  # a comma at the end is no dimension
     if not parts:
         raise UsageError(f"the space is empty; give it as name={_FORMS.removeprefix('a range such as ')}")
     dimensions = [_parse_dimension(part) for part in parts]
@@ -126,6 +126,7 @@ def resolve_space(
             except UsageError as error:
                 raise UsageError(f"space {dimension}: {str(error).removeprefix('a trial: ')}") from None
     # Network and optimizer come first: which others there are to choose depends on them.
+    # stable: the others stay as given
     return sorted(resolved, key=lambda dimension: dimension.setting not in ("model.name", "training.optimizer"))
 
 
@@ -152,6 +153,7 @@ def default_values(
         value: Any = config_to_dict(settled)
         for key in dimension.setting.split("."):
             value = value.get(key) if isinstance(value, dict) else None
+        # not set: the network's own default counts
         if value is None and dimension.setting.startswith("model.options."):
             value = network_options.get(dimension.setting.removeprefix("model.options."))
         placed = dimension.place(value)
@@ -201,7 +203,7 @@ def _resolve(dimension: Dimension, network_options: Mapping[str, Mapping[str, An
         last = setting.rpartition(".")[2]
         if last not in ("name", "options"):  # more than one section has them
             short[last] = setting
-    options = {option for known in network_options.values() for option in known}
+    options = {option for known in network_options.values() for option in known}  # of any of the networks tried
     name = dimension.name
     # an option of the network goes before a setting's last part
     if name in short and not (name in options and name not in settings):
@@ -254,7 +256,7 @@ def _leaves(node: type[ConfigNode], prefix: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(kind, f"{prefix}{name}.")
         else:
             found = (kind, *get_args(kind)) if get_origin(kind) is not dict else ()
-            yield f"{prefix}{name}", int if int in found else float if float in found else str
+            yield f"{prefix}{name}", int if int in found else float if float in found else str  # as in int | None
 
 
 def _split(text: str, separator: str) -> list[str]:

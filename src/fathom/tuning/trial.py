@@ -145,7 +145,7 @@ def run_trial(
     except Diverged as error:
         return TrialOutcome("diverged", reporter.best, str(error))
     except Exception as error:
-        line = explain(error)
+        line = explain(error)  # None: a fault of the program, not of the values
         if line is None:
             raise
         gc.collect()  # what did not fit into memory is held by the error's frames

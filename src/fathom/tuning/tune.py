@@ -105,7 +105,7 @@ def tune(
     base = pin(settings, root)
     data = TrialData()
     with contextlib.closing(data):
-        metric, maximise = _check_study(base, dimensions, data)
+        metric, maximise = _check_study(base, dimensions, data)  # before there is a folder
         plan = StudySettings(
             base=base.to_dict(),
             space={dimension.name: dimension.text for dimension in dimensions},
@@ -166,7 +166,7 @@ def _check_study(base: Settings, dimensions: list[Dimension], data: TrialData) -
     for dimension in dimensions:
         if dimension.setting.startswith("data."):
             continue  # to try these is to read and to divide the data anew
-        for value in dimension.ends():
+        for value in dimension.ends():  # the ends stand for all between: to build every value would take too long
             # It is enough that one of the networks and optimisers takes it.
             surroundings: list[dict[Dimension, Value]] = [{}]
             surroundings += [{d: end} for d in deciding if d != dimension for end in d.ends()]
@@ -269,7 +269,7 @@ def _train_best(ledger: Ledger, best: Trial, data: TrialData, on_start: Start | 
         try:
             # not .lock: trials of other processes go on meanwhile
             stack.enter_context(lock_run(ledger.path, ".best.lock"))
-        except FathomError:
+        except FathomError:  # another process has it: it will train the best
             return None
         settings = read_settings(ledger.path)  # another process may have been quicker
         if settings.best_run is not None and settings.best_trial == best.number and Path(settings.best_run).is_dir():

@@ -68,6 +68,7 @@ class RunComparison:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["run", *(row.key for row in self.rows)])
         for i, run in enumerate(self.runs):
+            # unrounded: for programs
             writer.writerow([run.name, *("" if row.values[i] is None else row.values[i] for row in self.rows)])
         return text.getvalue()
 
@@ -82,7 +83,7 @@ def compare_runs(paths: Sequence[str | Path]) -> RunComparison:
     runs = tuple(RunReader(path) for path in paths)
     seen: set[Path] = set()
     for run in runs:
-        if run.path.resolve() in seen:
+        if run.path.resolve() in seen:  # resolved: "last" and a name may be the same run
             raise UsageError(f"{run.name} is given twice; compare needs different runs")
         seen.add(run.path.resolve())
     rows = (*_identity_rows(runs), *_setting_rows(runs), *_outcome_rows(runs))

@@ -141,7 +141,7 @@ class CrossValidation(Series):
         """Say which folds diverged, and what the differences amount to."""
         said = [self._diverged_finding(model) for model in self.models if self._diverged_of(model)]
         found = self.differences()
-        jointly = f"; jointly for all {len(found)} pairs" if len(found) > 1 else ""
+        jointly = f"; jointly for all {len(found)} pairs" if len(found) > 1 else ""  # one pair needs no Bonferroni
         return [*said, *(self._compare(difference, jointly) for difference in found)]
 
     def _measured(self, model: str, key: str) -> list[dict[str, Any]]:
@@ -177,7 +177,7 @@ class CrossValidation(Series):
         # so that the sentence names the better one first
         is_turned = difference.is_significant and difference.better == difference.first
         this, other = (difference.second, difference.first)[:: -1 if is_turned else 1]
-        sign = -1 if is_turned else 1
+        sign = -1 if is_turned else 1  # spread is second − first
         evidence: dict[str, Plain] = {
             "model": this,
             "other": other,

@@ -47,7 +47,7 @@ class Distillation(Series):
     def read(cls, path: Path) -> Self:
         """Read distill.json, sizes included."""
         study = super().read(path)
-        study.sizes = dict(read_json(path / cls.marker).get("sizes") or {})
+        study.sizes = dict(read_json(path / cls.marker).get("sizes") or {})  # measured once, after the last student
         return study
 
     @property
@@ -77,7 +77,7 @@ class Distillation(Series):
         for seed in self.plan["seeds"]:
             alone, distilled = ((self.row(role, seed) or {}).get(f"{split}_accuracy") for role in (ALONE, DISTILLED))
             if is_number(alone) and is_number(distilled):
-                changes.append(distilled - alone)
+                changes.append(distilled - alone)  # of the same seed: split and order are shared
         return measure_spread(changes) if changes else None
 
     def findings(self) -> list[Finding]:
@@ -141,6 +141,7 @@ class Distillation(Series):
 
     def _pairing(self, split: str) -> Pairing | None:
         """Return how the first distilled student that has a pair did against it, sample by sample."""
+        # one seed: only then is it asked for
         pairs: dict[str, Any] = next((row["pairs"] for row in self.results if row.get("pairs")), {})
         return Pairing.of(pairs.get(split))
 
@@ -150,7 +151,7 @@ class Distillation(Series):
         theirs, own = self.values(TEACHER, key), self.values(DISTILLED, key)
         if not (teacher and student and theirs and own):
             return None
-        share = student["parameters"] / max(1, teacher["parameters"])
+        share = student["parameters"] / max(1, teacher["parameters"])  # max: a foreign file may say 0
         flops = student["flops"] / max(1, teacher["flops"])
         text = (
             f"The student has {percent(share)} of the teacher's parameters and takes {percent(flops)} of its FLOPs; "

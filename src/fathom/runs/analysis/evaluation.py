@@ -95,6 +95,7 @@ def _result(run: RunReader, evaluation: Mapping[str, Any]) -> Finding | None:
     evidence = {"num_samples": samples, "accuracy": accuracy, "low": low, "high": high}
     best = run.best()
     if best is not None and best.metric == "val_accuracy":
+        # above is usual: it was chosen for being the best
         place = "inside" if low <= best.value <= high else "below" if best.value < low else "above"
         text += f". The best validation accuracy, {percent(best.value)}, lies {place} it"
         evidence["best_val_accuracy"] = best.value
@@ -133,6 +134,7 @@ def _against_guessing(is_better: bool, text: str, evidence: Mapping[str, Any]) -
 def _no_better_than_chance(evaluation: Mapping[str, Any]) -> Finding | None:
     """Say so where always naming the commonest class of the test set may do as well as the model."""
     accuracy, rows = evaluation.get("accuracy"), evaluation.get("per_class") or []
+    # how many samples each class has
     supports = [(row["support"], str(row.get("class"))) for row in rows if isinstance(row.get("support"), int)]
     samples = sum(support for support, _ in supports)
     if not is_number(accuracy) or len(supports) < 2 or not samples:
@@ -155,7 +157,7 @@ def _collapse(evaluation: Mapping[str, Any]) -> Finding | None:
     names, counts = evaluation.get("class_names"), evaluation.get("confusion")
     if not names or not counts or sum(any(row) for row in counts) < 2:  # one class alone has one answer rightly
         return None
-    answers = [i for i in range(len(names)) if any(row[i] for row in counts)]
+    answers = [i for i in range(len(names)) if any(row[i] for row in counts)]  # columns with any prediction
     if len(answers) != 1:
         return None
     name = str(names[answers[0]])
@@ -173,7 +175,7 @@ def _hardest_class(evaluation: Mapping[str, Any]) -> Finding | None:
     rows = [row for row in evaluation.get("per_class", []) if is_number(row.get("recall")) and row.get("support")]
     if len(rows) < 2:
         return None
-    worst = min(rows, key=lambda row: row["recall"])
+    worst = min(rows, key=lambda row: row["recall"])  # recall, not F1: how much of the class is found
     name = str(worst.get("class"))
     evidence = {"class": name, "recall": worst["recall"], "support": worst["support"]}
     if worst["recall"] >= 1:

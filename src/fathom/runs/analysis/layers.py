@@ -41,6 +41,7 @@ def list_layers(model: Mapping[str, Any] | None) -> LayerTable | None:
     if model is None or not isinstance(model.get("layers"), list):
         return None
     entries = [layer for layer in model["layers"] if isinstance(layer, Mapping)]
+    # from the layers, not model.json's totals: shares add up to 1
     totals = {key: sum(_amount(entry.get(key)) for entry in entries) for key in ("parameters", "flops")}
 
     def share(entry: Mapping[str, Any], key: str) -> float:

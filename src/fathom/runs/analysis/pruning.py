@@ -60,7 +60,7 @@ def _size(record: Mapping[str, Any]) -> Finding:
             "as large as before: dense kernels multiply by zero as by any other number"
         )
         return Finding("prune.size", "note", text, {"zeros": after["zeros"], "weights": after.get("weights")})
-    shares = {"parameters": after["parameters"] / before["parameters"]}
+    shares = {"parameters": after["parameters"] / before["parameters"]}  # what is left, not what is gone
     if before.get("flops"):
         shares["flops"] = after["flops"] / before["flops"]
     parameters = f"parameters to {percent(shares['parameters'], 0)}"
@@ -101,7 +101,7 @@ def _quality(record: Mapping[str, Any]) -> Finding | None:
     stages, metric = record["stages"], _metric(record)
     before, pruned = stages["before"].get(metric), stages["pruned"].get(metric)
     final = stages["finetuned"].get(metric) if "finetuned" in stages else None
-    last = final if is_number(final) else pruned
+    last = final if is_number(final) else pruned  # fine-tuning may not have been asked for
     if not (is_number(before) and is_number(pruned) and is_number(last)):
         return None
     split = _SPLITS.get(str(stages["before"].get("split")), "")
@@ -110,7 +110,7 @@ def _quality(record: Mapping[str, Any]) -> Finding | None:
     if is_number(final):
         path += f", {_show(metric, final)} after fine-tuning"
         evidence["finetuned"] = final
-    better = last - before if metric == "accuracy" else before - last
+    better = last - before if metric == "accuracy" else before - last  # above 0 is a gain
     pair = Pairing.of((record.get("pairs") or {}).get("finetuned" if is_number(final) else "pruned"))
     text = f"{split.capitalize()} {_WORDS[metric]}: {path}. {_compare_change(metric, better, before, pair)}"
     # only accuracy is better when higher
@@ -131,6 +131,7 @@ def _compare_change(metric: str, better: float, before: float, pair: Pairing | N
     if metric != "accuracy":
         if better >= 0:
             return "Nothing was lost"
+        # a share of a loss of 0 has no meaning
         return f"It is {percent(-better / before)} worse than it was" if before > 0 else "It is worse than it was"
     if better == 0:
         return "Nothing was lost"
@@ -141,6 +142,7 @@ def _compare_change(metric: str, better: float, before: float, pair: Pairing | N
 
 
 def _metric(record: Mapping[str, Any]) -> str:
+    # the first there: accuracy goes before loss
     return next((name for name in _METRICS if name in record["stages"]["before"]), "loss")
 
 

@@ -62,7 +62,7 @@ class Series(ABC):
     def __init__(self, path: Path, plan: Mapping[str, Any], results: list[dict[str, Any]] | None = None) -> None:
         self.path = path
         self.plan = dict(plan)
-        self.results = results or []
+        self.results = results or []  # in the order of their end
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -73,6 +73,7 @@ class Series(ABC):
         content = read_json(path / cls.marker)
         schema.check_schema(content, path / cls.marker)
         plan, results = content.get("plan"), content.get("results")
+        # else every view would stumble over it
         if not (isinstance(plan, dict) and isinstance(results, list) and cls._is_whole(plan)):
             raise FathomError(f"{path / cls.marker} is damaged: it holds no plan")
         return cls(path, plan, results)
@@ -110,7 +111,7 @@ class Series(ABC):
         bad, number = len(self.diverged), len(self.trained)
         if not bad:
             return {"status": "done", "message": None}
-        if bad == number:
+        if bad == number:  # nothing is left to say of it
             return {"status": "failed", "message": f"{_all(number, self.member)} diverged"}
         return {"status": "done", "message": f"{bad} of {counted(number, self.member)} diverged"}
 
@@ -122,6 +123,7 @@ class Series(ABC):
         """Write plan, results and what they say as JSON and as a table; ``fields`` are set in the plan first."""
         self.plan |= fields
         content = {"schema": schema.SCHEMA, "plan": self.plan, "results": self.results, **self._conclude()}
+        # in the file too: other programs need not compute them
         content["findings"] = [finding.to_dict() for finding in self.findings()]
         write_atomically(self.path / self.marker, to_json(content, indent=2) + "\n")
         text = io.StringIO()
@@ -146,4 +148,5 @@ class Series(ABC):
 
 
 def _all(number: int, noun: str) -> str:
+    # nobody says "all 1 folds"
     return {1: f"the only {noun}", 2: f"both {noun}s"}.get(number, f"all {counted(number, noun)}")

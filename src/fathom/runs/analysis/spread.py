@@ -104,7 +104,7 @@ def compare_pairs(
     pairs = list(itertools.combinations(values, 2))
     found = []
     for first, second in pairs:
-        changes = [b - a for a, b in zip(values[first], values[second], strict=True)]
+        changes = [b - a for a, b in zip(values[first], values[second], strict=True)]  # second − first
         # 5 % shared out
         spread = measure_spread(changes, overlap=overlap, confidence=1 - (1 - CONFIDENCE) / len(pairs))
         p = _test(spread, overlap)

@@ -17,6 +17,7 @@ from fathom.runs.folder.relations import address_from
 
 PRUNERS = ("median", "halving", "none")
 
+# ours, finer than Optuna's: see Ledger.end
 State = Literal["complete", "pruned", "diverged", "failed", "stopped", "running"]
 
 
@@ -109,6 +110,7 @@ class Study:
     @property
     def num_done(self) -> int:
         """How many trials count: those that were not cut off from outside."""
+        # failed ones count: values that cannot be trained are an answer
         return sum(trial.state not in ("stopped", "running") for trial in self.trials)
 
     def ranked(self) -> list[Trial]:
@@ -155,6 +157,7 @@ class Study:
         names = [axis.name for axis in self.axes]
         table.writerow(["trial", "state", self.metric, "epochs", "duration_s", *names, "reason"])
         for trial in self.trials:
+            # `or ""` would empty a 0
             numbers = ["" if x is None else x for x in (trial.value, len(trial.curve), trial.duration_s)]
             values = [trial.values.get(name, "") for name in names]
             table.writerow([trial.number, trial.state, *numbers, *values, trial.reason])
@@ -179,6 +182,7 @@ def find_kept_run(study: Study, folder: Path) -> KeptRun | None:
     """
     if study.best_run is None:
         return None
+    # where it was, then beside the study
     for place in (Path(study.best_run), folder.resolve().parent / Path(study.best_run).name):
         if (place / schema.RUN).is_file():
             run = RunReader(place)
@@ -196,6 +200,7 @@ def find_study(text: str, root: str | Path = "runs") -> Path:
     if text == "last":
         if not names:
             raise UsageError(f"there is no study in {root} yet; begin one with fathom tune --space …")
+        # the last one worked on, not begun
         return root / max(names, key=lambda name: (root / name / schema.STUDY).stat().st_mtime)
     if Path(text).is_dir():
         return Path(text)

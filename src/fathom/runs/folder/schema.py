@@ -27,7 +27,7 @@ from pathlib import Path
 
 from fathom.errors import FathomError
 
-SCHEMA = 2
+SCHEMA = 2  # of all files of a run folder together
 
 CONFIG = "config.yaml"
 RUN = "run.json"
@@ -58,7 +58,7 @@ SERIES = {
 
 STATUSES = ("running", "done", "stopped", "failed")
 
-METRIC_ORDER = (
+METRIC_ORDER = (  # in metrics.csv; others follow as they first appear
     "epoch",
     "step",
     "train_loss",
@@ -79,7 +79,7 @@ def check_schema(content: Mapping[str, object], path: Path) -> None:
     Raises:  FathomError naming the file, if ``schema`` is absent, no whole number, or not SCHEMA
     """
     version = content.get("schema")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:  # True is an int to Python
         raise FathomError(f"{path} has no schema number, so it was not written by Fathom")
     if version != SCHEMA:
         raise FathomError(f"{path} was {other_version(version)}")
