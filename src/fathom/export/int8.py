@@ -64,7 +64,7 @@ def compare_int8(run: Path, exported: ExportModule, full: bytes, small: bytes, p
         for X, y in batches:
             count += len(y)
             for name, apply in models.items():
-                output = apply(X)[0]
+                output = apply(X)[0]  # (B, K) logits or (B, 1) values
                 # (B,), or squared errors (B, 1)
                 hits = output.argmax(1) == y if exported.is_classifier else np.square(output - y, dtype=np.float64)
                 totals[name] += float(hits.sum())
@@ -93,6 +93,7 @@ def _open_data(run: Path, module: Module) -> Iterator[LabelledData]:
             raise FathomError(
                 f"the classes of {data.name} are not those the model learned, so int8 cannot be evaluated"
             )
+        # encoded otherwise, the cells would mean something else
         if data.is_encoded and not data.matches(module.preprocess):
             raise FathomError(
                 f"{data.name} is no longer as it was when this model was trained: int8 cannot be evaluated"

@@ -52,13 +52,14 @@ def verify(exported: ExportModule | TextExportModule, apply: Apply, path: Path) 
     """
     compute, largest = apply_eager(exported), dict.fromkeys(exported.outputs, 0.0)
     for seed, size in enumerate(BATCH_SIZES):
+        # another seed for each: other steps of a text too
         inputs = [part.numpy() for part in exported.sample_inputs(size, seed)]
         for name, expected, theirs in zip(exported.outputs, compute(*inputs), apply(*inputs), strict=True):
             if not np.isfinite(expected).all():
                 raise FathomError(f"{path} not written: the model's own {name} are not finite")
             # rounding grows with the numbers; probabilities end at 1
             scale = 1.0 if name == PROBABILITIES else max(1.0, float(np.abs(expected).max()))
-            same_shape = theirs.shape == expected.shape
+            same_shape = theirs.shape == expected.shape  # or NumPy would broadcast (N, 1) against (N,)
             difference = float(np.abs(theirs - expected).max()) / scale if same_shape else float("inf")
             if not difference <= TOLERANCE[name]:  # not `>`: NaN must fail
                 raise FathomError(

@@ -181,7 +181,7 @@ def _try_forward(models: dict[str, Config], folds: int, shelf: _Shelf, repeats: 
     """
     facts: dict[str, Any] = {}
     for config in models.values():
-        config = _hold_out(config, 0, folds)
+        config = _hold_out(config, 0, folds)  # one fold stands for all: their sizes differ by one at most
         data = draft(config, shelf.read(config)).data
         facts = facts or _describe(data, folds)  # the same for all models: one data set, one seed
         data.close()  # its processes would wait through all of the first fold

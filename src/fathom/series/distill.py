@@ -126,9 +126,9 @@ def _run(study: Distillation, contents: Any, observer: SeriesObserver) -> None:
     teacher = Path(plan["teacher"])
     settings = _distill_settings(plan["teacher"], plan["temperature"], plan["alpha"])
     with run_series_in(study, observer, "stopped before all students were trained"), contextlib.ExitStack() as stack:
-        data = kind_of(config).build(config, contents)
+        data = kind_of(config).build(config, contents)  # once for all evaluations; each run builds its own
         stack.callback(data.close)
-        if study.find(plan["teacher"]) is None:
+        if study.find(plan["teacher"]) is None:  # not evaluated in an earlier call
             row = _evaluate_teacher(teacher, config, data)
             study.add(row)
             save_series(study)

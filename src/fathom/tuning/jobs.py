@@ -34,6 +34,7 @@ def run_workers(ledger: Ledger, jobs: int, observer: StudyObserver) -> None:
     threads = max(1, (os.cpu_count() or 1) // jobs)  # each taking all cores, they would wait for one another
     # A log each: a pipe that nobody empties would hold a talkative process up.
     logs = [ledger.path / f".worker-{os.getpid()}-{number}.log" for number in range(jobs)]
+    # a fresh interpreter: torch does not outlive a fork with its threads
     command = [sys.executable, "-m", "fathom.tuning.jobs", str(ledger.path), str(os.getpid()), str(threads)]
     workers: list[subprocess.Popen[bytes]] = []
     try:
@@ -58,10 +59,11 @@ def _watch_workers(
     ledger: Ledger, workers: list[subprocess.Popen[bytes]], observer: StudyObserver, request: StopRequest
 ) -> None:
     """Report every trial that begins or ends; hand a signal on, once."""
-    told = {trial.number: trial.state for trial in ledger.trials()}
+    told = {trial.number: trial.state for trial in ledger.trials()}  # of earlier calls: not told again
     was_handed_on = False
     written = time.monotonic()
     while True:
+        # before the trials are read, so that none ends in between untold
         is_over = all(worker.poll() is not None for worker in workers)
         if request.signum is not None and not was_handed_on:
             was_handed_on = True
@@ -95,7 +97,7 @@ def _raise_worker_error(workers: list[subprocess.Popen[bytes]], logs: list[Path]
     """Raise what a process died of; a killed one is forgiven as long as others did its work."""
     failed = [(worker.returncode, log) for worker, log in zip(workers, logs, strict=True) if worker.returncode]
     for code, log in failed:
-        lines = log.read_text(errors="replace").strip().splitlines()
+        lines = log.read_text(errors="replace").strip().splitlines()  # the last line is the error's own
         if code > 0:  # below 0: killed by that signal
             raise FathomError(lines[-1].removeprefix("fathom: ") if lines else f"a process ended with exit code {code}")
     if len(failed) == len(workers):
@@ -123,6 +125,7 @@ def main(path: str, parent: str, threads: str) -> int:
     """Work on a study as one process of several."""
     # Between trials too a signal ends the process in order, with its trial marked.
     for name in ("SIGTERM", "SIGHUP"):
+        # no SIGHUP on Windows; nohup's stays ignored
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
             signal.signal(getattr(signal, name), signal.default_int_handler)
     try:

@@ -266,7 +266,7 @@ class Ledger:
         optuna = require_optuna()
         for frozen in self._study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
             token = str(frozen.user_attrs.get("worker", ""))
-            if token == self._token:
+            if token == self._token:  # one's own lock can always be taken again
                 continue
             lock = FileLock(self.path / f".worker-{token}.lock", timeout=0)
             try:

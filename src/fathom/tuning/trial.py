@@ -59,7 +59,7 @@ class TrialData:
             known, data = self._data
             if (msgspec.structs.replace(known[0], batch_size=batch_size), *known[1:]) == need:
                 # These are divided and decoded in the same way whatever the size of a batch.
-                check_batch_size(batch_size, data.num_train, data.name)
+                check_batch_size(batch_size, data.num_train, data.name)  # what building the data would have refused
                 data.batch_size = batch_size
                 self._data = need, data
                 return data
@@ -108,7 +108,7 @@ class TrialReporter(Callback):
         """Report; stop a trial that is not worth going on with."""
         study, epoch = self.ledger.settings, int(record["epoch"])
         value = record.get(study.metric)
-        if value is None or not math.isfinite(value):
+        if value is None or not math.isfinite(value):  # a loss that is finite may have a perplexity that is not
             raise not_finite(study.metric, place=f"after epoch {epoch}")
         self.best = value if self.best is None else (max if study.maximise else min)(self.best, value)
         self.ledger.report(self.trial, epoch, value)

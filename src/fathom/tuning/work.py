@@ -45,7 +45,7 @@ def work(ledger: Ledger, data: TrialData, observer: StudyObserver) -> None:
     Raises:  Interrupted after a signal; FathomError if no trial could be trained
     """
     ledger.resolve(network_options(ledger.base, ledger.dimensions))
-    settled = prepare_trial(ledger.base, data).config
+    settled = prepare_trial(ledger.base, data).config  # with every default filled in, for the first trial
     written = time.monotonic()
     while (trial := ledger.ask(settled)) is not None:
         try:
@@ -60,13 +60,14 @@ def work(ledger: Ledger, data: TrialData, observer: StudyObserver) -> None:
         except BaseException as error:
             # KeyboardInterrupt, SystemExit
             was_asked = isinstance(error, Interrupted) or not isinstance(error, Exception)
+            # else it would count as running until another process looks
             ledger.end(trial, "stopped", reason="interrupted" if was_asked else str(error))
             raise
         ledger.end(trial, outcome.state, outcome.value, outcome.reason)
         study = ledger.snapshot(importance=False)  # which takes a second, after every trial
         observer.end(ledger.trial(trial.number), study)
         _stop_if_hopeless(study)
-        if time.monotonic() - written > _REWRITE_S:
+        if time.monotonic() - written > _REWRITE_S:  # importance takes a second: not after every trial
             write_study(ledger.snapshot(), ledger.path)
             written = time.monotonic()
 

@@ -43,7 +43,7 @@ class Bucket:
 
     def _list(self, found: dict[str, Any]) -> Listing:
         items, skipped = [], 0
-        for key, info in sorted(found.items()):
+        for key, info in sorted(found.items()):  # by name: the order of a listing is the server's
             path = key.removeprefix(f"{self._path}/")
             if path == key or path.endswith("/"):  # what stands for the folder itself
                 continue
@@ -68,7 +68,7 @@ class Bucket:
         assert item.size is not None
         is_one = start == 0 and item.size <= _PIECE_BYTES
         while start < item.size:
-            stop = min(item.size, start + _PIECE_BYTES * _PIECES)
+            stop = min(item.size, start + _PIECE_BYTES * _PIECES)  # a few pieces at once: memory holds no whole file
             starts = list(range(start, stop, _PIECE_BYTES))
             ends = [min(stop, first + _PIECE_BYTES) for first in starts]
             with self._explained():

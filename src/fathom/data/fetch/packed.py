@@ -73,7 +73,7 @@ def _make(archive: Path, version: str | None) -> Copy:
             "start a new run"
         )
     folder = _folder(archive, found)
-    root = _read(folder) or _unpack(archive, folder)
+    root = _read(folder) or _unpack(archive, folder)  # the same content under another path or date
     record = {"schema": _SCHEMA, "seen": seen, "version": found, "root": root.relative_to(folder).as_posix()}
     write_atomically(folder / _RECORD, json.dumps(record))
     for old, _ in _copies(archive)[_KEPT:]:
@@ -132,7 +132,7 @@ def _unpack(archive: Path, folder: Path) -> Path:
     except BaseException as error:
         progress.abandon()
         shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(error, TooLarge) and free < limit:
+        if isinstance(error, TooLarge) and free < limit:  # the disk was the limit, not the suspicion
             raise FathomError(
                 f"cannot unpack {archive}: the disk is full, {format_bytes(free)} are free below {cache_root()}; "
                 "free some space or set FATHOM_HOME elsewhere"

@@ -100,7 +100,7 @@ class Transfer:
 
     def _append(self, item: Item, part: Path, start: int) -> None:
         if start == item.size:
-            part.touch()
+            part.touch()  # an empty file, or one whose rename a kill prevented
             return
         with self.source.open(item, start) as stream, open(part, "ab") as file:
             if stream.start < start:  # the server cannot begin in the middle

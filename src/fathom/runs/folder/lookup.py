@@ -63,6 +63,7 @@ def find_last(root: str | Path, marker: str = schema.RUN, *, to_resume: bool = F
     if not names:
         raise UsageError(f"there is no run in {root} yet; train one first, or give the path of a run folder")
     passed_over: list[str] = []
+    # name[:15] is the date and time; of one second run.json tells more, in milliseconds.
     for name in sorted(names, key=lambda name: (name[:15], _created(root / name / marker)), reverse=True):
         path = root / name
         hindrance = _why_not_resumed(path, marker) if to_resume else _why_not_used(path, marker)
@@ -82,19 +83,19 @@ def series_in(path: Path) -> str | None:
 
 
 def _find_named(text: str, root: Path, marker: str) -> Path:
-    if Path(text).is_dir():
+    if Path(text).is_dir():  # a path goes before a name
         return Path(text)
     names = _names_in(root, marker)
-    if text in names:
+    if text in names:  # before beginnings: a whole name may begin another, as with -2
         return root / text
-    if _WILDCARDS & set(text) and not Path(text).exists():
+    if _WILDCARDS & set(text) and not Path(text).exists():  # a folder may have [ in its name
         return _find_one(text, _matches_of(text, root, names))
-    matches = [name for name in names if text and name.startswith(text)]
+    matches = [name for name in names if text and name.startswith(text)]  # an empty text begins every name
     if matches:
         return _find_one(text, [root / name for name in matches])
     if Path(text).exists():
         raise UsageError(f"{text} is a file; give the run's folder")
-    if not names or Path(text).name != text:
+    if not names or Path(text).name != text:  # a path, so no name in `root` was meant
         raise UsageError(f"there is no run folder {text}")
     if difflib.get_close_matches(text.lower(), [*names, "last"], n=1, cutoff=0.5):
         raise unknown("run", text, [*names, "last"])
@@ -133,7 +134,7 @@ def _why_not_used(path: Path, marker: str) -> str | None:
 
 def _why_not_resumed(path: Path, marker: str) -> str | None:
     content = _read(path / marker)
-    if not content or is_locked(path):
+    if not content or is_locked(path):  # a lock, not the status: a killed run still says "running"
         return "is damaged" if not content else "is being trained"
     if content.get("status") == "done":
         return None if marker == schema.RUN and _is_compared_in_part(path) else "is finished"

@@ -35,6 +35,7 @@ class RunReader:
     """
 
     def __init__(self, path: str | Path, root: str | Path = "runs") -> None:
+        # a Path means itself, a text may be a name
         self.path = resolve_run(path, root) if isinstance(path, str) else path
         file = self.path / schema.RUN
         if not self.path.is_dir():
@@ -206,7 +207,7 @@ def _check_evaluation(evaluation: Mapping[str, Any], path: Path) -> None:
     names = evaluation.get("class_names")
     confusion = evaluation.get("confusion")
     if confusion is not None:
-        size = len(names) if isinstance(names, list) else -1
+        size = len(names) if isinstance(names, list) else -1  # -1 fits no matrix
         rows = confusion if isinstance(confusion, list) else []
         square = len(rows) == size and all(isinstance(row, list) and len(row) == size for row in rows)
         if not square or not all(isinstance(cell, int) and cell >= 0 for row in rows for cell in row):
