@@ -344,6 +344,56 @@ def test_a_checkpoint_of_something_else_is_refused(make_classifier, images, tmp_
         setting.run(make_other, images, state=load_checkpoint(tmp_path / "2"))
 
 
+def entry(state):
+    return state["optimizer"]["state"][0]
+
+
+ALTERED = {
+    "a moment of one value": (lambda s: entry(s).update(exp_avg=torch.zeros(1)), "'exp_avg' of 'net.* float32 here"),
+    "a moment turned": (lambda s: entry(s).update(exp_avg=entry(s)["exp_avg"].flatten()[:-1]), "'exp_avg' of 'net"),
+    "a moment in double": (lambda s: entry(s).update(exp_avg_sq=entry(s)["exp_avg_sq"].double()), "float64 there"),
+    "a moment that is a number": (lambda s: entry(s).update(exp_avg_sq=1.0), "'exp_avg_sq' of .* is a float there"),
+    "a moment missing": (lambda s: entry(s).pop("max_exp_avg_sq"), "'max_exp_avg_sq' of 'net.* is missing"),
+    "a moment too many": (lambda s: entry(s).update(extra=torch.zeros(2)), "'extra' .* is not one of this optimiser"),
+    "steps per value": (lambda s: entry(s).update(step=torch.zeros(3)), "'step' of"),
+    "a state missing": (lambda s: s["optimizer"]["state"].pop(1), "states for other parameters"),
+    "a state too many": (lambda s: s["optimizer"]["state"].update({99: entry(s)}), "states for other parameters"),
+    "a parameter twice": (
+        lambda s: s["optimizer"]["param_groups"][0]["params"].__setitem__(1, 0), "states for other parameters"
+    ),
+    "a learning rate in words": (lambda s: s["optimizer"]["param_groups"][0].update(lr="high"), "'lr' of the optim"),
+    "a weight in half": (
+        lambda s: s["module"].update({n: w.half() for n, w in s["module"].items() if w.is_floating_point()}),
+        "is torch.float16 there, torch.float32 here",
+    ),
+    "an average of another shape": (
+        lambda s: s["callbacks"]["AverageWeights"]["average"].update(
+            {n: w[:1] for n, w in s["callbacks"]["AverageWeights"]["average"].items() if w.dim() > 1}
+        ),
+        "the saved weight average does not fit",
+    ),
+    "an average in double": (
+        lambda s: s["callbacks"]["AverageWeights"]["average"].update(
+            {n: w.double() for n, w in s["callbacks"]["AverageWeights"]["average"].items()}
+        ),
+        "the saved weight average does not fit",
+    ),
+    "a count below 0": (lambda s: s["place"].update(step=-1), "a count in place is not one"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALTERED)
+def test_an_altered_state_is_refused_before_anything_is_loaded(name, make_classifier, images, tmp_path):
+    change, words = ALTERED[name]
+    setting = SETTINGS["everything"]
+    setting.run(make_classifier, images, extra=[Keep(tmp_path, [2])])
+    state = load_checkpoint(tmp_path / "2")
+    change(state)
+    save_checkpoint(tmp_path / "altered", state)  # with digests that agree
+    with pytest.raises(CheckpointError, match=words):
+        setting.run(make_classifier, images, state=load_checkpoint(tmp_path / "altered"))
+
+
 # Killed --------------------------------------------------------------------------------------------------------------
 
 SCRIPT = """

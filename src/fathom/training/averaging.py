@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from fathom.errors import FathomError, UsageError
 
+_SAVED = "the saved weight average"
+
 
 class WeightAverage:
     """Exponential moving average of a module's parameters: ``average ← d·average + (1 − d)·weights``.
@@ -87,7 +89,7 @@ class WeightAverage:
         """
         if set(state) != {"num_updates", "average"}:
             raise FathomError("the saved state is not one of a weight average")
-        loaded = self._matching(state["average"], "the saved weight average")
+        loaded = self._matching(state["average"], _SAVED)
         for own, other in zip([*self._average, *self._buffer_copies], loaded, strict=True):
             own.copy_(other)  # in place, and to this one's device and precision
         self.num_updates = int(state["num_updates"])
@@ -97,6 +99,9 @@ class WeightAverage:
         if different := set(tensors) ^ set(self._names):
             raise FathomError(f"{what} does not fit the averaged module: only one of them has {sorted(different)[0]!r}")
         for name, own in zip(self._names, [*self._average, *self._buffer_copies], strict=True):
+            if tensors[name].dtype != own.dtype and what == _SAVED:
+                dtypes = f"{tensors[name].dtype} against {own.dtype}"
+                raise FathomError(f"{what} does not fit the averaged module: {name!r} has {dtypes}")
             if tensors[name].shape != own.shape:
                 shapes = f"{tuple(tensors[name].shape)} against {tuple(own.shape)}"
                 raise FathomError(f"{what} does not fit the averaged module: {name!r} has shape {shapes}")

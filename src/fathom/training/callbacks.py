@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from fathom.errors import UsageError
+from fathom.errors import FathomError, UsageError
 from fathom.files import remove_leftovers
 from fathom.metrics import names as metric_names
 from fathom.monitor import LOSSES, USUAL, Monitor, find_monitor, is_better_epoch, parse_monitor
@@ -221,10 +221,12 @@ class KeepZeros(Callback):
 
     def __init__(self) -> None:
         self.masks: dict[str, Tensor] = {}
+        self._weights: dict[str, Tensor] = {}
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Find the zeros."""
         weights = {name: p for name, p in trainer.module.named_parameters() if p.dim() >= 2}
+        self._weights = weights
         self.masks = {name: mask for name, p in weights.items() if not bool((mask := p.detach() != 0).all())}
 
     def on_step_end(self, trainer: Trainer) -> None:
@@ -240,6 +242,9 @@ class KeepZeros(Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take them up."""
         for name, mask in state["masks"].items():
+            weight = self._weights.get(name)
+            if weight is None or (mask.shape, mask.dtype) != (weight.shape, torch.bool):
+                raise FathomError(f"the saved zeros of {name!r} do not fit the network")
             like = self.masks.get(name, mask)
             self.masks[name] = torch.empty_like(like).copy_(mask)
 

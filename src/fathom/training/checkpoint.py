@@ -168,8 +168,8 @@ def _restore(tree: Any, tensors: dict[str, Tensor]) -> Any:
     return tree
 
 
-def load_weights(module: torch.nn.Module, weights: dict[str, Tensor], source: Path) -> None:
-    """Copy ``weights`` into ``module``; names and shapes must agree.
+def check_weights(module: torch.nn.Module, weights: dict[str, Tensor], source: Path) -> None:
+    """Compare ``weights`` with those of ``module``: names, shapes and kinds of numbers must agree.
 
     Raises:  CheckpointError naming the first difference
     """
@@ -180,7 +180,18 @@ def load_weights(module: torch.nn.Module, weights: dict[str, Tensor], source: Pa
         if weights[name].shape != tensor.shape:
             theirs, ours = tuple(weights[name].shape), tuple(tensor.shape)
             raise CheckpointError(f"{source}: made for another architecture: {name!r} is {theirs} there, {ours} here")
+        if weights[name].dtype != tensor.dtype:
+            theirs, ours = weights[name].dtype, tensor.dtype
+            raise CheckpointError(f"{source}: made for another architecture: {name!r} is {theirs} there, {ours} here")
     surplus = sorted(set(weights) - set(own))
     if surplus:
         raise CheckpointError(f"{source}: made for another architecture: {surplus[0]!r} does not exist in this model")
+
+
+def load_weights(module: torch.nn.Module, weights: dict[str, Tensor], source: Path) -> None:
+    """Copy ``weights`` into ``module``.
+
+    Raises:  CheckpointError naming the first difference, see ``check_weights``
+    """
+    check_weights(module, weights, source)
     module.load_state_dict(weights)

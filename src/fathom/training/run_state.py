@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from fathom.errors import FathomError
 from fathom.training.callbacks import Callback
-from fathom.training.checkpoint import CheckpointError, load_weights
+from fathom.training.checkpoint import CheckpointError, check_weights, load_weights
 from fathom.training.random_state import random_state, restore_random_state
 
 if TYPE_CHECKING:
     from fathom.training.trainer import Trainer
 
 _PLACE = ("epoch", "batch", "step", "num_samples", "should_stop")
+_COUNTS = ("epoch", "batch", "step", "num_samples", "optimizer_states")
 _SOURCE = Path("checkpoint")
 
 
@@ -39,6 +42,7 @@ def collect_state(trainer: Trainer) -> dict[str, Any]:
             "elapsed_s": time.perf_counter() - trainer.started,
             "total_steps": trainer.total_steps,
             "optimizer": type(trainer.optimizer).__name__,
+            "optimizer_states": len(trainer.optimizer.state),  # a parameter that never had a gradient has none
         },
     }
 
@@ -50,15 +54,22 @@ def restore_state(trainer: Trainer, state: dict[str, Any]) -> None:
     """
     try:
         place = state["place"]
-        load_weights(trainer.module, state["module"], _SOURCE)
-        if state.get("carried") is not None:
-            trainer.module.load_hidden_state(state["carried"])
+        check_weights(trainer.module, state["module"], _SOURCE)
         if place["total_steps"] != trainer.total_steps:
             raise CheckpointError(
                 f"{_SOURCE}: its run takes {place['total_steps']} steps, this one {trainer.total_steps}; "
                 "resume with the same data, batch size and epochs"
             )
-        _load_optimizer(trainer.optimizer, state["optimizer"], place["optimizer"])
+        if any(type(place[name]) is not int or place[name] < 0 for name in _COUNTS):
+            raise CheckpointError(f"{_SOURCE}: not one of a training run (a count in place is not one)")
+        _check_optimizer(trainer, state["optimizer"], place)
+        _check_plain("schedule", trainer.schedule.state_dict(), state["schedule"])
+        if trainer.scaler is not None and state["scaler"]:
+            _check_plain("scaler", trainer.scaler.state_dict(), state["scaler"])
+        load_weights(trainer.module, state["module"], _SOURCE)
+        if state.get("carried") is not None:
+            trainer.module.load_hidden_state(state["carried"])
+        _load_optimizer(trainer.optimizer, state["optimizer"])
         trainer.schedule.load_state_dict(state["schedule"])
         if trainer.scaler is not None and state["scaler"]:
             trainer.scaler.load_state_dict(state["scaler"])
@@ -84,6 +95,10 @@ def restore_callbacks(trainer: Trainer, state: dict[str, Any]) -> None:
             if name in state["callbacks"]:
                 callback.load_state_dict(state["callbacks"][name])
         restore_random_state(state["random"], trainer.device)
+    except CheckpointError:
+        raise
+    except FathomError as error:
+        raise CheckpointError(f"{_SOURCE}: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{_SOURCE}: not one of a training run ({error!r})") from error
 
@@ -97,9 +112,91 @@ def _named(callbacks: list[Callback]) -> Iterator[tuple[str, Callback]]:
         yield (kind if seen[kind] == 1 else f"{kind}-{seen[kind]}"), callback
 
 
-def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any], kind: str) -> None:
-    if kind != type(optimizer).__name__:
-        raise CheckpointError(f"{_SOURCE}: made with the optimiser {kind}, not {type(optimizer).__name__}")
+def _check_optimizer(trainer: Trainer, state: dict[str, Any], place: dict[str, Any]) -> None:
+    """Compare every tensor of an optimiser's state with what the optimiser makes of the parameter it belongs to.
+
+    torch takes up what it is given, and its kernels write as many values as the parameter has, past the end of a
+    tensor that is smaller.
+
+    Raises:  CheckpointError naming the first difference
+    """
+    optimizer, kind = trainer.optimizer, type(trainer.optimizer).__name__
+    if place["optimizer"] != kind:
+        raise CheckpointError(f"{_SOURCE}: made with the optimiser {place['optimizer']}, not {kind}")
+    groups, own = state["param_groups"], optimizer.param_groups
+    if [len(group["params"]) for group in groups] != [len(group["params"]) for group in own]:
+        raise CheckpointError(f"{_SOURCE}: made with another optimiser: its parameter groups differ")
+    for group, mine in zip(groups, own, strict=True):
+        options = {name: value for name, value in mine.items() if name in group or name == "lr"}
+        _check_plain("optimiser's group", {n: v for n, v in options.items() if n != "params"}, group)
+    names = {parameter: name for name, parameter in trainer.module.named_parameters()}
+    owners = [(group, parameter) for group in own for parameter in group["params"]]
+    places = [place for group in groups for place in group["params"]]
+    entries = state["state"]
+    if len(set(places)) != len(places) or not set(entries) <= set(places) or len(entries) != place["optimizer_states"]:
+        raise CheckpointError(f"{_SOURCE}: the optimiser has states for other parameters than it was saved with")
+    for place_, (group, parameter) in zip(places, owners, strict=True):
+        if place_ in entries:
+            expected = _state_after_a_step(optimizer, group, parameter)
+            _check_state(names.get(parameter, f"parameter {place_}"), parameter, expected, entries[place_])
+
+
+def _state_after_a_step(
+    optimizer: torch.optim.Optimizer, group: dict[str, Any], parameter: Tensor
+) -> dict[str, Any] | None:
+    """Return what an optimiser keeps of a parameter, from a step on a copy; None if it takes no such step."""
+    copy = torch.nn.Parameter(torch.zeros_like(parameter))
+    copy.grad = torch.zeros_like(copy)
+    twin = object.__new__(type(optimizer))
+    vars(twin).update(vars(optimizer))
+    vars(twin).update(state=defaultdict(dict), param_groups=[{**group, "params": [copy]}])
+    vars(twin).update(_optimizer_step_pre_hooks=OrderedDict(), _optimizer_step_post_hooks=OrderedDict())
+    try:
+        twin.step()
+    except (RuntimeError, TypeError):  # as SparseAdam, which wants sparse gradients
+        return None
+    return twin.state[copy]
+
+
+def _check_state(name: str, parameter: Tensor, expected: dict[str, Any] | None, saved: dict[str, Any]) -> None:
+    if expected is None:  # then moments have the parameter's shape, and anything else is a number
+        expected = {key: parameter for key, value in saved.items() if isinstance(value, Tensor) and value.dim()}
+        expected = saved | expected
+    if different := set(saved) ^ set(expected):
+        key = sorted(different)[0]
+        what = "is missing" if key in expected else "is not one of this optimiser"
+        raise CheckpointError(f"{_SOURCE}: the optimiser's {key!r} of {name!r} {what}")
+    for key, own in expected.items():
+        value = saved[key]
+        if isinstance(own, Tensor) and own.dim() == 0:  # a count of steps, whose width depends on the kernel
+            fits = isinstance(value, Tensor) and value.dim() == 0 and value.is_floating_point()
+        elif isinstance(own, Tensor):
+            fits = isinstance(value, Tensor) and (value.shape, value.dtype) == (own.shape, own.dtype)
+        else:
+            fits = not isinstance(value, Tensor)
+        if not fits:
+            there, here = _describe(value), _describe(own)
+            raise CheckpointError(f"{_SOURCE}: the optimiser's {key!r} of {name!r} is {there} there, {here} here")
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"{tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}"
+    return f"a {type(value).__name__}"
+
+
+def _check_plain(what: str, own: dict[str, Any], saved: dict[str, Any]) -> None:
+    """Refuse plain values of another kind; what is None here or there may be set on the other side."""
+    for name, value in own.items():
+        if name not in saved:
+            raise CheckpointError(f"{_SOURCE}: the {what} has no {name!r}")
+        other = saved[name]
+        numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (value, other))
+        if not (numbers or value is None or other is None or type(value) is type(other)):
+            raise CheckpointError(f"{_SOURCE}: {name!r} of the {what} is {_describe(other)}, not {_describe(value)}")
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     try:
         optimizer.load_state_dict(state)
     except ValueError as error:
