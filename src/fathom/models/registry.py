@@ -6,8 +6,9 @@ for. A name of Fathom's own always means Fathom's network.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -86,11 +87,13 @@ def create(
     input_shape: Sequence[int],
     num_classes: int,
     widths: Mapping[str, Sequence[int]] | None = None,
+    seed: int | None = None,
     **options: Any,
 ) -> nn.Module:
     """Build a network by name.
 
     Args:
+        seed: of the weights, which are then the same each time, and no generator moves; None draws from torch's.
         widths: layers to be narrower than the builder makes them, as pruning leaves them; see ``widths.narrow``.
 
     Shape:   X (N, …) -> logits (N, num_classes); … is input_shape; a network that takes tokens: see ``RecurrentNet``
@@ -107,12 +110,23 @@ def create(
     shape = tuple(check_count("input_shape", size) for size in input_shape)
     num_classes = check_count("num_classes", num_classes)
     _, builder = _registered(name)
-    net = builder(shape, num_classes, **model.fixed, **options)
+    with contextlib.nullcontext() if seed is None else _seeded(seed):
+        net = builder(shape, num_classes, **model.fixed, **options)
     if not callable(getattr(net, "forward", None)):
         raise UsageError(f"the network {name!r}: {_where(builder)} gave {type(net).__name__}, not an nn.Module")
     if widths:
         importlib.import_module("fathom.models.surgery.widths").narrow(net, widths)
     return net
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Draw from a seed for the length of a ``with``; torch's generator of the CPU, where weights are made, stays."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 def _registered(name: str) -> tuple[RegisteredModel, Callable[..., nn.Module]]:
