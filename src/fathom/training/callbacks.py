@@ -221,12 +221,12 @@ class KeepZeros(Callback):
 
     def __init__(self) -> None:
         self.masks: dict[str, Tensor] = {}
-        self._weights: dict[str, Tensor] = {}
+        self._weights: dict[str, torch.nn.Parameter] = {}
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Find the zeros."""
         weights = {name: p for name, p in trainer.module.named_parameters() if p.dim() >= 2}
-        self._weights = weights
+        self._weights = dict(weights)
         self.masks = {name: mask for name, p in weights.items() if not bool((mask := p.detach() != 0).all())}
 
     def on_step_end(self, trainer: Trainer) -> None:

@@ -181,8 +181,8 @@ def check_weights(module: torch.nn.Module, weights: dict[str, Tensor], source: P
             theirs, ours = tuple(weights[name].shape), tuple(tensor.shape)
             raise CheckpointError(f"{source}: made for another architecture: {name!r} is {theirs} there, {ours} here")
         if weights[name].dtype != tensor.dtype:
-            theirs, ours = weights[name].dtype, tensor.dtype
-            raise CheckpointError(f"{source}: made for another architecture: {name!r} is {theirs} there, {ours} here")
+            kinds = f"{weights[name].dtype} there, {tensor.dtype} here"
+            raise CheckpointError(f"{source}: made for another architecture: {name!r} is {kinds}")
     surplus = sorted(set(weights) - set(own))
     if surplus:
         raise CheckpointError(f"{source}: made for another architecture: {surplus[0]!r} does not exist in this model")
