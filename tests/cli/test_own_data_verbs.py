@@ -117,7 +117,7 @@ def test_a_run_is_evaluated_pruned_and_taught_from_on_its_own_data(kind, fathom,
     )
     if kind == "numbers":
         assert result.code == 2
-        assert "--balance is for classification" in result.error
+        assert "is regression" in result.error
         return
     assert result.code == 0, result.err
     plan = json.loads((_newest("distill") / "distill.json").read_text())

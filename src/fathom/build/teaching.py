@@ -86,9 +86,9 @@ def check_distillable(config: Config, data: LabelledData) -> None:
     Raises:  UsageError
     """
     if data.task != "classification":
-        raise UsageError(f"distillation softens classes by cross_entropy; {data.name} is a matter of {data.task}")
+        raise UsageError(f"distillation softens the probabilities of classes; the task of {data.name} is {data.task}")
     if config.training.loss not in (None, "cross_entropy"):
-        raise UsageError(f"distillation softens classes by cross_entropy, not by {config.training.loss}")
+        raise UsageError(f"distillation is for cross_entropy; the loss here is {config.training.loss}")
 
 
 def build_student(net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Student:

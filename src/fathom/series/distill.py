@@ -16,7 +16,7 @@ from fathom.build.configure import configure, student_settings
 from fathom.build.kinds.detection import kind_of
 from fathom.build.kinds.places import place_name
 from fathom.build.opening import open_split
-from fathom.build.plan import draft
+from fathom.build.plan import close, draft
 from fathom.build.results import SplitResult
 from fathom.data.module import LabelledData
 from fathom.errors import UsageError
@@ -128,8 +128,10 @@ def _run(study: Distillation, contents: Any, observer: SeriesObserver) -> None:
     with run_series_in(study, observer, "stopped before all students were trained"), contextlib.ExitStack() as stack:
         data = kind_of(config).build(config, contents)  # once for all evaluations; each run builds its own
         stack.callback(data.close)
+        # what evaluates has its settings closed by the data, as each run closes its own
+        served = close(config, kind_of(config), data)
         if study.find(plan["teacher"]) is None:  # not evaluated in an earlier call
-            row = _evaluate_teacher(teacher, config, data)
+            row = _evaluate_teacher(teacher, served, data)
             study.add(row)
             save_series(study)
             observer.result(study, row)
@@ -141,7 +143,7 @@ def _run(study: Distillation, contents: Any, observer: SeriesObserver) -> None:
 
                 # bound as a default: the loop changes the name
                 def assess(run: Path, alone: dict[str, Any] | None = alone) -> dict[str, Any]:
-                    return _evaluate_student(run, config, data) | _pair(study, alone, run, config, data)
+                    return _evaluate_student(run, served, data) | _pair(study, alone, run, served, data)
 
                 add_member(study, member, assess, contents=contents, observer=observer)
         study.sizes = _measure(study, data)

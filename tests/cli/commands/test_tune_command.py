@@ -96,8 +96,8 @@ def test_fine_tuning_is_searched(fathom, trained):
     (run,) = (file.parent for file in Path("runs").glob("*/run.json"))
     config = read_config(run)
     best = Settings(yaml.safe_load((study / "best.yaml").read_text()))
-    assert config.finetune.body_lr == best.finetune.body_lr in ("0.01x", "1x")
-    assert config.finetune.layer_decay == best.finetune.layer_decay
+    assert config.finetune.body_lr == best.get("finetune.body_lr") in ("0.01x", "1x")
+    assert config.finetune.layer_decay == best.get("finetune.layer_decay")
     assert config.data.split_seed == read_config(trained.path).data.split_seed
     start = json.loads((run / "run.json").read_text())["start"]
     assert start["share"] == 1.0
@@ -178,7 +178,7 @@ def test_a_killed_study_goes_on(start_fathom, fathom, tmp_path):
     process.wait()
     study = only_study(tmp_path)
     content = json.loads((study / "study.json").read_text())
-    content["config"]["training"]["epochs"] = 1
+    content["base"]["training"]["epochs"] = 1
     (study / "study.json").write_text(json.dumps(content))  # quicker, from here on
     result = fathom("tune", "--resume", "last", "--trials", 3)
     assert result.code == 0, result.err
