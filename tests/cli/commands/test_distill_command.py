@@ -112,7 +112,10 @@ def test_a_student_that_diverges_leaves_the_others_their_numbers(fathom, trained
         (("TEACHER", "--student", "mlp", "--temperature", 0), "above 0"),
         (("TEACHER", "--student", "mlp", "--val", 0.3), "data.val=0.1, not 0.3"),
         (("TEACHER", "--student", "mlp", "--set", "data.split_seed=9"), "set data.split_seed=3"),
-        (("TEACHER", "--student", "mlp", "--data", "synthetic_regression"), "the task of synthetic_regression is regression"),
+        (
+            ("TEACHER", "--student", "mlp", "--data", "synthetic_regression"),
+            "the task of synthetic_regression is regression",
+        ),
         (("nowhere", "--student", "mlp"), "there is no run"),
         (("--resume", "last", "--alpha", 0.5), "remove --alpha"),
     ],
