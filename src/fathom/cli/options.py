@@ -62,7 +62,7 @@ OPTIONS: dict[str, dict[str, Option]] = {
         "--balance": Option(
             "data.balance", "HOW", "class balancing: weights (in the loss) or sampler (draw rare classes as often)"
         ),
-        "--max-broken": Option("data.max_broken", "SHARE", "images that may be broken (default: 1%%)", read_percent),
+        "--max-broken": Option("data.max_broken", "SHARE", "images that may be broken (default: 50%%)", read_percent),
         "--cache": Option("data.cache", "WHERE", "where decoded images are kept: auto, memory, none"),
         "--workers": Option("data.workers", "N", "processes that read images", read_natural),
     },

@@ -27,4 +27,4 @@ def check(settings: Config | Settings | Mapping[str, Any], *, on_read: OnRead | 
     kind = kind_of(config)
     config = kind.for_check(msgspec.structs.replace(config, data=kind.locate(config.data)))
     with readable_failures():
-        return kind.check(kind.build(config, on_read=on_read))
+        return kind.check(kind.build_for_check(config, on_read))

@@ -65,7 +65,7 @@ class DataConfig(ConfigNode, frozen=True, kw_only=True):
     split_seed: Natural | Literal["seed"] = "seed"  # "seed": the run's, so that another seed draws other splits
     fold: FoldConfig | None = None
     cache: Cache = "auto"
-    max_broken: Fraction = 0.01
+    max_broken: Fraction = 0.5
     balance: Balance = "none"
 
 

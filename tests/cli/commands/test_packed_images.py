@@ -83,7 +83,7 @@ def test_errors_name_the_archive_and_not_its_copy(fathom, packed, tmp_path):
         ("flat", "flat.zip has no class folders: images belong in"),
         ("bad", "10 of 50 images (20.0 %) cannot be read"),
     ):
-        result = fathom("train", "--data", f"{name}.zip")
+        result = fathom("train", "--data", f"{name}.zip", "--max-broken", "1%")
         assert result.code == 1
         assert error in result.err.splitlines()[-1]
         assert f"{tmp_path / name}.zip" in result.err.splitlines()[-1]

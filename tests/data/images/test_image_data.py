@@ -159,9 +159,20 @@ def break_one(root, content=b"no image", name="bee/007.png"):
     return root / name
 
 
-def test_more_than_one_broken_image_in_a_hundred_stops(root):
+def test_more_broken_images_than_allowed_stop(root):
     path = break_one(root)
     with pytest.raises(FathomError, match=f"1 of 90 images .1.1 %. cannot be read, .*: {path} is not an image in "):
+        ImageData.from_folder(root, val=0, options=ImageOptions(workers=0, max_broken=0.01))
+
+
+def test_by_default_they_stop_only_where_most_are_broken(root):
+    paths = sorted(root.rglob("*.png"))
+    for path in paths[::2]:
+        path.write_bytes(b"no image")
+    data = ImageData.from_folder(root, val=0, options=HERE)
+    assert (data.num_train, len(data.broken)) == (45, 45)
+    paths[1].write_bytes(b"no image")
+    with pytest.raises(FathomError, match=r"46 of 90 images \(51.1 %\) cannot be read, more than the 50 % allowed"):
         ImageData.from_folder(root, val=0, options=HERE)
 
 

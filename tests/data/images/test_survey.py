@@ -7,10 +7,11 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from fathom.data.images import survey as module
 from fathom.data.images.decode import ImageReader, read_image
+from fathom.data.images.form import choose_form
 from fathom.data.images.survey import survey
 from fathom.data.loaders.free_memory import free_memory
 from fathom.errors import FathomError
@@ -114,3 +115,18 @@ def test_free_memory_is_that_of_this_machine(tmp_path, monkeypatch):
     assert place._left_in(group, "memory.max", "memory.current") == [305_000]
     (group / "memory.max").write_text("max")
     assert place._left_in(group, "memory.max", "memory.current") == []
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "tiff"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_sizes_are_those_of_turned_images(tmp_path, kind, orientation):
+    """The truth is Pillow's own exif_transpose of the file."""
+    image, path = Image.new("RGB", (30, 20)), str(tmp_path / f"x.{kind}")
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image.save(path, exif=exif)
+    with Image.open(path) as opened:
+        width, height = ImageOps.exif_transpose(opened).size
+    assert (height, width) == ((30, 20) if orientation >= 5 else (20, 30))
+    assert choose_form([path], 0, None, None, 224) == (3, (height, width))
+    assert survey([path], 3, (height, width), keep=True, workers=0).sizes.tolist() == [[height, width]]

@@ -119,6 +119,10 @@ class Kind(ABC):
         """Return the configuration by which data is looked into: whatever is wrong with it must not stop the look."""
         return config
 
+    def build_for_check(self, config: Config, on_read: OnRead | None = None) -> LabelledData:
+        """Make the data module to look into, whatever training would stop at."""
+        return self.build(config, on_read=on_read)
+
     @abstractmethod
     def check(self, data: LabelledData) -> DataCheck:
         """Return what there is to know of the data before anything is trained on it."""

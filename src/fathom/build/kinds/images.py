@@ -83,7 +83,13 @@ class ImagesKind(Kind):
         with original_names(data, local):
             return _list_files(local)
 
-    def build(self, config: Config, contents: Any = None, on_read: OnRead | None = None) -> LabelledData:
+    def build_for_check(self, config: Config, on_read: OnRead | None = None) -> LabelledData:
+        """Make the data module however many files are broken: they are what is looked for."""
+        return self.build(config, on_read=on_read, refuses_broken=False)
+
+    def build(
+        self, config: Config, contents: Any = None, on_read: OnRead | None = None, *, refuses_broken: bool = True
+    ) -> LabelledData:
         """Make the data module: every file is decoded once."""
         from fathom.build.augmentation import build_augmentation
         from fathom.build.divisions import make_division
@@ -100,6 +106,7 @@ class ImagesKind(Kind):
             workers=None if given.workers == "auto" else given.workers,
             cache=given.cache,
             max_broken=given.max_broken,
+            refuses_broken=refuses_broken,
             is_normalised_elsewhere=given.mean is not None,
         )
         with original_names(given, local):
@@ -119,8 +126,8 @@ class ImagesKind(Kind):
         return data
 
     def for_check(self, config: Config) -> Config:
-        """Return the configuration; however many files are broken: they are what is looked for."""
-        return replace_in(config, data={"max_broken": 1.0, "cache": "none"})  # nothing is kept, for no epoch follows
+        """Return the configuration; nothing is kept, for no epoch follows."""
+        return replace_in(config, data={"cache": "none"})
 
     def check(self, data: LabelledData) -> DataCheck:
         """Return what there is to know of the data before anything is trained on it."""

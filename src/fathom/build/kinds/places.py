@@ -47,7 +47,7 @@ def refuse_file_options(settings: Settings) -> None:
 
 
 # What a configuration has for these where nobody chose: a file of settings may say so itself.
-_NEUTRAL = {"cache": ("auto",), "max_broken": (0.01,)}
+_NEUTRAL = {"cache": ("auto",), "max_broken": (0.5,)}
 
 
 def check_file(place: str) -> None:

@@ -28,7 +28,7 @@ _LEFT_OUT = ": left out: "
 
 
 def check_images(data: ImageData) -> DataCheck:
-    """Look into decoded images, broken ones among them: ``data`` should have been read with ``max_broken=1``."""
+    """Look into decoded images, broken ones among them: ``data`` should have been read without ``refuses_broken``."""
     digests = data.survey.digests
     indices = (("train", data.train_index), ("val", data.val_index), ("test", data.test_index))
     found = DataCheck(
@@ -45,7 +45,7 @@ def check_images(data: ImageData) -> DataCheck:
     mean, std = data.statistics()
     found.facts += [("mean of each channel", show_numbers(mean)), ("standard deviations", show_numbers(std))]
     if data.broken:
-        _report_broken(found, len(data.paths))
+        _report_broken(found, len(data.paths) + len(data.scanned.files.missing), data.scanned.options.max_broken)
     for note in data.notes:
         code = next((code for start, code in _NOTES.items() if note.startswith(start)), None)
         if code is None and _LEFT_OUT in note:
@@ -58,16 +58,25 @@ def check_images(data: ImageData) -> DataCheck:
     return check_splits(found)
 
 
-def _report_broken(found: DataCheck, files: int) -> None:
+def _report_broken(found: DataCheck, files: int, allowed: float) -> None:
+    """Name the broken files: an error where there are more than training leaves out."""
     number = len(found.broken)
+    stops = number > allowed * files
+    share = f"{100 * number / files:.2g} % of {files:,}"
+    advice = (
+        f"more than the {100 * allowed:.3g} % that training leaves out; replace or delete them, or allow more with "
+        "--max-broken"
+        if stops
+        else f"training leaves them out (up to {100 * allowed:.3g} %, --max-broken)"
+    )
     names = enumerated([f"{path} ({why})" if why else path for path, why in found.broken])
     found.findings.append(
         Finding(
             "data.broken_files",
-            "error",
+            "error" if stops else "warning",
             f"{counted(number, 'file')} cannot be read: {names}",
             {"broken": number, "files": files},
-            remedy="replace or delete them; training leaves out as large a share as --max-broken allows",
+            remedy=f"{share}: {advice}",
             place=enumerated([path for path, _ in found.broken]),
         )
     )

@@ -22,6 +22,7 @@ _FIRST_BYTES = 1 << 16
 _MOST_BYTES = 1 << 28
 MAX_PIXELS = 50_000_000
 _ORIENTATION = 0x0112  # the EXIF tag
+_LYING = (5, 6, 7, 8)  # its values that exchange height and width
 
 
 class DecodedImage(NamedTuple):
@@ -30,7 +31,7 @@ class DecodedImage(NamedTuple):
     Attributes:
         data: its pixels, byte by byte, the channels of one beside each other.
         shape: (height, width, channels) of ``data``.
-        size: its own (height, width) as it stood in the file.
+        size: its own (height, width) in the file, turned upright.
         format: as Pillow calls it.
     """
 
@@ -111,8 +112,10 @@ class ImageReader:
             image.load()
             upright: Image.Image = image
             with contextlib.suppress(Exception):  # an image is no worse for a broken EXIF block
-                if image.getexif().get(_ORIENTATION, 1) != 1:
+                if (orientation := image.getexif().get(_ORIENTATION, 1)) != 1:
                     upright = ImageOps.exif_transpose(image)
+                    if orientation in _LYING:
+                        height, width = width, height
             return self._convert_image(upright, (height, width), kind)
 
     def _convert_image(self, image: Image.Image, own: tuple[int, int], kind: str) -> DecodedImage:
@@ -174,6 +177,17 @@ def _convert(image: Image.Image, channels: int, *, is_png: bool) -> Image.Image:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     mode = "RGB" if channels == 3 else "L"
     return image if image.mode == mode else image.convert(mode)
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Return the (height, width) that an image will have once it is decoded and turned, from its headers alone."""
+    height, width = image.height, image.width
+    with contextlib.suppress(Exception):  # as for decoding: an image is no worse for a broken EXIF block
+        # Pillow has turned the size of a TIFF already, and would decode a PNG whole to look for what is behind
+        has_headers = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
+        if has_headers and image.getexif().get(_ORIENTATION, 1) in _LYING:
+            return width, height
+    return height, width
 
 
 def check_form(channels: int, size: tuple[int, int] | None) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from fathom.choices import Cache
-from fathom.data.images.decode import read_image, silence_decoders
+from fathom.data.images.decode import read_image, silence_decoders, upright_size
 from fathom.data.images.formats import FORMATS
 from fathom.data.loaders.free_memory import free_memory
 from fathom.errors import FathomError, UsageError
@@ -45,7 +45,7 @@ def _look_into(paths: Sequence[str]) -> tuple[Counter[tuple[int, int]], bool]:
         for path in paths:
             try:
                 with Image.open(path, formats=FORMATS) as image:
-                    sizes[image.height, image.width] += 1
+                    sizes[upright_size(image)] += 1
                     is_grey &= image.mode in ("1", "L") or image.mode.startswith("I")
             except Exception:
                 continue

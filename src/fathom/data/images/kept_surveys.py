@@ -28,7 +28,7 @@ from fathom.data.images.survey import OnRead, Survey, survey
 from fathom.errors import FathomError
 from fathom.files import atomic_file, remove_leftovers
 
-_PASS = 1  # counts up whenever the pass finds something else in the same files
+_PASS = 2  # counts up whenever the pass finds something else in the same files
 _WORTH_S = 0.5  # a pass that is sooner done is not kept
 _MOST_BYTES = 8 << 30
 _SPARE_BYTES = 4 << 30  # of the disk, left to others

@@ -20,6 +20,7 @@ class ImageOptions:
         cache: keep the decoded images in memory ("memory") or do not ("none"); "auto" does where they fit. Except with
             "none", what the pass over the files found is kept on the disk too, see ``kept_surveys``.
         max_broken: share of the files that may be missing or broken; they are left out, and the notes say which.
+        refuses_broken: whether more than that is an error; ``fathom check`` lists however many there are.
         is_normalised_elsewhere: models bring mean and standard deviation with them; those of the images do not matter.
     """
 
@@ -28,5 +29,6 @@ class ImageOptions:
     channels: int | None = None
     workers: int | None = None
     cache: Cache = "auto"
-    max_broken: float = 0.01
+    max_broken: float = 0.5  # past it the files are hardly what somebody meant
+    refuses_broken: bool = True
     is_normalised_elsewhere: bool = False

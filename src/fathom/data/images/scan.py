@@ -68,7 +68,8 @@ def scan_images(
     found = look(paths, channels, size, keep=is_kept, workers=workers, on_read=on_read)
     absent = ((path, "does not exist") for path in files.missing)
     broken = tuple((files.show(path), why) for path, why in (*absent, *found.explain_broken()))
-    _check_broken(broken, len(paths) + len(files.missing), options.max_broken)
+    if options.refuses_broken:
+        _check_broken(broken, len(paths) + len(files.missing), options.max_broken)
     return ScannedImages(files, options, found, channels, size, workers, place, broken)
 
 
