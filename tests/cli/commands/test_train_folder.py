@@ -342,3 +342,45 @@ def test_a_signal_to_the_whole_group_saves_and_resumes(signum, code, images, sta
     assert fathom("train", "--resume", "last").code == 0
     assert fathom("train", *options, "--out", "whole/runs").code == 0
     assert_equal_runs(runs(tmp_path)[0], runs(tmp_path / "whole")[0])
+
+
+@pytest.mark.parametrize(
+    ("size", "shape", "augment"),
+    [
+        ((400, 1), [8, 64], "flip,crop:padding=1"),  # 1 × 400 pixels; resnet9 needs 8 a side
+        ((20, 2000), [64, 8], "flip,crop:padding=1"),
+        ((1, 1), [8, 8], "flip,crop:padding=1"),
+        ((12, 12), [12, 12], "flip,crop:padding=1"),
+        ((30, 30), [30, 30], "flip,crop:padding=4"),
+    ],
+)
+def test_what_is_usual_fits_the_images(size, shape, augment, fathom, tmp_path):
+    rng = np.random.default_rng(0)
+    for name, dark in (("dark", 0), ("light", 100)):
+        (tmp_path / "odd" / name).mkdir(parents=True)
+        for i in range(12):
+            pixels = rng.integers(dark, dark + 100, (size[1], size[0], 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "odd" / name / f"{i}.png")
+    result = fathom("train", "--data", "odd", "--epochs", 1)
+    assert result.code == 0, result.err
+    (run,) = runs(tmp_path)
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["data"]["augment"] == augment
+    assert config["data"]["options"]["size"] == shape
+
+
+@pytest.mark.parametrize("name", ["packed", "packed/ds", "packed.zip"])
+def test_a_file_of_labels_beside_the_images(name, images, fathom, tmp_path):
+    inner = tmp_path / "packed" / "ds"
+    (inner / "files").mkdir(parents=True)
+    rows = ["name,score,kind"]
+    for path in sorted(images.rglob("*.png")):
+        shutil.copy(path, inner / "files" / f"{path.parent.name}-{path.name}")
+        rows.append(f"{path.parent.name}-{path.name},1,{path.parent.name}")
+    (inner / "labels.csv").write_text("\n".join(rows))
+    shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "packed")
+    result = fathom("train", "mlp", "--data", name, "--epochs", 1, "--label-column", "kind")
+    assert result.code == 0, result.err
+    (run,) = runs(tmp_path)
+    assert json.loads((run / "data.json").read_text())["class_names"] == ["dark", "light"]
+    assert fathom("eval", "last").code == 0

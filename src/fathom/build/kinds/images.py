@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from fathom.address import is_remote
@@ -26,6 +28,23 @@ if TYPE_CHECKING:
 
 _FORM = ("channels", "size")
 _COLUMNS = ("file_column", "label_column", "split_column")
+_AUTO = "auto"  # augmentation that fits the images, see _fit_augmentation
+_UNCHANGED_FROM = 24  # pixels: images of 28 and 32 are shifted by 4
+_SIDES = (
+    1,
+    2,
+    4,
+    7,
+    8,
+    12,
+    15,
+    16,
+    31,
+    32,
+    59,
+    63,
+    64,
+)  # least ones that networks of the registry ask for, among others
 _LARGEST_SIDE = 64  # of images, for networks that were made for 28 or 32 pixels
 _IMAGES_SEEN = 40_000  # in training where nobody chose the epochs: 16 s on two cores at 32 pixels
 _LEAST_EPOCHS, _MOST_EPOCHS = 10, 40
@@ -63,7 +82,7 @@ class ImagesKind(Kind):
         """Return a small residual network with mirroring, shifting and label smoothing (docs/images.md has figures)."""
         return {
             "model": {"name": "resnet9", "options": {"width": 16}},
-            "data": {"augment": "flip,crop:padding=4"},
+            "data": {"augment": _AUTO},
             "training": {"label_smoothing": 0.1},
         }
 
@@ -98,10 +117,12 @@ class ImagesKind(Kind):
         from fathom.data.images.options import ImageOptions
         from fathom.models import registry
 
-        given, local, augment = config.data, localize(config.data), build_augmentation(config)
+        given, local = config.data, localize(config.data)
+        augment = None if given.augment == _AUTO else build_augmentation(config)
         options = ImageOptions(
             size=_chosen_size(given),
             largest_side=_LARGEST_SIDE if registry.get(config.model.name).is_for_small else LARGEST_SIDE,
+            smallest_side=partial(_find_smallest_side, config),
             channels=given.options.get("channels"),
             workers=None if given.workers == "auto" else given.workers,
             cache=given.cache,
@@ -121,7 +142,9 @@ class ImagesKind(Kind):
                 balance=given.balance,
                 on_read=on_read,
             )
-        if augment is not None:
+        if given.augment == _AUTO:
+            data.augment = build_augmentation(_fit_augmentation(config, data))
+        elif augment is not None:
             augment.check(data.input_shape)
         return data
 
@@ -137,7 +160,7 @@ class ImagesKind(Kind):
 
     def settle(self, config: Config, data: LabelledData) -> Config:
         """Close batch size, epochs, and the size and channels that were chosen from the files."""
-        config = super().settle(config, data)
+        config = _fit_augmentation(super().settle(config, data), data)
         form: dict[str, Any] = {"channels": data.input_shape[0]}
         if config.data.resize is None:
             form["size"] = list(data.input_shape[1:])
@@ -147,12 +170,39 @@ class ImagesKind(Kind):
         return config
 
 
+def _fit_augmentation(config: Config, data: LabelledData) -> Config:
+    """Close augmentation left to Fathom: mirroring, and shifts by an eighth of the shorter side, 4 pixels at most.
+
+    Four of 32 pixels are those of He et al. 2016, arXiv:1512.03385, §4.2.
+    """
+    if config.data.augment != _AUTO:
+        return config
+    height, width = data.input_shape[-2:]
+    side = min(height, width)
+    padding = 4 if side >= _UNCHANGED_FROM else side // 8
+    steps = ["flip"] * (width > 1) + [f"crop:padding={padding}"] * (padding > 0)
+    return replace_in(config, data={"augment": ",".join(steps) or None})
+
+
+def _find_smallest_side(config: Config) -> int:
+    """Return how many pixels a side must have for the network, which is tried without weights; 1 if nothing helps."""
+    import torch
+
+    from fathom.models import registry
+
+    for side in _SIDES:
+        with contextlib.suppress(Exception), torch.random.fork_rng(devices=[]), torch.device("meta"), torch.no_grad():
+            shape = (int(config.data.options.get("channels") or 3), side, side)
+            net = registry.create(config.model.name, input_shape=shape, num_classes=2, **config.model.options)
+            net(torch.zeros(2, *shape))
+            return side
+    return 1  # what is wrong with it is said when it is built
+
+
 def _check_options(options: Mapping[str, Any]) -> None:
     is_table = options.get("images") is not None
-    known = (*_FORM, "images", *_COLUMNS) if is_table else _FORM
+    known = (*_FORM, "images", *_COLUMNS)
     for option in options:
-        if not is_table and option in _COLUMNS:
-            raise UsageError(f"data.options.{option} is for a file of labels; say where its images are with --images")
         if option not in known:
             raise unknown(f"option of {'images' if is_table else 'a folder of images'}", option, known)
 
@@ -160,13 +210,13 @@ def _check_options(options: Mapping[str, Any]) -> None:
 def _list_files(data: DataConfig) -> ImageFiles:
     """List the images of a folder of classes, or of a file of labels, without opening one."""
     place, images = expand_home(data.name), data.options.get("images")
+    columns = {option: str(data.options[option]) for option in _COLUMNS if data.options.get(option) is not None}
     if images is None:
-        from fathom.data.images.folder_listing import list_image_folder
+        from fathom.data.images.listing import list_images
 
-        return list_image_folder(place)
+        return list_images(place, **columns)
     from fathom.data.images.label_file import read_image_table
 
-    columns = {option: str(data.options[option]) for option in _COLUMNS if data.options.get(option) is not None}
     return read_image_table(place, expand_home(str(images)), **columns)
 
 

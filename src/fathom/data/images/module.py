@@ -19,8 +19,9 @@ from fathom.data.divided import DividedData, Rows
 from fathom.data.fetch.archives import is_packed
 from fathom.data.fetch.packed import unpacked_copy
 from fathom.data.images.decode import check_form, read_image
-from fathom.data.images.folder_listing import FileList, ImageFiles, list_image_folder
+from fathom.data.images.folder_listing import FileList, ImageFiles
 from fathom.data.images.label_file import read_image_table
+from fathom.data.images.listing import list_images
 from fathom.data.images.options import ImageOptions
 from fathom.data.images.origins import describe_origins
 from fathom.data.images.scan import ScannedImages, list_broken, scan_images, splits_of
@@ -121,7 +122,7 @@ class ImageData(DividedData):
 
         Raises:  FathomError also if the folder holds no classes or no images
         """
-        files = list_image_folder(unpacked_copy(root).path if is_packed(root) else root)
+        files = list_images(unpacked_copy(root).path if is_packed(root) else root)
         return cls.scan(replace(files, name=str(root)), batch_size, **options)
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fathom.choices import Cache
@@ -15,6 +16,7 @@ class ImageOptions:
     Attributes:
         size: (height, width) to bring every image to; None takes the commonest size.
         largest_side: that size is at most, in pixels.
+        smallest_side: returns the least pixels of a side where ``size`` is None; called for small images only.
         channels: 1 or 3; None takes 3 unless every image looked into is grey.
         workers: processes that decode; None is one per core.
         cache: keep the decoded images in memory ("memory") or do not ("none"); "auto" does where they fit. Except with
@@ -26,6 +28,7 @@ class ImageOptions:
 
     size: tuple[int, int] | None = None
     largest_side: int = LARGEST_SIDE
+    smallest_side: Callable[[], int] | None = None
     channels: int | None = None
     workers: int | None = None
     cache: Cache = "auto"

@@ -14,6 +14,7 @@ from fathom.data.loaders.workers import default_workers
 from fathom.errors import FathomError
 
 _NAMED = 10  # files in a line
+_SMALL = 64  # pixels; no network asks for more
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,9 @@ def scan_images(
     workers = default_workers() if options.workers is None else options.workers
     paths = [str(path) for part in splits_of(files).values() for path in part.paths]
     channels, size = choose_form(paths[: len(files.train)], seed, options.channels, options.size, options.largest_side)
+    if options.size is None and options.smallest_side is not None and min(size) < _SMALL:
+        least = options.smallest_side()
+        size = max(size[0], least), max(size[1], least)
     is_kept, place = choose_place(options.cache, len(paths), (channels, *size), workers)
     look = survey if options.cache == "none" else survey_once
     found = look(paths, channels, size, keep=is_kept, workers=workers, on_read=on_read)

@@ -1,0 +1,61 @@
+"""What a folder holds: class folders, or images beside a file of their labels. Loads without torch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from fathom.data.images.folder_layout import list_folders, scan
+from fathom.data.images.folder_listing import ImageFiles, list_image_folder
+from fathom.data.images.label_file import read_image_table
+from fathom.errors import FathomError, UsageError
+
+_TABLES = (".csv", ".tsv")
+
+
+def list_images(root: str | Path, **columns: str) -> ImageFiles:
+    """List the images of class folders, or, where there are none, those that the one file of labels inside names.
+
+    Args:
+        columns: as ``read_image_table`` takes them; they ask for the file of labels.
+    Raises:  FathomError, UsageError as ``list_image_folder`` and ``read_image_table``; UsageError for columns where
+        there is no file of labels
+    """
+    root = Path(root)
+    table = _find_table(root) if root.is_dir() else None
+    if table is None and columns:
+        option = next(iter(columns))
+        raise UsageError(f"data.options.{option} is for a file of labels; say where its images are with --images")
+    if table is not None and columns:
+        return _read_table(table, columns)
+    try:
+        return list_image_folder(root)
+    except FathomError:
+        if table is None:
+            raise
+    return _read_table(table, columns)
+
+
+def _find_table(root: Path) -> Path | None:
+    """Find the only file of rows in a folder, or in the only folder in it, as what was packed has."""
+    while True:
+        names = [entry.name for entry in scan(root) if not entry.name.startswith(".") and entry.is_file()]
+        tables = [name for name in names if name.lower().endswith(_TABLES)]
+        if tables:
+            return root / tables[0] if len(tables) == 1 else None
+        below = list_folders(root)
+        if names or len(below) != 1:
+            return None
+        root = below[0]
+
+
+def _read_table(table: Path, columns: dict[str, str]) -> ImageFiles:
+    """Read a file of labels whose names are relative to its own folder, or to the only folder beside it."""
+    beside = list_folders(table.parent)
+    try:
+        files = read_image_table(table, table.parent, **columns)
+    except FathomError as error:
+        if isinstance(error, UsageError) or len(beside) != 1:
+            raise
+        files = read_image_table(table, beside[0], **columns)
+    return replace(files, notes=(f"labels: those of {table.name}, which lies beside the images", *files.notes))
