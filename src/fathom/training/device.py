@@ -126,10 +126,14 @@ def choose_execution(
     tuned = tune_allocator() if allocator and where.type == "cpu" else None
     if tuned:
         reasons["allocator"] = tuned
-    layers = _trace_arithmetic(module, example) if example is not None else []
+    layers, failure = _probe(module, example)
     flops = sum(layer[0] for layer in layers)
     if precision == "auto":
         precision, reasons["precision"] = _choose_precision(where, layers, flops)
+        if failure is not None and where.type == "cpu":
+            reasons["precision"] = failure
+    if channels_last is None and failure is not None:
+        channels_last, reasons["memory format"] = False, failure
     if channels_last is None:
         channels_last = where.type in ("cpu", "cuda") and any(is_conv for *_, is_conv in layers)
         if channels_last:
@@ -200,6 +204,16 @@ def cpu_computes_bf16() -> bool:
     # private names of torch, which may go: hence hasattr
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(cpu, name)() for name in checks if hasattr(cpu, name))
+
+
+def _probe(module: nn.Module, example: Any) -> tuple[list[tuple[int, int, bool]], str | None]:
+    """Return what ``_trace_arithmetic`` finds, or nothing and why: a module may take more than a batch's first part."""
+    if example is None:
+        return [], None
+    try:
+        return _trace_arithmetic(module, example), None
+    except Exception as error:  # whatever a network makes of an input that it was not made for
+        return [], f"the module cannot be tried on the first part of a batch ({type(error).__name__})"
 
 
 @torch.no_grad()

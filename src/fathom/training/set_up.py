@@ -83,7 +83,13 @@ def _settle_execution(trainer: Trainer) -> None:
     # it finds the batch size too
     example = feed.example_input() if is_lazy or given is None or feed.batch_size is None else None
     if is_lazy:
-        try_forward(module, example)
+        try:
+            try_forward(module, example)
+        except Exception as error:
+            raise UsageError(
+                "the module has lazy layers and cannot be tried on the first part of a batch "
+                f"({type(error).__name__}: {error}); call it once on a batch before fit"
+            ) from error
     execution: Execution = given if given is not None else choose_execution(module, example)
     trainer.execution, trainer.device = execution, execution.device
     trainer.reading_is_free = execution.device.type == "cpu"  # elsewhere reading a scalar waits for the device
