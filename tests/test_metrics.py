@@ -176,8 +176,8 @@ def test_what_is_no_metric_is_refused(specs, kind, words):
 def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(UsageError, match=r"f1_binary is of two classes, not of 3; take f1"):
         make_metrics("f1_binary", "classifier")["f1_binary"].update(*random_logits(3))
-    with pytest.raises(UsageError, match=r"shapes \(4,\) and \(4,\); a metric of classes needs \(N, C\) and \(N,\)"):
-        F1().update(torch.zeros(4), torch.zeros(4))
+    with pytest.raises(UsageError, match=r"outputs of shape \(4, 3\) need classes of shape \(4,\), not"):
+        F1().update(torch.zeros(4, 3), torch.zeros(4, 1))
     with pytest.raises(UsageError, match="unknown average 'micro'"):
         F1("micro")
 

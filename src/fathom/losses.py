@@ -82,18 +82,23 @@ def cross_entropy(prediction: Tensor, target: Tensor, label_smoothing: float = 0
     Shape:   prediction (N, C, …), target int64 (N, …) -> (); the target may be probabilities (N, C, …)
     Equals:  torch.nn.functional.cross_entropy
     Source:  Szegedy et al. 2016, "Rethinking the Inception Architecture", §7 (smoothing)
+    Raises:  UsageError if the target is neither, or there is one output, of which the softmax is always 1
     """
+    _check_classes("cross_entropy", prediction, target)
     return F.cross_entropy(prediction, target, label_smoothing=label_smoothing)  # ()
 
 
-def bce_with_logits(prediction: Tensor, target: Tensor) -> Tensor:
+def bce_with_logits(prediction: Tensor, target: Tensor, label_smoothing: float = 0.0) -> Tensor:
     """Mean of −y log σ(o) − (1 − y) log(1 − σ(o)), the log-loss, computed stably as max(o, 0) − oy + log(1 + e^−|o|).
 
+    One output a sample is the logit of the second of two classes; several are labels that each hold or do not. With
+    ε = ``label_smoothing`` a target y becomes (1 − ε)y + ε/2.
+
     Shape:   prediction (N, …), target (N, …) -> (); targets lie from 0 to 1
-    Equals:  torch.nn.functional.binary_cross_entropy_with_logits
+    Equals:  torch.nn.functional.binary_cross_entropy_with_logits; of one output, cross_entropy of the logits (0, o)
     Raises:  UsageError if the shapes differ
     """
-    return F.binary_cross_entropy_with_logits(prediction, _aligned(prediction, target))  # ()
+    return _log_losses(prediction, _aligned(prediction, target), label_smoothing, reduction="mean")  # ()
 
 
 def multi_margin(prediction: Tensor, target: Tensor, margin: float = 1.0) -> Tensor:
@@ -102,7 +107,9 @@ def multi_margin(prediction: Tensor, target: Tensor, margin: float = 1.0) -> Ten
     Shape:   prediction (N, C), target int64 (N,) -> (); scores, not probabilities
     Equals:  torch.nn.functional.multi_margin_loss, which divides by C
     Source:  Crammer & Singer 2001, with the sum in place of the maximum
+    Raises:  UsageError for another target, or one output
     """
+    _check_classes("multi_margin", prediction, target)
     return F.multi_margin_loss(prediction, target, margin=margin)  # ()
 
 
@@ -112,12 +119,12 @@ class BalancedLoss(nn.Module):
     The sum is divided by the number of samples, not by that of the weights as torch's own class weights do, so that
     batches add up whatever classes are in them.
 
-    Shape:   prediction (N, C), target int64 (N,) -> ()
+    Shape:   prediction (N, C), target int64 (N,) -> (); of bce_with_logits (N, 1) and (N, 1)
     Args:
-        name: cross_entropy or multi_margin.
+        name: cross_entropy, multi_margin, or bce_with_logits for two classes told by one output.
         weights: one a class.
         options: those of the loss.
-    Raises:  UsageError for a loss without classes
+    Raises:  UsageError for a loss without classes, and of bce_with_logits for labels, whose samples have several
     """
 
     weights: Tensor
@@ -127,13 +134,26 @@ class BalancedLoss(nn.Module):
         if name not in _PER_SAMPLE:
             raise UsageError(f"class weights need {' or '.join(_PER_SAMPLE)}; loss {name} has no classes")
         make_loss(name, **options)
-        self.loss = partial(_PER_SAMPLE[name], reduction="none", **options)
+        self.name, self.loss = name, partial(_PER_SAMPLE[name], reduction="none", **options)
         # Made from the data each time, and no business of a saved model
         self.register_buffer("weights", torch.tensor(list(weights), dtype=torch.float32), persistent=False)
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        if self.name != "bce_with_logits":
+            _check_classes(self.name, prediction, target)
+            if target.is_floating_point():
+                raise UsageError("class weights need one class a sample; these targets are probabilities of classes")
+            labels = target  # (N,)
+        else:
+            target = _aligned(prediction, target)
+            labels = (target > 0.5).long()  # (N, 1)
+            if len(self.weights) != 2 or (prediction.ndim > 1 and prediction.shape[1] != 1):
+                raise UsageError(
+                    "class weights of bce_with_logits are two numbers, for the two classes of one output; to weigh "
+                    "labels, take loss=nn.BCEWithLogitsLoss(pos_weight=…)"
+                )
         losses = self.loss(prediction, target)  # (N,)
-        return (losses * self.weights[target]).mean()  # ()
+        return (losses * self.weights[labels]).mean()  # ()
 
 
 def soft_targets(prediction: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
@@ -152,6 +172,32 @@ def soft_targets(prediction: Tensor, teacher: Tensor, temperature: float = 1.0) 
     return temperature**2 * F.kl_div(log_p, log_q, reduction="batchmean", log_target=True)  # ()
 
 
+def _log_losses(prediction: Tensor, target: Tensor, label_smoothing: float = 0.0, reduction: str = "none") -> Tensor:
+    """Return the log-loss of every output."""
+    if label_smoothing:
+        target = (1 - label_smoothing) * target + label_smoothing / 2  # (N, …)
+    return F.binary_cross_entropy_with_logits(prediction, target, reduction=reduction)  # (N, …)
+
+
+def _check_classes(name: str, prediction: Tensor, target: Tensor) -> None:
+    """Refuse what is no class for each sample, nor, for the cross-entropy, a probability for each class."""
+    given, wanted = tuple(prediction.shape), tuple(prediction.shape[:1] + prediction.shape[2:])
+    if prediction.ndim < 2 or prediction.shape[1] == 1:
+        raise UsageError(
+            f"{name} compares one output for each class, and there is one a sample (predictions of shape {given}); for "
+            "two classes take bce_with_logits"
+        )
+    if target.shape == wanted or (
+        name == "cross_entropy" and target.shape == prediction.shape and target.is_floating_point()
+    ):
+        return
+    shape = tuple(target.shape)
+    cure = f"; write target.reshape{wanted}" if target.numel() == math.prod(wanted) else ""
+    if shape == given and not cure:
+        cure = "; a 0 or 1 for each label needs bce_with_logits"
+    raise UsageError(f"{name} compares predictions of shape {given} with classes of shape {wanted}, not {shape}{cure}")
+
+
 def _aligned(prediction: Tensor, target: Tensor) -> Tensor:
     if prediction.shape != target.shape:
         wanted, given = tuple(prediction.shape), tuple(target.shape)
@@ -166,6 +212,7 @@ _OPTIONS: dict[str, tuple[str, str, Callable[[float], bool]]] = {
     "huber": ("delta", "above 0", lambda delta: 0.0 < delta < math.inf),
     "smooth_l1": ("beta", "of at least 0", lambda beta: 0.0 <= beta < math.inf),
     "cross_entropy": ("label_smoothing", "from 0 to 1", lambda smoothing: 0.0 <= smoothing <= 1.0),
+    "bce_with_logits": ("label_smoothing", "from 0 to 1", lambda smoothing: 0.0 <= smoothing <= 1.0),
     "multi_margin": ("margin", "of at least 0", lambda margin: 0.0 <= margin < math.inf),
 }
 LOSSES: dict[str, Callable[..., Tensor]] = {
@@ -177,7 +224,17 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 _PER_SAMPLE: dict[str, Callable[..., Tensor]] = {
     "cross_entropy": F.cross_entropy,
     "multi_margin": F.multi_margin_loss,
+    "bce_with_logits": _log_losses,
 }
+
+
+SMOOTHED = tuple(name for name, (option, *_) in _OPTIONS.items() if option == "label_smoothing")
+
+
+def is_log_loss(loss: Any) -> bool:
+    """Whether a loss, by name or as an object, takes each output for a label of its own that holds or does not."""
+    functions = ("bce_with_logits", bce_with_logits, F.binary_cross_entropy_with_logits, F.multilabel_soft_margin_loss)
+    return loss in functions or isinstance(loss, nn.BCEWithLogitsLoss | nn.MultiLabelSoftMarginLoss)
 
 
 def make_loss(name: str, **options: Any) -> Loss:
@@ -188,8 +245,8 @@ def make_loss(name: str, **options: Any) -> Loss:
 
     Args:
         name: squared, half_squared, l1, huber, smooth_l1, cross_entropy, bce_with_logits or multi_margin
-        options: ``delta`` of huber, ``beta`` of smooth_l1, ``label_smoothing`` of cross_entropy, ``margin`` of
-            multi_margin
+        options: ``delta`` of huber, ``beta`` of smooth_l1, ``label_smoothing`` of cross_entropy and bce_with_logits,
+            ``margin`` of multi_margin
 
     Raises:  UsageError if the name or an option is unknown, or an option out of range
     """

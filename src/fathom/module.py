@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fathom.decisions import class_logits, decide, is_single, misfit, probabilities, true_labels
 from fathom.errors import FathomError, UsageError
 from fathom.freezing import freeze, frozen_norms
-from fathom.losses import BalancedLoss, make_loss
+from fathom.losses import SMOOTHED, BalancedLoss, is_log_loss, make_loss
 from fathom.metrics import Specs, make_metrics, reads_outputs
 from fathom.preprocess import Preprocess, TargetScale
 
@@ -90,6 +91,10 @@ class Module(nn.Module):
         """Return further scalar tensors to report beside the loss; means over the batch."""
         return {}
 
+    def align(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Return the target as the loss takes it."""
+        return target
+
     def outputs(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Return what a step gives besides the loss: the batch's means, and what ``metrics`` read.
 
@@ -104,13 +109,14 @@ class Module(nn.Module):
         """Return the loss to descend, under "loss", and ``outputs``."""
         X, y = batch  # (N, …), (N, …)
         prediction = _widened(self(X))  # (N, …)
-        return {"loss": self.train_loss(prediction, y), **self.outputs(prediction.detach(), y)}
+        loss = self.train_loss(prediction, self.align(prediction, y))  # ()
+        return {"loss": loss, **self.outputs(prediction.detach(), y)}
 
     def validation_step(self, batch: Batch) -> dict[str, Tensor]:
         """Return the same on unseen data; runs in inference mode, without what only training has."""
         X, y = batch  # (N, …), (N, …)
         prediction = _widened(self(X))  # (N, …)
-        return {"loss": self.val_loss(prediction, y), **self.outputs(prediction, y)}
+        return {"loss": self.val_loss(prediction, self.align(prediction, y)), **self.outputs(prediction, y)}
 
     def read(self, output: Tensor) -> Tensor:
         """Turn the network's output into what a user wants to read."""
@@ -137,15 +143,20 @@ class Module(nn.Module):
 
 
 class Classifier(Module):
-    """Predicts one of several classes from logits.
+    """Predicts one of several classes from logits, or which of several labels hold.
 
-    Shape:   X as stored, y int64 (N,) -> logits (N, num_classes)
+    With the loss "bce_with_logits" one output is the logit of the second of two classes, and several outputs are labels
+    that each hold or do not (see ``fathom.decisions``). Otherwise each output is the logit of a class.
+
+    Shape:   X as stored, y int64 (N,) -> logits (N, num_classes); of one output y (N,) or (N, 1) -> logits (N, 1); of
+        labels y (N, num_labels), 0 or 1 -> logits (N, num_labels)
     Args:
-        net: maps (N, …) to logits (N, num_classes); no softmax and no activation at its end.
-        class_names: saved with the model and used in predictions and reports.
-        label_smoothing: in training only; validation reports the plain cross-entropy.
+        net: maps (N, …) to logits; no softmax, no sigmoid and no activation at its end.
+        class_names: saved with the model and used in predictions and reports; two for one output.
+        label_smoothing: in training only; validation reports the plain loss.
         class_weights: of the samples of each class in the training loss; validation reports the plain one.
         metrics: names or objects, such as ``["f1", "auroc"]``; accuracy is always reported.
+        multilabel: several outputs are labels; a log-loss that is named, or torch's, says so by itself.
     """
 
     kind = "classifier"
@@ -161,10 +172,12 @@ class Classifier(Module):
         preprocess: Preprocess | None = None,
         lr: float = 0.1,
         metrics: Specs = (),
+        multilabel: bool = False,
     ) -> None:
         super().__init__(net, loss=loss, preprocess=preprocess, lr=lr, metrics=metrics)
         self.class_names = tuple(class_names)
-        if label_smoothing and loss != "cross_entropy":
+        self.multilabel = multilabel or is_log_loss(loss)
+        if label_smoothing and loss not in SMOOTHED:
             raise UsageError("label smoothing belongs to the cross-entropy; leave it or the other loss out")
         options = {"label_smoothing": label_smoothing} if label_smoothing else {}
         if class_weights is not None:
@@ -172,17 +185,67 @@ class Classifier(Module):
         elif options:
             self.train_loss = make_loss(loss, **options)
 
+    def has_labels(self, output: Tensor) -> bool:
+        """Whether the outputs are labels that each hold or do not, and not classes."""
+        return self.multilabel and not is_single(output)
+
+    def decide(self, output: Tensor) -> Tensor:
+        """Turn logits into the most probable class (N,), or into 0 or 1 for each label (N, num_labels)."""
+        return decide(output, self.multilabel)
+
+    def labels(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the target in the form of ``decide``."""
+        return true_labels(output, target, self.multilabel)
+
+    def class_logits(self, output: Tensor) -> Tensor:
+        """Return a logit for each class, also of a single output: (N, num_classes)."""
+        return class_logits(output)
+
+    def is_right(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return of each sample whether its class, or every one of its labels, is the target's: bool (N,)."""
+        hits = self.decide(output) == self.labels(output, target)  # (N,) or (N, num_labels)
+        return hits.all(1) if self.has_labels(output) else hits
+
+    def align(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Return the target as the loss takes it: numbers of the predictions' shape for a log-loss.
+
+        Raises:  UsageError if it does not fit the network's output
+        """
+        if not (is_single(prediction) or self.multilabel):
+            return target
+        if target.shape != prediction.shape:
+            true_labels(prediction, target, self.multilabel)  # refuses what does not fit
+            target = target.reshape(prediction.shape)
+        return target if target.is_floating_point() else target.to(prediction.dtype)
+
     def batch_means(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Return the share of the batch whose largest logit is the label's."""
-        return {"accuracy": (prediction.argmax(1) == target).mean(dtype=torch.float32)}
+        """Return the share of the batch whose class is the label's.
+
+        Of labels it is the share of samples all of whose labels are right (scikit-learn's accuracy_score), and beside
+        it, as "label_accuracy", the share of labels that are right.
+        """
+        means = {"accuracy": self.is_right(prediction, target).mean(dtype=torch.float32)}
+        if self.has_labels(prediction):
+            hits = self.decide(prediction) == self.labels(prediction, target)  # (N, num_labels)
+            means["label_accuracy"] = hits.mean(dtype=torch.float32)
+        return means
+
+    def outputs(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Return as every module; "target" are classes, or for a single output and for labels 0 and 1 of its shape."""
+        found = super().outputs(prediction, target)
+        if "target" in found:
+            labels = self.labels(prediction, target)
+            found["target"] = labels.reshape(prediction.shape) if is_single(prediction) else labels
+        return found
 
     def read(self, output: Tensor) -> Tensor:
-        """Turn logits into class probabilities (N, num_classes)."""
-        return output.softmax(1)
+        """Turn logits into probabilities of the classes (N, num_classes), two of one output, or of the labels."""
+        return probabilities(output, self.multilabel)
 
     def describe(self) -> dict[str, Any]:
-        """Add the class names."""
-        return super().describe() | {"class_names": list(self.class_names)}
+        """Add the class names, and whether the outputs are labels where they are."""
+        described = super().describe() | {"class_names": list(self.class_names)}
+        return described | ({"multilabel": True} if self.multilabel else {})
 
 
 class Regressor(Module):
@@ -208,6 +271,16 @@ class Regressor(Module):
     ) -> None:
         super().__init__(net, loss=loss, preprocess=preprocess, lr=lr, metrics=metrics)
         self.target = target
+
+    def align(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Return the target.
+
+        Raises:  UsageError if it has as many numbers in another shape: (N,) against (N, 1) would be compared each with
+            each by most losses
+        """
+        if target.shape != prediction.shape and target.numel() == prediction.numel():
+            raise misfit(prediction, target, "targets of that shape")
+        return target
 
     def read(self, output: Tensor) -> Tensor:
         """Turn the network's output, or a target as stored, into the units of the data."""

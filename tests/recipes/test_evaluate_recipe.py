@@ -59,8 +59,8 @@ def test_a_regressor_s_numbers_are_scikit_learn_s():
 
 
 def test_mistakes_are_the_wrong_ones_the_surest_first(evaluated):
-    _, logits, labels = evaluated
-    mistakes = worst_mistakes(SplitResult({}, logits, labels), list(NAMES), 10)
+    module, logits, labels = evaluated
+    mistakes = worst_mistakes(module, SplitResult({}, logits, labels), 10)
     confidence, predicted = logits.softmax(1).max(1)
     wrong = [i for i in range(200) if predicted[i] != labels[i]]
     expected = sorted(wrong, key=lambda i: -confidence[i])[:10]
@@ -69,7 +69,7 @@ def test_mistakes_are_the_wrong_ones_the_surest_first(evaluated):
         i = mistake["index"]
         assert (mistake["label"], mistake["predicted"]) == (NAMES[labels[i]], NAMES[predicted[i]])
         assert mistake["probability"] == pytest.approx(float(confidence[i]))
-    assert worst_mistakes(SplitResult({}, logits, predicted), list(NAMES), 10) == []
+    assert worst_mistakes(module, SplitResult({}, logits, predicted), 10) == []
 
 
 def test_images_of_mistakes_are_saved_as_they_are(tmp_path):

@@ -40,7 +40,8 @@ def build_module(config: Config, data: LabelledData) -> Module:
     torch.manual_seed(config.seed)
     preprocess = build_preprocess(config, data)
     shape = preprocess.output_shape(data.input_shape)
-    net = registry.create(config.model.name, input_shape=shape, num_classes=data.num_outputs, **config.model.options)
+    num_outputs = kind_of(config).num_outputs(config, data)
+    net = registry.create(config.model.name, input_shape=shape, num_classes=num_outputs, **config.model.options)
     if config.training.init is not None:
         from fathom.models.initializers import initialize
 

@@ -25,7 +25,7 @@ from fathom.build.kinds.detection import kind_of
 from fathom.data.module import LabelledData
 from fathom.inference.saved import describe_model
 from fathom.module import Module
-from fathom.settings.config import Config, closed, open_points
+from fathom.settings.config import Config, closed, open_points, replace_in
 from fathom.settings.learning import close_learning
 from fathom.training.callbacks import Callback
 from fathom.training.device import Execution
@@ -89,7 +89,8 @@ class Plan:
     def describe_model(self) -> dict[str, Any]:
         """Return the content of ``model.json``."""
         model, data = self.config.model, self.data
-        found = describe_model(self.module, model.name, model.options, data.input_shape, data.num_outputs)
+        num_outputs = self.kind.num_outputs(self.config, data)
+        found = describe_model(self.module, model.name, model.options, data.input_shape, num_outputs)
         return found | {"data_kind": self.kind.name}
 
     def make_trainer(self, callbacks: Sequence[Callback], folder: Path | None = None) -> Trainer:
@@ -142,7 +143,9 @@ def draft(
 def close(config: Config, kind: Kind, data: LabelledData) -> Config:
     """Close what only the data can tell; afterwards nothing is open, and nothing is defaulted again."""
     config = kind.settle(config, data)
-    if config.training.loss is None:  # None only in a new run: a folder records it closed
+    if open_points(config):  # the loss may have been chosen, and the rest not
+        if data.multilabel and config.training.loss is None:
+            config = replace_in(config, training={"loss": "bce_with_logits"})
         config = close_learning(config, data.task, kind)
     if config.data.mean is not None or config.data.std is not None:
         from fathom.build.fine_tuning import fit_normalization

@@ -18,19 +18,14 @@ class SplitResult:
         summary: the content of ``evaluation.json``, plain values.
         outputs, targets: of every sample, in the order of the split, on the CPU; None of a text, which is too long.
         truth: of a regression, float64 (N, D), the targets in the units of the data, not rounded to what is learned.
+        is_correct: whether a classifier names each sample's class, or all of its labels; None where there are none.
     """
 
     summary: dict[str, Any]
     outputs: Tensor | None = None
     targets: Tensor | None = None
     truth: Tensor | None = None
-
-    @property
-    def is_correct(self) -> list[bool] | None:
-        """Whether each sample's most probable class is its label; None where there are no classes."""
-        if self.outputs is None or self.targets is None or "accuracy" not in self.summary:
-            return None
-        return (self.outputs.argmax(1) == self.targets).tolist()
+    is_correct: list[bool] | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from fathom.build.results import SplitResult
 from fathom.build.summaries import worst_mistakes
 from fathom.data.tables.module import TableData
-from fathom.module import Module
+from fathom.module import Classifier, Module
 
 _WORST = 12  # rows shown in the report
 
@@ -23,11 +23,11 @@ def compare_with_baseline(module: Module, data: TableData, evaluation: SplitResu
     output, target = evaluation.outputs, evaluation.targets
     assert output is not None
     assert target is not None
-    if data.task == "classification":
+    if isinstance(module, Classifier):
         commonest = int(torch.bincount(data.y[data.train_index]).argmax())
         name = data.class_names[commonest]
         baseline = {"says": name, "accuracy": float((target == commonest).double().mean())}
-        found = worst_mistakes(evaluation, list(data.class_names), _WORST)
+        found = worst_mistakes(module, evaluation, _WORST)
     else:
         assert evaluation.truth is not None
         truth, value = evaluation.truth, module.read(output)  # (N, 1) each

@@ -24,6 +24,8 @@ def finish(trained: TrainedRun) -> int:
     looked_at = f"({counted((evaluation or {}).get('num_samples', 0), unit)}, evaluated once)"
     if evaluation is not None and "accuracy" in evaluation:
         print(f"test accuracy  {evaluation['accuracy']:.2%}  {looked_at}")
+        if "label_accuracy" in evaluation:  # above, all labels of a sample had to be right
+            print(f"label accuracy {evaluation['label_accuracy']:.2%}")
     elif evaluation is not None and "perplexity" in evaluation:
         print(f"test perplexity {evaluation['perplexity']:.4g}  {looked_at}")
     elif evaluation is not None:

@@ -57,6 +57,7 @@ class LabelledData(DataModule):
     soft: Tensor | None = None  # (N, K), a teacher's logits of every row, given beside the labels in training
     is_encoded: bool = False  # whether samples are encoded by this data's own statistics: only its models read them
     batch_dim: int = 0  # of an input batch
+    multilabel: bool = False  # whether a sample has a 0 or 1 for each of ``class_names``, and not one class
 
     @property
     def takes_soft(self) -> bool:
@@ -102,6 +103,8 @@ class LabelledData(DataModule):
         """Return the weight of each class in the loss; None where all samples weigh the same."""
         if self.balance != "weights":
             return None
+        if self.multilabel:
+            raise UsageError(f"--balance weights is for classes; the samples of {self.name} have several labels")
         return class_weights(count_classes(self.labels_by_split()["train"], self.num_outputs))
 
     def describe(self) -> dict[str, Any]:
@@ -111,7 +114,10 @@ class LabelledData(DataModule):
         description: dict[str, Any] = {"splits": sizes, "balance": self.balance, "notes": list(self.notes)}
         if self.task == "classification":
             names = self.class_names or tuple(map(str, range(self.num_outputs)))
-            counts = {name: count_classes(split, len(names)) for name, split in labels.items()}
+            counts = {
+                name: split.sum(0).long().tolist() if self.multilabel else count_classes(split, len(names))
+                for name, split in labels.items()
+            }
             description |= {"class_names": list(names), "counts": counts}
         return description
 

@@ -25,6 +25,7 @@ from fathom.inference.onnx_inputs import (
     VALUES,
     GraphInput,
 )
+from fathom.inference.saved import class_names_of
 from fathom.models.rnn import RecurrentNet
 from fathom.module import LanguageModel, Module
 from fathom.runs.folder.schema import SCHEMA
@@ -39,7 +40,8 @@ class ExportModule(nn.Module):
     """A module with the outputs that an export gives.
 
     Shape:   X as stored, or the cells of a table's rows, float64 (N, columns) -> logits and probabilities
-        (N, num_classes) of a classifier, values (N, D) of a regressor
+        (N, num_classes) of a classifier, of one output logits (N, 1) and probabilities (N, 2), values (N, D) of a
+        regressor
     """
 
     def __init__(self, module: Module, description: Mapping[str, Any]) -> None:
@@ -126,9 +128,7 @@ def make_export_module(module: Module, description: Mapping[str, Any]) -> Export
 def export_metadata(description: Mapping[str, Any], licence: str | None) -> dict[str, str]:
     """Return what the file says of itself: texts by name."""
     model = description["model"]
-    names = description["class_names"]
-    if description["kind"] == "classifier" and not names:
-        names = [str(i) for i in range(model["num_classes"])]
+    names = class_names_of(description) if description["kind"] == "classifier" else []
     facts = {
         "fathom_version": VERSION,
         "schema": str(SCHEMA),
@@ -137,4 +137,5 @@ def export_metadata(description: Mapping[str, Any], licence: str | None) -> dict
         "class_names": json.dumps(list(names), ensure_ascii=False),
         "input": msgspec.json.encode(msgspec.convert(description | description["input"], GraphInput)).decode(),
     }
+    facts |= {"multilabel": "true"} if description.get("multilabel") else {}
     return facts | ({"licence": licence} if licence else {})

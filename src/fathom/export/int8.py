@@ -17,7 +17,7 @@ from fathom.export.export_module import ExportModule
 from fathom.export.quantize import quantize
 from fathom.export.verification import apply_eager, apply_onnx
 from fathom.inference.latency import measure_latency
-from fathom.module import Module
+from fathom.module import Classifier, Module
 from fathom.settings.config import replace_in
 from fathom.settings.reading import read_config
 
@@ -65,9 +65,7 @@ def compare_int8(run: Path, exported: ExportModule, full: bytes, small: bytes, p
             count += len(y)
             for name, apply in models.items():
                 output = apply(X)[0]  # (B, K) logits or (B, 1) values
-                # (B,), or squared errors (B, 1)
-                hits = output.argmax(1) == y if exported.is_classifier else np.square(output - y, dtype=np.float64)
-                totals[name] += float(hits.sum())
+                totals[name] += float(_merits(exported.module, output, y).sum())
     means = {name: total / count for name, total in totals.items()}
     quality = {"accuracy": means} if exported.is_classifier else {"rmse": {k: v**0.5 for k, v in means.items()}}
     return {
@@ -80,6 +78,16 @@ def compare_int8(run: Path, exported: ExportModule, full: bytes, small: bytes, p
         "threads": torch.get_num_threads(),
         "bytes": {"float32": len(full), "int8": len(small)},
     }
+
+
+def _merits(module: Module, output: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return of each sample whether it is classified correctly, or the square of its error.
+
+    Shape:   logits or values (N, K), target (N,) or (N, K) -> (N,) or (N, K)
+    """
+    if isinstance(module, Classifier):
+        return module.is_right(torch.from_numpy(output), torch.from_numpy(target)).numpy()
+    return np.square(output - target, dtype=np.float64)
 
 
 @contextmanager

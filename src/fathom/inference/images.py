@@ -6,7 +6,7 @@ The same for a run's model and for an exported one.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -19,22 +19,18 @@ from fathom.inference.image_inputs import STDIN, InputImage, find_inputs, list_i
 from fathom.inference.onnx_file import OnnxModel
 from fathom.inference.onnx_inputs import ImageInput
 from fathom.inference.predictions import PredictionRequest, Predictions, Score
-from fathom.inference.ranking import Row, label_columns, most_probable
+from fathom.inference.ranking import Labeller, Row, answer_columns, answers
 
 _BATCH = 128
 _BATCH_BYTES = 1 << 26  # of large images fewer at a time
 
 
-class ImageModel(Protocol):
+class ImageModel(Labeller, Protocol):
     """What labels images: a run's model or an exported one."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Channels, height and width of an image."""
-
-    @property
-    def class_names(self) -> Sequence[str]:
-        """The classes, in the order of the probabilities."""
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return class probabilities (N, classes) for images uint8 (N, C, H, W)."""
@@ -57,11 +53,11 @@ def predict_images(model: ImageModel, request: PredictionRequest) -> Predictions
     Raises:  UsageError if the model does not know so many classes, or a folder holds no image
     """
     inputs, top = request.inputs, request.top
-    if not 1 <= top <= len(model.class_names):
-        raise UsageError(f"--top {top}: the model knows {len(model.class_names)} classes")
+    answer = answer_columns(model, top)
     found = find_inputs(inputs, request.label_file, model.class_names)
-    score = Score() if any(isinstance(source, ImageRows) and source.has_labels for source in found) else None
-    columns = ["file", *(["true_label"] if score is not None else []), *label_columns(top), "error"]
+    is_labelled = any(isinstance(source, ImageRows) and source.has_labels for source in found)
+    score = Score() if is_labelled and not model.multilabel else None
+    columns = ["file", *(["true_label"] if score is not None else []), *answer, "error"]
 
     def count() -> int | None:
         return None if STDIN in inputs else sum(1 for _ in list_images(found))  # standard input can be read once
@@ -85,7 +81,7 @@ def _label(model: ImageModel, listed: Iterator[InputImage], top: int, score: Sco
             images = list(pool.map(read, batch))
             good = [image for image in images if isinstance(image, np.ndarray)]
             # (n, C, H, W); those that could not be read are left out
-            rows = iter(most_probable(model.probabilities(np.stack(good)), model.class_names, top) if good else ())
+            rows = iter(answers(model, model.probabilities(np.stack(good)), top) if good else ())
             for named, image in zip(batch, images, strict=True):
                 row = {"error": str(image)} if isinstance(image, FathomError) else next(rows)
                 if score is not None:

@@ -48,7 +48,7 @@ class OnnxModel:
     Attributes:
         kind: "classifier", "regressor" or "language_model".
         input: what goes in.
-        class_names: of a classifier.
+        class_names: of a classifier, also of labels.
         metadata: all texts that the file carries.
     Args:
         threads: None takes every core that this process may use.
@@ -93,6 +93,11 @@ class OnnxModel:
     def input_kind(self) -> str:
         """What it reads: "image", "features", "table" or "tokens"."""
         return str(json.loads(self.metadata["input"])["kind"])
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether its classes are labels, each of which holds or does not."""
+        return self.metadata.get("multilabel") == "true"
 
     @property
     def table(self) -> TableDescription:

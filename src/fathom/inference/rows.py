@@ -25,7 +25,7 @@ from fathom.data.tables.target import join_names
 from fathom.errors import FathomError, UsageError
 from fathom.files import describe_failure
 from fathom.inference.image_inputs import STDIN
-from fathom.inference.ranking import label_columns, most_probable
+from fathom.inference.ranking import Labeller, answer_columns, answers
 from fathom.phrases import counted
 
 _CHUNK = 8192  # rows, as many as an export's table is evaluated by
@@ -34,16 +34,12 @@ _OWN = ("file", "row", "error")  # columns beside the prediction
 Row = dict[str, Any]
 
 
-class RowModel(Protocol):
+class RowModel(Labeller, Protocol):
     """What predicts rows: a run's model or an exported one."""
 
     @property
     def table(self) -> TableDescription:
         """The columns it reads."""
-
-    @property
-    def class_names(self) -> Sequence[str]:
-        """The classes, in the order of the probabilities; none of a regression."""
 
     def outputs(self, cells: np.ndarray) -> np.ndarray:
         """Return class probabilities (N, classes), or numbers (N, 1), for the cells float64 (N, columns) of rows."""
@@ -60,8 +56,7 @@ def predict_rows(model: RowModel, inputs: Sequence[str | Path], *, top: int = 1)
     Raises:  UsageError if a file lacks a column of the model; FathomError if it cannot be read
     """
     table, names = model.table, model.class_names
-    if names and not 1 <= top <= len(names):
-        raise UsageError(f"--top {top}: the model knows {len(names)} classes")
+    answer = answer_columns(model, top) if names else [prediction_column(table.target)]
     if not names and top > 1:
         raise UsageError(f"--top {top}: the model predicts a number, {table.target}, not classes")
     stack = ExitStack()
@@ -72,9 +67,8 @@ def predict_rows(model: RowModel, inputs: Sequence[str | Path], *, top: int = 1)
         raise
     ids = [c.name for c in table.left_out if c.is_id and all(c.name in source.form.names for source in sources)]
     head = ["file", "row"] if len(sources) > 1 else ["row"]
-    outputs = label_columns(top) if names else [prediction_column(table.target)]
-    ids = [name for name in ids if name not in (*head, *outputs, "error")]
-    return [*head, *ids, *outputs, "error"], _predict(model, sources, stack, ids, top)
+    ids = [name for name in ids if name not in (*head, *answer, "error")]
+    return [*head, *ids, *answer, "error"], _predict(model, sources, stack, ids, top)
 
 
 def prediction_column(target: str) -> str:
@@ -183,7 +177,7 @@ def _apply(model: RowModel, cells: np.ndarray, top: int) -> Iterator[Row]:
     """Return the prediction for each row, and its error."""
     outputs = model.outputs(cells)
     if model.class_names:
-        yield from most_probable(outputs, model.class_names, top)
+        yield from answers(model, outputs, top)
         return
     name = prediction_column(model.table.target)
     for value in outputs[:, 0].tolist():

@@ -12,6 +12,7 @@ import torch
 from fathom.data.tables.layer import TableInput
 from fathom.data.texts.vocabulary import Tokenizer, Vocabulary
 from fathom.errors import UsageError
+from fathom.inference.saved import class_names_of
 from fathom.module import LanguageModel, Module
 from fathom.training.device import find_device
 
@@ -31,7 +32,7 @@ class RunImageModel:
             given = "images" if stored["kind"] == "image" else "numbers"
             raise UsageError(f"{run}: predict labels images, and this model is a {kind} of {given}")
         self.shape = (stored["channels"], stored["height"], stored["width"])
-        self.class_names = description["class_names"] or [str(i) for i in range(description["model"]["num_classes"])]
+        self.class_names, self.multilabel = class_names_of(description), bool(description.get("multilabel"))
         self.device = find_device(device)
         self.module = module.to(self.device)
 
@@ -49,6 +50,7 @@ class RunTableModel:
         self.layer = module.preprocess
         self.table = self.layer.description
         self.class_names: list[str] = description["class_names"]
+        self.multilabel = bool(description.get("multilabel"))
         self.device = find_device(device)
         self.module = module.to(self.device).eval()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,6 +58,7 @@ class _Description(msgspec.Struct):
     model: _Model
     input: _Input
     class_names: list[str]
+    multilabel: bool = False
     tokens: list[str] = []
     tokenizer: _Tokenizer | None = None
 
@@ -74,6 +76,7 @@ def describe_model(
         "kind": module.kind,
         "model": {"name": name, "input_shape": list(shape), "num_classes": num_outputs, "options": options},
         "class_names": list(getattr(module, "class_names", ())),
+        **({"multilabel": True} if isinstance(module, Classifier) and module.multilabel and num_outputs > 1 else {}),
         "input": _describe_input(stored_shape, reads_text) | module.preprocess.describe(),
         **({"target": target} if target else {}),
         **({"tokens": list(module.tokens), "tokenizer": module.tokenizer} if isinstance(module, LanguageModel) else {}),
@@ -160,8 +163,19 @@ def _check_description(description: dict[str, Any], path: Path) -> None:
     if known.kind == "language_model" and (known.tokenizer is None or len(known.tokens) != known.model.num_classes):
         raise FathomError(f"{path}: altered ({len(known.tokens)} tokens for {known.model.num_classes} outputs)")
     # a class index past the names would end in an IndexError
-    if known.class_names and len(known.class_names) != known.model.num_classes:
-        raise FathomError(f"{path}: altered ({len(known.class_names)} names for {known.model.num_classes} classes)")
+    num_classes = _count_classes(description)
+    if known.class_names and len(known.class_names) != num_classes:
+        raise FathomError(f"{path}: altered ({len(known.class_names)} names for {num_classes} classes)")
+
+
+def _count_classes(description: Mapping[str, Any]) -> int:
+    """Return how many classes, or labels, a classifier has: one output stands for two classes."""
+    return max(2, int(description["model"]["num_classes"]))
+
+
+def class_names_of(description: Mapping[str, Any]) -> list[str]:
+    """Return the names of the classes of a model, by what ``model.json`` says; their numbers where they have none."""
+    return list(description["class_names"]) or [str(i) for i in range(_count_classes(description))]
 
 
 def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
@@ -184,7 +198,9 @@ def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
         if description["kind"] == "language_model":
             module: Module = _read_language_model(net, description)
         elif description["kind"] == "classifier":
-            module = Classifier(net, class_names=description["class_names"], preprocess=preprocess)
+            multilabel = description.get("multilabel", False)
+            loss = "bce_with_logits" if multilabel or model["num_classes"] == 1 else "cross_entropy"
+            module = Classifier(net, class_names=description["class_names"], loss=loss, preprocess=preprocess)
         else:
             target = TargetScale(**description["target"]) if "target" in description else None
             module = Regressor(net, preprocess=preprocess, target=target)

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 OnRead = Callable[[int, int], None]
 """Called with (files read, files in all) while files are decoded."""
 
-FITTING_LOSSES = {"classification": "cross_entropy or multi_margin", "regression": "squared, huber or l1"}
+_FITTING_LOSSES = {"classification": "cross_entropy or multi_margin", "regression": "squared, huber or l1"}
 _CLASS_LOSSES = ("cross_entropy", "multi_margin")  # they take a class; the others take numbers
+_LOG_LOSS = "bce_with_logits"  # of one output for two classes, or of an output for each label
 
 
 class Kind(ABC):
@@ -127,6 +128,11 @@ class Kind(ABC):
     def check(self, data: LabelledData) -> DataCheck:
         """Return what there is to know of the data before anything is trained on it."""
 
+    def num_outputs(self, config: Config, data: LabelledData) -> int:
+        """Return how many outputs the network has: one for two classes where the loss is a log-loss."""
+        is_binary = config.training.loss == _LOG_LOSS and data.task == "classification" and not data.multilabel
+        return 1 if is_binary and data.num_outputs == 2 else data.num_outputs
+
     def wrap(self, net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Module:
         """Put a network into the module that the data's task calls for.
 
@@ -135,9 +141,7 @@ class Kind(ABC):
         from fathom.module import Classifier, Regressor
 
         loss = config.training.loss
-        if (loss in _CLASS_LOSSES) != (data.task == "classification"):
-            fitting = FITTING_LOSSES[data.task]
-            raise UsageError(f"loss {loss} does not fit the {data.task} of {data.name}; choose {fitting}")
+        _check_loss(loss, data)
         if data.task == "regression":
             return Regressor(net, loss=loss, preprocess=preprocess, target=data.target_scale())
         return Classifier(
@@ -203,6 +207,24 @@ class Kind(ABC):
         from fathom.inference.images import predict_images
 
         return predict_images(model, request)
+
+
+def _check_loss(loss: str | None, data: LabelledData) -> None:
+    """Refuse a loss that does not fit the task.
+
+    Raises:  UsageError
+    """
+    fitting = _LOG_LOSS if data.multilabel else _FITTING_LOSSES[data.task]
+    if data.task == "classification" and loss == _LOG_LOSS:
+        if data.multilabel or data.num_outputs == 2:
+            return
+        raise UsageError(
+            f"loss {loss} is for two classes, or for labels, and {data.name} has {data.num_outputs} classes; "
+            f"choose {fitting}"
+        )
+    if data.multilabel or (loss in _CLASS_LOSSES) != (data.task == "classification"):
+        task = "labels" if data.multilabel else data.task
+        raise UsageError(f"loss {loss} does not fit the {task} of {data.name}; choose {fitting}")
 
 
 def _first_difference(learned: Sequence[str], found: Sequence[str]) -> str:

@@ -44,11 +44,14 @@ def _table(evaluation: dict[str, Any]) -> str:
     numbers = {name: value for name, value in evaluation.items() if isinstance(value, float)}
     column = max(8, *map(len, numbers)) + 1
     lines += [f"{name:<{column}}{value:.4f}" for name, value in numbers.items()]
-    if "per_class" in evaluation:
-        width = max(len(row["class"]) for row in evaluation["per_class"] + [{"class": "class"}])
-        lines += ["", f"{'class':<{width}}  precision  recall     F1  support"]
+    for key, part in (("class", "per_class"), ("label", "per_label")):
+        rows = evaluation.get(part, [])
+        if not rows:
+            continue
+        width = max(len(name) for name in (key, *(row[key] for row in rows)))
+        lines += ["", f"{key:<{width}}  precision  recall     F1  support"]
         lines += [
-            f"{r['class']:<{width}}  {r['precision']:9.3f}  {r['recall']:6.3f}  {r['f1']:5.3f}  {r['support']:7,}"
-            for r in evaluation["per_class"]
+            f"{r[key]:<{width}}  {r['precision']:9.3f}  {r['recall']:6.3f}  {r['f1']:5.3f}  {r['support']:7,}"
+            for r in rows
         ]
     return "\n".join(lines)

@@ -91,17 +91,21 @@ def _blow_up(run: RunReader) -> Finding | None:
     names = (run.evaluation or {}).get("class_names")
     training = run.config.get("training", {})
     losses = [(y, x) for x, y in curve(run.epochs(), "train_loss") if y is not None]
-    if not names or len(names) < 2 or not losses or training.get("loss") not in (None, "cross_entropy"):
+    loss = training.get("loss")
+    if not names or len(names) < 2 or not losses or loss not in (None, "cross_entropy", "bce_with_logits"):
         return None
-    (highest, at), nothing = max(losses), math.log(len(names))  # log K: the cross-entropy of 1/K each
+    is_log_loss = loss == "bce_with_logits"  # each output decides between two
+    # log K: the cross-entropy of 1/K each
+    (highest, at), nothing = max(losses), math.log(2 if is_log_loss else len(names))
     if highest < BLOWN_UP * nothing:
         return None
     lr = training.get("lr")
     return Finding(
         "lr.too_high",
         "warning",
-        f"In epoch {at:g} training loss was {decimal(highest)} on average, where equal probabilities for all classes "
-        f"give {decimal(nothing)}",
+        f"In epoch {at:g} training loss was {decimal(highest)} on average, where "
+        f"{'a probability of one half' if is_log_loss else 'equal probabilities'} for all classes "
+        f"{'gives' if is_log_loss else 'give'} {decimal(nothing)}",
         {"loss": highest, "loss_of_equal_probabilities": nothing, "lr": lr if is_number(lr) else None},
         cause="the steps were too large",
         remedy=f"try a learning rate far below {rate(lr)} (--lr)",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fathom.findings import Finding, NotChecked
+from fathom.runs.analysis.labels import check_labels
 from fathom.runs.analysis.numbers import count, decimal, determination, percent, wilson_interval
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
@@ -28,6 +29,8 @@ def check_evaluation(run: RunReader) -> tuple[list[Finding], list[NotChecked]]:
     """Say what the test set shows."""
     if run.evaluation is None:
         return [], [NotChecked(GUESSING, "the test set has not been used")]
+    if run.evaluation.get("per_label"):
+        return check_labels(run.evaluation), []
     found = [
         _result(run, run.evaluation),
         # where there is a baseline, its guess is that of the training split

@@ -212,7 +212,7 @@ def _check_evaluation(evaluation: Mapping[str, Any], path: Path) -> None:
         square = len(rows) == size and all(isinstance(row, list) and len(row) == size for row in rows)
         if not square or not all(isinstance(cell, int) and cell >= 0 for row in rows for cell in row):
             raise FathomError(f"{path} is damaged: the confusion matrix does not fit the class names")
-    for part in ("per_class", "mistakes"):
+    for part in ("per_class", "per_label", "mistakes"):
         entries = evaluation.get(part, [])
         if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
             raise FathomError(f"{path} is damaged: {part} is not a list of entries")

@@ -118,7 +118,8 @@ def _headline(run: RunReader) -> Html:
         if isinstance(samples, int) and samples > 0:
             low, high = wilson_interval(accuracy, samples)
             about += f" · 95% interval {percent(low)} to {percent(high)}"
-        return show_number(percent(accuracy), f"{split} accuracy", about)
+        name = "accuracy (all labels of a sample)" if evaluation.get("per_label") else "accuracy"
+        return show_number(percent(accuracy), f"{split} {name}", about)
     if is_number(evaluation.get("perplexity")):
         about = f"{count(samples)} tokens, evaluated once · {decimal(evaluation.get('bits_per_token'))} bits per token"
         return show_number(decimal(evaluation.get("perplexity")), f"{split} perplexity", about)

@@ -75,7 +75,10 @@ def _confusion(evaluation: Mapping[str, Any]) -> Section | None:
 
 
 def _classes(evaluation: Mapping[str, Any]) -> Section | None:
-    entries = evaluation.get("per_class") or []
+    """Write the figures of each class, or of each label."""
+    has_labels = bool(evaluation.get("per_label"))
+    key, part = ("label", "per_label") if has_labels else ("class", "per_class")
+    entries = evaluation.get(part) or []
     if not entries:
         return None
 
@@ -84,7 +87,7 @@ def _classes(evaluation: Mapping[str, Any]) -> Section | None:
 
     rows = [
         (
-            e.get("class", ""),
+            e.get(key, ""),
             share(e.get("precision")),
             share(e.get("recall")),
             share(e.get("f1")),
@@ -92,9 +95,17 @@ def _classes(evaluation: Mapping[str, Any]) -> Section | None:
         )
         for e in entries
     ]
-    figures = table(("Class", "Precision", "Recall", "F1", "Support"), rows, label="Figures for each class")
+    figures = table((key.title(), "Precision", "Recall", "F1", "Support"), rows, label=f"Figures for each {key}")
     if len(entries) > MOST_MATRIX_CLASSES:
-        figures = fold(f"All {len(entries)} classes", figures)
+        figures = fold(f"All {len(entries)} {'labels' if has_labels else 'classes'}", figures)
+    if has_labels:
+        about = (
+            f"All labels of a sample are right for {percent(evaluation.get('accuracy'))} of the samples; of all labels "
+            f"{percent(evaluation.get('label_accuracy'))} are right. Precision: how many of the samples given this "
+            "label have it. Recall: how many of those that have it are found. F1: their harmonic mean. Support: "
+            "samples with the label in the test set."
+        )
+        return Section("labels", "Per label", note(about), figures)
     about = (
         "Precision: how many of the samples given this class belong to it. Recall: how many of the class are found. "
         "F1: their harmonic mean. Support: samples of the class in the test set."
