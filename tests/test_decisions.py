@@ -173,7 +173,11 @@ class TestLabels:
         expected = F.binary_cross_entropy_with_logits(o, y.double(), pos_weight=weights)
         torch.testing.assert_close(module.training_step((o, y))["loss"], expected)
         assert torch.equal(module.read(o), o.sigmoid())
-        own = Classifier(nn.Identity(), loss=lambda p, t: (p.sigmoid() - t).square().mean(), multilabel=True)
+
+        class Labelling(Classifier):
+            multilabel = True
+
+        own = Labelling(nn.Identity(), loss=lambda p, t: (p.sigmoid() - t).square().mean())
         torch.testing.assert_close(own.training_step((o, y))["loss"], (o.sigmoid() - y).square().mean())
         assert torch.equal(own.read(o), o.sigmoid())
 
@@ -210,7 +214,7 @@ class TestWhatDoesNotFit:
         labels = torch.zeros(6, 3).long()
         with pytest.raises(UsageError, match="a 0 or 1 for each label needs bce_with_logits"):
             make_loss("cross_entropy")(torch.zeros(6, 3), labels)
-        with pytest.raises(UsageError, match=r"loss=\"bce_with_logits\" or multilabel=True"):
+        with pytest.raises(UsageError, match=r"loss=\"bce_with_logits\", or multilabel = True"):
             true_labels(torch.zeros(6, 3), labels)
 
     def test_probabilities_as_targets_decide_by_the_largest(self):

@@ -75,7 +75,7 @@ def true_labels(output: Tensor, target: Tensor, multilabel: bool = False) -> Ten
     if not target.is_floating_point():
         raise UsageError(
             f"targets of shape {tuple(target.shape)} are a 0 or 1 for each label: take "
-            'loss="bce_with_logits" or multilabel=True; for one class each, write target.argmax(1)'
+            'loss="bce_with_logits", or multilabel = True in a subclass; for one class each, write target.argmax(1)'
         )
     return target.argmax(1)
 

@@ -156,10 +156,13 @@ class Classifier(Module):
         label_smoothing: in training only; validation reports the plain loss.
         class_weights: of the samples of each class in the training loss; validation reports the plain one.
         metrics: names or objects, such as ``["f1", "auroc"]``; accuracy is always reported.
-        multilabel: several outputs are labels; a log-loss that is named, or torch's, says so by itself.
+    Attributes:
+        multilabel: whether several outputs are labels; a log-loss that is named, or torch's, says so by itself, and
+            with a loss of its own a subclass does.
     """
 
     kind = "classifier"
+    multilabel: bool = False
 
     def __init__(
         self,
@@ -172,11 +175,10 @@ class Classifier(Module):
         preprocess: Preprocess | None = None,
         lr: float = 0.1,
         metrics: Specs = (),
-        multilabel: bool = False,
     ) -> None:
         super().__init__(net, loss=loss, preprocess=preprocess, lr=lr, metrics=metrics)
         self.class_names = tuple(class_names)
-        self.multilabel = multilabel or is_log_loss(loss)
+        self.multilabel = self.multilabel or is_log_loss(loss)
         if label_smoothing and loss not in SMOOTHED:
             raise UsageError("label smoothing belongs to the cross-entropy; leave it or the other loss out")
         options = {"label_smoothing": label_smoothing} if label_smoothing else {}
