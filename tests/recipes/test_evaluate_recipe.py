@@ -103,7 +103,7 @@ def test_prediction_rows_name_the_classes_and_the_files(evaluated):
     columns, rows = list_predictions(module, files, SplitResult({}, logits, labels))
     assert columns == ["index", "file", "label", "predicted", "probability"]
     assert list(rows)[-1][:3] == [len(labels) - 1, f"{len(labels) - 1}.png", NAMES[labels[-1]]]
-    found = SplitResult({}, torch.tensor([[2.0]]), torch.tensor([[1.0]]))
+    found = SplitResult({}, torch.tensor([[2.0]]), torch.tensor([[1.0]]), truth=torch.tensor([[1.0]]))
     columns, rows = list_predictions(Regressor(nn.Identity()), named(("row", ["7"])), found)
     assert (columns, list(rows)) == (["index", "row", "label", "predicted"], [[0, "7", 1.0, 2.0]])
 

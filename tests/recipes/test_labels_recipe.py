@@ -121,7 +121,7 @@ class ColoursKind(Kind):
         content = self.read(config.data) if contents is None else contents
         X, y = np.array(content["X"], np.float32), np.array(content["y"], np.float32)
         arrays = Arrays(X[60:], y[60:], X[:60], y[:60], ())
-        return ColoursData(arrays, config.data.batch_size, name="colours", val=make_division(config.data))
+        return ColoursData(arrays, config.data.batch_size, name="colours", val=make_division(config))
 
     def check(self, data):
         raise NotImplementedError
