@@ -22,6 +22,7 @@ _SAMPLES = 8  # images of each class in its row
 _NOTES = {
     "skipped: ": "data.files_passed_over",
     "mislabelled": "data.other_format_than_named",
+    "depth: ": "data.levels_lost",
     "splits: ": "data.split_origins",
 }
 _LEFT_OUT = ": left out: "

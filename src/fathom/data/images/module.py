@@ -19,6 +19,7 @@ from fathom.data.divided import DividedData, Rows
 from fathom.data.fetch.archives import is_packed
 from fathom.data.fetch.packed import unpacked_copy
 from fathom.data.images.decode import check_form, read_image
+from fathom.data.images.depth import describe_depth
 from fathom.data.images.folder_listing import FileList, ImageFiles
 from fathom.data.images.label_file import read_image_table
 from fathom.data.images.listing import list_images
@@ -85,7 +86,8 @@ class ImageData(DividedData):
         self.batch_size = batch_size or _choose_batch_size(self.num_train)
         check_batch_size(self.batch_size, self.num_train, self.name)
         origin = describe_origins(list(self.splits), files.origins, division, self.split_seed)
-        self.notes = [*files.notes, *folded, *self._describe_problems(), origin, self._describe_form()]
+        depth = describe_depth([str(path) for path in files.train.paths], self.split_seed)
+        self.notes = [*files.notes, *folded, *depth, *self._describe_problems(), origin, self._describe_form()]
         self.details = [f"left out: {path} {why}".strip() for path, why in self.broken]
         self.details += [f"the same image: {a} and {b}" for a, b in self._name_pairs()]
         self._loaders: list[weakref.ref[FileLoader]] = []
