@@ -46,9 +46,9 @@ def test_categories_that_differ_by_blanks_around_them_are_one():
 @pytest.mark.parametrize(
     ("column", "texts", "numbers", "invalid"),
     [
-        (Column("x", "number"), ["1", " 2.5 ", "$ 1,234", "n.a.", "NA ", ""], [1, 2.5, 1234] + [np.nan] * 3, [3]),
+        (Column("x", "number"), ["1", " 2.5 ", "$ 1,234", "n.a.", "NA ", "x5"], [1, 2.5, 1234] + [np.nan] * 3, [5]),
         (Column("x", "number"), ["inf", "-Infinity", "1e999"], [np.nan] * 3, []),
-        (Column("x", "number", marks=("n.a.",)), ["n.a. ", "none"], [np.nan] * 2, [1]),
+        (Column("x", "number", marks=("gone",)), ["gone ", "none", "lost"], [np.nan] * 3, [2]),
         (Column("x", "boolean"), ["Yes", "no", "0", "maybe", "NA"], [1, 0, 0, np.nan, np.nan], [3]),
         (Column("x", "date", format="ISO8601"), ["1970-01-02", "soon", ""], [1, np.nan, np.nan], [1]),
         (Column("x", "category", values=("b", "20")), ["b ", "20", "20.0", " NA", "c"], [2, 3, 1, 0, 1], []),

@@ -29,6 +29,15 @@ _ADAPTERS: dict[BuiltIn, str] = {
     "texts": "TextsKind",
 }
 _SUFFIXES: dict[str, BuiltIn] = {".csv": "tables", ".tsv": "tables", ".dat": "tables", ".txt": "texts", ".md": "texts"}
+_UNREAD = {
+    ".jsonl": "JSON lines",
+    ".ndjson": "JSON lines",
+    ".json": "JSON",
+    ".parquet": "Parquet",
+    ".feather": "Feather",
+    ".xlsx": "Excel",
+    ".xls": "Excel",
+}
 _registered: dict[str, Kind] = {}
 _loaded: dict[str, Kind] = {}
 
@@ -49,7 +58,10 @@ def find_kind(settings: Settings) -> Kind:
     for kind in _registered.values():
         if kind.claims(settings):
             return kind
-    return get_kind(_look(settings.get("data.name", "digits"), settings.get("data.options.images") is not None))
+    name, has_images = settings.get("data.name", "digits"), settings.get("data.options.images") is not None
+    if settings.get("data.options.target") is not None and not has_images and _may_be_rows(name):
+        return get_kind("tables")
+    return get_kind(_look(name, has_images))
 
 
 def kind_of(config: Config | DataConfig) -> Kind:
@@ -94,6 +106,21 @@ def _look(name: str, has_images: bool) -> BuiltIn:
     separators = [separator for separator in (os.sep, os.altsep) if separator]
     is_path = name in (".", "..") or any(separator in name for separator in separators)
     return "images" if is_path else "arrays"
+
+
+def _may_be_rows(name: str) -> bool:
+    """Return whether a name, of whatever ending, is that of a file that may hold the rows of a table.
+
+    Raises:  UsageError for a file of rows in a form that is not read
+    """
+    if is_remote(name) or name in catalog.names():
+        return False
+    path = expand_home(name)
+    if path.suffix.lower() in _UNREAD:
+        raise UsageError(f"{name}: {_UNREAD[path.suffix.lower()]} is not read; write it as CSV: df.to_csv('rows.csv')")
+    if is_packed(name):
+        raise UsageError(f"{name}: an archive holds images here; unpack the table, or pack it as .csv.gz or .csv.bz2")
+    return path.is_file() and path.suffix.lower() not in EXTENSIONS
 
 
 def _look_at_address(address: str) -> BuiltIn:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fathom.settings.config import Config
     from fathom.settings.settings import Settings
 
-_CHOICES = ("fill", "one_hot_max", "categories", "drop", "keep")
+_CHOICES = ("fill", "one_hot_max", "categories", "drop", "keep", "day_first")
 _LINEAR_ONE_HOT_MAX = 1000  # an embedding before a single affine map would only lower its rank
 _STEPS = 3000  # that a small table is learned for, unless epochs are given
 _EPOCHS = (10, 100)
@@ -38,7 +38,7 @@ class TablesKind(Kind):
 
     name, noun = "tables", "a table"
     depends_on_network = True
-    option_names = ("target", "task", "log_target", "test", *_CHOICES, "header", "separator")
+    option_names = ("target", "task", "log_target", "test", *_CHOICES, "header", "separator", "encoding")
 
     def validate(self, settings: Settings) -> None:
         """Refuse files that are not there and options that tables do not have."""
@@ -48,6 +48,8 @@ class TablesKind(Kind):
         options = settings.get("data.options", {})
         if options.get("header") not in (None, True, False):
             raise UsageError(f"data.options.header is true or false; got {options['header']!r}")
+        if not isinstance(options.get("day_first", False), bool):
+            raise UsageError(f"data.options.day_first is true or false; got {options['day_first']!r}")
         for place in (settings.get("data.name"), options.get("test")):
             if place is not None:
                 check_file(str(place))
@@ -134,7 +136,7 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
     if not isinstance(log_target, bool):
         raise UsageError(f"data.options.log_target is true or false; got {log_target!r}")
     return TableData(
-        dataclasses.replace(table, test=None if test is None else _read_file(str(test), options)),
+        dataclasses.replace(table, test=None if test is None else _read_file(str(test), options | {"header": table.form.has_header})),
         data.batch_size,
         target=None if target is None else str(target),
         options=TableOptions(options.get("task"), log_target, **chosen),
@@ -149,7 +151,14 @@ def _read_file(path: str, options: Mapping[str, Any]) -> Table:
     """Read a table as its options say."""
     from fathom.data.tables.reading import read_table
 
-    return read_table(expand_home(path), header=options.get("header"), separator=options.get("separator"))
+    encoding, target = options.get("encoding"), options.get("target")
+    return read_table(
+        expand_home(path),
+        header=options.get("header"),
+        separator=options.get("separator"),
+        encoding=None if encoding is None else str(encoding),
+        target=None if target is None else str(target),
+    )
 
 
 def _names(option: str, value: Any) -> tuple[str, ...]:

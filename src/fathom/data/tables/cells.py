@@ -28,10 +28,20 @@ MISSING = frozenset(
     ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>")
     + ("N/A", "NA", "NULL", "NaN", "n/a", "nan", "null", "?")
 )
+# What people, spreadsheets and offices of statistics write for a number or a date that is not there, in small letters.
+_MARKS = frozenset(
+    ("-", "--", "---", "–", "—", ".", "..", "...", "…", ":", "*", "**", "na", "n.a.", "n.a", "n/a.", "n/d", "n.d.", "nd")
+    + ("#div/0!", "#n/a", "#value!", "#ref!", "#name?", "#num!", "#null!", "none", "missing", "unknown", "not available")
+)
 BOOLEANS = {"true": 1.0, "yes": 1.0, "t": 1.0, "y": 1.0, "false": 0.0, "no": 0.0, "f": 0.0, "n": 0.0}
 _DIGITS = {"1": 1.0, "0": 0.0}  # in a file to be predicted, whose booleans may be written otherwise
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _CELLS: dict[str, Cells] = {"i": "integer", "u": "integer", "f": "number", "b": "boolean"}  # by NumPy's kinds of types
+
+
+def is_mark(text: str) -> bool:
+    """Return whether a text is a usual mark for a number or a date that is not there."""
+    return text in MISSING or text.lower() in _MARKS
 
 
 def cells_of(cells: pd.Series) -> Cells:
@@ -69,7 +79,7 @@ def read_cells(cells: pd.Series, column: Column) -> np.ndarray:
     """
     import pandas as pd
 
-    if column.kind != "category" and cells.dtype.kind in _CELLS:
+    if column.kind not in ("category", "date") and cells.dtype.kind in _CELLS:
         return _finite(cells.to_numpy(np.float64))
     codes, uniques = pd.factorize(cells)  # every different text is read once; an empty cell has the code -1
     return _look_up([canonical(value) for value in uniques.tolist()], column)[codes]
@@ -95,6 +105,7 @@ def read_texts(texts: Sequence[str], column: Column, decimal: str = ".") -> tupl
     numbers[:-1][is_missing] = numbers[-1]
     is_invalid = np.zeros(len(written), dtype=bool)
     if column.kind != "category":
+        is_missing |= np.array([column.kind != "boolean" and is_mark(text) for text in written], dtype=bool)
         unread = np.isnan(numbers[:-1]) & ~is_missing
         if column.kind == "number" and unread.any():
             unread &= ~np.isinf(_to_floats(plain))  # "inf", and what overflows

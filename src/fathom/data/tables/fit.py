@@ -6,6 +6,7 @@ split alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import numpy as np
 
 from fathom.data.tables.cells import cells_of, distinct, read_cells
 from fathom.data.tables.column import MISSING_CODE, OTHER_CODE, Column, Kind
-from fathom.data.tables.kinds import find_kind
+from fathom.data.tables.kinds import find_kind, is_ambiguous
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.phrases import counted
 
@@ -28,6 +29,9 @@ _MOST_CATEGORIES = 100_000
 _MOST_WIDTH = 50
 _ID_ROWS = 20  # in a table shorter than this nothing looks like an identifier
 _ID_SHARE = 0.95
+_LARGEST = 1e38  # of float32, less a factor of three
+_PANDAS_INDEX = re.compile(r"Unnamed: 0(\.\d+)?")
+_ID_NAME = re.compile(r"(?i:(^|[ _.-])(id|index|idx|uid))$|[a-z]I[dD]$")
 FLOAT_DIGITS = 7  # significant ones that a float32 carries
 _MOST_MARKS = 1000  # different texts that a model knows to stand for missing cells
 
@@ -72,6 +76,7 @@ class TableOptions:
         keep: columns to use although they look like identifiers.
         one_hot_max: a category of more values gets an embedding.
         fill: "mean" or "median", what stands in for a missing number.
+        day_first: whether 1/2/2020 is the first of February, where the column does not tell.
     """
 
     task: str | None = None
@@ -81,6 +86,7 @@ class TableOptions:
     keep: tuple[str, ...] = ()
     one_hot_max: int = ONE_HOT_MAX
     fill: str = "mean"
+    day_first: bool = False
 
     def check(self, names: Sequence[str]) -> None:
         """Refuse columns that are not there and values that make no sense."""
@@ -109,13 +115,22 @@ class Fitted:
 
 
 def fit_columns(
-    frame: pd.DataFrame, target: str, train: np.ndarray, options: TableOptions, rewritten: Collection[str] = ()
+    frame: pd.DataFrame,
+    target: str,
+    train: np.ndarray,
+    options: TableOptions,
+    rewritten: Collection[str] = (),
+    *,
+    own: int | None = None,
+    is_indexed: bool = False,
 ) -> Fitted:
     """Find out what each column but the target holds, and read all cells.
 
     Args:
         train: rows of the training split.
         rewritten: columns of text whose numbers were rewritten when the file was read.
+        own: how many rows are the table's own; those of its test file follow, and number themselves anew.
+        is_indexed: whether the first column has no name in the file.
     Raises:  UsageError for a column that is not there; FathomError if no column is left
     """
     options.check(list(frame.columns))
@@ -128,9 +143,11 @@ def fit_columns(
         if name == target:
             continue
         cells = frame[name]
-        kind, format = find_kind(cells, name in options.categories)
+        kind, format = find_kind(cells, name in options.categories, day_first=options.day_first)
         column = Column(name, kind, cells_of(cells), name in rewritten, format=format)
         reason = _reason_to_leave_out(cells, column, train, options)
+        is_index = (is_indexed and name == frame.columns[0]) or _PANDAS_INDEX.fullmatch(name) is not None
+        reason = reason or _find_numbering(cells.iloc[:own], column, options, is_index=is_index)
         if reason is None:
             column, values, note = _fit_column(cells, column, train, options)
             if len(np.unique(values[train])) > 1 or np.isnan(values[train]).any():
@@ -163,8 +180,22 @@ def _reason_to_leave_out(cells: pd.Series, column: Column, train: np.ndarray, op
     if kind == "category":
         if present.nunique() > _ID_SHARE * len(part):
             return LeftOut(name, "nearly every row has another text: it names the rows", is_id=True)
-    elif cells.dtype.kind in "iu" and cells.is_unique and int(cells.max()) - int(cells.min()) == len(cells) - 1:
+    return None
+
+
+def _find_numbering(cells: pd.Series, column: Column, options: TableOptions, *, is_index: bool) -> LeftOut | None:
+    """Say if the cells of the table's own rows number them."""
+    name = column.name
+    if name in options.keep or cells.dtype.kind not in "iu" or column.kind != "number" or not cells.is_unique:
+        return None
+    if is_index:
+        return LeftOut(name, "an index without a name, as pandas writes it", is_id=True)
+    if len(cells) < _ID_ROWS:
+        return None
+    if int(cells.max()) - int(cells.min()) == len(cells) - 1:
         return LeftOut(name, "it numbers the rows", is_id=True)
+    if _ID_NAME.search(name):
+        return LeftOut(name, "it is called an id, and every row has another", is_id=True)
     return None
 
 
@@ -190,7 +221,16 @@ def _fit_column(
     if column.kind == "date":
         facts["has_time"] = bool((known % 1 != 0).any())
         if column.format != "ISO8601":
-            notes.append(f"{column.name}: dates are read as {column.format}")
+            note = f"{column.name}: dates are read as {column.format}"
+            if not options.day_first and is_ambiguous(cells, column.format):
+                note += "; day and month could be exchanged: data.options.day_first=true reads the day first"
+            notes.append(note)
+    if len(known) and np.abs(values[~np.isnan(values)]).max() > _LARGEST:
+        far = float(values[np.nanargmax(np.abs(values))])
+        raise FathomError(
+            f"{column.name}: {far:g} is too large to be learned from (beyond {_LARGEST:g}); correct it, or leave the "
+            f"column out with data.options.drop=[{column.name}]"
+        )
     return msgspec.structs.replace(column, **facts), values, notes
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fathom.data.tables.cells import BOOLEANS, distinct, to_days, to_numbers
+from fathom.data.tables.cells import BOOLEANS, distinct, is_mark, to_days, to_numbers
 from fathom.data.tables.column import Kind
 
 if TYPE_CHECKING:
@@ -28,41 +29,99 @@ _DATE_FORMATS = (
     "%d.%m.%Y %H:%M:%S",
     "%Y/%m/%d %H:%M:%S",
     "%m/%d/%y",
+    "%d-%m-%Y %H:%M",
+    "%Y/%m/%d %H:%M",
+    "%m-%d-%Y",
+    "%d/%m/%y",
+    "%d.%m.%y",
+    "%Y.%m.%d",
+    "%m/%d/%Y %I:%M %p",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    "%d-%B-%Y",
+    "%d %b %y",
+    "%b %Y",
+    "%B %Y",
+    "%b-%Y",
+    "%b-%y",
+    "%m/%Y",
+    "%Y/%m",
+    "%A, %B %d, %Y",
+    "%a, %d %b %Y",
+    "%a, %d %b %Y %H:%M:%S %z",
+    "%a %b %d %H:%M:%S %Y",
+    "%d/%b/%Y:%H:%M:%S %z",
+    "%Y年%m月%d日",
     "%d %b %Y",
     "%d %B %Y",
     "%b %d, %Y",
     "%B %d, %Y",
 )
+_COMPACT = "%Y%m%d"
+_COMPACT_RANGE = (19000101, 21001231)
+_MOST_OTHERS, _MANY = 3, 20  # different texts that are no numbers, beside so many different ones that are
 _NUMBERS = 0.9  # share of cells that must be numbers for the others to count as missing ones
 _DATES = 0.95  # share of cells that must be dates in one format
 _DATE_LENGTHS = (6, 40)  # letters: from 1/2/34 to a full one with a time zone
 _LOOKED_INTO = 2000  # different texts tried as dates
 
 
-def find_kind(cells: pd.Series, as_category: bool = False) -> tuple[Kind, str]:
-    """Return what a column holds, and of dates in which format."""
+def find_kind(cells: pd.Series, as_category: bool = False, *, day_first: bool = False) -> tuple[Kind, str]:
+    """Return what a column holds, and of dates in which format.
+
+    Cells with a usual mark for what is missing do not count; nor do up to three other texts among many numbers.
+
+    Args:
+        day_first: whether 1/2/2020 is the first of February.
+    """
     if as_category:
         return "category", ""
     if cells.dtype.kind == "b":
         return "boolean", ""
+    if cells.dtype.kind in "iu" and _are_compact_dates(cells):
+        return "date", _COMPACT
     if cells.dtype.kind in "iuf":
         return "number", ""
     texts, counts = distinct(cells)
     if len(texts) <= 2 * len(BOOLEANS) and all(text.lower() in BOOLEANS for text in texts):
         return "boolean", ""
-    if np.isfinite(to_numbers(texts)) @ counts >= _NUMBERS * counts.sum():
+    present = [i for i, text in enumerate(texts) if not is_mark(text)]
+    texts, counts = [texts[i] for i in present], counts[present]
+    is_read = np.isfinite(to_numbers(texts))
+    if len(texts) and is_read @ counts >= _NUMBERS * counts.sum():
         return "number", ""
-    form = _find_date_format(texts)
+    others = len(texts) - int(is_read.sum())
+    if others <= _MOST_OTHERS and is_read.sum() >= _MANY and is_read @ counts >= counts.sum() / 2:
+        return "number", ""
+    form = _find_date_format(texts, day_first)
     return ("date", form) if form else ("category", "")
 
 
-def _find_date_format(texts: Sequence[str]) -> str:
+def is_ambiguous(cells: pd.Series, format: str) -> bool:
+    """Return whether all dates of a column can be read with day and month exchanged too."""
+    swapped = format.translate(str.maketrans("dm", "md"))
+    if format == swapped or not {"%d", "%m"} <= set(re.findall("%.", format)) or swapped not in _DATE_FORMATS:
+        return False
+    texts = [text for text in distinct(cells)[0] if np.isfinite(to_days([text], format)).all()][:_LOOKED_INTO]
+    return bool(np.isfinite(to_days(texts, swapped)).all())
+
+
+def _are_compact_dates(cells: pd.Series) -> bool:
+    """Return whether all whole numbers of a column are dates such as 20240131, of several days."""
+    if not len(cells) or cells.min() < _COMPACT_RANGE[0] or cells.max() > _COMPACT_RANGE[1] or cells.nunique() < 3:
+        return False
+    texts = [str(value) for value in cells.unique().tolist()]
+    return bool(np.isfinite(to_days(texts, _COMPACT)).all())
+
+
+def _find_date_format(texts: Sequence[str], day_first: bool) -> str:
     """Find the format that reads nearly all texts; an empty text if there is none."""
     sample = texts[:_LOOKED_INTO]
     if not sample or sum(map(_may_be_date, sample)) < _DATES * len(sample):
         return ""
     best, most = "", _DATES
-    for format in _DATE_FORMATS:
+    for format in sorted(_DATE_FORMATS, key=lambda format: day_first and format.startswith("%m")):
         share = float(np.isfinite(to_days(sample, format)).mean())
         if share == 1.0:
             return format

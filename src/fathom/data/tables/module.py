@@ -20,7 +20,7 @@ from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.folds import describe_small_classes
 from fathom.data.splits.split import stratified_split
 from fathom.data.tables.cells import canonical, read_cells
-from fathom.data.tables.fit import FLOAT_DIGITS, TableOptions, fit_columns
+from fathom.data.tables.fit import FLOAT_DIGITS, LeftOut, TableOptions, fit_columns
 from fathom.data.tables.layer import TableInput
 from fathom.data.tables.reading import Table, read_table
 from fathom.data.tables.target import find_target, join_names, read_target
@@ -80,8 +80,16 @@ class TableData(InMemoryData):
         if table.test is not None and division.fold is None:
             frame, labels = self._append(table, table.test, frame, labels)
         rows = self._divide(labels, num_own, division, cut_test=table.test is None)
-        fitted = fit_columns(frame, self.target.name, rows["train"], options, table.rewritten)
-        self.notes += [f"{column.name}: left out, {column.reason}" for column in fitted.left_out]
+        fitted = fit_columns(
+            frame,
+            self.target.name,
+            rows["train"],
+            options,
+            table.rewritten,
+            own=num_own,
+            is_indexed=table.form.is_indexed,
+        )
+        self.notes += [f"{column.name}: left out, {column.reason}{_advise(column)}" for column in fitted.left_out]
         self.notes += fitted.notes
         self.scale = self._fit_scale(labels, rows["train"])
         digits = FLOAT_DIGITS if self.scale is None else _count_digits(labels[rows["train"]], self.scale)
@@ -103,8 +111,8 @@ class TableData(InMemoryData):
         cls, path: str | Path, batch_size: int | None = None, *, test: str | Path | None = None, **options: Any
     ) -> TableData:
         """Make it from a file, and one of the test split where there is one; further options are those of the class."""
-        table = read_table(path)
-        return cls(replace(table, test=None if test is None else read_table(test)), batch_size, **options)
+        table = read_table(path, target=options.get("target"))
+        return cls(replace(table, test=None if test is None else read_table(test, header=table.form.has_header)), batch_size, **options)
 
     @property
     def train_index(self) -> Tensor:
@@ -241,6 +249,11 @@ def _cut(rows: np.ndarray, labels: np.ndarray, share: float, seed: int) -> tuple
     """Hold a share of the rows out; None where that is not even one."""
     kept, cut = stratified_split(labels[rows], share, seed)
     return rows[kept], rows[cut] if len(cut) else None
+
+
+def _advise(column: LeftOut) -> str:
+    """Say how a column is used that was taken for what names the rows."""
+    return f" (data.options.keep=[{column.name}] uses it)" if column.is_id else ""
 
 
 def _count_digits(labels: np.ndarray, scale: TargetScale) -> int:

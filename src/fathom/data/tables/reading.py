@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import itertools
+import lzma
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from fathom.data.tables.cells import MISSING
+from fathom.data.tables.encodings import check_encoding, find_encoding, open_packed
 from fathom.data.tables.written_numbers import has_decimal_commas, is_number, plain_number
 from fathom.errors import FathomError, UsageError
 from fathom.files import describe_failure
@@ -32,6 +34,7 @@ _HEAD_ROWS = 50
 _MOST_CELL = 1 << 24  # characters; csv allows 131,072 by itself
 _NUMBERS = 0.75  # share of a column's different texts
 _SAMPLED = 1000  # different texts looked into first
+_ENCODINGS = {"latin-1": "Latin-1", "gb18030": "GBK (gb18030)", "big5": "Big5"}  # that were guessed
 _NO_TEXT = "biufM"  # NumPy's kinds of types
 
 
@@ -47,6 +50,8 @@ class Form:
     has_header: bool
     names: tuple[str, ...]
     decimal: str = "."
+    reason: str = ""  # why the first line names the columns, where it holds numbers
+    is_indexed: bool = False  # whether the first column has no name, as pandas writes the index
 
 
 @dataclass(frozen=True)
@@ -67,39 +72,45 @@ class Table:
 
 
 def read_table(
-    path: str | Path, *, header: bool | None = None, separator: str | None = None, form: Form | None = None
+    path: str | Path,
+    *,
+    header: bool | None = None,
+    separator: str | None = None,
+    encoding: str | None = None,
+    target: str | None = None,
+    form: Form | None = None,
 ) -> Table:
     """Read a whole file.
 
     Args:
         header: whether the first line names the columns; None finds out.
         separator: what stands between cells; None finds out.
+        encoding: such as "gb18030"; None finds out.
+        target: a column's name: a first line with it in names the columns.
         form: that of a file read before, instead.
     Raises:  FathomError if it is empty, no table, or broken, naming the line
     """
     import pandas as pd
 
     path = Path(path)
-    form = form or find_form(path, header=header, separator=separator)
-    notes = []
+    form = form or find_form(path, header=header, separator=separator, encoding=encoding, target=target)
+    notes = [f"{path.name}: {form.reason}"] if form.reason else []
     if not form.has_header:
         notes.append(f"{path.name} has no header: its columns are called column_1 to column_{len(form.names)}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            try:
-                frame = _read(path, form)
-            except UnicodeDecodeError:
-                form = Form(form.separator, "latin-1", form.has_header, form.names, form.decimal)
-                frame = _read(path, form)
+            frame = _read(path, form)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not written in {form.encoding} ({error.reason})") from None
     except pd.errors.ParserWarning as error:
         raise FathomError(f"{path}: rows have more cells than the {len(form.names)} columns") from error
     except (pd.errors.ParserError, ValueError, OverflowError) as error:
         raise FathomError(f"{path}: {_explain(str(error))}") from error
     except OSError as error:
         raise describe_failure("read", path, error) from error
-    if form.encoding == "latin-1":
-        notes.append(f"{path.name} is not in UTF-8; it is read as Latin-1")
+    if encoding is None and (shown := _ENCODINGS.get(form.encoding)):
+        notes.append(f"{path.name} is not in UTF-8; it is read as {shown} (data.options.encoding names another)")
     if not len(frame):
         raise FathomError(f"{path}: has a header but no rows")
     notes += _drop_infinities(frame)
@@ -111,13 +122,20 @@ def read_table(
     return Table(path, form, frame, tuple(notes), rewritten=frozenset(rewritten))
 
 
-def find_form(path: str | Path, *, header: bool | None = None, separator: str | None = None) -> Form:
+def find_form(
+    path: str | Path,
+    *,
+    header: bool | None = None,
+    separator: str | None = None,
+    encoding: str | None = None,
+    target: str | None = None,
+) -> Form:
     """Find out from the beginning of a file how it is written.
 
     Raises:  FathomError if it cannot be read, is empty, binary, or names a column twice
     """
     path = Path(path)
-    text, encoding = _read_head(path)
+    text, encoding = _read_head(path, encoding)
     if not text.strip():
         raise FathomError(f"{path}: the file is empty")
     if separator is not None and len(separator) != 1:
@@ -127,13 +145,35 @@ def find_form(path: str | Path, *, header: bool | None = None, separator: str | 
     first = [cell.strip() for cell in rows[0]]
     is_comma = separator != "," and has_decimal_commas(itertools.chain(*rows[1:]), is_likely=separator == ";")
     decimal = "," if is_comma else "."
-    has_header = header if header is not None else not any(is_number(cell, decimal) for cell in first)
+    has_header, reason = (header, "") if header is not None else _find_header(first, rows[1:], decimal, target)
     if has_header:
         names = tuple(name or f"column_{i}" for i, name in enumerate(first, 1))
         _refuse_doubles(path, names)
     else:
         names = tuple(f"column_{i}" for i in range(1, len(first) + 1))
-    return Form(separator, encoding, has_header, names, decimal)
+    return Form(separator, encoding, has_header, names, decimal, reason, is_indexed=has_header and not first[0])
+
+
+def _find_header(first: Sequence[str], rows: Sequence[Sequence[str]], decimal: str, target: str | None) -> tuple[bool, str]:
+    """Return whether the first line names the columns, and why if that is not plain."""
+    numbers = [i for i, cell in enumerate(first) if is_number(cell, decimal)]
+    if not numbers:
+        return True, ""
+    overrule = "; data.options.header=false takes it for a row"
+    if target is not None and target in first:
+        return True, f"the first line names the columns: {target} stands in it{overrule}"
+    below = [row[i].strip() for row in rows for i in numbers if i < len(row)]
+    years = [first[i] for i in numbers]
+    if len(years) > 1 and all(map(_is_year, years)) and years == sorted(set(years)) and not all(map(_is_year, below)):
+        return True, f"the first line names the columns: years{overrule}"
+    counted_up = [str(int(first[numbers[0]]) + k) for k in range(len(numbers))] if first[numbers[0]] in "01" else []
+    if len(numbers) > 2 and years == counted_up and not all(cell.isdigit() for cell in below):
+        return True, f"the first line names the columns: numbers in order{overrule}"
+    return False, ""
+
+
+def _is_year(cell: str) -> bool:
+    return len(cell) == 4 and cell.isdigit() and "1800" <= cell <= "2100"
 
 
 def read_rows(file: IO[str], form: Form) -> Iterator[list[str]]:
@@ -149,9 +189,7 @@ def read_rows(file: IO[str], form: Form) -> Iterator[list[str]]:
 
 def open_table(path: str | Path, encoding: str) -> IO[str]:
     """Open a file of rows as text, unpacked if it is gzipped; bytes that are no text become question marks."""
-    if str(path).endswith(".gz"):
-        return gzip.open(path, "rt", encoding=encoding, errors="replace", newline="")
-    return open(path, encoding=encoding, errors="replace", newline="")
+    return io.TextIOWrapper(open_packed(Path(path)), encoding=encoding, errors="replace", newline="")
 
 
 def _read(path: Path, form: Form) -> pd.DataFrame:
@@ -215,25 +253,27 @@ def _rewrite_numbers(frame: pd.DataFrame, decimal: str) -> dict[str, str]:
     return changed
 
 
-def _read_head(path: Path) -> tuple[str, str]:
-    """Return the first lines as text, and the encoding."""
+def _read_head(path: Path, encoding: str | None) -> tuple[str, str]:
+    """Return the first lines as text, and the encoding: found out from the whole file, unless it is given."""
+    if encoding is not None:
+        check_encoding(encoding)
     try:
-        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+        with open_packed(path) as file:
             head = file.read(_HEAD_BYTES)
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise FathomError(f"{path}: incomplete gzip file ({error})") from error
+        is_text = b"\0" not in head or head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        if encoding is None and is_text:
+            encoding = find_encoding(path)
+    except (gzip.BadGzipFile, EOFError, lzma.LZMAError) as error:
+        kind = {".xz": "xz", ".bz2": "bz2"}.get(path.suffix.lower(), "gzip")
+        raise FathomError(f"{path}: incomplete {kind} file ({error})") from error
     except OSError as error:
         raise describe_failure("read", path, error) from error
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encoding = "utf-16"
-    elif b"\0" in head:
+    if encoding is None:
         raise FathomError(f"{path}: not a table: contains binary data")
-    else:
-        encoding = "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else "utf-8"
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(head)
-    except UnicodeDecodeError:
-        encoding, text = "latin-1", head.decode("latin-1")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not written in {encoding} ({error.reason})") from None
     if len(head) == _HEAD_BYTES and "\n" in text:
         text = text[: text.rindex("\n") + 1]
     return text, encoding

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Task = Literal["classification", "regression"]
 TASKS = ("classification", "regression")
 _MOST_INTEGER_CLASSES = 20
+_FEW = 4  # different numbers may be classes in however short a table
 _MOST_CLASSES = 1000
 
 
@@ -56,7 +57,7 @@ def find_target(table: Table, name: str | None, task: str | None = None, log: bo
         raise FathomError(f"{table.path}: the target {name} is empty in every row")
     kind, _ = find_kind(cells)
     numbers = to_numbers(texts)
-    chosen, reason = _find_task(kind, numbers, texts)
+    chosen, reason = _find_task(kind, numbers, texts, int(cells.notna().sum()))
     if task is not None:
         chosen, reason = ("classification" if task == "classification" else "regression"), "as asked"
     if chosen == "regression":
@@ -84,10 +85,12 @@ def find_target(table: Table, name: str | None, task: str | None = None, log: bo
     return Target(name, "classification", reason, tuple(dict.fromkeys(texts[i] for i in order)))
 
 
-def _find_task(kind: str, numbers: np.ndarray, texts: list[str]) -> tuple[Task, str]:
+def _find_task(kind: str, numbers: np.ndarray, texts: list[str], rows: int) -> tuple[Task, str]:
     if kind != "number":
         return "classification", f"{len(texts)} different texts"
     known = np.unique(numbers[np.isfinite(numbers)])
+    if _MOST_INTEGER_CLASSES >= len(known) > max(_FEW, rows / 2):  # nearly every row has its own
+        return "regression", f"{len(known):,} different numbers in {rows:,} rows"
     if len(known) <= _MOST_INTEGER_CLASSES and (known == np.floor(known)).all():
         return "classification", f"{len(known)} different whole numbers; --task regression takes them as quantities"
     return "regression", f"{len(known):,} different numbers"
