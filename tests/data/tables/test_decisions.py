@@ -40,12 +40,24 @@ def test_numbers_stay_numbers_whatever_stands_for_the_missing_ones(tmp_path, mar
     assert (column.kind, column.missing) == ("number", int(gone[train].sum()))
     assert column.mean == pytest.approx(numbers[train][~gone[train]].mean())
     assert any("a: " in note and repr(mark) in note and "counted as missing" in note for note in data.notes)
-    assert read(tmp_path, pd.DataFrame({"a": cells, "y": numbers}), categories=("a",)).layer.columns[0].kind == "category"
+    assert (
+        read(tmp_path, pd.DataFrame({"a": cells, "y": numbers}), categories=("a",)).layer.columns[0].kind == "category"
+    )
 
 
 @pytest.mark.parametrize(
     "format",
-    ["%d-%b-%Y", "%d-%b-%y", "%m/%d/%Y %I:%M %p", "%Y%m%d", "%d.%m.%y", "%Y.%m.%d", "%Y/%m/%d", "%A, %B %d, %Y", "%m-%d-%Y"]
+    [
+        "%d-%b-%Y",
+        "%d-%b-%y",
+        "%m/%d/%Y %I:%M %p",
+        "%Y%m%d",
+        "%d.%m.%y",
+        "%Y.%m.%d",
+        "%Y/%m/%d",
+        "%A, %B %d, %Y",
+        "%m-%d-%Y",
+    ]
     + ["%a, %d %b %Y %H:%M:%S +0000", "%Y年%m月%d日", "%d/%m/%Y", "%d %B %Y", "%b %d, %Y"],
 )
 def test_dates_in_the_forms_people_use(tmp_path, format):
@@ -75,7 +87,9 @@ def test_what_names_the_rows_is_left_out(tmp_path):
     frame["customer_id"] = RNG.permutation(10_000)[:200]
     data = read(tmp_path, frame, index=True)
     assert set(left_out(data)) == {"column_1", "customer_id"}
-    assert any("column_1: left out, an index without a name" in note and "keep=[column_1]" in note for note in data.notes)
+    assert any(
+        "column_1: left out, an index without a name" in note and "keep=[column_1]" in note for note in data.notes
+    )
     kept = read(tmp_path, frame, index=True, keep=("column_1", "customer_id"))
     assert [column.name for column in kept.layer.columns] == ["column_1", "x", "customer_id"]
 
@@ -100,7 +114,7 @@ def test_years_are_names(tmp_path):
     table = read_table(tmp_path / "t.csv")
     assert list(table.frame.columns) == ["country", "1960", "1961", "2011"]
     assert "years" in table.notes[0]
-    assert list(read_table(tmp_path / "t.csv", header=False).frame.columns)[0] == "column_1"
+    assert next(iter(read_table(tmp_path / "t.csv", header=False).frame.columns)) == "column_1"
     (tmp_path / "t.csv").write_text("a,1960,7\n" + "b,1,8\n" * 30)
     assert read_table(tmp_path / "t.csv").form.has_header is False
     assert read_table(tmp_path / "t.csv", target="1960").form.has_header is True

@@ -136,7 +136,9 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
     if not isinstance(log_target, bool):
         raise UsageError(f"data.options.log_target is true or false; got {log_target!r}")
     return TableData(
-        dataclasses.replace(table, test=None if test is None else _read_file(str(test), options | {"header": table.form.has_header})),
+        dataclasses.replace(
+            table, test=None if test is None else _read_file(str(test), options | {"header": table.form.has_header})
+        ),
         data.batch_size,
         target=None if target is None else str(target),
         options=TableOptions(options.get("task"), log_target, **chosen),

@@ -30,8 +30,40 @@ MISSING = frozenset(
 )
 # What people, spreadsheets and offices of statistics write for a number or a date that is not there, in small letters.
 _MARKS = frozenset(
-    ("-", "--", "---", "–", "—", ".", "..", "...", "…", ":", "*", "**", "na", "n.a.", "n.a", "n/a.", "n/d", "n.d.", "nd")
-    + ("#div/0!", "#n/a", "#value!", "#ref!", "#name?", "#num!", "#null!", "none", "missing", "unknown", "not available")
+    (
+        "-",
+        "--",
+        "---",
+        "–",
+        "—",
+        ".",
+        "..",
+        "...",
+        "…",
+        ":",
+        "*",
+        "**",
+        "na",
+        "n.a.",
+        "n.a",
+        "n/a.",
+        "n/d",
+        "n.d.",
+        "nd",
+    )
+    + (
+        "#div/0!",
+        "#n/a",
+        "#value!",
+        "#ref!",
+        "#name?",
+        "#num!",
+        "#null!",
+        "none",
+        "missing",
+        "unknown",
+        "not available",
+    )
 )
 BOOLEANS = {"true": 1.0, "yes": 1.0, "t": 1.0, "y": 1.0, "false": 0.0, "no": 0.0, "f": 0.0, "n": 0.0}
 _DIGITS = {"1": 1.0, "0": 0.0}  # in a file to be predicted, whose booleans may be written otherwise

@@ -70,7 +70,9 @@ def check_encoding(encoding: str) -> None:
     try:
         codecs.lookup(encoding)
     except LookupError:
-        raise UsageError(f"data.options.encoding: unknown encoding {encoding!r}; such as gb18030, big5, cp1252") from None
+        raise UsageError(
+            f"data.options.encoding: unknown encoding {encoding!r}; such as gb18030, big5, cp1252"
+        ) from None
 
 
 def _foreign_lines(path: Path) -> Iterator[bytes]:

@@ -177,9 +177,8 @@ def _reason_to_leave_out(cells: pd.Series, column: Column, train: np.ndarray, op
         return LeftOut(name, f"every cell is {part.iloc[0]}")
     if name in options.keep or len(part) < _ID_ROWS or kind in ("date", "boolean"):
         return None
-    if kind == "category":
-        if present.nunique() > _ID_SHARE * len(part):
-            return LeftOut(name, "nearly every row has another text: it names the rows", is_id=True)
+    if kind == "category" and present.nunique() > _ID_SHARE * len(part):
+        return LeftOut(name, "nearly every row has another text: it names the rows", is_id=True)
     return None
 
 

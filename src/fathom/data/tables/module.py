@@ -112,7 +112,11 @@ class TableData(InMemoryData):
     ) -> TableData:
         """Make it from a file, and one of the test split where there is one; further options are those of the class."""
         table = read_table(path, target=options.get("target"))
-        return cls(replace(table, test=None if test is None else read_table(test, header=table.form.has_header)), batch_size, **options)
+        return cls(
+            replace(table, test=None if test is None else read_table(test, header=table.form.has_header)),
+            batch_size,
+            **options,
+        )
 
     @property
     def train_index(self) -> Tensor:

@@ -154,7 +154,9 @@ def find_form(
     return Form(separator, encoding, has_header, names, decimal, reason, is_indexed=has_header and not first[0])
 
 
-def _find_header(first: Sequence[str], rows: Sequence[Sequence[str]], decimal: str, target: str | None) -> tuple[bool, str]:
+def _find_header(
+    first: Sequence[str], rows: Sequence[Sequence[str]], decimal: str, target: str | None
+) -> tuple[bool, str]:
     """Return whether the first line names the columns, and why if that is not plain."""
     numbers = [i for i, cell in enumerate(first) if is_number(cell, decimal)]
     if not numbers:
