@@ -12,7 +12,7 @@ from fathom.data.images.samples import draw_strip
 from fathom.findings import Finding
 from fathom.runs.analysis.comparison import compare_runs
 from fathom.runs.analysis.crossval import CrossValidation
-from fathom.runs.analysis.study import Axis, KeptRun, Study, Trial
+from fathom.runs.analysis.study import Axis, BestRun, Study, Trial
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.html.pages.check import CheckContent, write_check
 from fathom.runs.html.pages.comparison import write_comparison
@@ -154,7 +154,7 @@ def make_study_page(run):
     study = Study(
         "s", "mlp", "digits", "val_accuracy", True, axes, trials, 6, "median", 0, dict.fromkeys(names, 1 / 11)
     )
-    return study_page(study, KeptRun("run/report.html", RunReader(run).evaluation))
+    return study_page(study, BestRun("run/report.html", RunReader(run).evaluation))
 
 
 def make_cross_validation(path):

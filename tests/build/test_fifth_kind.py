@@ -29,7 +29,7 @@ class SignalsKind(Kind):
     def claims(self, settings):
         return str(settings.get("data.name", "")).endswith(".signals.json")
 
-    def usual(self):
+    def default_settings(self):
         return {"model": {"name": "mlp", "options": {"hidden": [16]}}}
 
     def task(self, name):
@@ -41,7 +41,7 @@ class SignalsKind(Kind):
     def epochs(self, name):
         return 12
 
-    def locate(self, data):
+    def pin(self, data):
         return msgspec.structs.replace(data, name=str(Path(data.name).absolute()))
 
     def read(self, data):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fathom.build.initial_weights import fit_statistics, load_initial
+from fathom.build.initial_weights import adapt_statistics, load_initial
 from fathom.build.weight_files import Weights
 from fathom.errors import UsageError
 from fathom.models.registry import create
@@ -42,8 +42,8 @@ def test_rows_of_common_classes_are_taken_and_the_others_begin_near_zero():
     assert 0 < head[[0, 3]].abs().max() < 0.06
     assert net.state_dict()["11.bias"][[0, 3]].tolist() == [0, 0]
     assert loading.reused == ["c", "a"]
-    assert "2 of 4 are taken over" in loading.new["11.weight"]
-    assert any("taken over by name: 2 of 4: c, a" in line for line in loading.summary())
+    assert "2 of 4 are reused" in loading.new["11.weight"]
+    assert any("reused by name: 2 of 4: c, a" in line for line in loading.summary())
 
 
 def test_head_keeps_its_own_initialisation_where_one_was_chosen():
@@ -66,9 +66,9 @@ def test_grey_images_meet_kernels_for_colour_and_the_other_way_round():
     again = make_net(channels=3, seed=2).eval()
     loading = load_initial(weights_of(grey, "abc"), again, "abc")
     torch.testing.assert_close(again(X.expand(-1, 3, -1, -1)), grey(X))
-    assert loading.changed == {"0.weight": "the kernels for one channel shared among the 3 here"}
-    assert fit_statistics([0.25, 0.5, 0.75], 1) == [0.5]
-    assert fit_statistics([0.25], 3) == [0.25] * 3
+    assert loading.changed == {"0.weight": "the kernel of one channel shared among 3"}
+    assert adapt_statistics([0.25, 0.5, 0.75], 1) == [0.5]
+    assert adapt_statistics([0.25], 3) == [0.25] * 3
 
 
 def test_layer_of_another_shape_is_named_and_learns_as_new():
@@ -79,7 +79,7 @@ def test_layer_of_another_shape_is_named_and_learns_as_new():
 
 
 def test_network_of_another_kind_is_refused_with_the_first_differences():
-    with pytest.raises(UsageError, match=r"does not fit this network: stem\.0\.weight: the source has none; .* more"):
+    with pytest.raises(UsageError, match=r"does not fit this network: stem\.0\.weight: missing in the source; .* more"):
         load_initial(weights_of(make_net(), "abc"), make_net(name="resnet9", width=4), "abc")
 
 

@@ -47,16 +47,16 @@ def test_a_place_becomes_absolute(tmp_path, monkeypatch):
     ):
         kind = find_kind(Settings({"data": {"name": name}}))
         data = resolve(Settings({"data": {"name": name}}), kind).data
-        assert kind.locate(data).name == str(place)
+        assert kind.pin(data).name == str(place)
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("digit", "unknown data set 'digit'; did you mean 'digits'?"),
-        ("./digits", "there is no folder ./digits"),
-        ("house.csv", "there is no file house.csv"),
-        ("house.xlsx", r"house.xlsx: .xlsx files are not read; save it as CSV"),
+        ("./digits", "no such folder: ./digits"),
+        ("house.csv", "no such file: house.csv"),
+        ("house.xlsx", r"house.xlsx: .xlsx files are not supported; save it as CSV"),
         ("./cat.avif", r"./cat.avif is one image; training takes a folder of class folders"),
     ],
 )

@@ -7,7 +7,7 @@ from fathom.build.configure import configure
 from fathom.build.kinds.detection import kind_of
 from fathom.build.kinds.places import place_name
 from fathom.build.remote import localize, pin_versions
-from fathom.data.fetch.copies import Copy
+from fathom.data.fetch.copies import LocalCopy
 from fathom.errors import UsageError
 from fathom.settings.config import config_to_dict
 
@@ -56,18 +56,18 @@ def test_versions_are_settled_once_and_used_from_then_on(monkeypatch, tmp_path):
 
     def copy(address, version=None):
         asked.append((address, version))
-        return Copy(tmp_path / place_name(address), version or f"version of {place_name(address)}")
+        return LocalCopy(tmp_path / place_name(address), version or f"version of {place_name(address)}")
 
     monkeypatch.setattr("fathom.data.fetch.copies.local_copy", copy)
     config = configure({"data": {"name": "https://me:pw@host/a.csv", "options": {"test": "s3://b/t.csv"}}})
-    located = kind_of(config).locate(config.data)
-    assert located.name == "https://host/a.csv"
-    assert located.versions == {"https://host/a.csv": "version of a.csv", "s3://b/t.csv": "version of t.csv"}
+    pinned = kind_of(config).pin(config.data)
+    assert pinned.name == "https://host/a.csv"
+    assert pinned.versions == {"https://host/a.csv": "version of a.csv", "s3://b/t.csv": "version of t.csv"}
     assert "pw" not in str(config_to_dict(config))
-    local = localize(located)
+    local = localize(pinned)
     assert (local.name, local.options["test"]) == (str(tmp_path / "a.csv"), str(tmp_path / "t.csv"))
     assert asked[-2:] == [("https://host/a.csv", "version of a.csv"), ("s3://b/t.csv", "version of t.csv")]
-    assert pin_versions(located) == located
+    assert pin_versions(pinned) == pinned
 
 
 def test_what_is_here_stays_as_it_is(tmp_path):

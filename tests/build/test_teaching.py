@@ -113,7 +113,7 @@ def test_alpha_0_is_ordinary_training():
 def test_a_step_compiled_whole_has_no_place_for_questions():
     student, data = _student(), _data(augment=make_augmentation("crop:padding=1"))
     execution = choose_execution(student, data.example_input(), device="cpu", compile="step")
-    with pytest.raises(UsageError, match="use forward"):
+    with pytest.raises(UsageError, match="use --compile forward"):
         attach_teacher(student, data, execution)
 
 

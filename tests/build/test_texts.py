@@ -17,7 +17,7 @@ from fathom.data.texts.module import TextData
 from fathom.data.texts.options import TextOptions
 from fathom.data.texts.vocabulary import Tokenizer, Vocabulary
 from fathom.errors import FathomError, UsageError
-from fathom.inference.generation import generate, write
+from fathom.inference.generation import generate, sample_tokens
 from fathom.inference.run_models import RunTextModel
 from fathom.inference.saved import load_module
 from fathom.module import LanguageModel
@@ -121,12 +121,12 @@ def test_greedy_is_the_largest_logit_each_time(run: Path) -> None:
     module, _ = load_module(run)
     assert isinstance(module, LanguageModel)
     tokens = Vocabulary(module.tokens).encode("the sea").tolist()
-    written = write(RunTextModel(module), tokens, 12, temperature=0)
+    written = sample_tokens(RunTextModel(module), tokens, 12, temperature=0)
     with torch.no_grad():
         logits = module.net(torch.tensor(tokens + written)[:, None])[0][len(tokens) - 1 : -1, 0]
     logits[:, 0] = -math.inf
     assert written == logits.argmax(1).tolist()
-    assert written == write(RunTextModel(module), tokens, 12, top_k=1, seed=5)
+    assert written == sample_tokens(RunTextModel(module), tokens, 12, top_k=1, seed=5)
 
 
 def test_draws_follow_the_distribution() -> None:
@@ -143,11 +143,12 @@ def test_draws_follow_the_distribution() -> None:
     module = LanguageModel(Constant(), tokens=["<unk>", "a", "b", "c"], tokenizer=Tokenizer().describe())
     for temperature in (0.7, 2.0):
         counts = (
-            torch.tensor(write(RunTextModel(module), [1], 4000, temperature=temperature)).bincount(minlength=4) / 4000
+            torch.tensor(sample_tokens(RunTextModel(module), [1], 4000, temperature=temperature)).bincount(minlength=4)
+            / 4000
         )
         expected = torch.tensor([-math.inf, 0.0, 1.0, 2.0]).div(temperature).softmax(0)
         assert torch.allclose(counts, expected, atol=0.03)
-    assert set(write(RunTextModel(module), [1], 200, top_k=2)) == {2, 3}
+    assert set(sample_tokens(RunTextModel(module), [1], 200, top_k=2)) == {2, 3}
 
 
 def test_what_the_prefix_holds_that_is_not_known_is_named(run: Path) -> None:
@@ -159,10 +160,10 @@ def test_what_the_prefix_holds_that_is_not_known_is_named(run: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"length": 0}, "length 0: it must be at least 1"),
-        ({"temperature": -1}, "temperature -1: it must be a number of at least 0"),
-        ({"temperature": math.nan}, "temperature nan"),
-        ({"top_k": 0}, "top_k 0: it must be at least 1"),
+        ({"length": 0}, "length must be at least 1, not 0"),
+        ({"temperature": -1}, "temperature must be at least 0, not -1"),
+        ({"temperature": math.nan}, "temperature must be at least 0, not nan"),
+        ({"top_k": 0}, "top_k must be at least 1, not 0"),
     ],
 )
 def test_options_of_writing_that_make_no_sense(run: Path, options: dict[str, Any], message: str) -> None:
@@ -192,7 +193,7 @@ def test_lines_are_scored_one_by_one(run: Path, tmp_path: Path) -> None:
     assert "absent.txt" in last["error"]
     with pytest.raises(UsageError, match="a folder; this model reads texts"):
         predict(run, [tmp_path])
-    with pytest.raises(UsageError, match="--top is for classes"):
+    with pytest.raises(UsageError, match="--top is for classifiers"):
         predict(run, [path], top=2)
 
 
@@ -203,8 +204,8 @@ def test_lines_are_scored_one_by_one(run: Path, tmp_path: Path) -> None:
     ("model", "data", "message"),
     [
         ("lenet", None, "lenet does not read texts such as book.txt; choose one of rnn, gru, lstm"),
-        ("gru", "digits", "gru reads texts, and digits is none; its kind of data: a text file, or time_machine"),
-        ("lstm", "synthetic_regression", "lstm reads texts, and synthetic_regression is none"),
+        ("gru", "digits", "gru reads texts, and digits is not a text; give a text file, or time_machine"),
+        ("lstm", "synthetic_regression", "lstm reads texts, and synthetic_regression is not a text"),
     ],
 )
 def test_networks_and_data_that_do_not_fit(
@@ -239,7 +240,9 @@ def test_settings_that_make_no_sense(
 def test_only_language_models_write(tmp_path: Path) -> None:
     config = Settings({"model": {"name": "softmax"}, "training": {"epochs": 1}})
     path = train(config, root=tmp_path).path
-    with pytest.raises(UsageError, match="this model is a classifier; only those trained on a text can write one"):
+    with pytest.raises(
+        UsageError, match="this model is a classifier, not a language model; give one trained on a text"
+    ):
         fathom.generate(path, "a")
 
 
@@ -247,7 +250,7 @@ def test_a_text_that_changed_is_not_evaluated(run: Path, book: Path) -> None:
     content = book.read_text()
     book.write_text(content.replace("gulls", "GULLS"))
     try:
-        with pytest.raises(FathomError, match="no longer as it was when this model was trained"):
+        with pytest.raises(FathomError, match="has changed since this model was trained"):
             evaluate(run)
     finally:
         book.write_text(content)

@@ -57,9 +57,9 @@ def test_pickle_that_would_run_code_is_refused_with_advice(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.safetensors", b"", "truncated, altered or no safetensors file"),
-        ("a.safetensors", b"\x10" * 40, "truncated, altered or no safetensors file"),
-        ("a.pth", b"", "truncated, altered or no file of weights|holds more than tensors"),
+        ("a.safetensors", b"", "truncated, altered or not a safetensors file"),
+        ("a.safetensors", b"\x10" * 40, "truncated, altered or not a safetensors file"),
+        ("a.pth", b"", "truncated, altered or not a file of weights|holds more than tensors"),
         ("a.pth", b"hello", "holds more than tensors|truncated"),
         ("a.txt", b"hello", "not a file of weights"),
     ],
@@ -80,7 +80,7 @@ def test_other_content_and_numbers_that_are_not_finite_are_refused(tmp_path):
     safetensors.torch.save_file({}, tmp_path / "c.safetensors")
     with pytest.raises(FathomError, match="holds no weights"):
         read(tmp_path / "c.safetensors")
-    with pytest.raises(UsageError, match="there is no file"):
+    with pytest.raises(UsageError, match="no such file"):
         find_origin(str(tmp_path / "missing.safetensors"))
 
 

@@ -123,7 +123,7 @@ def test_offline_holds_for_one_command_and_what_it_starts(verb, fathom, monkeypa
         (("train", "gru", "--data", "time_machine"), "text/timemachine.txt"),
         (("train", "--init-from", "torchvision:resnet18"), "hub/checkpoints"),
         (("tune", "mlp", "--data", "mnist", "--space", "lr=0.1..1"), "MNIST/raw"),
-        (("train", "--data", "https://localhost:1/rows.csv", "--target", "y"), "or fetch it by hand and name"),
+        (("train", "--data", "https://localhost:1/rows.csv", "--target", "y"), "or download it by hand and give"),
     ],
 )
 def test_what_is_missing_offline_is_named_with_its_place(fathom, monkeypatch, tmp_path, arguments, place):

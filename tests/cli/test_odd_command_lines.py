@@ -123,7 +123,7 @@ def test_pipes_and_devices_among_images_are_left_out(fathom, trained, tmp_path):
     assert (result.code, len(result.out.splitlines())) == (0, 2), result.out
     named = fathom("predict", trained.path, folder / "b.png", folder / "c.png")
     assert named.code == 1
-    assert f"cannot read {folder / 'b.png'}: it is a pipe or a device, not a file" in named.out
+    assert f"cannot read {folder / 'b.png'}: it is a pipe or device, not a file" in named.out
     assert f"cannot read {folder / 'c.png'}: it is a device, not a file" in named.out
 
 

@@ -77,7 +77,7 @@ def test_an_archive_of_images_is_checked_and_labelled(fathom, site, tmp_path):
     lines = result.out.splitlines()
     assert result.code == 1
     assert lines[1].startswith(f"{root}/dog.png,dog,")
-    assert "there is nothing at this address" in lines[2]
+    assert "no such file" in lines[2]
     assert "is not an image in a known format" in lines[3]
     assert lines[4].startswith(f"{root}/photos.zip/cat/0.png,cat,")
     assert len(lines) == 44
@@ -118,8 +118,8 @@ def test_a_run_on_remote_data_goes_on_without_network(start_fathom, site, tmp_pa
 @pytest.mark.parametrize(
     ("address", "code", "error"),
     [
-        ("{root}/none.csv", 1, "there is nothing at this address"),
-        ("http://127.0.0.1:9/a.csv", 1, "no copy is here; try again when it can be reached"),
+        ("{root}/none.csv", 1, "no such file"),
+        ("http://127.0.0.1:9/a.csv", 1, "no copy is here; try again later"),
         ("{root}/photos/", 2, "a folder cannot be listed over http"),
         ("gs://bucket/a.csv", 2, "unknown kind of address 'gs://'"),
     ],

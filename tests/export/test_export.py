@@ -171,7 +171,7 @@ def test_a_regressor_of_features_gives_its_values(tmp_path):
         expected = module(torch.from_numpy(X)).numpy()
     np.testing.assert_allclose(model.run(X)["values"], expected, atol=1e-6)
     assert model.input.shape == (3,)
-    with pytest.raises(UsageError, match="predict labels images, and this model is a regressor of numbers"):
+    with pytest.raises(UsageError, match="predict needs an image classifier; this model is a regressor of numbers"):
         open_predictions(tmp_path / "model.onnx", ["x.png"])
     with pytest.raises(UsageError, match="--int8 is for classifiers of images and for models of tables"):
         export(tmp_path, int8="static")
@@ -260,13 +260,13 @@ def point_outside_in_a_branch(model, texts):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (point_outside, "refused, it would read its weights from other files"),
-        (change_input(height=1000000, width=1000000), "its metadata are damaged"),
-        (lambda model, texts: texts.update(input="[" * 5000), "its metadata are damaged"),
+        (point_outside, "refused: its weights are in other files"),
+        (change_input(height=1000000, width=1000000), "its metadata is damaged"),
+        (lambda model, texts: texts.update(input="[" * 5000), "its metadata is damaged"),
         (change_input(height=8, width=8), "contradict each other"),
         (lambda model, texts: texts.update(class_names='["a"]'), "contradict each other"),
         (lambda model, texts: texts.update(schema="99"), "upgrade fathom"),
-        (lambda model, texts: texts.pop("class_names"), "not exported by Fathom, it lacks class_names"),
+        (lambda model, texts: texts.pop("class_names"), "not exported by Fathom: class_names missing"),
         (lambda model, texts: setattr(model.graph.node[0], "op_type", "Explode"), "onnxruntime cannot open it"),
     ],
 )  # fmt: skip
@@ -330,5 +330,5 @@ def test_an_onnx_file_of_others_is_refused(tmp_path):
     onnx.save(
         onnx.helper.make_model(onnx.helper.make_graph([identity], "g", value[:1], value[1:])), tmp_path / "a.onnx"
     )
-    with pytest.raises(FathomError, match="not an ONNX file as `fathom export` wrote it"):
+    with pytest.raises(FathomError, match="not an ONNX file of `fathom export`"):
         OnnxModel(tmp_path / "a.onnx")

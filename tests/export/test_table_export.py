@@ -232,8 +232,8 @@ def change_table(change):
     ("change", "message"),
     [
         (change_table(lambda table: table["columns"].pop()), "contradict each other"),
-        (change_table(lambda table: table["columns"][0].update(kind="text")), "its metadata are damaged"),
-        (change_table(lambda table: table.pop("target")), "its metadata are damaged"),
+        (change_table(lambda table: table["columns"][0].update(kind="text")), "its metadata is damaged"),
+        (change_table(lambda table: table.pop("target")), "its metadata is damaged"),
         (lambda texts: texts.update(kind="classifier"), "contradict each other"),
         (lambda texts: texts.update(class_names='["a"]'), "contradict each other"),
     ],

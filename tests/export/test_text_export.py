@@ -134,9 +134,9 @@ def test_what_cannot_be_is_refused(written, tmp_path):
         export(run, "torch")
     with pytest.raises(UsageError, match="--int8 is for classifiers of images and for models of tables"):
         export(run, int8="dynamic")
-    with pytest.raises(UsageError, match="--top is for classes"):
+    with pytest.raises(UsageError, match="--top is for classifiers"):
         open_predictions(record["path"], ["a.txt"], top=2)
-    with pytest.raises(UsageError, match=r"--device cuda: an \.onnx file runs on the CPU here"):
+    with pytest.raises(UsageError, match=r"--device cuda: an \.onnx file runs on the CPU"):
         fathom.generate(record["path"], device="cuda")
 
 
@@ -158,9 +158,9 @@ def tokens_of(tokens, **tokenizer):
     [
         ({"input": tokens_of(WORDS[:-1])}, "contradict each other"),
         ({"kind": "classifier"}, "contradict each other"),
-        ({"input": tokens_of(WORDS[1:])}, "its metadata are damaged"),
-        ({"input": tokens_of([*WORDS[:-1], "sea"])}, "its metadata are damaged"),
-        ({"input": tokens_of(WORDS, level="page")}, "its metadata are damaged"),
+        ({"input": tokens_of(WORDS[1:])}, "its metadata is damaged"),
+        ({"input": tokens_of([*WORDS[:-1], "sea"])}, "its metadata is damaged"),
+        ({"input": tokens_of(WORDS, level="page")}, "its metadata is damaged"),
         ({"input": json.dumps({"kind": "features", "features": 5})}, "contradict each other"),
     ],
 )

@@ -80,7 +80,7 @@ def test_an_error_while_judging_marks_the_run_failed(monkeypatch):
     paths = []
     with monkeypatch.context() as patch:
         patch.setattr("fathom.build.run.open_split", fail)
-        with pytest.raises(fathom.FathomError, match="no report today; once that is mended, resume with: "):
+        with pytest.raises(fathom.FathomError, match="no report today; once that is fixed, resume with: "):
             fathom.train(Settings(), on_start=lambda plan: paths.append(plan.path) or [])
     assert json.loads((paths[0] / "run.json").read_text())["status"] == "failed"
     assert fathom.resume(paths[0]).evaluation["accuracy"] > 0.8  # only the evaluating was left to do

@@ -300,7 +300,7 @@ CALLS = {
     "studies.perceptron:xor": lambda: Call([], perceptron.xor()),
     "studies.stability:sigmoid": lambda: Call([X], stability.sigmoid(X.data)),
     "studies.stability:sigmoid_slope": lambda: Call([X], stability.sigmoid_slope(X.data)),
-    "studies.stability:judge": lambda: Call([np.ones(4)], stability.judge(np.ones(4)) and None),
+    "studies.stability:classify_signal": lambda: Call([np.ones(4)], stability.classify_signal(np.ones(4)) and None),
     "studies.stability:product_of_matrices": lambda: Call([], stability.product_of_matrices(6), {"num_factors": 6}),
     "studies.stability:fit_half": lambda: Call([X], stability.fit_half(X.data) and None),
     "devices.collective:naive_all_reduce": in_place(

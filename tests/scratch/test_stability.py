@@ -8,8 +8,8 @@ from fathom.scratch.studies.stability import (
     ACTIVATIONS,
     INITIALIZERS,
     Signal,
+    classify_signal,
     fit_half,
-    judge,
     product_of_matrices,
     sigmoid,
     signal_by_depth,
@@ -68,11 +68,14 @@ def test_variance_is_multiplied_by_n_times_gamma():
 )
 def test_what_the_notes_say_holds_at_50_layers(initializer, activation, activations, gradients):
     signal = signal_by_depth(initializer, activation)
-    assert (judge(signal.activations), judge(signal.gradients, start=-1)) == (activations, gradients)
+    assert (classify_signal(signal.activations), classify_signal(signal.gradients, start=-1)) == (
+        activations,
+        gradients,
+    )
 
 
 def test_overflow_counts_as_exploding():
-    assert judge(np.array([1.0, np.inf])) == "explodes"
+    assert classify_signal(np.array([1.0, np.inf])) == "explodes"
 
 
 def test_product_of_100_matrices_explodes_or_vanishes():

@@ -109,7 +109,7 @@ class TestFiles:
             ("", "found NoneType"),
             ("training: {lrr: 1}", r"unknown setting 'training\.lrr'; did you mean 'training\.lr'?"),
             ("model: lenet", "setting model: expected named settings, found 'lenet'"),
-            (b"\xff\xfe\x00", "it is not text in UTF-8"),
+            (b"\xff\xfe\x00", "it is not UTF-8 text"),
             ("!!python/object/apply:os.system ['true']", "not valid YAML"),
         ],
     )

@@ -10,14 +10,14 @@ from fathom.build.configure import configure
 from fathom.data.sources import catalog
 from fathom.errors import UsageError
 from fathom.models import registry
-from fathom.settings.config import config_to_dict, open_points, pin_split, split_seed
+from fathom.settings.config import config_to_dict, pin_split, split_seed, unresolved_settings
 
 
 @pytest.mark.parametrize("data", catalog.names())
 def test_every_pair_of_network_and_data_is_filled_once_and_for_all(data):
     for model in registry.names():
         config = configure({"model": {"name": model}, "data": {"name": data}})
-        assert open_points(config) == []
+        assert unresolved_settings(config) == []
         assert configure(config) is config
         assert configure(config_to_dict(config)) == config
 
@@ -50,11 +50,14 @@ def test_digits_are_scaled_for_convolutions_only():
     [
         ({"seed": 2**63}, "below 2"),
         ({"training": {"fast_dev_run": True, "overfit_batches": 1}}, "exclude each other"),
-        ({"training": {"warmup": 2.5}}, "give whole steps"),
-        ({"training": {"warmup": 2, "schedule": "cosine:warmup_steps=3"}}, "both give a warm-up"),
-        ({"training": {"l1": 0.1}, "execution": {"compile": "step"}}, "without an L1 penalty"),
-        ({"training": {"clip_value": 0.1}, "execution": {"compile": "step"}}, "without clipping"),
-        ({"training": {"optimizer": "adagrad"}, "execution": {"compile": "step"}}, "without the optimizer adagrad"),
+        ({"training": {"warmup": 2.5}}, "must be a whole number of steps"),
+        ({"training": {"warmup": 2, "schedule": "cosine:warmup_steps=3"}}, "both set a warm-up"),
+        ({"training": {"l1": 0.1}, "execution": {"compile": "step"}}, "cannot include an L1 penalty"),
+        ({"training": {"clip_value": 0.1}, "execution": {"compile": "step"}}, "cannot include clipping"),
+        (
+            {"training": {"optimizer": "adagrad"}, "execution": {"compile": "step"}},
+            "cannot include the optimizer adagrad",
+        ),
         ({"training": {"label_smoothing": 0.1, "loss": "multi_margin"}}, "label smoothing"),
         ({"training": {"schedule": "cosin"}}, "unknown schedule 'cosin'; did you mean 'cosine'"),
     ],

@@ -1,4 +1,4 @@
-"""Half precision and memory formats: they learn, they judge in the same precision, and they take part where asked."""
+"""Half precision and memory formats: they learn, evaluate in the same precision, and take part where asked."""
 
 import pytest
 import torch

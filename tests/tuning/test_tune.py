@@ -19,7 +19,7 @@ from fathom.errors import FathomError, UsageError
 from fathom.runs.folder.reader import RunReader
 from fathom.settings.reading import read_settings
 from fathom.training.signals import Interrupted
-from fathom.tuning.study import Ledger
+from fathom.tuning.study import StudyStore
 from fathom.tuning.tune import TuningSession
 from fathom.tuning.work import StudyObserver
 
@@ -130,9 +130,9 @@ def test_an_interrupted_study_goes_on_as_if_it_had_not_been(tmp_path):
     place = tmp_path / "torn"
     with pytest.raises(Interrupted, match=r"stopped; 1 of 4 trials done; resume with: fathom tune --resume .*torn"):
         fathom.tune(config, space, trials=4, study=place, retrain=False, session=TuningSession(observer=Stop(1)))
-    ledger = Ledger(place)
-    assert [trial.state for trial in ledger.trials()] == ["complete", "stopped"]
-    ledger.close()
+    store = StudyStore(place)
+    assert [trial.state for trial in store.trials()] == ["complete", "stopped"]
+    store.close()
     torn = fathom.tune(config, space, trials=4, study=place, retrain=False)
     assert facts(torn.study) == facts(whole.study)
     assert torn.study.count("stopped") == 1
@@ -140,12 +140,12 @@ def test_an_interrupted_study_goes_on_as_if_it_had_not_been(tmp_path):
 
 def test_a_trial_whose_process_was_killed_is_marked_and_made_up_for(tmp_path):
     tuned = fathom.tune(configure(epochs=1), "lr=1e-3..0.1:log", trials=2, root=tmp_path, retrain=False)
-    dead, alive = Ledger(tuned.path), Ledger(tuned.path)
+    dead, alive = StudyStore(tuned.path), StudyStore(tuned.path)
     dead.update(trials=4)
     settled = close_settings(dead.base)
-    for ledger in (dead, alive):
-        ledger.resolve({"softmax": {}})
-        ledger.draw(ledger.ask(settled))
+    for store in (dead, alive):
+        store.resolve({"softmax": {}})
+        store.draw(store.ask(settled))
     assert [trial.state for trial in alive.trials()] == ["complete", "complete", "running", "running"]
     dead._worker_lock.release()  # what the system does when a process ends in whatever way
     assert alive.has_other_workers() is True  # its own is one
@@ -158,7 +158,7 @@ def test_a_trial_whose_process_was_killed_is_marked_and_made_up_for(tmp_path):
 
 def test_no_more_trials_begin_than_are_wanted(tmp_path):
     tuned = fathom.tune(configure(epochs=1), "lr=1e-3..0.1:log", trials=1, root=tmp_path, retrain=False)
-    one, two = Ledger(tuned.path), Ledger(tuned.path)
+    one, two = StudyStore(tuned.path), StudyStore(tuned.path)
     one.update(trials=2)
     settled = close_settings(one.base)
     assert one.ask(settled) is not None
@@ -181,7 +181,7 @@ def test_trials_that_diverge_are_recorded_and_the_study_goes_on(tmp_path):
 def test_values_that_cannot_be_trained_fail_alone(tmp_path):
     tuned = fathom.tune(configure(epochs=1), "batch_size=64|100000", trials=4, root=tmp_path, retrain=False)
     assert {(t.values["batch_size"], t.state) for t in tuned.study.trials} == {("64", "complete"), ("100000", "failed")}
-    with pytest.raises(FathomError, match=r"the first 3 trials could not be trained, the last for this: batch size"):
+    with pytest.raises(FathomError, match=r"the first 3 trials all failed, the last with: batch size"):
         fathom.tune(configure(epochs=1), "batch_size=90000..100000", trials=9, root=tmp_path, retrain=False)
 
 
@@ -265,9 +265,9 @@ def test_every_kind_of_data(model, data, options, space, metric, tmp_path):
 @pytest.mark.parametrize(
     ("tree", "space", "line"),
     [
-        ({"data": {"val": 0}}, "lr=0.1..1", "a study evaluates its trials on validation data, and there are none"),
-        ({"training": {"overfit_batches": 1}}, "lr=0.1..1", "a study trains for real; leave out"),
-        ({}, "dropout=0..1.5", "unknown setting to try 'dropout'"),  # softmax has none
+        ({"data": {"val": 0}}, "lr=0.1..1", "a study evaluates its trials on the validation split, which is empty"),
+        ({"training": {"overfit_batches": 1}}, "lr=0.1..1", "a study needs full training; leave out"),
+        ({}, "dropout=0..1.5", "unknown setting to tune 'dropout'"),  # softmax has none
         ({"model": {"name": "mlp"}}, "dropout=0..1.5", "space dropout=0..1.5: dropout must be at least 0 and below 1"),
         ({}, "optimizer=sgd|adm", "space optimizer=sgd|adm: unknown training.optimizer 'adm'; did you mean 'adam'?"),
         ({}, "momentum=0..0.9", "space momentum=0..0.9: optimizer adamw takes no momentum"),
@@ -276,7 +276,7 @@ def test_every_kind_of_data(model, data, options, space, metric, tmp_path):
         (
             {"model": {"name": "linear"}, "data": {"name": "synthetic_regression"}},
             "loss=squared|l1",
-            "space: in a regression the loss is what trials are evaluated by",
+            "space: in regression trials are evaluated by the loss",
         ),
     ],
 )
@@ -289,12 +289,14 @@ def test_what_is_refused_leaves_nothing_behind(tree, space, line, tmp_path):
 
 
 def test_a_folder_with_another_study_or_something_else_is_refused(finished, tmp_path):
-    with pytest.raises(UsageError, match=r"holds a study with the space lr=1e-3\.\.0\.1:log, batch_size=32\.\.128; go"):
+    with pytest.raises(
+        UsageError, match=r"holds a study with the space lr=1e-3\.\.0\.1:log, batch_size=32\.\.128; resume it"
+    ):
         fathom.tune(configure(), "lr=1e-3..1:log,batch_size=32..128", study=finished.path)
-    with pytest.raises(UsageError, match=r"holds a study with training\.epochs 2; go on with it by fathom tune --res"):
+    with pytest.raises(UsageError, match=r"holds a study with training\.epochs 2; resume it with: fathom tune --res"):
         fathom.tune(configure(epochs=3), "lr=1e-3..0.1:log,batch_size=32..128", study=finished.path)
     (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(UsageError, match="holds something else"):
+    with pytest.raises(UsageError, match="is not a study folder"):
         fathom.tune(configure(), "lr=1e-3..1:log", study=tmp_path)
 
 

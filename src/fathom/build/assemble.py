@@ -17,7 +17,7 @@ from fathom.metrics import make_metrics
 from fathom.models import registry
 from fathom.module import Module
 from fathom.preprocess import Preprocess
-from fathom.settings.config import Config, closed
+from fathom.settings.config import Config, resolved
 from fathom.training.callbacks import (
     AverageWeights,
     Callback,
@@ -50,7 +50,7 @@ def build_module(config: Config, data: LabelledData) -> Module:
 
 
 def wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Module:
-    """Put a network into the module its task calls for, a student's with its teacher, and add the metrics asked for.
+    """Wrap a network in the module that its task needs, a student's with its teacher, and add the requested metrics.
 
     Raises:  UsageError if loss or metrics do not fit the task
     """
@@ -60,7 +60,7 @@ def wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preproc
 
 
 def _wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Module:
-    make_loss(closed(config.training.loss))  # refuses a name that does not exist
+    make_loss(resolved(config.training.loss))  # refuses a name that does not exist
     if config.training.distill is not None:
         from fathom.build.teaching import build_student, check_distillable
 
@@ -70,9 +70,9 @@ def _wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Prepro
 
 
 def _check_network(config: Config, data: LabelledData) -> None:
-    """Refuse a network that does not read what the data are.
+    """Refuse a network that cannot read this kind of data.
 
-    Raises:  UsageError naming those that do
+    Raises:  UsageError naming those that can
     """
     name = config.model.name
     takes_tokens = registry.get(name).takes_tokens
@@ -80,27 +80,27 @@ def _check_network(config: Config, data: LabelledData) -> None:
         return
     readers = ", ".join(other for other in registry.builtin_names() if registry.get(other).takes_tokens)
     if takes_tokens:
-        raise UsageError(f"{name} reads texts, and {data.name} is none; its kind of data: a text file, or time_machine")
+        raise UsageError(f"{name} reads texts, and {data.name} is not a text; give a text file, or time_machine")
     raise UsageError(f"{name} does not read texts such as {data.name}; choose one of {readers}")
 
 
 def build_preprocess(config: Config, data: LabelledData) -> Preprocess:
-    """Make what is done to a stored sample before the network sees it.
+    """Make the preprocessing between a stored sample and the network.
 
-    Raises:  UsageError if images are to be resized where there are none
+    Raises:  UsageError if data without images is to be resized
     """
     side, shape, size = config.data.resize, data.input_shape, None
     if side is not None:
         if len(shape) != 3:
             raise UsageError(f"data.resize: {data.name} holds no images")
-        size = (side, side) if shape[1:] != (side, side) else None  # files are decoded at the size wanted
+        size = (side, side) if shape[1:] != (side, side) else None  # files are decoded at the requested size
     if config.data.mean is not None:
         return Preprocess(config.data.mean, config.data.std, size)
     return data.preprocess(size)
 
 
 def build_execution(config: Config, module: Module, data: LabelledData) -> Execution:
-    """Settle device, precision, memory format and compilation."""
+    """Choose device, precision, memory format and compilation."""
     chosen = config.execution
     set_threads(config)
     return choose_execution(
@@ -114,7 +114,7 @@ def build_execution(config: Config, module: Module, data: LabelledData) -> Execu
 
 
 def optimizer_factory(config: Config) -> Callable[[nn.Module], torch.optim.Optimizer]:
-    """Return what makes the optimiser from a module."""
+    """Return the function that makes a module's optimiser."""
     training = config.training
     options = dict(training.optimizer_options)
     for name in ("momentum", "weight_decay"):
@@ -122,7 +122,7 @@ def optimizer_factory(config: Config) -> Callable[[nn.Module], torch.optim.Optim
             options[name] = getattr(training, name)
     if training.nesterov:
         options["nesterov"] = True
-    name, lr, decays_all = closed(training.optimizer), closed(training.lr), training.decay_norm_and_bias
+    name, lr, decays_all = resolved(training.optimizer), resolved(training.lr), training.decay_norm_and_bias
     if config.finetune.init_from is not None or config.finetune.freeze:
         from fathom.build.fine_tuning import make_groups
 
@@ -131,16 +131,16 @@ def optimizer_factory(config: Config) -> Callable[[nn.Module], torch.optim.Optim
 
 
 def schedule_factory(config: Config) -> Callable[[int], Schedule]:
-    """Return what makes the schedule from the number of steps."""
+    """Return the function that makes the schedule for a number of steps."""
     training = config.training
-    name, warmup = closed(training.schedule), training.warmup
+    name, warmup = resolved(training.schedule), training.warmup
     return lambda total_steps: make_schedule(name, total_steps, warmup if warmup < 1 else int(warmup))
 
 
 def build_callbacks(config: Config, folder: Path | None) -> list[Callback]:
     """Make the callbacks that the configuration asks for; ``folder`` is the run's."""
     training = config.training
-    monitor = None if training.overfit_batches else training.monitor  # what is learned by heart is not validated
+    monitor = None if training.overfit_batches else training.monitor  # a run that is to overfit is not validated
     callbacks: list[Callback] = []
     if training.keep_zeros:
         callbacks.append(KeepZeros())
@@ -161,7 +161,7 @@ def build_trainer(config: Config, execution: Execution, callbacks: Sequence[Call
     """Make the trainer."""
     training = config.training
     return Trainer(
-        closed(training.epochs),
+        resolved(training.epochs),
         optimizer=optimizer_factory(config),
         schedule=schedule_factory(config),
         execution=execution,

@@ -1,4 +1,4 @@
-"""What is done to training samples alone: augmentation of images, and noise."""
+"""Augmentation of training samples: random changes of images, and noise."""
 
 from __future__ import annotations
 

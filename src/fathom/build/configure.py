@@ -1,4 +1,4 @@
-"""From what the user wrote to a closed configuration, with the kind of data that the settings name. Torch-free."""
+"""From the user's settings to a closed configuration, with the rules of the kind of data. Torch-free."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fathom.training.schedules.schedule import parse_schedule
 
 
 def pin(settings: Settings | Mapping[str, Any], root: str | Path = "runs") -> Settings:
-    """Return open settings that mean the same tomorrow and in another folder: names completed, places absolute.
+    """Return open settings that mean the same later and elsewhere: names filled in, paths absolute, versions pinned.
 
     Raises:  UsageError naming the setting; FathomError if remote data cannot be fetched
     """
@@ -25,28 +25,28 @@ def pin(settings: Settings | Mapping[str, Any], root: str | Path = "runs") -> Se
     kind.validate(settings)
     settings = complete(settings, kind, root)
     data = resolve(settings, kind, root).data
-    located = kind.locate(data)
-    places = {name: place for name, place in located.options.items() if place != data.options.get(name)}
-    return settings.under({"data": {"name": located.name, "versions": located.versions, "options": places}})
+    pinned = kind.pin(data)
+    places = {name: place for name, place in pinned.options.items() if place != data.options.get(name)}
+    return settings.under({"data": {"name": pinned.name, "versions": pinned.versions, "options": places}})
 
 
 def student_settings(teacher: Path) -> Settings:
-    """Return the settings that a student takes over: the data as its teacher read and divided it, and the seed.
+    """Return the settings that a student inherits: the data as its teacher read and split it, and the seed.
 
     Raises:  FathomError if the folder is not a run
     """
     config = pin_split(read_config(teacher))
-    names = ("name", "options", "val", "split_seed", "fold", *kind_of(config).keeps_division)
+    names = ("name", "options", "val", "split_seed", "fold", *kind_of(config).inherited_by_student)
     data = config_to_dict(config)["data"]
     return Settings({"data": {name: data[name] for name in names}, "seed": config.seed})
 
 
 def configure(settings: Config | Settings | Mapping[str, Any], root: str | Path = "runs") -> Config:
-    """Refuse, before anything heavy is imported, what cannot be; close the rest.
+    """Return the configuration of a run; refuse impossible settings before anything heavy is imported.
 
     Args:
-        settings: what somebody wrote; a configuration that is closed already comes back as it is.
-        root: where runs are looked for that ``finetune.init_from`` names.
+        settings: the user's; a Config, which is closed already, is returned unchanged.
+        root: where runs named by ``finetune.init_from`` are looked up.
     Raises:  UsageError naming the setting
     """
     if isinstance(settings, Config):

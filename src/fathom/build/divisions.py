@@ -1,4 +1,4 @@
-"""How settings say that data are divided. Loads without torch."""
+"""How the settings split the data. Loads without torch."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from fathom.settings.config import Config, DataConfig, split_seed
 
 
 def make_fold(data: DataConfig) -> Fold | None:
-    """Return the fold that is held out; None outside a cross-validation."""
+    """Return the held-out fold; None outside a cross-validation."""
     return None if data.fold is None else Fold(data.fold.index, data.fold.of, data.fold.repeat)
 
 
 def make_division(config: Config) -> Division:
-    """Return how the data are to be divided into splits."""
+    """Return how the data is divided into splits."""
     return Division(config.data.val, split_seed(config), make_fold(config.data))

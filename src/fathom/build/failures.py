@@ -1,4 +1,4 @@
-"""What ends runs in the middle, said in one line: memory that runs out, a killed worker, a batch too small."""
+"""Failures in the middle of a run, explained in one line: out of memory, a killed worker, a batch of one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONE = re.compile(r"^Expected more than 1 value per channel when training")
 
 
 def explain(error: Exception) -> FathomError | None:
-    """Return the line for an error that is known; None for any other."""
+    """Return a one-line error for a known failure; None for any other."""
     text = str(error)
     if isinstance(error, FathomError):
         return error
@@ -30,13 +30,13 @@ def explain(error: Exception) -> FathomError | None:
         return None
     from fathom.data.loaders.files import explain_dead_worker
 
-    # A worker's death is also announced by a signal, in the midst of whatever this process is doing.
+    # The death of a worker also arrives as a signal, whatever this process is doing.
     return explain_dead_worker(error)
 
 
 @contextlib.contextmanager
 def readable_failures() -> Iterator[None]:
-    """Let an error that ``explain`` knows out as its one line."""
+    """Re-raise an error that ``explain`` knows as its one line."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Fine-tuning in a run: weights to begin with, layers that stay as they are, rates that differ between layers."""
+"""Fine-tuning in a run: initial weights, frozen layers, learning rates that differ between layers."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 import msgspec
 from torch import nn
 
-from fathom.build.beginning import Beginning
-from fathom.build.initial_weights import fit_statistics, last_layer, load_initial
+from fathom.build.initial_weights import adapt_statistics, last_layer, load_initial
+from fathom.build.start_summary import StartSummary
 from fathom.build.weight_files import Weights, read_origin
 from fathom.data.module import LabelledData
 from fathom.errors import UsageError
 from fathom.module import Module
 from fathom.phrases import counted
-from fathom.settings.config import Config, closed
+from fathom.settings.config import Config, resolved
 from fathom.settings.origin import find_origin, parse_body_lr
 from fathom.training.parameter_groups import group_by_rate, learning_rates
 
 BODY = "body"  # in place of a pattern: all but the head
 
 
-def read_start(config: Config) -> Weights | None:
-    """Read the weights to start from, if there are to be any.
+def read_initial_weights(config: Config) -> Weights | None:
+    """Read the weights to start from, if the settings name any.
 
     Raises:  UsageError, FathomError as ``read_origin``
     """
@@ -31,8 +31,8 @@ def read_start(config: Config) -> Weights | None:
     return None if text is None else read_origin(find_origin(text))
 
 
-def fit_normalization(config: Config, data: LabelledData) -> Config:
-    """Bring normalisation that comes from elsewhere to the channels of the data."""
+def adapt_normalization(config: Config, data: LabelledData) -> Config:
+    """Adapt a normalisation that comes from elsewhere to the number of channels of the data."""
     mean, std = config.data.mean, config.data.std
     if (mean is None) != (std is None) or (mean and std and len(mean) != len(std)):
         raise UsageError("data.mean and data.std go together, one number a channel in each")
@@ -41,38 +41,40 @@ def fit_normalization(config: Config, data: LabelledData) -> Config:
     if len(data.input_shape) != 3:
         raise UsageError(f"data.mean, data.std: {data.name} holds no images")
     channels = data.input_shape[0]
-    fitted = msgspec.structs.replace(
-        config.data, mean=fit_statistics(mean, channels), std=fit_statistics(std, channels)
+    adapted = msgspec.structs.replace(
+        config.data, mean=adapt_statistics(mean, channels), std=adapt_statistics(std, channels)
     )
-    return msgspec.structs.replace(config, data=fitted)
+    return msgspec.structs.replace(config, data=adapted)
 
 
-def begin(config: Config, module: Module, data: LabelledData, weights: Weights | None) -> tuple[Config, Beginning]:
-    """Put weights into the module, if there are any, and freeze; the configuration records which part is the head.
+def load_and_freeze(
+    config: Config, module: Module, data: LabelledData, weights: Weights | None
+) -> tuple[Config, StartSummary]:
+    """Load the weights, if there are any, and freeze layers; the configuration records which parameters are the head.
 
-    Raises:  UsageError if the weights do not fit or a pattern names nothing
+    Raises:  UsageError if the weights do not fit or a pattern matches nothing
     """
-    beginning = Beginning()
+    start = StartSummary()
     if weights is not None:
         loading = load_initial(weights, module.net, data.output_names, quiet_head=config.training.init is None)
         tuning = msgspec.structs.replace(config.finetune, head=loading.head)
         config = msgspec.structs.replace(config, finetune=tuning)
-        beginning = Beginning(loading.summary(), loading.details(), loading.describe())
+        start = StartSummary(loading.summary(), loading.details(), loading.describe())
     frozen = freeze_layers(config, module)
     if weights is not None or frozen:
         learning = _describe_learning(config, module.net, frozen)
-        beginning.notes.extend(learning)
-        beginning.record.update(frozen=frozen, learning=learning)
+        start.notes.extend(learning)
+        start.record.update(frozen=frozen, learning=learning)
         if warning := _warn_of_body(config, module.net):
-            beginning.notes.append(f"warning: {warning}")
-            beginning.record["warning"] = warning
-    return config, beginning
+            start.notes.append(f"warning: {warning}")
+            start.record["warning"] = warning
+    return config, start
 
 
 def freeze_layers(config: Config, module: Module) -> list[str]:
-    """Freeze what the settings say; the names of what is frozen.
+    """Freeze the layers that the settings name; return the names of the frozen parameters.
 
-    Raises:  UsageError for a pattern that names nothing
+    Raises:  UsageError for a pattern that matches nothing
     """
     patterns = list(config.finetune.freeze)
     if not patterns:
@@ -91,7 +93,7 @@ def make_groups(config: Config, module: nn.Module) -> list[dict[str, Any]]:
 
 
 def _describe_learning(config: Config, net: nn.Module, frozen: list[str]) -> list[str]:
-    """Say what is frozen and which part learns how fast."""
+    """Describe what is frozen, and the learning rates of body and head."""
     lines = []
     if frozen:
         sizes = {name: parameter.numel() for name, parameter in net.named_parameters()}
@@ -128,13 +130,13 @@ def _head(config: Config, net: nn.Module) -> set[str]:
 
 
 def _rates(config: Config, net: nn.Module) -> dict[str, float]:
-    tuning, lr = config.finetune, closed(config.training.lr)
+    tuning, lr = config.finetune, resolved(config.training.lr)
     body_lr = None if tuning.body_lr is None else parse_body_lr(tuning.body_lr, lr)
     return learning_rates(net, lr, head=_head(config, net), body_lr=body_lr, layer_decay=tuning.layer_decay)
 
 
 def _whole_layers(frozen: list[str], names: Mapping[str, Any]) -> list[str]:
-    """Name the uppermost layers that are frozen whole, and single parameters of the others."""
+    """Name the topmost layers that are frozen completely, and single parameters of the others."""
     held, found = set(frozen), dict[str, None]()
     for name in frozen:
         parts = name.split(".")

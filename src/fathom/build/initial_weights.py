@@ -1,4 +1,4 @@
-"""Putting another network's weights into a new one: what fits, what is new and why, which classes are taken over."""
+"""Putting another network's weights into a new one: what fits, what is new and why, which classes are reused."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Loading:
 
     Attributes:
         source: where the weights come from.
-        loaded: names taken over as they were.
+        loaded: names copied unchanged.
         changed: name to what was done to it to make it fit.
-        new: name to the reason why it begins as an untrained network's.
+        new: name to the reason why it keeps its random initialisation.
         unused: names of the source that the network does not have.
-        reused: classes, or tokens, whose rows were taken over.
+        reused: classes, or tokens, whose rows were copied.
         outputs: all classes or tokens of the new network.
         head: parameters that learn at the full rate: those of the last layer and what is new.
-        share: of the network's numbers that were taken over.
+        share: fraction of the network's numbers that were copied.
     """
 
     source: str
@@ -57,7 +57,7 @@ class Loading:
         }
 
     def summary(self) -> list[str]:
-        """Say it in a few lines."""
+        """Return it in a few lines."""
         total = len(self.loaded) + len(self.changed) + len(self.new)
         taken = len(self.loaded) + len(self.changed)
         lines = [f"starting from {self.source}: {taken} of {total} tensors, {self.share:.1%} of the numbers"]
@@ -67,31 +67,31 @@ class Loading:
             reasons.setdefault(reason, []).append(name)
         lines += [f"new: {_some(names)} ({reason})" for reason, names in reasons.items()]
         if self.reused:
-            lines.append(f"taken over by name: {len(self.reused)} of {len(self.outputs)}: {_some(self.reused)}")
+            lines.append(f"reused by name: {len(self.reused)} of {len(self.outputs)}: {_some(self.reused)}")
         if self.unused:
-            lines.append(f"not used of the source: {_some(self.unused)}")
+            lines.append(f"unused weights of the source: {_some(self.unused)}")
         return lines
 
     def details(self) -> list[str]:
         """Return the lists that ``summary`` shortens, for the log."""
         lines = [f"loaded: {', '.join(self.loaded)}"] if self.loaded else []
         lines += [f"new: {', '.join(self.new)}"] if len(self.new) > _MOST_NAMES else []
-        lines += [f"rows taken over: {', '.join(self.reused)}"] if len(self.reused) > _MOST_NAMES else []
-        return lines + ([f"not used: {', '.join(self.unused)}"] if len(self.unused) > _MOST_NAMES else [])
+        lines += [f"rows reused: {', '.join(self.reused)}"] if len(self.reused) > _MOST_NAMES else []
+        return lines + ([f"unused: {', '.join(self.unused)}"] if len(self.unused) > _MOST_NAMES else [])
 
 
 def load_initial(weights: Weights, net: nn.Module, outputs: Sequence[str], *, quiet_head: bool = True) -> Loading:
-    """Copy into ``net`` what fits it; all else stays as it was initialised, but for new rows of the last layer.
+    """Copy the weights that fit into ``net``; all others keep their initialisation, except new rows of the last layer.
 
-    Of the last layer, rows go by the name of their class (of a language model, its token) where both sides have names.
+    Rows of the last layer are matched by class name (in a language model, by token) where both sides have names.
     A first convolution for another number of channels gets the sum of its kernels over the channels, or their mean for
     each. Everything else must agree in name and shape.
 
     Args:
-        outputs: names of the classes or tokens along the network's last rows; () where it has none.
-        quiet_head: let new rows of the last layer begin near 0. On trained features the usual initial weights give
+        outputs: names of the classes or tokens along the last layer's rows; () where there are none.
+        quiet_head: start new rows of the last layer near 0. On trained features the usual initial weights give
             large random logits, and the first steps would undo them at the body's cost.
-    Source:  a head that begins at 0: Kolesnikov et al. 2020, arXiv:1912.11370, §3.3
+    Source:  a head that starts at 0: Kolesnikov et al. 2020, arXiv:1912.11370, §3.3
     Raises:  UsageError naming the first differences if less than half of the body fits
     """
     own = net.state_dict()  # these share the network's memory: copy_ below changes the network
@@ -110,7 +110,7 @@ def load_initial(weights: Weights, net: nn.Module, outputs: Sequence[str], *, qu
             nn.init.normal_(tensor, std=_QUIET if tensor.ndim > 1 else 0.0)  # not 0: a ReLU may follow, as in NiN
         if given is None:
             if tensor.is_floating_point():  # not batch-norm's counter of batches
-                loading.new[name] = "the source has none"
+                loading.new[name] = "missing in the source"
         elif name in along and outputs and weights.outputs and tuple(outputs) != weights.outputs:
             taken += _take_rows(loading, name, tensor, given, along[name], weights.outputs)
         elif given.shape == tensor.shape:
@@ -120,7 +120,7 @@ def load_initial(weights: Weights, net: nn.Module, outputs: Sequence[str], *, qu
             if name in along and outputs and weights.outputs:
                 loading.reused = list(outputs)
         elif name == first and _is_for_other_channels(tensor, given):
-            loading.changed[name] = _fit_channels(tensor, given)
+            loading.changed[name] = _adapt_channels(tensor, given)
             taken += tensor.numel()
         else:
             loading.new[name] = f"{_shape(given)} there, {_shape(tensor)} here"
@@ -138,13 +138,13 @@ def last_layer(net: nn.Module) -> str:
     return names[-1] if names else ""
 
 
-def fit_statistics(values: Sequence[float], channels: int) -> list[float]:
-    """Return means or deviations for another number of channels: their average for each."""
+def adapt_statistics(values: Sequence[float], channels: int) -> list[float]:
+    """Return means or standard deviations for another number of channels: their average for each."""
     return list(values) if len(values) == channels else [sum(values) / len(values)] * channels
 
 
 def _take_rows(loading: Loading, name: str, tensor: Tensor, given: Tensor, dim: int, outputs: tuple[str, ...]) -> int:
-    """Take over the rows of classes that both have; the count of numbers taken."""
+    """Copy the rows of the classes that both have; return how many numbers were copied."""
     theirs, ours = given.movedim(dim, 0), tensor.movedim(dim, 0)  # (their classes, …), (our classes, …): views
     if theirs.shape[1:] != ours.shape[1:] or len(theirs) != len(outputs) or len(ours) != len(loading.outputs):
         loading.new[name] = f"{_shape(given)} there, {_shape(tensor)} here"
@@ -152,15 +152,15 @@ def _take_rows(loading: Loading, name: str, tensor: Tensor, given: Tensor, dim: 
     place = {output: i for i, output in enumerate(outputs)}
     common = [(i, place[output]) for i, output in enumerate(loading.outputs) if output in place]
     if not common:
-        loading.new[name] = "none of the classes is the source's"
+        loading.new[name] = "the source has none of these classes"
         return 0
     here, there = (torch.tensor(index) for index in zip(*common, strict=True))
     ours[here] = theirs[there].to(ours.dtype)  # through the view into the network
     loading.reused = [loading.outputs[i] for i, _ in common]
     if len(common) < len(loading.outputs):
-        loading.new[name] = f"the classes differ; {len(common)} of {len(loading.outputs)} are taken over"
+        loading.new[name] = f"the classes differ; {len(common)} of {len(loading.outputs)} are reused"
     else:
-        loading.changed[name] = "rows taken over by the names of the classes"
+        loading.changed[name] = "rows reused by class name"
     return len(common) * ours[0].numel()
 
 
@@ -173,14 +173,14 @@ def _is_for_other_channels(tensor: Tensor, given: Tensor) -> bool:
     )
 
 
-def _fit_channels(tensor: Tensor, given: Tensor) -> str:
-    """Let a grey image stand for all channels alike, or the channels share what the one had."""
+def _adapt_channels(tensor: Tensor, given: Tensor) -> str:
+    """Sum the kernels over the channels for a grey image, or share the kernel of one channel among several."""
     theirs, ours = given.shape[1], tensor.shape[1]
     if ours == 1:
         tensor.copy_(given.sum(1, keepdim=True))  # (out, theirs, h, w) -> (out, 1, h, w); a grey image is equal in all
         return f"kernels for {theirs} channels added up for the one here"
     tensor.copy_((given / ours).expand_as(tensor))  # (out, 1, h, w) -> (out, ours, h, w); the sum over channels stays
-    return f"the kernels for one channel shared among the {ours} here"
+    return f"the kernel of one channel shared among {ours}"
 
 
 def _refuse_misfit(loading: Loading, body: list[str], weights: Weights) -> None:

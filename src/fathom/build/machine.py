@@ -1,4 +1,4 @@
-"""What a run remembers of the machine it ran on."""
+"""The machine that a run was made on, for its records."""
 
 from __future__ import annotations
 

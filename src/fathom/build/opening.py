@@ -1,4 +1,4 @@
-"""A split of the data opened for a saved model: refused where the two do not belong together."""
+"""A split of the data, opened to evaluate a saved model; refused if the two do not belong together."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from fathom.errors import UsageError
 from fathom.inference.saved import set_loss
 from fathom.metrics import make_metrics
 from fathom.module import Module
-from fathom.settings.config import Config, closed
+from fathom.settings.config import Config, resolved
 from fathom.training.device import Execution, choose_execution
 
 
 def open_split(
     module: Module, config: Config, data: LabelledData, split: str, device: str = "auto", *, is_own: bool = True
 ) -> tuple[Iterable[Any], Execution]:
-    """Return the batches of a split, and how to compute: in fp32 and not compiled, as ``fathom eval`` does.
+    """Return the batches of a split and the execution: fp32 and not compiled, as ``fathom eval`` computes.
 
     Args:
-        is_own: the data are those that the module learned from, as they were then.
-    Raises:  UsageError if the data have no such split; FathomError if they are not those the model learned from
+        is_own: whether the data is what the module was trained on, unchanged.
+    Raises:  UsageError if the data has no such split; FathomError if the model was not trained on it
     """
-    set_loss(module, closed(config.training.loss))  # model.json does not hold the loss
+    set_loss(module, resolved(config.training.loss))  # model.json does not hold the loss
     module.metrics |= make_metrics(config.training.metrics, module.kind)
     kind_of(config).check_model(module, data, is_own=is_own)
     # methods, called below: only the split that is asked for is opened
@@ -54,7 +54,7 @@ class MemoryOptions(TypedDict):
 
 
 def memory_options(config: Config) -> MemoryOptions:
-    """Return how tensors lie in memory, as ``choose_execution`` takes it: None is for the machine to choose."""
+    """Return how tensors lie in memory, as ``choose_execution`` takes it: None lets the machine choose."""
     chosen = config.execution
     channels_last = None if chosen.channels_last == "auto" else chosen.channels_last
     return {"channels_last": channels_last, "allocator": chosen.allocator}

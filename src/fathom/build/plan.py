@@ -18,10 +18,10 @@ from fathom.build.assemble import (
     optimizer_factory,
     schedule_factory,
 )
-from fathom.build.beginning import Beginning
 from fathom.build.failures import readable_failures
 from fathom.build.kinds.base import Kind, OnRead
 from fathom.build.kinds.detection import kind_of
+from fathom.build.start_summary import StartSummary
 from fathom.data.module import LabelledData
 from fathom.inference.saved import describe_model
 from fathom.module import Module
@@ -37,18 +37,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Draft:
-    """Data and module of a run, with every setting closed; nothing has been asked of the device yet."""
+    """Data and module of a run, with a final configuration; the device is not used yet."""
 
     config: Config
     kind: Kind
     data: LabelledData
     module: Module
-    beginning: Beginning
+    start: StartSummary
 
     def ready(self) -> Plan:
-        """Choose how to compute, and bring a student's teacher to the device.
+        """Choose how to compute, and move a student's teacher to the device.
 
-        Raises:  UsageError, FathomError for a device that is not there or a combination that does not work
+        Raises:  UsageError, FathomError for a missing device or a combination that does not work
         """
         with readable_failures():
             execution = build_execution(self.config, self.module, self.data)
@@ -61,14 +61,14 @@ class Draft:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that is settled before the first step."""
+    """Everything that is decided before the first step."""
 
     draft: Draft
     execution: Execution
 
     @property
     def config(self) -> Config:
-        """The closed configuration."""
+        """The final configuration."""
         return self.draft.config
 
     @property
@@ -113,31 +113,31 @@ def draft(
     on_read: OnRead | None = None,
     is_resumed: bool = False,
 ) -> Draft:
-    """Build the data and the module, and close what only the data can tell.
+    """Build the data and the module, and finalize the configuration.
 
     Args:
         config: as ``settings.resolve`` closed it, or as a run's folder records it.
-        contents: what the kind's ``read`` gave; None reads now.
-        data: the data module itself, where it was built for an earlier trial.
+        contents: what the kind's ``read`` returned; None reads now.
+        data: the data module itself, if it was built for an earlier trial.
         on_read: called with (files read, files in all) while files are decoded.
         is_resumed: the weights come from a checkpoint, so none are read to start from.
-    Raises:  UsageError, FathomError where the settings do not fit the data or one another
+    Raises:  UsageError, FathomError if the settings do not fit the data or one another
     """
     kind = kind_of(config)
     with readable_failures():
         weights = None
         if config.finetune.init_from is not None and not is_resumed:
-            from fathom.build.fine_tuning import read_start  # which only fine-tuning needs, here and below
+            from fathom.build.fine_tuning import read_initial_weights  # which only fine-tuning needs, here and below
 
-            weights = read_start(config)  # first: a wrong path is told before the data are read
+            weights = read_initial_weights(config)  # first: a wrong path fails before the data is read
         if data is None:
             data = kind.build(config, contents, on_read)
-        config = close(config, kind, data)  # before the module: its outputs follow from the data
+        config = finalize(config, kind, data)  # before the module: its outputs follow from the data
         module = build_module(config, data)
         # after the module has random weights: what does not fit keeps them
-        config, beginning = _begin(config, module, data, weights)
+        config, start = _prepare_weights(config, module, data, weights)
         _check_learning(config, module, data)
-    return Draft(config, kind, data, module, beginning)
+    return Draft(config, kind, data, module, start)
 
 
 def close(config: Config, kind: Kind, data: LabelledData) -> Config:
@@ -148,24 +148,26 @@ def close(config: Config, kind: Kind, data: LabelledData) -> Config:
             config = replace_in(config, training={"loss": "bce_with_logits"})
         config = close_learning(config, data.task, kind)
     if config.data.mean is not None or config.data.std is not None:
-        from fathom.build.fine_tuning import fit_normalization
+        from fathom.build.fine_tuning import adapt_normalization
 
-        config = fit_normalization(config, data)
-    assert not open_points(config), open_points(config)
+        config = adapt_normalization(config, data)
+    assert not unresolved_settings(config), unresolved_settings(config)
     return config
 
 
-def _begin(config: Config, module: Module, data: LabelledData, weights: Weights | None) -> tuple[Config, Beginning]:
-    """Put weights into the module, if there are any to start from, and freeze what is to stay as it is."""
+def _prepare_weights(
+    config: Config, module: Module, data: LabelledData, weights: Weights | None
+) -> tuple[Config, StartSummary]:
+    """Load the weights to start from, if there are any, and freeze layers."""
     if weights is None and not config.finetune.freeze:
-        return config, Beginning()
-    from fathom.build.fine_tuning import begin
+        return config, StartSummary()
+    from fathom.build.fine_tuning import load_and_freeze
 
-    return begin(config, module, data, weights)
+    return load_and_freeze(config, module, data, weights)
 
 
 def _check_learning(config: Config, module: Module, data: LabelledData) -> None:
-    """Make optimiser and schedule once, so that a wrong option stops the run before there is a folder."""
+    """Make optimiser and schedule once, so that an invalid option stops the run before it has a folder."""
     optimizer_factory(config)(module)
     steps_per_epoch = -(-data.num_train // data.batch_size)  # rounded up, as the trainer counts
-    schedule_factory(config)(steps_per_epoch * max(1, closed(config.training.epochs)))
+    schedule_factory(config)(steps_per_epoch * max(1, resolved(config.training.epochs)))

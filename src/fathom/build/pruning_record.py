@@ -1,4 +1,4 @@
-"""``prune.json`` of a run folder: what was pruned, and what it did to size, time and quality."""
+"""``prune.json`` of a run folder: what was pruned, and the effect on size, time and quality."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _TIMED_S = 0.5
 
 
 def evaluated_split(data: LabelledData) -> str:
-    """Return the split that stages are compared on: validation; without one, what the model learned from."""
+    """Return the split that stages are compared on: validation; without one, training."""
     return "train" if data.val_dataloader() is None else "val"
 
 
 def describe_stage(
     module: Module, config: Config, data: LabelledData, device: str
 ) -> tuple[dict[str, Any], list[bool] | None]:
-    """Return size and quality of a model: parameters, weights, those zero, FLOPs, loss and metrics.
+    """Return size and quality of a model: parameters, weights, zero weights, FLOPs, loss and metrics.
 
-    Returns: these, and of a classifier which of the samples it gets right
+    Returns: these, and for a classifier which samples it gets right
     """
     weights = weights_of(module.net).values()
     size = {
@@ -57,7 +57,7 @@ def describe_stage(
 
 
 def compare_correct(before: list[bool] | None, pruned: list[bool] | None) -> dict[str, Any]:
-    """Return what ``prune.json`` says of the samples that two classifiers get right; nothing of other models."""
+    """Return how two classifiers differ sample by sample, for ``prune.json``; nothing for other models."""
     if before is None or pruned is None:
         return {}
     wrong = [index for index, is_right in enumerate(before) if not is_right]
@@ -65,7 +65,7 @@ def compare_correct(before: list[bool] | None, pruned: list[bool] | None) -> dic
 
 
 def time_models(models: Mapping[str, Module], data: LabelledData, execution: Execution) -> list[dict[str, Any]]:
-    """Time models in turns on batches of the data, on this machine, now: fp32, not compiled.
+    """Time models in turns on batches of the data, on this machine: fp32, not compiled.
 
     Returns: for each batch size the milliseconds of each, the threads and the device
     """
@@ -97,7 +97,7 @@ def write_pruning(run: Path, record: Mapping[str, Any]) -> None:
 
 
 def finish_pruning(run: Path, config: Config, data: LabelledData, device: str) -> None:
-    """Add how good the fine-tuned model is to the record of a run that began with a pruned one."""
+    """Add the quality of the fine-tuned model to the record of a run that started from a pruned one."""
     record = read_json(run / PRUNING)
     module, _ = load_module(run)
     record["stages"]["finetuned"], right = describe_stage(module, config, data, device)

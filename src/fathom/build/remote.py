@@ -1,4 +1,4 @@
-"""Remote and packed data in settings: which there are, which version of each, where its copy lies. Torch-free."""
+"""Remote and packed data in settings: addresses, pinned versions, local copies. Torch-free."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fathom.errors import FathomError, UsageError, missing_library
 from fathom.settings.config import DataConfig
 
 if TYPE_CHECKING:
-    from fathom.data.fetch.copies import Copy
+    from fathom.data.fetch.copies import LocalCopy
 
 
 def remote_addresses(name: str, options: Mapping[str, Any]) -> list[str]:
@@ -24,7 +24,7 @@ def remote_addresses(name: str, options: Mapping[str, Any]) -> list[str]:
 
 
 def check_address(address: str) -> None:
-    """Refuse, without asking the network, an address that cannot be or needs what is not installed.
+    """Refuse, without asking the network, an invalid address or one that needs a library that is not installed.
 
     Raises:  UsageError
     """
@@ -35,13 +35,13 @@ def check_address(address: str) -> None:
 
 
 def _copied(data: DataConfig) -> list[str]:
-    """Name what is read from a copy in the cache: what lies elsewhere, and archives on this machine."""
+    """Name what is read from a copy in the cache: remote data, and archives on this machine."""
     packed = (value for value in (data.name, data.options.get("images")) if isinstance(value, str) and is_packed(value))
     return [*remote_addresses(data.name, data.options), *packed]
 
 
-def _find_copies(data: DataConfig) -> dict[str, Copy]:
-    """Return the copy of everything that is read from one, fetched or unpacked if need be."""
+def _find_copies(data: DataConfig) -> dict[str, LocalCopy]:
+    """Return the local copies by address, fetched or unpacked if need be."""
     places = _copied(data)
     if not places:  # the usual case must import nothing of the network
         return {}
@@ -59,8 +59,7 @@ def _find_copies(data: DataConfig) -> dict[str, Copy]:
 
 
 def pin_versions(data: DataConfig) -> DataConfig:
-    """Fetch or unpack what is not here as files, and settle on that version: a run that goes on, or is evaluated, sees
-    the same.
+    """Fetch or unpack remote and packed data, and pin its version, so that resuming and evaluating a run read the same.
 
     Raises:  UsageError, FathomError as ``local_copy`` and ``unpacked_copy``
     """
@@ -71,12 +70,12 @@ def pin_versions(data: DataConfig) -> DataConfig:
 
 
 def has_versions(data: DataConfig) -> bool:
-    """Whether a version of everything read from a copy is settled."""
+    """Whether a version of everything read from a copy is pinned."""
     return all(place in data.versions for place in _copied(data))
 
 
 def localize(data: DataConfig) -> DataConfig:
-    """Return the same data by their places on this machine.
+    """Return the same data by its paths on this machine.
 
     Raises:  UsageError, FathomError as ``local_copy`` and ``unpacked_copy``
     """
@@ -89,14 +88,14 @@ def localize(data: DataConfig) -> DataConfig:
 
 
 def display_names(given: DataConfig, local: DataConfig) -> dict[str, str]:
-    """Return what was named for each copy, by the place of the copy."""
+    """Return the name the user gave for each copy, by the path of the copy."""
     pairs = ((local.name, given.name), (local.options.get("images"), given.options.get("images")))
     return {str(here): str(there).rstrip("/") for here, there in pairs if here != there}
 
 
 @contextlib.contextmanager
 def original_names(given: DataConfig, local: DataConfig) -> Iterator[None]:
-    """Let errors speak of what was named, not of its copy."""
+    """Let errors name what the user named, not its copy."""
     try:
         yield
     except FathomError as error:

@@ -1,4 +1,4 @@
-"""What evaluating a split gives: plain values for ``evaluation.json``, outputs for whoever looks closer. Torch-free."""
+"""Results of evaluating a split: plain values for ``evaluation.json``, and the outputs. Torch-free."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SplitResult:
-    """What passing a split through a model gave.
+    """The result of passing a split through a model.
 
     Attributes:
         summary: the content of ``evaluation.json``, plain values.
-        outputs, targets: of every sample, in the order of the split, on the CPU; None of a text, which is too long.
+        outputs, targets: of every sample, in the order of the split, on the CPU; None for a text, which is too long.
         truth: of a regression, float64 (N, D), the targets in the units of the data, not rounded to what is learned.
         is_correct: whether a classifier names each sample's class, or all of its labels; None where there are none.
     """
@@ -29,8 +29,8 @@ class SplitResult:
 
 
 @dataclass(frozen=True)
-class Details:
-    """What a run's folder keeps of its test split besides the summary: further plain values, and predictions.csv."""
+class EvaluationDetails:
+    """What a run folder keeps of its test split besides the summary: further plain values, and predictions.csv."""
 
     extra: dict[str, Any] = field(default_factory=dict)
     columns: Sequence[str] = ()

@@ -1,4 +1,4 @@
-"""A run in its folder: planned, fitted, evaluated once on the test split, reported; and one that stopped, resumed."""
+"""A run in its folder: planned, fitted, evaluated once on the test split, reported; or resumed after a stop."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ from fathom.version import VERSION
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """What a finished run gives: its folder, its records, its evaluation on the test split (None without one).
+    """A finished run: its folder, its records, its evaluation on the test split (None without one).
 
-    ``comparison`` sets it beside training from scratch, where that was asked for.
+    ``comparison`` compares it with training from scratch, if that was requested.
     """
 
     path: Path
@@ -63,7 +63,7 @@ class TrainedRun:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A plan with its folder; ``notes`` are lines that a user should read before the first step."""
+    """A plan with its folder; ``notes`` are lines for the user to read before the first step."""
 
     plan: Plan
     path: Path
@@ -85,18 +85,18 @@ class PlannedRun:
         return self.plan.module
 
 
-Start = Callable[[PlannedRun], Sequence[Callback]]
-"""Called when everything is settled, before the first step; may give further callbacks."""
+OnStart = Callable[[PlannedRun], Sequence[Callback]]
+"""Called before the first step, with the finished plan; may return further callbacks."""
 
 Prepare = Callable[[PlannedRun], None]
-"""Gives the module the weights to begin with, as pruning does; nothing is left behind if it fails."""
+"""Sets the initial weights of the module, as pruning does; if it fails, the run leaves nothing behind."""
 
 
 @dataclass(frozen=True)
 class Hooks:
-    """What is told how a run goes, and may take part: see ``Start``, ``Prepare``, ``OnRead``."""
+    """Functions that a run calls: see ``OnStart``, ``Prepare``, ``OnRead``."""
 
-    on_start: Start | None = None
+    on_start: OnStart | None = None
     on_read: OnRead | None = None
     prepare: Prepare | None = None
 
@@ -119,15 +119,15 @@ def train_run(
     Raises:  UsageError, FathomError before anything is written; Diverged or Interrupted after
     """
     # paths made absolute: a run is resumed from anywhere
-    config = msgspec.structs.replace(config, data=kind_of(config).locate(config.data))
+    config = msgspec.structs.replace(config, data=kind_of(config).pin(config.data))
     if config.training.epochs == 0 and hooks.prepare is None:
-        raise UsageError("training.epochs is 0: a network with random weights would be all that comes of it")
+        raise UsageError("training.epochs must be at least 1: without training the weights stay random")
     plan = draft(config, contents, on_read=hooks.on_read).ready()  # before the folder: what is refused leaves none
     writer = RunWriter.create(root, config.model.name, place_name(config.data.name), name=name)
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(lock_run(writer.path))  # held to the end of training
-            run = _record_beginning(plan, writer, command)
+            run = _record_start(plan, writer, command)
             if hooks.prepare is not None:
                 with readable_failures():
                     hooks.prepare(run)
@@ -139,9 +139,9 @@ def train_run(
 
 
 def resume_run(path: Path, *, contents: Any = None, hooks: Hooks = Hooks()) -> TrainedRun:
-    """Go on with a run that stopped, from its newest whole checkpoint, to the bit as if it had not.
+    """Resume a stopped run from its newest intact checkpoint, exact to the bit.
 
-    Raises:  FathomError if the run is under way, not a run, or has no usable checkpoint
+    Raises:  FathomError if the run is still running, not a run, or has no usable checkpoint
     """
     reader = RunReader(path)
     with lock_run(path):
@@ -158,7 +158,7 @@ def resume_run(path: Path, *, contents: Any = None, hooks: Hooks = Hooks()) -> T
         plan = draft(config, contents, on_read=hooks.on_read, is_resumed=True).ready()
         load_weights(plan.module, weights, source)  # before `matches`, which compares the statistics in it
         if not plan.data.matches(plan.module.preprocess):
-            raise FathomError(f"{plan.data.name} is no longer as it was when {path.name} began; start a new run")
+            raise FathomError(f"{plan.data.name} has changed since {path.name} started; start a new run")
         notes = [f"checkpoint refused: {line}" for line in refused]
         notes += _changed_choices(choices, plan.execution)
         notes.append(f"resuming from checkpoints/{source.name} in epoch {epoch + 1}, after step {step}")
@@ -171,9 +171,9 @@ def resume_run(path: Path, *, contents: Any = None, hooks: Hooks = Hooks()) -> T
         return _fit_and_finish(PlannedRun(plan, path, tuple(notes)), writer, hooks.on_start, state, before)
 
 
-def _record_beginning(plan: Plan, writer: RunWriter, command: Sequence[str]) -> PlannedRun:
-    """Write what is known of a run before its first step."""
-    config, data, beginning = plan.config, plan.data, plan.draft.beginning
+def _record_start(plan: Plan, writer: RunWriter, command: Sequence[str]) -> PlannedRun:
+    """Write the records of a run that are known before its first step."""
+    config, data, start = plan.config, plan.data, plan.draft.start
     choices = plan.execution.describe()
     writer.write_config(config_to_dict(config))
     writer.write_json("model.json", plan.describe_model())
@@ -192,11 +192,11 @@ def _record_beginning(plan: Plan, writer: RunWriter, command: Sequence[str]) -> 
         writer.log_text(f"{name}: {choice}")
     writer.log_text(f"seed: {config.seed}")
     writer.write_json("data.json", {"schema": SCHEMA} | data.describe())
-    notes = [*data.notes, *beginning.notes]
-    for note in [*notes, *data.details, *beginning.details]:
+    notes = [*data.notes, *start.notes]
+    for note in [*notes, *data.details, *start.details]:
         writer.log_text(note)
-    if beginning.record:
-        writer.update_run(start=beginning.record)
+    if start.record:
+        writer.update_run(start=start.record)
     return PlannedRun(plan, writer.path, tuple(notes))
 
 
@@ -211,14 +211,14 @@ def _rehearsal_of(config: Config) -> str | None:
 def _fit_and_finish(
     run: PlannedRun,
     writer: RunWriter,
-    on_start: Start | None,
+    on_start: OnStart | None,
     state: dict[str, Any] | None = None,
     before: Mapping[str, Any] | None = None,
 ) -> TrainedRun:
-    """Fit, evaluate, report; whatever ends the run is written to ``run.json`` (``before`` is what stood there)."""
+    """Fit, evaluate, report; however the run ends is written to ``run.json`` (``before`` is its former content)."""
     first = 0 if state is None else int(state["place"]["step"])
     try:
-        with _ending(run, writer, before, first) as fitting:
+        with _recording_end(run, writer, before, first) as fitting:
             # the log first: it has the record even if another callback fails
             callbacks = [RunLog(writer), *(on_start(run) if on_start else ())]
             records: list[dict[str, Any]] = []
@@ -232,7 +232,7 @@ def _fit_and_finish(
 
 @dataclass
 class _Fitting:
-    """The trainer, once there is one: how far it came decides what an error leaves behind."""
+    """The trainer, once there is one: how far it got decides what an error leaves behind."""
 
     trainer: Trainer | None = None
 
@@ -242,8 +242,10 @@ class _Fitting:
 
 
 @contextlib.contextmanager
-def _ending(run: PlannedRun, writer: RunWriter, before: Mapping[str, Any] | None, first: int) -> Iterator[_Fitting]:
-    """Record what ended a run, and let the error say how to go on; a run that never began leaves nothing behind.
+def _recording_end(
+    run: PlannedRun, writer: RunWriter, before: Mapping[str, Any] | None, first: int
+) -> Iterator[_Fitting]:
+    """Record how a run ended, and add to the error how to resume; a run without a step leaves nothing behind.
 
     Args:
         before: what stood in ``run.json`` when the run was resumed; None of a new one.
@@ -258,7 +260,7 @@ def _ending(run: PlannedRun, writer: RunWriter, before: Mapping[str, Any] | None
         # a shell's exit code is 128 + the signal
         raise type(stop)(stop.exit_code - 128, f"{stop}; resume with: {resume_hint}") from None
     except KeyboardInterrupt:
-        if before is None and fitting.step == 0:  # nothing to go on from
+        if before is None and fitting.step == 0:  # nothing to resume from
             shutil.rmtree(run.path, ignore_errors=True)
         else:
             _record_end(writer, "stopped", "stopped at once, without a new checkpoint")
@@ -266,7 +268,7 @@ def _ending(run: PlannedRun, writer: RunWriter, before: Mapping[str, Any] | None
     except Exception as error:
         line = explain(error)
         is_unchanged = fitting.step in (0, first)  # no step was taken in this call
-        if is_unchanged and isinstance(line, (UsageError, CheckpointError)):  # as if never begun
+        if is_unchanged and isinstance(line, (UsageError, CheckpointError)):  # as if never started
             if before is None:
                 shutil.rmtree(run.path, ignore_errors=True)
                 raise
@@ -278,7 +280,7 @@ def _ending(run: PlannedRun, writer: RunWriter, before: Mapping[str, Any] | None
         _record_end(writer, "failed", str(line), line.finding if isinstance(line, Diverged) else None)
         # going on from before it would diverge again
         if not isinstance(line, Diverged) and (run.path / "checkpoints" / "last").is_dir():
-            line = FathomError(f"{line}; once that is mended, resume with: {resume_hint}")
+            line = FathomError(f"{line}; once that is fixed, resume with: {resume_hint}")
         if line is error:
             raise
         raise line from error
@@ -310,19 +312,19 @@ def _evaluate_once(run: PlannedRun, writer: RunWriter) -> dict[str, Any] | None:
     module, _ = load_module(run.path)  # as anybody will load it, so that what is evaluated is what is kept
     batches, execution = open_split(module, plan.config, plan.data, "test", str(plan.execution.device))
     found = plan.kind.evaluate(module, plan.data, "test", batches, execution)
-    details = plan.kind.examine(module, plan.data, found, run.path)
+    details = plan.kind.collect_details(module, plan.data, found, run.path)
     evaluation = found.summary | details.extra
     writer.write_json("evaluation.json", evaluation)
     if details.columns:
         writer.write_predictions(list(details.columns), details.rows)
-    told = dict.fromkeys(["loss", "accuracy", "rmse", "perplexity", *plan.config.training.metrics])
-    shown = [name for name in told if name in evaluation]
+    metrics = dict.fromkeys(["loss", "accuracy", "rmse", "perplexity", *plan.config.training.metrics])
+    shown = [name for name in metrics if name in evaluation]
     writer.log_text("test " + ", ".join(f"{name} {evaluation[name]:.4f}" for name in shown))
     return evaluation
 
 
 def _record_end(writer: RunWriter, status: str, message: str, failure: Finding | None = None) -> None:
-    """Write how a run ended; where the disk refuses even this, the first error is the one to hear of."""
+    """Write how a run ended; if even this fails, the first error is the one to report."""
     with contextlib.suppress(FathomError):
         known = failure.to_dict() if failure else None
         writer.update_run(status=status, message=message, finished=_now(), failure=known)
@@ -331,7 +333,7 @@ def _record_end(writer: RunWriter, status: str, message: str, failure: Finding |
 
 
 def _restore_threads(config: Config, earlier: Any) -> Config:
-    """Compute with as many threads as the run began with: sums over another number of parts round differently."""
+    """Set the number of threads that the run started with: another number would round sums differently."""
     count = str(earlier.get("threads", "")) if isinstance(earlier, dict) else ""
     if config.execution.threads != "auto" or not count.isdigit() or not 0 < int(count) <= (os.cpu_count() or 1):
         return config
@@ -339,7 +341,7 @@ def _restore_threads(config: Config, earlier: Any) -> Config:
 
 
 def _changed_choices(earlier: Any, execution: Execution) -> list[str]:
-    """Say which choices are no longer those the run began with: another machine, another torch."""
+    """Name the choices that differ from those the run started with: another machine, another torch."""
     if not isinstance(earlier, dict):
         return []
     # without the reasons, whose words may change
@@ -349,7 +351,7 @@ def _changed_choices(earlier: Any, execution: Execution) -> list[str]:
         for name, old in ((name, str(text).partition(" (")[0]) for name, text in earlier.items())
         if name in now and old != now[name]
     ]
-    return [f"not exact to the bit, for this differs from the first part: {', '.join(changed)}"] if changed else []
+    return [f"not exact to the bit: the execution has changed: {', '.join(changed)}"] if changed else []
 
 
 def _now() -> str:

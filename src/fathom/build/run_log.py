@@ -1,4 +1,4 @@
-"""The bridge from the loop to the run folder."""
+"""The callback that writes the loop's records to the run folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good a model is on a split, as plain values: metrics, confusion, worst mistakes, predictions."""
+"""Quality of a model on a split, as plain values: metrics, confusion, worst mistakes, predictions."""
 
 from __future__ import annotations
 
@@ -118,7 +118,9 @@ def _per_class(confusion: Tensor, names: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def examine_labelled(module: Module, data: LabelledData, evaluation: SplitResult, folder: Path) -> Details:
+def collect_labelled_details(
+    module: Module, data: LabelledData, evaluation: SplitResult, folder: Path
+) -> EvaluationDetails:
     """Return the worst mistakes of a classifier, their images written into ``folder``, and the predictions."""
     columns, rows = list_predictions(module, data, evaluation)
     if not isinstance(module, Classifier):
@@ -126,7 +128,7 @@ def examine_labelled(module: Module, data: LabelledData, evaluation: SplitResult
     mistakes = worst_mistakes(module, evaluation, _SHOWN_MISTAKES, called=data.test_sample_names())
     if len(data.input_shape) == 3:  # samples that can be looked at
         save_images(folder, mistakes, data.test_images([mistake["index"] for mistake in mistakes]))
-    return Details({"mistakes": mistakes}, columns, rows)
+    return EvaluationDetails({"mistakes": mistakes}, columns, rows)
 
 
 def worst_mistakes(
@@ -167,7 +169,7 @@ def _name(names: list[str], value: Tensor) -> str:
 
 
 def save_images(folder: Path, mistakes: list[dict[str, Any]], images: list[np.ndarray]) -> None:
-    """Write the image of each mistake as PNG and note its place in ``mistakes``."""
+    """Write the image of each mistake as PNG and record its path in ``mistakes``."""
     from PIL import Image
 
     if not mistakes:

@@ -1,4 +1,4 @@
-"""What the test split of a table says beyond that of other data: a baseline to beat, and the worst rows."""
+"""The summary of a table's test split beyond that of other data: a baseline to beat, and the worst rows."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _WORST = 12  # rows shown in the report
 def compare_with_baseline(module: Module, data: TableData, evaluation: SplitResult) -> dict[str, Any]:
     """Return the name of the target, the baseline and the worst rows, for ``evaluation.json``.
 
-    The baseline knows the target alone: it always gives the commonest class of the training split, or its mean (under a
-    logarithm, the mean of the logarithms).
+    The baseline knows the target alone: it always predicts the most common class of the training split, or its mean
+    (under a logarithm, the mean of the logarithms).
     """
     output, target = evaluation.outputs, evaluation.targets
     assert output is not None

@@ -1,4 +1,4 @@
-"""A student that learns from a teacher's opinion beside the labels: knowledge distillation.
+"""A student that learns from a teacher's outputs beside the labels: knowledge distillation.
 
 Source:  Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network"
 """
@@ -22,18 +22,18 @@ from fathom.settings.reading import read_config
 from fathom.training.device import Execution, choose_execution
 from fathom.training.evaluation import evaluate_batches
 
-# Options that say which example is in which part, and what they are where nothing is said.
+# Options that decide which sample is in which split, with their defaults.
 _DIVIDING = {"test": None, "images": None, "split_column": "split"}
 
 
 class Student(Classifier):
     """A classifier that learns α·T²·KL(teacher ‖ student), both softened by T, plus (1 − α) of its own loss.
 
-    Judged and saved, it is a plain classifier: the teacher is no part of it. A batch to learn from is (X, y), and the
-    teacher is asked; or (X, [y, teacher's logits]), where they were worked out before.
+    Evaluated and saved, it is a plain classifier without its teacher. A training batch is (X, y), and the teacher is
+    run on it; or (X, [y, teacher's logits]), if they were computed before.
 
     Args:
-        teacher: maps the same stored samples to logits; it has its own preprocessing, and never learns.
+        teacher: maps the same stored samples to logits; it has its own preprocessing, and is never trained.
         temperature, alpha: T and α.
     """
 
@@ -57,31 +57,31 @@ class Student(Classifier):
             preprocess=preprocess,
         )
         # Hidden from nn.Module: its weights are neither trained nor saved, and train() must not reach it.
-        self._outside = (teacher.eval().requires_grad_(False),)
+        self._hidden_teacher = (teacher.eval().requires_grad_(False),)
         self.temperature, self.alpha = temperature, alpha
 
     @property
     def teacher(self) -> Module:
-        """Who is learned from, in evaluation mode."""
-        return self._outside[0]
+        """The teacher, in evaluation mode."""
+        return self._hidden_teacher[0]
 
     def training_step(self, batch: Batch) -> dict[str, Tensor]:
         """Return the mixed loss, its two parts, and the accuracy."""
         X, y = batch
         if y.ndim == 2:
-            y, opinion = y[:, 0].long(), y[:, 1:]
+            y, teacher_logits = y[:, 0].long(), y[:, 1:]
         else:
             with torch.no_grad():
-                opinion = self.teacher(X).float()
+                teacher_logits = self.teacher(X).float()
         prediction = self(X).float()
-        soft, hard = soft_targets(prediction, opinion, self.temperature), self.train_loss(prediction, y)
+        soft, hard = soft_targets(prediction, teacher_logits, self.temperature), self.train_loss(prediction, y)
         loss = self.alpha * soft + (1 - self.alpha) * hard
         parts = {"soft_loss": soft.detach(), "hard_loss": hard.detach()}
         return {"loss": loss, **parts, **self.outputs(prediction.detach(), y)}
 
 
 def check_distillable(config: Config, data: LabelledData) -> None:
-    """Refuse to distil what is no classification by cross-entropy.
+    """Refuse to distil anything but classification by cross-entropy.
 
     Raises:  UsageError
     """
@@ -94,7 +94,7 @@ def check_distillable(config: Config, data: LabelledData) -> None:
 def build_student(net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Student:
     """Wrap a network together with the teacher that its settings name.
 
-    Raises:  UsageError, FathomError if that teacher cannot teach these data
+    Raises:  UsageError, FathomError if that teacher does not fit this data
     """
     settings, training = config.training.distill, config.training
     assert settings is not None
@@ -112,7 +112,7 @@ def build_student(net: nn.Module, config: Config, data: LabelledData, preprocess
 
 
 def load_teacher(settings: DistillConfig, config: Config, data: LabelledData) -> Module:
-    """Read the teacher, and see that it fits the data and has not learned from what the student is evaluated on.
+    """Read the teacher; check that it fits the data and was not trained on the student's evaluation samples.
 
     Raises:  UsageError, FathomError
     """
@@ -129,20 +129,20 @@ def load_teacher(settings: DistillConfig, config: Config, data: LabelledData) ->
     is_own = own.data.name == config.data.name
     if (is_own or data.is_encoded) and not data.matches(teacher.preprocess):
         if is_own:
-            raise FathomError(f"{data.name} is no longer as it was when the teacher {path.name} was trained")
-        raise UsageError(f"the teacher {path.name} reads the rows of {own.data.name} alone, not those of {data.name}")
+            raise FathomError(f"{data.name} has changed since the teacher {path.name} was trained")
+        raise UsageError(f"the teacher {path.name} reads only rows of {own.data.name}, not those of {data.name}")
     try:
         with torch.no_grad():
             teacher(data.example_input())
     except RuntimeError as error:
-        raise UsageError(f"the teacher {path.name} does not read samples of shape {data.input_shape}") from error
+        raise UsageError(f"the teacher {path.name} cannot read samples of shape {data.input_shape}") from error
     return teacher
 
 
 def check_same_split(teacher: Config, student: Config) -> None:
-    """Refuse to let a student be evaluated on what its teacher learned from.
+    """Refuse to evaluate a student on samples that its teacher was trained on.
 
-    Raises:  UsageError if the same data are divided in another way
+    Raises:  UsageError if the same data is split in another way
     """
     if teacher.data.name != student.data.name:
         return
@@ -157,23 +157,23 @@ def check_same_split(teacher: Config, student: Config) -> None:
     ):
         if theirs != own:
             raise UsageError(
-                f"the teacher divided the same data with {name}={theirs}, not {own}: it has learned from samples that "
+                f"the teacher split the same data with {name}={theirs}, not {own}: it was trained on samples that "
                 f"the student is to be evaluated on; {'leave it out' if theirs is None else f'set {name}={theirs}'}"
             )
 
 
 def attach_teacher(module: Module, data: LabelledData, execution: Execution) -> None:
-    """Bring a student's teacher to the device; where training samples never change, ask it about all of them now.
+    """Move a student's teacher to the device; if training samples never change, run it on all of them now.
 
-    Raises:  UsageError if it must be asked at every step, and a step is to be compiled as a whole
+    Raises:  UsageError if it must run at every step, and a whole step is to be compiled
     """
     if not isinstance(module, Student):
         return
     teacher = module.teacher
     own = choose_execution(teacher, data.example_input(), device=str(execution.device), precision="fp32", compile="off")
     own.prepare(teacher)
-    if data.takes_soft:
+    if data.takes_teacher_logits:
         logits, _ = evaluate_batches(teacher, data.train_eval_dataloader(), own, keep_outputs=True).pair()  # (N, K)
-        data.set_soft(logits)
+        data.set_teacher_logits(logits)
     elif execution.compile == "step":
-        raise UsageError("--compile step leaves no place for a teacher that is asked at every step; use forward")
+        raise UsageError("--compile step cannot include a teacher that runs at every step; use --compile forward")

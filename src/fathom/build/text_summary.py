@@ -1,4 +1,4 @@
-"""How good a language model is on a text, and what it writes."""
+"""Quality of a language model on a text, and samples of what it writes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fathom.data.texts.module import TextData
-from fathom.inference.generation import write
+from fathom.inference.generation import sample_tokens
 from fathom.inference.run_models import RunTextModel
 from fathom.module import LanguageModel, Module
 from fathom.runs.folder.schema import SCHEMA
@@ -39,14 +39,14 @@ def evaluate_text(
 
 
 def write_samples(module: LanguageModel, data: TextData) -> list[dict[str, Any]]:
-    """Let the model go on with the beginning of the test split, for the report, at several temperatures."""
+    """Let the model continue the start of the test split, for the report, at several temperatures."""
     level, model = data.tokenizer.level, RunTextModel(module.eval())
     numbers = data.test[: _SAMPLE_PREFIX[level]].tolist()
     tokens = data.vocabulary.decode(numbers)
     prefix = data.tokenizer.join(tokens)
     samples = []
     for temperature in _SAMPLE_TEMPERATURES:
-        written = write(model, numbers, _SAMPLE_LENGTH[level], temperature=temperature, seed=data.seed)
+        written = sample_tokens(model, numbers, _SAMPLE_LENGTH[level], temperature=temperature, seed=data.seed)
         text = data.tokenizer.join([*tokens, *data.vocabulary.decode(written)])
         samples.append({"temperature": temperature, "prefix": prefix, "text": text[len(prefix) :]})
     return samples

@@ -1,4 +1,4 @@
-"""Reading the weights that a run begins with: of another run, of a file, of torchvision. Nothing read can run code."""
+"""Reading the weights that a run starts from: another run's, a file's, torchvision's. No file can run code."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from fathom.progress import Progress, elapsed
 from fathom.settings.origin import Origin, is_pickled
 
 _NET = "net."  # the module's attribute that holds the network
-_WRAPPERS = ("module.", "model.", "_orig_mod.", _NET)  # what DataParallel, Lightning, torch.compile and we put in front
-_INSIDE = ("state_dict", "model_state_dict", "model")  # where training programs keep the weights in what they save
+_WRAPPERS = ("module.", "model.", "_orig_mod.", _NET)  # prefixes of DataParallel, Lightning, torch.compile and our own
+_INSIDE = ("state_dict", "model_state_dict", "model")  # keys under which training programs save the weights
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A network's weights as they were found.
+    """A network's weights as they were read.
 
     Attributes:
-        source: what they are, for people.
+        source: what they are, for messages.
         tensors: by the names of the network's parameters and buffers.
-        outputs: names of the classes or tokens along the last layer's rows; () where nothing says.
+        outputs: names of the classes or tokens along the last layer's rows; () if unknown.
     """
 
     source: str
@@ -43,7 +43,7 @@ class Weights:
 
 
 def read_origin(origin: Origin) -> Weights:
-    """Read what an origin names.
+    """Read the weights that an origin names.
 
     Raises:  UsageError, FathomError naming the file that is missing, damaged or could run code, or the address that
         cannot be reached
@@ -56,7 +56,7 @@ def read_origin(origin: Origin) -> Weights:
         found = _read_torchvision(origin)
     for name, tensor in found.tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():  # a diverged run's would poison every layer
-            raise FathomError(f"{origin}: {name} holds numbers that are not finite; it is of no use to start from")
+            raise FathomError(f"{origin}: {name} holds numbers that are not finite; start from other weights")
     return found
 
 
@@ -81,11 +81,11 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise FathomError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (SafetensorError, ValueError) as error:
-        raise FathomError(f"{path}: truncated, altered or no safetensors file ({error})") from error
+        raise FathomError(f"{path}: truncated, altered or not a safetensors file ({error})") from error
 
 
 def _read_pickled(path: Path) -> dict[str, Tensor]:
-    """Read torch's own format with the reader that makes tensors and plain values and nothing else."""
+    """Read torch's own format with the loader that makes only tensors and plain values."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # about pickles of another protocol, which are refused or read
@@ -98,7 +98,7 @@ def _read_pickled(path: Path) -> dict[str, Tensor]:
             "weights alone: safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')"
         ) from None
     except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise FathomError(f"{path}: truncated, altered or no file of weights ({_first_line(error)})") from error
+        raise FathomError(f"{path}: truncated, altered or not a file of weights ({_first_line(error)})") from error
     for key in _INSIDE:  # in this order, one inside the other too
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
@@ -108,7 +108,7 @@ def _read_pickled(path: Path) -> dict[str, Tensor]:
 
 
 def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Take off what wrappers put in front of every name; of our own files keep the network."""
+    """Strip the prefixes that wrappers add to every name; from our own files take the network only."""
     if any(name.startswith(_NET) for name in tensors):
         return {name.removeprefix(_NET): tensor for name, tensor in tensors.items() if name.startswith(_NET)}
     for prefix in _WRAPPERS:
@@ -118,7 +118,7 @@ def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _read_torchvision(origin: Origin) -> Weights:
-    """Take torchvision's weights from its cache, or download them into it, checked by the hash in their name."""
+    """Read torchvision's weights from its cache, or download them into it, checked by the hash in their name."""
     from torchvision.models import get_model_weights
 
     published = {w.name: w for w in get_model_weights(origin.network) if w.name.startswith("IMAGENET1K_V")}
@@ -152,7 +152,7 @@ def _download(url: str, file: Path) -> None:
 
 
 def _hash_in(file: Path) -> str:
-    """Return the beginning of the SHA-256 that torch puts at the end of a name, as in resnet18-f37072fd.pth."""
+    """Return the first digits of the SHA-256 that torch puts at the end of a name, as in resnet18-f37072fd.pth."""
     return file.stem.rpartition("-")[2]
 
 

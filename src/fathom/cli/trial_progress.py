@@ -14,7 +14,7 @@ from fathom.tuning.work import StudyObserver
 
 if TYPE_CHECKING:
     from fathom.runs.analysis.study import Study, Trial
-    from fathom.tuning.study import Ledger
+    from fathom.tuning.study import StudyStore
 
 
 class TrialProgress(StudyObserver):
@@ -30,10 +30,10 @@ class TrialProgress(StudyObserver):
         self._running: dict[int, str] = {}
         self._best = ""
 
-    def begin(self, ledger: Ledger) -> None:
+    def open(self, store: StudyStore) -> None:
         """Say what is searched, and put the bar up."""
-        self.path = ledger.path
-        study = ledger.snapshot(importance=False)
+        self.path = store.path
+        study = store.snapshot(importance=False)
         goal = "highest" if study.maximise else "lowest"
         facts = [
             counted(study.target, "trial"),
@@ -46,7 +46,7 @@ class TrialProgress(StudyObserver):
         lines += [f"  {axis.name:<{width}}  {axis.text}" for axis in study.axes]
         if study.trials:
             lines.append(f"done already: {study.num_done} of {counted(study.target, 'trial')}")
-        for line in [*lines, f"study folder   {ledger.path}"]:
+        for line in [*lines, f"study folder   {store.path}"]:
             self._progress.print(line)
         self._form = study.form
         self._progress = Progress(

@@ -142,11 +142,11 @@ class InMemoryData(DividedData):
     """Divided data whose inputs are in memory, whatever their size."""
 
     @property
-    def takes_soft(self) -> bool:
+    def takes_teacher_logits(self) -> bool:
         """Whether samples never change; classes drawn equally often are drawn by their labels, which stand alone."""
         return self.augment is None and self.balance != "sampler"
 
-    def set_soft(self, logits: Tensor) -> None:
+    def set_teacher_logits(self, logits: Tensor) -> None:
         """Take a teacher's logits of the training split, in its stored order.
 
         Shape:   logits (n, K) ->

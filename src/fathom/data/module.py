@@ -60,11 +60,11 @@ class LabelledData(DataModule):
     multilabel: bool = False  # whether a sample has a 0 or 1 for each of ``class_names``, and not one class
 
     @property
-    def takes_soft(self) -> bool:
+    def takes_teacher_logits(self) -> bool:
         """Whether the training loader can return a teacher's logits beside the labels: its samples never change."""
         return False
 
-    def set_soft(self, logits: Tensor) -> None:
+    def set_teacher_logits(self, logits: Tensor) -> None:
         """Take a teacher's logits of the training split, in its stored order.
 
         Shape:   logits (n, K)

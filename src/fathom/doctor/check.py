@@ -1,4 +1,4 @@
-"""``fathom check`` as a function: what there is to know of data before anything is trained on it."""
+"""``fathom check`` as a function: what to know of data before training on it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from fathom.settings.settings import Settings
 
 
 def check(settings: Config | Settings | Mapping[str, Any], *, on_read: OnRead | None = None) -> DataCheck:
-    """Look into the data that settings name, divided as training with it would divide it.
+    """Check the data that settings name, split as training would split it.
 
     Args:
         on_read: called with (files read, files in all) while images are decoded.
-    Raises:  UsageError, FathomError where it cannot be read at all
+    Raises:  UsageError, FathomError if it cannot be read at all
     """
     config = configure(settings)
     kind = kind_of(config)
-    config = kind.for_check(msgspec.structs.replace(config, data=kind.locate(config.data)))
+    config = kind.config_for_check(msgspec.structs.replace(config, data=kind.pin(config.data)))
     with readable_failures():
         return kind.check(kind.build_for_check(config, on_read))

@@ -1,4 +1,4 @@
-"""What ``fathom predict`` is given to label: images, folders, lists, and files of rows that name images."""
+"""Inputs of ``fathom predict``: images, folders, lists, and files of rows that name images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STDIN = "-"
 
 @dataclass(frozen=True)
 class LabelFileOptions:
-    """How files of rows name images: the folder in which they are, or an archive of it, and the columns."""
+    """How files of rows name images: their folder, or an archive of it, and the columns."""
 
     images: str
     file_column: str | None = None
@@ -36,18 +36,18 @@ class LabelFileOptions:
 def label_file_options(
     images: str | Path | None, file_column: str | None, label_column: str | None
 ) -> LabelFileOptions | None:
-    """Put together what was given, if anything was.
+    """Return the given options; None if there are none.
 
     Raises:  UsageError for columns without a folder
     """
     if images is None and (file_column or label_column):
-        raise UsageError("--file-column and --label-column go with --images, the folder in which the images lie")
+        raise UsageError("--file-column and --label-column need --images, the folder of the images")
     return None if images is None else LabelFileOptions(conceal(str(images)), file_column, label_column)
 
 
 @dataclass(frozen=True)
 class RemoteFolder:
-    """A folder that lies elsewhere, or in an archive, and its copy here."""
+    """A remote or packed folder, and its local copy."""
 
     address: str
     path: Path
@@ -55,12 +55,12 @@ class RemoteFolder:
 
 @dataclass(frozen=True)
 class InputImage:
-    """What is to be labelled.
+    """An image to be labelled.
 
     Attributes:
         shown: its name in the output.
-        place: the file, or the address of one not fetched yet, or what is wrong with the row that should name it.
-        label: what it shows, as far as somebody said so.
+        place: the file, or the address of one not fetched yet, or the error of the row that should name it.
+        label: its true label; "" if unknown.
     """
 
     shown: str
@@ -78,22 +78,22 @@ class InputImage:
             path = fetch_input(self.place)
             # opening a pipe would wait for a writer
             if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
-                raise FathomError(f"cannot read {self.shown}: it is a pipe or a device, not a file")
+                raise FathomError(f"cannot read {self.shown}: it is a pipe or device, not a file")
             return read_image(path, channels, size)
         except FathomError as error:
-            # a copy's path in the cache tells a user nothing
+            # the path of a copy in the cache means nothing to a user
             raise FathomError(str(error).replace(str(self.place), self.shown)) from error
 
 
 def find_inputs(
     inputs: Sequence[str | Path], label_file: LabelFileOptions | None, class_names: Sequence[str]
 ) -> list[str | Path | RemoteFolder | ImageRows]:
-    """Look at what was given, and fetch or unpack what is no single image.
+    """Check the inputs, and fetch or unpack all but single images.
 
     Args:
-        label_file: of the files of rows among the inputs, where there are some.
+        label_file: options for the files of rows among the inputs.
         class_names: those that the model knows.
-    Raises:  UsageError for a file of rows without ``label_file`` and the other way round, and for a folder without
+    Raises:  UsageError for a file of rows without ``label_file`` or the reverse, and for a folder without
         images; FathomError if something cannot be fetched or read
     """
     images = None if label_file is None else _find_images(label_file.images)
@@ -103,8 +103,8 @@ def find_inputs(
             found.append(_find_folder(source))
         elif label_file is None or images is None:
             raise UsageError(
-                f"{source}: this model reads images; say with --images in which folder those of the file lie, "
-                "or name images and folders of them"
+                f"{source}: this model reads images; add --images with the folder of the file's images, "
+                "or give images and folders"
             )
         else:
             columns = {"file_column": label_file.file_column, "label_column": label_file.label_column}
@@ -114,14 +114,14 @@ def find_inputs(
     for folder in found:
         path = folder.path if isinstance(folder, RemoteFolder) else folder
         if not isinstance(path, ImageRows) and Path(path).is_dir() and next(_walk(Path(path)), None) is None:
-            raise UsageError(f"{path}: there is no image in this folder ({', '.join(sorted(EXTENSIONS))})")
+            raise UsageError(f"{path}: no images in this folder ({', '.join(sorted(EXTENSIONS))})")
     return found
 
 
 def list_images(found: Sequence[str | Path | RemoteFolder | ImageRows]) -> Iterator[InputImage]:
-    """Return every file named and every image inside every folder named, sorted within a folder; hidden ones are not.
+    """Return every given file and every image inside every given folder, sorted within a folder.
 
-    "-" gives the files that standard input names, one a line.
+    "-" stands for the files that standard input names, one per line.
     """
     return itertools.chain.from_iterable(map(_expand, found))
 
@@ -158,7 +158,7 @@ def _name_image(source: str | Path) -> InputImage:
 
 
 def _find_folder(source: str | Path) -> str | Path | RemoteFolder:
-    """Fetch or unpack what is no single image; those are fetched as they come up."""
+    """Fetch or unpack all but a single image, which is fetched when it is its turn."""
     if is_packed(source):
         return RemoteFolder(str(source), unpacked_copy(source).path)
     if not is_remote(source) or os.path.splitext(base_name(str(source)))[1].lower() in EXTENSIONS:
@@ -168,7 +168,7 @@ def _find_folder(source: str | Path) -> str | Path | RemoteFolder:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Return the images below a folder in the order of their paths, holding the names of a folder at a time."""
+    """Return the images below a folder in the order of their paths, with one folder's names in memory at a time."""
     folders = set()
     names = []
     try:
@@ -179,7 +179,7 @@ def _walk(folder: Path) -> Iterator[Path]:
                         folders.add(entry.name)
                         names.append(entry.name)
                 elif is_image(entry.name) and (entry.is_file() or not os.path.exists(entry.path)):
-                    names.append(entry.name)  # no device and no pipe; a dangling link is told of when it is read
+                    names.append(entry.name)  # no device and no pipe; a dangling link fails when it is read
     except OSError as error:
         raise FathomError(f"cannot read the folder {folder} ({error.strerror or error})") from error
     for name in sorted(names):

@@ -1,4 +1,4 @@
-"""Labels for images, in the order they were given, with an error where an image is none. Torch-free.
+"""Labels for images, in the order given; an unreadable image gets an error instead. Torch-free.
 
 The same for a run's model and for an exported one.
 """
@@ -22,7 +22,7 @@ from fathom.inference.predictions import PredictionRequest, Predictions, Score
 from fathom.inference.ranking import Labeller, Row, answer_columns, answers
 
 _BATCH = 128
-_BATCH_BYTES = 1 << 26  # of large images fewer at a time
+_BATCH_BYTES = 1 << 26  # fewer large images at a time
 
 
 class ImageModel(Labeller, Protocol):
@@ -37,20 +37,22 @@ class ImageModel(Labeller, Protocol):
 
 
 def image_model(exported: OnnxModel) -> ImageModel:
-    """Return an exported model as one that labels images.
+    """Return an exported model as an image classifier.
 
-    Raises:  UsageError if it is none
+    Raises:  UsageError if it is not one
     """
     if exported.kind != "classifier" or not isinstance(exported.input, ImageInput):
         given = "images" if isinstance(exported.input, ImageInput) else "numbers"
-        raise UsageError(f"{exported.path}: predict labels images, and this model is a {exported.kind} of {given}")
+        raise UsageError(
+            f"{exported.path}: predict needs an image classifier; this model is a {exported.kind} of {given}"
+        )
     return exported
 
 
 def predict_images(model: ImageModel, request: PredictionRequest) -> Predictions:
     """Label images, all images in folders, and those that files of rows name.
 
-    Raises:  UsageError if the model does not know so many classes, or a folder holds no image
+    Raises:  UsageError if ``top`` exceeds the number of classes, or a folder has no images
     """
     inputs, top = request.inputs, request.top
     answer = answer_columns(model, top)
@@ -66,7 +68,7 @@ def predict_images(model: ImageModel, request: PredictionRequest) -> Predictions
 
 
 def _label(model: ImageModel, listed: Iterator[InputImage], top: int, score: Score | None) -> Iterator[Row]:
-    """Return the row of each image, a batch of them at a time."""
+    """Yield the row of each image, one batch at a time."""
     channels, height, width = model.shape
     size = max(1, min(_BATCH, _BATCH_BYTES // (channels * height * width)))  # a byte a pixel: uint8
 

@@ -1,4 +1,4 @@
-"""How long models take, measured in turns, so that what else the machine does meets all of them alike."""
+"""Latency of models, measured in turns, so that other load on the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WARM_UP, _MOST_RUNS = 10, 500  # first calls allocate and choose kernels; a med
 def measure_latency(
     models: Mapping[str, Callable[[X], object]], example: X, *, seconds: float = 1.0
 ) -> dict[str, float]:
-    """Time models on a batch in turns, on this machine, now, for about so many seconds each.
+    """Time models on a batch in turns, on this machine, for about ``seconds`` each.
 
     Returns: the median of each, in milliseconds
     """
@@ -27,9 +27,9 @@ def measure_latency(
     until = time.perf_counter() + seconds * len(models)
     while time.perf_counter() < until and len(next(iter(times.values()))) < _MOST_RUNS:
         for name, apply in order:
-            began = time.perf_counter()
+            start = time.perf_counter()
             apply(example)
-            times[name].append(1e3 * (time.perf_counter() - began))
-        order.reverse()  # whoever comes second finds the other's work in the caches
+            times[name].append(1e3 * (time.perf_counter() - start))
+        order.reverse()  # the second one finds the first one's data in the caches
     # not the mean: other programs only ever make a run longer
     return {name: statistics.median(values) for name, values in times.items()}

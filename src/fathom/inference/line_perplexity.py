@@ -1,4 +1,4 @@
-"""How likely a language model finds the lines of a text: one row a line, in their order. Torch-free."""
+"""The perplexity of each line of a text under a language model, in order. Torch-free."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ Row = dict[str, Any]
 def predict_lines(
     model: TextModel, inputs: Sequence[str | Path], *, top: int = 1, encoding: str = "utf-8"
 ) -> tuple[list[str], Iterator[Row]]:
-    """Return the perplexity of each line of text files, "-" for standard input; lines without a token are left out.
+    """Return the perplexity of each line of text files, "-" for standard input; empty lines are skipped.
 
-    Every line is read by itself, from a state that knows nothing. Where the vocabulary has the line break or the
-    space, that comes first, so that all tokens of the line are predicted; otherwise all but the first are.
+    Every line is read on its own, from the initial state. If the vocabulary has the line break or the space, that
+    comes first, so that all tokens of the line are predicted; otherwise all but the first are.
 
-    Returns: the names of the columns, and rows made as they are asked for: file, line (counted from 1), tokens
+    Returns: the names of the columns, and an iterator of rows: file, line (counted from 1), tokens
         predicted, how many of them are unknown, perplexity, text, error
     Raises:  UsageError if ``top`` is not 1, or an input is a folder
     """
     if top != 1:
-        raise UsageError("--top is for classes; a language model gives the perplexity of each line")
+        raise UsageError("--top is for classifiers; a language model gives the perplexity of each line")
     for source in inputs:
         if Path(source).is_dir():
-            raise UsageError(f"{source}: a folder; this model reads texts, name the files")
+            raise UsageError(f"{source}: is a folder; this model reads texts, give the files")
     return COLUMNS, _rows(model, inputs, encoding)
 
 
@@ -68,7 +68,7 @@ def _rows(model: TextModel, inputs: Sequence[str | Path], encoding: str) -> Iter
             yield row | (
                 {"perplexity": float(f"{math.exp(loss):.7g}")}
                 if is_number
-                else {"error": "its perplexity is not finite"}
+                else {"error": "the perplexity is not finite"}
             )
 
 

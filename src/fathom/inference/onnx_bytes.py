@@ -1,6 +1,6 @@
-"""What is looked at in an ONNX file before a runtime parses it: that it is whole, and that it is one file.
+"""Checks of an ONNX file before a runtime parses it: that it is complete, and that it is a single file.
 
-The file ends with an entry of its own metadata, the SHA-256 of everything before it: a valid part of an ONNX model,
+The file ends with an entry of its own metadata, the SHA-256 of everything before it: a valid field of an ONNX model,
 since the fields of a protocol buffer may stand in any order.
 """
 
@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Literal
 
-MAX_BYTES = (1 << 31) - 1  # a protocol buffer holds no more
+MAX_BYTES = (1 << 31) - 1  # the limit of a protocol buffer
 
 _KEY = b"fathom_sha256"
 _ENTRY_BYTES = 4 + len(_KEY) + 2 + 64  # two heads of two bytes, the key, one head more, 64 hex digits
@@ -19,7 +19,7 @@ _ENTRY_BYTES = 4 + len(_KEY) + 2 + 64  # two heads of two bytes, the key, one he
 _HEAD = bytes((14 << 3 | 2, _ENTRY_BYTES - 2, 1 << 3 | 2, len(_KEY))) + _KEY + bytes((2 << 3 | 2, 64))
 
 _Message = Literal["model", "training", "graph", "function", "node", "attribute", "tensor", "sparse"]
-# Where tensors can stand, by the numbers of the fields in onnx.proto.
+# Where tensors can be, by the field numbers in onnx.proto.
 _PARTS: dict[_Message, dict[int, _Message]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -45,14 +45,14 @@ def has_checksum(content: bytes) -> bool:
 
 
 def checksum_matches(content: bytes) -> bool:
-    """Return whether the checksum at the end is that of what stands before it."""
+    """Return whether the checksum at the end is that of everything before it."""
     return content == append_checksum(content[:-_ENTRY_BYTES])
 
 
 def has_external_data(content: bytes) -> bool:
     """Return whether a tensor's values would be read from another file, whose path the model chooses.
 
-    Raises:  ValueError if these bytes are no protocol buffer
+    Raises:  ValueError if these bytes are not a protocol buffer
     """
     return _has_external_data(memoryview(content), "model", 0)
 

@@ -53,7 +53,7 @@ class OnnxModel:
     Args:
         threads: None takes every core that this process may use.
     Raises:  FathomError, one line, if the file is missing, damaged, not Fathom's or from a newer Fathom, or if it
-        would read another file
+        refers to another file
     """
 
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
@@ -65,15 +65,15 @@ class OnnxModel:
         self._outputs = [entry.name for entry in self.session.get_outputs()]
         # both came in one file, but anyone can write a checksum
         if not graph_matches(self.session, self.kind, self.input, self.class_names):
-            raise FathomError(f"{self.path}: its metadata and its graph contradict each other")
+            raise FathomError(f"{self.path}: metadata and graph contradict each other")
 
     def run(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Apply the model to a batch.
 
         Args:
-            inputs: in the order of the graph's; of a language model the states stand behind the tokens.
+            inputs: in the order of the graph's; for a language model the states follow the tokens.
         Returns: logits and probabilities of a classifier, values of a regressor, logits and states of a language model
-        Raises:  FathomError if the runtime fails, for want of memory for instance
+        Raises:  FathomError if the runtime fails, for instance out of memory
         """
         try:
             outputs = self.session.run(self._outputs, dict(zip(self._inputs, inputs, strict=True)))
@@ -86,7 +86,7 @@ class OnnxModel:
         return self.run(images)[PROBABILITIES]
 
     def outputs(self, X: np.ndarray) -> np.ndarray:
-        """Return what a user wants to read: class probabilities (N, classes), or numbers (N, D)."""
+        """Return the predictions: class probabilities (N, classes), or numbers (N, D)."""
         return self.run(X)[PROBABILITIES if self.kind == "classifier" else VALUES]
 
     @property
@@ -117,9 +117,9 @@ class OnnxModel:
         return [(entry.shape[0], entry.shape[2]) for entry in self.session.get_inputs()[1:]]  # (layers, batch, hidden)
 
     def _read_metadata(self) -> tuple[str, GraphInput, list[str]]:
-        absent = [name for name in METADATA if name not in self.metadata]
-        if absent:
-            raise FathomError(f"{self.path}: not exported by Fathom, it lacks {', '.join(absent)} in its metadata")
+        missing = [name for name in METADATA if name not in self.metadata]
+        if missing:
+            raise FathomError(f"{self.path}: not exported by Fathom: {', '.join(missing)} missing in its metadata")
         # cut to nine digits: int() refuses texts of thousands
         if not self.metadata["schema"].isdecimal() or not 1 <= int(self.metadata["schema"][:9]) <= SCHEMA:
             raise FathomError(
@@ -132,12 +132,12 @@ class OnnxModel:
             kind: str = msgspec.convert(self.metadata["kind"], _Kind)
             check_input(graph_input)
         except (ValueError, RecursionError, UsageError) as error:
-            raise FathomError(f"{self.path}: its metadata are damaged ({first_line(error)})") from None
+            raise FathomError(f"{self.path}: its metadata is damaged ({first_line(error)})") from None
         return kind, graph_input, names
 
 
 def graph_matches(session: InferenceSession, kind: str, graph_input: GraphInput, class_names: Sequence[str]) -> bool:
-    """Return whether a graph is what its metadata say: reading for another would end in an error of the runtime's."""
+    """Return whether a graph is what its metadata says; if not, running it would fail in the runtime."""
     first, *others = session.get_inputs()
     outputs = {output.name: output.shape for output in session.get_outputs()}
     if first.type != _TYPES[type(graph_input)] or (kind == "language_model") != isinstance(graph_input, TokenInput):
@@ -162,12 +162,12 @@ def graph_matches(session: InferenceSession, kind: str, graph_input: GraphInput,
 
 
 def open_export(path: str | Path, device: str = "auto") -> OnnxModel:
-    """Open an export where nothing but the CPU is at hand.
+    """Open an export, to run on the CPU.
 
     Raises:  UsageError for another device; FathomError as ``OnnxModel``
     """
     if device not in ("auto", "cpu"):
-        raise UsageError(f"--device {device}: an .onnx file runs on the CPU here")
+        raise UsageError(f"--device {device}: an .onnx file runs on the CPU; leave --device out")
     return OnnxModel(path)
 
 
@@ -183,34 +183,33 @@ def read_checked(path: Path) -> bytes:
     """
     try:
         if path.stat().st_size > MAX_BYTES:  # before it fills the memory
-            raise FathomError(f"{path}: larger than 2 GiB, so it is no ONNX file")
+            raise FathomError(f"{path}: larger than 2 GiB, so not an ONNX file")
         content = path.read_bytes()  # read once: what is checked is what is run
     except OSError as error:
         raise FathomError(f"{path}: cannot be read ({error.strerror or error})") from error
     if not has_checksum(content):  # before onnxruntime: its parser need not meet foreign bytes
         raise FathomError(
-            f"{path}: not an ONNX file as `fathom export` wrote it (no checksum at its end): foreign, truncated "
-            "or altered"
+            f"{path}: not an ONNX file of `fathom export` (no checksum at its end): foreign, truncated or altered"
         )
     if not checksum_matches(content):
-        raise FathomError(f"{path}: damaged or altered since `fathom export` wrote it, its checksum is another")
+        raise FathomError(f"{path}: damaged or altered since `fathom export` wrote it (wrong checksum)")
     try:
         has_more = has_external_data(content)
     except ValueError as error:
         raise FathomError(f"{path}: not an ONNX file ({error})") from None
     if has_more:
-        raise FathomError(f"{path}: refused, it would read its weights from other files; Fathom exports a single file")
+        raise FathomError(f"{path}: refused: its weights are in other files; Fathom exports a single file")
     return content
 
 
 def open_session(content: bytes, path: Path, threads: int | None = None) -> InferenceSession:
-    """Let onnxruntime take up a model, on the CPU.
+    """Open a model with onnxruntime, on the CPU.
 
     Raises:  FathomError if onnxruntime is not installed or refuses the model
     """
     runtime = import_runtime()
     options = runtime.SessionOptions()
-    options.log_severity_level = 4  # what fails raises; the log would say it twice
+    options.log_severity_level = 4  # failures raise; the log would only repeat them
     options.intra_op_num_threads = available_cores() if threads is None else threads
     try:
         return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -231,6 +230,6 @@ def import_runtime() -> Any:
 
 
 def first_line(error: BaseException) -> str:
-    """Return an error's text as one line, without end."""
+    """Return an error's text as one line of at most 200 characters."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 200 else f"{text[:200]} …"

@@ -1,4 +1,4 @@
-"""What the graphs of exports take, as their metadata say, and the names of what goes in and comes out. Torch-free."""
+"""Inputs of exported graphs, as their metadata describes them, and the names of inputs and outputs. Torch-free."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FeatureInput(msgspec.Struct, frozen=True, tag_field="kind", tag="features"
 
 
 class TokenInput(msgspec.Struct, frozen=True, tag_field="kind", tag="tokens"):
-    """Tokens, int64 (steps, batch), and the state that the network is in before them.
+    """Tokens, int64 (steps, batch), and the state of the network before them.
 
     Attributes:
         tokens: the vocabulary, in the order of the tokens' numbers.
@@ -50,13 +50,13 @@ class TokenInput(msgspec.Struct, frozen=True, tag_field="kind", tag="tokens"):
 
 
 GraphInput = ImageInput | FeatureInput | TableDescription | TokenInput
-"""What a graph takes; of a table the cells of rows, float64 (batch, columns)."""
+"""What a graph takes; for a table the cells of rows, float64 (batch, columns)."""
 
 
 def check_input(graph_input: GraphInput) -> None:
-    """Refuse what no model of ours takes.
+    """Refuse an invalid input.
 
-    Raises:  UsageError for an image too large to be one, or a vocabulary that is none
+    Raises:  UsageError for an image that is too large, or an invalid vocabulary
     """
     if isinstance(graph_input, ImageInput):
         check_form(graph_input.channels, (graph_input.height, graph_input.width))

@@ -18,13 +18,13 @@ from fathom.outputs import is_stdout, open_output, standard_output
 FORMATS = ("csv", "excel", "json", "jsonl")
 
 _BOM = "\ufeff"  # by which Excel knows UTF-8
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet computes, or runs, instead of showing it
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute or run such cells
 
 Row = dict[str, Any]
 
 
 def choose_format(format: str | None, out: str | Path | None) -> str:
-    """Take the format that was asked for, else the one that the name of the file ends with, else CSV.
+    """Return the requested format, else that of the file's ending, else CSV.
 
     Raises:  UsageError for an unknown format
     """
@@ -37,13 +37,13 @@ def choose_format(format: str | None, out: str | Path | None) -> str:
 
 
 def write_rows(columns: Sequence[str], rows: Iterable[Row], out: str | Path | None, format: str) -> tuple[int, int]:
-    """Write rows to a file, which appears when it is whole, or to standard output.
+    """Write rows to a file, which appears once it is complete, or to standard output.
 
-    In JSON a column without a value is null; JSON lines have an object a line, JSON has them in one array. The format
+    In JSON a column without a value is null; JSON lines have one object per line, JSON has one array. The format
     "excel" is CSV that Excel opens as UTF-8, and in which no cell is a formula.
 
-    Returns: how many rows have no error and how many have one
-    Raises:  UsageError if ``out`` is a folder; FathomError if it cannot be written, and then nothing of it is
+    Returns: the number of rows without and with an error
+    Raises:  UsageError if ``out`` is a folder; FathomError if it cannot be written, and then nothing is
     """
     counts = [0, 0]
 
@@ -62,7 +62,7 @@ def write_rows(columns: Sequence[str], rows: Iterable[Row], out: str | Path | No
 
 @contextmanager
 def _open(out: str | Path | None) -> Iterator[TextIO]:
-    """Return a text file in which the name of a file can stand that is no text in its encoding."""
+    """Open a text file that can hold file names which are invalid in its encoding."""
     if out is None or is_stdout(out):
         stream: Any = standard_output()
         if hasattr(stream, "reconfigure"):
@@ -94,7 +94,7 @@ def _write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Row], *, for
 
 
 def _as_text(cell: str) -> str:
-    """Return a cell as a spreadsheet shows it; a number stays one.
+    """Return a cell that a spreadsheet shows as text; a number stays one.
 
     >>> _as_text("=1+1"), _as_text("-1.5"), _as_text("cat")
     ("'=1+1", '-1.5', 'cat')
@@ -111,7 +111,7 @@ def _as_text(cell: str) -> str:
 def _write_json(file: TextIO, columns: Sequence[str], rows: Iterable[Row], *, lines: bool) -> None:
     before = "" if lines else "[\n"
     for row in rows:
-        # A name that is no text becomes an escape, so that the file is JSON whatever the name.
+        # A name that is not valid text is escaped, so that the file is always valid JSON.
         text = json.dumps({column: _plain(row.get(column)) for column in columns}, ensure_ascii=False)
         file.write(before + (text if _is_text(text) else json.dumps(json.loads(text))))
         before = "\n" if lines else ",\n"

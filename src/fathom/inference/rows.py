@@ -1,4 +1,4 @@
-"""Predictions for rows of files, in their order, a chunk at a time, with an error where a row is none; torch-free."""
+"""Predictions for rows of files, in order, a chunk at a time; an invalid row gets an error instead. Torch-free."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fathom.data.fetch.inputs import fetch_input
 from fathom.data.tables.cells import read_texts
 from fathom.data.tables.column import Column
 from fathom.data.tables.fit import TableDescription
-from fathom.data.tables.reading import SEPARATORS, Form, find_form, open_table, read_rows
+from fathom.data.tables.reading import SEPARATORS, TableForm, find_form, open_table, read_rows
 from fathom.data.tables.target import join_names
 from fathom.errors import FathomError, UsageError
 from fathom.files import describe_failure
@@ -51,9 +51,9 @@ def predict_rows(model: RowModel, inputs: Sequence[str | Path], *, top: int = 1)
     Args:
         inputs: files of rows, on this machine or by their addresses, or "-" for standard input.
         top: how many classes to return, the most probable first.
-    Returns: the names of the columns, and one row per row, made as they are asked for: row (counted from 1), what names
-        the rows in the file, the prediction, error; what failed has an error and no prediction
-    Raises:  UsageError if a file lacks a column of the model; FathomError if it cannot be read
+    Returns: the names of the columns, and an iterator of one dictionary per row: row (counted from 1), the row's
+        identifiers in the file, the prediction, error; a row that failed has an error and no prediction
+    Raises:  UsageError if a column of the model is missing in a file; FathomError if it cannot be read
     """
     table, names = model.table, model.class_names
     answer = answer_columns(model, top) if names else [prediction_column(table.target)]
@@ -78,11 +78,11 @@ def prediction_column(target: str) -> str:
 
 @dataclass(frozen=True)
 class _Source:
-    """A file of rows and where in it the model's columns stand."""
+    """A file of rows, with the positions of the model's columns in it."""
 
     path: Path
     shown: str
-    form: Form
+    form: TableForm
     places: tuple[int, ...]
 
 
@@ -96,18 +96,18 @@ def _open(path: str | Path, table: TableDescription, stack: ExitStack) -> _Sourc
     path = fetch_input(path)
     if path.is_dir():
         raise UsageError(f"{path}: the model predicts rows of a table; pass a file of rows, not a folder")
-    wanted = [column.name for column in table.columns]
+    names = [column.name for column in table.columns]
     forms = [find_form(path)]
-    if _absent(forms[0], wanted):  # its beginning may have been taken for what it is not
+    if _missing(forms[0], names):  # its form may have been misdetected
         forms += _other_forms(path, forms[0])
-    form = min(forms, key=lambda form: len(_absent(form, wanted)))  # of equal ones the first guess
-    absent = _absent(form, wanted)
-    if absent:
-        raise UsageError(f"{shown}: missing columns that the model was trained on: {join_names(absent)}")
-    return _Source(path, shown, form, tuple(form.names.index(name) for name in wanted))
+    form = min(forms, key=lambda form: len(_missing(form, names)))  # of equal ones the first guess
+    missing = _missing(form, names)
+    if missing:
+        raise UsageError(f"{shown}: missing columns that the model was trained on: {join_names(missing)}")
+    return _Source(path, shown, form, tuple(form.names.index(name) for name in names))
 
 
-def _other_forms(path: Path, first: Form) -> Iterator[Form]:
+def _other_forms(path: Path, first: TableForm) -> Iterator[TableForm]:
     choices: list[dict[str, Any]] = [{"header": not first.has_header}]
     choices += [{"header": True, "separator": separator} for separator in SEPARATORS]
     for choice in choices:
@@ -115,8 +115,8 @@ def _other_forms(path: Path, first: Form) -> Iterator[Form]:
             yield find_form(path, **choice)
 
 
-def _absent(form: Form, wanted: Sequence[str]) -> list[str]:
-    return [name for name in wanted if name not in form.names]
+def _missing(form: TableForm, names: Sequence[str]) -> list[str]:
+    return [name for name in names if name not in form.names]
 
 
 def _predict(
@@ -153,7 +153,7 @@ def _read_chunks(source: _Source) -> Iterator[tuple[int, list[list[str]]]]:
 
 
 def _read(rows: list[list[str]], source: _Source, columns: Sequence[Column]) -> tuple[np.ndarray, list[str]]:
-    """Return the number that stands for each cell, and what is wrong with each row ("" for nothing).
+    """Return the number of each cell, and the error of each row ("" for none).
 
     Shape:   -> cells float64 (N, columns)
     """
@@ -164,7 +164,7 @@ def _read(rows: list[list[str]], source: _Source, columns: Sequence[Column]) -> 
         texts = [row[place] if place < len(row) else "" for row in rows]
         cells[:, k], is_invalid = read_texts(texts, column, source.form.decimal)
         for i in np.flatnonzero(is_invalid):
-            # the first that is wrong is told
+            # the first invalid cell is reported
             errors[i] = errors[i] or f"{column.name}: {texts[i].strip()!r} is not a {column.kind}"
     return cells, errors
 

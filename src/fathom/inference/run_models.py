@@ -1,4 +1,4 @@
-"""The models of runs, as ``predict`` uses them: one of images, one of tables, one of texts."""
+"""The models of runs, as ``predict`` uses them: of images, of tables, of texts."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class RunImageModel:
 
     Args:
         description: the content of ``model.json``.
-        run: where it comes from, for the error.
-    Raises:  UsageError if it does not label images
+        run: its folder, for the message.
+    Raises:  UsageError if it is not an image classifier
     """
 
     def __init__(self, module: Module, description: dict[str, Any], run: Path, device: str = "auto") -> None:
         stored, kind = description["input"], description["kind"]
         if kind != "classifier" or stored["kind"] != "image":
             given = "images" if stored["kind"] == "image" else "numbers"
-            raise UsageError(f"{run}: predict labels images, and this model is a {kind} of {given}")
+            raise UsageError(f"{run}: predict needs an image classifier; this model is a {kind} of {given}")
         self.shape = (stored["channels"], stored["height"], stored["width"])
         self.class_names, self.multilabel = class_names_of(description), bool(description.get("multilabel"))
         self.device = find_device(device)
@@ -61,7 +61,7 @@ class RunTableModel:
 
 
 class RunTextModel:
-    """A language model on the device where it is."""
+    """A language model on its device."""
 
     def __init__(self, module: LanguageModel) -> None:
         options = dict(module.tokenizer)
@@ -71,7 +71,7 @@ class RunTextModel:
 
     @torch.inference_mode()
     def read(self, numbers: Sequence[int], state: Any = None) -> tuple[np.ndarray, Any]:
-        """Read tokens by their numbers, on from a state; gives logits (len(numbers), num_tokens) and the next state."""
+        """Read tokens by their numbers from a state; return logits (len(numbers), num_tokens) and the next state."""
         tokens = torch.tensor(numbers, device=next(self.module.parameters()).device)  # (steps,)
         logits, state = self.module.net(tokens[:, None], state)  # (steps, 1) -> (steps, 1, num_tokens)
         return logits[:, 0].float().cpu().numpy(), state  # (steps, num_tokens); NumPy has no bfloat16

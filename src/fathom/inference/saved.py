@@ -1,4 +1,4 @@
-"""Models at rest: ``model.safetensors`` with ``model.json``, enough to predict without the code that trained it."""
+"""Models on disk: ``model.safetensors`` with ``model.json``, enough to predict without the code that trained it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class _Tokenizer(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Description(msgspec.Struct):
-    """What must stand in ``model.json`` for a model to be rebuilt from it."""
+    """The fields of ``model.json`` that rebuilding a model needs."""
 
     kind: Literal["classifier", "regressor", "language_model"]
     model: _Model
@@ -96,10 +96,10 @@ def _describe_input(shape: tuple[int, ...], reads_text: bool) -> dict[str, Any]:
 
 
 def save_weights(path: Path, module: Module) -> None:
-    """Write the module's weights and buffers as safetensors, atomically, with a hash that betrays a change."""
+    """Write the module's weights and buffers as safetensors, atomically, with a hash that reveals changes."""
     # clone: safetensors refuses tensors that share memory
     tensors = {k: v.detach().cpu().clone().contiguous() for k, v in module.state_dict().items()}
-    # One entry only: safetensors writes several in an order that changes, and equal runs must give equal files.
+    # One entry only: safetensors writes several in varying order, and equal runs must write equal files.
     write_atomically(path, dump_tensors(tensors, metadata={"sha256": _hash(tensors)}))
 
 
@@ -119,9 +119,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except (SafetensorError, ValueError) as error:
         raise FathomError(f"{path}: truncated or altered ({error})") from error
     if expected is None:
-        raise FathomError(f"{path}: not written by Fathom, it carries no checksum")
+        raise FathomError(f"{path}: not written by Fathom: it has no checksum")
     if _hash(tensors) != expected:
-        raise FathomError(f"{path}: altered since it was written, its checksum is another")
+        raise FathomError(f"{path}: altered since it was written (wrong checksum)")
     return tensors
 
 
@@ -142,7 +142,7 @@ def read_description(run: Path) -> dict[str, Any]:
     try:
         description = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise FathomError(f"{run}: holds no model.json; is it a run folder?") from None
+        raise FathomError(f"{run}: not a run folder: it has no model.json") from None
     except (OSError, ValueError) as error:
         raise FathomError(f"{path}: cannot be read ({error})") from error
     if not isinstance(description, dict) or not isinstance(description.get("schema"), int):
@@ -179,7 +179,7 @@ def class_names_of(description: Mapping[str, Any]) -> list[str]:
 
 
 def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
-    """Rebuild the module of a run with its best weights; of an unfinished run, those of its best checkpoint.
+    """Rebuild the module of a run with its best weights; for an unfinished run, those of its best checkpoint.
 
     Args:
         run: the run folder, its name in ``runs/``, or "last".
@@ -205,16 +205,16 @@ def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
             target = TargetScale(**description["target"]) if "target" in description else None
             module = Regressor(net, preprocess=preprocess, target=target)
     except (FathomError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise FathomError(f"{run / 'model.json'}: gives no network ({error})") from error
+        raise FathomError(f"{run / 'model.json'}: cannot build the network ({error})") from error
     weights, source = read_best_weights(run)  # last: a wrong model.json is told before much is read
     load_weights(module, weights, source)
     return module.eval(), description
 
 
 def _read_language_model(net: nn.Module, description: dict[str, Any]) -> LanguageModel:
-    """Make the module from a network and what ``model.json`` says of it.
+    """Make the module from a network and its description in ``model.json``.
 
-    Raises:  UsageError if vocabulary or tokenizer are damaged
+    Raises:  UsageError if vocabulary or tokenizer is invalid
     """
     from fathom.data.texts.vocabulary import Tokenizer
 
@@ -232,7 +232,7 @@ def _read_preprocess(stored: dict[str, Any]) -> Preprocess:
 
 
 def set_loss(module: Module, name: str) -> None:
-    """Let a loaded module evaluate by the loss it was trained with."""
+    """Set the loss that a loaded module was trained with."""
     module.train_loss = module.val_loss = make_loss(name)
 
 
@@ -249,4 +249,4 @@ def read_best_weights(run: Path) -> tuple[dict[str, Tensor], Path]:
         folder = run / "checkpoints" / name
         if folder.is_dir():
             return load_checkpoint(folder)["module"], folder
-    raise FathomError(f"{run}: holds no weights yet: it stopped before its first checkpoint")
+    raise FathomError(f"{run}: has no weights yet: it stopped before its first checkpoint")

@@ -1,4 +1,4 @@
-"""What reads and writes texts: the model of a run or an exported one, seen alike. Torch-free."""
+"""Language models of runs and exports behind one interface. Torch-free."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class TextModel(Protocol):
         """Read tokens by their numbers.
 
         Args:
-            state: where an earlier reading ended; None knows nothing.
-        Returns: logits of the token after each, float32 (len(numbers), num_tokens), and where this reading ends
+            state: after an earlier call; None is the initial state.
+        Returns: logits of the token after each, float32 (len(numbers), num_tokens), and the state after them
         """
 
 
@@ -37,6 +37,6 @@ class OnnxTextModel:
         self._start = [np.zeros((layers, 1, hidden), np.float32) for layers, hidden in model.state_sizes]
 
     def read(self, numbers: Sequence[int], state: Any = None) -> tuple[np.ndarray, Any]:
-        """Read tokens by their numbers, on from a state; gives logits and the next state."""
+        """Read tokens by their numbers from a state; return logits and the next state."""
         outputs = self.model.run(np.array(numbers, np.int64)[:, None], *(state or self._start))  # (steps, 1)
         return outputs[LOGITS][:, 0], [outputs[name] for name in NEXT_STATES if name in outputs]  # (steps, num_tokens)

@@ -17,7 +17,7 @@ from fathom.metrics.perplexity import Perplexity
 
 
 @dataclass(frozen=True)
-class _Named:
+class _RegisteredMetric:
     make: Callable[[], Metric | DerivedMetric]
     kinds: tuple[str, ...] = ("classifier",)  # of modules that it is for
 
@@ -31,15 +31,15 @@ def _binary(kind: type[CountMetric]) -> Callable[[], Metric]:
     return make
 
 
-_REGISTRY: dict[str, _Named] = {
-    "f1": _Named(F1),
-    "f1_binary": _Named(_binary(F1)),
-    "precision": _Named(Precision),
-    "precision_binary": _Named(_binary(Precision)),
-    "recall": _Named(Recall),
-    "recall_binary": _Named(_binary(Recall)),
-    "auroc": _Named(AUROC),
-    "perplexity": _Named(Perplexity, ("language_model",)),
+_REGISTRY: dict[str, _RegisteredMetric] = {
+    "f1": _RegisteredMetric(F1),
+    "f1_binary": _RegisteredMetric(_binary(F1)),
+    "precision": _RegisteredMetric(Precision),
+    "precision_binary": _RegisteredMetric(_binary(Precision)),
+    "recall": _RegisteredMetric(Recall),
+    "recall_binary": _RegisteredMetric(_binary(Recall)),
+    "auroc": _RegisteredMetric(AUROC),
+    "perplexity": _RegisteredMetric(Perplexity, ("language_model",)),
 }
 
 AnyMetric = Metric | DerivedMetric

@@ -1,4 +1,4 @@
-"""``fathom eval`` as a function: how good a run's model is on a split of its own data."""
+"""``fathom eval`` as a function: evaluate a run's model on a split of its own data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def evaluate(run: str | Path, split: str = "test", *, device: str = "auto") -> d
     Args:
         run: the run folder, its name in ``runs/``, or "last".
         split: train, val or test.
-    Raises:  UsageError for an unknown split or one the data do not have; FathomError if the model cannot be read
+    Raises:  UsageError for an unknown split or one that the data does not have; FathomError if the model cannot be read
     """
     run = resolve_run(run)
     if split not in SPLITS:

@@ -1,6 +1,6 @@
-"""``fathom predict`` as a function: rows for images, tables and texts, by a run's model or an exported one.
+"""``fathom predict`` as a function: predictions for images, tables and texts, by a run's model or an exported one.
 
-An ``.onnx`` file is served without torch; a run folder with it. Reading and writing are the same for both.
+An ``.onnx`` file needs no torch, a run folder does. Reading and writing are the same for both.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from fathom.inference.ranking import Row
 from fathom.outputs import check_output
 from fathom.runs.folder.lookup import resolve_run
 
-# What an exported model reads, and the kind of data whose adapter serves it.
+# Input kind of a model to the kind of data whose adapter serves it.
 _KIND_OF_INPUT = {"image": "images", "features": "images", "table": "tables", "tokens": "texts"}
 
 
 class PredictionCounts(NamedTuple):
-    """How many were predicted, how many failed, what they are, in the plural, and how many were right."""
+    """Number of predictions and of failures, what they are (in the plural), and how many were right."""
 
     good: int
     bad: int
@@ -48,15 +48,15 @@ def predict(
 
     Args:
         run: the run folder, its name in ``runs/``, "last", or an ``.onnx`` file that ``fathom export`` wrote.
-        inputs: images and folders, on this machine or by their addresses; "-" stands for a list of images on
-            standard input, one a line. For a model of a table, what ``predict_rows`` takes.
+        inputs: images and folders, local or remote; "-" stands for a list of images on
+            standard input, one per line. For a model of a table, what ``predict_rows`` takes.
         top: how many classes to give, the most probable first.
-        images: the folder, or an archive of it, in which the images lie that a file of rows among the inputs names.
-        file_column, label_column: of such a file; None finds them, and there need not be one of labels.
-    Returns: the names of the columns, and one row per image, made as they are asked for: file, label and probability
-        (then label_2, probability_2, …), error; what failed has an error and nothing else; of a table, see
-        ``predict_rows``, of a text ``predict_lines``
-    Raises:  UsageError if the model is no image classifier, ``top`` is out of range or a folder holds no image;
+        images: the folder, or an archive of it, of the images that a file of rows among the inputs names.
+        file_column, label_column: of such a file; None finds them, if there are labels.
+    Returns: the names of the columns, and an iterator of one row per image: file, label and probability (then
+        label_2, probability_2, …), error; a failed image has only an error; for a table see ``predict_rows``, for a
+        text ``predict_lines``
+    Raises:  UsageError if the model is not an image classifier, ``top`` is out of range or a folder has no images;
         FathomError if the model cannot be read
     """
     label_file = label_file_options(images, file_column, label_column)
@@ -72,14 +72,14 @@ def open_predictions(
     device: str = "auto",
     label_file: LabelFileOptions | None = None,
 ) -> Predictions:
-    """As ``predict``, with what is known of the rows beforehand."""
+    """Return the rows of ``predict``, with what is known about them beforehand."""
     inputs = [conceal(source) if isinstance(source, str) else source for source in inputs]
     kind, model, shown = _open_model(run, device)
     return kind.predict(model, PredictionRequest(shown, inputs, top, label_file))
 
 
 def _open_model(run: str | Path, device: str) -> tuple[Kind, Any, str | Path]:
-    """Return the adapter that serves a model, the model as it takes it, and what errors call the model."""
+    """Return the adapter for a model, the model as it takes it, and the model's name in messages."""
     if is_onnx(run):
         exported = open_export(run, device)
         kind = get_kind(_KIND_OF_INPUT[exported.input_kind])
@@ -88,7 +88,7 @@ def _open_model(run: str | Path, device: str) -> tuple[Kind, Any, str | Path]:
 
     path = resolve_run(run)
     module, description = load_module(path)
-    # A folder that holds a model and no settings is served too: by what the model reads.
+    # A folder with a model and no settings is served too, by the model's input.
     kind = get_kind(description.get("data_kind") or _KIND_OF_INPUT[description["input"]["kind"]])
     return kind, kind.model_of_run(module, description, path, device), path
 
@@ -108,9 +108,9 @@ def predict_to_file(
 
     Args:
         format: csv, excel, json or jsonl; None goes by the ending of ``out``, and is CSV without one.
-        label_file: of files of rows that name images.
-        watch: passes the rows on, and may show how far they are.
-    Raises:  as ``predict``; FathomError if ``out`` cannot be written, and then nothing of it is
+        label_file: options for files of rows that name images.
+        watch: passes the rows on, and may show progress.
+    Raises:  as ``predict``; FathomError if ``out`` cannot be written, and then nothing is
     """
     format = choose_format(format, out)
     if out is not None:

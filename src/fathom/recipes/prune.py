@@ -13,7 +13,7 @@ import numpy as np
 
 from fathom.build.plan import Plan
 from fathom.build.pruning_record import compare_correct, describe_stage, time_models, write_pruning
-from fathom.build.run import Hooks, PlannedRun, Start, TrainedRun, train_run
+from fathom.build.run import Hooks, OnStart, PlannedRun, TrainedRun, train_run
 from fathom.errors import UsageError, unknown
 from fathom.inference.saved import load_module
 from fathom.models.surgery.channels import ChannelGroup, Channels
@@ -41,7 +41,7 @@ STRUCTURES = ("channels",)
 
 @dataclass(frozen=True)
 class Finetuning:
-    """How what is left is trained.
+    """How a pruned network is fine-tuned.
 
     Attributes:
         epochs: on the run's own training data; 0 for none.
@@ -53,11 +53,11 @@ class Finetuning:
     epochs: int = 3
     lr: float | None = None
     device: str | None = None
-    on_start: Start | None = None
+    on_start: OnStart | None = None
 
     def __post_init__(self) -> None:
         if self.epochs < 0:
-            raise UsageError(f"finetune {self.epochs}: a number of epochs, 0 for none")
+            raise UsageError(f"finetune must be at least 0 epochs, not {self.epochs}")
 
 
 def prune(
@@ -71,19 +71,19 @@ def prune(
     root: str | Path = "runs",
     command: Sequence[str] = (),
 ) -> TrainedRun:
-    """Take the least important part out of a run's model, train what is left, and keep it as a new run.
+    """Remove the least important part of a run's model, fine-tune the rest, and keep it as a new run.
 
     Args:
         run: the run folder, its name in ``runs/``, or "last"; it is not changed.
-        amount: share that goes, in (0, 1).
-        structured: "channels" takes whole channels and units out, so that the network is smaller; None sets single
+        amount: share to remove, in (0, 1).
+        structured: "channels" removes whole channels and units, so that the network is smaller; None sets single
             weights to zero and keeps them there.
-        criterion: what a channel is worth: l1, l2 (the default) or batch_norm; single weights go by their size.
+        criterion: importance of a channel: l1, l2 (the default) or batch_norm; single weights go by their size.
         scope: local, this share of every layer, or global; by default local for channels, global for weights.
         finetune: epochs on the run's own training data, 0 for none; or ``fathom.Finetuning(epochs, lr, device)``.
         root, command: as for ``train``.
     Returns: the new run
-    Raises:  UsageError, FathomError before anything is written, if the run cannot be read or nothing can go
+    Raises:  UsageError, FathomError before anything is written, if the run cannot be read or nothing can be removed
     """
     _check(structured, criterion, scope)
     finetuning = finetune if isinstance(finetune, Finetuning) else Finetuning(finetune)
@@ -104,7 +104,7 @@ def prune(
         criterion, scope = "size", scope or "global"
         zero_weights(pruned.net, amount, scope=scope)
         facts = {"layers": _count_zeros(pruned)}
-    settled = _change_settings(config, original, pruned, finetuning, keep_zeros=structured is None)
+    new_config = _change_settings(config, original, pruned, finetuning, keep_zeros=structured is None)
     facts = {
         "schema": SCHEMA,
         "run": str(run.absolute()),
@@ -113,7 +113,7 @@ def prune(
         "criterion": criterion,
         "scope": scope,
         "finetune": finetuning.epochs,
-        "lr": settled.training.lr,
+        "lr": new_config.training.lr,
         "test_before": (RunReader(run).evaluation or {}).get("accuracy"),
     } | facts
 
@@ -121,7 +121,7 @@ def prune(
         load_weights(planned.plan.module, pruned.state_dict(), run)
         write_pruning(planned.path, facts | _compare(original, pruned, config, planned.plan))
 
-    return train_run(settled, root=root, hooks=Hooks(finetuning.on_start, prepare=prepare), command=command)
+    return train_run(new_config, root=root, hooks=Hooks(finetuning.on_start, prepare=prepare), command=command)
 
 
 def _check(structured: str | None, criterion: str | None, scope: str | None) -> None:
@@ -140,7 +140,7 @@ def _check(structured: str | None, criterion: str | None, scope: str | None) -> 
 def _take_channels(
     module: Module, shape: Sequence[int], amount: float, criterion: str, scope: str, run: Path
 ) -> tuple[list[Removal], list[ChannelGroup]]:
-    """Take channels out of the module's network; give what went, and where none could go."""
+    """Remove channels of the module's network; return the removals, and the groups that stayed whole."""
     channels = Channels(module.net, shape)
     try:
         removals = choose_channels(module.net, channels, amount, criterion=criterion, scope=scope)
@@ -148,7 +148,7 @@ def _take_channels(
         raise UsageError(f"{run}: {error}") from None
     removed = np.concatenate([removal.removed for removal in removals])
     if not len(removed):
-        raise UsageError(f"{run}: amount {amount:g} takes out no channel: the widest layer has too few; enlarge it")
+        raise UsageError(f"{run}: amount {amount:g} removes no channel: increase it, as the widest layer has too few")
     remove_channels(module.net, channels, removed)
     return removals, [group for group in channels.groups if group.why_kept]
 
@@ -160,7 +160,7 @@ def _change_settings(
     finetuning: Finetuning,
     keep_zeros: bool,
 ) -> Config:
-    """Make the settings of the new run: the data and their division stay those of the old one."""
+    """Make the settings of the new run: data and splits stay those of the old one."""
     before, after = widths_of(original.net), widths_of(pruned.net)
     widths = dict(config.model.options.get("widths") or {})
     widths |= {name: sizes for name, sizes in after.items() if sizes != before[name]}

@@ -1,4 +1,4 @@
-"""``fathom train`` as a function: a run folder from settings, and going on with one that stopped."""
+"""``fathom train`` as a function: a run folder from settings; and a stopped run, resumed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from fathom.build.configure import configure
 from fathom.build.kinds.base import OnRead
-from fathom.build.run import Hooks, Start, TrainedRun, resume_run, train_run
+from fathom.build.run import Hooks, OnStart, TrainedRun, resume_run, train_run
 from fathom.errors import FathomError
 from fathom.models.registry import check_run_model
 from fathom.runs.folder import schema
@@ -27,17 +27,17 @@ def train(
     root: str | Path = "runs",
     name: str | None = None,
     contents: Any = None,
-    on_start: Start | None = None,
+    on_start: OnStart | None = None,
     on_read: OnRead | None = None,
     command: Sequence[str] = (),
 ) -> TrainedRun:
     """Train a network and leave a run folder under ``root``.
 
     Args:
-        settings: a tree such as ``{"model": {"name": "mlp"}, "training": {"epochs": 3}}``; what is left out is chosen.
+        settings: a tree such as ``{"model": {"name": "mlp"}, "training": {"epochs": 3}}``; what is missing is chosen.
         name: of the run folder; None takes the time, the network and the data.
-        contents: what the kind of data read already, see ``Kind.read``.
-        on_start: called when everything is settled, before the first step; may give further callbacks.
+        contents: what ``Kind.read`` returned; None reads now.
+        on_start: called before the first step, with the finished plan; may return further callbacks.
         on_read: called with (files read, files in all) while images are decoded.
         command: what was typed, for the record.
     Raises:  UsageError, FathomError before anything is written; Diverged or Interrupted after
@@ -50,14 +50,14 @@ def train(
 
 
 def resume(
-    run: str | Path, *, contents: Any = None, on_start: Start | None = None, on_read: OnRead | None = None
+    run: str | Path, *, contents: Any = None, on_start: OnStart | None = None, on_read: OnRead | None = None
 ) -> TrainedRun:
-    """Go on with a run that stopped, from its newest whole checkpoint, to the bit as if it had not.
+    """Resume a stopped run from its newest intact checkpoint, exact to the bit.
 
     Args:
         run: the run folder, its name in ``runs/``, or "last", the newest that can be resumed.
         contents, on_start, on_read: as for ``train``.
-    Raises:  FathomError if the run is finished, under way, not a run, or has no usable checkpoint
+    Raises:  FathomError if the run is finished, still running, not a run, or has no usable checkpoint
     """
     hooks = Hooks(on_start, on_read)
     path = resolve_resumable(run)
@@ -73,7 +73,7 @@ def resume(
 
 
 def _compare(run: TrainedRun, contents: Any, hooks: Hooks) -> TrainedRun:
-    """Train from scratch too, where that was asked for, and set both side by side in the report."""
+    """Train from scratch too, if requested, and compare the two in the report."""
     if not run.config.finetune.compare_scratch:
         return run
     from fathom.series.from_scratch import complete_comparison

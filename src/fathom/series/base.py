@@ -1,6 +1,6 @@
-"""Runs that belong together: each is trained once, in its own folder, whatever interrupts the series.
+"""Runs that belong together: each is trained once, in its own folder, even if the series is interrupted.
 
-A run whose loss is no longer finite ends there, and the series goes on: its row says why.
+A run that diverges ends there, and the series continues; its row says why.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fathom.build.run import Hooks, Start, resume_run, train_run
+from fathom.build.run import Hooks, OnStart, resume_run, train_run
 from fathom.errors import FathomError, UsageError
 from fathom.runs.analysis.series import DIVERGED, DONE, Series, SeriesObserver
 from fathom.runs.folder.lock import lock_run
@@ -30,13 +30,13 @@ from fathom.training.signals import Interrupted
 from fathom.version import VERSION
 
 S = TypeVar("S", bound=Series)
-Assess = Callable[[Path], dict[str, Any]]
-"""Gives what a run's row says, from its folder; Diverged if what came out is not finite."""
+ReadResult = Callable[[Path], dict[str, Any]]
+"""Returns a run's results for its row, from its folder; raises Diverged if they are not finite."""
 
 
 @dataclass(frozen=True)
-class Member:
-    """One run of a series: the name of its folder, what people call it, its settings, what its row says of it."""
+class SeriesRun:
+    """One run of a series: the name of its folder, its label in messages, its settings, further columns of its row."""
 
     name: str
     label: str
@@ -49,7 +49,7 @@ def start_series(
 ) -> S:
     """Make the folder of a series, named by the time and ``names``, and run it.
 
-    What is refused before a run of it was trained leaves nothing behind.
+    A UsageError before the first run is trained leaves nothing behind.
     """
     now = datetime.now().astimezone()
     path = claim_folder(Path(root), name_folder(now, *names))
@@ -82,8 +82,8 @@ def open_series(kind: type[S], series: str | Path, root: str | Path) -> S:
 
 
 @contextlib.contextmanager
-def run_series_in(series: Series, observer: SeriesObserver, stopped: str) -> Iterator[None]:
-    """Keep other processes out while runs are trained, and save how it ended; ``stopped`` is what a signal leaves."""
+def running_series(series: Series, observer: SeriesObserver, stopped: str) -> Iterator[None]:
+    """Lock the series while its runs are trained, and save how it ended; ``stopped`` is the message after a signal."""
     with lock_run(series.path):
         observer.plan(series)
         ended: dict[str, str | None] = {"status": "stopped", "message": stopped}
@@ -95,65 +95,67 @@ def run_series_in(series: Series, observer: SeriesObserver, stopped: str) -> Ite
             ended = {"status": "failed", "message": str(error)}
             raise
         else:
-            ended = series.ending()
+            ended = series.final_status()
         finally:
             save_series(series, **ended)
 
 
-def add_member(series: Series, member: Member, assess: Assess, *, contents: Any, observer: SeriesObserver) -> None:
-    """Train a run of the series, if it has not ended yet, and take up what it gave."""
-    path, found, reason = train_member(
-        series.path, member, assess, resume_hint=series.resume_hint, contents=contents, on_start=observer.start
+def train_and_record(
+    series: Series, planned: SeriesRun, read_result: ReadResult, *, contents: Any, observer: SeriesObserver
+) -> None:
+    """Train a run of the series, if it has not ended yet, and record its result."""
+    path, found, reason = train_series_run(
+        series.path, planned, read_result, resume_hint=series.resume_hint, contents=contents, on_start=observer.start
     )
     reader = RunReader(path)  # from the folder, not from memory: the same after a resume
     row = {
-        **member.facts,
+        **planned.facts,
         **found,
-        "seed": member.config.seed,
+        "seed": planned.config.seed,
         "epochs": len(reader.epochs()),
         "train_s": reader.train_s,
         "status": DONE if reason is None else DIVERGED,
         "message": reason,
-        "label": member.label,
-        "run": member.name,
+        "label": planned.label,
+        "run": planned.name,
     }
     series.add(row)
     save_series(series, status="running", message=None)  # after every run: a kill loses one row at most
     observer.result(series, row)
 
 
-def train_member(
+def train_series_run(
     folder: Path,
-    member: Member,
-    assess: Assess,
+    planned: SeriesRun,
+    read_result: ReadResult,
     *,
     resume_hint: str,
     contents: Any = None,
-    on_start: Start | None = None,
+    on_start: OnStart | None = None,
 ) -> tuple[Path, dict[str, Any], str | None]:
-    """Train a run: one that stopped goes on from its checkpoint, one that is done stays.
+    """Train a run; a stopped one is resumed from its checkpoint, a finished one is kept.
 
     Args:
-        resume_hint: what to type to go on with the series, for errors to say.
-    Returns: its folder, what ``assess`` says of it (nothing if it diverged), and why it diverged (None if it did not)
+        resume_hint: the command that resumes the series, for messages.
+    Returns: its folder, its result (empty if it diverged), and why it diverged (None if it did not)
     """
-    path = folder / member.name
-    with _named_errors(member, resume_hint):
+    path = folder / planned.name
+    with _named_errors(planned, resume_hint):
         try:
-            _complete(path, member.config, contents, on_start)
-            return path, assess(path), None
+            _complete(path, planned.config, contents, on_start)
+            return path, read_result(path), None
         except Diverged as error:  # kept as a result: that it diverges is what was found out
             write_report(path)  # a run that failed has none yet
             return path, {}, str(error)
 
 
-def _complete(path: Path, config: Config, contents: Any, on_start: Start | None) -> None:
+def _complete(path: Path, config: Config, contents: Any, on_start: OnStart | None) -> None:
     with contextlib.suppress(FathomError):  # no run there yet, or a damaged one: it is trained
         if RunReader(path).status == "done":
             return
     # previous: a kill may fall between two renames
     if any((path / "checkpoints" / name).is_dir() for name in ("last", "previous")):
-        with contextlib.suppress(CheckpointError):  # damaged: this run alone begins anew
+        with contextlib.suppress(CheckpointError):  # damaged: only this run starts again
             resume_run(path, contents=contents, hooks=Hooks(on_start))
             return
     shutil.rmtree(path, ignore_errors=True)
@@ -161,14 +163,14 @@ def _complete(path: Path, config: Config, contents: Any, on_start: Start | None)
 
 
 @contextlib.contextmanager
-def _named_errors(member: Member, resume_hint: str) -> Iterator[None]:
-    """Let an error say which run of the series it struck, and a stop how the series goes on."""
+def _named_errors(planned: SeriesRun, resume_hint: str) -> Iterator[None]:
+    """Add to an error the run that it happened in, and how to resume the series."""
     try:
         yield
     except Interrupted as stop:
-        line = f"stopped in {member.label}; what is done is kept, resume with: {resume_hint}"
+        line = f"stopped in {planned.label}; finished runs are kept, resume with: {resume_hint}"
         raise type(stop)(stop.exit_code - 128, line) from None  # a shell's exit code is 128 + the signal
     except UsageError as error:  # before FathomError, its base: the series cannot go on with settings that are wrong
-        raise UsageError(f"{member.label}: {error}") from error
+        raise UsageError(f"{planned.label}: {error}") from error
     except FathomError as error:
-        raise FathomError(f"{member.label}: {error}; the series goes on with: {resume_hint}") from error
+        raise FathomError(f"{planned.label}: {error}; resume the series with: {resume_hint}") from error

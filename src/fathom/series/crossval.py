@@ -1,4 +1,4 @@
-"""Cross-validation: how well a model does, and how much of that is the luck of the division into parts."""
+"""Cross-validation: how well a model does, and how much of that is the luck of the split."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from fathom.phrases import counted
 from fathom.runs.analysis.crossval import CrossValidation
 from fathom.runs.analysis.series import SeriesObserver
 from fathom.runs.folder.records import is_number
-from fathom.series.base import Member, add_member, open_series, run_series_in, start_series
+from fathom.series.base import SeriesRun, open_series, running_series, start_series, train_and_record
 from fathom.settings.config import Config, FoldConfig, config_from_dict, config_to_dict, pin_split, replace_in
 from fathom.settings.settings import Settings
 from fathom.training.divergence import not_finite
 
-_EXTREME = "look for values there that are far from all others"
+_EXTREME = "look for extreme values there"
 _DIVISIONS = {
     "classification": "stratified: every fold has its share of each class",
     "regression": "at random",
@@ -43,69 +43,69 @@ def cross_validate(
 ) -> CrossValidation:
     """Train every model on all folds but one and evaluate it on that one, for each fold in turn.
 
-    The folds divide the training split; the test set is not touched. Within a fold's run the part held out takes the
+    The folds divide the training split; the test set is not touched. Within a fold's run the held-out fold takes the
     place of the test split and is evaluated once, with the best weights; those are chosen on a validation split cut
     from the other folds, as ``train`` does. Each fold has its own seed, the same for every model. A fold that diverges
     is recorded as such, and the others go on.
 
     Args:
-        settings: those of one model, or of several on the same data, to be compared fold by fold.
-        folds: parts of the training data; at least 2.
-        repeats: divisions into folds, each drawn anew; of a text there is only one.
-        root: the folder of the cross-validation goes here.
-        observer: told when all is settled, before each run's first step, and of every result.
-    Raises:  UsageError if the settings make no sense; Interrupted, FathomError with how to go on
+        settings: of one model, or of several on the same data, to be compared fold by fold.
+        folds: number of folds; at least 2.
+        repeats: how often to divide into folds anew; a text has only one division.
+        root: where the folder of the cross-validation is made.
+        observer: notified before the first run, before each run's first step, and of every result.
+    Raises:  UsageError for invalid settings; Interrupted, FathomError with how to resume
     """
     chosen = [settings] if isinstance(settings, (Config, Settings, Mapping)) else settings
-    configs = [_locate(configure(each, root)) for each in chosen]
+    configs = [_pin(configure(each, root)) for each in chosen]
     _check(configs, folds, repeats)
     models = _name_models(configs)
-    shelf = _Shelf()
+    cache = _ContentCache()
     plan = {
         "command": list(command),
         "data": configs[0].data.name,
         "folds": folds,
         "repeats": repeats,
         "seed": configs[0].seed,
-        **_try_forward(models, folds, shelf, repeats),
+        **_try_forward(models, folds, cache, repeats),
         "models": {name: config_to_dict(config) for name, config in models.items()},
     }
     names = ("crossval", *models, place_name(configs[0].data.name))
     return start_series(
-        CrossValidation, root, names, plan, lambda study: _run(study, shelf, observer or SeriesObserver())
+        CrossValidation, root, names, plan, lambda study: _run(study, cache, observer or SeriesObserver())
     )
 
 
 def resume_cross_validation(
     study: str | Path, *, root: str | Path = "runs", observer: SeriesObserver | None = None
 ) -> CrossValidation:
-    """Go on with a cross-validation that stopped; folds that are done are not repeated.
+    """Resume a stopped cross-validation; finished folds are not repeated.
 
     Args:
         study: its folder, its name in ``root``, or "last".
         observer: as for ``cross_validate``.
-    Raises:  FathomError if it is finished, under way elsewhere, or not a cross-validation
+    Raises:  FathomError if it is finished, running elsewhere, or not a cross-validation
     """
     found = open_series(CrossValidation, study, root)
-    _run(found, _Shelf(), observer or SeriesObserver())
+    _run(found, _ContentCache(), observer or SeriesObserver())
     return found
 
 
-def _run(study: CrossValidation, shelf: _Shelf, observer: SeriesObserver) -> None:
-    def assess(run: Path) -> dict[str, Any]:
+def _run(study: CrossValidation, cache: _ContentCache, observer: SeriesObserver) -> None:
+    def read_result(run: Path) -> dict[str, Any]:
         found, measure = study.read_scores(run), study.measures[0]  # the first is the one compared
         if not is_number(found[measure.key]):
-            raise not_finite(f"{measure.title} on the part held out", remedy=_EXTREME)
+            raise not_finite(f"{measure.title} on the held-out fold", remedy=_EXTREME)
         return found
 
-    with run_series_in(study, observer, "stopped before all folds were done"):
-        for member in _members(study):
-            if study.find(member.name) is None:
-                add_member(study, member, assess, contents=shelf.read(member.config), observer=observer)
+    with running_series(study, observer, "stopped before all folds were done"):
+        for planned in _planned_runs(study):
+            if study.find(planned.name) is None:
+                train_and_record(study, planned, read_result, contents=cache.read(planned.config), observer=observer)
 
 
-def _members(study: CrossValidation) -> Iterator[Member]:
-    """Return every run there is to be, model by model within a fold, so that what is done early can be compared."""
+def _planned_runs(study: CrossValidation) -> Iterator[SeriesRun]:
+    """Yield every run, model by model within a fold, so that early results can be compared."""
     folds, repeats = study.plan["folds"], study.plan["repeats"]
     configs = {
         name: config_from_dict(tree, str(study.path / study.marker)) for name, tree in study.plan["models"].items()
@@ -116,23 +116,23 @@ def _members(study: CrossValidation) -> Iterator[Member]:
             label = f"{model}, fold {fold + 1} of {folds}" + (f", repeat {repeat + 1}" if repeats > 1 else "")
             facts = {"model": model, "repeat": repeat + 1, "fold": fold + 1}
             # a folder for each model, in it one for each fold
-            yield Member(f"{model}/{place}", label, _hold_out(config, fold, folds, repeat), facts)
+            yield SeriesRun(f"{model}/{place}", label, _hold_out(config, fold, folds, repeat), facts)
 
 
 def _hold_out(config: Config, fold: int, folds: int, repeat: int = 0) -> Config:
-    """Return the settings of one fold's run: every run its own seed, all of them the same division."""
+    """Return the settings of one fold's run: its own seed, the same division for all."""
     # pinned first: the next line changes the seed, which would change the division
     config = replace_in(pin_split(config), data={"fold": FoldConfig(index=fold, of=folds, repeat=repeat)})
     return msgspec.structs.replace(config, seed=config.seed + repeat * folds + fold)  # no two runs share one
 
 
-def _locate(config: Config) -> Config:
-    return msgspec.structs.replace(config, data=kind_of(config).locate(config.data))
+def _pin(config: Config) -> Config:
+    return msgspec.structs.replace(config, data=kind_of(config).pin(config.data))
 
 
 def _check(configs: Sequence[Config], folds: int, repeats: int) -> None:
     if not configs:
-        raise UsageError("a cross-validation needs a model")
+        raise UsageError("a cross-validation needs at least one model")
     if folds < 2:
         raise UsageError(
             f"{counted(folds, 'fold')}: there must be at least 2, one to learn from and one to be evaluated on"
@@ -142,21 +142,23 @@ def _check(configs: Sequence[Config], folds: int, repeats: int) -> None:
     first = configs[0]
     for config in configs:
         if config.training.fast_dev_run or config.training.overfit_batches:
-            raise UsageError("a cross-validation measures ordinary training; leave out fast_dev_run, overfit_batches")
+            raise UsageError("a cross-validation needs full training; leave out --fast-dev-run and --overfit-batches")
         if config.data.fold is not None:
-            raise UsageError("data.fold is set already: a fold of a cross-validation is not divided again")
+            raise UsageError("data.fold is already set: a fold cannot be cross-validated again")
         if config.data.name != first.data.name or config.seed != first.seed:
-            raise UsageError("the models of a cross-validation are evaluated on the same folds: one data set, one seed")
+            raise UsageError(
+                "the models of a cross-validation must share data set and seed, so that their folds are the same"
+            )
 
 
-class _Shelf:
-    """The data, read once for all folds; networks may want them in different forms, as digits are of two sizes."""
+class _ContentCache:
+    """The data, read once for all folds; networks may need it in different forms, such as digits in two sizes."""
 
     def __init__(self) -> None:
         self._contents: dict[str, Any] = {}
 
     def read(self, config: Config) -> Any:
-        """Return what the kind of data read first."""
+        """Return what the kind's ``read`` returned."""
         form = repr(sorted(config.data.options.items()))  # options may hold lists, which cannot be keys
         if form not in self._contents:
             self._contents[form] = kind_of(config).read(config.data)
@@ -164,7 +166,7 @@ class _Shelf:
 
 
 def _name_models(configs: Sequence[Config]) -> dict[str, Config]:
-    """Name each configuration by its network, with a number where two have the same."""
+    """Name each configuration by its network, numbered if several share one."""
     named: dict[str, Config] = {}
     for config in configs:
         name, number = config.model.name, 2  # lenet, lenet-2, lenet-3
@@ -174,19 +176,19 @@ def _name_models(configs: Sequence[Config]) -> dict[str, Config]:
     return named
 
 
-def _try_forward(models: dict[str, Config], folds: int, shelf: _Shelf, repeats: int) -> dict[str, Any]:
-    """Build data and network of every model's first fold, so that what does not fit stops all before there is a folder.
+def _try_forward(models: dict[str, Config], folds: int, cache: _ContentCache, repeats: int) -> dict[str, Any]:
+    """Build data and network of every model's first fold, so that a misfit is found before there is a folder.
 
-    Returns: what the plan says of the data
+    Returns: what the plan records of the data
     """
     facts: dict[str, Any] = {}
     for config in models.values():
         config = _hold_out(config, 0, folds)  # one fold stands for all: their sizes differ by one at most
-        data = draft(config, shelf.read(config)).data
+        data = draft(config, cache.read(config)).data
         facts = facts or _describe(data, folds)  # the same for all models: one data set, one seed
         data.close()  # its processes would wait through all of the first fold
     if facts["task"] == "language" and repeats > 1:
-        raise UsageError("the folds of a text are contiguous, there is only one such division; leave out --repeats")
+        raise UsageError("the folds of a text are contiguous, so there is only one division; leave out --repeats")
     return facts
 
 

@@ -1,4 +1,4 @@
-"""Distillation: a small network learns from a large one, and is set beside itself without a teacher."""
+"""Distillation: a small network learns from a large one, and is compared with itself without a teacher."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fathom.build.configure import configure, student_settings
 from fathom.build.kinds.detection import kind_of
 from fathom.build.kinds.places import place_name
 from fathom.build.opening import open_split
-from fathom.build.plan import close, draft
+from fathom.build.plan import draft, finalize
 from fathom.build.results import SplitResult
 from fathom.data.module import LabelledData
 from fathom.errors import UsageError
@@ -30,7 +30,7 @@ from fathom.runs.analysis.series import DIVERGED, SeriesObserver
 from fathom.runs.folder.lookup import resolve_run
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.html.pages.series import save_series
-from fathom.series.base import Member, add_member, open_series, run_series_in, start_series
+from fathom.series.base import SeriesRun, open_series, running_series, start_series, train_and_record
 from fathom.settings.config import (
     Config,
     DistillConfig,
@@ -43,7 +43,7 @@ from fathom.settings.config import (
 from fathom.settings.reading import read_config
 from fathom.settings.settings import Settings
 
-_BATCH = 256  # samples side by side, where the time per image is taken
+_BATCH = 256  # samples side by side, when the time per image is measured
 _TIMED_S = 1.0  # each network
 
 
@@ -58,29 +58,29 @@ def distill(
     observer: SeriesObserver | None = None,
     command: Sequence[str] = (),
 ) -> Distillation:
-    """Train a student alone and taught, on the same budget, and set both beside the teacher.
+    """Train a student alone and distilled, on the same budget, and compare both with the teacher.
 
-    Taught, it learns alpha · T² · KL(teacher ‖ student), both softened by the temperature T, plus (1 − alpha) times the
-    cross-entropy. Data and their division are the teacher's, so that what the student is evaluated on taught neither. A
-    student that diverges is recorded as such, and the others go on.
+    Distilled, it learns alpha · T² · KL(teacher ‖ student), both softened by the temperature T, plus (1 − alpha) times
+    the cross-entropy. Data and splits are the teacher's, so that neither was trained on what they are evaluated on. A
+    student that diverges is recorded as such, and the others continue.
 
     Args:
         teacher: the run folder of a classifier, its name in ``runs/``, or "last".
-        student: the name of a network, or all its settings (its data then are those given there).
-        seeds: pairs of students, each with another seed; from two on there is an interval of the gain.
-        observer: told when all is settled, before each run's first step, and of every result.
-    Raises:  UsageError, FathomError before anything is written; Interrupted, FathomError with how to go on after
+        student: the name of a network, or all its settings, with its data.
+        seeds: pairs of students, each with another seed; two or more give an interval of the gain.
+        observer: notified before the first run, before each run's first step, and of every result.
+    Raises:  UsageError, FathomError before anything is written; Interrupted, FathomError with how to resume after
     """
     path = resolve_run(teacher, root).absolute()
     if isinstance(student, str):
         student = student_settings(path).under({"model": {"name": student}})
     config = configure(student, root)
     # seeds differ below, the division must not
-    config = pin_split(msgspec.structs.replace(config, data=kind_of(config).locate(config.data)))
+    config = pin_split(msgspec.structs.replace(config, data=kind_of(config).pin(config.data)))
     if seeds < 1:
         raise UsageError(f"{counted(seeds, 'seed')}: there must be at least 1")
     if config.training.fast_dev_run or config.training.overfit_batches:
-        raise UsageError("a distillation compares ordinary training; leave out fast_dev_run, overfit_batches")
+        raise UsageError("a distillation needs full training; leave out --fast-dev-run and --overfit-batches")
     settings = _distill_settings(str(path), temperature, alpha)
     contents = kind_of(config).read(config.data)  # read once for teacher and all students
     plan = {
@@ -92,7 +92,7 @@ def distill(
         "alpha": alpha,
         "seeds": list(range(config.seed, config.seed + seeds)),
         "data": config.data.name,
-        **_try_forward(_member(config, settings, DISTILLED, config.seed).config, contents),
+        **_try_forward(_planned_run(config, settings, DISTILLED, config.seed).config, contents),
         "config": config_to_dict(config),
     }
     names = ("distill", config.model.name, place_name(config.data.name))
@@ -104,12 +104,12 @@ def distill(
 def resume_distillation(
     study: str | Path, *, root: str | Path = "runs", observer: SeriesObserver | None = None
 ) -> Distillation:
-    """Go on with a distillation that stopped; students that are done are not trained again.
+    """Resume a stopped distillation; finished students are not trained again.
 
     Args:
         study: its folder, its name in ``root``, or "last".
         observer: as for ``distill``.
-    Raises:  FathomError if it is finished, under way elsewhere, or not a distillation
+    Raises:  FathomError if it is finished, running elsewhere, or not a distillation
     """
     found = open_series(Distillation, study, root)
     config = _config_of(found)
@@ -125,11 +125,11 @@ def _run(study: Distillation, contents: Any, observer: SeriesObserver) -> None:
     plan, config = study.plan, _config_of(study)
     teacher = Path(plan["teacher"])
     settings = _distill_settings(plan["teacher"], plan["temperature"], plan["alpha"])
-    with run_series_in(study, observer, "stopped before all students were trained"), contextlib.ExitStack() as stack:
+    with running_series(study, observer, "stopped before all students were trained"), contextlib.ExitStack() as stack:
         data = kind_of(config).build(config, contents)  # once for all evaluations; each run builds its own
         stack.callback(data.close)
         # what evaluates has its settings closed by the data, as each run closes its own
-        served = close(config, kind_of(config), data)
+        served = finalize(config, kind_of(config), data)
         if study.find(plan["teacher"]) is None:  # not evaluated in an earlier call
             row = _evaluate_teacher(teacher, served, data)
             study.add(row)
@@ -138,19 +138,19 @@ def _run(study: Distillation, contents: Any, observer: SeriesObserver) -> None:
         # pairs: a stop leaves whole ones to compare
         for seed, role in itertools.product(plan["seeds"], (ALONE, DISTILLED)):
             if study.row(role, seed) is None:
-                member = _member(config, settings, role, seed)
+                planned = _planned_run(config, settings, role, seed)
                 alone = study.row(ALONE, seed) if role == DISTILLED else None  # trained just before, by the order above
 
                 # bound as a default: the loop changes the name
-                def assess(run: Path, alone: dict[str, Any] | None = alone) -> dict[str, Any]:
+                def read_result(run: Path, alone: dict[str, Any] | None = alone) -> dict[str, Any]:
                     return _evaluate_student(run, served, data) | _pair(study, alone, run, served, data)
 
-                add_member(study, member, assess, contents=contents, observer=observer)
+                train_and_record(study, planned, read_result, contents=contents, observer=observer)
         study.sizes = _measure(study, data)
 
 
 def _distill_settings(teacher: str, temperature: float, alpha: float) -> DistillConfig:
-    """Return the settings of the teaching, checked.
+    """Return the checked settings of distillation.
 
     Raises:  UsageError
     """
@@ -160,17 +160,17 @@ def _distill_settings(teacher: str, temperature: float, alpha: float) -> Distill
         raise wrong_setting(error, "distill") from None
 
 
-def _member(config: Config, settings: DistillConfig, role: str, seed: int) -> Member:
+def _planned_run(config: Config, settings: DistillConfig, role: str, seed: int) -> SeriesRun:
     # nothing else differs between the two
     config = replace_in(config, training={"distill": settings if role == DISTILLED else None})
     config = msgspec.structs.replace(config, seed=seed)
-    return Member(f"{role}/seed-{seed}", f"student {role}, seed {seed}", config, {"role": role})
+    return SeriesRun(f"{role}/seed-{seed}", f"student {role}, seed {seed}", config, {"role": role})
 
 
 def _try_forward(config: Config, contents: Any) -> dict[str, Any]:
-    """Build data, teacher and student, so that what does not fit stops all before there is a folder.
+    """Build data, teacher and student, so that a misfit is found before there is a folder.
 
-    Returns: what the plan says of the data
+    Returns: what the plan records of the data
     """
     data = draft(config, contents).data
     loaders = {"val": data.val_dataloader(), "test": data.test_dataloader()}
@@ -181,7 +181,7 @@ def _try_forward(config: Config, contents: Any) -> dict[str, Any]:
 
 
 def _evaluate_teacher(teacher: Path, config: Config, data: LabelledData) -> dict[str, Any]:
-    """Evaluate the teacher as the students are; a test set that its own run evaluated on is not used again."""
+    """Evaluate the teacher as the students are; if its own run used the test set, that result is kept."""
     own, reader = read_config(teacher), RunReader(teacher)
     is_own = own.data.name == config.data.name
     known = reader.evaluation if is_own else None  # once: the run's own evaluation stands
@@ -203,9 +203,9 @@ def _evaluate_student(run: Path, config: Config, data: LabelledData) -> dict[str
 def _pair(
     study: Distillation, alone: dict[str, Any] | None, run: Path, config: Config, data: LabelledData
 ) -> dict[str, Any]:
-    """Set a distilled student beside the same student alone, sample by sample, where there is one.
+    """Compare a distilled student with the same student alone, sample by sample, if there is one.
 
-    Of the test split, which each evaluated once, the predictions are there; on validation both are asked again.
+    On the test split their saved predictions are compared; on validation both are evaluated again.
     """
     if alone is None or alone.get("status") == DIVERGED:
         return {}
@@ -234,9 +234,9 @@ def _scores(evaluation: dict[str, Any], split: str) -> dict[str, Any]:
 
 
 def _measure(study: Distillation, data: LabelledData) -> dict[str, dict[str, Any]]:
-    """Return size, work and time per image of teacher and student, on the CPU, timed in turns.
+    """Return size, FLOPs and time per image of teacher and student, on the CPU, timed in turns.
 
-    All students have the same network: the first that did not diverge stands for them.
+    All students have the same network: the first that did not diverge is measured.
     """
     runs = {TEACHER: Path(study.plan["teacher"])}
     # whole: with weights worth timing

@@ -1,7 +1,7 @@
-"""Fine-tuning beside training from scratch: the same network, data and budget, on the same seeds.
+"""Fine-tuning compared with training from scratch: the same network, data and budget, on the same seeds.
 
-The further runs lie inside the fine-tuned one: ``scratch/`` holds those from scratch, ``repeats/`` fine-tuning with the
-other seeds. Whatever stopped is gone on with, whatever is done stays.
+The further runs are inside the fine-tuned one: ``scratch/`` holds those from scratch, ``repeats/`` fine-tuning with the
+other seeds. Stopped runs are resumed, finished ones kept.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from fathom.build.run import PlannedRun, Start
+from fathom.build.run import OnStart, PlannedRun
 from fathom.errors import FathomError
 from fathom.files import write_atomically
 from fathom.runs.analysis.paired import pair_runs
@@ -23,7 +23,7 @@ from fathom.runs.folder import schema
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number, to_json
 from fathom.runs.html.pages.report import write_report
-from fathom.series.base import Member, train_member
+from fathom.series.base import SeriesRun, train_series_run
 from fathom.settings.config import Config, FinetuneConfig
 from fathom.training.callbacks import Callback
 from fathom.training.divergence import not_finite
@@ -32,34 +32,34 @@ from fathom.training.divergence import not_finite
 _MEASURES = {"accuracy": True, "perplexity": False, "rmse": False}
 
 
-def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: Start | None) -> dict[str, Any]:
-    """Train what is still missing, and write ``comparison.json`` and the report after every run.
+def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: OnStart | None) -> dict[str, Any]:
+    """Train the missing runs, and write ``comparison.json`` and the report after each.
 
     Args:
-        path: the fine-tuned run, done.
+        path: the finished fine-tuned run.
         config: its settings.
-    Returns: the comparison as it stands in ``comparison.json``; a run that diverged has no value there, but a reason
-    Raises:  Interrupted, with how to go on; FathomError as training does
+    Returns: the content of ``comparison.json``; a run that diverged has a reason there and no value
+    Raises:  Interrupted, with how to resume; FathomError as training does
     """
     measure = _choose_measure(path)
 
-    def assess(run: Path) -> dict[str, Any]:
+    def read_result(run: Path) -> dict[str, Any]:
         value = (RunReader(run).evaluation or {}).get(measure)
         if not is_number(value):
             raise not_finite(f"test {measure}")
         return {"value": value}
 
     known = (RunReader(path).comparison or {}).get("diverged") or {}  # folder name to reason
-    arms: dict[str, list[_Result]] = {"fine_tuned": [_Result(path, assess(path)["value"])], "scratch": []}
+    arms: dict[str, list[_Result]] = {"fine_tuned": [_Result(path, read_result(path)["value"])], "scratch": []}
     comparison = _write(path, config, measure, arms)
     resume_hint = f"fathom train --resume {shlex.quote(str(path))}"
-    for arm, member in _plan(config):
-        if member.name in known:  # diverged in an earlier call: it would diverge again
-            result = _Result(path / member.name, None, known[member.name])
+    for arm, planned in _plan(config):
+        if planned.name in known:  # diverged in an earlier call: it would diverge again
+            result = _Result(path / planned.name, None, known[planned.name])
         else:
-            start = _titled(member.label, on_start)
-            run, found, reason = train_member(
-                path, member, assess, resume_hint=resume_hint, contents=contents, on_start=start
+            start = _titled(planned.label, on_start)
+            run, found, reason = train_series_run(
+                path, planned, read_result, resume_hint=resume_hint, contents=contents, on_start=start
             )
             result = _Result(run, found.get("value"), reason)
         arms[arm].append(result)
@@ -77,25 +77,25 @@ def _choose_measure(path: Path) -> str:
     evaluation = RunReader(path).evaluation or {}
     measure = next((name for name in _MEASURES if name in evaluation), None)
     if measure is None:
-        raise FathomError(f"{path}: there is nothing to compare by, the data have no test split")
+        raise FathomError(f"{path}: nothing to compare: the data has no test split")
     return measure
 
 
-def _plan(config: Config) -> Iterator[tuple[str, Member]]:
-    """Return every further run: first all of one seed, then all of the next."""
+def _plan(config: Config) -> Iterator[tuple[str, SeriesRun]]:
+    """Yield every further run, seed by seed."""
     # or each repeat would compare in its turn
     alone = msgspec.structs.replace(config.finetune, compare_scratch=False, seeds=1)
     plain = msgspec.structs.replace(config.data, mean=None, std=None)  # normalised by its own statistics
     for seed in range(config.seed, config.seed + config.finetune.seeds):
         if seed != config.seed:  # that run is the fine-tuned one itself
             again = msgspec.structs.replace(config, seed=seed, finetune=alone)
-            yield "fine_tuned", Member(f"{schema.REPEATS}/seed-{seed}", f"fine-tuning with seed {seed}", again)
+            yield "fine_tuned", SeriesRun(f"{schema.REPEATS}/seed-{seed}", f"fine-tuning with seed {seed}", again)
         scratch = msgspec.structs.replace(config, seed=seed, finetune=FinetuneConfig(), data=plain)
-        yield "scratch", Member(f"{schema.FROM_SCRATCH}/seed-{seed}", f"training from scratch, seed {seed}", scratch)
+        yield "scratch", SeriesRun(f"{schema.FROM_SCRATCH}/seed-{seed}", f"training from scratch, seed {seed}", scratch)
 
 
-def _titled(title: str, on_start: Start | None) -> Start | None:
-    """Put a line in front of what a user reads of a run."""
+def _titled(title: str, on_start: OnStart | None) -> OnStart | None:
+    """Put a title before the notes of a run."""
     if on_start is None:
         return None
 

@@ -1,7 +1,7 @@
 """The configuration of a run: one validated, frozen, closed tree, as ``config.yaml`` records it. Loads without torch.
 
-Whatever the user left open was decided by ``settings.resolve``; the fields marked "the data tells" are decided by
-``build.plan`` once the data is read, and by nobody else. None elsewhere means "off" or "as it comes", never "guess".
+Whatever the user left open was decided by ``settings.resolve``; the fields marked "depends on the data" are set by
+``build.plan`` once the data is read, and nowhere else. None elsewhere means "off" or "unchanged", never "guess".
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ModelConfig(ConfigNode, frozen=True):
 
 
 class FoldConfig(ConfigNode, frozen=True):
-    """The share of the training data that takes the place of the test split, in a cross-validation."""
+    """The part of the training split that is held out in a cross-validation, in place of the test split."""
 
     index: Natural
     of: Annotated[int, Meta(ge=2)]
@@ -46,7 +46,7 @@ class FoldConfig(ConfigNode, frozen=True):
 
 
 class DataConfig(ConfigNode, frozen=True, kw_only=True):
-    """Which data and how it is served; ``options`` go to the source, ``versions`` are of remote data, by address.
+    """Which data and how it is served; ``options`` go to the source, ``versions`` are those of remote data, by address.
 
     No address in it holds a password or a signature: ``Settings`` takes them out, see ``fathom.address``.
     """
@@ -55,11 +55,11 @@ class DataConfig(ConfigNode, frozen=True, kw_only=True):
     kind: str  # the adapter in build/kinds
     versions: dict[str, str] = {}
     options: dict[str, Any] = {}
-    batch_size: Count | None = None  # the data tells, where it has to be counted
+    batch_size: Count | None = None  # depends on the number of samples
     val: Fraction = 0.1
     augment: str | None = None
     resize: Count | None = None
-    mean: list[float] | None = None  # with std: a normalisation that comes from elsewhere, such as pretrained weights
+    mean: list[float] | None = None  # with std: a normalisation from elsewhere, such as that of pretrained weights
     std: list[Positive] | None = None
     workers: Natural | Literal["auto"] = "auto"
     split_seed: Natural | Literal["seed"] = "seed"  # "seed": the run's, so that another seed draws other splits
@@ -70,18 +70,18 @@ class DataConfig(ConfigNode, frozen=True, kw_only=True):
 
 
 class DistillConfig(ConfigNode, frozen=True):
-    """A trained run whose outputs are learned beside the labels."""
+    """A teacher, whose outputs are learned besides the labels."""
 
     teacher: str
-    temperature: Positive = 4.0  # Hinton et al. 2015 use 1 to 20; soft enough to show the classes that come second
+    temperature: Positive = 4.0  # Hinton et al. 2015 use 1 to 20; soft enough to show the second-best classes
     alpha: Annotated[float, Meta(ge=0, le=1)] = 0.7
 
 
 class TrainingConfig(ConfigNode, frozen=True):
-    """How it is learned. No epochs at all are for weights that come from elsewhere, such as a pruned network's."""
+    """How to train. 0 epochs are for weights that come from elsewhere, such as a pruned network's."""
 
-    epochs: Natural | None = None  # the data tells, where it has to be counted
-    optimizer: OptimizerName | None = None  # this and the next five: the data tells, where it decides the task
+    epochs: Natural | None = None  # depends on the number of samples
+    optimizer: OptimizerName | None = None  # this and the next four depend on the data, if that decides the task
     lr: Positive | None = None
     weight_decay: NonNegative | None = None
     schedule: str | None = None
@@ -110,13 +110,13 @@ class TrainingConfig(ConfigNode, frozen=True):
     distill: DistillConfig | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a monitor that does not say what is better."""
+        """Refuse a monitor without a known direction."""
         if self.monitor is not None:
             parse_monitor(self.monitor)
 
 
 class FinetuneConfig(ConfigNode, frozen=True):
-    """Where the first weights come from and how they go on learning; ``head`` is recorded by the run itself."""
+    """Where the initial weights come from and how they are trained; ``head`` is recorded by the run itself."""
 
     init_from: str | None = None
     freeze: list[str] = []
@@ -128,7 +128,7 @@ class FinetuneConfig(ConfigNode, frozen=True):
 
 
 class ExecutionConfig(ConfigNode, frozen=True):
-    """Where and how the arithmetic runs. ``auto`` is a choice: the machine that trains decides; run.json says how."""
+    """Where and how to compute. ``auto`` leaves it to the machine that trains; run.json records the choice."""
 
     device: str = "auto"
     precision: Precision = "auto"
@@ -151,22 +151,25 @@ class Config(ConfigNode, frozen=True, kw_only=True):
     seed: Natural = 0
 
 
-_TOLD_BY_DATA = {"data": ("batch_size",), "training": ("epochs", "optimizer", "lr", "weight_decay", "schedule", "loss")}
+_DEPENDING_ON_DATA = {
+    "data": ("batch_size",),
+    "training": ("epochs", "optimizer", "lr", "weight_decay", "schedule", "loss"),
+}
 
 
-def open_points(config: Config) -> list[str]:
-    """Return the settings that only the data can tell and that nobody has closed yet, such as ``training.epochs``."""
+def unresolved_settings(config: Config) -> list[str]:
+    """Return the settings that depend on the data and are still open, such as ``training.epochs``."""
     return [
         f"{section}.{name}"
-        for section, names in _TOLD_BY_DATA.items()
+        for section, names in _DEPENDING_ON_DATA.items()
         for name in names
         if getattr(getattr(config, section), name) is None
     ]
 
 
-def closed(value: T | None) -> T:
-    """Return a value that ``build.plan`` has closed; the type checker, and whoever forgot the plan, are told."""
-    assert value is not None, "a setting is still open: build.plan closes what the data tells"
+def resolved(value: T | None) -> T:
+    """Return a value that ``build.plan`` has filled in; fail if it has not."""
+    assert value is not None, "a setting is still open: build.plan has not filled it in"
     return value
 
 
@@ -182,9 +185,9 @@ def pin_split(config: Config) -> Config:
 
 
 def config_from_dict(tree: Mapping[str, Any], source: str = "configuration") -> Config:
-    """Validate the plain tree of a closed configuration, as ``config_to_dict`` gave it.
+    """Validate the plain tree of a closed configuration, as ``config_to_dict`` returned it.
 
-    Raises:  UsageError naming the setting that is unknown, missing or wrong; FathomError for another schema
+    Raises:  UsageError naming the setting that is unknown, missing or invalid; FathomError for another schema
     """
     check_schema(tree, source)
     try:
@@ -209,7 +212,7 @@ def check_schema(tree: Mapping[str, Any], source: str) -> None:
 
 
 def wrong_setting(error: msgspec.ValidationError, source: str) -> UsageError:
-    """Make the one line for a value of the wrong type or out of its bounds."""
+    """Make the one-line error for a value of the wrong type or out of bounds."""
     reason, _, place = str(error).partition(" - at `$.")
     setting = place.rstrip("`")
     return UsageError(f"{source}: {setting or 'top level'}: {reason[0].lower()}{reason[1:]}")

@@ -1,6 +1,6 @@
-"""How a run learns where nobody chose: optimiser, rate, schedule, loss; measured to learn well. Torch-free.
+"""Defaults of training: optimiser, learning rate, schedule, loss; measured to work well. Torch-free.
 
-Called once a run: by ``resolve`` where the task is known beforehand, by ``build.plan`` where the data tells it.
+Called once per run: by ``resolve`` if the task is known beforehand, by ``build.plan`` if it depends on the data.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Features(Protocol):
     has_plain_features: ClassVar[bool]
 
 
-def close_learning(config: Config, task: Task, kind: Features) -> Config:
-    """Fill what depends on the task in ``training``.
+def resolve_learning(config: Config, task: Task, kind: Features) -> Config:
+    """Fill in what depends on the task in ``training``.
 
     Raises:  UsageError for options that the task does not have
     """
@@ -74,9 +74,9 @@ def _labelled_lr(optimizer: str, model: str, is_regression: bool) -> float:
 def _fill_language(config: Config, task: Task, kind: Features) -> dict[str, Any]:
     training = config.training
     if training.label_smoothing:
-        raise UsageError("label smoothing makes the perplexity of training meaningless; leave it out for a text")
+        raise UsageError("label smoothing would make the training perplexity meaningless; leave it out for a text")
     if training.loss not in (None, "cross_entropy"):
-        raise UsageError(f"loss {training.loss} gives no perplexity; a language model learns by cross_entropy")
+        raise UsageError(f"loss {training.loss} has no perplexity; a language model needs cross_entropy")
     optimizer = training.optimizer or "adamw"
     filled: dict[str, Any] = {"loss": "cross_entropy", "optimizer": optimizer}
     if training.lr is None:  # with plain SGD and clipping the book's rate is 1

@@ -1,7 +1,7 @@
-"""What ``finetune.init_from`` names, and the settings that follow from it. Loads without torch.
+"""The weights that ``finetune.init_from`` names, and the settings that follow from them. Loads without torch.
 
-A run brings its network with options, its input size and normalisation; so does a name of torchvision's. A file of
-weights brings none of this.
+A run sets network, options, input size and normalisation; so does a network of torchvision. A file of weights sets
+none of these.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fathom.runs.folder.lookup import resolve_run
 from fathom.runs.folder.records import read_json
 from fathom.settings.config import Config
 
-# The body's rate where nobody chose one. Of small networks of one's own 0.3 did best on average (docs/fine-tuning.md);
+# The default learning rate of the body. For small networks of one's own, 0.3 did best on average (docs/fine-tuning.md);
 # for those trained on a million images a tenth is usual.
 _BODY_LR, _TORCHVISION_BODY_LR = "0.3x", "0.1x"
 _TORCHVISION = "torchvision:"
@@ -29,7 +29,7 @@ _SAFE, _PICKLED = (".safetensors",), (".pt", ".pth", ".bin", ".ckpt", ".tar")
 
 
 class DataKind(Protocol):
-    """What must be known of the data that are to be learned from."""
+    """What must be known of the training data."""
 
     holds_images: ClassVar[bool]
     option_names: ClassVar[tuple[str, ...]]
@@ -37,7 +37,7 @@ class DataKind(Protocol):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where weights come from: a run's folder, a file, or a name of torchvision's with the name of its weights."""
+    """Where weights come from: a run's folder, a file, or a network of torchvision with the name of its weights."""
 
     kind: Literal["run", "file", "torchvision"]
     path: Path = Path()
@@ -51,11 +51,11 @@ class Origin:
 
 
 def find_origin(text: str, root: str | Path = "runs") -> Origin:
-    """Return what ``text`` names; paths come back absolute.
+    """Return what ``text`` names, with absolute paths.
 
     Args:
-        root: where runs are looked for by name.
-    Raises:  UsageError if nothing is there, or a file of that kind is not read
+        root: where runs are looked up by name.
+    Raises:  UsageError if nothing is there, or the file type is not supported
     """
     if text.startswith(_TORCHVISION):
         network, _, weights = text.removeprefix(_TORCHVISION).partition(":")
@@ -65,29 +65,28 @@ def find_origin(text: str, root: str | Path = "runs") -> Origin:
     path = expand_home(text)
     if path.is_file() or path.suffix.lower() in (*_SAFE, *_PICKLED):
         if not path.is_file():
-            raise UsageError(f"there is no file {text}")
+            raise UsageError(f"--init-from: no such file: {text}")
         if path.suffix.lower() not in (*_SAFE, *_PICKLED):
             raise UsageError(
                 f"{text}: not a file of weights; give a .safetensors file, a run folder or torchvision:NAME"
             )
         return Origin("file", path.absolute())
     if text in PUBLISHED and not path.is_dir():
-        raise UsageError(f"there is no run {text!r}; torchvision's weights are named {_TORCHVISION}{text}")
+        raise UsageError(f"--init-from: no such run: {text}; torchvision's weights are named {_TORCHVISION}{text}")
     return Origin("run", resolve_run(text if text == "last" else path, root).absolute())
 
 
 def is_pickled(path: Path) -> bool:
-    """Whether torch's own format is to be expected in a file."""
+    """Whether a file's name says that it is in torch's own format."""
     return path.suffix.lower() in _PICKLED
 
 
 def apply_origin(tree: dict[str, Any], kind: DataKind, root: str | Path = "runs") -> dict[str, Any]:
-    """Fill into a tree of settings, in place, what follows from ``finetune.init_from`` and was not chosen.
+    """Fill in, in place, the settings that follow from ``finetune.init_from``, unless they were chosen.
 
     Args:
-        kind: of the data that are to be learned from.
-
-    Raises:  UsageError if another network was chosen than the one that the weights belong to
+        kind: of the training data.
+    Raises:  UsageError if the weights belong to another network than the chosen one
     """
     settings = tree.get("finetune") or {}
     text = settings.get("init_from")
@@ -96,9 +95,7 @@ def apply_origin(tree: dict[str, Any], kind: DataKind, root: str | Path = "runs"
     origin = find_origin(str(text), root)
     if origin.kind == "file":
         if not (tree.get("model") or {}).get("name"):
-            raise UsageError(
-                f"{text}: a file of weights does not say to which network it belongs; name the network too"
-            )
+            raise UsageError(f"{text}: a file of weights does not say which network it is for; name the network too")
         found: dict[str, Any] = {}
     elif origin.kind == "torchvision":
         found = _from_torchvision(origin, tree, kind)
@@ -107,7 +104,7 @@ def apply_origin(tree: dict[str, Any], kind: DataKind, root: str | Path = "runs"
     chosen = (tree.get("model") or {}).get("name")
     given = found.get("model", {}).get("name", chosen)
     if chosen not in (None, given):
-        raise UsageError(f"{text} holds a {given}, not a {chosen}; leave the network out, or start from another")
+        raise UsageError(f"{text} holds a {given}, not a {chosen}; leave the network out, or start from other weights")
     _fill(tree, found)
     _fill(tree, {"finetune": {"body_lr": _BODY_LR}})
     tree["finetune"]["init_from"] = str(origin)
@@ -115,7 +112,7 @@ def apply_origin(tree: dict[str, Any], kind: DataKind, root: str | Path = "runs"
 
 
 def _fill(tree: dict[str, Any], found: Mapping[str, Any]) -> None:
-    """Lay ``found`` under what was chosen; null, as a run's config.yaml has it, is not chosen."""
+    """Fill gaps of ``tree`` from ``found``; null, as in a run's config.yaml, is a gap."""
     for key, value in found.items():
         if isinstance(value, Mapping):
             if not isinstance(tree.get(key), dict):
@@ -147,8 +144,8 @@ def _from_run(origin: Origin, tree: Mapping[str, Any], data_kind: DataKind) -> d
         raise FathomError(f"{path}: incomplete or altered ({error!r})") from None
     if kind == "table":
         raise UsageError(
-            f"{origin.path} learned from a table: its columns and their statistics are part of the model, "
-            "so other rows cannot go on with it"
+            f"{origin.path} was trained on a table: its columns and their statistics are part of the model, "
+            "so it cannot be fine-tuned on other rows"
         )
     if registry.get(name).has_small:
         options["small"] = use_small(options.get("small"), shape)
@@ -156,7 +153,7 @@ def _from_run(origin: Origin, tree: Mapping[str, Any], data_kind: DataKind) -> d
     if kind == "image":
         data = _as_images(tree, data_kind, shape, given.get("mean"), given.get("std"))
     elif kind == "tokens":
-        if options.get("embedding") is None:  # what the builder chose by the size of the vocabulary
+        if options.get("embedding") is None:  # the builder chose it by the size of the vocabulary
             options["embedding"] = choose_embedding(num_outputs)
         tokenizer = description.get("tokenizer") or {}
         data = {"options": {key: tokenizer[key] for key in ("level", "lower", "clean") if key in tokenizer}}
@@ -164,7 +161,7 @@ def _from_run(origin: Origin, tree: Mapping[str, Any], data_kind: DataKind) -> d
 
 
 def _as_images(tree: Mapping[str, Any], kind: DataKind, shape: Any, mean: Any, std: Any) -> dict[str, Any]:
-    """Return the size and normalisation that the network expects of images, and the channels of those in files."""
+    """Return the image size and normalisation that the network expects, and the channels of image files."""
     channels, height, width = shape
     data = tree.get("data") or {}
     options = data.get("options") or {}
@@ -190,7 +187,7 @@ def parse_body_lr(value: float | str, lr: float) -> float:
     except ValueError:
         rate = -1.0
     if not 0 < rate < float("inf"):
-        advice = "; --freeze body keeps it as it is" if rate == 0 else ""
+        advice = "; use --freeze body" if rate == 0 else ""
         raise UsageError(
             f"body_lr {value!r}: give a factor of --lr above 0, such as 0.1, or a rate, such as =0.001{advice}"
         )
@@ -198,13 +195,13 @@ def parse_body_lr(value: float | str, lr: float) -> float:
 
 
 def check_finetuning(config: Config) -> None:
-    """Refuse settings of fine-tuning that contradict each other or say nothing.
+    """Refuse settings of fine-tuning that contradict each other or have no effect.
 
     Raises:  UsageError
     """
     tuning, training = config.finetune, config.training
     if tuning.body_lr is not None:
-        parse_body_lr(tuning.body_lr, lr=1.0)  # for its form alone: the rate itself may still be open
+        parse_body_lr(tuning.body_lr, lr=1.0)  # only checks the form: --lr may still be open
     given = {
         "--body-lr": tuning.body_lr is not None,
         "--layer-decay": tuning.layer_decay is not None,
@@ -212,10 +209,10 @@ def check_finetuning(config: Config) -> None:
     }
     for option, is_given in given.items():
         if is_given and tuning.init_from is None:
-            raise UsageError(f"{option} is for fine-tuning; say with --init-from which weights to start from")
+            raise UsageError(f"{option} is for fine-tuning; add --init-from with the weights to start from")
     if tuning.seeds > 1 and not tuning.compare_scratch:
         raise UsageError("--seeds repeats the comparison with training from scratch; add --compare-scratch")
     if tuning.compare_scratch and (training.fast_dev_run or training.overfit_batches):
         raise UsageError(
-            "--compare-scratch compares on the test split, which --fast-dev-run and --overfit-batches leave"
+            "--compare-scratch compares on the test split, which --fast-dev-run and --overfit-batches do not use"
         )

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from fathom.errors import FathomError, UsageError
-from fathom.settings.config import Config, check_schema, config_from_dict, open_points
+from fathom.settings.config import Config, check_schema, config_from_dict, unresolved_settings
 from fathom.settings.settings import Settings, refuse_unknown
 from fathom.settings.yaml_text import parse_yaml
 
@@ -17,20 +17,20 @@ def read_settings(path: Path) -> Settings:
     """Read a YAML file of settings.
 
     Raises:  FathomError if it cannot be read or another version wrote it; UsageError if it is not YAML, not a mapping,
-        or holds an unknown name or a wrong value
+        or holds an unknown name or an invalid value
     """
     return Settings(read_tree(path), str(path))
 
 
 def read_tree(path: Path) -> dict[str, Any]:
-    """Read the nested mapping in a YAML file; the names in it are checked, the values not yet.
+    """Read the nested mapping in a YAML file; checks the names in it, not yet the values.
 
     Raises:  as ``read_settings``
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise FathomError(f"{path}: cannot be read ({reason})") from error
     try:
         tree = parse_yaml(text)
@@ -56,8 +56,8 @@ def read_config(run: Path) -> Config:
     """
     path = run / "config.yaml"
     if not path.is_file():
-        raise FathomError(f"{run}: not a run folder, it holds no config.yaml")
+        raise FathomError(f"{run}: not a run folder: it has no config.yaml")
     config = config_from_dict(read_tree(path), str(path))
-    if missing := open_points(config):
+    if missing := unresolved_settings(config):
         raise FathomError(f"{path}: {', '.join(missing)} missing; a run records every setting it was trained with")
     return config

@@ -19,35 +19,35 @@ _LARGEST_SEED = 2**63 - 1  # torch.manual_seed takes 64 signed bits
 
 
 class KindRules(Protocol):
-    """What is known of a kind of data before any of it is read; the adapters in ``build.kinds`` have it."""
+    """Rules of a kind of data that need none of it read; the adapters in ``build.kinds`` implement them."""
 
     name: ClassVar[str]
     holds_images: ClassVar[bool]
     has_plain_features: ClassVar[bool]
     option_names: ClassVar[tuple[str, ...]]
 
-    def usual(self) -> Mapping[str, Any]:
-        """Return the settings that suit this kind where no network is named."""
+    def default_settings(self) -> Mapping[str, Any]:
+        """Return the settings that suit this kind of data if no network is named."""
 
     def task(self, name: str) -> Task | None:
-        """Return the task, by the name of the data; None where the data tells."""
+        """Return the task, by the name of the data; None if that depends on the data."""
 
     def options(self, name: str, model: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the data's options, those that were left open filled in."""
+        """Return the data's options with the missing ones filled in."""
 
     def batch_size(self, name: str) -> int | None:
-        """Return the batch size where nobody chose; None where the data has to be counted."""
+        """Return the default batch size; None if it depends on the number of samples."""
 
     def epochs(self, name: str) -> int | None:
-        """Return the epochs where nobody chose; None where the data has to be counted."""
+        """Return the default epochs; None if they depend on the number of samples."""
 
 
 def resolve(settings: Settings, kind: KindRules, root: str | Path = "runs") -> Config:
-    """Close the settings of a run; what only the data can tell stays open for ``build.plan``.
+    """Close the settings of a run; what depends on the data stays open for ``build.plan``.
 
     Args:
         kind: of the data that the settings name.
-        root: where runs are looked for that ``finetune.init_from`` names.
+        root: where runs named by ``finetune.init_from`` are looked up.
     Raises:  UsageError for settings that contradict each other or belong to another kind of data
     """
     tree = complete(settings, kind, root).to_dict()
@@ -60,17 +60,17 @@ def resolve(settings: Settings, kind: KindRules, root: str | Path = "runs") -> C
     config = config_from_dict(tree, "settings")
     task = kind.task(name)
     if task is not None:
-        config = close_learning(config, task, kind)
+        config = resolve_learning(config, task, kind)
     _refuse_contradictions(config)
     return config
 
 
 def complete(settings: Settings, kind: KindRules, root: str | Path = "runs") -> Settings:
-    """Return the settings with network and data named: those of the weights to start from, else the usual ones.
+    """Return the settings with network and data named: those of the weights to start from, else the defaults.
 
-    What follows from them, such as the learning rate, is still open: a search may put another network in.
+    What follows from them, such as the learning rate, stays open: a search may try another network.
 
-    Raises:  UsageError if the weights belong to another network than the one that was chosen
+    Raises:  UsageError if the weights belong to another network than the chosen one
     """
     tree = apply_origin(settings.to_dict(), kind, root)
     if tree.get("model", {}).get("name") is None:
@@ -92,13 +92,15 @@ def _refuse_contradictions(config: Config) -> None:
     training, execution = config.training, config.execution
     check_finetuning(config)
     if config.seed > _LARGEST_SEED:
-        raise UsageError(f"seed {config.seed}: it must be below 2**63")
+        raise UsageError(f"seed must be below 2**63, not {config.seed}")
     if training.overfit_batches and training.fast_dev_run:
-        raise UsageError("--overfit-batches and --fast-dev-run exclude each other: one trains, the other checks")
+        raise UsageError("--overfit-batches and --fast-dev-run exclude each other; leave one of them out")
     if training.warmup >= 1 and training.warmup != int(training.warmup):
-        raise UsageError(f"a warm-up of {training.warmup:g} steps: give whole steps, or a share of the run below 1")
+        raise UsageError(
+            f"--warmup must be a whole number of steps, or a share of the run below 1, not {training.warmup:g}"
+        )
     if training.warmup and "warmup_steps" in parse_schedule(training.schedule or "constant")[1]:
-        raise UsageError(f"the schedule {training.schedule!r} and --warmup both give a warm-up; leave one of them out")
+        raise UsageError(f"the schedule {training.schedule!r} and --warmup both set a warm-up; leave one of them out")
     if execution.compile == "step":
         excluded = {
             "accumulation": training.accumulate > 1,
@@ -109,4 +111,6 @@ def _refuse_contradictions(config: Config) -> None:
         }
         for what, is_on in excluded.items():
             if is_on:
-                raise UsageError(f"--compile step makes one graph of the whole step, without {what}; use forward")
+                raise UsageError(
+                    f"--compile step makes one graph of the whole step and cannot include {what}; use --compile forward"
+                )

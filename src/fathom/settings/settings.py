@@ -1,6 +1,6 @@
-"""What the user wrote: an open, partial tree of settings. Loads without torch.
+"""The user's settings: an open, partial tree. Loads without torch.
 
-Only what somebody chose stands in it; null is not chosen. ``resolve`` closes it into a ``Config``, whose classes are
+It holds only what was chosen; null counts as not chosen. ``resolve`` closes it into a ``Config``, whose classes are
 the schema that every name and value is checked against.
 """
 
@@ -21,12 +21,12 @@ from fathom.settings.yaml_text import parse_yaml
 
 
 class Settings:
-    """A partial, validated choice of settings; it cannot be changed, ``over`` and ``under`` make another.
+    """A partial, validated choice of settings; immutable: ``over`` and ``under`` make another.
 
     Args:
         tree: nested mapping such as ``{"training": {"epochs": 3}}``.
-        source: what errors call it.
-    Raises:  UsageError naming the setting that is unknown (with the nearest one) or has a wrong value
+        source: its name in error messages.
+    Raises:  UsageError naming the setting that is unknown (with the nearest one) or invalid
 
     >>> Settings({"training": {"lr": 0.1}}).get("training.lr")
     0.1
@@ -46,7 +46,7 @@ class Settings:
         _conceal_addresses(self._tree.get("data", {}))
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return what was chosen for a setting by its full name, such as ``training.lr``."""
+        """Return the chosen value of a setting by its full name, such as ``training.lr``."""
         node: Any = self._tree
         for key in name.split("."):
             if not isinstance(node, Mapping) or key not in node:
@@ -59,11 +59,11 @@ class Settings:
         return copy.deepcopy(self._tree)
 
     def over(self, base: Settings | Mapping[str, Any]) -> Settings:
-        """Return these settings laid over others: sections are joined, values of this one win."""
+        """Return these settings merged over others: sections are joined, values of this one win."""
         return Settings(merge(merge({}, _tree_of(base)), self._tree))
 
     def under(self, top: Settings | Mapping[str, Any]) -> Settings:
-        """Return these settings with others laid over them."""
+        """Return these settings with others merged over them."""
         return Settings(merge(merge({}, self._tree), _tree_of(top)))
 
     def __eq__(self, other: object) -> bool:
@@ -79,7 +79,7 @@ class Settings:
 def set_dotted(tree: dict[str, Any], assignment: str) -> None:
     """Apply ``section.name=value`` (the value is YAML) to a tree, in place.
 
-    Raises:  UsageError for another form or an unknown setting
+    Raises:  UsageError for an invalid form or an unknown setting
     """
     dotted, equals, text = assignment.partition("=")
     keys = dotted.strip().split(".")
@@ -103,7 +103,7 @@ def nested(keys: list[str], value: Any) -> dict[str, Any]:
 
 
 def merge(tree: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay ``other`` over ``tree``, in place; sections are joined, values replaced."""
+    """Merge ``other`` over ``tree``, in place; sections are joined, values replaced."""
     for key, value in other.items():
         if isinstance(value, Mapping) and isinstance(tree.get(key), dict):
             merge(tree[key], value)
@@ -123,13 +123,13 @@ def field_type(name: str) -> Any:
 
 
 def choices_of(name: str) -> tuple[str, ...]:
-    """Return the names that a setting may have, such as those of ``execution.precision``."""
+    """Return the allowed values of a setting such as ``execution.precision``."""
     options = [field_type(name), *get_args(field_type(name))]
     return next(get_args(option) for option in options if get_origin(option) is Literal)
 
 
 def refuse_unknown(tree: Any, node: type[ConfigNode] = Config, prefix: str = "") -> None:
-    """Refuse names that are not settings, with the nearest one; and choices that are not among those of their setting.
+    """Refuse unknown names, with the nearest one, and values that are not among the choices of their setting.
 
     Raises:  UsageError
     """
@@ -152,18 +152,18 @@ def refuse_unknown(tree: Any, node: type[ConfigNode] = Config, prefix: str = "")
 
 @cache
 def _opened(node: type[ConfigNode]) -> type[msgspec.Struct]:
-    """Return a class like ``node`` in which every setting may be left out, or be null."""
+    """Return a class like ``node`` in which every setting may be missing or null."""
     fields: list[tuple[str, Any, Any]] = []
     for name, kind in get_type_hints(node, include_extras=True).items():
         inner = [t for t in (kind, *get_args(kind)) if isinstance(t, type) and issubclass(t, ConfigNode)]
-        # A section is open as a whole; one that may be absent (a fold, a teacher) is closed where it stands.
+        # A section is open as a whole; an optional one (a fold, a teacher) must be complete if it is there.
         is_section = bool(inner) and inner[0] is kind
         fields.append((name, _opened(kind) if is_section else kind | None, None))
     return msgspec.defstruct(node.__name__, fields, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 def _chosen(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy without what is null or empty; options keep a null of their own."""
+    """Return a copy without null values; options keep theirs."""
     found: dict[str, Any] = {}
     for key, value in tree.items():
         if value is None or key == "schema":
@@ -175,7 +175,7 @@ def _chosen(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _conceal_addresses(data: dict[str, Any]) -> None:
-    """Take passwords and signatures out of addresses, in place."""
+    """Remove passwords and signatures from addresses, in place."""
     for place in (data, data.get("options", {})):
         for key, value in place.items():
             if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""YAML as settings are written in it: safe, and bare words read as YAML 1.2 reads them."""
+"""The YAML of settings: safe, with bare words read as in YAML 1.2."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import yaml
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads ``1e-3`` as a number and ``off`` as a word; YAML 1.1 has it the other way round.
+    """Reads ``1e-3`` as a number and ``off`` as a word, unlike YAML 1.1.
 
-    Aliases are refused: they can lead back to where they stand.
+    Aliases are refused: they can be circular.
     """
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Refuse an alias."""
         if self.check_event(yaml.AliasEvent):
-            raise yaml.constructor.ConstructorError(None, None, "aliases are not read", self.peek_event().start_mark)
+            raise yaml.constructor.ConstructorError(
+                None, None, "aliases are not supported", self.peek_event().start_mark
+            )
         return super().compose_node(parent, index)
 
 
@@ -31,14 +33,14 @@ _Loader.add_implicit_resolver(_FLOAT, re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+
 
 
 def parse_yaml(text: str) -> Any:
-    """Read one value as files and ``--set`` are read.
+    """Read one value, as in settings files and ``--set``.
 
-    Raises:  yaml.YAMLError if it is not YAML, holds a value that its type cannot have, or is nested too deeply
+    Raises:  yaml.YAMLError if it is not YAML, holds an impossible value, or is nested too deeply
     """
     loader = _Loader(text)
     try:
         return loader.get_single_data()
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
-        raise yaml.YAMLError(str(error)) from error  # such as those of 2001-99-99 and of !!int ''
+        raise yaml.YAMLError(str(error)) from error  # such as those for 2001-99-99 and !!int ''
     finally:
         loader.dispose()

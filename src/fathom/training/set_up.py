@@ -34,7 +34,7 @@ def set_up(trainer: Trainer, module: Module, data: Any, state: dict[str, Any] | 
     trainer.epoch = trainer.batch = trainer.step = trainer.num_samples = 0
     trainer.should_stop, trainer.records, trainer.meter = None, [], trainer.make_meter()
     _open_loaders(trainer, data)
-    _settle_execution(trainer)
+    _choose_execution(trainer)
     trainer.parameters = list(module.parameters())  # not earlier: lazy layers have none until an example passed
     if not any(parameter.requires_grad for parameter in trainer.parameters):
         raise UsageError("the module has no parameter to train: all are frozen or there are none")
@@ -75,7 +75,7 @@ def _open_loaders(trainer: Trainer, data: Any) -> None:
     trainer.total_steps = trainer.steps_per_epoch * trainer.max_epochs
 
 
-def _settle_execution(trainer: Trainer) -> None:
+def _choose_execution(trainer: Trainer) -> None:
     """Settle how to compute, then bring module and loaders to the device."""
     module, feed, given = trainer.module, trainer.feed, trainer.given_execution
     # LazyLinear, LazyConv2d: shapes follow from the first input

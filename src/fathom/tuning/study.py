@@ -1,7 +1,7 @@
-"""A study at rest: ``study.db`` with the trials, ``study.json`` with what they share; for several processes at once.
+"""A study on disk: ``study.db`` with the trials, ``study.json`` with what they share; safe for several processes.
 
-Optuna keeps the trials in SQLite; nothing in the folder is ever unpickled. Which process a running trial belongs to is
-told by a lock that the process holds: where it can be taken, its owner was killed, and the trial is marked failed.
+Optuna keeps the trials in SQLite; nothing in the folder is ever unpickled. The process of a
+running trial holds a lock: if that is free, the process was killed, and the trial is marked failed.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from fathom.tuning.space import Dimension, Value, default_values, parse_space, r
 
 DATABASE = "study.db"
 _NAME = "fathom"
-_END = "end"  # how a trial ended, where Optuna's states say less
-_DEFAULTS = "defaults"  # of the trial that begins a study: the names that had their default
+_END = "end"  # how a trial ended, in more detail than Optuna's states
+_DEFAULTS = "defaults"  # the names that had their default in the first trial of a study
 
 
 class StudySettings(msgspec.Struct, frozen=True, kw_only=True):
     """What all trials of a study have in common: the content of ``study.json``."""
 
     schema: int = SCHEMA
-    base: dict[str, Any]  # the settings that every trial begins with, still open
+    base: dict[str, Any]  # the settings that every trial starts from, still open
     space: dict[str, str]
     metric: str
     maximise: bool
@@ -57,11 +57,11 @@ def require_optuna() -> Any:
         import optuna
     except ModuleNotFoundError as error:
         raise missing_library("tuning", str(error.name), "tune") from None
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what a user should read we say ourselves
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # Fathom prints what matters
     return optuna
 
 
-class Ledger:
+class StudyStore:
     """An open study; made by ``create_study`` or ``open_study``. Close it when done."""
 
     def __init__(self, path: Path) -> None:
@@ -90,7 +90,7 @@ class Ledger:
         return self.base.get("seed", 0)
 
     def close(self) -> None:
-        """Remove what tells other processes that this one is alive."""
+        """Close the database and release the lock that marks this process as alive."""
         if self._storage is not None:
             self._storage.remove_session()
             self._storage.engine.dispose()  # SQLite's file would stay open, and Windows could not remove it
@@ -98,23 +98,23 @@ class Ledger:
         Path(self._worker_lock.lock_file).unlink(missing_ok=True)
 
     def resolve(self, network_options: Mapping[str, Mapping[str, Any]]) -> None:
-        """Find what the names in the space mean, once the networks' options are known."""
+        """Resolve the names in the space, once the networks' options are known."""
         self.dimensions = resolve_space(self.dimensions, self.base, network_options)
         self._network_options = network_options
 
     # Trials --------------------------------------------------------------------------------------------------------
 
-    def ask(self, settled: Any) -> Any:
-        """Begin a trial; None when as many as wanted have ended or are under way.
+    def ask(self, default_config: Any) -> Any:
+        """Start a trial; None if enough have ended or are running.
 
-        What is drawn depends on the seed and on the trials that counted, so that an interrupted study goes on as it
-        would have. The first trial takes the default of every setting whose dimension holds it.
+        What is drawn depends on the seed and on the trials that counted, so that an interrupted study continues as if
+        it had not been. The first trial takes the default of every setting, if it lies in the space.
 
         Args:
-            settled: the configuration with every default filled in.
+            default_config: the configuration with every default filled in.
         """
         with self._locked():
-            self._forget_dead()
+            self._mark_dead_trials()
             self.settings = read_settings(self.path)
             counted = {trial.number for trial in self.trials() if trial.state != "stopped"}
             if len(counted) >= self.settings.trials:
@@ -122,18 +122,20 @@ class Ledger:
             defaults: dict[str, Value] | None = None
             frozen = self._study.get_trials(deepcopy=False)
             if not any(_DEFAULTS in trial.user_attrs for trial in frozen if trial.number in counted):
-                defaults = default_values(self.dimensions, settled, self._network_options.get(settled.model.name, {}))
+                defaults = default_values(
+                    self.dimensions, default_config, self._network_options.get(default_config.model.name, {})
+                )
                 self._study.enqueue_trial(defaults)
             # anew: its draws depend on no process's history
             self._study.sampler = _make_sampler(self.seed, len(counted))
             trial = self._study.ask()
-            trial.set_user_attr("worker", self._token)  # see _forget_dead
+            trial.set_user_attr("worker", self._token)  # see _mark_dead_trials
             if defaults is not None:
                 trial.set_user_attr(_DEFAULTS, list(defaults))
             return trial
 
     def draw(self, trial: Any) -> dict[Dimension, Value]:
-        """Choose the values of a trial; an option that the chosen network or optimiser does not have is left out."""
+        """Draw the values of a trial; options that the drawn network or optimiser does not have are left out."""
         values: dict[Dimension, Value] = {}
         for dimension in self.dimensions:
             if not self._is_needed(dimension, values):
@@ -152,18 +154,18 @@ class Ledger:
         return True
 
     def report(self, trial: Any, epoch: int, value: float) -> None:
-        """Record how good an epoch was."""
+        """Record the metric of an epoch."""
         trial.report(value, epoch)
 
     def should_prune(self, trial: Any, epochs: int) -> bool:
-        """Whether the trial falls so far behind the others that the rest of its ``epochs`` is not worth it."""
+        """Whether the trial is so far behind the others that the rest of its ``epochs`` is not worth it."""
         self._study.pruner = self._make_pruner(epochs)
         return bool(trial.should_prune())
 
     def end(self, trial: Any, state: State, value: float | None = None, reason: str = "") -> None:
         """Record how a trial ended.
 
-        A trial that diverged is pruned in Optuna's terms, so that the sampler learns to keep away from its values.
+        A trial that diverged is pruned in Optuna's terms, so that the sampler learns to avoid its values.
         """
         states = require_optuna().trial.TrialState
         trial.set_user_attr(_END, {"state": state, "reason": reason, "value": value})
@@ -172,21 +174,21 @@ class Ledger:
         self._study.tell(trial, value if state == "complete" else None, state=known.get(state, states.FAIL))
 
     def trials(self) -> list[Trial]:
-        """All trials so far as plain values, those of other processes too."""
+        """Return all trials so far, those of other processes too."""
         return [self._read(frozen) for frozen in self._study.get_trials(deepcopy=False)]
 
     def trial(self, number: int) -> Trial:
-        """One of them."""
+        """Return a trial by its number."""
         return next(trial for trial in self.trials() if trial.number == number)
 
     def has_other_workers(self) -> bool:
-        """Whether another process, alive, is at a trial of this study."""
+        """Whether another live process is running a trial of this study."""
         with self._locked():
-            self._forget_dead()
+            self._mark_dead_trials()
             return any(trial.state == "running" for trial in self.trials())
 
     def values_of(self, trial: Trial) -> dict[Dimension, Value]:
-        """The values of a trial by dimension, to be set in a configuration."""
+        """Return the values of a trial by dimension."""
         return {d: trial.values[d.name] for d in self.dimensions if d.name in trial.values}
 
     # The whole -----------------------------------------------------------------------------------------------------
@@ -198,7 +200,7 @@ class Ledger:
             _write_settings(self.path, self.settings)
 
     def snapshot(self, *, importance: bool = True) -> Study:
-        """The study as plain values; to tell the importance takes a second."""
+        """Return the study as plain values; the importance takes a second to compute."""
         self.settings = read_settings(self.path)  # other processes write to it
         return Study(
             name=self.path.resolve().name,
@@ -216,7 +218,7 @@ class Ledger:
         )
 
     def _measure_importance(self) -> dict[str, float]:
-        """Return how much of the metric's variance each name explains (fANOVA); nothing where that cannot be told."""
+        """Return how much of the metric's variance each name explains (fANOVA); empty if it cannot be computed yet."""
         optuna = require_optuna()
         complete = [trial for trial in self.trials() if trial.state == "complete"]
         if len({trial.value for trial in complete}) < 3 or len(self.dimensions) < 2:
@@ -225,7 +227,7 @@ class Ledger:
             with _quiet():
                 evaluator = optuna.importance.FanovaImportanceEvaluator(seed=self.seed % 2**32)  # NumPy takes 32 bits
                 return dict(optuna.importance.get_param_importances(self._study, evaluator=evaluator))
-        except (ValueError, RuntimeError):  # no name that all completed trials share, or no variance
+        except (ValueError, RuntimeError):  # no name in all completed trials, or no variance
             return {}
 
     @contextlib.contextmanager
@@ -240,7 +242,7 @@ class Ledger:
         file = self.path / DATABASE
 
         def connect() -> sqlite3.Connection:
-            # Not by an URL: a folder may be called anything. Processes wait for one another's writing.
+            # Not by a URL: a folder may have any name. Processes wait for one another's writes.
             return sqlite3.connect(file, timeout=60, check_same_thread=False)
 
         try:
@@ -259,8 +261,8 @@ class Ledger:
             line = str(error).strip().splitlines()[0]
             raise FathomError(f"{file}: cannot be used ({line})") from error
 
-    def _forget_dead(self) -> None:
-        """Mark the trials of processes that are no longer there."""
+    def _mark_dead_trials(self) -> None:
+        """Mark the trials of dead processes as stopped."""
         from filelock import FileLock, Timeout
 
         optuna = require_optuna()
@@ -280,7 +282,7 @@ class Ledger:
             storage.set_trial_state_values(number, state=optuna.trial.TrialState.FAIL)
 
     def _read(self, frozen: Any) -> Trial:
-        # A trial that another program left unfinished in the database has no end of ours.
+        # A trial that another program left unfinished in the database has no such attribute.
         end = frozen.user_attrs.get(_END, {"state": "stopped", "reason": ""})
         curve = sorted(frozen.intermediate_values.items())
         value = end.get("value")
@@ -298,7 +300,7 @@ class Ledger:
         )
 
     def _make_pruner(self, epochs: int) -> Any:
-        """Make the pruner: it leaves the first quarter of a trial's epochs alone, where little can be told."""
+        """Make the pruner: it spares the first quarter of a trial's epochs, which says little."""
         pruners = require_optuna().pruners
         first = max(1, epochs // 4) + 1  # + 1: Optuna compares from this step on, and epochs count from 1
         if self.settings.pruner == "median":
@@ -310,8 +312,8 @@ class Ledger:
         return pruners.NopPruner()
 
 
-def create_study(path: Path, settings: StudySettings) -> Ledger:
-    """Make a study in ``path``, a folder that is there; if there is one already, open it."""
+def create_study(path: Path, settings: StudySettings) -> StudyStore:
+    """Make a study in the existing folder ``path``, or open the one in it."""
     from filelock import FileLock
 
     with contextlib.ExitStack() as stack:
@@ -319,22 +321,22 @@ def create_study(path: Path, settings: StudySettings) -> Ledger:
             stack.enter_context(FileLock(path / ".lock"))
         if not (path / STUDY).exists():
             _write_settings(path, settings)
-    return Ledger(path)
+    return StudyStore(path)
 
 
 def is_study(path: Path) -> bool:
-    """Whether a study is in this folder."""
+    """Whether this folder holds a study."""
     return (path / STUDY).is_file()
 
 
 def read_settings(path: Path) -> StudySettings:
     """Read ``study.json``.
 
-    Raises:  FathomError if the folder is no study, is damaged, or comes from a newer Fathom
+    Raises:  FathomError if the folder is not a study, is damaged, or comes from a newer Fathom
     """
     file = path / STUDY
     if not file.is_file():
-        raise FathomError(f"{path}: not a study, it holds no {STUDY}")
+        raise FathomError(f"{path}: not a study folder: it has no {STUDY}")
     content = read_json(file)
     check_schema(content, file)
     try:
@@ -345,7 +347,7 @@ def read_settings(path: Path) -> StudySettings:
 
 
 def describe_difference(old: StudySettings, new: StudySettings) -> str | None:
-    """Name the first thing in which two studies differ; None where one is the other going on."""
+    """Describe the first difference of the old study; None if the new settings continue it."""
     if old.space != new.space:
         return f"the space {', '.join(f'{name}={text}' for name, text in old.space.items())}"
     if old.pruner != new.pruner:
@@ -377,7 +379,7 @@ def _suggest(trial: Any, dimension: Dimension) -> Value:
 
 
 def _make_sampler(seed: int, index: int) -> Any:
-    """Make the sampler of one trial (tree-structured Parzen estimator); of the first ten, a random one."""
+    """Make the sampler of one trial (tree-structured Parzen estimator; random for the first ten)."""
     with _quiet():
         # Seeds far enough apart that no two studies share one of a trial. constant_liar: trials under way count as
         # poor, so that processes at work side by side do not try the same.
@@ -386,12 +388,12 @@ def _make_sampler(seed: int, index: int) -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep to ourselves that parts of Optuna may change."""
+    """Silence Optuna's warnings about experimental features."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def _without_locks() -> contextlib.AbstractContextManager[None]:
-    """Go on where the file system has no locks: then one process at a time must do."""
+    """Continue on a file system without locks, with one process at a time."""
     return contextlib.suppress(NotImplementedError)

@@ -27,21 +27,21 @@ from fathom.training.divergence import Diverged, not_finite
 from fathom.training.signals import Interrupted
 from fathom.training.trainer import Trainer
 from fathom.tuning.space import Dimension, Value, apply_values
-from fathom.tuning.study import Ledger
+from fathom.tuning.study import StudyStore
 
 METRICS = {
     "classification": ("val_accuracy", True),
     "language": ("val_perplexity", False),
     "regression": ("val_loss", False),
 }
-"""What a study of each kind of task goes by, and whether more is better."""
+"""The metric of a study by its task, and whether more is better."""
 
 OnEpoch = Callable[[int, int, float], None]
-"""Told of every epoch: its number, how many there will be, the metric."""
+"""Called after every epoch with its number, the number of epochs, and the metric."""
 
 
 class TrialData:
-    """The data of a study in this process: read once, and made ready anew only for a trial that needs them so."""
+    """The data of a study in this process: read once, and rebuilt only for a trial that needs it differently."""
 
     def __init__(self) -> None:
         self._contents: tuple[Any, Any] | None = None
@@ -50,7 +50,7 @@ class TrialData:
     def open(self, config: Config) -> LabelledData:
         """Return the data module of a resolved configuration."""
         kind, batch_size = kind_of(config), config.data.batch_size
-        # A linear model's tables are encoded in another way, and noise is part of what the loader serves.
+        # Tables are encoded differently for linear models, and noise is added by the loader.
         network = config.model.name if kind.depends_on_network else None
         need = (config.data, config.seed, config.training.input_noise, network)  # the seed divides and orders
         if self._data is not None and self._data[0] == need:
@@ -58,7 +58,7 @@ class TrialData:
         if self._data is not None and kind.serves_any_batch_size and batch_size is not None:
             known, data = self._data
             if (msgspec.structs.replace(known[0], batch_size=batch_size), *known[1:]) == need:
-                # These are divided and decoded in the same way whatever the size of a batch.
+                # Splits and decoded samples do not depend on the batch size.
                 check_batch_size(batch_size, data.num_train, data.name)  # what building the data would have refused
                 data.batch_size = batch_size
                 self._data = need, data
@@ -69,21 +69,21 @@ class TrialData:
         return data
 
     def read(self, config: Config) -> Any:
-        """Return what is on the disk, as the kind of data reads it."""
+        """Return what the kind's ``read`` returns, cached."""
         need = (config.data.name, config.data.options)
         if self._contents is None or self._contents[0] != need:
             self._contents = None  # two would need twice the memory
             self._contents = need, kind_of(config).read(config.data)
         return self._contents[1]
 
-    def rest(self) -> None:
-        """End the processes that read files; the data stay."""
+    def stop_workers(self) -> None:
+        """Stop the processes that read files; keep the data."""
         if self._data is not None:
             self._data[1].close()
 
     def close(self) -> None:
-        """Let go of the data module."""
-        self.rest()
+        """Drop the data module."""
+        self.stop_workers()
         self._data = None
 
 
@@ -99,22 +99,22 @@ class TrialOutcome:
 class TrialReporter(Callback):
     """Reports the metric of every epoch and ends the trial where the pruner says so."""
 
-    def __init__(self, ledger: Ledger, trial: Any, on_epoch: OnEpoch) -> None:
-        self.ledger, self.trial, self.on_epoch = ledger, trial, on_epoch
+    def __init__(self, store: StudyStore, trial: Any, on_epoch: OnEpoch) -> None:
+        self.store, self.trial, self.on_epoch = store, trial, on_epoch
         self.best: float | None = None
         self.pruned_at: int | None = None
 
     def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
-        """Report; stop a trial that is not worth going on with."""
-        study, epoch = self.ledger.settings, int(record["epoch"])
+        """Report; stop a trial that is not worth continuing."""
+        study, epoch = self.store.settings, int(record["epoch"])
         value = record.get(study.metric)
         if value is None or not math.isfinite(value):  # a loss that is finite may have a perplexity that is not
             raise not_finite(study.metric, place=f"after epoch {epoch}")
         self.best = value if self.best is None else (max if study.maximise else min)(self.best, value)
-        self.ledger.report(self.trial, epoch, value)
+        self.store.report(self.trial, epoch, value)
         self.on_epoch(epoch, trainer.max_epochs, value)
         # the last epoch is trained already
-        if epoch < trainer.max_epochs and self.ledger.should_prune(self.trial, trainer.max_epochs):
+        if epoch < trainer.max_epochs and self.store.should_prune(self.trial, trainer.max_epochs):
             self.pruned_at = epoch
             trainer.should_stop = "pruned"
 
@@ -122,7 +122,7 @@ class TrialReporter(Callback):
 def prepare_trial(settings: Settings, data: TrialData) -> Draft:
     """Close the settings and build what is trained.
 
-    Raises:  UsageError, FathomError where the settings do not fit the data or one another
+    Raises:  UsageError, FathomError if the settings do not fit the data or one another
     """
     config = configure(settings)
     with readable_failures():
@@ -130,15 +130,15 @@ def prepare_trial(settings: Settings, data: TrialData) -> Draft:
 
 
 def run_trial(
-    ledger: Ledger, trial: Any, values: dict[Dimension, Value], data: TrialData, on_epoch: OnEpoch
+    store: StudyStore, trial: Any, values: dict[Dimension, Value], data: TrialData, on_epoch: OnEpoch
 ) -> TrialOutcome:
-    """Train with ``values`` and say how it went; whatever goes wrong with them is the trial's end, not the study's.
+    """Train with ``values`` and return how it ended; an error ends the trial, not the study.
 
-    Raises:  Interrupted after a signal; errors that are nobody's values' fault
+    Raises:  Interrupted after a signal; errors that the values did not cause
     """
-    reporter = TrialReporter(ledger, trial, on_epoch)
+    reporter = TrialReporter(store, trial, on_epoch)
     try:
-        plan = prepare_trial(apply_values(ledger.base, values), data).ready()
+        plan = prepare_trial(apply_values(store.base, values), data).ready()
         plan.make_trainer([reporter]).fit(plan.module, plan.data)
     except Interrupted:  # a FathomError too, which the branch below would take for a failed trial
         raise
@@ -148,26 +148,26 @@ def run_trial(
         line = explain(error)  # None: a fault of the program, not of the values
         if line is None:
             raise
-        gc.collect()  # what did not fit into memory is held by the error's frames
+        gc.collect()  # the error's frames keep what did not fit into memory
         return TrialOutcome("failed", reporter.best, str(line))
     finally:
-        data.rest()
+        data.stop_workers()
     if reporter.pruned_at is not None:
         return TrialOutcome("pruned", reporter.best, f"pruned after epoch {reporter.pruned_at}")
     return TrialOutcome("complete", reporter.best)
 
 
-def check_evaluated(config: Config, data: LabelledData, settings: list[str]) -> tuple[str, bool]:
+def choose_metric(config: Config, data: LabelledData, settings: list[str]) -> tuple[str, bool]:
     """Return the metric that trials on these data are evaluated by.
 
-    Raises:  UsageError if nothing is held out to evaluate by, or a setting tried would change what the metric means
+    Raises:  UsageError without a validation split, or if a setting of the space would change the metric
     """
     if data.val_dataloader() is None:
-        raise UsageError("a study evaluates its trials on validation data, and there are none; give --val, such as 0.1")
+        raise UsageError("a study evaluates its trials on the validation split, which is empty; set --val, such as 0.1")
     if config.training.overfit_batches or config.training.fast_dev_run:
-        raise UsageError("a study trains for real; leave out --overfit-batches and --fast-dev-run")
+        raise UsageError("a study needs full training; leave out --overfit-batches and --fast-dev-run")
     if config.finetune.compare_scratch:
         raise UsageError("a study compares its trials with one another; leave out --compare-scratch")
     if data.task == "regression" and "training.loss" in settings:
-        raise UsageError("space: in a regression the loss is what trials are evaluated by, so it cannot be tried")
+        raise UsageError("space: in regression trials are evaluated by the loss, so training.loss cannot be tuned")
     return METRICS[data.task]

@@ -1,4 +1,4 @@
-"""``fathom tune`` as a function: a search over settings, kept in a folder, and the best of them trained as a run."""
+"""``fathom tune`` as a function: a hyperparameter search, kept in a folder, and its best trial trained as a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from fathom.build.configure import configure, pin
 from fathom.build.kinds.places import place_name
-from fathom.build.run import Hooks, Start, TrainedRun, resume_run, train_run
+from fathom.build.run import Hooks, OnStart, TrainedRun, resume_run, train_run
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.phrases import counted
 from fathom.runs.analysis.study import PRUNERS, Study, Trial
@@ -26,23 +26,23 @@ from fathom.training.signals import Interrupted
 from fathom.tuning.jobs import run_workers
 from fathom.tuning.space import Dimension, Value, apply_values, parse_space, resolve_space
 from fathom.tuning.study import (
-    Ledger,
     StudySettings,
+    StudyStore,
     create_study,
     describe_difference,
     is_study,
     read_settings,
     require_optuna,
 )
-from fathom.tuning.trial import TrialData, check_evaluated, prepare_trial
-from fathom.tuning.work import StudyObserver, network_options, work
+from fathom.tuning.trial import TrialData, choose_metric, prepare_trial
+from fathom.tuning.work import StudyObserver, network_options, run_trials
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a study gives: its folder, itself, its page, and the run of the best trial (None without retraining).
+    """The result of ``tune``: folder, study, page, and the run of the best trial (None without retraining).
 
-    ``is_over`` is False while another process still has a trial under way; that one ends the study.
+    ``is_over`` is False while another process is still running a trial; that one ends the study.
     """
 
     path: Path
@@ -54,23 +54,23 @@ class Tuned:
 
 @dataclass(frozen=True)
 class TuningSession:
-    """How one call works on a study; another may go on with it in another way.
+    """How one call runs a study; another call may resume it in another way.
 
     Attributes:
-        jobs: processes that work on the study.
-        observer: told how the study goes.
-        on_start: told how the training of the best trial begins, as for ``train``.
-        command: what was typed, for the record of a study that begins.
+        jobs: number of processes.
+        observer: notified of the progress of the study.
+        on_start: called before the best trial is trained, as for ``train``.
+        command: the command line, for the record of a new study.
     """
 
     jobs: int = 1
     observer: StudyObserver = field(default_factory=StudyObserver)
-    on_start: Start | None = None
+    on_start: OnStart | None = None
     command: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.jobs < 1:
-            raise UsageError(f"jobs={self.jobs}: it must be at least 1")
+            raise UsageError(f"jobs must be at least 1, not {self.jobs}")
 
 
 def tune(
@@ -84,17 +84,17 @@ def tune(
     retrain: bool = True,
     session: TuningSession = TuningSession(),
 ) -> Tuned:
-    """Search for settings that make the validation metric better; the test split is evaluated once, by the best.
+    """Search for settings with the best validation metric; only the best run is evaluated on the test split, once.
 
     Args:
         settings: what all trials have in common.
-        space: what is tried, see ``parse_space``.
-        trials: how many are to end by themselves, all calls and processes together.
-        pruner: median, halving or none: how hopeless trials are stopped early.
+        space: what is tuned, see ``parse_space``.
+        trials: number of trials, not counting interrupted ones, in all calls and processes.
+        pruner: median, halving or none: which trials are stopped early.
         root: where the study's folder goes, and the best run's.
-        study: the study's folder itself; one that holds this study already is gone on with.
+        study: the study's own folder; if it already holds this study, that is resumed.
         retrain: whether the best trial is trained again and kept as a run.
-        session: how this call works on it: ``fathom.TuningSession(jobs=2)`` with two processes.
+        session: how this call runs it: ``fathom.TuningSession(jobs=2)`` with two processes.
     Raises:  UsageError, FathomError before anything is written; Interrupted after a signal
     """
     dimensions = parse_space(space)
@@ -115,9 +115,9 @@ def tune(
             pruner=pruner,
             command=list(session.command),
         )
-        ledger = _open_study(plan, base, Path(root), None if study is None else Path(study))
-        with contextlib.closing(ledger):
-            return _go_on(ledger, data, trials, retrain, session)
+        store = _open_study(plan, base, Path(root), None if study is None else Path(study))
+        with contextlib.closing(store):
+            return _run_study(store, data, trials, retrain, session)
 
 
 def resume_tuning(
@@ -127,35 +127,35 @@ def resume_tuning(
     retrain: bool = True,
     session: TuningSession = TuningSession(),
 ) -> Tuned:
-    """Go on with a study until as many trials have ended as it wants, or as ``trials`` says from now on.
+    """Resume a study until it has its number of trials, which ``trials`` may change.
 
-    Raises:  FathomError if the folder is no study or is damaged; otherwise as ``tune``
+    Raises:  FathomError if the folder is not a study or is damaged; otherwise as ``tune``
     """
     if trials is not None:
         _check_trials(trials)
     require_optuna()
-    with contextlib.closing(TrialData()) as data, contextlib.closing(Ledger(Path(study))) as ledger:
-        _check_study(ledger.base, ledger.dimensions, data)
-        return _go_on(ledger, data, trials, retrain, session)
+    with contextlib.closing(TrialData()) as data, contextlib.closing(StudyStore(Path(study))) as store:
+        _check_study(store.base, store.dimensions, data)
+        return _run_study(store, data, trials, retrain, session)
 
 
-def best_settings(ledger: Ledger, trial: Trial) -> Settings:
+def best_settings(store: StudyStore, trial: Trial) -> Settings:
     """Return the settings of a trial, such as ``fathom train --config`` reads."""
-    return apply_values(ledger.base, ledger.values_of(trial))
+    return apply_values(store.base, store.values_of(trial))
 
 
 def resume_command(path: Path) -> str:
-    """What to type to go on with a study."""
+    """Return the command that resumes a study."""
     return f"fathom tune --resume {shlex.quote(str(path))}"
 
 
 def _check_trials(trials: int) -> None:
     if trials < 1:
-        raise UsageError(f"trials={trials}: it must be at least 1")
+        raise UsageError(f"trials must be at least 1, not {trials}")
 
 
 def _check_study(base: Settings, dimensions: list[Dimension], data: TrialData) -> tuple[str, bool]:
-    """Build what the defaults give, and every end of every dimension, so that nothing wrong begins.
+    """Build the default settings and the ends of every dimension, so that a fault shows before the first trial.
 
     Raises:  UsageError naming the dimension
     """
@@ -165,9 +165,9 @@ def _check_study(base: Settings, dimensions: list[Dimension], data: TrialData) -
     deciding = [d for d in dimensions if d.setting in ("model.name", "training.optimizer")]
     for dimension in dimensions:
         if dimension.setting.startswith("data."):
-            continue  # to try these is to read and to divide the data anew
+            continue  # these would read and split the data again
         for value in dimension.ends():  # the ends stand for all between: to build every value would take too long
-            # It is enough that one of the networks and optimisers takes it.
+            # It is enough if one of the networks and optimisers accepts it.
             surroundings: list[dict[Dimension, Value]] = [{}]
             surroundings += [{d: end} for d in deciding if d != dimension for end in d.ends()]
             refused: list[UsageError] = []
@@ -179,106 +179,106 @@ def _check_study(base: Settings, dimensions: list[Dimension], data: TrialData) -
                     refused.append(error)
             else:
                 raise UsageError(f"space {dimension}: {refused[0]}")
-    return check_evaluated(default.config, default.data, [dimension.setting for dimension in dimensions])
+    return choose_metric(default.config, default.data, [dimension.setting for dimension in dimensions])
 
 
-def _open_study(settings: StudySettings, base: Settings, root: Path, place: Path | None) -> Ledger:
-    """Make the study's folder, or go on with the study that is in it.
+def _open_study(settings: StudySettings, base: Settings, root: Path, place: Path | None) -> StudyStore:
+    """Make the study's folder, or open the study in it.
 
-    Raises:  UsageError if another study is in it, or something else
+    Raises:  UsageError if it holds another study, or something else
     """
     is_new = place is None or not place.exists()
     if place is None:
         now = datetime.now().astimezone()
         place = claim_folder(root, name_folder(now, "tune", base.get("model.name"), place_name(base.get("data.name"))))
     elif place.exists() and not _is_free(place) and not is_study(place):
-        raise UsageError(f"{place} holds something else; give the folder of a study, or one that is not there yet")
+        raise UsageError(f"--study: {place} is not a study folder; choose a new folder or that of a study")
     place.mkdir(parents=True, exist_ok=True)
     try:
-        ledger = create_study(place, settings)
+        store = create_study(place, settings)
     except BaseException:
         if is_new and not is_study(place):  # another process may have made it its own meanwhile
             shutil.rmtree(place, ignore_errors=True)
         raise
-    different = describe_difference(ledger.settings, settings)
+    different = describe_difference(store.settings, settings)
     if different is not None:
-        ledger.close()
-        raise UsageError(f"{place} holds a study with {different}; go on with it by {resume_command(place)}")
-    return ledger
+        store.close()
+        raise UsageError(f"--study: {place} holds a study with {different}; resume it with: {resume_command(place)}")
+    return store
 
 
 def _is_free(place: Path) -> bool:
-    """Whether a folder holds nothing, or what another process that is making this study has hidden in it so far."""
+    """Whether a folder is empty, but for hidden files of another process that is creating this study."""
     return place.is_dir() and all(entry.name.startswith(".") for entry in place.iterdir())
 
 
-def _go_on(ledger: Ledger, data: TrialData, trials: int | None, retrain: bool, session: TuningSession) -> Tuned:
-    """Run what is missing, write the page, train the best."""
-    ledger.resolve(network_options(ledger.base, ledger.dimensions))
-    if trials is not None and trials != ledger.settings.trials:
-        ledger.update(trials=trials)
-    session.observer.begin(ledger)
+def _run_study(store: StudyStore, data: TrialData, trials: int | None, retrain: bool, session: TuningSession) -> Tuned:
+    """Run the missing trials, write the page, train the best."""
+    store.resolve(network_options(store.base, store.dimensions))
+    if trials is not None and trials != store.settings.trials:
+        store.update(trials=trials)
+    session.observer.open(store)
     try:
         if session.jobs == 1:
-            work(ledger, data, session.observer)
+            run_trials(store, data, session.observer)
         else:
             data.close()  # the processes read it themselves: twice the memory otherwise
-            run_workers(ledger, session.jobs, session.observer)
+            run_workers(store, session.jobs, session.observer)
     except Interrupted as stop:
-        study = ledger.snapshot()
-        write_study(study, ledger.path)
+        study = store.snapshot()
+        write_study(study, store.path)
         done = f"{study.num_done} of {counted(study.target, 'trial')} done"
-        line = f"stopped; {done}; resume with: {resume_command(ledger.path)}"
+        line = f"stopped; {done}; resume with: {resume_command(store.path)}"
         raise Interrupted(stop.exit_code - 128, line) from None  # a shell's exit code is 128 + the signal
     finally:
         session.observer.close()
-    study = ledger.snapshot()
-    page = write_study(study, ledger.path)
+    study = store.snapshot()
+    page = write_study(study, store.path)
     best = study.best()
-    if ledger.has_other_workers():  # its trial may be better, and it will train the best
-        return Tuned(ledger.path, study, page, None, is_over=False)
+    if store.has_other_workers():  # its trial may be better, and it will train the best
+        return Tuned(store.path, study, page, None, is_over=False)
     if best is None:
-        raise FathomError(f"{ledger.path}: no trial of {study.num_done} was completed; see {page}")
-    _write_best(ledger, best)
+        raise FathomError(f"{store.path}: none of {counted(study.num_done, 'trial')} was completed; see {page}")
+    _write_best(store, best)
     if not retrain:
-        return Tuned(ledger.path, study, page, None)
-    run = _train_best(ledger, best, data, session.on_start)
-    study = ledger.snapshot()
-    page = write_study(study, ledger.path)
-    return Tuned(ledger.path, study, page, run)
+        return Tuned(store.path, study, page, None)
+    run = _train_best(store, best, data, session.on_start)
+    study = store.snapshot()
+    page = write_study(study, store.path)
+    return Tuned(store.path, study, page, run)
 
 
-def _write_best(ledger: Ledger, best: Trial) -> None:
+def _write_best(store: StudyStore, best: Trial) -> None:
     from fathom.files import write_atomically
     from fathom.runs.folder.records import to_yaml
 
-    write_atomically(ledger.path / "best.yaml", to_yaml(best_settings(ledger, best).to_dict()))
+    write_atomically(store.path / "best.yaml", to_yaml(best_settings(store, best).to_dict()))
 
 
-def _train_best(ledger: Ledger, best: Trial, data: TrialData, on_start: Start | None) -> TrainedRun | None:
-    """Train the best trial again as a run, beside the study; None if that was done, or another process does it.
+def _train_best(store: StudyStore, best: Trial, data: TrialData, on_start: OnStart | None) -> TrainedRun | None:
+    """Train the best trial again as a run, beside the study; None if that is done, or another process does it.
 
-    A run that was begun for the same trial and stopped is gone on with.
+    A stopped run of the same trial is resumed.
     """
 
     def note(plan: Any) -> Any:
-        ledger.update(best_run=str(plan.path), best_trial=best.number)
+        store.update(best_run=str(plan.path), best_trial=best.number)
         return on_start(plan) if on_start else ()
 
     with contextlib.ExitStack() as stack:
         try:
             # not .lock: trials of other processes go on meanwhile
-            stack.enter_context(lock_run(ledger.path, ".best.lock"))
+            stack.enter_context(lock_run(store.path, ".best.lock"))
         except FathomError:  # another process has it: it will train the best
             return None
-        settings = read_settings(ledger.path)  # another process may have been quicker
+        settings = read_settings(store.path)  # another process may have been quicker
         if settings.best_run is not None and settings.best_trial == best.number and Path(settings.best_run).is_dir():
             run = RunReader(Path(settings.best_run))
             if run.status == "done":
                 return None
             if (run.path / "checkpoints" / "last").is_dir():
                 return resume_run(run.path, hooks=Hooks(note))
-        config = configure(best_settings(ledger, best))
-        command = ["fathom", "train", "--config", str(ledger.path / "best.yaml")]
-        root, contents = ledger.path.parent, data.read(config)
+        config = configure(best_settings(store, best))
+        command = ["fathom", "train", "--config", str(store.path / "best.yaml")]
+        root, contents = store.path.parent, data.read(config)
         return train_run(config, root=root, contents=contents, hooks=Hooks(note), command=command)

@@ -103,7 +103,7 @@ def test_a_fold_that_diverges_is_recorded_and_the_others_go_on(fathom):
     bad = [row for row in rows if row["status"] == "diverged"]
     assert [row["model"] for row in bad] == ["linear", "mlp"]
     (fold,) = {row["fold"] for row in bad}
-    assert all("RMSE on the part held out is not finite" in row["message"] and row["rmse"] == "" for row in bad)
+    assert all("RMSE on the held-out fold is not finite" in row["message"] and row["rmse"] == "" for row in bad)
     content = json.loads((path / "crossval.json").read_text())
     assert (content["plan"]["status"], content["plan"]["message"]) == ("done", "2 of 6 folds diverged")
     whole = [float(row["rmse"]) for row in rows if row["model"] == "mlp" and row["status"] == "done"]
@@ -176,8 +176,8 @@ def test_a_text(fathom):
         (("mlp", "lennet"), "did you mean"),
         (("mlp", "--fold", 3), "did you mean '--folds'"),
         (("mlp", "--overfit-batches", 2), "unknown option '--overfit-batches'"),
-        (("mlp", "--set", "training.fast_dev_run=true"), "leave out fast_dev_run"),
-        (("mlp", "--set", "data.fold.index=0", "--set", "data.fold.of=3"), "data.fold is set already"),
+        (("mlp", "--set", "training.fast_dev_run=true"), "leave out --fast-dev-run"),
+        (("mlp", "--set", "data.fold.index=0", "--set", "data.fold.of=3"), "data.fold is already set"),
         (("mlp", "--folds", 2000), "2000 folds of 1438 samples"),
         (("mlp", "gru"), "gru reads texts"),
         (("mlp", "--resume", "last"), "remove mlp"),

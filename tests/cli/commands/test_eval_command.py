@@ -105,7 +105,7 @@ def test_broken_weights_are_named(trained_copy, fathom):
     assert fathom("eval", trained_copy).error.startswith(f"{path}: truncated or altered (")
     path.write_bytes(whole)
     flip_a_bit(path, -1)  # in a number
-    assert fathom("eval", trained_copy).error == f"{path}: altered since it was written, its checksum is another"
+    assert fathom("eval", trained_copy).error == f"{path}: altered since it was written (wrong checksum)"
     path.write_bytes(whole)
     flip_a_bit(path, 12)  # in the header
     result = fathom("eval", trained_copy)
@@ -133,8 +133,8 @@ def test_foreign_weights_are_refused(trained_copy, fathom):
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        ("config.yaml", "{run}: not a run folder, it holds no config.yaml"),
-        ("model.json", "{run}: holds no model.json; is it a run folder?"),
+        ("config.yaml", "{run}: not a run folder: it has no config.yaml"),
+        ("model.json", "{run}: not a run folder: it has no model.json"),
     ],
 )
 def test_a_missing_file_is_named(file, message, trained_copy, fathom):
@@ -146,7 +146,7 @@ def test_a_missing_file_is_named(file, message, trained_copy, fathom):
 def test_a_run_without_any_weights_is_one_line(trained_copy, fathom):
     (trained_copy / "model.safetensors").unlink()
     shutil.rmtree(trained_copy / "checkpoints")
-    assert fathom("eval", trained_copy).error.endswith("holds no weights yet: it stopped before its first checkpoint")
+    assert fathom("eval", trained_copy).error.endswith("has no weights yet: it stopped before its first checkpoint")
 
 
 @pytest.mark.parametrize(
@@ -164,11 +164,11 @@ def test_a_run_without_any_weights_is_one_line(trained_copy, fathom):
         ),
         (
             {"model": {"name": "lenet", "input_shape": [1, 28], "num_classes": 10, "options": {}}},
-            "gives no network (",
+            "cannot build the network (",
         ),
         (
             {"model": {"name": "lenet", "input_shape": [1, 28, 28], "num_classes": 10, "options": {"depth": 3}}},
-            "gives no network (unknown option of lenet 'depth'",
+            "cannot build the network (unknown option of lenet 'depth'",
         ),
     ],
 )

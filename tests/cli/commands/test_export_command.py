@@ -95,7 +95,7 @@ def test_an_onnx_file_that_is_none_is_one_line(fathom, images, tmp_path):
     (tmp_path / "x.onnx").write_text("hello")
     result = fathom("predict", "x.onnx", images)
     assert (result.code, result.out) == (1, "")
-    assert result.error.startswith("x.onnx: not an ONNX file as `fathom export` wrote it")
+    assert result.error.startswith("x.onnx: not an ONNX file of `fathom export`")
     result = fathom("predict", "absent.onnx", images)
     assert result.error == "absent.onnx: cannot be read (No such file or directory)"
     (tmp_path / "folder.onnx").mkdir()
@@ -153,4 +153,4 @@ def test_weights_that_are_not_finite_give_errors_not_labels(trained_copy, fathom
     save_weights(trained_copy / "model.safetensors", module)
     result = fathom("predict", trained_copy, images / "00.png", "--format", "jsonl")
     assert result.code == 1
-    assert "numbers are not finite" in json.loads(result.out)["error"]
+    assert "outputs are not finite" in json.loads(result.out)["error"]

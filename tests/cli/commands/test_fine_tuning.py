@@ -38,7 +38,7 @@ def test_run_brings_network_size_normalisation_and_rows(fathom, source, tmp_path
     result = fathom("train", "--init-from", source, "--epochs", 1, "--freeze", "0,3", "--layer-decay", 0.5)
     assert result.code == 0, result.err
     assert "10 of 10 tensors, 100.0% of the numbers" in result.out
-    assert "taken over by name: 10 of 10: 0, 1, 2" in result.out
+    assert "reused by name: 10 of 10: 0, 1, 2" in result.out
     assert "frozen: 2,572 of 61,706 parameters, in 0, 3" in result.out
     run = newest(tmp_path)
     config = yaml.safe_load((run / "config.yaml").read_text())
@@ -75,7 +75,7 @@ def test_file_needs_its_network_named(fathom, source, tmp_path):
             ["--body-lr", "fast"],
             "body_lr 'fast': give a factor of --lr above 0, such as 0.1, or a rate, such as =0.001",
         ),
-        (["--body-lr", "0x"], "--freeze body keeps it as it is"),
+        (["--body-lr", "0x"], "use --freeze body"),
         (["--layer-decay", "2"], "finetune.layer_decay"),
         (["--seeds", "3"], "add --compare-scratch"),
         (["--compare-scratch", "--fast-dev-run"], "--compare-scratch compares on the test split"),
@@ -91,7 +91,7 @@ def test_mistakes_are_named_and_leave_no_run(fathom, source, tmp_path, options, 
 
 def test_options_of_fine_tuning_need_weights(fathom):
     for options in (["--body-lr", "0.1x"], ["--layer-decay", 0.5], ["--compare-scratch"]):
-        assert "say with --init-from which weights" in fathom("train", *options).error
+        assert "add --init-from with the weights" in fathom("train", *options).error
     assert fathom("train", "--freeze", "0", "--fast-dev-run").code == 0  # random features
     assert "there is no run" in fathom("train", "--init-from", "nothing").error
 

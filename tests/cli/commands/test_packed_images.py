@@ -90,4 +90,4 @@ def test_errors_name_the_archive_and_not_its_copy(fathom, packed, tmp_path):
         assert "home" not in result.err.splitlines()[-1]
     for command in ("train", "check"):
         result = fathom(command, "--data", "none.zip")
-        assert (result.code, result.error) == (2, "there is no archive none.zip")
+        assert (result.code, result.error) == (2, "no such archive: none.zip")

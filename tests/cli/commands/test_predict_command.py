@@ -164,7 +164,7 @@ def test_more_images_than_a_batch(trained, fathom, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["empty"], 2, "empty: there is no image in this folder ("),
+        (["empty"], 2, "empty: no images in this folder ("),
         (["a.png", "--top", "0"], 2, "--top: '0' is not a whole number of at least 1"),
         (["a.png", "--top", "11"], 2, "--top 11: the model knows 10 classes"),
         (["a.png", "--device", "xpu"], 2, "device 'xpu' is not available on this machine"),
@@ -215,7 +215,7 @@ def test_a_regression_labels_no_images(fathom, tmp_path):
     save(tmp_path / "a.png", GREY)
     result = fathom("predict", "last", "a.png")
     assert (result.code, result.out) == (2, "")
-    assert result.error.endswith("predict labels images, and this model is a regressor of numbers")
+    assert result.error.endswith("predict needs an image classifier; this model is a regressor of numbers")
 
 
 def test_predictions_on_saved_test_images_are_the_run_s_own(trained, fathom, tmp_path):

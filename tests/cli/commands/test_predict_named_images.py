@@ -77,11 +77,11 @@ def test_an_archive_and_an_exported_model_give_the_same(fathom, trained, shots, 
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (("t.csv",), "say with --images in which folder"),
+        (("t.csv",), "add --images with the folder"),
         (("shots/a0.png", "--images", "shots"), "belong to a file of rows"),
-        (("t.csv", "--images", "none"), "there is no folder none"),
+        (("t.csv", "--images", "none"), "no such folder: none"),
         (("t.csv", "--images", "shots", "--file-column", "fil"), "(--file-column) 'fil'; did you mean 'file'?"),
-        (("t.csv", "--file-column", "file"), "go with --images"),
+        (("t.csv", "--file-column", "file"), "need --images"),
         (("odd.csv", "--images", "shots"), "is known to name the images; say --file-column"),
     ],
 )

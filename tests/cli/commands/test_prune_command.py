@@ -128,7 +128,7 @@ def test_interrupted_before_training_leaves_nothing(trained, tmp_path, monkeypat
         (["--amount", "0.5", "--criterion", "l1"], "is for channels"),
         ([*map(str, CHANNELS), "--criterion", "batch_norm"], "the channels of 0 have no batch norm"),
         ([*map(str, CHANNELS), "--scope", "globl"], "did you mean 'global'"),
-        (["--amount", "0.001", "--structured", "channels"], "takes out no channel"),
+        (["--amount", "0.001", "--structured", "channels"], "removes no channel"),
         ([*map(str, CHANNELS), "--finetune", "-1"], "whole number of at least 0"),
     ],
 )
@@ -186,7 +186,7 @@ def test_tables_and_texts(fathom, tmp_path):
 def test_an_untrained_network_is_no_run(fathom, tmp_path):
     result = fathom("train", "--set", "training.epochs=0")
     assert result.code == 2
-    assert "random weights" in result.error
+    assert "weights stay random" in result.error
 
 
 @pytest.mark.slow

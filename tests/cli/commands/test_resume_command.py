@@ -227,7 +227,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_once_there_is_room(fathom, 
     run = only_run(tmp_path)
     assert result.code == 1
     assert result.error.startswith(f"cannot write runs/{run.name}/checkpoints/best: no space left on device; free ")
-    assert result.error.endswith(f"; once that is mended, resume with: fathom train --resume runs/{run.name}")
+    assert result.error.endswith(f"; once that is fixed, resume with: fathom train --resume runs/{run.name}")
     assert not list(run.rglob("*tmp*"))
     assert fathom("train", "--resume", "last").code == 0
     assert fathom("train", "softmax", *SMALL, "--out", "whole/runs").code == 0
@@ -255,7 +255,7 @@ def test_a_run_that_is_trained_right_now_is_not_resumed(stopped, fathom):
         ("nowhere", 2, "there is no run folder nowhere"),
         ("a/nowhere", 2, "there is no run folder a/nowhere"),
         ("last", 2, "there is no run in runs yet"),
-        (".", 1, ".: not a run folder, it holds no config.yaml"),
+        (".", 1, ".: not a run folder: it has no config.yaml"),
     ],
 )
 def test_what_is_no_run_is_not_resumed(name, code, message, fathom, tmp_path):
@@ -382,4 +382,4 @@ def test_other_choices_than_at_the_beginning_are_told(stopped, fathom):
     (stopped / "run.json").write_text(json.dumps(run))
     result = fathom("train", "--resume", stopped)
     assert result.code == 0
-    assert result.out.startswith("not exact to the bit, for this differs from the first part: precision fp16 → ")
+    assert result.out.startswith("not exact to the bit: the execution has changed: precision fp16 → ")

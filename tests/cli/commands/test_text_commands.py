@@ -88,16 +88,16 @@ def test_what_is_wrong_is_one_line_and_leaves_no_run(fathom, tmp_path, content, 
 def test_a_text_that_is_not_there(fathom):
     result = fathom("train", "gru", "--data", "absent.txt")
     assert result.code == 2
-    assert result.error.startswith("there is no file absent.txt")
+    assert result.error.startswith("no such file: absent.txt")
 
 
 def test_images_do_not_go_into_a_recurrent_network(fathom):
     result = fathom("train", "gru", "--data", "digits")
     assert result.code == 2
-    assert result.error.startswith("gru reads texts, and digits is none")
+    assert result.error.startswith("gru reads texts, and digits is not a text")
 
 
 def test_a_classifier_does_not_write(fathom, trained):
     result = fathom("generate", trained.path, "--prefix", "a")
     assert result.code == 2
-    assert "this model is a classifier; only those trained on a text can write one" in result.error
+    assert "this model is a classifier, not a language model; give one trained on a text" in result.error

@@ -219,7 +219,7 @@ REFUSED = {
     "unknown data": (["--data", "digitz"], "unknown data set 'digitz'; did you mean 'digits'?"),
     "no folder": (
         ["--data", "images/"],
-        "there is no folder images/; `fathom data` lists the data sets known by name",
+        "no such folder: images/; `fathom data` lists the data sets known by name",
     ),
     "unknown option": (["--epoch", "1"], "unknown option '--epoch'; did you mean '--epochs'?"),
     "unknown schedule": (["--schedule", "cosin"], "unknown schedule 'cosin'; did you mean 'cosine'?"),
@@ -253,10 +253,10 @@ REFUSED = {
     "no number": (["--lr", "nan"], "--lr: 'nan' is not a number above 0; see fathom train --help"),
     "all validation": (["--val", "1"], "--val: '1' is not a number of at least 0 and below 1; see fathom train --help"),
     "negative seed": (["--seed", "-1"], "--seed: '-1' is not a whole number of at least 0; see fathom train --help"),
-    "large seed": (["--seed", str(2**63)], f"seed {2**63}: it must be below 2**63"),
+    "large seed": (["--seed", str(2**63)], f"seed must be below 2**63, not {2**63}"),
     "half a step": (
         ["--warmup", "1.5"],
-        "a warm-up of 1.5 steps: give whole steps, or a share of the run below 1",
+        "--warmup must be a whole number of steps, or a share of the run below 1, not 1.5",
     ),
     "no assignment": (["--set", "epochs"], None),
     "no dropout here": (["--dropout", "0.5"], None),

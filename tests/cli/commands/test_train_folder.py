@@ -188,7 +188,7 @@ def test_a_image_that_breaks_during_training_is_one_line(workers, images, fathom
     (run,) = runs(tmp_path)
     assert result.code == 1
     assert re.match(rf"{images}/(dark|light)/\d\d\.png is damaged or truncated \(", result.error)
-    assert result.error.endswith(f"; once that is mended, resume with: fathom train --resume runs/{run.name}")
+    assert result.error.endswith(f"; once that is fixed, resume with: fathom train --resume runs/{run.name}")
     assert json.loads((run / "run.json").read_text())["status"] == "failed"
 
 
@@ -222,7 +222,7 @@ def test_a_killed_worker_is_one_line(images, fathom, tmp_path, monkeypatch):
             "{root} holds one folder, ",
         ),
         (lambda root: [p.unlink() for p in root.rglob("*.png")], 1, "the class folder {root}/dark holds no image"),
-        (lambda root: root.rename(root.with_name("elsewhere")), 2, "there is no folder {root}/; `fathom data` lists"),
+        (lambda root: root.rename(root.with_name("elsewhere")), 2, "no such folder: {root}/; `fathom data` lists"),
     ],
 )
 def test_what_is_wrong_with_a_folder_is_one_line_and_nothing_is_written(
@@ -275,11 +275,11 @@ def test_a_last_batch_of_one_is_one_line(images, fathom):
     [
         (["--batch-size", 100], "batch size 100 is larger than the 65 training samples of "),
         (["--set", "data.options.channel=1"], "unknown option of a folder of images 'channel'; did you mean"),
-        (["--set", "data.options.size=32"], "data.options.size is [height, width]; got 32"),
-        (["--set", "data.options.size=[20, 20]", "--resize", 20], "data.resize and data.options.size both say"),
+        (["--set", "data.options.size=32"], "data.options.size must be [height, width], not 32"),
+        (["--set", "data.options.size=[20, 20]", "--resize", 20], "data.resize and data.options.size both set"),
         (["--set", "data.options.channels=2"], "images of 2 channels: choose 1 (grey) or 3 (colour)"),
-        (["--label-column", "kind"], "data.options.label_column is for a file of labels; say where its images are"),
-        (["--images", "."], "--images belongs to a file of labels (--data labels.csv); "),
+        (["--label-column", "kind"], "data.options.label_column is for a label file; give the folder of its images"),
+        (["--images", "."], "--images belongs to a label file (--data labels.csv), "),
         (["--balance", "weight"], "unknown class balancing 'weight'; did you mean 'weights'?"),
         (["--model", "lenet", "--resize", 8], "lenet needs images of at least 12x12; got 8x8"),
     ],
@@ -296,7 +296,7 @@ def test_a_folder_without_classes(fathom, tmp_path):
     result = fathom("train", "--data", ".")
     assert result.code == 1
     assert "has no class folders" in result.error
-    assert result.error.endswith("pass a file of labels: --data labels.csv --images .")
+    assert result.error.endswith("pass a label file: --data labels.csv --images .")
 
 
 def test_a_folder_that_grew_is_evaluated_only_where_its_splits_were_not_cut(images, fathom, tmp_path):
@@ -315,7 +315,7 @@ def test_a_folder_that_grew_is_evaluated_only_where_its_splits_were_not_cut(imag
     grow(images)
     result = fathom("eval", next((tmp_path / "cut").iterdir()))
     assert result.code == 1
-    assert "images is no longer as it was when this model was trained, so its splits cannot be told" in result.error
+    assert "images has changed since this model was trained, so its splits are not the same" in result.error
     assert fathom("train", "--data", images, "--epochs", 1, "--workers", 0, "--resize", 16).code == 0
 
 

@@ -208,7 +208,7 @@ def test_a_text_gets_a_recurrent_network_and_clipping():
         (["--level", "wrd"], "unknown level 'wrd'; did you mean 'word'?"),
         (["--label-smoothing", "0.1"], "label smoothing makes the perplexity of training meaningless"),
         (["--set", "training.loss=squared"], "loss squared gives no perplexity"),
-        (["--compile", "step"], "without clipping"),
+        (["--compile", "step"], "cannot include clipping"),
     ],
 )
 def test_what_does_not_go_with_a_text(arguments, message):

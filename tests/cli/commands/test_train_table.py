@@ -155,7 +155,7 @@ def test_a_table_that_changed_is_not_evaluated_or_gone_on_with(priced, house, fa
     frame.to_csv(house, index=False)
     result = fathom("eval", priced)
     assert result.code == 1
-    assert "is no longer as it was when this model was trained" in result.error
+    assert "has changed since this model was trained" in result.error
 
 
 class StopAt(Callback):
@@ -183,14 +183,14 @@ def test_a_run_that_was_stopped_goes_on_to_the_bit(house, fathom, tmp_path, monk
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--data", "none.csv", "--target", "y"], "there is no file none.csv"),
+        (["--data", "none.csv", "--target", "y"], "no such file: none.csv"),
         (["--data", "house.csv"], "say which column of house.csv to predict: --target NAME"),
         (["--data", "house.csv", "--target", "prise"], "no 'prise'; did you mean 'price'?"),
-        (["--data", "house.csv", "--target", "price", "--test", "none.csv"], "there is no file none.csv"),
+        (["--data", "house.csv", "--target", "price", "--test", "none.csv"], "no such file: none.csv"),
         (["--data", "house.csv", "--target", "price", "--augment", "flip"], "--augment is for images"),
         (["--data", "house.csv", "--target", "price", "--resize", "8"], "house.csv holds no images"),
         (["--data", "house.csv", "--target", "price", "--set", "data.options.drp=[a]"], "did you mean 'drop'?"),
-        (["--data", "house.csv", "--target", "price", "--set", "data.options.drop=a"], "is a list of columns"),
+        (["--data", "house.csv", "--target", "price", "--set", "data.options.drop=a"], "must be a list of columns"),
         (["lenet", "--data", "house.csv", "--target", "price"], "lenet expects images"),
     ],
 )

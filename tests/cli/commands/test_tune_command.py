@@ -63,18 +63,18 @@ def test_a_study_from_beginning_to_end(tuned, fathom, tmp_path):
     ("arguments", "line"),
     [
         (["softmax"], "--space is missing: what to search, such as --space lr=1e-4..0.1:log,batch_size=32..512:log"),
-        ([*QUICK, "--space", "lr=1..2"], "space: lr is given twice"),
+        ([*QUICK, "--space", "lr=1..2"], "space: lr appears twice"),
         ([*QUICK, "--pruner", "medain"], "unknown pruner 'medain'; did you mean 'median'?"),
         ([*QUICK, "--trials", "0"], "--trials: '0' is not a whole number of at least 1"),
         (
             [*QUICK, "--val", "0"],
-            "a study evaluates its trials on validation data, and there are none; give --val, such",
+            "a study evaluates its trials on the validation split, which is empty; set --val, such",
         ),
-        (["softmax", "--space", "hiden=1..4"], "unknown setting to try 'hiden'"),
-        (["mlp", "--space", "hiden=1..4"], "unknown setting to try 'hiden'; did you mean 'hidden'?"),
+        (["softmax", "--space", "hiden=1..4"], "unknown setting to tune 'hiden'"),
+        (["mlp", "--space", "hiden=1..4"], "unknown setting to tune 'hiden'; did you mean 'hidden'?"),
         (["sofmax", "--space", "lr=1..4"], "unknown model 'sofmax'; did you mean 'softmax'?"),
         (["--space", "lr=1..4", "--data", "digist"], "unknown data set 'digist'; did you mean 'digits'?"),
-        (["--resume", "last"], "there is no study in runs yet; begin one with fathom tune --space …"),
+        (["--resume", "last"], "there is no study in runs yet; start one with fathom tune --space …"),
         (["--resume", "last", "--lr", "0.1"], "--resume reuses the study's settings; remove --lr"),
         (["--resume", "last", "--space", "lr=1..2"], "--resume reuses the study's settings; remove --space"),
         (["--resume", "nowhere"], "there is no study folder nowhere"),
@@ -108,7 +108,7 @@ def test_fine_tuning_is_searched(fathom, trained):
 
 def test_a_folder_that_is_no_study_is_named(fathom, trained):
     result = fathom("tune", "--resume", trained.path)
-    assert (result.code, result.error) == (1, f"{trained.path}: not a study, it holds no study.json")
+    assert (result.code, result.error) == (1, f"{trained.path}: not a study folder: it has no study.json")
 
 
 # Processes ------------------------------------------------------------------------------------------------------------
@@ -123,13 +123,13 @@ def wait_for(condition, process=None, timeout=120):
 
 
 def states(study):
-    from fathom.tuning.study import Ledger
+    from fathom.tuning.study import StudyStore
 
-    ledger = Ledger(study)
+    store = StudyStore(study)
     try:
-        return [trial.state for trial in ledger.trials()]
+        return [trial.state for trial in store.trials()]
     finally:
-        ledger.close()
+        store.close()
 
 
 def has_begun(root, number=1):
@@ -217,6 +217,4 @@ def test_what_a_worker_says_is_passed_on(start_fathom):
     process = start_fathom("tune", "softmax", "--space", "batch_size=90000..100000", "--jobs", 2, "--trials", 9)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert re.match(
-        r"fathom: the first \d trials could not be trained, the last for this: batch size \d+ is larger", err
-    )
+    assert re.match(r"fathom: the first \d trials all failed, the last with: batch size \d+ is larger", err)

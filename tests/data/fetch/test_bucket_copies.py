@@ -58,7 +58,7 @@ def test_a_folder_of_images(photos, fetched, capsys):
     assert copy.path.name == "photos"
     err = capsys.readouterr().err
     assert "fetched s3://bucket/photos/: 12 files, 120 B" in err
-    assert "left out 2 files that by the name are no images" in err
+    assert "skipped 2 files whose names are not those of images" in err
     assert local_copy("s3://bucket/photos") == copy
     assert len(fetched) == 12
 
@@ -114,7 +114,7 @@ def test_a_large_object_comes_in_pieces_and_is_gone_on_with(s3, monkeypatch):
         asked.append(start)
         for number, piece in enumerate(real(self, key, item, start)):
             if start == 0 and number == 9:
-                raise bucket.TransferFailed("broken", again=True)
+                raise bucket.TransferFailed("broken", is_retryable=True)
             yield piece
 
     monkeypatch.setattr(Bucket, "_pieces", break_off)
@@ -151,12 +151,12 @@ def test_odd_keys(s3, key):
 def test_no_name_of_a_server_leads_out_of_the_folder(home, key):
     source = object.__new__(Bucket)
     source.address, source._path = "s3://bucket/photos/", "bucket/photos"
-    with pytest.raises(FathomError, match="cannot be that of a file here"):
+    with pytest.raises(FathomError, match="is not a valid file name here"):
         source._list({f"bucket/{key}": {"size": 1}})
 
 
 def test_a_long_name_is_refused():
-    with pytest.raises(FathomError, match="cannot be that of a file"):
+    with pytest.raises(FathomError, match="is not a valid file name"):
         check_path("x" * 201, "s3://bucket/")
     assert check_path("a/b.jpg", "s3://bucket/") == "a/b.jpg"
 
@@ -164,17 +164,17 @@ def test_a_long_name_is_refused():
 def test_a_file_below_a_file_is_refused(s3):
     put(s3, "photos/a.jpg", b"1")
     put(s3, "photos/a.jpg/b.jpg", b"1")
-    assert "'a.jpg' is a file and a folder there" in refusal("s3://bucket/photos/")
+    assert "'a.jpg' is both a file and a folder" in refusal("s3://bucket/photos/")
 
 
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("s3://no-such-bucket/a.csv", "there is no bucket no-such-bucket"),
-        ("s3://no-such-bucket/a/", "there is no bucket no-such-bucket"),
-        ("s3://bucket/none.csv", "there is no such object"),
-        ("s3://bucket/none/", "there is no image below this prefix"),
-        ("s3://bucket/texts/", "no image below this prefix, only 1 other files"),
+        ("s3://no-such-bucket/a.csv", "no such bucket: no-such-bucket"),
+        ("s3://no-such-bucket/a/", "no such bucket: no-such-bucket"),
+        ("s3://bucket/none.csv", "no such object"),
+        ("s3://bucket/none/", "no images below this prefix"),
+        ("s3://bucket/texts/", "no images below this prefix, only 1 other files"),
     ],
 )
 def test_what_is_not_there_is_named(s3, address, words):
@@ -220,5 +220,5 @@ def test_the_extra_is_named_when_it_is_not_installed(monkeypatch):
 
 def test_the_limit_counts_the_whole_folder(photos, monkeypatch):
     monkeypatch.setenv("FATHOM_REMOTE_MAX_GB", "1e-7")
-    assert "holds 120 B, more than the limit of 100 B" in refusal("s3://bucket/photos/")
+    assert "has 120 B, more than the limit of 100 B" in refusal("s3://bucket/photos/")
     assert not list(copies.cache_root().rglob("*.jpg"))

@@ -65,7 +65,7 @@ def test_a_change_is_noticed_and_the_earlier_version_stays(web):
     web.files["/a.csv"] = b"a\n3\n"
     local_copy(f"{web.root}/a.csv")
     assert not old.path.exists()  # two versions are kept
-    assert "no longer what it was" in refusal(f"{web.root}/a.csv", version=old.version)
+    assert "has changed" in refusal(f"{web.root}/a.csv", version=old.version)
 
 
 def test_broken_connections_are_gone_on_from(web):
@@ -116,7 +116,7 @@ def test_a_change_in_the_middle_is_noticed(web):
 
     web.serve = change
     assert local_copy(f"{web.root}/a.csv").path.read_bytes() == CONTENT[::-1]
-    assert source.list_items().items[0].size == len(CONTENT)
+    assert source.list_files().files[0].size == len(CONTENT)
 
 
 def test_without_tags_and_sizes_it_is_fetched_every_time(web):
@@ -164,7 +164,7 @@ def test_without_network_the_copy_serves_and_says_so(web, home, capsys, monkeypa
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(401, "access denied; put user"), (403, "access denied"), (404, "nothing at this address"), (410, "nothing at")],
+    [(401, "access denied; put user"), (403, "access denied"), (404, "no such file"), (410, "no such file")],
 )
 def test_a_refusal_is_no_lack_of_network(web, status, words):
     web.files["/a.csv"] = CONTENT
@@ -299,7 +299,7 @@ def test_a_folder_over_http_is_refused(web):
 
 def test_processes_that_start_together_fetch_once(web, home, capsys):
     web.files["/a.csv"] = CONTENT
-    folder = copies._Place(f"{web.root}/a.csv").folder
+    folder = copies._CopyFolder(f"{web.root}/a.csv").folder
     folder.mkdir(parents=True)
     with FileLock(folder / ".lock"):
         results = []

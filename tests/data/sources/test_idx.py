@@ -99,7 +99,7 @@ def test_a_wrong_file_is_named_with_the_reason_and_the_cure(tmp_path, content, m
         idx.read_idx(path, described(IMAGES))
     text = str(caught.value)
     assert str(path) in text
-    assert "remove it to have it fetched again" in text
+    assert "delete it to download it again" in text
     assert "\n" not in text
 
 

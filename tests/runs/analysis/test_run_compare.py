@@ -142,7 +142,7 @@ def test_letters_go_on_after_z(runs):
 
 
 def test_wrong_use_is_named(runs, tmp_path):
-    with pytest.raises(UsageError, match="needs two runs or more"):
+    with pytest.raises(UsageError, match="needs at least two runs"):
         compare_runs(runs[:1])
     with pytest.raises(UsageError, match="lenet-fashion_mnist is given twice"):
         compare_runs([runs[0], str(runs[0]) + "/"])

@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from fathom.runs.analysis.evaluation import Confused, missing_evaluation_reason, most_confused
+from fathom.runs.analysis.evaluation import ConfusedPair, missing_evaluation_reason, most_confused
 from fathom.runs.analysis.findings import find_in_run
 from fathom.runs.folder.reader import RunReader
 
@@ -137,7 +137,7 @@ def test_regression_speaks_of_errors(tmp_path, make_regression_run):
 
 def test_confusions_are_ranked():
     evaluation = {"class_names": ["a", "b", "c"], "confusion": [[8, 2, 0], [0, 6, 4], [1, 0, 0]]}
-    assert most_confused(evaluation, 2) == [Confused("b", "c", 4, 0.4), Confused("a", "b", 2, 0.2)]
+    assert most_confused(evaluation, 2) == [ConfusedPair("b", "c", 4, 0.4), ConfusedPair("a", "b", 2, 0.2)]
     assert most_confused({}, 5) == []
 
 
@@ -145,7 +145,7 @@ def test_confusions_are_ranked():
     ("status", "words"),
     [
         ("running", "still training"),
-        ("stopped", "“fathom train --resume 20250301-141500-lenet-fashion_mnist” goes on"),
+        ("stopped", "“fathom train --resume 20250301-141500-lenet-fashion_mnist” resumes it"),
         ("failed", "failed before the test set was used"),
         ("done", "“fathom eval 20250301-141500-lenet-fashion_mnist” makes one"),
     ],

@@ -53,7 +53,7 @@ def test_folds_that_diverged_are_left_out_of_means_and_comparison(tmp_path):
     assert first.startswith("a diverged in 1 of 4 folds (fold 2). The reason.")
     assert second.startswith("b diverged in 1 of 4 folds (fold 3).")
     assert "over 2 folds in which neither diverged" in third
-    assert study.ending() == {"status": "done", "message": "2 of 8 folds diverged"}
+    assert study.final_status() == {"status": "done", "message": "2 of 8 folds diverged"}
     none = _study(tmp_path, "classification", "accuracy", {"a": (None, None), "b": (0.5, 0.6)})
     assert none.differences() == []
     assert texts(none)[0].startswith("a diverged in every fold, so nothing is known of it. Fold 1: the reason.")
@@ -93,5 +93,5 @@ def test_a_single_pair_is_judged_by_the_examples(tmp_path):
 
 def test_a_damaged_folder_is_named(tmp_path):
     (tmp_path / "crossval.json").write_text('{"schema": 2, "plan": {"task": "nonsense"}, "results": []}')
-    with pytest.raises(FathomError, match=r"crossval.json is damaged: it holds no plan"):
+    with pytest.raises(FathomError, match=r"crossval.json is damaged: the plan is missing"):
         CrossValidation.read(tmp_path)

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from fathom.errors import UsageError
-from fathom.runs.analysis.study import Axis, Study, Trial, find_kept_run, find_study
+from fathom.runs.analysis.study import Axis, Study, Trial, find_best_run, find_study
 from fathom.runs.analysis.tuning import check_study
 from fathom.runs.html.markup import escape
 from fathom.runs.html.pages.study import study_page, write_study
@@ -87,7 +87,7 @@ def test_the_test_figure_stands_beside_the_one_the_trial_was_chosen_by(tmp_path,
     folder.mkdir()
     study = make_study(TRIALS, best_run=str(run))
     evaluation = json.loads((run / "evaluation.json").read_text())
-    kept = find_kept_run(study, folder)
+    kept = find_best_run(study, folder)
     assert kept.report == "../20250301-150000-mlp-digits/report.html"
     page = study_page(study, kept).render()
     numbers = re.findall(r'<p class="big">([^<]*)</p><p>([^<]*)</p><p class="quiet">([^<]*)</p>', page)
@@ -101,14 +101,14 @@ def test_the_test_figure_stands_beside_the_one_the_trial_was_chosen_by(tmp_path,
     ]
     assert f'href="{kept.report}"' in page
     moved = make_study(TRIALS, best_run=f"elsewhere/{run.name}")
-    assert find_kept_run(moved, folder) == kept
-    assert find_kept_run(make_study(TRIALS, best_run="gone"), folder) is None
-    assert "the test set has not been used" in study_page(study, find_kept_run(make_study(TRIALS), folder)).render()
+    assert find_best_run(moved, folder) == kept
+    assert find_best_run(make_study(TRIALS, best_run="gone"), folder) is None
+    assert "the test set has not been used" in study_page(study, find_best_run(make_study(TRIALS), folder)).render()
 
 
 def test_numbers_are_read_aloud():
     sentences = read_study(make_study(TRIALS))
-    assert sentences[:2] == ["Best: lr 0.01, hidden [256, 128].", "Trial 0, with the defaults, came to 50.00%."]
+    assert sentences[:2] == ["Best: lr 0.01, hidden [256, 128].", "Trial 0, with the defaults, reached 50.00%."]
     edge = [trial(i, "complete", 0.9 - i / 100, lr=0.98) for i in range(3)]
     (warning,) = (found for found in check_study(make_study(edge)) if found.severity == "warning")
     assert (warning.code, warning.place, warning.evidence["end"]) == ("tune.at_the_edge", "lr", 1.0)

@@ -1,4 +1,4 @@
-"""Data sets known by name that lie in memory as arrays: digits, MNIST, Fashion-MNIST, CIFAR-10, synthetic data."""
+"""Data sets known by name, held in memory as arrays: digits, MNIST, Fashion-MNIST, CIFAR-10, synthetic data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fathom.settings.config import Config, DataConfig
     from fathom.settings.settings import Settings
 
-_FLAT_MODELS = ("linear", "softmax", "mlp")  # they gain nothing from digits scaled up to the size of MNIST's
+_FLAT_MODELS = ("linear", "softmax", "mlp")  # digits scaled up to MNIST's size gain them nothing
 _BATCH_SIZES = {
     "digits": 64,
     "synthetic_regression": 10,
@@ -33,7 +33,7 @@ class ArraysKind(Kind):
     has_plain_features = True
 
     def validate(self, settings: Settings) -> None:
-        """Refuse a name that is not known."""
+        """Refuse an unknown name."""
         refuse_foreign(settings)
         refuse_file_options(settings)
         catalog.describe(settings.get("data.name", "digits"))
@@ -58,7 +58,7 @@ class ArraysKind(Kind):
         return _EPOCHS.get(name, 10)
 
     def read(self, data: DataConfig) -> Any:
-        """Return the arrays, downloaded if they are nowhere on this machine."""
+        """Return the arrays, downloaded if they are not on this machine."""
         return catalog.load_arrays(data.name, **data.options)
 
     def build(self, config: Config, contents: Any = None, on_read: OnRead | None = None) -> LabelledData:
@@ -66,12 +66,12 @@ class ArraysKind(Kind):
         from fathom.build.augmentation import build_augmentation
         from fathom.build.divisions import make_division
         from fathom.data.array_data import ArrayData
-        from fathom.settings.config import closed
+        from fathom.settings.config import resolved
 
         augment = build_augmentation(config)
         data = ArrayData(
             self.read(config.data) if contents is None else contents,
-            closed(config.data.batch_size),
+            resolved(config.data.batch_size),
             name=config.data.name,
             augment=augment,
             seed=config.seed,
@@ -83,7 +83,7 @@ class ArraysKind(Kind):
         return data
 
     def check(self, data: LabelledData) -> DataCheck:
-        """Return what there is to know of the data before anything is trained on it."""
+        """Return what to know of the data before training on it."""
         from fathom.data.array_checks import check_arrays
 
         return check_arrays(cast("ArrayData", data))

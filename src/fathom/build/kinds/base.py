@@ -1,6 +1,6 @@
-"""What a kind of data is: one object that knows how its data is checked, read, built, settled, evaluated and predicted.
+"""A kind of data: one object that knows how its data is checked, read, built and evaluated.
 
-Whoever trains, evaluates, searches or compares asks this object and never what kind it is. The methods in the first
+Code that trains, evaluates, searches or compares asks this object, and never which kind it is. The methods in the first
 half are called before torch is imported, so an adapter's file imports it inside the methods of the second half only.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from fathom.build.results import Details, SplitResult
+from fathom.build.results import EvaluationDetails, SplitResult
 from fathom.errors import FathomError, UsageError, unknown
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ class Kind(ABC):
     has_plain_features: ClassVar[bool] = False  # few, and of equal scale: plain SGD learns a linear model of them
     depends_on_network: ClassVar[bool] = False  # whether the network decides how samples are encoded
     serves_any_batch_size: ClassVar[bool] = False  # whether a data module that was built may serve other batches
-    keeps_division: ClassVar[tuple[str, ...]] = ()  # further settings of the data that a student takes from its teacher
+    inherited_by_student: ClassVar[
+        tuple[str, ...]
+    ] = ()  # further settings of the data that a student takes from its teacher
 
     # Before torch ---------------------------------------------------------------------------------------------------
 
@@ -55,7 +57,7 @@ class Kind(ABC):
         return False
 
     def validate(self, settings: Settings) -> None:
-        """Refuse, before anything heavy is imported, data that is not there and options that this kind does not have.
+        """Refuse missing data and unknown options, before anything heavy is imported.
 
         Raises:  UsageError
         """
@@ -63,37 +65,37 @@ class Kind(ABC):
             if option not in self.option_names:
                 raise unknown(f"option of {self.noun}", option, self.option_names)
 
-    def usual(self) -> Mapping[str, Any]:
-        """Return the settings that suit this kind where no network is named."""
+    def default_settings(self) -> Mapping[str, Any]:
+        """Return the settings that suit this kind of data if no network is named."""
         return {}
 
     def task(self, name: str) -> Task | None:
-        """Return the task, by the name of the data; None where the data tells."""
+        """Return the task, by the name of the data; None if that depends on the data."""
         return None
 
     def options(self, name: str, model: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the data's options, those that were left open filled in."""
+        """Return the data's options with the missing ones filled in."""
         return dict(chosen)
 
     def batch_size(self, name: str) -> int | None:
-        """Return the batch size where nobody chose; None where the data has to be counted."""
+        """Return the default batch size; None if it depends on the number of samples."""
         return None
 
     def epochs(self, name: str) -> int | None:
-        """Return the epochs where nobody chose; None where the data has to be counted."""
+        """Return the default epochs; None if they depend on the number of samples."""
         return None
 
-    def locate(self, data: DataConfig) -> DataConfig:
-        """Return the same data by absolute paths and settled versions, so that a run can be resumed from anywhere.
+    def pin(self, data: DataConfig) -> DataConfig:
+        """Return the same data by absolute paths and pinned versions, so that a run can be resumed from anywhere.
 
-        Raises:  UsageError, FathomError if remote data cannot be fetched, or an archive not be unpacked
+        Raises:  UsageError, FathomError if remote data cannot be fetched or an archive not unpacked
         """
         return data
 
     def read(self, data: DataConfig) -> Any:
-        """Return what can be read while torch is being imported: arrays, a table, a text, a list of files.
+        """Return what can be read before torch is imported: arrays, a table, a text, a list of files.
 
-        None where there is nothing to read before a version of remote data is settled, see ``locate``.
+        None as long as the version of remote data is not pinned, see ``pin``.
 
         Raises:  UsageError, FathomError as the reader of this kind
         """
@@ -106,18 +108,18 @@ class Kind(ABC):
         """Make the data module.
 
         Args:
-            contents: what ``read`` gave; None reads now.
+            contents: what ``read`` returned; None reads now.
             on_read: called with (files read, files in all) while files are decoded.
         """
 
-    def settle(self, config: Config, data: LabelledData) -> Config:
-        """Close what only the data can tell: batch size, epochs, what it chose for itself."""
+    def finalize(self, config: Config, data: LabelledData) -> Config:
+        """Return the configuration with what depends on the data filled in: batch size, epochs, chosen options."""
         from fathom.settings.config import replace_in
 
         return replace_in(config, data={"batch_size": data.batch_size})
 
-    def for_check(self, config: Config) -> Config:
-        """Return the configuration by which data is looked into: whatever is wrong with it must not stop the look."""
+    def config_for_check(self, config: Config) -> Config:
+        """Return the configuration that a check reads the data with: faults of the data must not stop the check."""
         return config
 
     def build_for_check(self, config: Config, on_read: OnRead | None = None) -> LabelledData:
@@ -126,7 +128,7 @@ class Kind(ABC):
 
     @abstractmethod
     def check(self, data: LabelledData) -> DataCheck:
-        """Return what there is to know of the data before anything is trained on it."""
+        """Return what to know of the data before training on it."""
 
     def num_outputs(self, config: Config, data: LabelledData) -> int:
         """Return how many outputs the network has: one for two classes where the loss is a log-loss."""
@@ -134,7 +136,7 @@ class Kind(ABC):
         return 1 if is_binary and data.num_outputs == 2 else data.num_outputs
 
     def wrap(self, net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Module:
-        """Put a network into the module that the data's task calls for.
+        """Wrap a network in the module that the data's task needs.
 
         Raises:  UsageError if the loss does not fit the task
         """
@@ -154,10 +156,10 @@ class Kind(ABC):
         )
 
     def check_model(self, module: Module, data: LabelledData, *, is_own: bool = True) -> None:
-        """Refuse to evaluate a model on data that it does not belong to.
+        """Refuse to evaluate a model on data that it was not made for.
 
         Args:
-            is_own: the data are those that the module learned from, as they were then.
+            is_own: whether the data is what the module was trained on, unchanged.
         Raises:  FathomError
         """
         learned = tuple(getattr(module, "class_names", ()))
@@ -166,28 +168,30 @@ class Kind(ABC):
             raise FathomError(f"the classes of {data.name} are not those the model learned: {difference}")
         if is_own and not data.matches(module.preprocess):
             raise FathomError(
-                f"{data.name} is no longer as it was when this model was trained, so its splits cannot be told apart; "
-                "use fathom predict on what the model has not seen"
+                f"{data.name} has changed since this model was trained, so its splits are not the same; "
+                "use fathom predict on samples that the model has not seen"
             )
 
     def evaluate(
         self, module: Module, data: LabelledData, split: str, batches: Iterable[Any], execution: Execution
     ) -> SplitResult:
-        """Pass a split through a module and say how good it is."""
+        """Return how good a module is on a split."""
         from fathom.build.summaries import evaluate_labelled
 
         return evaluate_labelled(module, data, split, batches, execution)
 
-    def examine(self, module: Module, data: LabelledData, evaluation: SplitResult, folder: Path) -> Details:
+    def collect_details(
+        self, module: Module, data: LabelledData, evaluation: SplitResult, folder: Path
+    ) -> EvaluationDetails:
         """Return what the run's folder keeps of the test split besides the summary; images are written into it."""
-        from fathom.build.summaries import examine_labelled
+        from fathom.build.summaries import collect_labelled_details
 
-        return examine_labelled(module, data, evaluation, folder)
+        return collect_labelled_details(module, data, evaluation, folder)
 
     def model_of_run(self, module: Module, description: Mapping[str, Any], run: Path, device: str) -> Any:
         """Return a run's model as ``predict`` takes it.
 
-        Raises:  UsageError if it is none that predicts for this kind of data
+        Raises:  UsageError if it cannot predict for this kind of data
         """
         from fathom.inference.run_models import RunImageModel
 

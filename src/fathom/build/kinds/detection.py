@@ -1,6 +1,6 @@
-"""Which kind of data a name means: a data set known by name, a folder of images, a table, a text. Torch-free.
+"""The kind of data that a name means: a data set known by name, a folder of images, a table, a text. Torch-free.
 
-The four adapters lie beside this file and are imported when they are needed; further ones are registered.
+The four adapters beside this file are imported when they are needed; further ones are registered.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ _loaded: dict[str, Kind] = {}
 
 
 def register_kind(kind: Kind) -> None:
-    """Make a further kind of data known; it is asked whether it claims some data before the built-in ones are."""
+    """Register a further kind of data; it may claim data before the built-in ones do."""
     _registered[kind.name] = kind
 
 
 def find_kind(settings: Settings) -> Kind:
-    """Return the kind of the data that settings name; ``data.kind`` overrules what the name looks like.
+    """Return the kind of the data that settings name; ``data.kind`` overrides the guess from the name.
 
-    Raises:  UsageError for a kind that does not exist, or an address whose ending tells nothing
+    Raises:  UsageError for a kind that does not exist, or an address with an unknown ending
     """
     chosen = settings.get("data.kind")
     if chosen is not None:
@@ -85,9 +85,9 @@ def get_kind(name: str) -> Kind:
 
 
 def _look(name: str, has_images: bool) -> BuiltIn:
-    """Tell the kind by a name alone; what looks like no path is taken for a data set's name, known or not.
+    """Guess the kind from a name; one that does not look like a path counts as that of a data set, known or not.
 
-    A file of rows is a table, unless ``data.options.images`` says where the images are that it names.
+    A file of rows is a table, unless ``data.options.images`` says where the images named in it are.
     """
     if name in catalog.names():
         return "texts" if catalog.is_text(name) else "arrays"
@@ -124,7 +124,7 @@ def _may_be_rows(name: str) -> bool:
 
 
 def _look_at_address(address: str) -> BuiltIn:
-    """Tell by the address alone: asking the network takes long."""
+    """Guess from the address alone: asking the network would take long."""
     path = Path(base_name(address))
     if path.suffix.lower() in EXTENSIONS:
         raise UsageError(f"{address} is one image; training takes a folder of class folders, or an archive of one")
@@ -138,7 +138,7 @@ def _look_at_address(address: str) -> BuiltIn:
             f"{address}: a folder cannot be listed over http; give a file, or an archive such as photos.zip"
         )
     endings = ", ".join([*_SUFFIXES, *ARCHIVES])
-    raise UsageError(f"{address}: its ending does not say what it is; there are {endings}")
+    raise UsageError(f"{address}: its ending does not say what it is; known endings: {endings}")
 
 
 def _of_suffix(path: Path) -> BuiltIn | None:

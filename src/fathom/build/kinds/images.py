@@ -1,4 +1,4 @@
-"""Images in files: folders of classes, packed or not, and files of labels beside a folder of images."""
+"""Image files: folders of classes, packed or not, and label files beside a folder of images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from fathom.address import is_remote
 from fathom.build.kinds.base import Kind, OnRead
-from fathom.build.kinds.places import is_folder, locate, refuse_foreign
+from fathom.build.kinds.places import is_folder, pin_data, refuse_foreign
 from fathom.build.remote import display_names, has_versions, localize, original_names
 from fathom.data.fetch.archives import is_packed
 from fathom.errors import UsageError, unknown
@@ -46,7 +46,7 @@ _SIDES = (
     64,
 )  # least ones that networks of the registry ask for, among others
 _LARGEST_SIDE = 64  # of images, for networks that were made for 28 or 32 pixels
-_IMAGES_SEEN = 40_000  # in training where nobody chose the epochs: 16 s on two cores at 32 pixels
+_IMAGES_SEEN = 40_000  # in training, unless epochs are given: 16 s on two cores at 32 pixels
 _LEAST_EPOCHS, _MOST_EPOCHS = 10, 40
 
 
@@ -56,11 +56,11 @@ class ImagesKind(Kind):
     name, noun, holds_images = "images", "images", True
     serves_any_batch_size = True
     option_names = (*_FORM, "images", *_COLUMNS)
-    # How files are read: a student reads them as its teacher did, with a fine-tuned teacher's normalisation too.
-    keeps_division = ("resize", "mean", "std", "max_broken", "cache", "workers")
+    # A student reads files as its teacher did, with a fine-tuned teacher's normalisation too.
+    inherited_by_student = ("resize", "mean", "std", "max_broken", "cache", "workers")
 
     def validate(self, settings: Settings) -> None:
-        """Refuse what is not there, and options that belong to a file of labels."""
+        """Refuse missing files, and options that belong to a label file."""
         refuse_foreign(settings)
         name, options = settings.get("data.name", ""), settings.get("data.options", {})
         images = options.get("images")
@@ -68,17 +68,17 @@ class ImagesKind(Kind):
         path = expand_home(name)
         if images is not None:
             if not is_remote(name) and not path.is_file():
-                raise UsageError(f"there is no file {name} of labels")
+                raise UsageError(f"no such label file: {name}")
             if not is_remote(str(images)) and not is_folder(str(images)):
-                raise UsageError(f"there is no folder {images} for the images of {name}")
+                raise UsageError(f"--images: no such folder: {images}")
         elif is_packed(name) and not path.is_file():
-            raise UsageError(f"there is no archive {name}")
+            raise UsageError(f"no such archive: {name}")
         elif path.is_file() and not is_packed(name):
             raise UsageError(f"{name} is one image; training takes a folder of class folders")
         elif not is_remote(name) and not is_folder(name):
-            raise UsageError(f"there is no folder {name}; `fathom data` lists the data sets known by name")
+            raise UsageError(f"no such folder: {name}; `fathom data` lists the data sets known by name")
 
-    def usual(self) -> Mapping[str, Any]:
+    def default_settings(self) -> Mapping[str, Any]:
         """Return a small residual network with mirroring, shifting and label smoothing (docs/images.md has figures)."""
         return {
             "model": {"name": "resnet9", "options": {"width": 16}},
@@ -90,9 +90,9 @@ class ImagesKind(Kind):
         """Return the task."""
         return "classification"
 
-    def locate(self, data: DataConfig) -> DataConfig:
-        """Return absolute paths and settled versions."""
-        return locate(data, ("images",))
+    def pin(self, data: DataConfig) -> DataConfig:
+        """Return absolute paths and pinned versions."""
+        return pin_data(data, ("images",))
 
     def read(self, data: DataConfig) -> ImageFiles | None:
         """Return the list of files, without opening one."""
@@ -148,19 +148,19 @@ class ImagesKind(Kind):
             augment.check(data.input_shape)
         return data
 
-    def for_check(self, config: Config) -> Config:
-        """Return the configuration; nothing is kept, for no epoch follows."""
+    def config_for_check(self, config: Config) -> Config:
+        """Return the configuration; nothing is cached, as no epoch follows."""
         return replace_in(config, data={"cache": "none"})
 
     def check(self, data: LabelledData) -> DataCheck:
-        """Return what there is to know of the data before anything is trained on it."""
+        """Return what to know of the data before training on it."""
         from fathom.data.images.checks import check_images
 
         return check_images(cast("ImageData", data))
 
-    def settle(self, config: Config, data: LabelledData) -> Config:
-        """Close batch size, epochs, and the size and channels that were chosen from the files."""
-        config = _fit_augmentation(super().settle(config, data), data)
+    def finalize(self, config: Config, data: LabelledData) -> Config:
+        """Fill in batch size, epochs, and the size and channels chosen from the files."""
+        config = _fit_augmentation(super().finalize(config, data), data)
         form: dict[str, Any] = {"channels": data.input_shape[0]}
         if config.data.resize is None:
             form["size"] = list(data.input_shape[1:])
@@ -208,7 +208,7 @@ def _check_options(options: Mapping[str, Any]) -> None:
 
 
 def _list_files(data: DataConfig) -> ImageFiles:
-    """List the images of a folder of classes, or of a file of labels, without opening one."""
+    """List the images of a folder of classes or of a label file, without opening one."""
     place, images = expand_home(data.name), data.options.get("images")
     columns = {option: str(data.options[option]) for option in _COLUMNS if data.options.get(option) is not None}
     if images is None:
@@ -221,19 +221,19 @@ def _list_files(data: DataConfig) -> ImageFiles:
 
 
 def _chosen_size(data: DataConfig) -> tuple[int, int] | None:
-    """Return the height and width that somebody chose; None leaves it to the images."""
+    """Return the chosen height and width; None leaves it to the images."""
     side, size = data.resize, data.options.get("size")
     if size is None:
         return (side, side) if side else None
     if side:
-        raise UsageError("data.resize and data.options.size both say how large images become; leave one of them out")
+        raise UsageError("data.resize and data.options.size both set the size of images; leave one of them out")
     if not (isinstance(size, list) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)):
-        raise UsageError(f"data.options.size is [height, width]; got {size!r}")
+        raise UsageError(f"data.options.size must be [height, width], not {size!r}")
     return size[0], size[1]
 
 
 def _choose_epochs(config: Config, data: LabelledData) -> int:
-    """Choose the passes over images where nobody did; the same ones again and again are soon learned by heart."""
+    """Choose the epochs; without augmentation the images are soon memorised."""
     from fathom.build.augmentation import build_augmentation
 
     if build_augmentation(config) is None:

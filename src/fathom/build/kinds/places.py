@@ -1,4 +1,4 @@
-"""Where data lies: what is refused of a name before anything is read, and how it is found again. Torch-free."""
+"""Paths and addresses of data: checked before anything is read, and pinned so that they are found again. Torch-free."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _NOT_READ = (".xlsx", ".xls", ".ods", ".parquet", ".feather", ".sav", ".dta", ".
 
 
 def refuse_foreign(settings: Settings) -> None:
-    """Refuse what no kind reads, whatever kind the data is of.
+    """Refuse what no kind of data can read.
 
     Raises:  UsageError
     """
     name, options = settings.get("data.name", "digits"), settings.get("data.options", {})
     path = expand_home(name)
     if path.suffix.lower() in _NOT_READ and path.is_file():
-        raise UsageError(f"{name}: {path.suffix} files are not read; save it as CSV, or as a text, and give that")
+        raise UsageError(f"{name}: {path.suffix} files are not supported; save it as CSV or as text")
     for address in remote_addresses(name, options):
         check_address(address)
     if options.get("images") is not None and (path.is_dir() or name in catalog.names()):
-        raise UsageError(f"--images belongs to a file of labels (--data labels.csv); {name} is none")
+        raise UsageError(f"--images belongs to a label file (--data labels.csv), which {name} is not")
 
 
 def refuse_file_options(settings: Settings) -> None:
-    """Refuse what is for images in files alone.
+    """Refuse options that are only for image files.
 
     Raises:  UsageError
     """
@@ -43,20 +43,20 @@ def refuse_file_options(settings: Settings) -> None:
     for option in ("cache", "max_broken"):
         if settings.get(f"data.{option}") not in (None, *_NEUTRAL[option]):
             shown = option.replace("_", "-")
-            raise UsageError(f"--{shown} is for images in files; {name} is held in memory as it is")
+            raise UsageError(f"--{shown} is for image files; {name} is held in memory")
 
 
-# What a configuration has for these where nobody chose: a file of settings may say so itself.
+# The defaults of these options, which a settings file may spell out.
 _NEUTRAL = {"cache": ("auto",), "max_broken": (0.5,)}
 
 
 def check_file(place: str) -> None:
-    """Refuse a file that is not there; what is remote is asked for later.
+    """Refuse a missing file; a remote one is checked later.
 
     Raises:  UsageError
     """
     if not is_remote(place) and not expand_home(place).is_file():
-        raise UsageError(f"there is no file {place}; `fathom data` lists the data sets known by name")
+        raise UsageError(f"no such file: {place}; `fathom data` lists the data sets known by name")
 
 
 def is_folder(place: str) -> bool:
@@ -65,12 +65,12 @@ def is_folder(place: str) -> bool:
     return path.is_dir() or (is_packed(path) and path.is_file())
 
 
-def locate(data: DataConfig, options: Sequence[str] = ()) -> DataConfig:
-    """Return the same data by absolute paths and settled versions.
+def pin_data(data: DataConfig, options: Sequence[str] = ()) -> DataConfig:
+    """Return the same data by absolute paths and pinned versions.
 
     Args:
-        options: those of ``data.options`` that hold places too.
-    Raises:  UsageError, FathomError if remote data cannot be fetched, or an archive not be unpacked
+        options: those of ``data.options`` that hold paths too.
+    Raises:  UsageError, FathomError if remote data cannot be fetched or an archive not unpacked
     """
     places = {name: _absolute(str(data.options[name])) for name in options if data.options.get(name) is not None}
     return pin_versions(msgspec.structs.replace(data, name=_absolute(data.name), options={**data.options, **places}))
@@ -81,5 +81,5 @@ def _absolute(place: str) -> str:
 
 
 def place_name(name: str) -> str:
-    """Return the last part of a path or an address; a name known to Fathom stays as it is."""
+    """Return the last part of a path or an address; a data set's name stays as it is."""
     return base_name(name) if is_remote(name) else Path(name).name

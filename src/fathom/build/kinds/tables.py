@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from fathom.build.kinds.base import Kind, OnRead
-from fathom.build.kinds.places import check_file, locate, refuse_file_options, refuse_foreign
+from fathom.build.kinds.places import check_file, pin_data, refuse_file_options, refuse_foreign
 from fathom.build.remote import has_versions, localize, original_names
-from fathom.build.results import Details, SplitResult
+from fathom.build.results import EvaluationDetails, SplitResult
 from fathom.errors import UsageError
 from fathom.files import expand_home
 from fathom.settings.config import DataConfig, replace_in
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _CHOICES = ("fill", "one_hot_max", "categories", "drop", "keep", "day_first")
 _LINEAR_ONE_HOT_MAX = 1000  # an embedding before a single affine map would only lower its rank
-_STEPS = 3000  # that a small table is learned for, unless epochs are given
+_STEPS = 3000  # of training on a small table, unless epochs are given
 _EPOCHS = (10, 100)
 
 
@@ -41,7 +41,7 @@ class TablesKind(Kind):
     option_names = ("target", "task", "log_target", "test", *_CHOICES, "header", "separator", "encoding")
 
     def validate(self, settings: Settings) -> None:
-        """Refuse files that are not there and options that tables do not have."""
+        """Refuse missing files and unknown options."""
         refuse_foreign(settings)
         refuse_file_options(settings)
         super().validate(settings)
@@ -54,13 +54,13 @@ class TablesKind(Kind):
             if place is not None:
                 check_file(str(place))
 
-    def usual(self) -> Mapping[str, Any]:
+    def default_settings(self) -> Mapping[str, Any]:
         """Return a multilayer perceptron."""
         return {"model": {"name": "mlp"}}
 
-    def locate(self, data: DataConfig) -> DataConfig:
-        """Return absolute paths and settled versions."""
-        return locate(data, ("test",))
+    def pin(self, data: DataConfig) -> DataConfig:
+        """Return absolute paths and pinned versions."""
+        return pin_data(data, ("test",))
 
     def read(self, data: DataConfig) -> Table | None:
         """Return the rows."""
@@ -73,33 +73,35 @@ class TablesKind(Kind):
     def build(self, config: Config, contents: Any = None, on_read: OnRead | None = None) -> LabelledData:
         """Make the data module."""
         if config.data.augment:
-            raise UsageError("--augment is for images; a table has none (--set training.input_noise=… adds noise)")
+            raise UsageError("--augment is for images; for a table, --set training.input_noise=… adds noise")
         local = localize(config.data)
         with original_names(config.data, local):
             return _build(config, local, contents)
 
     def check(self, data: LabelledData) -> DataCheck:
-        """Return what there is to know of the data before anything is trained on it."""
+        """Return what to know of the data before training on it."""
         from fathom.data.tables.checks import check_table
 
         return check_table(cast("TableData", data))
 
-    def settle(self, config: Config, data: LabelledData) -> Config:
-        """Close batch size and epochs: small tables need many passes to come to enough steps."""
-        config = super().settle(config, data)
+    def finalize(self, config: Config, data: LabelledData) -> Config:
+        """Fill in batch size and epochs: small tables need many epochs for enough steps."""
+        config = super().finalize(config, data)
         if config.training.epochs is not None:
             return config
         least, most = _EPOCHS
         epochs = min(most, max(least, -(-_STEPS // -(-data.num_train // data.batch_size))))
         return replace_in(config, training={"epochs": epochs})
 
-    def examine(self, module: Module, data: LabelledData, evaluation: SplitResult, folder: Path) -> Details:
+    def collect_details(
+        self, module: Module, data: LabelledData, evaluation: SplitResult, folder: Path
+    ) -> EvaluationDetails:
         """Return a baseline to beat, the worst rows, and the predictions."""
         from fathom.build.summaries import list_predictions
         from fathom.build.table_summary import compare_with_baseline
 
         columns, rows = list_predictions(module, data, evaluation)
-        return Details(compare_with_baseline(module, cast("TableData", data), evaluation), columns, rows)
+        return EvaluationDetails(compare_with_baseline(module, cast("TableData", data), evaluation), columns, rows)
 
     def model_of_run(self, module: Module, description: Mapping[str, Any], run: Path, device: str) -> RowModel:
         """Return a run's model of rows."""
@@ -134,7 +136,7 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
         chosen.setdefault("one_hot_max", _LINEAR_ONE_HOT_MAX)
     target, test, log_target = options.get("target"), options.get("test"), options.get("log_target", False)
     if not isinstance(log_target, bool):
-        raise UsageError(f"data.options.log_target is true or false; got {log_target!r}")
+        raise UsageError(f"data.options.log_target must be true or false, not {log_target!r}")
     return TableData(
         dataclasses.replace(
             table, test=None if test is None else _read_file(str(test), options | {"header": table.form.has_header})
@@ -165,5 +167,5 @@ def _read_file(path: str, options: Mapping[str, Any]) -> Table:
 
 def _names(option: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise UsageError(f"data.options.{option} is a list of columns, such as [a, b]; got {value!r}")
+        raise UsageError(f"data.options.{option} must be a list of columns, such as [a, b], not {value!r}")
     return tuple(map(str, value))

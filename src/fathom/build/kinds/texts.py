@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from fathom.build.kinds.base import Kind, OnRead
-from fathom.build.kinds.places import check_file, locate, refuse_file_options, refuse_foreign
+from fathom.build.kinds.places import check_file, pin_data, refuse_file_options, refuse_foreign
 from fathom.build.remote import has_versions, localize, original_names
-from fathom.build.results import Details, SplitResult
+from fathom.build.results import EvaluationDetails, SplitResult
 from fathom.data.sources import catalog
 from fathom.errors import FathomError, UsageError
 from fathom.files import expand_home
-from fathom.settings.config import DataConfig, closed, replace_in
+from fathom.settings.config import DataConfig, replace_in, resolved
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from fathom.settings.settings import Settings
     from fathom.training.device import Execution
 
-_FORM = {"level": "char", "steps": 64, "partition": "sequential"}  # where neither user nor catalog says otherwise
-_TOKENS_SEEN = 3e6  # in training where nobody chose the epochs: minutes on two cores
+_FORM = {"level": "char", "steps": 64, "partition": "sequential"}  # unless user or catalog says otherwise
+_TOKENS_SEEN = 3e6  # in training, unless epochs are given: minutes on two cores
 _MOST_EPOCHS = 40
 
 
@@ -43,7 +43,7 @@ class TextsKind(Kind):
     option_names = ("level", "lower", "clean", "reserved", "min_freq", "steps", "partition", "test", "encoding")
 
     def validate(self, settings: Settings) -> None:
-        """Refuse a file that is not there and options that texts do not have."""
+        """Refuse a missing file and unknown options."""
         refuse_foreign(settings)
         refuse_file_options(settings)
         super().validate(settings)
@@ -51,7 +51,7 @@ class TextsKind(Kind):
         if not catalog.is_text(name):
             check_file(name)
 
-    def usual(self) -> Mapping[str, Any]:
+    def default_settings(self) -> Mapping[str, Any]:
         """Return a network of gated recurrent units."""
         return {"model": {"name": "gru"}}
 
@@ -71,9 +71,9 @@ class TextsKind(Kind):
         """Return the epochs of a text known by name."""
         return 20 if catalog.is_text(name) else None
 
-    def locate(self, data: DataConfig) -> DataConfig:
-        """Return an absolute path and a settled version."""
-        return data if catalog.is_text(data.name) else locate(data)
+    def pin(self, data: DataConfig) -> DataConfig:
+        """Return an absolute path and a pinned version."""
+        return data if catalog.is_text(data.name) else pin_data(data)
 
     def read(self, data: DataConfig) -> str | None:
         """Return the text."""
@@ -86,7 +86,7 @@ class TextsKind(Kind):
     def build(self, config: Config, contents: Any = None, on_read: OnRead | None = None) -> LabelledData:
         """Make the data module.
 
-        Raises:  UsageError if settings of images are given, or an option makes no sense
+        Raises:  UsageError for settings of images, or an invalid option
         """
         from fathom.build.divisions import make_division
         from fathom.data.texts.module import TextData
@@ -111,34 +111,34 @@ class TextsKind(Kind):
             )
 
     def check(self, data: LabelledData) -> DataCheck:
-        """Return what there is to know of the data before anything is trained on it."""
+        """Return what to know of the data before training on it."""
         from fathom.data.texts.checks import check_text
 
         return check_text(cast("TextData", data))
 
-    def settle(self, config: Config, data: LabelledData) -> Config:
-        """Close batch size, and the epochs by the length of the text."""
-        config = super().settle(config, data)
+    def finalize(self, config: Config, data: LabelledData) -> Config:
+        """Fill in batch size, and epochs by the length of the text."""
+        config = super().finalize(config, data)
         if config.training.epochs is not None:
             return config
         epochs = max(1, min(_MOST_EPOCHS, round(_TOKENS_SEEN / data.num_train)))
         return replace_in(config, training={"epochs": epochs})
 
     def wrap(self, net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Module:
-        """Put a network together with the vocabulary that its tokens are numbered by."""
+        """Wrap a network with the vocabulary that numbers its tokens."""
         from fathom.module import LanguageModel
 
         text = cast("TextData", data)
         tokens, tokenizer = text.vocabulary.tokens, text.tokenizer.describe()
-        return LanguageModel(net, tokens=tokens, tokenizer=tokenizer, loss=closed(config.training.loss))
+        return LanguageModel(net, tokens=tokens, tokenizer=tokenizer, loss=resolved(config.training.loss))
 
     def check_model(self, module: Module, data: LabelledData, *, is_own: bool = True) -> None:
-        """Refuse a text that gives another vocabulary: its splits are no longer those that the model learned from."""
+        """Refuse a text with another vocabulary: its splits are not those that the model was trained on."""
         super().check_model(module, data, is_own=is_own)
         model, text = cast("LanguageModel", module), cast("TextData", data)
         if tuple(model.tokens) != text.vocabulary.tokens or model.tokenizer != text.tokenizer.describe():
             raise FathomError(
-                f"{data.name} is no longer as it was when this model was trained, so its splits cannot be told apart; "
+                f"{data.name} has changed since this model was trained, so its splits are not the same; "
                 "use fathom predict on a text that the model has not seen"
             )
 
@@ -150,11 +150,13 @@ class TextsKind(Kind):
 
         return SplitResult(evaluate_text(module, cast("TextData", data), split, batches, execution))
 
-    def examine(self, module: Module, data: LabelledData, evaluation: SplitResult, folder: Path) -> Details:
+    def collect_details(
+        self, module: Module, data: LabelledData, evaluation: SplitResult, folder: Path
+    ) -> EvaluationDetails:
         """Return samples of what the model writes."""
         from fathom.build.text_summary import write_samples
 
-        return Details({"samples": write_samples(cast("LanguageModel", module), cast("TextData", data))})
+        return EvaluationDetails({"samples": write_samples(cast("LanguageModel", module), cast("TextData", data))})
 
     def model_of_run(self, module: Module, description: Mapping[str, Any], run: Path, device: str) -> TextModel:
         """Return a run's language model."""
@@ -179,7 +181,7 @@ class TextsKind(Kind):
 
 
 def _read_text(data: DataConfig) -> str:
-    """Read a text known by name, or a file in the encoding that its options say."""
+    """Read a text known by name, or a file in the encoding given by its options."""
     from fathom.data.texts import reading
 
     if catalog.is_text(data.name):

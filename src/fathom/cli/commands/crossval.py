@@ -46,19 +46,19 @@ def run(args: argparse.Namespace) -> int:
     if args.resume is not None:
         own = [f"--{name}" for name in ("folds", "repeats") if getattr(args, name) is not None]
         series.refuse_settings(args, [*args.models, *own])
-        return series.run_series(_Watch(), lambda watch: _resume(args, watch), _show)
+        return series.run_series(_FoldWatch(), lambda watch: _resume(args, watch), _show)
     configs = _configs(args)
-    return series.run_series(_Watch(), lambda watch: _begin(args, configs, watch), _show)
+    return series.run_series(_FoldWatch(), lambda watch: _begin(args, configs, watch), _show)
 
 
-def _begin(args: argparse.Namespace, configs: list[Config], watch: _Watch) -> CrossValidation:
+def _begin(args: argparse.Namespace, configs: list[Config], watch: _FoldWatch) -> CrossValidation:
     from fathom.series.crossval import cross_validate
 
     folds, repeats = args.folds or _FOLDS, args.repeats or _REPEATS
     return cross_validate(configs, folds, repeats=repeats, root=args.out, observer=watch, command=args.command)
 
 
-def _resume(args: argparse.Namespace, watch: _Watch) -> CrossValidation:
+def _resume(args: argparse.Namespace, watch: _FoldWatch) -> CrossValidation:
     from fathom.series.crossval import resume_cross_validation
 
     return resume_cross_validation(args.resume, root=args.out, observer=watch)
@@ -81,7 +81,7 @@ def _read_folds(text: str) -> int:
     return count
 
 
-class _Watch(series.Watch):
+class _FoldWatch(series.Watch):
     def head(self, study: CrossValidation) -> list[str]:
         plan = study.plan
         again = f", {plan['repeats']} times over" if plan["repeats"] > 1 else ""

@@ -64,12 +64,12 @@ def run(args: argparse.Namespace) -> int:
         own = [f"--{name}" for name in ("student", "temperature", "alpha") if getattr(args, name) is not None]
         own += ["--seeds"] if args.pairs is not None else []
         series.refuse_settings(args, [*own, *([args.teacher] if args.teacher else [])])
-        return series.run_series(_Watch(), lambda watch: _resume(args, watch), _show)
+        return series.run_series(_StudentWatch(), lambda watch: _resume(args, watch), _show)
     teacher, config = _settings(args)
-    return series.run_series(_Watch(), lambda watch: _begin(args, teacher, config, watch), _show)
+    return series.run_series(_StudentWatch(), lambda watch: _begin(args, teacher, config, watch), _show)
 
 
-def _begin(args: argparse.Namespace, teacher: Path, config: Config, watch: _Watch) -> Distillation:
+def _begin(args: argparse.Namespace, teacher: Path, config: Config, watch: _StudentWatch) -> Distillation:
     from fathom.series.distill import distill
 
     return distill(
@@ -84,7 +84,7 @@ def _begin(args: argparse.Namespace, teacher: Path, config: Config, watch: _Watc
     )
 
 
-def _resume(args: argparse.Namespace, watch: _Watch) -> Distillation:
+def _resume(args: argparse.Namespace, watch: _StudentWatch) -> Distillation:
     from fathom.series.distill import resume_distillation
 
     return resume_distillation(args.resume, root=args.out, observer=watch)
@@ -113,7 +113,7 @@ def _read_alpha(text: str) -> float:
     return value
 
 
-class _Watch(series.Watch):
+class _StudentWatch(series.Watch):
     def head(self, study: Distillation) -> list[str]:
         from fathom.phrases import counted
 

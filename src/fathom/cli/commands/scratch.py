@@ -15,7 +15,7 @@ from fathom.lab.tours.pairings import MOST_SAMPLES, PAIRINGS, Pairing
 from fathom.outputs import is_special
 
 if TYPE_CHECKING:
-    from fathom.lab.tours.tables import Table
+    from fathom.lab.tours.tables import TourTable
     from fathom.lab.tours.twin_training import Epoch, TwinOptions, TwinResult
 
 TOURS = {
@@ -262,7 +262,7 @@ def _run_tour(args: argparse.Namespace, out: Path | None) -> None:
         print(f"\nwrote {out}")
 
 
-def _print_table(table: Table) -> None:
+def _print_table(table: TourTable) -> None:
     right = range(table.num_names, len(table.header))
     print("\n".join(lay_out([table.header, *table.rows], right=right)))
 

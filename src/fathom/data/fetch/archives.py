@@ -30,7 +30,7 @@ def is_archive(name: str) -> bool:
 
 
 def is_packed(place: str | Path) -> bool:
-    """Return by its name whether a path is that of an archive on this machine; it need not be there any more."""
+    """Return by its name whether a path is that of an archive on this machine, which need not exist any more."""
     path = expand_home(place)
     return is_archive(path.name) and not is_remote(place) and not path.is_dir()
 
@@ -46,7 +46,7 @@ def stem_of(name: str) -> str:
 
 
 def find_root(folder: Path) -> Path:
-    """Go down to the folder that holds the data: one that holds nothing but a folder of folders was only packed too."""
+    """Return the folder that holds the data: skip outer folders whose only content is a folder of folders."""
     while len(inside := _visible(folder)) == 1 and inside[0].is_dir() and any(p.is_dir() for p in _visible(inside[0])):
         folder = inside[0]
     return folder
@@ -68,32 +68,30 @@ def read_members(archive: Path, *, max_bytes: int, max_members: int = 1000) -> I
             path = PurePosixPath(member.name)
             where = f"archive {archive}: member {member.name!r}"
             if not member.name or "\0" in member.name:
-                raise FathomError(f"{where} has a name that no file can have; the archive is refused")
+                raise FathomError(f"{where} has an invalid name; the archive is refused")
             if path.is_absolute() or ".." in path.parts or "\\" in member.name:  # a backslash parts folders on Windows
                 raise FathomError(f"{where} points outside its folder; the archive is refused")
             if not member.is_plain:
                 raise FathomError(f"{where} is a link or device, not a plain file; the archive is refused")
             total += member.size  # as declared, before a byte is unpacked: a bomb is refused for what it says
             if total > max_bytes:
-                raise TooLarge(f"{where} goes beyond {format_bytes(max_bytes)}; the archive is refused")
+                raise TooLarge(f"{where} exceeds {format_bytes(max_bytes)} in all; the archive is refused")
             if count > max_members:
-                raise FathomError(f"{where} goes beyond {max_members:,} members; the archive is refused")
+                raise FathomError(f"{where} exceeds {max_members:,} members; the archive is refused")
             content = member.read()
             if content is not None:
                 yield path, content
     except (*_DAMAGE, OSError, NotImplementedError) as error:
         reason = str(error)
-        if "\n" in reason:  # tarfile lists, line by line, why each kind of compression is not the file's
+        if "\n" in reason:  # tarfile lists, line by line, why each kind of compression failed
             reason = "it is neither a tar nor a zip archive"
-        elif reason == "File is not a zip file":  # it begins as one
+        elif reason == "File is not a zip file":  # it starts like one
             reason = "it is truncated: the list of its files, at the end, is missing"
-        raise FathomError(
-            f"cannot read the archive {archive} ({reason}); remove it to have it fetched again"
-        ) from error
+        raise FathomError(f"cannot read the archive {archive} ({reason}); delete it to download it again") from error
 
 
 class TooLarge(FathomError):
-    """An archive holds more bytes than it may."""
+    """An archive exceeds the limit of bytes."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +120,9 @@ def _zip_members(archive: Path) -> Iterator[_Member]:
             def read(info: zipfile.ZipInfo = info) -> bytes | None:
                 if info.flag_bits & 1:  # bit 0 of the general-purpose flags: encrypted
                     raise zipfile.BadZipFile("it is encrypted")
-                return None if info.is_dir() else zipped.read(info)  # never more than the size that was checked
+                return None if info.is_dir() else zipped.read(info)  # never more than the checked size
 
-            kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where it was packed on another system than Unix
+            kind = stat.S_IFMT(info.external_attr >> 16)  # 0 if it was not packed on Unix
             name = info.orig_filename if "\0" in info.orig_filename else info.filename  # the latter ends at a NUL
             yield _Member(name, kind in (0, stat.S_IFREG, stat.S_IFDIR), info.file_size, read)
 
@@ -142,11 +140,11 @@ def unpack(
     max_members: int = 1000,
     on_write: Callable[[int, int], None] = lambda num_bytes, num_files: None,
 ) -> Path:
-    """Unpack an archive to the new folder ``destination``, all or nothing; do nothing if it is there.
+    """Unpack an archive to the new folder ``destination``, all or nothing; do nothing if it exists.
 
     Args:
-        on_write: called with (bytes, files) that were written since it was called before.
-    Raises:  FathomError for what ``read_members`` refuses and for a disk that does
+        on_write: called with the (bytes, files) written since the last call.
+    Raises:  FathomError as ``read_members``, or if the disk refuses
     """
     if destination.exists():
         return destination

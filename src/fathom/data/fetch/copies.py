@@ -1,7 +1,7 @@
 """Copies of remote data below the cache folder: made once, kept by version, used when the network is gone.
 
-``<cache>/remote/<address>/<version>/`` holds ``.source.json`` and the copy under its own name. It takes its place in
-one rename; until then it grows in ``.part-<version>``, where whoever fetches next goes on.
+``<cache>/remote/<address>/<version>/`` holds ``.source.json`` and the copy under its own name. It is put in
+place by one rename; until then it grows in ``.part-<version>``, which the next fetch resumes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from fathom.address import base_name, conceal, split_address
 from fathom.data.fetch.archives import MOST_MEMBERS, find_root, is_archive, stem_of, unpack
 from fathom.data.fetch.offline import is_offline
 from fathom.data.fetch.paths import cache_root, make_folder
-from fathom.data.fetch.progress import TransferProgress, say
-from fathom.data.fetch.source import Changed, Item, Listing, Source
+from fathom.data.fetch.progress import TransferProgress, notify
+from fathom.data.fetch.source import Listing, RemoteFile, RemoteSource, SourceChanged
 from fathom.data.fetch.transfer import Transfer
 from fathom.data.fetch.web import TransferFailed
 from fathom.errors import FathomError, UsageError
@@ -32,34 +32,34 @@ from fathom.phrases import format_bytes
 _SCHEMA = 1
 _SOURCE = ".source.json"
 _PART = ".part-"
-_KEPT = 2  # versions of one address: a run under way may still read the one before the newest
+_KEPT = 2  # versions of one address: a running training may still read the one before the newest
 _SPARE_BYTES = 256 << 20  # left free on the disk, for all else that writes to it
 _DEFAULT_LIMIT_GB = 200.0
 
 
 @dataclass(frozen=True)
-class Copy:
-    """What lies on this machine for an address: a file, or a folder with what was in a folder or an archive."""
+class LocalCopy:
+    """The copy of an address on this machine: a file, or the folder from a remote folder or an archive."""
 
     path: Path
     version: str
 
 
-def local_copy(address: str, *, version: str | None = None) -> Copy:
+def local_copy(address: str, *, version: str | None = None) -> LocalCopy:
     """Return the copy of remote data on this machine, fetched or brought up to date if need be.
 
-    Without network, or with FATHOM_OFFLINE set, the newest copy there is serves, and a line on standard error says so.
+    Without network, or with FATHOM_OFFLINE set, the newest copy is used, and a line on standard error says so.
 
     Args:
         address: ``s3://bucket/key``, ``s3://bucket/folder/`` or ``https://host/file``; archives are unpacked.
-        version: of which an earlier call told; only this one will do, and the network is not asked if it is here.
-    Raises:  UsageError for an address that cannot be; FathomError, one line, if there is nothing there, access is
-        denied, the network or the disk refuses, or the version wanted is no more
+        version: that an earlier call returned; no other is accepted, and the network is not asked if it is here.
+    Raises:  UsageError for an invalid address; FathomError, one line, if nothing is there, access is denied, the
+        network or the disk fails, or the requested version is gone
     """
-    return _Place(conceal(address)).find(version)
+    return _CopyFolder(conceal(address)).find(version)
 
 
-class _Place:
+class _CopyFolder:
     """The folder of one address."""
 
     def __init__(self, address: str) -> None:
@@ -70,7 +70,7 @@ class _Place:
         self.name = base_name(address)
         self.folder = cache_root() / "remote" / f"{parts.hostname}-{self.name}-{digest}"
 
-    def find(self, version: str | None) -> Copy:
+    def find(self, version: str | None) -> LocalCopy:
         if version is not None and (known := self._read(version)):
             return known
         if is_offline():
@@ -81,48 +81,48 @@ class _Place:
         except TransferFailed as error:
             return self._use_newest(version, str(error))
         if version is not None and listing.version != version:
-            raise FathomError(f"{self.address} is no longer what it was (version {version}), and no copy is here")
+            raise FathomError(f"{self.address} has changed (version {version} is gone), and no copy is here")
         if listing.version is not None and (known := self._read(listing.version)):
             self._touch(known.version)  # so that what is still asked for is not the oldest
             return known
-        with self._held():
+        with self._locked():
             return self._fetch(source, listing)
 
-    def _use_newest(self, version: str | None, why: str) -> Copy:
+    def _use_newest(self, version: str | None, why: str) -> LocalCopy:
         newest = next(iter(self._versions()), None)
         copy = None if newest is None or version is not None else self._read(newest.name)
         if copy is None:
             what = "no copy is here" if version is None else f"no copy of version {version} is here"
             raise FathomError(
-                f"{self.address}: {why}, and {what}; try again when it can be reached, or fetch it by hand and name "
-                "the file or folder in its place"
+                f"{self.address}: {why}, and {what}; try again later, or download it by hand and give "
+                "the file or folder instead"
             )
         fetched = datetime.fromtimestamp((self.folder / copy.version / _SOURCE).stat().st_mtime)
-        say(f"{self.address}: {why}; using the copy of {fetched:%Y-%m-%d %H:%M}")
+        notify(f"{self.address}: {why}; using the copy of {fetched:%Y-%m-%d %H:%M}")
         return copy
 
-    def _fetch(self, source: Source, listing: Listing) -> Copy:
+    def _fetch(self, source: RemoteSource, listing: Listing) -> LocalCopy:
         for attempt in range(3):
             if listing.version is not None and (known := self._read(listing.version)):
                 return known  # another process fetched it while this one waited
             try:
                 return self._make(source, listing)
-            except Changed:
-                say(f"{self.address} changed while it was fetched; beginning again")
-                # A single file that changes twice in a row comes from a server that tells another tag each time: the
-                # third attempt goes without.
+            except SourceChanged:
+                notify(f"{self.address} changed while it was fetched; starting again")
+                # A single file that changes twice in a row comes from a server with a new tag each time: the
+                # third attempt ignores tags.
                 listing = _ask(source) if attempt == 0 or listing.is_folder else _without_tags(listing)
             except TransferFailed as error:
                 raise FathomError(
-                    f"{self.address}: {error}; what has arrived is kept, the same command goes on from there"
+                    f"{self.address}: {error}; what has arrived is kept; run the same command again to resume"
                 ) from error
         raise FathomError(f"{self.address} changes faster than it can be fetched")
 
-    def _make(self, source: Source, listing: Listing) -> Copy:
-        """Fetch into the folder of parts, then let it take its place."""
+    def _make(self, source: RemoteSource, listing: Listing) -> LocalCopy:
+        """Fetch into the folder of parts, then move it into place."""
         part = self.folder / f"{_PART}{listing.version or 'unknown'}"
         content = part / self.name
-        paths = [(item, content / item.path if listing.is_folder else content) for item in listing.items]
+        paths = [(item, content / item.path if listing.is_folder else content) for item in listing.files]
         if listing.is_folder:
             self._link_unchanged(paths)
         limit = _limit_bytes()
@@ -137,7 +137,7 @@ class _Place:
         progress.finish()
         if listing.skipped:
             files = f"{listing.skipped:,} file{'s' * (listing.skipped > 1)}"
-            say(f"{self.address}: left out {files} that by the name are no images")
+            notify(f"{self.address}: skipped {files} whose names are not those of images")
         try:
             version = listing.version or _digest_file(content)
             is_packed = is_archive(self.name) and not listing.is_folder
@@ -145,7 +145,7 @@ class _Place:
             self._place(part, version, root, listing)
         except OSError as error:
             raise describe_failure("write", self.folder / version, error) from error
-        return Copy(self.folder / version / root, version)
+        return LocalCopy(self.folder / version / root, version)
 
     def _place(self, part: Path, version: str, root: str, listing: Listing) -> None:
         record = {
@@ -154,11 +154,11 @@ class _Place:
             "version": version,
             "root": root,
             "is_unpacked": is_archive(self.name) and not listing.is_folder,
-            "files": [[item.path, item.size, item.tag] for item in listing.items],
+            "files": [[item.path, item.size, item.tag] for item in listing.files],
         }
         write_atomically(part / _SOURCE, json.dumps(record))
         if record["is_unpacked"]:
-            (part / self.name).unlink()  # not before: if killed until here, it need not come over the network again
+            (part / self.name).unlink()  # not before: if killed until here, it need not be fetched again
         sync_tree(part)
         target = self.folder / version
         if target.exists():  # damaged, or the same bytes under another date
@@ -177,12 +177,12 @@ class _Place:
             unpack(archive, folder, max_bytes=max(0, min(limit, free)), max_members=MOST_MEMBERS)
         except FathomError as error:
             archive.unlink(missing_ok=True)
-            reason = str(error).replace(str(archive), self.name).removesuffix("; remove it to have it fetched again")
+            reason = str(error).replace(str(archive), self.name).removesuffix("; delete it to download it again")
             raise FathomError(f"{self.address}: {reason}") from error
         return find_root(folder).relative_to(archive.parent).as_posix()
 
-    def _link_unchanged(self, paths: list[tuple[Item, Path]]) -> None:
-        """Take files that another version has with the same size and tag from there: a second name, no second copy."""
+    def _link_unchanged(self, paths: list[tuple[RemoteFile, Path]]) -> None:
+        """Hard-link files that another version has with the same size and tag, instead of fetching them."""
         for old in self._versions():
             record = _read_record(old) or {}
             known = {(name, size, tag) for name, size, tag in record.get("files", ()) if tag}
@@ -190,21 +190,21 @@ class _Place:
             for item, path in paths:
                 if (item.path, item.size, item.tag) in known and not path.exists():
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    with contextlib.suppress(OSError):  # it will be fetched then
+                    with contextlib.suppress(OSError):  # then it is fetched
                         if (root / item.path).stat().st_size == item.size:
                             # a hard link; refused across file systems and by some network ones
                             os.link(root / item.path, path)
 
-    def _check_size(self, listing: Listing, paths: list[tuple[Item, Path]], limit: int) -> None:
-        """Refuse, before the first byte, what is too much for the limit or for the disk."""
+    def _check_size(self, listing: Listing, paths: list[tuple[RemoteFile, Path]], limit: int) -> None:
+        """Refuse, before the first byte, what exceeds the limit or the free space."""
         size = listing.size or 0
         if size > limit:
             raise FathomError(
-                f"{self.address} holds {format_bytes(size)}, more than the limit of {format_bytes(limit)}; "
-                "FATHOM_REMOTE_MAX_GB raises it"
+                f"{self.address} has {format_bytes(size)}, more than the limit of {format_bytes(limit)}; "
+                "raise it with FATHOM_REMOTE_MAX_GB"
             )
         make_folder(self.folder, "set FATHOM_HOME to a writable folder")
-        here = sum(_present(path) for _, path in paths)
+        here = sum(_bytes_here(path) for _, path in paths)
         free = shutil.disk_usage(self.folder).free
         if size - here + _SPARE_BYTES > free and size > here:
             raise FathomError(
@@ -212,20 +212,20 @@ class _Place:
                 f"{cache_root()}; free some space or set FATHOM_HOME elsewhere"
             )
 
-    def _read(self, version: str) -> Copy | None:
-        """Return a copy if it is here and whole."""
+    def _read(self, version: str) -> LocalCopy | None:
+        """Return a copy if it is here and complete."""
         folder = self.folder / version
         if Path(version).name != version or version.startswith(".") or (record := _read_record(folder)) is None:
             return None
         path = folder / str(record["root"])
         if record.get("is_unpacked"):
-            return Copy(path, version) if path.is_dir() else None
+            return LocalCopy(path, version) if path.is_dir() else None
         sizes = ((path / name if path.is_dir() else path, size) for name, size, _ in record["files"])
-        is_whole = all(file.exists() and size in (None, _present(file)) for file, size in sizes)
-        return Copy(path, version) if is_whole and path.exists() else None
+        is_whole = all(file.exists() and size in (None, _bytes_here(file)) for file, size in sizes)
+        return LocalCopy(path, version) if is_whole and path.exists() else None
 
     def _versions(self) -> list[Path]:
-        """Return the folders of whole copies, the one last found to be up to date first."""
+        """Return the folders of complete copies, the most recently confirmed first."""
         # the time of _touch, not of fetching
         found = [(path.stat().st_mtime, path.parent) for path in self.folder.glob(f"*/{_SOURCE}")]
         return [folder for _, folder in sorted(found, reverse=True) if not folder.name.startswith(".")]
@@ -235,7 +235,7 @@ class _Place:
             os.utime(self.folder / version / _SOURCE)
 
     @contextlib.contextmanager
-    def _held(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         """Let one process fetch at a time."""
         from filelock import FileLock, Timeout
 
@@ -245,7 +245,7 @@ class _Place:
             try:
                 lock.acquire(timeout=0)  # first without waiting, to be able to say why it will wait
             except Timeout:
-                say(f"another process is fetching {self.address}; waiting for it")
+                notify(f"another process is fetching {self.address}; waiting for it")
                 lock.acquire()
         try:
             yield
@@ -253,7 +253,7 @@ class _Place:
             lock.release()
 
 
-def _open_source(address: str) -> Source:
+def _open_source(address: str) -> RemoteSource:
     if split_address(address).scheme == "s3":
         from fathom.data.fetch.bucket import Bucket
 
@@ -267,19 +267,19 @@ def _open_source(address: str) -> Source:
     return WebFile(address)
 
 
-def _ask(source: Source) -> Listing:
-    """Look, twice if need be."""
+def _ask(source: RemoteSource) -> Listing:
+    """List, with one retry."""
     try:
-        return source.list_items()
+        return source.list_files()
     except TransferFailed as error:
-        if not error.again:
+        if not error.is_retryable:
             raise
-        return source.list_items()
+        return source.list_files()
 
 
 def _without_tags(listing: Listing) -> Listing:
-    """Take a file as it comes: its server says something else of it every time."""
-    return Listing(tuple(Item(item.path, None, "") for item in listing.items), listing.is_folder)
+    """Return a listing without sizes and tags, for a server that gives other ones each time."""
+    return Listing(tuple(RemoteFile(item.path, None, "") for item in listing.files), listing.is_folder)
 
 
 def _read_record(folder: Path) -> dict[str, Any] | None:
@@ -303,7 +303,7 @@ def _limit_bytes() -> int:
         raise UsageError(f"FATHOM_REMOTE_MAX_GB={text}: expected a number of gigabytes above 0") from None
 
 
-def _present(path: Path) -> int:
+def _bytes_here(path: Path) -> int:
     for place in (path, path.with_name(f"{path.name}.part")):
         with contextlib.suppress(OSError):
             return place.stat().st_size

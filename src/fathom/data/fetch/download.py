@@ -19,14 +19,14 @@ from fathom.errors import FathomError
 from fathom.progress import Progress, bytes_of
 
 OnReceive = Callable[[str, int, int | None], None]
-"""Called with (file name, bytes done, bytes in all or None while unknown); done equals all exactly once, at the end."""
+"""Called with (file name, bytes done, bytes in all or None if unknown); done equals all exactly once, at the end."""
 
-_shown: dict[str, Progress] = {}  # of files under way
+_shown: dict[str, Progress] = {}  # of files being downloaded
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def report(name: str, done: int, total: int | None) -> None:
-    """Show progress on standard error, and when it has come one line a file."""
+    """Show progress on standard error, and one line per finished file."""
     if done == total:
         _stop_showing(name)
         print(f"downloaded {name} ({done / 1e6:.1f} MB)", file=sys.stderr, flush=True)
@@ -43,10 +43,10 @@ def _stop_showing(name: str) -> None:
 
 @dataclass(frozen=True)
 class RequestPolicy:
-    """How servers are asked for a file.
+    """How often and how long servers are asked for a file.
 
     Attributes:
-        attempts: per mirror, after faults that may pass (time-outs, broken connections, server errors).
+        attempts: per mirror, after temporary faults (time-outs, broken connections, server errors).
         backoff_s: before the second attempt; twice as long before each further one.
         timeout_s: for the next bytes.
         allow_http_loopback: also accept plain http from this machine itself.
@@ -69,21 +69,21 @@ def fetch(
     progress: OnReceive = report,
     policy: RequestPolicy | None = None,
 ) -> Path:
-    """Bring a file from the first mirror that has it to ``destination``; do nothing if it is there.
+    """Download a file from the first mirror that has it to ``destination``; do nothing if it exists.
 
     The bytes go to a temporary file beside ``destination``, are checked, synced and renamed, so that ``destination``
-    is whole whenever it exists. A lock lets processes that start together fetch once. What a killed process left is
-    overwritten by the next one.
+    is complete whenever it exists. A lock lets processes that start together fetch once. The remains of a
+    killed process are overwritten by the next one.
 
     Args:
         urls: the same file on several mirrors, tried in order; https only.
         checksum: of the content as it will lie at ``destination``: "sha256:…", "sha1:…" or "md5:…", in hexadecimal.
-            None takes what comes.
+            None accepts anything.
         max_bytes: no more content than this is written.
         gunzip: the mirrors hold the file gzipped; it is stored uncompressed.
-        replace: fetch even if a file is there; it stands until the new one is whole.
+        replace: fetch even if a file is there; it stays until the new one is complete.
         policy: how servers are asked.
-    Raises:  FathomError, one line, if no mirror delivers, the checksum is wrong or the disk refuses
+    Raises:  FathomError, one line, if every mirror fails, the checksum is wrong or the disk refuses
     """
     policy = policy or RequestPolicy()
     for url in urls:
@@ -117,12 +117,12 @@ def _try_mirrors(download: _Download, urls: Sequence[str]) -> None:
             try:
                 return download.from_mirror(url)
             except TransferFailed as error:
-                if not error.again or attempt == policy.attempts:
+                if not error.is_retryable or attempt == policy.attempts:
                     failures.setdefault(str(error), []).append(urlsplit(url).netloc)
                     break
                 time.sleep(policy.backoff_s * 2 ** (attempt - 1))  # 1, 2, 4 … s with the defaults
     reasons = "; ".join(f"{', '.join(hosts)}: {reason}" for reason, hosts in failures.items())
-    raise FathomError(f"cannot download {path.name} ({reasons}); fetch {urls[0]} by hand and {place}")
+    raise FathomError(f"cannot download {path.name} ({reasons}); download {urls[0]} by hand and {place}")
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class _Download:
     policy: RequestPolicy
 
     def from_mirror(self, url: str) -> None:
-        """Fetch, check, sync and rename; OSError is the disk's, everything else becomes TransferFailed."""
+        """Fetch, check, sync and rename; OSError comes from the disk, everything else becomes TransferFailed."""
         name = self.destination.name
         temporary = self.destination.with_name(f".{name}.part")
         try:
@@ -172,14 +172,14 @@ class _Download:
                 raise TransferFailed(f"not a gzip file ({error})") from error
             written += len(content)
             if written > self.max_bytes:
-                raise TransferFailed(f"holds more than the expected {self.max_bytes:,} bytes")
+                raise TransferFailed(f"has more than the expected {self.max_bytes:,} bytes")
             digest.update(content)
             file.write(content)
             if received != total:
                 self.progress(self.destination.name, received, total)
         # http.client ends a cut body without an error
         if (total is not None and received != total) or (inflate and not inflate.eof):
-            raise TransferFailed(f"broke off after {received:,} bytes", again=True)
+            raise TransferFailed(f"broke off after {received:,} bytes", is_retryable=True)
         if wanted and digest.hexdigest() != wanted:
             raise TransferFailed(f"wrong checksum, {algorithm} {digest.hexdigest()} instead of {wanted}")
         return received
@@ -187,7 +187,7 @@ class _Download:
 
 def _check_url(url: str, allow_http_loopback: bool) -> None:
     if not _is_safe(url, allow_http_loopback):
-        raise FathomError(f"refusing to download {url}: only https is safe against changes on the way")
+        raise FathomError(f"refusing to download {url}: use https, which protects against tampering")
 
 
 def _is_safe(url: str, allow_http_loopback: bool) -> bool:

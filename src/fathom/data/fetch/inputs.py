@@ -1,4 +1,4 @@
-"""Files that are read once, as those of ``fathom predict``, wherever they lie. Torch-free."""
+"""Files that are read once, such as those of ``fathom predict``, local or remote. Torch-free."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from fathom.errors import FathomError
 
 
 def fetch_input(source: str | Path) -> Path:
-    """Return the place on this machine of a file that is to be read once.
+    """Return the local path of a file that is to be read once.
 
-    Raises:  as ``local_copy``; FathomError for a device, which need not end
+    Raises:  as ``local_copy``; FathomError for a device, which may be endless
     """
     if not is_remote(source):
-        with contextlib.suppress(OSError, ValueError):  # what cannot be read is told of by whoever reads it
+        with contextlib.suppress(OSError, ValueError):  # what cannot be read fails later, with a message
             mode = os.stat(source).st_mode
             if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-                raise FathomError(f"cannot read {source}: it is a device, not a file; - stands for standard input")
+                raise FathomError(f"cannot read {source}: it is a device, not a file; use - for standard input")
         return Path(source)
     from fathom.data.fetch.copies import local_copy
 

@@ -12,23 +12,23 @@ VARIABLE = "FATHOM_OFFLINE"
 
 
 def is_offline() -> bool:
-    """Whether nothing is to be taken from the network."""
+    """Whether the network must not be used."""
     return os.environ.get(VARIABLE, "") not in ("", "0")
 
 
 def refuse_offline(urls: Sequence[str], way_out: str) -> None:
-    """Refuse to fetch anything if the network is not to be asked; ``way_out`` says what to do with it by hand.
+    """Refuse to fetch anything if offline; ``way_out`` says what to do with a file downloaded by hand.
 
-    Raises:  FathomError naming all that is missing
+    Raises:  FathomError naming everything that is missing
     """
     if urls and is_offline():
         what, it = (urls[0], "it") if len(urls) == 1 else (" ".join(urls), "them")
-        raise FathomError(f"offline, and not on this machine: {what}; fetch {it} by hand and {way_out}")
+        raise FathomError(f"offline, and not on this machine: {what}; download {it} by hand and {way_out}")
 
 
 @contextlib.contextmanager
 def offline() -> Iterator[None]:
-    """Keep this process, and those that it starts meanwhile, from asking the network."""
+    """Keep this process, and those it starts meanwhile, from using the network."""
     before = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = "1"
     try:

@@ -1,7 +1,7 @@
-"""Packed folders on this machine: unpacked once below the cache folder, and used by every command after. Torch-free.
+"""Archives on this machine: unpacked once below the cache folder, then used by every command. Torch-free.
 
 ``<cache>/archives/<name>-<version>/`` holds the folder and ``.archive.json``. The version is a digest of the content: a
-moved or copied archive is the same one. As long as path, size and time are those of the last look, it is not read
+moved or copied archive is the same one. As long as path, size and time are unchanged, it is not read
 again.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fathom.data.fetch.archives import MOST_MEMBERS, TooLarge, find_root, stem_of, unpack
-from fathom.data.fetch.copies import Copy
+from fathom.data.fetch.copies import LocalCopy
 from fathom.data.fetch.paths import cache_root, make_folder
 from fathom.data.fetch.progress import TransferProgress
 from fathom.data.images.formats import EXTENSIONS, is_image
@@ -27,40 +27,40 @@ from fathom.phrases import format_bytes
 
 _SCHEMA = 1
 _RECORD = ".archive.json"
-_KEPT = 2  # versions of one archive: a run under way may still read the one before the newest
+_KEPT = 2  # versions of one archive: a running training may still read the one before the newest
 _SPARE_BYTES = 256 << 20  # left free on the disk, as in copies.py
-_MOST_GROWTH = 200  # images are compressed already; what grows more than that is a trap
+_MOST_GROWTH = 200  # images are compressed already; an archive that grows more than that is a zip bomb
 _SURELY_FINE = 1 << 30  # below this no growth is a danger to the disk
 
 
-def unpacked_copy(archive: str | Path, *, version: str | None = None, whole: bool = False) -> Copy:
+def unpacked_copy(archive: str | Path, *, version: str | None = None, whole: bool = False) -> LocalCopy:
     """Return the folder of images that an archive holds, unpacked if need be; a line on standard error says so.
 
     Args:
-        version: of which an earlier call told; only this one will do, and the archive is not looked at if it is here.
-        whole: return all of it, for names that begin there, and not the folder of class folders somewhere inside.
-    Raises:  FathomError, one line, if the archive is missing, damaged, encrypted, hostile, without an image, or no
-        longer of that version, and if the disk refuses
+        version: that an earlier call returned; only this one is accepted, without reading the archive if it is here.
+        whole: return the root, for names relative to it, and not the folder of class folders inside.
+    Raises:  FathomError, one line, if the archive is missing, damaged, encrypted, hostile, without images, or of
+        another version, or if the disk refuses
     """
     path = expand_home(archive).absolute()
     copy = _known(path, version) or _make(path, version)
     return replace(copy, path=_folder(path, copy.version) / stem_of(path.name)) if whole else copy
 
 
-def _known(archive: Path, version: str | None) -> Copy | None:
-    """Return a copy of this version, or of what the archive is as far as path, size and time tell."""
+def _known(archive: Path, version: str | None) -> LocalCopy | None:
+    """Return the copy of this version, or of the archive as recognised by path, size and time."""
     if version is not None:
         root = _read(_folder(archive, version))
-        return None if root is None else Copy(root, version)
-    with contextlib.suppress(OSError):  # what cannot be read is reported by whoever reads it
+        return None if root is None else LocalCopy(root, version)
+    with contextlib.suppress(OSError):  # what cannot be read fails later, with a message
         seen = _look_at(archive)
         for folder, record in _copies(archive):
             if record["seen"] == seen and (root := _read(folder)):
-                return Copy(root, str(record["version"]))
+                return LocalCopy(root, str(record["version"]))
     return None
 
 
-def _make(archive: Path, version: str | None) -> Copy:
+def _make(archive: Path, version: str | None) -> LocalCopy:
     try:
         seen = _look_at(archive)
         with archive.open("rb") as file:
@@ -69,7 +69,7 @@ def _make(archive: Path, version: str | None) -> Copy:
         raise describe_failure("read", archive, error) from error
     if version not in (None, found):
         raise FathomError(
-            f"{archive} is no longer what it was (version {version}), and no copy of that is here; put it back, or "
+            f"{archive} has changed (version {version} is gone), and no copy of that is here; put it back, or "
             "start a new run"
         )
     folder = _folder(archive, found)
@@ -78,7 +78,7 @@ def _make(archive: Path, version: str | None) -> Copy:
     write_atomically(folder / _RECORD, json.dumps(record))
     for old, _ in _copies(archive)[_KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
-    return Copy(root, found)
+    return LocalCopy(root, found)
 
 
 def _look_at(archive: Path) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _folder(archive: Path, version: str) -> Path:
 
 
 def _read(folder: Path) -> Path | None:
-    """Return the folder of data inside a copy, if that is whole."""
+    """Return the folder of data inside a copy, if that is complete."""
     record = _read_record(folder)
     root = None if record is None else folder / str(record["root"])
     return root if root is not None and root.is_dir() else None
@@ -108,7 +108,7 @@ def _read_record(folder: Path) -> dict[str, Any] | None:
 
 
 def _copies(archive: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Return the copies of what stood or stands at a path with their records, the newest first."""
+    """Return the copies of archives at this path, now or earlier, with their records, the newest first."""
     found = []
     with contextlib.suppress(OSError):
         for entry in os.scandir(cache_root() / "archives"):
@@ -128,7 +128,7 @@ def _unpack(archive: Path, folder: Path) -> Path:
         limit = max(_SURELY_FINE, _MOST_GROWTH * archive.stat().st_size)
         unpack(archive, content, max_bytes=min(free, limit), max_members=MOST_MEMBERS, on_write=progress.count)
         if not any(is_image(name) for _, _, names in os.walk(content) for name in names):
-            raise FathomError(f"{archive} holds no image ({', '.join(sorted(EXTENSIONS))})")
+            raise FathomError(f"{archive}: no images in this archive ({', '.join(sorted(EXTENSIONS))})")
     except BaseException as error:
         progress.abandon()
         shutil.rmtree(folder, ignore_errors=True)
@@ -145,6 +145,6 @@ def _unpack(archive: Path, folder: Path) -> Path:
 
 
 def _explain(reason: str) -> str:
-    """Say of an archive that nobody can fetch again what to do."""
-    reason = reason.removesuffix("; remove it to have it fetched again").removeprefix("archive ")
+    """Replace the advice to download again, which a local archive cannot be."""
+    reason = reason.removesuffix("; delete it to download it again").removeprefix("archive ")
     return f"{reason}; pack it again without a password" if "(it is encrypted)" in reason else reason

@@ -1,4 +1,4 @@
-"""Where data sets lie: the folder that FATHOM_DATA names, then the cache. Torch-free."""
+"""Folders of data sets: that in FATHOM_DATA, then the cache. Torch-free."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fathom.files import expand_home
 
 
 def cache_root() -> Path:
-    """Name the cache folder: FATHOM_HOME if set, else the platform's; it need not exist yet."""
+    """Return the cache folder: FATHOM_HOME if set, else the platform's; it need not exist yet."""
     home = os.environ.get("FATHOM_HOME")
     if home:
         return expand_home(home).absolute()
@@ -32,7 +32,7 @@ def measure_cache() -> dict[str, int]:
 
 
 def data_roots() -> list[Path]:
-    """Name the folders to look for data sets in, first first.
+    """Return the folders to look for data sets in, in order.
 
     Raises:  FathomError if FATHOM_DATA names something that is not a folder
     """
@@ -47,7 +47,7 @@ def data_roots() -> list[Path]:
 
 
 def make_cache_folder(*parts: str) -> Path:
-    """Make (if need be) the folder ``<cache>/data/<parts>`` and make sure that files can be written in it.
+    """Make the folder ``<cache>/data/<parts>`` if need be, and check that it is writable.
 
     Raises:  FathomError, naming the folder, if it cannot be made or written to
     """

@@ -1,4 +1,4 @@
-"""How far fetching or unpacking is, in files and bytes."""
+"""Progress of fetching or unpacking, in files and bytes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class TransferProgress:
 
     Args:
         what: what is fetched.
-        num_files: how many files there are in all, None while unknown.
-        size: bytes in all, None while unknown.
-        verbs: what is being done to them, and what has been.
+        num_files: files in all, None if unknown.
+        size: bytes in all, None if unknown.
+        verbs: for the running and the finished line.
     """
 
     def __init__(
@@ -26,12 +26,12 @@ class TransferProgress:
         self._progress = Progress(f"{verbs[0]} {what}", size, amount=self._amount)
 
     def count(self, num_bytes: int, num_files: int) -> None:
-        """Add to what is here; fewer than none are taken back."""
+        """Add to what is here; negative numbers take back."""
         self.files += num_files
         self._progress.advance(num_bytes)
 
     def finish(self) -> None:
-        """Say that all is here."""
+        """Print the final line."""
         self._progress.close()
         files = "" if self.num_files == 1 else f"{self.num_files or self.files:,} files, "
         print(f"{self.done_verb} {self.what}: {files}{format_bytes(self._progress.done)}", file=sys.stderr, flush=True)
@@ -47,6 +47,6 @@ class TransferProgress:
         return f"{self.files:,}{of_all} files, {bytes_of(done, total)}"
 
 
-def say(line: str) -> None:
-    """Tell the user something about data that lie elsewhere, on standard error."""
+def notify(line: str) -> None:
+    """Print a line about remote data on standard error."""
     print(f"fathom: {line}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What a place out there offers: its files, each with what tells one version from another, and their bytes."""
+"""Remote sources of files: what they list, how versions are recognised, how bytes are read."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)
-class Item:
+class RemoteFile:
     """One file.
 
     Attributes:
         path: where its copy belongs below the folder of copies, "/" between the parts.
         size: bytes, None if the server does not say.
-        tag: another one for another content (an ETag, a time); "" if the server gives none.
+        tag: changes with the content (an ETag, a time); "" if the server gives none.
     """
 
     path: str
@@ -30,8 +30,8 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Stream:
-    """The bytes of a file from ``start`` on; a server that cannot begin in the middle begins at 0."""
+class ByteStream:
+    """The bytes of a file from ``start`` on; 0 if the server cannot start in the middle."""
 
     start: int
     chunks: Iterator[bytes]
@@ -39,50 +39,50 @@ class Stream:
 
 @dataclass(frozen=True)
 class Listing:
-    """What there is at an address: one file, or the files of a folder; ``skipped`` counts those of no use."""
+    """The files at an address: one, or those of a folder; ``skipped`` counts the others in it."""
 
-    items: tuple[Item, ...]
+    files: tuple[RemoteFile, ...]
     is_folder: bool
     skipped: int = 0
 
     @property
     def version(self) -> str | None:
-        """Return this state of the place from any other; None where the server gives nothing to tell by."""
-        if any(item.size is None and not item.tag for item in self.items):  # nothing then tells a change
+        """A digest that changes with the files; None if the server gives neither size nor tag."""
+        if any(file.size is None and not file.tag for file in self.files):  # then no change would show
             return None
         # NUL and line break stand in no path: no two lists read alike
-        text = "\n".join(f"{item.path}\0{item.size}\0{item.tag}" for item in self.items)
+        text = "\n".join(f"{file.path}\0{file.size}\0{file.tag}" for file in self.files)
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
     @property
     def size(self) -> int | None:
         """Bytes in all, None if unknown."""
-        sizes = [item.size for item in self.items]
+        sizes = [file.size for file in self.files]
         return None if None in sizes else sum(size or 0 for size in sizes)
 
 
-class Source(Protocol):
-    """A place that can be listed and read. Both raise TransferFailed, or FathomError where asking again is no use."""
+class RemoteSource(Protocol):
+    """A remote source that can be listed and read. Both raise TransferFailed, or FathomError if a retry is useless."""
 
-    def list_items(self) -> Listing:
-        """See what is there now."""
+    def list_files(self) -> Listing:
+        """List the files that are there now."""
 
-    def open(self, item: Item, start: int) -> AbstractContextManager[Stream]:
-        """Read a file from a byte on, as long as it is what was listed."""
+    def open(self, file: RemoteFile, start: int) -> AbstractContextManager[ByteStream]:
+        """Read a listed file from byte ``start`` on; SourceChanged if it is another one by now."""
 
 
-class Changed(Exception):
-    """A file is no longer what was listed."""
+class SourceChanged(Exception):
+    """A file has changed since it was listed."""
 
 
 def check_path(path: str, address: str) -> str:
-    """Return a path that a server sent, if a file may lie there below the folder of copies.
+    """Return a path that a server sent, if it is a valid one below the folder of copies.
 
-    Raises:  FathomError if it would lie elsewhere, or cannot be on some system
+    Raises:  FathomError if it leads elsewhere, or is invalid on some system
     """
     parts = path.split("/")
     # what Windows refuses, and what a terminal would obey
     is_odd = any(ord(letter) < 32 or letter in '\\:*?"<>|\x7f' for letter in path)
     if is_odd or any(part in ("", ".", "..") or len(part.encode("utf-8", "replace")) > 200 for part in parts):
-        raise FathomError(f"{address}: the name {path!r} cannot be that of a file here; nothing was fetched")
+        raise FathomError(f"{address}: {path!r} is not a valid file name here; nothing was fetched")
     return str(PurePosixPath(*parts))

@@ -1,4 +1,4 @@
-"""One request over http(s), with every way in which it can fail told in a few words. Torch-free."""
+"""One request over http(s), with every failure explained in a few words. Torch-free."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ CHUNK_BYTES = 1 << 18  # 256 KiB: few calls, and progress still moves on a slow 
 
 
 class TransferFailed(Exception):
-    """Something did not come over the network.
+    """A transfer over the network failed.
 
     Attributes:
-        again: asking once more may help.
-        status: what the server answered, None where it did not.
+        is_retryable: whether a retry may help.
+        status: the server's answer, None without one.
     """
 
-    def __init__(self, reason: str, again: bool = False, status: int | None = None) -> None:
+    def __init__(self, reason: str, is_retryable: bool = False, status: int | None = None) -> None:
         super().__init__(reason)
-        self.again = again
+        self.is_retryable = is_retryable
         self.status = status
 
 
@@ -35,8 +35,8 @@ def open_url(
     """Send a GET request; certificates are always checked.
 
     Args:
-        may_redirect: whether to follow to an address.
-        login: user and password, never sent on to another host.
+        may_redirect: whether to follow a redirect to an address.
+        login: user and password, never sent to another host.
     Returns: the response, to be read by ``read_chunk`` and closed
     Raises:  TransferFailed
     """
@@ -61,29 +61,29 @@ def open_url(
         raise
     except urllib.error.HTTPError as error:
         error.close()
-        again = error.code >= 500 or error.code in (408, 429)  # request timeout, too many requests
-        raise TransferFailed(f"answers {error.code} {error.reason}".rstrip(), again, error.code) from error
+        is_retryable = error.code >= 500 or error.code in (408, 429)  # request timeout, too many requests
+        raise TransferFailed(f"answers {error.code} {error.reason}".rstrip(), is_retryable, error.code) from error
     except urllib.error.URLError as error:
-        # a name that does not resolve means no network: waiting would only keep the user from reading so
-        again = not isinstance(error.reason, socket.gaierror)
-        raise TransferFailed(explain_failure(error.reason), again) from error
+        # a name that does not resolve means no network: a retry would only delay the message
+        is_retryable = not isinstance(error.reason, socket.gaierror)
+        raise TransferFailed(explain_failure(error.reason), is_retryable) from error
     except Exception as error:  # http.client, ssl and socket each have their own
-        raise TransferFailed(explain_failure(error), again=True) from error
+        raise TransferFailed(explain_failure(error), is_retryable=True) from error
 
 
 def read_chunk(response: Any) -> bytes:
-    """Read on; b"" at the end.
+    """Read the next bytes; b"" at the end.
 
     Raises:  TransferFailed
     """
     try:
         return response.read1(CHUNK_BYTES)  # read1 returns what has come; read would wait for all of it
     except Exception as error:
-        raise TransferFailed(explain_failure(error), again=True) from error
+        raise TransferFailed(explain_failure(error), is_retryable=True) from error
 
 
 def explain_failure(error: object) -> str:
-    """Explain in a few words why the network refused."""
+    """Explain a network failure in a few words."""
     if isinstance(error, socket.gaierror):
         return "no network, the name does not resolve"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__

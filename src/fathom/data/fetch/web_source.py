@@ -1,4 +1,4 @@
-"""A file at an http(s) address, read with range requests where the server has them."""
+"""A file at an http(s) address, read with range requests if the server supports them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from fathom.address import base_name, reveal
-from fathom.data.fetch.source import TIMEOUT_S, Changed, Item, Listing, Stream
+from fathom.data.fetch.source import TIMEOUT_S, ByteStream, Listing, RemoteFile, SourceChanged
 from fathom.data.fetch.web import TransferFailed, open_url, read_chunk
 from fathom.errors import FathomError
 
@@ -18,7 +18,7 @@ _WHOLE, _PART, _BEYOND = 200, 206, 416
 
 
 class WebFile:
-    """One file of a web server. User and password come from the address as typed, else from ``~/.netrc``."""
+    """One file of a web server. User and password come from the address, else from ``~/.netrc``."""
 
     def __init__(self, address: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self.address = address
@@ -27,39 +27,39 @@ class WebFile:
         self._login = _find_login(typed)
         self._url = typed._replace(netloc=typed.netloc.rpartition("@")[2], fragment="").geturl()
 
-    def list_items(self) -> Listing:
+    def list_files(self) -> Listing:
         """Ask for the first byte: HEAD is refused by many servers, and by every signed address."""
         try:
             with self._get({"Range": "bytes=0-0"}) as response:
                 return Listing((self._describe(response),), is_folder=False)
         except TransferFailed as error:
-            if error.status != _BEYOND:  # an empty file has no first byte
+            if error.status != _BEYOND:  # the answer for an empty file
                 raise
         with self._get({}) as response:
             return Listing((self._describe(response),), is_folder=False)
 
     @contextlib.contextmanager
-    def open(self, item: Item, start: int) -> Iterator[Stream]:
+    def open(self, item: RemoteFile, start: int) -> Iterator[ByteStream]:
         """Read on from ``start``.
 
-        Raises:  Changed if the file is another one by now
+        Raises:  SourceChanged if the file has changed
         """
         headers = {"Range": f"bytes={start}-"} if start else {}
         try:
             response = self._get(headers)
         except TransferFailed as error:
             if error.status == _BEYOND:
-                raise Changed from error
+                raise SourceChanged from error
             raise
         with response:
             found = self._describe(response)
-            sizes = {found.size, item.size} - {None}  # in answer to a range the whole size is told more often
+            sizes = {found.size, item.size} - {None}  # the answer to a range gives the full size more often
             if item.tag and (found.tag != item.tag or len(sizes) > 1):
-                raise Changed
+                raise SourceChanged
             first = _first_byte(response)
             if first not in (0, start):  # 0: the server ignored the range and sends the whole file
                 raise TransferFailed(f"sends bytes from {first} instead of {start}")
-            yield Stream(first, iter(lambda: read_chunk(response), b""))
+            yield ByteStream(first, iter(lambda: read_chunk(response), b""))
 
     def _get(self, headers: dict[str, str]) -> Any:
         try:
@@ -74,10 +74,10 @@ class WebFile:
         except TransferFailed as error:
             raise self._explain(error) from error
         encoding = response.headers.get("Content-Encoding", "identity")
-        # of a .gz file servers say that it is a gzipped something, and it is stored as it comes
+        # servers report a .gz file as gzip-encoded; it is stored as it comes
         if encoding != "identity" and not base_name(self.address).endswith(".gz"):
             response.close()
-            raise FathomError(f"{self.address} comes packed ({encoding}), which was not asked for")
+            raise FathomError(f"{self.address} arrives compressed ({encoding}), which was not requested")
         if response.headers.get_content_type() == "text/html" and not _is_text(self.address):
             response.close()
             raise FathomError(f"{self.address} is a web page; give the address of the file itself")
@@ -90,7 +90,7 @@ class WebFile:
             case 403:
                 why = "access denied"
             case 404 | 410:
-                why = "there is nothing at this address"
+                why = "no such file"
             case _:
                 return error
         return FathomError(f"{self.address}: {why} (the server {error})")
@@ -99,13 +99,13 @@ class WebFile:
         scheme = urlsplit(target).scheme
         return scheme == "https" or (scheme == "http" and urlsplit(self._url).scheme == "http")
 
-    def _describe(self, response: Any) -> Item:
+    def _describe(self, response: Any) -> RemoteFile:
         headers = response.headers
         part = re.fullmatch(r"bytes (?:\d+-\d+|\*)/(\d+)", headers.get("Content-Range", ""))
         length = part[1] if part else "" if response.status == _PART else headers.get("Content-Length", "")
         # a proxy may put W/ before the tag of the same version
         tag = headers.get("ETag", "").removeprefix("W/") or headers.get("Last-Modified", "")
-        return Item(base_name(self.address), int(length) if length.isdigit() else None, tag)
+        return RemoteFile(base_name(self.address), int(length) if length.isdigit() else None, tag)
 
 
 def _first_byte(response: Any) -> int:

@@ -27,7 +27,7 @@ from fathom.data.images.label_columns import (
 from fathom.data.images.label_spellings import one_spelling, spelling_among
 from fathom.data.images.split_names import SPLITS
 from fathom.data.tables.cells import MISSING
-from fathom.data.tables.reading import Form, find_form, open_table, read_rows
+from fathom.data.tables.reading import TableForm, find_form, open_table, read_rows
 from fathom.errors import FathomError, UsageError
 from fathom.phrases import counted
 
@@ -65,7 +65,7 @@ def read_image_table(
     """
     table, images = Path(table), Path(images)
     if not images.is_dir():
-        raise UsageError(f"there is no folder {images} for the images of {table}")
+        raise UsageError(f"--images: no such folder: {images}")
     form, rows = _read(table)
     asked = AskedColumns(file_column, label_column, split_column)
     columns = find_columns(table, form.names, rows, asked, partial(_find_sample, images))
@@ -132,7 +132,7 @@ class ImageRows:
     ) -> None:
         self.table, self.images = Path(table), Path(images)
         if not self.images.is_dir():
-            raise UsageError(f"there is no folder {images} for the images of {table}")
+            raise UsageError(f"--images: no such folder: {images}")
         self._form = _find_form(self.table)
         sample = list(itertools.islice(_iterate(self.table, self._form), SAMPLE))
         if not sample:
@@ -171,14 +171,14 @@ def _cell(row: list[str], column: int | None) -> str:
     return row[column] if column is not None and column < len(row) else ""
 
 
-def _find_form(table: Path) -> Form:
+def _find_form(table: Path) -> TableForm:
     """Find out how the file is written; a first line that names an image is no header."""
     form = find_form(table)
     is_row = form.has_header and any(is_image(name) for name in form.names)
     return find_form(table, header=False) if is_row else form
 
 
-def _read(table: Path) -> tuple[Form, list[list[str]]]:
+def _read(table: Path) -> tuple[TableForm, list[list[str]]]:
     """Return how the file is written and all its rows."""
     form = _find_form(table)
     rows = list(_iterate(table, form))
@@ -187,7 +187,7 @@ def _read(table: Path) -> tuple[Form, list[list[str]]]:
     return form, rows
 
 
-def _iterate(table: Path, form: Form) -> Iterator[list[str]]:
+def _iterate(table: Path, form: TableForm) -> Iterator[list[str]]:
     try:
         with open_table(table, form.encoding) as file:
             for row in read_rows(file, form):

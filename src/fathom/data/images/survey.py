@@ -133,7 +133,7 @@ def survey(
         job.states != _BROKEN,
         job.states == _FOREIGN,
         job.sizes,
-        job.digests if job.pixels is None else _tell_apart(job.pixels, job.sums),
+        job.digests if job.pixels is None else _distinct_digests(job.pixels, job.sums),
         job.sums,
     )
 
@@ -181,7 +181,7 @@ def _digest(content: bytes | memoryview) -> int:
     return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
 
 
-def _tell_apart(pixels: np.ndarray, sums: np.ndarray) -> np.ndarray:
+def _distinct_digests(pixels: np.ndarray, sums: np.ndarray) -> np.ndarray:
     """Return the digests of images that were kept: where no other one has its sums, these will do for an image."""
     weights = np.random.default_rng(0).integers(1 << 63, size=sums[0].size, dtype=np.uint64) | np.uint64(1)
     digests: np.ndarray = (sums.reshape(len(sums), -1).astype(np.uint64) * weights).sum(1)

@@ -35,7 +35,7 @@ BATCH_MD5 = {
 }
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _MAX_BYTES = 400_000_000  # the archive holds 186 MB
-_ADVICE = "; remove it to have it fetched again, or put the official file in its place"
+_ADVICE = "; delete it to download it again, or put the official file in its place"
 _PNG_END = b"\0\0\0\0IEND\xaeB\x60\x82"
 
 

@@ -11,7 +11,7 @@ from fathom.data.sources.catalog import load_arrays
 from fathom.data.splits.division import Division
 
 
-class _Named(ArrayData):
+class _NamedArrays(ArrayData):
     """A data set of the catalogue; found, or downloaded and checked, when it is made."""
 
     source: str
@@ -36,32 +36,32 @@ class _Named(ArrayData):
         )
 
 
-class Digits(_Named):
+class Digits(_NamedArrays):
     """scikit-learn's 1,797 handwritten digits, (1, 8, 8) or scaled with ``size=28``; always at hand."""
 
     source = "digits"
     default_batch_size = 64
 
 
-class MNIST(_Named):
+class MNIST(_NamedArrays):
     """70,000 handwritten digits, (1, 28, 28). Source: LeCun et al. 1998"""
 
     source = "mnist"
 
 
-class FashionMNIST(_Named):
+class FashionMNIST(_NamedArrays):
     """70,000 articles of clothing, (1, 28, 28). Source: Xiao, Rasul & Vollgraf 2017"""
 
     source = "fashion_mnist"
 
 
-class CIFAR10(_Named):
+class CIFAR10(_NamedArrays):
     """60,000 colour images of ten kinds of things, (3, 32, 32). Source: Krizhevsky 2009"""
 
     source = "cifar10"
 
 
-class SyntheticRegression(_Named):
+class SyntheticRegression(_NamedArrays):
     """y = Xw + b + noise with X standard normal. Source: notes N1 §1.2"""
 
     source = "synthetic_regression"

@@ -178,7 +178,7 @@ def read_idx(path: Path, file: IdxFile) -> np.ndarray:
     Shape:   -> uint8 ``file.shape``, writable
     Raises:  FathomError naming the file if it is unreadable, truncated, no IDX file, of another shape or altered
     """
-    advice = "; remove it to have it fetched again, or put the official file in its place"
+    advice = "; delete it to download it again, or put the official file in its place"
     try:
         if path.stat().st_size > file.num_bytes + (1 << 16):  # even badly compressed it is hardly larger than raw
             raise FathomError(f"{path} is too long for {file.num_bytes:,} bytes of content{advice}")

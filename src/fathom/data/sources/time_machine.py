@@ -56,5 +56,5 @@ def verify(path: Path) -> None:
         raise FathomError(f"cannot read {path} ({error.strerror or error})") from error
     if hashlib.sha256(content, usedforsecurity=False).hexdigest() != SHA256:
         raise FathomError(
-            f"{path} has the wrong checksum; remove it to have it fetched again, or put the book's file in its place"
+            f"{path} has the wrong checksum; delete it to download it again, or put the book's file in its place"
         )

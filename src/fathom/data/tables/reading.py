@@ -39,7 +39,7 @@ _NO_TEXT = "biufM"  # NumPy's kinds of types
 
 
 @dataclass(frozen=True)
-class Form:
+class TableForm:
     """How a file of rows is written.
 
     ``separator`` is one character, or a blank for runs of blanks; without a header the columns are ``column_1`` ….
@@ -64,7 +64,7 @@ class Table:
     """
 
     path: Path
-    form: Form
+    form: TableForm
     frame: pd.DataFrame
     notes: tuple[str, ...] = ()
     test: Table | None = None
@@ -178,7 +178,7 @@ def _is_year(cell: str) -> bool:
     return len(cell) == 4 and cell.isdigit() and "1800" <= cell <= "2100"
 
 
-def read_rows(file: IO[str], form: Form) -> Iterator[list[str]]:
+def read_rows(file: IO[str], form: TableForm) -> Iterator[list[str]]:
     """Return the cells of every row below the header, as text, a row at a time; blank lines are passed over.
 
     Raises:  csv.Error at a row that is no row
@@ -194,7 +194,7 @@ def open_table(path: str | Path, encoding: str) -> IO[str]:
     return io.TextIOWrapper(open_packed(Path(path)), encoding=encoding, errors="replace", newline="")
 
 
-def _read(path: Path, form: Form) -> pd.DataFrame:
+def _read(path: Path, form: TableForm) -> pd.DataFrame:
     import pandas as pd
 
     return pd.read_csv(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fathom.errors import UsageError
-from fathom.lab.tours.tables import Table, load_digits
+from fathom.lab.tours.tables import TourTable, load_digits
 from fathom.scratch.devices.collective import AllReduce, naive_all_reduce, ring_all_reduce
 from fathom.scratch.devices.data_parallel import data_parallel_step, gradient_of, replicate
 from fathom.scratch.devices.parameter_server import ParameterServer
@@ -38,7 +38,7 @@ class _Contest:
     lr: float
     seed: int
     reference: Module
-    table: Table
+    table: TourTable
 
     def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for chosen in self.order:
@@ -55,7 +55,7 @@ class _Contest:
         )  # fmt: skip
 
 
-def tour_devices(epochs: int, batch_size: int, lr: float, seed: int) -> list[Table]:
+def tour_devices(epochs: int, batch_size: int, lr: float, seed: int) -> list[TourTable]:
     """Train the same network by every way of sharing the work, and compare with one device.
 
     Raises:  UsageError if a device would get no sample; WorkerError of the scratch devices if a worker process fails
@@ -65,7 +65,7 @@ def tour_devices(epochs: int, batch_size: int, lr: float, seed: int) -> list[Tab
     data, test = load_digits()
     numbers = Batches(np.arange(len(data[0])), np.arange(len(data[0])), batch_size, drop_last=True, seed=seed)
     order = [chosen for _ in range(epochs) for chosen, _ in numbers]
-    table = Table(
+    table = TourTable(
         f"An MLP 64-64-10 on digits, {epochs} epochs, batch {batch_size}, SGD, lr {lr:g}, seed {seed}",
         ("way", "devices", "largest weight difference", "test accuracy", "most that one sends a step", "s"),
     )

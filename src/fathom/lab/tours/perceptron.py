@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from fathom.lab.tours.tables import Table, load_digits
+from fathom.lab.tours.tables import TourTable, load_digits
 from fathom.scratch.studies.perceptron import Perceptron, bound, margin, radius, xor
 
 # Zero and one are easily told apart; the others are the pairs that share most strokes
 PAIRS = ((0, 1), (4, 9), (3, 8), (1, 8))
 
 
-def tour_perceptron() -> list[Table]:
+def tour_perceptron() -> list[TourTable]:
     """Train on pairs of digits and on XOR; count the updates beside the bound."""
     train, test = load_digits()
     header = ("classes", "samples", "radius r", "margin ρ", "updates", "bound (r²+1)/ρ²", "test accuracy")
-    table = Table("The perceptron's own rule: where a sample is wrong, add y·x to w and y to b", header)
+    table = TourTable("The perceptron's own rule: where a sample is wrong, add y·x to w and y to b", header)
     for first, second in PAIRS:
         X, y = _pair(*train, first, second)
         test_X, test_y = _pair(*test, first, second)

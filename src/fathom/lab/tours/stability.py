@@ -6,20 +6,20 @@ import math
 
 import numpy as np
 
-from fathom.lab.tours.tables import Table
+from fathom.lab.tours.tables import TourTable
 from fathom.scratch.studies.stability import (
     ACTIVATIONS,
     INITIALIZERS,
+    classify_signal,
     fit_half,
-    judge,
     product_of_matrices,
     signal_by_depth,
 )
 
 
-def tour_stability(seed: int) -> list[Table]:
+def tour_stability(seed: int) -> list[TourTable]:
     """Send signals through 50 layers under every start and activation; multiply matrices; round to fp16."""
-    signals = Table(
+    signals = TourTable(
         "50 layers of 128 units: how the standard deviation changes on the way up (activations) and down (gradients)",
         ("initial weights", "activation", "activations", "", "gradients", ""),
         num_names=2,
@@ -30,17 +30,17 @@ def tour_stability(seed: int) -> list[Table]:
             up = math.sqrt(signal.activations[-1] / signal.activations[0])  # standard deviations
             down = math.sqrt(signal.gradients[0] / signal.gradients[-1])
             signals.rows.append(
-                (initializer, activation, f"× {up:.1e}", judge(signal.activations), f"× {down:.1e}",
-                 judge(signal.gradients, start=-1))
+                (initializer, activation, f"× {up:.1e}", classify_signal(signal.activations), f"× {down:.1e}",
+                 classify_signal(signal.gradients, start=-1))
             )  # fmt: skip
-    products = Table(
+    products = TourTable(
         "The product of random 4×4 matrices: its largest entry",
         ("standard deviation of an entry", "after 10", "after 50", "after 100"),
     )
     for std in (1.0, 0.5, 0.2):  # of 4×4: products grow, stay, shrink
         largest = product_of_matrices(std=std, seed=seed)
         products.rows.append((f"{std:g}", *(f"{largest[n - 1]:.1e}" for n in (10, 50, 100))))
-    half = Table(
+    half = TourTable(
         "Normal numbers rounded to fp16, which holds 6.1e-5 to 65,504 in full, down to 6e-8 coarsely",
         ("standard deviation", "times", "lost to 0", "kept coarsely", "lost to infinity"),
     )

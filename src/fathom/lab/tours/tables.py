@@ -10,7 +10,7 @@ from fathom.data.sources import digits
 
 
 @dataclass
-class Table:
+class TourTable:
     """Rows under a header; all columns but the first ``num_names`` are numbers."""
 
     title: str

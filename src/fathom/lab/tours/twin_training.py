@@ -44,7 +44,7 @@ class TwinOptions:
 
 
 @dataclass(frozen=True)
-class Step:
+class TwinStep:
     """The loss of one batch, before the step: from scratch, by PyTorch."""
 
     epoch: int
@@ -78,7 +78,7 @@ class TwinResult:
 
     data: ScratchData
     num_parameters: int
-    steps: list[Step] = field(default_factory=list)
+    steps: list[TwinStep] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
     largest_weight_difference: float = 0.0
     notes: list[str] = field(default_factory=list)
@@ -119,7 +119,7 @@ def train_beside_torch(
     optimizer = SGD(net.parameters(), options.lr, pairing.momentum)
     twin_optimizer = torch.optim.SGD(twin.parameters(), options.lr, pairing.momentum)
 
-    def step(number: int, X: np.ndarray, y: np.ndarray, seconds: list[float]) -> Step:
+    def step(number: int, X: np.ndarray, y: np.ndarray, seconds: list[float]) -> TwinStep:
         began = time.perf_counter()
         loss = train_step(net, optimizer, ours, X, y, pairing.clip_norm)
         between = time.perf_counter()  # both sides are timed apart
@@ -132,7 +132,7 @@ def train_beside_torch(
             raise FathomError(
                 f"{pairing.name}: the loss is {loss:g} in epoch {number}; lower --lr, which is {options.lr:g}"
             )
-        return Step(number, len(result.steps) + 1, loss, twin_loss)
+        return TwinStep(number, len(result.steps) + 1, loss, twin_loss)
 
     for number in range(1, options.epochs + 1):
         seconds = [0.0, 0.0]
@@ -154,7 +154,7 @@ def train_beside_torch(
     return result
 
 
-def _sum_up(number: int, steps: list[Step], scores: tuple[float, float], seconds: list[float]) -> Epoch:
+def _sum_up(number: int, steps: list[TwinStep], scores: tuple[float, float], seconds: list[float]) -> Epoch:
     return Epoch(
         number,
         float(np.mean([each.scratch for each in steps])),

@@ -1,4 +1,4 @@
-"""Runs side by side: what they are, the settings in which they differ, and what came out."""
+"""Runs side by side: what they are, the settings in which they differ, and their results."""
 
 from __future__ import annotations
 
@@ -15,15 +15,21 @@ from fathom.runs.analysis.numbers import DASH, count, decimal, determination, du
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
 
-_NAMED_APART = ("schema", "seed", "model.name", "data.name", "finetune.head")  # rows of their own, or the same for all
+_NAMED_APART = (
+    "schema",
+    "seed",
+    "model.name",
+    "data.name",
+    "finetune.head",
+)  # in rows of their own, or always the same
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """One quantity over all runs.
 
-    ``better`` says which end is preferable: "high", "low" or "" for neither; the runs at the positions in ``failed``
-    are never called better.
+    ``better`` says which end is preferable: "high", "low" or "" for neither; runs at the positions in ``failed``
+    never count as better.
     """
 
     key: str
@@ -34,11 +40,11 @@ class Row:
     failed: frozenset[int] = frozenset()
 
     def texts(self) -> list[str]:
-        """The values as people read them; a dash for what a run does not have."""
+        """Return the values as text; a dash for a missing one."""
         return [DASH if value is None else self.form(value) for value in self.values]
 
     def best(self) -> set[int]:
-        """The positions of the preferable value, if the row has one and the runs differ."""
+        """Return the positions of the preferable value, if the row has one and the runs differ."""
         present = {i: v for i, v in enumerate(self.values) if is_number(v) and i not in self.failed}
         if not self.better or len(present) < 2 or len(set(present.values())) == 1:  # of equal ones none is best
             return set()
@@ -48,10 +54,10 @@ class Row:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """What ``compare_runs`` finds: a letter for each run, and rows of quantities."""
+    """The result of ``compare_runs``: a letter for each run, and rows of quantities."""
 
     runs: tuple[RunReader, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ComparisonRow, ...]
 
     @property
     def labels(self) -> list[str]:
@@ -63,7 +69,7 @@ class RunComparison:
         ]
 
     def to_csv(self) -> str:
-        """One line a run, unrounded; a setting that a run does not have is empty."""
+        """Return one line per run, unrounded; a missing setting is empty."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["run", *(row.key for row in self.rows)])
@@ -74,12 +80,12 @@ class RunComparison:
 
 
 def compare_runs(paths: Sequence[str | Path]) -> RunComparison:
-    """Read runs and put them side by side: what they are, the settings that differ, and what came out.
+    """Read runs and put them side by side: what they are, the settings that differ, and their results.
 
     Raises:  UsageError for fewer than two runs or the same run twice; FathomError if one cannot be read
     """
     if len(paths) < 2:
-        raise UsageError("compare needs two runs or more")
+        raise UsageError("compare needs at least two runs")
     runs = tuple(RunReader(path) for path in paths)
     seen: set[Path] = set()
     for run in runs:
@@ -91,7 +97,7 @@ def compare_runs(paths: Sequence[str | Path]) -> RunComparison:
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Spell nested settings with dots.
+    """Flatten nested settings to names with dots.
 
     >>> flatten({"training": {"lr": 0.1}})
     {'training.lr': 0.1}
@@ -106,24 +112,24 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _identity_rows(runs: Sequence[RunReader]) -> Iterator[Row]:
-    yield Row("model", "model", tuple(run.model_name for run in runs))
-    yield Row("data", "data", tuple(run.data_name for run in runs))
-    yield Row("status", "status", tuple(run.status for run in runs))
-    yield Row("seed", "seed", tuple(run.run.get("seed") for run in runs))
-    yield Row("parameters", "parameters", tuple((run.model or {}).get("parameters") for run in runs), count)
+def _identity_rows(runs: Sequence[RunReader]) -> Iterator[ComparisonRow]:
+    yield ComparisonRow("model", "model", tuple(run.model_name for run in runs))
+    yield ComparisonRow("data", "data", tuple(run.data_name for run in runs))
+    yield ComparisonRow("status", "status", tuple(run.status for run in runs))
+    yield ComparisonRow("seed", "seed", tuple(run.run.get("seed") for run in runs))
+    yield ComparisonRow("parameters", "parameters", tuple((run.model or {}).get("parameters") for run in runs), count)
 
 
-def _setting_rows(runs: Sequence[RunReader]) -> Iterator[Row]:
+def _setting_rows(runs: Sequence[RunReader]) -> Iterator[ComparisonRow]:
     configs = [flatten(run.config) for run in runs]
     for key in dict.fromkeys(key for config in configs for key in config):  # a set would change the order of rows
         values = tuple(config.get(key) for config in configs)
         if key not in _NAMED_APART and any(value != values[0] for value in values):
-            yield Row(key, key, values, _setting)
+            yield ComparisonRow(key, key, values, _setting)
 
 
 def _setting(value: object) -> str:
-    """Spell a setting; the digits of numbers that were drawn or measured are cut, or they fill the line."""
+    """Write a setting; drawn or measured numbers are rounded, or they would fill the line."""
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list) and any(isinstance(item, float) for item in value):
@@ -131,23 +137,23 @@ def _setting(value: object) -> str:
     return str(value)
 
 
-def _outcome_rows(runs: Sequence[RunReader]) -> Iterator[Row]:
-    """Return what came out. Of the rows from the test set none is better: who chooses by them has used the set up."""
+def _outcome_rows(runs: Sequence[RunReader]) -> Iterator[ComparisonRow]:
+    """Return the results. No test result counts as better: choosing by the test set would use it up."""
     failed = frozenset(i for i, run in enumerate(runs) if run.status == "failed")
-    same_data = len({run.data_name for run in runs}) == 1  # on different data a higher accuracy is no better one
+    same_data = len({run.data_name for run in runs}) == 1  # on different data a higher accuracy is not a better one
     for row in _measured_rows(runs):
         yield replace(row, failed=failed) if same_data else replace(row, better="")
 
 
-def _measured_rows(runs: Sequence[RunReader]) -> Iterator[Row]:
+def _measured_rows(runs: Sequence[RunReader]) -> Iterator[ComparisonRow]:
     def from_test(key: str) -> tuple[Any, ...]:
         return tuple((run.evaluation or {}).get(key) for run in runs)
 
-    yield Row("epochs_done", "epochs done", tuple(_last_epoch(run) for run in runs), "{:g}".format)
+    yield ComparisonRow("epochs_done", "epochs done", tuple(_last_epoch(run) for run in runs), "{:g}".format)
     accuracies = best_values(runs, "val_accuracy")
     if any(value is not None for value in accuracies):
-        yield Row("best_val_accuracy", "best validation accuracy", accuracies, fine_percent, "high")
-    yield Row("best_val_loss", "best validation loss", best_values(runs, "val_loss"), decimal, "low")
+        yield ComparisonRow("best_val_accuracy", "best validation accuracy", accuracies, fine_percent, "high")
+    yield ComparisonRow("best_val_loss", "best validation loss", best_values(runs, "val_loss"), decimal, "low")
     for key, title, form in (
         ("accuracy", "test accuracy", fine_percent),
         ("loss", "test loss", decimal),
@@ -155,18 +161,18 @@ def _measured_rows(runs: Sequence[RunReader]) -> Iterator[Row]:
         ("r2", "test R²", determination),
     ):
         if any(value is not None for value in from_test(key)):
-            yield Row(f"test_{key}", title, from_test(key), form)
-    yield Row("train_s", "training time", tuple(run.train_s for run in runs), duration)
-    yield Row("samples_per_s", "samples/s", tuple(run.samples_per_s for run in runs), count, "high")
+            yield ComparisonRow(f"test_{key}", title, from_test(key), form)
+    yield ComparisonRow("train_s", "training time", tuple(run.train_s for run in runs), duration)
+    yield ComparisonRow("samples_per_s", "samples/s", tuple(run.samples_per_s for run in runs), count, "high")
 
 
 def fine_percent(value: object) -> str:
-    """Write an accuracy as finely as the differences between runs are."""
+    """Write an accuracy finely enough to show differences between runs."""
     return percent(value, 2)
 
 
 def is_accuracy(key: str) -> bool:
-    """Whether a measure is an accuracy: of any other one less is better."""
+    """Whether a metric is an accuracy; for all others less is better."""
     return key.endswith("accuracy")
 
 

@@ -1,10 +1,10 @@
-"""The folder of a cross-validation: what was planned, what every fold gave, and what that says.
+"""The folder of a cross-validation: the plan, the result of every fold, and the findings.
 
 ```
 runs/20250301-141500-crossval-mlp-digits/
   crossval.json   the plan, the results, their spread and the differences
   folds.csv       a row for every fold of every model
-  crossval.html   all of it for the eye
+  crossval.html   all of it as a page
   mlp/fold-1/     the run folder of each fold
 ```
 """
@@ -28,7 +28,7 @@ from fathom.runs.folder.records import is_number
 
 @dataclass(frozen=True)
 class Measure:
-    """What folds are evaluated by: ``form`` writes a value, ``change`` a difference; none is past the bounds."""
+    """A metric of folds: ``form`` writes a value, ``change`` a difference; ``least`` and ``most`` are its bounds."""
 
     key: str
     title: str
@@ -39,7 +39,7 @@ class Measure:
     most: float = math.inf
 
     def describe(self, spread: Spread | None) -> tuple[str, str, str]:
-        """Return mean, standard deviation and interval as people read them; a dash for what there is not."""
+        """Return mean, standard deviation and interval as text; a dash for what is missing."""
         if spread is None:
             return DASH, DASH, DASH
         if spread.std is None or spread.low is None:
@@ -55,7 +55,7 @@ def _signed(value: float) -> str:
     return f"{'+' if value >= 0 else '−'}{decimal(abs(value))}"
 
 
-# The first of a task is the one that models are compared by.
+# Models are compared by the first of their task.
 MEASURES = {
     "classification": (
         Measure("accuracy", "accuracy", _fine_percent, points, True, most=1.0),
@@ -75,19 +75,19 @@ MEASURES = {
 
 
 class CrossValidation(Series):
-    """A cross-validation, under way or finished; ``CrossValidation.read(path)`` opens a folder."""
+    """A cross-validation, running or finished; ``CrossValidation.read(path)`` opens a folder."""
 
-    verb, member = "crossval", "fold"
+    verb, run_noun = "crossval", "fold"
     marker, table, page = "crossval.json", "folds.csv", "crossval.html"
 
     @property
     def models(self) -> list[str]:
-        """The names of what is compared, in the order given."""
+        """The names of the compared models, in the order given."""
         return list(self.plan["models"])
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """What is measured; by the first of them models are compared."""
+        """The metrics; models are compared by the first."""
         return MEASURES[self.plan["task"]]
 
     @property
@@ -97,21 +97,21 @@ class CrossValidation(Series):
 
     @property
     def overlap(self) -> float:
-        """Examples held out for one learned from, the n₂/n₁ of ``spread``."""
+        """Held-out samples per training sample, the n₂/n₁ of ``spread``."""
         return 1 / (self.plan["folds"] - 1)  # n₂ = N/K, n₁ = N·(K − 1)/K
 
     def values(self, key: str) -> dict[str, list[float]]:
-        """Return what each model reached, fold by fold; of a fold not yet done, or that diverged, there is none."""
+        """Return the values of each model, fold by fold, without unfinished and diverged folds."""
         return {model: [row[key] for row in self._measured(model, key)] for model in self.models}
 
     def spreads(self, measure: Measure) -> dict[str, Spread]:
-        """Return mean and spread of each model that has a fold done."""
+        """Return mean and spread of each model with a finished fold."""
         bounds = (measure.least, measure.most)
         found = self.values(measure.key)
         return {model: measure_spread(v, overlap=self.overlap, bounds=bounds) for model, v in found.items() if v}
 
     def differences(self) -> list[PairedDifference]:
-        """Compare the models pair by pair on the same folds, once all have ended: those that no model diverged in."""
+        """Compare the models pair by pair, once all have ended, on the folds in which no model diverged."""
         measure = self.measures[0]
         # not before: whoever looks often enough finds a difference by chance
         if len(self.models) < 2 or len(self.results) != self.planned * len(self.models):
@@ -128,7 +128,7 @@ class CrossValidation(Series):
         return compare_pairs(values, higher_is_better=measure.higher_is_better, overlap=self.overlap)
 
     def read_scores(self, run: Path) -> dict[str, Any]:
-        """Return what a fold's run reached on the part held out."""
+        """Return the metrics of a fold's run on the held-out fold."""
         evaluation = RunReader(run).evaluation or {}
         scores = dict(evaluation)
         if "per_class" in evaluation:
@@ -138,11 +138,11 @@ class CrossValidation(Series):
         return {"held_out": evaluation["num_samples"]} | {m.key: scores.get(m.key) for m in self.measures}
 
     def findings(self) -> list[Finding]:
-        """Say which folds diverged, and what the differences amount to."""
-        said = [self._diverged_finding(model) for model in self.models if self._diverged_of(model)]
+        """Return which folds diverged, and what the differences amount to."""
+        diverged = [self._diverged_finding(model) for model in self.models if self._diverged_of(model)]
         found = self.differences()
         jointly = f"; jointly for all {len(found)} pairs" if len(found) > 1 else ""  # one pair needs no Bonferroni
-        return [*said, *(self._compare(difference, jointly) for difference in found)]
+        return [*diverged, *(self._compare(difference, jointly) for difference in found)]
 
     def _measured(self, model: str, key: str) -> list[dict[str, Any]]:
         return [row for row in self.results if row["model"] == model and is_number(row.get(key))]
@@ -172,7 +172,7 @@ class CrossValidation(Series):
         return f"{repeat}fold {row['fold']}"
 
     def _compare(self, difference: PairedDifference, jointly: str) -> Finding:
-        """Say how the better of two, or the second where none is, stands against the other."""
+        """Compare the better of two models, or the second if neither is better, with the other."""
         measure, spread = self.measures[0], difference.spread
         # so that the sentence names the better one first
         is_turned = difference.is_significant and difference.better == difference.first
@@ -214,7 +214,7 @@ class CrossValidation(Series):
             plan.get("task") in MEASURES and isinstance(plan.get("models"), dict) and isinstance(plan.get("folds"), int)
         )
 
-    def _conclude(self) -> dict[str, Any]:
+    def _summarize(self) -> dict[str, Any]:
         return {
             "summary": {
                 measure.key: {model: spread.describe() for model, spread in self.spreads(measure).items()}
@@ -229,5 +229,5 @@ class CrossValidation(Series):
 
 
 def _sentence(text: str) -> str:
-    """Begin a text with a capital letter."""
+    """Capitalise the first letter of a text."""
     return f"{text[0].upper()}{text[1:]}"

@@ -1,4 +1,4 @@
-"""What the curves of a run show, as findings; each is made only where the numbers bear it out."""
+"""What the curves of a run show, as findings; each only if the numbers support it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from fathom.runs.analysis.numbers import count, decimal, duration, percent, rate
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
 
-FLAT = 0.02  # a loss that rises by less than this share is called flat
+FLAT = 0.02  # a loss that rises by less than this share counts as flat
 RISEN = 0.2  # a validation loss that ends this share above its minimum is a warning (trainproof's threshold)
-BLOWN_UP = 1.5  # times the loss of knowing nothing
-FALLING = 0.01  # a loss that falls by more than this share in one epoch is called falling
+BLOWN_UP = 1.5  # times the loss of equal probabilities
+FALLING = 0.01  # a loss that falls by more than this share in one epoch counts as falling
 STEEP = 0.05  # one that falls by more in its last epoch was stopped too early
 STILL = 0.01  # a training loss that ends within this share of where it began stands still
 
@@ -26,7 +26,7 @@ def curve(records: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, f
 
 
 def check_curves(run: RunReader) -> tuple[list[Finding], list[NotChecked]]:
-    """Say how far training went and what its curves show."""
+    """Return how far training got and what its curves show."""
     broken, blow_up = _broken_numbers(run), _blow_up(run)
     found = [
         _extent(run),
@@ -60,7 +60,7 @@ def _extent(run: RunReader) -> Finding:
 
 
 def _broken_numbers(run: RunReader) -> Finding | None:
-    """Return how the run diverged: as it was told when it stopped, else as the records show."""
+    """Return how the run diverged: as recorded when it stopped, else from the metrics."""
     failure = run.failure
     if failure is not None and failure.code == "loss.not_finite":
         return failure
@@ -87,7 +87,7 @@ def _standstill(run: RunReader) -> Finding | None:
 
 
 def _blow_up(run: RunReader) -> Finding | None:
-    """Warn of a cross-entropy that rose far above that of equal probabilities, which steps of a sane size do not do."""
+    """Warn of a cross-entropy far above that of equal probabilities, which reasonable steps do not cause."""
     names = (run.evaluation or {}).get("class_names")
     training = run.config.get("training", {})
     losses = [(y, x) for x, y in curve(run.epochs(), "train_loss") if y is not None]
@@ -174,7 +174,7 @@ def _noise(run: RunReader, *epochs: float) -> tuple[int, float] | None:
 
 
 def _rise(run: RunReader, start: str, evidence: dict[str, Plain], rise: float) -> Finding:
-    """Say what a validation loss that ends above its minimum means, by what training loss did meanwhile."""
+    """Interpret a validation loss that ends above its minimum, by the course of the training loss."""
     at, end = evidence["best_epoch"], evidence["last_epoch"]
     train = dict(curve(run.epochs(), "train_loss"))
     then, now = train.get(at), train.get(end)  # type: ignore[arg-type]

@@ -2,9 +2,9 @@
 
 ```
 runs/20250301-141500-distill-lenet-digits/
-  distill.json    the plan, what each reached, what that says
+  distill.json    the plan, the results, the findings
   distill.csv     a row for the teacher and for every student
-  distill.html    all of it for the eye
+  distill.html    all of it as a page
   alone/seed-0/   the run folders of the students
   distilled/seed-0/
 ```
@@ -20,7 +20,7 @@ from typing import Any, Self
 from fathom.findings import Finding, Plain
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import decimal, percent, points
-from fathom.runs.analysis.paired import Pairing
+from fathom.runs.analysis.paired import PairedCounts
 from fathom.runs.analysis.series import Series
 from fathom.runs.analysis.spread import Spread, measure_spread
 from fathom.runs.folder.records import is_number, read_json
@@ -31,12 +31,12 @@ SPLITS = {"val": "validation", "test": "test"}
 
 
 class Distillation(Series):
-    """A distillation, under way or finished; ``Distillation.read(path)`` opens a folder.
+    """A distillation, running or finished; ``Distillation.read(path)`` opens a folder.
 
     ``sizes`` holds parameters, FLOPs and times of teacher and students, once they are measured.
     """
 
-    verb, member = "distill", "student"
+    verb, run_noun = "distill", "student"
     marker, table, page = "distill.json", "distill.csv", "distill.html"
 
     def __init__(self, path: Path, plan: Mapping[str, Any], results: list[dict[str, Any]] | None = None) -> None:
@@ -56,11 +56,11 @@ class Distillation(Series):
         return [row for row in self.results if row["role"] != TEACHER]
 
     def row(self, role: str, seed: int) -> dict[str, Any] | None:
-        """Return the result of one run; None if it is not there yet."""
+        """Return the result of one run; None if it is missing."""
         return next((row for row in self.results if row["role"] == role and row["seed"] == seed), None)
 
     def values(self, role: str, key: str) -> list[float]:
-        """Return what a role reached, seed by seed."""
+        """Return the values of a role, seed by seed."""
         return [row[key] for row in self.results if row["role"] == role and is_number(row.get(key))]
 
     def spread(self, role: str, key: str) -> Spread | None:
@@ -81,7 +81,7 @@ class Distillation(Series):
         return measure_spread(changes) if changes else None
 
     def findings(self) -> list[Finding]:
-        """Say who diverged, and what was gained, or that nothing was."""
+        """Return which runs diverged, and what distillation gained, if anything."""
         said = [self._diverged_finding(), *(self._check_gain(split) for split in SPLITS)]
         said += [self._compare_with_teacher(), self._teacher_caveat()]
         return [finding for finding in said if finding is not None]
@@ -122,7 +122,7 @@ class Distillation(Series):
         what = f"On {SPLITS[split]} the distilled student is {points(gain.mean)} against the student alone"
         evidence: dict[str, Plain] = {"split": split, "gain": gain.mean, "seeds": gain.count}
         if gain.low is None or gain.high is None:
-            line = f"{what}, with one seed: {_say_alone(gain.mean, self._pairing(split))}"
+            line = f"{what}, with one seed: {_one_seed_sentence(gain.mean, self._pairing(split))}"
             text = f"{line} One seed says nothing of the spread between seeds"
             return Finding("series.one_seed", "warning", text, evidence, remedy="--seeds 3 or more would")
         evidence |= {"low": gain.low, "high": gain.high}
@@ -139,11 +139,11 @@ class Distillation(Series):
         text = f"{what}, but the {interval} holds zero: there is no gain that the seeds do not swallow"
         return Finding("series.no_difference", "warning", text, evidence)
 
-    def _pairing(self, split: str) -> Pairing | None:
-        """Return how the first distilled student that has a pair did against it, sample by sample."""
+    def _pairing(self, split: str) -> PairedCounts | None:
+        """Return how the first distilled student compares with its pair, sample by sample."""
         # one seed: only then is it asked for
         pairs: dict[str, Any] = next((row["pairs"] for row in self.results if row.get("pairs")), {})
-        return Pairing.of(pairs.get(split))
+        return PairedCounts.of(pairs.get(split))
 
     def _compare_with_teacher(self) -> Finding | None:
         teacher, student = (self.sizes.get(role) or {} for role in (TEACHER, DISTILLED))
@@ -162,7 +162,7 @@ class Distillation(Series):
         return Finding("series.student_and_teacher", "note", text, evidence)
 
     def rows(self) -> list[list[str]]:
-        """Return the rows people read: who, size, work, accuracy on validation and test, time per image."""
+        """Return the rows of the table: role, network, size, FLOPs, accuracy on validation and test, time per image."""
         rows = [["", "network", "parameters", "FLOPs", "validation", "test", "ms/image", "ms/image of 256"]]
         for role in ROLES:
             size = self.sizes.get(role) or {}
@@ -177,7 +177,7 @@ class Distillation(Series):
     def _is_whole(cls, plan: Mapping[str, Any]) -> bool:
         return isinstance(plan.get("config"), dict) and isinstance(plan.get("seeds"), list)
 
-    def _conclude(self) -> dict[str, Any]:
+    def _summarize(self) -> dict[str, Any]:
         gains = {split: self.gain(split) for split in SPLITS}
         return {
             "sizes": self.sizes,
@@ -195,7 +195,7 @@ def _describe(spread: Spread | None) -> str:
     return percent(spread.mean, 2) + ("" if spread.std is None else f" ± {percent(spread.std, 2)}")
 
 
-def _say_alone(gain: float, pair: Pairing | None) -> str:
+def _one_seed_sentence(gain: float, pair: PairedCounts | None) -> str:
     if gain <= 0:
         return "there is no gain."
     if pair is None:

@@ -1,4 +1,4 @@
-"""What the test set says of a run, as findings: how good it is, what that is against guessing, where it fails."""
+"""What the test set shows of a run, as findings: how good it is, compared with guessing, and where it fails."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GUESSING = "run.no_better_than_chance"
 
 
 @dataclass(frozen=True)
-class Confused:
+class ConfusedPair:
     """A pair of classes: ``times`` samples of ``label`` were taken for ``predicted``, ``share`` of all of them."""
 
     label: str
@@ -26,7 +26,7 @@ class Confused:
 
 
 def check_evaluation(run: RunReader) -> tuple[list[Finding], list[NotChecked]]:
-    """Say what the test set shows."""
+    """Return what the test set shows."""
     if run.evaluation is None:
         return [], [NotChecked(GUESSING, "the test set has not been used")]
     if run.evaluation.get("per_label"):
@@ -41,13 +41,13 @@ def check_evaluation(run: RunReader) -> tuple[list[Finding], list[NotChecked]]:
     return [finding for finding in found if finding is not None], []
 
 
-def most_confused(evaluation: Mapping[str, Any], limit: int) -> list[Confused]:
+def most_confused(evaluation: Mapping[str, Any], limit: int) -> list[ConfusedPair]:
     """Return the pairs of classes mistaken most often, most frequent first."""
     names, counts = evaluation.get("class_names"), evaluation.get("confusion")
     if not names or not counts:
         return []
     found = [
-        Confused(str(names[i]), str(names[j]), n, n / sum(row))
+        ConfusedPair(str(names[i]), str(names[j]), n, n / sum(row))
         for i, row in enumerate(counts)
         for j, n in enumerate(row)
         if i != j and n
@@ -56,14 +56,14 @@ def most_confused(evaluation: Mapping[str, Any], limit: int) -> list[Confused]:
 
 
 def missing_evaluation_reason(run: RunReader) -> str:
-    """Say why the test set has not been used, as far as the folder tells."""
+    """Return why the test set has not been used, as far as the folder shows."""
     name = run.name
     if run.status == "running":
         return "The test set has not been used yet: by its own record, this run is still training."
     if run.status == "stopped":
         return (
             "The run was stopped before the test set was used. "
-            f"“fathom train --resume {name}” goes on with it; “fathom eval {name}” tests its best weights as they are."
+            f"“fathom train --resume {name}” resumes it; “fathom eval {name}” tests its best weights as they are."
         )
     if run.status == "failed":
         return "The run failed before the test set was used."
@@ -106,7 +106,7 @@ def _result(run: RunReader, evaluation: Mapping[str, Any]) -> Finding | None:
 
 
 def compare_baseline(evaluation: Mapping[str, Any]) -> Finding | None:
-    """Say how far the model is from a guess that looks at no column."""
+    """Compare the model with a guess that looks at no column."""
     baseline = evaluation.get("baseline")
     if not isinstance(baseline, Mapping):
         return None
@@ -135,7 +135,7 @@ def _against_guessing(is_better: bool, text: str, evidence: Mapping[str, Any]) -
 
 
 def _no_better_than_chance(evaluation: Mapping[str, Any]) -> Finding | None:
-    """Say so where always naming the commonest class of the test set may do as well as the model."""
+    """Warn if always naming the most common class of the test set may do as well as the model."""
     accuracy, rows = evaluation.get("accuracy"), evaluation.get("per_class") or []
     # how many samples each class has
     supports = [(row["support"], str(row.get("class"))) for row in rows if isinstance(row.get("support"), int)]
@@ -156,7 +156,7 @@ def _no_better_than_chance(evaluation: Mapping[str, Any]) -> Finding | None:
 
 
 def _collapse(evaluation: Mapping[str, Any]) -> Finding | None:
-    """Warn of a model that gives one answer to samples of several classes."""
+    """Warn of a model that predicts one class for samples of several."""
     names, counts = evaluation.get("class_names"), evaluation.get("confusion")
     if not names or not counts or sum(any(row) for row in counts) < 2:  # one class alone has one answer rightly
         return None

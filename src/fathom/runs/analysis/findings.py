@@ -1,4 +1,4 @@
-"""All that the numbers of a run say: ``find_in_run`` computes it, ``write_findings`` leaves it in the folder."""
+"""All findings of a run: ``find_in_run`` computes them, ``write_findings`` writes them to the folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fathom.runs.folder.records import to_json
 
 
 def find_in_run(run: RunReader) -> Findings:
-    """Say how far training went, what the curves show, and what the test set says; the gravest first.
+    """Return how far training got, what the curves show, and what the test set says; the gravest first.
 
     Raises:  FathomError if a file of the run is damaged
     """
@@ -33,7 +33,7 @@ def write_findings(run: RunReader) -> Findings:
 
 
 def _special(run: RunReader) -> list[Finding]:
-    """Return what there is to say of the runs that began with other weights; imported for these alone."""
+    """Return the findings of runs that started from other weights, whose modules only they import."""
     found: list[Finding] = []
     if run.comparison is not None:
         from fathom.runs.analysis.from_scratch import check_fine_tuning
@@ -47,7 +47,7 @@ def _special(run: RunReader) -> list[Finding]:
 
 
 def _failure(run: RunReader) -> list[Finding]:
-    """Return why a run failed, unless the curves' checks tell of it as a loss that is not finite."""
+    """Return why a run failed, unless the checks of the curves report it as a loss that is not finite."""
     if run.status != "failed" or (run.failure is not None and run.failure.code == "loss.not_finite"):
         return []
     return [run.failure or Finding("run.failed", "error", f"The run failed: {run.run.get('message')}")]

@@ -1,4 +1,4 @@
-"""What starting from other weights was worth, as findings."""
+"""What fine-tuning gained over training from scratch, as findings."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from fathom.findings import Finding, Plain
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import decimal, percent
-from fathom.runs.analysis.paired import Pairing, classify_difference
+from fathom.runs.analysis.paired import PairedCounts, classify_difference
 from fathom.runs.folder.records import is_number
 
 
 def check_fine_tuning(comparison: Mapping[str, Any]) -> list[Finding]:
-    """Say what starting from other weights was worth, whether that is more than chance, and which runs diverged."""
+    """Return what fine-tuning gained, whether that is more than chance, and which runs diverged."""
     diverged = _diverged(comparison)
     difference, low, high = (comparison.get(key) for key in ("difference", "low", "high"))
     if not is_number(difference):
@@ -54,7 +54,7 @@ def check_fine_tuning(comparison: Mapping[str, Any]) -> list[Finding]:
 
 
 def _diverged(comparison: Mapping[str, Any]) -> list[Finding]:
-    """Say which runs have no number, and why."""
+    """Return which runs diverged, and why."""
     reasons = comparison.get("diverged") or {}
     number = len(comparison.get("seeds") or [])
     found = []
@@ -69,7 +69,7 @@ def _diverged(comparison: Mapping[str, Any]) -> list[Finding]:
 
 def _chance(comparison: Mapping[str, Any]) -> tuple[bool, str]:
     """Return whether one seed shows a difference, and why: how far two models differ by chance on these samples."""
-    pair = next((found for found in map(Pairing.of, comparison.get("pairs") or []) if found is not None), None)
+    pair = next((found for found in map(PairedCounts.of, comparison.get("pairs") or []) if found is not None), None)
     if pair is None:
         return False, "--seeds 3 would say how much of it is chance"
     than = "more than" if pair.is_significant else "no more than"
@@ -77,7 +77,7 @@ def _chance(comparison: Mapping[str, Any]) -> tuple[bool, str]:
 
 
 def form_of(comparison: Mapping[str, Any]) -> Callable[[object], str]:
-    """How the measure is written."""
+    """Return the function that writes a value of the metric."""
     return percent if comparison.get("measure") == "accuracy" else decimal
 
 

@@ -1,4 +1,4 @@
-"""The layers of a network as plain values: what each holds and computes, and its share of the whole."""
+"""The layers of a network as plain values: parameters and FLOPs of each, and its share of the total."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fathom.runs.folder.records import is_number
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer; shares are of all layers together, counts are None where there are none.
+    """One layer; shares are of all layers together, counts are None if unknown.
 
     ``flops`` are those of one forward pass of one sample, ``receptive_field`` is the side in pixels of the input.
     """
@@ -28,7 +28,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class LayerTable:
-    """All layers in the order of the forward pass, the shape of a sample, and the totals as model.json gives them."""
+    """All layers in the order of the forward pass, the shape of a sample, and the totals as in model.json."""
 
     layers: Sequence[Layer]
     input_shape: tuple[object, ...] | None
@@ -37,7 +37,7 @@ class LayerTable:
 
 
 def list_layers(model: Mapping[str, Any] | None) -> LayerTable | None:
-    """Read the layers from the content of model.json; None where it lists none."""
+    """Read the layers from the content of model.json; None if it has none."""
     if model is None or not isinstance(model.get("layers"), list):
         return None
     entries = [layer for layer in model["layers"] if isinstance(layer, Mapping)]

@@ -1,4 +1,4 @@
-"""Numbers as people read them: percentages, counts, durations; a dash for what is not there."""
+"""Numbers as text: percentages, counts, durations; a dash for a missing one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def decimal(value: object) -> str:
 
 
 def determination(value: object) -> str:
-    """Write a coefficient of determination; one that is not 1 is never rounded up to it.
+    """Write a coefficient of determination; one below 1 is never rounded up to 1.
 
     >>> determination(0.95123), determination(0.999996)
     ('0.9512', '>0.9999')
@@ -72,7 +72,7 @@ def short(value: object) -> str:
 
 
 def duration(value: object) -> str:
-    """Write seconds as people say them.
+    """Write seconds in words.
 
     >>> duration(4.21), duration(41.3), duration(192), duration(3840)
     ('4.2 s', '41 s', '3 min 12 s', '1 h 4 min')
@@ -94,7 +94,7 @@ def duration(value: object) -> str:
 
 
 def wilson_interval(share: float, trials: int) -> tuple[float, float]:
-    """The range that holds the true share with 95% confidence, after ``share`` of ``trials`` succeeded.
+    """Return the 95% confidence interval of a share, observed in ``trials``.
 
     Source:  Wilson 1927, without continuity correction
     """

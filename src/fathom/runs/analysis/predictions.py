@@ -1,4 +1,4 @@
-"""What a run predicted on its test split, as predictions.csv holds it."""
+"""A run's predictions on its test split, read from predictions.csv."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fathom.runs.folder.records import is_number
 
 
 def read_numbers(run: Path, most: int) -> Sequence[tuple[float, float]]:
-    """Return true and predicted numbers, evenly thinned to ``most`` pairs; empty where there are none."""
+    """Return true and predicted numbers, evenly thinned to ``most`` pairs; empty if there are none."""
     path = run / schema.PREDICTIONS
     if not path.exists():
         return []

@@ -8,14 +8,14 @@ from typing import Any
 from fathom.findings import Finding, Plain
 from fathom.phrases import enumerated
 from fathom.runs.analysis.numbers import DASH, count, decimal, percent, short
-from fathom.runs.analysis.paired import Pairing
+from fathom.runs.analysis.paired import PairedCounts
 from fathom.runs.folder.records import is_number
 
 STAGES = {"before": "before", "pruned": "pruned", "finetuned": "fine-tuned"}
 _SPLITS = {"val": "validation", "train": "training"}
 _METRICS = ("accuracy", "perplexity", "rmse", "loss")
 _WORDS = {"accuracy": "accuracy", "perplexity": "perplexity", "rmse": "RMSE", "loss": "loss"}
-_FASTER = 1.05  # a smaller gain in time is called none
+_FASTER = 1.05  # a smaller gain in time does not count
 
 
 def stage_table(record: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -41,13 +41,13 @@ def stage_table(record: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def check_pruning(record: Mapping[str, Any]) -> list[Finding]:
-    """Say what was gained and what it cost, no more than the numbers bear out, and which layers stayed whole."""
+    """Return what was gained and what it cost, as far as the numbers show, and which layers stayed whole."""
     found = [_size(record), _time(record), _quality(record), _kept(record)]
     return [finding for finding in found if finding is not None]
 
 
 def name_layers(layers: Sequence[str], most: int = 4) -> str:
-    """Write the names of layers in a line, not too many of them; a network that is one layer has no name for it."""
+    """Return the names of at most ``most`` layers as text; the only layer of a network has no name."""
     return enumerated([layer or "the only layer" for layer in layers], most)
 
 
@@ -111,7 +111,7 @@ def _quality(record: Mapping[str, Any]) -> Finding | None:
         path += f", {_show(metric, final)} after fine-tuning"
         evidence["finetuned"] = final
     better = last - before if metric == "accuracy" else before - last  # above 0 is a gain
-    pair = Pairing.of((record.get("pairs") or {}).get("finetuned" if is_number(final) else "pruned"))
+    pair = PairedCounts.of((record.get("pairs") or {}).get("finetuned" if is_number(final) else "pruned"))
     text = f"{split.capitalize()} {_WORDS[metric]}: {path}. {_compare_change(metric, better, before, pair)}"
     # only accuracy is better when higher
     if is_number(final) and (final < pruned if metric == "accuracy" else final > pruned):
@@ -127,7 +127,7 @@ def _kept(record: Mapping[str, Any]) -> Finding | None:
     return Finding("prune.kept_whole", "note", f"Left whole: {'; '.join(kept)}", {"groups": len(kept)})
 
 
-def _compare_change(metric: str, better: float, before: float, pair: Pairing | None) -> str:
+def _compare_change(metric: str, better: float, before: float, pair: PairedCounts | None) -> str:
     if metric != "accuracy":
         if better >= 0:
             return "Nothing was lost"

@@ -1,4 +1,4 @@
-"""Which of several runs is best, by validation, and what the test set says of the choice; as findings."""
+"""Which of several runs is best, by validation, and what the test set says about the choice; as findings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fathom.runs.analysis.paired import classify_difference, pair_runs
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
 
-# What runs are ranked by: the first that two of them have
+# Metrics to rank by: the first that two runs have
 _MEASURES: tuple[tuple[str, str, Callable[[object], str]], ...] = (
     ("val_accuracy", "validation accuracy", fine_percent),
     ("val_loss", "validation loss", decimal),
@@ -22,7 +22,7 @@ _MEASURES: tuple[tuple[str, str, Callable[[object], str]], ...] = (
 
 @dataclass(frozen=True)
 class RankedRun:
-    """A run by its position in the comparison, what it reached, and that as people read it."""
+    """A run by its position in the comparison, with its value, also as text."""
 
     place: int
     value: float
@@ -31,21 +31,21 @@ class RankedRun:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Runs from best to worst, and what they are ranked by, as "highest validation accuracy"."""
+    """Runs from best to worst, and the measure, such as "highest validation accuracy"."""
 
     measure: str
     entries: Sequence[RankedRun]
 
 
 def check_runs(comparison: RunComparison) -> list[Finding]:
-    """Say which run did best on validation data and what the test set says of it, and how far runs differ by seed."""
+    """Return which run is best on validation, what the test set says about it, and how much seeds differ."""
     return [*_check_best(comparison), *_check_seeds(comparison)]
 
 
 def rank_runs(comparison: RunComparison) -> Ranking | None:
-    """Rank runs by validation: to choose by the test set would use it up.
+    """Rank runs by validation: choosing by the test set would use it up.
 
-    Returns: None on different data, or where fewer than two runs that did not fail have the same measure
+    Returns: None on different data, or if fewer than two runs that did not fail share a metric
     """
     if len({run.data_name for run in comparison.runs}) > 1:
         return None
@@ -90,7 +90,7 @@ def _check_best(comparison: RunComparison) -> Iterator[Finding]:
 
 
 def _by_chance(first: RunReader, second: RunReader) -> tuple[float, str, bool] | None:
-    """Return how far apart on the test set chance may set two runs, in words too, and whether they are further."""
+    """Return the difference that chance allows on the test set, also in words, and whether it is exceeded."""
     # the first counts as the later one: gained is what it has over the second
     pair = pair_runs(second.path, first.path)
     if pair is not None:
@@ -111,7 +111,7 @@ def _by_chance(first: RunReader, second: RunReader) -> tuple[float, str, bool] |
 
 
 def _check_seeds(comparison: RunComparison) -> Iterator[Finding]:
-    groups: dict[str, dict[object, tuple[str, RunReader]]] = {}  # of each seed one run: the others repeat it
+    groups: dict[str, dict[object, tuple[str, RunReader]]] = {}  # one run per seed: further ones repeat it
     for run, label in zip(comparison.runs, comparison.labels, strict=True):
         if run.status != "failed":
             settings = {key: value for key, value in flatten(run.config).items() if key != "seed"}

@@ -1,15 +1,15 @@
-"""The folder of a series of runs: what was planned and what every run gave.
+"""The folder of a series of runs: the plan and the result of every run.
 
 ```
 runs/20250301-141500-crossval-mlp-digits/
   crossval.json   plan and results
   folds.csv       a row for every run
-  crossval.html   all of it for the eye
+  crossval.html   all of it as a page
   mlp/fold-1/     the run folders
 ```
 
 A row of the results names its run's folder, and says how the run ended: "done", or "diverged" with a message. One that
-diverged has no measures, so that means and spreads are over the others, and what is said of the series says so.
+diverged has no metrics, so means and spreads are over the others, and the findings say so.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ DONE, DIVERGED = "done", "diverged"
 
 
 class SeriesObserver:
-    """Told how a series goes; every method does nothing."""
+    """Notified of the progress of a series; every method does nothing."""
 
     def plan(self, series: Any) -> None:
-        """All is settled, and no run of this call has begun."""
+        """The plan is final, and no run of this call has started."""
 
     def start(self, plan: Any) -> Sequence[Any]:
-        """A run is about to begin; may give further callbacks, as ``on_start`` of ``train``."""
+        """A run is about to start; may return further callbacks, as ``on_start`` of ``train``."""
         return ()
 
     def result(self, series: Any, row: dict[str, Any]) -> None:
@@ -47,17 +47,17 @@ class SeriesObserver:
 
 
 class Series(ABC):
-    """A series of runs, under way or finished; ``plan`` and ``results`` are what its JSON file holds.
+    """A series of runs, running or finished; ``plan`` and ``results`` are what its JSON file holds.
 
-    ``read(path)`` of a subclass opens a folder. A subclass names its ``verb``, the ``marker`` that tells its folders,
-    its ``table`` and its ``page``, and what it calls a ``member``.
+    ``read(path)`` of a subclass opens a folder. A subclass names its ``verb``, the ``marker`` file that identifies its
+    folders, its ``table`` and its ``page``, and ``run_noun``, what it calls one run.
     """
 
     verb: ClassVar[str]
     marker: ClassVar[str]
     table: ClassVar[str]
     page: ClassVar[str]
-    member: ClassVar[str]
+    run_noun: ClassVar[str]
 
     def __init__(self, path: Path, plan: Mapping[str, Any], results: list[dict[str, Any]] | None = None) -> None:
         self.path = path
@@ -75,7 +75,7 @@ class Series(ABC):
         plan, results = content.get("plan"), content.get("results")
         # else every view would stumble over it
         if not (isinstance(plan, dict) and isinstance(results, list) and cls._is_whole(plan)):
-            raise FathomError(f"{path / cls.marker} is damaged: it holds no plan")
+            raise FathomError(f"{path / cls.marker} is damaged: the plan is missing")
         return cls(path, plan, results)
 
     @property
@@ -85,7 +85,7 @@ class Series(ABC):
 
     @property
     def resume_hint(self) -> str:
-        """What to type to go on with it."""
+        """The command that resumes it."""
         return f"fathom {self.verb} --resume {shlex.quote(str(self.path))}"
 
     @property
@@ -103,26 +103,26 @@ class Series(ABC):
         return next((row for row in self.results if row["run"] == run), None)
 
     def add(self, row: dict[str, Any]) -> None:
-        """Take up how a run ended."""
+        """Append the row of a run that ended."""
         self.results.append(row)
 
-    def ending(self) -> dict[str, str | None]:
+    def final_status(self) -> dict[str, str | None]:
         """Return status and message of a series whose runs have all ended: it failed if they all diverged."""
         bad, number = len(self.diverged), len(self.trained)
         if not bad:
             return {"status": "done", "message": None}
         if bad == number:  # nothing is left to say of it
-            return {"status": "failed", "message": f"{_all(number, self.member)} diverged"}
-        return {"status": "done", "message": f"{bad} of {counted(number, self.member)} diverged"}
+            return {"status": "failed", "message": f"{_all(number, self.run_noun)} diverged"}
+        return {"status": "done", "message": f"{bad} of {counted(number, self.run_noun)} diverged"}
 
     @abstractmethod
     def findings(self) -> list[Finding]:
-        """Say what came out."""
+        """Return the findings."""
 
     def save(self, **fields: object) -> None:
-        """Write plan, results and what they say as JSON and as a table; ``fields`` are set in the plan first."""
+        """Write plan, results and findings as JSON and as a table; ``fields`` are set in the plan first."""
         self.plan |= fields
-        content = {"schema": schema.SCHEMA, "plan": self.plan, "results": self.results, **self._conclude()}
+        content = {"schema": schema.SCHEMA, "plan": self.plan, "results": self.results, **self._summarize()}
         # in the file too: other programs need not compute them
         content["findings"] = [finding.to_dict() for finding in self.findings()]
         write_atomically(self.path / self.marker, to_json(content, indent=2) + "\n")
@@ -136,11 +136,11 @@ class Series(ABC):
     @classmethod
     @abstractmethod
     def _is_whole(cls, plan: Mapping[str, Any]) -> bool:
-        """Whether the plan holds what the rest relies on."""
+        """Whether the plan has every field that the class needs."""
 
     @abstractmethod
-    def _conclude(self) -> dict[str, Any]:
-        """Return what the file holds beside plan and results."""
+    def _summarize(self) -> dict[str, Any]:
+        """Return further content of the JSON file."""
 
     @abstractmethod
     def _columns(self) -> list[str]:

@@ -1,9 +1,9 @@
-"""Repeated measurements: their mean, their spread, and whether the spread swallows a difference.
+"""Repeated measurements: their mean, their spread, and whether a difference exceeds the spread.
 
 Folds of one cross-validation share most of their training data, so their results vary less than those of independent
 samples would, and the usual standard error of a mean, s·√(1/n), is too small. Nadeau and Bengio's correction takes
-s·√(1/n + n₂/n₁), with n₂ samples held out for n₁ learned from: with K folds n₂/n₁ = 1/(K − 1). Without it a difference
-could be made to look certain by repeating the division often enough.
+s·√(1/n + n₂/n₁), with n₂ held-out samples for n₁ training samples: with K folds n₂/n₁ = 1/(K − 1). Without it a
+difference could be made to look certain by repeating the division often enough.
 
 Source:  Nadeau & Bengio 2003, "Inference for the generalization error", eq. (corrected resampled t-test);
          Bouckaert & Frank 2004 for its use with repeated K-fold cross-validation
@@ -23,7 +23,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean, standard deviation (n − 1) and confidence interval of a mean; None where one value allows none."""
+    """Mean, standard deviation (n − 1) and confidence interval of a mean; None if there is only one value."""
 
     count: int
     mean: float
@@ -40,8 +40,8 @@ class Spread:
 class PairedDifference:
     """How ``second`` differs from ``first``, measurement by measurement.
 
-    ``spread`` is that of second − first; its interval holds jointly with those of the other differences found beside
-    it. ``p`` is that of a two-sided t-test, times the number of differences; ``better_sign`` says which sign is better.
+    ``spread`` is that of second − first; its interval holds jointly with those of the other differences. ``p``
+    is that of a two-sided t-test, times the number of differences; ``better_sign`` says which sign is better.
     """
 
     first: str
@@ -52,7 +52,7 @@ class PairedDifference:
 
     @property
     def is_significant(self) -> bool:
-        """Whether the interval leaves zero out: the spread does not swallow the difference."""
+        """Whether the interval excludes zero."""
         low, high = self.spread.low, self.spread.high
         return low is not None and high is not None and (low > 0 or high < 0)
 
@@ -83,7 +83,7 @@ def measure_spread(
 
     Args:
         overlap: n₂/n₁ of the correction above; 0 for independent measurements.
-        bounds: what a value cannot be below or above, nor the interval then.
+        bounds: limits of the values, and so of the interval.
     """
     count, mean = len(values), fmean(values)
     if count < 2:
@@ -97,9 +97,9 @@ def measure_spread(
 def compare_pairs(
     values: Mapping[str, Sequence[float]], *, higher_is_better: bool, overlap: float = 0.0
 ) -> list[PairedDifference]:
-    """Compare everything with everything else, on measurements that belong together one by one.
+    """Compare every pair, on measurements that belong together one by one.
 
-    Among many comparisons one is easily clear by chance: the confidence is shared out among them (Bonferroni).
+    Among many comparisons one is easily significant by chance: the confidence is divided among them (Bonferroni).
     """
     pairs = list(itertools.combinations(values, 2))
     found = []

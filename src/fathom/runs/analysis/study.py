@@ -1,4 +1,4 @@
-"""A search for settings as plain values: its trials, what was tried, what came out; as a table for other programs."""
+"""A hyperparameter search as plain values: its space, trials and best settings; as a table for other programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fathom.runs.folder.relations import address_from
 
 PRUNERS = ("median", "halving", "none")
 
-# ours, finer than Optuna's: see Ledger.end
+# ours, finer than Optuna's: see StudyStore.end
 State = Literal["complete", "pruned", "diverged", "failed", "stopped", "running"]
 
 
@@ -31,7 +31,7 @@ METRIC_NAMES = {
 
 
 def value_text(value: object) -> str:
-    """Write one value that was tried.
+    """Write one drawn value.
 
     >>> value_text(0.00312345), value_text(128), value_text("[256, 128]")
     ('0.003123', '128', '[256, 128]')
@@ -41,17 +41,17 @@ def value_text(value: object) -> str:
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting of the values.
+    """One trial of a study.
 
     Attributes:
-        number: from 0, in the order they began.
+        number: from 0, in the order of their start.
         state: stopped trials were interrupted or killed, failed ones could not be trained with their values.
-        value: of the metric in its best epoch; of a trial that was not completed, in the best of those it had.
-        values: what was tried, by name.
+        value: of the metric in its best epoch; of an incomplete trial, the best so far.
+        values: drawn values, by name.
         curve: (epoch, metric) of every epoch.
-        duration_s: seconds from beginning to end; None while it runs.
-        reason: why it was not completed, in one line.
-        is_default: whether it began with the settings that training has of itself.
+        duration_s: seconds from start to end; None while it runs.
+        reason: why it is incomplete, in one line.
+        is_default: whether it ran with the default settings.
     """
 
     number: int
@@ -64,13 +64,13 @@ class Trial:
     is_default: bool = False
 
     def describe(self) -> str:
-        """Write what was tried in one line."""
+        """Return its values in one line."""
         return ", ".join(f"{name} {value_text(value)}" for name, value in self.values.items())
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One thing that is tried: its name, the values as written, and how to draw them."""
+    """One dimension of the space: its name, the values as written, and how to plot them."""
 
     name: str
     text: str
@@ -80,9 +80,9 @@ class Axis:
 
 @dataclass(frozen=True)
 class Study:
-    """A search, finished or not.
+    """A study, finished or not.
 
-    ``importance`` gives each name its share of the metric's variance; empty where that cannot be told yet.
+    ``importance`` maps each name to its share of the metric's variance; empty if not computed yet.
     """
 
     name: str
@@ -109,27 +109,27 @@ class Study:
 
     @property
     def num_done(self) -> int:
-        """How many trials count: those that were not cut off from outside."""
+        """Number of trials that count: those that were not interrupted."""
         # failed ones count: values that cannot be trained are an answer
         return sum(trial.state not in ("stopped", "running") for trial in self.trials)
 
     def ranked(self) -> list[Trial]:
-        """The completed trials, best first; of equal ones the earlier."""
+        """Return the completed trials, best first; among equals the earlier."""
         sign = -1 if self.maximise else 1
         complete = [trial for trial in self.trials if trial.state == "complete"]
         # ascending, so the better sign first
         return sorted(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
 
     def best(self) -> Trial | None:
-        """The best completed trial."""
+        """Return the best completed trial; None if there is none."""
         return next(iter(self.ranked()), None)
 
     def count(self, state: State) -> int:
-        """How many trials are in this state."""
+        """Return the number of trials in this state."""
         return sum(trial.state == state for trial in self.trials)
 
     def drawn(self, name: str = "") -> dict[State, list[Trial]]:
-        """The trials that have a value and, if named, that setting, by how they ended; the most important come last."""
+        """Return the trials with a value (and, if named, with that setting) by state; the most important come last."""
         return {
             state: [
                 t for t in self.trials if t.state == state and t.value is not None and (not name or name in t.values)
@@ -138,7 +138,7 @@ class Study:
         }
 
     def best_so_far(self) -> list[tuple[float, float]]:
-        """The best completed value after each trial, as a stair: (number, value)."""
+        """Return the best completed value after each trial, as a staircase: (number, value)."""
         points: list[tuple[float, float]] = []
         for trial in self.trials:
             if trial.state == "complete" and trial.value is not None:
@@ -151,7 +151,7 @@ class Study:
         return points
 
     def to_csv(self) -> str:
-        """One line a trial, unrounded; a value that a trial did not have is empty."""
+        """Return one line per trial, unrounded; a missing value is empty."""
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
         names = [axis.name for axis in self.axes]
@@ -165,20 +165,20 @@ class Study:
 
 
 @dataclass(frozen=True)
-class KeptRun:
+class BestRun:
     """The run in which the best trial was trained again.
 
-    ``report`` is the address of its page from the study's folder, ``evaluation`` what the test set says of it.
+    ``report`` is the relative address of its page from the study's folder, ``evaluation`` its test result.
     """
 
     report: str
     evaluation: Mapping[str, Any]
 
 
-def find_kept_run(study: Study, folder: Path) -> KeptRun | None:
-    """Find the run of the best trial; None if there is none yet, or it is gone.
+def find_best_run(study: Study, folder: Path) -> BestRun | None:
+    """Find the run of the best trial; None if it is missing.
 
-    A study that was moved together with its run is found beside it still.
+    If the study was moved together with its run, that is found beside it.
     """
     if study.best_run is None:
         return None
@@ -186,12 +186,12 @@ def find_kept_run(study: Study, folder: Path) -> KeptRun | None:
     for place in (Path(study.best_run), folder.resolve().parent / Path(study.best_run).name):
         if (place / schema.RUN).is_file():
             run = RunReader(place)
-            return KeptRun(address_from(folder, run.path / schema.REPORT), run.evaluation or {})
+            return BestRun(address_from(folder, run.path / schema.REPORT), run.evaluation or {})
     return None
 
 
 def find_study(text: str, root: str | Path = "runs") -> Path:
-    """Find the study that ``text`` means: ``last``, a path, or a folder's name in ``root``.
+    """Return the folder of the study that ``text`` means: ``last``, a path, or a folder's name in ``root``.
 
     Raises:  UsageError if nothing fits
     """
@@ -199,7 +199,7 @@ def find_study(text: str, root: str | Path = "runs") -> Path:
     names = sorted(file.parent.name for file in root.glob(f"*/{schema.STUDY}")) if root.is_dir() else []
     if text == "last":
         if not names:
-            raise UsageError(f"there is no study in {root} yet; begin one with fathom tune --space …")
+            raise UsageError(f"there is no study in {root} yet; start one with fathom tune --space …")
         # the last one worked on, not begun
         return root / max(names, key=lambda name: (root / name / schema.STUDY).stat().st_mtime)
     if Path(text).is_dir():

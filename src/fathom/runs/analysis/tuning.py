@@ -1,15 +1,15 @@
-"""What a search for settings found, as findings."""
+"""What a study found, as findings."""
 
 from __future__ import annotations
 
 from fathom.findings import Finding
 from fathom.runs.analysis.study import Study
 
-_TOP = 3  # trials that have to agree before an end of a range is called too near
+_TOP = 3  # trials that must agree before they count as too near an end of a range
 
 
 def check_study(study: Study) -> list[Finding]:
-    """Say what came out, and what to make of it."""
+    """Return the result, and what to make of it."""
     best = study.best()
     if best is None:
         return [Finding("tune.no_trial", "note", "No trial was completed yet")]
@@ -19,7 +19,7 @@ def check_study(study: Study) -> list[Finding]:
         text = "The best trial is the one with the defaults: nothing that was tried is better"
         found.append(Finding("tune.defaults_are_best", "note", text, {"trial": default.number}))
     elif default is not None:
-        text = f"Trial {default.number}, with the defaults, came to {study.form(default.value)}"
+        text = f"Trial {default.number}, with the defaults, reached {study.form(default.value)}"
         evidence = {"trial": default.number, study.metric: default.value}
         found.append(Finding("tune.defaults", "note", text, evidence))
     found += _check_edges(study)
@@ -34,7 +34,7 @@ def check_study(study: Study) -> list[Finding]:
 
 
 def _check_edges(study: Study) -> list[Finding]:
-    """Point to values at the very end of what was tried: better ones may lie beyond."""
+    """Point out best values at the end of a range: better ones may lie beyond."""
     found = []
     for axis in study.axes:
         values = [t.values[axis.name] for t in study.ranked()[:_TOP] if axis.name in t.values]

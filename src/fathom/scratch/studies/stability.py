@@ -115,7 +115,7 @@ def signal_by_depth(
     return Signal(np.array(activations), np.array(gradients[::-1]))
 
 
-def judge(variances: np.ndarray, start: int = 0) -> str:
+def classify_signal(variances: np.ndarray, start: int = 0) -> str:
     """Return what becomes of a signal on its way from one end: "steady", "vanishes" or "explodes".
 
     Its size is the standard deviation as a multiple of that at ``start``; steady is within the notes' 1e-6…1e3.

@@ -1,4 +1,4 @@
-"""Recipes that come with Fathom: settings chosen on a validation split, with what they reached on the test set."""
+"""Recipes that ship with Fathom: settings chosen on a validation split, with their results on the test set."""
 
 from __future__ import annotations
 

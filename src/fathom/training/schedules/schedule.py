@@ -24,7 +24,7 @@ WARMUP_START = 0.01  # not 0: the first step would do nothing
 
 
 @dataclass(frozen=True)
-class Entry:
+class ScheduleInfo:
     """What is known of a schedule before it is made. An option whose default is None has none."""
 
     formula: str
@@ -33,52 +33,52 @@ class Entry:
 
 
 # t: steps since the warm-up, T: steps after the warm-up, n: steps taken of the whole run (from 1)
-SCHEDULES: dict[str, Entry] = {
-    "constant": Entry("1", "the base learning rate throughout"),
-    "piecewise": Entry(
+SCHEDULES: dict[str, ScheduleInfo] = {
+    "constant": ScheduleInfo("1", "the base learning rate throughout"),
+    "piecewise": ScheduleInfo(
         "values[i] between milestones i-1 and i",
         "a constant between milestones",
         {"milestones": (0.5, 0.75), "values": (1.0, 0.1, 0.01)},
     ),
-    "exponential": Entry(
+    "exponential": ScheduleInfo(
         "gamma^(t/every), or final^(t/T)",
         "the same ratio at every step",
         {"final": 0.01, "gamma": None, "every": None},
     ),
-    "natural_exponential": Entry(
+    "natural_exponential": ScheduleInfo(
         "e^(-rate*t/every), or to final at T",
         "exponential with base e",
         {"final": 0.01, "rate": None, "every": None},
     ),
-    "polynomial": Entry(
+    "polynomial": ScheduleInfo(
         "final + (1-final)*(1 - t/T)^power", "a straight line or a power of it", {"power": 1.0, "final": 0.0}
     ),
-    "step": Entry("gamma^floor(t/every)", "a drop at equal intervals", {"every": 1 / 3, "gamma": 0.1}),
-    "multi_step": Entry(
+    "step": ScheduleInfo("gamma^floor(t/every)", "a drop at equal intervals", {"every": 1 / 3, "gamma": 0.1}),
+    "multi_step": ScheduleInfo(
         # He et al. 2016, §4.2: at 32,000 and 48,000 of 64,000 iterations.
         "gamma^(milestones passed)",
         "a drop at each milestone",
         {"milestones": (0.5, 0.75), "gamma": 0.1},
     ),
-    "inverse_time": Entry(
+    "inverse_time": ScheduleInfo(
         "1/(1 + rate*t/every), or to final at T",
         "fast at first, then ever slower",
         {"final": 0.01, "rate": None, "every": None},
     ),
-    "lambda": Entry("function(step, total)", "your own arithmetic of step and total", {"function": None}),
-    "cosine": Entry("final + (1-final)*(1 + cos(pi*t/T))/2", "half a wave, slow at both ends", {"final": 0.0}),
-    "noam": Entry(
+    "lambda": ScheduleInfo("function(step, total)", "your own arithmetic of step and total", {"function": None}),
+    "cosine": ScheduleInfo("final + (1-final)*(1 + cos(pi*t/T))/2", "half a wave, slow at both ends", {"final": 0.0}),
+    "noam": ScheduleInfo(
         "min(n/warmup, sqrt(warmup/n))",
         "a linear rise, then 1/sqrt: the Transformer's",
         {"model_size": None},
     ),
-    "plateau": Entry(
+    "plateau": ScheduleInfo(
         "*gamma after patience values without gain",
         "a drop whenever the loss stalls",
         # torch's defaults but for patience, which is 10 there: longer than many a run here.
         {"gamma": 0.1, "patience": 3, "threshold": 1e-4, "cooldown": 0, "final": 0.0, "mode": "min"},
     ),
-    "one_cycle": Entry(
+    "one_cycle": ScheduleInfo(
         "start -> 1 over rise, then -> final",
         "up, then far down: super-convergence",
         # OneCycleLR's pct_start 0.3, div_factor 25 and final_div_factor 1e4.

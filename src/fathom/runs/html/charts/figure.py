@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from fathom.runs.analysis.numbers import decimal, percent
-from fathom.runs.html.charts.scales import Scale
+from fathom.runs.html.charts.scales import AxisScale
 from fathom.runs.html.markup import Html, element, escape, join
 
 # In units of the drawing, about a pixel each where a chart has half of a wide page
@@ -112,8 +112,8 @@ def _caption(title: str, legend: Sequence[Entry] = ()) -> Html:
 
 
 def axes(
-    across: Scale,
-    up: Scale,
+    across: AxisScale,
+    up: AxisScale,
     labels: tuple[str, str],
     x_ticks: Sequence[float],
     x_texts: Sequence[str],

@@ -23,8 +23,8 @@ from fathom.runs.html.charts.figure import (
     marker,
 )
 from fathom.runs.html.charts.scales import (
+    AxisScale,
     Point,
-    Scale,
     downsample,
     fit_scale,
     linear_ticks,
@@ -73,7 +73,7 @@ def line_chart(
     from everything later, would flatten the rest; a faint line then leaves the drawing at its edge.
     """
     end = x.end or max((at for line in lines for at, _ in line.points), default=1.0) or 1.0
-    across = Scale(0.0, end, LEFT, RIGHT)
+    across = AxisScale(0.0, end, LEFT, RIGHT)
     # else all: a run of two epochs must have a height
     leading = [line for line in lines if not line.faint and len(line.points) >= _LEADING] or lines
     log = y.may_log and needs_log_scale(height for line in leading for _, height in line.points)
@@ -96,7 +96,7 @@ def line_chart(
     return figure(key, title, describe, join(parts), legend=legend)
 
 
-def curve(line: Line, across: Scale, up: Scale) -> Html:
+def curve(line: Line, across: AxisScale, up: AxisScale) -> Html:
     """Draw one line; where it has no value there is a gap."""
     points = [(x, y if y is None or not up.log or y > 0 else None) for x, y in downsample(line.points, MOST_POINTS)]
     path, pen_down = [], False
@@ -112,7 +112,7 @@ def curve(line: Line, across: Scale, up: Scale) -> Html:
 
 
 def _hover_columns(
-    lines: Sequence[Line], across: Scale, up: Scale, x: Horizontal, form: Callable[[object], str]
+    lines: Sequence[Line], across: AxisScale, up: AxisScale, x: Horizontal, form: Callable[[object], str]
 ) -> Html:
     """Draw an unseen column over each place that reveals its own label when it is pointed at."""
     found: dict[float, list[tuple[Line, float]]] = {}
@@ -136,7 +136,7 @@ def _hover_columns(
 
 
 def _tip(
-    x: float, heading: str, entries: Sequence[tuple[Line, float]], up: Scale, form: Callable[[object], str]
+    x: float, heading: str, entries: Sequence[tuple[Line, float]], up: AxisScale, form: Callable[[object], str]
 ) -> str:
     texts = [f"{line.label} {form(height)}" for line, height in entries]
     width = 14 + _LETTER * max(len(text) for text in [heading, *texts])

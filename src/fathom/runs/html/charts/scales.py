@@ -10,7 +10,7 @@ Point = tuple[float, float | None]
 
 
 @dataclass(frozen=True)
-class Scale:
+class AxisScale:
     """Maps ``low``…``high`` (linearly, or by logarithm) onto ``start``…``end``."""
 
     low: float
@@ -28,17 +28,17 @@ class Scale:
         return _log_ticks(self.low, self.high, target) if self.log else linear_ticks(self.low, self.high, target)
 
 
-def fit_scale(values: Iterable[float], start: float, end: float, *, log: bool = False, target: int = 5) -> Scale:
+def fit_scale(values: Iterable[float], start: float, end: float, *, log: bool = False, target: int = 5) -> AxisScale:
     """Make the scale that holds all ``values``, widened a little to round numbers."""
     finite = [value for value in values if math.isfinite(value) and (value > 0 or not log)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
     if log:
-        return Scale(low / 1.1, high * 1.1, start, end, log=True)  # a tenth of room: ends need not be ticks
+        return AxisScale(low / 1.1, high * 1.1, start, end, log=True)  # a tenth of room: ends need not be ticks
     if high - low <= 1e-9 * max(abs(high), abs(low)):  # one number, or one but for rounding
         low, high = (low - 0.5 * (abs(low) or 1), high + 0.5 * (abs(high) or 1))
     step = _round_step((high - low) / target)
     # 0.3/0.1 is 2.9999999999999996, whose floor would be a step too low.
-    return Scale(math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step, start, end)
+    return AxisScale(math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step, start, end)
 
 
 def linear_ticks(low: float, high: float, target: int) -> list[float]:

@@ -21,7 +21,7 @@ from fathom.runs.html.charts.figure import (
     label_ticks,
 )
 from fathom.runs.html.charts.lines import Line, curve
-from fathom.runs.html.charts.scales import Scale, fit_scale, needs_log_scale, whole_ticks
+from fathom.runs.html.charts.scales import AxisScale, fit_scale, needs_log_scale, whole_ticks
 from fathom.runs.html.markup import Html, escape, join
 
 _LETTERS = 48  # that have room below a chart
@@ -65,7 +65,7 @@ def dot_chart(
     across = _across([place for place, _, _ in points], x)
     up = fit_scale([height for _, height, _ in points], BOTTOM, TOP, log=log)
     if y.form is percent and up.high > 1:  # a share ends at 100 %, whatever number is round
-        up = Scale(up.low, 1.0, BOTTOM, TOP)
+        up = AxisScale(up.low, 1.0, BOTTOM, TOP)
     ticks, texts = _ticks(across, x)
     parts = [axes(across, up, (axis_label(x.label, x.log), axis_label(y.label, log)), ticks, texts, y.form)]
     if steps is not None:
@@ -81,14 +81,14 @@ def dot_chart(
     return figure(key, title, describe, join(parts), legend=legend)
 
 
-def _across(places: Sequence[float], x: Horizontal) -> Scale:
+def _across(places: Sequence[float], x: Horizontal) -> AxisScale:
     if x.names or x.whole:
         # half a place of room, or the outer dots lie on the axes
-        return Scale(-0.5, max([len(x.names) - 1.0, *places]) + 0.5, LEFT, RIGHT)
+        return AxisScale(-0.5, max([len(x.names) - 1.0, *places]) + 0.5, LEFT, RIGHT)
     return fit_scale(places, LEFT, RIGHT, log=x.log)
 
 
-def _ticks(across: Scale, x: Horizontal) -> tuple[list[float], list[str]]:
+def _ticks(across: AxisScale, x: Horizontal) -> tuple[list[float], list[str]]:
     if x.names:
         room = max(3, _LETTERS // len(x.names))  # clip needs a letter or two before its …
         return [float(i) for i in range(len(x.names))], [clip(name, room) for name in x.names]

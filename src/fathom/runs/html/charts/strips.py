@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fathom.runs.analysis.numbers import percent
 from fathom.runs.html.charts.figure import RIGHT, TONES, TOP, WIDTH, clip, label_ticks, marker, text, wide_figure
-from fathom.runs.html.charts.scales import Scale, fit_scale
+from fathom.runs.html.charts.scales import AxisScale, fit_scale
 from fathom.runs.html.markup import Html, escape, join
 
 _ROW = 34
@@ -49,7 +49,7 @@ def strip_chart(
     return wide_figure(key, title, describe, join(parts), width=WIDTH, height=end + 46)
 
 
-def _marks(strip: Strip, across: Scale, y: float, form: Callable[[object], str]) -> str:
+def _marks(strip: Strip, across: AxisScale, y: float, form: Callable[[object], str]) -> str:
     marks = ""
     if strip.low is not None and strip.high is not None:
         start, width = across(strip.low), across(strip.high) - across(strip.low)

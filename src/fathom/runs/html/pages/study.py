@@ -8,7 +8,7 @@ from pathlib import Path
 from fathom.files import write_atomically
 from fathom.phrases import counted
 from fathom.runs.analysis.numbers import DASH, count, duration
-from fathom.runs.analysis.study import KeptRun, Study, find_kept_run
+from fathom.runs.analysis.study import BestRun, Study, find_best_run
 from fathom.runs.analysis.tuning import check_study
 from fathom.runs.html.charts.study_images import draw_images
 from fathom.runs.html.markup import Html, element, join
@@ -31,10 +31,10 @@ def write_study(study: Study, folder: str | Path) -> Path:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png")
         write_atomically(folder / name, buffer.getvalue())
-    return study_page(study, find_kept_run(study, folder)).write(folder / PAGE)
+    return study_page(study, find_best_run(study, folder)).write(folder / PAGE)
 
 
-def study_page(study: Study, kept: KeptRun | None = None) -> Page:
+def study_page(study: Study, kept: BestRun | None = None) -> Page:
     """Lay out the page; ``kept`` is the run of the best trial, with the test set evaluated."""
     is_over = study.num_done >= study.target
     badge = show_badge("done", "finished") if is_over else show_badge("stopped", "unfinished")
@@ -62,7 +62,7 @@ def _validation(study: Study) -> Html:
     return show_number(study.form(best.value), f"best {study.metric_name}", about)
 
 
-def _test(study: Study, kept: KeptRun | None) -> Html:
+def _test(study: Study, kept: BestRun | None) -> Html:
     """Write what the test set says of the run that was kept, beside the figure that the best trial was chosen for."""
     name = f"test {study.metric.removeprefix('val_')}"
     value = None if kept is None else kept.evaluation.get(study.metric.removeprefix("val_"))

@@ -1,4 +1,4 @@
-"""What there is to say of the weights that a run begins with."""
+"""A summary of the weights that a run starts from."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Beginning:
-    """How a run begins: lines for people, further lines for the log, and the same as plain values for ``run.json``."""
+class StartSummary:
+    """How a run starts: lines for the user, further lines for the log, and plain values for ``run.json``."""
 
     notes: list[str] = field(default_factory=list)
     details: list[str] = field(default_factory=list)
