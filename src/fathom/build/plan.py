@@ -25,8 +25,8 @@ from fathom.build.start_summary import StartSummary
 from fathom.data.module import LabelledData
 from fathom.inference.saved import describe_model
 from fathom.module import Module
-from fathom.settings.config import Config, closed, open_points, replace_in
-from fathom.settings.learning import close_learning
+from fathom.settings.config import Config, replace_in, resolved, unresolved_settings
+from fathom.settings.learning import resolve_learning
 from fathom.training.callbacks import Callback
 from fathom.training.device import Execution
 from fathom.training.trainer import Trainer
@@ -140,13 +140,13 @@ def draft(
     return Draft(config, kind, data, module, start)
 
 
-def close(config: Config, kind: Kind, data: LabelledData) -> Config:
-    """Close what only the data can tell; afterwards nothing is open, and nothing is defaulted again."""
-    config = kind.settle(config, data)
-    if open_points(config):  # the loss may have been chosen, and the rest not
+def finalize(config: Config, kind: Kind, data: LabelledData) -> Config:
+    """Return the configuration with what depends on the data filled in; after this nothing is defaulted again."""
+    config = kind.finalize(config, data)
+    if unresolved_settings(config):  # the loss may have been chosen, and the rest not
         if data.multilabel and config.training.loss is None:
             config = replace_in(config, training={"loss": "bce_with_logits"})
-        config = close_learning(config, data.task, kind)
+        config = resolve_learning(config, data.task, kind)
     if config.data.mean is not None or config.data.std is not None:
         from fathom.build.fine_tuning import adapt_normalization
 

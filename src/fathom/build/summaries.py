@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fathom.build.label_summary import join_labels, summarize_labels
-from fathom.build.results import Details, SplitResult
+from fathom.build.results import EvaluationDetails, SplitResult
 from fathom.data.module import LabelledData
 from fathom.decisions import misfit
 from fathom.errors import UsageError
@@ -51,7 +51,7 @@ def summarize(
     """Return the content of ``evaluation.json``, without images.
 
     For a classifier loss, accuracy, confusion counts (rows true, columns predicted) and per-class precision, recall and
-    F1, of labels see ``summarize_labels``; for a regressor loss, RMSE, MAE and R²; then the metrics asked for.
+    F1, of labels see ``summarize_labels``; for a regressor loss, RMSE, MAE and R²; then the requested metrics.
 
     Shape:   output (N, K), target (N,) of classes; output (N, 1), target (N,) or (N, 1) of two classes; output, target
         (N, L) of labels; output, target, truth (N, K) of a regression
@@ -124,7 +124,7 @@ def collect_labelled_details(
     """Return the worst mistakes of a classifier, their images written into ``folder``, and the predictions."""
     columns, rows = list_predictions(module, data, evaluation)
     if not isinstance(module, Classifier):
-        return Details({}, columns, rows)
+        return EvaluationDetails({}, columns, rows)
     mistakes = worst_mistakes(module, evaluation, _SHOWN_MISTAKES, called=data.test_sample_names())
     if len(data.input_shape) == 3:  # samples that can be looked at
         save_images(folder, mistakes, data.test_images([mistake["index"] for mistake in mistakes]))
@@ -208,5 +208,5 @@ def list_predictions(
             [*first, join_labels(y, classes, ""), join_labels(k, classes, ""), *(f"{q:.6f}" for q in p)]
             for first, y, k, p in labelled
         )
-    told = zip(start, target.tolist(), predicted.tolist(), share.amax(1).tolist(), strict=True)
-    return [*columns, "probability"], ([*first, classes[y], classes[k], f"{p:.6f}"] for first, y, k, p in told)
+    predictions = zip(start, target.tolist(), predicted.tolist(), share.amax(1).tolist(), strict=True)
+    return [*columns, "probability"], ([*first, classes[y], classes[k], f"{p:.6f}"] for first, y, k, p in predictions)

@@ -121,7 +121,9 @@ def load_teacher(settings: DistillConfig, config: Config, data: LabelledData) ->
     names = tuple(getattr(teacher, "class_names", ()))
     if teacher.kind != "classifier" or names != data.class_names:
         what = f"{len(names)} classes" if names else f"a {teacher.kind.replace('_', ' ')}"
-        raise UsageError(f"the teacher {path.name} ({what}) does not know the {len(data.class_names)} of {data.name}")
+        raise UsageError(
+            f"the teacher {path.name} ({what}) does not know the {len(data.class_names)} classes of {data.name}"
+        )
     if isinstance(teacher, Classifier) and teacher.multilabel:
         raise UsageError(f"the teacher {path.name} learned by bce_with_logits; distillation needs one by cross_entropy")
     own = read_config(path)

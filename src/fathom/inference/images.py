@@ -26,7 +26,7 @@ _BATCH_BYTES = 1 << 26  # fewer large images at a time
 
 
 class ImageModel(Labeller, Protocol):
-    """What labels images: a run's model or an exported one."""
+    """An image classifier: a run's model or an exported one."""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -47,9 +47,9 @@ class OnnxModel:
 
     Attributes:
         kind: "classifier", "regressor" or "language_model".
-        input: what goes in.
+        input: what it takes.
         class_names: of a classifier, also of labels.
-        metadata: all texts that the file carries.
+        metadata: all metadata of the file, as text.
     Args:
         threads: None takes every core that this process may use.
     Raises:  FathomError, one line, if the file is missing, damaged, not Fathom's or from a newer Fathom, or if it

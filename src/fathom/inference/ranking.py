@@ -11,7 +11,7 @@ from fathom.errors import UsageError
 
 Row = dict[str, Any]
 
-NOT_FINITE = "the model gives no probabilities for it, its numbers are not finite"
+NOT_FINITE = "the model's outputs are not finite"
 
 
 class Labeller(Protocol):

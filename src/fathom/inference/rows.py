@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 
 class RowModel(Labeller, Protocol):
-    """What predicts rows: a run's model or an exported one."""
+    """A model that predicts rows: a run's or an exported one."""
 
     @property
     def table(self) -> TableDescription:

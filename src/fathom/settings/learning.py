@@ -24,7 +24,7 @@ _ADAMW_LR = {
 }
 _DEEP_LR = 2e-3
 _LANGUAGE_LR = {"rnn": 2e-3, "gru": 8e-3, "lstm": 8e-3}  # AdamW's, on the validation split of The Time Machine
-_SCALED_STEPS = ("adam", "adamw", "rmsprop")  # they divide by the gradient's size, so that one rate suits many networks
+_SCALED_STEPS = ("adam", "adamw", "rmsprop")  # they divide by the gradient's size, so one rate suits many networks
 SMOOTHED_LOSSES = ("cross_entropy", "bce_with_logits")  # those that take label smoothing
 _ADAMW_DECAY = 0.01  # torch's own default
 
@@ -48,7 +48,7 @@ def _fill_labelled(config: Config, task: Task, kind: Features) -> dict[str, Any]
     training, model = config.training, config.model.name
     is_regression = task == "regression"
     if training.label_smoothing and (is_regression or training.loss not in (None, *SMOOTHED_LOSSES)):
-        raise UsageError("label smoothing belongs to the cross-entropy of a classification; leave one of them out")
+        raise UsageError("label smoothing needs classification with the loss cross_entropy; leave it out")
     is_plain = model == "linear" and kind.has_plain_features  # the book's way, for a few features of equal scale
     filled: dict[str, Any] = {}
     filled["optimizer"] = training.optimizer or ("sgd" if is_plain else "adamw")

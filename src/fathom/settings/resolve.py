@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 from fathom.choices import Task
 from fathom.errors import UsageError
 from fathom.settings.config import Config, config_from_dict
-from fathom.settings.learning import SMOOTHED_LOSSES, close_learning
+from fathom.settings.learning import SMOOTHED_LOSSES, resolve_learning
 from fathom.settings.origin import apply_origin, check_finetuning
 from fathom.settings.settings import Settings, merge
 from fathom.training.schedules.schedule import parse_schedule
@@ -81,11 +81,11 @@ def complete(settings: Settings, kind: KindRules, root: str | Path = "runs") -> 
 
 
 def _apply_kind_defaults(tree: dict[str, Any], kind: KindRules) -> dict[str, Any]:
-    """Lay settings that name no network over the usual ones for this kind of data."""
-    usual = merge({}, kind.usual())
+    """Fill in the defaults of this kind of data, for settings that name no network."""
+    defaults = merge({}, kind.default_settings())
     if tree.get("training", {}).get("loss") not in (None, *SMOOTHED_LOSSES):
-        usual.pop("training", None)  # label smoothing, which other losses do not have
-    return merge(usual, tree)
+        defaults.pop("training", None)  # label smoothing, which other losses do not have
+    return merge(defaults, tree)
 
 
 def _refuse_contradictions(config: Config) -> None:

@@ -47,7 +47,7 @@ class TablesKind(Kind):
         super().validate(settings)
         options = settings.get("data.options", {})
         if options.get("header") not in (None, True, False):
-            raise UsageError(f"data.options.header is true or false; got {options['header']!r}")
+            raise UsageError(f"data.options.header must be true or false, not {options['header']!r}")
         if not isinstance(options.get("day_first", False), bool):
             raise UsageError(f"data.options.day_first is true or false; got {options['day_first']!r}")
         for place in (settings.get("data.name"), options.get("test")):

@@ -78,7 +78,7 @@ def read_table(
     separator: str | None = None,
     encoding: str | None = None,
     target: str | None = None,
-    form: Form | None = None,
+    form: TableForm | None = None,
 ) -> Table:
     """Read a whole file.
 
@@ -129,7 +129,7 @@ def find_form(
     separator: str | None = None,
     encoding: str | None = None,
     target: str | None = None,
-) -> Form:
+) -> TableForm:
     """Find out from the beginning of a file how it is written.
 
     Raises:  FathomError if it cannot be read, is empty, binary, or names a column twice
@@ -151,7 +151,7 @@ def find_form(
         _refuse_doubles(path, names)
     else:
         names = tuple(f"column_{i}" for i in range(1, len(first) + 1))
-    return Form(separator, encoding, has_header, names, decimal, reason, is_indexed=has_header and not first[0])
+    return TableForm(separator, encoding, has_header, names, decimal, reason, is_indexed=has_header and not first[0])
 
 
 def _find_header(
