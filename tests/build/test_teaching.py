@@ -9,7 +9,7 @@ from fathom.build.configure import configure
 from fathom.build.teaching import Student, attach_teacher, check_same_split
 from fathom.data.array_data import ArrayData
 from fathom.data.arrays import Arrays
-from fathom.data.images.augmentation_spec import make_augmentation
+from fathom.data.images.augment.augmentation_spec import make_augmentation
 from fathom.errors import UsageError
 from fathom.losses import soft_targets
 from fathom.module import Classifier

@@ -24,7 +24,7 @@ import fathom
 from fathom.build.configure import configure
 from fathom.cli.main import VERBS, make_parser
 from fathom.cli.options import OPTIONS, chosen_settings
-from fathom.data.images.augmentation_spec import AUGMENTATIONS
+from fathom.data.images.augment.augmentation_spec import AUGMENTATIONS
 from fathom.data.sources import catalog
 from fathom.losses import LOSSES
 from fathom.models import initializers, registry

@@ -15,7 +15,7 @@ from torch import Generator, Tensor, nn
 
 import fathom.models
 from fathom import losses
-from fathom.data.images import augmentation, colour, geometry
+from fathom.data.images.augment import augmentation, colour, geometry
 from fathom.data.tables.column import Column
 from fathom.data.tables.layer import TableInput
 from fathom.models import alexnet, compact, googlenet, lenet, linear, mlp, nin, pooling, registry, resnet, rnn, vgg
@@ -30,9 +30,9 @@ Call = CHECKER["Call"]
 OTHERS = (
     "fathom.losses",
     "fathom.freezing",
-    "fathom.data.images.augmentation",
-    "fathom.data.images.geometry",
-    "fathom.data.images.colour",
+    "fathom.data.images.augment.augmentation",
+    "fathom.data.images.augment.geometry",
+    "fathom.data.images.augment.colour",
     "fathom.data.tables.layer",
     "fathom.preprocess",
     "fathom.training.optimizers",
@@ -192,15 +192,15 @@ CALLS: dict[str, Any] = {
     "fathom.losses:cross_entropy": classes(losses.cross_entropy, 3, 4, 5),
     "fathom.losses:multi_margin": classes(losses.multi_margin, 3, 4),
     "fathom.losses:BalancedLoss": classes(losses.BalancedLoss("cross_entropy", [1.0, 2.0, 3.0, 4.0]), 3, 4),
-    "fathom.data.images.augmentation:Flip": augmented(augmentation.Flip()),
-    "fathom.data.images.augmentation:VerticalFlip": augmented(augmentation.VerticalFlip()),
-    "fathom.data.images.augmentation:Crop": augmented(augmentation.Crop(2)),
-    "fathom.data.images.augmentation:ResizedCrop": augmented(augmentation.ResizedCrop()),
-    "fathom.data.images.augmentation:ResizedCrop.draw_boxes": boxes,
-    "fathom.data.images.augmentation:Jitter": augmented(augmentation.Jitter(0.1, 0.1, 0.1, 0.1)),
-    "fathom.data.images.augmentation:Cutout": augmented(augmentation.Cutout(3)),
-    "fathom.data.images.augmentation:Noise": augmented(augmentation.Noise()),
-    "fathom.data.images.augmentation:Compose": augmented(
+    "fathom.data.images.augment.augmentation:Flip": augmented(augmentation.Flip()),
+    "fathom.data.images.augment.augmentation:VerticalFlip": augmented(augmentation.VerticalFlip()),
+    "fathom.data.images.augment.augmentation:Crop": augmented(augmentation.Crop(2)),
+    "fathom.data.images.augment.augmentation:ResizedCrop": augmented(augmentation.ResizedCrop()),
+    "fathom.data.images.augment.augmentation:ResizedCrop.draw_boxes": boxes,
+    "fathom.data.images.augment.augmentation:Jitter": augmented(augmentation.Jitter(0.1, 0.1, 0.1, 0.1)),
+    "fathom.data.images.augment.augmentation:Cutout": augmented(augmentation.Cutout(3)),
+    "fathom.data.images.augment.augmentation:Noise": augmented(augmentation.Noise()),
+    "fathom.data.images.augment.augmentation:Compose": augmented(
         augmentation.Compose((augmentation.Flip(), augmentation.Noise()))
     ),
     "fathom.data.tables.layer:TableInput": spread,
@@ -211,14 +211,14 @@ CALLS: dict[str, Any] = {
     "fathom.preprocess:TargetScale.scale": lambda: Call(
         [torch.rand(4, 2)], TargetScale([1.0, 2.0], [0.5, 0.5]).scale(torch.rand(4, 2))
     ),
-    "fathom.data.images.geometry:as_float": moved(geometry.as_float),
-    "fathom.data.images.geometry:flip": moved(geometry.flip, each > 2, dimension=3),
-    "fathom.data.images.geometry:crop": moved(geometry.crop, each % 3, each % 2, padding=1, mode="zero"),
-    "fathom.data.images.geometry:resized_crop": moved(geometry.resized_crop, ones, ones, 3 * ones, 4 * ones),
-    "fathom.data.images.colour:adjust_brightness": moved(colour.adjust_brightness, ones),
-    "fathom.data.images.colour:adjust_contrast": moved(colour.adjust_contrast, ones),
-    "fathom.data.images.colour:adjust_saturation": moved(colour.adjust_saturation, ones),
-    "fathom.data.images.colour:adjust_hue": moved(colour.adjust_hue, 0.1 * ones),
+    "fathom.data.images.augment.geometry:as_float": moved(geometry.as_float),
+    "fathom.data.images.augment.geometry:flip": moved(geometry.flip, each > 2, dimension=3),
+    "fathom.data.images.augment.geometry:crop": moved(geometry.crop, each % 3, each % 2, padding=1, mode="zero"),
+    "fathom.data.images.augment.geometry:resized_crop": moved(geometry.resized_crop, ones, ones, 3 * ones, 4 * ones),
+    "fathom.data.images.augment.colour:adjust_brightness": moved(colour.adjust_brightness, ones),
+    "fathom.data.images.augment.colour:adjust_contrast": moved(colour.adjust_contrast, ones),
+    "fathom.data.images.augment.colour:adjust_saturation": moved(colour.adjust_saturation, ones),
+    "fathom.data.images.augment.colour:adjust_hue": moved(colour.adjust_hue, 0.1 * ones),
     "fathom.training.optimizers:l1_penalty_": parameters(optimizers.l1_penalty_),
     "fathom.training.optimizers:clip_by_norm_": parameters(optimizers.clip_by_norm_),
     "fathom.training.optimizers:clip_by_value_": parameters(optimizers.clip_by_value_),

@@ -23,7 +23,7 @@ def test_the_table_names_nothing_that_is_not_there():
 
 def test_members_are_found():
     """The walk itself: functions, layers, methods and builders of a module are among them, private names are not."""
-    found = CHECKER["members"](["fathom.models.resnet", "fathom.data.images.augmentation"])
+    found = CHECKER["members"](["fathom.models.resnet", "fathom.data.images.augment.augmentation"])
     names = {name.partition(":")[2] for name in found}
     assert {"resnet", "shortcut", "BasicBlock", "Flip", "ResizedCrop.draw_boxes"} <= names
     assert not any(name.startswith("_") or "Augmentation" in name for name in names)

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from fathom.data.images.augmentation_spec import make_augmentation
+from fathom.data.images.augment.augmentation_spec import make_augmentation
 from fathom.data.module import DataModule
 from fathom.module import Classifier
 from fathom.training.callbacks import AverageWeights, Callback, ClipValue, EarlyStopping

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fathom.data.images.augmentation import Compose
-from fathom.data.images.augmentation_spec import make_augmentation
+from fathom.data.images.augment.augmentation import Compose
+from fathom.data.images.augment.augmentation_spec import make_augmentation
 from fathom.settings.config import Config
 
 

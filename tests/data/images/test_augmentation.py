@@ -7,9 +7,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fathom.data.images import colour, geometry
-from fathom.data.images.augmentation import Compose, Crop, Cutout, Flip, Jitter, Noise, ResizedCrop, VerticalFlip
-from fathom.data.images.augmentation_spec import AUGMENTATIONS, make_augmentation
+from fathom.data.images.augment import colour, geometry
+from fathom.data.images.augment.augmentation import (
+    Compose,
+    Crop,
+    Cutout,
+    Flip,
+    Jitter,
+    Noise,
+    ResizedCrop,
+    VerticalFlip,
+)
+from fathom.data.images.augment.augmentation_spec import AUGMENTATIONS, make_augmentation
 from fathom.errors import UsageError
 
 

@@ -134,7 +134,7 @@ def test_grey_images_have_one_channel_unless_told_otherwise(tmp_path):
 
 
 def test_batches_are_those_of_the_same_images_in_memory(root):
-    from fathom.data.images.augmentation_spec import make_augmentation
+    from fathom.data.images.augment.augmentation_spec import make_augmentation
 
     augment = make_augmentation("flip,crop:padding=2")
     folder = ImageData.from_folder(root, 16, val=0, seed=3, augment=augment, options=ImageOptions(workers=2))

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from fathom.data.images.augmentation_spec import make_augmentation
+from fathom.data.images.augment.augmentation_spec import make_augmentation
 from fathom.data.loaders.files import FileLoader, explain_dead_worker
 from fathom.data.loaders.memory import MemoryLoader
 from fathom.data.loaders.workers import default_workers

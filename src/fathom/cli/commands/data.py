@@ -17,7 +17,7 @@ from fathom.progress import Progress, count_of
 
 if TYPE_CHECKING:
     from fathom.data.arrays import Arrays
-    from fathom.data.images.augmentation import Compose
+    from fathom.data.images.augment.augmentation import Compose
 
 _IN_CACHE = {
     "data": "data sets",
@@ -104,7 +104,7 @@ def _show(args: argparse.Namespace) -> int:
         raise UsageError(f"--augment is for images; {entry.name} has none")
     augment = None
     if entry.task == "classification":
-        from fathom.data.images.augmentation_spec import make_augmentation
+        from fathom.data.images.augment.augmentation_spec import make_augmentation
 
         spec = _SHOWN_AUGMENTATION[entry.name] if args.augment is None else args.augment
         augment = make_augmentation(spec)

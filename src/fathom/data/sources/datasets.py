@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fathom.data.array_data import ArrayData
-from fathom.data.images.augmentation_spec import make_augmentation
+from fathom.data.images.augment.augmentation_spec import make_augmentation
 from fathom.data.sources.catalog import load_arrays
 from fathom.data.splits.division import Division
 

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 import torch
 from torch import Generator, Tensor
 
-from fathom.data.images.colour import adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation
-from fathom.data.images.geometry import as_float, crop, flip, resized_crop
+from fathom.data.images.augment.colour import adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation
+from fathom.data.images.augment.geometry import as_float, crop, flip, resized_crop
 from fathom.errors import UsageError
 
 

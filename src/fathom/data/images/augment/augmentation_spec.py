@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from fathom.data.images.augmentation import (
+from fathom.data.images.augment.augmentation import (
     Augmentation,
     Compose,
     Crop,
