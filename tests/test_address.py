@@ -7,7 +7,7 @@ import pytest
 from fathom import address
 from fathom.address import base_name, conceal, is_remote, reveal, split_address
 from fathom.errors import UsageError
-from fathom.settings.config import DataConfig
+from fathom.settings.settings import Settings
 
 
 def test_the_examples_hold():
@@ -39,9 +39,10 @@ def test_secrets_are_taken_out_and_known_to_this_process_alone(typed, shown):
 
 
 def test_settings_hold_no_secrets():
-    data = DataConfig(name="https://me:secret@host/a.csv", options={"test": "https://me:secret@host/b.csv", "x": 1})
-    assert data.name == "https://host/a.csv"
-    assert data.options == {"test": "https://host/b.csv", "x": 1}
+    options = {"test": "https://me:secret@host/b.csv", "x": 1}
+    settings = Settings({"data": {"name": "https://me:secret@host/a.csv", "options": options}})
+    assert settings.get("data.name") == "https://host/a.csv"
+    assert settings.get("data.options") == {"test": "https://host/b.csv", "x": 1}
 
 
 @pytest.mark.parametrize("name", ["photos", "./a.csv", "C:\\photos", "/a//b", "digits", "a:b", ""])

@@ -100,7 +100,7 @@ def test_label_smoothing_only_in_training(images):
     torch.testing.assert_close(smooth.training_step((X, y))["loss"], F.cross_entropy(logits, y, label_smoothing=0.2))
     torch.testing.assert_close(smooth.validation_step((X, y))["loss"], F.cross_entropy(logits, y))
     assert torch.equal(smooth.validation_step((X, y))["loss"], plain.training_step((X, y))["loss"])
-    with pytest.raises(UsageError, match="label smoothing needs classification"):
+    with pytest.raises(UsageError, match="label smoothing belongs to the cross-entropy"):
         Classifier(net, loss="multi_margin", label_smoothing=0.1)
 
 

@@ -6,7 +6,7 @@ import torch
 import torchvision
 from torch import nn
 
-from fathom.d2l.topics import old_data
+from fathom.d2l.frame import loaders
 from fathom.d2l.v0 import torch as d2l
 from fathom.errors import FathomError
 
@@ -198,7 +198,7 @@ def test_segmentation(tmp_path, monkeypatch, capsys):
     (voc / "ImageSets/Segmentation/train.txt").write_text("a\nb\nc\n")
     (voc / "ImageSets/Segmentation/val.txt").write_text("b\n")
     monkeypatch.setenv("FATHOM_DATA", str(tmp_path))
-    monkeypatch.setattr(old_data.multiprocessing, "get_start_method", lambda: "spawn")  # no workers
+    monkeypatch.setattr(loaders.multiprocessing, "get_start_method", lambda: "spawn")  # no workers
 
     features, labels = d2l.read_voc_images(voc, True)
     assert [tuple(f.shape[1:]) for f in features] == list(sizes.values())

@@ -123,7 +123,7 @@ def test_what_may_not_be_read_or_written_is_one_line_and_one_image_a_broken_one(
         assert len(lines) == 1, err
         assert error in lines[0]
     checked, learned, predicted = results[len(refusals) :]
-    assert checked[0] == 1
+    assert checked[0] == 0  # a warning: training leaves it out
     assert f"1 file cannot be read: {place}/photos/cat/07.png (cannot be read (Permission denied))" in checked[1]
     assert learned[0] == 0
     assert "left out: 1 file that cannot be read: photos/cat/07.png cannot be read (Permission denied)" in learned[1]

@@ -102,7 +102,7 @@ class ColoursKind(Kind):
     def claims(self, settings):
         return str(settings.get("data.name", "")).endswith(".colours.json")
 
-    def usual(self):
+    def default_settings(self):
         return {"model": {"name": "softmax"}}
 
     def batch_size(self, name):

@@ -178,7 +178,7 @@ def test_a_table_s_columns_are_evaluated(write):
     ]
     assert any("mostly missing: empty (8" in text for text in warnings)
     assert any("standard deviations from the mean, in far (" in text for text in warnings)
-    assert "id: left out, it numbers the rows" in texts(found, "note")
+    assert "id: left out, it numbers the rows (data.options.keep=[id] uses it)" in texts(found, "note")
     assert [column["name"] for column in found.columns] == ["a", "c", "twice", "far", "empty"]
 
 

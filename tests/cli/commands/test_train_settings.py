@@ -206,8 +206,8 @@ def test_a_text_gets_a_recurrent_network_and_clipping():
     [
         (["--set", "data.options.step=3"], "unknown option of a text 'step'; did you mean 'steps'?"),
         (["--level", "wrd"], "unknown level 'wrd'; did you mean 'word'?"),
-        (["--label-smoothing", "0.1"], "label smoothing makes the perplexity of training meaningless"),
-        (["--set", "training.loss=squared"], "loss squared gives no perplexity"),
+        (["--label-smoothing", "0.1"], "label smoothing would make the training perplexity meaningless"),
+        (["--set", "training.loss=squared"], "loss squared has no perplexity"),
         (["--compile", "step"], "cannot include clipping"),
     ],
 )

@@ -195,4 +195,4 @@ def _advise_table(folder: Path) -> str:
     """Say what to do with images that lie side by side."""
     if not _has_images(folder):
         return ""
-    return f"; if the images lie side by side, pass a file of labels: --data labels.csv --images {folder}"
+    return f"; if the images lie side by side, pass a label file: --data labels.csv --images {folder}"

@@ -1,4 +1,4 @@
-"""Which columns of a file of labels hold the files, the labels and the splits. Loads without torch."""
+"""Which columns of a label file hold the files, the labels and the splits. Loads without torch."""
 
 from __future__ import annotations
 

@@ -14,18 +14,18 @@ _TABLES = (".csv", ".tsv")
 
 
 def list_images(root: str | Path, **columns: str) -> ImageFiles:
-    """List the images of class folders, or, where there are none, those that the one file of labels inside names.
+    """List the images of class folders, or, where there are none, those that the one label file inside names.
 
     Args:
-        columns: as ``read_image_table`` takes them; they ask for the file of labels.
+        columns: as ``read_image_table`` takes them; they ask for the label file.
     Raises:  FathomError, UsageError as ``list_image_folder`` and ``read_image_table``; UsageError for columns where
-        there is no file of labels
+        there is no label file
     """
     root = Path(root)
     table = _find_table(root) if root.is_dir() else None
     if table is None and columns:
         option = next(iter(columns))
-        raise UsageError(f"data.options.{option} is for a file of labels; say where its images are with --images")
+        raise UsageError(f"data.options.{option} is for a label file; give the folder of its images with --images")
     if table is not None and columns:
         return _read_table(table, columns)
     try:
@@ -50,7 +50,7 @@ def _find_table(root: Path) -> Path | None:
 
 
 def _read_table(table: Path, columns: dict[str, str]) -> ImageFiles:
-    """Read a file of labels whose names are relative to its own folder, or to the only folder beside it."""
+    """Read a label file whose names are relative to its own folder, or to the only folder beside it."""
     beside = list_folders(table.parent)
     try:
         files = read_image_table(table, table.parent, **columns)
