@@ -181,7 +181,7 @@ def test_folds_of_a_named_set_say_what_is_held_out():
 @pytest.mark.parametrize("kind", KINDS)
 def test_folds_searches_and_files_of_own_data(kind, fathom, tmp_path):
     options, new = KINDS[kind](tmp_path)
-    _run(fathom, "check", *options, "--out", "check.html", code=1 if kind in ("folder", "labels") else 0)
+    _run(fathom, "check", *options, "--out", "check.html")  # broken files within --max-broken are a warning
     _run(fathom, "crossval", "mlp", "linear" if kind == "numbers" else "softmax", *options, "--folds", 2, "--epochs", 1)
     search = ("--space", "lr=1e-3..0.1:log,batch_size=8|16", "--trials", 3, "--jobs", 2)
     _run(fathom, "tune", "mlp", *options, "--epochs", 1, *search)
