@@ -134,17 +134,24 @@ def test_peers_do_the_same_work(tmp_path, distribution):
 
 
 @pytest.mark.slow
-def test_accuracy_memory_and_choices_run(tmp_path):
-    suites = run_bench(tmp_path, "--only", "accuracy,memory,choices", "--rounds", "1")
-    runs = suites["accuracy"]["runs"]
-    assert {"handwritten_lenet", "fathom_lenet", "model_softmax", "model_mlp", "model_lenet"} <= {
-        r["name"] for r in runs
-    }
-    assert all(0 <= point["test_accuracy"] <= 1 for run in runs for point in run["curve"])
-    assert not suites["accuracy"]["settings"].get("skipped")
-    (memory,) = suites["memory"]["comparisons"]
+def test_accuracy_is_measured_for_every_network(tmp_path):
+    accuracy = run_bench(tmp_path, "--only", "accuracy", "--rounds", "1")["accuracy"]
+    names = {run["name"] for run in accuracy["runs"]}
+    assert {"handwritten_lenet", "fathom_lenet", "model_softmax", "model_mlp", "model_lenet"} <= names
+    assert all(0 <= point["test_accuracy"] <= 1 for run in accuracy["runs"] for point in run["curve"])
+    assert not accuracy["settings"].get("skipped")
+
+
+@pytest.mark.slow
+def test_memory_is_measured(tmp_path):
+    (memory,) = run_bench(tmp_path, "--only", "memory", "--rounds", "1")["memory"]["comparisons"]
     check_comparison(memory, ["handwritten", "fathom_equal", "fathom_auto", "fathom_command"], rounds=1)
-    networks = {comparison["name"]: comparison for comparison in suites["choices"]["comparisons"]}
+
+
+@pytest.mark.slow
+def test_choices_of_precision_and_layout_are_measured(tmp_path):
+    choices = run_bench(tmp_path, "--only", "choices", "--rounds", "1")["choices"]
+    networks = {comparison["name"]: comparison for comparison in choices["comparisons"]}
     check_comparison(networks["softmax"], ["plain", "fp32_contiguous", "bf16_contiguous"], rounds=1)
     assert "| lenet |" in (tmp_path / "choices.md").read_text()
 
