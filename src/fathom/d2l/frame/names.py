@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from fathom.d2l.frame.namespace import Places, place_names
 
-# Topic file -> the names it provides; a key with "=" is a module outside this package.
+# Topic file -> the names it provides; a key with "=" is a module outside this package. Both editions have these:
+_VISION = {
+    "topics.vision": (
+        "resnet18 split_batch train_batch_ch13 train_ch13 read_csv_labels copyfile reorg_train_valid reorg_test"
+    ),
+    "topics.segmentation": (
+        "read_voc_images VOC_COLORMAP VOC_CLASSES voc_colormap2label voc_label_indices voc_rand_crop VOCSegDataset "
+        "load_data_voc"
+    ),
+    "topics.detection": (
+        "box_corner_to_center box_center_to_corner bbox_to_rect multibox_prior show_bboxes box_iou "
+        "assign_anchor_to_bbox offset_boxes multibox_target offset_inverse nms multibox_detection read_data_bananas "
+        "BananasDataset load_data_bananas"
+    ),
+}
+
 _NEW_TOPICS = {
     "frame.loaders": "get_dataloader_workers",
     # the frame
@@ -48,18 +63,7 @@ _NEW_TOPICS = {
         "HPOTrainer HPOSearcher RandomSearcher HPOScheduler BasicScheduler HPOTuner hpo_objective_lenet "
         "SuccessiveHalvingScheduler rbfkernel"
     ),
-    "topics.vision": (
-        "resnet18 split_batch train_batch_ch13 train_ch13 read_csv_labels copyfile reorg_train_valid reorg_test"
-    ),
-    "topics.segmentation": (
-        "read_voc_images VOC_COLORMAP VOC_CLASSES voc_colormap2label voc_label_indices voc_rand_crop VOCSegDataset "
-        "load_data_voc"
-    ),
-    "topics.detection": (
-        "box_corner_to_center box_center_to_corner bbox_to_rect multibox_prior show_bboxes box_iou "
-        "assign_anchor_to_bbox offset_boxes multibox_target offset_inverse nms multibox_detection read_data_bananas "
-        "BananasDataset load_data_bananas"
-    ),
+    **_VISION,
     # other names for functions of torch and methods of tensors
     "=torch": (
         "ones_like ones zeros_like zeros tensor arange sin sinh cos cosh tanh linspace exp log normal rand randn "
@@ -134,18 +138,7 @@ _OLD_TOPICS = {
         "EncoderBlock TransformerEncoder"
     ),
     # vision
-    "topics.vision": (
-        "resnet18 split_batch train_batch_ch13 train_ch13 read_csv_labels copyfile reorg_train_valid reorg_test"
-    ),
-    "topics.segmentation": (
-        "read_voc_images VOC_COLORMAP VOC_CLASSES voc_colormap2label voc_label_indices voc_rand_crop VOCSegDataset "
-        "load_data_voc"
-    ),
-    "topics.detection": (
-        "box_corner_to_center box_center_to_corner bbox_to_rect multibox_prior show_bboxes box_iou "
-        "assign_anchor_to_bbox offset_boxes multibox_target offset_inverse nms multibox_detection read_data_bananas "
-        "BananasDataset load_data_bananas"
-    ),
+    **_VISION,
     "=fathom.d2l.v0.torch": "d2l=.",
 }
 # The names of torch, of the standard library and of the other packages are the same in both editions.
