@@ -204,31 +204,54 @@ def train_ch6(
     optimizer = torch.optim.SGD(net.parameters(), lr=lr)
     loss = nn.CrossEntropyLoss()
     animator = Animator(xlabel="epoch", xlim=[1, num_epochs], legend=["train loss", "train acc", "test acc"])
+
+    def train_batch(X: Tensor, y: Tensor, is_first: bool) -> tuple[Any, ...]:
+        optimizer.zero_grad()
+        X, y = to_device(X, device), to_device(y, device)
+        if is_first:
+            choose_memory_format(net, [X, y])
+        y_hat = net(X)
+        mean_loss = loss(y_hat, y)
+        mean_loss.backward()
+        optimizer.step()
+        return mean_loss.detach() * X.shape[0], count_correct(y_hat, y), X.shape[0], X.shape[0]
+
+    train_and_draw(net, train_iter, test_iter, num_epochs, train_batch, animator, str(device))
+
+
+def train_and_draw(
+    net: nn.Module,
+    train_iter: Any,
+    test_iter: Any,
+    num_epochs: int,
+    train_batch: Callable[[Any, Any, bool], tuple[Any, ...]],
+    animator: Animator,
+    where: str,
+) -> None:
+    """Run the epochs of ``train_ch6`` and ``train_ch13``; draw, and print the last loss, the accuracies and the speed.
+
+    Args:
+        train_batch: takes inputs, labels and whether they are the first of all; returns the sum of the losses, the
+            number of correct predictions, of samples and of labels.
+        where: the devices, as they are printed.
+    """
     timer, num_batches = Timer(), len(train_iter)
     for epoch in range(num_epochs):
-        metric = Accumulator(3)
+        metric = Accumulator(4)
         net.train()
         for i, (X, y) in enumerate(train_iter):
             timer.start()
-            optimizer.zero_grad()
-            X, y = to_device(X, device), to_device(y, device)
-            if epoch == i == 0:
-                choose_memory_format(net, [X, y])
-            y_hat = net(X)
-            mean_loss = loss(y_hat, y)
-            mean_loss.backward()
-            optimizer.step()
-            metric.add(mean_loss.detach() * X.shape[0], count_correct(y_hat, y), X.shape[0])
+            metric.add(*train_batch(X, y, epoch == i == 0))
             is_shown = is_fifth(i, num_batches)
             if is_shown:
-                train_loss, train_acc = metric[0] / metric[2], metric[1] / metric[2]  # waits for the device
+                train_loss, train_acc = metric[0] / metric[2], metric[1] / metric[3]  # waits for the device
             timer.stop()
             if is_shown:
                 animator.add(epoch + (i + 1) / num_batches, (train_loss, train_acc, None))
         test_acc = evaluate_accuracy_gpu(net, test_iter)
         animator.add(epoch + 1, (None, None, test_acc))
     print(f"loss {train_loss:.3f}, train acc {train_acc:.3f}, test acc {test_acc:.3f}")
-    print(f"{metric[2] * num_epochs / timer.sum():.1f} examples/sec on {device!s}")
+    print(f"{metric[2] * num_epochs / timer.sum():.1f} examples/sec on {where}")
 
 
 def is_fifth(batch: int, num_batches: int) -> bool:

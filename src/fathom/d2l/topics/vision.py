@@ -14,13 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fathom.d2l.frame.accumulator import Accumulator
 from fathom.d2l.frame.animator import Animator
 from fathom.d2l.frame.devices import try_all_gpus
-from fathom.d2l.frame.timing import Timer
 from fathom.d2l.frame.trainer import choose_memory_format
 from fathom.d2l.topics.convolution import Residual
-from fathom.d2l.topics.old_training import count_correct, evaluate_accuracy_gpu, is_fifth, to_device
+from fathom.d2l.topics.old_training import count_correct, to_device, train_and_draw
 from fathom.errors import FathomError
 from fathom.training.device import tune_allocator
 
@@ -95,29 +93,18 @@ def train_ch13(
     devices = try_all_gpus() if devices is None else devices
     if torch.device(devices[0]).type == "cpu":
         tune_allocator()
-    timer, num_batches = Timer(), len(train_iter)
     animator = Animator(
         xlabel="epoch", xlim=[1, num_epochs], ylim=[0, 1], legend=["train loss", "train acc", "test acc"]
     )
     net = spread(net, devices)
-    for epoch in range(num_epochs):
-        metric = Accumulator(4)
-        for i, (features, labels) in enumerate(train_iter):
-            timer.start()
-            if epoch == i == 0:
-                choose_memory_format(net, to_device([features, labels], devices[0]))
-            total, correct = train_batch_ch13(net, features, labels, loss, trainer, devices)
-            metric.add(total, correct, labels.shape[0], labels.numel())
-            is_shown = is_fifth(i, num_batches)
-            if is_shown:
-                train_loss, train_acc = metric[0] / metric[2], metric[1] / metric[3]  # waits for the device
-            timer.stop()
-            if is_shown:
-                animator.add(epoch + (i + 1) / num_batches, (train_loss, train_acc, None))
-        test_acc = evaluate_accuracy_gpu(net, test_iter)
-        animator.add(epoch + 1, (None, None, test_acc))
-    print(f"loss {train_loss:.3f}, train acc {train_acc:.3f}, test acc {test_acc:.3f}")
-    print(f"{metric[2] * num_epochs / timer.sum():.1f} examples/sec on {list(devices)!s}")
+
+    def train_batch(features: Any, labels: Tensor, is_first: bool) -> tuple[Any, ...]:
+        if is_first:
+            choose_memory_format(net, to_device([features, labels], devices[0]))
+        total, correct = train_batch_ch13(net, features, labels, loss, trainer, devices)
+        return total, correct, labels.shape[0], labels.numel()
+
+    train_and_draw(net, train_iter, test_iter, num_epochs, train_batch, animator, str(list(devices)))
 
 
 def spread(net: nn.Module, devices: Devices) -> nn.Module:
