@@ -17,7 +17,7 @@ from fathom.data.fetch.inputs import fetch_input
 from fathom.data.fetch.packed import unpacked_copy
 from fathom.data.images.decode import read_image
 from fathom.data.images.formats import EXTENSIONS, is_image
-from fathom.data.images.label_file import ImageRows
+from fathom.data.images.labels.named_images import ImageRows
 from fathom.errors import FathomError, UsageError
 from fathom.files import expand_home
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from fathom.data.images.label_file import ImageRows
+from fathom.data.images.labels.named_images import ImageRows
 from fathom.data.loaders.workers import default_workers
 from fathom.errors import FathomError, UsageError
 from fathom.inference.image_inputs import STDIN, InputImage, find_inputs, list_images

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fathom.data.images.label_file import ImageRows
+from fathom.data.images.labels.named_images import ImageRows
 from fathom.recipes.predict import predict
 
 

@@ -9,9 +9,9 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from fathom.data.images.decode import MAX_PIXELS, read_image
+from fathom.data.images.file_dataset import ImageFileDataset
 from fathom.data.images.folder_listing import list_image_folder
 from fathom.data.images.formats import FORMATS
-from fathom.data.images.module import ImageFileDataset
 from fathom.data.images.plain_jpeg import decode_plain_jpeg
 from fathom.errors import FathomError, UsageError
 

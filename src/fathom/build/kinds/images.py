@@ -215,7 +215,7 @@ def _list_files(data: DataConfig) -> ImageFiles:
         from fathom.data.images.listing import list_images
 
         return list_images(place, **columns)
-    from fathom.data.images.label_file import read_image_table
+    from fathom.data.images.labels.file import read_image_table
 
     return read_image_table(place, expand_home(str(images)), **columns)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fathom.data.images.folder_layout import list_folders, scan
 from fathom.data.images.folder_listing import ImageFiles, list_image_folder
-from fathom.data.images.label_file import read_image_table
+from fathom.data.images.labels.file import read_image_table
 from fathom.errors import FathomError, UsageError
 
 _TABLES = (".csv", ".tsv")

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from fathom.choices import Balance
 from fathom.data.divided import DividedData, Rows
 from fathom.data.fetch.archives import is_packed
 from fathom.data.fetch.packed import unpacked_copy
-from fathom.data.images.decode import check_form, read_image
+from fathom.data.images.decode import read_image
 from fathom.data.images.depth import describe_depth
+from fathom.data.images.file_dataset import ImageFileDataset
 from fathom.data.images.folder_listing import FileList, ImageFiles
-from fathom.data.images.label_file import read_image_table
+from fathom.data.images.labels.file import read_image_table
 from fathom.data.images.listing import list_images
 from fathom.data.images.options import ImageOptions
 from fathom.data.images.origins import describe_origins
@@ -347,32 +347,6 @@ class ImageData(DividedData):
     def _show(self, place: int) -> str:
         """Return the path of a file as people know it."""
         return self.scanned.files.show(self.paths[place])
-
-
-class ImageFileDataset(Dataset[tuple[Tensor, int]]):
-    """Images decoded when asked for: uint8 (C, height, width) and the label.
-
-    Made for a ``DataLoader`` with workers; it holds paths only, so that workers are cheap to start.
-
-    Args:
-        size: (height, width) that every image is brought to.
-        channels: 3 for colour, 1 for grey.
-    Raises:  FathomError naming the file, when a broken one is reached
-    """
-
-    def __init__(self, files: FileList, size: tuple[int, int], channels: int = 3) -> None:
-        check_form(channels, size)
-        self.paths = [str(path) for path in files.paths]
-        self.labels = files.labels
-        self.size = size
-        self.channels = channels
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        image = read_image(self.paths[index], self.channels, self.size)
-        return torch.from_numpy(image), int(self.labels[index])
 
 
 def _choose_batch_size(num_train: int) -> int:

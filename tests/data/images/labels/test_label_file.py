@@ -4,7 +4,8 @@ import pytest
 from PIL import Image
 
 from fathom.data.images.checks import check_images
-from fathom.data.images.label_file import ImageRows, read_image_table
+from fathom.data.images.labels.file import read_image_table
+from fathom.data.images.labels.named_images import ImageRows
 from fathom.data.images.module import ImageData
 from fathom.data.images.options import ImageOptions
 from fathom.errors import FathomError, UsageError

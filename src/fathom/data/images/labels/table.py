@@ -1,0 +1,42 @@
+"""How a label file is written, and its rows. Needs neither torch nor pandas."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from fathom.data.images.formats import is_image
+from fathom.data.tables.reading import TableForm, find_form, open_table, read_rows
+from fathom.errors import FathomError
+
+
+def find_label_form(table: Path) -> TableForm:
+    """Find out how the file is written; a first line that names an image is no header."""
+    form = find_form(table)
+    is_row = form.has_header and any(is_image(name) for name in form.names)
+    return find_form(table, header=False) if is_row else form
+
+
+def read_label_rows(table: Path) -> tuple[TableForm, list[list[str]]]:
+    """Return how the file is written and all its rows."""
+    form = find_label_form(table)
+    rows = list(iterate_rows(table, form))
+    if not rows:
+        raise FathomError(f"{table}: has a header but no rows")
+    return form, rows
+
+
+def iterate_rows(table: Path, form: TableForm) -> Iterator[list[str]]:
+    try:
+        with open_table(table, form.encoding) as file:
+            for row in read_rows(file, form):
+                yield [cell.strip() for cell in row]
+    except csv.Error as error:
+        raise FathomError(f"{table}: not a file of rows ({error})") from error
+    except (OSError, EOFError) as error:
+        raise FathomError(f"{table}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+
+
+def cell_of(row: list[str], column: int | None) -> str:
+    return row[column] if column is not None and column < len(row) else ""
