@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fathom.data.label_spellings import find_alike
 from fathom.findings import Finding, NotChecked, Plain, by_severity, has_errors
 from fathom.phrases import enumerated, significant
 
@@ -95,11 +96,27 @@ class DataCheck:
 
 def check_splits(found: DataCheck) -> DataCheck:
     """Add what is said of data of every kind, and put the gravest finding first; returns ``found``."""
+    _check_names(found)
     if found.class_names and _check_labels(found):
         _check_class_balance(found)
     _check_overlap(found)
     found.findings = by_severity(found.findings)
     return found
+
+
+def _check_names(found: DataCheck) -> None:
+    """Look for classes that are one class under two names."""
+    for names in find_alike(found.class_names):
+        found.findings.append(
+            Finding(
+                "data.label_spellings",
+                "warning",
+                f"classes whose names differ in case or blanks only: {enumerated([repr(name) for name in names])}",
+                {f"name {k}": name for k, name in enumerate(names, 1)},
+                cause="one class written in several ways is learned as several",
+                remedy="write it one way in the file" if found.what == "rows" else "give them one name",
+            )
+        )
 
 
 def _check_labels(found: DataCheck) -> bool:

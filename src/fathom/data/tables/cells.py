@@ -76,6 +76,16 @@ def is_mark(text: str) -> bool:
     return text in MISSING or text.lower() in _MARKS
 
 
+def is_whole(text: str) -> bool:
+    """Return whether a text is a whole number in digits."""
+    return _WHOLE.fullmatch(text) is not None
+
+
+def is_code(text: str) -> bool:
+    """Return whether digits begin with a zero that a number would not have, as in codes: 02134."""
+    return len(text) > 1 and text[0] == "0" and text.isascii() and text.isdigit()
+
+
 def cells_of(cells: pd.Series) -> Cells:
     """Return what pandas took the cells of a column for."""
     import pandas as pd

@@ -40,8 +40,13 @@ def check_table(data: TableData) -> DataCheck:
     found.facts.append(("columns used", f"{len(data.layer.columns):,}, {data.layer.num_features:,} inputs"))
     description = data.layer.describe()
     found.columns, found.left_out = list(description["columns"]), list(description["left_out"])
+    spellings = [f"{data.target.name}: {line}" for line in data.target.spellings]
+    for line in spellings:
+        remedy = "if they are two, write them so that no spreadsheet takes them for one: a1, a01"
+        place = f"column {data.target.name}"
+        found.findings.append(Finding("data.label_spellings", "warning", line, remedy=remedy, place=place))
     for note in data.notes:
-        if not note.startswith("task: "):
+        if not note.startswith("task: ") and note not in spellings:
             code = "data.left_out" if "left out" in note else "data.reading"
             found.findings.append(Finding(code, "note", note))
     _look_for_leaks(found, data)

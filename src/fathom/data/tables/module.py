@@ -75,7 +75,9 @@ class TableData(InMemoryData):
         check_balance(balance, self.task, self.name)
         self.balance = balance
         self.notes: list[str] = [*table.notes, f"task: {self.task} ({self.target.name}: {self.target.reason})"]
-        frame, labels = table.frame, read_target(table.frame[self.target.name], self.target)
+        self.notes += [f"{self.target.name}: {line}" for line in self.target.spellings]
+        frame = table.frame
+        labels = read_target(frame[self.target.name], self.target, table.form.decimal)
         num_own = len(labels)
         if table.test is not None and division.fold is None:
             frame, labels = self._append(table, table.test, frame, labels)
@@ -111,9 +113,13 @@ class TableData(InMemoryData):
         cls, path: str | Path, batch_size: int | None = None, *, test: str | Path | None = None, **options: Any
     ) -> TableData:
         """Make it from a file, and one of the test split where there is one; further options are those of the class."""
-        table = read_table(path, target=options.get("target"))
+        target = options.get("target")
+        table = read_table(path, target=target)
         return cls(
-            replace(table, test=None if test is None else read_table(test, header=table.form.has_header)),
+            replace(
+                table,
+                test=None if test is None else read_table(test, header=table.form.has_header, target=target),
+            ),
             batch_size,
             **options,
         )
@@ -196,7 +202,7 @@ class TableData(InMemoryData):
         if absent:
             raise UsageError(f"{other.path}: missing columns of {table.path.name}: {join_names(absent)}")
         try:
-            targets = read_target(other.frame[self.target.name], self.target)
+            targets = read_target(other.frame[self.target.name], self.target, other.form.decimal)
         except FathomError as error:
             raise FathomError(f"{other.path}: {error}") from None
         return (

@@ -86,7 +86,7 @@ def read_table(
         header: whether the first line names the columns; None finds out.
         separator: what stands between cells; None finds out.
         encoding: such as "gb18030"; None finds out.
-        target: a column's name: a first line with it in names the columns.
+        target: a column's name: a first line with it in names the columns, and its cells stay as they stand.
         form: that of a file read before, instead.
     Raises:  FathomError if it is empty, no table, or broken, naming the line
     """
@@ -100,7 +100,7 @@ def read_table(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = _read(path, form)
+            frame = _read(path, form, target)
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not written in {form.encoding} ({error.reason})") from None
     except pd.errors.ParserWarning as error:
@@ -115,7 +115,7 @@ def read_table(
         raise FathomError(f"{path}: has a header but no rows")
     notes += _drop_infinities(frame)
     _drop_marks(frame)
-    rewritten = _rewrite_numbers(frame, form.decimal)
+    rewritten = _rewrite_numbers(frame, form.decimal, target)
     if rewritten:
         shown = ", ".join(f"{name} ({example})" for name, example in rewritten.items())
         notes.append(f"numbers that are written as text are read as numbers: {shown}")
@@ -194,7 +194,7 @@ def open_table(path: str | Path, encoding: str) -> IO[str]:
     return io.TextIOWrapper(open_packed(Path(path)), encoding=encoding, errors="replace", newline="")
 
 
-def _read(path: Path, form: TableForm) -> pd.DataFrame:
+def _read(path: Path, form: TableForm, target: str | None) -> pd.DataFrame:
     import pandas as pd
 
     return pd.read_csv(
@@ -205,6 +205,7 @@ def _read(path: Path, form: TableForm) -> pd.DataFrame:
         index_col=False,
         encoding=form.encoding,
         decimal=form.decimal,
+        dtype={target: str} if target in form.names else None,  # a class is called as it is written: 001, 1.0, TRUE
         na_values=sorted(MISSING),
         keep_default_na=False,
         skipinitialspace=True,
@@ -234,15 +235,15 @@ def _drop_marks(frame: pd.DataFrame) -> None:
                 frame.isetitem(place, cells.where(~cells.isin(marks)))
 
 
-def _rewrite_numbers(frame: pd.DataFrame, decimal: str) -> dict[str, str]:
-    """Rewrite, in place, the columns whose numbers pandas took for text; return them with an example of each.
+def _rewrite_numbers(frame: pd.DataFrame, decimal: str, target: str | None) -> dict[str, str]:
+    """Rewrite, in place, the columns but the target whose numbers pandas took for text, with an example of each.
 
     They are recognised by three cells in four, so that a column of names with a number in it stays one of names.
     """
     changed: dict[str, str] = {}
     for place, name in enumerate(frame.columns):
         cells = frame.iloc[:, place]
-        if cells.dtype.kind in _NO_TEXT:
+        if cells.dtype.kind in _NO_TEXT or name == target:
             continue
         texts = [text for text in cells.dropna().unique().tolist() if isinstance(text, str)]
         if sum(is_number(text.strip(), decimal) for text in texts[:_SAMPLED]) < _NUMBERS / 2 * len(texts[:_SAMPLED]):

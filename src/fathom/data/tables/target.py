@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fathom.data.tables.cells import canonical, cells_of, distinct, read_cells, to_numbers
+from fathom.data.label_spellings import one_spelling, spelling_among
+from fathom.data.tables.cells import canonical, cells_of, distinct, is_code, is_whole, read_cells, to_numbers
 from fathom.data.tables.column import Column
 from fathom.data.tables.kinds import find_kind
 from fathom.data.tables.reading import Table
+from fathom.data.tables.written_numbers import plain_number
 from fathom.errors import FathomError, UsageError, unknown
 
 if TYPE_CHECKING:
@@ -25,19 +27,27 @@ _MOST_CLASSES = 1000
 
 @dataclass(frozen=True)
 class Target:
-    """What is predicted; ``reason`` says how the task was found out."""
+    """What is predicted.
+
+    Attributes:
+        reason: how the task was found out.
+        class_names: as they stand in the file.
+        spellings: a line for every class that has several spellings in the file.
+    """
 
     name: str
     task: Task
     reason: str
     class_names: tuple[str, ...] = ()
     log: bool = False
+    spellings: tuple[str, ...] = ()
 
 
 def find_target(table: Table, name: str | None, task: str | None = None, log: bool = False) -> Target:
     """Find out the task from the target column.
 
-    Text, booleans and at most twenty different whole numbers are classes; other numbers are a regression.
+    Text, booleans, codes such as 007 and at most twenty different whole numbers are classes; other numbers are a
+    regression.
 
     Raises:  UsageError if the column is not there or does not fit the task; FathomError if it cannot be learned
     """
@@ -52,11 +62,12 @@ def find_target(table: Table, name: str | None, task: str | None = None, log: bo
     if task not in (None, *TASKS):
         raise unknown("task", task, TASKS)
     cells = table.frame[name]
-    texts = distinct(cells)[0]
+    texts, counts = distinct(cells)
     if not len(texts):
         raise FathomError(f"{table.path}: the target {name} is empty in every row")
-    kind, _ = find_kind(cells)
-    numbers = to_numbers(texts)
+    decimal = table.form.decimal
+    kind, _ = find_kind(_plain(cells, decimal))
+    numbers = to_numbers([plain_number(text, decimal) for text in texts])
     chosen, reason = _find_task(kind, numbers, texts, int(cells.notna().sum()))
     if task is not None:
         chosen, reason = ("classification" if task == "classification" else "regression"), "as asked"
@@ -73,6 +84,9 @@ def find_target(table: Table, name: str | None, task: str | None = None, log: bo
         return Target(name, "regression", reason, log=log)
     if log:
         raise UsageError(f"--log-target is for a regression; {name} is a classification ({reason})")
+    named, spellings = one_spelling(dict(zip(texts, counts.tolist(), strict=True)))
+    places = [i for i, text in enumerate(texts) if named[text] == text]
+    texts, numbers = [texts[i] for i in places], numbers[places]
     if len(texts) < 2:
         raise FathomError(f"{table.path}: the target {name} is {texts[0]!r} in every row; there is nothing to learn")
     if len(texts) > _MOST_CLASSES or (len(texts) > 20 and len(texts) > len(cells) / 2):
@@ -82,12 +96,22 @@ def find_target(table: Table, name: str | None, task: str | None = None, log: bo
         )
     by_number = np.isfinite(numbers).all()
     order = sorted(range(len(texts)), key=lambda i: (numbers[i], texts[i]) if by_number else (0.0, texts[i]))
-    return Target(name, "classification", reason, tuple(dict.fromkeys(texts[i] for i in order)))
+    return Target(name, "classification", reason, tuple(texts[i] for i in order), spellings=tuple(spellings))
+
+
+def _plain(cells: pd.Series, decimal: str) -> pd.Series:
+    """Return a column of text with its numbers written plainly; of another type it is returned as it is."""
+    if cells.dtype.kind in "biufM":
+        return cells
+    plain = {text: plain_number(text.strip(), decimal) for text in cells.dropna().unique().tolist()}
+    return cells.astype(object).map(plain, na_action="ignore")
 
 
 def _find_task(kind: str, numbers: np.ndarray, texts: list[str], rows: int) -> tuple[Task, str]:
     if kind != "number":
         return "classification", f"{len(texts)} different texts"
+    if len(texts) <= _MOST_CLASSES and any(map(is_code, texts)) and all(text.isdigit() for text in texts):
+        return "classification", f"{len(texts)} different codes with leading zeros; --task regression reads numbers"
     known = np.unique(numbers[np.isfinite(numbers)])
     if _MOST_INTEGER_CLASSES >= len(known) > max(_FEW, rows / 2):  # nearly every row has its own
         return "regression", f"{len(known):,} different numbers in {rows:,} rows"
@@ -96,21 +120,24 @@ def _find_task(kind: str, numbers: np.ndarray, texts: list[str], rows: int) -> t
     return "regression", f"{len(known):,} different numbers"
 
 
-def read_target(cells: pd.Series, target: Target) -> np.ndarray:
+def read_target(cells: pd.Series, target: Target, decimal: str = ".") -> np.ndarray:
     """Return the class of each row, or its number; −1 or NaN where it is missing.
 
     Shape:   (N,) -> int64 (N,) or float64 (N,)
+    Args:
+        decimal: the decimal mark in the file, where the cells are as they stand there.
     Raises:  FathomError for a class that is not among the target's
     """
     import pandas as pd
 
     if target.task == "regression":
-        return read_cells(
-            cells, Column(target.name, "number", cells_of(cells))
-        ).copy()  # pandas lends its own array, which may not be written to
+        plain = _plain(cells, decimal)
+        kind = "integer" if cells_of(plain) == "text" and all(map(is_whole, distinct(plain)[0])) else cells_of(plain)
+        # a copy: pandas lends its own array, which may not be written to
+        return read_cells(plain, Column(target.name, "number", kind)).copy()
     codes, uniques = pd.factorize(cells)
     place = {name: i for i, name in enumerate(target.class_names)}
-    texts = [canonical(value) for value in uniques.tolist()]
+    texts = [spelling_among(target.class_names, canonical(value)) for value in uniques.tolist()]
     for text in texts:
         if text not in place:
             raise FathomError(f"{target.name}: the class {text!r} is not among those learned: {join_names(place)}")

@@ -13,9 +13,9 @@ from fathom.data.images.folder_listing import FileList, ImageFiles
 from fathom.data.images.formats import EXTENSIONS
 from fathom.data.images.labels.columns import AskedColumns, FoundColumns, find_columns, shorten
 from fathom.data.images.labels.locations import find_sample, go_down, locate
-from fathom.data.images.labels.spellings import one_spelling
 from fathom.data.images.labels.table import cell_of, read_label_rows
 from fathom.data.images.split_names import SPLITS
+from fathom.data.label_spellings import one_spelling
 from fathom.data.tables.cells import MISSING
 from fathom.errors import FathomError, UsageError
 from fathom.phrases import counted

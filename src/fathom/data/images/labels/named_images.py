@@ -10,8 +10,8 @@ from pathlib import Path
 from fathom.data.images.formats import EXTENSIONS
 from fathom.data.images.labels.columns import LABEL_NAMES, SAMPLE, AskedColumns, find_columns, plain
 from fathom.data.images.labels.locations import find_sample, go_down, locate
-from fathom.data.images.labels.spellings import spelling_among
 from fathom.data.images.labels.table import cell_of, find_label_form, iterate_rows
+from fathom.data.label_spellings import spelling_among
 from fathom.data.tables.cells import MISSING
 from fathom.errors import FathomError, UsageError
 
