@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import lzma
+import re
 import shutil
-import stat
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fathom.address import is_remote
+from fathom.data.fetch.archive_members import DAMAGE, OnEncoding, iterate_members
 from fathom.data.fetch.paths import make_folder
 from fathom.errors import FathomError
 from fathom.files import describe_failure, expand_home, sync_tree
 from fathom.phrases import format_bytes
 
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MOST_MEMBERS = 2_000_000  # of an archive of images
 _MAC_FOLDER = "__MACOSX"  # what macOS puts beside the files it packs
@@ -56,15 +51,21 @@ def _visible(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if not path.name.startswith((".", _MAC_FOLDER))]
 
 
-def read_members(archive: Path, *, max_bytes: int, max_members: int = 1000) -> Iterator[tuple[PurePosixPath, bytes]]:
+def read_members(
+    archive: Path, *, max_bytes: int, max_members: int = 1000, on_encoding: OnEncoding | None = None
+) -> Iterator[tuple[PurePosixPath, bytes]]:
     """Yield the (path, content) of each regular file in a tar archive, compressed or not, or a zip archive.
 
+    Whoever reads to the end has all that was packed: checksums, counts and the marks of the end are compared.
+
+    Args:
+        on_encoding: called with the encoding of the names, where that is not UTF-8.
     Raises:  FathomError at the first member that is a link or device, has an absolute or climbing path or is too
         large, and for a damaged archive
     """
     total = 0
     try:
-        for count, member in enumerate(_zip_members(archive) if _is_zip(archive) else _tar_members(archive), start=1):
+        for count, member in enumerate(iterate_members(archive, max_bytes, on_encoding), start=1):
             path = PurePosixPath(member.name)
             where = f"archive {archive}: member {member.name!r}"
             if not member.name or "\0" in member.name:
@@ -81,55 +82,32 @@ def read_members(archive: Path, *, max_bytes: int, max_members: int = 1000) -> I
             content = member.read()
             if content is not None:
                 yield path, content
-    except (*_DAMAGE, OSError, NotImplementedError) as error:
-        reason = str(error)
-        if "\n" in reason:  # tarfile lists, line by line, why each kind of compression failed
-            reason = "it is neither a tar nor a zip archive"
-        elif reason == "File is not a zip file":  # it starts like one
-            reason = "it is truncated: the list of its files, at the end, is missing"
-        raise FathomError(f"cannot read the archive {archive} ({reason}); delete it to download it again") from error
+    except (*DAMAGE, OSError, NotImplementedError) as error:
+        raise FathomError(
+            f"cannot read the archive {archive} ({_describe_damage(error)}); delete it to download it again"
+        ) from error
+
+
+def _describe_damage(error: Exception) -> str:
+    """Say what is wrong with an archive, in a line."""
+    reason = str(error)
+    if re.match("truncated header|empty file|empty header|invalid header|bad checksum", reason):
+        return "it is neither a tar nor a zip archive, or its beginning is damaged"
+    if reason.startswith("File name in directory"):
+        return "it is damaged: its list of files and the files have different names"
+    if reason == "File is not a zip file":  # it starts like one
+        return "it is truncated: the list of its files, at the end, is missing"
+    if isinstance(error, EOFError) or reason == "unexpected end of data":
+        return "it is truncated"
+    if "CRC" in reason or reason.startswith(("Corrupt", "Invalid data stream", "Error -3")):
+        return f"it is damaged: {reason}"
+    if reason.startswith("Not a gzipped file"):
+        return "it is damaged: other data follow its end"
+    return reason
 
 
 class TooLarge(FathomError):
     """An archive exceeds the limit of bytes."""
-
-
-@dataclass(frozen=True)
-class _Member:
-    name: str
-    is_plain: bool  # a file or a folder
-    size: int
-    read: Callable[[], bytes | None]  # None for a folder
-
-
-def _tar_members(archive: Path) -> Iterator[_Member]:
-    with tarfile.open(archive) as tar:
-        for info in tar:
-
-            def read(info: tarfile.TarInfo = info) -> bytes | None:
-                file = tar.extractfile(info)
-                return None if file is None else file.read()
-
-            yield _Member(info.name, info.isreg() or info.isdir(), info.size, read)
-
-
-def _zip_members(archive: Path) -> Iterator[_Member]:
-    with zipfile.ZipFile(archive) as zipped:
-        for info in zipped.infolist():
-
-            def read(info: zipfile.ZipInfo = info) -> bytes | None:
-                if info.flag_bits & 1:  # bit 0 of the general-purpose flags: encrypted
-                    raise zipfile.BadZipFile("it is encrypted")
-                return None if info.is_dir() else zipped.read(info)  # never more than the checked size
-
-            kind = stat.S_IFMT(info.external_attr >> 16)  # 0 if it was not packed on Unix
-            name = info.orig_filename if "\0" in info.orig_filename else info.filename  # the latter ends at a NUL
-            yield _Member(name, kind in (0, stat.S_IFREG, stat.S_IFDIR), info.file_size, read)
-
-
-def _is_zip(archive: Path) -> bool:
-    with archive.open("rb") as file:
-        return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")  # a first member, or the end of an empty archive
 
 
 def unpack(
@@ -139,11 +117,13 @@ def unpack(
     max_bytes: int,
     max_members: int = 1000,
     on_write: Callable[[int, int], None] = lambda num_bytes, num_files: None,
+    on_encoding: OnEncoding | None = None,
 ) -> Path:
     """Unpack an archive to the new folder ``destination``, all or nothing; do nothing if it exists.
 
     Args:
         on_write: called with the (bytes, files) written since the last call.
+        on_encoding: as ``read_members`` takes it.
     Raises:  FathomError as ``read_members``, or if the disk refuses
     """
     if destination.exists():
@@ -158,7 +138,9 @@ def unpack(
         shutil.rmtree(partial, ignore_errors=True)  # left by a killed process
         try:
             partial.mkdir()
-            for path, content in read_members(archive, max_bytes=max_bytes, max_members=max_members):
+            for path, content in read_members(
+                archive, max_bytes=max_bytes, max_members=max_members, on_encoding=on_encoding
+            ):
                 if _MAC_FOLDER in path.parts:
                     continue
                 (partial / path).parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from typing import Any
 from fathom.data.fetch.archives import MOST_MEMBERS, TooLarge, find_root, stem_of, unpack
 from fathom.data.fetch.copies import LocalCopy
 from fathom.data.fetch.paths import cache_root, make_folder
-from fathom.data.fetch.progress import TransferProgress
+from fathom.data.fetch.progress import TransferProgress, notify
 from fathom.data.images.formats import EXTENSIONS, is_image
 from fathom.errors import FathomError
 from fathom.files import describe_failure, expand_home, write_atomically
@@ -126,7 +126,17 @@ def _unpack(archive: Path, folder: Path) -> Path:
     content = folder / stem_of(archive.name)
     try:
         limit = max(_SURELY_FINE, _MOST_GROWTH * archive.stat().st_size)
-        unpack(archive, content, max_bytes=min(free, limit), max_members=MOST_MEMBERS, on_write=progress.count)
+        unpack(
+            archive,
+            content,
+            max_bytes=min(free, limit),
+            max_members=MOST_MEMBERS,
+            on_write=progress.count,
+            on_encoding=lambda encoding: notify(
+                f"{archive.name}: names of files are not UTF-8, and read as {encoding}; if they look wrong, pack the "
+                "folder again with UTF-8 names"
+            ),
+        )
         if not any(is_image(name) for _, _, names in os.walk(content) for name in names):
             raise FathomError(f"{archive}: no images in this archive ({', '.join(sorted(EXTENSIONS))})")
     except BaseException as error:

@@ -61,7 +61,7 @@ def find_encoding(path: Path) -> str:
                 chunk = file.read(_CHUNK)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
-            return _guess(b"".join(_foreign_lines(path)))
+            return guess_encoding(b"".join(_foreign_lines(path)))
     return "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else "utf-8"
 
 
@@ -87,8 +87,12 @@ def _foreign_lines(path: Path) -> Iterator[bytes]:
                 return
 
 
-def _guess(text: bytes) -> str:
-    """Return the encoding whose commonest characters the bytes are: in Latin letters most stand alone."""
+def guess_encoding(text: bytes) -> str:
+    """Return the encoding whose commonest characters the bytes are: in Latin letters most stand alone.
+
+    Args:
+        text: some of it beyond ASCII, and no UTF-8.
+    """
     pairs = _FOREIGN.findall(text)
     shares = {}
     for encoding, common in _COMMON.items():
