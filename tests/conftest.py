@@ -3,6 +3,9 @@ from pathlib import Path
 
 import pytest
 
+# Nothing is shown while a test trains, unless it asks for it.
+os.environ["FATHOM_PROGRESS"] = "off"
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, ClipValue, EarlyStopping
     from fathom.training.rehearsal import Rehearsal
     from fathom.training.schedules.schedule import make_schedule
+    from fathom.training.schedules.torch_schedule import TorchSchedule
     from fathom.training.trainer import Trainer
     from fathom.tuning.tune import TuningSession, resume_tuning, tune
 
@@ -101,6 +102,7 @@ _PLACES = {
     "EarlyStopping": "training.callbacks",
     "Rehearsal": "training.rehearsal",
     "make_schedule": "training.schedules.schedule",
+    "TorchSchedule": "training.schedules.torch_schedule",
     "Trainer": "training.trainer",
 }
 

@@ -31,11 +31,12 @@ class Module(nn.Module):
         net: the network; a subclass may assign ``self.net`` itself or override ``forward``.
         loss: a name from ``fathom.losses`` or a callable (prediction, target) -> scalar tensor.
         preprocess: what happens to a batch before the network sees it.
-        lr: learning rate of the default optimiser.
+        lr: learning rate of the default optimiser, and of one that is named; None is 0.1, or what suits the name.
         metrics: what to report besides the loss: names, as "f1", or objects (see ``fathom.metrics``).
     """
 
     kind = "module"
+    lr: float = 0.1  # the instance has its own if it was given one
     at_rest: tuple[nn.Module, ...] = ()  # normalisation layers that use the statistics they have, in training too
 
     def __init__(
@@ -44,7 +45,7 @@ class Module(nn.Module):
         *,
         loss: Any = "squared",
         preprocess: Preprocess | None = None,
-        lr: float = 0.1,
+        lr: float | None = None,
         metrics: Specs = (),
     ) -> None:
         super().__init__()
@@ -53,7 +54,8 @@ class Module(nn.Module):
         self.preprocess = preprocess if preprocess is not None else Preprocess()
         self.train_loss = make_loss(loss) if isinstance(loss, str) else loss
         self.val_loss = self.train_loss
-        self.lr = lr
+        if lr is not None:
+            self.lr = lr
         self.metrics = make_metrics(metrics, self.kind)
 
     def forward(self, X: Tensor) -> Tensor:
@@ -107,16 +109,29 @@ class Module(nn.Module):
 
     def training_step(self, batch: Batch) -> dict[str, Tensor]:
         """Return the loss to descend, under "loss", and ``outputs``."""
-        X, y = batch  # (N, …), (N, …)
+        X, y = self._pair(batch)  # (N, …), (N, …)
         prediction = _widened(self(X))  # (N, …)
         loss = self.train_loss(prediction, self.align(prediction, y))  # ()
         return {"loss": loss, **self.outputs(prediction.detach(), y)}
 
     def validation_step(self, batch: Batch) -> dict[str, Tensor]:
         """Return the same on unseen data; runs in inference mode, without what only training has."""
-        X, y = batch  # (N, …), (N, …)
+        X, y = self._pair(batch)  # (N, …), (N, …)
         prediction = _widened(self(X))  # (N, …)
         return {"loss": self.val_loss(prediction, self.align(prediction, y)), **self.outputs(prediction, y)}
+
+    def _pair(self, batch: Batch) -> tuple[Any, Any]:
+        """Return inputs and targets.
+
+        Raises:  FathomError for a batch of another form
+        """
+        if isinstance(batch, (tuple, list)) and len(batch) == 2:
+            return batch[0], batch[1]
+        form = f"a {type(batch).__name__}" + (f" of {len(batch)}" if isinstance(batch, (tuple, list, dict)) else "")
+        raise FathomError(
+            f"a batch is {form}, and {type(self).__name__} takes (inputs, targets): "
+            "write training_step and validation_step for it in a subclass"
+        )
 
     def read(self, output: Tensor) -> Tensor:
         """Turn the network's output into what a user wants to read."""
@@ -173,7 +188,7 @@ class Classifier(Module):
         label_smoothing: float = 0.0,
         class_weights: Sequence[float] | None = None,
         preprocess: Preprocess | None = None,
-        lr: float = 0.1,
+        lr: float | None = None,
         metrics: Specs = (),
     ) -> None:
         super().__init__(net, loss=loss, preprocess=preprocess, lr=lr, metrics=metrics)
@@ -268,7 +283,7 @@ class Regressor(Module):
         loss: Any = "squared",
         preprocess: Preprocess | None = None,
         target: TargetScale | None = None,
-        lr: float = 0.1,
+        lr: float | None = None,
         metrics: Specs = (),
     ) -> None:
         super().__init__(net, loss=loss, preprocess=preprocess, lr=lr, metrics=metrics)
@@ -304,6 +319,7 @@ class LanguageModel(Module):
     """
 
     kind = "language_model"
+    lr = 1.0  # the book's, with clipping
 
     def __init__(
         self,
@@ -312,7 +328,7 @@ class LanguageModel(Module):
         tokens: Sequence[str] = (),
         tokenizer: Mapping[str, Any] | None = None,
         loss: Any = "cross_entropy",
-        lr: float = 1.0,
+        lr: float | None = None,
         metrics: Specs = (),
     ) -> None:
         super().__init__(net, loss=loss, lr=lr, metrics=make_metrics(("perplexity",), self.kind))
@@ -365,5 +381,14 @@ def _detached(state: Any) -> Any:
 
 
 def _widened(output: Tensor) -> Tensor:
-    """Under autocast an output is half precision; a loss and a softmax want their sums in float32."""
+    """Under autocast an output is half precision; a loss and a softmax want their sums in float32.
+
+    Raises:  FathomError for a network that returns no tensor
+    """
+    if not isinstance(output, Tensor):
+        names = f" of {', '.join(map(str, output))}" if isinstance(output, Mapping) else ""
+        raise FathomError(
+            f"the network returned a {type(output).__name__}{names}, not a tensor: "
+            "override forward in a subclass, or wrap the network, to return the one that the loss takes"
+        )
     return output.float() if output.dtype in (torch.float16, torch.bfloat16) else output

@@ -514,7 +514,7 @@ def test_batches_need_not_be_pairs(cpu):
 def test_loaders_without_batches_are_refused(lines, cpu):
     data, module = lines(), Regressor(nn.Linear(3, 1))
     trainer = Trainer(2, optimizer=sgd(), execution=cpu)
-    with pytest.raises(FathomError, match="the training loader has no length"):
+    with pytest.raises(FathomError, match="the training loader gave no batch in epoch 2"):
         trainer.fit(module, Served(iter([(data.X, data.y)])))
     with pytest.raises(FathomError, match="the training loader has no batch"):
         trainer.fit(module, Served([]))
@@ -681,8 +681,8 @@ def test_what_cannot_be_fitted_is_named(lines, cpu):
         UsageError, match=r"a Linear has no training_step; wrap it: Classifier\(net\) or Regressor\(net\)"
     ):
         trainer.fit(module.net, data)
-    with pytest.raises(UsageError, match=r"a MemoryLoader has no train_dataloader; give a DataModule"):
-        trainer.fit(module, data.train_dataloader())
+    with pytest.raises(UsageError, match=r"a Linear has no train_dataloader and gives no batches"):
+        trainer.fit(module, module.net)
 
 
 def test_what_a_step_returns_is_checked(lines, cpu):

@@ -140,7 +140,7 @@ def schedule_factory(config: Config) -> Callable[[int], Schedule]:
 def build_callbacks(config: Config, folder: Path | None) -> list[Callback]:
     """Make the callbacks that the configuration asks for; ``folder`` is the run's."""
     training = config.training
-    monitor = None if training.overfit_batches else training.monitor  # a run that is to overfit is not validated
+    monitor = _monitor(config)
     callbacks: list[Callback] = []
     if training.keep_zeros:
         callbacks.append(KeepZeros())
@@ -157,6 +157,11 @@ def build_callbacks(config: Config, folder: Path | None) -> list[Callback]:
     return callbacks
 
 
+def _monitor(config: Config) -> str | None:
+    # a run that is to overfit is not validated
+    return None if config.training.overfit_batches else config.training.monitor
+
+
 def build_trainer(config: Config, execution: Execution, callbacks: Sequence[Callback]) -> Trainer:
     """Make the trainer."""
     training = config.training
@@ -168,6 +173,8 @@ def build_trainer(config: Config, execution: Execution, callbacks: Sequence[Call
         accumulate=training.accumulate,
         clip_norm=training.clip_norm,
         callbacks=callbacks,
+        monitor=_monitor(config),
+        progress=False,  # whoever starts the run says how it is shown
         seed=config.seed,
         log_every=training.log_every,
         rehearsal=Rehearsal(training.fast_dev_run, training.overfit_batches),

@@ -55,7 +55,7 @@ class Watch(SeriesObserver):
 
     def start(self, run: PlannedRun) -> Sequence[Callback]:
         """Put up the bar."""
-        from fathom.cli.progress import TrainingProgress
+        from fathom.training.progress import TrainingProgress
 
         return [TrainingProgress(self.name(run), lines=False)]
 

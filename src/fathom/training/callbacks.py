@@ -93,7 +93,7 @@ class EarlyStopping(Callback):
 
     Args:
         monitor: which: a recorded name, as ``val_f1``, with ``:min`` or ``:max`` where it is one of your own; None is
-            the validation loss, without a validation split the training loss.
+            the trainer's, if it has one, else the validation loss, without a validation split the training loss.
     Source:  Prechelt 1998, "Early stopping, but when?"
     """
 
@@ -101,12 +101,14 @@ class EarlyStopping(Callback):
         if patience < 1:
             raise UsageError(f"early-stopping patience {patience}: it must be at least 1 epoch")
         self.patience, self.min_delta = patience, min_delta
-        self._candidates = LOSSES if monitor is None else (parse_monitor(monitor),)
+        self._own = None if monitor is None else parse_monitor(monitor)
+        self._candidates: tuple[Monitor, ...] = LOSSES if self._own is None else (self._own,)
         self.best = self._candidates[0].worst
         self.num_bad = 0
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Forget an earlier run."""
+        self._candidates = candidates_for(trainer, self._own, LOSSES)
         check_monitor(trainer, self._candidates)
         self.best, self.num_bad = self._candidates[0].worst, 0
 
@@ -128,6 +130,12 @@ class EarlyStopping(Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take them up."""
         self.best, self.num_bad = state["best"], state["num_bad"]
+
+
+def candidates_for(trainer: Trainer, own: Monitor | None, usual: tuple[Monitor, ...]) -> tuple[Monitor, ...]:
+    """Return what a callback goes by: what it was told itself, else what the trainer was told, else the usual."""
+    chosen = own if own is not None else trainer.monitor
+    return usual if chosen is None else (chosen,)
 
 
 def check_monitor(trainer: Trainer, candidates: Sequence[Monitor]) -> None:
@@ -258,19 +266,22 @@ class Checkpointing(Callback):
 
     Args:
         monitor: by which metric an epoch is best: a recorded name, as ``val_f1``, with ``:min`` or ``:max`` where it is
-            one of your own; None is accuracy on validation if there is one, else its loss, else the training loss. Of
-            epochs that tie, the one with the lowest validation loss is best.
+            one of your own; None is the trainer's, if it has one, else accuracy on validation if there is one, else its
+            loss, else the training loss; where none of these is recorded, the newest epoch is best. Of epochs that tie,
+            the one with the lowest validation loss is best.
     """
 
     def __init__(self, folder: Path, every_s: float = 60.0, *, monitor: str | None = None) -> None:
         self.folder = Path(folder)
         self.every_s = every_s
-        self._candidates = USUAL if monitor is None else (parse_monitor(monitor),)
+        self._own = None if monitor is None else parse_monitor(monitor)
+        self._candidates: tuple[Monitor, ...] = USUAL
         self.best: dict[str, Any] | None = None
         self._saved_at = time.monotonic()
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Make sure that saving will be possible before there is something to lose."""
+        self._candidates = candidates_for(trainer, self._own, USUAL)
         check_monitor(trainer, self._candidates)
         make_folder(self.folder)
         remove_leftovers(self.folder)
@@ -283,17 +294,22 @@ class Checkpointing(Callback):
 
     def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
         """Save ``best`` if this epoch is, then ``last``."""
-        monitor = find_monitor(record, self._candidates)
-        if self.best is None or is_better_epoch(monitor, record, self._best_record()):
-            self.best = {"metric": monitor.name, "value": record[monitor.name], "val_loss": record.get("val_loss")}
-            self.best |= {"epoch": record["epoch"], "step": record["step"]}
+        if self._is_best(record):
             with trainer.evaluation_weights():
-                save_checkpoint(self.folder / "best", {"module": trainer.module.state_dict(), **self.best})
+                save_checkpoint(self.folder / "best", {"module": trainer.module.state_dict(), **(self.best or {})})
         self.save(trainer)
 
-    def _best_record(self) -> dict[str, Any]:
-        assert self.best is not None
-        return {"val_loss": self.best["val_loss"], self.best["metric"]: self.best["value"]}
+    def _is_best(self, record: dict[str, Any]) -> bool:
+        """Whether an epoch is better than all before; then it is remembered."""
+        found: dict[str, Any] = {"metric": None, "value": None}
+        if len(self._candidates) == 1 or any(record.get(candidate.name) is not None for candidate in self._candidates):
+            monitor = find_monitor(record, self._candidates)
+            best = self.best and {"val_loss": self.best["val_loss"], self.best["metric"]: self.best["value"]}
+            if best is not None and not is_better_epoch(monitor, record, best):
+                return False
+            found = {"metric": monitor.name, "value": record[monitor.name]}
+        self.best = found | {"val_loss": record.get("val_loss"), "epoch": record["epoch"], "step": record["step"]}
+        return True
 
     def on_stop(self, trainer: Trainer) -> None:
         """Save what the signal would otherwise lose."""

@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from fathom.errors import FathomError
+from fathom.training.loaders import Stream, count_batches, guarded
 from fathom.training.random_state import kept_random_state, random_state, restore_random_state
 
 
@@ -23,31 +25,37 @@ class Feed:
     Args:
         limit: use only the first batches; None for all.
         repeat: keep the batches of the first pass and give them in every one.
+        steps: batches of an epoch, for which passes follow each other; None: an epoch is one pass.
     """
 
-    def __init__(self, loader: Any, *, limit: int | None = None, repeat: bool = False) -> None:
+    def __init__(
+        self, loader: Any, *, limit: int | None = None, repeat: bool = False, steps: int | None = None
+    ) -> None:
         self.loader, self.limit, self.repeat = loader, limit, repeat
         self.batch_size: int | None = getattr(loader, "batch_size", None)  # of a full batch; only those are compiled
         self.device = torch.device("cpu")
-        self._can_seek = hasattr(loader, "seek")
+        self._stream = None if steps is None else Stream(loader, steps, self.device)
+        self._can_seek = hasattr(loader, "seek") and steps is None
         self._began_with: dict[str, Any] | None = None  # random state before the pass under way, unless it can seek
         self._peeked: Iterator[Any] | None = None  # the pass that example_input began
         self._kept: list[Any] | None = None  # of `repeat`, from the first pass
 
+    @property
+    def num_batches(self) -> int | None:
+        """Batches of an epoch; None where the loader has no length."""
+        number = count_batches(self.loader) if self._stream is None else self._stream.steps
+        return number if number is None or self.limit is None else min(number, self.limit)
+
     def __len__(self) -> int:
-        try:
-            number = len(self.loader)
-        except TypeError:
-            raise FathomError(
-                "the training loader has no length; give it __len__ so that a run can be planned"
-            ) from None
-        if number == 0:
-            raise FathomError("the training loader has no batch: fewer samples than one batch, or none at all")
-        return number if self.limit is None else min(number, self.limit)
+        if self.num_batches is None:
+            raise FathomError("the training loader has no length; give the trainer steps_per_epoch")
+        return self.num_batches
 
     def to(self, device: torch.device) -> None:
         """Let batches arrive on ``device``; a loader that can hold its data there does."""
         self.device = device
+        if self._stream is not None:
+            self._stream.device = device
         if hasattr(self.loader, "to"):
             self.loader.to(device)
 
@@ -93,11 +101,15 @@ class Feed:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is needed, beside epoch and batch number, to find the place again."""
+        if self._stream is not None:
+            return {"began_with": None, "stream": self._stream.state_dict()}
         return {"began_with": self._began_with}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take it up."""
         self._began_with, self._peeked = state["began_with"], None
+        if self._stream is not None:
+            self._stream.load_state_dict(state["stream"])
 
     def _open(self, epoch: int, first: int) -> Iterator[Any]:
         """Start a pass over the loader itself."""
@@ -107,6 +119,8 @@ class Feed:
         if self._peeked is not None and first == 0:
             source, self._peeked = self._peeked, None
             return source
+        if self._stream is not None:
+            return self._stream.open(first)
         if first and self._began_with is not None:
             with self._as_begun():
                 return self._skip(first)
@@ -115,6 +129,8 @@ class Feed:
 
     def _skip(self, first: int) -> Iterator[Any]:
         source = iter(self.loader)
+        if isinstance(self.loader, DataLoader):  # a user's, whose errors name no sample
+            source = guarded(source, self.loader)
         for _ in itertools.islice(source, first):
             pass
         return source

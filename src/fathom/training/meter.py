@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import torch
@@ -73,13 +74,13 @@ class Meter:
         # fresh: the module's own would mix training and validation
         self.metrics = {name: fresh(metric) for name, metric in metrics.items() if isinstance(metric, Metric)}
         self._derived = {name: metric for name, metric in metrics.items() if isinstance(metric, DerivedMetric)}
-        self._pending: list[dict[str, Tensor]] = []
+        self._pending: list[dict[str, Tensor | float]] = []
         self._counts: list[int] = []
 
-    def add(self, outputs: dict[str, Tensor], count: int) -> None:
-        """Take in what a step on ``count`` samples returned: scalar tensors, and perhaps prediction and target."""
+    def add(self, outputs: dict[str, Any], count: int) -> None:
+        """Take in what a step on ``count`` samples returned: scalars, tensors or not; perhaps prediction and target."""
         # Detached, or every graph with its activations would stay in memory until the flush.
-        self._pending.append({name: value.detach() for name, value in outputs.items() if name not in OUTPUTS})
+        self._pending.append({name: _detached(name, v) for name, v in outputs.items() if name not in OUTPUTS})
         self._counts.append(count)
         if self.metrics:
             self._update_metrics(outputs)
@@ -96,7 +97,7 @@ class Meter:
             metric.update(outputs["prediction"], outputs["target"])
 
     @property
-    def newest(self) -> dict[str, Tensor] | None:
+    def newest(self) -> dict[str, Tensor | float] | None:
         """What the last batch gave, if nothing was flushed since."""
         return self._pending[-1] if self._pending else None
 
@@ -118,17 +119,26 @@ class Meter:
 
     def _read(self) -> dict[str, list[float]]:
         """Move what is pending over in one copy: the values of each name, in order."""
-        names, rows = list(self._pending[0]), []
+        names = list(self._pending[0])
+        columns: dict[str, list[float]] = {name: [] for name in names}
+        rows: dict[str, Tensor] = {}
         for step in self._pending:
             if step.keys() != self._pending[0].keys():
                 raise FathomError(f"a step returned {list(step)}, an earlier one {names}; the names must stay the same")
         for name in names:
             values = [step[name] for step in self._pending]
-            if any(value.numel() != 1 for value in values):  # a per-sample loss, most often
-                shapes = sorted({tuple(value.shape) for value in values if value.numel() != 1})
+            tensors = [value for value in values if isinstance(value, Tensor)]
+            if len(tensors) < len(values):  # numbers, which are on the host already
+                columns[name] = [float(value) for value in values]
+                continue
+            if any(value.numel() != 1 for value in tensors):  # a per-sample loss, most often
+                shapes = sorted({tuple(value.shape) for value in tensors if value.numel() != 1})
                 raise FathomError(f"a step returned {name!r} of shape {shapes[0]}; it must be a scalar")
-            rows.append(torch.stack(values).reshape(-1).float())  # (steps,)
-        return dict(zip(names, torch.stack(rows).tolist(), strict=True))  # (names, steps); the one wait for the device
+            rows[name] = torch.stack(tensors).reshape(-1).float()  # (steps,)
+        if rows:
+            moved = torch.stack(list(rows.values())).tolist()  # (names, steps); the one wait for the device
+            columns.update(zip(rows, moved, strict=True))
+        return columns
 
     def take_interval(self) -> dict[str, float]:
         """Return the means since the last call, and what follows from them, and begin anew."""
@@ -164,3 +174,13 @@ class Meter:
         self.epoch.load_state_dict(state["epoch"])
         for name, metric in self.metrics.items():
             metric.load_state_dict(state["metrics"][name])
+
+
+def _detached(name: str, value: Any) -> Tensor | float:
+    if isinstance(value, Tensor):
+        return value.detach()
+    if isinstance(value, Real):  # float, int, and NumPy's scalars
+        return float(value)
+    raise FathomError(
+        f"a step returned {name!r}, a {type(value).__name__}; what it reports must be scalar tensors or numbers"
+    )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
 from fathom.errors import FathomError
+from fathom.monitor import find_monitor
 
 if TYPE_CHECKING:
     from fathom.training.trainer import Trainer
@@ -19,7 +21,9 @@ def log_interval(trainer: Trainer) -> None:
     trainer.flush()
     now = time.perf_counter()
     metrics = {f"train_{name}": value for name, value in trainer.meter.take_interval().items()}
-    position = round(trainer.epoch + trainer.batch / len(trainer.feed), 4)
+    num_batches = trainer.feed.num_batches
+    # of an epoch without a known length, only that it is under way
+    position = trainer.epoch if num_batches is None else round(trainer.epoch + trainer.batch / num_batches, 4)
     trainer.call("on_log", _make_record(trainer, "step", position, metrics, trainer.interval_began, now))
     trainer.interval_began = (time.perf_counter(), trainer.num_samples)  # not `now`: what callbacks did is not training
 
@@ -34,12 +38,19 @@ def finish_epoch(trainer: Trainer) -> dict[str, Any]:
     trainer.stop_if_asked()  # then nothing of what follows has happened, and the resumed run validates again
     metrics = {f"train_{name}": value for name, value in trainer.meter.take_epoch().items()}
     metrics |= {f"val_{name}": value for name, value in evaluated.items()}
-    trainer.schedule.observe(metrics.get("val_loss", metrics["train_loss"]))
+    trainer.schedule.observe(_watched(trainer, metrics))
     trainer.epoch, trainer.batch = trainer.epoch + 1, 0
     record = _make_record(trainer, "epoch", trainer.epoch, metrics, trainer.epoch_began, trained)
     trainer.records.append(record)
     trainer.interval_began = trainer.epoch_began = (time.perf_counter(), trainer.num_samples)
     return record
+
+
+def _watched(trainer: Trainer, metrics: dict[str, float]) -> float:
+    """Return what a schedule may follow: the monitored metric, else the validation loss, else the training loss."""
+    if trainer.monitor is not None:
+        return metrics[find_monitor(metrics, (trainer.monitor,)).name]
+    return metrics.get("val_loss", metrics.get("train_loss", math.nan))
 
 
 def _make_record(

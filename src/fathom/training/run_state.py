@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fathom.training.trainer import Trainer
 
 _PLACE = ("epoch", "batch", "step", "num_samples", "should_stop")
-_COUNTS = ("epoch", "batch", "step", "num_samples", "optimizer_states")
+_COUNTS = ("epoch", "batch", "step", "num_samples")
 _SOURCE = Path("checkpoint")
 
 
@@ -29,7 +29,7 @@ def collect_state(trainer: Trainer) -> dict[str, Any]:
     return {
         "module": trainer.module.state_dict(),
         "carried": trainer.module.hidden_state() if hasattr(trainer.module, "hidden_state") else None,
-        "optimizer": trainer.optimizer.state_dict(),
+        "optimizer": _for_each(trainer, lambda optimizer: optimizer.state_dict()),
         "schedule": trainer.schedule.state_dict(),
         "scaler": trainer.scaler.state_dict() if trainer.scaler else None,
         "callbacks": {name: callback.state_dict() for name, callback in _named(trainer.callbacks)},
@@ -41,10 +41,33 @@ def collect_state(trainer: Trainer) -> dict[str, Any]:
         | {
             "elapsed_s": time.perf_counter() - trainer.started,
             "total_steps": trainer.total_steps,
-            "optimizer": type(trainer.optimizer).__name__,
-            "optimizer_states": len(trainer.optimizer.state),  # a parameter that never had a gradient has none
+            "optimizer": _for_each(trainer, lambda optimizer: type(optimizer).__name__),
+            # a parameter that never had a gradient has none
+            "optimizer_states": _for_each(trainer, lambda optimizer: len(optimizer.state)),
         },
     }
+
+
+def _for_each(trainer: Trainer, describe: Callable[[torch.optim.Optimizer], Any]) -> Any:
+    """Return it of the optimiser, or a list where there are several."""
+    found = [describe(optimizer) for optimizer in trainer.optimizers]
+    return found[0] if trainer.manual is None else found
+
+
+def _optimizer_states(trainer: Trainer, state: dict[str, Any]) -> Iterator[tuple[Any, Any, Any, Any]]:
+    """Yield each optimiser with its saved state, class and number of states.
+
+    Raises:  CheckpointError if there are more, or fewer, than were saved
+    """
+    place = state["place"]
+    saved = [state["optimizer"], place["optimizer"], place["optimizer_states"]]
+    if trainer.manual is None:
+        if isinstance(saved[0], list):
+            raise CheckpointError(f"{_SOURCE}: made with {len(saved[0])} optimisers, not one")
+        saved = [[value] for value in saved]
+    elif not isinstance(saved[0], list) or any(len(values) != len(trainer.optimizers) for values in saved):
+        raise CheckpointError(f"{_SOURCE}: made with another number of optimisers than {len(trainer.optimizers)}")
+    yield from zip(trainer.optimizers, *saved, strict=True)
 
 
 def restore_state(trainer: Trainer, state: dict[str, Any]) -> None:
@@ -60,16 +83,20 @@ def restore_state(trainer: Trainer, state: dict[str, Any]) -> None:
                 f"{_SOURCE}: its run takes {place['total_steps']} steps, this one {trainer.total_steps}; "
                 "resume with the same data, batch size and epochs"
             )
-        if any(type(place[name]) is not int or place[name] < 0 for name in _COUNTS):
+        optimizers = list(_optimizer_states(trainer, state))
+        counts = [*(place[name] for name in _COUNTS), *(number for *_, number in optimizers)]
+        if any(type(count) is not int or count < 0 for count in counts):
             raise CheckpointError(f"{_SOURCE}: not one of a training run (a count in place is not one)")
-        _check_optimizer(trainer, state["optimizer"], place)
+        for entry in optimizers:
+            _check_optimizer(trainer.module, *entry)
         _check_plain("schedule", trainer.schedule.state_dict(), state["schedule"])
         if trainer.scaler is not None and state["scaler"]:
             _check_plain("scaler", trainer.scaler.state_dict(), state["scaler"])
         load_weights(trainer.module, state["module"], _SOURCE)
         if state.get("carried") is not None:
             trainer.module.load_hidden_state(state["carried"])
-        _load_optimizer(trainer.optimizer, state["optimizer"])
+        for optimizer, saved, *_ in optimizers:
+            _load_optimizer(optimizer, saved)
         trainer.schedule.load_state_dict(state["schedule"])
         if trainer.scaler is not None and state["scaler"]:
             trainer.scaler.load_state_dict(state["scaler"])
@@ -112,7 +139,9 @@ def _named(callbacks: list[Callback]) -> Iterator[tuple[str, Callback]]:
         yield (kind if seen[kind] == 1 else f"{kind}-{seen[kind]}"), callback
 
 
-def _check_optimizer(trainer: Trainer, state: dict[str, Any], place: dict[str, Any]) -> None:
+def _check_optimizer(
+    module: torch.nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any], saved_kind: str, num_states: int
+) -> None:
     """Compare every tensor of an optimiser's state with what the optimiser makes of the parameter it belongs to.
 
     torch takes up what it is given, and its kernels write as many values as the parameter has, past the end of a
@@ -120,20 +149,20 @@ def _check_optimizer(trainer: Trainer, state: dict[str, Any], place: dict[str, A
 
     Raises:  CheckpointError naming the first difference
     """
-    optimizer, kind = trainer.optimizer, type(trainer.optimizer).__name__
-    if place["optimizer"] != kind:
-        raise CheckpointError(f"{_SOURCE}: made with the optimiser {place['optimizer']}, not {kind}")
+    kind = type(optimizer).__name__
+    if saved_kind != kind:
+        raise CheckpointError(f"{_SOURCE}: made with the optimiser {saved_kind}, not {kind}")
     groups, own = state["param_groups"], optimizer.param_groups
     if [len(group["params"]) for group in groups] != [len(group["params"]) for group in own]:
         raise CheckpointError(f"{_SOURCE}: made with another optimiser: its parameter groups differ")
     for group, mine in zip(groups, own, strict=True):
         options = {name: value for name, value in mine.items() if name in group or name == "lr"}
         _check_plain("optimiser's group", {n: v for n, v in options.items() if n != "params"}, group)
-    names = {parameter: name for name, parameter in trainer.module.named_parameters()}
+    names = {parameter: name for name, parameter in module.named_parameters()}
     owners = [(group, parameter) for group in own for parameter in group["params"]]
     places = [place for group in groups for place in group["params"]]
     entries = state["state"]
-    if len(set(places)) != len(places) or not set(entries) <= set(places) or len(entries) != place["optimizer_states"]:
+    if len(set(places)) != len(places) or not set(entries) <= set(places) or len(entries) != num_states:
         raise CheckpointError(f"{_SOURCE}: the optimiser has states for other parameters than it was saved with")
     for place_, (group, parameter) in zip(places, owners, strict=True):
         if place_ in entries:
@@ -148,7 +177,8 @@ def _state_after_a_step(
     copy = torch.nn.Parameter(torch.zeros_like(parameter))
     copy.grad = torch.zeros_like(copy)
     twin = object.__new__(type(optimizer))
-    vars(twin).update(vars(optimizer))
+    # a scheduler of torch puts a step of its own in front, which is bound to the optimiser itself
+    vars(twin).update({name: value for name, value in vars(optimizer).items() if name != "step"})
     vars(twin).update(state=defaultdict(dict), param_groups=[{**group, "params": [copy]}])
     vars(twin).update(_optimizer_step_pre_hooks=OrderedDict(), _optimizer_step_post_hooks=OrderedDict())
     try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from fathom.errors import FathomError
+from fathom.training.divergence import not_finite
 from fathom.training.optimizers import clip_by_norm_
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ def take_step(trainer: Trainer, batches: list[tuple[Any, int]]) -> None:
 
     Raises:  Diverged if the loss is not finite, where that can be seen without waiting for the device
     """
+    if trainer.manual is not None:
+        _run_by_hand(trainer, *batches[0])
+        return
     # The graph holds for one shape, so a short last batch goes the ordinary way. There is one batch: set_up refuses
     # accumulation with compile=step.
     if trainer.whole_step is not None and batches[0][1] == trainer.feed.batch_size:
@@ -41,6 +46,21 @@ def _run_batch(trainer: Trainer, batch: Any, count: int, share: float) -> None:
     if share != 1:  # of one batch a step, the usual case, nothing is multiplied
         loss = loss * share
     (loss if trainer.scaler is None else trainer.scaler.scale(loss)).backward()
+    trainer.note(batch, outputs, count)
+
+
+def _run_by_hand(trainer: Trainer, batch: Any, count: int) -> None:
+    """Let the module take its steps, with the optimisers it gave."""
+    with trainer.execution.forward(is_full=count == trainer.feed.batch_size):
+        step: Callable[..., Any] = trainer.module.training_step  # which here has a second argument
+        outputs = step(batch, trainer.manual)  # {name: (), …}
+    if not isinstance(outputs, dict):
+        raise FathomError(f"training_step returned a {type(outputs).__name__}; it must return a dictionary of scalars")
+    if trainer.reading_is_free:
+        for name, value in outputs.items():
+            if isinstance(value, Tensor) and value.numel() == 1 and not math.isfinite(value.item()):
+                place = f"step {trainer.step + 1} (epoch {trainer.epoch + 1}, batch {trainer.batch + 1})"
+                raise not_finite(name, remedy="try a lower learning rate, or clip the gradients", place=f"at {place}")
     trainer.note(batch, outputs, count)
 
 
@@ -71,7 +91,13 @@ def _update(trainer: Trainer) -> None:
 
 def _loss_of(outputs: Any) -> Tensor:
     try:
-        return outputs["loss"]
+        loss = outputs["loss"]
     except (KeyError, IndexError, TypeError):
         given = f"a dictionary of {', '.join(outputs)}" if isinstance(outputs, dict) else f"a {type(outputs).__name__}"
         raise FathomError(f"training_step returned {given}; it must return a dictionary with 'loss'") from None
+    if not isinstance(loss, Tensor) or not loss.requires_grad:
+        what = "a tensor without a gradient" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+        raise FathomError(f"the 'loss' of training_step is {what}: there is nothing to descend; return it as computed")
+    if loss.numel() != 1:
+        raise FathomError(f"the 'loss' of training_step has the shape {tuple(loss.shape)}; return one number, its mean")
+    return loss

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
 
-from fathom.errors import FathomError, UsageError
+from fathom.errors import FathomError, UsageError, unknown
 from fathom.module import Module
+from fathom.monitor import parse_monitor
 from fathom.processes import refuse_several_processes
 from fathom.training.callbacks import Callback, Checkpointing
-from fathom.training.device import Execution
-from fathom.training.divergence import divergence_error
+from fathom.training.device import PRECISIONS, Execution
+from fathom.training.divergence import divergence_error, not_finite
 from fathom.training.evaluation import evaluate_feed
 from fathom.training.feed import Feed
+from fathom.training.loaders import as_data
 from fathom.training.meter import Meter
+from fathom.training.optimizer_choice import OptimizerChoice, check_optimizer
+from fathom.training.progress import TrainingProgress, is_shown
 from fathom.training.records import finish_epoch, log_interval
 from fathom.training.rehearsal import Rehearsal
 from fathom.training.run_state import collect_state, restore_callbacks
 from fathom.training.schedules.schedule import Schedule
+from fathom.training.schedules.torch_schedule import TorchSchedule
 from fathom.training.set_up import set_up
 from fathom.training.signals import Interrupted, StopRequest, catch_signals
 from fathom.training.step import take_step
@@ -57,15 +63,22 @@ class Trainer:
 
     Args:
         max_epochs: passes over the training data.
-        optimizer: makes the optimiser from the module; None asks ``module.configure_optimizers()``.
-        schedule: a name, or a callable that makes a ``Schedule`` from the number of steps; None is constant.
-        execution: device, precision, memory format, compilation; None chooses for this machine.
+        optimizer: a name, with options as in "sgd:momentum=0.9"; torch's object or class; a function of the module;
+            None asks ``module.configure_optimizers()``, which may return several (see ``docs/python.md``).
+        schedule: a name, as "cosine:warmup=0.1"; a function of the number of steps that makes a ``Schedule``; torch's
+            scheduler, or a function of the ``optimizer`` that makes one (see ``TorchSchedule``); None is constant.
+        device, precision: by name, as "cuda:1" and "bf16"; "auto" chooses for this machine.
+        execution: all that can be said of how to compute, in place of these two.
         accumulate: batches per step; gradients are weighted by sample count.
         clip_norm: bound on the joint norm of the gradients; None for none. ``ClipValue`` bounds each element.
         callbacks: what happens beside the loop, in this order; those that keep checkpoints come last.
+        monitor: the metric that says which epoch is best, when to stop early, and what is a plateau, as "val_f1".
+        steps_per_epoch: for a loader without a length, or epochs that are not one pass; None runs each pass to its end.
         seed: of everything random in training; data order is the loader's own.
         log_every: steps between two records of training metrics.
         out: folder for ``checkpoints``; None keeps none.
+        progress: a bar on a terminal, a line an epoch elsewhere; None does what the environment variable
+            FATHOM_PROGRESS says (on or off), and is on without it.
         rehearsal: a short run that only checks, instead of training: ``Rehearsal(fast_dev_run=True)``.
     """
 
@@ -76,8 +89,10 @@ class Trainer:
     execution: Execution
     device: torch.device
     parameters: list[nn.Parameter]
-    optimizer: torch.optim.Optimizer
-    schedule: Schedule
+    optimizer: torch.optim.Optimizer  # the first, where there are several
+    optimizers: tuple[torch.optim.Optimizer, ...]
+    manual: Any  # several optimisers as the module gave them; its training_step gets them, and takes the steps itself
+    schedule: Schedule | TorchSchedule
     scaler: torch.amp.GradScaler | None
     whole_step: Callable[[Any], dict[str, Tensor]] | None  # compile=step: forward, backward and update in one graph
     meter: Meter
@@ -86,8 +101,8 @@ class Trainer:
     batch: int  # batches so far in this epoch
     step: int  # optimiser steps so far
     num_samples: int  # training samples so far
-    steps_per_epoch: int
-    total_steps: int
+    steps_per_epoch: int | None  # None: the loader has no length
+    total_steps: int | None
     base_lrs: list[float]  # of the parameter groups, before the schedule
     factor: float | None  # the schedule's, of the last step
     reading_is_free: bool  # whether a scalar can be read without waiting for the device
@@ -99,31 +114,41 @@ class Trainer:
         self,
         max_epochs: int = 10,
         *,
-        optimizer: Callable[[nn.Module], torch.optim.Optimizer] | None = None,
-        schedule: str | Callable[[int], Schedule] | None = None,
+        optimizer: OptimizerChoice | None = None,
+        schedule: str | Callable[..., Any] | LRScheduler | TorchSchedule | None = None,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
         execution: Execution | None = None,
         accumulate: int = 1,
         clip_norm: float | None = None,
         callbacks: Sequence[Callback] = (),
+        monitor: str | None = None,
+        steps_per_epoch: int | None = None,
         seed: int = 0,
         log_every: int = 50,
         out: str | Path | None = None,
+        progress: bool | None = None,
         rehearsal: Rehearsal = _ORDINARY,
     ) -> None:
-        for name, value in (("max_epochs", max_epochs), ("accumulate", accumulate), ("log_every", log_every)):
-            if value < 1:
-                raise UsageError(f"{name}={value}: it must be at least 1")
-        if clip_norm is not None and not clip_norm > 0:  # `not >`: NaN is refused too
-            raise UsageError(f"clip_norm={clip_norm}: it must be above 0; leave it out not to clip")
+        counts = {"max_epochs": max_epochs, "accumulate": accumulate, "log_every": log_every}
+        _check_options(counts | {"steps_per_epoch": steps_per_epoch}, clip_norm, execution, str(device), precision)
+        check_optimizer(optimizer)
         # its one epoch ends after the rehearsal's batches
         self.max_epochs = 1 if rehearsal.fast_dev_run else max_epochs
-        self.make_optimizer, self.make_schedule, self.given_execution = optimizer, schedule, execution
+        self.given_optimizer, self.given_schedule, self.given_execution = optimizer, schedule, execution
+        # A schedule changes the rates of an object; those it came with are the ones to scale in every fit.
+        given = optimizer.param_groups if isinstance(optimizer, torch.optim.Optimizer) else []
+        self.given_lrs = [float(group["lr"]) for group in given]
+        self.device_name, self.precision, self.given_steps = str(device), precision, steps_per_epoch
+        self.monitor = None if monitor is None else parse_monitor(monitor)
         self.accumulate, self.clip_norm = accumulate, clip_norm
         keepers: list[Callback] = [c for c in callbacks if isinstance(c, Checkpointing)]
         if out is not None:
             keepers.append(Checkpointing(Path(out) / "checkpoints"))
         # What is saved must include what the other callbacks did with the same step or epoch.
         self.callbacks = [c for c in callbacks if c not in keepers] + ([] if rehearsal.fast_dev_run else keepers)
+        if is_shown(progress) and not any(isinstance(c, TrainingProgress) for c in callbacks):
+            self.callbacks.insert(0, TrainingProgress())
         self.seed, self.log_every, self.rehearsal = seed, log_every, rehearsal
         self.should_stop: str | None = None  # a callback's reason to end after this epoch
         self.records: list[dict[str, Any]] = []  # one per epoch
@@ -131,15 +156,20 @@ class Trainer:
 
     # The loop ------------------------------------------------------------------------------------------------------
 
-    def fit(self, module: Module, data: Any, *, state: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    def fit(
+        self, module: Module, data: Any, val: Any = None, *, state: dict[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
         """Train ``module`` on ``data``; with ``state`` from a checkpoint, go on exactly where it was taken.
 
+        Args:
+            data: a data module, or a loader of training batches: any iterable that can be iterated again.
+            val: a loader of validation batches, beside one of training batches.
         Returns: one record of metrics per epoch
         Raises:  UsageError in one of several processes; Diverged if the loss is not finite; Interrupted after a signal,
             once a checkpoint is saved
         """
         refuse_several_processes()
-        set_up(self, module, data, state)
+        set_up(self, module, as_data(data, val), state)
         with catch_signals() as self._request, self.execution.compiled(module):
             try:
                 self.call("on_fit_start")
@@ -178,10 +208,10 @@ class Trainer:
         return {} if evaluation is None else evaluation.metrics  # the run is about to be saved and left
 
     def test(self, data: Any) -> dict[str, float]:
-        """Evaluate the fitted module on the test batches; the place for it is once, at the end."""
+        """Evaluate the fitted module on the test batches of a data module, or on a loader; once, at the end."""
         if not hasattr(self, "module"):
             raise UsageError("there is nothing to test yet; call fit first")
-        loader = data.test_dataloader()
+        loader = as_data(data).test_dataloader()
         if loader is None:
             raise FathomError("the data module has no test split")
         feed = Feed(loader)
@@ -198,9 +228,11 @@ class Trainer:
 
     def _set_lr(self) -> None:
         factor = self.schedule.factor(self.step)
-        if factor != self.factor:  # a constant rate is not written anew at every step
+        # A constant rate is not written anew at every step; None: torch's scheduler has set it.
+        if factor is not None and factor != self.factor:
             self.factor = factor
-            for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
+            for group, base in zip(groups, self.base_lrs, strict=True):
                 group["lr"] = base * factor
 
     @property
@@ -227,13 +259,16 @@ class Trainer:
         ago = self.meter.flush()
         if ago is not None:
             # read again: keeping batches for this would fill the device
-            batch, _ = next(self.feed.batches(self.epoch, self.batch - ago))
-            raise self.divergence(batch, ago)
+            found = next(self.feed.batches(self.epoch, self.batch - ago), None)
+            if found is None:  # a stream that cannot be read again
+                raise not_finite("loss", place=f"in the {self.log_every} steps before step {self.step}")
+            raise self.divergence(found[0], ago)
 
     def divergence(self, batch: Any, ago: int) -> FathomError:
         """Return the error for the batch ``ago`` batches before the last one noted; 0 is the one under way."""
         number = self.batch - ago  # counted from 0 within the epoch
-        step = self.epoch * self.steps_per_epoch + number // self.accumulate
+        whole = self.epoch * self.steps_per_epoch if self.steps_per_epoch is not None else self.step - self.batch
+        step = whole + number // self.accumulate
         with self.execution.forward(is_full=False):  # eager: the hooks that look for the layer do not run in a graph
             return divergence_error(
                 self.module, batch, step=step + 1, epoch=self.epoch + 1, batch_number=number + 1, lr=self.lr
@@ -266,3 +301,17 @@ class Trainer:
         # The meter saves its sums, which pending batches are not in yet.
         self.flush()
         return collect_state(self)
+
+
+def _check_options(
+    counts: Mapping[str, int | None], clip_norm: float | None, execution: Execution | None, device: str, precision: str
+) -> None:
+    for name, value in counts.items():
+        if value is not None and value < 1:
+            raise UsageError(f"{name}={value}: it must be at least 1")
+    if clip_norm is not None and not clip_norm > 0:  # `not >`: NaN is refused too
+        raise UsageError(f"clip_norm={clip_norm}: it must be above 0; leave it out not to clip")
+    if execution is not None and (device, precision) != ("auto", "auto"):
+        raise UsageError("execution says device and precision already; leave device= and precision= out")
+    if precision not in PRECISIONS:
+        raise unknown("precision", precision, PRECISIONS)

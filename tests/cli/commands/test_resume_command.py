@@ -13,6 +13,7 @@ from fathom.runs.folder.metrics import read_metrics
 from fathom.runs.folder.schema import SCHEMA
 from fathom.training import checkpoint
 from fathom.training.callbacks import Callback
+from fathom.training.progress import TrainingProgress
 
 TIMES = {"samples_per_s", "elapsed_s"}
 # All that carries state from step to step: average, dropout, batch-norm, augmentation, accumulation, schedule, moments.
@@ -54,9 +55,7 @@ def stop_after(fathom, monkeypatch):
 
     def run(signum, step, *arguments):
         with monkeypatch.context() as patch:
-            patch.setattr(
-                progress, "show_progress", lambda plan: [progress.TrainingProgress(), RaiseSignal(signum, step)]
-            )
+            patch.setattr(progress, "show_progress", lambda plan: [TrainingProgress(), RaiseSignal(signum, step)])
             return fathom("train", *arguments)
 
     return run

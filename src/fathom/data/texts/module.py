@@ -31,7 +31,7 @@ class TextData(LabelledData):
     from beginning to end, as a few long columns side by side, each with its state carried along.
 
     Args:
-        text: the text itself; ``TextData.read`` takes a file.
+        text: the text itself, or the ``Path`` of a file; ``TextData.read`` takes its encoding too.
         batch_size: sequences side by side; None takes 32, or fewer where the text is short.
         options: how it is cut into tokens and sequences.
         val, test: shares of the tokens held out; the test split is the end of the text. With the fold of a ``Division``
@@ -48,16 +48,19 @@ class TextData(LabelledData):
 
     def __init__(
         self,
-        text: str,
+        text: str | Path,
         batch_size: int | None = None,
         *,
-        name: str = "text",
+        name: str | None = None,
         options: TextOptions | None = None,
         val: float | Division = 0.1,
         test: float = 0.1,
         seed: int = 0,
     ) -> None:
         options = options or TextOptions()
+        if isinstance(text, Path):
+            name, text = name or text.name, read_text(text)
+        name = name or "text"
         division, _ = as_division(val, seed)
         _check_shares(division.val, test)
         self.name, self.steps, self.partition, self.seed = name, options.steps, options.partition, seed
