@@ -147,7 +147,12 @@ def test_rows_are_those_of_the_run(kind, request, tmp_path, monkeypatch):
     check_same_rows(ours, theirs)
     assert [row["row"] for row in ours] == [*range(1, 121), *range(1, 6)]
     assert [row["id"] for row in ours[:120]] == [str(i) for i in range(1, 121)]
-    assert [row["error"] for row in ours[-5:-1]] == ["", "", "area: 'large' is not a number", "2 cells instead of 7"]
+    assert [row["error"] for row in ours[-5:-1]] == [
+        "",
+        "",
+        "area: 'large' is not a number",
+        "line 6: 2 cells instead of 7",
+    ]
     assert "finite" in ours[-1]["error"]
 
 

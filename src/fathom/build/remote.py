@@ -36,7 +36,9 @@ def check_address(address: str) -> None:
 
 def _copied(data: DataConfig) -> list[str]:
     """Name what is read from a copy in the cache: remote data, and archives on this machine."""
-    packed = (value for value in (data.name, data.options.get("images")) if isinstance(value, str) and is_packed(value))
+    # a packed table is read as it is
+    places = (None if data.kind == "tables" else data.name, data.options.get("images"))
+    packed = (value for value in places if isinstance(value, str) and is_packed(value))
     return [*remote_addresses(data.name, data.options), *packed]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import math
 import shutil
@@ -19,14 +18,16 @@ import numpy as np
 from fathom.data.fetch.inputs import fetch_input
 from fathom.data.tables.cells import read_texts
 from fathom.data.tables.column import Column
+from fathom.data.tables.converted import is_frame, write_frame
 from fathom.data.tables.fit import TableDescription
-from fathom.data.tables.reading import SEPARATORS, TableForm, find_form, open_table, read_rows
+from fathom.data.tables.form import SEPARATORS, TableForm, find_form, read_rows
+from fathom.data.tables.lines import Row as FileRow
+from fathom.data.tables.lines import open_text
+from fathom.data.tables.packed import readable
 from fathom.data.tables.target import join_names
 from fathom.errors import FathomError, UsageError
-from fathom.files import describe_failure
 from fathom.inference.image_inputs import STDIN
 from fathom.inference.ranking import Labeller, answer_columns, answers
-from fathom.phrases import counted
 
 _CHUNK = 8192  # rows, as many as an export's table is evaluated by
 _OWN = ("file", "row", "error")  # columns beside the prediction
@@ -45,11 +46,11 @@ class RowModel(Labeller, Protocol):
         """Return class probabilities (N, classes), or numbers (N, 1), for the cells float64 (N, columns) of rows."""
 
 
-def predict_rows(model: RowModel, inputs: Sequence[str | Path], *, top: int = 1) -> tuple[list[str], Iterator[Row]]:
+def predict_rows(model: RowModel, inputs: Sequence[Any], *, top: int = 1) -> tuple[list[str], Iterator[Row]]:
     """Predict the target of every row of some files; columns are found by name, in any order.
 
     Args:
-        inputs: files of rows, on this machine or by their addresses, or "-" for standard input.
+        inputs: files of rows, on this machine or by their addresses, "-" for standard input, or DataFrames.
         top: how many classes to return, the most probable first.
     Returns: the names of the columns, and an iterator of one dictionary per row: row (counted from 1), the row's
         identifiers in the file, the prediction, error; a row that failed has an error and no prediction
@@ -86,14 +87,18 @@ class _Source:
     places: tuple[int, ...]
 
 
-def _open(path: str | Path, table: TableDescription, stack: ExitStack) -> _Source:
-    shown = str(path)
-    if shown == STDIN:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fathom-"))
-        path, shown = Path(folder, "rows.csv"), "standard input"
+def _open(given: Any, table: TableDescription, stack: ExitStack) -> _Source:
+    if is_frame(given) or str(given) == STDIN:
+        # to a file: its beginning is read for its form, then all of it
+        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fathom-")), "rows.csv")
+        shown = "DataFrame" if is_frame(given) else "standard input"
         with open(path, "wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)  # to a file: its beginning is read for its form, then all of it
-    path = fetch_input(path)
+            if is_frame(given):
+                file.write(write_frame(given))
+            else:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+    else:
+        path, shown = fetch_input(given), str(given)
     if path.is_dir():
         raise UsageError(f"{path}: the model predicts rows of a table; pass a file of rows, not a folder")
     names = [column.name for column in table.columns]
@@ -132,45 +137,34 @@ def _predict(
                 for i, (row, error) in enumerate(zip(rows, errors, strict=True)):
                     line: Row = {"file": source.shown} if len(sources) > 1 else {}
                     line["row"] = first + i
-                    line |= {n: row[p] if p < len(row) else "" for n, p in zip(ids, id_places, strict=True)}
+                    line |= {n: row.cells[p] if p < len(row.cells) else "" for n, p in zip(ids, id_places, strict=True)}
                     yield line | ({"error": error} if error else next(outputs))
 
 
-def _read_chunks(source: _Source) -> Iterator[tuple[int, list[list[str]]]]:
+def _read_chunks(source: _Source) -> Iterator[tuple[int, list[FileRow]]]:
     """Return the number of the first row of each chunk, and its rows."""
     first = 1
-    try:
-        with open_table(source.path, source.form.encoding) as file:
-            rows = read_rows(file, source.form)
-            while chunk := list(itertools.islice(rows, _CHUNK)):
-                yield first, chunk
-                first += len(chunk)
-    except csv.Error as error:
-        raise FathomError(f"{source.shown}: not a table from row {first:,} on ({error})") from error
-    except (OSError, EOFError) as error:
-        error = error if isinstance(error, OSError) else OSError(None, "the gzip stream breaks off")
-        raise describe_failure("read", source.shown, error) from error
+    with readable(source.shown), open_text(source.path, source.form.encoding) as file:
+        rows = read_rows(file, source.form)
+        while chunk := list(itertools.islice(rows, _CHUNK)):
+            yield first, chunk
+            first += len(chunk)
 
 
-def _read(rows: list[list[str]], source: _Source, columns: Sequence[Column]) -> tuple[np.ndarray, list[str]]:
+def _read(rows: list[FileRow], source: _Source, columns: Sequence[Column]) -> tuple[np.ndarray, list[str]]:
     """Return the number of each cell, and the error of each row ("" for none).
 
     Shape:   -> cells float64 (N, columns)
     """
-    width = len(source.form.names)
-    errors = ["" if _has_width(row, width) else f"{counted(len(row), 'cell')} instead of {width}" for row in rows]
+    errors = [row.problem for row in rows]
     cells = np.full((len(rows), len(columns)), np.nan)  # (N, columns)
     for k, (column, place) in enumerate(zip(columns, source.places, strict=True)):
-        texts = [row[place] if place < len(row) else "" for row in rows]
+        texts = [row.cells[place] if place < len(row.cells) else "" for row in rows]
         cells[:, k], is_invalid = read_texts(texts, column, source.form.decimal)
         for i in np.flatnonzero(is_invalid):
             # the first invalid cell is reported
             errors[i] = errors[i] or f"{column.name}: {texts[i].strip()!r} is not a {column.kind}"
     return cells, errors
-
-
-def _has_width(row: Sequence[str], width: int) -> bool:
-    return len(row) == width or (len(row) == width + 1 and not row[-1])  # a separator at the end of the line
 
 
 def _apply(model: RowModel, cells: np.ndarray, top: int) -> Iterator[Row]:

@@ -36,7 +36,7 @@ class PredictionCounts(NamedTuple):
 
 def predict(
     run: str | Path,
-    inputs: Sequence[str | Path],
+    inputs: Sequence[Any],
     *,
     top: int = 1,
     device: str = "auto",

@@ -116,7 +116,7 @@ def test_bad_rows_have_errors_and_the_others_their_place(priced, fathom, tmp_pat
     assert [row["error"] for row in rows] == [
         "",
         "area: 'large' is not a number",
-        "2 cells instead of 3",
+        "line 4: 2 cells instead of 3",
         "",
         "",
         "",

@@ -152,15 +152,11 @@ def test_a_target_makes_a_table_of_any_ending(tmp_path):
         archive.writestr("t.csv", text)
     for name in ("t.data", "t.txt", "t.tab"):
         (tmp_path / name).write_text(text)
-    for name in ("t.data", "t.txt", "t.tab", "t.csv.bz2"):
+    for name in ("t.data", "t.txt", "t.tab", "t.csv.bz2", "t.csv.zip"):
         path = tmp_path / name
         kind = find_data_kind(Settings({"data": {"name": str(path), "options": {"target": "y"}}}))
         assert kind.name == "tables"
         assert read_table(path).frame["y"].tolist() == [i * 0.5 for i in range(50)]
-    with pytest.raises(UsageError, match="unpack the table"):
-        find_data_kind(Settings({"data": {"name": str(tmp_path / "t.csv.zip"), "options": {"target": "y"}}}))
-    with pytest.raises(UsageError, match="JSON lines is not read"):
-        find_data_kind(Settings({"data": {"name": "t.jsonl", "options": {"target": "y"}}}))
 
 
 @pytest.mark.parametrize("number", ["1e300", "-1e39"])

@@ -6,7 +6,9 @@ import io
 import pandas as pd
 import pytest
 
-from fathom.data.tables.reading import find_form, open_table, read_rows, read_table
+from fathom.data.tables.form import find_form, read_rows
+from fathom.data.tables.lines import open_text
+from fathom.data.tables.reading import read_table
 from fathom.errors import FathomError, UsageError
 
 
@@ -81,7 +83,7 @@ def test_what_counts_as_missing_and_what_does_not(tmp_path):
         ("\n \n", "the file is empty"),
         ("a,b\n", "has a header but no rows"),
         ("a,b,a\n1,2,3\n", "columns 1 and 3 are both called 'a'"),
-        ("a,b\n1,2\n1,2,3\n", "expected 2 fields in line 3, saw 3"),
+        ("a,b\n1,2\n1,2,3\n", "line 3: 3 cells instead of 2"),
         ("a\0b,c\n", "binary data"),
     ],
 )
@@ -102,6 +104,7 @@ def test_rows_read_one_by_one_are_those_of_pandas(tmp_path):
     text = 'a,b\n1,"x, y"\n\n2,"p\nq"\n'
     path = write(tmp_path, text)
     form = find_form(path)
-    with open_table(path, form.encoding) as file:
+    with open_text(path, form.encoding) as file:
         rows = list(read_rows(file, form))
-    assert rows == pd.read_csv(io.StringIO(text), dtype=str).to_numpy().tolist()
+    assert [row.line for row in rows] == [2, 4]
+    assert [row.cells for row in rows] == pd.read_csv(io.StringIO(text), dtype=str).to_numpy().tolist()

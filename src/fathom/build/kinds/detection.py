@@ -15,6 +15,8 @@ from fathom.build.kinds.base import Kind
 from fathom.data.fetch.archives import ARCHIVES, is_archive, is_packed
 from fathom.data.images.formats import EXTENSIONS
 from fathom.data.sources import catalog
+from fathom.data.tables.converted import CONVERTED
+from fathom.data.tables.packed import PACKED
 from fathom.errors import UsageError, unknown
 from fathom.files import expand_home
 from fathom.settings.config import Config, DataConfig
@@ -28,16 +30,11 @@ _ADAPTERS: dict[BuiltIn, str] = {
     "tables": "TablesKind",
     "texts": "TextsKind",
 }
-_SUFFIXES: dict[str, BuiltIn] = {".csv": "tables", ".tsv": "tables", ".dat": "tables", ".txt": "texts", ".md": "texts"}
-_UNREAD = {
-    ".jsonl": "JSON lines",
-    ".ndjson": "JSON lines",
-    ".json": "JSON",
-    ".parquet": "Parquet",
-    ".feather": "Feather",
-    ".xlsx": "Excel",
-    ".xls": "Excel",
+_SUFFIXES: dict[str, BuiltIn] = {
+    **dict.fromkeys((".csv", ".tsv", ".tab", ".dat", ".data", *CONVERTED), "tables"),
+    **dict.fromkeys((".txt", ".md"), "texts"),
 }
+_UNREAD = {".xls": "Excel before 2007", ".ods": "OpenDocument", ".sav": "SPSS", ".dta": "Stata"}
 _registered: dict[str, Kind] = {}
 _loaded: dict[str, Kind] = {}
 
@@ -96,11 +93,11 @@ def _look(name: str, has_images: bool) -> BuiltIn:
     if is_remote(name):
         return _look_at_address(name)
     path = expand_home(name)
-    if path.is_dir() or is_packed(name):
-        return "images"
-    kind = _of_suffix(path)
+    kind = None if path.is_dir() else _of_suffix(path)
     if kind is not None:
         return kind
+    if path.is_dir() or is_packed(name):
+        return "images"
     if path.is_file() and path.suffix.lower() not in EXTENSIONS:
         return "texts"
     separators = [separator for separator in (os.sep, os.altsep) if separator]
@@ -117,9 +114,9 @@ def _may_be_rows(name: str) -> bool:
         return False
     path = expand_home(name)
     if path.suffix.lower() in _UNREAD:
-        raise UsageError(f"{name}: {_UNREAD[path.suffix.lower()]} is not read; write it as CSV: df.to_csv('rows.csv')")
-    if is_packed(name):
-        raise UsageError(f"{name}: an archive holds images here; unpack the table, or pack it as .csv.gz or .csv.bz2")
+        raise UsageError(f"{name}: {_UNREAD[path.suffix.lower()]} is not read; save it as CSV or as .xlsx")
+    if is_packed(name) and path.suffix.lower() != ".zip":
+        raise UsageError(f"{name}: an archive holds images here; unpack the table, or pack it as .csv.gz or .csv.zip")
     return path.is_file() and path.suffix.lower() not in EXTENSIONS
 
 
@@ -142,4 +139,6 @@ def _look_at_address(address: str) -> BuiltIn:
 
 
 def _of_suffix(path: Path) -> BuiltIn | None:
-    return _SUFFIXES.get(path.with_suffix("").suffix.lower() if path.suffix == ".gz" else path.suffix.lower())
+    """Return the kind that an ending means, under a packing too: of rows.csv.zip, but not of images.zip."""
+    ending = path.suffix.lower()
+    return _SUFFIXES.get(path.with_suffix("").suffix.lower() if ending in PACKED else ending)

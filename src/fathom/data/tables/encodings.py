@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import bz2
 import codecs
-import gzip
-import lzma
 import re
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, cast
 
-from fathom.errors import FathomError, UsageError
+from fathom.data.tables.packed import open_rows
+from fathom.errors import UsageError
 
 _CHUNK = 1 << 20
 _SAMPLE = 1 << 22  # bytes looked into where they are no UTF-8
@@ -25,32 +21,13 @@ _COMMON = {
 }
 
 
-def open_packed(path: Path) -> IO[bytes]:
-    """Open a file of rows, unpacked by its ending: .gz, .bz2, .xz, or .zip with one file in it.
-
-    Raises:  OSError; FathomError for an archive that is none, or of several files
-    """
-    ending = path.suffix.lower()
-    if ending == ".zip":
-        try:
-            archive = zipfile.ZipFile(path)
-        except zipfile.BadZipFile as error:
-            raise FathomError(f"{path}: not a zip archive ({error})") from None
-        names = [info.filename for info in archive.infolist() if not info.is_dir()]
-        if len(names) != 1:
-            raise FathomError(f"{path}: a table needs an archive of one file; there are {len(names):,}")
-        return archive.open(names[0])
-    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-    return cast("IO[bytes]", openers.get(ending, open)(path, "rb"))
-
-
 def find_encoding(path: Path) -> str:
     """Return UTF-8 (with a byte-order mark "utf-8-sig"), "utf-16", "gb18030", "big5", or else "latin-1".
 
     Raises:  OSError, EOFError if it cannot be read
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
-    with open_packed(path) as file:
+    with open_rows(path) as file:
         head = file.read(_CHUNK)
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
@@ -78,7 +55,7 @@ def check_encoding(encoding: str) -> None:
 def _foreign_lines(path: Path) -> Iterator[bytes]:
     """Return the lines with bytes beyond ASCII, so many as are enough to tell the encoding."""
     size = 0
-    with open_packed(path) as file:
+    with open_rows(path) as file:
         for line in file:
             if not line.isascii():
                 size += len(line)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,11 +22,14 @@ from fathom.data.splits.split import stratified_split
 from fathom.data.tables.cells import canonical, read_cells
 from fathom.data.tables.fit import FLOAT_DIGITS, LeftOut, TableOptions, fit_columns
 from fathom.data.tables.layer import TableInput
-from fathom.data.tables.reading import Table, read_table
+from fathom.data.tables.reading import Table, read_frame, read_table
 from fathom.data.tables.target import find_target, join_names, read_target
 from fathom.errors import FathomError, UsageError
 from fathom.phrases import counted
 from fathom.preprocess import Preprocess, TargetScale
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _EVAL_BATCH = 4096  # rows of a batch in evaluation
 _FEWEST_STEPS = 64  # of an epoch, where nobody chose the batch size
@@ -123,6 +126,27 @@ class TableData(InMemoryData):
             batch_size,
             **options,
         )
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        batch_size: int | None = None,
+        *,
+        target: str,
+        test: pd.DataFrame | None = None,
+        name: str = "DataFrame",
+        **options: Any,
+    ) -> TableData:
+        """Make it from a DataFrame, and one of the test split where there is one, as from the files that they would be.
+
+        Args:
+            name: what messages call the data.
+            options: those of the class.
+        """
+        table = read_frame(frame, name, target=target)
+        others = None if test is None else read_frame(test, name, target=target)
+        return cls(replace(table, test=others), batch_size, target=target, **options)
 
     @property
     def train_index(self) -> Tensor:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
 from fathom.data.images.formats import is_image
-from fathom.data.tables.reading import TableForm, find_form, open_table, read_rows
+from fathom.data.tables.form import TableForm, find_form, read_rows
+from fathom.data.tables.lines import open_text
+from fathom.data.tables.packed import readable
 from fathom.errors import FathomError
 
 
@@ -28,14 +29,9 @@ def read_label_rows(table: Path) -> tuple[TableForm, list[list[str]]]:
 
 
 def iterate_rows(table: Path, form: TableForm) -> Iterator[list[str]]:
-    try:
-        with open_table(table, form.encoding) as file:
-            for row in read_rows(file, form):
-                yield [cell.strip() for cell in row]
-    except csv.Error as error:
-        raise FathomError(f"{table}: not a file of rows ({error})") from error
-    except (OSError, EOFError) as error:
-        raise FathomError(f"{table}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    with readable(table), open_text(table, form.encoding) as file:
+        for row in read_rows(file, form):
+            yield [cell.strip() for cell in row.cells]
 
 
 def cell_of(row: list[str], column: int | None) -> str:

@@ -1,0 +1,176 @@
+"""How a file of rows is written: separator, encoding, header, decimal mark, from its beginning. Torch-free."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from fathom.data.tables.cells import MISSING
+from fathom.data.tables.converted import WITHOUT_NAMES
+from fathom.data.tables.encodings import check_encoding, find_encoding
+from fathom.data.tables.header import complete_header, find_header, refuse_doubles
+from fathom.data.tables.lines import BLANKS, Row, is_comment, iterate_rows
+from fathom.data.tables.packed import convert_file, is_converted, open_rows, readable, row_ending
+from fathom.data.tables.written_numbers import has_decimal_commas, is_number
+from fathom.errors import FathomError, UsageError
+
+SEPARATORS = (",", "\t", ";", "|")
+_HEAD_BYTES = 1 << 18  # of a file's beginning: more than fifty wide rows
+_HEAD_ROWS = 50
+_ENCODINGS = {"latin-1": "Latin-1", "gb18030": "GBK (gb18030)", "big5": "Big5"}  # that were guessed
+
+
+@dataclass(frozen=True)
+class TableForm:
+    """How a file of rows is written.
+
+    ``separator`` is one character, or a blank for runs of blanks; without a header the columns are ``column_1`` ….
+    """
+
+    separator: str
+    encoding: str
+    has_header: bool
+    names: tuple[str, ...]
+    decimal: str = "."
+    is_indexed: bool = False  # whether the first column has no name, as pandas writes the index
+    notes: tuple[str, ...] = ()  # on what was found out, for the user
+
+
+def find_form(
+    path: str | Path,
+    *,
+    header: bool | None = None,
+    separator: str | None = None,
+    encoding: str | None = None,
+    target: str | None = None,
+) -> TableForm:
+    """Find out from the beginning of a file how it is written.
+
+    Raises:  FathomError if it cannot be read, is empty, binary, or names a column twice
+    """
+    path = Path(path)
+    if separator is not None and len(separator) != 1:
+        raise UsageError(f"data.options.separator must be one character; got {separator!r}")
+    with readable(path):
+        text, found = _read_head(path, encoding)
+        notes = _notes_on_file(path, encoding, found)
+        if is_converted(path):
+            separator = ","
+            header = True if header is None and row_ending(path) not in WITHOUT_NAMES else header
+    if not text.strip():
+        raise FathomError(f"{path}: the file is empty")
+    separator = separator or _find_separator(text)
+    first, rows = _split_header(text, separator)
+    if not first:
+        raise FathomError(f"{path}: the file has no rows")
+    is_comma = separator != "," and has_decimal_commas(itertools.chain(*rows), is_likely=separator == ";")
+    decimal = "," if is_comma else "."
+    has_header, reason = (header, "") if header is not None else find_header(first, rows, decimal, target)
+    notes += [f"{path.name}: {reason}"] if reason else []
+    if has_header:
+        first, reason = complete_header(first, _agreed_width(rows), rows)
+        notes += [f"{path.name}: {reason}"] if reason else []
+        names = tuple(name or f"column_{i}" for i, name in enumerate(first, 1))
+        refuse_doubles(path, names)
+    else:
+        names = tuple(f"column_{i}" for i in range(1, len(first) + 1))
+        notes.append(f"{path.name} has no header: its columns are called column_1 to column_{len(names)}")
+    is_indexed = has_header and not first[0]
+    return TableForm(separator, found, has_header, names, decimal, is_indexed, tuple(notes))
+
+
+def read_rows(file: IO[str], form: TableForm) -> Iterator[Row]:
+    """Return every row below the header; blank lines and comments are passed over.
+
+    Raises:  csv.Error as ``iterate_rows``
+    """
+    rows = iterate_rows(file, form.separator, len(form.names))
+    if form.has_header:
+        next(rows, None)
+    return rows
+
+
+def _notes_on_file(path: Path, asked: str | None, encoding: str) -> list[str]:
+    if is_converted(path):
+        note = convert_file(path)[1]
+        return [note] if note else []
+    shown = None if asked is not None else _ENCODINGS.get(encoding)
+    if shown is None:
+        return []
+    return [f"{path.name} is not in UTF-8; it is read as {shown} (data.options.encoding names another)"]
+
+
+def _split(text: str, separator: str) -> list[list[str]]:
+    """Return the cells of the first lines, without those that begin as comments unless most do."""
+    rows = list(
+        itertools.islice(iterate_rows(io.StringIO(text, newline=""), separator, keep_comments=True), _HEAD_ROWS)
+    )
+    others = [row.cells for row in rows if not row.cells or not is_comment(row.cells[0])]
+    return others if 2 * len(others) > len(rows) else [row.cells for row in rows]
+
+
+def _split_header(text: str, separator: str) -> tuple[list[str], list[list[str]]]:
+    """Return the cells of the first line that is no comment, and of the rows below."""
+    width = _agreed_width(_split(text, separator))
+    # With the width known a header such as "#id,name" is told from a comment; one that is shorter or longer than its
+    # rows begins with no such sign.
+    rows = [
+        row.cells for row in itertools.islice(iterate_rows(io.StringIO(text, newline=""), separator, width), _HEAD_ROWS)
+    ]
+    return ([cell.strip() for cell in rows[0]], rows[1:]) if rows else ([], [])
+
+
+def _read_head(path: Path, encoding: str | None) -> tuple[str, str]:
+    """Return the first lines as text, and the encoding: found out from the whole file, unless it is given."""
+    if encoding is not None:
+        check_encoding(encoding)
+    with open_rows(path) as file:
+        head = file.read(_HEAD_BYTES)
+    if is_converted(path):
+        encoding = "utf-8"
+    is_text = b"\0" not in head or head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if encoding is None and is_text:
+        encoding = find_encoding(path)
+    if encoding is None:
+        raise FathomError(f"{path}: not a table: contains binary data")
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(head)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not written in {encoding} ({error.reason})") from None
+    if len(head) == _HEAD_BYTES and "\n" in text:
+        text = text[: text.rindex("\n") + 1]
+    return text, encoding
+
+
+def _find_separator(text: str) -> str:
+    """Take the separator that divides the rows alike, the header too, and leaves numbers whole."""
+    best, most = ",", (False, False, 1)
+    for separator in SEPARATORS:
+        rows = _split(text, separator)
+        width = _agreed_width(rows)
+        if width > 1 and (rank := (len(rows[0]) == width, _are_numbers(rows[1:]), width)) > most:
+            best, most = separator, rank
+    if most[2] == 1 and _agreed_width(_split(text, BLANKS)) > 1:
+        return BLANKS
+    return best
+
+
+def _are_numbers(rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether all cells of the rows are numbers: in "1,5;2,5" no comma is a separator, for "5;2" is none."""
+    cells = [cell for row in rows for cell in row]
+    return any(all(is_number(cell, decimal) or cell in MISSING for cell in cells) for decimal in ".,")
+
+
+def _agreed_width(rows: Sequence[Sequence[str]]) -> int:
+    """How many cells nine rows in ten have; 1 where they do not agree."""
+    widths = Counter(len(row) for row in rows)
+    if not widths:
+        return 1
+    width, count = widths.most_common(1)[0]
+    return width if count >= 0.9 * widths.total() else 1

@@ -1,0 +1,74 @@
+"""Whether the first line of a file of rows names its columns. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fathom.data.tables.written_numbers import is_number
+from fathom.errors import FathomError
+
+_FEW_ROWS = 8  # below which nothing says that a first line of text is a row
+_RECURRING = 0.5  # share of the cells of a first line that stand in their columns again, if it is a row
+
+
+def complete_header(first: list[str], width: int, rows: Sequence[Sequence[str]]) -> tuple[list[str], str]:
+    """Return a header with as many names as the rows have cells, and why, where it is plain which it lacks.
+
+    Args:
+        width: cells of a row; 1 where the rows do not agree.
+    """
+    if width == len(first) + 1 and width > 2 and any(row[-1] for row in rows if len(row) == width):
+        return ["", *first], "the first line has a name less than the rows have cells; the first column has none"
+    while len(first) > width > 1 and not first[-1]:
+        first = first[:-1]
+    return first, ""
+
+
+def find_header(
+    first: Sequence[str], rows: Sequence[Sequence[str]], decimal: str, target: str | None
+) -> tuple[bool, str]:
+    """Return whether the first line names the columns, and why if that is not plain."""
+    numbers = [i for i, cell in enumerate(first) if is_number(cell, decimal)]
+    overrule = "; data.options.header=false takes it for a row"
+    if not numbers:
+        if (target is None or target not in first) and _recurs(first, rows, decimal):
+            reason = "the first line is taken for a row: its cells stand in their columns again"
+            return False, f"{reason}; data.options.header=true takes it for the names"
+        return True, ""
+    if target is not None and target in first:
+        return True, f"the first line names the columns: {target} stands in it{overrule}"
+    below = [row[i].strip() for row in rows for i in numbers if i < len(row)]
+    years = [first[i] for i in numbers]
+    if len(years) > 1 and all(map(_is_year, years)) and years == sorted(set(years)) and not all(map(_is_year, below)):
+        return True, f"the first line names the columns: years{overrule}"
+    counted_up = [str(int(first[numbers[0]]) + k) for k in range(len(numbers))] if first[numbers[0]] in "01" else []
+    if len(numbers) > 2 and years == counted_up and not all(cell.isdigit() for cell in below):
+        return True, f"the first line names the columns: numbers in order{overrule}"
+    return False, ""
+
+
+def _recurs(first: Sequence[str], rows: Sequence[Sequence[str]], decimal: str) -> bool:
+    """Return whether a first line of text is a row: most of its cells are found below it too, none above numbers."""
+    if len(rows) < _FEW_ROWS:
+        return False
+    columns = [{row[i].strip() for row in rows if i < len(row)} for i in range(len(first))]
+    if any(all(is_number(cell, decimal) for cell in column) for column in columns):
+        return False
+    return sum(cell in column for cell, column in zip(first, columns, strict=True)) > _RECURRING * len(first)
+
+
+def _is_year(cell: str) -> bool:
+    return len(cell) == 4 and cell.isdigit() and "1800" <= cell <= "2100"
+
+
+def refuse_doubles(path: Path, names: Sequence[str]) -> None:
+    """Refuse two columns of one name.
+
+    Raises:  FathomError
+    """
+    places: dict[str, int] = {}
+    for i, name in enumerate(names, 1):
+        if name in places:
+            raise FathomError(f"{path}: columns {places[name]} and {i} are both called {name!r}; rename one of them")
+        places[name] = i
