@@ -65,7 +65,7 @@ def test_version(fathom):
         (["--epochs"], f"unknown command '--epochs'; there are: {', '.join(sorted(VERBS))}"),
         (["train", "--epoch", "3"], "unknown option '--epoch'; did you mean '--epochs'?"),
         (["train", "--epoch=3"], "unknown option '--epoch'; did you mean '--epochs'?"),
-        (["train", "lenet", "digits"], "unexpected argument 'digits'; see fathom train --help"),
+        (["train", "lenet", "digits", "3"], "unexpected argument '3'; see fathom train --help"),
         (["train", "--lr"], "--lr: expected one argument; see fathom train --help"),
         (["eval"], "the following arguments are required: RUN; see fathom eval --help"),
     ],

@@ -46,6 +46,7 @@ VERBS = {
         "check data before training: splits, class balance, leakage, broken files",
     ),
     "report": ("fathom.cli.commands.report", "write report.html from a run folder"),
+    "runs": ("fathom.cli.commands.runs", "list the runs; delete some to a trash, and restore them"),
     "compare": ("fathom.cli.commands.compare", "compare runs side by side"),
     "models": ("fathom.cli.commands.models", "list the networks, or show the layers of one"),
     "data": ("fathom.cli.commands.data", "list the data sets, or show one"),
@@ -58,7 +59,7 @@ VERBS = {
 # These train, which is done by one process.
 _TRAIN = {"train", "tune", "crossval", "distill", "prune"}
 # These read what is on this machine, and no data.
-_WITHOUT_NETWORK = {"generate", "report", "compare", "models", "schedules", "recipes"}
+_WITHOUT_NETWORK = {"generate", "report", "runs", "compare", "models", "schedules", "recipes"}
 
 
 _PLACES = ("FILE", "DIR")

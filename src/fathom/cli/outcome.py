@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fathom.cli.columns import lay_out
 from fathom.phrases import counted
 from fathom.runs.folder.reader import RunReader
+from fathom.settings.config import TrainingConfig
 
 if TYPE_CHECKING:
     from fathom.build.run import TrainedRun
@@ -39,13 +41,46 @@ def finish(trained: TrainedRun) -> int:
         print(f"by heart       {reached}loss {last['train_loss']:.4g} on {what}; the test split was left alone")
     else:
         print("test accuracy  none, the data have no test split")
+    if best := _kept(trained):
+        print(f"kept           {best}")
     if trained.comparison is not None:
         from fathom.runs.analysis.from_scratch import check_fine_tuning
 
         print(f"comparison     {' '.join(found.sentence for found in check_fine_tuning(trained.comparison))}")
     print(f"run folder     {trained.path}")
     print(f"report         {trained.report}")
+    if not is_rehearsal(training):
+        print("\n".join(f"{'next' if i == 0 else '':<15}{line}" for i, line in enumerate(_next_commands(trained))))
     return 1 if (trained.comparison or {}).get("diverged") else 0
+
+
+def is_rehearsal(training: TrainingConfig) -> bool:
+    """Return whether a run only tried whether everything connects, or learns a few batches by heart."""
+    return training.fast_dev_run or bool(training.overfit_batches)
+
+
+def _kept(trained: TrainedRun) -> str:
+    """Return which epoch's weights are kept, and why that one; nothing where there was no choice."""
+    run = RunReader(trained.path)
+    best, epochs = run.best(), run.epochs()  # of all parts of a resumed run
+    if best is None or len(epochs) < 2 or is_rehearsal(trained.config.training):
+        return ""
+    split, _, metric = best.metric.partition("_")
+    name = f"{ {'train': 'training', 'val': 'validation'}.get(split, split) } {metric.replace('_', ' ')}".strip()
+    value = f"{best.value:.2%}" if metric == "accuracy" else f"{best.value:.4g}"
+    return f"epoch {best.epoch:g} of {len(epochs)}: {'highest' if best.is_highest else 'lowest'} {name}, {value}"
+
+
+def _next_commands(trained: TrainedRun) -> list[str]:
+    """Return what one does with a finished run: use it, look closer, take it elsewhere."""
+    run = shlex.quote(str(trained.path))
+    use = {
+        "images": f"fathom predict {run} photo.jpg folder/",
+        "arrays": f"fathom predict {run} image.png" if "accuracy" in (trained.evaluation or {}) else "",
+        "tables": f"fathom predict {run} new.csv",
+        "texts": f'fathom generate {run} --prefix "the "',
+    }.get(trained.config.data.kind)
+    return [*([use] if use else []), f"fathom eval {run} --split val", f"fathom export {run}"]
 
 
 def _print_pruning(record: Mapping[str, Any]) -> None:

@@ -10,6 +10,8 @@ import yaml
 from PIL import Image
 from safetensors.torch import load_file
 
+from fathom.cli.main import make_parser
+from fathom.cli.places import sort_places
 from fathom.runs.analysis.numbers import decimal
 from fathom.runs.folder.schema import SCHEMA
 
@@ -134,10 +136,16 @@ def test_it_prints_a_line_an_epoch_then_accuracy_folder_and_report(trained):
         pattern = rf"epoch {epoch}/2 · train loss {number} · val loss {number} · lr [\d.e-]+ · [\d,]+ samples/s"
         assert re.fullmatch(pattern, line), line
     accuracy = json.loads((trained.path / "evaluation.json").read_text())["accuracy"]
+    epochs = [record for record in read_records(trained.path) if record["event"] == "epoch"]
+    best = max(epochs, key=lambda record: (record["val_accuracy"], -record["val_loss"]))
     assert lines[3:] == [
         f"test accuracy  {accuracy:.2%}  (359 samples, evaluated once)",
+        f"kept           epoch {best['epoch']} of 2: highest validation accuracy, {best['val_accuracy']:.2%}",
         f"run folder     {trained.path}",
         f"report         {trained.path / 'report.html'}",
+        f"next           fathom predict {trained.path} image.png",
+        f"               fathom eval {trained.path} --split val",
+        f"               fathom export {trained.path}",
     ]
     assert trained.result.err == ""
     assert "\x1b" not in trained.result.out
@@ -175,7 +183,7 @@ def test_a_regression_is_evaluated_by_its_error(fathom, tmp_path):
     result = fathom("train", "linear", "--data", "synthetic_regression", "--epochs", 3)
     assert result.code == 0, result.err
     evaluation = json.loads((only_run(tmp_path) / "evaluation.json").read_text())
-    assert result.out.splitlines()[-3].startswith(f"test RMSE      {decimal(evaluation['rmse'])}  (1,000 samples")
+    assert f"\ntest RMSE      {decimal(evaluation['rmse'])}  (1,000 samples" in result.out
     assert evaluation["rmse"] < 0.1
     assert evaluation["r2"] > 0.99
     assert not {"accuracy", "confusion"} & set(evaluation)
@@ -353,3 +361,39 @@ def test_absent_data_without_network_are_one_line(fathom, tmp_path, monkeypatch)
     assert result.error.startswith("cannot download train-images-idx3-ubyte (")
     assert "by hand and place it" in result.error
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("places", "network", "data"),
+    [
+        (["softmax"], "softmax", None),
+        (["photos"], None, "photos"),
+        (["softmax", "photos/"], "softmax", "photos/"),
+        (["photos", "softmax"], "softmax", "photos"),
+        (["digits"], None, "digits"),
+        (["./softmax"], None, "./softmax"),
+        (["lnet"], "lnet", None),
+    ],
+)
+def test_network_and_data_are_told_apart_by_what_they_are(places, network, data, tmp_path, monkeypatch):
+    for name in ("photos", "softmax"):  # a folder that is called like a network is not meant by the bare name
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    parser = make_parser("train")[0]
+    args = parser.parse_args(places)
+    sort_places(args)
+    assert (args.model, args.data) == (network, data)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["softmax", "nowhere"], "unexpected argument 'nowhere': neither a data set"),
+        (["softmax", "digits", "--data", "mnist"], "two data sets are named, digits and --data mnist"),
+        (["lnet"], "unknown model 'lnet'; did you mean 'lenet'?"),
+    ],
+)
+def test_places_that_cannot_be_meant(fathom, arguments, message):
+    result = fathom("train", *arguments)
+    assert result.code == 2
+    assert message in result.error

@@ -6,24 +6,23 @@ import argparse
 import threading
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fathom.build.configure import configure
 from fathom.build.kinds.detection import kind_of
 from fathom.cli.arguments import find_run
 from fathom.cli.options import add_settings, chosen_settings, given_options
 from fathom.cli.outcome import finish
+from fathom.cli.places import add_data_place, sort_places
 from fathom.errors import UsageError
 from fathom.settings.config import Config
-
-if TYPE_CHECKING:
-    pass
 
 _EXAMPLES = """\
 examples:
   fathom train                                      LeNet learns to read digits, in seconds
   fathom train mlp --data fashion_mnist --epochs 5
-  fathom train resnet18 --data images/            images/<class>/*.jpg
+  fathom train images/                              images/<class>/*.jpg; a network for their size
+  fathom train resnet18 images/                     the same, with this network
   fathom train --data labels.csv --images images/  a CSV of file,label beside a folder of images
   fathom train --data house.csv --target SalePrice  a table; an MLP, unless another network is named
   fathom train gru --data book.txt --level char     a text; then: fathom generate last --prefix "the "
@@ -36,9 +35,10 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.usage = "fathom train [model] [options]"
+    parser.usage = "fathom train [model] [data] [options]"
     parser.epilog = _EXAMPLES
     group = add_settings(parser)
+    add_data_place(parser)
     group.add_argument("--fast-dev-run", action="store_true", help="one batch only: does everything connect?")
     group.add_argument(
         "--resume",
@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, or resume."""
+    sort_places(args)
     if args.resume is not None:
         return _resume(args)
     config = configure(chosen_settings(args), args.out)

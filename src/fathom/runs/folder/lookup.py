@@ -16,7 +16,7 @@ from fathom.runs.folder.records import read_json, read_yaml
 
 _WILDCARDS = frozenset("*?[")
 # What ``rehearsal`` in run.json holds, as a user knows it.
-_REHEARSALS = {"fast_dev_run": "--fast-dev-run", "overfit_batches": "--overfit-batches"}
+REHEARSALS = {"fast_dev_run": "--fast-dev-run", "overfit_batches": "--overfit-batches"}
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _why_not_used(path: Path, marker: str) -> str | None:
     content = _read(path / marker)
     if content.get("status") != "done":
         return _condition(content)
-    rehearsal = _REHEARSALS.get(str(content.get("rehearsal")))
+    rehearsal = REHEARSALS.get(str(content.get("rehearsal")))
     return f"is a dry run ({rehearsal})" if rehearsal else None
 
 

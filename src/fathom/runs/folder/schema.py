@@ -57,6 +57,8 @@ SERIES = {
 }
 
 STATUSES = ("running", "done", "stopped", "failed")
+# What a run is, as a user sees it: a killed one still says "running" in its file, and holds no lock any more.
+CONDITIONS = ("running", "done", "stopped", "failed", "interrupted", "dry run", "damaged")
 
 METRIC_ORDER = (  # in metrics.csv; others follow as they first appear
     "epoch",
