@@ -54,12 +54,13 @@ VERBS = {
     "scratch": ("fathom.cli.commands.scratch", "train networks written on NumPy beside PyTorch, step by step"),
     "book": ("fathom.cli.commands.book", "run code written for Dive into Deep Learning, unchanged"),
     "recipes": ("fathom.cli.commands.recipes", "list the shipped recipes, or show one"),
+    "completion": ("fathom.cli.commands.completion", "print what lets a shell complete commands, options, runs"),
 }
 
 # These train, which is done by one process.
 _TRAIN = {"train", "tune", "crossval", "distill", "prune"}
 # These read what is on this machine, and no data.
-_WITHOUT_NETWORK = {"generate", "report", "runs", "compare", "models", "schedules", "recipes"}
+_WITHOUT_NETWORK = {"generate", "report", "runs", "compare", "models", "schedules", "recipes", "completion"}
 
 
 _PLACES = ("FILE", "DIR")
@@ -120,6 +121,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns: 0 done, 1 failed, 2 wrong usage; stopped by SIGHUP 129, by SIGINT 130, by SIGTERM 143; 141 if the reader
         of its output left
     """
+    if "_ARGCOMPLETE" in os.environ:  # the shell asks what may follow
+        from fathom.cli.completion import complete
+
+        complete(lambda verb: make_parser(verb)[0], {verb: purpose for verb, (_, purpose) in VERBS.items()})
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]

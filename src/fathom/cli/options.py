@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from fathom.choices import Fill, Level
 from fathom.cli.values import (
-    one_of,
+    OneOf,
     read_count,
     read_fraction,
     read_names,
@@ -46,10 +46,10 @@ OPTIONS: dict[str, dict[str, Option]] = {
         "--resize": Option("data.resize", "PIXELS", "side length that images are resized to"),
         "--augment": Option("data.augment", "SPEC", "random changes to training images: flip,crop:padding=2"),
         "--target": Option("data.options.target", "COLUMN", "of a CSV: the column to predict", str),
-        "--task": Option("data.options.task", "TASK", "of a CSV: classification or regression", one_of("task", _TASKS)),
+        "--task": Option("data.options.task", "TASK", "of a CSV: classification or regression", OneOf("task", _TASKS)),
         "--test": Option("data.options.test", "FILE", "of a CSV: test rows, instead of a split of the file", str),
-        "--fill": Option("data.options.fill", "HOW", "of a CSV: mean or median", one_of("fill", get_args(Fill))),
-        "--level": Option("data.options.level", "LEVEL", "of a text: char or word", one_of("level", get_args(Level))),
+        "--fill": Option("data.options.fill", "HOW", "of a CSV: mean or median", OneOf("fill", get_args(Fill))),
+        "--level": Option("data.options.level", "LEVEL", "of a text: char or word", OneOf("level", get_args(Level))),
         "--log-target": Option("data.options.log_target", "", "of a CSV: learn the logarithm of the target"),
         "--images": Option(
             "data.options.images", "DIR", "--data is a CSV of file and label: where the images are", str
@@ -223,5 +223,5 @@ def _reader(setting: str) -> Callable[[str], Any] | None:
         return None
     if any(get_origin(each) is Literal for each in kinds):
         last = setting.rpartition(".")[2]
-        return one_of(_CALLED.get(last, last), choices_of(setting))
+        return OneOf(_CALLED.get(last, last), choices_of(setting))
     return next(read for known, read in _READERS if known in kinds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from fathom.errors import unknown
 
@@ -52,15 +53,18 @@ def read_percent(text: str) -> float:
     return share / 100
 
 
-def one_of(kind: str, names: Sequence[str]) -> Callable[[str], str]:
-    """Return a reader that knows ``names`` alone, and suggests the nearest one for another."""
+@dataclass(frozen=True)
+class OneOf:
+    """A reader that knows ``names`` alone, and suggests the nearest one for another."""
 
-    def read(text: str) -> str:
-        if text not in names:
-            raise unknown(kind, text, names)
+    kind: str
+    names: Sequence[str]
+
+    def __call__(self, text: str) -> str:
+        """Return the text, if it is one of the names."""
+        if text not in self.names:
+            raise unknown(self.kind, text, self.names)
         return text
-
-    return read
 
 
 def _read_whole(text: str, least: int) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fathom.cli.values import one_of, read_count
+from fathom.cli.values import OneOf, read_count
 from fathom.errors import UsageError
 
 APIS = ("auto", "new", "old")
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run_parser.add_argument("files", metavar="FILE", nargs="+", help=".py, .ipynb or .md")
     run_parser.add_argument(
         "--api",
-        type=one_of("api", APIS),
+        type=OneOf("api", APIS),
         default="auto",
         metavar="NAME",
         help="new (English edition 1.0), old (earlier and Chinese editions), auto: whichever fits (default)",

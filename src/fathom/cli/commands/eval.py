@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from fathom.cli.arguments import add_device, add_run, find_run
-from fathom.cli.values import one_of
+from fathom.cli.values import OneOf
 from fathom.phrases import counted
 
 SPLITS = ("train", "val", "test")
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run(parser)
     parser.add_argument(
-        "--split", type=one_of("split", SPLITS), default="test", metavar="NAME", help="train, val or test (default)"
+        "--split", type=OneOf("split", SPLITS), default="test", metavar="NAME", help="train, val or test (default)"
     )
     add_device(parser)
     parser.add_argument("--json", action="store_true", help="print everything as JSON, confusion counts included")

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from fathom.cli.arguments import add_run, find_run
-from fathom.cli.values import one_of
+from fathom.cli.values import OneOf
 from fathom.phrases import counted, format_bytes
 from fathom.progress import Progress, elapsed
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument(
         "--format",
-        type=one_of("format", FORMATS),
+        type=OneOf("format", FORMATS),
         default="onnx",
         metavar="NAME",
         help="onnx (default) or torch",
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--int8",
-        type=one_of("kind of int8", METHODS),
+        type=OneOf("kind of int8", METHODS),
         metavar="KIND",
         help="compute in 8 bits: dynamic (dense layers; tables too) or static (calibrated on training data)",
     )

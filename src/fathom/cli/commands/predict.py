@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from fathom.cli.arguments import add_device, add_model, find_model
-from fathom.cli.values import one_of, read_count
+from fathom.cli.values import OneOf, read_count
 from fathom.errors import UsageError
 from fathom.outputs import is_stdout
 from fathom.progress import Progress, count_of
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", help="file to write (default: standard output)")
     parser.add_argument(
         "--format",
-        type=one_of("format", FORMATS),
+        type=OneOf("format", FORMATS),
         metavar="NAME",
         help="csv, excel (a CSV without formulas), json or jsonl (default: as --out ends, else csv)",
     )

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from fathom.cli.arguments import add_run, find_run
-from fathom.cli.values import one_of, read_fraction, read_natural, read_positive
+from fathom.cli.values import OneOf, read_fraction, read_natural, read_positive
 
 STRUCTURES = ("channels",)
 CRITERIA = ("l1", "l2", "batch_norm")
@@ -30,19 +30,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--structured",
-        type=one_of("structure", STRUCTURES),
+        type=OneOf("structure", STRUCTURES),
         metavar="WHAT",
         help="channels: remove whole channels and units (default: set single weights to zero)",
     )
     parser.add_argument(
         "--criterion",
-        type=one_of("criterion", CRITERIA),
+        type=OneOf("criterion", CRITERIA),
         metavar="NAME",
         help="importance of a channel: l2 (default) or l1 norm of its weights, or its batch_norm scale",
     )
     parser.add_argument(
         "--scope",
-        type=one_of("scope", SCOPES),
+        type=OneOf("scope", SCOPES),
         metavar="NAME",
         help="local: this share of every layer (default for channels); global: of all layers (default for weights)",
     )

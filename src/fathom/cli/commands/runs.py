@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fathom.cli.arguments import add_runs_folder
-from fathom.cli.values import one_of, read_count
+from fathom.cli.values import OneOf, read_count
 from fathom.errors import UsageError
 from fathom.phrases import counted
 from fathom.runs.folder.schema import CONDITIONS
@@ -32,13 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", metavar="RUN", nargs="*", help="only these: names, or patterns such as '*-lenet-*'")
     add_runs_folder(parser)
     parser.add_argument(
-        "--status", type=one_of("status", CONDITIONS), metavar="STATUS", help=f"only these: {', '.join(CONDITIONS)}"
+        "--status", type=OneOf("status", CONDITIONS), metavar="STATUS", help=f"only these: {', '.join(CONDITIONS)}"
     )
     parser.add_argument("--model", metavar="TEXT", help="only networks whose name contains this")
     parser.add_argument("--data", metavar="TEXT", help="only data whose name contains this")
     parser.add_argument(
         "--sort",
-        type=one_of("order", ("created", "test", "val", "time")),
+        type=OneOf("order", ("created", "test", "val", "time")),
         default="created",
         metavar="ORDER",
         help="created (default: newest first), test, val (best first) or time (longest first)",

@@ -11,7 +11,7 @@ from fathom.cli import options
 from fathom.cli.columns import print_table
 from fathom.cli.outcome import finish
 from fathom.cli.signals import resume_hint
-from fathom.cli.values import one_of, read_count
+from fathom.cli.values import OneOf, read_count
 from fathom.errors import UsageError
 from fathom.phrases import counted
 from fathom.runs.analysis.study import PRUNERS, find_study
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--jobs", type=read_count, metavar="N", default=1, help="processes that work on it (default: 1)")
     group.add_argument(
         "--pruner",
-        type=one_of("pruner", PRUNERS),
+        type=OneOf("pruner", PRUNERS),
         metavar="NAME",
         help="what stops hopeless trials early: median (default), halving, none",
     )
