@@ -142,7 +142,7 @@ def translate(data, model, english, french, **options):
     return texts, weights
 
 
-@pytest.mark.parametrize("decoder", [Decoder, AttentiveDecoder])
+@pytest.mark.parametrize("decoder", [pytest.param(Decoder, marks=pytest.mark.slow), AttentiveDecoder])
 def test_translation_is_learned(pairs, decoder):
     """Sequence-to-Sequence Learning, and The Bahdanau Attention Mechanism."""
     vocab_size, embed_size, num_hiddens, num_layers, batch_size, num_steps = 10, 8, 16, 2, 4, 9

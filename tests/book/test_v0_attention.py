@@ -100,6 +100,7 @@ class AttentiveDecoder(d2l.AttentionDecoder):
         return self._weights
 
 
+@pytest.mark.slow
 def test_attention_while_translating(monkeypatch):
     from fathom.d2l.topics import old_text
 

@@ -47,6 +47,7 @@ def test_perceptron(clothes, form):
     assert len(d2l.plt.gcf().axes) == 4
 
 
+@pytest.mark.slow
 def test_polynomials_are_fitted_and_overfitted():
     """Underfitting and overfitting: four terms find the law, two cannot."""
     true_w = np.array([5, 1.2, -3.4, 5.6])
@@ -132,6 +133,7 @@ def test_weight_decay_shrinks_the_weights():
     assert decayed_loss < free_loss
 
 
+@pytest.mark.slow
 def test_house_prices(shared_data):
     """Read, standardise, encode, validate five-fold and predict: the whole section on the real tables."""
     train_data = pandas.read_csv(d2l.download("kaggle_house_train"))

@@ -59,7 +59,7 @@ def test_a_network_beyond_all_memory_is_one_line(model, fathom):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal here")
-@pytest.mark.parametrize("name", ["SIGHUP", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGHUP", pytest.param("SIGTERM", marks=pytest.mark.slow)])
 def test_a_closed_terminal_stops_a_run_as_sigterm_does(name, start_fathom, fathom, tmp_path):
     process = start_fathom("train", "softmax", "--epochs", 4000)
     for _ in range(3):
@@ -73,6 +73,7 @@ def test_a_closed_terminal_stops_a_run_as_sigterm_does(name, start_fathom, fatho
     assert '"status": "stopped"' in (run / "run.json").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal here")
 def test_nohup_keeps_a_run_alive(start_fathom):
     process = start_fathom(

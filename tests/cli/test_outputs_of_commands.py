@@ -27,7 +27,7 @@ def test_predictions_go_to_standard_output(fathom, trained, photo):
     [
         (["report", "RUN"], "<!doctype html>"),
         (["schedules", "cosine"], "\ufffdPNG"),
-        (["export", "RUN", "--format", "torch"], "PK\x03\x04"),
+        pytest.param(["export", "RUN", "--format", "torch"], "PK\x03\x04", marks=pytest.mark.slow),
     ],
 )
 def test_a_file_goes_to_standard_output_and_nothing_else_does(arguments, start, start_fathom, trained, tmp_path):

@@ -77,6 +77,7 @@ def place(tmp_path):
         (tmp_path / name).chmod(0o755)
 
 
+@pytest.mark.slow
 def test_what_may_not_be_read_or_written_is_one_line_and_one_image_a_broken_one(place, trained):
     readable = "make it readable (chmod +r) or name another"
     refusals = {

@@ -250,7 +250,11 @@ def test_both_readmes_say_the_same_to_the_machine() -> None:
 # Code ----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("document", [d for d in RUN if blocks(d, "python")], ids=name_of)
+@pytest.mark.parametrize(
+    "document",
+    [d if d.name == "README.md" else pytest.param(d, marks=pytest.mark.slow) for d in RUN if blocks(d, "python")],
+    ids=name_of,
+)
 def test_python_blocks_run(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(prepare(tmp_path, document))
     namespace: dict[str, object] = {"__name__": "document"}

@@ -131,6 +131,8 @@ def clothes(shared_data: Path) -> tuple[torch.Tensor, torch.Tensor]:
 SLOW = (
     "vgg13",
     "vgg16",
+    "vgg19",
+    "googlenet",
     "googlenet_bn",
     "googlenet_v3",
     "googlenet_residual",

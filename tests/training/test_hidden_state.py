@@ -52,8 +52,15 @@ def timeless(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{k: v for k, v in r.items() if k not in ("samples_per_s", "elapsed_s")} for r in records]
 
 
-@pytest.mark.parametrize("partition", ["sequential", "random"])
-@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize(
+    ("cell", "partition"),
+    [
+        ("gru", "random"),
+        ("lstm", "sequential"),
+        pytest.param("gru", "sequential", marks=pytest.mark.slow),
+        pytest.param("lstm", "random", marks=pytest.mark.slow),
+    ],
+)
 def test_resumed_in_the_middle_of_an_epoch(cell: str, partition: str, tmp_path: Path) -> None:
     options = {"layers": 2, "dropout": 0.2}
     module, data = make_module(cell, **options), make_data(partition)

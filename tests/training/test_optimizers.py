@@ -132,6 +132,7 @@ def test_sgd_follows_its_formula(lr, momentum, nesterov, decay):
 # The class underneath -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_compiler_is_not_imported():
     """Building, stepping, saving and loading each optimiser, and all helpers, in a fresh interpreter."""
     code = """

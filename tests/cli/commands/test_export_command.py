@@ -39,7 +39,7 @@ def test_a_run_becomes_a_file_that_predicts_the_same(trained_copy, fathom, image
     assert fathom("report", trained_copy).code == 0
 
 
-@pytest.mark.parametrize("method", ["dynamic", "static"])
+@pytest.mark.parametrize("method", [pytest.param("dynamic", marks=pytest.mark.slow), "static"])
 def test_int8_shows_accuracy_time_and_size(method, trained_copy, fathom, images):
     result = fathom("export", trained_copy, "--int8", method)
     assert result.code == 0, result.err

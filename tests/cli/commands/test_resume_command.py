@@ -149,10 +149,8 @@ def steps_recorded(root):
     return [record["step"] for file in root.glob("runs/*/metrics.jsonl") for record in read_records(file.parent)]
 
 
-@pytest.mark.parametrize(
-    ("signum", "code"),
-    [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)],  # Ctrl-C: see the bar's tests
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_to_a_real_process(signum, code, start_fathom, fathom, tmp_path):
     options = ["softmax", "--epochs", 25, "--set", "training.log_every=5"]
     process = start_fathom("train", *options)

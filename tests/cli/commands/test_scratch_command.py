@@ -65,7 +65,9 @@ def test_deep_networks_equal_torch(name, fathom):
     assert "3 steps: the losses differ" in result.out
 
 
-@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("rnn", marks=pytest.mark.slow), "gru", pytest.param("lstm", marks=pytest.mark.slow)]
+)
 def test_recurrent_networks_equal_torch_on_an_own_text(name, fathom, tmp_path):
     (tmp_path / "own.txt").write_text(TEXT)
     result = fathom("scratch", name, "--text", "own.txt", "--epochs", 2, "--batch-size", 8)

@@ -163,7 +163,10 @@ def stop_after(step):
     return lambda plan: [Stop()]
 
 
-@pytest.mark.parametrize("more", [["--cache", "none"], ["--cache", "memory", "--balance", "sampler"]])
+@pytest.mark.parametrize(
+    "more",
+    [["--cache", "none"], pytest.param(["--cache", "memory", "--balance", "sampler"], marks=pytest.mark.slow)],
+)
 def test_resume_in_the_middle_of_an_epoch(more, images, fathom, tmp_path, monkeypatch):
     options = ["--data", images, "--epochs", 2, "--workers", 2, "--augment", "crop:padding=2", *more]
     with monkeypatch.context() as patch:

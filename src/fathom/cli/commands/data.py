@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from fathom.cli.columns import print_table
 from fathom.data.fetch.paths import cache_root, make_folder, measure_cache
 from fathom.data.sources import catalog
-from fathom.errors import UsageError
+from fathom.errors import UsageError, unknown
 from fathom.phrases import format_bytes
 from fathom.progress import Progress, count_of
 
@@ -36,10 +37,18 @@ _SHOWN_AUGMENTATION = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``fathom data``."""
-    parser.add_argument("name", nargs="?", help=f"one of {', '.join(catalog.names())}; without it, a table of all")
+    parser.add_argument(
+        "name", nargs="?", help=f"one of {', '.join(catalog.names())}, or sample; without it, a table of all"
+    )
+    parser.add_argument(
+        "sample", nargs="?", metavar="WHAT", help="behind `sample`: photos, house or book; writes small made ones"
+    )
     parser.add_argument("--augment", metavar="SPEC", help='what to show augmented, such as "flip,crop:padding=2"')
     parser.add_argument(
-        "--out", metavar="DIR", default=".", help="where to write the page of sample images (default: here)"
+        "--out",
+        metavar="DIR",
+        default=".",
+        help="where to write the page of sample images, or the sample (default: here)",
     )
     parser.add_argument("--extract", metavar="DIR", help="write cifar10 as PNG files in class folders; can be resumed")
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples shown (default: 0)")
@@ -47,6 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Carry out ``fathom data``; give the exit code: 1 if a data set that is here is damaged."""
+    if args.name == "sample":
+        return _write_sample(args)
+    if args.sample is not None:
+        raise UsageError(f"unexpected argument {args.sample!r}; see fathom data --help")
     if args.extract is not None:
         return _extract(args)
     if args.name is None:
@@ -54,6 +67,21 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError("--augment needs the name of a data set: fathom data NAME --augment SPEC")
         return _list_all()
     return _show(args)
+
+
+def _write_sample(args: argparse.Namespace) -> int:
+    """Write made files, and say what to try on them."""
+    from fathom.data.sources.made_files import NEXT, WRITERS
+
+    if args.sample not in WRITERS:
+        if args.sample is None:
+            raise UsageError(f"fathom data sample: say of what: {', '.join(WRITERS)}")
+        raise unknown("sample", args.sample, WRITERS)
+    if args.augment is not None or args.extract is not None:
+        raise UsageError("fathom data sample takes --out and --seed alone")
+    path = WRITERS[args.sample](Path(args.out), args.seed)
+    print(f"wrote    {path}\ntry      {NEXT[args.sample].format(path=shlex.quote(str(path)))}")
+    return 0
 
 
 def _list_all() -> int:
