@@ -44,9 +44,9 @@ def line_parser(line: str, make_parser: MakeParser, verbs: Mapping[str, str]) ->
 
 def shell_code(shell: str) -> str:
     """Return the lines that a shell reads at its start."""
-    import argcomplete
+    from argcomplete.shell_integration import shellcode
 
-    return str(argcomplete.shellcode(["fathom"], shell=shell))
+    return str(shellcode(["fathom"], shell=shell))
 
 
 def _add_completer(action: argparse.Action) -> None:
