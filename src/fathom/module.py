@@ -315,6 +315,7 @@ class LanguageModel(Module):
         net: maps (X, state) to (logits, next state); a state of None is the beginning.
         tokens: the vocabulary, in the order of their numbers.
         tokenizer: how a text is cut into tokens, as plain values; saved with the model.
+        encoding: of the file it learned from, saved too: what a file to be read is in, if it is not UTF-8.
         metrics: objects, beside the perplexity, which is always reported.
     """
 
@@ -327,6 +328,7 @@ class LanguageModel(Module):
         *,
         tokens: Sequence[str] = (),
         tokenizer: Mapping[str, Any] | None = None,
+        encoding: str = "utf-8",
         loss: Any = "cross_entropy",
         lr: float | None = None,
         metrics: Specs = (),
@@ -334,7 +336,7 @@ class LanguageModel(Module):
         super().__init__(net, loss=loss, lr=lr, metrics=make_metrics(("perplexity",), self.kind))
         self.metrics |= make_metrics(metrics, self.kind)
         self.tokens = tuple(tokens)
-        self.tokenizer = dict(tokenizer or {})
+        self.tokenizer, self.encoding = dict(tokenizer or {}), encoding
         self.state: Any = None
 
     def forward(self, X: Tensor) -> Tensor:

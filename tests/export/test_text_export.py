@@ -112,6 +112,21 @@ def test_it_writes_what_the_run_writes(tmp_path):
         assert generate(path, "bad é", 40, **options) == generate(run, "bad é", 40, **options)
 
 
+def test_the_encoding_of_the_training_text_goes_along(tmp_path):
+    run = make_run(tmp_path / "run")
+    description = json.loads((run / "model.json").read_text(encoding="utf-8"))
+    description["input"]["encoding"] = "cp1252"
+    (run / "model.json").write_text(json.dumps(description), encoding="utf-8")
+    path = export(run)["path"]
+    (tmp_path / "lines.txt").write_bytes("bé\n".encode("cp1252"))
+    (theirs,), (ours,) = (list(open_predictions(model, [tmp_path / "lines.txt"]).rows) for model in (run, path))
+    assert (theirs["text"], ours["text"]) == ("bé", "bé")
+    description["input"]["encoding"] = "klingon"
+    (run / "model.json").write_text(json.dumps(description), encoding="utf-8")
+    with pytest.raises(FathomError, match=r"model\.json: cannot build the network \(unknown encoding 'klingon'"):
+        load_module(run)
+
+
 def test_predicting_and_writing_import_no_torch(written, tmp_path):
     (tmp_path / "lines.txt").write_text("the sea\n")
     code = f"""

@@ -35,6 +35,7 @@ def evaluate_text(
         "level": data.tokenizer.level,
         "vocabulary": len(data.vocabulary),
         "unknown": data.count_unknown()[split],
+        **({"encoding": data.encoding} if data.encoding != "utf-8" else {}),
     }
 
 

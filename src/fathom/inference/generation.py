@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fathom.data.texts.reading import decode_text
 from fathom.errors import FathomError, UsageError
 from fathom.inference.onnx_file import is_onnx, open_export
 from fathom.inference.onnx_inputs import TokenInput
@@ -50,6 +52,7 @@ def generate(
     model = _open(run, device)
     tokenizer, vocabulary = model.tokenizer, model.vocabulary
     # The vocabulary goes by frequency, after "unknown" and the reserved tokens.
+    prefix = _decode_arguments(prefix, model.encoding)
     tokens = list(tokenizer.split(prefix)) or [vocabulary.tokens[min(1 + len(tokenizer.reserved), len(vocabulary) - 1)]]
     unknown = tuple(dict.fromkeys(token for token in tokens if token not in vocabulary))
     numbers = vocabulary.encode(tokens).tolist()
@@ -57,6 +60,15 @@ def generate(
     # joined as one: words set a space between
     whole, start = tokenizer.join([*tokens, *written]), tokenizer.join(tokens)
     return Generated(start, whole[len(start) :], whole, unknown)
+
+
+def _decode_arguments(text: str, encoding: str) -> str:
+    """Read bytes of a command line that were no text to Python as what the model's training text was encoded in."""
+    try:
+        text.encode()
+        return text
+    except UnicodeEncodeError:  # lone surrogates stand for such bytes, see os.fsdecode
+        return decode_text(os.fsencode(text), "--prefix", expected=encoding).text
 
 
 def _open(run: str | Path, device: str) -> TextModel:

@@ -52,8 +52,10 @@ def image_model(exported: OnnxModel) -> ImageModel:
 def predict_images(model: ImageModel, request: PredictionRequest) -> Predictions:
     """Label images, all images in folders, and those that files of rows name.
 
-    Raises:  UsageError if ``top`` exceeds the number of classes, or a folder has no images
+    Raises:  UsageError if ``top`` exceeds the number of classes, a folder has no images, or an encoding is given
     """
+    if request.encoding is not None:
+        raise UsageError(f"--encoding: {request.model} reads images, not texts or tables")
     inputs, top = request.inputs, request.top
     answer = answer_columns(model, top)
     found = find_inputs(inputs, request.label_file, model.class_names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,11 @@ import numpy as np
 from fathom.data.fetch.inputs import fetch_input
 from fathom.data.texts.reading import decode_text, read_text
 from fathom.errors import FathomError, UsageError
+from fathom.findings import Finding
 from fathom.inference.image_inputs import STDIN
+from fathom.inference.predictions import PredictionRequest, Predictions
 from fathom.inference.text_model import TextModel
+from fathom.unknown_tokens import check_text
 
 COLUMNS = ["file", "line", "tokens", "unknown", "perplexity", "text", "error"]
 _MOST_EXPONENT = 700.0  # e to a larger power is no longer a float
@@ -23,45 +26,55 @@ _STEPS = 4096  # tokens read at a time
 Row = dict[str, Any]
 
 
-def predict_lines(
-    model: TextModel, inputs: Sequence[str | Path], *, top: int = 1, encoding: str = "utf-8"
-) -> tuple[list[str], Iterator[Row]]:
+def predict_texts(model: TextModel, request: PredictionRequest) -> Predictions:
     """Return the perplexity of each line of text files, "-" for standard input; empty lines are skipped.
 
     Every line is read on its own, from the initial state. If the vocabulary has the line break or the space, that
-    comes first, so that all tokens of the line are predicted; otherwise all but the first are.
+    comes first, so that all tokens of the line are predicted; otherwise all but the first are. The columns of a row:
+    file, line (counted from 1), tokens predicted, how many of them are unknown, perplexity, text, error.
 
-    Returns: the names of the columns, and an iterator of rows: file, line (counted from 1), tokens
-        predicted, how many of them are unknown, perplexity, text, error
     Raises:  UsageError if ``top`` is not 1, or an input is a folder
     """
-    if top != 1:
+    if request.top != 1:
         raise UsageError("--top is for classifiers; a language model gives the perplexity of each line")
-    for source in inputs:
+    for source in request.inputs:
         if Path(source).is_dir():
             raise UsageError(f"{source}: is a folder; this model reads texts, give the files")
-    return COLUMNS, _rows(model, inputs, encoding)
+    reading = _Reading(model, request.encoding)
+    rows = (row for source in request.inputs for row in reading.rows(source))
+    return Predictions(COLUMNS, rows, what="lines", findings=reading.findings)
 
 
-def _rows(model: TextModel, inputs: Sequence[str | Path], encoding: str) -> Iterator[Row]:
-    tokenizer, vocabulary = model.tokenizer, model.vocabulary
-    opening = [token for token in ("\n", " ") if token in vocabulary][:1]
-    for source in inputs:
+class _Reading:
+    """Texts as a model reads them: their rows, and what was found on the way."""
+
+    def __init__(self, model: TextModel, encoding: str | None) -> None:
+        self.model, self.encoding = model, encoding
+        self.opening = [token for token in ("\n", " ") if token in model.vocabulary][:1]
+        self.unknown = self.size = 0  # tokens of all lines
+        self.guesses: list[Finding] = []
+
+    def findings(self) -> list[Finding]:
+        """Return the encodings that were found out, and many unknown tokens."""
+        found = check_text("what was read", self.unknown, self.size, self.model.tokenizer.level)
+        return [*self.guesses, *([found] if found is not None and found.severity == "warning" else [])]
+
+    def rows(self, source: str | Path) -> Iterator[Row]:
+        """Return a row for each line that is not empty."""
+        tokenizer, vocabulary = self.model.tokenizer, self.model.vocabulary
         shown = "standard input" if source == STDIN else str(source)
         try:
-            if source == STDIN:
-                text = decode_text(sys.stdin.buffer.read(), shown, encoding)
-            else:
-                text = read_text(fetch_input(source), encoding)
+            text = self._read(source, shown)
         except FathomError as error:
             yield {"file": shown, "error": str(error)}
-            continue
+            return
         # not splitlines, which parts at U+2028 and form feeds too
         for number, line in enumerate(text.split("\n"), start=1):
-            tokens = vocabulary.encode([*opening, *tokenizer.split(line.strip())]).tolist()
+            tokens = vocabulary.encode([*self.opening, *tokenizer.split(line.strip())]).tolist()
             if len(tokens) < 2:
                 continue
-            loss, unknown = _score(model, tokens), tokens[1:].count(0)  # the first is read, not predicted
+            loss, unknown = _score(self.model, tokens), tokens[1:].count(0)  # the first is read, not predicted
+            self.unknown, self.size = self.unknown + unknown, self.size + len(tokens) - 1
             row: Row = {"file": shown, "line": number, "tokens": len(tokens) - 1, "unknown": unknown}
             row |= {"text": line.strip(), "error": ""}
             is_number = loss < _MOST_EXPONENT
@@ -70,6 +83,24 @@ def _rows(model: TextModel, inputs: Sequence[str | Path], encoding: str) -> Iter
                 if is_number
                 else {"error": "the perplexity is not finite"}
             )
+
+    def _read(self, source: str | Path, shown: str) -> str:
+        """Read a text; what is not UTF-8 is taken to be encoded as the training text was, if it can be.
+
+        Raises:  FathomError
+        """
+        expected = self.model.encoding
+        if source == STDIN:
+            content = sys.stdin.buffer.read()
+            file = decode_text(content, shown, self.encoding, expected=expected, option="--encoding")
+        else:
+            file = read_text(fetch_input(source), self.encoding, expected=expected, option="--encoding")
+        if file.is_guessed:
+            cause = "as the training text was" if file.encoding == expected else ""
+            evidence = {"encoding": file.encoding}
+            remedy = "--encoding names another"
+            self.guesses.append(Finding("data.encoding", "note", file.describe(shown), evidence, cause, remedy, shown))
+        return file.text
 
 
 def _score(model: TextModel, tokens: list[int]) -> float:

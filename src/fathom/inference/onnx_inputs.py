@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from fathom.data.encodings import check_encoding
 from fathom.data.images.decode import check_form
 from fathom.data.tables.fit import TableDescription
 from fathom.data.texts.vocabulary import Tokenizer, Vocabulary
@@ -37,16 +38,18 @@ class FeatureInput(msgspec.Struct, frozen=True, tag_field="kind", tag="features"
         return (self.features,)
 
 
-class TokenInput(msgspec.Struct, frozen=True, tag_field="kind", tag="tokens"):
+class TokenInput(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="tokens"):
     """Tokens, int64 (steps, batch), and the state of the network before them.
 
     Attributes:
         tokens: the vocabulary, in the order of the tokens' numbers.
         tokenizer: how a text is cut into them.
+        encoding: of the text that the model learned from.
     """
 
     tokens: tuple[str, ...]
     tokenizer: Tokenizer
+    encoding: str = "utf-8"
 
 
 GraphInput = ImageInput | FeatureInput | TableDescription | TokenInput
@@ -56,9 +59,10 @@ GraphInput = ImageInput | FeatureInput | TableDescription | TokenInput
 def check_input(graph_input: GraphInput) -> None:
     """Refuse an invalid input.
 
-    Raises:  UsageError for an image that is too large, or an invalid vocabulary
+    Raises:  UsageError for an image that is too large, or an invalid vocabulary or encoding
     """
     if isinstance(graph_input, ImageInput):
         check_form(graph_input.channels, (graph_input.height, graph_input.width))
     elif isinstance(graph_input, TokenInput):
         Vocabulary(graph_input.tokens)
+        check_encoding(graph_input.encoding)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fathom.errors import UsageError
+from fathom.findings import Finding
 from fathom.inference.image_inputs import LabelFileOptions
 from fathom.inference.ranking import Row
 
@@ -16,16 +17,18 @@ class PredictionRequest:
     """What is to be predicted.
 
     Attributes:
-        model: what errors call the model: the run's folder or the file.
+        model: the run or the exported file, as errors call it.
         inputs: files, folders, addresses, or "-" for standard input.
         top: how many classes a row names, the most probable first.
         label_file: how a file of rows names images; None where none was said to.
+        encoding: of texts and tables; None finds it.
     """
 
     model: str | Path
     inputs: Sequence[str | Path]
     top: int = 1
     label_file: LabelFileOptions | None = None
+    encoding: str | None = None
 
     def refuse_label_file(self, what: str) -> None:
         """Refuse --images for a model that reads something else.
@@ -53,6 +56,7 @@ class Predictions:
         what: what a row is about, in the plural.
         count: gives how many rows there will be, None if nobody can know yet; it may walk through folders.
         score: None where the inputs say nothing of what is right.
+        findings: of what was read so far, complete after the last row.
     """
 
     columns: list[str]
@@ -60,3 +64,4 @@ class Predictions:
     what: str = "images"
     count: Callable[[], int | None] = lambda: None
     score: Score | None = None
+    findings: Callable[[], Sequence[Finding]] = tuple

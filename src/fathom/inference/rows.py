@@ -46,12 +46,15 @@ class RowModel(Labeller, Protocol):
         """Return class probabilities (N, classes), or numbers (N, 1), for the cells float64 (N, columns) of rows."""
 
 
-def predict_rows(model: RowModel, inputs: Sequence[Any], *, top: int = 1) -> tuple[list[str], Iterator[Row]]:
+def predict_rows(
+    model: RowModel, inputs: Sequence[Any], *, top: int = 1, encoding: str | None = None
+) -> tuple[list[str], Iterator[Row]]:
     """Predict the target of every row of some files; columns are found by name, in any order.
 
     Args:
         inputs: files of rows, on this machine or by their addresses, "-" for standard input, or DataFrames.
         top: how many classes to return, the most probable first.
+        encoding: of the files; None finds it.
     Returns: the names of the columns, and an iterator of one dictionary per row: row (counted from 1), the row's
         identifiers in the file, the prediction, error; a row that failed has an error and no prediction
     Raises:  UsageError if a column of the model is missing in a file; FathomError if it cannot be read
@@ -62,7 +65,7 @@ def predict_rows(model: RowModel, inputs: Sequence[Any], *, top: int = 1) -> tup
         raise UsageError(f"--top {top}: the model predicts a number, {table.target}, not classes")
     stack = ExitStack()
     try:
-        sources = [_open(path, table, stack) for path in inputs]
+        sources = [_open(path, table, stack, encoding) for path in inputs]
     except BaseException:
         stack.close()
         raise
@@ -87,7 +90,7 @@ class _Source:
     places: tuple[int, ...]
 
 
-def _open(given: Any, table: TableDescription, stack: ExitStack) -> _Source:
+def _open(given: Any, table: TableDescription, stack: ExitStack, encoding: str | None) -> _Source:
     if is_frame(given) or str(given) == STDIN:
         # to a file: its beginning is read for its form, then all of it
         path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fathom-")), "rows.csv")
@@ -102,9 +105,9 @@ def _open(given: Any, table: TableDescription, stack: ExitStack) -> _Source:
     if path.is_dir():
         raise UsageError(f"{path}: the model predicts rows of a table; pass a file of rows, not a folder")
     names = [column.name for column in table.columns]
-    forms = [find_form(path)]
+    forms = [find_form(path, encoding=encoding)]
     if _missing(forms[0], names):  # its form may have been misdetected
-        forms += _other_forms(path, forms[0])
+        forms += _other_forms(path, forms[0], encoding)
     form = min(forms, key=lambda form: len(_missing(form, names)))  # of equal ones the first guess
     missing = _missing(form, names)
     if missing:
@@ -112,12 +115,12 @@ def _open(given: Any, table: TableDescription, stack: ExitStack) -> _Source:
     return _Source(path, shown, form, tuple(form.names.index(name) for name in names))
 
 
-def _other_forms(path: Path, first: TableForm) -> Iterator[TableForm]:
+def _other_forms(path: Path, first: TableForm, encoding: str | None) -> Iterator[TableForm]:
     choices: list[dict[str, Any]] = [{"header": not first.has_header}]
     choices += [{"header": True, "separator": separator} for separator in SEPARATORS]
     for choice in choices:
         with suppress(FathomError):
-            yield find_form(path, **choice)
+            yield find_form(path, encoding=encoding, **choice)
 
 
 def _missing(form: TableForm, names: Sequence[str]) -> list[str]:

@@ -66,7 +66,7 @@ class RunTextModel:
     def __init__(self, module: LanguageModel) -> None:
         options = dict(module.tokenizer)
         self.tokenizer = Tokenizer(**options | {"reserved": tuple(options["reserved"])})
-        self.vocabulary = Vocabulary(module.tokens)
+        self.vocabulary, self.encoding = Vocabulary(module.tokens), module.encoding
         self.module = module
 
     @torch.inference_mode()

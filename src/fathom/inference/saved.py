@@ -42,6 +42,7 @@ class _Input(msgspec.Struct):
     mean: list[float] | None = None
     std: list[float] | None = None
     size: list[int] | None = None
+    encoding: str = "utf-8"
 
 
 class _Tokenizer(msgspec.Struct, forbid_unknown_fields=True):
@@ -69,7 +70,6 @@ def describe_model(
     """Return the content of ``model.json``: how to build the network, what goes in, what comes out, its layers."""
     shape = module.preprocess.output_shape(stored_shape)
     layers = layer_table(module.net, shape)
-    reads_text = isinstance(module, LanguageModel)
     target = module.target.describe() if isinstance(module, Regressor) and module.target is not None else None
     return {
         "schema": SCHEMA,
@@ -77,7 +77,7 @@ def describe_model(
         "model": {"name": name, "input_shape": list(shape), "num_classes": num_outputs, "options": options},
         "class_names": list(getattr(module, "class_names", ())),
         **({"multilabel": True} if isinstance(module, Classifier) and module.multilabel and num_outputs > 1 else {}),
-        "input": _describe_input(stored_shape, reads_text) | module.preprocess.describe(),
+        "input": _describe_input(stored_shape, module) | module.preprocess.describe(),
         **({"target": target} if target else {}),
         **({"tokens": list(module.tokens), "tokenizer": module.tokenizer} if isinstance(module, LanguageModel) else {}),
         "parameters": sum(p.numel() for p in module.parameters()),
@@ -86,9 +86,10 @@ def describe_model(
     }
 
 
-def _describe_input(shape: tuple[int, ...], reads_text: bool) -> dict[str, Any]:
-    if reads_text:
-        return {"kind": "tokens", "steps": shape[0]}
+def _describe_input(shape: tuple[int, ...], module: Module) -> dict[str, Any]:
+    if isinstance(module, LanguageModel):
+        encoding = {"encoding": module.encoding} if module.encoding != "utf-8" else {}
+        return {"kind": "tokens", "steps": shape[0]} | encoding
     if len(shape) != 3:
         return {"kind": "features", "features": shape[0]}
     channels, height, width = shape
@@ -214,13 +215,16 @@ def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
 def _read_language_model(net: nn.Module, description: dict[str, Any]) -> LanguageModel:
     """Make the module from a network and its description in ``model.json``.
 
-    Raises:  UsageError if vocabulary or tokenizer is invalid
+    Raises:  UsageError if vocabulary, tokenizer or encoding is invalid
     """
+    from fathom.data.encodings import check_encoding
     from fathom.data.texts.vocabulary import Tokenizer
 
     tokenizer = description["tokenizer"]
     Tokenizer(**(tokenizer | {"reserved": tuple(tokenizer["reserved"])}))  # checks
-    return LanguageModel(net, tokens=description["tokens"], tokenizer=tokenizer)
+    encoding = description["input"].get("encoding", "utf-8")
+    check_encoding(encoding)
+    return LanguageModel(net, tokens=description["tokens"], tokenizer=tokenizer, encoding=encoding)
 
 
 def _read_preprocess(stored: dict[str, Any]) -> Preprocess:

@@ -13,10 +13,11 @@ from fathom.inference.onnx_inputs import LOGITS, NEXT_STATES, TokenInput
 
 
 class TextModel(Protocol):
-    """A language model with its vocabulary."""
+    """A language model with its vocabulary, and the encoding of the text it learned from."""
 
     tokenizer: Tokenizer
     vocabulary: Vocabulary
+    encoding: str
 
     def read(self, numbers: Sequence[int], state: Any = None) -> tuple[np.ndarray, Any]:
         """Read tokens by their numbers.
@@ -34,6 +35,7 @@ class OnnxTextModel:
         assert isinstance(model.input, TokenInput)
         self.model = model
         self.tokenizer, self.vocabulary = model.input.tokenizer, Vocabulary(model.input.tokens)
+        self.encoding = model.input.encoding
         self._start = [np.zeros((layers, 1, hidden), np.float32) for layers, hidden in model.state_sizes]
 
     def read(self, numbers: Sequence[int], state: Any = None) -> tuple[np.ndarray, Any]:

@@ -6,6 +6,7 @@ An ``.onnx`` file needs no torch, a run folder does. Reading and writing are the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from fathom.address import conceal
 from fathom.build.failures import readable_failures
 from fathom.build.kinds.base import Kind
 from fathom.build.kinds.detection import get_kind
+from fathom.data.encodings import check_encoding
+from fathom.findings import Finding
 from fathom.inference.image_inputs import LabelFileOptions, label_file_options
 from fathom.inference.onnx_file import is_onnx, open_export
 from fathom.inference.prediction_file import choose_format, write_rows
@@ -26,12 +29,13 @@ _KIND_OF_INPUT = {"image": "images", "features": "images", "table": "tables", "t
 
 
 class PredictionCounts(NamedTuple):
-    """Number of predictions and of failures, what they are (in the plural), and how many were right."""
+    """Number of predictions and of failures, what they are (in the plural), how many were right, what was found."""
 
     good: int
     bad: int
     what: str
     score: Score | None
+    findings: Sequence[Finding] = ()
 
 
 def predict(
@@ -43,6 +47,7 @@ def predict(
     images: str | Path | None = None,
     file_column: str | None = None,
     label_column: str | None = None,
+    encoding: str | None = None,
 ) -> tuple[list[str], Iterator[Row]]:
     """Label images, all images in folders, or the rows of files, with the model of a run or an exported one.
 
@@ -53,14 +58,15 @@ def predict(
         top: how many classes to give, the most probable first.
         images: the folder, or an archive of it, of the images that a file of rows among the inputs names.
         file_column, label_column: of such a file; None finds them, if there are labels.
+        encoding: of texts and tables; None finds it: a text that is no UTF-8 is taken to be as the training text was.
     Returns: the names of the columns, and an iterator of one row per image: file, label and probability (then
         label_2, probability_2, …), error; a failed image has only an error; for a table see ``predict_rows``, for a
-        text ``predict_lines``
+        text ``predict_texts``
     Raises:  UsageError if the model is not an image classifier, ``top`` is out of range or a folder has no images;
         FathomError if the model cannot be read
     """
     label_file = label_file_options(images, file_column, label_column)
-    predictions = open_predictions(run, inputs, top=top, device=device, label_file=label_file)
+    predictions = open_predictions(run, inputs, top=top, device=device, label_file=label_file, encoding=encoding)
     return predictions.columns, predictions.rows
 
 
@@ -71,11 +77,18 @@ def open_predictions(
     top: int = 1,
     device: str = "auto",
     label_file: LabelFileOptions | None = None,
+    encoding: str | None = None,
 ) -> Predictions:
     """Return the rows of ``predict``, with what is known about them beforehand."""
-    inputs = [conceal(source) if isinstance(source, str) else source for source in inputs]
-    kind, model, shown = _open_model(run, device)
-    return kind.predict(model, PredictionRequest(shown, inputs, top, label_file))
+    return _answer(PredictionRequest(run, inputs, top, label_file, encoding), device)
+
+
+def _answer(request: PredictionRequest, device: str) -> Predictions:
+    if request.encoding is not None:
+        check_encoding(request.encoding)
+    inputs = [conceal(source) if isinstance(source, str) else source for source in request.inputs]
+    kind, model, shown = _open_model(request.model, device)
+    return kind.predict(model, replace(request, model=shown, inputs=inputs))
 
 
 def _open_model(run: str | Path, device: str) -> tuple[Kind, Any, str | Path]:
@@ -94,21 +107,17 @@ def _open_model(run: str | Path, device: str) -> tuple[Kind, Any, str | Path]:
 
 
 def predict_to_file(
-    run: str | Path,
-    inputs: Sequence[str | Path],
+    request: PredictionRequest,
     out: str | Path | None = None,
     *,
-    top: int = 1,
     device: str = "auto",
     format: str | None = None,
-    label_file: LabelFileOptions | None = None,
     watch: Callable[[Predictions], Iterable[Row]] = lambda predictions: predictions.rows,
 ) -> PredictionCounts:
     """Write the rows of ``predict`` to ``out``, or to standard output.
 
     Args:
         format: csv, excel, json or jsonl; None goes by the ending of ``out``, and is CSV without one.
-        label_file: options for files of rows that name images.
         watch: passes the rows on, and may show progress.
     Raises:  as ``predict``; FathomError if ``out`` cannot be written, and then nothing is
     """
@@ -116,6 +125,6 @@ def predict_to_file(
     if out is not None:
         check_output(out)
     with readable_failures():
-        predictions = open_predictions(run, inputs, top=top, device=device, label_file=label_file)
+        predictions = _answer(request, device)
         good, bad = write_rows(predictions.columns, watch(predictions), out, format)
-    return PredictionCounts(good, bad, predictions.what, predictions.score)
+    return PredictionCounts(good, bad, predictions.what, predictions.score, predictions.findings())

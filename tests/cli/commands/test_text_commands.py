@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import os
 
 import pytest
 
@@ -64,7 +66,7 @@ def test_a_text_without_a_network_named_gets_gru(fathom, book):
     [
         (b"", [], 1, "book.txt: the file is empty"),
         (b"ab\x00cd", [], 1, "book.txt: not a text: byte 3 is zero, as in binary files"),
-        (b"one\ntw\xe9o\n" * 200, [], 1, "book.txt: not text in utf-8: byte 0xe9 at line 2, byte 3 of it"),
+        (b"one\n\xe9\xea\xeb\n" * 200, [], 1, "book.txt: not text in utf-8: byte 0xe9 at line 2, byte 1 of it"),
         (b"a", [], 2, "book.txt: validation share 0.1 holds out 0 of 1 tokens, too few to predict one"),
         (b"short " * 10, ["--set", "data.options.test=0"], 2, "too few for sequences of 64 steps; set data.options.s"),
         (b"long " * 400, ["lenet"], 2, "lenet does not read texts such as book.txt; choose one of rnn, gru, lstm"),
@@ -83,6 +85,41 @@ def test_what_is_wrong_is_one_line_and_leaves_no_run(fathom, tmp_path, content, 
     assert result.code == code
     assert message in result.error
     assert not (tmp_path / "runs").exists() or not any((tmp_path / "runs").iterdir())
+
+
+def test_a_text_in_another_encoding_and_script(fathom, tmp_path):
+    """Trained on GBK; evaluated, predicted and continued in it; many unknown tokens are told wherever they occur."""
+    verse = "潮水退了，沙滩是湿的，海鸥在大海去过的地方走。\n"
+    (tmp_path / "book.txt").write_bytes((verse * 40 + "the tide is out.\n" * 6).encode("gbk"))
+    trained = fathom("train", "--data", "book.txt", *SMALL)
+    assert trained.code == 0, trained.err
+    assert "book.txt is not in UTF-8; it is read as GBK (gb18030) (data.options.encoding names another)" in trained.out
+    assert "warning: 80 of " not in trained.out
+    run = next((tmp_path / "runs").iterdir())
+    assert json.loads((run / "model.json").read_text())["input"]["encoding"] == "gb18030"
+    findings = json.loads((run / "findings.json").read_text())["findings"]
+    unknown = [f for f in findings if f["code"] == "data.unknown_tokens"]
+    assert [(f["severity"], f["place"]) for f in unknown] == [("warning", "test split")]
+    assert "of the test split" in (run / "report.html").read_text()
+
+    evaluated = fathom("eval", run)
+    assert "encoding        GBK (gb18030)" in evaluated.out
+    assert f"warning: {unknown[0]['message']}" in evaluated.err
+    assert "warning" not in fathom("eval", run, "--split", "val").err
+
+    (tmp_path / "lines.txt").write_bytes("海鸥走\n".encode("gbk"))
+    (tmp_path / "utf8.txt").write_bytes("海鸥走\n".encode())
+    scored = fathom("predict", run, "lines.txt", "utf8.txt")
+    rows = list(csv.DictReader(io.StringIO(scored.out)))
+    assert [(row["text"], row["unknown"]) for row in rows] == [("海鸥走", "0")] * 2
+    assert rows[0]["perplexity"] == rows[1]["perplexity"]
+    told = "lines.txt is not in UTF-8; it is read as GBK (gb18030): as the training text was; --encoding names another"
+    assert [line for line in scored.err.splitlines() if "GBK" in line] == [f"fathom: note: {told}"]
+    garbled = fathom("predict", run, "lines.txt", "--encoding", "latin-1")
+    assert "fathom: warning: 6 of 6 tokens of what was read (100.0%) are unknown" in garbled.err
+    assert fathom("predict", run, "lines.txt", "--encoding", "klingon").error.startswith("unknown encoding 'klingon'")
+    prefix = os.fsdecode("海鸥".encode("gbk"))  # as a terminal in that encoding passes it on
+    assert fathom("generate", run, "--prefix", prefix, "--length", 3).out.startswith("海鸥")
 
 
 def test_a_text_that_is_not_there(fathom):

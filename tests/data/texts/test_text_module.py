@@ -68,6 +68,23 @@ def test_rare_words_are_unknown() -> None:
     assert "once" in TextData(text, options=TextOptions(level="word", steps=8, min_freq=1)).vocabulary
 
 
+def test_many_unknown_tokens_are_a_warning() -> None:
+    words = [f"w{i}" for i in range(390)] + ["so", "so"] * 5  # all but one are rare
+    data = TextData(" ".join(words[::-1]), options=TextOptions(level="word", steps=8))
+    found = {finding.place: finding for finding in data.unknown_findings()}
+    assert [(f.code, f.severity) for f in found.values()] == [("data.unknown_tokens", "warning")] * 3
+    # 400 words: 320 to learn from, of which the ten are known
+    assert found["train split"].evidence == {"unknown": 310, "size": 320, "share": 310 / 320}
+    assert found["train split"].message.startswith("310 of 320 tokens of the train split (96.9%) are unknown")
+    assert "min_freq=1" in found["train split"].remedy
+    assert found["val split"].evidence["share"] == found["test split"].evidence["share"] == 1
+    assert sum(note.startswith("warning: ") for note in data.notes) == 3
+    assert data.describe()["findings"] == [finding.to_dict() for finding in found.values()]
+    few = TextData("ab" * 400 + "ax" + "ab" * 99, options=TextOptions(steps=8))
+    assert [f.severity for f in few.unknown_findings()] == ["note"]  # 1 of 100 characters held out
+    assert not any("warning" in note for note in few.notes)
+
+
 def test_columns_of_evaluation_go_on_where_they_ended() -> None:
     data = TextData(RHYME * 8, val=0.3, test=0.1, options=TextOptions(steps=16))
     batches = list(data.val_dataloader())  # type: ignore[arg-type]
@@ -96,6 +113,11 @@ def test_batch_size_is_fitted_or_checked() -> None:
         ("a" * 100, {"steps": "4"}, "steps must be a whole number"),
         ("a" * 100, {"partition": "randm"}, "unknown partition 'randm'; did you mean 'random'?"),
         ("a" * 100, {"level": "words"}, "unknown level 'words'; did you mean 'word'?"),
+        (
+            "once upon a time " * 9,
+            {"level": "word", "min_freq": 99, "steps": 4},
+            "no word occurs 99 times in the training",
+        ),
         ("a" * 100, {"reserved": "<eos>"}, "reserved must be a list of tokens"),
     ],
 )
@@ -111,36 +133,80 @@ def test_refused(text: str, options: dict[str, object], message: str) -> None:
 # Files ---------------------------------------------------------------------------------------------------------------
 
 
+FRENCH = "Longtemps, je me suis couché de bonne heure. Parfois, à peine ma bougie éteinte, mes yeux se fermaient."
+# a sentence in each script, of the commonest words
+SCRIPTS = {
+    "gb18030": "我们在学校里学习中文，今天的天气很好，大家都很高兴。",
+    "big5": "我們在學校裡學習中文，今天的天氣很好，大家都很高興。",
+    "cp932": "私は毎日学校で日本語を勉強しています。今日はとても天気がいいです。",
+    "euc-kr": "우리는 학교에서 한국어를 공부합니다. 오늘은 날씨가 아주 좋습니다.",
+    "latin-1": FRENCH,
+    "cp1252": f"“{FRENCH}” – 5 €",
+    "utf-16": FRENCH,
+    "utf-32": "हिन्दी में, ภาษาไทย, 中文",
+    "utf-8": "हिन्दी में, ภาษาไทย, 中文",
+}
+
+
+@pytest.mark.parametrize("encoding", SCRIPTS)
+def test_the_encoding_is_found_and_told(tmp_path: Path, encoding: str) -> None:
+    text = f"{SCRIPTS[encoding]}\n" * 3
+    (tmp_path / "a.txt").write_bytes(("plain lines come first\n" + text).encode(encoding))
+    found = read_text(tmp_path / "a.txt")
+    assert found.text == "plain lines come first\n" + text
+    assert (found.encoding, found.is_guessed) == (encoding, encoding != "utf-8")
+    data = TextData.read(tmp_path / "a.txt", options=TextOptions(steps=8))
+    assert data.encoding == encoding
+    assert any("a.txt is not in UTF-8; it is read as" in note for note in data.notes) == (encoding != "utf-8")
+
+
 @pytest.mark.parametrize(
     ("content", "encoding", "text"),
     [
         ("né\r\nle\rsoir\n".encode(), "utf-8", "né\nle\nsoir\n"),
         (b"\xef\xbb\xbfabc", "utf-8", "abc"),
+        (b"\xef\xbb\xbfabc", None, "abc"),
         ("né".encode("latin-1"), "latin-1", "né"),
         ("né".encode("utf-16"), "utf-16", "né"),
+        ("né".encode("utf-16-le"), "utf-16-le", "né"),
         ("学习".encode("gb18030"), "gb18030", "学习"),
     ],
 )
-def test_files_are_read(tmp_path: Path, content: bytes, encoding: str, text: str) -> None:
+def test_files_are_read(tmp_path: Path, content: bytes, encoding: str | None, text: str) -> None:
     (tmp_path / "a.txt").write_bytes(content)
-    assert read_text(tmp_path / "a.txt", encoding) == text
+    assert read_text(tmp_path / "a.txt", encoding).text == text
+    # as a model reads that learned from such a text
+    assert read_text(tmp_path / "a.txt", expected=encoding).text == text
+
+
+def test_an_expected_encoding_is_taken_where_the_bytes_allow_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes("Мы учимся".encode("koi8-r"))
+    assert read_text(path, expected="koi8-r").text == "Мы учимся"
+    path.write_text("Мы учимся", encoding="utf-8")  # UTF-8 is no other encoding by chance
+    assert read_text(path, expected="koi8-r") == ("Мы учимся", "utf-8", False)
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "encoding", "message"),
     [
-        (b"", "the file is empty"),
-        (b" \n\n\t", "only whitespace"),
-        (b"abc\x00def", "not a text: byte 4 is zero, as in binary files"),
-        (b"one\ntw\xe9o\n", "not text in utf-8: byte 0xe9 at line 2, byte 3 of it; set data.options.encoding"),
-        ("abc".encode("utf-16"), "this text is in UTF-16; set data.options.encoding=utf-16"),
+        (b"", None, "the file is empty"),
+        (b" \n\n\t", None, "only whitespace"),
+        (b"abc\x00def", None, "not a text: byte 4 is zero, as in binary files"),
+        (b"one\ntw\xe9o\n", "utf-8", "not text in utf-8: byte 0xe9 at line 2, byte 3 of it; set data.options.encoding"),
+        ("abc".encode("utf-16"), "utf-8", "this text is in UTF-16; set data.options.encoding to utf-16"),
+        (
+            "Мы учимся в школе".encode("koi8-r"),
+            None,
+            "not text in utf-8: byte 0xed at line 1, byte 1 of it; set data.op",
+        ),
     ],
 )
-def test_what_is_no_text_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+def test_what_is_no_text_is_named(tmp_path: Path, content: bytes, encoding: str | None, message: str) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(content)
     with pytest.raises(FathomError) as caught:
-        read_text(path)
+        read_text(path, encoding)
     assert str(path) in str(caught.value)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -119,7 +119,8 @@ class TablesKind(Kind):
         from fathom.inference.rows import predict_rows
 
         request.refuse_label_file("rows")
-        return Predictions(*predict_rows(model, request.inputs, top=request.top), what="rows")
+        rows = predict_rows(model, request.inputs, top=request.top, encoding=request.encoding)
+        return Predictions(*rows, what="rows")
 
 
 def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fathom.data.checks import DataCheck
     from fathom.data.module import LabelledData
     from fathom.data.texts.module import TextData
+    from fathom.data.texts.reading import TextFile
     from fathom.inference.onnx_file import OnnxModel
     from fathom.inference.predictions import PredictionRequest, Predictions
     from fathom.inference.text_model import TextModel
@@ -75,8 +76,8 @@ class TextsKind(Kind):
         """Return an absolute path and a pinned version."""
         return data if catalog.is_text(data.name) else pin_data(data)
 
-    def read(self, data: DataConfig) -> str | None:
-        """Return the text."""
+    def read(self, data: DataConfig) -> TextFile | None:
+        """Return the text and its encoding."""
         if not has_versions(data):
             return None
         local = localize(data)
@@ -129,8 +130,13 @@ class TextsKind(Kind):
         from fathom.module import LanguageModel
 
         text = cast("TextData", data)
-        tokens, tokenizer = text.vocabulary.tokens, text.tokenizer.describe()
-        return LanguageModel(net, tokens=tokens, tokenizer=tokenizer, loss=resolved(config.training.loss))
+        return LanguageModel(
+            net,
+            tokens=text.vocabulary.tokens,
+            tokenizer=text.tokenizer.describe(),
+            encoding=text.encoding,
+            loss=resolved(config.training.loss),
+        )
 
     def check_model(self, module: Module, data: LabelledData, *, is_own: bool = True) -> None:
         """Refuse a text with another vocabulary: its splits are not those that the model was trained on."""
@@ -173,17 +179,16 @@ class TextsKind(Kind):
 
     def predict(self, model: TextModel, request: PredictionRequest) -> Predictions:
         """Return the perplexity of lines."""
-        from fathom.inference.line_perplexity import predict_lines
-        from fathom.inference.predictions import Predictions
+        from fathom.inference.line_perplexity import predict_texts
 
         request.refuse_label_file("texts")
-        return Predictions(*predict_lines(model, request.inputs, top=request.top), what="lines")
+        return predict_texts(model, request)
 
 
-def _read_text(data: DataConfig) -> str:
-    """Read a text known by name, or a file in the encoding given by its options."""
-    from fathom.data.texts import reading
+def _read_text(data: DataConfig) -> TextFile:
+    """Read a text known by name, or a file in the encoding given by its options, or found."""
+    from fathom.data.texts.reading import TextFile, read_text
 
     if catalog.is_text(data.name):
-        return catalog.load_text(data.name)
-    return reading.read_text(expand_home(data.name), data.options.get("encoding", "utf-8"))
+        return TextFile(catalog.load_text(data.name))
+    return read_text(expand_home(data.name), data.options.get("encoding"))

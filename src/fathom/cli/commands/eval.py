@@ -6,8 +6,11 @@ import argparse
 from typing import Any
 
 from fathom.cli.arguments import add_device, add_run, find_run
+from fathom.cli.findings import show_findings
 from fathom.cli.values import OneOf
+from fathom.data.encodings import name_encoding
 from fathom.phrases import counted
+from fathom.unknown_tokens import check_split
 
 SPLITS = ("train", "val", "test")
 
@@ -31,6 +34,10 @@ def run(args: argparse.Namespace) -> int:
 
     evaluation = evaluate(path, args.split, device=args.device)
     print(to_json(evaluation, indent=1) if args.json else _table(evaluation))
+    if "unknown" in evaluation:
+        # the first token of a split is read and not predicted
+        found = check_split(args.split, evaluation["unknown"], evaluation["num_samples"] + 1, evaluation["level"])
+        show_findings([found] if found is not None and found.severity == "warning" else [])
     return 0
 
 
@@ -40,7 +47,10 @@ def _table(evaluation: dict[str, Any]) -> str:
     if "perplexity" in evaluation:
         unknown = f"{evaluation['unknown']:,} of {evaluation['num_samples'] + 1:,} tokens"
         lines += [f"{k:<16}{evaluation[k]:.4f}" for k in ("loss", "perplexity", "bits_per_token")]
-        return "\n".join([*lines, f"{'unknown':<16}{unknown}"])
+        lines.append(f"{'unknown':<16}{unknown}")
+        if "encoding" in evaluation:
+            lines.append(f"{'encoding':<16}{name_encoding(evaluation['encoding'])}")
+        return "\n".join(lines)
     numbers = {name: value for name, value in evaluation.items() if isinstance(value, float)}
     column = max(8, *map(len, numbers)) + 1
     lines += [f"{name:<{column}}{value:.4f}" for name, value in numbers.items()]

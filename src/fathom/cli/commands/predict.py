@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from fathom.cli.arguments import add_device, add_model, find_model
+from fathom.cli.findings import show_findings
 from fathom.cli.values import OneOf, read_count
 from fathom.errors import UsageError
 from fathom.outputs import is_stdout
@@ -39,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="csv, excel (a CSV without formulas), json or jsonl (default: as --out ends, else csv)",
     )
+    parser.add_argument(
+        "--encoding", metavar="NAME", help="of texts and tables, such as gb18030 (default: found, as in training)"
+    )
     parser.add_argument("--top", type=read_count, default=1, metavar="K", help="write the K most probable classes")
     add_device(parser)
 
@@ -50,18 +54,18 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"one run is expected, and more were given: {', '.join([args.run, *runs])}; name one")
     model = find_model(args.run, args.runs)
     from fathom.inference.image_inputs import label_file_options
+    from fathom.inference.predictions import PredictionRequest
     from fathom.recipes.predict import predict_to_file
 
-    good, bad, what, score = predict_to_file(
-        model,
-        args.inputs,
+    label_file = label_file_options(args.images, args.file_column, args.label_column)
+    good, bad, what, score, findings = predict_to_file(
+        PredictionRequest(model, args.inputs, args.top, label_file, args.encoding),
         args.out,
-        top=args.top,
         device=args.device,
         format=args.format,
-        label_file=label_file_options(args.images, args.file_column, args.label_column),
         watch=_show_progress(args.out),
     )
+    show_findings(findings)
     done = "scored" if what == "lines" else "labelled"
     summary = f"{good:,} of {good + bad:,} {what} {done}" + (f" in {args.out}" if args.out else "")
     print(summary + (f"; {bad:,} failed, see the error column" if bad else ""), file=sys.stderr)

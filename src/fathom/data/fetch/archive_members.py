@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from fathom.data.tables.encodings import guess_encoding
+from fathom.data.encodings import WESTERN, guess_encoding
 
 _OPENERS: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # a first member, or the end of an empty archive
@@ -103,7 +103,7 @@ class _Names:
             if not self.encoding:
                 foreign = {name for name in self.list_all() if not _is_utf8(name)}
                 found = guess_encoding(b"\n".join(sorted(foreign)))
-                self.encoding = self.plain if codecs.lookup(found).name == "iso8859-1" else found
+                self.encoding = self.plain if found in WESTERN else found
                 if self.on_encoding is not None:
                     self.on_encoding(self.encoding)
             return name.decode(self.encoding, "replace")

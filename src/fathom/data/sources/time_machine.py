@@ -33,7 +33,7 @@ def load() -> str:
     if path is None:
         path = fetch(URLS, make_cache_folder("text") / FILE, checksum=f"sha256:{SHA256}", max_bytes=_NUM_BYTES)
     verify(path)
-    return read_text(path)
+    return read_text(path, "utf-8").text
 
 
 def locate() -> Path | None:

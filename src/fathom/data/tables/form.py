@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from fathom.data.encodings import check_encoding, name_encoding
 from fathom.data.tables.cells import MISSING
 from fathom.data.tables.converted import WITHOUT_NAMES
-from fathom.data.tables.encodings import check_encoding, find_encoding
+from fathom.data.tables.encodings import find_encoding
 from fathom.data.tables.header import complete_header, find_header, refuse_doubles
 from fathom.data.tables.lines import BLANKS, Row, is_comment, iterate_rows
 from fathom.data.tables.packed import convert_file, is_converted, open_rows, readable, row_ending
@@ -23,7 +24,7 @@ from fathom.errors import FathomError, UsageError
 SEPARATORS = (",", "\t", ";", "|")
 _HEAD_BYTES = 1 << 18  # of a file's beginning: more than fifty wide rows
 _HEAD_ROWS = 50
-_ENCODINGS = {"latin-1": "Latin-1", "gb18030": "GBK (gb18030)", "big5": "Big5"}  # that were guessed
+_SURE_ENCODINGS = ("utf-8", "utf-8-sig", "utf-16")  # that are told by their bytes
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,11 @@ def _notes_on_file(path: Path, asked: str | None, encoding: str) -> list[str]:
     if is_converted(path):
         note = convert_file(path)[1]
         return [note] if note else []
-    shown = None if asked is not None else _ENCODINGS.get(encoding)
-    if shown is None:
+    if asked is not None or encoding in _SURE_ENCODINGS:
         return []
-    return [f"{path.name} is not in UTF-8; it is read as {shown} (data.options.encoding names another)"]
+    return [
+        f"{path.name} is not in UTF-8; it is read as {name_encoding(encoding)} (data.options.encoding names another)"
+    ]
 
 
 def _split(text: str, separator: str) -> list[list[str]]:

@@ -1,14 +1,12 @@
-"""Looking into a text: its splits, its vocabulary, and what of the later splits that does not know."""
+"""Looking into a text: its splits, its vocabulary, and what of its splits that does not know."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from fathom.data.checks import CheckedSplit, DataCheck, check_splits
+from fathom.data.encodings import name_encoding
 from fathom.data.texts.module import TextData
-from fathom.findings import Finding
-
-_UNKNOWN = 0.05  # share of unknown tokens worth a warning
 
 
 def check_text(data: TextData) -> DataCheck:
@@ -20,18 +18,7 @@ def check_text(data: TextData) -> DataCheck:
         [CheckedSplit(name, len(tokens)) for name, tokens in splits.items() if len(tokens)],
     )
     found.facts = [("level", data.tokenizer.level), ("vocabulary", f"{len(data.vocabulary):,} tokens")]
-    for name, unknown in data.count_unknown().items():
-        size = len(splits[name])
-        if unknown and size:
-            share = unknown / size
-            found.findings.append(
-                Finding(
-                    "data.unknown_tokens",
-                    "warning" if share > _UNKNOWN else "note",
-                    f"{unknown:,} of {size:,} tokens of the {name} split ({share:.1%}) are unknown",
-                    {"unknown": unknown, "size": size, "share": share},
-                    cause="the vocabulary is that of the training split",
-                    place=f"{name} split",
-                )
-            )
+    if data.encoding != "utf-8":
+        found.facts.append(("encoding", name_encoding(data.encoding)))
+    found.findings += data.unknown_findings()
     return check_splits(found)

@@ -13,9 +13,11 @@ from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.folds import Fold
 from fathom.data.texts.loaders import Columns, TokenLoader, Windows
 from fathom.data.texts.options import TextOptions
-from fathom.data.texts.reading import read_text
+from fathom.data.texts.reading import TextFile, read_text
 from fathom.data.texts.vocabulary import Vocabulary
 from fathom.errors import UsageError
+from fathom.findings import Finding
+from fathom.unknown_tokens import check_split
 
 BATCH_SIZE = 32
 _FEWEST_BATCHES = 32  # in an epoch of a short text, whose batch size nobody chose
@@ -31,7 +33,7 @@ class TextData(LabelledData):
     from beginning to end, as a few long columns side by side, each with its state carried along.
 
     Args:
-        text: the text itself, or the ``Path`` of a file; ``TextData.read`` takes its encoding too.
+        text: the text itself, what ``read_text`` returned, or the ``Path`` of a file.
         batch_size: sequences side by side; None takes 32, or fewer where the text is short.
         options: how it is cut into tokens and sequences.
         val, test: shares of the tokens held out; the test split is the end of the text. With the fold of a ``Division``
@@ -48,7 +50,7 @@ class TextData(LabelledData):
 
     def __init__(
         self,
-        text: str | Path,
+        text: str | Path | TextFile,
         batch_size: int | None = None,
         *,
         name: str | None = None,
@@ -57,34 +59,44 @@ class TextData(LabelledData):
         test: float = 0.1,
         seed: int = 0,
     ) -> None:
-        options = options or TextOptions()
         if isinstance(text, Path):
             name, text = name or text.name, read_text(text)
-        name = name or "text"
+        file = text if isinstance(text, TextFile) else TextFile(text)
+        name, options = name or "text", options or TextOptions()
         division, _ = as_division(val, seed)
         _check_shares(division.val, test)
         self.name, self.steps, self.partition, self.seed = name, options.steps, options.partition, seed
-        self.tokenizer = options.make_tokenizer()
-        tokens = self.tokenizer.split(text)
+        self.encoding, self.tokenizer = file.encoding, options.make_tokenizer()
+        tokens = self.tokenizer.split(file.text)
         parts = _divide(len(tokens), division.val, test, name)
         if division.fold is not None:
             tokens, parts = _hold_out(tokens[: parts[2].start], division.fold, division.val, name)
         cut = parts[0].stop
         self._check_length(cut)
         self.vocabulary = Vocabulary.build(tokens[:cut], min_freq=options.least_count, reserved=self.tokenizer.reserved)
+        if len(self.vocabulary) < 2:
+            raise UsageError(
+                f"{name}: no {options.level} occurs {options.least_count} times in the training split; "
+                "set data.options.min_freq=1, or use --level char"
+            )
         encoded = self.vocabulary.encode(tokens)
         self.train, self.val, self.test = (torch.from_numpy(encoded[part]) for part in parts)
         self.batch_size = self._fit_batch_size(batch_size)
         self.notes = (self._describe(),)
+        if file.is_guessed:
+            self.notes += (f"{file.describe(name)} (data.options.encoding names another)",)
+        self.notes += tuple(
+            f"warning: {finding.text}" for finding in self.unknown_findings() if finding.severity == "warning"
+        )
         if division.fold is not None:
             held_out = f"{len(self.test):,} {options.level}s"
             self.notes = (division.fold.describe(held_out), *self.notes)
 
     @classmethod
     def read(
-        cls, path: str | Path, batch_size: int | None = None, *, encoding: str = "utf-8", **options: Any
+        cls, path: str | Path, batch_size: int | None = None, *, encoding: str | None = None, **options: Any
     ) -> TextData:
-        """Make it from a file; further options are those of the class."""
+        """Make it from a file, whose encoding is found if none is given; further options are those of the class."""
         options = {"name": Path(path).name} | options
         return cls(read_text(path, encoding), batch_size, **options)
 
@@ -112,6 +124,16 @@ class TextData(LabelledData):
         """Count, in each split, the tokens that the vocabulary lacks."""
         parts = {"train": self.train, "val": self.val, "test": self.test}
         return {name: int((part == 0).sum()) for name, part in parts.items()}
+
+    def unknown_findings(self) -> list[Finding]:
+        """Return what is to be said of unknown tokens, split by split."""
+        sizes, level = {"train": len(self.train), "val": len(self.val), "test": len(self.test)}, self.tokenizer.level
+        found = [check_split(name, unknown, sizes[name], level) for name, unknown in self.count_unknown().items()]
+        return [finding for finding in found if finding is not None]
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a report should say of the data, unknown tokens included."""
+        return super().describe() | {"findings": [finding.to_dict() for finding in self.unknown_findings()]}
 
     def example_input(self) -> Tensor:
         """Return one sequence as a batch of one, int64 (steps, 1)."""

@@ -11,19 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from fathom.data.texts.segmentation import is_unspaced, keep_letters, split_characters, split_words
 from fathom.errors import UsageError, unknown
 
 UNKNOWN = "<unk>"
 LEVELS = ("char", "word")
 CLEANINGS = ("none", "letters")
 
-_NO_LETTER = re.compile(r"[\W\d_]+")
-# Scripts written without spaces: kana, Han (with its extensions). Each of their characters is a word of its own.
-_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_WORD = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])\w)+(?:['’](?:(?![{_UNSPACED}])\w)+)*|[^\w\s]")
-_CLINGS_LEFT = re.compile(r"[.,;:!?%)\]}”…。，、；：！？）」』》]+")
+# The last are the full stops, commas and question marks of Indic scripts and of Arabic.
+_CLINGS_LEFT = re.compile(r"[.,;:!?%)\]}”…。，、；：！？）」』》।॥،؛؟]+")
 _CLINGS_RIGHT = re.compile(r"[(\[{“（「『《]+")
-_IS_UNSPACED = re.compile(rf"[{_UNSPACED}。，、；：！？（）「」『』《》]")
 
 
 @dataclass(frozen=True)
@@ -31,8 +28,9 @@ class Tokenizer:
     """How a text is cut into tokens; saved with the model, so that what it reads later is cut in the same way.
 
     Args:
-        level: "char", or "word": words (inner apostrophes included), and each punctuation mark by itself. In scripts
-            without spaces (Chinese, Japanese) each character is a word. White space is no token at word level.
+        level: "char": what a reader sees as one character, with its accents, vowel signs and joiners; or "word": words
+            (inner apostrophes included), and each punctuation mark by itself. In scripts without spaces (Chinese,
+            Japanese, Thai) each character is a word. White space is no token at word level. See ``segmentation``.
         lower: turn everything into lower case.
         clean: "letters" puts one space in place of whatever are not letters, as the book does; "none" keeps all.
         reserved: marks that stay in one piece wherever they stand in the text, untouched by ``lower`` and ``clean``.
@@ -56,7 +54,7 @@ class Tokenizer:
             raise UsageError(f"reserved tokens must differ from one another and from {UNKNOWN}")
 
     def split(self, text: str) -> Sequence[str]:
-        """Cut ``text`` into tokens; a text of characters alone is its own sequence of tokens."""
+        """Cut ``text`` into tokens; a text where each is one code point is its own sequence of tokens."""
         if not self.reserved:
             return self._split_plain(text)
         longest_first = sorted(self.reserved, key=len, reverse=True)
@@ -67,10 +65,10 @@ class Tokenizer:
 
     def _split_plain(self, text: str) -> Sequence[str]:
         if self.clean == "letters":
-            text = _NO_LETTER.sub(" ", text)
+            text = keep_letters(text)
         if self.lower:
             text = text.lower()
-        return text if self.level == "char" else _WORD.findall(text)
+        return split_characters(text) if self.level == "char" else split_words(text)
 
     def join(self, tokens: Iterable[str]) -> str:
         """Write tokens as a text: what ``split`` took apart, but for white space at word level."""
@@ -79,7 +77,7 @@ class Tokenizer:
         text, last = "", ""
         for token in tokens:
             is_tight = _CLINGS_LEFT.fullmatch(token) or _CLINGS_RIGHT.fullmatch(last)
-            if last and not is_tight and not (_IS_UNSPACED.fullmatch(token) and _IS_UNSPACED.fullmatch(last)):
+            if last and not is_tight and not (is_unspaced(token) and is_unspaced(last)):
                 text += " "
             text, last = text + token, token
         return text

@@ -98,7 +98,7 @@ def text_data(options: TwinOptions, dtype: Any) -> ScratchData:
     if options.text is not None:
         from fathom.data.texts.reading import read_text
 
-        name, raw = options.text, read_text(options.text)
+        name, raw = options.text, read_text(options.text).text
     else:
         from fathom.data.sources import time_machine
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fathom.errors import FathomError
 from fathom.files import write_atomically
 from fathom.findings import Finding, Findings
 from fathom.runs.analysis.curves import check_curves
@@ -18,7 +19,7 @@ def find_in_run(run: RunReader) -> Findings:
     """
     curves, without_curves = check_curves(run)
     tests, without_tests = check_evaluation(run)
-    found = [*_failure(run), *_beginning(run), *curves, *tests, *_special(run)]
+    found = [*_failure(run), *_beginning(run), *_data(run), *curves, *tests, *_special(run)]
     return Findings.gravest_first(found, [*without_curves, *without_tests])
 
 
@@ -51,6 +52,17 @@ def _failure(run: RunReader) -> list[Finding]:
     if run.status != "failed" or (run.failure is not None and run.failure.code == "loss.not_finite"):
         return []
     return [run.failure or Finding("run.failed", "error", f"The run failed: {run.run.get('message')}")]
+
+
+def _data(run: RunReader) -> list[Finding]:
+    """Return what was found in the data when they were read.
+
+    Raises:  FathomError if the record is damaged
+    """
+    try:
+        return [Finding.from_dict(entry) for entry in (run.data or {}).get("findings", [])]
+    except (ValueError, TypeError) as error:
+        raise FathomError(f"{run.path / schema.DATA}: damaged ({error})") from None
 
 
 def _beginning(run: RunReader) -> list[Finding]:
