@@ -7,7 +7,6 @@ tar has checksums of its headers and blocks of zeros behind the last member.
 from __future__ import annotations
 
 import bz2
-import codecs
 import gzip
 import lzma
 import os
