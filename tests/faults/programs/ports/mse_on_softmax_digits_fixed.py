@@ -1,0 +1,27 @@
+"""The twin of mse_on_softmax_digits.py without its fault: logits, cross-entropy, Adam."""
+# expects: nothing
+# style: sequential
+import os
+
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+
+torch.manual_seed(int(os.environ.get("SEED", 0)))
+X, y = load_digits(return_X_y=True)
+X = torch.tensor(X / 16, dtype=torch.float32)
+Y = nn.functional.one_hot(torch.tensor(y), 10).float()
+order = torch.randperm(1797, generator=torch.Generator().manual_seed(4))
+X, Y = X[order], Y[order]
+model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+for epoch in range(10):
+    for i in range(0, 1400, 56):
+        optimizer.zero_grad()
+        loss = criterion(model(X[i : i + 56]), Y[i : i + 56].argmax(1))
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        acc = (model(X[1400:]).argmax(1) == Y[1400:].argmax(1)).float().mean()
+    print(f"epoch {epoch} loss {loss.item():.4f} acc {acc:.3f}")
