@@ -23,7 +23,10 @@ from fathom.training.device import Execution, choose_execution
 from fathom.training.evaluation import evaluate_batches
 
 # Options that decide which sample is in which split, with their defaults.
-_DIVIDING = {"test": None, "images": None, "split_column": "split"}
+_DIVIDING = {
+    **{"test": None, "images": None, "split_column": "split"},
+    **dict.fromkeys(("levels", "group_by_name", "group_column", "time_column")),
+}
 
 
 class Student(Classifier):

@@ -59,6 +59,16 @@ OPTIONS: dict[str, dict[str, Option]] = {
         "--split-column": Option(
             "data.options.split_column", "COLUMN", "of that CSV: train, val or test; none: divide at random", str
         ),
+        "--group-column": Option(
+            "data.options.group_column", "COLUMN", "of a CSV: rows that stay together when data are split", str
+        ),
+        "--time-column": Option("data.options.time_column", "COLUMN", "of a CSV: hold the newest rows out", str),
+        "--levels": Option(
+            "data.options.levels", "LEVELS", "of folders, from the outside: group/class, class/split, */class", str
+        ),
+        "--group-by-name": Option(
+            "data.options.group_by_name", "REGEX", "of images: what in their paths stays together, as --group-column", str
+        ),
         "--balance": Option(
             "data.balance", "HOW", "class balancing: weights (in the loss) or sampler (draw rare classes as often)"
         ),

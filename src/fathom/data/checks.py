@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from fathom.data.label_spellings import find_alike
+from fathom.data.splits.cutter import Cutter
 from fathom.findings import Finding, NotChecked, Plain, by_severity, has_errors
-from fathom.phrases import enumerated, significant
+from fathom.phrases import counted, enumerated, significant
 
 _UNBALANCED = 10  # times as many samples in the largest class as in the smallest
 _RANGES = 12  # of a target that is a number: as many lines as a terminal shows at a glance
@@ -225,6 +226,27 @@ def _check_overlap(found: DataCheck) -> None:
                 )
     if splits:
         _check_repeats(found, splits[0])
+
+
+def report_torn_groups(found: DataCheck, cutter: Cutter, places: Mapping[str, np.ndarray]) -> None:
+    """Add a finding for every two given splits that share a group.
+
+    Args:
+        places: samples by the name of the split.
+    """
+    for (first, second), groups in cutter.list_torn(places).items():
+        found.findings.append(
+            Finding(
+                "data.groups_across_splits",
+                "warning",
+                f"leakage: {counted(len(groups), 'group')} of the {second} split in the {first} split too "
+                f"({enumerated(groups, 4)})",
+                {"groups": len(groups)},
+                cause=f"the splits are given, and {cutter.source} says what belongs together",
+                remedy="let the data be divided anew, as --split-column none does",
+                place=f"{first} split, {second} split",
+            )
+        )
 
 
 def _check_repeats(found: DataCheck, train: CheckedSplit) -> None:

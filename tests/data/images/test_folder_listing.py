@@ -1,6 +1,8 @@
 import io
+import os
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,9 @@ from torch.utils.data import DataLoader
 from fathom.data.images.decode import MAX_PIXELS, read_image
 from fathom.data.images.file_dataset import ImageFileDataset
 from fathom.data.images.folder_listing import list_image_folder
+from fathom.data.images.folder_names import readable_names
 from fathom.data.images.formats import FORMATS
+from fathom.data.images.name_groups import group_by_name
 from fathom.data.images.plain_jpeg import decode_plain_jpeg
 from fathom.errors import FathomError, UsageError
 
@@ -123,9 +127,13 @@ def test_splits_packed_once_more_and_images_without_labels(tmp_path):
         (("fold1/cat", "fold1/dog", "fold2/cat", "fold2/dog"), "fold1, fold2 hold no images but folders, with equal"),
         (
             ("p1/benign", "p2/benign", "p2/malign", "p3/malign"),
-            r"equal names \(benign, malign\), so those seem to be the",
+            r"equal names \(benign, malign\); those seem to be the classes: say --levels group/class",
         ),
-        (("cat/train", "cat/test", "dog/train", "dog/test"), "the splits are inside the classes; put them outside"),
+        (("p1/benign", "p2/benign", "p2", "p1/malign", "p2/malign"), "those seem to be the classes: say --levels gr"),
+        (("train/m/a", "train/m/b", "train/f/a", "train/f/b"), "say --levels split/group/class .* --levels split/./cl"),
+        (("train1/a", "train1/b", "test1/a", "test1/b"), "in splits: say --levels split/class"),
+        (("cat", "dog", "test/cat", "test/dog", "test/bird"), "test/bird: there is no class 'bird' in the training"),
+        (("cat/train", "cat/test", "dog/train", "dog/test"), "the splits are inside the classes: say --levels class/sp"),
         (("train/cat", "training/cat", "test/cat"), "train and training both name a train split; join them, or"),
     ],
 )
@@ -154,9 +162,86 @@ def test_thumbnails_and_masks_are_not_learned(tmp_path):
     assert [str(path.relative_to(tmp_path)) for path in files.train.paths] == list(kept)
     assert files.class_names == ("cat", "dog")
     assert files.notes == (
+        "skipped: @eaDir, __MACOSX: thumbnails, masks or a system's own",
         "skipped: 2 folders of thumbnails or masks",
-        "skipped: 2 images that by their names are masks of others",
+        "skipped: 2 images that by their names are masks or thumbnails of others",
     )
+
+
+def test_folders_of_masks_beside_those_of_images(tmp_path):
+    for folder in ("cat", "cat_masks", "dog", "dog-segmentation", "with_mask", "with"):
+        write(tmp_path / folder / "1.png")
+    assert list_image_folder(tmp_path).class_names == ("cat", "dog", "with", "with_mask")  # a mask may be worn
+
+
+@pytest.mark.parametrize("where", ["test", "test/images", "test/test"])
+@pytest.mark.parametrize("train", ["train/", ""])
+def test_images_for_testing_without_labels_do_not_stop(tmp_path, where, train):
+    for folder in (f"{train}cat", f"{train}dog", where):
+        write(tmp_path / folder / "1.png")
+    files = list_image_folder(tmp_path)
+    assert files.class_names == ("cat", "dog")
+    assert files.test is None
+    assert files.notes[-1].startswith("skipped: test")
+    assert "1 image without class folders, so nothing says what they show" in files.notes[-1]
+    if not train:
+        expected = ("cat", "dog", "test")
+        assert list_image_folder(tmp_path, "class").class_names == expected
+
+
+def test_classes_one_level_further_down_are_told_of(tmp_path):
+    for folder in ("animals/cat", "animals/dog", "plants/rose"):
+        write(tmp_path / folder / "1.png")
+    files = list_image_folder(tmp_path)
+    assert files.class_names == ("animals", "plants")
+    assert files.notes[0].startswith("classes: the outer folders (animals, plants); --levels */class makes those below")
+    assert list_image_folder(tmp_path, "*/class").class_names == ("cat", "dog", "rose")
+
+
+def test_levels(tmp_path):
+    for folder in ("p1/benign", "p2/benign/deep", "p2/malign", "p3/malign", "p3"):
+        write(tmp_path / folder / "1.png")
+    files = list_image_folder(tmp_path, "group/class")
+    assert files.class_names == ("benign", "malign")
+    assert files.train.labels.tolist() == [0, 0, 1, 1]
+    assert files.train.groups == ("p1", "p2", "p2", "p3")
+    assert files.notes == ("levels: group/class, as was asked for", "skipped: 1 image not below all of group/class")
+    for wrong in ("group", "class/class", "class/patient", "group/class/group"):
+        with pytest.raises(UsageError, match="--levels says what the folders mean"):
+            list_image_folder(tmp_path, wrong)
+    with pytest.raises(FathomError, match="benign, malign: no usual name of a split"):
+        list_image_folder(tmp_path, "class/split")
+    for folder in ("s/cat/seg_train1", "s/cat/seg_train2", "s/cat/seg_test", "s/dog/seg_train1"):
+        write(tmp_path / folder / "1.png")
+    files = list_image_folder(tmp_path / "s", "class/split")
+    assert (files.class_names, len(files.train), len(files.test)) == (("cat", "dog"), 3, 1)
+    for folder in ("t/train/cat", "t/test/bird"):
+        write(tmp_path / folder / "1.png")
+    with pytest.raises(FathomError, match="--levels split/class leaves no training image of bird"):
+        list_image_folder(tmp_path / "t", "split/class")
+
+
+def test_groups_by_name(tmp_path):
+    for name in ("cat/p1_left.png", "cat/p1_right.png", "dog/p1_left.png", "dog/p2_left.png", "dog/other.png"):
+        write(tmp_path / name)
+    files = group_by_name(list_image_folder(tmp_path), r"/(p\d+)_")
+    assert files.train.groups == ("p1", "p1", "", "p1", "p2")
+    assert files.notes == (r"groups: 1 name without a match of /(p\d+)_",)
+    with pytest.raises(UsageError, match="not a regular expression"):
+        group_by_name(files, "(")
+    with pytest.raises(UsageError, match="matches no name; the first is cat/p1_left.png"):
+        group_by_name(files, "x9")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
+def test_names_of_classes_that_are_not_utf_8(tmp_path):
+    for name in ("猫狗".encode("gbk"), b"dog"):
+        os.mkdir(os.path.join(os.fsencode(tmp_path), name))
+        write(Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name))) / "1.png")
+    files = list_image_folder(tmp_path)
+    assert set(files.class_names) == {"猫狗", "dog"}
+    assert files.notes == ("classes: names of folders that are not UTF-8 are read as gb18030 (猫狗)",)
+    assert readable_names(["caf\udce9", "café"])[0] == (r"caf\xe9", "café")  # two of one name stay two
 
 
 def test_classes_only(tmp_path):

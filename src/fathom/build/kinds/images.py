@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from fathom.settings.settings import Settings
 
 _FORM = ("channels", "size")
-_COLUMNS = ("file_column", "label_column", "split_column")
+_COLUMNS = ("file_column", "label_column", "split_column", "group_column", "time_column")
+_FOLDERS = ("levels", "group_by_name")
+_GROUPING = ("group_column", "time_column", "group_by_name")
 _AUTO = "auto"  # augmentation that fits the images, see _fit_augmentation
 _UNCHANGED_FROM = 24  # pixels: images of 28 and 32 are shifted by 4
 _SIDES = (
@@ -55,7 +57,7 @@ class ImagesKind(Kind):
 
     name, noun, holds_images = "images", "images", True
     serves_any_batch_size = True
-    option_names = (*_FORM, "images", *_COLUMNS)
+    option_names = (*_FORM, "images", *_COLUMNS, *_FOLDERS)
     # A student reads files as its teacher did, with a fine-tuned teacher's normalisation too.
     inherited_by_student = ("resize", "mean", "std", "max_broken", "cache", "workers")
 
@@ -201,23 +203,35 @@ def _find_smallest_side(config: Config) -> int:
 
 def _check_options(options: Mapping[str, Any]) -> None:
     is_table = options.get("images") is not None
-    known = (*_FORM, "images", *_COLUMNS)
+    known = (*_FORM, "images", *_COLUMNS, *_FOLDERS)
     for option in options:
         if option not in known:
             raise unknown(f"option of {'images' if is_table else 'a folder of images'}", option, known)
+    if is_table and options.get("levels") is not None:
+        raise UsageError("--levels is for folders of classes; a label file says what its images show")
+    given = [f"--{option.replace('_', '-')}" for option in _GROUPING if options.get(option) is not None]
+    if len(given) + ("group" in str(options.get("levels")).split("/")) > 1:
+        raise UsageError(f"{' and '.join(given or ['--levels'])}: one way of saying what stays together is enough")
 
 
 def _list_files(data: DataConfig) -> ImageFiles:
     """List the images of a folder of classes or of a label file, without opening one."""
     place, images = expand_home(data.name), data.options.get("images")
     columns = {option: str(data.options[option]) for option in _COLUMNS if data.options.get(option) is not None}
+    levels, pattern = (data.options.get(option) for option in _FOLDERS)
     if images is None:
         from fathom.data.images.listing import list_images
 
-        return list_images(place, **columns)
-    from fathom.data.images.labels.file import read_image_table
+        files = list_images(place, levels=None if levels is None else str(levels), **columns)
+    else:
+        from fathom.data.images.labels.file import read_image_table
 
-    return read_image_table(place, expand_home(str(images)), **columns)
+        files = read_image_table(place, expand_home(str(images)), **columns)
+    if pattern is None:
+        return files
+    from fathom.data.images.name_groups import group_by_name
+
+    return group_by_name(files, str(pattern))
 
 
 def _chosen_size(data: DataConfig) -> tuple[int, int] | None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fathom.settings.config import Config
     from fathom.settings.settings import Settings
 
-_CHOICES = ("fill", "one_hot_max", "categories", "drop", "keep", "day_first")
+_CHOICES = ("fill", "one_hot_max", "categories", "drop", "keep", "day_first", "group_column", "time_column")
 _LINEAR_ONE_HOT_MAX = 1000  # an embedding before a single affine map would only lower its rank
 _STEPS = 3000  # of training on a small table, unless epochs are given
 _EPOCHS = (10, 100)
@@ -132,6 +132,7 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
     options = data.options
     table = table or _read_file(data.name, options)
     chosen: dict[str, Any] = {option: options[option] for option in _CHOICES if option in options}
+    chosen |= {option: str(chosen[option]) for option in ("group_column", "time_column") if option in chosen}
     chosen |= {option: _names(option, chosen[option]) for option in ("categories", "drop", "keep") if option in chosen}
     if config.model.name in ("linear", "softmax"):
         chosen.setdefault("one_hot_max", _LINEAR_ONE_HOT_MAX)

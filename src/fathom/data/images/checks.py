@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fathom.data.checks import CheckedSplit, DataCheck, check_splits, show_numbers
+from fathom.data.checks import CheckedSplit, DataCheck, check_splits, report_torn_groups, show_numbers
 from fathom.data.images.decode import read_image
 from fathom.data.images.folder_listing import FileList
 from fathom.data.images.module import ImageData
@@ -24,6 +24,8 @@ _NOTES = {
     "mislabelled": "data.other_format_than_named",
     "depth: ": "data.levels_lost",
     "splits: ": "data.split_origins",
+    "groups: ": "data.groups",
+    "times: ": "data.times",
 }
 _LEFT_OUT = ": left out: "
 
@@ -55,6 +57,7 @@ def check_images(data: ImageData) -> DataCheck:
             code = "data.file_listing"
         if code is not None:
             found.findings.append(Finding(code, "note", note))
+    report_torn_groups(found, data.cutter, data.places)
     found.samples = _draw_files(data.train, data.class_names, data.seed)
     return check_splits(found)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fathom.data.images.formats import is_image
-from fathom.data.images.split_names import split_of, words_of
+from fathom.data.images.split_names import shared_words, split_of
 from fathom.errors import FathomError
 from fathom.phrases import counted, enumerated
 
@@ -17,13 +18,17 @@ from fathom.phrases import counted, enumerated
 # and so on. They hold copies, or nothing, and are passed over wherever they are.
 _FOREIGN = frozenset(
     ("@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "__macosx", "__pycache__", "lost+found")
-    + ("system volume information", "thumbnails", "@tmp")
+    + ("system volume information", "@tmp", "@sharebin", "recycler", "network trash folder", "temporary items")
+    + ("thumbnails", "thumbnail", "thumbs", "thumb", "_thumbs", "__thumbs", "@__thumb")
 )
 _IMAGES = frozenset(("images", "image", "imgs", "img", "photos", "jpegimages"))
+_UNKNOWN = frozenset(("unknown", "unlabeled", "unlabelled", "data", "all", "none", "0"))
 _MASKS = frozenset(
     ("masks", "mask", "annotations", "annotation", "segmentation", "segmentations", "segmentationclass")
     + ("segmentationobject", "groundtruth", "ground_truth", "gt", "labels", "label")
 )
+# A folder of masks beside that of the images: cat, cat_masks. Not "mask", which may be worn: with_mask.
+_MASKS_OF = re.compile(r"(.+)[_-](?:masks|segmentations?|groundtruth|gt|annotations?)")
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ def find_layout(root: Path) -> Layout:
     """
     folders = list_folders(root)
     named = _name_splits(root, folders)
-    notes: list[str] = []
+    notes = _name_passed_over(root)
     if "train" in named:
         others = [folder.name for folder in folders if folder not in named.values()]
         if others:
@@ -65,18 +70,39 @@ def find_layout(root: Path) -> Layout:
         beside = _splits_beside_classes(folders, named)
         named = {"train": root, **beside} if beside else {}
     by_split = {name: folder if folder == root else _descend(folder) for name, folder in named.items()}
-    for name in ("val", "test"):
-        if name in by_split and not list_folders(by_split[name]):
-            images = counted(sum(is_image(entry.name) for entry in scan(by_split[name])), "image")
-            shown = by_split.pop(name).relative_to(root)
-            notes.append(f"skipped: {shown}: {images} without class folders, so nothing says what they show")
     base = by_split.get("train", root)
     classes = tuple(folder for folder in list_folders(base) if folder not in named.values())
     if not classes:
         raise FathomError(f"{base} has no class folders: images belong in {base}/<class>/{_advise_table(base)}")
-    _refuse_nested(base, classes)
+    notes += _refuse_nested(root, base, classes)
+    for name in ("val", "test"):
+        if name in by_split and (why := _is_unlabelled(by_split[name], classes)):
+            shown = by_split.pop(name).relative_to(root)
+            is_class = "" if "train" in _name_splits(root, folders) else "; --levels class makes it a class"
+            notes.append(f"skipped: {shown}: {why}, so nothing says what they show{is_class}")
     origins = {name: _describe(root, folder) for name, folder in by_split.items()}
     return Layout(base, by_split.get("val"), by_split.get("test"), classes, origins, tuple(notes))
+
+
+def _name_passed_over(root: Path) -> list[str]:
+    """Name the folders beside the classes that are no classes."""
+    names = [entry.name for entry in scan(root) if entry.is_dir()]
+    found = sorted(name for name in passed_over(names) if not name.startswith("."))
+    return [f"skipped: {enumerated(found)}: thumbnails, masks or a system's own"] if found else []
+
+
+def _is_unlabelled(folder: Path, classes: Sequence[Path]) -> str:
+    """Say what a validation or test split holds if there are no classes in it: no folder, or one such as test/images."""
+    below = list_folders(folder)
+    names = {path.name for path in below} - {path.name for path in classes}
+    if len(below) > 1 or len(names) != len(below) or not all(map(_says_nothing, names)):
+        return ""
+    images = sum(is_image(name) for _, _, names in os.walk(folder) for name in names)
+    return f"{counted(images, 'image')} without class folders"
+
+
+def _says_nothing(name: str) -> bool:
+    return name.lower() in _IMAGES | _UNKNOWN or split_of(name) is not None
 
 
 def list_folders(folder: Path) -> list[Path]:
@@ -89,11 +115,15 @@ def list_folders(folder: Path) -> list[Path]:
 def passed_over(names: Sequence[str]) -> set[str]:
     """Return which of the folders in one folder hold nothing to learn from: hidden ones, thumbnails, masks."""
     lower = {name: name.lower() for name in names}
-    has_images = not _IMAGES.isdisjoint(lower.values())
+    known = set(lower.values())
+    has_images = not _IMAGES.isdisjoint(known)
     return {
         name
         for name in names
-        if name.startswith(".") or lower[name] in _FOREIGN or (has_images and lower[name] in _MASKS)
+        if name.startswith(".")
+        or lower[name] in _FOREIGN
+        or (has_images and lower[name] in _MASKS)
+        or ((masks := _MASKS_OF.fullmatch(lower[name])) is not None and masks.group(1) in known)
     }
 
 
@@ -111,9 +141,7 @@ def scan(folder: Path) -> list[os.DirEntry[str]]:
 
 def _name_splits(root: Path, folders: Sequence[Path]) -> dict[str, Path]:
     """Return the folders that are splits by their names; none where "train" is just a class among others."""
-    words = [set(words_of(folder.name)) for folder in folders]
-    shared = set.intersection(*words) if len(words) > 1 else set()  # as "seg" of seg_train, seg_test and seg_pred
-    shared = {word for word in shared if split_of(word) is None}
+    shared = shared_words([folder.name for folder in folders])
     named = [(split, folder) for folder in folders if (split := split_of(folder.name, shared)) is not None]
     train = [folder for split, folder in named if split == "train"]
     if train and len(named) < len(folders) and not any(map(list_folders, train)):
@@ -129,12 +157,16 @@ def _name_splits(root: Path, folders: Sequence[Path]) -> dict[str, Path]:
 
 
 def _splits_beside_classes(folders: Sequence[Path], by_split: dict[str, Path]) -> dict[str, Path]:
-    """Return the splits that lie among the classes, with folders of the same names: cat, dog, test/cat, test/dog."""
+    """Return the splits that lie among the classes: test beside cat and dog, with folders cat and dog or none."""
     classes = {folder.name for folder in folders if folder not in by_split.values()}
+    if len(classes) < 2:  # train, val and the like may be classes too
+        return {}
     return {
         split: folder
         for split, folder in by_split.items()
-        if (below := {inside.name for inside in list_folders(folder)}) and below <= classes and not _has_images(folder)
+        if not (below := {inside.name for inside in list_folders(folder)})
+        or (len(below) == 1 and all(map(_says_nothing, below - classes)))
+        or (2 * len(below & classes) >= len(below) and not _has_images(folder))
     }
 
 
@@ -146,29 +178,44 @@ def _descend(folder: Path) -> Path:
     return folder
 
 
-def _refuse_nested(base: Path, classes: Sequence[Path]) -> None:
-    """Refuse folders that hold nothing but folders where those seem to be the classes."""
-    if any(_has_images(folder) for folder in classes):
-        return
+def _refuse_nested(root: Path, base: Path, classes: Sequence[Path]) -> list[str]:
+    """Refuse folders that hold nothing but folders where those seem to be the classes.
+
+    Returns: what there is to say of folders below the classes
+    """
     below = {folder: list_folders(folder) for folder in classes}
+    nested = [folder for folder in classes if below[folder] and not _has_images(folder)]
+    if 2 * len(nested) < len(classes) or not nested:
+        return []
     if len(classes) == 1:
         _refuse_packed(base, classes[0], below[classes[0]])
-        return
-    counts = Counter(inside.name for folders in below.values() for inside in folders)
+    above = "".join("*/" if depth else "split/" for depth in range(len(base.relative_to(root).parts)))
+    names = [inside.name for folder in classes for inside in below[folder]]
+    counts = Counter(names)
     shared = sorted(name for name, count in counts.items() if count > 1)
     # <class>/images has one name below, <class>/<specimen> hardly any twice
-    if all(below.values()) and len(counts) > 1 and 2 * sum(counts[name] for name in shared) >= counts.total():
+    if len(counts) > 1 and 2 * sum(counts[name] for name in shared) >= counts.total():
         outer = enumerated([folder.name for folder in classes], 4)
-        are_splits = all(split_of(name) for name in shared)
         raise FathomError(
-            f"{base}: {outer} hold no images but folders, with equal names ({enumerated(shared, 4)}), so "
-            + (
-                f"the splits are inside the classes; put them outside, as in {base}/{shared[0]}/<class>/"
-                if are_splits
-                else f"those seem to be the classes; move the images to {base}/<class>/, or list them in a file "
-                "(--data labels.csv --images …)"
-            )
+            f"{base}: {outer} hold no images but folders, with equal names ({enumerated(shared, 4)}); "
+            f"{_advise_levels(above, classes, shared)}"
         )
+    if len(counts) < 2:
+        return []
+    outer, inner = enumerated([folder.name for folder in classes], 3), enumerated(sorted(counts), 3)
+    return [f"classes: the outer folders ({outer}); --levels {above}*/class makes those below them the classes ({inner})"]
+
+
+def _advise_levels(above: str, classes: Sequence[Path], shared: Sequence[str]) -> str:
+    """Say which levels are meant where folders of equal names are below others."""
+    if all(split_of(name) for name in shared):
+        return "the splits are inside the classes: say --levels class/split"
+    if all(split_of(folder.name.rstrip("0123456789")) for folder in classes):
+        return "those seem to be the classes, in splits: say --levels split/class"
+    return (
+        f"those seem to be the classes: say --levels {above}group/class to keep each outer folder, such as a patient, "
+        f"on one side of a split, or --levels {above}*/class"
+    )
 
 
 def _refuse_packed(base: Path, only: Path, below: Sequence[Path]) -> None:

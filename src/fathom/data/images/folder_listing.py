@@ -12,26 +12,36 @@ from pathlib import Path
 import numpy as np
 
 from fathom.data.images.folder_layout import find_layout, list_folders, passed_over, scan
+from fathom.data.images.folder_levels import Levels
+from fathom.data.images.folder_names import readable_names
 from fathom.data.images.formats import is_image
+from fathom.data.images.split_names import SPLITS
 from fathom.errors import FathomError
-from fathom.phrases import counted
+from fathom.phrases import counted, enumerated
 
 _UNREAD = (".heic", ".heif", ".jxl", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".rw2", ".svg", ".psd", ".eps")
 _SHOWN = 4  # kinds of stray files in a line
 _BESIDE = "beside the class folders"
 _FOLDERS = "of thumbnails or masks"
-_MASK_FILES = "that by their names are masks of others"
+_MASK_FILES = "that by their names are masks or thumbnails of others"
 _MASK = re.compile(
-    r"(.+)[_-](?:masks?|segmentation|groundtruth)(?:_[0-9]+)?", re.IGNORECASE
+    r"(.+)[_-](?:masks?|segmentation|groundtruth|thumb(?:nail)?s?)(?:_[0-9]+)?", re.IGNORECASE
 )  # "benign (1)_mask_1" of BUSI
 
 
 @dataclass(frozen=True)
 class FileList:
-    """Image files with their labels: paths in sorted order, labels int64 (N,)."""
+    """Image files with their labels: paths in sorted order, labels int64 (N,).
+
+    Attributes:
+        groups: what each belongs to, such as a patient, which stays on one side of a cut; "" for none.
+        times: float64 (N,), by which the newest are held out; NaN for an unknown one.
+    """
 
     paths: tuple[Path, ...]
     labels: np.ndarray
+    groups: tuple[str, ...] | None = None
+    times: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -47,6 +57,7 @@ class ImageFiles:
         name: what the set is called.
         aliases: what folders are to be called, by their paths, such as the archive that one was unpacked from.
         origins: which folder or column each split comes from, where there is one.
+        cut_by: where groups or times come from, in words; empty without.
     """
 
     train: FileList
@@ -58,6 +69,7 @@ class ImageFiles:
     name: str = "images"
     aliases: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
+    cut_by: str = ""
 
     def show(self, path: str) -> str:
         """Return the path of a file as people know it."""
@@ -65,13 +77,15 @@ class ImageFiles:
         return self.aliases[known] + path[len(known) :] if known else path
 
 
-def list_image_folder(root: str | Path) -> ImageFiles:
+def list_image_folder(root: str | Path, levels: str | None = None) -> ImageFiles:
     """List ``root/<class>/…/*.jpg``, or ``root/{train,val,test}/<class>/…/*.jpg``, without opening an image.
 
     Classes are the folders in sorted order, as torchvision's ``ImageFolder`` numbers them. Splits are found by their
     usual names, see ``split_of``, also among the classes. Hidden files are passed over, and so are files that are no
     images by their name, thumbnails and masks; the notes count those.
 
+    Args:
+        levels: what the levels of folders mean, from the outside, such as "group/class"; None finds classes and splits.
     Raises:  FathomError if there is no folder, no class or no image, a class is empty, a class of the validation or
         test split is not among the training classes, two folders name one split, or the classes seem to be one level
         further down
@@ -80,6 +94,8 @@ def list_image_folder(root: str | Path) -> ImageFiles:
     if not root.is_dir():
         what = "is not a folder of images" if root.exists() else "does not exist"
         raise FathomError(f"{root} {what}")
+    if levels is not None:
+        return _list_by_levels(root, Levels.parse(levels))
     layout = find_layout(root)
     names = tuple(folder.name for folder in layout.classes)
     strays: Counter[str] = Counter()
@@ -88,8 +104,40 @@ def list_image_folder(root: str | Path) -> ImageFiles:
         None if folder is None else _list_split(folder, list_folders(folder), names, strays)
         for folder in (layout.val, layout.test)
     )
-    notes = (*layout.notes, *_describe_strays(strays))
-    return ImageFiles(train, val, test, names, notes, name=str(root), origins=layout.origins)
+    shown, told = readable_names(names)
+    notes = (*layout.notes, *told, *_describe_strays(strays))
+    return ImageFiles(train, val, test, shown, notes, name=str(root), origins=layout.origins)
+
+
+def _list_by_levels(root: Path, levels: Levels) -> ImageFiles:
+    """List images by what was said of the folders above them.
+
+    Raises:  FathomError as ``Levels.place``, or if a class has no image for training
+    """
+    strays: Counter[str] = Counter()
+    placed, said = levels.place(root, sorted(_images(root, strays)))
+    names = tuple(sorted({image.label for image in placed}))
+    label_of = {name: label for label, name in enumerate(names)}
+    splits: dict[str, FileList] = {}
+    for split in SPLITS:
+        images = [image for image in placed if image.split == split]
+        labels = np.array([label_of[image.label] for image in images], dtype=np.int64)
+        groups = tuple(image.group for image in images) if "group" in levels.meanings else None
+        splits[split] = FileList(tuple(image.path for image in images), labels, groups)
+    untrained = [name for label, name in enumerate(names) if label not in splits["train"].labels]
+    if untrained:
+        raise FathomError(f"{root}: --levels {levels} leaves no training image of {enumerated(untrained)}")
+    shown, told = readable_names(names)
+    return ImageFiles(
+        splits["train"],
+        splits["val"] if len(splits["val"]) else None,
+        splits["test"] if len(splits["test"]) else None,
+        shown,
+        (*said, *told, *_describe_strays(strays)),
+        name=str(root),
+        origins={name: "folders of that name" for name in SPLITS if "split" in levels.meanings and len(splits[name])},
+        cut_by=f"folders, as in {levels}" if "group" in levels.meanings else "",
+    )
 
 
 def _list_split(split: Path, folders: Sequence[Path], class_names: tuple[str, ...], strays: Counter[str]) -> FileList:

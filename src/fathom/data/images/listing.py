@@ -13,15 +13,20 @@ from fathom.errors import FathomError, UsageError
 _TABLES = (".csv", ".tsv")
 
 
-def list_images(root: str | Path, **columns: str) -> ImageFiles:
+def list_images(root: str | Path, *, levels: str | None = None, **columns: str) -> ImageFiles:
     """List the images of class folders, or, where there are none, those that the one label file inside names.
 
     Args:
+        levels: what the levels of folders mean, as ``list_image_folder`` takes them.
         columns: as ``read_image_table`` takes them; they ask for the label file.
     Raises:  FathomError, UsageError as ``list_image_folder`` and ``read_image_table``; UsageError for columns where
-        there is no label file
+        there is no label file, and beside levels
     """
     root = Path(root)
+    if levels is not None:
+        if columns:
+            raise UsageError(f"--levels is for folders, data.options.{next(iter(columns))} for a label file")
+        return list_image_folder(root, levels)
     table = _find_table(root) if root.is_dir() else None
     if table is None and columns:
         option = next(iter(columns))

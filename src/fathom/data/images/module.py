@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import weakref
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from fathom.data.images.file_dataset import ImageFileDataset
 from fathom.data.images.folder_listing import FileList, ImageFiles
 from fathom.data.images.labels.file import read_image_table
 from fathom.data.images.listing import list_images
+from fathom.data.images.name_groups import group_by_name as group_by_name_of
 from fathom.data.images.options import ImageOptions
 from fathom.data.images.origins import describe_origins
 from fathom.data.images.scan import ScannedImages, list_broken, scan_images, splits_of
@@ -31,10 +31,10 @@ from fathom.data.loaders.files import FileLoader
 from fathom.data.loaders.memory import Augmentation
 from fathom.data.module import check_batch_size
 from fathom.data.splits.balance import count_classes
+from fathom.data.splits.cutter import Cutter
 from fathom.data.splits.division import Division, as_division
-from fathom.data.splits.duplicates import Duplicates, find_duplicates, split_groups
+from fathom.data.splits.duplicates import Duplicates, find_duplicates
 from fathom.data.splits.folds import describe_small_classes
-from fathom.data.splits.split import stratified_split
 from fathom.errors import FathomError
 from fathom.phrases import counted
 from fathom.preprocess import Preprocess
@@ -81,13 +81,13 @@ class ImageData(DividedData):
         self.name, self.augment, self.seed, self.balance = files.name, augment, seed, balance
         self.class_names = files.class_names
         given = splits_of(files)
-        folded = self._divide(given, division)
+        divided = self._divide(given, division)
         self._check_classes()
         self.batch_size = batch_size or _choose_batch_size(self.num_train)
         check_batch_size(self.batch_size, self.num_train, self.name)
-        origin = describe_origins(list(self.splits), files.origins, division, self.split_seed)
+        origin = describe_origins(list(self.splits), files.origins, division, self.split_seed, self.cutter.how)
         depth = describe_depth([str(path) for path in files.train.paths], self.split_seed)
-        self.notes = [*files.notes, *folded, *depth, *self._describe_problems(), origin, self._describe_form()]
+        self.notes = [*files.notes, *divided, *depth, *self._describe_problems(), origin, self._describe_form()]
         self.details = [f"left out: {path} {why}".strip() for path, why in self.broken]
         self.details += [f"the same image: {a} and {b}" for a, b in self._name_pairs()]
         self._loaders: list[weakref.ref[FileLoader]] = []
@@ -117,14 +117,27 @@ class ImageData(DividedData):
         return cls(scanned, batch_size, val=division, augment=augment, seed=seed, balance=balance)
 
     @classmethod
-    def from_folder(cls, root: str | Path, batch_size: int | None = None, **options: Any) -> ImageData:
+    def from_folder(
+        cls,
+        root: str | Path,
+        batch_size: int | None = None,
+        *,
+        levels: str | None = None,
+        group_by_name: str | None = None,
+        **options: Any,
+    ) -> ImageData:
         """Scan ``root/<class>/*.jpg`` or ``root/{train,val,test}/<class>/*.jpg``; the rest is that of ``scan``.
 
         ``root`` may be an archive of such a folder, see ``unpacked_copy``.
 
+        Args:
+            levels: what the levels of folders mean, from the outside, such as "group/class".
+            group_by_name: a regular expression that finds in a path what stays on one side of a cut.
         Raises:  FathomError also if the folder holds no classes or no images
         """
-        files = list_images(unpacked_copy(root).path if is_packed(root) else root)
+        files = list_images(unpacked_copy(root).path if is_packed(root) else root, levels=levels)
+        if group_by_name is not None:
+            files = group_by_name_of(files, group_by_name)
         return cls.scan(replace(files, name=str(root)), batch_size, **options)
 
     @classmethod
@@ -137,6 +150,8 @@ class ImageData(DividedData):
         file_column: str | None = None,
         label_column: str | None = None,
         split_column: str | None = None,
+        group_column: str | None = None,
+        time_column: str | None = None,
         **options: Any,
     ) -> ImageData:
         """Scan images in a folder, with their labels in a file of rows; the rest is that of ``scan``.
@@ -145,10 +160,12 @@ class ImageData(DividedData):
             table: rows of file and label, see ``read_image_table``.
             images: the folder that the names are relative to, or an archive of it.
             file_column, label_column, split_column: names of the columns; None finds them.
+            group_column, time_column: as ``read_image_table`` takes them.
         Raises:  FathomError also if the file names no image that is there; UsageError for a column that is not there
         """
         folder = unpacked_copy(images, whole=True).path if is_packed(images) else images
         columns = {"file_column": file_column, "label_column": label_column, "split_column": split_column}
+        columns |= {"group_column": group_column, "time_column": time_column}
         return cls.scan(read_image_table(table, folder, **columns), batch_size, **options)
 
     # What the recipes ask for -----------------------------------------------------------------------------------------
@@ -275,7 +292,7 @@ class ImageData(DividedData):
     def _divide(self, given: dict[str, FileList], division: Division) -> list[str]:
         """Settle which readable file is in which split; those that are not given are cut from the training split.
 
-        Returns: what there is to say of the fold
+        Returns: what there is to say of the fold, and of groups and times
         """
         pixels, digests, fold = self.survey.pixels, self.survey.digests, division.fold
         labels = np.concatenate([part.labels for part in given.values()])  # (N,)
@@ -286,28 +303,31 @@ class ImageData(DividedData):
             places[name] = start + np.flatnonzero(self.survey.is_readable[start : start + len(part)])
             start += len(part)
         self._is_cut = fold is not None or (bool(division.val) and not {"val", "test"} <= set(places))
+        cutter = _make_cutter(list(given.values()), labels, digests, self.scanned.files.cut_by)
         folded: list[str] = []
+        cut: list[str] = []
         for name, seed in (("test", self.split_seed + 1), ("val", self.split_seed)):
             if name not in places and division.val and len(places["train"]):
-                share = partial(stratified_split, fraction=division.val, seed=seed)
-                places["train"], held_out = split_groups(places["train"], labels, digests, share)
+                places["train"], held_out = cutter.cut_share(places["train"], division.val, seed)
+                cut.append(name)
                 if len(held_out):
                     places[name] = held_out
             if name == "test" and fold is not None:
                 scarce = describe_small_classes(labels[places["train"]], fold.of, self.class_names)
-                deal = partial(fold.cut, seed=self.split_seed)
-                places["train"], places["test"] = split_groups(places["train"], labels, digests, deal)
+                places["train"], places["test"] = cutter.cut_fold(places["train"], fold, self.split_seed)
                 folded = [fold.describe(counted(len(places["test"]), "image")), *scarce]
         names = [name for name in ("train", "val", "test") if name in places]
         self.splits = {name: everything.take(places[name]) for name in names}
         self.duplicates: Duplicates = find_duplicates(places, labels, digests)
-        return folded
+        self.cutter, self.places = cutter, places
+        return [*folded, *cutter.describe(places, cut, "image"), *cutter.describe_torn(places)]
 
     def _check_classes(self) -> None:
         counts = count_classes(self.splits["train"].labels, self.num_outputs)
         empty = [name for name, count in zip(self.class_names, counts, strict=True) if not count]
         if empty:
-            raise FathomError(f"{self.name}: no readable training image of {', '.join(empty[:_NAMED])}")
+            held_out = "; all of its groups are held out: choose smaller ones, or --val 0" * bool(self.cutter.groups)
+            raise FathomError(f"{self.name}: no readable training image of {', '.join(empty[:_NAMED])}{held_out}")
 
     def _describe_form(self) -> str:
         mean, std = ([f"{value:.3g}" for value in values] for values in self.statistics())
@@ -347,6 +367,17 @@ class ImageData(DividedData):
     def _show(self, place: int) -> str:
         """Return the path of a file as people know it."""
         return self.scanned.files.show(self.paths[place])
+
+
+def _make_cutter(parts: list[FileList], labels: np.ndarray, digests: np.ndarray, source: str) -> Cutter:
+    """Make what cuts all files, given split by split."""
+    has_groups, has_times = parts[0].groups is not None, parts[0].times is not None
+    groups = [group for part in parts for group in part.groups or ("",) * len(part)] if has_groups else None
+    times = None
+    if has_times:
+        unknown = (np.full(len(part), np.nan) if part.times is None else part.times for part in parts)
+        times = np.concatenate(list(unknown))
+    return Cutter(labels, digests, groups, times, source)
 
 
 def _choose_batch_size(num_train: int) -> int:

@@ -7,8 +7,13 @@ from collections.abc import Mapping, Sequence
 from fathom.data.splits.division import Division
 
 
-def describe_origins(names: Sequence[str], origins: Mapping[str, str], division: Division, seed: int) -> str:
+def describe_origins(
+    names: Sequence[str], origins: Mapping[str, str], division: Division, seed: int, how: str = "at random"
+) -> str:
     """Say of each split which folder or column it comes from, or that it was cut from the training split.
+
+    Args:
+        how: they were cut, see ``Cutter.how``.
 
     >>> describe_origins(["train", "val"], {"train": "folder Training"}, Division(0.1), 0)
     'splits: train from folder Training; val cut from it at random (10 %, stratified, seed 0)'
@@ -21,7 +26,8 @@ def describe_origins(names: Sequence[str], origins: Mapping[str, str], division:
     if cut and division.fold is None:
         source = "it" if parts == [f"train from {origins.get('train')}"] else "train" if origins else "all images"
         share = f"{100 * division.val:.3g} %" + " each" * (len(cut) > 1)
-        parts.append(f"{', '.join(cut)} cut from {source} at random ({share}, stratified, seed {seed})")
+        drawn = "" if how == "as the newest" else f", stratified, seed {seed}"
+        parts.append(f"{', '.join(cut)} cut from {source} {how} ({share}{drawn})")
     elif cut:
         parts.append("the rest by folds")
     if not parts:

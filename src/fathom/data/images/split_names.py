@@ -42,6 +42,12 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text.lower())
 
 
+def shared_words(names: Collection[str]) -> set[str]:
+    """Return the words that all of several names have and that mean no split, as "seg" in ``seg_train``, ``seg_test``."""
+    words = [set(words_of(name)) for name in names]
+    return {word for word in set.intersection(*words) if split_of(word) is None} if len(words) > 1 else set()
+
+
 def split_of_flag(column: str, text: str) -> str | None:
     """Return the split that yes or no means in a column such as ``is_valid``; None where it is neither."""
     meant = _FLAGS.get("".join(words_of(column)))

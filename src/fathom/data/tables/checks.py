@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from fathom.data.checks import CheckedSplit, DataCheck, check_splits
+from fathom.data.checks import CheckedSplit, DataCheck, check_splits, report_torn_groups
 from fathom.data.tables.column import Column
 from fathom.data.tables.module import TableData
 from fathom.findings import Finding, NotChecked
@@ -45,9 +45,12 @@ def check_table(data: TableData) -> DataCheck:
         remedy = "if they are two, write them so that no spreadsheet takes them for one: a1, a01"
         place = f"column {data.target.name}"
         found.findings.append(Finding("data.label_spellings", "warning", line, remedy=remedy, place=place))
+    report_torn_groups(found, data.cutter, data.places)
+    told = [*spellings, *data.cutter.describe_torn(data.places)]
+    codes = {"groups": "data.groups", "times": "data.times"}
     for note in data.notes:
-        if not note.startswith("task: ") and note not in spellings:
-            code = "data.left_out" if "left out" in note else "data.reading"
+        if not note.startswith("task: ") and note not in told:
+            code = "data.left_out" if "left out" in note else codes.get(note.partition(":")[0], "data.reading")
             found.findings.append(Finding(code, "note", note))
     _look_for_leaks(found, data)
     _look_for_outliers(found, data)

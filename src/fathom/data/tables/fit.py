@@ -77,6 +77,8 @@ class TableOptions:
         one_hot_max: a category of more values gets an embedding.
         fill: "mean" or "median", what stands in for a missing number.
         day_first: whether 1/2/2020 is the first of February, where the column does not tell.
+        group_column: rows with the same cell in it stay on one side of a cut; it is left out unless it is in ``keep``.
+        time_column: dates or numbers, by which the newest rows are held out.
     """
 
     task: str | None = None
@@ -87,6 +89,8 @@ class TableOptions:
     one_hot_max: int = ONE_HOT_MAX
     fill: str = "mean"
     day_first: bool = False
+    group_column: str | None = None
+    time_column: str | None = None
 
     def check(self, names: Sequence[str]) -> None:
         """Refuse columns that are not there and values that make no sense."""
@@ -94,6 +98,9 @@ class TableOptions:
             for name in getattr(self, option):
                 if name not in names:
                     raise unknown(f"column in data.options.{option}", name, names)
+        for option, column in (("group", self.group_column), ("time", self.time_column)):
+            if column is not None and column not in names:
+                raise unknown(f"column (--{option}-column)", column, names)
         if self.fill not in ("mean", "median"):
             raise unknown("fill", self.fill, ("mean", "median"))
         if isinstance(self.one_hot_max, bool) or not isinstance(self.one_hot_max, int) or self.one_hot_max < 0:
@@ -169,6 +176,8 @@ def _reason_to_leave_out(cells: pd.Series, column: Column, train: np.ndarray, op
     name, kind = column.name, column.kind
     if name in options.drop:
         return LeftOut(name, "as asked")
+    if name == options.group_column and name not in options.keep:
+        return LeftOut(name, "it says which rows belong together", is_id=True)
     part = cells.iloc[train]
     present = part.dropna()
     if not len(present):

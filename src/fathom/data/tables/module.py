@@ -16,14 +16,15 @@ from fathom.choices import Balance
 from fathom.data.divided import InMemoryData, Rows
 from fathom.data.loaders.memory import Augmentation
 from fathom.data.module import check_balance, check_batch_size
+from fathom.data.splits.cutter import Cutter
 from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.folds import describe_small_classes
-from fathom.data.splits.split import stratified_split
 from fathom.data.tables.cells import canonical, read_cells
 from fathom.data.tables.fit import FLOAT_DIGITS, LeftOut, TableOptions, fit_columns
 from fathom.data.tables.layer import TableInput
 from fathom.data.tables.reading import Table, read_frame, read_table
 from fathom.data.tables.target import find_target, join_names, read_target
+from fathom.data.tables.times import read_times
 from fathom.errors import FathomError, UsageError
 from fathom.phrases import counted
 from fathom.preprocess import Preprocess, TargetScale
@@ -84,7 +85,8 @@ class TableData(InMemoryData):
         num_own = len(labels)
         if table.test is not None and division.fold is None:
             frame, labels = self._append(table, table.test, frame, labels)
-        rows = self._divide(labels, num_own, division, cut_test=table.test is None)
+        self.cutter = _make_cutter(frame, labels, options)
+        self.places = rows = self._divide(labels, num_own, division, cut_test=table.test is None)
         fitted = fit_columns(
             frame,
             self.target.name,
@@ -251,22 +253,25 @@ class TableData(InMemoryData):
         test: np.ndarray | None = None
         held_out: np.ndarray | None = None
         if cut_test and val:
-            rows, test = _cut(rows, labels, val, self.split_seed + 1)
+            rows, test = _cut(self.cutter, rows, val, self.split_seed + 1)
         if fold is not None:
             self.notes += describe_small_classes(labels[rows], fold.of, self.class_names)
-            rows, test = (rows[part] for part in fold.cut(labels[rows], self.split_seed))
+            rows, test = self.cutter.cut_fold(rows, fold, self.split_seed)
             self.notes.insert(0, fold.describe(counted(len(test), "row")))
         elif not cut_test:
             test = num_own + np.flatnonzero(has_target[num_own:])
             if not len(test):
                 raise FathomError(f"{self.name}: no row of the test file has a {self.target.name}")
         if val:
-            rows, held_out = _cut(rows, labels, val, self.split_seed)
+            rows, held_out = _cut(self.cutter, rows, val, self.split_seed)
         if self.task == "regression" and not np.ptp(labels[rows]) > 0:
             raise FathomError(f"{self.name}: {self.target.name} is the same in every training row; nothing to learn")
         self._test_numbers = np.array([]) if test is None else test + 1 - (0 if cut_test or fold else num_own)
         found = {"train": rows, "val": held_out, "test": test}
-        return {name: index for name, index in found.items() if index is not None}
+        places = {name: index for name, index in found.items() if index is not None}
+        cut = [name for name in ("val", "test") if name in places and (name == "val" or cut_test)]
+        self.notes += [*self.cutter.describe(places, cut, "row"), *self.cutter.describe_torn(places)]
+        return places
 
     def _fit_scale(self, labels: np.ndarray, train: np.ndarray) -> TargetScale | None:
         if self.task == "classification":
@@ -279,10 +284,25 @@ class TableData(InMemoryData):
         return TargetScale([float(known.mean())], [float(known.std())], log=self.target.log)
 
 
-def _cut(rows: np.ndarray, labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+def _make_cutter(frame: pd.DataFrame, labels: np.ndarray, options: TableOptions) -> Cutter:
+    """Make what cuts the rows, by groups or times where they are asked for.
+
+    Raises:  UsageError for a column that is not there, and for both
+    """
+    options.check(list(frame.columns))
+    groups, times = None, None
+    if options.group_column is not None:
+        cells = frame[options.group_column]
+        groups = ["" if is_missing else canonical(v) for v, is_missing in zip(cells, cells.isna(), strict=True)]
+    if options.time_column is not None:
+        times = read_times(frame[options.time_column], options.time_column, day_first=options.day_first)
+    return Cutter(labels, None, groups, times, f"column {options.group_column or options.time_column}")
+
+
+def _cut(cutter: Cutter, rows: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Hold a share of the rows out; None where that is not even one."""
-    kept, cut = stratified_split(labels[rows], share, seed)
-    return rows[kept], rows[cut] if len(cut) else None
+    kept, cut = cutter.cut_share(rows, share, seed)
+    return kept, cut if len(cut) else None
 
 
 def _advise(column: LeftOut) -> str:

@@ -28,11 +28,15 @@ class AskedColumns:
 
     Attributes:
         split: "none" says that no column divides the images.
+        group: what stays on one side of a cut, such as a patient.
+        time: by which the newest are held out.
     """
 
     file: str | None = None
     label: str | None = None
     split: str | None = None
+    group: str | None = None
+    time: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class FoundColumns:
         label, split: None where there is no such column.
         split_of: what each cell of the split column means, "" for an empty one.
         notes: what there is to say of the choice.
+        group, time: None unless they were asked for.
     """
 
     file: int
@@ -50,6 +55,8 @@ class FoundColumns:
     split: int | None = None
     split_of: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    group: int | None = None
+    time: int | None = None
 
 
 def plain(name: str) -> str:
@@ -76,6 +83,8 @@ def find_columns(
     Raises:  UsageError for a column that is not there, where several name files, and for a split column with values
         that mean no split beside some that do
     """
+    group = _given(table, "group-column", asked.group, names)
+    time = _given(table, "time-column", asked.time, names)
     label = _given(table, "label-column", asked.label, names)
     file = _given(table, "file-column", asked.file, names)
     notes: list[str] = []
@@ -87,15 +96,15 @@ def find_columns(
         raise UsageError(
             f"{table}: none of its columns ({shorten(names)}) is known to name the images; say --file-column"
         )
-    split, meanings, note = _find_split(table, names, rows, asked.split, {file, label})
+    split, meanings, note = _find_split(table, names, rows, asked.split, {file, label, group, time})
     if label is None:
-        label = _by_name(names, LABEL_NAMES, {file, split})
-    others = [i for i in range(len(names)) if i not in (file, split)]
+        label = _by_name(names, LABEL_NAMES, {file, split, group, time})
+    others = [i for i in range(len(names)) if i not in (file, split, group, time)]
     if label is None and len(others) == 1:
         label = others[0]
     if label == file:
         raise UsageError(f"{table}: {names[file]} cannot be both the file and the label")
-    return FoundColumns(file, label, split, meanings, (*notes, *note))
+    return FoundColumns(file, label, split, meanings, (*notes, *note), group, time)
 
 
 def _given(table: Path, option: str, name: str | None, names: Sequence[str]) -> int | None:

@@ -29,6 +29,8 @@ class _Row:
     file: str
     label: str
     split: str
+    group: str
+    time: str
 
 
 def read_image_table(
@@ -38,6 +40,8 @@ def read_image_table(
     file_column: str | None = None,
     label_column: str | None = None,
     split_column: str | None = None,
+    group_column: str | None = None,
+    time_column: str | None = None,
 ) -> ImageFiles:
     """List the images that a file of rows names.
 
@@ -48,6 +52,8 @@ def read_image_table(
     Args:
         file_column, label_column, split_column: names of the columns; None finds them by name, and that of the files
             also by what is in it. A ``split_column`` "none" divides the images at random, whatever the file says.
+        group_column: what stays on one side of a cut, such as a patient.
+        time_column: dates or numbers, by which the newest images are held out.
     Raises:  FathomError if the file cannot be read, names no image that is there, or one outside of ``images``;
         UsageError for a column that is not there or cannot be found, where several name files, and for a split column
         with values that name no split
@@ -56,7 +62,7 @@ def read_image_table(
     if not images.is_dir():
         raise UsageError(f"--images: no such folder: {images}")
     form, rows = read_label_rows(table)
-    asked = AskedColumns(file_column, label_column, split_column)
+    asked = AskedColumns(file_column, label_column, split_column, group_column, time_column)
     columns = find_columns(table, form.names, rows, asked, partial(find_sample, images))
     if columns.label is None:
         raise UsageError(f"{table}: which of its columns ({shorten(form.names)}) is the label? Say --label-column")
@@ -66,7 +72,7 @@ def read_image_table(
     names = _order_classes(table, form.names[columns.label], [spelling[entry.label] for entry in entries])
     images = go_down(images, entries[0].file)
     label_of = {name: label for label, name in enumerate(names)}
-    found: dict[str, tuple[list[Path], list[int]]] = {}
+    found: dict[str, list[tuple[Path, int, _Row]]] = {}
     missing: list[str] = []
     suffixes = sorted(EXTENSIONS)
     for entry in entries:
@@ -74,17 +80,12 @@ def read_image_table(
         if path is None:
             missing.append(str(images / entry.file))
             continue
-        paths, labels = found.setdefault(entry.split, ([], []))
-        paths.append(path)
-        labels.append(label_of[spelling[entry.label]])
+        found.setdefault(entry.split, []).append((path, label_of[spelling[entry.label]], entry))
     if "train" not in found:
         what = "none of them is for training" if found else f"none of them is in {images}; is --images right?"
         first = f" (the first: {missing[0]})" if missing else ""
         raise FathomError(f"{table} names {len(entries):,} images, but {what}{first}")
-    splits = [
-        FileList(tuple(found[name][0]), np.array(found[name][1], dtype=np.int64)) if name in found else None
-        for name in SPLITS
-    ]
+    splits = [_make_list(found[name], columns, time_column or "") if name in found else None for name in SPLITS]
     assert splits[0] is not None
     origin = "" if columns.split is None else f"column {form.names[columns.split]} of {table.name}"
     return ImageFiles(
@@ -96,7 +97,23 @@ def read_image_table(
         tuple(missing),
         name=str(table),
         origins={name: origin for name in found if origin},
+        cut_by=f"column {group_column or time_column} of {table.name}" if group_column or time_column else "",
     )
+
+
+def _make_list(found: list[tuple[Path, int, _Row]], columns: FoundColumns, time_column: str) -> FileList:
+    """Return the files of a split, with what their rows say of groups and times."""
+    rows = [row for _, _, row in found]
+    times = None
+    if columns.time is not None:
+        from fathom.data.tables.times import read_times  # pandas, which no other label file needs
+
+        times = read_times([row.time if row.time not in MISSING else None for row in rows], time_column)
+    groups = None
+    if columns.group is not None:
+        groups = tuple("" if row.group in MISSING else row.group for row in rows)
+    labels = np.array([label for _, label, _ in found], dtype=np.int64)
+    return FileList(tuple(path for path, _, _ in found), labels, groups, times)
 
 
 def _take_rows(table: Path, rows: list[list[str]], columns: FoundColumns) -> tuple[list[_Row], list[str]]:
@@ -115,7 +132,8 @@ def _take_rows(table: Path, rows: list[list[str]], columns: FoundColumns) -> tup
         elif (file, label) in seen:
             left_out["repeating another one"] += 1
         else:
-            seen[file, label] = _Row(number, file, label, split)
+            group, time = cell_of(row, columns.group), cell_of(row, columns.time)
+            seen[file, label] = _Row(number, file, label, split, group, time)
     if not seen:
         raise FathomError(f"{table}: no row has both a file and a label")
     notes = [f"{table.name}: left out: {counted(count, 'row')} {why}" for why, count in left_out.items()]
