@@ -84,7 +84,7 @@ def test_the_newest_images(patients):
 def test_a_given_split_that_tears_patients_is_a_finding(patients):
     data = ImageData.from_table(patients / "split.csv", patients / "images", 8, group_column="patient")
     found = [f for f in check_images(data).findings if f.code == "data.groups_across_splits"]
-    assert {finding.place for finding in found} == {"train split, test split", "val split, test split"}
+    assert {finding.place for finding in found} == {"train split, test split", "test split, val split"}
     assert sum(finding.evidence["groups"] for finding in found) == 12
     assert {finding.severity for finding in found} == {"warning"}
 
