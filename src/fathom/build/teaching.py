@@ -24,7 +24,9 @@ from fathom.training.evaluation import evaluate_batches
 
 # Options that decide which sample is in which split, with their defaults.
 _DIVIDING = {
-    **{"test": None, "images": None, "split_column": "split"},
+    "test": None,
+    "images": None,
+    "split_column": "split",
     **dict.fromkeys(("levels", "group_by_name", "group_column", "time_column")),
 }
 

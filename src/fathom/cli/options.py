@@ -67,7 +67,10 @@ OPTIONS: dict[str, dict[str, Option]] = {
             "data.options.levels", "LEVELS", "of folders, from the outside: group/class, class/split, */class", str
         ),
         "--group-by-name": Option(
-            "data.options.group_by_name", "REGEX", "of images: what in their paths stays together, as --group-column", str
+            "data.options.group_by_name",
+            "REGEX",
+            "of images: what in their paths stays together, as --group-column",
+            str,
         ),
         "--balance": Option(
             "data.balance", "HOW", "class balancing: weights (in the loss) or sampler (draw rare classes as often)"

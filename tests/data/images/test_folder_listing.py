@@ -133,7 +133,10 @@ def test_splits_packed_once_more_and_images_without_labels(tmp_path):
         (("train/m/a", "train/m/b", "train/f/a", "train/f/b"), "say --levels split/group/class .* --levels split/./cl"),
         (("train1/a", "train1/b", "test1/a", "test1/b"), "in splits: say --levels split/class"),
         (("cat", "dog", "test/cat", "test/dog", "test/bird"), "test/bird: there is no class 'bird' in the training"),
-        (("cat/train", "cat/test", "dog/train", "dog/test"), "the splits are inside the classes: say --levels class/sp"),
+        (
+            ("cat/train", "cat/test", "dog/train", "dog/test"),
+            "the splits are inside the classes: say --levels class/sp",
+        ),
         (("train/cat", "training/cat", "test/cat"), "train and training both name a train split; join them, or"),
     ],
 )
@@ -229,7 +232,7 @@ def test_groups_by_name(tmp_path):
     assert files.notes == (r"groups: 1 name without a match of /(p\d+)_",)
     with pytest.raises(UsageError, match="not a regular expression"):
         group_by_name(files, "(")
-    with pytest.raises(UsageError, match="matches no name; the first is cat/p1_left.png"):
+    with pytest.raises(UsageError, match=r"matches no name; the first is cat/p1_left.png"):
         group_by_name(files, "x9")
 
 

@@ -92,7 +92,7 @@ def _name_passed_over(root: Path) -> list[str]:
 
 
 def _is_unlabelled(folder: Path, classes: Sequence[Path]) -> str:
-    """Say what a validation or test split holds if there are no classes in it: no folder, or one such as test/images."""
+    """Say what a split to evaluate holds if there are no classes in it: no folder, or one such as test/images."""
     below = list_folders(folder)
     names = {path.name for path in below} - {path.name for path in classes}
     if len(below) > 1 or len(names) != len(below) or not all(map(_says_nothing, names)):
@@ -203,7 +203,9 @@ def _refuse_nested(root: Path, base: Path, classes: Sequence[Path]) -> list[str]
     if len(counts) < 2:
         return []
     outer, inner = enumerated([folder.name for folder in classes], 3), enumerated(sorted(counts), 3)
-    return [f"classes: the outer folders ({outer}); --levels {above}*/class makes those below them the classes ({inner})"]
+    return [
+        f"classes: the outer folders ({outer}); --levels {above}*/class makes those below them the classes ({inner})"
+    ]
 
 
 def _advise_levels(above: str, classes: Sequence[Path], shared: Sequence[str]) -> str:

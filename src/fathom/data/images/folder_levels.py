@@ -1,4 +1,4 @@
-"""What the levels of folders mean, where somebody said it: ``group/class``, ``class/split``, ``*/class``. Torch-free."""
+"""What the levels of folders mean, where somebody said it: ``group/class``, ``class/split``. Torch-free."""
 
 from __future__ import annotations
 

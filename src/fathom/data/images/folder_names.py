@@ -1,4 +1,4 @@
-"""Names of folders as text: on Linux a name is bytes, and may come from a system that did not write UTF-8. Torch-free."""
+"""Names of folders as text: on Linux a name is bytes, and may come from where UTF-8 was not written. Torch-free."""
 
 from __future__ import annotations
 

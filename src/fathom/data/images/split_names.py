@@ -43,7 +43,7 @@ def words_of(text: str) -> list[str]:
 
 
 def shared_words(names: Collection[str]) -> set[str]:
-    """Return the words that all of several names have and that mean no split, as "seg" in ``seg_train``, ``seg_test``."""
+    """Return the words that all of several names have and that mean no split: "seg" of ``seg_train``, ``seg_test``."""
     words = [set(words_of(name)) for name in names]
     return {word for word in set.intersection(*words) if split_of(word) is None} if len(words) > 1 else set()
 

@@ -75,7 +75,7 @@ def deal_groups(
 
 
 def _fill_empty(part: np.ndarray, sizes: np.ndarray, classes: Sequence[set[int]], parts: int) -> None:
-    """Give each empty part the smallest group of the part that has most groups, rather one that is not alone in a class.
+    """Give each empty part the smallest group of the part with most groups, rather one that is not alone in a class.
 
     Args:
         classes: those that each group has samples of.
