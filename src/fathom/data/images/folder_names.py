@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from fathom.data.tables.encodings import guess_encoding
+from fathom.data.encodings import guess_encoding
 from fathom.phrases import enumerated
 
 
