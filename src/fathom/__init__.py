@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fathom.data.tables.module import TableData
     from fathom.data.texts.module import TextData
     from fathom.data.texts.options import TextOptions
+    from fathom.doctor.watch import watch
     from fathom.errors import FathomError, UsageError
     from fathom.inference.generation import generate
     from fathom.inference.saved import load_module
@@ -101,6 +102,7 @@ _PLACES = {
     "ClipValue": "training.callbacks",
     "EarlyStopping": "training.callbacks",
     "Rehearsal": "training.rehearsal",
+    "watch": "doctor.watch",
     "make_schedule": "training.schedules.schedule",
     "TorchSchedule": "training.schedules.torch_schedule",
     "Trainer": "training.trainer",

@@ -45,6 +45,7 @@ VERBS = {
         "fathom.cli.commands.check",
         "check data before training: splits, class balance, leakage, broken files",
     ),
+    "doctor": ("fathom.cli.commands.doctor", "say what is wrong with a training script of your own, or with a run"),
     "report": ("fathom.cli.commands.report", "write report.html from a run folder"),
     "runs": ("fathom.cli.commands.runs", "list the runs; delete some to a trash, and restore them"),
     "compare": ("fathom.cli.commands.compare", "compare runs side by side"),
@@ -60,7 +61,7 @@ VERBS = {
 # These train, which is done by one process.
 _TRAIN = {"train", "tune", "crossval", "distill", "prune"}
 # These read what is on this machine, and no data.
-_WITHOUT_NETWORK = {"generate", "report", "runs", "compare", "models", "schedules", "recipes", "completion"}
+_WITHOUT_NETWORK = {"doctor", "generate", "report", "runs", "compare", "models", "schedules", "recipes", "completion"}
 
 
 _PLACES = ("FILE", "DIR")

@@ -1,0 +1,106 @@
+"""``fathom doctor``: what is wrong with a training, of a script of one's own or of a run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from fathom.cli.arguments import add_runs_folder, find_run
+from fathom.cli.values import read_count, read_positive
+from fathom.errors import UsageError
+
+if TYPE_CHECKING:
+    from fathom.findings import Findings
+
+_EXAMPLES = """\
+examples:
+  fathom doctor train.py --lr 0.1         run a training script of your own, unchanged, and say what is wrong
+  fathom doctor --time-limit 60 train.py  its first minute (options of the doctor stand before the script)
+  fathom doctor last                      what the files of the newest run say
+
+exit code: 1 if a finding is an error, else that of the script
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EXAMPLES
+    parser.add_argument("target", metavar="SCRIPT.py|RUN", help="a training script in PyTorch, or a run")
+    parser.add_argument("arguments", metavar="ARGUMENT", nargs=argparse.REMAINDER, help="arguments of the script")
+    parser.add_argument("--json", metavar="FILE", help="also write findings, and what was not checked, as JSON")
+    parser.add_argument(
+        "--epochs-limit", type=read_count, metavar="N", help="end the script after N epochs of its loader"
+    )
+    parser.add_argument("--time-limit", type=read_positive, metavar="SECONDS", help="end the script after so long")
+    parser.add_argument("--all", action="store_true", help="also list the checks that could not run, and why")
+    add_runs_folder(parser)
+    parser.set_defaults(parser=parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Observe or read, print what was found; 1 if there is an error among it."""
+    from fathom.outputs import check_output
+
+    if args.json is not None:
+        check_output(args.json, "--json")  # before anything runs
+    if args.target.endswith(".py"):
+        return _run_script(args)
+    if args.arguments:  # of a script they are its own; after a run options of the doctor may stand
+        args = args.parser.parse_args([*args.arguments, args.target], args)
+    if args.arguments or args.epochs_limit or args.time_limit:
+        raise UsageError(
+            f"{args.target} is taken for a run: arguments and limits go with a script, whose name ends in .py"
+        )
+    from fathom.doctor.run_folder import examine_run
+
+    findings = examine_run(find_run(args.target, args.runs))
+    _print(findings, show_all=args.all)
+    return _finish(findings, {}, args.json, 0)
+
+
+def _run_script(args: argparse.Namespace) -> int:
+    from fathom.doctor.script import observe_script
+
+    report = observe_script(args.target, args.arguments, epochs_limit=args.epochs_limit, time_limit_s=args.time_limit)
+    facts, code = report.facts, report.exit_code
+    if not facts:
+        end = f"was ended by signal {-code}" if code < 0 else f"ended by itself with exit code {code}"
+        print(f"fathom: {args.target} {end} before anything could be reported", file=sys.stderr)
+        return 128 - code if code < 0 else code or 1
+    print()
+    for line in _headline(args.target, facts, code):
+        print(line)
+    _print(report.findings, show_all=args.all)
+    extra = {"script": args.target, "exit_code": code, "steps": facts["steps"], "stopped_early": facts["stopped_early"]}
+    return _finish(report.findings, extra, args.json, code)
+
+
+def _headline(script: str, facts: dict[str, Any], code: int) -> list[str]:
+    from fathom.phrases import counted
+
+    lines = [f"doctor   {script}: {counted(facts['steps'], 'step')} in {facts['elapsed_s']:.1f} s, exit code {code}"]
+    if facts["stopped_early"]:
+        lines.append(f"{'':<9}stopped by {facts['stopped_early']}: what comes later was not seen")
+    if facts["subprocess"]:
+        lines.append(f"{'':<9}{facts['subprocess']} starts a process, whose work is not observed")
+    lines += [f"{'':<9}the doctor itself failed {n} times: {what}" for what, n in facts["own_failures"].items()]
+    return lines
+
+
+def _print(findings: Findings, *, show_all: bool) -> None:
+    from fathom.doctor.report import describe
+
+    for line in describe(findings, show_all=show_all):
+        print(line)
+
+
+def _finish(findings: Findings, extra: dict[str, Any], path: str | None, code: int) -> int:
+    from fathom.findings import has_errors
+    from fathom.outputs import write_output
+    from fathom.runs.folder.records import to_json
+
+    if path is not None:
+        write_output(path, to_json({"schema": 1} | findings.to_dict() | extra, indent=1) + "\n")
+    return 1 if has_errors(findings.findings) else code

@@ -1,0 +1,185 @@
+"""The data: scale, layout, what two passes and two splits have in common."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from fathom.doctor import thresholds
+from fathom.doctor.catalog import found
+from fathom.doctor.observer.record import LoaderRecord, Record, RootRecord
+from fathom.findings import Finding, NotChecked
+
+_NORMALISING = ("BatchNorm", "LayerNorm", "InstanceNorm", "GroupNorm", "Embedding", "RMSNorm")
+
+
+def check(record: Record) -> Iterator[Finding | NotChecked]:
+    """Check inputs of every network, and every loader."""
+    for root in record.roots:
+        if root.inputs.get("std") is not None:
+            yield from _scale(root)
+            yield from _layout(root)
+            yield from _other_statistics(root, record)
+    if not record.loaders:
+        for code in (
+            "data.duplicates_across_splits",
+            "data.augmented_validation",
+            "data.same_augmentation_in_workers",
+            "speed.waiting_for_data",
+        ):
+            yield NotChecked(code, "no DataLoader was used")
+    for loader in record.loaders:
+        yield from _second_pass(loader)
+        yield from _workers(loader)
+        yield from _waiting(loader, record)
+    yield from _duplicates(record)
+
+
+def _scale(root: RootRecord) -> Iterator[Finding]:
+    facts = root.inputs
+    first = next(iter(root.layers.values()), None)
+    if first is None or any(name in first.kind for name in _NORMALISING):
+        return
+    is_image = len(facts["shape"]) == 4 and facts["shape"][1] in (1, 3, 4)
+    evidence = {name: facts[name] for name in ("min", "max", "mean", "std")}
+    if any(not math.isfinite(value) for value in evidence.values()):
+        return
+    size = max(abs(facts["min"]), abs(facts["max"]))
+    if is_image and (
+        0 < size < thresholds.DARKEST or (facts["std"] < thresholds.FLATTEST and size < thresholds.FLAT_SIZE)
+    ):
+        yield found(
+            "data.scaled_twice",
+            f"The images that {root.name} gets lie within {facts['min']:.3g} and {facts['max']:.3g}, with a standard "
+            "deviation of "
+            f"{facts['std']:.2g}",
+            evidence,
+            place=root.call_place,
+        )
+        return
+    widest = facts.get("most_feature_std", facts["std"])
+    ratio = widest / facts["least_feature_std"] if facts.get("least_feature_std") else 1.0
+    if widest > thresholds.LARGE_STD or abs(facts["mean"]) > thresholds.LARGE_MEAN:
+        unequal = (
+            f"; those of single features from {facts['least_feature_std']:.2g} to {widest:.3g}" if ratio > 10 else ""
+        )
+        yield found(
+            "data.not_scaled",
+            f"The inputs of {root.name} lie within {facts['min']:.4g} and {facts['max']:.4g}: mean "
+            f"{facts['mean']:.3g}, standard deviation "
+            f"{facts['std']:.3g}{unequal}",
+            evidence,
+            place=root.call_place,
+        )
+
+
+def _layout(root: RootRecord) -> Iterator[Finding]:
+    shape = root.inputs["shape"]
+    if len(shape) != 4:
+        return
+    lags, row = root.inputs.get("lags") or [], root.inputs.get("row_lag", 0.0)
+    channels = shape[1]
+    if channels > 4 and shape[3] in (1, 3, 4) and shape[1] == shape[2]:
+        yield found(
+            "data.layout",
+            f"{root.name} gets inputs of shape {' × '.join(map(str, shape))}: {channels} channels and images "
+            f"{shape[3]} pixels wide look "
+            "like N × H × W × C",
+            {"channels": channels, "width": shape[3]},
+            place=root.call_place,
+        )
+    elif channels == 3 and len(lags) == 4 and lags[2] < thresholds.CHANNEL_PERIOD * min(lags[0], lags[1]) and row > 0:
+        yield found(
+            "data.layout",
+            f"Pixels three apart differ by {lags[2]:.3g} on average, neighbours by {lags[0]:.3g}: the channels lie "
+            "within the rows, as after "
+            "reshape in place of permute",
+            {"lag_1": lags[0], "lag_2": lags[1], "lag_3": lags[2]},
+            place=root.call_place,
+        )
+
+
+def _other_statistics(root: RootRecord, record: Record) -> Iterator[Finding]:
+    one, other = root.inputs, root.evaluation_inputs
+    if (
+        other.get("std") is None
+        or not root.calls_training
+        or root.feeds_others
+        or len(one["shape"]) != len(other["shape"])
+    ):
+        return
+    std = max(one["std"], 1e-12)
+    shift, spread = abs(one["mean"] - other["mean"]) / std, other["std"] / std
+    samples = min(one["shape"][0], other["shape"][0])
+    if samples < thresholds.LEAST_SAMPLES_TO_COMPARE:
+        return
+    if shift > thresholds.SHIFT or not 1 / thresholds.SPREAD < spread < thresholds.SPREAD:
+        yield found(
+            "data.other_statistics_at_prediction",
+            f"{root.name} learns from inputs with mean {one['mean']:.3g} and standard deviation {one['std']:.3g} and "
+            "is evaluated on "
+            f"{other['mean']:.3g} and {other['std']:.3g}",
+            {"train_mean": one["mean"], "train_std": one["std"], "mean": other["mean"], "std": other["std"]},
+            place=root.evaluation_place or root.call_place,
+        )
+
+
+def _second_pass(loader: LoaderRecord) -> Iterator[Finding]:
+    if not loader.is_sequential or loader.is_training or len(loader.digests) < 2 or len(set(loader.digests)) == 1:
+        return
+    yield found(
+        "data.augmented_validation",
+        f"A loader of {loader.dataset} that does not shuffle and is only evaluated on gave another first batch in "
+        "each of "
+        f"{len(loader.digests)} passes",
+        {"passes": len(loader.digests), "different": len(set(loader.digests))},
+        place=loader.place,
+    )
+
+
+def _workers(loader: LoaderRecord) -> Iterator[Finding]:
+    if loader.num_workers > 1 and loader.generators and not loader.has_worker_init:
+        yield found(
+            "data.same_augmentation_in_workers",
+            f"Each of {loader.num_workers} workers begins with a copy of {', '.join(loader.generators)} of "
+            f"{loader.dataset}: all draw the "
+            "same numbers",
+            {"workers": loader.num_workers, "generators": ", ".join(loader.generators)},
+            place=loader.place,
+        )
+
+
+def _waiting(loader: LoaderRecord, record: Record) -> Iterator[Finding]:
+    later = loader.batches - loader.passes
+    if later < 10 or not loader.is_training or record.elapsed_s <= 0:
+        return
+    share, each = (loader.wait_s + loader.first_wait_s) / record.elapsed_s, loader.wait_s / later
+    if share > thresholds.WAITING_SHARE and each > thresholds.WAITING_S:
+        yield found(
+            "speed.waiting_for_data",
+            f"{share:.0%} of the time went into waiting for the loader, {1000 * each:.0f} ms a batch with "
+            f"{loader.num_workers} workers",
+            {"share": share, "ms_per_batch": 1000 * each, "workers": loader.num_workers},
+            place=loader.place,
+        )
+
+
+def _duplicates(record: Record) -> Iterator[Finding]:
+    trained = [loader for loader in record.loaders if loader.is_training]
+    others = [loader for loader in record.loaders if not loader.is_training]
+    for one in trained:
+        for other in others:
+            common = len(one.sample_digests & other.sample_digests)
+            share = common / max(1, len(other.sample_digests))
+            if share <= thresholds.DUPLICATES or len(other.sample_digests) < 10:
+                continue
+            # all of them: an evaluation on training samples, which may be meant
+            is_meant = share > thresholds.ALL_DUPLICATES
+            yield found(
+                "data.duplicates_across_splits",
+                f"{common:,} of {len(other.sample_digests):,} samples of the loader that is evaluated on are also "
+                "learned from",
+                {"common": common, "share": share},
+                place=other.place,
+                severity="note" if is_meant else "warning",
+            )

@@ -1,0 +1,100 @@
+"""All checks of an observed training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from fathom.doctor.catalog import CATALOG
+from fathom.doctor.checks import (
+    curves,
+    data,
+    failures,
+    fits,
+    gradients,
+    initial,
+    losses,
+    modes,
+    rates,
+    schedules,
+    signs,
+    structure,
+    targets,
+    units,
+    updates,
+)
+from fathom.doctor.observer.record import Record
+from fathom.findings import Finding, Findings, NotChecked
+
+Outcome = Iterator[Finding | NotChecked]
+
+CHECKS: tuple[Callable[[Record], Outcome], ...] = (
+    failures.check,
+    losses.check,
+    targets.check,
+    signs.check,
+    updates.check,
+    structure.check,
+    modes.check,
+    initial.check,
+    schedules.check,
+    rates.check,
+    gradients.check,
+    units.check,
+    data.check,
+    curves.check,
+    fits.check,
+)
+
+# What the observation of one script in one process cannot tell.
+_NEVER = {
+    "data.label_noise": "it takes predictions for samples that were not learned from; `fathom train` lists the worst "
+    "mistakes",
+    "data.leakage": "it takes the columns of the data: fathom check --data FILE looks for it",
+    "data.split_differs": "only one process was observed",
+    "run.not_deterministic": "it takes two runs of the script",
+}
+
+
+def check_record(record: Record) -> Findings:
+    """Return what all checks say of a training; each fault once, the gravest first.
+
+    Where a finding explains another, as invalid data explain a loss that is not finite, both stand.
+    """
+    found: dict[tuple[str, str], Finding] = {}
+    skipped: dict[str, str] = dict(_NEVER)
+    if not any(optimizer.steps for optimizer in record.optimizers):
+        reason = _without_training(record)
+        skipped |= {code: reason for code in CATALOG if code not in skipped}
+    for check in CHECKS:
+        try:
+            for outcome in check(record):
+                if isinstance(outcome, NotChecked):
+                    skipped[outcome.code] = outcome.reason
+                else:
+                    found.setdefault((outcome.code, outcome.place), outcome)
+        except Exception as error:  # a check that fails must not take the others with it
+            record.own_failures[f"{check.__module__}: {type(error).__name__}: {str(error)[:200]}"] += 1
+    codes = {code for code, _ in found}
+    not_checked = [NotChecked(code, reason) for code, reason in skipped.items() if code not in codes]
+    return Findings.gravest_first(_once(list(found.values())), not_checked)
+
+
+def _without_training(record: Record) -> str:
+    if record.failure:
+        return "the script failed before its first optimiser step"
+    if record.uses_subprocess:
+        return f"no optimiser stepped in this process; {record.uses_subprocess} starts another, which is not observed"
+    if record.optimizers:
+        return "the optimiser never stepped"
+    return "no optimiser was made: nothing was trained through torch.optim"
+
+
+def _once(findings: list[Finding]) -> list[Finding]:
+    """Keep the first three findings of one code; a network with a hundred layers has the same fault in each."""
+    kept: list[Finding] = []
+    counts: dict[str, int] = {}
+    for finding in findings:
+        counts[finding.code] = counts.get(finding.code, 0) + 1
+        if counts[finding.code] <= 3:
+            kept.append(finding)
+    return kept

@@ -1,0 +1,193 @@
+"""DataLoaders: how long they make the training wait, what they yield, and whether a second pass yields the same."""
+
+from __future__ import annotations
+
+import random
+import time
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, SequentialSampler, Subset
+from torch.utils.data import dataloader as loading
+
+from fathom.doctor.observer.part import Part
+from fathom.doctor.observer.places import user_place
+from fathom.doctor.observer.record import LoaderRecord, RootRecord
+from fathom.doctor.observer.statistics import all_tensors, digest, first_tensor
+
+if TYPE_CHECKING:
+    from fathom.doctor.observer.observer import Observer
+
+MOST_DIGESTS = 4000  # samples of a loader whose digests are compared with those of others
+MOST_BYTES = 50_000_000  # of a loader's samples that are digested
+
+
+class _Pass:
+    """One pass over a loader."""
+
+    def __init__(self, record: LoaderRecord) -> None:
+        self.record = record
+        self.batches = self.backwards = 0
+        self.calls_in_training_mode = self.calls = 0
+        self.roots: set[int] = set()
+
+
+class Loaders(Part):
+    """Follows the iteration of DataLoaders."""
+
+    def __init__(self, observer: Observer) -> None:
+        super().__init__(observer)
+        self._known: weakref.WeakKeyDictionary[Any, LoaderRecord] = weakref.WeakKeyDictionary()
+        self._passes: weakref.WeakKeyDictionary[Any, _Pass] = weakref.WeakKeyDictionary()
+        self._current: _Pass | None = None
+        self._made: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+        self._batch_addresses: list[int] = []
+        self._bytes = 0
+
+    def install(self) -> list[Any]:
+        wrap = self.observer.patches.wrap
+        wrap(DataLoader, "__init__", self._loader_made)
+        wrap(DataLoader, "__iter__", self._begun)
+        wrap(loading._BaseDataLoaderIter, "__next__", self._next)
+        return []
+
+    def is_batch(self, tensor: Tensor) -> bool:
+        """Whether a tensor is one that a loader yielded of late, so that its first dimension is the batch."""
+        return not tensor.is_sparse and tensor.untyped_storage().data_ptr() in self._batch_addresses
+
+    def epochs_begun(self) -> int:
+        """Return how many passes over the loader that is trained on have begun."""
+        return max((record.passes for record in self.record.loaders if record.is_training), default=0)
+
+    def backward_called(self) -> None:
+        """Note that what the current pass yields is learned from."""
+        if self._current is not None:
+            self._current.backwards += 1
+            self._current.record.is_training = True
+
+    def called(self, in_training_mode: bool, root: RootRecord) -> None:
+        """Note that a network was called on what the current pass yields."""
+        if self._current is not None:
+            self._current.calls += 1
+            self._current.calls_in_training_mode += in_training_mode
+            if in_training_mode:
+                self._current.roots.add(self.record.roots.index(root))
+
+    def finish(self) -> None:
+        """End the pass that is under way."""
+        self._end_pass()
+
+    def _loader_made(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        result = original(*args, **kwargs)
+        if not self.observer.is_idle():
+            with self.observer.own_work("loader"):
+                self._made[args[0]] = user_place()
+        return result
+
+    def _begun(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        iterator = original(*args, **kwargs)
+        if not self.observer.is_idle():
+            with self.observer.own_work("loader"):
+                self._end_pass()
+                loader = args[0]
+                record = self._known.get(loader)
+                if record is None:
+                    record = self._known[loader] = self._describe(loader)
+                    self.record.loaders.append(record)
+                record.passes += 1
+                self._current = self._passes[iterator] = _Pass(record)
+            self.observer.check_limits()
+        return iterator
+
+    def _next(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        begun = time.perf_counter()
+        try:
+            batch = original(*args, **kwargs)
+        except StopIteration:
+            if self._current is not None and self._passes.get(args[0]) is self._current:
+                with self.observer.own_work("loader"):
+                    self._current.record.most_batches = max(self._current.record.most_batches, self._current.batches)
+                    self._end_pass()
+            raise
+        waited = time.perf_counter() - begun
+        current = self._passes.get(args[0])
+        if current is not None and not self.observer.is_idle():
+            with self.observer.own_work("loader"):
+                self._yielded(current, batch, waited)
+        return batch
+
+    def _yielded(self, current: _Pass, batch: Any, waited: float) -> None:
+        self._current = current
+        record = current.record
+        record.batches += 1
+        current.batches += 1
+        record.most_batches = max(record.most_batches, current.batches)
+        if current.batches == 1:  # starts workers, fills caches
+            record.first_wait_s += waited
+        else:
+            record.wait_s += waited
+        tensors = all_tensors(batch)
+        self._batch_addresses = [t.untyped_storage().data_ptr() for t in tensors if not t.is_sparse]
+        x = first_tensor(batch)
+        if x is None or not x.dim():
+            return
+        if record.batches == 1:
+            record.integer_targets = len(tensors) > 1 and not tensors[-1].is_floating_point()
+        if current.batches == 1 and record.passes <= 4:
+            record.digests.append(digest(x))
+        if record.passes == 1 and record.samples_seen < MOST_DIGESTS and self._bytes < MOST_BYTES:
+            self._bytes += x.numel() * x.element_size()
+            record.samples_seen += len(x)
+            record.sample_digests.update(digest(sample) for sample in x)
+
+    def _end_pass(self) -> None:
+        current, self._current = self._current, None
+        if current is None or current.record.passes_ended >= current.record.passes:
+            return
+        record = current.record
+        record.passes_ended = record.passes
+        if current.backwards:
+            record.passes_training += 1
+        elif current.calls >= 1 and current.calls_in_training_mode:
+            record.evaluations_in_training_mode += 1
+            record.evaluated_roots |= current.roots
+
+    def _describe(self, loader: Any) -> LoaderRecord:
+        dataset = loader.dataset
+        try:
+            num_batches = len(loader)
+        except (TypeError, NotImplementedError):  # a stream has no length
+            num_batches = None
+        record = LoaderRecord(
+            place=self._made.get(loader, "") or user_place(),
+            dataset=type(dataset).__name__,
+            dataset_id=id(base_of(dataset)),
+            num_batches=num_batches,
+            batch_size=loader.batch_size,
+            is_sequential=isinstance(loader.sampler, SequentialSampler),
+            num_workers=loader.num_workers,
+        )
+        record.has_worker_init = loader.worker_init_fn is not None
+        record.generators = _generators(base_of(dataset))
+        return record
+
+
+def base_of(dataset: Any) -> Any:
+    """Return the data set that subsets are taken from."""
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    return dataset
+
+
+def _generators(dataset: Any) -> list[str]:
+    """Return the random generators of its own that a data set draws from: every worker begins with a copy of them."""
+    kinds = (np.random.Generator, np.random.RandomState, random.Random, torch.Generator)
+    found = [f"self.{name}" for name, value in getattr(dataset, "__dict__", {}).items() if isinstance(value, kinds)]
+    code = getattr(getattr(type(dataset), "__getitem__", None), "__code__", None)
+    values = getattr(getattr(type(dataset), "__getitem__", None), "__globals__", {})
+    names = code.co_names if code is not None else ()
+    return found + [name for name in names if isinstance(values.get(name), kinds)]

@@ -1,0 +1,250 @@
+"""Networks: which are called, in which mode, with what, and which of their layers take part."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import weakref
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as module_hooks
+
+from fathom.doctor.observer import probes
+from fathom.doctor.observer.part import Part, own_work
+from fathom.doctor.observer.places import user_place
+from fathom.doctor.observer.record import LayerRecord, RootRecord
+from fathom.doctor.observer.statistics import (
+    all_tensors,
+    describe_input,
+    digest,
+    first_tensor,
+    has_equal_rows,
+    spread_of,
+    weights_of,
+)
+
+NORMS = (nn.modules.batchnorm._BatchNorm,)
+_DROPOUTS = (nn.modules.dropout._DropoutNd,)
+MOST_ROOTS = 50  # networks of one script; a search over networks makes more, which are all alike
+
+
+class Root:
+    """An outermost network while it lives."""
+
+    def __init__(self, module: nn.Module, record: RootRecord) -> None:
+        self.module = weakref.ref(module)
+        self.record = record
+        self.is_described = False
+        self.last_training = True
+        self.last_output: Tensor | None = None
+        self.digests: list[str] = []  # of the inputs of the first calls
+        self.last_inputs: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+
+    def last_output_is_finite(self) -> bool:
+        """Whether what it gave last is finite."""
+        return self.last_output is not None and bool(torch.isfinite(self.last_output).all())
+
+
+class Modules(Part):
+    """Follows the calls of modules."""
+
+    def install(self) -> list[Any]:
+        self.roots: dict[int, Root] = {}
+        self.current: Root | None = None  # the last one called with gradients
+        self._without_parameters: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self._stack: list[int] = []
+        self._calls: weakref.WeakKeyDictionary[nn.Module, list[int]] = weakref.WeakKeyDictionary()
+        self._quiet_outputs: list[int] = []  # addresses of what was computed without gradients
+        self._last_quiet_input: weakref.ref[Tensor] | None = None
+        return [
+            module_hooks.register_module_forward_pre_hook(self._before),
+            # always: a forward pass that raises ends here too
+            module_hooks.register_module_forward_hook(self._after, with_kwargs=True, always_call=True),
+        ]
+
+    def follow(self, module: nn.Module) -> None:
+        """Look at a network before it is called."""
+        if id(module) not in self.roots and next(module.parameters(), None) is not None:
+            root = self.roots[id(module)] = self._new_root(module)
+            self._describe(root, module)
+
+    def calls_of(self, module: nn.Module) -> tuple[int, int]:
+        """Return how often a module was called with and without gradients, on the steps that were looked at."""
+        counts = self._calls.get(module, [0, 0])
+        return counts[0], counts[1]
+
+    def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        if self.observer.is_paused or torch.compiler.is_compiling():
+            return
+        self._stack.append(id(module))
+        if self.observer.is_close:
+            counts = self._calls.setdefault(module, [0, 0])
+            counts[0 if torch.is_grad_enabled() else 1] += 1
+
+    def _after(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        if self.observer.is_paused or torch.compiler.is_compiling():
+            return
+        if self._stack and id(module) in self._stack:  # one that is not there: the hook came in between
+            while self._stack.pop() != id(module):
+                pass
+        if not self._stack and module not in self._without_parameters:
+            self._root_called(module, args, kwargs, output, torch.is_grad_enabled())
+
+    @own_work
+    def _root_called(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, with_grad: bool
+    ) -> None:
+        root = self.roots.get(id(module))
+        if root is None or root.module() is not module:
+            if next(module.parameters(), None) is None:
+                self._without_parameters.add(module)
+                return
+            if len(self.roots) >= MOST_ROOTS:
+                return
+            root = self.roots[id(module)] = self._new_root(module)
+        x, y = first_tensor((args, kwargs)), first_tensor(output)
+        self._note_feeding(root, args, kwargs)
+        if not with_grad:
+            self._evaluated(root, module, x)
+            if y is not None and not y.is_sparse:
+                self._quiet_outputs = [*self._quiet_outputs[-8:], y.untyped_storage().data_ptr()]
+            return
+        record = root.record
+        record.calls_training += 1
+        root.last_training = module.training or _has_training_layer(module)
+        root.last_inputs = (args, kwargs)
+        root.last_output = y
+        self.current = root
+        self.observer.loaders.called(module.training and bool(record.mode_modules), record)
+        if x is not None and x.dim():
+            record.batch_sizes[x.shape[0]] += 1
+            if record.calls_training <= 2:
+                root.digests.append(digest(x))
+        record.call_place = record.call_place or user_place()
+        if not root.is_described and x is not None:
+            root.is_described = True
+            record.inputs = describe_input(x)
+            if y is not None:
+                record.output = {"shape": tuple(y.shape), "is_finite": bool(torch.isfinite(y).all())}
+            self._describe(root, module)
+
+    def _evaluated(self, root: Root, module: nn.Module, x: Tensor | None) -> None:
+        record = root.record
+        record.calls_evaluating += 1
+        if x is not None:
+            # the object, not its address: a freed batch's memory is used again by the next one
+            record.repeats_inputs |= self._last_quiet_input is not None and self._last_quiet_input() is x
+            self._last_quiet_input = weakref.ref(x)
+            if not record.evaluation_inputs:
+                record.evaluation_inputs = describe_input(x)
+        in_training_mode = module.training and bool(record.mode_modules)
+        if in_training_mode:
+            record.calls_evaluating_in_training_mode += 1
+            record.evaluation_place = record.evaluation_place or user_place()
+        self.observer.loaders.called(in_training_mode, record)
+
+    def _note_feeding(self, root: Root, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if not self._quiet_outputs:
+            return
+        for tensor in all_tensors((args, kwargs)):
+            if not tensor.is_sparse and tensor.untyped_storage().data_ptr() in self._quiet_outputs:
+                for other in self.roots.values():
+                    other.record.feeds_others |= other is not root
+
+    def _new_root(self, module: nn.Module) -> Root:
+        places = self.observer.module_places
+        record = RootRecord(type(module).__name__, type(module).__name__, places.get(module, ""))
+        inner = getattr(module, "_orig_mod", None)
+        record.is_compiled = inner is not None or isinstance(module, torch.jit.ScriptModule)
+        for name, layer in module.named_modules():
+            is_norm = isinstance(layer, NORMS)
+            if is_norm or (isinstance(layer, _DROPOUTS) and layer.p > 0):
+                record.mode_modules.append(name or record.name)
+        record.has_loaded_weights = any(layer in self.observer.loaded for layer in module.modules())
+        self.record.roots.append(record)
+        return Root(module, record)
+
+    def _describe(self, root: Root, module: nn.Module) -> None:
+        """Note layers, parameters and initial weights, before the first step changes them."""
+        record, places = root.record, self.observer.module_places
+        last = ""
+        for name, layer in module.named_modules():
+            if next(layer.parameters(recurse=False), None) is not None:
+                record.layers[name] = LayerRecord(name, type(layer).__name__, places.get(layer, ""))
+            for key, weight in weights_of(layer).items():
+                full = f"{name}.{key}".lstrip(".")
+                last = full
+                if isinstance(weight, nn.parameter.UninitializedParameter):
+                    continue
+                if has_equal_rows(weight):
+                    record.equal_rows_at_start.add(full)
+                    if not bool(weight.any()):
+                        record.zero_at_start.add(full)
+                record.weights_at_start[full] = spread_of(weight)
+        record.output_layer = last
+        for name, parameter in module.named_parameters():
+            record.parameters[name] = id(parameter)
+            if parameter.requires_grad:
+                record.trainable.add(name)
+
+    def finish_first_steps(self) -> None:
+        """Once the first steps are done: whether a sample's output depends on the others of its batch."""
+        for root in self.roots.values():
+            module = root.module()
+            if module is None or root.record.probe or root.last_inputs is None:
+                continue
+            root.record.probe = self._probe(root, module)
+
+    def _probe(self, root: Root, module: nn.Module) -> dict[str, Any]:
+        if root.record.is_compiled:
+            return {"reason": "the network is compiled"}
+        args, kwargs = root.last_inputs or ((), {})
+        tensors = all_tensors((args, kwargs))
+        if len(tensors) != 1 or len(args) != 1 or tensors[0] is not args[0]:
+            return {"reason": "the network takes more than one tensor"}
+        if reason := probes.why_not_copied(module):
+            return {"reason": reason}
+        if not self.observer.loaders.is_batch(tensors[0]) and len(set(root.digests)) < 2:
+            return {"reason": "it is not known which dimension of the input is the batch"}
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            try:
+                return probes.mixes_samples(copy.deepcopy(module), tensors[0].detach())
+            except Exception as error:
+                return {"reason": f"a copy of the network could not be run ({type(error).__name__})"}
+
+    def locate_not_finite(self) -> tuple[str, str]:
+        """Return where values first cease to be finite in the network that was called last, and a name for it."""
+        root = self.current
+        module = root.module() if root is not None else None
+        if root is None or module is None or root.last_inputs is None:
+            return "loss", ""
+        for tensor in all_tensors(root.last_inputs):
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                return "batch", f"the input of {root.record.name}"
+        for name, parameter in module.named_parameters():
+            if not bool(torch.isfinite(parameter).all()):
+                return "parameter", name
+        if root.last_output_is_finite():
+            return "loss", ""
+        if root.record.is_compiled or probes.why_not_copied(module):
+            return "layer", root.record.name
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            try:
+                name = probes.first_not_finite(copy.deepcopy(module), *root.last_inputs)
+            except Exception:  # what cannot be copied or run again is not searched
+                name = root.record.name
+        return ("layer", name) if name else ("loss", "")
+
+    def release(self) -> None:
+        """Let go of the last batch."""
+        self._quiet_outputs.clear()
+        for root in self.roots.values():
+            root.last_inputs = root.last_output = None
+
+
+def _has_training_layer(module: nn.Module) -> bool:
+    """Whether a layer that knows modes is in training mode though the network as a whole is not."""
+    return any(layer.training for layer in module.modules() if isinstance(layer, (*NORMS, *_DROPOUTS)))

@@ -1,0 +1,117 @@
+"""The observer: hooks and patched functions that follow a training without changing it.
+
+It draws no random number, moves no mode, touches no gradient; what it computes more than the training itself
+(norms of gradients and updates, a walk over the graph of the loss) it computes on some steps only. A failure of its own
+is counted and never reaches the training.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from fathom.doctor.observer import loaders, losses, modules, schedules, scripts, steps
+from fathom.doctor.observer.patches import Patches
+from fathom.doctor.observer.places import user_place
+from fathom.doctor.observer.record import Record
+
+
+class Stop(BaseException):
+    """Ends a script at a limit; no ``except Exception`` of the script's holds it."""
+
+
+class Observer:
+    """Follows every network, optimiser, schedule, loss and loader of this process between ``start`` and ``stop``."""
+
+    def __init__(self, *, epochs_limit: int | None = None, time_limit_s: float | None = None) -> None:
+        self.record = Record()
+        self.is_paused = False
+        self.is_close = True  # whether this step is looked at closely
+        self.epochs_limit, self.time_limit_s = epochs_limit, time_limit_s
+        self.module_places: weakref.WeakKeyDictionary[nn.Module, str] = weakref.WeakKeyDictionary()
+        self.loaded: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self.patches = Patches()
+        self.steps = steps.Steps(self)
+        self.modules = modules.Modules(self)
+        self.losses = losses.Losses(self)
+        self.loaders = loaders.Loaders(self)
+        self.schedules = schedules.Schedules(self)
+        self._handles: list[Any] = []
+        self._started = 0.0
+
+    @property
+    def step(self) -> int:
+        """Steps of all optimisers so far."""
+        return self.steps.total
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._started = time.monotonic()
+        wrap = self.patches.wrap
+        wrap(nn.Module, "__init__", self._module_made)
+        wrap(nn.Module, "load_state_dict", self._weights_loaded)
+        scripts.install(self)
+        for part in (self.modules, self.steps, self.losses, self.loaders, self.schedules):
+            self._handles += part.install()
+
+    def stop(self) -> Record:
+        """End watching; everything is as it was. Returns what was seen."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self.patches.undo()
+        with self.own_work("finish"):
+            self.steps.finish()
+        with self.own_work("finish"):
+            self.loaders.finish()
+        self.record.elapsed_s = time.monotonic() - self._started
+        return self.record
+
+    def is_idle(self) -> bool:
+        """Whether nothing is to be seen now: paused, or a compiler traces the code."""
+        return self.is_paused or torch.compiler.is_compiling()
+
+    @contextlib.contextmanager
+    def own_work(self, what: str) -> Iterator[None]:
+        """Do the observer's own work: unseen by itself, without gradients, and never a failure of the training."""
+        paused, self.is_paused = self.is_paused, True
+        try:
+            with torch.no_grad():
+                yield
+        except Stop:
+            raise
+        except Exception as error:
+            self.record.own_failures[f"{what}: {type(error).__name__}: {str(error)[:200]}"] += 1
+        finally:
+            self.is_paused = paused
+
+    def check_limits(self) -> None:
+        """End the script if a limit is reached.
+
+        Raises:  Stop
+        """
+        if self.time_limit_s is not None and time.monotonic() - self._started > self.time_limit_s:
+            self.record.stopped_early = f"--time-limit {self.time_limit_s:g}"
+            raise Stop
+        if self.epochs_limit is not None and self.loaders.epochs_begun() > self.epochs_limit:
+            self.record.stopped_early = f"--epochs-limit {self.epochs_limit}"
+            raise Stop
+
+    def _module_made(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        result = original(*args, **kwargs)
+        if not self.is_idle():
+            with contextlib.suppress(TypeError):  # a module whose own __hash__ or __eq__ is not ready yet
+                self.module_places[args[0]] = user_place()
+        return result
+
+    def _weights_loaded(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        result = original(*args, **kwargs)
+        with self.own_work("load_state_dict"):
+            self.loaded.update(args[0].modules())
+        return result

@@ -1,0 +1,42 @@
+"""What the parts of the observer have in common: each follows one kind of object."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from fathom.doctor.observer.observer import Observer
+    from fathom.doctor.observer.record import Record
+
+
+class Part:
+    """A part of an observer."""
+
+    def __init__(self, observer: Observer) -> None:
+        self.observer = observer
+
+    @property
+    def record(self) -> Record:
+        """Where it writes what it sees."""
+        return self.observer.record
+
+    def install(self) -> list[Any]:
+        """Set hooks and patches; return the handles that take the hooks away."""
+        raise NotImplementedError
+
+
+def own_work(method: Callable[..., None]) -> Callable[..., None]:
+    """Let a method of a part run unseen and without gradients; not at all while the observer is idle."""
+
+    @functools.wraps(method)
+    def run(self: Part, *args: Any, **kwargs: Any) -> None:
+        if self.observer.is_paused or torch.compiler.is_compiling():
+            return
+        with self.observer.own_work(method.__name__):
+            method(self, *args, **kwargs)
+
+    return run

@@ -1,0 +1,209 @@
+"""What was seen of a training, as plain values: the observer writes it, the checks read it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class LossCall:
+    """One call of a loss function."""
+
+    kind: str  # the name in torch.nn.functional
+    place: str
+    step: int
+    is_training: bool  # its input carries a gradient, and the network was not in evaluation mode
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Interval:
+    """What was seen between one step of an optimiser and the next, where that was looked at closely.
+
+    Args:
+        starts_clean: some backward pass began with gradients that were None or zero; None if there was none.
+        gradient_norms: of each parameter by name, just before the step; None where it has no gradient.
+        weight_norms: of each parameter, before the step.
+        update_norms: of the difference that the step made.
+    """
+
+    step: int
+    num_backwards: int = 0
+    starts_clean: bool | None = None
+    stale_share: float = 0.0
+    batch_sizes: list[int] = field(default_factory=list)
+    gradient_norms: dict[str, float | None] = field(default_factory=dict)
+    weight_norms: dict[str, float] = field(default_factory=dict)
+    update_norms: dict[str, float] = field(default_factory=dict)
+    equal_rows: set[str] = field(default_factory=set)  # weights whose rows are all the same
+    learning_rate: float = 0.0
+
+
+@dataclass
+class OptimizerRecord:
+    """One optimiser."""
+
+    kind: str
+    place: str  # where it was made
+    step_place: str = ""
+    steps: int = 0
+    num_parameters: int = 0
+    names: set[str] = field(default_factory=set)
+    parameter_ids: set[int] = field(default_factory=set)
+    parameters_with_gradient: set[str] = field(default_factory=set)
+    rates: list[float] = field(default_factory=list)  # of the first group, one a step
+    zero_rate_steps: int = 0
+    intervals: list[Interval] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)  # one a step: the sum over its backward passes
+    saw_losses: bool = False
+    loss_places: Counter[str] = field(default_factory=Counter)
+    decay_on: dict[str, list[str]] = field(default_factory=dict)  # "norm", "bias": names
+    maximizes: bool = False
+    steps_in_evaluation_mode: int = 0
+    steps_in_training_mode: int = 0
+    evaluation_mode_modules: list[str] = field(default_factory=list)
+    last_steps_in_evaluation_mode: int = 0
+    silent: list[dict[str, Any]] = field(default_factory=list)  # parameters that never had a gradient
+
+
+@dataclass
+class LayerRecord:
+    """One module with parameters of its own, or an activation."""
+
+    name: str
+    kind: str
+    place: str
+    calls: int = 0
+    calls_without_grad: int = 0
+
+
+@dataclass
+class RootRecord:
+    """One network: an outermost module that was called."""
+
+    name: str
+    kind: str
+    place: str  # where it is made
+    call_place: str = ""
+    calls_training: int = 0
+    calls_evaluating: int = 0  # without gradients
+    calls_evaluating_in_training_mode: int = 0
+    evaluation_place: str = ""
+    feeds_others: bool = False  # what it gave without gradients went into another network
+    repeats_inputs: bool = False  # one input several times without gradients: Monte Carlo dropout
+    evaluates_within_steps: bool = False  # its calls without gradients lie between those of one step
+    mode_modules: list[str] = field(default_factory=list)  # dropout and batch normalisation, by name
+    has_loaded_weights: bool = False
+    is_compiled: bool = False
+    layers: dict[str, LayerRecord] = field(default_factory=dict)
+    parameters: dict[str, int] = field(default_factory=dict)  # name: id
+    trainable: set[str] = field(default_factory=set)
+    inputs: dict[str, Any] = field(default_factory=dict)  # statistics of the first training input
+    evaluation_inputs: dict[str, Any] = field(default_factory=dict)
+    output: dict[str, Any] = field(default_factory=dict)
+    batch_norm: dict[str, int] = field(default_factory=dict)  # name: fewest values a channel of the usual batch
+    batch_sizes: Counter[int] = field(default_factory=Counter)
+    equal_rows_at_start: set[str] = field(default_factory=set)
+    zero_at_start: set[str] = field(default_factory=set)
+    weights_at_start: dict[str, tuple[float, float, float]] = field(default_factory=dict)  # std, He std, Xavier std
+    output_layer: str = ""
+    probe: dict[str, Any] = field(default_factory=dict)
+    unowned: list[str] = field(default_factory=list)  # parameters with gradients that no optimiser holds
+
+
+@dataclass
+class UnitRecord:
+    """What came out of an activation: read from the graph of the loss."""
+
+    kind: str  # relu, sigmoid, tanh
+    layer: str
+    step: int
+    units: int
+    samples: int
+    idle: float  # share of units that gave nothing but 0
+    saturated: float  # share of units whose outputs are at a bound
+
+
+@dataclass
+class SchedulerRecord:
+    """One learning-rate schedule."""
+
+    kind: str
+    place: str
+    optimizer: int  # index in Record.optimizers, -1 if none
+    step_place: str = ""
+    steps: int = 0
+    horizon: float | None = None  # in steps of its own
+    decay_per_step: float | None = None
+    steps_before_optimizer: int = 0
+    optimizer_steps_at_creation: int = 0
+    is_inner: bool = False  # part of another one, which steps it
+
+
+@dataclass
+class LoaderRecord:
+    """One DataLoader."""
+
+    place: str
+    dataset: str
+    dataset_id: int
+    num_batches: int | None
+    batch_size: int | None
+    is_sequential: bool
+    num_workers: int
+    passes: int = 0
+    passes_training: int = 0
+    batches: int = 0
+    wait_s: float = 0.0
+    first_wait_s: float = 0.0
+    digests: list[str] = field(default_factory=list)  # of the first batch of each pass
+    sample_digests: set[str] = field(default_factory=set)
+    samples_seen: int = 0
+    is_training: bool = False
+    generators: list[str] = field(default_factory=list)  # random generators that the data set holds
+    has_worker_init: bool = False
+    integer_targets: bool = False
+    most_batches: int = 0
+    passes_ended: int = 0
+    evaluations_in_training_mode: int = 0  # passes without a backward pass
+    evaluated_roots: set[int] = field(default_factory=set)
+
+
+@dataclass
+class NotFinite:
+    """The first value that was not finite."""
+
+    step: int
+    where: str  # batch, parameter, layer, loss
+    name: str
+    place: str
+
+
+@dataclass
+class Record:
+    """All of it."""
+
+    losses: list[LossCall] = field(default_factory=list)
+    target_counts: dict[str, dict[str, Any]] = field(default_factory=dict)  # place of a loss: classes and counts
+    predictions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    optimizers: list[OptimizerRecord] = field(default_factory=list)
+    roots: list[RootRecord] = field(default_factory=list)
+    units: list[UnitRecord] = field(default_factory=list)
+    schedulers: list[SchedulerRecord] = field(default_factory=list)
+    loaders: list[LoaderRecord] = field(default_factory=list)
+    graph: dict[str, dict[str, Any]] = field(default_factory=dict)  # place of a backward pass: what its graph shows
+    evaluations: list[dict[str, Any]] = field(default_factory=list)  # step, loss, place: without gradients
+    foreign_layers: dict[str, str] = field(default_factory=dict)  # layers called that no network registers: place
+    not_finite: NotFinite | None = None
+    failure: dict[str, str] = field(default_factory=dict)  # the exception that ended the script: kind, message, place
+    scaler: dict[str, Any] = field(default_factory=dict)
+    clips_before_unscale: str = ""
+    clips: int = 0
+    backwards: int = 0
+    elapsed_s: float = 0.0
+    stopped_early: str = ""
+    compiled: bool = False
+    uses_subprocess: str = ""
+    own_failures: Counter[str] = field(default_factory=Counter)  # of the observer itself

@@ -1,0 +1,258 @@
+"""Optimisers and backward passes: what each step changes, and from which gradients."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from fathom.doctor.observer.graph import survey
+from fathom.doctor.observer.names import Names
+from fathom.doctor.observer.part import Part, own_work
+from fathom.doctor.observer.places import user_place
+from fathom.doctor.observer.record import Interval, NotFinite, OptimizerRecord
+from fathom.doctor.observer.sampling import is_sampled
+from fathom.doctor.observer.statistics import has_equal_rows, norms
+from fathom.doctor.observer.units import Units
+
+if TYPE_CHECKING:
+    from fathom.doctor.observer.observer import Observer
+
+FIRST_LOOK = 3  # steps, before layers are judged by what they have done
+MOST_WEIGHTS = 50_000_000  # of an optimiser whose weights are copied to see what a step changes
+
+
+class Followed:
+    """An optimiser while it lives."""
+
+    def __init__(self, optimizer: Optimizer, record: OptimizerRecord, index: int) -> None:
+        self.optimizer, self.record, self.index = weakref.ref(optimizer), record, index
+        self.interval: Interval | None = Interval(0, starts_clean=True)
+        self.before: list[tuple[str, Tensor, Tensor]] = []
+        self.pending: list[Tensor] = []
+
+    def parameters(self) -> list[Tensor]:
+        """Return what it optimises."""
+        optimizer = self.optimizer()
+        return [p for group in optimizer.param_groups for p in group["params"]] if optimizer is not None else []
+
+
+class Steps(Part):
+    """Follows optimisers."""
+
+    def __init__(self, observer: Observer) -> None:
+        super().__init__(observer)
+        self.total = 0
+        self.followed: dict[int, Followed] = {}
+        self.names = Names(observer)
+        self.units = Units()
+        self._losses: list[Tensor] = []  # of the backward passes since the last step
+        self._last_losses: list[Tensor] = []
+        self._loss_place = ""
+        self._in_backward = False
+
+    def install(self) -> list[Any]:
+        wrap = self.observer.patches.wrap
+        wrap(Tensor, "backward", self._backward_called)
+        wrap(torch.autograd, "backward", self._backward_called)
+        wrap(Optimizer, "__init__", self._optimizer_made)
+        return [
+            register_optimizer_step_pre_hook(self._before_step),
+            register_optimizer_step_post_hook(self._after_step),
+        ]
+
+    def follow(self, optimizer: Optimizer) -> Followed:
+        """Return what is known of an optimiser, which may have been made before this began."""
+        found = self.followed.get(id(optimizer))
+        if found is None or found.optimizer() is not optimizer:
+            record = OptimizerRecord(type(optimizer).__name__, user_place())
+            found = self.followed[id(optimizer)] = Followed(optimizer, record, len(self.record.optimizers))
+            self.record.optimizers.append(record)
+        return found
+
+    def _optimizer_made(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        result = original(*args, **kwargs)
+        if not self.observer.is_idle():
+            with self.observer.own_work("optimizer"):
+                self.follow(args[0])
+        return result
+
+    def _backward_called(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self._in_backward or self.observer.is_idle():
+            return original(*args, **kwargs)
+        loss = args[0] if args else kwargs.get("tensors")
+        loss = loss[0] if isinstance(loss, (list, tuple)) and loss else loss
+        if isinstance(loss, Tensor):
+            self._before_backward(loss)
+        self._in_backward = True
+        try:
+            return original(*args, **kwargs)
+        finally:
+            self._in_backward = False
+
+    @own_work
+    def _before_backward(self, loss: Tensor) -> None:
+        self.record.backwards += 1
+        self.observer.loaders.backward_called()
+        if loss.numel() == 1:
+            self._losses.append(loss.detach().reshape(()))
+            if loss.device.type == "cpu" and self.record.not_finite is None and not math.isfinite(loss.item()):
+                where, name = self.observer.modules.locate_not_finite()
+                self.record.not_finite = NotFinite(self.total, where, name, user_place())
+        if not self.observer.is_close:
+            return
+        place = self._loss_place = user_place()
+        found = survey(loss)
+        reached = {id(variable) for variable in found.variables}
+        self.names.note_reached(found.variables)
+        graph = self.record.graph.setdefault(place, {"negated_loss": "", "backwards": 0, "broadcast": None})
+        graph["backwards"] += 1
+        graph["negated_loss"] = graph["negated_loss"] or found.negated_loss
+        graph["broadcast"] = graph["broadcast"] or found.broadcast
+        graph["into_loss"] = graph.get("into_loss") or found.into_loss
+        self.units.add(found.activations, self.total, self.names)
+        batch = self.observer.losses.last_batch_size
+        for each in self.followed.values():
+            if each.interval is None:
+                continue
+            parameters = each.parameters()
+            mine = [p for p in parameters if id(p) in reached]
+            if not mine:
+                continue
+            graph.setdefault("optimizers", set()).add(each.index)
+            graph["foreign"] = graph.get("foreign", False) or len(reached) > len(mine)
+            each.interval.num_backwards += 1
+            if batch is not None:
+                each.interval.batch_sizes.append(batch)
+            gradients = [p.grad for p in parameters if p.grad is not None]
+            stale = sum(value != 0 for value in norms(gradients)) if gradients else 0
+            each.interval.starts_clean = bool(each.interval.starts_clean) or stale == 0
+            each.interval.stale_share = max(each.interval.stale_share, stale / max(1, len(parameters)))
+
+    def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        self._step_begins(optimizer)
+
+    def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        self._step_ended(optimizer)
+        if not self.observer.is_idle():
+            self.observer.check_limits()
+
+    @own_work
+    def _step_begins(self, optimizer: Optimizer) -> None:
+        each = self.follow(optimizer)
+        record = each.record
+        self._note_rate(optimizer, record)
+        self._note_mode(record)
+        interval = each.interval
+        if interval is None or record.kind == "LBFGS":
+            return
+        parameters = each.parameters()
+        if not record.num_parameters or len(parameters) != record.num_parameters:
+            self._describe(optimizer, each, parameters)
+        named = [(self.names.of(p), p) for p in parameters]
+        with_gradient = [(name, p) for name, p in named if p.grad is not None]
+        interval.gradient_norms = {name: None for name, p in named if p.requires_grad}
+        values = norms([p.grad for _, p in with_gradient if p.grad is not None])
+        interval.gradient_norms |= {name: value for (name, _), value in zip(with_gradient, values, strict=True)}
+        record.parameters_with_gradient |= {name for name, p in with_gradient}
+        for name, p in with_gradient:
+            if p.dim() > 1 and not p.is_sparse and has_equal_rows(p):
+                interval.equal_rows.add(name)
+        if sum(p.numel() for p in parameters) <= MOST_WEIGHTS:
+            each.before = [(name, p, p.detach().clone()) for name, p in with_gradient]
+            weights = norms([p for _, p in with_gradient])
+            interval.weight_norms = {name: value for (name, _), value in zip(with_gradient, weights, strict=True)}
+
+    @own_work
+    def _step_ended(self, optimizer: Optimizer) -> None:
+        each = self.follow(optimizer)
+        record = each.record
+        self.total += 1
+        if each.interval is not None:
+            if each.before:
+                values = norms([p.detach() - old for _, p, old in each.before])
+                each.interval.update_norms = {n: v for (n, _, _), v in zip(each.before, values, strict=True)}
+            each.before = []
+            record.step_place = record.step_place or user_place()
+            record.intervals.append(each.interval)
+        record.steps += 1
+        record.saw_losses |= bool(self._losses)
+        if self._losses:
+            self._last_losses, self._losses = self._losses, []
+        each.pending.append(sum(self._last_losses) if self._last_losses else torch.tensor(math.nan))  # type: ignore[arg-type]
+        if is_sampled(record.steps):
+            self._flush(each)
+            self._note_layers(each)
+            if self._loss_place:
+                record.loss_places[self._loss_place] += 1
+        each.interval = Interval(record.steps) if is_sampled(record.steps) else None
+        self.observer.is_close = any(other.interval is not None for other in self._alive())
+        if self.total == 3:  # two samples of inputs are known, and the weights have moved
+            self.observer.modules.finish_first_steps()
+        self.observer.modules.release()
+
+    def _note_layers(self, each: Followed) -> None:
+        """Note which layers take part, while they live: what a function made is gone when it returns."""
+        if each.record.steps >= FIRST_LOOK:
+            self.names.note_silent(each)
+            self.names.note_unowned({i for optimizer in self.record.optimizers for i in optimizer.parameter_ids})
+
+    def _alive(self) -> list[Followed]:
+        """Return the optimisers that still step: one that stands still must not keep all others observed."""
+        alive = [each for each in self.followed.values() if each.optimizer() is not None]
+        most = max((each.record.steps for each in alive), default=0)
+        return [each for each in alive if each.record.steps > 0 or most < 8]
+
+    def _note_rate(self, optimizer: Optimizer, record: OptimizerRecord) -> None:
+        rates = [group.get("lr", math.nan) for group in optimizer.param_groups]
+        if any(isinstance(rate, Tensor) and rate.device.type != "cpu" for rate in rates):
+            return  # reading it would wait for the device
+        record.rates.append(float(rates[0]))
+        record.zero_rate_steps += all(float(rate) == 0 for rate in rates)
+
+    def _note_mode(self, record: OptimizerRecord) -> None:
+        root = self.observer.modules.current
+        module = root.module() if root is not None else None
+        if module is None or root is None or not root.record.mode_modules:
+            return
+        if not record.parameter_ids.intersection(root.record.parameters.values()) and record.parameter_ids:
+            return
+        if root.last_training:  # the mode in which the gradients were computed
+            record.steps_in_training_mode += 1
+            record.last_steps_in_evaluation_mode = 0
+        else:
+            record.steps_in_evaluation_mode += 1
+            record.last_steps_in_evaluation_mode += 1
+            record.evaluation_mode_modules = root.record.mode_modules
+
+    def _describe(self, optimizer: Optimizer, each: Followed, parameters: list[Tensor]) -> None:
+        record = each.record
+        record.num_parameters = len(parameters)
+        record.parameter_ids = {id(p) for p in parameters}
+        record.names = {self.names.of(p) for p in parameters if p.requires_grad}
+        record.maximizes = any(group.get("maximize", False) for group in optimizer.param_groups)
+        for group in optimizer.param_groups:
+            if not group.get("weight_decay"):
+                continue
+            for p in group["params"]:
+                owner = self.names.owner(p)
+                if isinstance(owner, (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)):
+                    record.decay_on.setdefault("norm", []).append(self.names.of(p))
+                elif p.dim() == 1:
+                    record.decay_on.setdefault("bias", []).append(self.names.of(p))
+
+    def _flush(self, each: Followed) -> None:
+        if each.pending:
+            each.record.losses += torch.stack([v.float().cpu() for v in each.pending]).tolist()
+            each.pending = []
+
+    def finish(self) -> None:
+        """Bring in what still waits on a device, and what of each layer and activation is known."""
+        for each in self.followed.values():
+            self._flush(each)
+        self.record.units = self.units.finish()
