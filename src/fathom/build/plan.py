@@ -91,6 +91,8 @@ class Plan:
         model, data = self.config.model, self.data
         num_outputs = self.kind.num_outputs(self.config, data)
         found = describe_model(self.module, model.name, model.options, data.input_shape, num_outputs)
+        if data.target_name:
+            found["input"]["target"] = data.target_name
         return found | {"data_kind": self.kind.name}
 
     def make_trainer(self, callbacks: Sequence[Callback], folder: Path | None = None) -> Trainer:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fathom.build.label_summary import join_labels, summarize_labels
+from fathom.build.details.labels import join_labels, summarize_labels
 from fathom.build.results import EvaluationDetails, SplitResult
 from fathom.data.module import LabelledData
 from fathom.decisions import misfit

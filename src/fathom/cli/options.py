@@ -36,7 +36,7 @@ class Option(NamedTuple):
     read: Callable[[str], Any] | None = None  # None: by the setting's type
 
 
-_TASKS = ("classification", "regression")  # of a table; a text's is language
+_TASKS = ("classification", "multilabel", "regression")  # of files of rows; a text's is language
 
 OPTIONS: dict[str, dict[str, Option]] = {
     "data": {
@@ -46,7 +46,12 @@ OPTIONS: dict[str, dict[str, Option]] = {
         "--resize": Option("data.resize", "PIXELS", "side length that images are resized to"),
         "--augment": Option("data.augment", "SPEC", "random changes to training images: flip,crop:padding=2"),
         "--target": Option("data.options.target", "COLUMN", "of a CSV: the column to predict", str),
-        "--task": Option("data.options.task", "TASK", "of a CSV: classification or regression", OneOf("task", _TASKS)),
+        "--task": Option(
+            "data.options.task",
+            "TASK",
+            "of a CSV: classification, regression, or of images multilabel",
+            OneOf("task", _TASKS),
+        ),
         "--test": Option("data.options.test", "FILE", "of a CSV: test rows, instead of a split of the file", str),
         "--fill": Option("data.options.fill", "HOW", "of a CSV: mean or median", OneOf("fill", get_args(Fill))),
         "--level": Option("data.options.level", "LEVEL", "of a text: char or word", OneOf("level", get_args(Level))),
@@ -55,7 +60,9 @@ OPTIONS: dict[str, dict[str, Option]] = {
             "data.options.images", "DIR", "--data is a CSV of file and label: where the images are", str
         ),
         "--file-column": Option("data.options.file_column", "COLUMN", "of that CSV: the files (default: found)", str),
-        "--label-column": Option("data.options.label_column", "COLUMN", "of that CSV: the labels", str),
+        "--label-column": Option(
+            "data.options.label_column", "COLUMN", "of that CSV: the labels, or A,B,C for several", str
+        ),
         "--split-column": Option(
             "data.options.split_column", "COLUMN", "of that CSV: train, val or test; none: divide at random", str
         ),

@@ -28,6 +28,7 @@ def finish(trained: TrainedRun) -> int:
         print(f"test accuracy  {evaluation['accuracy']:.2%}  {looked_at}")
         if "label_accuracy" in evaluation:  # above, all labels of a sample had to be right
             print(f"label accuracy {evaluation['label_accuracy']:.2%}")
+            print(f"label F1       {evaluation['f1_micro']:.2%} micro, {evaluation['f1_macro']:.2%} macro")
     elif evaluation is not None and "perplexity" in evaluation:
         print(f"test perplexity {evaluation['perplexity']:.4g}  {looked_at}")
     elif evaluation is not None:

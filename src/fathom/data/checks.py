@@ -24,11 +24,15 @@ _FEW = 10  # samples of a class in the training split; accuracy on fewer says no
 
 @dataclass
 class CheckedSplit:
-    """One split: how many samples, their labels (classes int64, or numbers float64), and a digest of each."""
+    """One split: how many samples, what they are labelled with, and a digest of each.
+
+    Attributes:
+        labels: classes int64 (N,), labels that each hold or do not int64 (N, L), or numbers float64 (N,).
+    """
 
     name: str
     size: int
-    labels: np.ndarray | None = None  # (N,)
+    labels: np.ndarray | None = None
     digests: np.ndarray | None = None  # (N,), of what can be sorted; equal ones mean equal samples
 
 
@@ -74,7 +78,7 @@ class DataCheck:
             edges = np.histogram_bin_edges(np.concatenate(labelled), bins=_RANGES)
             ranges = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
             names = [f"{significant(low)} to {significant(high)}" for low, high in ranges]
-        return names, [[] if s.labels is None else np.histogram(s.labels, edges)[0].tolist() for s in self.splits]
+        return names, [[] if s.labels is None else _count(s.labels, edges).tolist() for s in self.splits]
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the samples as plain values."""
@@ -146,11 +150,8 @@ def _check_labels(found: DataCheck) -> bool:
 def _check_class_balance(found: DataCheck) -> None:
     """Compare the classes' sizes in the training split, and look for classes that a split lacks."""
     names = found.class_names
-    counts = {
-        split.name: np.bincount(split.labels, minlength=len(names))
-        for split in found.splits
-        if split.labels is not None
-    }
+    edges = np.arange(len(names) + 1) - 0.5
+    counts = {split.name: _count(split.labels, edges) for split in found.splits if split.labels is not None}
     if "train" not in counts:
         return
     train = counts["train"]
@@ -186,9 +187,25 @@ def _check_class_balance(found: DataCheck) -> None:
         text = f"fewer than {_FEW} training samples of {listed}"
         add(Finding("data.few_samples", "warning", text, dict(scarce), place="train split"))
     _check_absent_classes(found, counts)
-    share = float(train.max() / max(1, train.sum()))
-    text = f"always saying {names[largest]} is right for {share:.1%} of the training split"
-    add(Finding("data.chance_level", "note", text, {"class": names[largest], "share": share}, place="train split"))
+    name, share = _find_commonest(next(split for split in found.splits if split.name == "train"), names)
+    text = f"always saying {name} is right for {share:.1%} of the training split"
+    add(Finding("data.chance_level", "note", text, {"class": name, "share": share}, place="train split"))
+
+
+def _find_commonest(train: CheckedSplit, names: Sequence[str]) -> tuple[str, float]:
+    """Return the commonest class, or set of labels, and its share of the samples."""
+    assert train.labels is not None
+    different, counts = np.unique(train.labels, axis=0, return_counts=True)
+    commonest = different[counts.argmax()]
+    share = float(counts.max() / max(1, counts.sum()))
+    if train.labels.ndim == 1:
+        return names[int(commonest)], share
+    return "|".join(names[i] for i in np.flatnonzero(commonest).tolist()) or "no label", share
+
+
+def _count(labels: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Count the samples of each class, or in each range, or with each label."""
+    return labels.sum(0) if labels.ndim == 2 else np.histogram(labels, edges)[0]
 
 
 def _check_absent_classes(found: DataCheck, counts: Mapping[str, np.ndarray]) -> None:
@@ -260,8 +277,9 @@ def _check_repeats(found: DataCheck, train: CheckedSplit) -> None:
         found.findings.append(Finding("data.repeated_samples", "note", text, evidence, place=place))
     if train.labels is None or not found.class_names:
         return
-    order = np.lexsort((train.labels, inverse))
-    group, label = inverse[order], train.labels[order]
+    labels = np.unique(train.labels, axis=0, return_inverse=True)[1].reshape(-1)  # a number for each set of labels too
+    order = np.lexsort((labels, inverse))
+    group, label = inverse[order], labels[order]
     differs = (group[1:] == group[:-1]) & (label[1:] != label[:-1])
     torn = np.unique(group[1:][differs])
     if len(torn):

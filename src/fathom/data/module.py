@@ -57,6 +57,7 @@ class LabelledData(DataModule):
     soft: Tensor | None = None  # (N, K), a teacher's logits of every row, given beside the labels in training
     is_encoded: bool = False  # whether samples are encoded by this data's own statistics: only its models read them
     batch_dim: int = 0  # of an input batch
+    target_name: str = ""  # of the number that is predicted, where it has a name of its own
     multilabel: bool = False  # whether a sample has a 0 or 1 for each of ``class_names``, and not one class
 
     @property

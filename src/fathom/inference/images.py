@@ -19,48 +19,51 @@ from fathom.inference.image_inputs import STDIN, InputImage, find_inputs, list_i
 from fathom.inference.onnx_file import OnnxModel
 from fathom.inference.onnx_inputs import ImageInput
 from fathom.inference.predictions import PredictionRequest, Predictions, Score
-from fathom.inference.ranking import Labeller, Row, answer_columns, answers
+from fathom.inference.ranking import Labeller, Row, answer_columns, answers, predicted_numbers, prediction_column
 
 _BATCH = 128
 _BATCH_BYTES = 1 << 26  # fewer large images at a time
 
 
 class ImageModel(Labeller, Protocol):
-    """An image classifier: a run's model or an exported one."""
+    """A model of images: a run's or an exported one."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Channels, height and width of an image."""
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Return class probabilities (N, classes) for images uint8 (N, C, H, W)."""
+    @property
+    def target(self) -> str:
+        """What a model of numbers predicts."""
+
+    def outputs(self, images: np.ndarray) -> np.ndarray:
+        """Return class probabilities (N, classes), or numbers (N, 1), for images uint8 (N, C, H, W)."""
 
 
 def image_model(exported: OnnxModel) -> ImageModel:
-    """Return an exported model as an image classifier.
+    """Return an exported model as a model of images.
 
     Raises:  UsageError if it is not one
     """
-    if exported.kind != "classifier" or not isinstance(exported.input, ImageInput):
-        given = "images" if isinstance(exported.input, ImageInput) else "numbers"
-        raise UsageError(
-            f"{exported.path}: predict needs an image classifier; this model is a {exported.kind} of {given}"
-        )
+    if not isinstance(exported.input, ImageInput):
+        raise UsageError(f"{exported.path}: predict needs a model of images; this one is a {exported.kind} of numbers")
     return exported
 
 
 def predict_images(model: ImageModel, request: PredictionRequest) -> Predictions:
-    """Label images, all images in folders, and those that files of rows name.
+    """Label images, all images in folders, and those that files of rows name, or predict a number for each.
 
     Raises:  UsageError if ``top`` exceeds the number of classes, a folder has no images, or an encoding is given
     """
     if request.encoding is not None:
         raise UsageError(f"--encoding: {request.model} reads images, not texts or tables")
     inputs, top = request.inputs, request.top
-    answer = answer_columns(model, top)
+    answer = answer_columns(model, top) if model.class_names else [prediction_column(model.target)]
+    if not model.class_names and top > 1:
+        raise UsageError(f"--top {top}: the model predicts a number, {model.target}, not classes")
     found = find_inputs(inputs, request.label_file, model.class_names)
     is_labelled = any(isinstance(source, ImageRows) and source.has_labels for source in found)
-    score = Score() if is_labelled and not model.multilabel else None
+    score = Score() if is_labelled and model.class_names and not model.multilabel else None
     columns = ["file", *(["true_label"] if score is not None else []), *answer, "error"]
 
     def count() -> int | None:
@@ -85,7 +88,7 @@ def _label(model: ImageModel, listed: Iterator[InputImage], top: int, score: Sco
             images = list(pool.map(read, batch))
             good = [image for image in images if isinstance(image, np.ndarray)]
             # (n, C, H, W); those that could not be read are left out
-            rows = iter(answers(model, model.probabilities(np.stack(good)), top) if good else ())
+            rows = iter(_answer(model, np.stack(good), top) if good else ())
             for named, image in zip(batch, images, strict=True):
                 row = {"error": str(image)} if isinstance(image, FathomError) else next(rows)
                 if score is not None:
@@ -94,3 +97,11 @@ def _label(model: ImageModel, listed: Iterator[InputImage], top: int, score: Sco
                         score.labelled += 1
                         score.right += row["label"] == named.label  # by name: a list may order its classes otherwise
                 yield {"file": named.shown, **row}
+
+
+def _answer(model: ImageModel, images: np.ndarray, top: int) -> Iterator[Row]:
+    """Return the cells of the prediction for each image, and error."""
+    outputs = model.outputs(images)
+    if model.class_names:
+        return answers(model, outputs, top)
+    return predicted_numbers(outputs, prediction_column(model.target))

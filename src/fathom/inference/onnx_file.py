@@ -26,6 +26,7 @@ from fathom.inference.onnx_inputs import (
     TokenInput,
     check_input,
 )
+from fathom.inference.ranking import NUMBER
 from fathom.runs.folder.schema import SCHEMA
 
 if TYPE_CHECKING:
@@ -81,10 +82,6 @@ class OnnxModel:
             raise FathomError(f"{self.path}: onnxruntime cannot run it ({first_line(error)})") from error
         return dict(zip(self._outputs, map(np.asarray, outputs), strict=True))
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Return class probabilities (N, classes) for images uint8 (N, C, H, W)."""
-        return self.run(images)[PROBABILITIES]
-
     def outputs(self, X: np.ndarray) -> np.ndarray:
         """Return the predictions: class probabilities (N, classes), or numbers (N, D)."""
         return self.run(X)[PROBABILITIES if self.kind == "classifier" else VALUES]
@@ -98,6 +95,12 @@ class OnnxModel:
     def multilabel(self) -> bool:
         """Whether its classes are labels, each of which holds or does not."""
         return self.metadata.get("multilabel") == "true"
+
+    @property
+    def target(self) -> str:
+        """What a regressor of images predicts."""
+        assert isinstance(self.input, ImageInput)
+        return self.input.target or NUMBER
 
     @property
     def table(self) -> TableDescription:

@@ -15,11 +15,16 @@ TOKENS, STATES, NEXT_STATES = "tokens", ("state", "cell_state"), ("next_state", 
 
 
 class ImageInput(msgspec.Struct, frozen=True, tag_field="kind", tag="image"):
-    """Images, uint8 (batch, channels, height, width)."""
+    """Images, uint8 (batch, channels, height, width).
+
+    Attributes:
+        target: the number that is predicted, where it has a name.
+    """
 
     channels: int
     height: int
     width: int
+    target: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -12,6 +13,10 @@ from fathom.errors import UsageError
 Row = dict[str, Any]
 
 NOT_FINITE = "the model's outputs are not finite"
+NO_NUMBER = "the prediction is not finite"
+NUMBER = "value"  # the column of a predicted number that has no name
+DIGITS = 7  # of a predicted number, as many as float32 carries
+_OWN = ("file", "row", "error")  # columns beside the prediction
 
 
 class Labeller(Protocol):
@@ -95,3 +100,18 @@ def holding_labels(probabilities: np.ndarray, names: Sequence[str]) -> Iterator[
 
 def _suffix(k: int) -> str:
     return "" if k == 1 else f"_{k}"
+
+
+def prediction_column(target: str) -> str:
+    """Return what the column of predictions is called: as the target, unless another column has that name."""
+    return f"predicted_{target}" if target in _OWN else target
+
+
+def predicted_numbers(values: np.ndarray, column: str, digits: int = DIGITS) -> Iterator[Row]:
+    """Return the predicted number of each sample, under the name of its column, and error.
+
+    Shape:   values (N, 1)
+    """
+    for value in values[:, 0].tolist():
+        is_number = math.isfinite(value)
+        yield {column: float(f"{value:.{digits}g}"), "error": ""} if is_number else {"error": NO_NUMBER}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import shutil
 import sys
 import tempfile
@@ -27,10 +26,9 @@ from fathom.data.tables.packed import readable
 from fathom.data.tables.target import join_names
 from fathom.errors import FathomError, UsageError
 from fathom.inference.image_inputs import STDIN
-from fathom.inference.ranking import Labeller, answer_columns, answers
+from fathom.inference.ranking import Labeller, answer_columns, answers, predicted_numbers, prediction_column
 
 _CHUNK = 8192  # rows, as many as an export's table is evaluated by
-_OWN = ("file", "row", "error")  # columns beside the prediction
 
 Row = dict[str, Any]
 
@@ -73,11 +71,6 @@ def predict_rows(
     head = ["file", "row"] if len(sources) > 1 else ["row"]
     ids = [name for name in ids if name not in (*head, *answer, "error")]
     return [*head, *ids, *answer, "error"], _predict(model, sources, stack, ids, top)
-
-
-def prediction_column(target: str) -> str:
-    """Return what the column of predictions is called: as the target, unless another column has that name."""
-    return f"predicted_{target}" if target in _OWN else target
 
 
 @dataclass(frozen=True)
@@ -176,8 +169,4 @@ def _apply(model: RowModel, cells: np.ndarray, top: int) -> Iterator[Row]:
     if model.class_names:
         yield from answers(model, outputs, top)
         return
-    name = prediction_column(model.table.target)
-    for value in outputs[:, 0].tolist():
-        is_number = math.isfinite(value)
-        value = float(f"{value:.{model.table.digits}g}")
-        yield {name: value, "error": ""} if is_number else {"error": "the prediction is not finite"}
+    yield from predicted_numbers(outputs, prediction_column(model.table.target), model.table.digits)

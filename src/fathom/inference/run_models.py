@@ -12,33 +12,34 @@ import torch
 from fathom.data.tables.layer import TableInput
 from fathom.data.texts.vocabulary import Tokenizer, Vocabulary
 from fathom.errors import UsageError
+from fathom.inference.ranking import NUMBER
 from fathom.inference.saved import class_names_of
 from fathom.module import LanguageModel, Module
 from fathom.training.device import find_device
 
 
 class RunImageModel:
-    """A run's image classifier on a device.
+    """A run's model of images on a device.
 
     Args:
         description: the content of ``model.json``.
         run: its folder, for the message.
-    Raises:  UsageError if it is not an image classifier
+    Raises:  UsageError if it is not one
     """
 
     def __init__(self, module: Module, description: dict[str, Any], run: Path, device: str = "auto") -> None:
         stored, kind = description["input"], description["kind"]
-        if kind != "classifier" or stored["kind"] != "image":
-            given = "images" if stored["kind"] == "image" else "numbers"
-            raise UsageError(f"{run}: predict needs an image classifier; this model is a {kind} of {given}")
+        if stored["kind"] != "image":
+            raise UsageError(f"{run}: predict needs a model of images; this one is a {kind} of numbers")
         self.shape = (stored["channels"], stored["height"], stored["width"])
-        self.class_names, self.multilabel = class_names_of(description), bool(description.get("multilabel"))
+        self.class_names = class_names_of(description) if kind == "classifier" else []
+        self.multilabel, self.target = bool(description.get("multilabel")), stored.get("target") or NUMBER
         self.device = find_device(device)
         self.module = module.to(self.device)
 
     @torch.inference_mode()
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Return class probabilities (N, classes) for images uint8 (N, C, H, W)."""
+    def outputs(self, images: np.ndarray) -> np.ndarray:
+        """Return class probabilities (N, classes), or numbers (N, 1), for images uint8 (N, C, H, W)."""
         return self.module.predict_step(torch.from_numpy(images).to(self.device)).cpu().numpy()
 
 

@@ -39,6 +39,7 @@ class _Input(msgspec.Struct):
     channels: int | None = None
     height: int | None = None
     width: int | None = None
+    target: str = ""
     mean: list[float] | None = None
     std: list[float] | None = None
     size: list[int] | None = None

@@ -60,9 +60,9 @@ def predict(
         file_column, label_column: of such a file; None finds them, if there are labels.
         encoding: of texts and tables; None finds it: a text that is no UTF-8 is taken to be as the training text was.
     Returns: the names of the columns, and an iterator of one row per image: file, label and probability (then
-        label_2, probability_2, …), error; a failed image has only an error; for a table see ``predict_rows``, for a
-        text ``predict_texts``
-    Raises:  UsageError if the model is not an image classifier, ``top`` is out of range or a folder has no images;
+        label_2, probability_2, …), of labels those that hold and the probability of each, or a number, and error; a
+        failed image has only an error; for a table see ``predict_rows``, for a text ``predict_texts``
+    Raises:  UsageError if the model reads none of the inputs, ``top`` is out of range or a folder has no images;
         FathomError if the model cannot be read
     """
     label_file = label_file_options(images, file_column, label_column)

@@ -13,23 +13,29 @@ from fathom.build.kinds.base import Kind, OnRead
 from fathom.build.kinds.places import is_folder, pin_data, refuse_foreign
 from fathom.build.remote import display_names, has_versions, localize, original_names
 from fathom.data.fetch.archives import is_packed
+from fathom.data.images.labels.options import LABEL_OPTIONS, LabelOptions
+from fathom.data.images.listing import find_label_file
 from fathom.errors import UsageError, unknown
 from fathom.files import expand_home
 from fathom.settings.config import DataConfig, replace_in
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fathom.build.results import EvaluationDetails, SplitResult
     from fathom.choices import Task
     from fathom.data.checks import DataCheck
     from fathom.data.images.folder_listing import ImageFiles
     from fathom.data.images.module import ImageData
     from fathom.data.module import LabelledData
+    from fathom.module import Module
     from fathom.settings.config import Config
     from fathom.settings.settings import Settings
 
 _FORM = ("channels", "size")
-_COLUMNS = ("file_column", "label_column", "split_column", "group_column", "time_column")
 _FOLDERS = ("levels", "group_by_name")
 _GROUPING = ("group_column", "time_column", "group_by_name")
+_SMOOTHING = 0.1  # of the default network's labels
 _AUTO = "auto"  # augmentation that fits the images, see _fit_augmentation
 _UNCHANGED_FROM = 24  # pixels: images of 28 and 32 are shifted by 4
 _SIDES = (
@@ -53,11 +59,11 @@ _LEAST_EPOCHS, _MOST_EPOCHS = 10, 40
 
 
 class ImagesKind(Kind):
-    """Image files with a class each."""
+    """Image files with a class, labels or a number each."""
 
     name, noun, holds_images = "images", "images", True
     serves_any_batch_size = True
-    option_names = (*_FORM, "images", *_COLUMNS, *_FOLDERS)
+    option_names = (*_FORM, "images", *LABEL_OPTIONS, *_FOLDERS)
     # A student reads files as its teacher did, with a fine-tuned teacher's normalisation too.
     inherited_by_student = ("resize", "mean", "std", "max_broken", "cache", "workers")
 
@@ -85,12 +91,13 @@ class ImagesKind(Kind):
         return {
             "model": {"name": "resnet9", "options": {"width": 16}},
             "data": {"augment": _AUTO},
-            "training": {"label_smoothing": 0.1},
+            "training": {"label_smoothing": _SMOOTHING},
         }
 
-    def task(self, name: str) -> Task:
-        """Return the task."""
-        return "classification"
+    def task(self, name: str) -> Task | None:
+        """Return the task of class folders; a label file, which may lie in an archive too, has to be read first."""
+        is_local = not is_remote(name) and expand_home(name).is_dir()
+        return "classification" if is_local and find_label_file(expand_home(name)) is None else None
 
     def pin(self, data: DataConfig) -> DataConfig:
         """Return absolute paths and pinned versions."""
@@ -154,6 +161,17 @@ class ImagesKind(Kind):
         """Return the configuration; nothing is cached, as no epoch follows."""
         return replace_in(config, data={"cache": "none"})
 
+    def collect_details(
+        self, module: Module, data: LabelledData, evaluation: SplitResult, folder: Path
+    ) -> EvaluationDetails:
+        """Return as for all labelled data; of numbers a baseline to beat and the largest errors, with their images."""
+        details = super().collect_details(module, data, evaluation, folder)
+        if data.task != "regression":
+            return details
+        from fathom.build.details.images import collect_errors
+
+        return dataclasses.replace(details, extra=collect_errors(module, cast("ImageData", data), evaluation, folder))
+
     def check(self, data: LabelledData) -> DataCheck:
         """Return what to know of the data before training on it."""
         from fathom.data.images.checks import check_images
@@ -163,6 +181,9 @@ class ImagesKind(Kind):
     def finalize(self, config: Config, data: LabelledData) -> Config:
         """Fill in batch size, epochs, and the size and channels chosen from the files."""
         config = _fit_augmentation(super().finalize(config, data), data)
+        if (data.multilabel or data.task == "regression") and config.training.label_smoothing == _SMOOTHING:
+            # It came with the default network: numbers have no smoothing, and rare labels would drown in it
+            config = replace_in(config, training={"label_smoothing": 0.0})
         form: dict[str, Any] = {"channels": data.input_shape[0]}
         if config.data.resize is None:
             form["size"] = list(data.input_shape[1:])
@@ -203,7 +224,7 @@ def _find_smallest_side(config: Config) -> int:
 
 def _check_options(options: Mapping[str, Any]) -> None:
     is_table = options.get("images") is not None
-    known = (*_FORM, "images", *_COLUMNS, *_FOLDERS)
+    known = (*_FORM, "images", *LABEL_OPTIONS, *_FOLDERS)
     for option in options:
         if option not in known:
             raise unknown(f"option of {'images' if is_table else 'a folder of images'}", option, known)
@@ -212,21 +233,31 @@ def _check_options(options: Mapping[str, Any]) -> None:
     given = [f"--{option.replace('_', '-')}" for option in _GROUPING if options.get(option) is not None]
     if len(given) + ("group" in str(options.get("levels")).split("/")) > 1:
         raise UsageError(f"{' and '.join(given or ['--levels'])}: one way of saying what stays together is enough")
+    LabelOptions(**_label_options(options))
+
+
+def _label_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said of the label file; a column's name may look like a number in YAML."""
+    said = {name: options[name] for name in LABEL_OPTIONS if options.get(name) is not None}
+    return {
+        name: str(value) if isinstance(value, int | float) and name.endswith("column") else value
+        for name, value in said.items()
+    }
 
 
 def _list_files(data: DataConfig) -> ImageFiles:
     """List the images of a folder of classes or of a label file, without opening one."""
     place, images = expand_home(data.name), data.options.get("images")
-    columns = {option: str(data.options[option]) for option in _COLUMNS if data.options.get(option) is not None}
+    said = _label_options(data.options)
     levels, pattern = (data.options.get(option) for option in _FOLDERS)
     if images is None:
         from fathom.data.images.listing import list_images
 
-        files = list_images(place, levels=None if levels is None else str(levels), **columns)
+        files = list_images(place, levels=None if levels is None else str(levels), **said)
     else:
         from fathom.data.images.labels.file import read_image_table
 
-        files = read_image_table(place, expand_home(str(images)), **columns)
+        files = read_image_table(place, expand_home(str(images)), **said)
     if pattern is None:
         return files
     from fathom.data.images.name_groups import group_by_name

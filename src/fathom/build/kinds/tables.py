@@ -97,8 +97,8 @@ class TablesKind(Kind):
         self, module: Module, data: LabelledData, evaluation: SplitResult, folder: Path
     ) -> EvaluationDetails:
         """Return a baseline to beat, the worst rows, and the predictions."""
+        from fathom.build.details.tables import compare_with_baseline
         from fathom.build.summaries import list_predictions
-        from fathom.build.table_summary import compare_with_baseline
 
         columns, rows = list_predictions(module, data, evaluation)
         return EvaluationDetails(compare_with_baseline(module, cast("TableData", data), evaluation), columns, rows)

@@ -152,7 +152,7 @@ class TextsKind(Kind):
         self, module: Module, data: LabelledData, split: str, batches: Iterable[Any], execution: Execution
     ) -> SplitResult:
         """Return loss and perplexity over the tokens."""
-        from fathom.build.text_summary import evaluate_text
+        from fathom.build.details.texts import evaluate_text
 
         return SplitResult(evaluate_text(module, cast("TextData", data), split, batches, execution))
 
@@ -160,7 +160,7 @@ class TextsKind(Kind):
         self, module: Module, data: LabelledData, evaluation: SplitResult, folder: Path
     ) -> EvaluationDetails:
         """Return samples of what the model writes."""
-        from fathom.build.text_summary import write_samples
+        from fathom.build.details.texts import write_samples
 
         return EvaluationDetails({"samples": write_samples(cast("LanguageModel", module), cast("TextData", data))})
 

@@ -13,10 +13,11 @@ from fathom.data.images.folder_listing import FileList
 from fathom.data.images.module import ImageData
 from fathom.data.images.samples import Row, sample_rows
 from fathom.findings import Finding
-from fathom.phrases import counted, enumerated
+from fathom.phrases import counted, enumerated, significant
 
 _SAMPLE_SIDE = 64  # pixels
 _SAMPLES = 8  # images of each class in its row
+_QUARTERS = 4  # rows of images, of numbers
 
 # Notes of the data module that tell of files, by what they begin with or hold
 _NOTES = {
@@ -26,6 +27,7 @@ _NOTES = {
     "splits: ": "data.split_origins",
     "groups: ": "data.groups",
     "times: ": "data.times",
+    "task: ": "data.task",
 }
 _LEFT_OUT = ": left out: "
 
@@ -37,7 +39,11 @@ def check_images(data: ImageData) -> DataCheck:
     found = DataCheck(
         Path(data.name).name,
         "images",
-        [CheckedSplit(n, len(i), data.y[i].numpy(), digests[i.numpy()]) for n, i in indices if i is not None],
+        [
+            CheckedSplit(n, len(i), data.targets.values[i.numpy()], digests[i.numpy()])
+            for n, i in indices
+            if i is not None
+        ],
         class_names=data.class_names,
         broken=data.broken,
     )
@@ -88,15 +94,29 @@ def _report_broken(found: DataCheck, files: int, allowed: float) -> None:
 
 def _draw_files(files: FileList, names: Sequence[str], seed: int) -> list[Row]:
     rng = np.random.default_rng(seed)
-    chosen = [
-        i
-        for label in range(len(names))
-        for i in rng.permutation(np.flatnonzero(files.labels == label))[:_SAMPLES].tolist()
-    ]
-    if not chosen:
+    groups = _group(files.labels, names)
+    chosen = [rng.permutation(places)[:_SAMPLES] for places in groups.values()]
+    places = np.concatenate([np.zeros(0, np.int64), *chosen])
+    if not len(places):
         return []
-    images = np.stack([read_image(files.paths[i], 3, (_SAMPLE_SIDE, _SAMPLE_SIDE)) for i in chosen])
-    return draw_samples(images, files.labels[chosen], names, seed)
+    images = np.stack([read_image(files.paths[i], 3, (_SAMPLE_SIDE, _SAMPLE_SIDE)) for i in places])
+    rows = np.repeat(np.arange(len(chosen)), [len(part) for part in chosen])
+    return draw_samples(images, rows, list(groups), seed)
+
+
+def _group(labels: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the places of the samples of each class, with each label, or in each quarter of the numbers."""
+    if labels.ndim == 2:
+        return {name: np.flatnonzero(column) for name, column in zip(names, labels.T, strict=True)}
+    if names:
+        return {name: np.flatnonzero(labels == k) for k, name in enumerate(names)}
+    edges = np.quantile(labels, np.arange(1, _QUARTERS) / _QUARTERS)
+    quarter = np.searchsorted(edges, labels, side="right")
+    return {
+        f"{significant(labels[places].min())} to {significant(labels[places].max())}": places
+        for k in range(_QUARTERS)
+        if len(places := np.flatnonzero(quarter == k))
+    }
 
 
 def draw_samples(images: np.ndarray, labels: np.ndarray, names: Sequence[str], seed: int) -> list[Row]:

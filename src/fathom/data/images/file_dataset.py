@@ -10,8 +10,8 @@ from fathom.data.images.decode import check_form, read_image
 from fathom.data.images.folder_listing import FileList
 
 
-class ImageFileDataset(Dataset[tuple[Tensor, int]]):
-    """Images decoded when asked for: uint8 (C, height, width) and the label.
+class ImageFileDataset(Dataset[tuple[Tensor, int | Tensor]]):
+    """Images decoded when asked for: uint8 (C, height, width) and the class, or the row of labels or numbers.
 
     Made for a ``DataLoader`` with workers; it holds paths only, so that workers are cheap to start.
 
@@ -31,6 +31,7 @@ class ImageFileDataset(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    def __getitem__(self, index: int) -> tuple[Tensor, int | Tensor]:
         image = read_image(self.paths[index], self.channels, self.size)
-        return torch.from_numpy(image), int(self.labels[index])
+        label = self.labels[index]  # () or (L,)
+        return torch.from_numpy(image), int(label) if label.ndim == 0 else torch.from_numpy(label)

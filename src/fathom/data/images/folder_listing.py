@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fathom.choices import Task
 from fathom.data.images.folder_layout import find_layout, list_folders, passed_over, scan
 from fathom.data.images.folder_levels import Levels
 from fathom.data.images.folder_names import readable_names
@@ -31,8 +32,9 @@ _MASK = re.compile(
 
 @dataclass(frozen=True)
 class FileList:
-    """Image files with their labels: paths in sorted order, labels int64 (N,).
+    """Image files with what is to be learned of each.
 
+    Shape:   labels int64 (N,) of classes, int64 (N, L) of labels that each hold or do not, float64 (N,) of numbers
     Attributes:
         groups: what each belongs to, such as a patient, which stays on one side of a cut; "" for none.
         times: float64 (N,), by which the newest are held out; NaN for an unknown one.
@@ -53,11 +55,13 @@ class ImageFiles:
 
     Attributes:
         notes: lines about what was passed over.
-        missing: paths of files that should be there and are not.
+        missing: paths of files that should be there and are not, each with the reason.
         name: what the set is called.
         aliases: what folders are to be called, by their paths, such as the archive that one was unpacked from.
         origins: which folder or column each split comes from, where there is one.
         cut_by: where groups or times come from, in words; empty without.
+        task: of numbers "regression".
+        target: the column of the numbers.
     """
 
     train: FileList
@@ -65,11 +69,18 @@ class ImageFiles:
     test: FileList | None
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
+    missing: tuple[tuple[str, str], ...] = ()
     name: str = "images"
     aliases: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     cut_by: str = ""
+    task: Task = "classification"
+    target: str = ""
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether each image has a 0 or 1 for each of ``class_names``, and not one class."""
+        return self.train.labels.ndim == 2
 
     def show(self, path: str) -> str:
         """Return the path of a file as people know it."""

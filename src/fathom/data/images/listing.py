@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fathom.data.images.folder_layout import list_folders, scan
 from fathom.data.images.folder_listing import ImageFiles, list_image_folder
@@ -13,7 +14,7 @@ from fathom.errors import FathomError, UsageError
 _TABLES = (".csv", ".tsv")
 
 
-def list_images(root: str | Path, *, levels: str | None = None, **columns: str) -> ImageFiles:
+def list_images(root: str | Path, *, levels: str | None = None, **columns: Any) -> ImageFiles:
     """List the images of class folders, or, where there are none, those that the one label file inside names.
 
     Args:
@@ -27,7 +28,7 @@ def list_images(root: str | Path, *, levels: str | None = None, **columns: str) 
         if columns:
             raise UsageError(f"--levels is for folders, data.options.{next(iter(columns))} for a label file")
         return list_image_folder(root, levels)
-    table = _find_table(root) if root.is_dir() else None
+    table = find_label_file(root) if root.is_dir() else None
     if table is None and columns:
         option = next(iter(columns))
         raise UsageError(f"data.options.{option} is for a label file; give the folder of its images with --images")
@@ -41,7 +42,7 @@ def list_images(root: str | Path, *, levels: str | None = None, **columns: str) 
     return _read_table(table, columns)
 
 
-def _find_table(root: Path) -> Path | None:
+def find_label_file(root: Path) -> Path | None:
     """Find the only file of rows in a folder, or in the only folder in it, as what was packed has."""
     while True:
         names = [entry.name for entry in scan(root) if not entry.name.startswith(".") and entry.is_file()]
@@ -54,7 +55,7 @@ def _find_table(root: Path) -> Path | None:
         root = below[0]
 
 
-def _read_table(table: Path, columns: dict[str, str]) -> ImageFiles:
+def _read_table(table: Path, columns: dict[str, Any]) -> ImageFiles:
     """Read a label file whose names are relative to its own folder, or to the only folder beside it."""
     beside = list_folders(table.parent)
     try:

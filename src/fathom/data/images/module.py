@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from fathom.data.images.depth import describe_depth
 from fathom.data.images.file_dataset import ImageFileDataset
 from fathom.data.images.folder_listing import FileList, ImageFiles
 from fathom.data.images.labels.file import read_image_table
+from fathom.data.images.labels.options import LABEL_OPTIONS
+from fathom.data.images.learned_targets import LearnedTargets
 from fathom.data.images.listing import list_images
 from fathom.data.images.name_groups import group_by_name as group_by_name_of
 from fathom.data.images.options import ImageOptions
@@ -30,17 +33,14 @@ from fathom.data.images.survey import OnRead
 from fathom.data.loaders.files import FileLoader
 from fathom.data.loaders.memory import Augmentation
 from fathom.data.module import check_batch_size
-from fathom.data.splits.balance import count_classes
 from fathom.data.splits.cutter import Cutter
 from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.duplicates import Duplicates, find_duplicates
 from fathom.data.splits.folds import describe_small_classes
-from fathom.errors import FathomError
 from fathom.phrases import counted
-from fathom.preprocess import Preprocess
+from fathom.preprocess import Preprocess, TargetScale
 
 _EVAL_BATCH, _EVAL_BYTES = 500, 1 << 22  # of a batch in evaluation: images at most, and bytes of them
-_NAMED = 10  # classes in a line
 _FEWEST_STEPS = 16  # of an epoch, where nobody chose the batch size
 _LEAST_BATCH, _MOST_BATCH = 8, 256
 _LEAST_VARIANCE = 1e-12  # of images that never vary
@@ -79,10 +79,10 @@ class ImageData(DividedData):
         self.scanned, self.paths, self.broken = scanned, scanned.paths, list(scanned.broken)
         self.channels, self.size = scanned.channels, scanned.size
         self.name, self.augment, self.seed, self.balance = files.name, augment, seed, balance
-        self.class_names = files.class_names
-        given = splits_of(files)
-        divided = self._divide(given, division)
-        self._check_classes()
+        self.class_names, self.task, self.multilabel = files.class_names, files.task, files.multilabel
+        self.target_name, self.targets = files.target, LearnedTargets(files)
+        self.targets.check_balance(balance)
+        divided = self._divide(splits_of(files), division)
         self.batch_size = batch_size or _choose_batch_size(self.num_train)
         check_batch_size(self.batch_size, self.num_train, self.name)
         origin = describe_origins(list(self.splits), files.origins, division, self.split_seed, self.cutter.how)
@@ -146,12 +146,6 @@ class ImageData(DividedData):
         table: str | Path,
         images: str | Path,
         batch_size: int | None = None,
-        *,
-        file_column: str | None = None,
-        label_column: str | None = None,
-        split_column: str | None = None,
-        group_column: str | None = None,
-        time_column: str | None = None,
         **options: Any,
     ) -> ImageData:
         """Scan images in a folder, with their labels in a file of rows; the rest is that of ``scan``.
@@ -159,14 +153,12 @@ class ImageData(DividedData):
         Args:
             table: rows of file and label, see ``read_image_table``.
             images: the folder that the names are relative to, or an archive of it.
-            file_column, label_column, split_column: names of the columns; None finds them.
-            group_column, time_column: as ``read_image_table`` takes them.
+            options: also those of ``LabelOptions``, such as ``label_column`` and ``task``.
         Raises:  FathomError also if the file names no image that is there; UsageError for a column that is not there
         """
         folder = unpacked_copy(images, whole=True).path if is_packed(images) else images
-        columns = {"file_column": file_column, "label_column": label_column, "split_column": split_column}
-        columns |= {"group_column": group_column, "time_column": time_column}
-        return cls.scan(read_image_table(table, folder, **columns), batch_size, **options)
+        said = {name: options.pop(name) for name in LABEL_OPTIONS if name in options}
+        return cls.scan(read_image_table(table, folder, **said), batch_size, **options)
 
     # What the recipes ask for -----------------------------------------------------------------------------------------
 
@@ -182,8 +174,8 @@ class ImageData(DividedData):
 
     @property
     def num_outputs(self) -> int:
-        """Number of classes."""
-        return len(self.class_names)
+        """Number of classes or labels, or 1."""
+        return len(self.class_names) or 1
 
     @property
     def train(self) -> FileList:
@@ -207,6 +199,18 @@ class ImageData(DividedData):
         mean = total / count
         std = np.sqrt(np.maximum(squares / count - mean**2, _LEAST_VARIANCE))
         return mean.tolist(), std.tolist()
+
+    def preprocess(self, size: Sequence[int] | None = None) -> Preprocess:
+        """Make what a model does to an image before its network sees it, whatever is learned."""
+        return Preprocess(*self.statistics(), size=size)
+
+    def target_scale(self) -> TargetScale | None:
+        """Return mean and standard deviation of the numbers over the training split; None of classes."""
+        return self.scale
+
+    def truth(self, split: str) -> Tensor | None:
+        """Return the numbers of a split as the label file has them, float64 (N, 1); None of classes."""
+        return None if self.scale is None else torch.from_numpy(self.targets.values)[self._places(split), None]
 
     def matches(self, preprocess: Preprocess) -> bool:
         """Whether a model's statistics are those of these training images, where splits are cut from one set."""
@@ -267,7 +271,7 @@ class ImageData(DividedData):
             options = {"shuffle": True, "seed": self.seed, "augment": self.augment}
             options["classes"] = rows.labels if self.balance == "sampler" else None
         loader = FileLoader(
-            ImageFileDataset(self._list(self._places(split)), self.size, self.channels),
+            ImageFileDataset(self._list(self._places(split), self.y.numpy()), self.size, self.channels),
             self.batch_size if is_training else self.evaluation_batch,
             workers=self.scanned.workers,
             **options,
@@ -281,8 +285,9 @@ class ImageData(DividedData):
         assert index is not None
         return index
 
-    def _list(self, index: Tensor) -> FileList:
-        return FileList(tuple(Path(self.paths[i]) for i in index.tolist()), self.y[index].numpy())
+    def _list(self, index: Tensor, labels: np.ndarray | None = None) -> FileList:
+        labels = self.targets.values if labels is None else labels
+        return FileList(tuple(Path(self.paths[i]) for i in index.tolist()), labels[index.numpy()])
 
     def _read(self, place: int) -> np.ndarray:
         if self.X is not None:
@@ -295,8 +300,7 @@ class ImageData(DividedData):
         Returns: what there is to say of the fold, and of groups and times
         """
         pixels, digests, fold = self.survey.pixels, self.survey.digests, division.fold
-        labels = np.concatenate([part.labels for part in given.values()])  # (N,)
-        everything = Rows(None if pixels is None else torch.from_numpy(pixels), torch.from_numpy(labels))
+        labels = self.targets.to_cut  # (N,)
         places: dict[str, np.ndarray] = {}
         start = 0
         for name, part in given.items():
@@ -313,28 +317,26 @@ class ImageData(DividedData):
                 if len(held_out):
                     places[name] = held_out
             if name == "test" and fold is not None:
-                scarce = describe_small_classes(labels[places["train"]], fold.of, self.class_names)
+                scarce = describe_small_classes(self.targets.classes[places["train"]], fold.of, self.class_names)
                 places["train"], places["test"] = cutter.cut_fold(places["train"], fold, self.split_seed)
                 folded = [fold.describe(counted(len(places["test"]), "image")), *scarce]
         names = [name for name in ("train", "val", "test") if name in places]
+        folded += self.targets.check_train(places["train"], np.concatenate(list(places.values())), cutter.groups)
+        self.scale = self.targets.fit_scale(places["train"])
+        everything = Rows(None if pixels is None else torch.from_numpy(pixels), self.targets.learned(self.scale))
         self.splits = {name: everything.take(places[name]) for name in names}
-        self.duplicates: Duplicates = find_duplicates(places, labels, digests)
+        self.duplicates: Duplicates = find_duplicates(places, self.targets.codes, digests)
         self.cutter, self.places = cutter, places
         return [*folded, *cutter.describe(places, cut, "image"), *cutter.describe_torn(places)]
-
-    def _check_classes(self) -> None:
-        counts = count_classes(self.splits["train"].labels, self.num_outputs)
-        empty = [name for name, count in zip(self.class_names, counts, strict=True) if not count]
-        if empty:
-            held_out = "; all of its groups are held out: choose smaller ones, or --val 0" * bool(self.cutter.groups)
-            raise FathomError(f"{self.name}: no readable training image of {', '.join(empty[:_NAMED])}{held_out}")
 
     def _describe_form(self) -> str:
         mean, std = ([f"{value:.3g}" for value in values] for values in self.statistics())
         parts = ", ".join(f"{name} {len(labels):,}" for name, labels in self.labels_by_split().items())
         cached = self.scanned.place + "; unchanged since an earlier pass" * self.survey.is_known
-        classes, shape = counted(len(self.class_names), "class", "classes"), "×".join(map(str, self.input_shape))
-        return f"images: {parts}; {classes}; {shape}, mean {' '.join(mean)}, std {' '.join(std)}; {cached}"
+        shape = "×".join(map(str, self.input_shape))
+        return (
+            f"images: {parts}; {self.targets.describe()}; {shape}, mean {' '.join(mean)}, std {' '.join(std)}; {cached}"
+        )
 
     def _describe_problems(self) -> list[str]:
         """Say in a line each what a user should know of the files."""

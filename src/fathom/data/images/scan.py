@@ -59,7 +59,7 @@ def scan_images(
         fit
     """
     options = options or ImageOptions()
-    if len(files.class_names) < 2:
+    if files.task == "classification" and len(files.class_names) < 2:
         raise FathomError(f"{files.name} has only one class, {files.class_names[0]}: a classifier needs at least two")
     workers = default_workers() if options.workers is None else options.workers
     paths = [str(path) for part in splits_of(files).values() for path in part.paths]
@@ -70,8 +70,7 @@ def scan_images(
     is_kept, place = choose_place(options.cache, len(paths), (channels, *size), workers)
     look = survey if options.cache == "none" else survey_once
     found = look(paths, channels, size, keep=is_kept, workers=workers, on_read=on_read)
-    absent = ((path, "does not exist") for path in files.missing)
-    broken = tuple((files.show(path), why) for path, why in (*absent, *found.explain_broken()))
+    broken = tuple((files.show(path), why) for path, why in (*files.missing, *found.explain_broken()))
     if options.refuses_broken:
         _check_broken(broken, len(paths) + len(files.missing), options.max_broken)
     return ScannedImages(files, options, found, channels, size, workers, place, broken)

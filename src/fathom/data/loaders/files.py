@@ -23,7 +23,7 @@ class FileLoader(Order):
     Order, augmentation and place are those of ``MemoryLoader``: pure functions of (seed, epoch, batch).
 
     Args:
-        dataset: item i is (X uint8 (C, H, W), label); a ``FathomError`` that it raises reaches whoever iterates.
+        dataset: item i is (X uint8 (C, H, W), label or labels); a ``FathomError`` that it raises reaches who iterates.
         workers: processes that read; 0 reads in this one. None takes one per core.
         augment: called on whole batches, after they reached the device.
         classes: the class of each item, where every pass is to draw all classes equally often.
@@ -31,7 +31,7 @@ class FileLoader(Order):
 
     def __init__(
         self,
-        dataset: Dataset[tuple[Tensor, int]],
+        dataset: Dataset[Any],
         batch_size: int,
         *,
         shuffle: bool = False,
@@ -72,7 +72,7 @@ class FileLoader(Order):
         self._batches[:] = [rows.tolist() for rows in order.split(self.batch_size)][first:]
         generator = torch.Generator(device=self.device) if self.augment is not None else None
         for batch, content in enumerate(self._read(), start=first):
-            X, y = (tensor.to(self.device, non_blocking=True) for tensor in content)  # (B, C, H, W), (B,)
+            X, y = (tensor.to(self.device, non_blocking=True) for tensor in content)  # (B, C, H, W), (B,) or (B, L)
             if self.augment is not None and generator is not None:
                 X = self.augment(X, generator.manual_seed(mix(self.seed, epoch, batch)))
             yield X, y

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -110,6 +111,17 @@ def _plain(cells: pd.Series, decimal: str) -> pd.Series:
 def _find_task(kind: str, numbers: np.ndarray, texts: list[str], rows: int) -> tuple[Task, str]:
     if kind != "number":
         return "classification", f"{len(texts)} different texts"
+    return choose_number_task(texts, numbers, rows)
+
+
+def choose_number_task(texts: Sequence[str], numbers: np.ndarray, rows: int) -> tuple[Task, str]:
+    """Choose between classes and quantities for cells that may be either, and say why.
+
+    Args:
+        texts: the different cells.
+        numbers: what they are.
+        rows: in how many rows they stand.
+    """
     if len(texts) <= _MOST_CLASSES and any(map(is_code, texts)) and all(text.isdigit() for text in texts):
         return "classification", f"{len(texts)} different codes with leading zeros; --task regression reads numbers"
     known = np.unique(numbers[np.isfinite(numbers)])

@@ -55,7 +55,7 @@ def test_a_split_column_missing_images_and_rows_that_do_not_count(images):
     assert files.class_names == ("9", "10")  # numbers in the order of numbers
     assert join_names(images, files.train) == ["a.jpg", "f.png"]
     assert (join_names(images, files.val), join_names(images, files.test)) == (["b.jpg"], ["c.png"])
-    assert files.missing == (str(images / "gone.jpg"),)
+    assert files.missing == ((str(images / "gone.jpg"), "does not exist"),)
     assert set(files.notes) == {
         "labels.csv: left out: 1 row repeating another one",
         "labels.csv: left out: 1 row without a label",
@@ -170,10 +170,10 @@ def test_labels_that_are_one_number_are_one_class(images, labels, names, classes
         ("file,label,split,is_valid\na.jpg,1,train,0\n", {}, UsageError, r"name splits \(split, is_valid\); say which"),
         ("mask,image,label\na.jpg,b.jpg,1\n", {}, UsageError, r"\(mask, image\); say .* --file-column image"),
         (
-            "file,price\n" + "".join(f"a.jpg,{i}.5\n" for i in range(50)),
+            "file,who\n" + "".join(f"a.jpg,w{i}\n" for i in range(50)),
             {},
             FathomError,
-            "price has 50 different values",
+            "who has 50 different values in 50 rows: there is nothing to tell a class by",
         ),
     ],
 )

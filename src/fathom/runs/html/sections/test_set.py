@@ -36,7 +36,8 @@ def show_results(run: RunReader) -> list[Section]:
         return show_text(evaluation)
     if not run.is_classifier:
         section = Section("test", "Test set", _regression(run, evaluation), show_baseline(evaluation))
-        return [part for part in (section, show_worst_rows(evaluation)) if part is not None]
+        parts = [section, _mistakes(run, evaluation), show_worst_rows(evaluation)]
+        return [part for part in parts if part is not None]
     parts = [_confusion(evaluation), _classes(evaluation), _mistakes(run, evaluation), show_worst_rows(evaluation)]
     return [part for part in parts if part is not None]
 
@@ -101,9 +102,9 @@ def _classes(evaluation: Mapping[str, Any]) -> Section | None:
     if has_labels:
         about = (
             f"All labels of a sample are right for {percent(evaluation.get('accuracy'))} of the samples; of all labels "
-            f"{percent(evaluation.get('label_accuracy'))} are right. Precision: how many of the samples given this "
-            "label have it. Recall: how many of those that have it are found. F1: their harmonic mean. Support: "
-            "samples with the label in the test set."
+            f"{percent(evaluation.get('label_accuracy'))} are right.{_means(evaluation)} Precision: how many of the "
+            "samples given this label have it. Recall: how many of those that have it are found. F1: their harmonic "
+            "mean. Support: samples with the label in the test set."
         )
         return Section("labels", "Per label", note(about), figures)
     about = (
@@ -113,16 +114,29 @@ def _classes(evaluation: Mapping[str, Any]) -> Section | None:
     return Section("classes", "Per class", note(about), figures)
 
 
+def _means(evaluation: Mapping[str, Any]) -> str:
+    """Say the F1 over all labels together, and in the mean of the labels."""
+    micro, macro = evaluation.get("f1_micro"), evaluation.get("f1_macro")
+    if not (is_number(micro) and is_number(macro)):
+        return ""
+    return (
+        f" F1 is {percent(micro)} over all labels together (micro), {percent(macro)} in the mean of the labels (macro)."
+    )
+
+
 def _mistakes(run: RunReader, evaluation: Mapping[str, Any]) -> Section | None:
     entries = evaluation.get("mistakes") or []
     if not entries:
         return None
     cards = []
     for entry in entries[:MOST_MISTAKES]:
-        name, predicted = str(entry.get("label", "")), str(entry.get("predicted", ""))
+        name, predicted = (
+            decimal(value) if is_number(value) else str(value)
+            for value in (entry.get("label", ""), entry.get("predicted", ""))
+        )
         sample, file = f"#{entry.get('index', '?')}", str(entry.get("file", ""))
         about = file or f"test sample {sample[1:]}"
-        sure = percent(entry.get("probability"))
+        sure = percent(entry.get("probability")) if run.is_classifier else _off(entry)
         words = element(
             "figcaption",
             element("span", name, class_="true"),
@@ -131,10 +145,22 @@ def _mistakes(run: RunReader, evaluation: Mapping[str, Any]) -> Section | None:
             element("span", PurePath(file).name, class_="quiet") if file else "",
             title=about,
         )
-        image = _image(run.path, entry.get("image"), f"{about}, a {name} taken for {predicted}")
+        told = f"{about}, a {name} taken for {predicted}" if run.is_classifier else f"{about}: {name}, not {predicted}"
+        image = _image(run.path, entry.get("image"), told)
         cards.append(element("figure", image, words, class_="mistake"))
     about = "True class → prediction, with the probability the model gave it; the most confident mistakes come first."
+    if not run.is_classifier:
+        what = evaluation.get("target", "number")
+        about = f"True {what} → prediction, and how far that is off; the largest errors come first."
     return Section("mistakes", "Worst mistakes", note(about), element("div", *cards, class_="mistakes"))
+
+
+def _off(entry: Mapping[str, Any]) -> str:
+    """Say how far a predicted number is off, with its sign."""
+    label, predicted = entry.get("label"), entry.get("predicted")
+    if not (is_number(label) and is_number(predicted)):
+        return ""
+    return f"{'+' if predicted > label else ''}{decimal(predicted - label)}"
 
 
 def _image(folder: Path, name: object, about: str) -> Html:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from fathom.build.details.regression import largest_errors, mean_baseline
 from fathom.build.results import SplitResult
 from fathom.build.summaries import worst_mistakes
 from fathom.data.tables.module import TableData
@@ -29,18 +30,8 @@ def compare_with_baseline(module: Module, data: TableData, evaluation: SplitResu
         baseline = {"says": name, "accuracy": float((target == commonest).double().mean())}
         found = worst_mistakes(module, evaluation, _WORST)
     else:
-        assert evaluation.truth is not None
-        truth, value = evaluation.truth, module.read(output)  # (N, 1) each
-        constant = module.read(torch.zeros(1, 1))  # zero is the mean, in the scale that is learned
-        error = truth - constant
-        baseline = {
-            "what": "the geometric mean" if data.target.log else "the mean",
-            "says": float(constant),
-            "rmse": float(error.square().mean().sqrt()),
-            "mae": float(error.abs().mean()),
-        }
-        order = (value - truth).abs().flatten().argsort(descending=True, stable=True)[:_WORST]
-        found = [{"index": i, "label": float(truth[i]), "predicted": float(value[i])} for i in order.tolist()]
+        baseline = mean_baseline(module, evaluation, is_log=data.target.log)
+        found = largest_errors(module, evaluation, _WORST)
     rows = data.test_rows([entry["index"] for entry in found])
     worst = [entry | {"row": row, "cells": cells} for entry, (row, cells) in zip(found, rows, strict=True)]
     return {"target": data.target.name, "baseline": baseline, "worst": worst}

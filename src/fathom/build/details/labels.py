@@ -14,13 +14,15 @@ NO_LABELS = "none"  # what stands where a sample has no label
 def summarize_labels(predicted: Tensor, target: Tensor, names: Sequence[str]) -> dict[str, Any]:
     """Return what ``evaluation.json`` says of labels.
 
-    "accuracy" is the share of samples all of whose labels are right, "label_accuracy" the share of labels that are.
+    "accuracy" is the share of samples all of whose labels are right, "label_accuracy" the share of labels that are;
+    "f1_micro" counts all labels together, "f1_macro" is the mean over the labels.
 
     Shape:   predicted, target int64 (N, L) of 0 and 1
-    Equals:  sklearn.metrics.accuracy_score, 1 − hamming_loss, precision_recall_fscore_support(average=None)
+    Equals:  sklearn.metrics.accuracy_score, 1 − hamming_loss, f1_score(average="micro" and "macro"),
+        precision_recall_fscore_support(average=None)
     """
     hits = predicted == target  # (N, L)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for k, name in enumerate(names):
         found, said, true = (
             int(n) for n in ((predicted * target)[:, k].sum(), predicted[:, k].sum(), target[:, k].sum())
@@ -36,10 +38,13 @@ def summarize_labels(predicted: Tensor, target: Tensor, names: Sequence[str]) ->
                 "predicted": said,
             }
         )
+    found, said, true = (int(part.sum()) for part in (predicted * target, predicted, target))
     (commonest, times), *_ = Counter(map(tuple, target.tolist())).most_common(1)
     return {
         "accuracy": float(hits.all(1).double().mean()),
         "label_accuracy": float(hits.double().mean()),
+        "f1_micro": 2 * found / (said + true) if said + true else 0.0,
+        "f1_macro": sum(row["f1"] for row in rows) / len(rows),
         "class_names": list(names),
         "per_label": rows,
         "commonest_labels": {"labels": join_labels(commonest, names), "share": times / len(target)},
