@@ -16,6 +16,7 @@ from fathom.data.images.augment.augmentation import (
     Jitter,
     Noise,
     ResizedCrop,
+    Rotate,
     VerticalFlip,
 )
 from fathom.data.images.augment.augmentation_spec import AUGMENTATIONS, make_augmentation
@@ -97,7 +98,51 @@ def test_resized_crop_equals_torchvision(functional):
     torch.testing.assert_close(ours, torch.stack(theirs), atol=2e-5, rtol=0)
 
 
+@pytest.mark.parametrize("width", [12, 19])
+def test_rotate_equals_torchvision(functional, width):
+    from torchvision.transforms import InterpolationMode
+
+    images, degrees = geometry.as_float(make_images(width=width)), torch.linspace(-180, 180, 16)
+    ours = geometry.rotate(images, degrees, "zero")
+    theirs = [
+        functional.rotate(x, angle, interpolation=InterpolationMode.BILINEAR)
+        for x, angle in zip(images, degrees.tolist(), strict=True)
+    ]
+    torch.testing.assert_close(ours, torch.stack(theirs), atol=2e-5, rtol=0)
+
+
+def test_a_quarter_turn_is_counter_clockwise_and_mirrors_see_no_zeros():
+    images = geometry.as_float(make_images(4))
+    turned = geometry.rotate(images, torch.full((4,), 90.0), "reflect")
+    torch.testing.assert_close(turned, images.rot90(1, (2, 3)), atol=1e-5, rtol=0)
+    white = geometry.rotate(torch.ones(3, 1, 12, 19), torch.tensor([17.0, 45.0, 133.0]), "reflect")
+    torch.testing.assert_close(white, torch.ones_like(white))
+
+
 # --- what is drawn
+
+
+def test_rotations_are_even_within_their_limits():
+    """A point right of the centre lands on an arc: its angle tells what was drawn."""
+    images = torch.zeros(2000, 1, 81, 81)
+    images[:, :, 40, 70] = 1.0
+    turned = Rotate(degrees=30.0, mode="zero")(images, generator())[:, 0]
+    y, x = torch.meshgrid(*(torch.arange(81.0) - 40,) * 2, indexing="ij")
+    angles = torch.rad2deg(torch.atan2(-(turned * y).sum((1, 2)), (turned * x).sum((1, 2))))
+    assert angles.abs().max() <= 30.5
+    # of an even distribution on ±30: mean 0, variance 60² / 12, to four standard errors
+    assert abs(angles.mean()) < 4 * 17.3 / 2000**0.5
+    assert abs(angles.std() - 60 / 12**0.5) < 0.8
+
+
+def test_noise_on_features_and_signals_is_not_cut():
+    for shape in ((4000, 3), (400, 2, 15)):
+        X = torch.full(shape, 5.0)
+        noisy = Noise(2.0)(X, generator())
+        assert abs(noisy.mean() - 5) < 4 * 2 / noisy.numel() ** 0.5
+        assert abs(noisy.std() - 2) < 4 * 2 / (2 * noisy.numel()) ** 0.5
+        assert noisy.max() > 8
+        assert torch.equal(noisy, Noise(2.0)(X, generator()))
 
 
 @pytest.mark.parametrize("kind", [Flip, VerticalFlip])
@@ -180,7 +225,8 @@ def test_jitter_draws_each_image_its_own_factor():
 
 # --- contract of every change
 
-EVERY = "flip,vflip,crop:padding=2,resized_crop,jitter:brightness=0.2:contrast=0.2:saturation=0.2:hue=0.1,cutout,noise"
+CHANGES = "flip,vflip,crop:padding=2,resized_crop,rotate,cutout,noise"
+EVERY = f"{CHANGES},jitter:brightness=0.2:contrast=0.2:saturation=0.2:hue=0.1"
 
 
 @pytest.mark.parametrize("step", make_augmentation(EVERY).steps + (make_augmentation(EVERY),), ids=repr)
@@ -236,6 +282,8 @@ def test_make_augmentation_reads_names_and_parameters():
         ("flip:p=nan", "not a probability"),
         ("noise:std=-1", "above 0"),
         ("jitter", "at least one of"),
+        ("rotate:degrees=200", "above 0 and at most 180"),
+        ("rotate:mode=wrap", "'reflect' or 'zero'"),
         ("jitter:hue=0.7", "at most 0.5"),
         ("resized_crop:area=0.5", "a range such as 0.5..1"),
         ("resized_crop:area=0.9..0.5", "must be a range"),

@@ -17,7 +17,7 @@ import torch
 from torch import Generator, Tensor
 
 from fathom.data.images.augment.colour import adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation
-from fathom.data.images.augment.geometry import as_float, crop, flip, resized_crop
+from fathom.data.images.augment.geometry import as_float, crop, flip, resized_crop, rotate
 from fathom.errors import UsageError
 
 
@@ -161,6 +161,34 @@ class ResizedCrop:
 
 
 @dataclass(frozen=True)
+class Rotate:
+    """Turn about the centre by a random angle, drawn evenly from −degrees … degrees; the size stays.
+
+    Args:
+        degrees: the largest angle.
+        mode: what comes into view: "reflect" is the mirrored image, "zero" is black.
+
+    Shape:   images (B, C, H, W) -> float32 (B, C, H, W)
+    Equals:  torchvision.transforms.v2.RandomRotation(degrees, interpolation=BILINEAR), image by image, for mode "zero"
+    Source:  notes N1 §2.4
+    """
+
+    degrees: float = 15.0  # a tilt that no character loses its meaning by
+    mode: str = "reflect"
+
+    def __post_init__(self) -> None:
+        _require(0 < self.degrees <= 180, f"rotate: degrees={self.degrees} must be above 0 and at most 180")
+        _require(self.mode in ("reflect", "zero"), f"rotate: mode={self.mode!r} must be 'reflect' or 'zero'")
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        self.check(images.shape[1:])
+        return rotate(images, _uniform((-self.degrees, self.degrees), images, generator), self.mode)
+
+    def check(self, shape: Sequence[int]) -> None:
+        _check_image(shape)
+
+
+@dataclass(frozen=True)
 class Jitter:
     """Change brightness, contrast, saturation and hue, in this order, each by its own random factor.
 
@@ -243,9 +271,13 @@ class Cutout:
 
 @dataclass(frozen=True)
 class Noise:
-    """Add normal noise of standard deviation ``std``, in units of the full range, and clip to 0…1.
+    """Add normal noise of standard deviation ``std``.
 
-    Shape:   images (B, C, H, W) -> float32 (B, C, H, W)
+    For images ``std`` is in units of the full range, and the result is cut to 0…1; for features and signals, (B, D) or
+    (B, C, L), it is in their own units, those of a table being standard deviations of each column, and nothing is cut.
+
+    Shape:   X (B, …) -> (B, …); float32 of uint8 images
+    Source:  notes N1 §2.4, §3.4.1; Bishop 1995, "Training with noise is equivalent to Tikhonov regularization"
     """
 
     std: float = 0.05
@@ -254,13 +286,13 @@ class Noise:
         _require(0 < self.std < math.inf, f"noise: std={self.std} must be above 0")
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        self.check(images.shape[1:])
         images = as_float(images)
-        noise = torch.randn(images.shape, generator=generator, device=generator.device)  # (B, C, H, W)
-        return noise.to(images.device, images.dtype).mul_(self.std).add_(images).clamp_(0, 1)
+        noise = torch.randn(images.shape, generator=generator, device=generator.device)  # (B, …)
+        noisy = noise.to(images.device, images.dtype).mul_(self.std).add_(images)
+        return noisy.clamp_(0, 1) if images.ndim == 4 else noisy  # (B, C, H, W), else (B, D) or (B, C, L)
 
     def check(self, shape: Sequence[int]) -> None:
-        _check_image(shape)
+        """Accept every shape: features and signals too."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from fathom.data.images.augment.augmentation import (
     Jitter,
     Noise,
     ResizedCrop,
+    Rotate,
     VerticalFlip,
 )
 from fathom.errors import UsageError, unknown
@@ -23,6 +24,7 @@ AUGMENTATIONS: dict[str, Any] = {
     "vflip": VerticalFlip,
     "crop": Crop,
     "resized_crop": ResizedCrop,
+    "rotate": Rotate,
     "jitter": Jitter,
     "cutout": Cutout,
     "noise": Noise,

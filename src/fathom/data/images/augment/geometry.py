@@ -60,3 +60,23 @@ def resized_crop(images: Tensor, top: Tensor, left: Tensor, height: Tensor, widt
     y, x = (positions(*box) for box in ((top, height, images.shape[2]), (left, width, images.shape[3])))
     grid = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), -1).to(images.dtype)  # (B, H, W, 2)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)  # (B, C, H, W)
+
+
+def rotate(images: Tensor, degrees: Tensor, mode: str) -> Tensor:
+    """Turn each image about its centre, counter-clockwise, bilinearly; what comes into view is mirrored, or zeros.
+
+    Shape:   images (B, C, H, W), degrees (B,) -> (B, C, H, W)
+    Equals:  torchvision.transforms.v2.functional.rotate(interpolation=BILINEAR), for mode "zero"
+    """
+    images = as_float(images)
+    num, _, rows, columns = images.shape
+    # pixel centres of the result about the middle, in pixels; y points down
+    y = torch.arange(rows, device=images.device)[:, None] - (rows - 1) / 2  # (H, 1)
+    x = torch.arange(columns, device=images.device)[None, :] - (columns - 1) / 2  # (1, W)
+    angle = torch.deg2rad(degrees.float()).view(num, 1, 1)
+    cos, sin = angle.cos(), angle.sin()  # (B, 1, 1)
+    # where each comes from: turned back
+    source = torch.stack([(cos * x - sin * y) * (2 / columns), (sin * x + cos * y) * (2 / rows)], -1)  # (B, H, W, 2)
+    padding = "reflection" if mode == "reflect" else "zeros"
+    grid = source.to(images.dtype)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode=padding, align_corners=False)  # (B, C, H, W)
