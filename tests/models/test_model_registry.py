@@ -88,6 +88,8 @@ MINIMA = [
     ("lenet", {}, 12),
     ("alexnet", {"small": False}, 63),
     ("alexnet", {"small": True}, 15),
+    ("alexnet_96", {"small": False}, 65),
+    ("alexnet_96", {"small": True}, 15),
     ("vgg11", {"small": False}, 32),
     ("nin", {"small": False}, 59),
     ("nin", {"small": True}, 7),

@@ -8,7 +8,7 @@ from fathom.models import registry
 from fathom.models.googlenet import BLOCKS as INCEPTION_BLOCKS
 from fathom.models.googlenet import Inception, num_outputs
 from fathom.models.inspection.summary import layer_table
-from fathom.models.mlp import Step
+from fathom.models.mlp import ScaledSigmoid, Step
 from fathom.models.resnet import STAGES
 from fathom.models.vgg import BLOCKS as VGG_BLOCKS
 
@@ -82,6 +82,37 @@ def test_alexnet_published_shapes() -> None:
     assert shapes["features.5"] == (192, 13, 13)
     assert shapes["features.12"] == (256, 6, 6)
     assert shapes["flatten"] == (9216,)
+
+
+def test_alexnet_of_the_book() -> None:
+    """Shapes and counts of Dive into Deep Learning §8.1.2; the notes' classifier begins with 6400 inputs."""
+    with torch.device("meta"):
+        net = create("alexnet_96", (1, 224, 224), 10)
+        layers = layer_table(net, (1, 224, 224))
+    shapes = {row["name"]: tuple(row["output_shape"]) for row in layers}
+    assert shapes["features.0"] == (96, 54, 54)
+    assert [shapes[f"features.{i}"] for i in (2, 3, 5, 8, 12)] == [
+        (96, 26, 26),
+        (256, 26, 26),
+        (256, 12, 12),
+        (384, 12, 12),
+        (256, 5, 5),
+    ]
+    assert shapes["flatten"] == (6400,)
+    assert sum(p.numel() for p in net.parameters()) == 46_764_746
+    assert [row["type"] for row in layers][-7:] == ["Linear", "ReLU", "Dropout"] * 2 + ["Linear"]
+
+
+def test_scaled_sigmoid_is_four_sigmoids_less_two() -> None:
+    X = torch.linspace(-9, 9, 181, dtype=torch.float64, requires_grad=True)
+    Y = ScaledSigmoid()(X)
+    torch.testing.assert_close(Y, 4 * torch.sigmoid(X) - 2)
+    (slope,) = torch.autograd.grad(Y.sum(), X)
+    torch.testing.assert_close(slope, 4 * torch.sigmoid(X) * (1 - torch.sigmoid(X)))
+    assert slope.max() == 1  # at 0
+    tiny = torch.tensor([1e-12])
+    assert ScaledSigmoid()(tiny) == tiny  # the formula as it is written gives 0
+    assert types(create("mlp", activation="scaled_sigmoid")).count("ScaledSigmoid") == 1
 
 
 @pytest.mark.parametrize("depth", [11, 13, 16, 19])

@@ -17,6 +17,7 @@ TWINS = [
     ("softmax", "softmax", (1, 8, 8), {}, {}),
     ("mlp", "mlp", (1, 8, 8), {"hidden": (16, 8)}, {"hidden": (16, 8)}),
     ("mlp", "mlp", (12,), {"activation": "tanh"}, {"activation": "tanh"}),
+    ("mlp", "mlp", (12,), {"activation": "scaled_sigmoid"}, {"activation": "scaled_sigmoid"}),
     ("lenet", "lenet", (1, 28, 28), {}, {}),
     ("lenet", "lenet_sigmoid", (1, 28, 28), {"activation": "sigmoid", "pooling": "avg"}, {}),
     ("lenet", "lenet", (3, 13, 16), {}, {}),

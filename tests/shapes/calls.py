@@ -146,6 +146,7 @@ ones = torch.ones(COLOURS[0])
 
 CALLS: dict[str, Any] = {
     "fathom.models.alexnet:alexnet": network(alexnet.alexnet),
+    "fathom.models.alexnet:alexnet_96": network(alexnet.alexnet_96),
     "fathom.models.alexnet:full_features": layer(alexnet.full_features(2), 1, 2, 63, 70),
     "fathom.models.alexnet:small_features": layer(alexnet.small_features(2), *IMAGES),
     "fathom.models.compact:compact": network(compact.compact),
@@ -162,6 +163,7 @@ CALLS: dict[str, Any] = {
     "fathom.models.linear:linear": network(linear.linear),
     "fathom.models.linear:softmax": network(linear.softmax),
     "fathom.models.mlp:mlp": network(mlp.mlp, hidden=[5, 6]),
+    "fathom.models.mlp:ScaledSigmoid": layer(mlp.ScaledSigmoid(), 3, 4),
     "fathom.models.mlp:Step": layer(mlp.Step(), 3, 4),
     "fathom.models.nin:nin": network(nin.nin),
     "fathom.models.nin:nin_block": layer(nin.nin_block((2, 3, 4, 5), 5, 1, 2), *IMAGES, C_out=5),

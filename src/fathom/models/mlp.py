@@ -40,9 +40,23 @@ class Step(nn.Module):
         return (X > 0).to(X.dtype) + (slope - slope.detach())  # (…,) the bracket is zero, and carries the gradient
 
 
+class ScaledSigmoid(nn.Module):
+    """4·sigmoid(x) − 2, which is x − x³/12 + … near 0: a sigmoid with the slope of the identity there.
+
+    Computed as 2·tanh(x/2), the same function without the difference of near equals.
+
+    Shape:   X (…,) -> (…,)
+    Source:  notes N1 §1.7.2
+    """
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        return 2 * torch.tanh(X / 2)  # (…,)
+
+
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "step": Step,
     "sigmoid": nn.Sigmoid,
+    "scaled_sigmoid": ScaledSigmoid,
     "tanh": nn.Tanh,
     "relu": nn.ReLU,
     "prelu": nn.PReLU,
@@ -63,7 +77,7 @@ def mlp(
 
     Args:
         hidden: widths of the hidden layers, first to last.
-        activation: step, sigmoid, tanh, relu or prelu.
+        activation: step, sigmoid, scaled_sigmoid (4·sigmoid − 2), tanh, relu or prelu.
         dropout: probability of dropping a hidden unit.
         batch_norm: normalise between each hidden layer and its activation.
 

@@ -50,6 +50,7 @@ TABLE: dict[str, Any] = {
     "relu": Function(s.relu, F.relu, any_shape()),
     "prelu": Function(s.prelu, F.prelu, st.one_of(shaped("ncab", "c"), shaped("nc", "c"))),
     "sigmoid": Function(s.sigmoid, torch.sigmoid, any_shape()),
+    "scaled_sigmoid": Function(s.scaled_sigmoid, lambda X: 4 * torch.sigmoid(X) - 2, any_shape()),
     "tanh": Function(s.tanh, torch.tanh, any_shape()),
     "softmax": Function(s.softmax, lambda X, axis: torch.softmax(X, axis), with_axis(lambda X: 300 * X)),
     "softmax_naive": Function(s.softmax_naive, lambda X, axis: torch.softmax(X, axis), with_axis()),

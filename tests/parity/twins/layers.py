@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 import fathom.scratch as s
+from fathom.models import mlp
 from fathom.scratch import Tensor
 from twins.drawing import (
     images,
@@ -140,6 +141,7 @@ TABLE: dict[str, Any] = {
     "Identity": Layer(ignoring(s.Identity), ignoring(torch.nn.Identity), images()),
     "ReLU": Layer(ignoring(s.ReLU), ignoring(torch.nn.ReLU), images()),
     "PReLU": Layer(lambda channels: s.PReLU(channels), lambda channels: torch.nn.PReLU(channels), images()),
+    "ScaledSigmoid": Layer(ignoring(s.ScaledSigmoid), ignoring(mlp.ScaledSigmoid), images()),
     "Sigmoid": Layer(ignoring(s.Sigmoid), ignoring(torch.nn.Sigmoid), images()),
     "Tanh": Layer(ignoring(s.Tanh), ignoring(torch.nn.Tanh), images()),
     "Softmax": Layer(ignoring(s.Softmax), ignoring(partial(torch.nn.Softmax, -1)), images()),

@@ -8,12 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from fathom.scratch.layers.activations import ReLU, Sigmoid, Tanh
+from fathom.scratch.layers.activations import ReLU, ScaledSigmoid, Sigmoid, Tanh
 from fathom.scratch.layers.initializers import initialize, kaiming_normal_, xavier_uniform_
 from fathom.scratch.layers.linear import Flatten, Linear
 from fathom.scratch.layers.module import Module, Sequential
 
-ACTIVATIONS: dict[str, type[Module]] = {"relu": ReLU, "sigmoid": Sigmoid, "tanh": Tanh}
+ACTIVATIONS: dict[str, type[Module]] = {
+    "relu": ReLU,
+    "sigmoid": Sigmoid,
+    "scaled_sigmoid": ScaledSigmoid,
+    "tanh": Tanh,
+}
 
 
 def mlp(
@@ -23,7 +28,7 @@ def mlp(
 
     Args:
         hidden: widths of the hidden layers.
-        activation: relu, sigmoid or tanh.
+        activation: relu, sigmoid, scaled_sigmoid (4·sigmoid − 2) or tanh.
 
     Shape:   X (N, …) -> logits (N, num_classes)
     """
