@@ -24,8 +24,8 @@ from fathom.settings.settings import Settings
         ("house.tsv.gz", "tables"),
         ("airfoil.dat", "tables"),
         ("folder.csv", "images"),
-        ("house.xlsx", "arrays"),
-        ("there/house.xlsx", "images"),
+        ("house.xlsx", "tables"),
+        ("there/house.xlsx", "tables"),
     ],
 )
 def test_a_name_a_path_or_a_suffix_tells_the_kind(name, expected, tmp_path, monkeypatch):
@@ -56,13 +56,13 @@ def test_a_place_becomes_absolute(tmp_path, monkeypatch):
         ("digit", "unknown data set 'digit'; did you mean 'digits'?"),
         ("./digits", "no such folder: ./digits"),
         ("house.csv", "no such file: house.csv"),
-        ("house.xlsx", r"house.xlsx: .xlsx files are not supported; save it as CSV"),
+        ("house.xls", r"house.xls: .xls files are not supported; save it as CSV"),
         ("./cat.avif", r"./cat.avif is one image; training takes a folder of class folders"),
     ],
 )
 def test_what_cannot_be_read_is_said_before_anything_is(name, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cat.avif").touch()
-    (tmp_path / "house.xlsx").touch()
+    (tmp_path / "house.xls").touch()
     with pytest.raises(UsageError, match=message):
         configure({"data": {"name": name}})

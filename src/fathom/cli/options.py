@@ -53,6 +53,9 @@ OPTIONS: dict[str, dict[str, Option]] = {
             OneOf("task", _TASKS),
         ),
         "--test": Option("data.options.test", "FILE", "of a CSV: test rows, instead of a split of the file", str),
+        "--missing": Option(
+            "data.options.missing", "MARKS", "of a CSV: further marks for missing cells: '?,-999'", read_names
+        ),
         "--fill": Option("data.options.fill", "HOW", "of a CSV: mean or median", OneOf("fill", get_args(Fill))),
         "--level": Option("data.options.level", "LEVEL", "of a text: char or word", OneOf("level", get_args(Level))),
         "--log-target": Option("data.options.log_target", "", "of a CSV: learn the logarithm of the target"),

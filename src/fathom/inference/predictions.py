@@ -20,6 +20,7 @@ class PredictionRequest:
         model: the run or the exported file, as errors call it.
         inputs: files, folders, addresses, or "-" for standard input.
         top: how many classes a row names, the most probable first.
+        id_column: a column of the inputs whose cells identify samples, for a submission.
         label_file: how a file of rows names images; None where none was said to.
         encoding: of texts and tables; None finds it.
     """
@@ -29,6 +30,7 @@ class PredictionRequest:
     top: int = 1
     label_file: LabelFileOptions | None = None
     encoding: str | None = None
+    id_column: str | None = None
 
     def refuse_label_file(self, what: str) -> None:
         """Refuse --images for a model that reads something else.

@@ -15,12 +15,14 @@ from fathom.build.failures import readable_failures
 from fathom.build.kinds.base import Kind
 from fathom.build.kinds.detection import get_kind
 from fathom.data.encodings import check_encoding
+from fathom.errors import UsageError
 from fathom.findings import Finding
 from fathom.inference.image_inputs import LabelFileOptions, label_file_options
 from fathom.inference.onnx_file import is_onnx, open_export
 from fathom.inference.prediction_file import choose_format, write_rows
 from fathom.inference.predictions import PredictionRequest, Predictions, Score
 from fathom.inference.ranking import Row
+from fathom.inference.submission import fill_sample, read_sample
 from fathom.outputs import check_output
 from fathom.runs.folder.lookup import resolve_run
 
@@ -104,6 +106,47 @@ def _open_model(run: str | Path, device: str) -> tuple[Kind, Any, str | Path]:
     # A folder with a model and no settings is served too, by the model's input.
     kind = get_kind(description.get("data_kind") or _KIND_OF_INPUT[description["input"]["kind"]])
     return kind, kind.model_of_run(module, description, path, device), path
+
+
+class SubmissionCounts(NamedTuple):
+    """Number of rows that were written, what stands in them, what was found."""
+
+    rows: int
+    note: str
+    findings: Sequence[Finding]
+
+
+def write_submission(
+    request: PredictionRequest,
+    sample: str | Path,
+    out: str | Path | None = None,
+    *,
+    device: str = "auto",
+    watch: Callable[[Predictions], Iterable[Row]] = lambda predictions: predictions.rows,
+) -> SubmissionCounts:
+    """Write predictions in the form of a competition's sample file: its columns, order and ids.
+
+    Labels, probabilities or numbers are written as the sample has them.
+
+    Args:
+        request: its inputs hold all samples that the sample file lists.
+        watch: passes the rows on, and may show progress.
+    Raises:  as ``predict``; FathomError for ids that do not match, and then nothing is written
+    """
+    if out is not None:
+        check_output(out)
+    with readable_failures():
+        form = read_sample(sample)
+        kind, model, shown = _open_model(request.model, device)
+        if not hasattr(model, "class_names"):
+            raise UsageError("--submission is for models of images and of tables")
+        names = model.class_names
+        top = len(names) if names and not model.multilabel else 1
+        predictions = kind.predict(model, replace(request, model=shown, top=top, id_column=form.columns[0]))
+        answer = "" if names else next(name for name in reversed(predictions.columns) if name != "error")
+        rows, note = fill_sample(form, watch(predictions), model, answer)
+        write_rows(form.columns, rows, out, "csv")
+    return SubmissionCounts(len(rows), note, predictions.findings())
 
 
 def predict_to_file(

@@ -59,6 +59,8 @@ def test_a_column_of_prices_is_numbers_and_one_of_names_is_not(tmp_path):
         "price,room,y\n" + "".join(f'"${1000 + i:,}.50",{["1", "2", "A4", "B5"][i % 4]},{i % 7}\n' for i in range(60))
     )
     table = read_table(path)
-    assert table.notes == ("numbers that are written as text are read as numbers: price ('$1,000.50' as 1000.50)",)
+    assert table.notes == (
+        "numbers that are written as text are read as numbers: price ('$1,000.50' as 1000.50, in $)",
+    )
     data = TableData(table, target="y", options=TableOptions(task="regression"))
     assert {column.name: column.kind for column in data.layer.columns} == {"price": "number", "room": "category"}

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from fathom.settings.config import Config
     from fathom.settings.settings import Settings
 
-_CHOICES = ("fill", "one_hot_max", "categories", "drop", "keep", "day_first", "group_column", "time_column")
+_CHOICES = ("fill", "one_hot_max", "categories", "numbers", "drop", "keep", "day_first", "group_column", "time_column")
+_READING = ("header", "separator", "encoding", "missing", "not_missing")
+_COLUMNS = ("categories", "numbers", "drop", "keep")
 _LINEAR_ONE_HOT_MAX = 1000  # an embedding before a single affine map would only lower its rank
 _STEPS = 3000  # of training on a small table, unless epochs are given
 _EPOCHS = (10, 100)
@@ -38,7 +40,7 @@ class TablesKind(Kind):
 
     name, noun = "tables", "a table"
     depends_on_network = True
-    option_names = ("target", "task", "log_target", "test", *_CHOICES, "header", "separator", "encoding")
+    option_names = ("target", "task", "log_target", "test", *_CHOICES, *_READING)
 
     def validate(self, settings: Settings) -> None:
         """Refuse missing files and unknown options."""
@@ -116,11 +118,19 @@ class TablesKind(Kind):
     def predict(self, model: RowModel, request: PredictionRequest) -> Predictions:
         """Return the rows for files of rows."""
         from fathom.inference.predictions import Predictions
-        from fathom.inference.rows import predict_rows
+        from fathom.inference.rows import UnknownCategories, predict_rows
 
         request.refuse_label_file("rows")
-        rows = predict_rows(model, request.inputs, top=request.top, encoding=request.encoding)
-        return Predictions(*rows, what="rows")
+        unknown = UnknownCategories()
+        columns, rows = predict_rows(
+            model,
+            request.inputs,
+            top=request.top,
+            encoding=request.encoding,
+            unknown=unknown,
+            id_column=request.id_column,
+        )
+        return Predictions(columns, rows, what="rows", findings=unknown.findings)
 
 
 def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
@@ -133,7 +143,7 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
     table = table or _read_file(data.name, options)
     chosen: dict[str, Any] = {option: options[option] for option in _CHOICES if option in options}
     chosen |= {option: str(chosen[option]) for option in ("group_column", "time_column") if option in chosen}
-    chosen |= {option: _names(option, chosen[option]) for option in ("categories", "drop", "keep") if option in chosen}
+    chosen |= {option: _names(option, chosen[option]) for option in _COLUMNS if option in chosen}
     if config.model.name in ("linear", "softmax"):
         chosen.setdefault("one_hot_max", _LINEAR_ONE_HOT_MAX)
     target, test, log_target = options.get("target"), options.get("test"), options.get("log_target", False)
@@ -155,7 +165,7 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
 
 def _read_file(path: str, options: Mapping[str, Any]) -> Table:
     """Read a table as its options say."""
-    from fathom.data.tables.reading import read_table
+    from fathom.data.tables.reading import Marks, read_table
 
     encoding, target = options.get("encoding"), options.get("target")
     return read_table(
@@ -164,7 +174,16 @@ def _read_file(path: str, options: Mapping[str, Any]) -> Table:
         separator=options.get("separator"),
         encoding=None if encoding is None else str(encoding),
         target=None if target is None else str(target),
+        marks=Marks(_texts("missing", options), _texts("not_missing", options)),
     )
+
+
+def _texts(option: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return texts that a user may have written as numbers."""
+    value = options.get(option, [])
+    if not isinstance(value, list) or not all(isinstance(text, str | int | float) for text in value):
+        raise UsageError(f"data.options.{option} must be a list of texts, such as ['?', -999], not {value!r}")
+    return tuple(str(text).strip() for text in value)
 
 
 def _names(option: str, value: Any) -> tuple[str, ...]:

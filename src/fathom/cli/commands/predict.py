@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--encoding", metavar="NAME", help="of texts and tables, such as gb18030 (default: found, as in training)"
     )
+    parser.add_argument(
+        "--submission", metavar="FILE", help="a competition's sample file: write its columns and ids, filled (CSV)"
+    )
     parser.add_argument("--top", type=read_count, default=1, metavar="K", help="write the K most probable classes")
     add_device(parser)
 
@@ -55,11 +58,20 @@ def run(args: argparse.Namespace) -> int:
     model = find_model(args.run, args.runs)
     from fathom.inference.image_inputs import label_file_options
     from fathom.inference.predictions import PredictionRequest
-    from fathom.recipes.predict import predict_to_file
+    from fathom.recipes.predict import predict_to_file, write_submission
 
     label_file = label_file_options(args.images, args.file_column, args.label_column)
+    request = PredictionRequest(model, args.inputs, args.top, label_file, args.encoding)
+    if args.submission is not None:
+        if args.top != 1 or args.format not in (None, "csv"):
+            raise UsageError("--submission has the form of its sample; remove --top and --format")
+        watch = _show_progress(args.out)
+        rows, note, findings = write_submission(request, args.submission, args.out, device=args.device, watch=watch)
+        show_findings(findings)
+        print(f"{rows:,} rows of {args.submission} filled{_where(args.out)}; {note}", file=sys.stderr)
+        return 0
     good, bad, what, score, findings = predict_to_file(
-        PredictionRequest(model, args.inputs, args.top, label_file, args.encoding),
+        request,
         args.out,
         device=args.device,
         format=args.format,
@@ -67,12 +79,16 @@ def run(args: argparse.Namespace) -> int:
     )
     show_findings(findings)
     done = "scored" if what == "lines" else "labelled"
-    summary = f"{good:,} of {good + bad:,} {what} {done}" + (f" in {args.out}" if args.out else "")
+    summary = f"{good:,} of {good + bad:,} {what} {done}" + _where(args.out)
     print(summary + (f"; {bad:,} failed, see the error column" if bad else ""), file=sys.stderr)
     if score is not None and score.labelled:
         accuracy = score.right / score.labelled
         print(f"accuracy {accuracy:.2%}: {score.right:,} of {score.labelled:,} with a label", file=sys.stderr)
     return 1 if bad else 0
+
+
+def _where(out: str | None) -> str:
+    return f" in {out}" if out else ""
 
 
 def _show_progress(out: str | None) -> Callable[[Predictions], Iterable[dict[str, Any]]]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fathom.data.tables.column import FIRST_CODE, MISSING_CODE, OTHER_CODE, Cells, Column
-from fathom.data.tables.written_numbers import plain_number
+from fathom.data.tables.written_numbers import Writing, plain_number, written_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,6 +71,16 @@ _WHOLE = re.compile(r"[+-]?[0-9]+")
 _CELLS: dict[str, Cells] = {"i": "integer", "u": "integer", "f": "number", "b": "boolean"}  # by NumPy's kinds of types
 
 
+def missing_texts(absent: Sequence[str] = (), present: Sequence[str] = ()) -> frozenset[str]:
+    """Return the texts that stand for a missing cell in any column.
+
+    Args:
+        absent: further ones, as the user said.
+        present: usual ones that are values, as the user said.
+    """
+    return (MISSING - set(present)) | set(absent) | {""}
+
+
 def is_mark(text: str) -> bool:
     """Return whether a text is a usual mark for a number or a date that is not there."""
     return text in MISSING or text.lower() in _MARKS
@@ -84,6 +94,11 @@ def is_whole(text: str) -> bool:
 def is_code(text: str) -> bool:
     """Return whether digits begin with a zero that a number would not have, as in codes: 02134."""
     return len(text) > 1 and text[0] == "0" and text.isascii() and text.isdigit()
+
+
+def are_codes(texts: Sequence[str]) -> bool:
+    """Return whether texts are digits throughout, some with leading zeros: codes, and no numbers."""
+    return any(map(is_code, texts)) and all(text.isascii() and text.isdigit() for text in texts)
 
 
 def cells_of(cells: pd.Series) -> Cells:
@@ -122,7 +137,7 @@ def read_cells(cells: pd.Series, column: Column) -> np.ndarray:
     import pandas as pd
 
     if column.kind not in ("category", "date") and cells.dtype.kind in _CELLS:
-        return _finite(cells.to_numpy(np.float64))
+        return _without_absent(_finite(cells.to_numpy(np.float64)), column)
     codes, uniques = pd.factorize(cells)  # every different text is read once; an empty cell has the code -1
     return _look_up([canonical(value) for value in uniques.tolist()], column)[codes]
 
@@ -141,7 +156,8 @@ def read_texts(texts: Sequence[str], column: Column, decimal: str = ".") -> tupl
 
     codes, uniques = pd.factorize(np.array([text.strip() for text in texts], dtype=object))
     written = uniques.tolist()
-    is_missing = np.array([text in MISSING or text in column.marks for text in written], dtype=bool)  # (U,)
+    missing = missing_texts(column.absent, column.present) | set(column.marks)
+    is_missing = np.array([text in missing for text in written], dtype=bool)  # (U,)
     plain = [_plain(text, column, decimal) for text in written]
     numbers = _look_up(plain, column)  # (U + 1,)
     numbers[:-1][is_missing] = numbers[-1]
@@ -149,15 +165,20 @@ def read_texts(texts: Sequence[str], column: Column, decimal: str = ".") -> tupl
     if column.kind != "category":
         is_missing |= np.array([column.kind != "boolean" and is_mark(text) for text in written], dtype=bool)
         unread = np.isnan(numbers[:-1]) & ~is_missing
+        if column.any_mark:
+            unread[:] = False
         if column.kind == "number" and unread.any():
-            unread &= ~np.isinf(_to_floats(plain))  # "inf", and what overflows
+            floats = _to_floats(plain)
+            unread &= ~np.isinf(floats) & ~np.isin(floats, absent_numbers(column.absent))  # "inf", what overflows, −999
         is_invalid = unread
     return numbers[codes], is_invalid[codes]
 
 
 def _plain(text: str, column: Column, decimal: str) -> str:
     """Return the text that a cell's value had after pandas had read it from a file."""
-    if column.kind == "number" or column.is_rewritten:
+    if column.is_rewritten:
+        return written_number(text, Writing(column.unit, column.decimal), decimal)
+    if column.kind == "number":
         return plain_number(text, decimal)
     if column.kind != "category" or column.cells == "text":
         return text
@@ -189,7 +210,18 @@ def _look_up(texts: Sequence[str], column: Column) -> np.ndarray:
     if column.cells == "integer":  # a float holds whole numbers up to 2⁵³; beyond, the nearest one
         whole = [i for i, text in enumerate(texts) if len(text) > 15 and _WHOLE.fullmatch(text)]
         numbers[whole] = [float(int(texts[i])) for i in whole]
-    return np.append(numbers, np.nan)
+    return np.append(_without_absent(numbers, column), np.nan)
+
+
+def _without_absent(numbers: np.ndarray, column: Column) -> np.ndarray:
+    """Put NaN for the numbers that stand for missing cells."""
+    absent = absent_numbers(column.absent)
+    return np.where(np.isin(numbers, absent), np.nan, numbers) if absent else numbers
+
+
+def absent_numbers(marks: Sequence[str]) -> list[float]:
+    """Return the numbers among the texts that stand for missing cells: −999, however it is written."""
+    return [] if not marks else [number for number in to_numbers(list(marks)).tolist() if number == number]
 
 
 def to_numbers(texts: Sequence[str]) -> np.ndarray:

@@ -24,6 +24,10 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
         rare: rows of the training split whose category is too rare to be known; they stand for all unknown ones.
         width: numbers in the embedding of a category; 0 is one-hot.
         marks: texts that stand for missing cells among numbers or dates.
+        any_mark: whether every text does, since so many different ones stood there.
+        unit, decimal: of rewritten numbers: 5 kg; the decimal mark where it is not the file's.
+        absent: further texts that stand for missing cells, as the user said.
+        present: usual marks for missing cells that are values here, as the user said.
         format: of a date.
         has_time: whether a date has a time of day.
         low, mean, high: over the training split.
@@ -38,6 +42,11 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     rare: int = 0
     width: int = 0
     marks: tuple[str, ...] = ()
+    any_mark: bool = False
+    unit: str = ""
+    decimal: str = ""
+    absent: tuple[str, ...] = ()
+    present: tuple[str, ...] = ()
     format: str = ""
     has_time: bool = False
     low: float | None = None

@@ -7,16 +7,18 @@ split alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
-from fathom.data.tables.cells import cells_of, distinct, read_cells
+from fathom.data.tables.cells import absent_numbers, are_codes, cells_of, distinct, read_cells, to_numbers
 from fathom.data.tables.column import MISSING_CODE, OTHER_CODE, Column, Kind
-from fathom.data.tables.kinds import find_kind, is_ambiguous
+from fathom.data.tables.kinds import find_kind, is_ambiguous, is_called_code
+from fathom.data.tables.reading import NO_MARKS, Marks
+from fathom.data.tables.written_numbers import Writing
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.phrases import counted
 
@@ -33,7 +35,12 @@ _LARGEST = 1e38  # of float32, less a factor of three
 _PANDAS_INDEX = re.compile(r"Unnamed: 0(\.\d+)?")
 _ID_NAME = re.compile(r"(?i:(^|[ _.-])(id|index|idx|uid))$|[a-z]I[dD]$")
 FLOAT_DIGITS = 7  # significant ones that a float32 carries
-_MOST_MARKS = 1000  # different texts that a model knows to stand for missing cells
+_MOST_MARKS = 50  # different texts that a model knows to stand for missing cells; where there are more, any text does
+_SENTENCES_SHARE, _WORDS, _SAMPLED = (
+    0.5,
+    4,
+    1000,
+)  # free text: different in most rows, more words a cell; texts looked at
 
 
 class LeftOut(msgspec.Struct, frozen=True):
@@ -51,12 +58,14 @@ class TableDescription(msgspec.Struct, frozen=True, tag_field="kind", tag="table
         target: the column that is predicted.
         columns: those that are read, in the order of the numbers that stand for their cells.
         digits: significant digits of a predicted number.
+        encoding: of the file, where it is not UTF-8.
     """
 
     target: str
     columns: tuple[Column, ...]
     left_out: tuple[LeftOut, ...] = ()
     digits: int = FLOAT_DIGITS
+    encoding: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -72,6 +81,7 @@ class TableOptions:
         task: "classification" or "regression"; None finds it out from the target.
         log_target: learn the logarithm of a number; predictions are numbers again.
         categories: columns of numbers that stand for categories.
+        numbers: columns of numbers that are taken for categories or dates.
         drop: columns to leave out.
         keep: columns to use although they look like identifiers.
         one_hot_max: a category of more values gets an embedding.
@@ -84,6 +94,7 @@ class TableOptions:
     task: str | None = None
     log_target: bool = False
     categories: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     one_hot_max: int = ONE_HOT_MAX
@@ -94,7 +105,7 @@ class TableOptions:
 
     def check(self, names: Sequence[str]) -> None:
         """Refuse columns that are not there and values that make no sense."""
-        for option in ("categories", "drop", "keep"):
+        for option in ("categories", "numbers", "drop", "keep"):
             for name in getattr(self, option):
                 if name not in names:
                     raise unknown(f"column in data.options.{option}", name, names)
@@ -126,8 +137,9 @@ def fit_columns(
     target: str,
     train: np.ndarray,
     options: TableOptions,
-    rewritten: Collection[str] = (),
+    rewritten: Mapping[str, Writing] | None = None,
     *,
+    marks: Marks = NO_MARKS,
     own: int | None = None,
     is_indexed: bool = False,
 ) -> Fitted:
@@ -135,7 +147,8 @@ def fit_columns(
 
     Args:
         train: rows of the training split.
-        rewritten: columns of text whose numbers were rewritten when the file was read.
+        rewritten: how the numbers of columns were written that were rewritten when the file was read.
+        marks: what the user said of missing cells.
         own: how many rows are the table's own; those of its test file follow, and number themselves anew.
         is_indexed: whether the first column has no name in the file.
     Raises:  UsageError for a column that is not there; FathomError if no column is left
@@ -150,18 +163,17 @@ def fit_columns(
         if name == target:
             continue
         cells = frame[name]
-        kind, format = find_kind(cells, name in options.categories, day_first=options.day_first)
-        column = Column(name, kind, cells_of(cells), name in rewritten, format=format)
+        column, note = _look_at(cells, name, options, (rewritten or {}).get(name), marks)
         reason = _reason_to_leave_out(cells, column, train, options)
         is_index = (is_indexed and name == frame.columns[0]) or _PANDAS_INDEX.fullmatch(name) is not None
         reason = reason or _find_numbering(cells.iloc[:own], column, options, is_index=is_index)
         if reason is None:
-            column, values, note = _fit_column(cells, column, train, options)
+            column, values, further = _fit_column(cells, column, train, options)
             if len(np.unique(values[train])) > 1 or np.isnan(values[train]).any():
                 columns.append(column)
                 numbers.append(values)
-                fill.append(_fill_value(values[train], kind, options.fill))
-                notes += note
+                fill.append(_fill_value(values[train], column.kind, options.fill))
+                notes += [*note, *further]
                 continue
             reason = LeftOut(name, "all its known values in the training split are the same")
         left_out.append(reason)
@@ -170,6 +182,28 @@ def fit_columns(
         raise FathomError(f"no column is left to learn from ({reasons})")
     # Column after column while they are read, so that each is written in one stretch.
     return Fitted(tuple(columns), tuple(left_out), np.stack(numbers).T, np.array(fill), notes)
+
+
+def _look_at(
+    cells: pd.Series, name: str, options: TableOptions, writing: Writing | None, marks: Marks
+) -> tuple[Column, list[str]]:
+    """Return what a column is before its cells are read, and what a user should know of that."""
+    as_number = name in options.numbers
+    as_category = name in options.categories
+    overrule = f"data.options.numbers=[{name}] reads numbers"
+    note = []
+    if not as_number and not as_category:
+        if is_called_code(cells, name):
+            as_category, note = (
+                True,
+                [f"{name}: whole numbers that are codes by the column's name: categories; {overrule}"],
+            )
+        elif cells_of(cells) == "text" and are_codes(distinct(cells)[0]):
+            note = [f"{name}: codes with leading zeros are categories; {overrule}"]
+    kind, format = find_kind(cells, as_category, as_number=as_number, day_first=options.day_first)
+    unit, decimal = writing or Writing()
+    column = Column(name, kind, cells_of(cells), writing is not None, format=format, unit=unit, decimal=decimal)
+    return msgspec.structs.replace(column, absent=marks.absent, present=marks.present), note
 
 
 def _reason_to_leave_out(cells: pd.Series, column: Column, train: np.ndarray, options: TableOptions) -> LeftOut | None:
@@ -186,9 +220,20 @@ def _reason_to_leave_out(cells: pd.Series, column: Column, train: np.ndarray, op
         return LeftOut(name, f"every cell is {part.iloc[0]}")
     if name in options.keep or len(part) < _ID_ROWS or kind in ("date", "boolean"):
         return None
+    if kind == "category" and _are_sentences(present):
+        return LeftOut(name, f"free text; data.options.keep=[{name}] takes each text for a category")
     if kind == "category" and present.nunique() > _ID_SHARE * len(part):
         return LeftOut(name, "nearly every row has another text: it names the rows", is_id=True)
     return None
+
+
+def _are_sentences(present: pd.Series) -> bool:
+    """Return whether cells hold several words each, and are different in most rows."""
+    texts = [str(text) for text in present.unique().tolist()]
+    if len(texts) <= _SENTENCES_SHARE * len(present):
+        return False
+    sample = texts[:_SAMPLED]
+    return sum(len(text.split()) for text in sample) > _WORDS * len(sample)
 
 
 def _find_numbering(cells: pd.Series, column: Column, options: TableOptions, *, is_index: bool) -> LeftOut | None:
@@ -222,7 +267,7 @@ def _fit_column(
     notes = []
     if column.cells == "text" and column.kind != "boolean":
         marks, times = _find_marks(cells, column)
-        facts["marks"] = marks
+        facts |= {"marks": marks[:_MOST_MARKS], "any_mark": len(marks) > _MOST_MARKS}
         if times:
             shown = ", ".join(repr(mark) for mark in marks[:3]) + (" …" if len(marks) > 3 else "")
             notes.append(f"{column.name}: {counted(times, 'cell')} not a {column.kind} ({shown}), counted as missing")
@@ -248,7 +293,11 @@ def _find_marks(cells: pd.Series, column: Column) -> tuple[tuple[str, ...], int]
 
     texts, counts = distinct(cells)
     wrong = np.flatnonzero(np.isnan(read_cells(pd.Series(texts, dtype=object), column)))
-    return tuple(texts[i] for i in wrong[:_MOST_MARKS]), int(counts[wrong].sum())
+    # numbers that stand for missing cells are no marks, however they are written
+    wrong = (
+        wrong[~np.isin(to_numbers([texts[i] for i in wrong]), absent_numbers(column.absent))] if len(wrong) else wrong
+    )
+    return tuple(texts[i] for i in wrong), int(counts[wrong].sum())
 
 
 def _fit_category(

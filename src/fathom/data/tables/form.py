@@ -50,16 +50,21 @@ def find_form(
     separator: str | None = None,
     encoding: str | None = None,
     target: str | None = None,
+    fallback: str | None = None,
 ) -> TableForm:
     """Find out from the beginning of a file how it is written.
 
+    Args:
+        header, separator, encoding: as the user says; None finds out.
+        target: a column's name: a first line with it names the columns.
+        fallback: the encoding where one would have to be guessed: that of the table a model was trained on.
     Raises:  FathomError if it cannot be read, is empty, binary, or names a column twice
     """
     path = Path(path)
     if separator is not None and len(separator) != 1:
         raise UsageError(f"data.options.separator must be one character; got {separator!r}")
     with readable(path):
-        text, found = _read_head(path, encoding)
+        text, found = _read_head(path, encoding, fallback)
         notes = _notes_on_file(path, encoding, found)
         if is_converted(path):
             separator = ","
@@ -128,7 +133,7 @@ def _split_header(text: str, separator: str) -> tuple[list[str], list[list[str]]
     return ([cell.strip() for cell in rows[0]], rows[1:]) if rows else ([], [])
 
 
-def _read_head(path: Path, encoding: str | None) -> tuple[str, str]:
+def _read_head(path: Path, encoding: str | None, fallback: str | None) -> tuple[str, str]:
     """Return the first lines as text, and the encoding: found out from the whole file, unless it is given."""
     if encoding is not None:
         check_encoding(encoding)
@@ -139,6 +144,8 @@ def _read_head(path: Path, encoding: str | None) -> tuple[str, str]:
     is_text = b"\0" not in head or head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if encoding is None and is_text:
         encoding = find_encoding(path)
+        is_sure = encoding.startswith("utf")
+        encoding = encoding if fallback is None or is_sure else fallback
     if encoding is None:
         raise FathomError(f"{path}: not a table: contains binary data")
     try:

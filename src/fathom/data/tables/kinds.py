@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fathom.data.tables.cells import BOOLEANS, distinct, is_mark, to_days, to_numbers
+from fathom.data.tables.cells import BOOLEANS, are_codes, distinct, is_mark, to_days, to_numbers
 from fathom.data.tables.column import Kind
 
 if TYPE_CHECKING:
@@ -64,19 +64,30 @@ _MOST_OTHERS, _MANY = 3, 20  # different texts that are no numbers, beside so ma
 _NUMBERS = 0.9  # share of cells that must be numbers for the others to count as missing ones
 _DATES = 0.95  # share of cells that must be dates in one format
 _DATE_LENGTHS = (6, 40)  # letters: from 1/2/34 to a full one with a time zone
+_CODES_SHARE = 0.5  # of the cells: more different ones name the rows, or are quantities
+_CODE_NAME = re.compile(
+    r"(?i:(^|[ _.-])(zip|zip[ _-]?code|post(al)?[ _-]?code|plz|fips|naics|code|id))$|[a-z](Zip|Code|I[Dd])$|zipcode$"
+    r"|邮编|邮政编码|郵遞區號|编码$|编号$|代码$"
+)
 _LOOKED_INTO = 2000  # different texts tried as dates
 
 
-def find_kind(cells: pd.Series, as_category: bool = False, *, day_first: bool = False) -> tuple[Kind, str]:
+def find_kind(
+    cells: pd.Series, as_category: bool = False, *, as_number: bool = False, day_first: bool = False
+) -> tuple[Kind, str]:
     """Return what a column holds, and of dates in which format.
 
-    Cells with a usual mark for what is missing do not count; nor do up to three other texts among many numbers.
+    Cells with a usual mark for what is missing do not count; nor do up to three other texts among many numbers. Digits
+    with leading zeros are codes, which are categories.
 
     Args:
+        as_category, as_number: whether the user said so.
         day_first: whether 1/2/2020 is the first of February.
     """
     if as_category:
         return "category", ""
+    if as_number:
+        return "number", ""
     if cells.dtype.kind == "b":
         return "boolean", ""
     if cells.dtype.kind in "iu" and _are_compact_dates(cells):
@@ -88,6 +99,8 @@ def find_kind(cells: pd.Series, as_category: bool = False, *, day_first: bool = 
         return "boolean", ""
     present = [i for i, text in enumerate(texts) if not is_mark(text)]
     texts, counts = [texts[i] for i in present], counts[present]
+    if are_codes(texts):
+        return "category", ""
     is_read = np.isfinite(to_numbers(texts))
     if len(texts) and is_read @ counts >= _NUMBERS * counts.sum():
         return "number", ""
@@ -105,6 +118,14 @@ def is_ambiguous(cells: pd.Series, format: str) -> bool:
         return False
     texts = [text for text in distinct(cells)[0] if np.isfinite(to_days([text], format)).all()][:_LOOKED_INTO]
     return bool(np.isfinite(to_days(texts, swapped)).all())
+
+
+def is_called_code(cells: pd.Series, name: str) -> bool:
+    """Return whether whole numbers are codes by the name of their column, such as zip or store_id, and come again."""
+    if cells.dtype.kind not in "iuf" or not _CODE_NAME.search(name):
+        return False
+    known = cells.dropna()
+    return bool(len(known) and (known % 1 == 0).all() and known.nunique() <= _CODES_SHARE * len(known))
 
 
 def _are_compact_dates(cells: pd.Series) -> bool:

@@ -41,10 +41,11 @@ class TableInput(Preprocess):
         left_out: Sequence[LeftOut] = (),
         target: str = "target",
         digits: int = FLOAT_DIGITS,
+        encoding: str = "",
     ) -> None:
         super().__init__()
         self.columns, self.left_out = tuple(columns), tuple(left_out)
-        self.target_name, self.digits = target, digits
+        self.target_name, self.digits, self.encoding = target, digits, encoding
         plain = [i for i, c in enumerate(columns) if c.kind != "category"]
         dates = [i for i in plain if columns[i].kind == "date"]
         self._plain = plain
@@ -137,7 +138,7 @@ class TableInput(Preprocess):
     @property
     def description(self) -> TableDescription:
         """What it reads."""
-        return TableDescription(self.target_name, self.columns, self.left_out, self.digits)
+        return TableDescription(self.target_name, self.columns, self.left_out, self.digits, self.encoding)
 
     def describe(self) -> dict[str, Any]:
         """Return the columns as plain values, for ``model.json``; the numbers are buffers."""
@@ -158,4 +159,4 @@ def read_layer(description: dict[str, Any]) -> TableInput:
     Raises:  msgspec.ValidationError if it is no such description
     """
     table = msgspec.convert(description, TableDescription)
-    return TableInput(table.columns, table.left_out, table.target, table.digits)
+    return TableInput(table.columns, table.left_out, table.target, table.digits, table.encoding)

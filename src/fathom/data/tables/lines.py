@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -72,10 +73,11 @@ def is_comment(line: str) -> bool:
 
 
 class Survey(NamedTuple):
-    """What a pass over all lines found: the numbers of comment lines, and rows with a problem."""
+    """What a pass over all lines found: numbers of comment lines, rows with a problem, digits after leading zeros."""
 
     comments: list[int]
     problems: list[str]
+    has_zeros: bool = False
 
 
 def survey(path: Path, encoding: str, separator: str, width: int, *, has_header: bool) -> Survey:
@@ -86,10 +88,12 @@ def survey(path: Path, encoding: str, separator: str, width: int, *, has_header:
     Raises:  OSError, csv.Error as ``iterate_rows``
     """
     found = Survey([], [])
+    zeros, has_zeros = re.compile(rf'(?:^|[{re.escape(separator)}\s"])0[0-9]'), False
     with open_text(path, encoding) as file:
         lines = _Lines(file)
         for line in lines:
             number, problem = lines.number, ""
+            has_zeros = has_zeros or zeros.search(line) is not None
             if separator == BLANKS:
                 cells = len(_split_at_blanks(line))
             elif '"' in line:
@@ -108,7 +112,7 @@ def survey(path: Path, encoding: str, separator: str, width: int, *, has_header:
             if problem or (cells != width and not is_first):
                 problem = problem or f"{counted(cells, 'cell')} instead of {width}"
                 found.problems.append(f"line {number:,}: {problem}")
-    return found
+    return found._replace(has_zeros=has_zeros)
 
 
 def without_lines(path: Path, encoding: str, numbers: Sequence[int]) -> IO[str]:

@@ -19,12 +19,13 @@ from fathom.data.module import check_balance, check_batch_size
 from fathom.data.splits.cutter import Cutter
 from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.folds import describe_small_classes
-from fathom.data.tables.cells import canonical, read_cells
+from fathom.data.tables.cells import canonical, cells_of, read_cells
 from fathom.data.tables.fit import FLOAT_DIGITS, LeftOut, TableOptions, fit_columns
-from fathom.data.tables.layer import TableInput
-from fathom.data.tables.reading import Table, read_frame, read_table
+from fathom.data.tables.layer import TableInput, read_layer
+from fathom.data.tables.reading import NO_MARKS, Marks, Table, read_frame, read_table, rewrite
 from fathom.data.tables.target import find_target, join_names, read_target
 from fathom.data.tables.times import read_times
+from fathom.data.tables.written_numbers import Writing
 from fathom.errors import FathomError, UsageError
 from fathom.phrases import counted
 from fathom.preprocess import Preprocess, TargetScale
@@ -93,6 +94,7 @@ class TableData(InMemoryData):
             rows["train"],
             options,
             table.rewritten,
+            marks=table.marks,
             own=num_own,
             is_indexed=table.form.is_indexed,
         )
@@ -100,7 +102,8 @@ class TableData(InMemoryData):
         self.notes += fitted.notes
         self.scale = self._fit_scale(labels, rows["train"])
         digits = FLOAT_DIGITS if self.scale is None else _count_digits(labels[rows["train"]], self.scale)
-        self.layer = TableInput(fitted.columns, fitted.left_out, self.target.name, digits)
+        encoding = "" if table.form.encoding.startswith("utf") else table.form.encoding
+        self.layer = TableInput(fitted.columns, fitted.left_out, self.target.name, digits, encoding)
         self.layer.fit(fitted, rows["train"])
         self._labels = labels
         y = torch.from_numpy(labels)  # (N,)
@@ -115,19 +118,26 @@ class TableData(InMemoryData):
 
     @classmethod
     def read(
-        cls, path: str | Path, batch_size: int | None = None, *, test: str | Path | None = None, **options: Any
+        cls,
+        path: str | Path,
+        batch_size: int | None = None,
+        *,
+        test: str | Path | None = None,
+        marks: Marks = NO_MARKS,
+        **options: Any,
     ) -> TableData:
-        """Make it from a file, and one of the test split where there is one; further options are those of the class."""
+        """Make it from a file, and one of the test split where there is one.
+
+        Args:
+            marks: what stands for missing cells, and what does not.
+            options: those of the class.
+        """
         target = options.get("target")
-        table = read_table(path, target=target)
-        return cls(
-            replace(
-                table,
-                test=None if test is None else read_table(test, header=table.form.has_header, target=target),
-            ),
-            batch_size,
-            **options,
-        )
+        table = read_table(path, target=target, marks=marks)
+        others = None
+        if test is not None:
+            others = read_table(test, header=table.form.has_header, target=target, marks=marks)
+        return cls(replace(table, test=others), batch_size, **options)
 
     @classmethod
     def from_frame(
@@ -170,7 +180,7 @@ class TableData(InMemoryData):
         """Make the layer that spreads encoded rows out, with the statistics of the training split."""
         if size is not None:
             raise UsageError(f"data.resize: {self.name} holds no images")
-        layer = TableInput(self.layer.columns, self.layer.left_out, self.target.name, self.layer.digits)
+        layer = read_layer(self.layer.describe())
         for name, buffer in self.layer.named_buffers():
             layer.get_buffer(name).copy_(buffer)
         return layer
@@ -227,12 +237,20 @@ class TableData(InMemoryData):
         absent = [name for name in frame.columns if name not in other.frame.columns]
         if absent:
             raise UsageError(f"{other.path}: missing columns of {table.path.name}: {join_names(absent)}")
+        others = other.frame[list(frame.columns)].copy()
+        for name in {*table.rewritten, *other.rewritten}:
+            ours, theirs = table.rewritten.get(name, Writing()), other.rewritten.get(name, Writing())
+            if theirs.unit and theirs.unit != ours.unit:
+                known = ours.unit or "no unit"
+                raise FathomError(f"{other.path}: {name} is written in {theirs.unit}, in {table.path.name} in {known}")
+            if name in table.rewritten and cells_of(others[name]) == "text":
+                others[name] = rewrite(others[name], ours, other.form.decimal)
         try:
             targets = read_target(other.frame[self.target.name], self.target, other.form.decimal)
         except FathomError as error:
             raise FathomError(f"{other.path}: {error}") from None
         return (
-            pd.concat([frame, other.frame[list(frame.columns)]], ignore_index=True),
+            pd.concat([frame, others], ignore_index=True),
             np.concatenate([labels, targets]),
         )
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fathom.data.tables.cells import MISSING
+from fathom.data.tables.cells import are_codes, distinct, missing_texts
 from fathom.data.tables.converted import write_frame
 from fathom.data.tables.form import TableForm, find_form
-from fathom.data.tables.lines import BLANKS, survey, without_lines
+from fathom.data.tables.lines import BLANKS, Survey, survey, without_lines
 from fathom.data.tables.packed import open_rows, readable
-from fathom.data.tables.written_numbers import is_number, plain_number
+from fathom.data.tables.written_numbers import Writing, find_writing, read_number, written_number
 from fathom.errors import FathomError, UsageError
-from fathom.phrases import counted, enumerated
+from fathom.phrases import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,12 +28,23 @@ _SAMPLED = 1000  # different texts looked into first
 _NO_TEXT = "biufM"  # NumPy's kinds of types
 
 
+class Marks(NamedTuple):
+    """What the user said of missing cells: further texts that stand for them, and usual ones that are values."""
+
+    absent: tuple[str, ...] = ()
+    present: tuple[str, ...] = ()
+
+
+NO_MARKS = Marks()
+
+
 @dataclass(frozen=True)
 class Table:
     """A file that was read: its rows as they stand, each column with the type that pandas saw.
 
     Attributes:
-        rewritten: columns of text whose numbers were rewritten: "1,234" as 1234.
+        rewritten: how the numbers were written in columns that were rewritten: "5 kg" as 5.
+        marks: what the user said of missing cells.
         test: the rows of the test split, where they have a file of their own.
     """
 
@@ -42,7 +53,8 @@ class Table:
     frame: pd.DataFrame
     notes: tuple[str, ...] = ()
     test: Table | None = None
-    rewritten: frozenset[str] = frozenset()
+    rewritten: Mapping[str, Writing] = field(default_factory=dict)
+    marks: Marks = NO_MARKS
 
 
 def read_table(
@@ -52,7 +64,7 @@ def read_table(
     separator: str | None = None,
     encoding: str | None = None,
     target: str | None = None,
-    form: TableForm | None = None,
+    marks: Marks = NO_MARKS,
 ) -> Table:
     """Read a whole file.
 
@@ -61,39 +73,41 @@ def read_table(
         separator: what stands between cells; None finds out.
         encoding: such as "gb18030"; None finds out.
         target: a column's name: a first line with it in names the columns, and its cells stay as they stand.
-        form: that of a file read before, instead.
+        marks: what the user said of missing cells.
     Raises:  FathomError if it is empty, no table, or broken, naming the line
     """
     import pandas as pd
 
     path = Path(path)
-    form = form or find_form(path, header=header, separator=separator, encoding=encoding, target=target)
+    form = find_form(path, header=header, separator=separator, encoding=encoding, target=target)
+    missing = missing_texts(marks.absent, marks.present)
+    # a class is called as it is written: 001, 1.0, TRUE
+    types = {target: str} if target is not None and target in form.names else {}
     try:
         with readable(path):
-            comments = _find_comments(path, form)
-            frame = _read(path, form, comments, target)
+            found = _survey(path, form)
+            source = _Source(found.comments, missing)
+            frame = _read(path, form, source, types)
+            if found.has_zeros:
+                _read_codes(path, form, source, frame)
     except UnicodeError as error:
         raise UsageError(f"{path}: not written in {form.encoding} ({getattr(error, 'reason', error)})") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError, OverflowError) as error:
         raise FathomError(f"{path}: {_explain(str(error))}") from error
     notes = list(form.notes)
-    if comments:
-        shown = enumerated([f"{line:,}" for line in comments[:_MOST_SHOWN]]) + (
-            " …" if len(comments) > _MOST_SHOWN else ""
-        )
-        notes.append(f"{path.name}: {counted(len(comments), 'comment line')} passed over (line {shown})")
+    if found.comments:
+        shown = ", ".join(f"{line:,}" for line in found.comments[:_MOST_SHOWN])
+        shown += " …" if len(found.comments) > _MOST_SHOWN else ""
+        notes.append(f"{path.name}: {counted(len(found.comments), 'comment line')} passed over (line {shown})")
     if not len(frame):
         raise FathomError(f"{path}: has a header but no rows")
     notes += _drop_infinities(frame)
-    _drop_marks(frame)
-    rewritten = _rewrite_numbers(frame, form.decimal, target)
-    if rewritten:
-        shown = ", ".join(f"{name} ({example})" for name, example in rewritten.items())
-        notes.append(f"numbers that are written as text are read as numbers: {shown}")
-    return Table(path, form, frame, tuple(notes), rewritten=frozenset(rewritten))
+    _drop_marks(frame, missing)
+    rewritten, further = _rewrite_numbers(frame, form.decimal, target)
+    return Table(path, form, frame, (*notes, *further), rewritten=rewritten, marks=marks)
 
 
-def read_frame(frame: pd.DataFrame, name: str, *, target: str | None = None) -> Table:
+def read_frame(frame: pd.DataFrame, name: str, *, target: str | None = None, marks: Marks = NO_MARKS) -> Table:
     """Read a DataFrame as the file that it would be.
 
     Args:
@@ -103,13 +117,20 @@ def read_frame(frame: pd.DataFrame, name: str, *, target: str | None = None) -> 
     with tempfile.TemporaryDirectory(prefix="fathom-") as folder:
         path = Path(folder, "rows.csv")
         path.write_bytes(write_frame(frame))
-        table = read_table(path, header=True, separator=",", target=target)
+        table = read_table(path, header=True, separator=",", target=target, marks=marks)
     notes = tuple(note.replace(path.name, name) for note in table.notes)
     return replace(table, path=Path(name), notes=notes)
 
 
-def _find_comments(path: Path, form: TableForm) -> list[int]:
-    """Return the numbers of comment lines.
+class _Source(NamedTuple):
+    """What reading needs to know besides the form: lines to pass over, and the texts that stand for missing cells."""
+
+    comments: list[int]
+    missing: frozenset[str]
+
+
+def _survey(path: Path, form: TableForm) -> Survey:
+    """Look at all lines.
 
     Raises:  FathomError that names the first rows with too many or too few cells, or with a quote that is not closed
     """
@@ -118,17 +139,17 @@ def _find_comments(path: Path, form: TableForm) -> list[int]:
         more = len(found.problems) - _MOST_SHOWN
         shown = "; ".join(found.problems[:_MOST_SHOWN]) + (f"; and {counted(more, 'row')} more" if more > 0 else "")
         raise FathomError(f"{path}: {shown}")
-    return found.comments
+    return found
 
 
-def _read(path: Path, form: TableForm, comments: Sequence[int], target: str | None) -> pd.DataFrame:
-    if comments:
-        return _parse(without_lines(path, form.encoding, comments), form, target)
+def _read(path: Path, form: TableForm, source: _Source, types: dict[str, Any]) -> pd.DataFrame:
+    if source.comments:
+        return _parse(without_lines(path, form.encoding, source.comments), form, source, types)
     with open_rows(path) as file:
-        return _parse(file, form, target)
+        return _parse(file, form, source, types)
 
 
-def _parse(file: IO[Any], form: TableForm, target: str | None) -> pd.DataFrame:
+def _parse(file: IO[Any], form: TableForm, source: _Source, types: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.read_csv(
@@ -140,8 +161,8 @@ def _parse(file: IO[Any], form: TableForm, target: str | None) -> pd.DataFrame:
         usecols=range(len(form.names)),  # rows may end with one more separator
         encoding=form.encoding,
         decimal=form.decimal,
-        dtype={target: str} if target in form.names else None,  # a class is called as it is written: 001, 1.0, TRUE
-        na_values=sorted(MISSING),
+        dtype=types,
+        na_values=sorted(source.missing),
         keep_default_na=False,
         skipinitialspace=True,
         low_memory=False,  # else a column gets another type in each part of the file
@@ -159,36 +180,63 @@ def _drop_infinities(frame: pd.DataFrame) -> list[str]:
     return notes
 
 
-def _drop_marks(frame: pd.DataFrame) -> None:
+def _drop_marks(frame: pd.DataFrame, missing: frozenset[str]) -> None:
     """Leave cells empty, in place, that say so with blanks around: pandas takes "NA " for text."""
     for place in range(frame.shape[1]):
         cells = frame.iloc[:, place]
         if cells.dtype.kind not in _NO_TEXT:
             texts = (text for text in cells.dropna().unique().tolist() if isinstance(text, str))
-            marks = [text for text in texts if text != text.strip() and text.strip() in MISSING]
+            marks = [text for text in texts if text != text.strip() and text.strip() in missing]
             if marks:
                 frame.isetitem(place, cells.where(~cells.isin(marks)))
 
 
-def _rewrite_numbers(frame: pd.DataFrame, decimal: str, target: str | None) -> dict[str, str]:
-    """Rewrite, in place, the columns but the target whose numbers pandas took for text, with an example of each.
+def _rewrite_numbers(frame: pd.DataFrame, decimal: str, target: str | None) -> tuple[dict[str, Writing], list[str]]:
+    """Rewrite, in place, the columns but the target whose numbers pandas took for text; return how they are written.
 
     They are recognised by three cells in four, so that a column of names with a number in it stays one of names.
     """
-    changed: dict[str, str] = {}
+    found: dict[str, Writing] = {}
+    examples, notes = [], []
     for place, name in enumerate(frame.columns):
         cells = frame.iloc[:, place]
         if cells.dtype.kind in _NO_TEXT or name == target:
             continue
-        texts = [text for text in cells.dropna().unique().tolist() if isinstance(text, str)]
-        if sum(is_number(text.strip(), decimal) for text in texts[:_SAMPLED]) < _NUMBERS / 2 * len(texts[:_SAMPLED]):
-            continue  # a million names need not all be looked into
-        plain = {text: plain_number(text.strip(), decimal) for text in texts}
-        rewritten = [text for text in texts if plain[text] != text.strip()]
-        if rewritten and sum(is_number(number) for number in plain.values()) >= _NUMBERS * len(texts):
-            frame.isetitem(place, cells.map(lambda text, plain=plain: plain.get(text, text), na_action="ignore"))
-            changed[name] = f"{rewritten[0]!r} as {plain[rewritten[0]]}"
-    return changed
+        texts, counts = distinct(cells)
+        sample = texts[:_SAMPLED]  # a million names need not all be looked into
+        if sum(any(read_number(text, mark) for mark in ".,") for text in sample) < _NUMBERS / 2 * len(sample):
+            continue
+        writing, note = find_writing(dict(zip(texts, counts.tolist(), strict=True)), decimal)
+        if writing is None:
+            notes += [f"{name}: {note}"] if note else []
+            continue
+        changed = next((text for text in texts if written_number(text, writing, decimal) != text), None)
+        if changed is not None:
+            frame.isetitem(place, rewrite(cells, writing, decimal))
+            found[str(name)] = writing
+            examples.append(f"{name} ({changed!r} as {written_number(changed, writing, decimal)}{note})")
+    if examples:
+        notes.insert(0, f"numbers that are written as text are read as numbers: {', '.join(examples)}")
+    return found, notes
+
+
+def rewrite(cells: pd.Series, writing: Writing, decimal: str = ".") -> pd.Series:
+    """Return a column of text with its numbers written plainly."""
+    texts = [text for text in cells.dropna().unique().tolist() if isinstance(text, str)]
+    plain = {text: written_number(text.strip(), writing, decimal) for text in texts}
+    return cells.map(lambda text: plain.get(text, text), na_action="ignore")
+
+
+def _read_codes(path: Path, form: TableForm, source: _Source, frame: pd.DataFrame) -> None:
+    """Put the digits, in place, of whole numbers that are written with leading zeros: they are codes."""
+    places = [place for place in range(frame.shape[1]) if frame.iloc[:, place].dtype.kind in "iuf"]
+    if not places:
+        return
+    texts = _read(path, form, source, dict.fromkeys((form.names[place] for place in places), str))
+    for place in places:
+        cells = texts.iloc[:, place]
+        if are_codes([text.strip() for text in cells.dropna().unique().tolist()]):
+            frame.isetitem(place, cells)
 
 
 def _explain(message: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from fathom.data.label_spellings import one_spelling, spelling_among
-from fathom.data.tables.cells import canonical, cells_of, distinct, is_code, is_whole, read_cells, to_numbers
+from fathom.data.tables.cells import are_codes, canonical, cells_of, distinct, is_whole, read_cells, to_numbers
 from fathom.data.tables.column import Column
 from fathom.data.tables.kinds import find_kind
 from fathom.data.tables.reading import Table
@@ -67,7 +67,8 @@ def find_target(table: Table, name: str | None, task: str | None = None, log: bo
     if not len(texts):
         raise FathomError(f"{table.path}: the target {name} is empty in every row")
     decimal = table.form.decimal
-    kind, _ = find_kind(_plain(cells, decimal))
+    # --task regression reads codes as the numbers that they may be
+    kind, _ = find_kind(_plain(cells, decimal), as_number=task == "regression" and are_codes(texts))
     numbers = to_numbers([plain_number(text, decimal) for text in texts])
     chosen, reason = _find_task(kind, numbers, texts, int(cells.notna().sum()))
     if task is not None:
@@ -109,7 +110,7 @@ def _plain(cells: pd.Series, decimal: str) -> pd.Series:
 
 
 def _find_task(kind: str, numbers: np.ndarray, texts: list[str], rows: int) -> tuple[Task, str]:
-    if kind != "number":
+    if kind != "number" and not are_codes(texts):
         return "classification", f"{len(texts)} different texts"
     return choose_number_task(texts, numbers, rows)
 
@@ -122,7 +123,7 @@ def choose_number_task(texts: Sequence[str], numbers: np.ndarray, rows: int) -> 
         numbers: what they are.
         rows: in how many rows they stand.
     """
-    if len(texts) <= _MOST_CLASSES and any(map(is_code, texts)) and all(text.isdigit() for text in texts):
+    if are_codes(texts):
         return "classification", f"{len(texts)} different codes with leading zeros; --task regression reads numbers"
     known = np.unique(numbers[np.isfinite(numbers)])
     if _MOST_INTEGER_CLASSES >= len(known) > max(_FEW, rows / 2):  # nearly every row has its own
