@@ -32,6 +32,9 @@ class Monitor:
 
 # Accuracy on validation if there is one, else its loss, else the training loss.
 USUAL = (Monitor("val_accuracy", True), Monitor("val_loss", False), Monitor("train_loss", False))
+# Samples; with fewer in the validation split its loss decides, not its accuracy: of 99 samples one is a percent, and an
+# accuracy of 90 % has a standard error of 3
+FEW_TO_VALIDATE = 100
 LOSSES = USUAL[1:]  # what early stopping looks at unless it is told
 
 

@@ -70,7 +70,7 @@ def check_equal(run, path, shape):
 
 FAST = ("softmax", "lenet")
 SMALL = {name: {"width": 8} for name in registry.names() if name.startswith("resnet")}
-OF_IMAGES = [n for n in registry.names() if n not in ("linear", "rnn", "gru", "lstm")]
+OF_IMAGES = [n for n in registry.names() if n not in ("linear", "rnn", "gru", "lstm", "gpt")]
 
 
 @pytest.mark.parametrize(

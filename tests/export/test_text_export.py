@@ -29,7 +29,7 @@ WORDS = ["<unk>", "<eos>", "sea", "the", "tide"]
 def make_run(folder, name="gru", tokens=CHARACTERS, level="char", **options):
     """A folder with a language model that was never trained."""
     torch.manual_seed(0)
-    options = {"hidden": 12} | options
+    options = ({} if name == "gpt" else {"hidden": 12}) | options
     net = registry.create(name, input_shape=(8,), num_classes=len(tokens), **options)
     with torch.no_grad():
         for parameter in net.parameters():
@@ -72,6 +72,16 @@ def test_the_graph_computes_what_the_run_does_for_any_length_and_batch(name, opt
         for a, b in zip(ours, [logits, *(after if name == "lstm" else [after])], strict=True):
             np.testing.assert_allclose(a, b.numpy(), atol=1e-5)
     assert set(record["verified"]["largest_difference"]) >= {"logits", "next_state"}
+
+
+@pytest.mark.slow
+def test_a_transformer_goes_on_from_its_memory(tmp_path):
+    run = make_run(tmp_path / "run", "gpt", width=16, layers=2, heads=2, context=6)
+    record = export(run)
+    assert record["verified"]["largest_difference"]["logits"] < 1e-5
+    for seed in (0, 1):
+        ours, theirs = (generate(each, prefix="abba", length=20, seed=seed).text for each in (run, record["path"]))
+        assert ours == theirs
 
 
 def test_the_metadata_tell_how_a_text_becomes_tokens(written):

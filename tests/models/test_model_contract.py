@@ -64,9 +64,14 @@ def test_contract(name: str, shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"embedding": 6, "layers": 2}], ids=["one-hot", "embedding"])
 @pytest.mark.parametrize("shape", TOKEN_SHAPES)
-@pytest.mark.parametrize("name", ON_TOKENS)
+@pytest.mark.parametrize("name", [name for name in ON_TOKENS if name != "gpt"])
 def test_contract_on_tokens(name: str, shape: tuple[int, ...], options: dict[str, object]) -> None:
     check_contract(name, shape, hidden=16, **options)
+
+
+@pytest.mark.parametrize("shape", TOKEN_SHAPES)
+def test_contract_of_the_transformer(shape: tuple[int, ...]) -> None:
+    check_contract("gpt", shape, width=16, layers=2)
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from fathom import losses
 from fathom.data.images.augment import augmentation, colour, geometry
 from fathom.data.tables.column import Column
 from fathom.data.tables.layer import TableInput
-from fathom.models import alexnet, compact, googlenet, lenet, linear, mlp, nin, pooling, registry, resnet, rnn, vgg
+from fathom.models import alexnet, compact, googlenet, gpt, lenet, linear, mlp, nin, pooling, registry, resnet, rnn, vgg
 from fathom.models.inspection.tracer import Tracer
 from fathom.preprocess import Preprocess, TargetScale
 from fathom.training import optimizers
@@ -70,6 +70,17 @@ def recurrent_net() -> Any:
     net = rnn.RecurrentNet("rnn", TOKENS, hidden=5, layers=2, embedding=4, dropout=0.0)
     X, state = torch.randint(TOKENS, (STEPS, 3)), torch.rand(2, 3, 5)
     return Call([X, state], net(X, state), {"num_tokens": TOKENS})
+
+
+def transformer(call: Any) -> Any:
+    """Call what a transformer of two layers does, on four tokens of each of three texts and a memory of five."""
+    net = gpt.gpt((STEPS,), TOKENS, width=8, layers=2, heads=2, context=5)
+    return lambda: call(net, torch.randint(TOKENS, (4, 3)), net.draw_state(3, Generator())[0])
+
+
+def attending(part: Any) -> Any:
+    X, past, count = torch.rand(3, 4, 8), torch.rand(3, 2, 5, 8), torch.tensor([0.0, 2.0, 5.0])
+    return lambda: Call([X, past, count], part(X, past, count, False), {"width": 8, "context": 5})
 
 
 def one_hot() -> Any:
@@ -164,6 +175,23 @@ CALLS: dict[str, Any] = {
     "fathom.models.linear:softmax": network(linear.softmax),
     "fathom.models.mlp:mlp": network(mlp.mlp, hidden=[5, 6]),
     "fathom.models.mlp:ScaledSigmoid": layer(mlp.ScaledSigmoid(), 3, 4),
+    "fathom.models.gpt:rotate": lambda: Call([X := torch.rand(3, 2, 5, 4), p := torch.arange(5)], gpt.rotate(X, p)),
+    "fathom.models.gpt:CausalAttention": attending(gpt.CausalAttention(8, 2, 5, 0.0)),
+    "fathom.models.gpt:Block": attending(gpt.Block(8, 2, 5, 0.0)),
+    "fathom.models.gpt:GPT": transformer(
+        lambda net, X, state: Call([X, state], net(X, state), {"num_tokens": TOKENS, "memory": 81, "layers": 2})
+    ),
+    "fathom.models.gpt:gpt": transformer(
+        lambda net, X, state: Call([X], net(X), {"num_classes": TOKENS, "memory": 81, "layers": 2})
+    ),
+    "fathom.models.gpt:GPT.draw_state": transformer(
+        lambda net, X, state: Call([], state, {"size": 3, "memory": 81, "layers": 2})
+    ),
+    "fathom.models.rnn:RecurrentNet.draw_state": lambda: Call(
+        [],
+        *rnn.RecurrentNet("gru", 7, hidden=5, layers=2, embedding=0, dropout=0.0).draw_state(3, Generator()),
+        {"layers": 2, "size": 3, "hidden": 5},
+    ),
     "fathom.models.mlp:Step": layer(mlp.Step(), 3, 4),
     "fathom.models.nin:nin": network(nin.nin),
     "fathom.models.nin:nin_block": layer(nin.nin_block((2, 3, 4, 5), 5, 1, 2), *IMAGES, C_out=5),

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from fathom.build.weight_files import Weights
 from fathom.errors import UsageError
-from fathom.models.rnn import RecurrentNet
 
 _QUIET = 0.01  # standard deviation of new rows of the last layer
 _MOST_NAMES = 6  # of parameters or classes in one line; the log has them all
@@ -99,7 +98,7 @@ def load_initial(weights: Weights, net: nn.Module, outputs: Sequence[str], *, qu
     last = last_layer(net)
     # dimension along which the classes lie
     along = dict.fromkeys((name for name in own if name.rpartition(".")[0] == last), 0)
-    if isinstance(net, RecurrentNet):
+    if getattr(net, "takes_tokens", False):
         reads, dim = net.token_dim  # a text model has tokens at its entrance too
         along[reads] = dim
     first = next((name for name, tensor in own.items() if tensor.ndim == 4), None)  # the first convolution

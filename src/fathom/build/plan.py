@@ -25,6 +25,7 @@ from fathom.build.start_summary import StartSummary
 from fathom.data.module import LabelledData
 from fathom.inference.saved import describe_model
 from fathom.module import Module
+from fathom.monitor import FEW_TO_VALIDATE
 from fathom.settings.config import Config, replace_in, resolved, unresolved_settings
 from fathom.settings.learning import resolve_learning
 from fathom.training.callbacks import Callback
@@ -149,12 +150,20 @@ def finalize(config: Config, kind: Kind, data: LabelledData) -> Config:
         if data.multilabel and config.training.loss is None:
             config = replace_in(config, training={"loss": "bce_with_logits"})
         config = resolve_learning(config, data.task, kind)
+    if config.training.monitor is None and has_few_to_validate(data):
+        config = replace_in(config, training={"monitor": "val_loss"})
     if config.data.mean is not None or config.data.std is not None:
         from fathom.build.fine_tuning import adapt_normalization
 
         config = adapt_normalization(config, data)
     assert not unresolved_settings(config), unresolved_settings(config)
     return config
+
+
+def has_few_to_validate(data: LabelledData) -> bool:
+    """Return whether the validation split has too few samples for its accuracy to tell epochs apart."""
+    labels = data.labels_by_split().get("val") if data.task == "classification" else None
+    return labels is not None and 0 < len(labels) < FEW_TO_VALIDATE
 
 
 def _prepare_weights(

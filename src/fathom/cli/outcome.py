@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fathom.cli.columns import lay_out
+from fathom.monitor import FEW_TO_VALIDATE
 from fathom.phrases import counted
 from fathom.runs.folder.reader import RunReader
 from fathom.settings.config import TrainingConfig
@@ -69,7 +70,11 @@ def _kept(trained: TrainedRun) -> str:
     split, _, metric = best.metric.partition("_")
     name = f"{ {'train': 'training', 'val': 'validation'}.get(split, split) } {metric.replace('_', ' ')}".strip()
     value = f"{best.value:.2%}" if metric == "accuracy" else f"{best.value:.4g}"
-    return f"epoch {best.epoch:g} of {len(epochs)}: {'highest' if best.is_highest else 'lowest'} {name}, {value}"
+    text = f"epoch {best.epoch:g} of {len(epochs)}: {'highest' if best.is_highest else 'lowest'} {name}, {value}"
+    number = ((run.data or {}).get("splits") or {}).get("val", 0)
+    if best.metric == "val_loss" and run.is_classifier and number < FEW_TO_VALIDATE:
+        text += f" ({counted(number, 'sample')} are too few to tell epochs apart by accuracy)"
+    return text
 
 
 def _next_commands(trained: TrainedRun) -> list[str]:

@@ -18,6 +18,7 @@ from fathom.export.verification import apply_onnx, apply_torch, verify
 from fathom.files import write_atomically
 from fathom.inference.onnx_bytes import append_checksum
 from fathom.inference.saved import load_module
+from fathom.models.rnn import RecurrentNet
 from fathom.outputs import check_output, is_special, write_output
 from fathom.runs.folder.lookup import resolve_run
 from fathom.runs.folder.schema import SCHEMA
@@ -101,7 +102,7 @@ def _to_torch(
     exported: ExportModule | TextExportModule, facts: Mapping[str, str], run: Path, on_stage: OnStage
 ) -> bytes:
     """Return the content of a ``.pt2`` file."""
-    if isinstance(exported, TextExportModule):
+    if isinstance(exported, TextExportModule) and isinstance(exported.net, RecurrentNet):
         raise UsageError(f"{run}: torch.export fixes the number of tokens; export a text model as onnx")
     on_stage("tracing the network")
     return to_torch(trace(exported), facts)
@@ -110,7 +111,7 @@ def _to_torch(
 def _to_onnx(exported: ExportModule | TextExportModule, on_stage: OnStage) -> bytes:
     """Return the ONNX model, without metadata."""
     check_size(exported)
-    if isinstance(exported, TextExportModule):
+    if isinstance(exported, TextExportModule) and isinstance(exported.net, RecurrentNet):
         return write_recurrent(exported.net)
     on_stage("tracing the network")
     program = trace(exported)

@@ -26,7 +26,6 @@ from fathom.inference.onnx_inputs import (
     GraphInput,
 )
 from fathom.inference.saved import class_names_of
-from fathom.models.rnn import RecurrentNet
 from fathom.module import LanguageModel, Module
 from fathom.runs.folder.schema import SCHEMA
 from fathom.version import VERSION
@@ -51,6 +50,8 @@ class ExportModule(nn.Module):
         self.stored = dict(description["input"])
         self.inputs: tuple[str, ...] = (_INPUT_NAMES[self.stored["kind"]],)
         self.outputs: tuple[str, ...] = (LOGITS, PROBABILITIES) if self.is_classifier else (VALUES,)
+        # dimensions of any size, by the name of the input or output
+        self.free = {name: {0: "batch"} for name in (*self.inputs, *self.outputs)}
 
     def forward(self, X: Tensor) -> tuple[Tensor, ...]:
         if isinstance(self.module.preprocess, TableInput):
@@ -91,16 +92,19 @@ def _draw_cells(column: Column, count: int, generator: torch.Generator) -> Tenso
 class TextExportModule(nn.Module):
     """A language model that goes on from a state, and gives the one in which it ends.
 
-    Shape:   tokens int64 (steps, batch), state (layers, batch, hidden), of an LSTM two of them -> logits
+    Shape:   tokens int64 (steps, batch), state (layers, batch, width), of an LSTM two of them -> logits
         (steps, batch, num_tokens), the next state or states
     """
 
-    def __init__(self, net: RecurrentNet) -> None:
+    def __init__(self, net: nn.Module, num_tokens: int) -> None:
         super().__init__()
-        self.net = net
-        num_states = 2 if isinstance(net.recurrent, nn.LSTM) else 1
-        self.inputs: tuple[str, ...] = (TOKENS, *STATES[:num_states])
-        self.outputs: tuple[str, ...] = (LOGITS, *NEXT_STATES[:num_states])
+        self.net, self.num_tokens = net, num_tokens
+        self.state_sizes: tuple[tuple[int, int], ...] = net.state_sizes  # type: ignore[assignment] # of text networks
+        count = len(self.state_sizes)
+        self.inputs: tuple[str, ...] = (TOKENS, *STATES[:count])
+        self.outputs: tuple[str, ...] = (LOGITS, *NEXT_STATES[:count])
+        self.free = {TOKENS: {0: "steps", 1: "batch"}, LOGITS: {0: "steps", 1: "batch"}}
+        self.free |= {name: {1: "batch"} for name in (*STATES[:count], *NEXT_STATES[:count])}
 
     def forward(self, tokens: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         is_pair = len(state) == 2
@@ -109,19 +113,15 @@ class TextExportModule(nn.Module):
 
     def sample_inputs(self, count: int, seed: int = 0) -> tuple[Tensor, ...]:
         """Draw a batch of what goes in; with another seed it has another number of steps."""
-        generator, recurrent = torch.Generator().manual_seed(seed), self.net.recurrent
-        # (steps, count)
-        tokens = torch.randint(0, self.net.output.out_features, (_STEPS + seed, count), generator=generator)
-        size = (recurrent.num_layers, count, recurrent.hidden_size)  # a state (layers, batch, hidden)
-        states = (2 * torch.rand(size, generator=generator) - 1 for _ in self.inputs[1:])  # in the range of tanh
-        return (tokens, *states)
+        generator = torch.Generator().manual_seed(seed)
+        tokens = torch.randint(0, self.num_tokens, (_STEPS + seed, count), generator=generator)  # (steps, count)
+        return (tokens, *self.net.draw_state(count, generator))  # type: ignore[operator]
 
 
 def make_export_module(module: Module, description: Mapping[str, Any]) -> ExportModule | TextExportModule:
     """Return the model of a run as it is exported."""
     if isinstance(module, LanguageModel):
-        assert isinstance(module.net, RecurrentNet)
-        return TextExportModule(module.net).eval()
+        return TextExportModule(module.net, len(module.tokens)).eval()
     return ExportModule(module, description).eval()
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from fathom.errors import FathomError, missing_library
-from fathom.export.export_module import ExportModule
+from fathom.export.export_module import ExportModule, TextExportModule
 from fathom.inference.onnx_bytes import MAX_BYTES
 from fathom.inference.onnx_file import first_line
 from fathom.version import VERSION
@@ -21,16 +21,18 @@ OPSET = 18  # the first whose Resize averages over pixels, as torch's antialiasi
 _EXPORTED_BATCH = 2  # a sample of one would make the batch's size a constant
 
 
-def trace(exported: ExportModule) -> torch.export.ExportedProgram:
-    """Record the model's operations for a batch of any size.
+def trace(exported: ExportModule | TextExportModule) -> torch.export.ExportedProgram:
+    """Record the model's operations for a batch of any size, and a text of any length.
 
     Raises:  FathomError if torch cannot
     """
-    batch = torch.export.Dim("batch", min=1)
+    sizes = {name: torch.export.Dim(name, min=1) for name in ("batch", "steps")}
+    first, *others = ({dim: sizes[size] for dim, size in exported.free[name].items()} for name in exported.inputs)
+    shapes = (first, tuple(others)) if others else (first,)  # the states of a text are *state
     try:
         with torch.no_grad():
             program = torch.export.export(
-                exported, exported.sample_inputs(_EXPORTED_BATCH), dynamic_shapes=({0: batch},), strict=False
+                exported, exported.sample_inputs(_EXPORTED_BATCH), dynamic_shapes=shapes, strict=False
             )
     except Exception as error:
         raise FathomError(f"torch.export cannot record this network ({first_line(error)})") from error
@@ -47,7 +49,7 @@ def to_torch(program: torch.export.ExportedProgram, facts: Mapping[str, str]) ->
     return buffer.getvalue()
 
 
-def to_onnx(program: torch.export.ExportedProgram, exported: ExportModule) -> bytes:
+def to_onnx(program: torch.export.ExportedProgram, exported: ExportModule | TextExportModule) -> bytes:
     """Return the ONNX model, without metadata.
 
     Raises:  FathomError if an extra is not installed, or torch cannot
@@ -74,7 +76,8 @@ def to_onnx(program: torch.export.ExportedProgram, exported: ExportModule) -> by
         del part.metadata_props[:]  # how torch came to it, a quarter of a small file
         part.doc_string = ""
     for value in (*graph.input, *graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"  # torch's own name for it differs by version
+        for dim, size in exported.free[value.name].items():
+            value.type.tensor_type.shape.dim[dim].dim_param = size  # torch's own name for it differs by version
     model.producer_name, model.producer_version = "fathom", VERSION
     onnx.checker.check_model(model)  # after what was taken out
     return model.SerializeToString()

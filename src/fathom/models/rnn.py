@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -71,6 +72,20 @@ class RecurrentNet(nn.Module):
         self.output = nn.Linear(hidden, num_tokens)
         # the parameter that reads the tokens, and the dimension along which they lie
         self.token_dim = ("input.weight", 0) if embedding else ("recurrent.weight_ih_l0", 1)
+
+    @property
+    def state_sizes(self) -> tuple[tuple[int, int], ...]:
+        """Layers and width of each state."""
+        size = (self.recurrent.num_layers, self.recurrent.hidden_size)
+        return (size, size) if isinstance(self.recurrent, nn.LSTM) else (size,)
+
+    def draw_state(self, size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Return a possible state of ``size`` sequences, at random: numbers in the range of tanh.
+
+        Shape:   -> (layers, size, hidden); of an LSTM two of them
+        """
+        sizes = [(layers, size, hidden) for layers, hidden in self.state_sizes]
+        return tuple(2 * torch.rand(each, generator=generator) - 1 for each in sizes)
 
     def forward(self, X: Tensor, state: State = None) -> tuple[Tensor, State]:
         tokens = self.input(X)  # (steps, N, embedding), or one-hot (steps, N, num_tokens)

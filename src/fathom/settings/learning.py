@@ -23,7 +23,12 @@ _ADAMW_LR = {
     "resnet9": 5e-3,
 }
 _DEEP_LR = 2e-3
-_LANGUAGE_LR = {"rnn": 2e-3, "gru": 8e-3, "lstm": 8e-3}  # AdamW's, on the validation split of The Time Machine
+_LANGUAGE_LR = {
+    "rnn": 2e-3,
+    "gru": 8e-3,
+    "lstm": 8e-3,
+    "gpt": 3e-3,
+}  # AdamW's, on the validation split of The Time Machine
 _SCALED_STEPS = ("adam", "adamw", "rmsprop")  # they divide by the gradient's size, so one rate suits many networks
 SMOOTHED_LOSSES = ("cross_entropy", "bce_with_logits")  # those that take label smoothing
 _ADAMW_DECAY = 0.01  # torch's own default

@@ -69,7 +69,7 @@ def test_a_text_without_a_network_named_gets_gru(fathom, book):
         (b"one\n\xe9\xea\xeb\n" * 200, [], 1, "book.txt: not text in utf-8: byte 0xe9 at line 2, byte 1 of it"),
         (b"a", [], 2, "book.txt: validation share 0.1 holds out 0 of 1 tokens, too few to predict one"),
         (b"short " * 10, ["--set", "data.options.test=0"], 2, "too few for sequences of 64 steps; set data.options.s"),
-        (b"long " * 400, ["lenet"], 2, "lenet does not read texts such as book.txt; choose one of rnn, gru, lstm"),
+        (b"long " * 400, ["lenet"], 2, "lenet does not read texts such as book.txt; choose one of rnn, gru, lstm, gpt"),
         (b"long " * 400, ["--level", "chr"], 2, "unknown level 'chr'; did you mean 'char'?"),
         (b"long " * 400, ["--batch-size", "400"], 2, "batch size 400: the 1,600 chars to learn from"),
         (b"long " * 400, ["--augment", "flip"], 2, "is a text; --augment, --resize and input noise are for images"),

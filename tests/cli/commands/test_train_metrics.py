@@ -70,3 +70,11 @@ def test_what_cannot_be_measured_is_refused_and_leaves_nothing(options, words, f
 def test_numbers_have_no_f1(fathom, tmp_path):
     result = fathom("train", "linear", "--data", "synthetic_regression", "--set", "training.metrics=[f1]")
     assert (result.code, result.error) == (2, "metric f1 is not for a regressor")
+
+
+def test_few_validation_samples_rank_epochs_by_their_loss(fathom, tmp_path):
+    result = fathom("train", "softmax", "--val", 0.05, "--epochs", 3)
+    assert "lowest validation loss" in result.out
+    assert "(72 samples are too few to tell epochs apart by accuracy)" in result.out
+    chosen = fathom("train", "softmax", "--val", 0.05, "--epochs", 3, "--set", "training.monitor=val_accuracy")
+    assert "highest validation accuracy" in chosen.out
