@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -99,7 +99,7 @@ def load_initial(weights: Weights, net: nn.Module, outputs: Sequence[str], *, qu
     # dimension along which the classes lie
     along = dict.fromkeys((name for name in own if name.rpartition(".")[0] == last), 0)
     if getattr(net, "takes_tokens", False):
-        reads, dim = net.token_dim  # a text model has tokens at its entrance too
+        reads, dim = cast("tuple[str, int]", net.token_dim)  # a text model has tokens at its entrance too
         along[reads] = dim
     first = next((name for name, tensor in own.items() if tensor.ndim == 4), None)  # the first convolution
     taken = 0
