@@ -250,3 +250,17 @@ def test_a_new_file_that_somebody_takes_for_stale_is_begun_anew(tmp_path, monkey
 
 def prefix_of(name):
     return files._temporary_prefix(Path(name))
+
+
+def test_names_that_are_not_utf_8_come_back_from_json_and_yaml(tmp_path):
+    """On Linux a name is bytes; Python stands surrogates in for those that are no UTF-8."""
+    from fathom.runs.folder.records import read_json, read_lines, read_yaml, to_json, to_yaml
+
+    name = os.fsdecode(b"\xca\xfd/" + "é.png".encode())
+    write_atomically(tmp_path / "a.json", to_json({"name": name}))
+    assert read_json(tmp_path / "a.json") == {"name": name}
+    write_atomically(tmp_path / "a.yaml", to_yaml({"name": name}))
+    assert read_yaml(tmp_path / "a.yaml") == {"name": name}
+    append_line(tmp_path / "a.jsonl", to_json({"name": name}))
+    assert read_lines(tmp_path / "a.jsonl") == [{"name": name}]
+    (tmp_path / "a.json").read_text("utf-8")

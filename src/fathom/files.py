@@ -52,6 +52,15 @@ def expand_home(path: str | os.PathLike[str]) -> Path:
         ) from None
 
 
+def encode_text(text: str) -> bytes:
+    r"""Return text as UTF-8; what stands for a byte of a name that is not UTF-8 becomes an escape, which JSON reads back.
+
+    >>> encode_text("é"), encode_text("\udcbb.png")
+    (b'\xc3\xa9', b'\\udcbb.png')
+    """
+    return text.encode("utf-8", "backslashreplace")
+
+
 def describe_failure(action: str, path: str | os.PathLike[str], error: OSError) -> FathomError:
     """Make the one-line error for an OSError: what was tried, where, why, and what to do.
 
@@ -71,7 +80,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None
     Raises:  FathomError if the file cannot be written; the old file then stands untouched
     """
     with atomic_file(path) as file:
-        file.write(content.encode() if isinstance(content, str) else content)
+        file.write(encode_text(content) if isinstance(content, str) else content)
 
 
 @contextlib.contextmanager
@@ -235,7 +244,7 @@ def append_line(path: str | os.PathLike[str], line: str) -> None:
 
     Raises:  FathomError if the file cannot be written
     """
-    data = (line + "\n").encode()
+    data = encode_text(line + "\n")
     try:
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         try:

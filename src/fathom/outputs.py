@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from fathom.errors import UsageError
-from fathom.files import atomic_file, remove_stale
+from fathom.files import atomic_file, encode_text, remove_stale
 from fathom.terminal import bare_stream
 
 STDOUT = "-"
@@ -76,7 +76,7 @@ def write_output(out: str | os.PathLike[str], content: bytes | str) -> None:
     Raises:  as ``open_output``
     """
     with open_output(out) as file:
-        file.write(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
+        file.write(encode_text(content) if isinstance(content, str) else content)
 
 
 def standard_output() -> TextIO:

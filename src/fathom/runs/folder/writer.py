@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fathom.errors import FathomError
-from fathom.files import append_line, atomic_file, describe_failure, remove_leftovers, write_atomically
+from fathom.files import append_line, atomic_file, describe_failure, encode_text, remove_leftovers, write_atomically
 from fathom.runs.folder import schema
 from fathom.runs.folder.metrics import append_resume, read_metrics
 from fathom.runs.folder.records import read_json, to_json, to_plain, to_yaml
@@ -155,7 +155,7 @@ class _Utf8:
         self._file = file
 
     def write(self, text: str) -> int:
-        return self._file.write(text.encode())
+        return self._file.write(encode_text(text))
 
 
 def _local_time() -> datetime:
