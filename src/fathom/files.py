@@ -53,7 +53,7 @@ def expand_home(path: str | os.PathLike[str]) -> Path:
 
 
 def encode_text(text: str) -> bytes:
-    r"""Return text as UTF-8; what stands for a byte of a name that is not UTF-8 becomes an escape, which JSON reads back.
+    r"""Return text as UTF-8; what stands for a byte of another encoding becomes an escape that JSON reads back.
 
     >>> encode_text("é"), encode_text("\udcbb.png")
     (b'\xc3\xa9', b'\\udcbb.png')

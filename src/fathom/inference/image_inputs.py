@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from fathom.data.fetch.archives import is_packed
 from fathom.data.fetch.inputs import fetch_input
 from fathom.data.fetch.packed import unpacked_copy
 from fathom.data.images.decode import read_image
-from fathom.data.images.formats import EXTENSIONS, is_image
+from fathom.data.images.folder_walk import walk_images
+from fathom.data.images.formats import EXTENSIONS
 from fathom.data.images.labels.named_images import ImageRows
 from fathom.errors import FathomError, UsageError
 from fathom.files import expand_home
@@ -113,17 +115,27 @@ def find_inputs(
         raise UsageError("--images, --file-column and --label-column belong to a file of rows that names images")
     for folder in found:
         path = folder.path if isinstance(folder, RemoteFolder) else folder
-        if not isinstance(path, ImageRows) and Path(path).is_dir() and next(_walk(Path(path)), None) is None:
+        if (
+            not isinstance(path, ImageRows)
+            and Path(path).is_dir()
+            and next(walk_images(Path(path), Counter()), None) is None
+        ):
             raise UsageError(f"{path}: no images in this folder ({', '.join(sorted(EXTENSIONS))})")
     return found
 
 
-def list_images(found: Sequence[str | Path | RemoteFolder | ImageRows]) -> Iterator[InputImage]:
+def list_images(
+    found: Sequence[str | Path | RemoteFolder | ImageRows], strays: Counter[str] | None = None
+) -> Iterator[InputImage]:
     """Return every given file and every image inside every given folder, sorted within a folder.
 
     "-" stands for the files that standard input names, one per line.
+
+    Args:
+        strays: counts what is passed over in folders, as ``walk_images`` does.
     """
-    return itertools.chain.from_iterable(map(_expand, found))
+    strays = Counter() if strays is None else strays
+    return itertools.chain.from_iterable(_expand(source, strays) for source in found)
 
 
 def _is_table(source: str | Path) -> bool:
@@ -137,19 +149,20 @@ def _find_images(images: str) -> Path:
     return fetch_input(images) if is_remote(images) else expand_home(images)
 
 
-def _expand(source: str | Path | RemoteFolder | ImageRows) -> Iterator[InputImage]:
+def _expand(source: str | Path | RemoteFolder | ImageRows, strays: Counter[str]) -> Iterator[InputImage]:
     if isinstance(source, ImageRows):
         return (InputImage(name, place, label) for name, label, place in source)
     if isinstance(source, RemoteFolder):
         root, address = source.path, source.address.rstrip("/")
-        return (InputImage(f"{address}/{path.relative_to(root).as_posix()}", path) for path in _walk(root))
+        walked = walk_images(root, strays)
+        return (InputImage(f"{address}/{path.relative_to(root).as_posix()}", path) for path in walked)
     if source == STDIN:
         lines = getattr(sys.stdin, "buffer", sys.stdin)  # bytes: a name need not be text in the terminal's encoding
         names = (conceal(os.fsdecode(line).rstrip("\r\n")) for line in lines)
         return (_name_image(name) for name in names if name)
     path = Path(source)
     if path.is_dir():
-        return (InputImage(str(path), path) for path in _walk(path))
+        return (InputImage(str(path), path) for path in walk_images(path, strays))
     return iter((_name_image(source),))
 
 
@@ -165,25 +178,3 @@ def _find_folder(source: str | Path) -> str | Path | RemoteFolder:
         return source
     path = fetch_input(source)
     return RemoteFolder(str(source), path) if path.is_dir() else source
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Return the images below a folder in the order of their paths, with one folder's names in memory at a time."""
-    folders = set()
-    names = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    if not entry.is_symlink():  # a link to a folder above would never end
-                        folders.add(entry.name)
-                        names.append(entry.name)
-                elif is_image(entry.name) and (entry.is_file() or not os.path.exists(entry.path)):
-                    names.append(entry.name)  # no device and no pipe; a dangling link fails when it is read
-    except OSError as error:
-        raise FathomError(f"cannot read the folder {folder} ({error.strerror or error})") from error
-    for name in sorted(names):
-        if name in folders:
-            yield from _walk(folder / name)
-        else:
-            yield folder / name

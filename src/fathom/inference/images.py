@@ -6,15 +6,18 @@ The same for a run's model and for an exported one.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
 
+from fathom.data.images.folder_walk import describe_strays
 from fathom.data.images.labels.named_images import ImageRows
 from fathom.data.loaders.workers import default_workers
 from fathom.errors import FathomError, UsageError
+from fathom.findings import Finding
 from fathom.inference.image_inputs import STDIN, InputImage, find_inputs, list_images
 from fathom.inference.onnx_file import OnnxModel
 from fathom.inference.onnx_inputs import ImageInput
@@ -69,7 +72,14 @@ def predict_images(model: ImageModel, request: PredictionRequest) -> Predictions
     def count() -> int | None:
         return None if STDIN in inputs else sum(1 for _ in list_images(found))  # standard input can be read once
 
-    return Predictions(columns, _label(model, list_images(found), top, score), count=count, score=score)
+    strays: Counter[str] = Counter()
+    rows = _label(model, list_images(found, strays), top, score)
+
+    def findings() -> list[Finding]:
+        notes = describe_strays(Counter(strays))
+        return [Finding("data.files_passed_over", "note", note, place="inputs") for note in notes]
+
+    return Predictions(columns, rows, count=count, score=score, findings=findings)
 
 
 def _label(model: ImageModel, listed: Iterator[InputImage], top: int, score: Score | None) -> Iterator[Row]:

@@ -167,7 +167,7 @@ def test_thumbnails_and_masks_are_not_learned(tmp_path):
     assert files.notes == (
         "skipped: @eaDir, __MACOSX: thumbnails, masks or a system's own",
         "skipped: 2 folders of thumbnails or masks",
-        "skipped: 2 images that by their names are masks or thumbnails of others",
+        "skipped: 2 images named as masks or thumbnails of others",
     )
 
 

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from fathom.choices import Task
-from fathom.data.images.folder_layout import find_layout, list_folders, passed_over, scan
+from fathom.data.images.folder_layout import find_layout, list_folders, scan
 from fathom.data.images.folder_levels import Levels
 from fathom.data.images.folder_names import readable_names
-from fathom.data.images.formats import is_image
+from fathom.data.images.folder_walk import describe_strays, stray_kind, walk_images
 from fathom.data.images.split_names import SPLITS
 from fathom.errors import FathomError
-from fathom.phrases import counted, enumerated
-
-_UNREAD = (".heic", ".heif", ".jxl", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".rw2", ".svg", ".psd", ".eps")
-_SHOWN = 4  # kinds of stray files in a line
-_BESIDE = "beside the class folders"
-_FOLDERS = "of thumbnails or masks"
-_MASK_FILES = "that by their names are masks or thumbnails of others"
-_MASK = re.compile(
-    r"(.+)[_-](?:masks?|segmentation|groundtruth|thumb(?:nail)?s?)(?:_[0-9]+)?", re.IGNORECASE
-)  # "benign (1)_mask_1" of BUSI
+from fathom.phrases import enumerated
 
 
 @dataclass(frozen=True)
@@ -116,7 +106,7 @@ def list_image_folder(root: str | Path, levels: str | None = None) -> ImageFiles
         for folder in (layout.val, layout.test)
     )
     shown, told = readable_names(names)
-    notes = (*layout.notes, *told, *_describe_strays(strays))
+    notes = (*layout.notes, *told, *describe_strays(strays))
     return ImageFiles(train, val, test, shown, notes, name=str(root), origins=layout.origins)
 
 
@@ -126,7 +116,7 @@ def _list_by_levels(root: Path, levels: Levels) -> ImageFiles:
     Raises:  FathomError as ``Levels.place``, or if a class has no image for training
     """
     strays: Counter[str] = Counter()
-    placed, said = levels.place(root, sorted(_images(root, strays)))
+    placed, said = levels.place(root, sorted(walk_images(root, strays)))
     names = tuple(sorted({image.label for image in placed}))
     label_of = {name: label for label, name in enumerate(names)}
     splits: dict[str, FileList] = {}
@@ -144,7 +134,7 @@ def _list_by_levels(root: Path, levels: Levels) -> ImageFiles:
         splits["val"] if len(splits["val"]) else None,
         splits["test"] if len(splits["test"]) else None,
         shown,
-        (*said, *told, *_describe_strays(strays)),
+        (*said, *told, *describe_strays(strays)),
         name=str(root),
         origins={name: "folders of that name" for name in SPLITS if "split" in levels.meanings and len(splits[name])},
         cut_by=f"folders, as in {levels}" if "group" in levels.meanings else "",
@@ -157,11 +147,11 @@ def _list_split(split: Path, folders: Sequence[Path], class_names: tuple[str, ..
     labels: list[int] = []
     for entry in scan(split):
         if not entry.name.startswith(".") and entry.is_file():
-            strays[_BESIDE if is_image(entry.name) else _suffix(entry.name)] += 1
+            strays[stray_kind(entry.name)] += 1
     for folder in folders:
         if folder.name not in label_of:
             raise FathomError(f"{folder}: there is no class {folder.name!r} in the training split; add it or remove it")
-        found = sorted(_images(folder, strays))
+        found = sorted(walk_images(folder, strays))
         if not found:
             raise FathomError(f"the class folder {folder} holds no image; add some or remove it")
         paths += found
@@ -169,43 +159,3 @@ def _list_split(split: Path, folders: Sequence[Path], class_names: tuple[str, ..
     if not paths:
         raise FathomError(f"{split} holds no image in class folders")
     return FileList(tuple(paths), np.array(labels, dtype=np.int64))
-
-
-def _images(folder: Path, strays: Counter[str]) -> Iterator[Path]:
-    """Find the images in a folder and below; what is no ordinary file (a pipe would never end) is passed over."""
-    entries = scan(folder)
-    left_out = passed_over([entry.name for entry in entries if entry.is_dir(follow_symlinks=False)])
-    stems = {os.path.splitext(entry.name)[0] for entry in entries}
-    for entry in entries:
-        if entry.name in left_out:
-            strays[_FOLDERS] += not entry.name.startswith(".")
-        elif entry.is_dir(follow_symlinks=False):
-            yield from _images(Path(entry.path), strays)
-        elif is_image(entry.name) and (entry.is_file() or not os.path.exists(entry.path)):
-            mask = _MASK.fullmatch(os.path.splitext(entry.name)[0])
-            if mask is not None and mask.group(1) in stems:
-                strays[_MASK_FILES] += 1
-            else:
-                yield Path(entry.path)
-        elif not entry.name.startswith("."):
-            strays[_suffix(entry.name)] += 1
-
-
-def _suffix(name: str) -> str:
-    return os.path.splitext(name)[1].lower() or "no suffix"
-
-
-def _describe_strays(strays: Counter[str]) -> tuple[str, ...]:
-    notes = []
-    for what, noun in ((_BESIDE, "image"), (_FOLDERS, "folder"), (_MASK_FILES, "image")):
-        if count := strays.pop(what, 0):
-            notes.append(f"skipped: {counted(count, noun)} {what}")
-    if undecoded := [f"{strays.pop(suffix):,} {suffix}" for suffix in _UNREAD if suffix in strays]:
-        notes.append(f"skipped: images in a format that is not read ({', '.join(undecoded)}); save them as JPEG")
-    if strays:
-        kinds = [f"{suffix} {count:,}" for suffix, count in strays.most_common(_SHOWN)]
-        more = " …" if len(strays) > _SHOWN else ""
-        notes.append(
-            f"skipped: {counted(strays.total(), 'file')}, no images by name or kind ({', '.join(kinds)}{more})"
-        )
-    return tuple(notes)
