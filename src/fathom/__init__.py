@@ -45,7 +45,15 @@ if TYPE_CHECKING:
     from fathom.series.distill import distill
     from fathom.settings.config import Config
     from fathom.settings.settings import Settings
-    from fathom.training.callbacks import AverageWeights, Callback, Checkpointing, ClipValue, EarlyStopping
+    from fathom.training.callbacks import (
+        AverageWeights,
+        BoundWeights,
+        Callback,
+        Checkpointing,
+        ClipValue,
+        EarlyStopping,
+        NormalizeGradients,
+    )
     from fathom.training.rehearsal import Rehearsal
     from fathom.training.schedules.schedule import make_schedule
     from fathom.training.schedules.torch_schedule import TorchSchedule
@@ -100,6 +108,8 @@ _PLACES = {
     "Callback": "training.callbacks",
     "Checkpointing": "training.callbacks",
     "ClipValue": "training.callbacks",
+    "NormalizeGradients": "training.callbacks",
+    "BoundWeights": "training.callbacks",
     "EarlyStopping": "training.callbacks",
     "Rehearsal": "training.rehearsal",
     "watch": "doctor.watch",

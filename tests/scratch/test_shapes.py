@@ -16,7 +16,7 @@ from fathom.scratch.engine import autograd, checks, creation, forward_mode, reco
 from fathom.scratch.layers import columns, geometry
 from fathom.scratch.learning import loops, measures, sequences
 from fathom.scratch.learning.iterator import Batches
-from fathom.scratch.studies import perceptron, stability
+from fathom.scratch.studies import hard_bound, perceptron, stability
 
 CHECKER = runpy.run_path(str(Path(__file__).parents[1] / "shapes" / "checker.py"))
 Call, check, members, parse, shape_line = (
@@ -266,8 +266,15 @@ CALLS = {
         for n in ("squared", "half_squared", "l1", "huber", "smooth_l1", "soft_targets", "bce_with_logits", "bce")
     },
     **{f"learning.losses:{n}": loss(getattr(s, n), X, LABELS) for n in ("nll", "cross_entropy", "multi_margin")},
+    **{
+        f"learning.likelihoods:{n}": loss(getattr(s, n), P(5, 3), P(5, 3))
+        for n in ("normal_nll", "laplace_nll", "huber_nll", "bernoulli_nll")
+    },
+    "learning.likelihoods:categorical_nll": loss(s.categorical_nll, X, LABELS),
     **{f"learning.penalties:{n}": (lambda n=n: Call([X], getattr(s, n)([X]))) for n in ("l1_penalty", "l2_penalty")},
     "learning.penalties:clip_by_norm": lambda: Call([PARAMETER], s.clip_by_norm([PARAMETER], 1.0)),
+    "learning.penalties:normalize_gradients": lambda: Call([PARAMETER], s.normalize_gradients([PARAMETER], 1.0)),
+    "learning.penalties:project": lambda: (lambda w: Call([w], s.project([w], 1.0)))(s.Parameter(np.ones((2, 3)))),
     "learning.penalties:clip_by_value": lambda: Call([PARAMETER], s.clip_by_value([PARAMETER], 1.0)),
     **{
         f"learning.optimizers:{n}.update": (
@@ -294,6 +301,9 @@ CALLS = {
     # Studies, devices, networks
     "studies.least_squares:least_squares": lambda: Call([X, T(5, 2)], s.least_squares(X.detach(), T(5, 2))),
     "studies.least_squares:with_ones": lambda: Call([X], s.with_ones(X)),
+    "studies.hard_bound:multiplier": lambda: Call([X, T(5)], s.multiplier(X.detach(), T(5), 1.0)),
+    "studies.hard_bound:bounded_least_squares": lambda: Call([X, T(5)], s.bounded_least_squares(X.detach(), T(5), 1.0)),
+    "studies.hard_bound:norm_of": lambda: Call([T(5)], hard_bound.norm_of(T(5))),
     "studies.perceptron:Perceptron.fit": in_place(lambda X, y: perceptron.Perceptron(2).fit(X, y), *perceptron.xor()),
     "studies.perceptron:radius": lambda: Call([X], perceptron.radius(X.data)),
     "studies.perceptron:margin": lambda: Call(perceptron.xor(), perceptron.margin(*perceptron.xor())),

@@ -254,6 +254,8 @@ CALLS: dict[str, Any] = {
     "fathom.training.optimizers:l1_penalty_": parameters(optimizers.l1_penalty_),
     "fathom.training.optimizers:clip_by_norm_": parameters(optimizers.clip_by_norm_),
     "fathom.training.optimizers:clip_by_value_": parameters(optimizers.clip_by_value_),
+    "fathom.training.optimizers:normalize_gradients_": parameters(optimizers.normalize_gradients_),
+    "fathom.training.optimizers:project_": parameters(optimizers.project_),
 }
 
 REASONS: dict[str, str] = {

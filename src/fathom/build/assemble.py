@@ -20,12 +20,14 @@ from fathom.preprocess import Preprocess
 from fathom.settings.config import Config, resolved
 from fathom.training.callbacks import (
     AverageWeights,
+    BoundWeights,
     Callback,
     Checkpointing,
     ClipValue,
     EarlyStopping,
     KeepZeros,
     L1Penalty,
+    NormalizeGradients,
 )
 from fathom.training.device import Execution, choose_execution
 from fathom.training.optimizers import make_optimizer
@@ -144,12 +146,16 @@ def build_callbacks(config: Config, folder: Path | None) -> list[Callback]:
     callbacks: list[Callback] = []
     if training.keep_zeros:
         callbacks.append(KeepZeros())
+    if training.max_weight_norm is not None:
+        callbacks.append(BoundWeights(training.max_weight_norm))  # before the weights are averaged
     if training.ema is not None:
         callbacks.append(AverageWeights(training.ema))
     if training.l1:
         callbacks.append(L1Penalty(training.l1))
     if training.clip_value is not None:
         callbacks.append(ClipValue(training.clip_value))
+    if training.gradient_norm is not None:
+        callbacks.append(NormalizeGradients(training.gradient_norm))
     if training.patience is not None:
         callbacks.append(EarlyStopping(training.patience, monitor=monitor))
     if folder is not None and not training.fast_dev_run:

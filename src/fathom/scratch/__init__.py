@@ -112,6 +112,13 @@ from fathom.scratch.layers.pooling import (
     max_pool3d,
 )
 from fathom.scratch.layers.recurrent import GRUCell, LSTMCell, Recurrent, RNNCell
+from fathom.scratch.learning.likelihoods import (
+    bernoulli_nll,
+    categorical_nll,
+    huber_nll,
+    laplace_nll,
+    normal_nll,
+)
 from fathom.scratch.learning.losses import (
     bce,
     bce_with_logits,
@@ -126,7 +133,14 @@ from fathom.scratch.learning.losses import (
     squared,
 )
 from fathom.scratch.learning.optimizers import SGD, Adam, AdamW, Optimizer
-from fathom.scratch.learning.penalties import clip_by_norm, clip_by_value, l1_penalty, l2_penalty
+from fathom.scratch.learning.penalties import (
+    clip_by_norm,
+    clip_by_value,
+    l1_penalty,
+    l2_penalty,
+    normalize_gradients,
+    project,
+)
 from fathom.scratch.learning.schedules import (
     Plateau,
     constant,
@@ -143,6 +157,7 @@ from fathom.scratch.learning.schedules import (
     step_decay,
     warm_up,
 )
+from fathom.scratch.studies.hard_bound import bounded_least_squares, multiplier
 from fathom.scratch.studies.least_squares import least_squares, with_ones
 
 __all__ = [
@@ -189,8 +204,11 @@ __all__ = [
     "batch_norm",
     "bce",
     "bce_with_logits",
+    "bernoulli_nll",
     "bmm",
+    "bounded_least_squares",
     "cat",
+    "categorical_nll",
     "check_gradient",
     "clip_by_norm",
     "clip_by_value",
@@ -219,6 +237,7 @@ __all__ = [
     "graph",
     "half_squared",
     "huber",
+    "huber_nll",
     "initialize",
     "inverse_time",
     "is_grad_enabled",
@@ -230,6 +249,7 @@ __all__ = [
     "l1_penalty",
     "l2_penalty",
     "lambda_schedule",
+    "laplace_nll",
     "least_squares",
     "linear",
     "linspace",
@@ -245,12 +265,15 @@ __all__ = [
     "mm",
     "multi_margin",
     "multi_step",
+    "multiplier",
     "mv",
     "natural_exponential",
     "nll",
     "no_grad",
     "noam",
     "normal_",
+    "normal_nll",
+    "normalize_gradients",
     "numerical_gradient",
     "one_cycle",
     "one_hot",
@@ -262,6 +285,7 @@ __all__ = [
     "pointwise",
     "polynomial",
     "prelu",
+    "project",
     "rand",
     "randint",
     "randn",

@@ -101,10 +101,15 @@ def _refuse_contradictions(config: Config) -> None:
         )
     if training.warmup and "warmup_steps" in parse_schedule(training.schedule or "constant")[1]:
         raise UsageError(f"the schedule {training.schedule!r} and --warmup both set a warm-up; leave one of them out")
+    if training.gradient_norm and training.clip_norm:
+        raise UsageError(
+            "training.gradient_norm gives all gradients one norm, and --clip-norm bounds it; leave one of them out"
+        )
     if execution.compile == "step":
         excluded = {
             "accumulation": training.accumulate > 1,
             "clipping": training.clip_norm or training.clip_value,
+            "normalised gradients": training.gradient_norm,
             "an L1 penalty": training.l1,
             "fp16": execution.precision == "fp16",
             f"the optimizer {training.optimizer}": training.optimizer not in (None, "sgd", "adam", "adamw"),

@@ -221,6 +221,46 @@ class ClipValue(Callback):
         clip_by_value_(trainer.parameters, self.limit)
 
 
+class NormalizeGradients(Callback):
+    """Give the gradients of every step the same joint norm, whatever theirs was; put it last.
+
+    Raises:  UsageError if the norm is not above 0
+    """
+
+    def __init__(self, norm: float = 1.0) -> None:
+        if not norm > 0:
+            raise UsageError(f"gradient_norm={norm}: it must be above 0; leave it out not to normalise")
+        self.norm = norm
+
+    def on_gradients(self, trainer: Trainer) -> None:
+        """Normalise."""
+        from fathom.training.optimizers import normalize_gradients_
+
+        normalize_gradients_(trainer.parameters, self.norm)
+
+
+class BoundWeights(Callback):
+    """Bound the joint norm of the weights, ‖w‖ ≤ θ, by going back to the ball after every step that left it.
+
+    Matrices and kernels only, as with weight decay in the notes; biases and the parameters of normalisations are free.
+    For every bound there is a weight decay with the same minimum; ``fathom.scratch.multiplier`` finds that of least
+    squares.
+
+    Raises:  UsageError if the bound is not above 0
+    """
+
+    def __init__(self, max_norm: float) -> None:
+        if not max_norm > 0:
+            raise UsageError(f"max_weight_norm={max_norm}: it must be above 0; leave it out not to bound the weights")
+        self.max_norm = max_norm
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        """Project."""
+        from fathom.training.optimizers import project_
+
+        project_((p for p in trainer.module.parameters() if p.dim() >= 2 and p.requires_grad), self.max_norm)
+
+
 class KeepZeros(Callback):
     """Keep every weight that is zero when training begins at zero: what was pruned stays pruned.
 

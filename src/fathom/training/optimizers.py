@@ -239,3 +239,36 @@ def clip_by_value_(parameters: Iterable[Tensor], max_value: float) -> None:
     Equals:  torch.nn.utils.clip_grad_value_
     """
     nn.utils.clip_grad_value_(parameters, max_value)
+
+
+@torch.no_grad()
+def normalize_gradients_(parameters: Iterable[Tensor], norm: float) -> Tensor:
+    """Scale all gradients by ``norm``/‖g‖, ‖g‖ being the norm of all of them together; gradients that are all 0 stay.
+
+    Clipping leaves short gradients short; here every step is equally long, also where the loss is flat.
+
+    Shape:   parameters (…,) -> (); any number of them, each of its own shape
+    Returns: ‖g‖ before
+    Source:  notes N2
+    """
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    total = nn.utils.get_total_norm(gradients)  # ()
+    if gradients:
+        # on the device: nothing waits for the norm
+        torch._foreach_mul_(gradients, torch.where(total > 0, norm / total, 1.0))
+    return total
+
+
+@torch.no_grad()
+def project_(weights: Iterable[Tensor], max_norm: float) -> Tensor:
+    """Scale all weights by min(1, ``max_norm``/‖w‖): onto the nearest point of the ball of that radius.
+
+    Shape:   weights (…,) -> (); any number of them, each of its own shape
+    Returns: ‖w‖ before, of all of them together
+    Source:  notes N1 §1.6.1
+    """
+    weights = [weight.detach() for weight in weights]
+    total = nn.utils.get_total_norm(weights)  # ()
+    if weights:
+        torch._foreach_mul_(weights, (max_norm / total).clamp(max=1.0))  # of all-zero weights: inf, clamped to 1
+    return total

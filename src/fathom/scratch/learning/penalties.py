@@ -1,4 +1,4 @@
-"""What holds weights and gradients down: penalties added to the loss, and clipping before the step.
+"""What holds weights and gradients down: penalties in the loss, clipping before the step, a hard bound after it.
 
 Source:  notes N1 §1.6.1, N2 (penalties by hand), N1 §1.7.2 (clipping); Pascanu et al. 2013, arXiv:1211.5063
 """
@@ -59,6 +59,41 @@ def clip_by_value(parameters: Iterable[Tensor], max_value: float) -> None:
     for parameter in parameters:
         if parameter.grad is not None:
             np.clip(parameter.grad.data, -max_value, max_value, out=parameter.grad.data)
+
+
+def normalize_gradients(parameters: Iterable[Tensor], norm: float = 1.0) -> float:
+    """g ← g·θ/‖g‖, ‖g‖ being the norm of all gradients together: every step is equally long. Of g = 0 nothing is made.
+
+    Shape:   parameter (…) -> (); of any number of parameters
+    Returns: ‖g‖ before
+    Equals:  clip_by_norm where ‖g‖ ≥ θ
+    Source:  notes N2
+    """
+    check_number("normalize_gradients", "norm", norm, above=True)
+    gradients = [p.grad.data for p in parameters if p.grad is not None]
+    total = _norm(gradients)
+    if total > 0:
+        for g in gradients:
+            g *= norm / total  # in place: the optimiser sees it
+    return total
+
+
+def project(parameters: Iterable[Tensor], max_norm: float) -> float:
+    """w ← w·min(1, θ/‖w‖), ‖w‖ being the norm of all parameters together: the nearest point of the ball ‖w‖ ≤ θ.
+
+    After every step of gradient descent it minimises the loss under this bound.
+
+    Shape:   parameter (…) -> (); of any number of parameters
+    Returns: ‖w‖ before
+    Source:  notes N1 §1.6.1
+    """
+    check_number("project", "max_norm", max_norm, above=True)
+    weights = [p.data for p in parameters]
+    total = _norm(weights)
+    if total > max_norm:
+        for w in weights:
+            w *= max_norm / total
+    return total
 
 
 def _norm(arrays: list[np.ndarray]) -> float:
