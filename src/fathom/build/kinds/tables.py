@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
+
 from fathom.build.kinds.base import Kind, OnRead
 from fathom.build.kinds.places import check_file, pin_data, refuse_file_options, refuse_foreign
 from fathom.build.remote import has_versions, localize, original_names
@@ -79,6 +81,28 @@ class TablesKind(Kind):
         local = localize(config.data)
         with original_names(config.data, local):
             return _build(config, local, contents)
+
+    def build_for_check(self, config: Config, on_read: OnRead | None = None) -> LabelledData:
+        """Make the data module, whose test file need not have the target."""
+        local = localize(config.data)
+        test = local.options.get("test")
+        if test is None:
+            return self.build(config, on_read=on_read)
+        with original_names(config.data, local):
+            table = _read_file(local.name, local.options)
+            other = _read_file(str(test), local.options | {"header": table.form.has_header})
+            absent = [name for name in table.frame.columns if name not in other.frame.columns]
+            target = local.options.get("target")
+            if target is None and len(absent) == 1:  # it lacks what is to be predicted
+                target = absent[0]
+                options = local.options | {"target": target}
+                return self.build_for_check(replace_in(config, data={"options": options}), on_read)
+            if absent != [target]:
+                return _build(config, local, table)
+            options = {name: value for name, value in local.options.items() if name != "test"}
+            data = _build(config, msgspec.structs.replace(local, options=options), table)
+            data.compare_with(table, other)
+            return data
 
     def check(self, data: LabelledData) -> DataCheck:
         """Return what to know of the data before training on it."""

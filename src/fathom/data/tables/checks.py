@@ -10,6 +10,7 @@ from torch import Tensor
 from fathom.data.checks import CheckedSplit, DataCheck, check_splits, report_torn_groups
 from fathom.data.tables.column import Column
 from fathom.data.tables.module import TableData
+from fathom.data.tables.shift import find_shift
 from fathom.findings import Finding, NotChecked
 from fathom.phrases import enumerated, significant
 
@@ -57,6 +58,7 @@ def check_table(data: TableData) -> DataCheck:
     _look_for_missing(found, data)
     if data.scale is not None:
         _look_at_target(found, data)
+    find_shift(found, data)
     return check_splits(found)
 
 

@@ -19,13 +19,13 @@ from fathom.data.module import check_balance, check_batch_size
 from fathom.data.splits.cutter import Cutter
 from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.folds import describe_small_classes
-from fathom.data.tables.cells import canonical, cells_of, read_cells
+from fathom.data.tables.cells import canonical, read_cells
+from fathom.data.tables.conform import conform
 from fathom.data.tables.fit import FLOAT_DIGITS, LeftOut, TableOptions, fit_columns
 from fathom.data.tables.layer import TableInput, read_layer
-from fathom.data.tables.reading import NO_MARKS, Marks, Table, read_frame, read_table, rewrite
-from fathom.data.tables.target import find_target, join_names, read_target
+from fathom.data.tables.reading import NO_MARKS, Marks, Table, read_frame, read_table
+from fathom.data.tables.target import find_target, read_target
 from fathom.data.tables.times import read_times
-from fathom.data.tables.written_numbers import Writing
 from fathom.errors import FathomError, UsageError
 from fathom.phrases import counted
 from fathom.preprocess import Preprocess, TargetScale
@@ -110,6 +110,8 @@ class TableData(InMemoryData):
         everything = Rows(self.layer.encode(fitted.raw), y if self.scale is None else self.scale.scale(y[:, None]))
         self.splits = {name: everything.take(index) for name, index in rows.items()}
         self._test_frame = frame.iloc[rows["test"]] if "test" in rows else None
+        self.has_test_file = table.test is not None and division.fold is None
+        self._unlabelled: Tensor | None = None
         self.batch_size = batch_size or _choose_batch_size(self.num_train)
         check_batch_size(self.batch_size, self.num_train, self.name)
         self.notes += self._describe_balance()
@@ -159,6 +161,32 @@ class TableData(InMemoryData):
         table = read_frame(frame, name, target=target)
         others = None if test is None else read_frame(test, name, target=target)
         return cls(replace(table, test=others), batch_size, target=target, **options)
+
+    @property
+    def is_unlabelled(self) -> bool:
+        """Whether the rows to compare with have no target."""
+        return self._unlabelled is not None
+
+    def compare_with(self, table: Table, other: Table) -> None:
+        """Take the rows of a test file without a target, to be compared with those of the training split.
+
+        Args:
+            table: what the data was made of.
+        Raises:  UsageError, FathomError for other columns or units
+        """
+        frame = conform(table, other, [column.name for column in self.layer.columns])
+        raw = np.stack([read_cells(frame[column.name], column) for column in self.layer.columns], 1)  # (M, columns)
+        self._unlabelled = self.layer.encode(raw)
+
+    def foreign_rows(self) -> Tensor | None:
+        """Return the encoded rows of a test file, with a target or without; None where there is no such file.
+
+        Shape:   -> float32 (M, D)
+        """
+        if self._unlabelled is not None or not self.has_test_file:
+            return self._unlabelled
+        index = self.splits["test"].index
+        return self.X if index is None else self.X[index]
 
     @property
     def train_index(self) -> Tensor:
@@ -234,17 +262,7 @@ class TableData(InMemoryData):
         """Put the rows of a test file below the others."""
         import pandas as pd
 
-        absent = [name for name in frame.columns if name not in other.frame.columns]
-        if absent:
-            raise UsageError(f"{other.path}: missing columns of {table.path.name}: {join_names(absent)}")
-        others = other.frame[list(frame.columns)].copy()
-        for name in {*table.rewritten, *other.rewritten}:
-            ours, theirs = table.rewritten.get(name, Writing()), other.rewritten.get(name, Writing())
-            if theirs.unit and theirs.unit != ours.unit:
-                known = ours.unit or "no unit"
-                raise FathomError(f"{other.path}: {name} is written in {theirs.unit}, in {table.path.name} in {known}")
-            if name in table.rewritten and cells_of(others[name]) == "text":
-                others[name] = rewrite(others[name], ours, other.form.decimal)
+        others = conform(table, other, list(frame.columns))
         try:
             targets = read_target(other.frame[self.target.name], self.target, other.form.decimal)
         except FathomError as error:

@@ -1,0 +1,160 @@
+"""Whether the rows of a test file are drawn as those of the training file are, column by column and all together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fathom.data.checks import DataCheck
+from fathom.data.shift import Difference, compare_categories, compare_numbers, correct, draw, separate
+from fathom.data.tables.column import OTHER_CODE, Column
+from fathom.data.tables.module import TableData
+from fathom.findings import Finding, NotChecked, Severity
+from fathom.phrases import enumerated
+
+_LEVEL = 0.01  # of the corrected p-values
+_LARGE = 0.1  # an effect from which on a difference matters, whatever the number of rows: Cohen's "small" for V
+_TOLD = 0.6  # an area under the curve from which on train and test are different sets
+_MOST_SHOWN = 5
+_MOST_CODES = 50  # of a category, one column each for the classifier
+_FAR = 10.0  # standard deviations; further outliers would rule the classifier
+
+
+def find_shift(found: DataCheck, data: TableData) -> None:
+    """Compare the training split with the rows of a test file, which may have no target."""
+    other = data.foreign_rows()
+    if other is None:
+        return
+    train = data.X[data.train_index].numpy()  # (N, D): numbers, phases, flags, then codes of categories
+    test = other.numpy()  # (M, D)
+    differences = _compare_columns(data, train, test)
+    corrected = correct([difference.p for difference in differences.values()])
+    significant = {
+        name: difference for (name, difference), p in zip(differences.items(), corrected, strict=True) if p < _LEVEL
+    }
+    if significant:
+        found.findings.append(_describe(significant, len(differences)))
+    _look_for_unknown(found, data, test)
+    _compare_all(found, data, train, test)
+    _compare_target(found, data)
+
+
+def _compare_columns(data: TableData, train: np.ndarray, test: np.ndarray) -> dict[str, Difference]:
+    """Return how much each column differs; of one with missing cells the larger of both differences."""
+    layer = data.layer
+    numeric = [column for column in layer.columns if column.kind != "category"]
+    flagged = [column.name for column in numeric if column.missing]
+    first_flag = layer.num_dense - len(flagged)
+    found: dict[str, Difference] = {}
+    for k, column in enumerate(numeric):
+        pair = [train[:, k], test[:, k]]
+        if column.name in flagged:
+            gaps = [rows[:, first_flag + flagged.index(column.name)] != 0 for rows in (train, test)]
+            pair = [numbers[~gap] for numbers, gap in zip(pair, gaps, strict=True)]
+            found[f"{column.name} (missing)"] = compare_categories(*[gap.astype(np.int64) for gap in gaps])
+        found[column.name] = compare_numbers(*pair)
+    for name, codes in _codes(data, train, test).items():
+        found[name] = compare_categories(*codes)
+    return found
+
+
+def _codes(data: TableData, *rows: np.ndarray) -> dict[str, list[np.ndarray]]:
+    """Return the codes of each category in each set of rows."""
+    layer = data.layer
+    places = {column.name: layer.num_dense + k for k, column in enumerate(layer.ordered_categories)}
+    return {name: [part[:, place].astype(np.int64) for part in rows] for name, place in places.items()}
+
+
+def _describe(significant: dict[str, Difference], num_compared: int) -> Finding:
+    ordered = sorted(significant.items(), key=lambda item: -item[1].effect)
+    large = [name for name, difference in ordered if difference.effect >= _LARGE]
+    severity: Severity = "warning" if large else "note"
+    shown = enumerated([f"{name} ({difference.effect:.2f})" for name, difference in ordered[:_MOST_SHOWN]])
+    shown += " …" if len(ordered) > _MOST_SHOWN else ""
+    return Finding(
+        "data.shift",
+        severity,
+        f"train and test differ in {len(ordered)} of {num_compared} comparisons, from 0 (alike) to 1: {shown}",
+        {name: difference.effect for name, difference in ordered}
+        | {f"p of {name}": difference.p for name, difference in ordered},
+        cause="the test rows come from another place, time or selection, or a column is written otherwise",
+        remedy=f"look at it in both files; --set data.options.drop=[{_column_of(ordered[0][0])}] leaves it out",
+        place=f"columns {enumerated([name for name, _ in ordered[:_MOST_SHOWN]])}",
+    )
+
+
+def _column_of(name: str) -> str:
+    return name.removesuffix(" (missing)")
+
+
+def _look_for_unknown(found: DataCheck, data: TableData, test: np.ndarray) -> None:
+    """Look for categories of the test rows that training does not know."""
+    for name, (codes,) in _codes(data, test).items():
+        share = float((codes == OTHER_CODE).mean()) if len(codes) else 0.0
+        column = next(column for column in data.layer.columns if column.name == name)
+        if share > _unknown_in_training(column, data) + _LARGE:
+            text = f"{name}: {share:.0%} of the test rows have a category that training does not know"
+            evidence = {"share": share, "known": len(column.values)}
+            found.findings.append(Finding("data.unknown_categories", "warning", text, evidence, place=f"column {name}"))
+
+
+def _unknown_in_training(column: Column, data: TableData) -> float:
+    return column.rare / max(1, len(data.train_index))
+
+
+def _compare_all(found: DataCheck, data: TableData, train: np.ndarray, test: np.ndarray) -> None:
+    rows = [part[draw(len(part), data.seed)] for part in (train, test)]
+    first, second = _features(data, *rows)
+    separation = separate(first, second, data.seed)
+    if separation is None:
+        reason = "too few rows for a classifier that tells train from test"
+        found.not_checked.append(NotChecked("data.classifier_shift", reason))
+        return
+    auc, low, high = separation
+    interval = f"AUC {auc:.2f}, 95 % interval {low:.2f} to {high:.2f}; 0.50 is chance"
+    evidence = {"auc": auc, "low": low, "high": high}
+    if low <= 0.5:
+        text = f"a logistic regression cannot tell train from test ({interval})"
+        found.findings.append(Finding("data.classifier_shift", "note", text, evidence))
+        return
+    found.findings.append(
+        Finding(
+            "data.classifier_shift",
+            "warning" if auc >= _TOLD else "note",
+            f"a logistic regression tells train from test ({interval})",
+            evidence,
+            cause="the model will be asked about rows unlike those that it learns from",
+            remedy="validation figures will not be those of the test rows; hold the rows out that are most like them",
+        )
+    )
+
+
+def _features(data: TableData, *rows: np.ndarray) -> list[Any]:
+    """Return what the classifier sees of rows: numbers, and a column for each of the commonest codes."""
+    from scipy import sparse
+    from sklearn.preprocessing import OneHotEncoder
+
+    num_dense = data.layer.num_dense
+    dense = [np.clip(part[:, :num_dense], -_FAR, _FAR) for part in rows]
+    if rows[0].shape[1] == num_dense:
+        return dense
+    encoder = OneHotEncoder(max_categories=_MOST_CODES, handle_unknown="infrequent_if_exist")
+    encoder.fit(np.concatenate([part[:, num_dense:] for part in rows]))
+    return [sparse.hstack([d, encoder.transform(part[:, num_dense:])]) for d, part in zip(dense, rows, strict=True)]
+
+
+def _compare_target(found: DataCheck, data: TableData) -> None:
+    """Compare the targets, where the test rows have them."""
+    if "test" not in data.splits:
+        return
+    train, test = data.splits["train"].labels.numpy().ravel(), data.splits["test"].labels.numpy().ravel()
+    if data.is_unlabelled:  # then the test split was cut from the training file
+        return
+    difference = compare_categories(train, test) if data.task == "classification" else compare_numbers(train, test)
+    if difference.p < _LEVEL:
+        text = f"{data.target.name} is distributed otherwise in the test rows: {difference.effect:.2f} (0 is alike)"
+        severity: Severity = "warning" if difference.effect >= _LARGE else "note"
+        evidence = {"effect": difference.effect, "p": difference.p}
+        place = f"column {data.target.name}"
+        found.findings.append(Finding("data.label_shift", severity, text, evidence, place=place))
