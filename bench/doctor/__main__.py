@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.doctor.counts import Overhead, compare_costs, is_loud, is_right
 from bench.doctor.programs import HALVES, PROGRAMS, Program, choose_few, read_programs
+from bench.doctor.results import Results, read_results, write_results
 from bench.doctor.runs import Cost, Visit, default_command, run, visit
 from bench.doctor.tables import make_section
 from bench.machine import describe_machine, installed_version
@@ -23,52 +22,71 @@ from bench.settings import ROOT
 
 _OUT = ROOT / "docs" / "doctor"
 _SECTION = "doctor"
+_START, _END = f"<!-- bench:{_SECTION}:start -->", f"<!-- bench:{_SECTION}:end -->"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the doctor over the programs; write ``results.json`` and the table."""
     args = _parse(arguments)
-    programs = read_programs(args.half, args.programs)
-    if args.quick:
-        programs = choose_few(programs)
     out = args.out or (Path(tempfile.mkdtemp(prefix="bench-doctor-")) if args.quick else _OUT)
+    page, stored = out / "README.md", out / "results.json"
+    out.mkdir(parents=True, exist_ok=True)
+    if not page.exists():  # a page with nothing but the table
+        page.write_text(f"{_START}\n{_END}\n", encoding="utf-8")
+    elif _START not in page.read_text(encoding="utf-8"):  # better now than after hours of measuring
+        print(f"bench.doctor: no place for the table in {page}: add lines {_START} and {_END}", file=sys.stderr)
+        return 2
+    programs = read_programs("all", args.programs)
+    results = read_results(stored) if args.render else _measure(args, programs, stored)
+    section = make_section([program for program in programs if program.name in results.visits], results)
+    update_sections(page, {_SECTION: section})
+    print(stored, page, sep="\n")
+    return 0
+
+
+def _measure(args: argparse.Namespace, programs: list[Program], stored: Path) -> Results:
+    chosen = [program for program in programs if args.half in ("all", program.half)]
+    if args.quick:
+        chosen = choose_few(chosen)
     seeds = args.seeds or (1 if args.quick else 5)
     command = tuple(shlex.split(args.command)) if args.command else default_command()
-    visits = visit_all(programs, range(seeds), command, args.jobs)
-    overhead = measure_overhead(programs, args.overhead, args.rounds, command)
-    facts = {
-        "half": args.half,
-        "seeds": seeds,
-        "date": datetime.now(UTC).date().isoformat(),
-        "torch": installed_version("torch"),
-        "machine": describe_machine(threads=1),
-        "command": " ".join(command[1:]) if not args.command else args.command,
-    }
-    for path in publish(programs, visits, overhead, facts, out):
-        print(path)
-    return 0
+    results = Results(
+        {
+            "half": args.half,
+            "seeds": seeds,
+            "date": datetime.now(UTC).date().isoformat(),
+            "torch": installed_version("torch"),
+            "machine": describe_machine(threads=1),
+            "command": args.command or "fathom doctor",
+        }
+    )
+    for program, visits in visit_all(chosen, range(seeds), command, args.jobs):
+        results.visits[program.name] = visits
+        write_results(stored, results)
+    results.overhead = measure_overhead(chosen, args.overhead, args.rounds, command)
+    write_results(stored, results)
+    return results
 
 
 def visit_all(
     programs: Sequence[Program], seeds: Sequence[int], command: Sequence[str], jobs: int
-) -> dict[str, list[Visit]]:
+) -> Iterator[tuple[Program, list[Visit]]]:
     """Visit each program with each seed, ``jobs`` at a time; a line for each program as it is done."""
-    visits: dict[str, list[Visit]] = {}
     with ThreadPoolExecutor(jobs) as pool:
         waiting = {p.name: [pool.submit(visit, p, seed, command) for seed in seeds] for p in programs}
         for program in programs:
-            visits[program.name] = [future.result() for future in waiting[program.name]]
-            print(f"{program.name}: {_remark(program, visits[program.name])}", file=sys.stderr, flush=True)
-    return visits
+            visits = [future.result() for future in waiting[program.name]]
+            print(f"{program.name}: {_remark(program, visits)}", file=sys.stderr, flush=True)
+            yield program, visits
 
 
 def _remark(program: Program, visits: Sequence[Visit]) -> str:
     failed = [each.failure for each in visits if each.failure]
     if failed:
         return f"no answer ({failed[0]})"
-    if program.is_faulty:
-        return f"right code {sum(is_right(program, each) for each in visits)}/{len(visits)}"
-    return f"alarms {sum(map(is_loud, visits))}/{len(visits)}"
+    found = ", ".join(sorted({finding["code"] for each in visits for finding in each.findings})) or "nothing"
+    count = sum(is_right(program, each) if program.is_faulty else is_loud(each) for each in visits)
+    return f"{'right code' if program.is_faulty else 'alarms'} {count}/{len(visits)} ({found})"
 
 
 def measure_overhead(programs: Sequence[Program], number: int, rounds: int, command: Sequence[str]) -> Overhead | None:
@@ -87,33 +105,6 @@ def measure_overhead(programs: Sequence[Program], number: int, rounds: int, comm
     return compare_costs(pairs)
 
 
-def publish(
-    programs: Sequence[Program],
-    visits: Mapping[str, Sequence[Visit]],
-    overhead: Overhead | None,
-    facts: Mapping[str, object],
-    out: Path,
-) -> list[Path]:
-    """Write ``results.json`` and the table into the page's section, or a page of its own where there is none.
-
-    Returns: the files written
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    content = {
-        "facts": dict(facts),
-        "overhead": asdict(overhead) if overhead else None,
-        "visits": [asdict(each) for program in programs for each in visits[program.name]],
-    }
-    results = out / "results.json"
-    results.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    section = make_section(programs, visits, overhead, facts)
-    page = out / "README.md"
-    if not page.exists():
-        page.write_text(f"<!-- bench:{_SECTION}:start -->\n<!-- bench:{_SECTION}:end -->\n", encoding="utf-8")
-    update_sections(page, {_SECTION: section})
-    return [results, page]
-
-
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench.doctor", description="Recall and false alarms of fathom doctor on planted faults."
@@ -126,6 +117,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="pairs of runs for --overhead (default: 5)")
     parser.add_argument("--command", help="the doctor, followed by --json FILE PROGRAM (default: fathom doctor)")
     parser.add_argument("--programs", type=Path, default=PROGRAMS, help="the folder of programs")
+    parser.add_argument("--render", action="store_true", help="measure nothing; remake the table from results.json")
     parser.add_argument("--out", type=Path, help="where results go (default: docs/doctor)")
     return parser.parse_args(arguments)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.doctor.counts import Alarms, Overhead, Tally, count_alarms, tally_codes
 from bench.doctor.programs import Program
+from bench.doctor.results import Results
 from bench.doctor.runs import Visit
 
 # Published figures, on other programs than these: Keras and TensorFlow 1, but for TrainCheck's and half of Theia's.
@@ -23,13 +24,9 @@ _PEERS = (
 )
 
 
-def make_section(
-    programs: Sequence[Program],
-    visits: Mapping[str, Sequence[Visit]],
-    overhead: Overhead | None,
-    facts: Mapping[str, object],
-) -> str:
+def make_section(programs: Sequence[Program], results: Results) -> str:
     """Return everything between the markers: how it was measured, totals, codes, alarms, cost, peers."""
+    visits = results.visits
     faulty = [program for program in programs if program.is_faulty]
     healthy = [program for program in programs if not program.is_faulty]
     codes = tally_codes(faulty, visits)
@@ -37,8 +34,8 @@ def make_section(
     for counts in codes.values():
         total.add(counts)
     alarms = count_alarms(healthy, visits)
-    parts = [_describe(facts), _codes_table(codes, total, alarms), _alarms_table(healthy, visits)]
-    parts += [_alarm_codes(alarms), _failures(visits), _cost(overhead), _peers_table(total)]
+    parts = [_describe(results.facts), _codes_table(codes, total, alarms), _alarms_table(healthy, visits)]
+    parts += [_alarm_codes(alarms), _failures(visits), _cost(results.overhead), _peers_table(total)]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -7,7 +7,8 @@ import pytest
 from bench.doctor import __main__ as bench_doctor
 from bench.doctor.counts import compare_costs, count_alarms, tally_codes
 from bench.doctor.programs import choose_few, read_program, read_programs
-from bench.doctor.runs import Cost, Visit
+from bench.doctor.results import read_results
+from bench.doctor.runs import Cost
 
 PROGRAMS = {
     "softmax.py": '"""Two softmaxes."""\n# expects: loss.twice, loss.once\n# style: class\nx = 1  # <- fault\ny = 2\n',
@@ -63,12 +64,7 @@ def measured(folder, tmp_path_factory):
 
 
 def visits_of(measured):
-    content = json.loads((measured / "results.json").read_text())
-    found: dict[str, list[Visit]] = {}
-    for each in content["visits"]:
-        each["cost"] = Cost(**each["cost"])
-        found.setdefault(each["program"], []).append(Visit(**each))
-    return found
+    return read_results(measured / "results.json").visits
 
 
 def test_headers_are_read(folder):
@@ -114,11 +110,24 @@ def test_the_table_stands_between_its_markers(measured):
     assert "DeepFD, its sheet of 52 | 90 % (47) | 52 % (27)" in page
 
 
+def test_the_table_is_remade_without_measuring(measured, folder, capsys):
+    page = measured / "README.md"
+    before = page.read_text()
+    page.write_text("<!-- bench:doctor:start -->\n<!-- bench:doctor:end -->\n")
+    options = ["--programs", str(folder), "--out", str(measured), "--render", "--command", "false"]
+    assert bench_doctor.main(options) == 0
+    assert page.read_text().strip() in before
+    page.write_text("# No place\n")
+    assert bench_doctor.main(options) == 2
+    assert "no place for the table" in capsys.readouterr().err
+    page.write_text(before)
+
+
 def test_a_doctor_that_breaks_down_is_a_failure_not_an_answer(measured):
     (broken,) = [visit for visit in visits_of(measured)["kind/rate"] if visit.failure]
     assert broken.seed == 2
     assert broken.failure == "FileNotFoundError: out of order"
-    assert visits_of(measured)["kind/healthy"][0].not_checked == ["data.layout"]
+    assert visits_of(measured)["kind/healthy"][0].not_checked == ("data.layout",)
 
 
 def test_overhead_is_a_median_of_paired_ratios():

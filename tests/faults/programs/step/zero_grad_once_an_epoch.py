@@ -29,7 +29,7 @@ edges = noise - torch.roll(noise, 1, dims=-1)
 images = torch.where((cls == 0)[:, None, None, None], noise, torch.where((cls == 1)[:, None, None, None], smooth, edges))
 
 model = TextureNet()
-opt = SGD(model.parameters(), lr=0.02, momentum=0.5)
+opt = SGD(model.parameters(), lr=0.05, momentum=0.5)
 sched = MultiStepLR(opt, milestones=[6, 9], gamma=0.3)
 loss_fn = nn.CrossEntropyLoss()
 
