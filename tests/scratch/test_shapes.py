@@ -16,7 +16,7 @@ from fathom.scratch.engine import autograd, checks, creation, forward_mode, reco
 from fathom.scratch.layers import columns, geometry
 from fathom.scratch.learning import loops, measures, sequences
 from fathom.scratch.learning.iterator import Batches
-from fathom.scratch.studies import hard_bound, perceptron, stability
+from fathom.scratch.studies import hard_bound, perceptron, piecewise, stability
 
 CHECKER = runpy.run_path(str(Path(__file__).parents[1] / "shapes" / "checker.py"))
 Call, check, members, parse, shape_line = (
@@ -304,6 +304,8 @@ CALLS = {
     "studies.hard_bound:multiplier": lambda: Call([X, T(5)], s.multiplier(X.detach(), T(5), 1.0)),
     "studies.hard_bound:bounded_least_squares": lambda: Call([X, T(5)], s.bounded_least_squares(X.detach(), T(5), 1.0)),
     "studies.hard_bound:norm_of": lambda: Call([T(5)], hard_bound.norm_of(T(5))),
+    "studies.piecewise:interpolant": lambda: (lambda x: Call([x], piecewise.interpolant([0, 1], [2, 3])(x)))(T(5, 1)),
+    "studies.piecewise:sawtooth": lambda: (lambda x: Call([x], piecewise.sawtooth(3)(x)))(T(5, 1)),
     "studies.perceptron:Perceptron.fit": in_place(lambda X, y: perceptron.Perceptron(2).fit(X, y), *perceptron.xor()),
     "studies.perceptron:radius": lambda: Call([X], perceptron.radius(X.data)),
     "studies.perceptron:margin": lambda: Call(perceptron.xor(), perceptron.margin(*perceptron.xor())),

@@ -1,6 +1,7 @@
 """``fathom scratch``: networks beside PyTorch, the topics, files, and mistakes in one line each."""
 
 import csv
+import io
 import subprocess
 import sys
 
@@ -144,6 +145,22 @@ def test_losses_are_drawn(fathom, tmp_path):
     assert (image != 255).any(axis=2).mean() > 0.02
     assert fathom("scratch", "linear", "--epochs", 1, "--samples", 64, "--out", "one_step.svg").code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["losses.png", "one_step.svg"]
+
+
+def test_bounds_and_pieces(fathom, tmp_path):
+    result = fathom("scratch", "bounds", "--out", "table.csv")
+    assert result.code == 0, result.err
+    rows = list(csv.reader(io.StringIO((tmp_path / "table.csv").read_text())))
+    bounds = rows[2:7]
+    assert [row[0] for row in bounds[:4]] == [row[2] for row in bounds[:4]]  # ‖w(λ)‖ is θ
+    assert all(float(row[3]) < 1e-9 for row in bounds)
+    assert float(bounds[-1][1]) == 0  # a bound that does nothing
+    densities = np.array([[float(cell) for cell in row] for row in rows[9:]])
+    for column in (1, 3, 5):
+        assert np.ptp(densities[:, column] - densities[:, column + 1]) < 2e-4
+    result = fathom("scratch", "pieces", "--seed", 1)
+    assert result.code == 0, result.err
+    assert [line.split() for line in result.out.splitlines() if line.split()[:1] == ["8"]][-1] == ["8", "16", "256"]
 
 
 def test_perceptron(fathom, tmp_path):

@@ -22,6 +22,8 @@ TOURS = {
     "perceptron": "its own rule on pairs of digits and on XOR; updates beside the bound (r²+1)/ρ²",
     "devices": "one device, data parallel, pipeline, parameter server: the same network by every way",
     "stability": "activations and gradients through 50 layers; products of matrices; fp16",
+    "bounds": "the bound ‖w‖ ≤ θ and the λ with the same solution; the likelihood behind each loss",
+    "pieces": "networks of ReLUs are piecewise linear: their pieces, and how near they come to a function",
 }
 # precision: a difference of two losses that rounding alone explains
 SMALL = {"fp64": 1e-10, "fp32": 1e-4}
@@ -39,14 +41,16 @@ GOES_WITH = {
     "lr": frozenset(PAIRINGS) | {"devices"},
     "width": frozenset(name for name, pairing in PAIRINGS.items() if pairing.width is not None),
     "precision": frozenset(PAIRINGS),
-    "seed": frozenset(PAIRINGS) | {"devices", "stability"},
+    "seed": frozenset(PAIRINGS) | {"devices", "stability", "bounds", "pieces"},
 }
 DEVICES_EPOCHS, DEVICES_BATCH_SIZE, DEVICES_LR = 3, 60, 0.2  # enough to see that all ways learn the same
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", metavar="NAME", nargs="?", help="a network, perceptron, devices or stability")
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", help="a network or a topic: perceptron, devices, stability, bounds, pieces"
+    )
     parser.add_argument("--data", metavar="SET", help="digits (default), mnist, fashion_mnist or cifar10")
     parser.add_argument("--size", type=read_count, metavar="N", help="height and width that the digits are scaled to")
     parser.add_argument(
@@ -234,6 +238,14 @@ def _run_tour(args: argparse.Namespace, out: Path | None) -> None:
         from fathom.lab.tours.stability import tour_stability
 
         tables = tour_stability(args.seed or 0)
+    elif args.name == "bounds":
+        from fathom.lab.tours.bounds import tour_bounds
+
+        tables = tour_bounds(args.seed or 0)
+    elif args.name == "pieces":
+        from fathom.lab.tours.piecewise import tour_pieces
+
+        tables = tour_pieces(args.seed or 0)
     else:
         from fathom.lab.tours.devices import tour_devices
         from fathom.scratch.devices.worker_pool import WorkerError
