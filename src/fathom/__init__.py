@@ -37,10 +37,12 @@ if TYPE_CHECKING:
     from fathom.models.registry import create as create_model
     from fathom.module import Classifier, LanguageModel, Module, Regressor
     from fathom.preprocess import Preprocess
+    from fathom.recipes.estimators import FathomClassifier, FathomRegressor
     from fathom.recipes.evaluate import evaluate
+    from fathom.recipes.from_python import resume, train
+    from fathom.recipes.loaded import load
     from fathom.recipes.predict import predict
     from fathom.recipes.prune import Finetuning, prune
-    from fathom.recipes.train import resume, train
     from fathom.series.crossval import cross_validate
     from fathom.series.distill import distill
     from fathom.settings.config import Config
@@ -93,14 +95,17 @@ _PLACES = {
     "Regressor": "module",
     "cross_validate": "series.crossval",
     "distill": "series.distill",
+    "FathomClassifier": "recipes.estimators",
+    "FathomRegressor": "recipes.estimators",
     "evaluate": "recipes.evaluate",
     "generate": "inference.generation",
     "predict": "recipes.predict",
     "Finetuning": "recipes.prune",
     "prune": "recipes.prune",
+    "load": "recipes.loaded",
     "load_module": "inference.saved",
-    "resume": "recipes.train",
-    "train": "recipes.train",
+    "resume": "recipes.from_python",
+    "train": "recipes.from_python",
     "TuningSession": "tuning.tune",
     "resume_tuning": "tuning.tune",
     "tune": "tuning.tune",

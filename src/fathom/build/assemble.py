@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from fathom.build.given.networks import try_network
 from fathom.build.kinds.detection import kind_of
 from fathom.build.opening import memory_options, set_threads
 from fathom.data.module import LabelledData
@@ -44,6 +45,8 @@ def build_module(config: Config, data: LabelledData) -> Module:
     shape = preprocess.output_shape(data.input_shape)
     num_outputs = kind_of(config).num_outputs(config, data)
     net = registry.create(config.model.name, input_shape=shape, num_classes=num_outputs, **config.model.options)
+    if config.model.name not in registry.builtin_names() and data.task != "language":
+        try_network(net, shape, data, num_outputs)
     if config.training.init is not None:
         from fathom.models.initializers import initialize
 

@@ -94,6 +94,8 @@ class Plan:
         found = describe_model(self.module, model.name, model.options, data.input_shape, num_outputs)
         if data.target_name:
             found["input"]["target"] = data.target_name
+        if data.input_dtype is not None:
+            found["input"]["dtype"] = str(data.input_dtype).removeprefix("torch.")
         return found | {"data_kind": self.kind.name}
 
     def make_trainer(self, callbacks: Sequence[Callback], folder: Path | None = None) -> Trainer:

@@ -27,13 +27,16 @@ from fathom.build.run_log import RunLog
 from fathom.data.module import LabelledData
 from fathom.errors import FathomError, UsageError
 from fathom.findings import Finding
+from fathom.inference.results import Scores
 from fathom.inference.saved import load_module, save_weights
 from fathom.module import Module
+from fathom.phrases import counted
 from fathom.runs.analysis.findings import write_findings
 from fathom.runs.folder.lock import lock_run
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.schema import PRUNING, SCHEMA
 from fathom.runs.folder.writer import RunWriter
+from fathom.runs.html.markup import element, join, pairs
 from fathom.runs.html.pages.report import write_report
 from fathom.settings.config import Config, config_to_dict, replace_in
 from fathom.settings.reading import read_config
@@ -46,7 +49,7 @@ from fathom.training.trainer import Trainer
 from fathom.version import VERSION
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainedRun:
     """A finished run: its folder, its records, its evaluation on the test split (None without one).
 
@@ -59,6 +62,23 @@ class TrainedRun:
     report: Path
     config: Config
     comparison: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name:<8}{value}" for name, value in self._facts())
+
+    def _repr_html_(self) -> str:
+        link = element("p", element("a", "report", href=self.report.absolute().as_uri()))
+        return str(join([pairs(self._facts()), link]))
+
+    def _facts(self) -> list[tuple[str, str]]:
+        best = RunReader(self.path).best()
+        what = f"{self.config.model.name} on {place_name(self.config.data.name)}, {counted(len(self.records), 'epoch')}"
+        facts = [("run", str(self.path)), ("trained", what)]
+        if best is not None:
+            facts.append(("best", f"epoch {best.epoch}, {best.metric} {best.value:.4g}"))
+        if self.evaluation is not None:
+            facts.append(("scores", str(Scores(self.evaluation))))
+        return [*facts, ("report", str(self.report))]
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,13 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="NAME", help="auto (default), cpu, cuda, cuda:1, mps")
 
 
+def add_code(parser: argparse.ArgumentParser) -> None:
+    """Declare the code of a run's network, which no run folder imports by itself."""
+    parser.add_argument(
+        "--model", metavar="MODULE:NAME", dest="code", help="the run's network, where it is code of your own: nets:make"
+    )
+
+
 def find_model(name: str, runs: str) -> str | Path:
     """Return the name of an exported model as it is, and of anything else the run folder.
 

@@ -179,6 +179,7 @@ def _dispatch(arguments: list[str]) -> int:
         raise UsageError("an argument holds a NUL character, which no name or value can have")
     args = parser.parse_args(rest, argparse.Namespace(command=["fathom", *map(conceal, arguments)]))
     parser.check_places(args)
+    _import_named_code(args)
     if verb in _TRAIN:
         refuse_several_processes()
     with contextlib.ExitStack() as held:
@@ -187,6 +188,21 @@ def _dispatch(arguments: list[str]) -> int:
         if any(isinstance(name := getattr(args, dest, None), str) and is_stdout(name) for dest in ("out", "csv")):
             held.enter_context(reserve_stdout())
         return run(args)
+
+
+def _import_named_code(args: argparse.Namespace) -> None:
+    """Import the networks that are named on this command line as ``package.module:function``.
+
+    Raises:  UsageError if there is no such code, or it fails
+    """
+    named = [getattr(args, name, None) for name in ("model", "model_option", "code", "student")]
+    named += getattr(args, "models", None) or []
+    named += [text.removeprefix("model.name=") for text in getattr(args, "set", None) or [] if "model.name=" in text]
+    for name in named:
+        if isinstance(name, str) and ":" in name:
+            from fathom.models.own_code import import_code
+
+            import_code(name)
 
 
 def make_parser(verb: str) -> tuple[Parser, Callable[[argparse.Namespace], int]]:

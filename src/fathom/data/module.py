@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from fathom.choices import Balance, Task
@@ -58,6 +59,7 @@ class LabelledData(DataModule):
     is_encoded: bool = False  # whether samples are encoded by this data's own statistics: only its models read them
     batch_dim: int = 0  # of an input batch
     target_name: str = ""  # of the number that is predicted, where it has a name of its own
+    input_dtype: torch.dtype | None = None  # of a sample as a network sees it, where that is not a float
     multilabel: bool = False  # whether a sample has a 0 or 1 for each of ``class_names``, and not one class
 
     @property

@@ -70,7 +70,10 @@ def describe_model(
 ) -> dict[str, Any]:
     """Return the content of ``model.json``: how to build the network, what goes in, what comes out, its layers."""
     shape = module.preprocess.output_shape(stored_shape)
-    layers = layer_table(module.net, shape)
+    try:
+        layers = layer_table(module.net, shape)
+    except Exception:  # a user's own network may do what cannot be followed; its report has no table of layers
+        layers = []
     target = module.target.describe() if isinstance(module, Regressor) and module.target is not None else None
     return {
         "schema": SCHEMA,
@@ -196,6 +199,8 @@ def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
         net = registry.create(
             model["name"], input_shape=model["input_shape"], num_classes=model["num_classes"], **model["options"]
         )
+        if any(map(nn.parameter.is_lazy, net.parameters())):
+            net(torch.zeros(1, *model["input_shape"]))  # gives lazy layers their shapes; the weights follow
         preprocess = _read_preprocess(stored)
         if description["kind"] == "language_model":
             module: Module = _read_language_model(net, description)

@@ -18,7 +18,8 @@ from fathom.errors import FathomError, UsageError, unknown
 from fathom.models.facts import RegisteredModel
 from fathom.models.index import read_index
 from fathom.models.options import check_count
-from fathom.models.registration import GROUP, REGISTERED, entry_points_by_name, find_options, first_line
+from fathom.models.own_code import describe_missing, find_code, is_code, is_imported
+from fathom.models.registration import REGISTERED, entry_points_by_name, find_options, first_line
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,7 +43,7 @@ def plugins() -> list[tuple[str, str]]:
 
 def is_known(name: str) -> bool:
     """Whether there is a network of this name. Imports nothing."""
-    return name in read_index() or name in REGISTERED or name in entry_points_by_name()
+    return name in read_index() or name in REGISTERED or name in entry_points_by_name() or is_imported(name)
 
 
 def check_name(name: str) -> None:
@@ -50,8 +51,11 @@ def check_name(name: str) -> None:
 
     Raises:  UsageError, with the nearest name
     """
-    if not is_known(name):
-        raise unknown("model", name, names())
+    if is_known(name):
+        return
+    if is_code(name):
+        raise UsageError(describe_missing(name))
+    raise unknown("model", name, names())
 
 
 def check_run_model(name: str, source: Path) -> None:
@@ -62,10 +66,7 @@ def check_run_model(name: str, source: Path) -> None:
     Raises:  FathomError
     """
     if not is_known(name):
-        raise FathomError(
-            f"{source}: the network {name!r} is neither Fathom's nor provided by an installed package; "
-            f"register it first (fathom.register_model), or install its package (entry point {GROUP})"
-        )
+        raise FathomError(f"{source}: {describe_missing(name)}")
 
 
 def get(name: str) -> RegisteredModel:
@@ -134,6 +135,9 @@ def _registered(name: str) -> tuple[RegisteredModel, Callable[..., nn.Module]]:
     if name not in REGISTERED:
         if name in read_index():
             importlib.import_module(read_index()[name].module)
+        elif is_code(name):
+            check_name(name)
+            return find_code(name)
         else:
             check_name(name)
             REGISTERED[name] = _load(name, entry_points_by_name()[name])

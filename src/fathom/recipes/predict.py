@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from fathom.address import conceal
 from fathom.build.failures import readable_failures
+from fathom.build.given.data import is_array, is_frame
 from fathom.build.kinds.base import Kind
 from fathom.build.kinds.detection import get_kind
 from fathom.data.encodings import check_encoding
@@ -42,7 +43,7 @@ class PredictionCounts(NamedTuple):
 
 def predict(
     run: str | Path,
-    inputs: Sequence[Any],
+    inputs: Any,
     *,
     top: int = 1,
     device: str = "auto",
@@ -56,7 +57,8 @@ def predict(
     Args:
         run: the run folder, its name in ``runs/``, "last", or an ``.onnx`` file that ``fathom export`` wrote.
         inputs: images and folders, local or remote; "-" stands for a list of images on
-            standard input, one per line. For a model of a table, what ``predict_rows`` takes.
+            standard input, one per line. For a model of a table, what ``predict_rows`` takes. From Python an array, a
+            tensor or a DataFrame too, see ``LoadedModel.predict``.
         top: how many classes to give, the most probable first.
         images: the folder, or an archive of it, of the images that a file of rows among the inputs names.
         file_column, label_column: of such a file; None finds them, if there are labels.
@@ -67,6 +69,11 @@ def predict(
     Raises:  UsageError if the model reads none of the inputs, ``top`` is out of range or a folder has no images;
         FathomError if the model cannot be read
     """
+    if is_frame(inputs) or (is_array(inputs) and not isinstance(inputs, list)):
+        from fathom.recipes.loaded import predict_given
+
+        return predict_given(run, inputs, top=top, device=device)
+    inputs = [inputs] if isinstance(inputs, (str, Path)) else inputs
     label_file = label_file_options(images, file_column, label_column)
     predictions = open_predictions(run, inputs, top=top, device=device, label_file=label_file, encoding=encoding)
     return predictions.columns, predictions.rows

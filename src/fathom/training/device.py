@@ -241,15 +241,18 @@ def _trace_arithmetic(module: nn.Module, example: Tensor) -> list[tuple[int, int
 
 
 @torch.no_grad()
-def try_forward(module: nn.Module, example: Any) -> None:
-    """Pass a sample through a module, wherever the module is; that also gives lazy layers their shapes."""
+def try_forward(module: nn.Module, example: Any) -> Any:
+    """Pass a sample through a module, wherever the module is; that also gives lazy layers their shapes.
+
+    Returns: what the module returned
+    """
     was_training = module.training
     module.eval()  # keeps dropout from drawing and batch-norm from learning
     place = next(itertools.chain(module.parameters(), module.buffers()), None)  # None: a module without either
     if isinstance(example, Tensor) and place is not None:
         example = example.to(place.device)
     try:
-        module(example)
+        return module(example)
     finally:
         module.train(was_training)
 

@@ -44,13 +44,17 @@ def as_data(data: Any, val: Any = None) -> Any:
         if val is not None:
             raise UsageError("the data module has its own validation batches; leave the second loader out")
         return data
-    _check_loader(data)
+    check_loader(data)
     if val is not None:
-        _check_loader(val)
+        check_loader(val)
     return Loaders(data, val)
 
 
-def _check_loader(loader: Any) -> None:
+def check_loader(loader: Any) -> None:
+    """Refuse what gives no batches.
+
+    Raises:  UsageError
+    """
     kind = type(loader).__name__
     if isinstance(loader, torch.utils.data.Dataset):
         raise UsageError(f"a {kind} gives samples, not batches; wrap it: DataLoader(dataset, batch_size=32)")
@@ -156,15 +160,25 @@ def _describe_failure(loader: Any, error: Exception) -> str:
         try:
             sample = dataset[index]
         except Exception as cause:
-            return f"sample {index} of the data set cannot be read ({type(cause).__name__}: {cause})"
+            return (
+                f"sample {_own_number(dataset, index)} of the data set cannot be read ({type(cause).__name__}: {cause})"
+            )
         form = _form(sample)
         if first is None:
             first = form
         elif form != first:
-            return f"sample {index} of the data set is {form}, unlike sample 0, which is {first}: they make no batch"
+            number = _own_number(dataset, index)
+            return f"sample {number} of the data set is {form}, and others are {first}: they make no batch"
         if time.monotonic() - began > _SEARCH_S:
             break
     return f"the loader cannot make a batch of samples ({what})"
+
+
+def _own_number(dataset: Any, index: int) -> int:
+    """Return a sample's number in the data set that a user made, of which this may be a part."""
+    while isinstance(dataset, torch.utils.data.Subset):
+        index, dataset = int(dataset.indices[index]), dataset.dataset
+    return index
 
 
 def _form(sample: Any) -> str:

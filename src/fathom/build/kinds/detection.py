@@ -1,6 +1,6 @@
 """The kind of data that a name means: a data set known by name, a folder of images, a table, a text. Torch-free.
 
-The four adapters beside this file are imported when they are needed; further ones are registered.
+The adapters beside this file are imported when they are needed; further ones are registered.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from fathom.files import expand_home
 from fathom.settings.config import Config, DataConfig
 from fathom.settings.settings import Settings
 
-BuiltIn = Literal["arrays", "images", "tables", "texts"]
+BuiltIn = Literal["arrays", "array_files", "given_loaders", "images", "tables", "texts"]
 
 _ADAPTERS: dict[BuiltIn, str] = {
     "arrays": "ArraysKind",
+    "array_files": "ArrayFilesKind",
+    "given_loaders": "GivenLoadersKind",
     "images": "ImagesKind",
     "tables": "TablesKind",
     "texts": "TextsKind",
@@ -33,6 +35,7 @@ _ADAPTERS: dict[BuiltIn, str] = {
 _SUFFIXES: dict[str, BuiltIn] = {
     **dict.fromkeys((".csv", ".tsv", ".tab", ".dat", ".data", *CONVERTED), "tables"),
     **dict.fromkeys((".txt", ".md"), "texts"),
+    ".npz": "array_files",
 }
 _UNREAD = {".xls": "Excel before 2007", ".ods": "OpenDocument", ".sav": "SPSS", ".dta": "Stata"}
 _registered: dict[str, Kind] = {}

@@ -16,7 +16,7 @@ from fathom.files import expand_home
 from fathom.settings.config import DataConfig
 from fathom.settings.settings import Settings
 
-_NOT_READ = (".xls", ".ods", ".sav", ".dta", ".pkl", ".pickle", ".npy", ".npz", ".pdf")
+_NOT_READ = (".xls", ".ods", ".sav", ".dta", ".pkl", ".pickle", ".npy", ".pdf")
 
 
 def refuse_foreign(settings: Settings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from fathom.cli.arguments import add_device, add_run, find_run
+from fathom.cli.arguments import add_code, add_device, add_run, find_run
 from fathom.cli.findings import show_findings
 from fathom.cli.values import OneOf
 from fathom.data.encodings import name_encoding
@@ -18,6 +18,7 @@ SPLITS = ("train", "val", "test")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run(parser)
+    add_code(parser)
     parser.add_argument(
         "--split", type=OneOf("split", SPLITS), default="test", metavar="NAME", help="train, val or test (default)"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from fathom.cli.arguments import add_run, find_run
+from fathom.cli.arguments import add_code, add_run, find_run
 from fathom.cli.values import OneOf
 from fathom.phrases import counted, format_bytes
 from fathom.progress import Progress, elapsed
@@ -17,6 +17,7 @@ METHODS = ("dynamic", "static")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_run(parser)
+    add_code(parser)
     parser.add_argument(
         "--format",
         type=OneOf("format", FORMATS),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from fathom.cli.arguments import add_device, add_model, find_model
+from fathom.cli.arguments import add_code, add_device, add_model, find_model
 from fathom.cli.values import read_count, read_natural, read_non_negative
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_model(parser)
+    add_code(parser)
     parser.add_argument("--prefix", metavar="TEXT", default="", help="text to continue (default: a common token)")
     parser.add_argument(
         "--length", type=read_count, metavar="N", default=200, help="characters or words to generate (default: 200)"

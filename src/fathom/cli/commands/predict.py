@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from fathom.cli.arguments import add_device, add_model, find_model
+from fathom.cli.arguments import add_code, add_device, add_model, find_model
 from fathom.cli.findings import show_findings
 from fathom.cli.values import OneOf, read_count
 from fathom.errors import UsageError
@@ -24,6 +24,7 @@ FORMATS = ("csv", "excel", "json", "jsonl")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_model(parser)
+    add_code(parser)
     parser.add_argument(
         "inputs",
         metavar="FILE|FOLDER",

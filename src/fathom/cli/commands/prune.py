@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fathom.cli.arguments import add_run, find_run
+from fathom.cli.arguments import add_code, add_run, find_run
 from fathom.cli.values import OneOf, read_fraction, read_natural, read_positive
 
 STRUCTURES = ("channels",)
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EXAMPLES
     add_run(parser)
+    add_code(parser)
     parser.add_argument(
         "--amount", type=read_fraction, required=True, metavar="SHARE", help="share to remove, such as 0.5"
     )

@@ -85,7 +85,7 @@ def start_reading(config: Config) -> Future[Any]:
 
 
 def _resume(args: argparse.Namespace) -> int:
-    if given := given_options(args):
+    if given := [option for option in given_options(args) if ":" not in option]:  # code is named to be imported
         raise UsageError(f"--resume reuses the run's settings; remove {given[0]}")
     from fathom.settings.reading import read_config
 

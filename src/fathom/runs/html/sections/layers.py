@@ -20,6 +20,9 @@ def show_layers(run: RunReader) -> Section:
     if found is None:
         reason = "There is no layer table: the run ended before its model was described."
         return Section("layers", "Layers", note(reason))
+    if not found.layers:
+        reason = "There is no layer table: the network cannot be followed layer by layer."
+        return Section("layers", "Layers", note(reason))
     footer = ("total", "", "", _with_room(count(found.parameters)), _with_room(short(found.flops)), "")
     header = ("Layer", "Type", "Output shape", _with_room("Parameters"), _with_room("FLOPs"), "Receptive field")
     rows = map(_show_layer, found.layers)
