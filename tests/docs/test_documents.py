@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import os
 import re
@@ -257,9 +258,26 @@ def test_both_readmes_say_the_same_to_the_machine() -> None:
 )
 def test_python_blocks_run(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(prepare(tmp_path, document))
+    monkeypatch.setenv("FATHOM_PROGRESS", "on")  # as a reader sees it
     namespace: dict[str, object] = {"__name__": "document"}
-    for number, block in enumerate(blocks(document, "python")):
-        exec(compile(block, f"{document.name}, block {number + 1}", "exec"), namespace)
+    text = read(document)
+    for number, found in enumerate(re.finditer(r"^```python\n(.*?)^```\n", text, flags=re.DOTALL | re.MULTILINE)):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(found[1], f"{document.name}, block {number + 1}", "exec"), namespace)
+        shown = re.match(r"\n```text\n(.*?)^```$", text[found.end() :], flags=re.DOTALL | re.MULTILINE)
+        if shown is not None:
+            expected, actual = masked(shown[1]), masked(printed.getvalue())
+            pattern = re.escape(expected).replace("…\\\n", "(?:.*\n)*?")
+            assert re.fullmatch(pattern, actual), f"block {number + 1} prints\n{actual}\nand not\n{expected}"
+
+
+def masked(printed: str) -> str:
+    """Leave out what differs from machine to machine: numbers, and how wide they make a column."""
+    lines = (
+        re.sub(r" +", " ", re.sub(r"[-+]?\d[\d.,]*(e[-+]?\d+)?", "#", line)).rstrip() for line in printed.splitlines()
+    )
+    return "".join(f"{line}\n" for line in lines)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)

@@ -78,11 +78,12 @@ class _Estimator(BaseEstimator):
     @torch.inference_mode()
     def _read(self, X: Any) -> np.ndarray:
         check_is_fitted(self, "module_")
-        _check_features(self, X, reset=False)
-        X = _as_floats(check_array(X, allow_nd=True))
+        samples = check_array(X, allow_nd=True)
+        _check_features(self, X, samples, reset=False)
+        samples = _as_floats(samples)
         where = find_device(self.device)
         module = self.module_.to(where)
-        found = [module.predict_step(batch.to(where)).cpu() for batch in torch.from_numpy(X).split(_BATCH)]
+        found = [module.predict_step(batch.to(where)).cpu() for batch in torch.from_numpy(samples).split(_BATCH)]
         return torch.cat(found).numpy()
 
 
@@ -108,13 +109,13 @@ class FathomClassifier(ClassifierMixin, _Estimator):
 
     def fit(self, X: Any, y: Any) -> FathomClassifier:
         """Train on samples X (N, …) and labels y (N,)."""
-        _check_features(self, X, reset=True)
-        X, y = check_X_y(X, y, allow_nd=True)
+        samples, y = check_X_y(X, y, allow_nd=True)
+        _check_features(self, X, samples, reset=True)
         check_classification_targets(y)
         self.classes_, numbers = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError("y holds one class, and a classifier needs two or more")
-        self._fit(_as_floats(X), numbers.astype(np.int64), tuple(map(str, self.classes_.tolist())))
+        self._fit(_as_floats(samples), numbers.astype(np.int64), tuple(map(str, self.classes_.tolist())))
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -135,9 +136,9 @@ class FathomRegressor(RegressorMixin, _Estimator):
 
     def fit(self, X: Any, y: Any) -> FathomRegressor:
         """Train on samples X (N, …) and numbers y (N,)."""
-        _check_features(self, X, reset=True)
-        X, y = check_X_y(X, y, allow_nd=True, y_numeric=True)
-        self._fit(_as_floats(X), column_or_1d(y).astype(np.float64)[:, None], ())
+        samples, y = check_X_y(X, y, allow_nd=True, y_numeric=True)
+        _check_features(self, X, samples, reset=True)
+        self._fit(_as_floats(samples), column_or_1d(y).astype(np.float64)[:, None], ())
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -149,15 +150,13 @@ def _as_floats(X: np.ndarray) -> np.ndarray:
     return X if X.dtype == np.uint8 and X.ndim == 4 else np.ascontiguousarray(X, dtype=np.float32)
 
 
-def _check_features(estimator: Any, X: Any, *, reset: bool) -> None:
-    """Note names and number of the features, or compare them with those seen in ``fit``; X as it was given."""
+def _check_features(estimator: Any, given: Any, X: np.ndarray, *, reset: bool) -> None:
+    """Note names and number of the features, or compare them with those seen in ``fit``; names are in ``given``."""
     from sklearn.utils import validation
 
     if hasattr(validation, "validate_data"):  # from scikit-learn 1.6 on
-        validation._check_feature_names(estimator, X, reset=reset)
-        check = validation._check_n_features
+        validation._check_feature_names(estimator, given, reset=reset)
+        validation._check_n_features(estimator, X, reset=reset)
     else:
-        estimator._check_feature_names(X, reset=reset)
-        check = type(estimator)._check_n_features
-    if np.ndim(X) > 1:  # else check_array says what is wrong
-        check(estimator, X, reset=reset)
+        estimator._check_feature_names(given, reset=reset)
+        estimator._check_n_features(X, reset=reset)
