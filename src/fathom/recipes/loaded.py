@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from fathom.build.failures import readable_failures
-from fathom.build.given.data import is_array, is_frame, store_frame
+from fathom.build.given.data import is_array
 from fathom.build.kinds.base import Kind
 from fathom.build.kinds.detection import get_kind, kind_of
 from fathom.build.opening import open_split
+from fathom.data.tables.converted import is_frame
 from fathom.errors import UsageError, unknown
 from fathom.inference.array_predictions import predict_arrays
 from fathom.inference.predictions import PredictionRequest
@@ -70,7 +71,7 @@ class LoadedModel:
         reads = self.description["input"]["kind"]
         with tempfile.TemporaryDirectory(prefix="fathom-") as folder:
             if is_frame(inputs) or (reads == "table" and is_array(inputs)):
-                inputs = [store_frame(self._frame(inputs), Path(folder))]
+                inputs = [self._frame(inputs)]
             elif is_array(inputs) and not _is_texts(inputs):
                 return predict_arrays(self.module, self.description, inputs, top=top, device=self.device)
             elif reads == "tokens":
@@ -208,7 +209,7 @@ def load(run: str | Path, *, net: nn.Module | str | None = None, device: str = "
 
 
 def predict_given(run: str | Path, inputs: Any, *, top: int = 1, device: str = "auto") -> tuple[list[str], Any]:
-    """Return the columns and rows of ``predict`` for an array, a tensor or a DataFrame."""
+    """Return the columns and rows of ``predict`` for an array or a tensor."""
     found = load(run, device=device).predict(inputs, top=top)
     return found.columns, iter(found)
 

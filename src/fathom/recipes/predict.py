@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 from fathom.address import conceal
 from fathom.build.failures import readable_failures
-from fathom.build.given.data import is_array, is_frame
+from fathom.build.given.data import is_array
 from fathom.build.kinds.base import Kind
 from fathom.build.kinds.detection import get_kind
 from fathom.data.encodings import check_encoding
+from fathom.data.tables.converted import is_frame
 from fathom.errors import UsageError
 from fathom.findings import Finding
 from fathom.inference.image_inputs import LabelFileOptions, label_file_options
@@ -69,11 +70,11 @@ def predict(
     Raises:  UsageError if the model reads none of the inputs, ``top`` is out of range or a folder has no images;
         FathomError if the model cannot be read
     """
-    if is_frame(inputs) or (is_array(inputs) and not isinstance(inputs, list)):
+    if is_array(inputs) and not is_frame(inputs) and not isinstance(inputs, list):
         from fathom.recipes.loaded import predict_given
 
         return predict_given(run, inputs, top=top, device=device)
-    inputs = [inputs] if isinstance(inputs, (str, Path)) else inputs
+    inputs = [inputs] if isinstance(inputs, (str, Path)) or is_frame(inputs) else inputs
     label_file = label_file_options(images, file_column, label_column)
     predictions = open_predictions(run, inputs, top=top, device=device, label_file=label_file, encoding=encoding)
     return predictions.columns, predictions.rows

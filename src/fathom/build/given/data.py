@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from fathom.build.kinds.detection import BuiltIn, get_kind
+from fathom.data.tables.converted import is_frame, write_frame
 from fathom.errors import UsageError, unknown
 from fathom.settings.config import DataConfig, ExecutionConfig, FinetuneConfig, TrainingConfig
 
@@ -85,14 +86,14 @@ def _store_frames(frames: Sequence[Any], folder: Path, settings: Mapping[str, An
 
 
 def store_frame(frame: Any, folder: Path) -> Path:
-    """Write a DataFrame as CSV, without its index, under a name that follows from its content."""
+    """Write a DataFrame as CSV under a name that follows from its content."""
     import hashlib
 
     from fathom.files import write_atomically
 
     if not len(frame):
         raise UsageError("the DataFrame has no rows")
-    content = frame.to_csv(index=False).encode()
+    content = write_frame(frame)
     path = folder / f"frame-{hashlib.sha256(content).hexdigest()[:12]}.csv"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
@@ -140,11 +141,6 @@ def _gives_batches(part: Any) -> bool:
     if is_array(part) or isinstance(part, (str, bytes)):
         return False
     return hasattr(part, "__iter__") or (hasattr(part, "__getitem__") and hasattr(part, "__len__"))
-
-
-def is_frame(data: Any) -> bool:
-    """Whether it is a DataFrame."""
-    return hasattr(data, "columns") and hasattr(data, "to_csv")
 
 
 def is_array(data: Any) -> bool:
