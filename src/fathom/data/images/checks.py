@@ -11,11 +11,14 @@ from fathom.data.checks import CheckedSplit, DataCheck, check_splits, report_tor
 from fathom.data.images.decode import read_image
 from fathom.data.images.folder_listing import FileList
 from fathom.data.images.module import ImageData
+from fathom.data.images.near_copies import find_near_copies
 from fathom.data.images.samples import Row, sample_rows
 from fathom.findings import Finding
 from fathom.phrases import counted, enumerated, significant
 
 _SAMPLE_SIDE = 64  # pixels
+_PAIRS = 3  # near copies in a line
+_FEW_COPIES = 0.01  # of a split: so many may be alike by chance
 _SAMPLES = 8  # images of each class in its row
 _QUARTERS = 4  # rows of images, of numbers
 
@@ -64,8 +67,37 @@ def check_images(data: ImageData) -> DataCheck:
         if code is not None:
             found.findings.append(Finding(code, "note", note))
     report_torn_groups(found, data.cutter, data.places)
+    _report_near_copies(found, data)
     found.samples = _draw_files(data.train, data.class_names, data.seed)
     return check_splits(found)
+
+
+def _report_near_copies(found: DataCheck, data: ImageData) -> None:
+    """Look for held-out images that are nearly a training image, besides those that are the same."""
+    digests, train = data.survey.digests, data.places["train"]
+    for name in ("val", "test"):
+        held_out = getattr(data, name)
+        if held_out is None:
+            continue
+        near = find_near_copies(held_out, data.train, data.seed)
+        places = [(int(data.places[name][i]), int(train[j])) for i, j in near.pairs]
+        places = [(a, b) for a, b in places if digests[a] != digests[b]]
+        if not places:
+            continue
+        size, share = near.looked_into[0], len(places) / near.looked_into[0]
+        shown = enumerated([f"{data.show(a)} and {data.show(b)}" for a, b in places], _PAIRS)
+        found.findings.append(
+            Finding(
+                "data.duplicates_across_splits",
+                "note" if share < _FEW_COPIES else "warning",
+                f"leakage: {len(places):,} of {size:,} images of the {name} split ({share:.1%}) are nearly a training "
+                f"image ({shown})",
+                {"near_copies": len(places), "size": size, "share": share, "compared_with": near.looked_into[1]},
+                cause="the same image saved anew, resized or mirrored, or the next one of a film or a burst",
+                remedy="keep what belongs together on one side: --group-column, --levels group/class, --group-by-name",
+                place=f"{name} split, train split",
+            )
+        )
 
 
 def _report_broken(found: DataCheck, files: int, allowed: float) -> None:

@@ -347,7 +347,7 @@ class ImageData(DividedData):
             )
         foreign = np.flatnonzero(self.survey.has_foreign_suffix)
         if len(foreign):
-            first = ", ".join(self._show(i) for i in foreign[:3]) + (" …" if len(foreign) > 3 else "")
+            first = ", ".join(self.show(i) for i in foreign[:3]) + (" …" if len(foreign) > 3 else "")
             number = counted(len(foreign), "file")
             notes.append(f"mislabelled, read by content: {number} of another format than the name says ({first})")
         found = self.duplicates
@@ -364,9 +364,9 @@ class ImageData(DividedData):
     def _name_pairs(self) -> list[tuple[str, str]]:
         found = self.duplicates
         pairs = (*found.shared_pairs, *found.contradicting_pairs)
-        return [(self._show(a), self._show(b)) for a, b in pairs]
+        return [(self.show(a), self.show(b)) for a, b in pairs]
 
-    def _show(self, place: int) -> str:
+    def show(self, place: int) -> str:
         """Return the path of a file as people know it."""
         return self.scanned.files.show(self.paths[place])
 

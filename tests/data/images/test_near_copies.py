@@ -1,0 +1,69 @@
+"""Images of one split that are nearly those of another: found, and none but those."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fathom.data.images.checks import check_images
+from fathom.data.images.module import ImageData
+from fathom.data.images.near_copies import match_thumbnails
+
+
+def texture(rng):
+    """Make a photograph of sorts: what is large is strong, as in natural images."""
+    total = np.zeros((64, 64, 3))
+    for side in (2, 4, 8, 16, 32):
+        coarse = Image.fromarray(rng.integers(0, 256, (side, side, 3), dtype=np.uint8))
+        total += np.asarray(coarse.resize((64, 64), Image.Resampling.BICUBIC), float) / side
+    return Image.fromarray((total / total.max() * 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Write 60 training images and 20 test images, of which four are nearly one of the former."""
+    root, rng = tmp_path_factory.mktemp("near"), np.random.default_rng(0)
+    for split, number in (("train", 30), ("test", 10)):
+        for kind in ("cat", "dog"):
+            (root / split / kind).mkdir(parents=True)
+            for i in range(number):
+                texture(rng).save(root / split / kind / f"{i:02d}.png")
+    first = Image.open(root / "train" / "cat" / "00.png")
+    first.save(root / "test" / "cat" / "jpeg.jpg", quality=40)
+    first.resize((40, 40)).save(root / "test" / "cat" / "small.png")
+    first.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(root / "test" / "dog" / "mirrored.png")
+    first.point(lambda value: value * 0.8).save(root / "test" / "dog" / "dark.png")
+    first.save(root / "test" / "dog" / "same.bmp")  # which is told of as the same
+    return root
+
+
+def test_near_copies_across_splits_are_named(root):
+    data = ImageData.from_folder(root, 8)
+    found = [f for f in check_images(data).findings if f.code == "data.duplicates_across_splits"]
+    near = [finding for finding in found if "near_copies" in finding.evidence]
+    (finding,) = near
+    assert finding.evidence["near_copies"] == 4
+    assert (finding.evidence["size"], finding.evidence["compared_with"]) == (25, len(data.train))
+    assert finding.severity == "warning"
+    assert finding.message.count("train/cat/00.png") == 3  # the fourth pair is counted only
+    same = [finding for finding in found if finding not in near]
+    assert [finding.evidence["shared"] for finding in same] == [1]
+
+
+def test_digits_are_alike_by_nature():
+    """Of 360 scikit-learn digits none is a copy, though half of them come to a correlation of 0.9 with another."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = np.kron(digits.images, np.ones((2, 2)))  # (N, 16, 16)
+    labels = (digits.target[::5], np.delete(digits.target, np.s_[::5]))
+    near, similarity = match_thumbnails(images[::5], np.delete(images, np.s_[::5], axis=0), labels)
+    assert np.median(similarity) > 0.85
+    assert (near >= 0).sum() <= 1
+
+
+def test_plain_surfaces_and_empty_splits():
+    plain, none = np.full((3, 16, 16), 7), np.zeros((0, 16, 16))
+    for a, b in ((plain, plain), (plain, none), (none, plain)):
+        near, similarity = match_thumbnails(a, b)
+        assert (near == -1).all()
+        assert (similarity == 0).all()
