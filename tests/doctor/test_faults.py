@@ -229,3 +229,61 @@ def test_a_cosine_stepped_each_batch_and_planned_in_epochs_is_found():
 
     assert "lr.schedule_rhythm" in codes(lambda: train(True))
     assert codes(lambda: train(False)) == set()
+
+
+class Uses(nn.Module):
+    """A network whose forward pass is given."""
+
+    def __init__(self, forward):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer, self.run = nn.Linear(6, 3), forward
+
+    def forward(self, x):
+        return self.run(self, x)
+
+
+def trained(forward, *, scale=1.0, **options):
+    def train():
+        model = Uses(forward)
+        x, y = p.classes()
+        p.learn(model, p.sgd(model, lr=0.01), data=(x * scale, y), **options)
+
+    return train
+
+
+def test_a_network_that_scales_its_input_is_right_and_one_that_does_not_is_found():
+    assert "data.not_scaled" in codes(trained(lambda m, x: m.layer(x), scale=100.0))
+    assert codes(trained(lambda m, x: m.layer(x / 100), scale=100.0)) == set()
+
+
+def test_a_functional_dropout_that_knows_no_mode_is_found():
+    assert "model.wrong_mode" in codes(trained(lambda m, x: F.dropout(m.layer(x), 0.3)))
+    assert codes(trained(lambda m, x: F.dropout(m.layer(x), 0.3, training=m.training))) == set()
+
+
+def test_targets_that_the_last_activation_cannot_give_are_found():
+    x, _ = p.classes()
+
+    def train(last, targets):
+        model = p.network(last, k=1)
+        p.learn(model, p.sgd(model), "mse_loss", (x, targets))
+
+    assert codes(lambda: train(nn.ReLU(), x[:, :1])) == {"model.relu_on_logits"}
+    assert codes(lambda: train(nn.ReLU(), x[:, :1].abs())) == set()
+    assert codes(lambda: train(nn.Sigmoid(), x[:, :1])) == {"loss.wrong_kind"}
+    assert codes(lambda: train(nn.Sigmoid(), (x[:, :1] > 0).float())) == set()
+
+
+def test_small_batches_of_batch_normalisation_are_found():
+    def train(size):
+        model = p.network()
+        x, y = p.classes()
+        optimizer = p.sgd(model)
+        for xb, yb in zip(x.split(size), y.split(size), strict=True):
+            optimizer.zero_grad()
+            F.cross_entropy(model(xb), yb).backward()
+            optimizer.step()
+
+    assert codes(lambda: train(2)) == {"model.batch_norm_small_batch"}
+    assert codes(lambda: train(16)) == set()

@@ -30,7 +30,7 @@ def test_the_example_gives_what_is_printed_below_it(tmp_path, monkeypatch, capsy
     monkeypatch.setattr("sys.path", ["", *__import__("sys").path[1:]])
     assert runner.main(["findings.json", "train.py"]) == 0
     found = Findings.from_dict(__import__("json").loads((tmp_path / "findings.json").read_text()))
-    shown = re.findall(r"^error +(\S+): (.*?)  \[(\S+)\]$", text, re.MULTILINE)
+    shown = re.findall(r"^error +(\S.*?:\d+): (.*?)  \[(\S+)\]$", text, re.MULTILINE)
     assert [(f.place, f.message, f.code) for f in found.findings] == shown
     assert capsys.readouterr().out.strip() in text
 

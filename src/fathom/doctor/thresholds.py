@@ -44,6 +44,7 @@ DEEP = 3  # layers with weights, before gradients can vanish between them
 FIRST_LOSS = 2.0  # times ln K: TDC's deviation of 100 %
 FIRST_LOSS_MARGIN = 0.5  # added to it, for few classes; ours
 LARGE_WEIGHTS = 5.0  # times He's standard deviation; ours
+LARGE_GAIN = 1e3  # of all layers together, against He's 1; ours
 SMALL_WEIGHTS = 10.0  # PyTorch's standard deviation over this; ours
 
 # Units --------------------------------------------------------------------------------------------------------------
@@ -84,5 +85,9 @@ LEAST_STEPS_OF_A_CURVE = 40  # ours
 STILL_FALLING = 0.1  # last quarter against the third; ours
 FAR_FROM_DONE = 0.3  # of the first loss; ours
 HARDLY_LEARNED = 0.9  # of the first loss; ours
+FEW_STEPS = 40  # in a whole training; ours
+FEW_FELL = 0.5  # of the first loss, still left after them; ours
+FAR_FROM_CERTAIN = 0.5  # of ln K, at the end of training; ours
+LEFT_EARLY = 0.5  # of a loader's batches; ours
 AT_CHANCE = 0.97  # of ln K; ours
 LEARNED = 0.7  # of ln K; ours

@@ -37,8 +37,7 @@ def check(record: Record) -> Iterator[Finding | NotChecked]:
 
 def _scale(root: RootRecord) -> Iterator[Finding]:
     facts = root.inputs
-    first = next(iter(root.layers.values()), None)
-    if first is None or any(name in first.kind for name in _NORMALISING):
+    if not root.first_layer or any(name in root.first_layer for name in _NORMALISING):
         return
     is_image = len(facts["shape"]) == 4 and facts["shape"][1] in (1, 3, 4)
     evidence = {name: facts[name] for name in ("min", "max", "mean", "std")}

@@ -20,6 +20,17 @@ def check(record: Record) -> Iterator[Finding | NotChecked]:
     if len(trained) != 1:
         return
     losses = [value for value in trained[0].losses if math.isfinite(value)]
+    yield from _left_early(record)
+    if 3 <= len(losses) < thresholds.FEW_STEPS and not record.stopped_early and not record.failure:
+        first, last = ends_of(losses)
+        if first > 0 and thresholds.FEW_FELL * first < last < first:
+            yield found(
+                "fit.underfitting",
+                f"Training took only {len(losses)} steps, in which the loss fell from {first:.4g} to {last:.4g}",
+                {"steps": len(losses), "first": first, "last": last},
+                cause="it was stopped too early",
+                remedy="more epochs, or smaller batches",
+            )
     if len(losses) < thresholds.LEAST_STEPS_OF_A_CURVE:
         yield NotChecked("fit.underfitting", f"only {len(losses)} steps with a loss were seen")
         return
@@ -46,6 +57,16 @@ def _underfitting(losses: list[float], record: Record) -> Iterator[Finding]:
             cause="it was stopped too early",
             remedy="more epochs",
         )
+    elif (
+        chance := _chance(record)
+    ) and thresholds.FAR_FROM_CERTAIN * chance < after < thresholds.HARDLY_LEARNED * first:
+        yield found(
+            "fit.underfitting",
+            f"The loss on what is learned from stays at {after:.4g}, where chance gives {chance:.4g}, and falls no "
+            "further",
+            {"last_quarter": after, "third_quarter": before, "chance": chance},
+            remedy="a larger network or less regularisation, if the task is not a hard one",
+        )
     elif first > 0 and after > thresholds.HARDLY_LEARNED * first:
         yield found(
             "fit.underfitting",
@@ -58,23 +79,49 @@ def _underfitting(losses: list[float], record: Record) -> Iterator[Finding]:
 
 def _shuffled(losses: list[float], record: Record) -> Iterator[Finding | NotChecked]:
     """Report an evaluation at chance beside a training that learns, or a training at chance."""
-    points = evaluations(record)
-    chance = [
-        math.log(call.facts["classes"])
-        for calls in training_calls(record).values()
-        for call in calls[:1]
-        if call.kind == "cross_entropy" and call.facts.get("classes", 0) > 1
-    ]
-    if len(chance) != 1 or not points:
+    points, chance = evaluations(record), _chance(record)
+    if chance is None or not points:
         yield NotChecked("data.labels_shuffled", "it takes a cross-entropy and an evaluation with a loss")
         return
     last, lowest = points[-1], min(point.loss for point in points)
     after = ends_of(losses)[1]
-    if lowest > thresholds.AT_CHANCE * chance[0] and after < thresholds.LEARNED * chance[0]:
+    if lowest > thresholds.AT_CHANCE * chance and after < thresholds.LEARNED * chance:
         yield found(
             "data.labels_shuffled",
-            f"The training loss falls to {after:.3g}, yet no evaluation is better than chance ({chance[0]:.3g}): the "
+            f"The training loss falls to {after:.3g}, yet no evaluation is better than chance ({chance:.3g}): the "
             "lowest loss is "
             f"{lowest:.3g}",
-            {"train_loss": after, "lowest_evaluation": lowest, "chance": chance[0], "accuracy": last.accuracy},
+            {"train_loss": after, "lowest_evaluation": lowest, "chance": chance, "accuracy": last.accuracy},
         )
+
+
+def _chance(record: Record) -> float | None:
+    """Return the cross-entropy of equal probabilities, where one line computes one."""
+    found = [
+        math.log(calls[0].facts["classes"])
+        for calls in training_calls(record).values()
+        if calls[0].kind == "cross_entropy" and calls[0].facts.get("classes", 0) > 1
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _left_early(record: Record) -> Iterator[Finding]:
+    """Report a loader that is left after few of its batches in every pass."""
+    for loader in record.loaders:
+        batches = loader.num_batches or 0
+        usual = loader.batches / max(1, loader.passes)
+        if (
+            loader.is_training
+            and loader.passes >= 3
+            and batches > 2
+            and loader.most_batches < thresholds.LEFT_EARLY * batches
+        ):
+            yield found(
+                "fit.underfitting",
+                f"Each of {loader.passes} passes over the training loader was left after {usual:.0f} of its {batches} "
+                "batches",
+                {"passes": loader.passes, "batches_used": usual, "batches": batches},
+                place=loader.place,
+                cause="most of the data is never learned from",
+                remedy="look for a return or break within the loop over batches",
+            )

@@ -89,6 +89,25 @@ def _first_loss(record: Record) -> Iterator[Finding]:
             )
 
 
+def _gain(root: RootRecord) -> Iterator[Finding]:
+    """Report layers that together make signals and gradients larger by far, where nothing normalises them."""
+    hidden = [(name, std / he) for name, (std, he, _) in root.weights_at_start.items() if name != root.output_layer]
+    if len(hidden) < thresholds.DEEP or any("Norm" in layer.kind for layer in root.layers.values()):
+        return
+    gain = math.prod(ratio for _, ratio in hidden)
+    if gain <= thresholds.LARGE_GAIN:
+        return
+    name = max(hidden, key=lambda item: item[1])[0]
+    layer = name.rpartition(".")[0]
+    yield found(
+        "init.scale",
+        f"{len(hidden)} layers together make a signal about {gain:.2g} times as large: each begins with weights above "
+        "He's scale",
+        {"layers": len(hidden), "gain": gain},
+        place=root.layers[layer].place if layer in root.layers else root.place,
+    )
+
+
 def _scale(root: RootRecord, record: Record) -> Iterator[Finding]:
     wrong = []
     for name, (std, he, xavier) in root.weights_at_start.items():
@@ -97,7 +116,10 @@ def _scale(root: RootRecord, record: Record) -> Iterator[Finding]:
         low, high = min(xavier, he / math.sqrt(6)), max(he, xavier)  # PyTorch's own Linear is He's over the root of 6
         if std > thresholds.LARGE_WEIGHTS * high or std < low / thresholds.SMALL_WEIGHTS:
             wrong.append((name, std, he))
-    if not wrong or _owner(root, record) is None:
+    if _owner(root, record) is None:
+        return
+    yield from _gain(root)
+    if not wrong:
         return
     name, std, he = wrong[0]
     layer = name.rpartition(".")[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 from fathom.doctor import thresholds
 from fathom.doctor.catalog import found
@@ -93,16 +94,39 @@ def _probabilities(calls: list[LossCall], place: str) -> Iterator[Finding]:
                     "classes": classes,
                     "lowest_loss": floor,
                 },
-                place=place,
+                place=_both(place, facts),
             )
+        elif made_by == "Tanh":
+            yield _bounded(call, facts, place)
     elif call.kind == "binary_cross_entropy_with_logits" and made_by in ("Sigmoid", "Softmax"):
         yield found(
             "loss.sigmoid_before_bce_with_logits",
             f"binary_cross_entropy_with_logits gets the outputs of a {made_by.lower()}, between {facts['min']:.3g} and "
             f"{facts['max']:.3g}: its loss cannot fall below 0.313 for positives and 0.693 for negatives",
             {"min": facts["min"], "max": facts["max"], "operation": made_by.lower()},
-            place=place,
+            place=_both(place, facts),
         )
+
+
+def _both(place: str, facts: dict[str, Any]) -> str:
+    """Return the line of the loss, and that where the activation before it is made."""
+    return ", ".join(dict.fromkeys(filter(None, (place, facts["producer_place"]))))
+
+
+def _bounded(call: LossCall, facts: dict[str, Any], place: str) -> Finding:
+    classes = facts.get("classes", 2)
+    floor = math.log(1 + (classes - 1) * math.exp(-2))  # the right logit at 1, all others at −1
+    return found(
+        "loss.wrong_kind",
+        f"The logits that {call.kind} gets come out of a tanh, between −1 and 1: with {classes} classes its loss "
+        "cannot "
+        f"fall below {floor:.3f}",
+        {"classes": classes, "lowest_loss": floor},
+        place=_both(place, facts),
+        severity="warning",
+        cause="bounded logits bound the probability that the network can give",
+        remedy="remove the activation after the last layer",
+    )
 
 
 def _rectified(calls: list[LossCall], place: str) -> Iterator[Finding]:
@@ -117,7 +141,7 @@ def _rectified(calls: list[LossCall], place: str) -> Iterator[Finding]:
         f"The logits that {call.kind} gets come out of a ReLU: their minimum is {facts['min']:g}, and up to "
         f"{zero_rows:.0%} of the samples have only zeros",
         {"min": facts["min"], "rows_of_zeros": zero_rows},
-        place=place,
+        place=_both(place, facts),
     )
 
 
@@ -166,6 +190,7 @@ def _values(calls: list[LossCall], place: str, record: Record) -> Iterator[Findi
             place=place,
         )
         return
+    yield from _out_of_reach(calls, place)
     values = sorted({v for c in calls for v in c.facts.get("target_values", [])})
     has_one_output = shape == target and math.prod(shape[1:]) == 1
     is_whole = all(c.facts.get("target_is_whole") for c in calls)
@@ -180,6 +205,29 @@ def _values(calls: list[LossCall], place: str, record: Record) -> Iterator[Findi
         severity="warning" if from_loader else "note",
         cause="class numbers have no order: predicting 1 for a mix of 0 and 2 is rewarded",
         remedy="cross_entropy with one output for each class; leave it if these are counts or ratings",
+    )
+
+
+def _out_of_reach(calls: list[LossCall], place: str) -> Iterator[Finding]:
+    """Report targets that the activation before the loss cannot give."""
+    call, facts = calls[0], calls[0].facts
+    bounds = {"Relu": (0.0, math.inf), "Sigmoid": (0.0, 1.0), "Softmax": (0.0, 1.0), "Tanh": (-1.0, 1.0)}
+    if facts["producer"] not in bounds:
+        return
+    low, high = bounds[facts["producer"]]
+    least, most = min(c.facts["target_min"] for c in calls), max(c.facts["target_max"] for c in calls)
+    slack = 0.01 * (most - least)  # a target just beyond a bound is reached nearly
+    if low - slack <= least and most <= high + slack:
+        return
+    name = facts["producer"].lower()
+    yield found(
+        "model.relu_on_logits" if name == "relu" else "loss.wrong_kind",
+        f"The targets of {call.kind} lie within {least:.3g} and {most:.3g}; the {name} before it gives {low:g} to "
+        f"{high:g}",
+        {"target_min": least, "target_max": most, "operation": name},
+        place=_both(place, facts),
+        cause="the network cannot give these values",
+        remedy="remove the activation after the last layer, or scale the targets to its range",
     )
 
 

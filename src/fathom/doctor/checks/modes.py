@@ -17,6 +17,7 @@ def check(record: Record) -> Iterator[Finding | NotChecked]:
     yield from _evaluation_in_training_mode(record)
     for root in record.roots:
         yield from _small_batch(root)
+        yield from _varies(root)
 
 
 def _training_in_evaluation_mode(optimizer: OptimizerRecord, record: Record) -> Iterator[Finding]:
@@ -69,6 +70,22 @@ def _evaluation_in_training_mode(record: Record) -> Iterator[Finding]:
             cause="in training mode dropout drops, and batch normalisation takes the statistics of the batch",
             remedy="model.eval() before the evaluation, model.train() after it",
         )
+
+
+def _varies(root: RootRecord) -> Iterator[Finding]:
+    if not root.probe.get("varies"):
+        return
+    drop = root.probe["dropout"]
+    yield found(
+        "model.wrong_mode",
+        f"In evaluation mode {root.name} gives two outputs for one input"
+        + (f": a functional dropout of {drop:g} is at work" if drop else ""),
+        {"dropout": drop},
+        place=root.place or root.call_place,
+        severity="error" if drop else "note",
+        cause="something random does not follow model.eval(); a network that samples on purpose does so too",
+        remedy="F.dropout(x, p, training=self.training), or nn.Dropout",
+    )
 
 
 def _trained(record: Record) -> set[int]:

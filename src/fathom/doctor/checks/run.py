@@ -23,7 +23,7 @@ from fathom.doctor.checks import (
     updates,
 )
 from fathom.doctor.observer.record import Record
-from fathom.findings import Finding, Findings, NotChecked
+from fathom.findings import Finding, Findings, NotChecked, has_errors
 
 Outcome = Iterator[Finding | NotChecked]
 
@@ -76,7 +76,10 @@ def check_record(record: Record) -> Findings:
             record.own_failures[f"{check.__module__}: {type(error).__name__}: {str(error)[:200]}"] += 1
     codes = {code for code, _ in found}
     not_checked = [NotChecked(code, reason) for code, reason in skipped.items() if code not in codes]
-    return Findings.gravest_first(_once(list(found.values())), not_checked)
+    shown = _once(list(found.values()))
+    if has_errors(shown):  # a training with an error learns less: that is its consequence
+        shown = [finding for finding in shown if finding.code != "fit.underfitting"]
+    return Findings.gravest_first(shown, not_checked)
 
 
 def _without_training(record: Record) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from fathom.doctor import thresholds
 from fathom.doctor.catalog import found
 from fathom.doctor.observer.record import OptimizerRecord, Record, SchedulerRecord
@@ -15,8 +17,15 @@ def check(record: Record) -> Iterator[Finding | NotChecked]:
     for schedule in record.schedulers:
         if 0 <= schedule.optimizer < len(record.optimizers):
             yield from _rhythm(schedule, record.optimizers[schedule.optimizer], record)
-    for optimizer in record.optimizers:
-        yield from _zero(optimizer)
+    for number, optimizer in enumerate(record.optimizers):
+        places = [_place(schedule) for schedule in record.schedulers if schedule.optimizer == number]
+        for finding in _zero(optimizer):
+            yield msgspec.structs.replace(finding, place=", ".join([finding.place, *places]))
+
+
+def _place(schedule: SchedulerRecord) -> str:
+    """Return where it is stepped and where it is made."""
+    return ", ".join(dict.fromkeys(filter(None, (schedule.step_place, schedule.place))))
 
 
 def _epochs(record: Record) -> int:
@@ -25,7 +34,7 @@ def _epochs(record: Record) -> int:
 
 def _rhythm(schedule: SchedulerRecord, optimizer: OptimizerRecord, record: Record) -> Iterator[Finding]:
     taken, epochs = optimizer.steps - schedule.optimizer_steps_at_creation, _epochs(record)
-    place = schedule.step_place or schedule.place
+    place = _place(schedule)
     evidence = {
         "schedule_steps": schedule.steps,
         "optimizer_steps": taken,
@@ -74,7 +83,7 @@ def _rhythm(schedule: SchedulerRecord, optimizer: OptimizerRecord, record: Recor
 def _against_horizon(
     schedule: SchedulerRecord, taken: int, epochs: int, evidence: dict, *, is_whole: bool
 ) -> Iterator[Finding]:
-    place = schedule.step_place or schedule.place
+    place = _place(schedule)
     horizon = schedule.horizon or 0.0
     is_cosine = schedule.kind == "CosineAnnealingLR"
     if is_cosine and schedule.steps > thresholds.PAST_HORIZON * horizon and taken >= schedule.steps * 0.9:

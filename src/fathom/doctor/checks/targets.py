@@ -7,7 +7,7 @@ from typing import Any
 
 from fathom.doctor import thresholds
 from fathom.doctor.catalog import found
-from fathom.doctor.observer.losses import BINARY_LOSSES
+from fathom.doctor.observer.losses import BINARY_LOSSES, SIGNED_LOSSES
 from fathom.doctor.observer.record import LossCall, Record
 from fathom.findings import Finding, NotChecked
 
@@ -28,6 +28,15 @@ def check(record: Record) -> Iterator[Finding | NotChecked]:
                 {"min": facts["target_min"], "max": facts["target_max"]},
                 place=call.place,
                 remedy="y = (y > 0).float() for labels −1 and 1; cross_entropy for more than two classes",
+            )
+        if call.kind in SIGNED_LOSSES and facts["target_min"] == 0:
+            yield found(
+                "data.labels_out_of_range",
+                f"{call.kind} takes targets −1 and 1 and gets {facts['target_min']:g} to {facts['target_max']:g}",
+                {"min": facts["target_min"], "max": facts["target_max"]},
+                place=call.place,
+                cause="a target of 0 has no side: such samples teach nothing",
+                remedy="y = 2 * y - 1, or binary_cross_entropy_with_logits",
             )
     for place, entry in record.target_counts.items():
         yield from _dead_classes(place, entry)

@@ -27,18 +27,18 @@ def operation(node: Any) -> str:
     return name.partition("Backward")[0]
 
 
-def producer(tensor: Tensor) -> str:
-    """Return the operation that gave a tensor its values; empty if it carries no graph."""
+def producer(tensor: Tensor) -> tuple[str, int]:
+    """Return the operation that gave a tensor its values, and its number; empty if it carries no graph."""
     node = tensor.grad_fn
     for _ in range(12):  # a longer chain of views between a layer and a loss was never met
         if node is None:
-            return ""
+            break
         name = operation(node)
         if name not in _MOVES or name in ("Mean", "Expand"):
-            return name
+            return name, int(node._sequence_nr())
         following = [next_ for next_, _ in node.next_functions if next_ is not None]
         node = following[0] if len(following) == 1 else None
-    return ""
+    return "", -1
 
 
 def softmax_dimension(tensor: Tensor) -> int | None:

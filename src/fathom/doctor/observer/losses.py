@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 CLASS_LOSSES = ("cross_entropy", "nll_loss")
 BINARY_LOSSES = ("binary_cross_entropy", "binary_cross_entropy_with_logits", "multilabel_soft_margin_loss")
 VALUE_LOSSES = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
-WATCHED = (*CLASS_LOSSES, *BINARY_LOSSES, *VALUE_LOSSES, "kl_div", "gaussian_nll_loss", "poisson_nll_loss")
+SIGNED_LOSSES = ("soft_margin_loss", "hinge_embedding_loss", "margin_ranking_loss")  # their targets are −1 and 1
+WATCHED = (*CLASS_LOSSES, *BINARY_LOSSES, *VALUE_LOSSES, *SIGNED_LOSSES, "kl_div")
 MOST_CLASSES = 1000  # whose targets are counted
 CALLS_COUNTED = 400  # of one line, over which targets are counted; afterwards one in twenty
 
@@ -86,7 +87,8 @@ class Losses(Part):
 
     def _facts(self, name: str, x: Tensor, target: Tensor, values: Any, result: Tensor | None) -> dict[str, Any]:
         facts: dict[str, Any] = {
-            "producer": producer(x),
+            "producer": (made_by := producer(x))[0],
+            "producer_place": self.observer.modules.activation_places.get(made_by[1], ""),
             "softmax_dim": softmax_dimension(x),
             "shape": tuple(x.shape),
             "target_shape": tuple(target.shape),
@@ -110,6 +112,7 @@ class Losses(Part):
         if t.is_floating_point():
             facts["target_is_whole"] = bool((t == t.round()).all())
             facts["target_values"] = sorted(set(t.flatten()[:2000].tolist()))[:50]
+            facts["negative_targets"] = float((t < 0).float().mean())
             facts["target_std"] = float(t.std()) if t.numel() > 1 else 0.0
         if name in (*CLASS_LOSSES, "kl_div") and y.dim() >= 1 and y.shape[min(1, y.dim() - 1)] > 0:
             dim = 1 if y.dim() > 1 else 0

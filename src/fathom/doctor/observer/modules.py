@@ -28,6 +28,7 @@ from fathom.doctor.observer.statistics import (
 
 NORMS = (nn.modules.batchnorm._BatchNorm,)
 _DROPOUTS = (nn.modules.dropout._DropoutNd,)
+_ACTIVATIONS = (nn.ReLU, nn.Sigmoid, nn.Tanh, nn.Softmax)
 MOST_ROOTS = 50  # networks of one script; a search over networks makes more, which are all alike
 
 
@@ -57,6 +58,10 @@ class Modules(Part):
         self._without_parameters: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self._stack: list[int] = []
         self._calls: weakref.WeakKeyDictionary[nn.Module, list[int]] = weakref.WeakKeyDictionary()
+        self.call_places: weakref.WeakKeyDictionary[nn.Module, str] = weakref.WeakKeyDictionary()
+        self.activation_places: dict[int, str] = {}  # where the module is made that a node of the graph comes from
+        self._norm_values: weakref.WeakKeyDictionary[nn.Module, int] = weakref.WeakKeyDictionary()
+        self._first_layer: tuple[str, Tensor] | None = None  # with weights, of the network under way, and its input
         self._quiet_outputs: list[int] = []  # addresses of what was computed without gradients
         self._last_quiet_input: weakref.ref[Tensor] | None = None
         return [
@@ -79,10 +84,27 @@ class Modules(Part):
     def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         if self.observer.is_paused or torch.compiler.is_compiling():
             return
+        if not self._stack:
+            self._first_layer = None
         self._stack.append(id(module))
+        is_looked_at = self.observer.is_close or not torch.is_grad_enabled()
+        if is_looked_at and self._first_layer is None and module._parameters and args and isinstance(args[0], Tensor):
+            self._first_layer = (type(module).__name__, args[0])  # what is done to the data comes before it
         if self.observer.is_close:
             counts = self._calls.setdefault(module, [0, 0])
             counts[0 if torch.is_grad_enabled() else 1] += 1
+            if counts[0] + counts[1] == 1:
+                self.call_places[module] = user_place()
+            if isinstance(module, NORMS) and module.training and args and isinstance(args[0], Tensor):
+                values = args[0].numel() // max(1, module.num_features)
+                self._norm_values[module] = max(values, self._norm_values.get(module, 0))
+
+    def place_of(self, module: nn.Module | None) -> str:
+        """Return where a module is made, and where it was first called, if that is another line."""
+        if module is None:
+            return ""
+        made, called = self.observer.module_places.get(module, ""), self.call_places.get(module, "")
+        return ", ".join(dict.fromkeys(filter(None, (made, called))))
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         if self.observer.is_paused or torch.compiler.is_compiling():
@@ -90,6 +112,10 @@ class Modules(Part):
         if self._stack and id(module) in self._stack:  # one that is not there: the hook came in between
             while self._stack.pop() != id(module):
                 pass
+        if self.observer.is_close and isinstance(module, _ACTIVATIONS):
+            node = getattr(output, "grad_fn", None)
+            if node is not None:
+                self.activation_places[int(node._sequence_nr())] = self.observer.module_places.get(module, "")
         if not self._stack and module not in self._without_parameters:
             self._root_called(module, args, kwargs, output, torch.is_grad_enabled())
 
@@ -109,6 +135,7 @@ class Modules(Part):
         self._note_feeding(root, args, kwargs)
         if not with_grad:
             self._evaluated(root, module, x)
+            self._first_layer = None
             if y is not None and not y.is_sparse:
                 self._quiet_outputs = [*self._quiet_outputs[-8:], y.untyped_storage().data_ptr()]
             return
@@ -126,10 +153,12 @@ class Modules(Part):
         record.call_place = record.call_place or user_place()
         if not root.is_described and x is not None:
             root.is_described = True
-            record.inputs = describe_input(x)
+            record.first_layer, first = self._first_layer or ("", x)
+            record.inputs = describe_input(first)  # not x: a network may scale its input itself
             if y is not None:
                 record.output = {"shape": tuple(y.shape), "is_finite": bool(torch.isfinite(y).all())}
             self._describe(root, module)
+        self._first_layer = None
 
     def _evaluated(self, root: Root, module: nn.Module, x: Tensor | None) -> None:
         record = root.record
@@ -138,8 +167,8 @@ class Modules(Part):
             # the object, not its address: a freed batch's memory is used again by the next one
             record.repeats_inputs |= self._last_quiet_input is not None and self._last_quiet_input() is x
             self._last_quiet_input = weakref.ref(x)
-            if not record.evaluation_inputs:
-                record.evaluation_inputs = describe_input(x)
+            if not record.evaluation_inputs and self._first_layer is not None:
+                record.evaluation_inputs = describe_input(self._first_layer[1])
         in_training_mode = module.training and bool(record.mode_modules)
         if in_training_mode:
             record.calls_evaluating_in_training_mode += 1
@@ -169,11 +198,11 @@ class Modules(Part):
 
     def _describe(self, root: Root, module: nn.Module) -> None:
         """Note layers, parameters and initial weights, before the first step changes them."""
-        record, places = root.record, self.observer.module_places
+        record = root.record
         last = ""
         for name, layer in module.named_modules():
             if next(layer.parameters(recurse=False), None) is not None:
-                record.layers[name] = LayerRecord(name, type(layer).__name__, places.get(layer, ""))
+                record.layers[name] = LayerRecord(name, type(layer).__name__, self.place_of(layer))
             for key, weight in weights_of(layer).items():
                 full = f"{name}.{key}".lstrip(".")
                 last = full
@@ -194,7 +223,12 @@ class Modules(Part):
         """Once the first steps are done: whether a sample's output depends on the others of its batch."""
         for root in self.roots.values():
             module = root.module()
-            if module is None or root.record.probe or root.last_inputs is None:
+            if module is None:
+                continue
+            for name, layer in module.named_modules():
+                if layer in self._norm_values:
+                    root.record.batch_norm[name or root.record.name] = self._norm_values[layer]
+            if root.record.probe or root.last_inputs is None:
                 continue
             root.record.probe = self._probe(root, module)
 
@@ -207,11 +241,17 @@ class Modules(Part):
             return {"reason": "the network takes more than one tensor"}
         if reason := probes.why_not_copied(module):
             return {"reason": reason}
-        if not self.observer.loaders.is_batch(tensors[0]) and len(set(root.digests)) < 2:
+        rows = self.observer.losses.last_batch_size
+        y = root.last_output
+        is_batch_first = rows is not None and y is not None and y.dim() <= 2 and len(y) == len(tensors[0]) == rows
+        is_batch_first = is_batch_first and (tensors[0].dim() < 2 or tensors[0].shape[1] != rows)
+        if not self.observer.loaders.is_batch(tensors[0]) and (len(set(root.digests)) < 2 or not is_batch_first):
             return {"reason": "it is not known which dimension of the input is the batch"}
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             try:
-                return probes.mixes_samples(copy.deepcopy(module), tensors[0].detach())
+                network = copy.deepcopy(module)
+                mixed = probes.mixes_samples(network, tensors[0].detach(), is_batch_first=is_batch_first)
+                return mixed | probes.varies_in_evaluation(network, tensors[0].detach())
             except Exception as error:
                 return {"reason": f"a copy of the network could not be run ({type(error).__name__})"}
 
@@ -241,6 +281,7 @@ class Modules(Part):
     def release(self) -> None:
         """Let go of the last batch."""
         self._quiet_outputs.clear()
+        self.activation_places.clear()
         for root in self.roots.values():
             root.last_inputs = root.last_output = None
 

@@ -88,7 +88,7 @@ class Names:
             "name": name,
             "layer": self.layer(parameter),
             "kind": type(layer).__name__,
-            "place": self.observer.module_places.get(layer, ""),
+            "place": self.observer.modules.place_of(layer),
             "calls": calls,
             "quiet_calls": quiet,
             "leaf": next(layer.children(), None) is None,
@@ -112,5 +112,5 @@ class Names:
             if parameter is None or i in owned or i in registered or not isinstance(parameter, nn.Parameter):
                 continue
             layer = self.owner(parameter)
-            place = self.observer.module_places.get(layer, "") if layer is not None else ""
+            place = self.observer.modules.place_of(layer)
             self.observer.record.foreign_layers[self.of(parameter)] = place

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fathom.doctor.observer.statistics import all_tensors
@@ -38,11 +39,12 @@ def why_not_copied(network: nn.Module) -> str:
     return ""
 
 
-def mixes_samples(network: nn.Module, x: Tensor) -> dict[str, Any]:
+def mixes_samples(network: nn.Module, x: Tensor, *, is_batch_first: bool) -> dict[str, Any]:
     """Return whether the output for one sample depends on the others.
 
     Args:
         network: a copy, which is spoilt.
+        is_batch_first: whether dimension 0 is known to be the batch; else networks that may expect time are left out.
     Shape:   x (N, …)
     """
     if len(x) < 3:
@@ -50,7 +52,7 @@ def mixes_samples(network: nn.Module, x: Tensor) -> dict[str, Any]:
     for layer in network.modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm) and not layer.track_running_stats:
             return {"reason": "a batch normalisation uses the statistics of the batch in evaluation too"}
-        if isinstance(layer, (nn.RNNBase, nn.MultiheadAttention)) and not layer.batch_first:
+        if isinstance(layer, (nn.RNNBase, nn.MultiheadAttention)) and not layer.batch_first and not is_batch_first:
             return {"reason": f"a {type(layer).__name__} may expect time before the batch (batch_first=False)"}
     network.eval()
     x = x[:MOST_SAMPLES].clone()
@@ -71,6 +73,37 @@ def mixes_samples(network: nn.Module, x: Tensor) -> dict[str, Any]:
     # matrix products of another batch may round otherwise: a thousandth of the spread is no rounding
     limit = 1e-3 * max(float(a.std()), 1e-6)
     return {"mixed": bool((difference > limit).any()), "other": float(difference.max()), "own": own}
+
+
+def varies_in_evaluation(network: nn.Module, x: Tensor) -> dict[str, Any]:
+    """Return whether two passes in evaluation mode differ, and whether a functional dropout is the reason.
+
+    Args:
+        network: a copy, which is spoilt.
+    Shape:   x (N, …)
+    """
+    network.eval()
+    drops: list[float] = []
+    original = F.dropout
+
+    def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+        if training and p > 0:
+            drops.append(p)
+        return original(input, p, training, inplace)
+
+    F.dropout = dropout
+    try:
+        with kept_random_state(), torch.no_grad():
+            torch.manual_seed(0)
+            first = all_tensors(network(x[:MOST_SAMPLES]))
+            torch.manual_seed(1)
+            second = all_tensors(network(x[:MOST_SAMPLES]))
+    finally:
+        F.dropout = original
+    pairs = [(a, b) for a, b in zip(first, second, strict=False) if a.shape == b.shape]
+    if all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in pairs):
+        return {"varies": False}
+    return {"varies": True, "dropout": max(drops, default=0.0)}
 
 
 def first_not_finite(network: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

@@ -100,7 +100,8 @@ class RootRecord:
     layers: dict[str, LayerRecord] = field(default_factory=dict)
     parameters: dict[str, int] = field(default_factory=dict)  # name: id
     trainable: set[str] = field(default_factory=set)
-    inputs: dict[str, Any] = field(default_factory=dict)  # statistics of the first training input
+    inputs: dict[str, Any] = field(default_factory=dict)  # statistics of what first reaches a layer in training
+    first_layer: str = ""  # the kind of that layer
     evaluation_inputs: dict[str, Any] = field(default_factory=dict)
     output: dict[str, Any] = field(default_factory=dict)
     batch_norm: dict[str, int] = field(default_factory=dict)  # name: fewest values a channel of the usual batch

@@ -40,7 +40,7 @@ def all_tensors(values: Any) -> list[Tensor]:
 def describe_input(x: Tensor) -> dict[str, Any]:
     """Return shape, type and, of numbers, range, mean, standard deviation, spread over features, lags of pixels."""
     facts: dict[str, Any] = {"shape": tuple(x.shape), "dtype": str(x.dtype).removeprefix("torch.")}
-    if x.is_sparse or x.numel() == 0 or not x.is_floating_point():
+    if x.is_sparse or x.numel() == 0 or x.is_complex():
         return facts
     x = x.detach()
     if x.numel() > MOST_VALUES and x.dim() > 1:

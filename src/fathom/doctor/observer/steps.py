@@ -149,11 +149,13 @@ class Steps(Part):
         self._note_rate(optimizer, record)
         self._note_mode(record)
         interval = each.interval
-        if interval is None or record.kind == "LBFGS":
+        if interval is None:
             return
         parameters = each.parameters()
         if not record.num_parameters or len(parameters) != record.num_parameters:
             self._describe(optimizer, each, parameters)
+        if record.kind == "LBFGS":  # its gradients are computed within the step
+            return
         named = [(self.names.of(p), p) for p in parameters]
         with_gradient = [(name, p) for name, p in named if p.grad is not None]
         interval.gradient_norms = {name: None for name, p in named if p.requires_grad}
