@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from fathom.data.images.folder_walk import describe_strays
+from fathom.data.images.folders.walk import describe_strays
 from fathom.errors import FathomError
 from fathom.inference.image_inputs import InputImage, find_inputs, list_images
 

@@ -17,7 +17,7 @@ from fathom.data.fetch.archives import is_packed
 from fathom.data.fetch.inputs import fetch_input
 from fathom.data.fetch.packed import unpacked_copy
 from fathom.data.images.decode import read_image
-from fathom.data.images.folder_walk import walk_images
+from fathom.data.images.folders.walk import walk_images
 from fathom.data.images.formats import EXTENSIONS
 from fathom.data.images.labels.named_images import ImageRows
 from fathom.errors import FathomError, UsageError

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from fathom.data.images.folder_walk import describe_strays
+from fathom.data.images.folders.walk import describe_strays
 from fathom.data.images.labels.named_images import ImageRows
 from fathom.data.loaders.workers import default_workers
 from fathom.errors import FathomError, UsageError

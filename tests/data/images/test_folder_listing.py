@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader
 from fathom.data.images.decode import MAX_PIXELS, read_image
 from fathom.data.images.file_dataset import ImageFileDataset
 from fathom.data.images.folder_listing import list_image_folder
-from fathom.data.images.folder_names import readable_names
+from fathom.data.images.folders.name_groups import group_by_name
+from fathom.data.images.folders.names import readable_names
 from fathom.data.images.formats import FORMATS
-from fathom.data.images.name_groups import group_by_name
 from fathom.data.images.plain_jpeg import decode_plain_jpeg
 from fathom.errors import FathomError, UsageError
 

@@ -260,7 +260,7 @@ def _list_files(data: DataConfig) -> ImageFiles:
         files = read_image_table(place, expand_home(str(images)), **said)
     if pattern is None:
         return files
-    from fathom.data.images.name_groups import group_by_name
+    from fathom.data.images.folders.name_groups import group_by_name
 
     return group_by_name(files, str(pattern))
 

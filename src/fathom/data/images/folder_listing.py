@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from fathom.choices import Task
-from fathom.data.images.folder_layout import find_layout, list_folders, scan
-from fathom.data.images.folder_levels import Levels
-from fathom.data.images.folder_names import readable_names
-from fathom.data.images.folder_walk import describe_strays, stray_kind, walk_images
+from fathom.data.images.folders.layout import find_layout, list_folders, scan
+from fathom.data.images.folders.levels import Levels
+from fathom.data.images.folders.names import readable_names
+from fathom.data.images.folders.walk import describe_strays, stray_kind, walk_images
 from fathom.data.images.split_names import SPLITS
 from fathom.errors import FathomError
 from fathom.phrases import enumerated

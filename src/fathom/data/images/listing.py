@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fathom.data.images.folder_layout import list_folders, scan
 from fathom.data.images.folder_listing import ImageFiles, list_image_folder
+from fathom.data.images.folders.layout import list_folders, scan
 from fathom.data.images.labels.file import read_image_table
 from fathom.errors import FathomError, UsageError
 

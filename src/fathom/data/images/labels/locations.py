@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from urllib.parse import unquote
 
-from fathom.data.images.folder_layout import passed_over
+from fathom.data.images.folders.layout import passed_over
 from fathom.data.images.formats import EXTENSIONS, is_image
 from fathom.errors import FathomError
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from fathom.data.images.folder_layout import passed_over, scan
+from fathom.data.images.folders.layout import passed_over, scan
 from fathom.data.images.formats import is_image
 from fathom.phrases import counted
 
