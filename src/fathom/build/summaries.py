@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fathom.build.details.classes import class_rows
 from fathom.build.details.labels import join_labels, summarize_labels
 from fathom.build.results import EvaluationDetails, SplitResult
 from fathom.data.module import LabelledData
@@ -91,7 +92,7 @@ def summarize(
         **further,
         "confusion": confusion.tolist(),
         "class_names": names,
-        "per_class": _per_class(confusion, names),
+        "per_class": class_rows(confusion.numpy(), names),
     }
 
 
@@ -105,17 +106,6 @@ def class_names_of(module: Classifier, output: Tensor) -> list[str]:
     if len(names) != num_classes:
         raise UsageError(f"class_names has {len(names)} names, and the network's output is for {num_classes} classes")
     return names
-
-
-def _per_class(confusion: Tensor, names: list[str]) -> list[dict[str, Any]]:
-    hits, true, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)  # (K,) each
-    rows = []
-    for i, name in enumerate(names):
-        precision = float(hits[i] / predicted[i]) if predicted[i] else 0.0  # 0 of 0 counts as 0, as in scikit-learn
-        recall = float(hits[i] / true[i]) if true[i] else 0.0
-        f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-        rows.append({"class": name, "precision": precision, "recall": recall, "f1": f1, "support": int(true[i])})
-    return rows
 
 
 def collect_labelled_details(

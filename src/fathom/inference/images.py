@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from fathom.data.images.folders.walk import describe_strays
 from fathom.data.images.labels.named_images import ImageRows
+from fathom.data.label_spellings import spelling_among
 from fathom.data.loaders.workers import default_workers
 from fathom.errors import FathomError, UsageError
 from fathom.findings import Finding
 from fathom.inference.image_inputs import STDIN, InputImage, find_inputs, list_images
 from fathom.inference.onnx_file import OnnxModel
 from fathom.inference.onnx_inputs import ImageInput
-from fathom.inference.predictions import PredictionRequest, Predictions, Score
+from fathom.inference.predictions import TRUTH, PredictionRequest, Predictions, Score
 from fathom.inference.ranking import Labeller, Row, answer_columns, answers, predicted_numbers, prediction_column
 
 _BATCH = 128
@@ -73,7 +75,7 @@ def predict_images(model: ImageModel, request: PredictionRequest) -> Predictions
         return None if STDIN in inputs else sum(1 for _ in list_images(found))  # standard input can be read once
 
     strays: Counter[str] = Counter()
-    rows = _label(model, list_images(found, strays), top, score)
+    rows = _label(model, list_images(found, strays), top, score, with_truth=request.with_truth)
 
     def findings() -> list[Finding]:
         notes = describe_strays(Counter(strays))
@@ -82,7 +84,9 @@ def predict_images(model: ImageModel, request: PredictionRequest) -> Predictions
     return Predictions(columns, rows, count=count, score=score, findings=findings)
 
 
-def _label(model: ImageModel, listed: Iterator[InputImage], top: int, score: Score | None) -> Iterator[Row]:
+def _label(
+    model: ImageModel, listed: Iterator[InputImage], top: int, score: Score | None, *, with_truth: bool
+) -> Iterator[Row]:
     """Yield the row of each image, one batch at a time."""
     channels, height, width = model.shape
     size = max(1, min(_BATCH, _BATCH_BYTES // (channels * height * width)))  # a byte a pixel: uint8
@@ -106,7 +110,16 @@ def _label(model: ImageModel, listed: Iterator[InputImage], top: int, score: Sco
                     if named.label and "label" in row:
                         score.labelled += 1
                         score.right += row["label"] == named.label  # by name: a list may order its classes otherwise
+                if with_truth:
+                    row[TRUTH] = named.label or _folder_class(named.shown, model.class_names)
                 yield {"file": named.shown, **row}
+
+
+def _folder_class(path: str, class_names: Sequence[str]) -> str:
+    """Return the class of the innermost folder that is called like one; else the name of the file's own folder."""
+    folders = Path(path).parts[-2::-1]
+    classes = (spelling_among(class_names, folder) for folder in folders)
+    return next((name for name in classes if name in class_names), folders[0] if folders else "")
 
 
 def _answer(model: ImageModel, images: np.ndarray, top: int) -> Iterator[Row]:

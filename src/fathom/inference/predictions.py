@@ -11,6 +11,10 @@ from fathom.findings import Finding
 from fathom.inference.image_inputs import LabelFileOptions
 from fathom.inference.ranking import Row
 
+TRUTH = (
+    "truth"  # in rows, where it is asked for: what the input itself says is right, as text; "" where it says nothing
+)
+
 
 @dataclass(frozen=True)
 class PredictionRequest:
@@ -23,6 +27,7 @@ class PredictionRequest:
         id_column: a column of the inputs whose cells identify samples, for a submission.
         label_file: how a file of rows names images; None where none was said to.
         encoding: of texts and tables; None finds it.
+        with_truth: whether each row holds ``TRUTH``: the target's cell, the label in a file, the name of the folder.
     """
 
     model: str | Path
@@ -31,6 +36,7 @@ class PredictionRequest:
     label_file: LabelFileOptions | None = None
     encoding: str | None = None
     id_column: str | None = None
+    with_truth: bool = False
 
     def refuse_label_file(self, what: str) -> None:
         """Refuse --images for a model that reads something else.

@@ -90,15 +90,16 @@ def open_predictions(
     encoding: str | None = None,
 ) -> Predictions:
     """Return the rows of ``predict``, with what is known about them beforehand."""
-    return _answer(PredictionRequest(run, inputs, top, label_file, encoding), device)
+    return answer(PredictionRequest(run, inputs, top, label_file, encoding), device)[1]
 
 
-def _answer(request: PredictionRequest, device: str) -> Predictions:
+def answer(request: PredictionRequest, device: str = "auto") -> tuple[Any, Predictions]:
+    """Return the model that is asked, as its kind takes it, and its predictions."""
     if request.encoding is not None:
         check_encoding(request.encoding)
     inputs = [conceal(source) if isinstance(source, str) else source for source in request.inputs]
     kind, model, shown = _open_model(request.model, device)
-    return kind.predict(model, replace(request, model=shown, inputs=inputs))
+    return model, kind.predict(model, replace(request, model=shown, inputs=inputs))
 
 
 def _open_model(run: str | Path, device: str) -> tuple[Kind, Any, str | Path]:
@@ -176,6 +177,6 @@ def predict_to_file(
     if out is not None:
         check_output(out)
     with readable_failures():
-        predictions = _answer(request, device)
+        predictions = answer(request, device)[1]
         good, bad = write_rows(predictions.columns, watch(predictions), out, format)
     return PredictionCounts(good, bad, predictions.what, predictions.score, predictions.findings())

@@ -141,8 +141,9 @@ class TablesKind(Kind):
 
     def predict(self, model: RowModel, request: PredictionRequest) -> Predictions:
         """Return the rows for files of rows."""
-        from fathom.inference.predictions import Predictions
+        from fathom.inference.predictions import TRUTH, Predictions
         from fathom.inference.rows import UnknownCategories, predict_rows
+        from fathom.inference.submission import SAMPLE_ID
 
         request.refuse_label_file("rows")
         unknown = UnknownCategories()
@@ -152,8 +153,10 @@ class TablesKind(Kind):
             top=request.top,
             encoding=request.encoding,
             unknown=unknown,
-            id_column=request.id_column,
+            id_column=model.table.target if request.with_truth else request.id_column,
         )
+        if request.with_truth:
+            rows = (row | {TRUTH: row.get(SAMPLE_ID, "")} for row in rows)
         return Predictions(columns, rows, what="rows", findings=unknown.findings)
 
 
