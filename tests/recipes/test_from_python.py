@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,7 +113,7 @@ def test_a_frame_is_read_as_a_file_of_it_is(table, frame, tmp_path):
 def test_a_regression_is_evaluated_in_the_units_of_the_data(root):
     features, target = load_diabetes(return_X_y=True)
     torch.manual_seed(0)
-    run = fathom.train(nn.Linear(10, 1), (features, target), epochs=30, lr=0.02, val=0.2, out=root)
+    run = fathom.train(nn.Linear(10, 1), (features, target), epochs=12, lr=0.02, val=0.2, out=root)
     model = fathom.load(run.path, net=nn.Linear(10, 1))
     predicted = model.predict(features)["prediction"]
     rmse = float(np.sqrt(np.mean((np.array(predicted) - target) ** 2)))
@@ -222,6 +223,9 @@ def test_a_network_that_cannot_be_traced_has_no_table_of_layers(root):
         (lambda: nn.Linear, (X, Y), {}, r"not the class Linear; make one"),
         (Net, (X[:9], Y), {}, "X has 9 samples and y 150"),
         (Net, (np.where(X > 7, np.nan, X), Y), {}, "X holds missing or infinite values, first in row 102"),
+        (Net, (X, np.where(Y > 1, None, "a")), {}, "y is missing in row 100"),
+        (Net, (X, Y * 0), {}, "y holds one class, 0; a classifier needs two or more"),
+        (Net, (X, np.stack([Y, Y], 1)), {}, r"y has the shape \(150, 2\); of classes one label a sample"),
         (Net, 3, {}, "data: a int is none: give a folder"),
         (Net, (X, Y), {"epoch": 1}, "unknown setting 'epoch'; did you mean 'epochs'"),
         (Net, Images(40, broken=0), {}, r"sample 0 of the data set cannot be read \(OSError: truncated\)"),
@@ -316,3 +320,33 @@ def test_code_that_is_not_there_or_fails_is_one_line(name, words, code, tmp_path
 def test_a_checkpoint_of_another_class_is_one_line(arrays):
     with pytest.raises(FathomError, match=r"made for another architecture: it has no 'net\.weight'"):
         fathom.load(arrays[0].path, net=nn.Linear(4, 3))
+
+
+class Pixels(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+@pytest.mark.slow
+def test_a_folder_and_a_text(root, tmp_path):
+    from PIL import Image
+
+    for shade, name in ((20, "dark"), (200, "bright")):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(12):
+            Image.new("RGB", (16, 16), (shade + i,) * 3).save(tmp_path / "photos" / name / f"{i}.png")
+    run = fathom.train(Pixels(), tmp_path / "photos", epochs=1, val=0.2, out=root)
+    model = fathom.load(run.path, net=Pixels())
+    assert model.evaluate()["accuracy"] == run.evaluation["accuracy"]
+    assert [Path(name).name for name in model.predict(tmp_path / "photos" / "dark")["file"]][:2] == ["0.png", "1.png"]
+    text = tmp_path / "book.txt"
+    text.write_text("the quick brown fox jumps over the lazy dog. " * 120)
+    run = fathom.train("rnn", text, epochs=1, steps=16, model_options={"hidden": 8}, out=root)
+    found = fathom.load(run.path).predict(["the lazy dog", "zzz"])
+    assert (found["file"], found["text"]) == (["text-1", "text-2"], ["the lazy dog", "zzz"])
+    with pytest.raises(UsageError, match="a language model predicts texts, not arrays"):
+        fathom.load(run.path).predict(X)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,8 +17,10 @@ from fathom.data.tables.converted import is_frame
 from fathom.errors import UsageError, unknown
 from fathom.inference.array_predictions import predict_arrays
 from fathom.inference.predictions import PredictionRequest
+from fathom.inference.ranking import Row
 from fathom.inference.results import PredictionTable, Scores
 from fathom.inference.saved import class_names_of, load_module
+from fathom.models import registry
 from fathom.models.own_code import import_code, provided
 from fathom.module import Module
 from fathom.phrases import counted
@@ -81,7 +84,8 @@ class LoadedModel:
             model = kind.model_of_run(self.module, self.description, self.path, self.device)
             with readable_failures():
                 found = kind.predict(model, PredictionRequest(self.path, paths, top))
-                return PredictionTable(found.columns, list(found.rows))  # before the folder goes
+                rows = [_renamed(row, Path(folder)) for row in found.rows]  # before the folder goes
+                return PredictionTable(found.columns, rows)
 
     def evaluate(self, data: Any = "test") -> Scores:
         """Evaluate on a split of the run's own data, or on other labelled data.
@@ -138,8 +142,10 @@ class LoadedModel:
         return cast("TableInput", self.module.preprocess).description
 
     def _evaluate_split(self, split: str) -> Scores:
-        kind = kind_of(self.config)
-        data = kind.build(self.config)
+        kind, name = kind_of(self.config), self.config.model.name
+        # what is asked about the network's name while data are read, as whether it was made for small images
+        with nullcontext() if registry.is_known(name) else provided(self.net, name):
+            data = kind.build(self.config)
         try:
             with readable_failures():
                 batches, execution = open_split(self.module, self.config, data, split, self.device)
@@ -216,6 +222,12 @@ def predict_given(run: str | Path, inputs: Any, *, top: int = 1, device: str = "
 
 def _is_texts(inputs: Any) -> bool:
     return isinstance(inputs, list) and all(isinstance(part, (str, Path)) for part in inputs)
+
+
+def _renamed(row: Row, folder: Path) -> Row:
+    """Return a row without the place of a file that was written for it."""
+    file = row.get("file")
+    return row | {"file": Path(file).stem} if isinstance(file, str) and Path(file).parent == folder else row
 
 
 def _text_files(inputs: Any, folder: Path) -> list[Path]:

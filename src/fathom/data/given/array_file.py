@@ -79,9 +79,10 @@ def store_arrays(
             raise UsageError(f"data: samples are {X.shape[1:]} in training and {test_X.shape[1:]} in the test split")
     elif share:
         rows, held_out = stratified_split(y, share, seed)
+        test = train if len(held_out) else None  # of few samples nothing is left to test on
         X, test_X, y, test_y = X[rows], X[held_out], y[rows], y[held_out]
     parts = {"train_X": X, "train_y": y, "class_names": np.array(names, dtype=np.str_)}
-    if test is not None or share:
+    if test is not None:
         parts |= {"test_X": test_X, "test_y": test_y}
     digest = hashlib.sha256()
     for name, part in sorted(parts.items()):
@@ -194,10 +195,17 @@ def _read_targets(value: Any, task: str | None, names: tuple[str, ...]) -> tuple
         raise UsageError(f"data: y has the shape {y.shape}; of classes one label a sample is needed")
     if y.dtype.kind == "f":
         y = y.astype(np.int64) if np.array_equal(y, np.round(y)) else y
+    missing = [i for i, value in enumerate(y.tolist()) if value is None or value != value]
+    if missing:
+        raise UsageError(f"data: y is missing in row {missing[0]}; leave such rows out")
+    if len({type(value) for value in y.tolist()}) > 1:
+        raise UsageError("data: y holds values of several types; make them all texts, or all numbers")
     texts = y.astype(str)
     if not names:
         order, _ = np.unique(y, return_inverse=True)
         names = tuple(order.astype(str).tolist())
+    if len(names) < 2:
+        raise UsageError(f"data: y holds one class, {', '.join(names)}; a classifier needs two or more")
     if len(names) > _MOST_CLASSES:
         raise UsageError(f"data: y has {len(names):,} classes; give task='regression' if they are numbers")
     number = {name: i for i, name in enumerate(names)}
