@@ -101,7 +101,8 @@ def wilson_interval(share: float, trials: int) -> tuple[float, float]:
     z = 1.959964  # the normal quantile at 0.975
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # at either end the bound is the share itself, which rounding may miss
+    return (0.0 if share <= 0 else max(0.0, centre - half)), (1.0 if share >= 1 else min(1.0, centre + half))
 
 
 def points(value: float) -> str:
