@@ -171,9 +171,9 @@ def test_a_regressor_of_features_gives_its_values(tmp_path):
         expected = module(torch.from_numpy(X)).numpy()
     np.testing.assert_allclose(model.run(X)["values"], expected, atol=1e-6)
     assert model.input.shape == (3,)
-    with pytest.raises(UsageError, match="predict needs an image classifier; this model is a regressor of numbers"):
+    with pytest.raises(UsageError, match="predict needs a model of images; this one is a regressor of numbers"):
         open_predictions(tmp_path / "model.onnx", ["x.png"])
-    with pytest.raises(UsageError, match="--int8 is for classifiers of images and for models of tables"):
+    with pytest.raises(UsageError, match="--int8 is for models of images and of tables"):
         export(tmp_path, int8="static")
 
 

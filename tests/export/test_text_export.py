@@ -157,7 +157,7 @@ def test_what_cannot_be_is_refused(written, tmp_path):
     run, record = written
     with pytest.raises(UsageError, match=r"torch\.export fixes the number of tokens; export a text model as onnx"):
         export(run, "torch")
-    with pytest.raises(UsageError, match="--int8 is for classifiers of images and for models of tables"):
+    with pytest.raises(UsageError, match="--int8 is for models of images and of tables"):
         export(run, int8="dynamic")
     with pytest.raises(UsageError, match="--top is for classifiers"):
         open_predictions(record["path"], ["a.txt"], top=2)

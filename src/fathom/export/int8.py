@@ -17,7 +17,7 @@ from fathom.export.export_module import ExportModule
 from fathom.export.quantize import quantize
 from fathom.export.verification import apply_eager, apply_onnx
 from fathom.inference.latency import measure_latency
-from fathom.module import Classifier, Module
+from fathom.module import Classifier, Module, Regressor
 from fathom.settings.config import replace_in
 from fathom.settings.reading import read_config
 
@@ -36,8 +36,8 @@ def check_int8(description: Mapping[str, Any], method: str, run: Path) -> None:
     kind = description["input"]["kind"]
     if kind == "table" and method != "dynamic":
         raise UsageError(f"{run}: --int8 {method} is for images; of a table all layers are dense: --int8 dynamic")
-    if kind != "table" and (description["kind"], kind) != ("classifier", "image"):
-        raise UsageError(f"{run}: --int8 is for classifiers of images and for models of tables")
+    if kind not in ("table", "image"):
+        raise UsageError(f"{run}: --int8 is for models of images and of tables")
 
 
 def quantize_run(run: Path, module: Module, model: bytes, method: str) -> bytes:
@@ -118,7 +118,8 @@ def _open_batches(data: LabelledData, module: Module) -> tuple[str, Iterator[tup
     parts = {"test": data.test_dataloader(), "val": data.val_dataloader()}
     split = next((name for name, loader in parts.items() if loader is not None), "train")  # test, else val, else train
     loader = parts.get(split) or data.train_eval_dataloader()
-    return split, ((X.numpy(), y.numpy()) for X, y in loader)
+    in_units = module.read if isinstance(module, Regressor) else lambda y: y
+    return split, ((X.numpy(), in_units(y).numpy()) for X, y in loader)
 
 
 def _table_batches(data: TableData) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -14,7 +14,7 @@ LOGITS, PROBABILITIES, VALUES = "logits", "probabilities", "values"
 TOKENS, STATES, NEXT_STATES = "tokens", ("state", "cell_state"), ("next_state", "next_cell_state")
 
 
-class ImageInput(msgspec.Struct, frozen=True, tag_field="kind", tag="image"):
+class ImageInput(msgspec.Struct, frozen=True, tag_field="kind", tag="image", omit_defaults=True):
     """Images, uint8 (batch, channels, height, width).
 
     Attributes:

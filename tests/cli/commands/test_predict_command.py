@@ -215,7 +215,7 @@ def test_a_regression_labels_no_images(fathom, tmp_path):
     save(tmp_path / "a.png", GREY)
     result = fathom("predict", "last", "a.png")
     assert (result.code, result.out) == (2, "")
-    assert result.error.endswith("predict needs an image classifier; this model is a regressor of numbers")
+    assert result.error.endswith("predict needs a model of images; this one is a regressor of numbers")
 
 
 def test_predictions_on_saved_test_images_are_the_run_s_own(trained, fathom, tmp_path):

@@ -239,10 +239,12 @@ def _check_options(options: Mapping[str, Any]) -> None:
 def _label_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is said of the label file; a column's name may look like a number in YAML."""
     said = {name: options[name] for name in LABEL_OPTIONS if options.get(name) is not None}
-    return {
-        name: str(value) if isinstance(value, int | float) and name.endswith("column") else value
-        for name, value in said.items()
-    }
+    for name, value in said.items():
+        if name.endswith("column") and type(value) in (int, float):
+            said[name] = str(value)
+        elif name in ("missing", "not_missing") and isinstance(value, list):
+            said[name] = [str(mark) if type(mark) in (int, float) else mark for mark in value]
+    return said
 
 
 def _list_files(data: DataConfig) -> ImageFiles:

@@ -23,8 +23,8 @@ from fathom.data.images.file_dataset import ImageFileDataset
 from fathom.data.images.folder_listing import FileList, ImageFiles
 from fathom.data.images.folders.name_groups import group_by_name as group_by_name_of
 from fathom.data.images.labels.file import read_image_table
+from fathom.data.images.labels.learned import LearnedTargets
 from fathom.data.images.labels.options import LABEL_OPTIONS
-from fathom.data.images.learned_targets import LearnedTargets
 from fathom.data.images.listing import list_images
 from fathom.data.images.options import ImageOptions
 from fathom.data.images.origins import describe_origins

@@ -16,7 +16,7 @@ from fathom.data.tables.cells import MISSING
 from fathom.data.tables.converted import WITHOUT_NAMES
 from fathom.data.tables.encodings import find_encoding
 from fathom.data.tables.header import complete_header, find_header, refuse_doubles
-from fathom.data.tables.lines import BLANKS, Row, is_comment, iterate_rows
+from fathom.data.tables.lines import BLANKS, Row, is_comment, iterate_rows, told_separator
 from fathom.data.tables.packed import convert_file, is_converted, open_rows, readable, row_ending
 from fathom.data.tables.written_numbers import has_decimal_commas, is_number
 from fathom.errors import FathomError, UsageError
@@ -71,7 +71,7 @@ def find_form(
             header = True if header is None and row_ending(path) not in WITHOUT_NAMES else header
     if not text.strip():
         raise FathomError(f"{path}: the file is empty")
-    separator = separator or _find_separator(text)
+    separator = separator or told_separator(text.partition("\n")[0]) or _find_separator(text)
     first, rows = _split_header(text, separator)
     if not first:
         raise FathomError(f"{path}: the file has no rows")

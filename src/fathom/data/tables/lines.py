@@ -22,6 +22,7 @@ _MOST_CELL = 1 << 24  # characters; csv allows 131,072 by itself
 _MOST_LINES = 10_000  # of one row: a quote that is still open then was forgotten
 _MOST_UNCLOSED = 100  # rows with such a quote; each costs a look at the lines behind it
 _COMMENTS = ("#", "%", "//")
+_EXCEL = re.compile(r"[\"']?sep=(.)[\"']?[,;\t|]*\s*", re.IGNORECASE)  # the first line that Excel writes, "sep=;"
 
 
 class Row(NamedTuple):
@@ -51,7 +52,7 @@ def iterate_rows(
     lines = _Lines(file)
     for line in lines:
         number = lines.number
-        if not line.strip():
+        if not line.strip() or (number == 1 and told_separator(line)):
             continue
         problem = ""
         if separator == BLANKS:
@@ -65,6 +66,12 @@ def iterate_rows(
         if width is not None and not problem and not _fits(cells, width):
             problem = f"{counted(len(cells), 'cell')} instead of {width}"
         yield Row(number, cells, problem and f"line {number:,}: {problem}")
+
+
+def told_separator(line: str) -> str:
+    """Return the separator that a first line names, as Excel writes it: "sep=;"; "" of any other line."""
+    found = _EXCEL.fullmatch(line)
+    return "" if found is None else found.group(1)
 
 
 def is_comment(line: str) -> bool:
@@ -93,6 +100,9 @@ def survey(path: Path, encoding: str, separator: str, width: int, *, has_header:
         lines = _Lines(file)
         for line in lines:
             number, problem = lines.number, ""
+            if number == 1 and told_separator(line):
+                found.comments.append(number)
+                continue
             has_zeros = has_zeros or zeros.search(line) is not None
             if separator == BLANKS:
                 cells = len(_split_at_blanks(line))

@@ -131,10 +131,11 @@ class CrossValidation(Series):
         """Return the metrics of a fold's run on the held-out fold."""
         evaluation = RunReader(run).evaluation or {}
         scores = dict(evaluation)
-        if "per_class" in evaluation:
-            # a small fold may lack a class: its F1 is no 0
-            per_class = [entry["f1"] for entry in evaluation["per_class"] if entry["support"]]
-            scores["macro_f1"] = sum(per_class) / len(per_class)
+        # a small fold may lack a class, or a label: its F1 is no 0
+        entries = evaluation.get("per_class") or evaluation.get("per_label") or []
+        each = [entry["f1"] for entry in entries if entry["support"]]
+        if each:
+            scores["macro_f1"] = sum(each) / len(each)
         return {"held_out": evaluation["num_samples"]} | {m.key: scores.get(m.key) for m in self.measures}
 
     def findings(self) -> list[Finding]:

@@ -86,6 +86,16 @@ def test_what_is_another_image_is_not_matched(tmp_path, on_disk, names, matched)
     assert len(files.missing) == len(names) - len(matched)
 
 
+def test_a_name_without_a_suffix_that_two_files_have_is_named(tmp_path):
+    images = make(tmp_path, "a.bmp", "a.png", "b.png")
+    files = read(images, "a", "b", "x" * 300)
+    assert found(images, files) == ["b.png"]
+    assert dict(files.missing) == {
+        str(images / "a"): "may be one of several files: a.bmp, a.png",
+        str(images / ("x" * 300)): "does not exist",  # a name longer than any file's
+    }
+
+
 def test_nothing_outside_of_the_folder_is_read(tmp_path):
     make(tmp_path, "a.png")
     Image.new("L", (2, 2)).save(tmp_path / "secret.png")

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from fathom.data.images.labels.file import read_image_table
+from fathom.data.tables.reading import read_table
 from fathom.errors import FathomError, UsageError
 
 
@@ -61,6 +62,8 @@ def test_classes_of_many_makers(images, tmp_path, text, classes, labels):
         ("Image Index,Finding Labels,Age\na.png,Mass|Edema,3\nb.png,No Finding,9\n",)
         + (("Edema", "Mass", "No Finding"), [[1, 1, 0], [0, 0, 1]]),  # ChestX-ray14
         ("image,labels\na.png,scab rust\nb.png,rust\nc.png,scab\n", ("rust", "scab"), [[1, 1], [1, 0], [0, 1]]),
+        ("fname,labels\na.png,horse person\nb.png,car\nc.png,car person\n",)  # fastai's PASCAL
+        + (("car", "horse", "person"), [[0, 1, 1], [1, 0, 0], [1, 0, 1]]),
         ("id,attribute_ids\na,5 13\nb,13 7\nc,7 5 13\n", ("5", "7", "13"), [[1, 0, 1], [0, 1, 1], [1, 1, 1]]),  # iMet
         ("file,tag\na.png,\"['cat', 'dog']\"\nb.png,[]\nc.png,['cat']\n", ("cat", "dog"), [[1, 1], [0, 0], [1, 0]]),
         ("file;tags\na.png;x|y\nb.png;none\n", ("x", "y"), [[1, 1], [0, 0]]),
@@ -123,8 +126,11 @@ def test_label_columns_are_named_one_or_several(images, tmp_path):
     for asked in ("p, q", ["p", "q"]):
         files = read(images, tmp_path, text, label_column=asked)
         assert (files.class_names, files.train.labels.tolist()) == (("p", "q"), [[1, 1], [0, 1]])
-    with pytest.raises(UsageError, match=r"each hold yes or no .*not '30'"):
+    with pytest.raises(UsageError, match=r"age holds '30': .* each must hold yes or no \(0 and 1\)"):
         read(images, tmp_path, text, label_column="age,p")
+    for cell, told in (("-1.0", "p holds '-1'"), ("", "p holds an empty cell")):  # of CheXpert
+        with pytest.raises(UsageError, match=told):
+            read(images, tmp_path, f"file,p,q\na.png,{cell},1.0\nb.png,0.0,1.0\nc.png,1.0,0.0\n", label_column="p,q")
     with pytest.raises(UsageError, match="a regression learns one number"):
         read(images, tmp_path, text, label_column="p,q", task="regression")
     files = read(images, tmp_path, "file,class,class_name\na.png,0,cat\nb.png,1,dog\n")
@@ -135,12 +141,11 @@ def test_na_is_missing_unless_it_is_said_to_be_a_label(images, tmp_path):
     text = "file,country\na.png,NA\nb.png,DE\nc.png,FR\nd.png,\n"
     files = read(images, tmp_path, text)
     assert files.class_names == ("DE", "FR")
-    assert (
-        "labels.csv: left out: 1 row without a label (NA); data.options.missing=[] takes it for a label" in files.notes
-    )
-    files = read(images, tmp_path, text, missing=[])
+    said = "labels.csv: left out: 1 row without a label (NA; data.options.not_missing=[NA] takes it for one)"
+    assert said in files.notes
+    files = read(images, tmp_path, text, not_missing=["NA"])
     assert (files.class_names, names_of(files)) == (("DE", "FR", "NA"), ["a", "b", "c"])
-    files = read(images, tmp_path, text, missing=["FR"])
+    files = read(images, tmp_path, text, missing=["FR"], not_missing=["NA"])
     assert (files.class_names, names_of(files)) == (("DE", "NA"), ["a", "b"])
 
 
@@ -151,6 +156,14 @@ def test_few_images_a_class_are_enough_where_the_column_is_known(images, tmp_pat
     assert len(read(images, tmp_path, f"file,{name}\n{rows}", **column).class_names) == 28
     with pytest.raises(FathomError, match=r"28 different values in 50 rows; .*\(--label-column who says"):
         read(images, tmp_path, f"file,who\n{rows}")
+
+
+@pytest.mark.parametrize("first", ["sep=;\r\n", '"sep=;"\n', "SEP=;\n"])
+def test_the_line_that_excel_writes_first_names_the_separator(images, tmp_path, first):
+    files = read(images, tmp_path, first + "file;label\na.png;x, 1\nb.png;y\n")
+    assert files.class_names == ("x, 1", "y")
+    table = read_table(tmp_path / "labels.csv", target="label")
+    assert table.frame.to_dict("list") == {"file": ["a.png", "b.png"], "label": ["x, 1", "y"]}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030", "utf-16", "latin-1"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -157,13 +157,22 @@ def _find_labels(
     return (), False, []
 
 
+def find_strange(cells: Iterable[str]) -> str | None:
+    """Return a cell that does not say whether something holds, in a column of such; None where all say it.
+
+    Of 0, 1 and −1 there may be two: what the third would mean nobody knows (in CheXpert −1 is "uncertain").
+    """
+    different = sorted(set(cells))
+    for cell in different:
+        if holds(cell) is None:
+            return cell
+    signs = {cell.removesuffix(".0") for cell in different}
+    return "-1" if signs & {"0", "1", "-1"} and not any(signs <= two for two in _TWO_VALUES) else None
+
+
 def _says_yes_and_no(rows: Sequence[Sequence[str]], column: int) -> bool:
     """Whether a column says of each row whether something holds."""
-    cells = {row[column] if column < len(row) else "" for row in rows}
-    if any(holds(cell) is None for cell in cells):
-        return False
-    signs = {cell.removesuffix(".0") for cell in cells}
-    return not signs & {"0", "1", "-1"} or any(signs <= two for two in _TWO_VALUES)
+    return find_strange(row[column] if column < len(row) else "" for row in rows) is None
 
 
 def _given(table: Path, option: str, name: str | None, names: Sequence[str]) -> int | None:

@@ -78,7 +78,7 @@ def read_image_table(table: str | Path, images: str | Path, **options: Any) -> I
         splits[1],
         splits[2],
         targets.class_names,
-        (*columns.notes, *notes, *targets.notes, *_say_repeated(table, entries, targets), *told),
+        (*form.notes, *columns.notes, *notes, *targets.notes, *_say_repeated(table, entries, targets), *told),
         missing,
         name=str(table),
         origins={name: origin for name in listed if origin},
@@ -102,7 +102,7 @@ def _take_rows(
         if not file:
             left_out["without a file"] += 1
         elif not told:
-            left_out["without a label" + (f" ({cells[0]})" if cells[0] else "")] += 1
+            left_out[f"without a label{_name_mark(cells[0])}"] += 1
         elif not split:
             left_out["without a split"] += 1
         elif (file, *cells) in seen:
@@ -112,11 +112,14 @@ def _take_rows(
             seen[file, *cells] = _Row(number, file, cells, split, group, time)
     if not seen:
         raise FathomError(f"{table}: no row has both a file and a label")
-    advice = "; data.options.missing=[] takes it for a label"
     return list(seen.values()), [
-        f"{table.name}: left out: {counted(count, 'row')} {why}{advice * why.endswith(')')}"
-        for why, count in left_out.items()
+        f"{table.name}: left out: {counted(count, 'row')} {why}" for why, count in left_out.items()
     ]
+
+
+def _name_mark(cell: str) -> str:
+    """Name what stands for a label that is not there, and how it becomes one."""
+    return f" ({cell}; data.options.not_missing=[{cell}] takes it for one)" if cell else ""
 
 
 def _locate(table: Path, locator: Locator, entries: Sequence[_Row]) -> tuple[dict[str, Location], list[str]]:

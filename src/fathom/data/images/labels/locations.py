@@ -6,6 +6,7 @@ decomposes "ü"), the folders before it. What differs in nothing else, and fits 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import unicodedata
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from urllib.parse import unquote
 
-from fathom.data.images.folders.layout import passed_over
+from fathom.data.images.folders.layout import passed_over, scan
 from fathom.data.images.formats import EXTENSIONS, is_image
 from fathom.errors import FathomError
 
@@ -51,7 +52,7 @@ class Locator:
 
     images: Path
     base: Path = field(init=False)
-    _suffixes: list[str] = field(init=False, default_factory=lambda: sorted(EXTENSIONS))
+    _listings: dict[Path, dict[str, list[str]]] = field(init=False, default_factory=dict)
     _index: dict[str, list[tuple[str, ...]]] | None = field(init=False, default=None)
     _shared: int = field(init=False, default=0)  # folders that all files of the index lie in
 
@@ -62,7 +63,7 @@ class Locator:
         """Take the only folder in the folder for the base, as long as the file of this name is not there."""
         self.base = self.images
         base, name = self.images, name.replace("\\", "/")
-        while _find(base / name, self._suffixes) is None:
+        while not self._find(base / name):
             inside = [path for path in base.iterdir() if not path.name.startswith(".")]
             if len(inside) != 1 or not inside[0].is_dir() or inside[0].is_symlink():
                 return
@@ -70,9 +71,10 @@ class Locator:
         self.base = base
 
     def find_exactly(self, name: str) -> Path | None:
-        """Find a file by its name, with a suffix or without; None where there is none below the folder."""
+        """Find a file by its name, with a suffix or without; None where there is none below the folder, or several."""
         path = self._place(name)
-        return None if path is None else _find(path, self._suffixes)
+        found = [] if path is None else self._find(path)
+        return found[0] if len(found) == 1 else None
 
     def find_all(self, names: Sequence[str], *, exactly: bool = False) -> list[Path | None]:
         """Find the files that some cells of a column name; where hardly one is exact, those that are written alike."""
@@ -111,6 +113,16 @@ class Locator:
         in_folders = _is_absolute(name) or common < len(parts) or common < len(found) - self._shared
         words = (_DIFFERENCES[rank],) if rank else ()
         return Location(self.images.joinpath(*found), (*words, FOLDERS) if in_folders else words)
+
+    def _find(self, path: Path) -> list[Path]:
+        """Find a file by its name; without a suffix there may be several of that name."""
+        if _is_file(path):
+            return [path]
+        if path.suffix.lower() in EXTENSIONS:
+            return []
+        if path.parent not in self._listings:
+            self._listings[path.parent] = _list_stems(path.parent)
+        return [path.with_name(name) for name in self._listings[path.parent].get(path.name, ())]
 
     def climbs(self, name: str) -> bool:
         """Whether a name climbs out of the folder by ``..``."""
@@ -190,7 +202,7 @@ def _split(name: str) -> tuple[str, ...]:
     """Return the folders and the file of a name, of whatever system, without what stands before the first folder."""
     address = _ADDRESS.match(name)
     if address:
-        name = unquote(name[address.end() :])
+        name = unquote(re.split("[?#]", name[address.end() :])[0])
     else:
         name = name[len(PureWindowsPath(name).drive) :] if re.match(r"[A-Za-z]:", name) else name
     parts: list[str] = []
@@ -238,25 +250,21 @@ def _compare(parts: Sequence[str], found: Sequence[str]) -> int:
     return len(_DIFFERENCES) - 1
 
 
-def _find(path: Path, suffixes: list[str]) -> Path | None:
-    """Find a file by its name, with a suffix or without; None where there is none."""
-    if _is_file(path):
-        return path
-    if path.suffix.lower() in EXTENSIONS:
-        return None
-    for suffix in suffixes:
-        candidate = path.with_name(path.name + suffix)
-        if _is_file(candidate):
-            suffixes.remove(suffix)
-            suffixes.insert(0, suffix)  # most likely that of the next one too
-            return candidate
-    return None
+def _list_stems(folder: Path) -> dict[str, list[str]]:
+    """List the images of a folder by their names without suffix."""
+    found: dict[str, list[str]] = {}
+    names = [entry.name for entry in scan(folder)] if folder.is_dir() else []
+    for name in sorted(filter(is_image, names)):
+        found.setdefault(_stem(name), []).append(name)
+    return found
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError as error:  # of a folder that may not be looked into
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.EINVAL):  # no file has such a name
+            return False
         raise FathomError(f"cannot read the folder {path.parent} ({error.strerror})") from error
     except ValueError:  # a NUL in the name
         return False

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from fathom.data.tables.cells import MISSING
+from fathom.data.tables.cells import missing_texts
 from fathom.errors import UsageError, unknown
 
 MULTILABEL = "multilabel"
@@ -26,7 +26,8 @@ class LabelOptions:
         task: "classification", "multilabel" or "regression".
         header: whether the first line names the columns.
         separator, encoding: how the file is written.
-        missing: what stands for a label that is not there, beside an empty cell.
+        missing: further texts that stand for a label that is not there.
+        not_missing: usual ones that are labels, such as NA.
     Raises:  UsageError for a task that does not exist, and for values of another type
     """
 
@@ -39,7 +40,8 @@ class LabelOptions:
     header: bool | None = None
     separator: str | None = None
     encoding: str | None = None
-    missing: Sequence[str] | None = None
+    missing: Sequence[str] = ()
+    not_missing: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.task not in (None, *IMAGE_TASKS):
@@ -52,13 +54,14 @@ class LabelOptions:
                 raise UsageError(f"data.options.{name} must be a text, not {value!r}")
         if not isinstance(self.label_column, str | None) and not _are_texts(self.label_column):
             raise UsageError(f"data.options.label_column must be a column or a list of some, not {self.label_column!r}")
-        if self.missing is not None and (isinstance(self.missing, str) or not _are_texts(self.missing)):
-            raise UsageError(f"data.options.missing must be a list of texts, such as [NA, '-'], not {self.missing!r}")
+        for name in ("missing", "not_missing"):
+            if not _are_texts(getattr(self, name)):
+                raise UsageError(f"data.options.{name} must be a list of texts such as NA, not {getattr(self, name)!r}")
 
     @property
     def blanks(self) -> frozenset[str]:
         """What stands for a label that is not there."""
-        return MISSING if self.missing is None else frozenset(("", *self.missing))
+        return missing_texts(self.missing, self.not_missing)
 
 
 def _are_texts(values: Any) -> bool:

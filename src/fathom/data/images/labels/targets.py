@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fathom.choices import Task
-from fathom.data.images.labels.columns import LABEL_NAMES, holds, plain
+from fathom.data.images.labels.columns import LABEL_NAMES, find_strange, holds, plain
 from fathom.data.images.labels.options import MULTILABEL, LabelOptions
 from fathom.data.label_spellings import one_spelling
 from fathom.data.tables.target import choose_number_task
@@ -105,10 +105,10 @@ def _read_several(columns: LabelColumns, cells: Sequence[tuple[str, ...]], optio
         raise UsageError(
             f"{columns.table}: a regression learns one number, not {columns.shown}; name one --label-column"
         )
-    said = [[holds(cell) for cell in row] for row in cells]
-    strange = next((cell for row, told in zip(cells, said, strict=True) for cell in row if None in told), None)
-    if strange is None:
-        values = np.array(said, dtype=np.int64)  # (N, L)
+    strange = [(name, find_strange([row[k] for row in cells])) for k, name in enumerate(columns.names)]
+    name, cell = next((found for found in strange if found[1] is not None), ("", None))
+    if cell is None:
+        values = np.array([[holds(cell) for cell in row] for row in cells], dtype=np.int64)  # (N, L)
         if options.task != MULTILABEL and (values.sum(1) == 1).all():
             return _read_one_hot(columns, values)
         if options.task == "classification":
@@ -118,12 +118,11 @@ def _read_several(columns: LabelColumns, cells: Sequence[tuple[str, ...]], optio
                 f"{values[row].sum()} hold for some"
             )
         return _labelled(columns, columns.names, values, "a column of yes and no each")
-    numbers = [cell for row in cells for cell in row if cell and is_number(cell, columns.decimal)]
-    if numbers:
-        example = next((n for n in numbers if holds(n) is None), strange)
+    if any(is_number(cell, columns.decimal) for row in cells for cell in row if cell):
+        what = repr(cell) if cell else "an empty cell"
         raise UsageError(
-            f"{columns.table}: {columns.shown}: several label columns must each hold yes or no (0 and 1), or names of "
-            f"labels, not {example!r}"
+            f"{columns.table}: {name} holds {what}: of several label columns each must hold yes or no (0 and 1) in "
+            "every row, or names of labels"
         )
     return _read_labels(columns, [[cell for cell in row if cell] for row in cells], "labels in several columns")
 
@@ -191,7 +190,8 @@ def _find_separator(columns: LabelColumns, texts: Sequence[str]) -> tuple[str | 
         is_list = all(text.startswith("[") and text.endswith("]") for text in texts)
         is_sure = separator in _SURE or names <= alone or all(name.isdigit() for name in names)
         is_named = plain(columns.names[0]) in _NAMES_OF_SEVERAL and columns.has_header
-        if is_sure or is_list or (is_named and len(names) < len(different)):
+        recurs = len(names) < sum(map(len, parts))
+        if is_sure or is_list or (is_named and recurs):
             return separator, ""
         if separator == " " and len(names) >= len(different):
             continue  # names of two words

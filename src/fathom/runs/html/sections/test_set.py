@@ -148,11 +148,15 @@ def _mistakes(run: RunReader, evaluation: Mapping[str, Any]) -> Section | None:
         told = f"{about}, a {name} taken for {predicted}" if run.is_classifier else f"{about}: {name}, not {predicted}"
         image = _image(run.path, entry.get("image"), told)
         cards.append(element("figure", image, words, class_="mistake"))
+    title = "Worst mistakes"
     about = "True class → prediction, with the probability the model gave it; the most confident mistakes come first."
     if not run.is_classifier:
         what = evaluation.get("target", "number")
-        about = f"True {what} → prediction, and how far that is off; the largest errors come first."
-    return Section("mistakes", "Worst mistakes", note(about), element("div", *cards, class_="mistakes"))
+        title, about = (
+            "Largest errors",
+            f"True {what} → prediction, and how far that is off; the largest errors come first.",
+        )
+    return Section("mistakes", title, note(about), element("div", *cards, class_="mistakes"))
 
 
 def _off(entry: Mapping[str, Any]) -> str:
