@@ -5,6 +5,7 @@ import pytest
 
 from fathom.scratch.devices.collective import naive_all_reduce, ring_all_reduce
 from fathom.scratch.devices.data_parallel import data_parallel_step, gradient_of, replicate, split_batch
+from fathom.scratch.devices.mesh import Mesh
 from fathom.scratch.devices.pipeline import pipeline_step, schedule, split_stages, waiting_share
 from fathom.scratch.engine.creation import manual_seed
 from fathom.scratch.engine.tensor import Tensor
@@ -67,6 +68,42 @@ def test_pipeline_gradients_equal_those_of_one_device(batch, num_micro_batches, 
     assert loss == pytest.approx(cross_entropy(single(Tensor(X)), Tensor(y)).item(), rel=1e-12)
     for a, b in zip(single.parameters(), cut_up.parameters(), strict=True):
         np.testing.assert_allclose(gradient_of(b), gradient_of(a), rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.parametrize("all_reduce", [naive_all_reduce, ring_all_reduce])
+@pytest.mark.parametrize(("num_rows", "cut", "num_micro_batches"), [(1, 2, 3), (2, 7, 2), (3, 4, 1), (4, 7, 2)])
+def test_a_mesh_steps_as_one_device(batch, num_rows, cut, num_micro_batches, all_reduce):
+    X, y = batch  # 10 samples: in 3 and 4 rows the shards are unequal
+    single, start = make_net(), make_net()
+    optimizer = SGD(single.parameters(), lr=0.1, momentum=0.9)
+    mesh = Mesh(
+        start,
+        num_rows,
+        cut,
+        lambda parameters: SGD(parameters, lr=0.1, momentum=0.9),
+        num_micro_batches=num_micro_batches,
+        all_reduce=all_reduce,
+    )
+    for _ in range(3):
+        expected = train_step(single, optimizer, cross_entropy, X, y)
+        assert mesh.step(X, y, cross_entropy).loss == pytest.approx(expected, rel=1e-12)
+    for row in mesh.rows:
+        same_weights(row, single)
+        for a, b in zip(row.parameters(), mesh.rows[0].parameters(), strict=True):
+            assert a.data.tobytes() == b.data.tobytes()
+    same_weights(start, make_net())  # the network that was copied stayed as it was
+
+
+def test_a_column_sends_the_gradients_of_its_own_layers(batch):
+    mesh = Mesh(make_net(), 2, 7, lambda parameters: SGD(parameters, lr=0.1))
+    sent = mesh.step(*batch, cross_entropy).sent
+    for column, stage in enumerate(mesh.stages[0]):
+        # 2 (D − 1)/D of the numbers from each of D = 2 devices
+        assert sum(sent[column]) == 2 * sum(p.data.size for p in stage.parameters())
+    with pytest.raises(ValueError, match="num_devices must be at least 1"):
+        Mesh(make_net(), 0, 7, lambda parameters: SGD(parameters, lr=0.1))
+    with pytest.raises(ValueError, match="cut must be from 1"):
+        Mesh(make_net(), 2, 0, lambda parameters: SGD(parameters, lr=0.1))
 
 
 @pytest.mark.parametrize("m", [1, 2, 5])

@@ -11,12 +11,12 @@ import pytest
 
 import fathom.scratch as s
 from fathom.scratch import Tensor, networks
-from fathom.scratch.devices import collective, data_parallel, pipeline
+from fathom.scratch.devices import collective, data_parallel, mesh, pipeline
 from fathom.scratch.engine import autograd, checks, creation, forward_mode, recorded, value
 from fathom.scratch.layers import columns, geometry
 from fathom.scratch.learning import loops, measures, sequences
 from fathom.scratch.learning.iterator import Batches
-from fathom.scratch.studies import hard_bound, perceptron, piecewise, stability
+from fathom.scratch.studies import hard_bound, perceptron, stability
 
 CHECKER = runpy.run_path(str(Path(__file__).parents[1] / "shapes" / "checker.py"))
 Call, check, members, parse, shape_line = (
@@ -175,11 +175,11 @@ CALLS = {
     # Layers
     **{
         f"layers.activations:{n}": entrywise(getattr(s, n))
-        for n in ("step", "relu", "sigmoid", "tanh", "softmax_naive", "softmax", "log_softmax")
+        for n in ("step", "relu", "sigmoid", "scaled_sigmoid", "tanh", "softmax_naive", "softmax", "log_softmax")
     },
     **{
         f"layers.activations:{n}": layer(getattr(s, n)(), X)
-        for n in ("Step", "ReLU", "PReLU", "Sigmoid", "Tanh", "Softmax")
+        for n in ("Step", "ReLU", "PReLU", "Sigmoid", "ScaledSigmoid", "Tanh", "Softmax")
     },
     "layers.activations:prelu": loss(s.prelu, IMAGES, T(3)),
     "layers.blocks:Identity": layer(s.Identity(), X),
@@ -304,8 +304,6 @@ CALLS = {
     "studies.hard_bound:multiplier": lambda: Call([X, T(5)], s.multiplier(X.detach(), T(5), 1.0)),
     "studies.hard_bound:bounded_least_squares": lambda: Call([X, T(5)], s.bounded_least_squares(X.detach(), T(5), 1.0)),
     "studies.hard_bound:norm_of": lambda: Call([T(5)], hard_bound.norm_of(T(5))),
-    "studies.piecewise:interpolant": lambda: (lambda x: Call([x], piecewise.interpolant([0, 1], [2, 3])(x)))(T(5, 1)),
-    "studies.piecewise:sawtooth": lambda: (lambda x: Call([x], piecewise.sawtooth(3)(x)))(T(5, 1)),
     "studies.perceptron:Perceptron.fit": in_place(lambda X, y: perceptron.Perceptron(2).fit(X, y), *perceptron.xor()),
     "studies.perceptron:radius": lambda: Call([X], perceptron.radius(X.data)),
     "studies.perceptron:margin": lambda: Call(perceptron.xor(), perceptron.margin(*perceptron.xor())),
@@ -331,6 +329,11 @@ CALLS = {
             ),
         )
     )(data_parallel.replicate(NET, 2)),
+    "devices.mesh:Mesh.step": in_place(
+        lambda X, y: mesh.Mesh(NET, 2, 3, lambda ps: s.SGD(ps, 0.1)).step(X, y, s.cross_entropy) and None,
+        X.data,
+        LABELS.data,
+    ),
     "devices.pipeline:pipeline_step": lambda: Call(
         [X, LABELS], pipeline.pipeline_step(*pipeline.split_stages(NET, 3), X.data, LABELS.data, s.cross_entropy, 2)
     ),

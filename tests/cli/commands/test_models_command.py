@@ -111,3 +111,21 @@ def test_wrong_usage(arguments: list[str], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         call(*arguments)
     assert message in str(caught.value)
+
+
+def test_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        call("mlp", "--cost", "--batch-size", "10", "--flops", "1e9", "--bandwidth", "1e12", "--optimizer", "sgd") == 0
+    )
+    printed = capsys.readouterr().out
+    assert "a step on a batch of 10 in float32, on a processor: 1 GFLOP/s, 1.0 TB/s" in printed
+    # 3 passes over two FLOPs for each of 784·256 + 256·10 weights, ten samples
+    assert "FLOPs    12.2 M, forward and backward" in printed
+    assert "weights 814 kB, gradients 814 kB, optimiser 0 B" in printed
+    assert "time     at least 12.2 ms a step" in printed
+    assert call("lenet", "--cost", "--half", "--hardware", "h200") == 0
+    assert "in half precision, on NVIDIA H200 SXM: 989 TFLOP/s, 4.8 TB/s" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="--half goes with --cost"):
+        call("lenet", "--half")
+    with pytest.raises(UsageError, match="--cost goes with a name"):
+        call("--cost")

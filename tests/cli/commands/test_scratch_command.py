@@ -190,7 +190,7 @@ def test_devices(fathom, tmp_path):
         _, _, single, *rows = csv.reader(file)
     assert single[0] == "one device"
     *exact, asynchronous = rows
-    assert len(exact) == 7
+    assert len(exact) == 8
     for row in exact:
         assert float(row[2]) < 1e-12
         assert row[3] == single[3]
@@ -201,6 +201,8 @@ def test_devices(fathom, tmp_path):
         sent["parameter server, synchronous", "2 processes × 2"] * 2
         == sent["the same without a local sum", "2 processes × 2"]
     )
+    # the gradients of the first layer, once around a ring of two, and 64 activations of each of 30 samples
+    assert sent["mesh: two pipelines, each on half the batch", "2 × 2"] == 64 * 64 + 64 + 64 * 30
     assert sent["data parallel, ring all-reduce", "4"] < sent["data parallel, naive all-reduce", "4"] / 1.9
 
 

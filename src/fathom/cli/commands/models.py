@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fathom.cli.columns import print_table
+from fathom.cli.values import OneOf, read_count, read_positive
+from fathom.models.hardware import HARDWARE, Hardware
 
 if TYPE_CHECKING:
     from fathom.models.facts import Form, RegisteredModel
 
+COST_OPTIONS = ("batch_size", "hardware", "flops", "bandwidth", "optimizer", "half")
+OPTIMIZERS = ("sgd", "momentum", "adam", "adamw")
 _ABOUT_FLOPS = """
 FLOPs of a forward pass of one sample: a multiply-add counts as two; convolutions, dense and recurrent layers only."""
 
@@ -24,12 +29,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="OPTION=VALUE", help="set an option of the network"
     )
 
+    parser.add_argument("--cost", action="store_true", help="forecast FLOPs, memory and time of a step of training")
+    parser.add_argument("--batch-size", type=read_count, metavar="N", help="samples of that step (default: 64)")
+    parser.add_argument(
+        "--hardware", type=OneOf("hardware", tuple(HARDWARE)), metavar="NAME", help=f"{', '.join(HARDWARE)}"
+    )
+    parser.add_argument(
+        "--flops", type=read_positive, metavar="F", help="FLOP/s instead of the hardware's, such as 1e12"
+    )
+    parser.add_argument(
+        "--bandwidth", type=read_positive, metavar="B", help="bytes/s of memory instead of the hardware's"
+    )
+    parser.add_argument("--optimizer", type=OneOf("optimizer", OPTIMIZERS), metavar="NAME", help=", ".join(OPTIMIZERS))
+    parser.add_argument("--half", action="store_true", help="numbers of two bytes, and the speed of half precision")
+
 
 def run(args: argparse.Namespace) -> int:
     """List the networks, or the layers of one."""
     from fathom.errors import UsageError
 
-    if args.name is None:
+    given = [f"--{name.replace('_', '-')}" for name in COST_OPTIONS if getattr(args, name)]
+    if args.cost and args.name is None:
+        raise UsageError("--cost goes with a name: fathom models lenet --cost")
+    if given and not args.cost:
+        raise UsageError(f"{given[0]} goes with --cost")
+    if args.cost:
+        _show_cost(args)
+    elif args.name is None:
         if args.input or args.classes is not None or args.set:
             raise UsageError("--input, --classes and --set go with a name: fathom models lenet --classes 2")
         _list_networks()
@@ -74,6 +100,33 @@ def _choose_form(model: RegisteredModel, args: argparse.Namespace, options: dict
     if args.input and args.classes is None and model.has_small and min(shape[1:], default=SMALL_BELOW) < SMALL_BELOW:
         num_classes = FASHION.num_classes
     return Form(shape, num_classes)
+
+
+def _show_cost(args: argparse.Namespace) -> None:
+    import torch
+
+    from fathom.cli.model_cost import print_cost
+    from fathom.models import registry
+    from fathom.models.inspection.cost import training_cost
+
+    model, options = registry.get(args.name), _parse_options(args.set)
+    form = _choose_form(model, args, options)
+    with torch.device("meta"):
+        net = registry.create(model.name, input_shape=form.input_shape, num_classes=form.num_classes, **options)
+    batch_size, number_bytes = args.batch_size or 64, 2 if args.half else 4
+    optimizer = args.optimizer or "adamw"
+    cost = training_cost(net, form.input_shape, batch_size, optimizer=optimizer, number_bytes=number_bytes)
+    print(f"{model.name}: input {_by(form.input_shape)}, outputs {form.num_classes}, {optimizer}")
+    print_cost(cost, batch_size, _find_processor(args), half=args.half)
+
+
+def _find_processor(args: argparse.Namespace) -> Hardware:
+    """Return the speeds asked for: those of a data sheet, or given ones."""
+    sheet = HARDWARE[args.hardware or "cpu8"]
+    flops = args.flops or (sheet.half_flops if args.half else sheet.flops)
+    if args.flops is None and args.bandwidth is None:
+        return replace(sheet, flops=flops)
+    return Hardware("a processor", flops, flops, args.bandwidth or sheet.bandwidth, "as given")
 
 
 def _show_network(args: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from fathom.errors import UsageError
 from fathom.lab.tours.tables import TourTable, load_digits
 from fathom.scratch.devices.collective import AllReduce, naive_all_reduce, ring_all_reduce
 from fathom.scratch.devices.data_parallel import data_parallel_step, gradient_of, replicate
+from fathom.scratch.devices.mesh import Mesh
 from fathom.scratch.devices.parameter_server import ParameterServer
 from fathom.scratch.devices.pipeline import pipeline_step, schedule, split_stages, waiting_share
 from fathom.scratch.engine.creation import manual_seed
@@ -75,6 +76,7 @@ def tour_devices(epochs: int, batch_size: int, lr: float, seed: int) -> list[Tou
         for num_devices in (2, MOST_DEVICES):
             _data_parallel(contest, f"data parallel, {name} all-reduce", all_reduce, num_devices)
     _pipeline(contest, batch_size)
+    _mesh(contest, batch_size)
     _parameter_servers(contest)
     return [table]
 
@@ -108,6 +110,20 @@ def _pipeline(contest: _Contest, batch_size: int) -> None:
     waits = waiting_share(schedule(num_micro_batches))
     name = f"pipeline of two stages, {num_micro_batches} micro-batches, each waits {waits:.0%}"
     contest.add(name, "2", net, NUM_HIDDEN * batch_size, timer)  # the activations between the stages
+
+
+def _mesh(contest: _Contest, batch_size: int) -> None:
+    net, timer = _make_net(contest.seed), Timer()
+    assert isinstance(net, Sequential)
+    mesh = Mesh(net, 2, 3, lambda parameters: SGD(parameters, contest.lr))  # cut as above
+    most = 0.0
+    with timer:
+        for X, y in contest.batches():
+            sent = mesh.step(X, y, cross_entropy).sent
+            # besides gradients within its column a device sends activations, or their gradients, within its row
+            most = max(most, *sent[0], *sent[1])
+    most += NUM_HIDDEN * -(-batch_size // 2)  # the larger half
+    contest.add("mesh: two pipelines, each on half the batch", "2 × 2", mesh.rows[0], most, timer)
 
 
 def _parameter_servers(contest: _Contest) -> None:
