@@ -95,3 +95,9 @@ def test_wilson_interval_as_published():
     published = [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
     for hits, trials, low, high in published:
         assert wilson_interval(hits / trials, trials) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize("trials", [1, 7, 24, 999])
+def test_a_share_lies_in_its_own_interval_at_the_ends_too(trials):
+    assert wilson_interval(1.0, trials)[1] == 1.0
+    assert wilson_interval(0.0, trials)[0] == 0.0
