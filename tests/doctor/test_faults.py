@@ -1,6 +1,7 @@
 """Each fault is found, under its code; its right twin is not."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -287,3 +288,45 @@ def test_small_batches_of_batch_normalisation_are_found():
 
     assert codes(lambda: train(2)) == {"model.batch_norm_small_batch"}
     assert codes(lambda: train(16)) == set()
+
+
+def test_a_log_likelihood_without_its_minus_is_found():
+    def train(sign):
+        model = p.network()
+        optimizer = p.sgd(model)
+        for x, y in [p.classes()] * 4:
+            optimizer.zero_grad()
+            (sign * torch.distributions.Categorical(logits=model(x)).log_prob(y).mean()).backward()
+            optimizer.step()
+
+    assert "loss.wrong_sign" in codes(lambda: train(1))
+    assert codes(lambda: train(-1)) == set()
+
+
+def test_accumulated_means_of_uneven_batches_are_found_unless_they_are_weighed():
+    def train(weighed):
+        model = p.network()
+        optimizer = p.sgd(model)
+        x, y = p.classes()
+        for _ in range(5):
+            optimizer.zero_grad()
+            for rows in torch.arange(96).split([60, 30, 6]):
+                loss = F.cross_entropy(model(x[rows]), y[rows])
+                (loss * (len(rows) / 96 if weighed else 1 / 3)).backward()
+            optimizer.step()
+
+    assert "step.uneven_accumulation" in codes(lambda: train(False))
+    assert codes(lambda: train(True)) == set()
+
+
+def test_wrong_initial_weights_are_placed_where_they_are_set():
+    def train():
+        model = p.network()
+        nn.init.normal_(model[0].weight, std=30.0)  # the line that is to be named
+        p.learn(model, p.sgd(model))
+
+    finding = one(train, "init.scale")
+    here = Path(__file__)
+    line = next(i for i, text in enumerate(here.read_text().splitlines(), 1) if "the line that is to be named" in text)
+    assert f"{here.name}:{line}" in finding.place
+    assert finding.evidence["he_std"] == pytest.approx(math.sqrt(2 / 6))

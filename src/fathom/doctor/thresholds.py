@@ -16,10 +16,12 @@ MOST_DEAD_CLASSES = 8  # TP
 LEAST_PREDICTIONS = 64  # before they count as all of one class; ours
 COLLAPSED_SHARE = 1.0  # of the predictions in one class: exact
 LARGEST_CLASS_SHARE = 0.8  # of the targets: above it the answer may be right; ours
+IGNORED_SHARE = (0.5, 1.5)  # of an even share of the classes, that the ignored one has; ours
 IMBALANCED_SHARE = 0.9  # of the targets in one class, from which weights are worth a warning; ours
 
 # Steps and rates ----------------------------------------------------------------------------------------------------
 UNEVEN = 1.2  # largest against smallest batch of an accumulated step; ours
+SAME_FACTOR = 0.01  # between the factors of accumulated losses, above rounding; ours
 WRONG_MODE_SHARE = 0.1  # of the steps; fewer may be one deliberate phase; ours
 ZERO_RATE_SHARE = 0.1  # of the steps at a rate of 0 (TP)
 ZERO_RATE_ERROR = 0.99  # TP

@@ -51,7 +51,7 @@ def _not_finite(record: Record) -> Iterator[Finding]:
             "loss.not_finite",
             f"At step {broken.step:,} the loss is not finite; it begins {_WHERE[broken.where]}{name}",
             {"step": broken.step, "where": broken.where, "name": broken.name},
-            place=broken.place,
+            place=", ".join(dict.fromkeys(filter(None, (broken.place, _layer_place(record, broken.name))))),
             cause=cause,
             remedy=remedy,
         )
@@ -64,6 +64,15 @@ def _not_finite(record: Record) -> Iterator[Finding]:
             yield found(
                 "loss.not_finite", f"At step {bad:,} the loss is not finite", {"step": bad}, place=optimizer.step_place
             )
+
+
+def _layer_place(record: Record, name: str) -> str:
+    """Return where a layer, or the layer of a parameter, is made and called."""
+    for root in record.roots:
+        for layer in (name, name.rpartition(".")[0]):
+            if layer and layer in root.layers:
+                return root.layers[layer].place
+    return ""
 
 
 def _failure(record: Record) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ def check(record: Record) -> Iterator[Finding | NotChecked]:
         intervals = [interval for interval in optimizer.intervals if interval.gradient_norms]
         if len(intervals) < 3:
             continue
-        yield from _exploding(optimizer, intervals)
+        yield from _exploding(optimizer, intervals, record)
         yield from _vanishing(optimizer, intervals, record)
 
 
@@ -28,26 +28,36 @@ def total_norm(interval: Interval) -> float:
     return math.sqrt(sum(value * value for value in interval.gradient_norms.values() if value is not None))
 
 
-def _exploding(optimizer: OptimizerRecord, intervals: list[Interval]) -> Iterator[Finding]:
+def _place_of(name: str, record: Record) -> str:
+    """Return where the layer of a parameter is made and called."""
+    layer = name.rpartition(".")[0]
+    return next((root.layers[layer].place for root in record.roots if layer in root.layers), "")
+
+
+def _exploding(optimizer: OptimizerRecord, intervals: list[Interval], record: Record) -> Iterator[Finding]:
     totals = [total_norm(interval) for interval in intervals]
     finite = [value for value in totals if math.isfinite(value)]
     first = optimizer.losses[0] if optimizer.losses else math.nan
     peak = max((v for v in optimizer.losses if math.isfinite(v)), default=math.nan)
     scale = max(1.0, abs(first)) if math.isfinite(first) else 1.0
     largest = max(finite, default=0.0)
-    spike = largest > thresholds.GRADIENT_SPIKE * median(finite) and peak > thresholds.PEAK * first if finite else False
-    if not (
-        largest > thresholds.HUGE_GRADIENT * scale
-        or (len(finite) < len(totals) and peak > thresholds.PEAK * first)
-        or spike
-    ):
+    rose = first > 0 and peak > thresholds.PEAK * first
+    spike = rose and bool(finite) and largest > thresholds.GRADIENT_SPIKE * median(finite)
+    if not (largest > thresholds.HUGE_GRADIENT * scale or (rose and len(finite) < len(totals)) or spike):
         return
+    norms = {n: v for i in intervals for n, v in i.gradient_norms.items() if v is not None and math.isfinite(v)}
+    steepest = max(norms, key=lambda name: norms[name], default="")
     yield found(
         "gradient.exploding",
         f"The norm of the gradients is up to {largest:.3g}, its median {median(finite or [math.inf]):.3g}; the loss "
         f"rose to {peak:.3g}",
-        {"largest": largest, "median": median(finite) if finite else None, "not_finite": len(totals) - len(finite)},
-        place=optimizer.step_place,
+        {
+            "largest": largest,
+            "median": median(finite) if finite else None,
+            "not_finite": len(totals) - len(finite),
+            "layer": steepest,
+        },
+        place=", ".join(filter(None, (optimizer.step_place, _place_of(steepest, record)))),
     )
 
 
@@ -75,5 +85,5 @@ def _vanishing(optimizer: OptimizerRecord, intervals: list[Interval], record: Re
         f"The gradient of {front} has a norm of {g_first:.2g}, that of {back} one of {g_last:.2g}, and the loss is "
         "still near its start",
         {"first_layer": g_first, "last_layer": g_last, "loss_first": first, "loss_last": last},
-        place=optimizer.step_place,
+        place=", ".join(filter(None, (optimizer.step_place, _place_of(front, record)))),
     )

@@ -45,24 +45,22 @@ def _symmetric(root: RootRecord, record: Record) -> Iterator[Finding]:
             constant.append(name)
     if not still:
         if constant:
-            layer = constant[0].rpartition(".")[0]
             yield found(
                 "init.symmetric",
                 f"All units of {', '.join(constant[:3])} begin with the same weights; only what follows them tells "
                 "them apart",
                 {"weights": len(constant), "steps_looked_at": len(later)},
-                place=root.layers[layer].place if layer in root.layers else root.place,
+                place=_place(root, constant[0]),
                 severity="warning",
                 cause="units with equal weights begin as one unit, and their gradients differ only in scale",
             )
         return
-    layer = still[0].rpartition(".")[0]
     yield found(
         "init.symmetric",
         f"All units of {', '.join(still[:3])} begin with the same weights, and their gradients are the same on every "
         "step looked at",
         {"weights": len(still), "steps_looked_at": len(later)},
-        place=root.layers[layer].place if layer in root.layers else root.place,
+        place=_place(root, still[0]),
     )
 
 
@@ -98,13 +96,12 @@ def _gain(root: RootRecord) -> Iterator[Finding]:
     if gain <= thresholds.LARGE_GAIN:
         return
     name = max(hidden, key=lambda item: item[1])[0]
-    layer = name.rpartition(".")[0]
     yield found(
         "init.scale",
         f"{len(hidden)} layers together make a signal about {gain:.2g} times as large: each begins with weights above "
         "He's scale",
         {"layers": len(hidden), "gain": gain},
-        place=root.layers[layer].place if layer in root.layers else root.place,
+        place=_place(root, name),
     )
 
 
@@ -122,12 +119,18 @@ def _scale(root: RootRecord, record: Record) -> Iterator[Finding]:
     if not wrong:
         return
     name, std, he = wrong[0]
-    layer = name.rpartition(".")[0]
     yield found(
         "init.scale",
         f"The weights of {', '.join(n for n, _, _ in wrong[:3])} begin with a standard deviation of {std:.3g}; He's "
         "initialisation "
         f"has {he:.3g}",
         {"layers": len(wrong), "std": std, "he_std": he},
-        place=root.layers[layer].place if layer in root.layers else root.place,
+        place=_place(root, name),
     )
+
+
+def _place(root: RootRecord, weight: str) -> str:
+    """Return where a layer is made and called, and where its weight was set."""
+    layer = weight.rpartition(".")[0]
+    known = root.layers[layer].place if layer in root.layers else root.place
+    return ", ".join(dict.fromkeys(filter(None, (*known.split(", "), root.initial_places.get(weight, "")))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fathom.doctor.catalog import found
+from fathom.doctor.observer.graph import LIKELIHOOD
 from fathom.doctor.observer.record import Record
 from fathom.findings import Finding, NotChecked
 
@@ -22,9 +23,11 @@ def check(record: Record) -> Iterator[Finding | NotChecked]:
             continue
         first, last = _ends(optimizer.losses)
         what = "backward starts from the negative of the loss" if is_negated else "the optimiser has maximize=True"
+        if graph["negated_loss"] == LIKELIHOOD:
+            what = "backward starts from the log-likelihood without a minus before it"
         yield found(
             "loss.wrong_sign",
-            f"{what[0].upper()}{what[1:]}, so that each step makes it larger; the value went from {first:.4g} to "
+            f"{what[0].upper()}{what[1:]}, so that each step makes the model worse; the value went from {first:.4g} to "
             f"{last:.4g}",
             {"first": first, "last": last, "negated": is_negated, "maximize": is_maximised},
             place=place,

@@ -40,6 +40,7 @@ def check(record: Record) -> Iterator[Finding | NotChecked]:
             )
     for place, entry in record.target_counts.items():
         yield from _dead_classes(place, entry)
+        yield from _ignored_class(place, entry)
         yield from _collapse(place, entry, record)
 
 
@@ -59,6 +60,26 @@ def _out_of_range(call: LossCall) -> Iterator[Finding]:
         if off_by_one
         else f"{max(high + 1, classes)} outputs, or labels 0 to {classes - 1}",
     )
+
+
+def _ignored_class(place: str, entry: dict[str, Any]) -> Iterator[Finding]:
+    """Note an ignored label that is as frequent as a class: padding is another task's, a class this one's."""
+    ignored, classes, counts = entry["ignore_index"], entry["classes"], entry["targets"].tolist()
+    if not 0 <= ignored < classes or not sum(counts) or entry["is_sequence"]:
+        return
+    share = counts[ignored] / sum(counts) * classes
+    low, high = thresholds.IGNORED_SHARE
+    if low < share < high:
+        yield found(
+            "data.labels_out_of_range",
+            f"ignore_index={ignored} leaves out class {ignored}, {counts[ignored]} of {sum(counts)} targets: it is "
+            "never learned",
+            {"ignore_index": ignored, "targets": counts[ignored]},
+            place=place,
+            severity="note",
+            cause="an ignored label that is as frequent as the others looks like a class",
+            remedy="leave ignore_index out, unless the label is padding",
+        )
 
 
 def _dead_classes(place: str, entry: dict[str, Any]) -> Iterator[Finding]:

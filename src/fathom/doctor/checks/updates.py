@@ -121,6 +121,8 @@ def _unowned(root: RootRecord, record: Record) -> Iterator[Finding]:
 def _uneven(optimizer: OptimizerRecord, record: Record) -> Iterator[Finding]:
     accumulating = [i for i in optimizer.intervals if len(i.batch_sizes) > 1 and i.num_backwards == len(i.batch_sizes)]
     uneven = [i for i in accumulating if max(i.batch_sizes) > thresholds.UNEVEN * max(1, min(i.batch_sizes))]
+    # losses that are weighed by their sizes, each with a factor of its own, are right
+    uneven = [i for i in uneven if max(i.factors) <= (1 + thresholds.SAME_FACTOR) * min(i.factors)]
     if len(accumulating) < 3 or len(uneven) * 2 <= len(accumulating):
         return
     reductions = {call.facts.get("reduction") for call in record.losses if call.is_training}
@@ -128,11 +130,12 @@ def _uneven(optimizer: OptimizerRecord, record: Record) -> Iterator[Finding]:
     if reductions != {"mean"} or len(places) > 1:  # several losses are no accumulation
         return
     sizes = ", ".join(map(str, uneven[-1].batch_sizes[:8]))
+    lines = {call.place: None for call in record.losses if call.is_training}
     yield found(
         "step.uneven_accumulation",
         f"A step adds up the means of batches with {sizes} targets",
         {"steps_looked_at": len(accumulating), "uneven": len(uneven)},
-        place=optimizer.step_place,
+        place=", ".join([optimizer.step_place, *places, *lines]),
     )
 
 

@@ -18,6 +18,8 @@ _WITH_WEIGHTS |= {"MkldnnRnnLayer", "CudnnRnn", "Embedding", "Linear", "Addmv", 
 _LOSSES = {"NllLoss", "NllLoss2D", "NllLossNd", "MseLoss", "BinaryCrossEntropy", "BinaryCrossEntropyWithLogits"}
 _LOSSES |= {"SmoothL1Loss", "HuberLoss"}
 _ACTIVATIONS = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh"}
+_PATH = {"Neg", "Rsub", "Mul", "Div", "Mean", "Sum", "ToCopy", "Add", "Sub", "Gather", "Index", "Squeeze"}
+LIKELIHOOD = "log-likelihood"  # what is to be maximised
 MOST_NODES = 20_000  # of a graph; the rest of a larger one is left out
 
 
@@ -107,23 +109,32 @@ def survey(loss: Tensor, *, with_activations: bool = True) -> Survey:
 
 
 def _negated(node: Any) -> str:
-    """Return the known loss that the graph's only path from its start subtracts; empty if none is."""
+    """Return the known loss that the graph's only path from its start subtracts, or LIKELIHOOD; empty if neither."""
     sign = 1
     for _ in range(12):
         name = operation(node)
         if name in _LOSSES:
             return name if sign < 0 else ""
+        if name == "LogSoftmax" or (name == "Sub" and _is_log_softmax(node)):
+            return LIKELIHOOD if sign > 0 else ""
         if name in ("Neg", "Rsub"):
             sign = -sign
         elif name in ("Mul", "Div"):
             factor = getattr(node, "_saved_other", None)
-            if isinstance(factor, Tensor) and factor.numel() == 1 and float(factor) < 0:
+            if isinstance(factor, Tensor) and bool((factor < 0).any()):
+                if factor.numel() > 1:  # advantages, which have both signs
+                    return ""
                 sign = -sign
         following = [next_ for next_, _ in node.next_functions if next_ is not None]
-        if name not in ("Neg", "Rsub", "Mul", "Div", "Mean", "Sum", "ToCopy", "Add", "Sub") or len(following) != 1:
+        if name not in _PATH or len(following) != 1:
             return ""
         node = following[0]
     return ""
+
+
+def _is_log_softmax(node: Any) -> bool:
+    """Whether a difference takes the logarithm of the sum of exponentials from its logits, as Categorical does."""
+    return any(next_ is not None and operation(next_) == "Logsumexp" for next_, _ in node.next_functions)
 
 
 def _into_loss(node: Any, name: str) -> tuple[str, str] | None:

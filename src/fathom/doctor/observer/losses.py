@@ -33,6 +33,7 @@ class Losses(Part):
     def __init__(self, observer: Observer) -> None:
         super().__init__(observer)
         self.last_batch_size: int | None = None
+        self.last_value: Tensor | None = None
         self._is_inside = False
         self._calls: dict[str, int] = {}
         self._signatures = {name: inspect.signature(getattr(F, name)) for name in WATCHED if hasattr(F, name)}
@@ -75,6 +76,7 @@ class Losses(Part):
         root = self.observer.modules.current
         is_training = x.requires_grad and (root is None or root.last_training or not root.record.mode_modules)
         self.last_batch_size = _counted_targets(target, values)
+        self.last_value = result.detach() if result is not None and result.numel() == 1 else None
         if is_training and (count <= CALLS_COUNTED or count % 20 == 0) and not error:
             self._count_targets(name, place, x, target, values)
         if not x.requires_grad and result is not None and result.numel() == 1 and result.device.type == "cpu":
@@ -135,7 +137,11 @@ class Losses(Part):
         known = target[(target >= 0) & (target < classes)].flatten()
         entry = self.record.target_counts.get(place)
         if entry is None or entry["classes"] != classes:
-            entry = {"classes": classes, "targets": torch.zeros(classes, dtype=torch.long, device=x.device)}
+            entry = {
+                "classes": classes,
+                "is_sequence": x.dim() > 2,
+                "targets": torch.zeros(classes, dtype=torch.long, device=x.device),
+            }
             entry |= {
                 "recent": [],
                 "ignore_index": values.get("ignore_index", -100),
@@ -154,6 +160,7 @@ class Losses(Part):
 def _counted_targets(target: Tensor, values: Any) -> int:
     """Return over how many targets a mean goes."""
     ignored = values.get("ignore_index")
-    if ignored is not None and not target.is_floating_point() and target.dim() > 1:
+    # on another device counting would wait for it
+    if ignored is not None and not target.is_floating_point() and target.device.type == "cpu":
         return int((target != ignored).sum())
     return len(target) if target.dim() else 1

@@ -212,6 +212,7 @@ class Modules(Part):
                     record.equal_rows_at_start.add(full)
                     if not bool(weight.any()):
                         record.zero_at_start.add(full)
+                record.initial_places[full] = self.observer.initial_place_of(weight)
                 record.weights_at_start[full] = spread_of(weight)
         record.output_layer = last
         for name, parameter in module.named_parameters():

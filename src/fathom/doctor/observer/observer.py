@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from fathom.doctor.observer import loaders, losses, modules, schedules, scripts, steps
 from fathom.doctor.observer.patches import Patches
@@ -35,6 +35,7 @@ class Observer:
         self.is_close = True  # whether this step is looked at closely
         self.epochs_limit, self.time_limit_s = epochs_limit, time_limit_s
         self.module_places: weakref.WeakKeyDictionary[nn.Module, str] = weakref.WeakKeyDictionary()
+        self.initial_places: dict[int, tuple[weakref.ref[Tensor], str]] = {}  # where a weight was set by nn.init
         self.loaded: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self.patches = Patches()
         self.steps = steps.Steps(self)
@@ -56,6 +57,9 @@ class Observer:
         wrap = self.patches.wrap
         wrap(nn.Module, "__init__", self._module_made)
         wrap(nn.Module, "load_state_dict", self._weights_loaded)
+        for name, value in list(vars(nn.init).items()):
+            if name.endswith("_") and not name.startswith("_") and callable(value):
+                wrap(nn.init, name, self._weight_set)
         scripts.install(self)
         for part in (self.modules, self.steps, self.losses, self.loaders, self.schedules):
             self._handles += part.install()
@@ -109,6 +113,17 @@ class Observer:
             with contextlib.suppress(TypeError):  # a module whose own __hash__ or __eq__ is not ready yet
                 self.module_places[args[0]] = user_place()
         return result
+
+    def _weight_set(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        result = original(*args, **kwargs)
+        if isinstance(result, Tensor) and not self.is_idle():
+            self.initial_places[id(result)] = (weakref.ref(result), user_place())
+        return result
+
+    def initial_place_of(self, weight: Tensor) -> str:
+        """Return where ``torch.nn.init`` last set a weight; empty if it did not."""
+        entry = self.initial_places.get(id(weight))
+        return entry[1] if entry is not None and entry[0]() is weight else ""
 
     def _weights_loaded(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = original(*args, **kwargs)

@@ -34,6 +34,7 @@ class Interval:
     starts_clean: bool | None = None
     stale_share: float = 0.0
     batch_sizes: list[int] = field(default_factory=list)
+    factors: list[float] = field(default_factory=list)  # what each loss was multiplied by before its backward pass
     gradient_norms: dict[str, float | None] = field(default_factory=dict)
     weight_norms: dict[str, float] = field(default_factory=dict)
     update_norms: dict[str, float] = field(default_factory=dict)
@@ -107,6 +108,7 @@ class RootRecord:
     batch_norm: dict[str, int] = field(default_factory=dict)  # name: fewest values a channel of the usual batch
     batch_sizes: Counter[int] = field(default_factory=Counter)
     equal_rows_at_start: set[str] = field(default_factory=set)
+    initial_places: dict[str, str] = field(default_factory=dict)  # of weights that torch.nn.init set
     zero_at_start: set[str] = field(default_factory=set)
     weights_at_start: dict[str, tuple[float, float, float]] = field(default_factory=dict)  # std, He std, Xavier std
     output_layer: str = ""

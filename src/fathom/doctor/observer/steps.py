@@ -116,7 +116,10 @@ class Steps(Part):
         graph["broadcast"] = graph["broadcast"] or found.broadcast
         graph["into_loss"] = graph.get("into_loss") or found.into_loss
         self.units.add(found.activations, self.total, self.names)
-        batch = self.observer.losses.last_batch_size
+        batch, value = self.observer.losses.last_batch_size, self.observer.losses.last_value
+        factor = math.nan
+        if value is not None and loss.numel() == 1 and float(value) != 0:
+            factor = float(loss.detach()) / float(value)
         for each in self.followed.values():
             if each.interval is None:
                 continue
@@ -129,6 +132,7 @@ class Steps(Part):
             each.interval.num_backwards += 1
             if batch is not None:
                 each.interval.batch_sizes.append(batch)
+                each.interval.factors.append(factor)
             gradients = [p.grad for p in parameters if p.grad is not None]
             stale = sum(value != 0 for value in norms(gradients)) if gradients else 0
             each.interval.starts_clean = bool(each.interval.starts_clean) or stale == 0
