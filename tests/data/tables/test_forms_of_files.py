@@ -189,6 +189,14 @@ def test_row_names_without_a_name_and_separators_at_the_end(tmp_path):
         assert frame.iloc[:2].to_dict("list") == {"x": [1, 3], "y": [2, 4]}, text
 
 
+def test_the_separator_that_a_file_for_excel_names(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("sep=;\nx;y\n1;2\n3;4\n")
+    assert read_table(path).frame.to_dict("list") == {"x": [1, 3], "y": [2, 4]}
+    with path.open(newline="") as file:
+        assert [row.cells for row in read_rows(file, find_form(path))] == [["1", "2"], ["3", "4"]]
+
+
 def test_a_data_frame_is_read_as_its_file_would_be(tmp_path):
     frame = FRAME.assign(when=pd.date_range("2020-01-01", periods=30), kind=FRAME["c"].astype("category"))
     frame.loc[3, "x"] = np.nan

@@ -50,6 +50,8 @@ def predicted_cells(data, path):
         ("1 234,5", ",", (1234.5, "")),
         ("12%", ".", (12, "%")),
         ("12 m2", ".", (12, "m2")),
+        ("1,10,100", ".", (110_100, "")),
+        ("0 100", ".", (100, "")),
         ("5-", ".", (-5, "")),
         ("\u22123", ".", (-3, "")),
         ("3万", ".", (30_000, "")),
@@ -87,6 +89,19 @@ def test_a_column_of_numbers_with_a_unit_is_numbers_and_told(tmp_path, form, tol
     cells, errors = predicted_cells(data, tmp_path / "new.csv")
     np.testing.assert_allclose(cells[:, 0], [7 * factor, 7])
     assert errors[2].startswith("x: '7 oz' is not a number")
+
+
+@pytest.mark.parametrize(("form", "unit"), [("{} kg", "kg"), ("${:,}", "$"), ("{:.1f}M", ""), ("{}%", "%")])
+def test_a_target_with_a_unit_is_a_number(tmp_path, form, unit):
+    values = RNG.permutation(3000)[:100] + 5
+    frame = pd.DataFrame({"x": Y[:100], "y": [form.format(value) for value in values]})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.iloc[:40].to_csv(tmp_path / "u.csv", index=False)
+    data = TableData.read(tmp_path / "t.csv", target="y", test=tmp_path / "u.csv")
+    assert data.task == "regression"
+    assert not unit or f"in {unit}" in data.target.reason
+    factor = 1e6 if form.endswith("M") else 1
+    np.testing.assert_allclose(data.truth("test")[:, 0], values[:40] * factor)
 
 
 def test_a_column_with_several_units_is_told_and_left(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -13,7 +13,14 @@ from fathom.data.tables.cells import are_codes, canonical, cells_of, distinct, i
 from fathom.data.tables.column import Column
 from fathom.data.tables.kinds import find_kind
 from fathom.data.tables.reading import Table
-from fathom.data.tables.written_numbers import plain_number
+from fathom.data.tables.written_numbers import (
+    Writing,
+    find_writing,
+    is_known_unit,
+    is_number,
+    plain_number,
+    written_number,
+)
 from fathom.errors import FathomError, UsageError, unknown
 
 if TYPE_CHECKING:
@@ -34,6 +41,7 @@ class Target:
         reason: how the task was found out.
         class_names: as they stand in the file.
         spellings: a line for every class that has several spellings in the file.
+        writing: how numbers are written that have a unit or a scale.
     """
 
     name: str
@@ -42,6 +50,7 @@ class Target:
     class_names: tuple[str, ...] = ()
     log: bool = False
     spellings: tuple[str, ...] = ()
+    writing: Writing | None = None
 
 
 def find_target(table: Table, name: str | None, task: str | None = None, log: bool = False) -> Target:
@@ -67,10 +76,14 @@ def find_target(table: Table, name: str | None, task: str | None = None, log: bo
     if not len(texts):
         raise FathomError(f"{table.path}: the target {name} is empty in every row")
     decimal = table.form.decimal
+    writing = _find_writing(dict(zip(texts, counts.tolist(), strict=True)), decimal)
     # --task regression reads codes as the numbers that they may be
-    kind, _ = find_kind(_plain(cells, decimal), as_number=task == "regression" and are_codes(texts))
-    numbers = to_numbers([plain_number(text, decimal) for text in texts])
+    as_number = task == "regression" and are_codes(texts)
+    kind, _ = find_kind(_plain(cells, decimal, writing), as_number=as_number)
+    numbers = to_numbers([_write(text, decimal, writing) for text in texts])
     chosen, reason = _find_task(kind, numbers, texts, int(cells.notna().sum()))
+    if writing is not None and writing.unit:
+        reason += f", in {writing.unit}"
     if task is not None:
         chosen, reason = ("classification" if task == "classification" else "regression"), "as asked"
     if chosen == "regression":
@@ -83,7 +96,7 @@ def find_target(table: Table, name: str | None, task: str | None = None, log: bo
             raise FathomError(f"{table.path}: the target {name} is {texts[0]} in every row; there is nothing to learn")
         if log and not np.nanmin(numbers) > 0:
             raise UsageError(f"--log-target needs values above 0; the smallest {name} is {np.nanmin(numbers):g}")
-        return Target(name, "regression", reason, log=log)
+        return Target(name, "regression", reason, log=log, writing=writing)
     if log:
         raise UsageError(f"--log-target is for a regression; {name} is a classification ({reason})")
     named, spellings = one_spelling(dict(zip(texts, counts.tolist(), strict=True)))
@@ -101,11 +114,23 @@ def find_target(table: Table, name: str | None, task: str | None = None, log: bo
     return Target(name, "classification", reason, tuple(texts[i] for i in order), spellings=tuple(spellings))
 
 
-def _plain(cells: pd.Series, decimal: str) -> pd.Series:
+def _find_writing(texts: Mapping[str, int], decimal: str) -> Writing | None:
+    """Return how numbers are written that a plain reader would not read; None of other text, such as 12A and 14A."""
+    if are_codes(list(texts)) or all(plain_number(text) == text and is_number(text) for text in texts):
+        return None
+    writing, _ = find_writing(texts, decimal)
+    return writing if writing is not None and (not writing.unit or is_known_unit(writing.unit)) else None
+
+
+def _write(text: str, decimal: str, writing: Writing | None) -> str:
+    return plain_number(text, decimal) if writing is None else written_number(text, writing, decimal)
+
+
+def _plain(cells: pd.Series, decimal: str, writing: Writing | None) -> pd.Series:
     """Return a column of text with its numbers written plainly; of another type it is returned as it is."""
     if cells.dtype.kind in "biufM":
         return cells
-    plain = {text: plain_number(text.strip(), decimal) for text in cells.dropna().unique().tolist()}
+    plain = {text: _write(text.strip(), decimal, writing) for text in cells.dropna().unique().tolist()}
     return cells.astype(object).map(plain, na_action="ignore")
 
 
@@ -144,7 +169,7 @@ def read_target(cells: pd.Series, target: Target, decimal: str = ".") -> np.ndar
     import pandas as pd
 
     if target.task == "regression":
-        plain = _plain(cells, decimal)
+        plain = _plain(cells, decimal, target.writing)
         kind = "integer" if cells_of(plain) == "text" and all(map(is_whole, distinct(plain)[0])) else cells_of(plain)
         # a copy: pandas lends its own array, which may not be written to
         return read_cells(plain, Column(target.name, "number", kind)).copy()

@@ -62,7 +62,7 @@ def _form(decimal: str) -> re.Pattern[str]:
     before = "|".join(sorted(map(re.escape, _CURRENCIES), key=len, reverse=True))
     return re.compile(
         rf"(?P<sign>[+-]?)[{_BLANKS}]?(?P<before>{before}|[{_SIGNS}]?)[{_BLANKS}]?(?P<minus>-?)"
-        rf"(?P<whole>\d{{1,3}}(?:{groups}\d{{3}})+|\d+|(?={point}\d))"
+        rf"(?P<whole>\d{{1,3}}(?:{groups}\d{{3}})+|\d{{1,2}}(?:{groups}\d{{2}})+{groups}\d{{3}}|\d+|(?={point}\d))"
         rf"(?:{point}(?P<rest>\d*))?(?P<power>[eE][+-]?\d+)?"
         rf"(?P<after>[{_BLANKS}]?[^\d\s.,;:'’()+_=#&@-][^\d,;:()-]{{0,15}}[23]?)?(?P<last>-?)"
     )
@@ -90,7 +90,8 @@ def read_number(text: str, decimal: str = ".") -> tuple[str, str] | None:
     before = _CURRENCIES.get(found["before"], found["before"])
     if (before and unit) or (scale and found["power"]):
         return None
-    whole = re.sub(r"\D", "", found["whole"]) or "0"
+    # without leading zeros: "0 100" is a number and no code
+    whole = re.sub(r"\D", "", found["whole"]).lstrip("0") or "0"
     rest = f".{found['rest']}" if found["rest"] else ""
     power = f"e{scale}" if scale else found["power"] or ""
     return f"{'-' if any(minus) else ''}{whole}{rest}{power}", before or unit
@@ -142,10 +143,10 @@ def find_writing(texts: Mapping[str, int], decimal: str) -> tuple[Writing | None
         for text, (_, unit) in read.items():
             units[unit] = units.get(unit, 0) + texts[text]
         named = [unit for unit in units if unit]
-        if len(named) > 1 and all(_is_known(unit) for unit in named):
+        if len(named) > 1 and all(is_known_unit(unit) for unit in named):
             shown = ", ".join(f"{unit} in {units[unit]:,}" for unit in named[:4])
             return None, f"numbers with several units ({shown} cells) are not read as numbers; bring them to one unit"
-        is_odd = len(named) > 1 or (named and "" in units and not _is_known(named[0]))
+        is_odd = len(named) > 1 or (named and "" in units and not is_known_unit(named[0]))
         if is_odd or (named and any(not unit and _has_letters(text) for text, (_, unit) in read.items())):
             return None, ""  # such as 12A and 14B, which are neither amperes nor billions
         unit = named[0] if named else ""
@@ -174,7 +175,8 @@ def is_number(text: str, decimal: str = ".") -> bool:
     return _is_plain(plain_number(text, decimal))
 
 
-def _is_known(unit: str) -> bool:
+def is_known_unit(unit: str) -> bool:
+    """Return whether a unit or a currency is one that is known, such as kg."""
     return unit in _UNITS or unit in _SIGNS or unit in _CURRENCIES
 
 
