@@ -53,6 +53,9 @@ OPTIONS: dict[str, dict[str, Option]] = {
             OneOf("task", _TASKS),
         ),
         "--test": Option("data.options.test", "FILE", "of a CSV: test rows, instead of a split of the file", str),
+        "--reweight": Option(
+            "data.options.reweight", "FILE", "of a CSV: draw training rows as the rows of FILE are distributed", str
+        ),
         "--missing": Option(
             "data.options.missing", "MARKS", "of a CSV: further marks for missing cells: '?,-999'", read_names
         ),

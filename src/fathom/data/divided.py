@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -48,9 +48,13 @@ class DividedData(LabelledData):
     """Labelled data divided into splits by row numbers, with the loaders of every split.
 
     A subclass sets ``splits``: "train", and "val" and "test" where there are any, in this order.
+
+    Attributes:
+        row_weights: float (num_train,): how often the samples of the training split are drawn; None draws each once.
     """
 
     splits: dict[str, Rows]
+    row_weights: Tensor | None = None
     augment: Augmentation | None = None
     seed: int = 0
 
@@ -115,6 +119,7 @@ class DividedData(LabelledData):
         assert rows.X is not None
         if not is_training:
             return MemoryLoader(rows.X, rows.y, self.evaluation_batch, index=rows.index)
+        drawn: Literal["once", "classes"] = "classes" if self.balance == "sampler" else "once"
         return MemoryLoader(
             rows.X,
             join_soft_targets(rows.y, self.soft),
@@ -123,7 +128,7 @@ class DividedData(LabelledData):
             seed=self.seed,
             index=rows.index,
             augment=self.augment,
-            is_balanced=self.balance == "sampler",
+            draw=drawn if self.row_weights is None else self.row_weights,
         )
 
     def _index(self, split: str) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""Whether two samples are drawn alike: a test for each column, and a classifier that tries to tell them apart.
+"""Whether two samples are drawn alike: a test for each column, a classifier that tells them apart, weights against it.
 
 The tests are those of scipy: Kolmogorov and Smirnov's of two samples for numbers, Pearson's chi-squared for categories;
 their p-values are corrected for the number of columns as Holm does. Torch-free; scipy and scikit-learn come late.
@@ -130,3 +130,25 @@ def _interval(auc: float, first: int, second: int) -> tuple[float, float]:
     variance = auc * (1 - auc) + (second - 1) * (q1 - auc**2) + (first - 1) * (q2 - auc**2)
     error = _Z95 * math.sqrt(max(0.0, variance) / (first * second))
     return max(0.0, auc - error), min(1.0, auc + error)
+
+
+def weigh(first: Any, second: Any, rows: np.ndarray, most: float = 10.0) -> np.ndarray:
+    """Return how much more often rows like each one of the first sample come in the second: the ratio of densities.
+
+    Weights are 1 in the mean, and kept between 1/``most`` and ``most`` before that: a few rows must not rule the loss.
+
+    Shape:   first (N, D), second (M, D), dense or sparse, rows int64 (n,), those of the first to learn from -> (N,)
+    Source:  Sugiyama et al. 2012, Density ratio estimation in machine learning, section 4.2
+    """
+    from scipy import sparse
+    from sklearn.linear_model import LogisticRegression
+
+    first, second = sparse.csr_matrix(first), sparse.csr_matrix(second)
+    X = sparse.vstack([first[rows], second]).tocsr()  # (n + M, D)
+    y = np.repeat([0, 1], [len(rows), second.shape[0]])
+    # Balanced, the odds of the classifier are the ratio of densities, whatever the sizes of the samples.
+    model = LogisticRegression(C=0.1, class_weight="balanced", max_iter=1000).fit(X, y)
+    bound = math.log(most)
+    weights = np.exp(np.clip(model.decision_function(first), -bound, bound))
+    normalised: np.ndarray = weights / weights.mean()
+    return normalised

@@ -3,9 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import stats
 
-from fathom.data.shift import _interval, compare_categories, compare_numbers, correct, separate
+from fathom.data.shift import _interval, compare_categories, compare_numbers, correct, separate, weigh
+from fathom.data.splits.balance import draw_weighted
+from fathom.data.tables.fit import TableOptions
+from fathom.data.tables.module import TableData
+from fathom.data.tables.reading import read_table
+from fathom.data.tables.shift import reweight_rows
 from fathom.doctor.check import check
 from fathom.settings.settings import Settings
 
@@ -94,3 +100,44 @@ def test_a_file_that_lacks_other_columns_is_refused(tmp_path):
 
     with pytest.raises(UsageError, match=r"missing columns of train\.csv: x"):
         findings(tmp_path, frame(100), frame(50).drop(columns=["x", "y"]))
+
+
+def test_weights_are_the_ratio_of_densities():
+    first, second = RNG.normal(0, 1, (3000, 1)), RNG.normal(0.8, 1, (2000, 1))
+    weights = weigh(first, second, np.arange(3000))
+    truth = np.exp(0.8 * first[:, 0] - 0.32)  # of N(0.8, 1) and N(0, 1)
+    assert weights.mean() == pytest.approx(1)
+    inside = (truth > 0.13) & (truth < 8)  # beyond 1/10 and 10 they are cut off
+    np.testing.assert_allclose(weights[inside], truth[inside] / truth.mean(), rtol=0.25)
+    assert np.average(first[:, 0], weights=weights) == pytest.approx(0.8, abs=0.1)
+
+
+def test_rows_are_drawn_as_often_as_they_weigh():
+    weights = torch.tensor([0.0, 0.5, 1.0, 2.5])
+    drawn = [draw_weighted(weights, torch.Generator().manual_seed(i)) for i in range(400)]
+    counts = sum(torch.bincount(places, minlength=4) for places in drawn)
+    assert counts[0] == 0
+    np.testing.assert_allclose(counts / 400, weights, atol=0.08)
+    one = torch.bincount(draw_weighted(weights, torch.Generator().manual_seed(0)), minlength=4)
+    assert ((one - weights).abs() < 1).all()
+    assert sorted(draw_weighted(torch.ones(5), torch.Generator().manual_seed(1)).tolist()) == list(range(5))
+
+
+def test_a_line_fitted_to_reweighted_rows_is_that_of_the_other_file(tmp_path):
+    """Of y = x² the best line has slope 0 where x is N(0, 1), and 2 where it is N(1, 1): twice the mean."""
+    for name, rows, mean in (("train.csv", 4000, 0.0), ("new.csv", 3000, 1.0)):
+        x = RNG.normal(mean, 1, rows)
+        pd.DataFrame({"x": x, "z": RNG.normal(size=rows), "y": x**2}).to_csv(tmp_path / name, index=False)
+    table = read_table(tmp_path / "train.csv", target="y")
+    data = TableData(table, 500, target="y", options=TableOptions(task="regression"))
+
+    def slope():
+        batches = list(data.train_dataloader())
+        x, y = torch.cat([X[:, 0] for X, _ in batches]).double(), torch.cat([y[:, 0] for _, y in batches]).double()
+        assert len(x) == data.num_train
+        return np.polyfit(x, y, 1)[0] * float(data.scale.std) / float(data.layer.scale[0])
+
+    assert slope() == pytest.approx(0, abs=0.3)
+    note = reweight_rows(data, table, read_table(tmp_path / "new.csv"))
+    assert "drawn as those of new.csv" in note
+    assert slope() == pytest.approx(2, abs=0.4)

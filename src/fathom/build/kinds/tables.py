@@ -42,7 +42,7 @@ class TablesKind(Kind):
 
     name, noun = "tables", "a table"
     depends_on_network = True
-    option_names = ("target", "task", "log_target", "test", *_CHOICES, *_READING)
+    option_names = ("target", "task", "log_target", "test", "reweight", *_CHOICES, *_READING)
 
     def validate(self, settings: Settings) -> None:
         """Refuse missing files and unknown options."""
@@ -54,7 +54,7 @@ class TablesKind(Kind):
             raise UsageError(f"data.options.header must be true or false, not {options['header']!r}")
         if not isinstance(options.get("day_first", False), bool):
             raise UsageError(f"data.options.day_first is true or false; got {options['day_first']!r}")
-        for place in (settings.get("data.name"), options.get("test")):
+        for place in (settings.get("data.name"), options.get("test"), options.get("reweight")):
             if place is not None:
                 check_file(str(place))
 
@@ -64,7 +64,7 @@ class TablesKind(Kind):
 
     def pin(self, data: DataConfig) -> DataConfig:
         """Return absolute paths and pinned versions."""
-        return pin_data(data, ("test",))
+        return pin_data(data, ("test", "reweight"))
 
     def read(self, data: DataConfig) -> Table | None:
         """Return the rows."""
@@ -165,6 +165,7 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
     from fathom.build.divisions import make_division
     from fathom.data.tables.fit import TableOptions
     from fathom.data.tables.module import TableData
+    from fathom.data.tables.shift import reweight_rows
 
     options = data.options
     table = table or _read_file(data.name, options)
@@ -176,7 +177,7 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
     target, test, log_target = options.get("target"), options.get("test"), options.get("log_target", False)
     if not isinstance(log_target, bool):
         raise UsageError(f"data.options.log_target must be true or false, not {log_target!r}")
-    return TableData(
+    built = TableData(
         dataclasses.replace(
             table, test=None if test is None else _read_file(str(test), options | {"header": table.form.has_header})
         ),
@@ -188,6 +189,12 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
         seed=config.seed,
         balance=data.balance,
     )
+    if (reweight := options.get("reweight")) is not None:
+        if data.balance != "none":
+            raise UsageError("--reweight and --balance both weight the training rows; remove one of them")
+        other = _read_file(str(reweight), options | {"header": table.form.has_header})
+        built.notes.append(reweight_rows(built, table, other))
+    return built
 
 
 def _read_file(path: str, options: Mapping[str, Any]) -> Table:

@@ -6,6 +6,7 @@ Images stay uint8 (a quarter of the memory and of the traffic); the module norma
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -28,7 +29,8 @@ class MemoryLoader(Order):
         X: (N, …), uint8 images or floating features; y: (N, …).
         index: which rows belong to this loader; None means all. The tensors are never copied for a split.
         augment: called with (X, generator) on a whole batch, on the device; seeded by (seed, epoch, batch).
-        is_balanced: draw all classes equally often; y are classes then.
+        draw: "classes" draws all classes equally often, y are classes then; weights float (n,) of the loader's rows
+            draw them in proportion.
     Raises:  UsageError if X and y differ in length, or there is nothing to load
     """
 
@@ -42,14 +44,14 @@ class MemoryLoader(Order):
         seed: int = 0,
         index: Tensor | None = None,
         augment: Augmentation | None = None,
-        is_balanced: bool = False,
+        draw: Literal["once", "classes"] | Tensor = "once",
     ) -> None:
         if len(X) != len(y):
             raise UsageError(f"{len(X)} samples but {len(y)} labels")
-        classes = (y if index is None else y[index]) if is_balanced else None
-        super().__init__(
-            len(X) if index is None else len(index), batch_size, shuffle=shuffle, seed=seed, classes=classes
-        )
+        weights = draw if isinstance(draw, Tensor) else None
+        classes = (y if index is None else y[index]) if weights is None and draw == "classes" else None
+        num_samples = len(X) if index is None else len(index)
+        super().__init__(num_samples, batch_size, shuffle=shuffle, seed=seed, classes=classes, weights=weights)
         self.X, self.y, self.index, self.augment = X, y, index, augment
         self.device = X.device
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fathom.data.splits.balance import draw_balanced
+from fathom.data.splits.balance import draw_balanced, draw_weighted
 from fathom.errors import UsageError
 
 _MASK = (1 << 63) - 1  # torch takes seeds of 63 bits
@@ -33,10 +33,18 @@ class Order:
 
     Args:
         classes: the class of each sample, where every pass is to draw all classes equally often.
+        weights: of each sample, where every pass is to draw them in proportion.
     """
 
     def __init__(
-        self, num_samples: int, batch_size: int, *, shuffle: bool, seed: int, classes: Tensor | None = None
+        self,
+        num_samples: int,
+        batch_size: int,
+        *,
+        shuffle: bool,
+        seed: int,
+        classes: Tensor | None = None,
+        weights: Tensor | None = None,
     ) -> None:
         if batch_size < 1:
             raise UsageError(f"batch size must be at least 1; got {batch_size}")
@@ -46,7 +54,7 @@ class Order:
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed
-        self.classes = classes
+        self.classes, self.weights = classes, weights
         self.epoch = 0
         self.first_batch = 0
 
@@ -66,4 +74,6 @@ class Order:
         generator = torch.Generator().manual_seed(mix(self.seed, epoch))  # on the CPU: the same order on every device
         if self.classes is not None:
             return epoch, first, draw_balanced(self.classes, generator)
+        if self.weights is not None:
+            return epoch, first, draw_weighted(self.weights, generator)
         return epoch, first, torch.randperm(self.num_samples, generator=generator)

@@ -51,6 +51,19 @@ def draw_balanced(labels: Tensor, generator: torch.Generator) -> Tensor:
     return torch.cat(drawn)[torch.randperm(total, generator=generator)]
 
 
+def draw_weighted(weights: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw as many samples as there are, each as often as its weight says to within one, in random order.
+
+    Shape:   weights float (N,), at least 0 -> int64 (N,), places in ``weights``
+    Source:  systematic resampling, Kitagawa 1996: one offset for evenly spaced points on the cumulated weights
+    """
+    total = len(weights)
+    ends = weights.double().cumsum(0)  # (N,)
+    points = torch.arange(total, dtype=torch.float64) + torch.rand(1, dtype=torch.float64, generator=generator)  # (N,)
+    drawn = torch.searchsorted(ends, points * (ends[-1] / total), right=True).clamp_(max=total - 1)
+    return drawn[torch.randperm(total, generator=generator)]
+
+
 def describe_balance(counts: Sequence[int], names: Sequence[str], balance: str = "none") -> str:
     """Say how unequal the classes of the training split are, and what is done about it; nothing where they are not."""
     present = [i for i, count in enumerate(counts) if count]

@@ -174,9 +174,19 @@ class TableData(InMemoryData):
             table: what the data was made of.
         Raises:  UsageError, FathomError for other columns or units
         """
+        self._unlabelled = self.encode_table(table, other)
+
+    def encode_table(self, table: Table, other: Table) -> Tensor:
+        """Return the rows of another file, which needs no target, as those of the table are encoded.
+
+        Shape:   -> float32 (M, D)
+        Args:
+            table: what the data was made of.
+        Raises:  UsageError, FathomError for other columns or units
+        """
         frame = conform(table, other, [column.name for column in self.layer.columns])
         raw = np.stack([read_cells(frame[column.name], column) for column in self.layer.columns], 1)  # (M, columns)
-        self._unlabelled = self.layer.encode(raw)
+        return self.layer.encode(raw)
 
     def foreign_rows(self) -> Tensor | None:
         """Return the encoded rows of a test file, with a target or without; None where there is no such file.

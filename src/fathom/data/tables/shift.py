@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 
 from fathom.data.checks import DataCheck
-from fathom.data.shift import Difference, compare_categories, compare_numbers, correct, draw, separate
+from fathom.data.shift import Difference, compare_categories, compare_numbers, correct, draw, separate, weigh
 from fathom.data.tables.column import OTHER_CODE, Column
 from fathom.data.tables.module import TableData
+from fathom.data.tables.reading import Table
 from fathom.findings import Finding, NotChecked, Severity
 from fathom.phrases import enumerated
 
@@ -105,7 +107,7 @@ def _unknown_in_training(column: Column, data: TableData) -> float:
 
 def _compare_all(found: DataCheck, data: TableData, train: np.ndarray, test: np.ndarray) -> None:
     rows = [part[draw(len(part), data.seed)] for part in (train, test)]
-    first, second = _features(data, *rows)
+    first, second = features(data, *rows)
     separation = separate(first, second, data.seed)
     if separation is None:
         reason = "too few rows for a classifier that tells train from test"
@@ -125,13 +127,13 @@ def _compare_all(found: DataCheck, data: TableData, train: np.ndarray, test: np.
             f"a logistic regression tells train from test ({interval})",
             evidence,
             cause="the model will be asked about rows unlike those that it learns from",
-            remedy="validation figures will not be those of the test rows; hold the rows out that are most like them",
+            remedy="--reweight FILE draws the training rows as the rows of that file are distributed",
         )
     )
 
 
-def _features(data: TableData, *rows: np.ndarray) -> list[Any]:
-    """Return what the classifier sees of rows: numbers, and a column for each of the commonest codes."""
+def features(data: TableData, *rows: np.ndarray) -> list[Any]:
+    """Return what the classifier sees of encoded rows: numbers, and a column for each of the commonest codes."""
     from scipy import sparse
     from sklearn.preprocessing import OneHotEncoder
 
@@ -142,6 +144,25 @@ def _features(data: TableData, *rows: np.ndarray) -> list[Any]:
     encoder = OneHotEncoder(max_categories=_MOST_CODES, handle_unknown="infrequent_if_exist")
     encoder.fit(np.concatenate([part[:, num_dense:] for part in rows]))
     return [sparse.hstack([d, encoder.transform(part[:, num_dense:])]) for d, part in zip(dense, rows, strict=True)]
+
+
+def reweight_rows(data: TableData, table: Table, other: Table) -> str:
+    """Let the training rows be drawn as the rows of another file are distributed; return a line on it.
+
+    Args:
+        table: what the data was made of.
+        other: rows that need no target.
+    Raises:  UsageError, FathomError for other columns or units
+    """
+    train, test = data.X[data.train_index].numpy(), data.encode_table(table, other).numpy()  # (N, D), (M, D)
+    first, second = features(data, train, test[draw(len(test), data.seed)])
+    weights = weigh(first, second, draw(len(train), data.seed))  # (N,)
+    data.row_weights = torch.from_numpy(weights)
+    effective = weights.sum() ** 2 / (weights**2).sum()  # Kish's effective sample size
+    return (
+        f"training rows are drawn as those of {other.path.name} are distributed (weights {weights.min():.2f} to "
+        f"{weights.max():.2f}, worth {effective:,.0f} of {len(weights):,} rows); validation figures are not weighted"
+    )
 
 
 def _compare_target(found: DataCheck, data: TableData) -> None:
