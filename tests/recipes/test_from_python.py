@@ -350,3 +350,26 @@ def test_a_folder_and_a_text(root, tmp_path):
     assert (found["file"], found["text"]) == (["text-1", "text-2"], ["the lazy dog", "zzz"])
     with pytest.raises(UsageError, match="a language model predicts texts, not arrays"):
         fathom.load(run.path).predict(X)
+
+
+def test_an_npz_file_is_data_and_what_is_none_is_one_line(tmp_path):
+    path = tmp_path / "mine.npz"
+    np.savez(path, train_X=X, train_y=NAMES)
+    run = fathom.train("mlp", path, epochs=1, dropout=0.1, out=tmp_path / "runs")
+    assert run.evaluation is None  # the file has no test split
+    assert run.config.model.options == {"dropout": 0.1}
+    assert fathom.load(run.path).class_names == ("setosa", "versicolor", "virginica")
+    contents = {"junk": b"junk", "objects": None, "half": path.read_bytes()[:-40], "other": None}
+    np.savez(tmp_path / "objects.npz", train_X=np.array([{}], dtype=object), train_y=Y)
+    np.savez(tmp_path / "other.npz", images=X)
+    for name, content in contents.items():
+        if content is not None:
+            (tmp_path / f"{name}.npz").write_bytes(content)
+    for name, words in (
+        ("junk", "not an .npz file of NumPy"),
+        ("half", "not an .npz file of NumPy"),
+        ("objects", "holds Python objects, which are not read"),
+        ("other", "has no train_X; it holds images"),
+    ):
+        with pytest.raises(FathomError, match=words):
+            fathom.train("mlp", tmp_path / f"{name}.npz", epochs=1, out=tmp_path / "runs")

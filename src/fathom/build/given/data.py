@@ -33,7 +33,7 @@ def loose_settings(keywords: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:  UsageError for a name that is neither, with the nearest
     """
-    places: dict[str, tuple[str, ...]] = {"seed": ("seed",)}
+    places: dict[str, tuple[str, ...]] = {"seed": ("seed",), "dropout": ("model", "options", "dropout")}
     for section, fields in _SECTIONS.items():
         places |= {name: (section, name) for name in fields.__struct_fields__ if name not in _NOT_LOOSE}
     options = {option for kind in get_args(BuiltIn) for option in get_kind(kind).option_names}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -101,13 +103,14 @@ def read_arrays(path: Path) -> Arrays:
 
     Raises:  FathomError naming what is wrong
     """
+    if not zipfile.is_zipfile(path):  # NumPy would take it for a pickle, and advise to load it
+        raise FathomError(f"{path}: not an .npz file of NumPy")
     try:
         with np.load(path, allow_pickle=False) as file:
             parts = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError) as error:
-        raise FathomError(f"{path}: cannot be read as .npz ({error})") from error
-    except Exception as error:  # zipfile.BadZipFile, zlib.error
-        raise FathomError(f"{path}: damaged ({error})") from error
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        what = "holds Python objects, which are not read" if "pickle" in str(error) else f"damaged ({error})"
+        raise FathomError(f"{path}: {what}") from error
     if missing := [key for key in _KEYS if key not in parts]:
         held = ", ".join(parts) or "nothing"
         raise FathomError(
