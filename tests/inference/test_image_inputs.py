@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from fathom.data.images.folders.walk import describe_strays
+from fathom.data.images.pixels.form import PixelForm
 from fathom.errors import FathomError
 from fathom.inference.image_inputs import InputImage, find_inputs, list_images
 
@@ -32,4 +33,4 @@ def test_thumbnails_masks_and_special_files_of_a_folder_are_passed_over(tmp_path
 def test_a_pipe_that_is_named_is_not_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")  # opening it would wait for ever
     with pytest.raises(FathomError, match="it is a pipe or device, not a file"):
-        InputImage("pipe.png", tmp_path / "pipe.png").read(3, (2, 2))
+        InputImage("pipe.png", tmp_path / "pipe.png").read(PixelForm(3, (2, 2)))

@@ -99,9 +99,10 @@ def build_preprocess(config: Config, data: LabelledData) -> Preprocess:
         if len(shape) != 3:
             raise UsageError(f"data.resize: {data.name} holds no images")
         size = (side, side) if shape[1:] != (side, side) else None  # files are decoded at the requested size
-    if config.data.mean is not None:
-        return Preprocess(config.data.mean, config.data.std, size)
-    return data.preprocess(size)
+    own = data.preprocess(size)
+    if config.data.mean is not None:  # the scale and the form of the files remain those of the data
+        return Preprocess(config.data.mean, config.data.std, size, scale=own.pixel_scale, files=own.files)
+    return own
 
 
 def build_execution(config: Config, module: Module, data: LabelledData) -> Execution:

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn, TextIO, cast
@@ -66,10 +67,15 @@ _WITHOUT_NETWORK = {"doctor", "generate", "report", "runs", "compare", "models",
 
 _PLACES = ("FILE", "DIR")
 _OUTPUTS = ("--out", "--csv")
+_NEGATIVE = re.compile(r"-\.?\d[\d.,eE+-]*$")
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are a ``UsageError`` with the nearest option."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._negative_number_matcher = _NEGATIVE  # argparse's own takes -1000,400 for an option
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the whole usage."""

@@ -21,6 +21,7 @@ from fathom.cli.values import (
     read_non_negative,
     read_percent,
     read_positive,
+    read_range,
 )
 from fathom.errors import UsageError
 from fathom.settings.config import Count, Fraction, Natural, NonNegative, Positive
@@ -84,6 +85,9 @@ OPTIONS: dict[str, dict[str, Option]] = {
             "REGEX",
             "of images: what in their paths stays together, as --group-column",
             str,
+        ),
+        "--range": Option(
+            "data.options.range", "LO,HI", "of images: values that are 0 and 1 (default: ends of the data)", read_range
         ),
         "--balance": Option(
             "data.balance", "HOW", "class balancing: weights (in the loss) or sampler (draw rare classes as often)"

@@ -53,6 +53,17 @@ def read_percent(text: str) -> float:
     return share / 100
 
 
+def read_range(text: str) -> list[float]:
+    """Read two numbers with a comma between them, the lower one first."""
+    ends = text.split(",")
+    if len(ends) != 2:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected two numbers with a comma between them, such as -1000,400")
+    low, high = (_read_number(end.strip(), "of any size", lambda value: True) for end in ends)
+    if low >= high:
+        raise argparse.ArgumentTypeError(f"{text!r}: the lower number comes first")
+    return [low, high]
+
+
 @dataclass(frozen=True)
 class OneOf:
     """A reader that knows ``names`` alone, and suggests the nearest one for another."""

@@ -127,9 +127,13 @@ class DividedData(LabelledData):
             shuffle=True,
             seed=self.seed,
             index=rows.index,
-            augment=self.augment,
+            augment=self._training_augmentation(),
             draw=drawn if self.row_weights is None else self.row_weights,
         )
+
+    def _training_augmentation(self) -> Augmentation | None:
+        """Return what is applied to training batches, as they are stored."""
+        return self.augment
 
     def _index(self, split: str) -> Tensor | None:
         return self.splits[split].index if split in self.splits else None

@@ -10,6 +10,7 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
+from fathom.data.images.pixels.form import PixelForm
 from fathom.data.tables.column import Column, count_codes
 from fathom.data.tables.fit import TableDescription
 from fathom.data.tables.layer import TableInput
@@ -62,16 +63,28 @@ class ExportModule(nn.Module):
     def sample_inputs(self, count: int, seed: int = 0) -> tuple[Tensor, ...]:
         """Draw a batch of what goes in.
 
-        Shape:   -> uint8 (count, C, H, W) of images, float32 (count, D) of features, float64 (count, columns) of rows
+        Shape:   -> (count, C, H, W) of images, of the type that their form has, float32 (count, D) of features, float64
+            (count, columns) of rows
         """
         stored, generator = self.stored, torch.Generator().manual_seed(seed)
         if stored["kind"] == "image":
             shape = (count, stored["channels"], stored["height"], stored["width"])
-            return (torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator),)
+            return (_draw_pixels(stored, shape, generator),)
         if stored["kind"] == "table":
             columns = msgspec.convert(stored, TableDescription).columns
             return (torch.stack([_draw_cells(column, count, generator) for column in columns], 1),)
         return (torch.randn(count, stored["features"], generator=generator),)
+
+
+def _draw_pixels(stored: Mapping[str, Any], shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Draw pixels on the scale of a set, of floating ones some that are not finite."""
+    values = PixelForm.of_model(stored).values
+    if values == "uint8":
+        return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    drawn = stored["low"] + (stored["high"] - stored["low"]) * torch.rand(shape, generator=generator)
+    if values == "uint16":
+        return drawn.round().to(torch.int32).to(torch.uint16)
+    return drawn.where(torch.rand(shape, generator=generator) > _SHARE_MISSING, torch.nan)
 
 
 def _draw_cells(column: Column, count: int, generator: torch.Generator) -> Tensor:

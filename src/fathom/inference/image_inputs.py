@@ -16,10 +16,11 @@ from fathom.address import base_name, conceal, is_remote
 from fathom.data.fetch.archives import is_packed
 from fathom.data.fetch.inputs import fetch_input
 from fathom.data.fetch.packed import unpacked_copy
-from fathom.data.images.decode import read_image
+from fathom.data.images.decode import read_pixels
 from fathom.data.images.folders.walk import walk_images
 from fathom.data.images.formats import EXTENSIONS
 from fathom.data.images.labels.named_images import ImageRows
+from fathom.data.images.pixels.form import PixelForm
 from fathom.errors import FathomError, UsageError
 from fathom.files import expand_home
 
@@ -69,7 +70,7 @@ class InputImage:
     place: str | Path | FathomError
     label: str = ""
 
-    def read(self, channels: int, size: tuple[int, int]) -> np.ndarray:
+    def read(self, form: PixelForm) -> np.ndarray:
         """Decode it.
 
         Raises:  FathomError
@@ -81,7 +82,7 @@ class InputImage:
             # opening a pipe would wait for a writer
             if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
                 raise FathomError(f"cannot read {self.shown}: it is a pipe or device, not a file")
-            return read_image(path, channels, size)
+            return read_pixels(path, form)
         except FathomError as error:
             # the path of a copy in the cache means nothing to a user
             raise FathomError(str(error).replace(str(self.place), self.shown)) from error

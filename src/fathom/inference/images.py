@@ -6,6 +6,7 @@ The same for a run's model and for an exported one.
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ import numpy as np
 
 from fathom.data.images.folders.walk import describe_strays
 from fathom.data.images.labels.named_images import ImageRows
+from fathom.data.images.pixels.form import PixelForm
 from fathom.data.label_spellings import spelling_among
 from fathom.data.loaders.workers import default_workers
 from fathom.errors import FathomError, UsageError
@@ -34,15 +36,15 @@ class ImageModel(Labeller, Protocol):
     """A model of images: a run's or an exported one."""
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Channels, height and width of an image."""
+    def form(self) -> PixelForm:
+        """What an image is brought to."""
 
     @property
     def target(self) -> str:
         """What a model of numbers predicts."""
 
     def outputs(self, images: np.ndarray) -> np.ndarray:
-        """Return class probabilities (N, classes), or numbers (N, 1), for images uint8 (N, C, H, W)."""
+        """Return class probabilities (N, classes), or numbers (N, 1), for images in that form (N, C, H, W)."""
 
 
 def image_model(exported: OnnxModel) -> ImageModel:
@@ -88,12 +90,13 @@ def _label(
     model: ImageModel, listed: Iterator[InputImage], top: int, score: Score | None, *, with_truth: bool
 ) -> Iterator[Row]:
     """Yield the row of each image, one batch at a time."""
-    channels, height, width = model.shape
-    size = max(1, min(_BATCH, _BATCH_BYTES // (channels * height * width)))  # a byte a pixel: uint8
+    form = model.form
+    assert form.size is not None
+    size = max(1, min(_BATCH, _BATCH_BYTES // (form.channels * math.prod(form.size) * form.dtype.itemsize)))
 
     def read(image: InputImage) -> np.ndarray | FathomError:
         try:
-            return image.read(channels, (height, width))
+            return image.read(form)
         except FathomError as error:
             return error  # kept for its row: one bad file must not end the pool's map
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 import numpy as np
 
+from fathom.data.images.pixels.form import PixelForm
 from fathom.data.loaders.workers import available_cores
 from fathom.data.tables.fit import TableDescription
 from fathom.errors import FathomError, UsageError, missing_library
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 METADATA = ("fathom_version", "schema", "kind", "model", "class_names", "input")
 
 _TYPES = {
-    ImageInput: "tensor(uint8)",
     FeatureInput: "tensor(float)",
     TableDescription: "tensor(double)",
     TokenInput: "tensor(int64)",
@@ -109,6 +109,12 @@ class OnnxModel:
         return self.input
 
     @property
+    def form(self) -> PixelForm:
+        """The form of the images that it reads."""
+        assert isinstance(self.input, ImageInput)
+        return self.input.form
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one image, row or vector of features."""
         assert not isinstance(self.input, TokenInput)
@@ -143,7 +149,8 @@ def graph_matches(session: InferenceSession, kind: str, graph_input: GraphInput,
     """Return whether a graph is what its metadata says; if not, running it would fail in the runtime."""
     first, *others = session.get_inputs()
     outputs = {output.name: output.shape for output in session.get_outputs()}
-    if first.type != _TYPES[type(graph_input)] or (kind == "language_model") != isinstance(graph_input, TokenInput):
+    expected = graph_input.type if isinstance(graph_input, ImageInput) else _TYPES[type(graph_input)]
+    if first.type != expected or (kind == "language_model") != isinstance(graph_input, TokenInput):
         return False
     if isinstance(graph_input, TokenInput):
         states = [(entry.name, entry.type, [isinstance(size, int) for size in entry.shape]) for entry in others]

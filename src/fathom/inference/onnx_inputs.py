@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 
 from fathom.data.encodings import check_encoding
-from fathom.data.images.decode import check_form
+from fathom.data.images.pixels.form import Layout, PixelForm, Values, check_form
 from fathom.data.tables.fit import TableDescription
 from fathom.data.texts.vocabulary import Tokenizer, Vocabulary
 
@@ -15,21 +16,40 @@ TOKENS, STATES, NEXT_STATES = "tokens", ("state", "cell_state"), ("next_state", 
 
 
 class ImageInput(msgspec.Struct, frozen=True, tag_field="kind", tag="image", omit_defaults=True):
-    """Images, uint8 (batch, channels, height, width).
+    """Images (batch, channels, height, width) as they are decoded: uint8, uint16, or float32 of other values.
 
     Attributes:
         target: the number that is predicted, where it has a name.
+        values, converts, layout: how files become such images, see ``PixelForm``.
+        low, high: the values that are 0 and 1 inside the graph; None where they are those of bytes.
+        clips: whether what is outside becomes 0 or 1.
     """
 
     channels: int
     height: int
     width: int
     target: str = ""
+    values: Values = "uint8"
+    converts: bool = True
+    layout: Layout | None = None
+    low: float | None = None
+    high: float | None = None
+    clips: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one sample."""
         return (self.channels, self.height, self.width)
+
+    @property
+    def form(self) -> PixelForm:
+        """The form that files are brought to."""
+        return PixelForm.of_model(msgspec.structs.asdict(self))
+
+    @property
+    def type(self) -> str:
+        """What onnxruntime calls the type of a pixel."""
+        return f"tensor({'float' if self.form.dtype == np.float32 else self.form.dtype.name})"
 
 
 class FeatureInput(msgspec.Struct, frozen=True, tag_field="kind", tag="features"):
@@ -67,7 +87,7 @@ def check_input(graph_input: GraphInput) -> None:
     Raises:  UsageError for an image that is too large, or an invalid vocabulary or encoding
     """
     if isinstance(graph_input, ImageInput):
-        check_form(graph_input.channels, (graph_input.height, graph_input.width))
+        check_form(graph_input.form)
     elif isinstance(graph_input, TokenInput):
         Vocabulary(graph_input.tokens)
         check_encoding(graph_input.encoding)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from fathom.data.images.pixels.form import PixelForm
 from fathom.data.tables.layer import TableInput
 from fathom.data.texts.vocabulary import Tokenizer, Vocabulary
 from fathom.errors import UsageError
@@ -31,7 +32,7 @@ class RunImageModel:
         stored, kind = description["input"], description["kind"]
         if stored["kind"] != "image":
             raise UsageError(f"{run}: predict needs a model of images; this one is a {kind} of numbers")
-        self.shape = (stored["channels"], stored["height"], stored["width"])
+        self.form = PixelForm.of_model(stored)
         self.class_names = class_names_of(description) if kind == "classifier" else []
         self.multilabel, self.target = bool(description.get("multilabel")), stored.get("target") or NUMBER
         self.device = find_device(device)
@@ -39,7 +40,7 @@ class RunImageModel:
 
     @torch.inference_mode()
     def outputs(self, images: np.ndarray) -> np.ndarray:
-        """Return class probabilities (N, classes), or numbers (N, 1), for images uint8 (N, C, H, W)."""
+        """Return class probabilities (N, classes), or numbers (N, 1), for images as stored (N, C, H, W)."""
         return self.module.predict_step(torch.from_numpy(images).to(self.device)).cpu().numpy()
 
 

@@ -15,13 +15,14 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor, nn
 
-from fathom.errors import FathomError
+from fathom.data.images.pixels.form import Layout, PixelForm, Values, check_form
+from fathom.errors import FathomError, UsageError
 from fathom.files import write_atomically
 from fathom.losses import make_loss
 from fathom.models import registry
 from fathom.models.inspection.summary import layer_table
 from fathom.module import Classifier, LanguageModel, Module, Regressor
-from fathom.preprocess import Preprocess, TargetScale
+from fathom.preprocess import PixelScale, Preprocess, TargetScale
 from fathom.runs.folder.lookup import resolve_run
 from fathom.runs.folder.schema import SCHEMA, check_schema
 from fathom.training.checkpoint import load_checkpoint, load_weights
@@ -44,6 +45,12 @@ class _Input(msgspec.Struct):
     std: list[float] | None = None
     size: list[int] | None = None
     encoding: str = "utf-8"
+    low: float | None = None
+    high: float | None = None
+    clips: bool = False
+    values: Values = "uint8"
+    converts: bool = True
+    layout: Layout | None = None
 
 
 class _Tokenizer(msgspec.Struct, forbid_unknown_fields=True):
@@ -165,6 +172,11 @@ def _check_description(description: dict[str, Any], path: Path) -> None:
     stored = known.input
     if stored.kind == "image" and not (stored.channels and stored.height and stored.width):
         raise FathomError(f"{path}: incomplete or altered (an image needs channels, height and width)")
+    if stored.kind == "image":
+        try:
+            check_form(PixelForm.of_model(description["input"]))
+        except (UsageError, KeyError, TypeError) as error:
+            raise FathomError(f"{path}: altered ({error})") from None
     if known.kind == "language_model" and (known.tokenizer is None or len(known.tokens) != known.model.num_classes):
         raise FathomError(f"{path}: altered ({len(known.tokens)} tokens for {known.model.num_classes} outputs)")
     # a class index past the names would end in an IndexError
@@ -238,7 +250,10 @@ def _read_preprocess(stored: dict[str, Any]) -> Preprocess:
         from fathom.data.tables.layer import read_layer  # with pandas, which no other model needs
 
         return read_layer(stored)
-    return Preprocess(stored.get("mean"), stored.get("std"), stored.get("size"))
+    low, high = stored.get("low"), stored.get("high")
+    scale = None if low is None or high is None else PixelScale(low, high, bool(stored.get("clips")))
+    files = PixelForm.of_model(stored).describe() if "values" in stored else None
+    return Preprocess(stored.get("mean"), stored.get("std"), stored.get("size"), scale=scale, files=files)
 
 
 def set_loss(module: Module, name: str) -> None:

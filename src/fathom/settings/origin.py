@@ -126,7 +126,7 @@ def _from_torchvision(origin: Origin, tree: Mapping[str, Any], kind: DataKind) -
     published = PUBLISHED[origin.network]
     return {
         "model": {"name": published.model, "options": dict(published.options)},
-        "data": _as_images(tree, kind, (3, SIDE, SIDE), published.mean, published.std),
+        "data": _as_images(tree, kind, (3, SIDE, SIDE), {"mean": published.mean, "std": published.std}),
         "finetune": {"body_lr": _TORCHVISION_BODY_LR},
     }
 
@@ -151,7 +151,7 @@ def _from_run(origin: Origin, tree: Mapping[str, Any], data_kind: DataKind) -> d
         options["small"] = use_small(options.get("small"), shape)
     data: dict[str, Any] = {}
     if kind == "image":
-        data = _as_images(tree, data_kind, shape, given.get("mean"), given.get("std"))
+        data = _as_images(tree, data_kind, shape, given)
     elif kind == "tokens":
         if options.get("embedding") is None:  # the builder chose it by the size of the vocabulary
             options["embedding"] = choose_embedding(num_outputs)
@@ -160,18 +160,22 @@ def _from_run(origin: Origin, tree: Mapping[str, Any], data_kind: DataKind) -> d
     return {"model": {"name": name, "options": options}, "data": data}
 
 
-def _as_images(tree: Mapping[str, Any], kind: DataKind, shape: Any, mean: Any, std: Any) -> dict[str, Any]:
-    """Return the image size and normalisation that the network expects, and the channels of image files."""
+def _as_images(tree: Mapping[str, Any], kind: DataKind, shape: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the image size and normalisation that the network expects, and channels and scale of image files."""
     channels, height, width = shape
     data = tree.get("data") or {}
     options = data.get("options") or {}
     if not kind.holds_images:
         return {}
+    mean, std = given.get("mean"), given.get("std")
     found: dict[str, Any] = {"mean": list(mean), "std": list(std)} if mean and std else {}
     if data.get("resize") is None and "size" not in options and height == width:
         found["resize"] = height
-    if "channels" in kind.option_names and channels in (1, 3) and "channels" not in options:
-        found["options"] = {"channels": channels}
+    if "channels" in kind.option_names:
+        learned = {"channels": channels}
+        if given.get("low") is not None:  # its mean and std are on this scale
+            learned |= {"values": given.get("values", "uint8"), "range": [given["low"], given["high"]]}
+        found["options"] = {name: value for name, value in learned.items() if name not in options}
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from fathom.errors import FathomError, UsageError
-from fathom.settings.config import Config, check_schema, config_from_dict, unresolved_settings
+from fathom.settings.config import Config, check_schema, config_from_dict, replace_in, unresolved_settings
 from fathom.settings.settings import Settings, refuse_unknown
 from fathom.settings.yaml_text import parse_yaml
 
@@ -57,7 +57,15 @@ def read_config(run: Path) -> Config:
     path = run / "config.yaml"
     if not path.is_file():
         raise FathomError(f"{run}: not a run folder: it has no config.yaml")
-    config = config_from_dict(read_tree(path), str(path))
+    config = _with_form(config_from_dict(read_tree(path), str(path)))
     if missing := unresolved_settings(config):
         raise FathomError(f"{path}: {', '.join(missing)} missing; a run records every setting it was trained with")
     return config
+
+
+def _with_form(config: Config) -> Config:
+    """Fill in what runs of image files did not record while all of them were brought to 8 bits."""
+    options = config.data.options
+    if config.data.kind != "images" or "channels" not in options or "values" in options:
+        return config
+    return replace_in(config, data={"options": {**options, "values": "uint8", "convert": True}})

@@ -94,7 +94,7 @@ def test_batch_size_and_place_are_recorded_and_serve_from_anywhere(images, fatho
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert config["data"]["name"] == str(images)
     assert config["data"]["batch_size"] == 9
-    assert config["data"]["options"] == {"channels": 3, "size": [28, 28]}
+    assert config["data"]["options"] == {"channels": 3, "values": "uint8", "convert": False, "size": [28, 28]}
     monkeypatch.chdir("/")
     assert fathom("eval", run).code == 0
     again = fathom("train", "--config", run / "config.yaml", "--out", tmp_path / "again" / "runs")
@@ -146,7 +146,8 @@ def test_a_file_of_labels_serves_like_class_folders(images, fathom, tmp_path):
     assert_equal_runs(*runs(tmp_path))
     (run,) = (tmp_path / "runs").glob("*-labels.csv")
     config = yaml.safe_load((run / "config.yaml").read_text())["data"]
-    assert config["options"] == {"channels": 3, "images": str(images), "size": [28, 28]}
+    form = {"channels": 3, "values": "uint8", "convert": False, "size": [28, 28]}
+    assert config["options"] == {"images": str(images), **form}
     assert fathom("eval", run, "--json").out == fathom("eval", next((tmp_path / "runs").glob("*-images")), "--json").out
     checked = fathom("check", "--data", "labels.csv", "--images", images)
     assert checked.code == 0, checked.err
@@ -280,7 +281,11 @@ def test_a_last_batch_of_one_is_one_line(images, fathom):
         (["--set", "data.options.channel=1"], "unknown option of a folder of images 'channel'; did you mean"),
         (["--set", "data.options.size=32"], "data.options.size must be [height, width], not 32"),
         (["--set", "data.options.size=[20, 20]", "--resize", 20], "data.resize and data.options.size both set"),
-        (["--set", "data.options.channels=2"], "images of 2 channels: choose 1 (grey) or 3 (colour)"),
+        (["--set", "data.options.channels=2"], "images of 2 channels (data.options.channels), and the files have 3"),
+        (["--set", "data.options.channels=99"], "images of 99 channels: choose 1 (grey), 3 (colour), or the number"),
+        (["--set", "data.options.values=int8"], "unknown kind of pixel values 'int8'; did you mean 'uint8'?"),
+        (["--range", "-5"], "--range: '-5': expected two numbers with a comma between them"),
+        (["--set", "data.options.range=[5, 5]"], "--range 5,5: two finite numbers, the lower one first"),
         (["--label-column", "kind"], "data.options.label_column is for a label file; give the folder of its images"),
         (["--images", "."], "--images belongs to a label file (--data labels.csv), "),
         (["--balance", "weight"], "unknown class balancing 'weight'; did you mean 'weights'?"),

@@ -300,7 +300,7 @@ def test_a_bad_description_is_explained(spec, message):
     ("spec", "shape", "message"),
     [
         ("jitter:hue=0.1", (1, 28, 28), "3 colour channels"),
-        ("jitter:brightness=0.1", (2, 28, 28), "1 or 3 channels"),
+        ("jitter:saturation=0.1", (13, 28, 28), "3 colour channels, these have 13"),
         ("crop:padding=8", (1, 8, 8), "at most 7"),
         ("cutout:size=9", (1, 8, 8), "at most 8"),
         ("flip", (5,), "images"),

@@ -10,13 +10,14 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from fathom.data.images.decode import MAX_PIXELS, read_image
+from fathom.data.images.decode import read_image
 from fathom.data.images.file_dataset import ImageFileDataset
 from fathom.data.images.folder_listing import list_image_folder
 from fathom.data.images.folders.name_groups import group_by_name
 from fathom.data.images.folders.names import readable_names
 from fathom.data.images.formats import FORMATS
-from fathom.data.images.plain_jpeg import decode_plain_jpeg
+from fathom.data.images.pixels.form import MAX_PIXELS, PixelForm
+from fathom.data.images.pixels.plain_jpeg import decode_plain_jpeg
 from fathom.errors import FathomError, UsageError
 
 
@@ -52,7 +53,10 @@ def test_real_images_as_torchvision_reads_them(shared_data):
     from torchvision.transforms.v2.functional import pil_to_tensor
 
     root = shared_data / "folders" / "cifar10_small"
-    ours, theirs = ImageFileDataset(list_image_folder(root).test, (32, 32)), ImageFolder(str(root / "test"))
+    ours, theirs = (
+        ImageFileDataset(list_image_folder(root).test, PixelForm(3, (32, 32))),
+        ImageFolder(str(root / "test")),
+    )
     assert len(ours) == len(theirs) == 500
     for index in range(0, 500, 25):
         image, label = ours[index]
@@ -63,7 +67,7 @@ def test_real_images_as_torchvision_reads_them(shared_data):
 
 def test_batches_through_workers(shared_data):
     files = list_image_folder(shared_data / "folders" / "cifar10_small")
-    loader = DataLoader(ImageFileDataset(files.test, (24, 20), channels=1), batch_size=100, num_workers=1)
+    loader = DataLoader(ImageFileDataset(files.test, PixelForm(1, (24, 20))), batch_size=100, num_workers=1)
     batches = list(loader)
     assert [X.shape for X, _ in batches] == [(100, 1, 24, 20)] * 5
     assert torch.cat([y for _, y in batches]).tolist() == files.test.labels.tolist()
@@ -287,7 +291,7 @@ def test_folders_that_do_not_serve(tmp_path):
 def test_a_broken_file_names_itself(tmp_path):
     write(tmp_path / "a" / "1.png")
     (tmp_path / "a" / "2.png").write_bytes(b"no image")
-    dataset = ImageFileDataset(list_image_folder(tmp_path).train, (4, 4))
+    dataset = ImageFileDataset(list_image_folder(tmp_path).train, PixelForm(3, (4, 4)))
     assert dataset[0][0].shape == (3, 4, 4)
     with pytest.raises(FathomError, match=r"a/2.png is not an image"):
         dataset[1]

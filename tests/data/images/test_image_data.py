@@ -92,9 +92,9 @@ def test_too_few_images_for_a_part_give_none(tmp_path):
     ("num_train", "expected"), [(4, 4), (20, 8), (72, 8), (200, 8), (65, 9), (300, 16), (5000, 256)]
 )
 def test_the_batch_size_goes_with_the_number_of_images(num_train, expected):
-    from fathom.data.images.module import _choose_batch_size
+    from fathom.data.images.form import choose_batch_size
 
-    assert _choose_batch_size(num_train) == expected
+    assert choose_batch_size(num_train) == expected
 
 
 def test_statistics_are_those_of_the_training_files(root):
@@ -243,14 +243,3 @@ def test_a_batch_larger_than_the_set_is_refused(root):
 def test_other_numbers_of_channels_are_refused(channels, root):
     with pytest.raises(UsageError, match=f"images of {channels} channels"):
         ImageData.from_folder(root, options=ImageOptions(channels=channels, workers=0))
-
-
-def test_what_eight_bits_leave_of_deep_images_is_told(root):
-    """Ten bits in 16-bit files: 65,535 / 255 = 257 values of the file become one."""
-    for path in root.rglob("*.png"):
-        Image.fromarray(np.arange(1024, dtype=np.uint16).reshape(32, 32)).save(path)
-    (note,) = [note for note in ImageData.from_folder(root, val=0, options=HERE).notes if note.startswith("depth: ")]
-    left = len(np.unique(np.round(np.arange(1024) / 257)))
-    assert left == 5
-    assert "16 of 16 images looked into have more than 8 bits" in note
-    assert f"of 1,024 levels an image {left} are left (100 % lost)" in note

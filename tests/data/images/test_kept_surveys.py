@@ -13,10 +13,11 @@ from fathom.data.images import kept_surveys as module
 from fathom.data.images.kept_surveys import survey_once
 from fathom.data.images.module import ImageData
 from fathom.data.images.options import ImageOptions
+from fathom.data.images.pixels.form import PixelForm
 from fathom.data.images.survey import survey
 
-FORM = {"channels": 3, "size": (8, 8), "keep": True, "workers": 0}
-ARRAYS = ("pixels", "is_readable", "has_foreign_suffix", "sizes", "digests", "sums")
+FORM = {"form": PixelForm(3, (8, 8)), "keep": True, "workers": 0}
+ARRAYS = ("pixels", "is_readable", "has_foreign_suffix", "sizes", "digests", "sums", "moments", "pages")
 
 
 @pytest.fixture(autouse=True)
@@ -81,8 +82,9 @@ def rewrite(path):
         (lambda paths: Image.new("RGB", (3, 3)).save(paths[5]), {}),
         (lambda paths: paths.reverse(), {}),
         (lambda paths: paths.pop(), {}),
-        (lambda paths: None, {"channels": 1}),
-        (lambda paths: None, {"size": (9, 8)}),
+        (lambda paths: None, {"form": PixelForm(1, (8, 8))}),
+        (lambda paths: None, {"form": PixelForm(3, (9, 8))}),
+        (lambda paths: None, {"form": PixelForm(3, (8, 8), "float")}),
         (lambda paths: None, {"keep": False}),
     ],
 )

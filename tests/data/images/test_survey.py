@@ -12,6 +12,8 @@ from PIL import Image, ImageOps
 from fathom.data.images import survey as module
 from fathom.data.images.decode import ImageReader, read_image
 from fathom.data.images.form import choose_form
+from fathom.data.images.options import ImageOptions
+from fathom.data.images.pixels.form import PixelForm
 from fathom.data.images.survey import survey
 from fathom.data.loaders.free_memory import free_memory
 from fathom.errors import FathomError
@@ -42,7 +44,7 @@ def test_every_image_is_read_once_by_whomever(paths, workers, platform, monkeypa
     monkeypatch.setattr(module, "_MOST_IN_CHUNK", 16)
     monkeypatch.setattr(sys, "platform", platform)
     told = []
-    found = survey(paths, 3, (8, 8), keep=True, workers=workers, on_read=lambda *now: told.append(now))
+    found = survey(paths, PixelForm(3, (8, 8)), keep=True, workers=workers, on_read=lambda *now: told.append(now))
     assert multiprocessing.active_children() == []
     assert tuple(np.flatnonzero(~found.is_readable)) == BROKEN
     assert np.flatnonzero(found.has_foreign_suffix).tolist() == [50]
@@ -60,7 +62,7 @@ def test_every_image_is_read_once_by_whomever(paths, workers, platform, monkeypa
     assert reasons[paths[7]] == "is not an image in a known format"
     assert reasons[paths[9]].startswith("is damaged or truncated (")
     assert reasons[paths[11]] == "cannot be read (No such file or directory)"
-    again = survey(paths, 3, (8, 8), keep=False, workers=0)
+    again = survey(paths, PixelForm(3, (8, 8)), keep=False, workers=0)
     assert again.pixels is None
     for name in ("sums", "sizes", "is_readable"):
         assert np.array_equal(getattr(again, name), getattr(found, name))
@@ -76,14 +78,14 @@ def test_digests_are_the_same_for_the_same_pixels_alone(tmp_path, keep):
     for i, (image, kind) in enumerate(zip(images, ("png", "png", "bmp", "png", "png"), strict=True)):
         paths.append(str(tmp_path / f"{i}.{kind}"))
         Image.fromarray(image).save(paths[-1])
-    digests = survey(paths, 3, (6, 5), keep=keep, workers=0).digests
+    digests = survey(paths, PixelForm(3, (6, 5)), keep=keep, workers=0).digests
     assert digests[0] == digests[2]
     assert len(set(digests.tolist())) == 4
 
 
 def test_sums_of_large_images_do_not_overflow(tmp_path):
     Image.new("RGB", (400, 300), (255, 255, 0)).save(tmp_path / "a.png")
-    sums = survey([str(tmp_path / "a.png")], 3, (300, 400), keep=True, workers=0).sums
+    sums = survey([str(tmp_path / "a.png")], PixelForm(3, (300, 400)), keep=True, workers=0).sums
     assert sums[0].tolist() == [[255 * 120_000, 255**2 * 120_000]] * 2 + [[0, 0]]
 
 
@@ -100,7 +102,7 @@ def test_a_killed_process_is_one_line_and_none_is_left(paths, monkeypatch):
     monkeypatch.setattr(ImageReader, "read", read)
     monkeypatch.setattr(module, "_MOST_IN_CHUNK", 16)
     with pytest.raises(FathomError, match="a process that reads images was killed"):
-        survey(paths, 3, (8, 8), keep=True, workers=2)
+        survey(paths, PixelForm(3, (8, 8)), keep=True, workers=2)
     assert multiprocessing.active_children() == []
 
 
@@ -128,5 +130,5 @@ def test_sizes_are_those_of_turned_images(tmp_path, kind, orientation):
     with Image.open(path) as opened:
         width, height = ImageOps.exif_transpose(opened).size
     assert (height, width) == ((30, 20) if orientation >= 5 else (20, 30))
-    assert choose_form([path], 0, None, None, 224) == (3, (height, width))
-    assert survey([path], 3, (height, width), keep=True, workers=0).sizes.tolist() == [[height, width]]
+    assert choose_form([path], 0, ImageOptions()) == PixelForm(3, (height, width), converts=False)
+    assert survey([path], PixelForm(3, (height, width)), keep=True, workers=0).sizes.tolist() == [[height, width]]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fathom.settings.config import Config
     from fathom.settings.settings import Settings
 
-_FORM = ("channels", "size")
+_FORM = ("channels", "size", "values", "convert", "layout", "range")
 _FOLDERS = ("levels", "group_by_name")
 _GROUPING = ("group_column", "time_column", "group_by_name")
 _SMOOTHING = 0.1  # of the default network's labels
@@ -121,9 +121,8 @@ class ImagesKind(Kind):
         """Make the data module: every file is decoded once."""
         from fathom.build.augmentation import build_augmentation
         from fathom.build.divisions import make_division
-        from fathom.data.images.form import LARGEST_SIDE
         from fathom.data.images.module import ImageData
-        from fathom.data.images.options import ImageOptions
+        from fathom.data.images.options import LARGEST_SIDE, ImageOptions
         from fathom.models import registry
 
         given, local = config.data, localize(config.data)
@@ -132,7 +131,7 @@ class ImagesKind(Kind):
             size=_chosen_size(given),
             largest_side=_LARGEST_SIDE if registry.get(config.model.name).is_for_small else LARGEST_SIDE,
             smallest_side=partial(_find_smallest_side, config),
-            channels=given.options.get("channels"),
+            **_chosen_form(given),
             workers=None if given.workers == "auto" else given.workers,
             cache=given.cache,
             max_broken=given.max_broken,
@@ -184,7 +183,10 @@ class ImagesKind(Kind):
         if (data.multilabel or data.task == "regression") and config.training.label_smoothing == _SMOOTHING:
             # It came with the default network: numbers have no smoothing, and rare labels would drown in it
             config = replace_in(config, training={"label_smoothing": 0.0})
-        form: dict[str, Any] = {"channels": data.input_shape[0]}
+        found = cast("ImageData", data).form
+        form: dict[str, Any] = {"channels": found.channels, "values": found.values, "convert": found.converts}
+        if found.layout is not None:
+            form["layout"] = found.layout
         if config.data.resize is None:
             form["size"] = list(data.input_shape[1:])
         config = replace_in(config, data={"options": {**config.data.options, **form}})
@@ -207,7 +209,7 @@ def _fit_augmentation(config: Config, data: LabelledData) -> Config:
     return replace_in(config, data={"augment": ",".join(steps) or None})
 
 
-def _find_smallest_side(config: Config) -> int:
+def _find_smallest_side(config: Config, channels: int) -> int:
     """Return how many pixels a side must have for the network, which is tried without weights; 1 if nothing helps."""
     import torch
 
@@ -215,7 +217,7 @@ def _find_smallest_side(config: Config) -> int:
 
     for side in _SIDES:
         with contextlib.suppress(Exception), torch.random.fork_rng(devices=[]), torch.device("meta"), torch.no_grad():
-            shape = (int(config.data.options.get("channels") or 3), side, side)
+            shape = (channels, side, side)
             net = registry.create(config.model.name, input_shape=shape, num_classes=2, **config.model.options)
             net(torch.zeros(2, *shape))
             return side
@@ -277,6 +279,30 @@ def _chosen_size(data: DataConfig) -> tuple[int, int] | None:
     if not (isinstance(size, list) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)):
         raise UsageError(f"data.options.size must be [height, width], not {size!r}")
     return size[0], size[1]
+
+
+def _chosen_form(data: DataConfig) -> dict[str, Any]:
+    """Return what the options say of the form of the files, as ``ImageOptions`` takes it.
+
+    Raises:  UsageError for values of another type
+    """
+    options, window = data.options, data.options.get("range")
+    if window is not None:
+        if not (isinstance(window, list) and len(window) == 2 and all(type(n) in (int, float) for n in window)):
+            raise UsageError(f"--range LO,HI: two numbers, not {window!r}")
+        window = float(window[0]), float(window[1])
+    channels, converts = options.get("channels"), options.get("convert", False)
+    if channels is not None and type(channels) is not int:
+        raise UsageError(f"data.options.channels must be a whole number, not {channels!r}")
+    if type(converts) is not bool:
+        raise UsageError(f"data.options.convert must be true or false, not {converts!r}")
+    return {
+        "channels": channels,
+        "values": options.get("values"),
+        "converts": converts,
+        "layout": options.get("layout"),
+        "window": window,
+    }
 
 
 def _choose_epochs(config: Config, data: LabelledData) -> int:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from fathom.data.checks import CheckedSplit, DataCheck, check_splits, report_torn_groups, show_numbers
-from fathom.data.images.decode import read_image
-from fathom.data.images.folder_listing import FileList
+from fathom.data.images.decode import read_pixels
 from fathom.data.images.module import ImageData
 from fathom.data.images.near_copies import find_near_copies
+from fathom.data.images.pixels.scale import show_as_bytes
 from fathom.data.images.samples import Row, sample_rows
 from fathom.findings import Finding
 from fathom.phrases import counted, enumerated, significant
@@ -26,7 +27,10 @@ _QUARTERS = 4  # rows of images, of numbers
 _NOTES = {
     "skipped: ": "data.files_passed_over",
     "mislabelled": "data.other_format_than_named",
-    "depth: ": "data.levels_lost",
+    "values: ": "data.value_scale",
+    "missing: ": "data.missing_pixels",
+    "precision: ": "data.levels_lost",
+    "pages: ": "data.further_pages",
     "splits: ": "data.split_origins",
     "groups: ": "data.groups",
     "times: ": "data.times",
@@ -68,7 +72,7 @@ def check_images(data: ImageData) -> DataCheck:
             found.findings.append(Finding(code, "note", note))
     report_torn_groups(found, data.cutter, data.places)
     _report_near_copies(found, data)
-    found.samples = _draw_files(data.train, data.class_names, data.seed)
+    found.samples = _draw_files(data)
     return check_splits(found)
 
 
@@ -79,7 +83,7 @@ def _report_near_copies(found: DataCheck, data: ImageData) -> None:
         held_out = getattr(data, name)
         if held_out is None:
             continue
-        near = find_near_copies(held_out, data.train, data.seed)
+        near = find_near_copies(held_out, data.train, data.seed, form=data.form)
         places = [(int(data.places[name][i]), int(train[j])) for i, j in near.pairs]
         places = [(a, b) for a, b in places if digests[a] != digests[b]]
         if not places:
@@ -124,16 +128,17 @@ def _report_broken(found: DataCheck, files: int, allowed: float) -> None:
     )
 
 
-def _draw_files(files: FileList, names: Sequence[str], seed: int) -> list[Row]:
-    rng = np.random.default_rng(seed)
-    groups = _group(files.labels, names)
+def _draw_files(data: ImageData) -> list[Row]:
+    rng, files = np.random.default_rng(data.seed), data.train
+    groups = _group(files.labels, data.class_names)
     chosen = [rng.permutation(places)[:_SAMPLES] for places in groups.values()]
     places = np.concatenate([np.zeros(0, np.int64), *chosen])
     if not len(places):
         return []
-    images = np.stack([read_image(files.paths[i], 3, (_SAMPLE_SIDE, _SAMPLE_SIDE)) for i in places])
+    form = replace(data.form, size=(_SAMPLE_SIDE, _SAMPLE_SIDE))
+    images = np.stack([show_as_bytes(read_pixels(files.paths[i], form), data.pixel_scale) for i in places])
     rows = np.repeat(np.arange(len(chosen)), [len(part) for part in chosen])
-    return draw_samples(images, rows, list(groups), seed)
+    return draw_samples(images, rows, list(groups), data.seed)
 
 
 def _group(labels: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""One image from its file, as bytes of pixels. Loads without torch, so that an exported model needs none."""
+"""One image from its file, as pixels. Loads without torch, so that an exported model needs none."""
 
 from __future__ import annotations
 
@@ -8,46 +8,56 @@ import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fathom.data.images.formats import FORMATS
-from fathom.data.images.plain_jpeg import decode_plain_jpeg
+from fathom.data.images.formats import FORMATS, KNOWN, NUMPY, explain_foreign
+from fathom.data.images.pixels.deep import find_values, fit_pixels, take_pixels
+from fathom.data.images.pixels.form import COLOURS, MAX_PIXELS, PixelForm, Values, check_form
+from fathom.data.images.pixels.header import count_pages, upright_size
+from fathom.data.images.pixels.layout import channels_last, turn_upright
+from fathom.data.images.pixels.npy import MAGIC, open_npy, values_of
+from fathom.data.images.pixels.plain_jpeg import decode_plain_jpeg
+from fathom.data.images.pixels.tiff import TiffHeader, is_tiff, read_tiff, read_tiff_header
 from fathom.errors import FathomError, UsageError
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _FIRST_BYTES = 1 << 16
 _MOST_BYTES = 1 << 28
-MAX_PIXELS = 50_000_000
 _ORIENTATION = 0x0112  # the EXIF tag
-_LYING = (5, 6, 7, 8)  # its values that exchange height and width
+_FURTHER = b"MPF\0"  # the mark of a JPEG with further images behind, in its header
+_HEADER_BYTES = 1 << 14  # in which it is looked for
 
 
 class DecodedImage(NamedTuple):
     """A decoded image.
 
     Attributes:
-        data: its pixels, byte by byte, the channels of one beside each other.
+        data: its pixels, one after the other, the channels of one beside each other.
         shape: (height, width, channels) of ``data``.
         size: its own (height, width) in the file, turned upright.
         format: as Pillow calls it.
+        dtype: type of a number in ``data``.
+        pages: images in the file, of which this is the first.
     """
 
     data: bytes
     shape: tuple[int, int, int]
     size: tuple[int, int]
     format: str
+    dtype: np.dtype[Any] = np.dtype(np.uint8)
+    pages: int = 1
 
     @property
     def pixels(self) -> np.ndarray:
-        """The pixels, uint8 (C, H, W)."""
-        return np.frombuffer(self.data, np.uint8).reshape(self.shape).transpose(2, 0, 1).copy()
+        """The pixels, (C, H, W)."""
+        return np.frombuffer(self.data, self.dtype).reshape(self.shape).transpose(2, 0, 1).copy()
 
 
 def read_image(source: str | Path | bytes, channels: int, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Decode an image from a file, or from its bytes.
+    """Decode an image from a file, or from its bytes, to 8 bits.
 
     It is turned as its EXIF orientation says; transparent parts become white; 16-bit grey is scaled to 8 bits; of an
     animation the first frame counts. Another size is reached by stretching, bilinear, with every pixel having its
@@ -60,8 +70,19 @@ def read_image(source: str | Path | bytes, channels: int, size: tuple[int, int] 
     Shape:   -> uint8 (channels, height, width)
     Raises:  FathomError, one line with the name, if it is missing, no image, truncated or beyond MAX_PIXELS
     """
+    if channels not in COLOURS:
+        raise UsageError(f"images of {channels} channels: choose 1 (grey) or 3 (colour)")
+    return read_pixels(source, PixelForm(channels, size))
+
+
+def read_pixels(source: str | Path | bytes, form: PixelForm) -> np.ndarray:
+    """Decode an image from a file, or from its bytes, to a form.
+
+    Shape:   -> (form.channels, height, width) of ``form.dtype``, NaN where a value is not finite
+    Raises:  FathomError as ``read_image``, and if its values or its channels are not those of the form
+    """
     with silence_decoders():
-        return ImageReader(channels, size).read(source).pixels
+        return ImageReader(form).read(source).pixels
 
 
 @contextlib.contextmanager
@@ -73,24 +94,26 @@ def silence_decoders() -> Iterator[None]:
 
 
 class ImageReader:
-    """Does what ``read_image`` does, many times over, for a caller that silences the decoders and has one thread."""
+    """Does what ``read_pixels`` does, many times over, for a caller that silences the decoders and has one thread."""
 
-    def __init__(self, channels: int, size: tuple[int, int] | None = None) -> None:
-        check_form(channels, size)
-        self.channels, self.size = channels, size
-        self._largest_side = 2 * max(size) if size else None
+    def __init__(self, form: PixelForm) -> None:
+        check_form(form)
+        self.form = form
+        self._is_ordinary = form.is_plain and form.has_colours
+        self._scales_down = self._is_ordinary and form.converts
+        self._largest_side = 2 * max(form.size) if form.size else None
         self._canvas: Image.Image | None = None  # of many images most have the size of the one before
 
     def read(self, source: str | Path | bytes) -> DecodedImage:
         """Decode an image.
 
-        Raises:  as ``read_image``
+        Raises:  as ``read_pixels``
         """
         try:
             content = source if isinstance(source, bytes) else _read_small(source)
-            if content is not None:
+            if content is not None and self._is_ordinary:
                 plain = decode_plain_jpeg(content, MAX_PIXELS, self._largest_side, self._canvas)
-                if plain is not None:
+                if plain is not None and content.find(_FURTHER, 0, _HEADER_BYTES) < 0:
                     self._canvas = plain
                     return self._convert_image(plain, (plain.height, plain.width), "JPEG")
             return self._open(source, content)
@@ -98,32 +121,99 @@ class ImageReader:
             raise _explain(source, error) from error
 
     def _open(self, source: str | Path | bytes, content: bytes | None) -> DecodedImage:
-        with Image.open(source if content is None else io.BytesIO(content), formats=FORMATS) as image:
-            width, height = image.size
+        place = source if content is None else content
+        first = _first_bytes(place)
+        if first.startswith(MAGIC):
+            array = open_npy(place)
+            pixels = channels_last(array, self.form.layout)
+            return self._fit(pixels, values_of(array), pixels.shape[:2], NUMPY)
+        tiff = _read_tags(place) if is_tiff(first) else None
+        # of 8 bits Pillow takes the first three of more bands, where colours are asked for
+        takes_colours = self._scales_down or (self._is_ordinary and tiff is not None and tiff.values == "uint8")
+        if tiff is not None and tiff.needs_library and not takes_colours:
+            return self._take_tiff(place, tiff)
+        try:
+            return self._open_with_pillow(place, tiff)
+        except UnidentifiedImageError:
+            if tiff is None:
+                raise
+            return self._take_tiff(place, tiff)
+
+    def _open_with_pillow(self, place: str | Path | bytes, tiff: TiffHeader | None) -> DecodedImage:
+        with Image.open(io.BytesIO(place) if isinstance(place, bytes) else place, formats=FORMATS) as image:
             kind = image.format or ""
-            if width * height > MAX_PIXELS:
-                raise FathomError(
-                    f"{_name(source)} has {width:,}×{height:,} pixels, more than the limit of {MAX_PIXELS:,}; make it "
-                    "smaller"
-                )
+            _check_size(image.height, image.width)
+            own = upright_size(image)
+            values = find_values(image) if tiff is None else tiff.values
+            pages = count_pages(image) if tiff is None else tiff.pages
+            if values != "uint8" and not self._scales_down:
+                pixels, has_alpha = take_pixels(image)
+                pixels = turn_upright(pixels, image.getexif().get(_ORIENTATION, 1))
+                return self._fit(pixels, values, pixels.shape[:2], kind, pages, has_alpha=has_alpha)
             if self._largest_side is not None and kind == "JPEG":
                 # lets the decoder leave out detail that is far below the size asked for
                 image.draft(None, (self._largest_side, self._largest_side))
             image.load()
             upright: Image.Image = image
             with contextlib.suppress(Exception):  # an image is no worse for a broken EXIF block
-                if (orientation := image.getexif().get(_ORIENTATION, 1)) != 1:
+                if image.getexif().get(_ORIENTATION, 1) != 1:
                     upright = ImageOps.exif_transpose(image)
-                    if orientation in _LYING:
-                        height, width = width, height
-            return self._convert_image(upright, (height, width), kind)
+            return self._convert_image(upright, upright_size(image) if kind == "PNG" else own, kind, pages)
 
-    def _convert_image(self, image: Image.Image, own: tuple[int, int], kind: str) -> DecodedImage:
-        """Return an image in the form asked for."""
-        image = _convert(image, self.channels, is_png=kind == "PNG")
-        if self.size is not None and image.size != (self.size[1], self.size[0]):
-            image = image.resize((self.size[1], self.size[0]), Image.Resampling.BILINEAR)
-        return DecodedImage(image.tobytes(), (image.height, image.width, self.channels), own, kind)
+    def _take_tiff(self, place: str | Path | bytes, tiff: TiffHeader) -> DecodedImage:
+        _check_size(*tiff.size)
+        pixels = channels_last(read_tiff(place, tiff), self.form.layout if tiff.bands else "hwc")
+        size = pixels.shape[:2]
+        return self._fit(pixels, tiff.values, size, "TIFF", tiff.pages, has_alpha=tiff.has_alpha)
+
+    def _convert_image(self, image: Image.Image, own: tuple[int, int], kind: str, pages: int = 1) -> DecodedImage:
+        """Return an image of 8 bits in the form asked for."""
+        form = self.form
+        if not self._is_ordinary:
+            channels = form.channels if form.has_colours else 1 if image.mode in ("1", "L") else 3
+            pixels = np.asarray(_convert(image, channels, is_png=kind == "PNG"))
+            return self._fit(pixels[:, :, None] if channels == 1 else pixels, "uint8", own, kind, pages)
+        image = _convert(image, form.channels, is_png=kind == "PNG")
+        if form.size is not None and image.size != (form.size[1], form.size[0]):
+            image = image.resize((form.size[1], form.size[0]), Image.Resampling.BILINEAR)
+        shape = image.height, image.width, form.channels
+        return DecodedImage(image.tobytes(), shape, own, kind, pages=pages)
+
+    def _fit(
+        self,
+        pixels: np.ndarray,
+        values: Values,
+        own: tuple[int, ...],
+        kind: str,
+        pages: int = 1,
+        *,
+        has_alpha: bool = False,
+    ) -> DecodedImage:
+        height, width = own
+        _check_size(height, width)
+        planes = fit_pixels(pixels, values, self.form, has_alpha=has_alpha)  # (C, H, W)
+        content = np.ascontiguousarray(planes.transpose(1, 2, 0))
+        shape = planes.shape[1], planes.shape[2], planes.shape[0]
+        return DecodedImage(content.tobytes(), shape, (height, width), kind, planes.dtype, pages)
+
+
+def _first_bytes(place: str | Path | bytes, number: int = 16) -> bytes:
+    if isinstance(place, bytes):
+        return place[:number]
+    with open(place, "rb") as file:
+        return file.read(number)
+
+
+def _read_tags(place: str | Path | bytes) -> TiffHeader | None:
+    """Read the tags of a TIFF; None where they are damaged, which Pillow can say."""
+    with contextlib.suppress(Exception), io.BytesIO(place) if isinstance(place, bytes) else open(place, "rb") as file:
+        return read_tiff_header(file)
+    return None
+
+
+def _check_size(height: int, width: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise FathomError(f"has {width:,}×{height:,} pixels, more than the limit of {MAX_PIXELS:,}; make it smaller")
 
 
 def _name(source: str | Path | bytes) -> str:
@@ -133,8 +223,8 @@ def _name(source: str | Path | bytes) -> str:
 def _explain(source: str | Path | bytes, error: Exception) -> FathomError:
     """Make the one line for what a decoder, or the operating system, raised."""
     name = _name(source)
-    if isinstance(error, FathomError):
-        return error
+    if isinstance(error, FathomError):  # in words that follow the name, unless it is in them
+        return error if str(error).startswith((name, "this ", "a TIFF")) else FathomError(f"{name} {error}")
     if isinstance(error, UnidentifiedImageError):
         return FathomError(f"{name} {_explain_unknown(source)}")
     if isinstance(error, Image.DecompressionBombError):
@@ -160,7 +250,9 @@ def _read_small(path: str | Path) -> bytes | None:
 
 def _explain_unknown(source: str | Path | bytes) -> str:
     is_empty = not source if isinstance(source, bytes) else Path(source).stat().st_size == 0
-    return "is empty" if is_empty else f"is not an image in a known format ({', '.join(FORMATS)})"
+    if is_empty:
+        return "is empty"
+    return explain_foreign(_first_bytes(source, 132)) or f"is not an image in a known format ({', '.join(KNOWN)})"
 
 
 def _convert(image: Image.Image, channels: int, *, is_png: bool) -> Image.Image:
@@ -177,25 +269,3 @@ def _convert(image: Image.Image, channels: int, *, is_png: bool) -> Image.Image:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     mode = "RGB" if channels == 3 else "L"
     return image if image.mode == mode else image.convert(mode)
-
-
-def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Return the (height, width) that an image will have once it is decoded and turned, from its headers alone."""
-    height, width = image.height, image.width
-    with contextlib.suppress(Exception):  # as for decoding: an image is no worse for a broken EXIF block
-        # Pillow has turned the size of a TIFF already, and would decode a PNG whole to look for what is behind
-        has_headers = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
-        if has_headers and image.getexif().get(_ORIENTATION, 1) in _LYING:
-            return width, height
-    return height, width
-
-
-def check_form(channels: int, size: tuple[int, int] | None) -> None:
-    """Refuse a number of channels and a size that no image can be brought to.
-
-    Raises:  UsageError
-    """
-    if channels not in (1, 3):
-        raise UsageError(f"images of {channels} channels: choose 1 (grey) or 3 (colour)")
-    if size is not None and not (len(size) == 2 and min(size) >= 1 and size[0] * size[1] <= MAX_PIXELS):
-        raise UsageError(f"image size {size}: it must be (height, width), both at least 1")

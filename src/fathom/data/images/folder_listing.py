@@ -14,7 +14,7 @@ from fathom.choices import Task
 from fathom.data.images.folders.layout import find_layout, list_folders, scan
 from fathom.data.images.folders.levels import Levels
 from fathom.data.images.folders.names import readable_names
-from fathom.data.images.folders.walk import describe_strays, stray_kind, walk_images
+from fathom.data.images.folders.walk import describe_strays, name_unread, stray_kind, walk_images
 from fathom.data.images.split_names import SPLITS
 from fathom.errors import FathomError
 from fathom.phrases import enumerated
@@ -151,9 +151,13 @@ def _list_split(split: Path, folders: Sequence[Path], class_names: tuple[str, ..
     for folder in folders:
         if folder.name not in label_of:
             raise FathomError(f"{folder}: there is no class {folder.name!r} in the training split; add it or remove it")
-        found = sorted(walk_images(folder, strays))
+        passed: Counter[str] = Counter()
+        found = sorted(walk_images(folder, passed))
+        strays += passed
         if not found:
-            raise FathomError(f"the class folder {folder} holds no image; add some or remove it")
+            unread = name_unread(passed)
+            holds = f"no image that is read: {unread}" if unread else "no image; add some or remove it"
+            raise FathomError(f"the class folder {folder} holds {holds}")
         paths += found
         labels += [label_of[folder.name]] * len(found)
     if not paths:

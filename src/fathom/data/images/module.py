@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import weakref
 from collections.abc import Sequence
@@ -17,17 +18,25 @@ from fathom.choices import Balance
 from fathom.data.divided import DividedData, Rows
 from fathom.data.fetch.archives import is_packed
 from fathom.data.fetch.packed import unpacked_copy
-from fathom.data.images.decode import read_image
-from fathom.data.images.depth import describe_depth
+from fathom.data.images.decode import read_pixels
 from fathom.data.images.file_dataset import ImageFileDataset
 from fathom.data.images.folder_listing import FileList, ImageFiles
 from fathom.data.images.folders.name_groups import group_by_name as group_by_name_of
+from fathom.data.images.form import choose_batch_size
 from fathom.data.images.labels.file import read_image_table
 from fathom.data.images.labels.learned import LearnedTargets
 from fathom.data.images.labels.options import LABEL_OPTIONS
 from fathom.data.images.listing import list_images
 from fathom.data.images.options import ImageOptions
 from fathom.data.images.origins import describe_origins
+from fathom.data.images.pixels.moments import combine, statistics_of, statistics_of_bytes
+from fathom.data.images.pixels.scale import (
+    ScaledAugmentation,
+    describe_pages,
+    describe_values,
+    find_scale,
+    show_as_bytes,
+)
 from fathom.data.images.scan import ScannedImages, list_broken, scan_images, splits_of
 from fathom.data.images.survey import OnRead
 from fathom.data.loaders.files import FileLoader
@@ -41,9 +50,6 @@ from fathom.phrases import counted
 from fathom.preprocess import Preprocess, TargetScale
 
 _EVAL_BATCH, _EVAL_BYTES = 500, 1 << 22  # of a batch in evaluation: images at most, and bytes of them
-_FEWEST_STEPS = 16  # of an epoch, where nobody chose the batch size
-_LEAST_BATCH, _MOST_BATCH = 8, 256
-_LEAST_VARIANCE = 1e-12  # of images that never vary
 
 
 class ImageData(DividedData):
@@ -77,17 +83,19 @@ class ImageData(DividedData):
         division, self.split_seed = as_division(val, seed)
         files, self.survey = scanned.files, scanned.survey
         self.scanned, self.paths, self.broken = scanned, scanned.paths, list(scanned.broken)
-        self.channels, self.size = scanned.channels, scanned.size
+        self.form, self.channels, self.size = scanned.form, scanned.form.channels, scanned.size
         self.name, self.augment, self.seed, self.balance = files.name, augment, seed, balance
         self.class_names, self.task, self.multilabel = files.class_names, files.task, files.multilabel
         self.target_name, self.targets = files.target, LearnedTargets(files)
         self.targets.check_balance(balance)
         divided = self._divide(splits_of(files), division)
-        self.batch_size = batch_size or _choose_batch_size(self.num_train)
+        self.batch_size = batch_size or choose_batch_size(self.num_train)
         check_batch_size(self.batch_size, self.num_train, self.name)
         origin = describe_origins(list(self.splits), files.origins, division, self.split_seed, self.cutter.how)
-        depth = describe_depth([str(path) for path in files.train.paths], self.split_seed)
-        self.notes = [*files.notes, *divided, *depth, *self._describe_problems(), origin, self._describe_form()]
+        self.pixel_scale = find_scale(self.form, self._moments())
+        values = describe_values(self.form, self.pixel_scale, self._moments(), self.survey.moments)
+        pages, form = describe_pages(self.survey.pages), self._describe_form()
+        self.notes = [*files.notes, *divided, *values, *pages, *self._describe_problems(), origin, form]
         self.details = [f"left out: {path} {why}".strip() for path, why in self.broken]
         self.details += [f"the same image: {a} and {b}" for a, b in self._name_pairs()]
         self._loaders: list[weakref.ref[FileLoader]] = []
@@ -194,15 +202,13 @@ class ImageData(DividedData):
 
     def statistics(self) -> tuple[list[float], list[float]]:
         """Return mean and standard deviation per channel, in 0…1 units, over all training images."""
-        total, squares = self.survey.sums[self._places("train").numpy()].sum(0).T / 255.0 ** np.array([[1], [2]])
-        count = self.num_train * self.size[0] * self.size[1]
-        mean = total / count
-        std = np.sqrt(np.maximum(squares / count - mean**2, _LEAST_VARIANCE))
-        return mean.tolist(), std.tolist()
+        if self.pixel_scale is not None:
+            return statistics_of(self._moments(), self.pixel_scale.low, self.pixel_scale.high)
+        return statistics_of_bytes(self.survey.sums[self._places("train").numpy()], math.prod(self.size))
 
     def preprocess(self, size: Sequence[int] | None = None) -> Preprocess:
-        """Make what a model does to an image before its network sees it, whatever is learned."""
-        return Preprocess(*self.statistics(), size=size)
+        """Make what a model does to a stored image before its network sees it, with how files become such images."""
+        return Preprocess(*self.statistics(), size=size, scale=self.pixel_scale, files=self.form.describe())
 
     def target_scale(self) -> TargetScale | None:
         """Return mean and standard deviation of the numbers over the training split; None of classes."""
@@ -216,8 +222,9 @@ class ImageData(DividedData):
         """Whether a model's statistics are those of these training images, where splits are cut from one set."""
         if not self._is_cut or self.scanned.options.is_normalised_elsewhere:
             return True
-        own = Preprocess(*self.statistics())
-        return own.mean.tolist() == preprocess.mean.tolist() and own.std.tolist() == preprocess.std.tolist()
+        own = self.preprocess()
+        same = own.mean.tolist() == preprocess.mean.tolist() and own.std.tolist() == preprocess.std.tolist()
+        return same and own.pixel_scale == preprocess.pixel_scale
 
     def describe(self) -> dict[str, Any]:
         """Add what is wrong with the files, and which are copies of another."""
@@ -237,9 +244,9 @@ class ImageData(DividedData):
         return torch.from_numpy(self._read(int(self._places("train")[0])))[None]
 
     def test_images(self, indices: list[int]) -> list[np.ndarray]:
-        """Return images of the test split, uint8 (C, H, W)."""
+        """Return images of the test split as they can be looked at, uint8 (C, H, W) with C = 1 or 3."""
         places = self._places("test")
-        return [self._read(int(places[i])) for i in indices]
+        return [show_as_bytes(self._read(int(places[i])), self.pixel_scale) for i in indices]
 
     def test_sample_names(self) -> tuple[str, list[str]]:
         """Return the paths of the test files, from the folder that holds all files on."""
@@ -268,10 +275,10 @@ class ImageData(DividedData):
         rows = self.splits[split]
         options: dict[str, Any] = {}
         if is_training:
-            options = {"shuffle": True, "seed": self.seed, "augment": self.augment}
+            options = {"shuffle": True, "seed": self.seed, "augment": self._training_augmentation()}
             options["classes"] = rows.labels if self.balance == "sampler" else None
         loader = FileLoader(
-            ImageFileDataset(self._list(self._places(split), self.y.numpy()), self.size, self.channels),
+            ImageFileDataset(self._list(self._places(split), self.y.numpy()), self.form),
             self.batch_size if is_training else self.evaluation_batch,
             workers=self.scanned.workers,
             **options,
@@ -292,7 +299,17 @@ class ImageData(DividedData):
     def _read(self, place: int) -> np.ndarray:
         if self.X is not None:
             return self.X[place].numpy().copy()
-        return read_image(self.paths[place], self.channels, self.size)
+        return read_pixels(self.paths[place], self.form)
+
+    def _training_augmentation(self) -> Augmentation | None:
+        if self.augment is None or self.pixel_scale is None:
+            return self.augment
+        return ScaledAugmentation(self.augment, self.pixel_scale, self.statistics()[0])
+
+    def _moments(self) -> np.ndarray:
+        """Return what is known of the values of all training images, (C, 5); of plain bytes nothing, (0, 5)."""
+        moments = self.survey.moments
+        return combine(moments[self._places("train").numpy()]) if len(moments) else moments[:, 0]
 
     def _divide(self, given: dict[str, FileList], division: Division) -> list[str]:
         """Settle which readable file is in which split; those that are not given are cut from the training split.
@@ -380,9 +397,3 @@ def _make_cutter(parts: list[FileList], labels: np.ndarray, digests: np.ndarray,
         unknown = (np.full(len(part), np.nan) if part.times is None else part.times for part in parts)
         times = np.concatenate(list(unknown))
     return Cutter(labels, digests, groups, times, source)
-
-
-def _choose_batch_size(num_train: int) -> int:
-    power_of_two = 1 << (max(1, num_train // _FEWEST_STEPS).bit_length() - 1)
-    size = min(num_train, max(_LEAST_BATCH, min(_MOST_BATCH, power_of_two)))
-    return size + 1 if num_train % size == 1 and size > 1 else size  # a batch of one may have no variance

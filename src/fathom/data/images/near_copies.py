@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from fathom.data.images.decode import read_image
+from fathom.data.images.decode import read_pixels
 from fathom.data.images.folder_listing import FileList
+from fathom.data.images.pixels.form import PixelForm
 from fathom.data.loaders.workers import default_workers
 from fathom.errors import FathomError
 
@@ -45,16 +46,23 @@ class NearCopies:
     looked_into: tuple[int, int]
 
 
-def find_near_copies(held_out: FileList, train: FileList, seed: int = 0) -> NearCopies:
+def find_near_copies(
+    held_out: FileList, train: FileList, seed: int = 0, *, form: PixelForm | None = None
+) -> NearCopies:
     """Compare held-out images with training images; of very many a random choice of either.
 
     Files that cannot be read are no copies.
+
+    Args:
+        form: how the files are read; None reads them as bytes.
     """
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.permutation(len(held_out))[:_MOST_HELD_OUT])
     known = np.sort(rng.permutation(len(train))[:_MOST_TRAIN])
-    thumbnails = _read([held_out.paths[i] for i in chosen])  # (n, side, side)
-    others = _read([train.paths[i] for i in known])  # (m, side, side)
+    form = replace(form or PixelForm(1), size=(_SIDE, _SIDE))
+    form = replace(form, channels=1) if form.has_colours else form
+    thumbnails = _read([held_out.paths[i] for i in chosen], form)  # (n, side, side)
+    others = _read([train.paths[i] for i in known], form)  # (m, side, side)
     labels = (held_out.labels[chosen], train.labels[known]) if _are_classes(held_out.labels) else None
     near, similarities = match_thumbnails(thumbnails, others, labels)
     found = np.flatnonzero(near >= 0)
@@ -122,15 +130,16 @@ def _differences(thumbnails: np.ndarray) -> np.ndarray:
     return unit
 
 
-def _read(paths: Sequence[str | Path]) -> np.ndarray:
-    """Read images as grey thumbnails; one that cannot be read is a plain surface.
+def _read(paths: Sequence[str | Path], form: PixelForm) -> np.ndarray:
+    """Read images as grey thumbnails, of many bands their mean; one that cannot be read is a plain surface.
 
     Shape:   -> (n, S, S)
     """
 
     def read(path: str | Path) -> np.ndarray:
         try:
-            return read_image(path, 1, (_SIDE, _SIDE))[0]
+            pixels = read_pixels(path, form)
+            return pixels[0] if pixels.dtype == np.uint8 and len(pixels) == 1 else np.nan_to_num(pixels.mean(0))
         except FathomError:
             return np.zeros((_SIDE, _SIDE), np.uint8)
 

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fathom.choices import Cache
-from fathom.data.images.form import LARGEST_SIDE
+from fathom.data.images.pixels.form import Layout, Values
+
+LARGEST_SIDE = 224
 
 
 @dataclass(frozen=True)
@@ -16,8 +18,14 @@ class ImageOptions:
     Attributes:
         size: (height, width) to bring every image to; None takes the commonest size.
         largest_side: that size is at most, in pixels.
-        smallest_side: returns the least pixels of a side where ``size`` is None; called for small images only.
-        channels: 1 or 3; None takes 3 unless every image looked into is grey.
+        smallest_side: returns the least pixels of a side for so many channels, where ``size`` is None; called for small
+            images only.
+        channels: 1, 3 or a number of bands; None takes the bands that the files have, and of grey and colour 3 unless
+            every image looked into is grey.
+        values: what kind of values the files hold; None finds out.
+        converts: whether files of other values are converted, see ``PixelForm``; else they are refused.
+        layout: where the channels of arrays are; None tells by their shapes.
+        window: the least and the largest value, for a scale of all; None takes those of the training images.
         workers: processes that decode; None is one per core.
         cache: keep the decoded images in memory ("memory") or do not ("none"); "auto" does where they fit. Except with
             "none", what the pass over the files found is kept on the disk too, see ``kept_surveys``.
@@ -28,8 +36,12 @@ class ImageOptions:
 
     size: tuple[int, int] | None = None
     largest_side: int = LARGEST_SIDE
-    smallest_side: Callable[[], int] | None = None
+    smallest_side: Callable[[int], int] | None = None
     channels: int | None = None
+    values: Values | None = None
+    converts: bool = False
+    layout: Layout | None = None
+    window: tuple[float, float] | None = None
     workers: int | None = None
     cache: Cache = "auto"
     max_broken: float = 0.5  # past it the files are hardly what somebody meant

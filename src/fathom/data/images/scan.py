@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fathom.data.images.folder_listing import FileList, ImageFiles
 from fathom.data.images.form import choose_form, choose_place
 from fathom.data.images.kept_surveys import survey_once
 from fathom.data.images.options import ImageOptions
+from fathom.data.images.pixels.form import PixelForm
 from fathom.data.images.survey import OnRead, Survey, survey
 from fathom.data.loaders.workers import default_workers
 from fathom.errors import FathomError
@@ -23,7 +24,7 @@ class ScannedImages:
 
     Attributes:
         survey: row i of each of its arrays belongs to file i: those of the training split first, then "val", "test".
-        size: (height, width) that every image was brought to.
+        form: what every image was brought to.
         workers: processes that decode, where the pixels are not kept.
         place: whether the pixels are kept in memory, and why, in words.
         broken: files that are missing or cannot be read, by the names they are known under, and why.
@@ -32,11 +33,16 @@ class ScannedImages:
     files: ImageFiles
     options: ImageOptions
     survey: Survey
-    channels: int
-    size: tuple[int, int]
+    form: PixelForm
     workers: int
     place: str
     broken: tuple[tuple[str, str], ...]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The (height, width) that every image was brought to."""
+        assert self.form.size is not None
+        return self.form.size
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -63,17 +69,18 @@ def scan_images(
         raise FathomError(f"{files.name} has only one class, {files.class_names[0]}: a classifier needs at least two")
     workers = default_workers() if options.workers is None else options.workers
     paths = [str(path) for part in splits_of(files).values() for path in part.paths]
-    channels, size = choose_form(paths[: len(files.train)], seed, options.channels, options.size, options.largest_side)
-    if options.size is None and options.smallest_side is not None and min(size) < _SMALL:
-        least = options.smallest_side()
-        size = max(size[0], least), max(size[1], least)
-    is_kept, place = choose_place(options.cache, len(paths), (channels, *size), workers)
+    form = choose_form(paths[: len(files.train)], seed, options)
+    size = form.size
+    if options.size is None and options.smallest_side is not None and size is not None and min(size) < _SMALL:
+        least = options.smallest_side(form.channels)
+        form = replace(form, size=(max(size[0], least), max(size[1], least)))
+    is_kept, place = choose_place(options.cache, len(paths), form, workers)
     look = survey if options.cache == "none" else survey_once
-    found = look(paths, channels, size, keep=is_kept, workers=workers, on_read=on_read)
+    found = look(paths, form, keep=is_kept, workers=workers, on_read=on_read)
     broken = tuple((files.show(path), why) for path, why in (*files.missing, *found.explain_broken()))
     if options.refuses_broken:
         _check_broken(broken, len(paths) + len(files.missing), options.max_broken)
-    return ScannedImages(files, options, found, channels, size, workers, place, broken)
+    return ScannedImages(files, options, found, form, workers, place, broken)
 
 
 def splits_of(files: ImageFiles) -> dict[str, FileList]:

@@ -23,8 +23,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fathom.data.images.decode import ImageReader, check_form, read_image, silence_decoders
-from fathom.data.images.formats import FORMATS, has_foreign_suffix
+from fathom.data.images.decode import ImageReader, silence_decoders
+from fathom.data.images.formats import KNOWN, has_foreign_suffix
+from fathom.data.images.pixels.form import PixelForm, check_form
+from fathom.data.images.pixels.moments import measure
 from fathom.errors import FathomError
 
 OnRead = Callable[[int, int], None]  # images read, images in all
@@ -41,29 +43,35 @@ class Survey:
     """What a pass found; row i of each array belongs to file i.
 
     Attributes:
-        pixels: uint8 (N, C, H, W), zero where a file is broken; None if they were not to be kept.
+        form: what the pixels were brought to.
+        pixels: (N, C, H, W), zero where a file is broken; None if they were not to be kept.
         is_readable: bool (N,).
         has_foreign_suffix: bool (N,), readable but of another format than the name says.
         sizes: int32 (N, 2), height and width in the file.
         digests: uint64 (N,), the same for images of which a network gets the same pixels, and by chance once in 2⁶⁴;
             of use within this survey alone.
-        sums: int64 (N, C, 2), sums of the pixels and of their squares.
+        sums: int64 (N, C, 2), sums of the pixels and of their squares; of plain bytes alone.
+        moments: float64 (N, C, 5) of other values, see ``measure``.
+        pages: int32 (N,), images in each file; all but the first are passed over.
         is_known: whether this is what an earlier pass found.
     """
 
     paths: tuple[str, ...]
+    form: PixelForm
     pixels: np.ndarray | None
     is_readable: np.ndarray
     has_foreign_suffix: np.ndarray
     sizes: np.ndarray
     digests: np.ndarray
     sums: np.ndarray
+    moments: np.ndarray
+    pages: np.ndarray
     is_known: bool = False
 
     def explain_broken(self) -> list[tuple[str, str]]:
         """Return the path of each broken file with what is wrong with it; past 200 of them the path alone."""
         broken = [self.paths[i] for i in np.flatnonzero(~self.is_readable)]
-        reasons = [_explain(path) for path in broken[:_MOST_REASONS]]
+        reasons = [_explain(path, self.form) for path in broken[:_MOST_REASONS]]
         return list(itertools.zip_longest(broken, reasons, fillvalue=""))
 
 
@@ -72,46 +80,51 @@ class _Job:
     """The arrays that a pass fills, and what is to be read into them."""
 
     paths: Sequence[str]
-    channels: int
-    size: tuple[int, int]
+    form: PixelForm
+    shape: tuple[int, int, int]
     chunk: int
     pixels: np.ndarray | None
     states: np.ndarray
     sizes: np.ndarray
     digests: np.ndarray
     sums: np.ndarray
+    moments: np.ndarray
+    pages: np.ndarray
 
 
 def survey(
     paths: Sequence[str],
-    channels: int,
-    size: tuple[int, int],
+    form: PixelForm,
     *,
     keep: bool,
     workers: int,
     on_read: OnRead | None = None,
 ) -> Survey:
-    """Decode every file as ``read_image`` does.
+    """Decode every file as ``read_pixels`` does.
 
     Args:
-        size: (height, width) that every image is brought to.
+        form: what every image is brought to; it has a size.
         keep: keep the pixels of all in memory.
         workers: processes that decode (threads, where processes cannot be forked); 0 decodes in this one.
         on_read: called about ten times a second with how far the pass is.
     Raises:  FathomError if a process was killed; a file that cannot be decoded is no error, but noted
     """
-    check_form(channels, size)
-    count, shape = len(paths), (channels, *size)
+    check_form(form)
+    assert form.size is not None
+    count, shape = len(paths), (form.channels, *form.size)
+    is_plain = form.is_plain
     job = _Job(
         paths,
-        channels,
-        size,
-        chunk=max(1, min(_MOST_IN_CHUNK, _CHUNK_BYTES // math.prod(shape))),
-        pixels=_share((count, *shape), np.uint8) if keep else None,
+        form,
+        shape,
+        chunk=max(1, min(_MOST_IN_CHUNK, _CHUNK_BYTES // (math.prod(shape) * form.dtype.itemsize))),
+        pixels=_share((count, *shape), form.dtype) if keep else None,
         states=_share((count,), np.uint8),
         sizes=_share((count, 2), np.int32),
         digests=_share((count,), np.uint64),
-        sums=_share((count, channels, 2), np.int64),
+        sums=_share((count if is_plain else 0, form.channels, 2), np.int64),
+        moments=_share((0 if is_plain else count, form.channels, 5), np.float64),
+        pages=_share((count,), np.int32),
     )
     workers = min(workers, -(-count // job.chunk) // 2)  # a process costs as much as a few hundred small images
     tell = _Teller(job, on_read)
@@ -129,16 +142,19 @@ def survey(
     tell(at_end=True)
     return Survey(
         tuple(paths),
+        form,
         job.pixels,
         job.states != _BROKEN,
         job.states == _FOREIGN,
         job.sizes,
-        job.digests if job.pixels is None else _distinct_digests(job.pixels, job.sums),
+        _distinct_digests(job.pixels, job.sums) if job.pixels is not None and is_plain else job.digests,
         job.sums,
+        job.moments,
+        job.pages,
     )
 
 
-def _share(shape: tuple[int, ...], dtype: type) -> np.ndarray:
+def _share(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """Make an array of zeros that forked processes write into; not in /dev/shm, which is tiny in many containers."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     return np.frombuffer(mmap.mmap(-1, max(1, size)), dtype, math.prod(shape)).reshape(shape)
@@ -148,32 +164,39 @@ def _read_chunk(job: _Job, start: int) -> None:
     """Read the files from ``start`` on, a chunk of them, and note what was found of all of them at once."""
     paths = job.paths[start : start + job.chunk]
     part = slice(start, start + len(paths))
-    height, width = job.size
-    reader = ImageReader(job.channels, job.size)
-    blank = bytes(height * width * job.channels)
-    states, sizes, digests, contents = [], [], [], []
+    form, (channels, height, width) = job.form, job.shape
+    is_plain = form.is_plain
+    reader = ImageReader(form)
+    blank = bytes(height * width * channels * form.dtype.itemsize)
+    states, sizes, digests, contents, pages = [], [], [], [], []
     for path in paths:
         try:
-            data, _, size, kind = reader.read(path)
+            data, _, size, kind, _, count = reader.read(path)
         except FathomError:
             states.append(_BROKEN)
             sizes.append((0, 0))
             digests.append(0)
             contents.append(blank)
+            pages.append(0)
             continue
         states.append(_FOREIGN if has_foreign_suffix(path, kind) else _READ)
         sizes.append(size)
-        digests.append(0 if job.pixels is not None else _digest(data))
+        digests.append(0 if job.pixels is not None and is_plain else _digest(data))
         contents.append(data)
-    pixels = np.frombuffer(b"".join(contents), np.uint8).reshape(-1, height, width, job.channels)
-    planes = np.empty((len(paths), job.channels, *job.size), np.uint8) if job.pixels is None else job.pixels[part]
+        pages.append(count)
+    pixels = np.frombuffer(b"".join(contents), form.dtype).reshape(-1, height, width, channels)
+    planes = np.empty((len(paths), *job.shape), form.dtype) if job.pixels is None else job.pixels[part]
     planes[...] = pixels.transpose(0, 3, 1, 2)
-    flat = planes.reshape(len(paths), job.channels, -1)
-    wide = np.uint32 if 255**2 * height * width < 1 << 32 else np.uint64  # the narrower the sooner done
-    job.sums[part, :, 0] = flat.sum(2, dtype=wide)
-    job.sums[part, :, 1] = np.square(flat, dtype=np.uint16).sum(2, dtype=wide)
+    flat = planes.reshape(len(paths), channels, -1)
+    if is_plain:
+        wide = np.uint32 if 255**2 * height * width < 1 << 32 else np.uint64  # the narrower the sooner done
+        job.sums[part, :, 0] = flat.sum(2, dtype=wide)
+        job.sums[part, :, 1] = np.square(flat, dtype=np.uint16).sum(2, dtype=wide)
+    else:
+        job.moments[part] = measure(flat)
     job.sizes[part] = sizes
     job.digests[part] = digests
+    job.pages[part] = pages
     job.states[part] = states
 
 
@@ -254,12 +277,13 @@ class _Teller:
             self.on_read(int(np.count_nonzero(self.job.states)), len(self.job.paths))
 
 
-def _explain(path: str) -> str:
+def _explain(path: str, form: PixelForm) -> str:
     """Say what is wrong with a file, in words that follow its name."""
     try:
-        read_image(path, 3)
+        with silence_decoders():
+            ImageReader(form).read(path)
     except FathomError as error:
-        text = str(error).removesuffix(f" ({', '.join(FORMATS)})")
+        text = str(error).removesuffix(f" ({', '.join(KNOWN)})")
         reason = text.removeprefix(f"cannot read {path} (").removesuffix(")")
         return text.removeprefix(f"{path} ") if reason == text.removesuffix(")") else f"cannot be read ({reason})"
     return "could not be read at first"

@@ -66,7 +66,7 @@ class MemoryLoader(Order):
             return self
         # Copying the rows pays where they are less than half; on one device the whole set is shared by all splits.
         if device != self.X.device and self.index is not None and 2 * len(self.index) < len(self.X):
-            self.X, self.y, self.index = self.X[self.index], self.y[self.index], None
+            self.X, self.y, self.index = take_rows(self.X, self.index), self.y[self.index], None
         self.X, self.y = self.X.to(device), self.y.to(device)
         if self.index is not None:
             self.index = self.index.to(device)
@@ -94,7 +94,7 @@ class MemoryLoader(Order):
                 X, y = rows[start:stop], self.y[start:stop]  # views: no copy in stored order
             else:
                 picked = order[start:stop]  # (n,), rows of a few batches
-                X, y = rows.index_select(0, picked), self.y.index_select(0, picked)  # (n, D) or (n, …), (n, …)
+                X, y = take_rows(rows, picked), self.y.index_select(0, picked)  # (n, D) or (n, …), (n, …)
             X = X.view(len(X), *self.X.shape[1:])  # (n, …), as stored
             if X.device != self.device:
                 X, y = X.to(self.device), y.to(self.device)
@@ -103,3 +103,13 @@ class MemoryLoader(Order):
                     samples = self.augment(samples, generator.manual_seed(mix(self.seed, epoch, batch)))
                 yield samples, labels
                 batch += 1
+
+
+def take_rows(X: Tensor, index: Tensor) -> Tensor:
+    """Gather rows; 16-bit values as signed ones of the same bits, which every device can gather.
+
+    Shape:   X (N, …), index int64 (n,) -> (n, …); of the same type
+    """
+    if X.dtype == torch.uint16:
+        return X.view(torch.int16).index_select(0, index).view(torch.uint16)
+    return X.index_select(0, index)

@@ -196,7 +196,7 @@ class Jitter:
         brightness, contrast, saturation: the factor is drawn evenly from 1 − value … 1 + value, never below 0.
         hue: the turn is drawn evenly from −hue … hue; 0.5 reaches every colour.
 
-    Saturation and hue need three channels; asked for on grey images they are an error rather than nothing.
+    Saturation and hue need three channels; asked for on images of others they are an error rather than nothing.
     Shape:   images (B, C, H, W) -> float32 (B, C, H, W)
     Equals:  torchvision.transforms.v2.functional.adjust_*, image by image
     """
@@ -228,11 +228,10 @@ class Jitter:
 
     def check(self, shape: Sequence[int]) -> None:
         _check_image(shape)
-        if shape[0] not in (1, 3):
-            raise UsageError(f"jitter: images must have 1 or 3 channels, these have {shape[0]}")
         if (self.saturation or self.hue) and shape[0] != 3:
             raise UsageError(
-                f"jitter: saturation and hue need images of 3 colour channels, these have {shape[0]}; leave them out"
+                f"jitter: saturation and hue need images of 3 colour channels, these have {shape[0]}; leave them out, "
+                "brightness and contrast go with any number"
             )
 
 

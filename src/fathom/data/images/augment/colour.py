@@ -22,7 +22,7 @@ def adjust_brightness(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def adjust_contrast(images: Tensor, factor: Tensor) -> Tensor:
-    """Move each image away from the mean of its grey version: 0 is flat grey, 1 leaves it.
+    """Move each image away from the mean of its grey version (of bands, their mean): 0 is flat grey, 1 leaves it.
 
     Shape:   images (B, C, H, W), factor (B,) -> (B, C, H, W)
     Equals:  torchvision.transforms.v2.functional.adjust_contrast
@@ -69,8 +69,8 @@ def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
 
 
 def _grey(images: Tensor) -> Tensor:
-    if images.shape[1] == 1:
-        return images
+    if images.shape[1] != 3:
+        return images if images.shape[1] == 1 else images.mean(1, keepdim=True)  # (B, 1, H, W)
     weights = torch.tensor(_LUMA, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
     return (images * weights).sum(1, keepdim=True)  # (B, 1, H, W)
 

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fathom.data.images.folders.layout import passed_over, scan
-from fathom.data.images.formats import is_image
+from fathom.data.images.formats import UNREAD, is_image
 from fathom.phrases import counted
 
-_UNREAD = (".heic", ".heif", ".jxl", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".rw2", ".svg", ".psd", ".eps")
 _SHOWN = 4  # kinds of stray files in a line
 _BESIDE = "beside the class folders"
 _FOLDERS = "of thumbnails or masks"
@@ -59,14 +58,25 @@ def stray_kind(name: str) -> str:
     return _BESIDE if is_image(name) else _suffix(name)
 
 
+def name_unread(strays: Counter[str]) -> str:
+    """Count the files of formats that are not read, with what to do with them; nothing where there are none."""
+    found: dict[str, list[str]] = {}
+    for suffix, advice in UNREAD.items():
+        if suffix in strays:
+            found.setdefault(advice, []).append(f"{strays[suffix]:,} {suffix}")
+    return "; ".join(f"{', '.join(kinds)}; {advice}" for advice, kinds in found.items())
+
+
 def describe_strays(strays: Counter[str]) -> tuple[str, ...]:
     """Say what was passed over, in a line a kind; the counts are used up."""
     notes = []
     for what, noun in ((_BESIDE, "image"), (_FOLDERS, "folder"), (_MASK_FILES, "image")):
         if count := strays.pop(what, 0):
             notes.append(f"skipped: {counted(count, noun)} {what}")
-    if undecoded := [f"{strays.pop(suffix):,} {suffix}" for suffix in _UNREAD if suffix in strays]:
-        notes.append(f"skipped: images in a format that is not read ({', '.join(undecoded)}); save them as JPEG")
+    if unread := name_unread(strays):
+        notes.append(f"skipped: images in a format that is not read: {unread}")
+        for suffix in UNREAD:
+            strays.pop(suffix, None)
     if strays:
         kinds = [f"{suffix} {count:,}" for suffix, count in strays.most_common(_SHOWN)]
         more = " …" if len(strays) > _SHOWN else ""
