@@ -100,7 +100,7 @@ def test_folds_of_a_table_leave_its_test_rows_alone(tmp_path):
         assert data.scale.mean.item() == pytest.approx(np.mean([i * 0.5 for i in train]), rel=1e-6)
         assert data.test_rows([0])[0] == (
             held_out[0] + 1,
-            {"x": f"{held_out[0] * 37 % 200}.5", "y": f"{held_out[0] * 0.5:g}"},
+            {"x": f"{held_out[0] * 37 % 200}.5", "y": f"{held_out[0] * 0.5}"},
         )
         seen += held_out
     assert len(seen) == 180
