@@ -63,6 +63,7 @@ def run(problem: Problem, gate: Gate, execution: dict[str, Any], test: bool = Fa
         optimizer=partial(_make_sgd, lr=problem.lr),
         execution=chosen,
         callbacks=[AtGate(gate, data if test else None)],
+        progress=False,
         seed=problem.seed,
     )
     trainer.fit(module, data)

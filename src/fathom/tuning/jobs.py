@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from fathom.errors import FathomError
+from fathom.models.own_code import import_code, is_imported
 from fathom.runs.analysis.study import State, Trial
 from fathom.runs.html.pages.study import write_study
 from fathom.training.signals import Interrupted, StopRequest, catch_signals
@@ -36,6 +37,8 @@ def run_workers(store: StudyStore, jobs: int, observer: StudyObserver) -> None:
     logs = [store.path / f".worker-{os.getpid()}-{number}.log" for number in range(jobs)]
     # a fresh interpreter: torch does not outlive a fork with its threads
     command = [sys.executable, "-m", "fathom.tuning.jobs", str(store.path), str(os.getpid()), str(threads)]
+    name = store.base.get("model.name", "")
+    command += [name] if is_imported(name) else []  # code that the user has named to this process
     workers: list[subprocess.Popen[bytes]] = []
     try:
         with catch_signals() as request:
@@ -121,14 +124,16 @@ class _ParentWatch(StudyObserver):
             raise Interrupted(signal.SIGTERM, "the process that started this one is gone")
 
 
-def main(path: str, parent: str, threads: str) -> int:
-    """Run trials as one process of several."""
+def main(path: str, parent: str, threads: str, code: str | None = None) -> int:
+    """Run trials as one process of several; ``code`` is the user's own network, by name."""
     # A signal between trials ends the process cleanly too, with its trial marked.
     for name in ("SIGTERM", "SIGHUP"):
         # no SIGHUP on Windows; nohup's stays ignored
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
             signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
+        if code is not None:
+            import_code(code)
         with contextlib.closing(TrialData()) as data, contextlib.closing(StudyStore(Path(path))) as store:
             if store.base.get("execution.threads", "auto") == "auto":
                 store.base = store.base.under({"execution": {"threads": int(threads)}})
