@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from hypothesis import strategies as st
+from torch import distributions
 from torch.nn import functional as F
 
 import fathom.scratch as s
@@ -16,6 +18,11 @@ from twins.drawing import (
     shaped,
 )
 from twins.rows import Function
+
+
+def reduced(values: torch.Tensor, reduction: str) -> torch.Tensor:
+    return values if reduction == "none" else getattr(values, reduction)()
+
 
 TABLE: dict[str, Any] = {
     # Losses
@@ -53,6 +60,29 @@ TABLE: dict[str, Any] = {
         any_shape(2, 1, reduction=reductions),
     ),
     "bce": Function(s.bce, F.binary_cross_entropy, any_shape(2, 1, prepare=probability, reduction=reductions)),
+    # Likelihoods
+    "normal_nll": Function(
+        s.normal_nll,
+        lambda X, Y, std, reduction: reduced(-distributions.Normal(X, std).log_prob(Y), reduction),
+        any_shape(2, 1, reduction=reductions, std=st.floats(0.2, 5)),
+    ),
+    "laplace_nll": Function(
+        s.laplace_nll,
+        lambda X, Y, scale, reduction: reduced(-distributions.Laplace(X, scale).log_prob(Y), reduction),
+        any_shape(2, 1, reduction=reductions, scale=st.floats(0.2, 5)),
+    ),
+    "bernoulli_nll": Function(
+        lambda X, Y, **o: s.bernoulli_nll(X, Y.sigmoid(), **o),
+        lambda X, Y, reduction: reduced(
+            -distributions.Bernoulli(logits=X, validate_args=False).log_prob(Y.sigmoid()), reduction
+        ),
+        any_shape(2, 1, reduction=reductions),
+    ),
+    "categorical_nll": Function(
+        s.categorical_nll,
+        lambda X, labels, reduction: reduced(-distributions.Categorical(logits=X).log_prob(labels), reduction),
+        classified(reduction=reductions),
+    ),
     "multi_margin": Function(
         s.multi_margin, F.multi_margin_loss, classified(reduction=reductions, margin=st.floats(0, 3))
     ),

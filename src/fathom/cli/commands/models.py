@@ -32,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cost", action="store_true", help="forecast FLOPs, memory and time of a step of training")
     parser.add_argument("--batch-size", type=read_count, metavar="N", help="samples of that step (default: 64)")
     parser.add_argument(
-        "--hardware", type=OneOf("hardware", tuple(HARDWARE)), metavar="NAME", help=f"{', '.join(HARDWARE)}"
+        "--hardware",
+        type=OneOf("hardware", tuple(HARDWARE)),
+        metavar="NAME",
+        help=f"{', '.join(HARDWARE)} (default: cpu8)",
     )
     parser.add_argument(
         "--flops", type=read_positive, metavar="F", help="FLOP/s instead of the hardware's, such as 1e12"
