@@ -89,12 +89,16 @@ class InputImage:
 
 
 def find_inputs(
-    inputs: Sequence[str | Path], label_file: LabelFileOptions | None, class_names: Sequence[str]
+    inputs: Sequence[str | Path],
+    label_file: LabelFileOptions | None,
+    class_names: Sequence[str],
+    encoding: str | None = None,
 ) -> list[str | Path | RemoteFolder | ImageRows]:
     """Check the inputs, and fetch or unpack all but single images.
 
     Args:
         label_file: options for the files of rows among the inputs.
+        encoding: of these; None finds it.
         class_names: those that the model knows.
     Raises:  UsageError for a file of rows without ``label_file`` or the reverse, and for a folder without
         images; FathomError if something cannot be fetched or read
@@ -111,6 +115,7 @@ def find_inputs(
             )
         else:
             columns = {"file_column": label_file.file_column, "label_column": label_file.label_column}
+            columns |= {"encoding": encoding}
             found.append(ImageRows(fetch_input(source), images, class_names, **columns))
     if label_file is not None and not any(isinstance(source, ImageRows) for source in found):
         raise UsageError("--images, --file-column and --label-column belong to a file of rows that names images")

@@ -62,13 +62,13 @@ def predict_images(model: ImageModel, request: PredictionRequest) -> Predictions
 
     Raises:  UsageError if ``top`` exceeds the number of classes, a folder has no images, or an encoding is given
     """
-    if request.encoding is not None:
+    if request.encoding is not None and request.label_file is None:
         raise UsageError(f"--encoding: {request.model} reads images, not texts or tables")
     inputs, top = request.inputs, request.top
     answer = answer_columns(model, top) if model.class_names else [prediction_column(model.target)]
     if not model.class_names and top > 1:
         raise UsageError(f"--top {top}: the model predicts a number, {model.target}, not classes")
-    found = find_inputs(inputs, request.label_file, model.class_names)
+    found = find_inputs(inputs, request.label_file, model.class_names, request.encoding)
     is_labelled = any(isinstance(source, ImageRows) and source.has_labels for source in found)
     score = Score() if is_labelled and model.class_names and not model.multilabel else None
     columns = ["file", *(["true_label"] if score is not None else []), *answer, "error"]
@@ -81,7 +81,9 @@ def predict_images(model: ImageModel, request: PredictionRequest) -> Predictions
 
     def findings() -> list[Finding]:
         notes = describe_strays(Counter(strays))
-        return [Finding("data.files_passed_over", "note", note, place="inputs") for note in notes]
+        passed_over = [Finding("data.files_passed_over", "note", note, place="inputs") for note in notes]
+        differing = [note for source in found if isinstance(source, ImageRows) for note in source.notes]
+        return [*passed_over, *(Finding("data.names_differ", "note", note, place="inputs") for note in differing)]
 
     return Predictions(columns, rows, count=count, score=score, findings=findings)
 

@@ -55,6 +55,7 @@ def test_names_that_differ_in_writing_are_matched_and_told(tmp_path, on_disk, na
     assert said in files.notes[0]
     rows = ImageRows(images.parent / "labels.csv", images, files.class_names)
     assert [place for _, _, place in rows] == list(files.train.paths)
+    assert rows.notes == list(files.notes)
 
 
 def test_what_may_be_several_files_is_named_and_left_out(tmp_path):

@@ -10,7 +10,7 @@ import errno
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from urllib.parse import unquote
@@ -185,11 +185,16 @@ def tell_apart(
                 counts[what] = counts.get(what, 0) + 1
         settled.append(location)
     number = sum(bool(location.differs) for location in settled)
+    return settled, describe_differences(counts, number, len(names), example)
+
+
+def describe_differences(counts: Mapping[str, int], number: int, names: int, example: str) -> list[str]:
+    """Say, in a line if at all, in what so many of all names differ from those of the files."""
     if not number:
-        return settled, []
+        return []
     differ = ", ".join(f"{what} ({count:,})" for what, count in sorted(counts.items(), key=lambda item: -item[1]))
-    which = "all names differ" if number == len(names) else f"{number:,} of {len(names):,} names differ"
-    return settled, [
+    which = "all names differ" if number == names else f"{number:,} of {names:,} names differ"
+    return [
         f"{which} from those of the files in {differ}; each is matched to the only file that fits (such as {example})"
     ]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from fathom.data.images.labels.columns import LABEL_NAMES, SAMPLE, find_columns, plain
-from fathom.data.images.labels.locations import Locator
+from fathom.data.images.labels.locations import Locator, describe_differences
 from fathom.data.images.labels.options import LabelOptions
 from fathom.data.images.labels.table import cell_of, find_label_form, iterate_rows
 from fathom.data.label_spellings import spelling_among
@@ -47,14 +49,26 @@ class ImageRows:
             found = {cell_of(row, self._label) for row in sample} - self._blanks
             self._label = self._label if found and found <= set(class_names) else None
         self._locator.go_down(cell_of(sample[0], self._file))
+        self._start()
 
     @property
     def has_labels(self) -> bool:
         """Whether a column says what the images show."""
         return self._label is not None
 
+    @property
+    def notes(self) -> list[str]:
+        """What there is to say of the names that were looked for since the first row."""
+        said = describe_differences(self._differences, self._differing, self._looked_for, self._example)
+        return [f"{self.table.name}: {line}" for line in said]
+
+    def _start(self) -> None:
+        self._differences: Counter[str] = Counter()
+        self._differing, self._looked_for, self._example = 0, 0, ""
+
     def __iter__(self) -> Iterator[tuple[str, str, Path | FathomError]]:
         """Return the name, the label ("" where there is none) and the file of every row, or what is wrong with it."""
+        self._start()
         for number, row in enumerate(iterate_rows(self.table, self._form), 1):
             name, label = cell_of(row, self._file), cell_of(row, self._label)
             label = "" if label in self._blanks else spelling_among(self._class_names, label)
@@ -70,6 +84,11 @@ class ImageRows:
             location = self._locator.find(name)
         except FathomError as error:
             return error
+        self._looked_for += 1
+        if location.path is not None and location.differs:
+            self._differing += 1
+            self._differences.update(location.differs)
+            self._example = self._example or f"{name} is {os.path.relpath(location.path, self._locator.base)}"
         if location.others:
             several = enumerated([str(path) for path in location.others], _NAMED)
             return FathomError(f"{name} may be one of several files: {several}")
