@@ -172,6 +172,17 @@ def test_marks_of_ones_own(tmp_path):
     np.testing.assert_array_equal(np.isnan(read_back[:, 0]), [cell.startswith("-999") for cell in cells])
 
 
+def test_a_number_that_may_stand_for_missing_cells_is_told(tmp_path):
+    data = read(tmp_path, [-999 if i % 10 == 0 else i % 37 / 8 for i in range(200)])
+    count = int((np.arange(200)[data.train_index.numpy()] % 10 == 0).sum())
+    assert (
+        f"x: -999 stands in {count} training cells, far from all others; if it means missing, --missing=-999"
+        in data.notes
+    )
+    for cells in ([99 if i % 10 == 0 else i % 80 for i in range(200)], [-999] + [i / 8 for i in range(199)]):
+        assert not any("far from all others" in note for note in read(tmp_path, cells).notes)
+
+
 def test_na_may_be_a_value(tmp_path):
     cells = [("NA", "DE", "FR")[i % 3] for i in range(200)]
     assert set(read(tmp_path, cells).layer.columns[0].values) == {"DE", "FR"}

@@ -35,6 +35,8 @@ _LARGEST = 1e38  # of float32, less a factor of three
 _PANDAS_INDEX = re.compile(r"Unnamed: 0(\.\d+)?")
 _ID_NAME = re.compile(r"(?i:(^|[ _.-])(id|index|idx|uid))$|[a-z]I[dD]$")
 FLOAT_DIGITS = 7  # significant ones that a float32 carries
+_SUSPECT = (-9, -99, -999, -9999, -99999, 99, 999, 9999, 99999)  # numbers that often stand for missing cells
+_FEWEST_SUSPECT, _SUSPECT_SHARE = 3, 0.01
 _MOST_MARKS = 50  # different texts that a model knows to stand for missing cells; where there are more, any text does
 _SENTENCES_SHARE, _WORDS, _SAMPLED = (
     0.5,
@@ -264,7 +266,7 @@ def _fit_column(
     facts: dict[str, Any] = {"missing": len(train) - len(known)}
     if len(known):
         facts |= {"low": float(known.min()), "mean": float(known.mean()), "high": float(known.max())}
-    notes = []
+    notes = _suspect_marks(known, column) if column.kind == "number" else []
     if column.cells == "text" and column.kind != "boolean":
         marks, times = _find_marks(cells, column)
         facts |= {"marks": marks[:_MOST_MARKS], "any_mark": len(marks) > _MOST_MARKS}
@@ -285,6 +287,22 @@ def _fit_column(
             f"column out with data.options.drop=[{column.name}]"
         )
     return msgspec.structs.replace(column, **facts), values, notes
+
+
+def _suspect_marks(known: np.ndarray, column: Column) -> list[str]:
+    """Return a line if a number such as −999 comes again and again, far from all others: it may stand for missing."""
+    for mark in _SUSPECT:
+        is_mark = known == mark
+        others = known[~is_mark]
+        if is_mark.sum() < max(_FEWEST_SUSPECT, _SUSPECT_SHARE * len(known)) or not len(others):
+            continue
+        low, high = float(others.min()), float(others.max())
+        if not low - (high - low) <= mark <= high + (high - low):
+            cells = counted(int(is_mark.sum()), "training cell")
+            return [
+                f"{column.name}: {mark} stands in {cells}, far from all others; if it means missing, --missing={mark}"
+            ]
+    return []
 
 
 def _find_marks(cells: pd.Series, column: Column) -> tuple[tuple[str, ...], int]:
