@@ -20,7 +20,7 @@ from fathom.data.images.pixels.header import count_pages, upright_size
 from fathom.data.images.pixels.layout import channels_last, turn_upright
 from fathom.data.images.pixels.npy import MAGIC, open_npy, values_of
 from fathom.data.images.pixels.plain_jpeg import decode_plain_jpeg
-from fathom.data.images.pixels.tiff import TiffHeader, is_tiff, read_tiff, read_tiff_header
+from fathom.data.images.pixels.tiff import TiffHeader, is_tiff, quiet_libtiff, read_tiff, read_tiff_header
 from fathom.errors import FathomError, UsageError
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
@@ -206,6 +206,7 @@ def _first_bytes(place: str | Path | bytes, number: int = 16) -> bytes:
 
 def _read_tags(place: str | Path | bytes) -> TiffHeader | None:
     """Read the tags of a TIFF; None where they are damaged, which Pillow can say."""
+    quiet_libtiff()
     with contextlib.suppress(Exception), io.BytesIO(place) if isinstance(place, bytes) else open(place, "rb") as file:
         return read_tiff_header(file)
     return None

@@ -139,7 +139,11 @@ def _read(paths: Sequence[str | Path], form: PixelForm) -> np.ndarray:
     def read(path: str | Path) -> np.ndarray:
         try:
             pixels = read_pixels(path, form)
-            return pixels[0] if pixels.dtype == np.uint8 and len(pixels) == 1 else np.nan_to_num(pixels.mean(0))
+            if pixels.dtype == np.uint8 and len(pixels) == 1:
+                return pixels[0]
+            values = pixels.mean(0)
+            known = np.isfinite(values)
+            return np.where(known, values, values[known].mean() if known.any() else 0)
         except FathomError:
             return np.zeros((_SIDE, _SIDE), np.uint8)
 

@@ -169,6 +169,16 @@ def test_what_is_not_read_is_one_line(content, message, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("form", [PixelForm(1, None, "uint16"), PixelForm(1)])
+def test_libtiff_writes_nothing_of_its_own(form, capfd):
+    content = bytearray(tiff(draw("u2", 64, 64), compression="lzw", rowsperstrip=8))
+    for place in range(300, len(content), 40):
+        content[place] ^= 0x5A
+    with pytest.raises(FathomError, match="is damaged or truncated"):
+        read_pixels(bytes(content), form)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_missing_library_is_named(monkeypatch):
     from fathom.data.images.pixels import tiff as module
 

@@ -5,6 +5,10 @@ What a file holds is told by its tags alone, so that the library for such files 
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import ctypes.util
+import functools
 import importlib
 import io
 import json
@@ -16,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import PIL
 from PIL import TiffImagePlugin
 
 from fathom.data.images.pixels.form import Values
@@ -138,6 +143,19 @@ def import_tifffile() -> Any:
         raise missing_library(
             "a TIFF of many bands, or of 16 bits in colour,", "tifffile imagecodecs", "tiff"
         ) from None
+
+
+@functools.cache
+def quiet_libtiff() -> None:
+    """Let Pillow's libtiff write no lines of its own to the terminal; what is wrong with a file raises all the same."""
+    place = Path(PIL.__file__).parent
+    found = [*place.parent.glob("pillow.libs/libtiff*"), *place.glob(".dylibs/libtiff*")]
+    library = str(found[0]) if found else ctypes.util.find_library("tiff")
+    if library is not None:
+        with contextlib.suppress(OSError, AttributeError):  # a Pillow that was built otherwise may be louder
+            opened = ctypes.CDLL(library)  # the one that is loaded already
+            opened.TIFFSetErrorHandler(None)
+            opened.TIFFSetWarningHandler(None)
 
 
 def _read_pages(file: BinaryIO) -> list[Mapping[int, Any]]:
