@@ -17,6 +17,7 @@ from PIL import Image
 
 from fathom.cli import progress
 from fathom.runs.folder.metrics import read_metrics
+from fathom.settings.reading import read_config
 from fathom.training.callbacks import Callback
 
 TIMES = {"samples_per_s", "elapsed_s"}
@@ -95,6 +96,10 @@ def test_batch_size_and_place_are_recorded_and_serve_from_anywhere(images, fatho
     assert config["data"]["name"] == str(images)
     assert config["data"]["batch_size"] == 9
     assert config["data"]["options"] == {"channels": 3, "values": "uint8", "convert": False, "size": [28, 28]}
+    (tmp_path / "old").mkdir()  # a run from before deep images were kept: what it read was brought to 8 bits
+    old = {"channels": 3, "size": [28, 28]}
+    (tmp_path / "old" / "config.yaml").write_text(yaml.safe_dump(config | {"data": config["data"] | {"options": old}}))
+    assert read_config(tmp_path / "old").data.options == old | {"values": "uint8", "convert": True}
     monkeypatch.chdir("/")
     assert fathom("eval", run).code == 0
     again = fathom("train", "--config", run / "config.yaml", "--out", tmp_path / "again" / "runs")
