@@ -24,7 +24,7 @@ VALUE_LOSSES = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 SIGNED_LOSSES = ("soft_margin_loss", "hinge_embedding_loss", "margin_ranking_loss")  # their targets are −1 and 1
 WATCHED = (*CLASS_LOSSES, *BINARY_LOSSES, *VALUE_LOSSES, *SIGNED_LOSSES, "kl_div")
 MOST_CLASSES = 1000  # whose targets are counted
-CALLS_COUNTED = 400  # of one line, over which targets are counted; afterwards one in twenty
+CALLS_PASSED_OVER = 10  # one in so many has its targets counted, besides those that are looked at closely
 
 
 class Losses(Part):
@@ -35,6 +35,7 @@ class Losses(Part):
         self.last_batch_size: int | None = None
         self.last_value: Tensor | None = None
         self._is_inside = False
+        self._num_calls = 0
         self._calls: dict[str, int] = {}
         self._signatures = {name: inspect.signature(getattr(F, name)) for name in WATCHED if hasattr(F, name)}
 
@@ -56,6 +57,9 @@ class Losses(Part):
                 raise
             finally:
                 self._is_inside = False
+            self._num_calls += 1
+            if not self.observer.is_close and self._num_calls % CALLS_PASSED_OVER and _learns(args, kwargs):
+                return result  # one like those that were looked at
             with self.observer.own_work("loss"):
                 self._called(name, args, kwargs, result, "")
             return result
@@ -77,7 +81,7 @@ class Losses(Part):
         is_training = x.requires_grad and (root is None or root.last_training or not root.record.mode_modules)
         self.last_batch_size = _counted_targets(target, values)
         self.last_value = result.detach() if result is not None and result.numel() == 1 else None
-        if is_training and (count <= CALLS_COUNTED or count % 20 == 0) and not error:
+        if is_training and not error:
             self._count_targets(name, place, x, target, values)
         if not x.requires_grad and result is not None and result.numel() == 1 and result.device.type == "cpu":
             entry = {"step": self.observer.step, "loss": float(result), "place": place, "kind": name}
@@ -155,6 +159,12 @@ class Losses(Part):
                 *entry["recent"][-7:],
                 (self.observer.step, guesses.tolist(), torch.bincount(known, minlength=classes).tolist()),
             ]
+
+
+def _learns(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether the input of a loss carries a gradient: else it is an evaluation, all of which are followed."""
+    x = args[0] if args else kwargs.get("input")
+    return isinstance(x, Tensor) and x.requires_grad
 
 
 def _counted_targets(target: Tensor, values: Any) -> int:
