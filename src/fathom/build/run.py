@@ -30,7 +30,7 @@ from fathom.findings import Finding
 from fathom.inference.results import Scores
 from fathom.inference.saved import load_module, save_weights
 from fathom.module import Module
-from fathom.phrases import counted
+from fathom.phrases import counted, enumerated
 from fathom.runs.analysis.findings import write_findings
 from fathom.runs.folder.lock import lock_run
 from fathom.runs.folder.reader import RunReader
@@ -176,8 +176,10 @@ def resume_run(path: Path, *, contents: Any = None, hooks: Hooks = Hooks()) -> T
         config = _restore_threads(config, choices)
         # before the writer: a refusal changes nothing
         plan = draft(config, contents, on_read=hooks.on_read, is_resumed=True).ready()
+        _refuse_other_classes(reader.data or {}, plan.data, path.name)
         load_weights(plan.module, weights, source)  # before `matches`, which compares the statistics in it
-        if not plan.data.matches(plan.module.preprocess):
+        known = (reader.data or {}).get("fingerprint")
+        if not plan.data.matches(plan.module.preprocess) or known not in (None, plan.data.fingerprint()):
             raise FathomError(f"{plan.data.name} has changed since {path.name} started; start a new run")
         notes = [f"checkpoint refused: {line}" for line in refused]
         notes += _changed_choices(choices, plan.execution)
@@ -189,6 +191,21 @@ def resume_run(path: Path, *, contents: Any = None, hooks: Hooks = Hooks()) -> T
         before = {name: reader.run.get(name) for name in ("status", "message", "finished")}
         writer.update_run(status="running", message=None, finished=None)
         return _fit_and_finish(PlannedRun(plan, path, tuple(notes)), writer, hooks.on_start, state, before)
+
+
+def _refuse_other_classes(record: Mapping[str, Any], data: LabelledData, run: str) -> None:
+    """Refuse data whose classes are not those that a run began with; weights of another size would not say why.
+
+    Args:
+        record: what the run's folder says of its data.
+    """
+    learned, found = record.get("class_names"), list(data.class_names)
+    if not isinstance(learned, list) or not learned or not found or learned == found:
+        return
+    new, gone = [c for c in found if c not in learned], [c for c in learned if c not in found]
+    changes = [f"{enumerated(names)} {word}" for names, word in ((new, "new"), (gone, "gone")) if names]
+    what = ", ".join(changes) or "in another order"
+    raise FathomError(f"{data.name}: its classes have changed since {run} started ({what}); start a new run")
 
 
 def _record_start(plan: Plan, writer: RunWriter, command: Sequence[str]) -> PlannedRun:

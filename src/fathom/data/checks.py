@@ -41,7 +41,7 @@ class DataCheck:
     """What was found.
 
     ``what`` says what is counted; ``columns`` are of tables, ``broken`` are files with reasons, ``samples`` are rows of
-    images: a class name and a PNG.
+    images: a class name and a PNG; ``augmented`` are such rows of one image each, followed by draws of augmentation.
     ``natural_repeats`` is the share of samples that may well be alike by chance, as short rows of a table are.
     """
 
@@ -56,6 +56,7 @@ class DataCheck:
     left_out: list[dict[str, Any]] = field(default_factory=list)
     broken: list[tuple[str, str]] = field(default_factory=list)
     samples: list[tuple[str, bytes]] = field(default_factory=list)
+    augmented: list[tuple[str, bytes]] = field(default_factory=list)
     natural_repeats: float = 0.0
 
     @property

@@ -136,6 +136,10 @@ class LabelledData(DataModule):
         """Return the numbers to be predicted of a split as the data have them, float64 (N, D); None: as learned."""
         return None
 
+    def fingerprint(self) -> str:
+        """Return what changes with any sample, label or split; "" where that is told by the statistics alone."""
+        return ""
+
     def matches(self, preprocess: Preprocess) -> bool:
         """Whether a model with this preprocessing can be evaluated on these data."""
         return True

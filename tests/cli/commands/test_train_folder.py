@@ -184,6 +184,22 @@ def test_resume_in_the_middle_of_an_epoch(more, images, fathom, tmp_path, monkey
     assert_equal_runs(runs(tmp_path)[0], runs(tmp_path / "whole")[0])
 
 
+def test_a_run_is_not_resumed_on_other_images(images, fathom, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(progress, "show_progress", stop_after(2))
+        assert fathom("train", "softmax", "--data", images, "--epochs", 2, "--workers", 0).code == 130
+    (images / "bird").mkdir()
+    for path in (images / "dark").iterdir():
+        (images / "bird" / path.name).write_bytes(path.read_bytes())
+    refused = fathom("train", "--resume", "last")
+    assert refused.code == 1
+    assert "its classes have changed since" in refused.error
+    assert "(bird new); start a new run" in refused.error
+    shutil.rmtree(images / "bird")
+    Image.new("RGB", (28, 28)).save(images / "light" / "00.png")
+    assert "images has changed since" in fathom("train", "--resume", "last").error
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_image_that_breaks_during_training_is_one_line(workers, images, fathom, tmp_path, monkeypatch):
     class Break(Callback):

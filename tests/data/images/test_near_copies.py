@@ -1,5 +1,8 @@
 """Images of one split that are nearly those of another: found, and none but those."""
 
+import io
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -67,3 +70,29 @@ def test_plain_surfaces_and_empty_splits():
         near, similarity = match_thumbnails(a, b)
         assert (near == -1).all()
         assert (similarity == 0).all()
+
+
+def test_the_check_draws_what_augmentation_makes_of_an_image_of_each_class(root):
+    from fathom.data.images.augment.augmentation_spec import make_augmentation
+
+    augment = make_augmentation("flip")
+    found = check_images(ImageData.from_folder(root, 8, augment=augment))
+    assert [name for name, _ in found.augmented] == ["cat", "dog"]
+    strip = np.asarray(Image.open(io.BytesIO(found.augmented[0][1])).convert("RGB"))
+    tiles = [strip[:, 68 * k : 68 * k + 64] for k in range(8)]  # tiles of 64 pixels, 4 apart; the first is the image
+    is_kept = [np.array_equal(tile, tiles[0]) for tile in tiles]
+    is_mirrored = [np.array_equal(tile, tiles[0][:, ::-1]) for tile in tiles]
+    assert all(kept or mirrored for kept, mirrored in zip(is_kept, is_mirrored, strict=True))
+    assert any(is_mirrored)
+    assert not check_images(ImageData.from_folder(root, 8)).augmented
+
+
+def test_the_fingerprint_changes_with_an_image_and_with_a_label(root, tmp_path):
+    shutil.copytree(root, tmp_path / "copy")
+    first = ImageData.from_folder(root, 8).fingerprint()
+    assert ImageData.from_folder(tmp_path / "copy", 8).fingerprint() == first
+    path = tmp_path / "copy" / "test" / "cat" / "00.png"
+    path.rename(path.parents[1] / "dog" / "99.png")
+    moved = ImageData.from_folder(tmp_path / "copy", 8).fingerprint()
+    Image.new("RGB", (64, 64)).save(path.parents[1] / "dog" / "99.png")
+    assert len({first, moved, ImageData.from_folder(tmp_path / "copy", 8).fingerprint()}) == 3

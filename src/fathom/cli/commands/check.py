@@ -54,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
         left_out=found.left_out,
         broken=found.broken,
         samples=found.samples,
+        augmented=found.augmented,
+        augmentation="" if config.data.augment in (None, "auto") else str(config.data.augment),
     )
     if args.json:
         print(to_json({"schema": 1} | found.to_dict() | {"page": str(write_check(content, args.out))}, indent=1))

@@ -12,14 +12,15 @@ from fathom.data.checks import CheckedSplit, DataCheck, check_splits, report_tor
 from fathom.data.images.decode import read_pixels
 from fathom.data.images.module import ImageData
 from fathom.data.images.near_copies import find_near_copies
-from fathom.data.images.pixels.scale import show_as_bytes
-from fathom.data.images.samples import Row, sample_rows
+from fathom.data.images.pixels.scale import ScaledAugmentation, show_as_bytes
+from fathom.data.images.samples import MOST_ROWS, Row, augmented_rows, sample_rows
 from fathom.findings import Finding
 from fathom.phrases import counted, enumerated, significant
 
 _SAMPLE_SIDE = 64  # pixels
 _PAIRS = 3  # near copies in a line
 _FEW_COPIES = 0.01  # of a split: so many may be alike by chance
+_DRAWS = 7  # of augmentation, beside the image itself
 _SAMPLES = 8  # images of each class in its row
 _QUARTERS = 4  # rows of images, of numbers
 
@@ -72,6 +73,7 @@ def check_images(data: ImageData) -> DataCheck:
             found.findings.append(Finding(code, "note", note))
     report_torn_groups(found, data.cutter, data.places)
     _report_near_copies(found, data)
+    found.augmented = _draw_augmented(data)
     found.samples = _draw_files(data)
     return check_splits(found)
 
@@ -139,6 +141,21 @@ def _draw_files(data: ImageData) -> list[Row]:
     images = np.stack([show_as_bytes(read_pixels(files.paths[i], form), data.pixel_scale) for i in places])
     rows = np.repeat(np.arange(len(chosen)), [len(part) for part in chosen])
     return draw_samples(images, rows, list(groups), data.seed)
+
+
+def _draw_augmented(data: ImageData) -> list[Row]:
+    """Draw an image of each class as the network gets it, and what augmentation makes of it; nothing without any."""
+    if data.augment is None:
+        return []
+    rng = np.random.default_rng(data.seed)
+    groups = _group(data.train.labels, data.class_names)
+    shown = {name: int(rng.choice(places)) for name, places in groups.items() if len(places)}
+    files = list(shown.values())[:MOST_ROWS]
+    images = np.stack([show_as_bytes(read_pixels(data.train.paths[i], data.form), data.pixel_scale) for i in files])
+    # drawn as bytes, which augmentation takes as well as values in 0…1
+    augment = data.augment.augment if isinstance(data.augment, ScaledAugmentation) else data.augment
+    names = list(shown)[:MOST_ROWS]
+    return augmented_rows(images, np.arange(len(files)), names, augment, variants=_DRAWS, seed=data.seed)
 
 
 def _group(labels: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:

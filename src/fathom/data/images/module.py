@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import weakref
@@ -18,6 +19,7 @@ from fathom.choices import Balance
 from fathom.data.divided import DividedData, Rows
 from fathom.data.fetch.archives import is_packed
 from fathom.data.fetch.packed import unpacked_copy
+from fathom.data.images.cutting import make_cutter
 from fathom.data.images.decode import read_pixels
 from fathom.data.images.file_dataset import ImageFileDataset
 from fathom.data.images.folder_listing import FileList, ImageFiles
@@ -42,7 +44,6 @@ from fathom.data.images.survey import OnRead
 from fathom.data.loaders.files import FileLoader
 from fathom.data.loaders.memory import Augmentation
 from fathom.data.module import check_batch_size
-from fathom.data.splits.cutter import Cutter
 from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.duplicates import Duplicates, find_duplicates
 from fathom.data.splits.folds import describe_small_classes
@@ -226,10 +227,18 @@ class ImageData(DividedData):
         same = own.mean.tolist() == preprocess.mean.tolist() and own.std.tolist() == preprocess.std.tolist()
         return same and own.pixel_scale == preprocess.pixel_scale
 
+    def fingerprint(self) -> str:
+        """Return a digest of the sums over all images, their labels and which split they are in."""
+        digest = hashlib.blake2b(self.survey.sums.tobytes(), digest_size=16)
+        for name, rows in self.splits.items():
+            digest.update(name.encode() + self.places[name].tobytes() + rows.labels.numpy().tobytes())
+        return digest.hexdigest()
+
     def describe(self) -> dict[str, Any]:
         """Add what is wrong with the files, and which are copies of another."""
         found = self.duplicates
         return super().describe() | {
+            "fingerprint": self.fingerprint(),
             "broken": [{"file": path, "reason": why} for path, why in self.broken],
             "duplicates": {
                 "repeated": found.repeated,
@@ -324,7 +333,7 @@ class ImageData(DividedData):
             places[name] = start + np.flatnonzero(self.survey.is_readable[start : start + len(part)])
             start += len(part)
         self._is_cut = fold is not None or (bool(division.val) and not {"val", "test"} <= set(places))
-        cutter = _make_cutter(list(given.values()), labels, digests, self.scanned.files.cut_by)
+        cutter = make_cutter(list(given.values()), labels, digests, self.scanned.files.cut_by)
         folded: list[str] = []
         cut: list[str] = []
         for name, seed in (("test", self.split_seed + 1), ("val", self.split_seed)):
@@ -386,14 +395,3 @@ class ImageData(DividedData):
     def show(self, place: int) -> str:
         """Return the path of a file as people know it."""
         return self.scanned.files.show(self.paths[place])
-
-
-def _make_cutter(parts: list[FileList], labels: np.ndarray, digests: np.ndarray, source: str) -> Cutter:
-    """Make what cuts all files, given split by split."""
-    has_groups, has_times = parts[0].groups is not None, parts[0].times is not None
-    groups = [group for part in parts for group in part.groups or ("",) * len(part)] if has_groups else None
-    times = None
-    if has_times:
-        unknown = (np.full(len(part), np.nan) if part.times is None else part.times for part in parts)
-        times = np.concatenate(list(unknown))
-    return Cutter(labels, digests, groups, times, source)

@@ -38,6 +38,8 @@ class CheckContent:
     left_out: Sequence[Mapping[str, Any]] = ()
     broken: Sequence[tuple[str, str]] = ()  # file, what is wrong with it
     samples: Sequence[tuple[str, bytes]] = ()  # class name, PNG of its images side by side
+    augmented: Sequence[tuple[str, bytes]] = ()  # the same, of one image and of draws of augmentation
+    augmentation: str = ""  # as it is written after --augment
 
 
 def write_check(content: CheckContent, out: str | Path) -> Path:
@@ -65,9 +67,15 @@ def check_page(content: CheckContent) -> Page:
             _labels(content),
             _columns(content),
             show_samples("samples", "Samples", _SAMPLES, content.samples, len(content.labels)),
+            show_samples("augmented", "Augmented", _describe(content), content.augmented, len(content.labels)),
         ],
         footer="Made by fathom check.",
     )
+
+
+def _describe(content: CheckContent) -> str:
+    changes = f" (--augment {content.augmentation})" if content.augmentation else ""
+    return f"A training image of each class as the network gets it, then draws of augmentation{changes}."
 
 
 def _findings(content: CheckContent) -> Section:
