@@ -40,11 +40,12 @@ from fathom.training.trainer import Trainer
 def build_module(config: Config, data: LabelledData) -> Module:
     """Make the network, initialise it and wrap it with loss and preprocessing. Draws from the seed."""
     _check_network(config, data)
-    torch.manual_seed(config.seed)
+    torch.manual_seed(config.seed)  # weights depend on the seed alone, not on what reading the data drew
     preprocess = build_preprocess(config, data)
-    shape = preprocess.output_shape(data.input_shape)
+    shape = preprocess.output_shape(data.input_shape)  # what the network sees, after resizing: (C, H, W) or (D,)
     num_outputs = kind_of(config).num_outputs(config, data)
     net = registry.create(config.model.name, input_shape=shape, num_classes=num_outputs, **config.model.options)
+    # only code of a user's may fail here; a text model takes integers and is tried elsewhere
     if config.model.name not in registry.builtin_names() and data.task != "language":
         try_network(net, shape, data, num_outputs)
     if config.training.init is not None:
@@ -61,7 +62,7 @@ def wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preproc
     """
     module = _wrap(net, config, data, preprocess)
     module.metrics |= make_metrics(config.training.metrics, module.kind)
-    return module
+    return module  # last: the module's own metrics come first in every table
 
 
 def _wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Module:
@@ -81,7 +82,7 @@ def _check_network(config: Config, data: LabelledData) -> None:
     """
     name = config.model.name
     takes_tokens = registry.get(name).takes_tokens
-    if takes_tokens == (data.task == "language"):
+    if takes_tokens == (data.task == "language"):  # both, or neither
         return
     readers = ", ".join(other for other in registry.builtin_names() if registry.get(other).takes_tokens)
     if takes_tokens:
@@ -95,7 +96,7 @@ def build_preprocess(config: Config, data: LabelledData) -> Preprocess:
     Raises:  UsageError if data without images is to be resized
     """
     side, shape, size = config.data.resize, data.input_shape, None
-    if side is not None:
+    if side is not None:  # None: as stored
         if len(shape) != 3:
             raise UsageError(f"data.resize: {data.name} holds no images")
         size = (side, side) if shape[1:] != (side, side) else None  # files are decoded at the requested size
@@ -108,7 +109,7 @@ def build_preprocess(config: Config, data: LabelledData) -> Preprocess:
 def build_execution(config: Config, module: Module, data: LabelledData) -> Execution:
     """Choose device, precision, memory format and compilation."""
     chosen = config.execution
-    set_threads(config)
+    set_threads(config)  # before anything is measured or compiled
     return choose_execution(
         module,
         data.example_input(),
@@ -123,12 +124,14 @@ def optimizer_factory(config: Config) -> Callable[[nn.Module], torch.optim.Optim
     """Return the function that makes a module's optimiser."""
     training = config.training
     options = dict(training.optimizer_options)
+    # the common ones are settings of their own, and None there means the optimiser's default
     for name in ("momentum", "weight_decay"):
         if getattr(training, name) is not None:
             options[name] = getattr(training, name)
     if training.nesterov:
-        options["nesterov"] = True
+        options["nesterov"] = True  # only where true: most optimisers know no such option
     name, lr, decays_all = resolved(training.optimizer), resolved(training.lr), training.decay_norm_and_bias
+    # body and head learn at different rates only in fine-tuning
     if config.finetune.init_from is not None or config.finetune.freeze:
         from fathom.build.fine_tuning import make_groups
 
@@ -140,6 +143,7 @@ def schedule_factory(config: Config) -> Callable[[int], Schedule]:
     """Return the function that makes the schedule for a number of steps."""
     training = config.training
     name, warmup = resolved(training.schedule), training.warmup
+    # below 1 a share of all steps, from 1 on a number of steps
     return lambda total_steps: make_schedule(name, total_steps, warmup if warmup < 1 else int(warmup))
 
 
@@ -149,7 +153,7 @@ def build_callbacks(config: Config, folder: Path | None) -> list[Callback]:
     monitor = _monitor(config)
     callbacks: list[Callback] = []
     if training.keep_zeros:
-        callbacks.append(KeepZeros())
+        callbacks.append(KeepZeros())  # first: later callbacks see the zeros restored
     if training.max_weight_norm is not None:
         callbacks.append(BoundWeights(training.max_weight_norm))  # before the weights are averaged
     if training.ema is not None:
@@ -162,7 +166,7 @@ def build_callbacks(config: Config, folder: Path | None) -> list[Callback]:
         callbacks.append(NormalizeGradients(training.gradient_norm))
     if training.patience is not None:
         callbacks.append(EarlyStopping(training.patience, monitor=monitor))
-    if folder is not None and not training.fast_dev_run:
+    if folder is not None and not training.fast_dev_run:  # a rehearsal leaves nothing to resume
         callbacks.append(Checkpointing(folder / "checkpoints", training.checkpoint_every_s, monitor=monitor))
     return callbacks
 

@@ -26,6 +26,7 @@ def pin(settings: Settings | Mapping[str, Any], root: str | Path = "runs") -> Se
     settings = complete(settings, kind, root)
     data = resolve(settings, kind, root).data
     pinned = kind.pin(data)
+    # only what changed: the rest of the options stays open
     places = {name: place for name, place in pinned.options.items() if place != data.options.get(name)}
     return settings.under({"data": {"name": pinned.name, "versions": pinned.versions, "options": places}})
 
@@ -37,6 +38,7 @@ def student_settings(teacher: Path) -> Settings:
     """
     config = pin_split(read_config(teacher))
     names = ("name", "options", "val", "split_seed", "fold", *kind_of(config).inherited_by_student)
+    # without them the student would be evaluated on samples its teacher has learned
     data = config_to_dict(config)["data"]
     return Settings({"data": {name: data[name] for name in names}, "seed": config.seed})
 
@@ -54,8 +56,9 @@ def configure(settings: Config | Settings | Mapping[str, Any], root: str | Path 
     if not isinstance(settings, Settings):
         settings = Settings(settings)
     kind = find_kind(settings)
-    kind.validate(settings)
+    kind.validate(settings)  # first: a typing error is told before anything is resolved
     config = resolve(settings, kind, root)
     registry.check_name(config.model.name)
+    # refuses a schedule that does not exist; the result is not needed yet
     parse_schedule(config.training.schedule or "constant")
     return config

@@ -11,6 +11,7 @@ from fathom.errors import FathomError
 
 _MEMORY = re.compile(r"can't allocate memory|out of memory|not enough memory", re.IGNORECASE)
 
+# torch's own words, from batch normalisation
 _LONE = re.compile(r"^Expected more than 1 value per channel when training")
 
 
@@ -26,6 +27,7 @@ def explain(error: Exception) -> FathomError | None:
             "batch normalisation cannot normalise a batch of one sample; choose another --batch-size, "
             "so that the last batch of an epoch has two or more"
         )
+    # a worker's death is torch's RuntimeError; without torch there are no workers
     if "torch" not in sys.modules or not isinstance(error, RuntimeError):
         return None
     from fathom.data.loaders.files import explain_dead_worker
@@ -41,6 +43,6 @@ def readable_failures() -> Iterator[None]:
         yield
     except Exception as error:
         line = explain(error)
-        if line is None or line is error:
+        if line is None or line is error:  # unknown, or readable already: unchanged
             raise
         raise line from error

@@ -57,11 +57,12 @@ class Loading:
 
     def summary(self) -> list[str]:
         """Return it in a few lines."""
+        # changed tensors count as taken: a part of theirs was
         total = len(self.loaded) + len(self.changed) + len(self.new)
         taken = len(self.loaded) + len(self.changed)
         lines = [f"starting from {self.source}: {taken} of {total} tensors, {self.share:.1%} of the numbers"]
         lines += [f"{name}: {how}" for name, how in self.changed.items()]
-        reasons: dict[str, list[str]] = {}
+        reasons: dict[str, list[str]] = {}  # reason: names, so that each reason takes one line
         for name, reason in self.new.items():
             reasons.setdefault(reason, []).append(name)
         lines += [f"new: {_some(names)} ({reason})" for reason, names in reasons.items()]
@@ -104,12 +105,13 @@ def load_initial(weights: Weights, net: nn.Module, outputs: Sequence[str], *, qu
     first = next((name for name, tensor in own.items() if tensor.ndim == 4), None)  # the first convolution
     taken = 0
     for name, tensor in own.items():
-        given = weights.tensors.get(name)
+        given = weights.tensors.get(name)  # None: the source has no such tensor
         if quiet_head and name.rpartition(".")[0] == last:
             nn.init.normal_(tensor, std=_QUIET if tensor.ndim > 1 else 0.0)  # not 0: a ReLU may follow, as in NiN
         if given is None:
             if tensor.is_floating_point():  # not batch-norm's counter of batches
                 loading.new[name] = "missing in the source"
+        # other classes: rows go by name, even if the shapes agree
         elif name in along and outputs and weights.outputs and tuple(outputs) != weights.outputs:
             taken += _take_rows(loading, name, tensor, given, along[name], weights.outputs)
         elif given.shape == tensor.shape:
@@ -117,15 +119,17 @@ def load_initial(weights: Weights, net: nn.Module, outputs: Sequence[str], *, qu
             taken += tensor.numel()
             loading.loaded.append(name)
             if name in along and outputs and weights.outputs:
-                loading.reused = list(outputs)
-        elif name == first and _is_for_other_channels(tensor, given):
+                loading.reused = list(outputs)  # all in the same order: whole tensors could be copied
+        elif name == first and _is_for_other_channels(tensor, given):  # only the first: behind it channels are features
             loading.changed[name] = _adapt_channels(tensor, given)
             taken += tensor.numel()
         else:
-            loading.new[name] = f"{_shape(given)} there, {_shape(tensor)} here"
+            loading.new[name] = f"{_shape(given)} there, {_shape(tensor)} here"  # the shapes differ
     loading.unused = [name for name in weights.tensors if name not in own]
+    # of numbers, unlike the tensors in summary()
     loading.share = taken / sum(tensor.numel() for tensor in own.values())
     parameters = dict(net.named_parameters())
+    # new layers inside the body learn at the full rate too
     loading.head = [name for name in parameters if name in loading.new or name.rpartition(".")[0] == last]
     _refuse_misfit(loading, [name for name in own if name not in along], weights)
     return loading
@@ -133,22 +137,25 @@ def load_initial(weights: Weights, net: nn.Module, outputs: Sequence[str], *, qu
 
 def last_layer(net: nn.Module) -> str:
     """Return the name of the last layer that has parameters of its own."""
+    # in order of registration, by convention that of forward
     names = [name for name, layer in net.named_modules() if next(layer.parameters(recurse=False), None) is not None]
     return names[-1] if names else ""
 
 
 def adapt_statistics(values: Sequence[float], channels: int) -> list[float]:
     """Return means or standard deviations for another number of channels: their average for each."""
+    # a grey statistic is the mean over the colours, and the other way round
     return list(values) if len(values) == channels else [sum(values) / len(values)] * channels
 
 
 def _take_rows(loading: Loading, name: str, tensor: Tensor, given: Tensor, dim: int, outputs: tuple[str, ...]) -> int:
     """Copy the rows of the classes that both have; return how many numbers were copied."""
     theirs, ours = given.movedim(dim, 0), tensor.movedim(dim, 0)  # (their classes, …), (our classes, …): views
+    # the names must count the rows, or they say nothing
     if theirs.shape[1:] != ours.shape[1:] or len(theirs) != len(outputs) or len(ours) != len(loading.outputs):
         loading.new[name] = f"{_shape(given)} there, {_shape(tensor)} here"
         return 0
-    place = {output: i for i, output in enumerate(outputs)}
+    place = {output: i for i, output in enumerate(outputs)}  # class name: row in the source
     common = [(i, place[output]) for i, output in enumerate(loading.outputs) if output in place]
     if not common:
         loading.new[name] = "the source has none of these classes"
@@ -160,7 +167,7 @@ def _take_rows(loading: Loading, name: str, tensor: Tensor, given: Tensor, dim: 
         loading.new[name] = f"the classes differ; {len(common)} of {len(loading.outputs)} are reused"
     else:
         loading.changed[name] = "rows reused by class name"
-    return len(common) * ours[0].numel()
+    return len(common) * ours[0].numel()  # numbers, not rows
 
 
 def _is_for_other_channels(tensor: Tensor, given: Tensor) -> bool:
@@ -168,7 +175,7 @@ def _is_for_other_channels(tensor: Tensor, given: Tensor) -> bool:
         given.ndim == 4
         and given.shape[0] == tensor.shape[0]
         and given.shape[2:] == tensor.shape[2:]
-        and 1 in (given.shape[1], tensor.shape[1])
+        and 1 in (given.shape[1], tensor.shape[1])  # grey to colour or back; 3 to 4 channels has no natural answer
     )
 
 

@@ -90,12 +90,13 @@ class Plan:
     def describe_model(self) -> dict[str, Any]:
         """Return the content of ``model.json``."""
         model, data = self.config.model, self.data
+        # what the network gives, which differs from the classes under a log-loss
         num_outputs = self.kind.num_outputs(self.config, data)
         found = describe_model(self.module, model.name, model.options, data.input_shape, num_outputs)
         if data.target_name:
             found["input"]["target"] = data.target_name
         if data.input_dtype is not None:
-            found["input"]["dtype"] = str(data.input_dtype).removeprefix("torch.")
+            found["input"]["dtype"] = str(data.input_dtype).removeprefix("torch.")  # torch.int64 as "int64"
         return found | {"data_kind": self.kind.name}
 
     def make_trainer(self, callbacks: Sequence[Callback], folder: Path | None = None) -> Trainer:
@@ -152,6 +153,7 @@ def finalize(config: Config, kind: Kind, data: LabelledData) -> Config:
         if data.multilabel and config.training.loss is None:
             config = replace_in(config, training={"loss": "bce_with_logits"})
         config = resolve_learning(config, data.task, kind)
+    # a handful of samples: accuracy moves in jumps, the loss does not
     if config.training.monitor is None and has_few_to_validate(data):
         config = replace_in(config, training={"monitor": "val_loss"})
     if config.data.mean is not None or config.data.std is not None:
@@ -183,4 +185,5 @@ def _check_learning(config: Config, module: Module, data: LabelledData) -> None:
     """Make optimiser and schedule once, so that an invalid option stops the run before it has a folder."""
     optimizer_factory(config)(module)
     steps_per_epoch = -(-data.num_train // data.batch_size)  # rounded up, as the trainer counts
+    # max: zero epochs where pruning alone was asked for
     schedule_factory(config)(steps_per_epoch * max(1, resolved(config.training.epochs)))

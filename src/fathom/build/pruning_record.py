@@ -24,10 +24,10 @@ from fathom.runs.folder.schema import PRUNING
 from fathom.settings.config import Config
 from fathom.training.device import Execution
 
-_QUALITIES = ("loss", "accuracy", "rmse", "perplexity")
-_BATCHES = (1, 64)
+_QUALITIES = ("loss", "accuracy", "rmse", "perplexity")  # those that the kind of data has are kept
+_BATCHES = (1, 64)  # one image as in use, 64 as in bulk
 _WRONG = "wrong_before"  # samples that the unpruned model gets wrong; kept until the fine-tuned one is compared
-_TIMED_S = 0.5
+_TIMED_S = 0.5  # seconds for each model and batch size
 
 
 def evaluated_split(data: LabelledData) -> str:
@@ -45,6 +45,7 @@ def describe_stage(
     weights = weights_of(module.net).values()
     size = {
         "parameters": count_parameters(module.net),
+        # of one sample, two a multiply-add
         "flops": count_flops(module.net, module.preprocess.output_shape(data.input_shape)),
         "weights": sum(weight.numel() for weight in weights),
         "zeros": sum(int((weight == 0).sum()) for weight in weights),
@@ -60,6 +61,7 @@ def compare_correct(before: list[bool] | None, pruned: list[bool] | None) -> dic
     """Return how two classifiers differ sample by sample, for ``prune.json``; nothing for other models."""
     if before is None or pruned is None:
         return {}
+    # numbers of samples, shorter than a list of booleans
     wrong = [index for index, is_right in enumerate(before) if not is_right]
     return {"pairs": {"pruned": pair_correct(before, pruned).describe()}, _WRONG: wrong}
 
@@ -71,10 +73,12 @@ def time_models(models: Mapping[str, Module], data: LabelledData, execution: Exe
     """
     loader = data.val_dataloader() or data.train_eval_dataloader()
     X, batch_dim = next(iter(loader))[0], data.batch_dim
-    for module in models.values():
+    for module in models.values():  # eval: dropout off, batch-norm by its statistics
         execution.prepare(module.eval())
     rows = []
+    # dict.fromkeys: one row where the data hold fewer than 64
     for size in dict.fromkeys(min(size, X.shape[batch_dim]) for size in _BATCHES):
+        # (size, …), of a text (steps, size): batch_dim says where
         example = X.narrow(batch_dim, 0, size).clone().to(execution.device)
         applied = {name: _apply(module, execution) for name, module in models.items()}
         times = measure_latency(applied, example, seconds=_TIMED_S)
@@ -86,7 +90,7 @@ def _apply(module: nn.Module, execution: Execution) -> Any:
     @torch.inference_mode()
     def apply(X: Tensor) -> None:
         module(X)
-        execution.synchronize()
+        execution.synchronize()  # a GPU returns before it has computed
 
     return apply
 
@@ -101,9 +105,9 @@ def finish_pruning(run: Path, config: Config, data: LabelledData, device: str) -
     record = read_json(run / PRUNING)
     module, _ = load_module(run)
     record["stages"]["finetuned"], right = describe_stage(module, config, data, device)
-    wrong = record.pop(_WRONG, None)
+    wrong = record.pop(_WRONG, None)  # popped: only needed until now
     if wrong is not None and right is not None:
-        before = [True] * len(right)
+        before = [True] * len(right)  # True where the old model was right
         for index in wrong:
             before[index] = False
         record["pairs"]["finetuned"] = pair_correct(before, right).describe()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def remote_addresses(name: str, options: Mapping[str, Any]) -> list[str]:
     """Return every address among the name of the data and its options, such as the test file of a table."""
+    # numbers and lists among the options are no addresses
     return [value for value in (name, *options.values()) if isinstance(value, str) and is_remote(value)]
 
 
@@ -56,6 +57,7 @@ def _find_copies(data: DataConfig) -> dict[str, LocalCopy]:
         if is_remote(place):
             copies[place] = local_copy(place, version=version)
         else:
+            # label files may name anything in it, class folders only images
             copies[place] = unpacked_copy(place, version=version, whole=place == data.options.get("images"))
     return copies
 
@@ -73,7 +75,7 @@ def pin_versions(data: DataConfig) -> DataConfig:
 
 def has_versions(data: DataConfig) -> bool:
     """Whether a version of everything read from a copy is pinned."""
-    return all(place in data.versions for place in _copied(data))
+    return all(place in data.versions for place in _copied(data))  # vacuously true for plain local files
 
 
 def localize(data: DataConfig) -> DataConfig:
@@ -91,6 +93,7 @@ def localize(data: DataConfig) -> DataConfig:
 
 def display_names(given: DataConfig, local: DataConfig) -> dict[str, str]:
     """Return the name the user gave for each copy, by the path of the copy."""
+    # (path of the copy, what the user wrote)
     pairs = ((local.name, given.name), (local.options.get("images"), given.options.get("images")))
     return {str(here): str(there).rstrip("/") for here, there in pairs if here != there}
 
@@ -106,4 +109,4 @@ def original_names(given: DataConfig, local: DataConfig) -> Iterator[None]:
             text = text.replace(here, there)
         if text == str(error):  # nothing to rename: the error stays itself, with its traceback
             raise
-        raise type(error)(text) from error
+        raise type(error)(text) from error  # of the same class, so that the exit code stays

@@ -32,6 +32,6 @@ class SplitResult:
 class EvaluationDetails:
     """What a run folder keeps of its test split besides the summary: further plain values, and predictions.csv."""
 
-    extra: dict[str, Any] = field(default_factory=dict)
-    columns: Sequence[str] = ()
+    extra: dict[str, Any] = field(default_factory=dict)  # merged into evaluation.json
+    columns: Sequence[str] = ()  # () writes no predictions.csv
     rows: Iterable[Sequence[Any]] = ()

@@ -140,6 +140,7 @@ def train_run(
     """
     # paths made absolute: a run is resumed from anywhere
     config = msgspec.structs.replace(config, data=kind_of(config).pin(config.data))
+    # pruning may ask for no fine-tuning: its weights are not random
     if config.training.epochs == 0 and hooks.prepare is None:
         raise UsageError("training.epochs must be at least 1: without training the weights stay random")
     plan = draft(config, contents, on_read=hooks.on_read).ready()  # before the folder: what is refused leaves none
@@ -151,7 +152,7 @@ def train_run(
             if hooks.prepare is not None:
                 with readable_failures():
                     hooks.prepare(run)
-        except BaseException:
+        except BaseException:  # BaseException: Ctrl-C too leaves no half-made folder
             plan.data.close()
             shutil.rmtree(writer.path, ignore_errors=True)
             raise
@@ -167,13 +168,13 @@ def resume_run(path: Path, *, contents: Any = None, hooks: Hooks = Hooks()) -> T
     with lock_run(path):
         config = read_config(path)
         state, source, refused = load_latest(path / "checkpoints")
-        try:
+        try:  # damaged or foreign content of a readable file
             epoch, step = int(state["place"]["epoch"]), int(state["place"]["step"])
             weights = state["module"]
         except (KeyError, TypeError, ValueError) as error:
             raise FathomError(f"{source}: not a checkpoint of a training run") from error
         choices = reader.run.get("choices")
-        config = _restore_threads(config, choices)
+        config = _restore_threads(config, choices)  # before the plan, which sets them
         # before the writer: a refusal changes nothing
         plan = draft(config, contents, on_read=hooks.on_read, is_resumed=True).ready()
         _refuse_other_classes(reader.data or {}, plan.data, path.name)
@@ -183,8 +184,9 @@ def resume_run(path: Path, *, contents: Any = None, hooks: Hooks = Hooks()) -> T
             raise FathomError(f"{plan.data.name} has changed since {path.name} started; start a new run")
         notes = [f"checkpoint refused: {line}" for line in refused]
         notes += _changed_choices(choices, plan.execution)
+        # as in the log: epochs count from 1
         notes.append(f"resuming from checkpoints/{source.name} in epoch {epoch + 1}, after step {step}")
-        writer = RunWriter.resume(path, step, epoch)
+        writer = RunWriter.resume(path, step, epoch)  # cuts what was logged after the checkpoint
         for note in notes:
             writer.log_text(note)
         # to be put back if no step is taken
@@ -212,19 +214,20 @@ def _record_start(plan: Plan, writer: RunWriter, command: Sequence[str]) -> Plan
     """Write the records of a run that are known before its first step."""
     config, data, start = plan.config, plan.data, plan.draft.start
     choices = plan.execution.describe()
-    writer.write_config(config_to_dict(config))
+    writer.write_config(config_to_dict(config))  # first: without it the folder is no run
     writer.write_json("model.json", plan.describe_model())
     writer.update_run(
         fathom=VERSION,
         command=list(command),
         seed=config.seed,
+        # what decides whether numbers can be reproduced
         versions={"python": platform.python_version(), **{name: version(name) for name in ("torch", "numpy")}}
         | {"fathom": VERSION},
         machine=describe_machine(plan.execution),
         choices=choices,
     )
     if rehearsal := _rehearsal_of(config):
-        writer.update_run(rehearsal=rehearsal)
+        writer.update_run(rehearsal=rehearsal)  # listings and reports mark it as such
     for name, choice in choices.items():
         writer.log_text(f"{name}: {choice}")
     writer.log_text(f"seed: {config.seed}")
@@ -260,11 +263,12 @@ def _fit_and_finish(
             callbacks = [RunLog(writer), *(on_start(run) if on_start else ())]
             records: list[dict[str, Any]] = []
             if run.config.training.epochs:
+                # built here: a failing callback must be recorded
                 fitting.trainer = run.plan.make_trainer(callbacks, run.path)
                 records = fitting.trainer.fit(run.plan.module, run.plan.data, state=state)
             return _complete(run, writer, records, fitting.trainer.should_stop if fitting.trainer else None)
     finally:
-        run.plan.data.close()
+        run.plan.data.close()  # workers and caches, however it ended
 
 
 @dataclass
@@ -313,12 +317,12 @@ def _recording_end(
             raise type(line)(f"{run.path}: {line}") from error
         if line is None:
             _record_end(writer, "failed", f"{type(error).__name__}: {error}")
-            raise
+            raise  # unknown errors keep their traceback
         _record_end(writer, "failed", str(line), line.finding if isinstance(line, Diverged) else None)
         # going on from before it would diverge again
         if not isinstance(line, Diverged) and (run.path / "checkpoints" / "last").is_dir():
             line = FathomError(f"{line}; once that is fixed, resume with: {resume_hint}")
-        if line is error:
+        if line is error:  # explained already
             raise
         raise line from error
 
@@ -327,7 +331,7 @@ def _complete(run: PlannedRun, writer: RunWriter, records: list[dict[str, Any]],
     """Keep the best weights, evaluate them on the test split, write the report."""
     plan, best = run.plan, run.path / "checkpoints" / "best"
     if best.is_dir():  # absent without epochs, as where pruning alone was asked for
-        load_weights(plan.module, load_checkpoint(best)["module"], best)
+        load_weights(plan.module, load_checkpoint(best)["module"], best)  # else the last weights of the module are kept
     save_weights(run.path / "model.safetensors", plan.module)
     training = plan.config.training
     if (run.path / PRUNING).exists() and training.epochs:
@@ -337,6 +341,7 @@ def _complete(run: PlannedRun, writer: RunWriter, records: list[dict[str, Any]],
     evaluation = None if _rehearsal_of(plan.config) else _evaluate_once(run, writer)
     elapsed = records[-1]["elapsed_s"] if records else 0.0  # over all parts of a resumed run
     message = f"stopped early: {stopped}" if stopped else None
+    # failure=None clears that of an earlier part
     writer.update_run(status="done", finished=_now(), train_s=elapsed, message=message, failure=None)
     return TrainedRun(run.path, records, evaluation, write_report(run.path), plan.config)
 
@@ -352,8 +357,9 @@ def _evaluate_once(run: PlannedRun, writer: RunWriter) -> dict[str, Any] | None:
     details = plan.kind.collect_details(module, plan.data, found, run.path)
     evaluation = found.summary | details.extra
     writer.write_json("evaluation.json", evaluation)
-    if details.columns:
+    if details.columns:  # texts have none
         writer.write_predictions(list(details.columns), details.rows)
+    # as dict keys: each once, in this order
     metrics = dict.fromkeys(["loss", "accuracy", "rmse", "perplexity", *plan.config.training.metrics])
     shown = [name for name in metrics if name in evaluation]
     writer.log_text("test " + ", ".join(f"{name} {evaluation[name]:.4f}" for name in shown))
@@ -363,7 +369,7 @@ def _evaluate_once(run: PlannedRun, writer: RunWriter) -> dict[str, Any] | None:
 def _record_end(writer: RunWriter, status: str, message: str, failure: Finding | None = None) -> None:
     """Write how a run ended; if even this fails, the first error is the one to report."""
     with contextlib.suppress(FathomError):
-        known = failure.to_dict() if failure else None
+        known = failure.to_dict() if failure else None  # a divergence is diagnosed for the report
         writer.update_run(status=status, message=message, finished=_now(), failure=known)
         write_findings(RunReader(writer.path))
         writer.log_text(message)
@@ -372,6 +378,7 @@ def _record_end(writer: RunWriter, status: str, message: str, failure: Finding |
 def _restore_threads(config: Config, earlier: Any) -> Config:
     """Set the number of threads that the run started with: another number would round sums differently."""
     count = str(earlier.get("threads", "")) if isinstance(earlier, dict) else ""
+    # isdigit: an older run may say otherwise; never more than cores
     if config.execution.threads != "auto" or not count.isdigit() or not 0 < int(count) <= (os.cpu_count() or 1):
         return config
     return replace_in(config, execution={"threads": int(count)})
@@ -388,8 +395,9 @@ def _changed_choices(earlier: Any, execution: Execution) -> list[str]:
         for name, old in ((name, str(text).partition(" (")[0]) for name, text in earlier.items())
         if name in now and old != now[name]
     ]
+    # only said: the user may want to go on all the same
     return [f"not exact to the bit: the execution has changed: {', '.join(changed)}"] if changed else []
 
 
 def _now() -> str:
-    return datetime.now(UTC).astimezone().isoformat(timespec="milliseconds")
+    return datetime.now(UTC).astimezone().isoformat(timespec="milliseconds")  # with the offset of the local zone

@@ -43,6 +43,7 @@ def evaluate_labelled(
         truth = module.to("cpu").read(targets) if truth is None else truth  # where the outputs are
         return SplitResult(summarize(module, outputs, targets, split, truth), outputs, targets, truth)
     summary, right = summarize(module, outputs, targets, split), module.is_right(outputs, targets).tolist()
+    # labels(): numbers of classes, also where one logit decides
     return SplitResult(summary, outputs, module.labels(outputs, targets), is_correct=right)
 
 
@@ -65,9 +66,11 @@ def summarize(
         "schema": SCHEMA,
         "split": split,
         "num_samples": len(target),
+        # align: float or long, and the shape that the loss takes
         "loss": float(module.val_loss(output, module.align(output, target))),
     }
     read = module.outputs(output, target)
+    # in the form that the metric's library takes
     further = apply_metrics(module.metrics, output, read.get("target", target))
     if not isinstance(module, Classifier):
         if output.shape != target.shape:
@@ -77,9 +80,11 @@ def summarize(
         residual = output - target  # (N, K)
         variance = float((target - target.mean(0)).square().mean())  # around each column's mean
         mse = float(residual.square().mean())
-        r2 = 1 - mse / variance if variance else None
+        r2 = 1 - mse / variance if variance else None  # equal targets have no variance to explain
         return base | {"rmse": mse**0.5, "mae": float(residual.abs().mean()), "r2": r2} | further
+    # (K,) names; (N,) or (N, L) each
     names, target, predicted = class_names_of(module, output), module.labels(output, target), module.decide(output)
+    # two: a label holds or not
     if int(target.min()) < 0 or int(target.max()) >= (2 if module.has_labels(output) else len(names)):
         raise UsageError(f"targets are numbers of classes from 0 on; got {int(target.min())} to {int(target.max())}")
     if module.has_labels(output):
@@ -91,7 +96,7 @@ def summarize(
         "accuracy": float((predicted == target).double().mean()),
         **further,
         "confusion": confusion.tolist(),
-        "class_names": names,
+        "class_names": names,  # the matrix's rows and columns, in order
         "per_class": class_rows(confusion.numpy(), names),
     }
 
@@ -102,7 +107,7 @@ def class_names_of(module: Classifier, output: Tensor) -> list[str]:
     Raises:  UsageError if there are more or fewer names than classes
     """
     num_classes = module.class_logits(output).shape[1]
-    names = list(module.class_names) or [str(i) for i in range(num_classes)]
+    names = list(module.class_names) or [str(i) for i in range(num_classes)]  # "0", "1", …
     if len(names) != num_classes:
         raise UsageError(f"class_names has {len(names)} names, and the network's output is for {num_classes} classes")
     return names
@@ -132,6 +137,7 @@ def worst_mistakes(
     output, target = evaluation.outputs, evaluation.targets  # (N, K), (N,)
     assert output is not None
     assert target is not None
+    # (N, K), (N,) or (N, L)
     share, predicted, names = module.read(output), module.decide(output), class_names_of(module, output)
     if module.has_labels(output):
         sure = share.maximum(1 - share)  # (N, L), of what is decided
@@ -170,6 +176,7 @@ def save_images(folder: Path, mistakes: list[dict[str, Any]], images: list[np.nd
         image = Image.fromarray(pixels[0] if pixels.shape[0] == 1 else pixels.transpose(1, 2, 0))
         buffer = BytesIO()
         image.save(buffer, "PNG")
+        # index in the test split, five digits so that they sort
         mistake["image"] = f"mistakes/{mistake['index']:05d}.png"
         write_atomically(folder / mistake["image"], buffer.getvalue())
 
@@ -184,7 +191,8 @@ def list_predictions(
     output, target = evaluation.outputs, evaluation.targets
     assert output is not None
     assert target is not None
-    key, names = data.test_sample_names() or (None, None)
+    key, names = data.test_sample_names() or (None, None)  # "file" or "row", and the names; nothing for arrays
+    # tuples of (index,) or (index, name)
     start: Iterable[tuple[Any, ...]] = zip(range(len(target))) if names is None else enumerate(names)
     columns = ["index", *([] if key is None else [key]), "label", "predicted"]
     if not isinstance(module, Classifier):
@@ -195,6 +203,7 @@ def list_predictions(
     if module.has_labels(output):
         labelled = zip(start, target.tolist(), predicted.tolist(), share.tolist(), strict=True)
         return [*columns, *(f"probability_{name}" for name in classes)], (
+            # 6 digits: what float32 holds
             [*first, join_labels(y, classes, ""), join_labels(k, classes, ""), *(f"{q:.6f}" for q in p)]
             for first, y, k, p in labelled
         )

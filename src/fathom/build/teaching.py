@@ -47,8 +47,8 @@ class Student(Classifier):
         net: nn.Module,
         teacher: Module,
         *,
-        temperature: float = 4.0,
-        alpha: float = 0.7,
+        temperature: float = 4.0,  # softens both; 1 would leave them as they are
+        alpha: float = 0.7,  # the teacher's share of the loss
         label_smoothing: float = 0.0,
         class_names: tuple[str, ...] = (),
         class_weights: Sequence[float] | None = None,
@@ -62,6 +62,7 @@ class Student(Classifier):
             preprocess=preprocess,
         )
         # Hidden from nn.Module: its weights are neither trained nor saved, and train() must not reach it.
+        # a tuple: nn.Module registers attributes that are modules
         self._hidden_teacher = (teacher.eval().requires_grad_(False),)
         self.temperature, self.alpha = temperature, alpha
 
@@ -73,15 +74,15 @@ class Student(Classifier):
     def training_step(self, batch: Batch) -> dict[str, Tensor]:
         """Return the mixed loss, its two parts, and the accuracy."""
         X, y = batch
-        if y.ndim == 2:
+        if y.ndim == 2:  # (N, 1 + K): label and stored logits, joined by the loader
             y, teacher_logits = y[:, 0].long(), y[:, 1:]
         else:
             with torch.no_grad():
-                teacher_logits = self.teacher(X).float()
+                teacher_logits = self.teacher(X).float()  # float32: under autocast they come in half precision
         prediction = self(X).float()
         soft, hard = soft_targets(prediction, teacher_logits, self.temperature), self.train_loss(prediction, y)
         loss = self.alpha * soft + (1 - self.alpha) * hard
-        parts = {"soft_loss": soft.detach(), "hard_loss": hard.detach()}
+        parts = {"soft_loss": soft.detach(), "hard_loss": hard.detach()}  # detached: for the log alone
         return {"loss": loss, **parts, **self.outputs(prediction.detach(), y)}
 
 
@@ -124,6 +125,7 @@ def load_teacher(settings: DistillConfig, config: Config, data: LabelledData) ->
     path = Path(settings.teacher)
     teacher, _ = load_module(path)
     names = tuple(getattr(teacher, "class_names", ()))
+    # same classes in the same order: logits compare by place
     if teacher.kind != "classifier" or names != data.class_names:
         what = f"{len(names)} classes" if names else f"a {teacher.kind.replace('_', ' ')}"
         raise UsageError(
@@ -133,12 +135,13 @@ def load_teacher(settings: DistillConfig, config: Config, data: LabelledData) ->
         raise UsageError(f"the teacher {path.name} learned by bce_with_logits; distillation needs one by cross_entropy")
     own = read_config(path)
     check_same_split(own, config)
-    is_own = own.data.name == config.data.name
+    is_own = own.data.name == config.data.name  # another data set may share no sample with it
     if (is_own or data.is_encoded) and not data.matches(teacher.preprocess):
         if is_own:
             raise FathomError(f"{data.name} has changed since the teacher {path.name} was trained")
         raise UsageError(f"the teacher {path.name} reads only rows of {own.data.name}, not those of {data.name}")
     try:
+        # one real sample tells whether the shapes agree
         with torch.no_grad():
             teacher(data.example_input())
     except RuntimeError as error:
@@ -153,7 +156,7 @@ def check_same_split(teacher: Config, student: Config) -> None:
     """
     if teacher.data.name != student.data.name:
         return
-    for name, theirs, own in (
+    for name, theirs, own in (  # what decides who is in which split
         ("data.val", teacher.data.val, student.data.val),
         ("data.split_seed", split_seed(teacher), split_seed(student)),
         ("data.fold", teacher.data.fold, student.data.fold),
@@ -179,7 +182,7 @@ def attach_teacher(module: Module, data: LabelledData, execution: Execution) -> 
     teacher = module.teacher
     own = choose_execution(teacher, data.example_input(), device=str(execution.device), precision="fp32", compile="off")
     own.prepare(teacher)
-    if data.takes_teacher_logits:
+    if data.takes_teacher_logits:  # no augmentation, so one pass before training replaces one a step
         logits, _ = evaluate_batches(teacher, data.train_eval_dataloader(), own, keep_outputs=True).pair()  # (N, K)
         data.set_teacher_logits(logits)
     elif execution.compile == "step":

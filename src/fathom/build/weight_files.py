@@ -63,13 +63,14 @@ def read_origin(origin: Origin) -> Weights:
 def _read_run(path: Path) -> Weights:
     description = read_description(path)
     tensors, _ = read_best_weights(path)
-    outputs = description.get("tokens") or description["class_names"]
+    outputs = description.get("tokens") or description["class_names"]  # of a text its tokens; a regression has ()
+    # preprocessing stays behind: the new data bring their own
     net = {name.removeprefix(_NET): tensor for name, tensor in tensors.items() if name.startswith(_NET)}
     return Weights(f"the best weights of {path.name}", net, tuple(outputs))
 
 
 def _read_file(path: Path) -> dict[str, Tensor]:
-    content = _read_pickled(path) if is_pickled(path) else _read_safetensors(path)
+    content = _read_pickled(path) if is_pickled(path) else _read_safetensors(path)  # by content, not by ending
     if not content:
         raise FathomError(f"{path}: holds no weights")
     return content
@@ -109,10 +110,11 @@ def _read_pickled(path: Path) -> dict[str, Tensor]:
 
 def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Strip the prefixes that wrappers add to every name; from our own files take the network only."""
+    # a module of Fathom's holds buffers of preprocessing beside the network
     if any(name.startswith(_NET) for name in tensors):
         return {name.removeprefix(_NET): tensor for name, tensor in tensors.items() if name.startswith(_NET)}
     for prefix in _WRAPPERS:
-        if all(name.startswith(prefix) for name in tensors):
+        if all(name.startswith(prefix) for name in tensors):  # only if all have it: a layer may be called model
             tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
     return tensors
 
@@ -121,17 +123,19 @@ def _read_torchvision(origin: Origin) -> Weights:
     """Read torchvision's weights from its cache, or download them into it, checked by the hash in their name."""
     from torchvision.models import get_model_weights
 
+    # not SWAG and the like, trained otherwise
     published = {w.name: w for w in get_model_weights(origin.network) if w.name.startswith("IMAGENET1K_V")}
     name = origin.weights or get_model_weights(origin.network).DEFAULT.name
     if name not in published:
         raise unknown(f"weights of torchvision's {origin.network}", name, published)
     weights = published[name]
+    # torch.hub's folder: weights fetched by other programs are found
     file = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
     if not file.exists():
         _download(weights.url, file)
     elif not _has_hash_of_name(file):
         raise FathomError(f"{file}: its SHA-256 is not the one in its name: damaged; delete it to download it again")
-    outputs = tuple(weights.meta["categories"])
+    outputs = tuple(weights.meta["categories"])  # names of ImageNet's classes: rows are reused by name
     return Weights(f"torchvision's {origin.network} ({name}, {weights.url})", _read_pickled(file), outputs)
 
 
@@ -143,6 +147,7 @@ def _download(url: str, file: Path) -> None:
         print(f"downloading {url} to {file}", file=sys.stderr, flush=True)
         with Progress(f"downloading {file.name}", amount=elapsed(), ticks=True):
             # to a temporary name first, then renamed
+            # the hash is checked before the rename
             torch.hub.download_url_to_file(url, str(file), _hash_in(file), progress=False)
     except RuntimeError as error:  # the hash
         raise FathomError(f"{url}: damaged on the way or at its source ({error}); try again later") from error
@@ -159,7 +164,7 @@ def _hash_in(file: Path) -> str:
 def _has_hash_of_name(file: Path) -> bool:
     try:
         with file.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest().startswith(_hash_in(file))
+            return hashlib.file_digest(content, "sha256").hexdigest().startswith(_hash_in(file))  # read in pieces
     except OSError as error:
         raise FathomError(f"{file}: cannot be read ({error.strerror})") from error
 

@@ -46,7 +46,7 @@ class _Estimator(BaseEstimator):
         verbose: bool = False,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        self.net = net
+        self.net = net  # stored as given, unchecked: sklearn.base.clone compares them by identity
         self.epochs = epochs
         self.lr = lr
         self.batch_size = batch_size
@@ -58,15 +58,19 @@ class _Estimator(BaseEstimator):
     def _fit(self, X: np.ndarray, y: np.ndarray, names: tuple[str, ...]) -> None:
         """Train as ``fathom.train`` does, without a folder; ``y`` is int64 (N,), or float64 (N, D) of a regression."""
         seed = int(check_random_state(self.random_state).randint(_LARGEST_SEED))
+        # a batch never holds more than there is, as in scikit-learn's own MLPs
         batch_size = None if self.batch_size is None else min(self.batch_size, len(X))
         chosen = {"epochs": self.epochs, "lr": self.lr, "batch_size": batch_size, "device": self.device, "seed": seed}
+        # no validation split: GridSearchCV and cross_val_score hold out samples themselves
         tree = loose_settings({"val": 0.0} | chosen | dict(self.settings or {}))
         merge(tree, {"data": {"name": "arrays", "kind": "array_files"}})
+        # scikit-learn expects the global generators as they were
         with self._network() as name, kept_random_state(find_device(self.device)):
             merge(tree, {"model": {"name": name}})
             plan = draft(configure(Settings(tree)), Arrays(X, y, None, None, names)).ready()
             trainer = plan.make_trainer([TrainingProgress()] if self.verbose else [])
             self.history_ = trainer.fit(plan.module, plan.data)
+        # on the CPU and without a device of its own, the estimator can be pickled anywhere
         self.module_ = plan.module.to("cpu").eval()
         self.net_ = self.module_.net
 
@@ -83,6 +87,7 @@ class _Estimator(BaseEstimator):
         samples = _as_floats(samples)
         where = find_device(self.device)
         module = self.module_.to(where)
+        # (batch, K) each: probabilities, or numbers of a regression
         found = [module.predict_step(batch.to(where)).cpu() for batch in torch.from_numpy(samples).split(_BATCH)]
         return torch.cat(found).numpy()
 
@@ -112,7 +117,7 @@ class FathomClassifier(ClassifierMixin, _Estimator):
         samples, y = check_X_y(X, y, allow_nd=True)
         _check_features(self, X, samples, reset=True)
         check_classification_targets(y)
-        self.classes_, numbers = np.unique(y, return_inverse=True)
+        self.classes_, numbers = np.unique(y, return_inverse=True)  # numbers: (N,), places in classes_
         if len(self.classes_) < 2:
             raise ValueError("y holds one class, and a classifier needs two or more")
         self._fit(_as_floats(samples), numbers.astype(np.int64), tuple(map(str, self.classes_.tolist())))
@@ -138,6 +143,7 @@ class FathomRegressor(RegressorMixin, _Estimator):
         """Train on samples X (N, …) and numbers y (N,)."""
         samples, y = check_X_y(X, y, allow_nd=True, y_numeric=True)
         _check_features(self, X, samples, reset=True)
+        # (N, 1): the trainer wants a column
         self._fit(_as_floats(samples), column_or_1d(y).astype(np.float64)[:, None], ())
         return self
 
@@ -147,6 +153,7 @@ class FathomRegressor(RegressorMixin, _Estimator):
 
 
 def _as_floats(X: np.ndarray) -> np.ndarray:
+    # images of bytes stay bytes: Fathom scales them itself
     return X if X.dtype == np.uint8 and X.ndim == 4 else np.ascontiguousarray(X, dtype=np.float32)
 
 
@@ -158,5 +165,5 @@ def _check_features(estimator: Any, given: Any, X: np.ndarray, *, reset: bool) -
         validation._check_feature_names(estimator, given, reset=reset)
         validation._check_n_features(estimator, X, reset=reset)
     else:
-        estimator._check_feature_names(given, reset=reset)
+        estimator._check_feature_names(given, reset=reset)  # methods of BaseEstimator until 1.5
         estimator._check_n_features(X, reset=reset)

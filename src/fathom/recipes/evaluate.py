@@ -32,8 +32,8 @@ def evaluate(run: str | Path, split: str = "test", *, device: str = "auto") -> d
     kind = kind_of(config)
     data = kind.build(config)
     try:
-        with readable_failures():
+        with readable_failures():  # out of memory, a dead worker: one line, no traceback
             batches, execution = open_split(module, config, data, split, device)
             return kind.evaluate(module, data, split, batches, execution).summary
     finally:
-        data.close()
+        data.close()  # workers and the cache of decoded images

@@ -55,8 +55,10 @@ def evaluate_files(
     if not is_remote(data) and not expand_home(data).exists():
         raise UsageError(f"--data: no such file or folder: {data}")
     with readable_failures():
+        # top 1: only the most probable class is compared
         asked, predictions = answer(PredictionRequest(model, [data], 1, label_file, encoding, with_truth=True), device)
         left_out: Counter[str] = Counter()
+        # a list: the failures are counted only once all is read
         rows = list(_without_failures(predictions.rows, left_out))
         found = _summarize(asked, rows, left_out, str(data))
     return {"schema": SCHEMA, "split": str(data)} | found | {"left_out": dict(left_out)}, predictions.findings()
@@ -71,13 +73,15 @@ def _without_failures(rows: Iterable[Row], left_out: Counter[str]) -> Iterable[R
 
 
 def _summarize(asked: Any, rows: list[Row], left_out: Counter[str], data: str) -> dict[str, Any]:
-    if hasattr(asked, "vocabulary"):
+    if hasattr(asked, "vocabulary"):  # only a language model has one
         return _summarize_text(rows, data)
     classes = asked.class_names
+    # a class may itself be called "NA"
     known = [row for row in rows if (truth := row[TRUTH].strip()) in classes or truth not in MISSING | {""}]
     if left := len(rows) - len(known):
         left_out["without a label"] = left
     if not known:
+        # not one row: a folder without class folders, say
         raise UsageError(f"{data}: nothing in it says what is right: {_where(asked)}; use fathom predict")
     if asked.multilabel:
         raise UsageError(f"--data: a model of several labels is evaluated on its own splits; use fathom predict {data}")
@@ -96,10 +100,10 @@ def _where(asked: Any) -> str:
 
 def _summarize_classes(asked: Labeller, rows: list[Row], left_out: Counter[str], data: str) -> dict[str, Any]:
     names = list(asked.class_names)
-    places = {name: place for place, name in enumerate(names)}
+    places = {name: place for place, name in enumerate(names)}  # class name: row and column in the confusion matrix
     pairs, unknown = [], Counter[str]()
     for row in rows:
-        truth = spelling_among(names, row[TRUTH].strip())
+        truth = spelling_among(names, row[TRUTH].strip())  # "Cat" counts as "cat" where that is unambiguous
         if truth in places:
             pairs.append((places[truth], places[row["label"]]))
         else:
@@ -110,7 +114,7 @@ def _summarize_classes(asked: Labeller, rows: list[Row], left_out: Counter[str],
         theirs, ours = enumerated(sorted(unknown), 4), enumerated(names, 4)
         raise FathomError(f"{data}: its classes ({theirs}) are not those of the model ({ours})")
     confusion = np.zeros((len(names), len(names)), np.int64)  # (K, K), rows true, columns predicted
-    np.add.at(confusion, tuple(np.array(pairs).T), 1)
+    np.add.at(confusion, tuple(np.array(pairs).T), 1)  # add.at, as += would count a repeated pair once
     return {
         "num_samples": len(pairs),
         "accuracy": float(confusion.trace() / len(pairs)),
@@ -130,7 +134,7 @@ def _summarize_numbers(asked: Any, rows: list[Row], data: str) -> dict[str, Any]
         raise FathomError(f"{data}: {target} is to be a number in every row ({error})") from None
     residual = np.array([row[column] for row in rows]) - truth  # (N,)
     mse, variance = float(np.mean(residual**2)), float(np.var(truth))
-    r2 = 1 - mse / variance if variance else None
+    r2 = 1 - mse / variance if variance else None  # undefined where all targets are equal
     return {"num_samples": len(rows), "rmse": mse**0.5, "mae": float(np.abs(residual).mean()), "r2": r2}
 
 
@@ -138,6 +142,7 @@ def _summarize_text(rows: list[Row], data: str) -> dict[str, Any]:
     tokens = sum(row["tokens"] for row in rows)
     if not tokens:
         raise FathomError(f"{data}: no line has a token to predict")
+    # mean over tokens: a long line counts for more
     loss = sum(row["tokens"] * math.log(row["perplexity"]) for row in rows) / tokens
     unknown = sum(row["unknown"] for row in rows)
     return {

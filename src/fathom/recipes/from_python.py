@@ -63,7 +63,7 @@ def train(
     merge(tree, {"data": given.settings} if given.settings else {})
     with _network(net) as model:
         if model is not None:
-            merge(tree, {"model": {"name": model}})
+            merge(tree, {"model": {"name": model}})  # None: what suits the data is chosen when the tree is resolved
         return recipe.train(
             Settings(tree), root=out, name=name, contents=given.contents, on_start=_adding([*callbacks, *shown])
         )
@@ -89,6 +89,7 @@ def resume(
         progress: as for ``Trainer``.
     Raises:  FathomError if the run is finished, still running, not a run, or has no usable checkpoint
     """
+    # no settings: the run's own config.yaml has them
     contents = None if data is None else describe_data(data, Path(run).parent / FOLDER, {}).contents
     shown = [TrainingProgress()] if is_shown(progress) and on_start is None else []
     with _network(net):
@@ -99,6 +100,7 @@ def _train_settings(
     settings: Config | Settings | Mapping[str, Any], options: dict[str, Any], callbacks: Sequence[Callback]
 ) -> TrainedRun:
     """Train as a tree of settings says; ``options`` are those of ``recipes.train``."""
+    # arguments of recipes.train, and not settings
     known = ("root", "name", "contents", "on_start", "on_read", "command")
     for option in options:
         if option not in known:
@@ -107,7 +109,7 @@ def _train_settings(
 
 
 def _adding(callbacks: Sequence[Callback], first: OnStart | None = None) -> OnStart:
-    return lambda run: [*(first(run) if first else ()), *callbacks]
+    return lambda run: [*(first(run) if first else ()), *callbacks]  # the caller's own hook first, then the callbacks
 
 
 @contextlib.contextmanager

@@ -50,6 +50,7 @@ class LoadedModel:
 
     def __init__(self, path: Path, module: Module, description: Mapping[str, Any], device: str = "auto") -> None:
         self.path, self.module, self.description, self.device = path, module, dict(description), device
+        # a regressor has no such attribute
         self.class_names: tuple[str, ...] = tuple(getattr(module, "class_names", ()))
 
     @property
@@ -71,14 +72,14 @@ class LoadedModel:
             top: how many classes to give, the most probable first.
         Raises:  UsageError for inputs that the model does not read; FathomError if they cannot be read
         """
-        reads = self.description["input"]["kind"]
+        reads = self.description["input"]["kind"]  # image, features, table or tokens
         with tempfile.TemporaryDirectory(prefix="fathom-") as folder:
             if is_frame(inputs) or (reads == "table" and is_array(inputs)):
                 inputs = [self._frame(inputs)]
-            elif is_array(inputs) and not _is_texts(inputs):
+            elif is_array(inputs) and not _is_texts(inputs):  # before the texts: nested lists of numbers are samples
                 return predict_arrays(self.module, self.description, inputs, top=top, device=self.device)
             elif reads == "tokens":
-                inputs = _text_files(inputs, Path(folder))
+                inputs = _text_files(inputs, Path(folder))  # a bare string may be a text or a path
             paths = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
             kind = self._kind()
             model = kind.model_of_run(self.module, self.description, self.path, self.device)
@@ -111,8 +112,10 @@ class LoadedModel:
         """
         from fathom.export.export import export
 
+        # named by the ending, so that no option is needed
         format = "torch" if path is not None and Path(path).suffix == ".pt2" else "onnx"
         self.module.to("cpu")
+        # a network given as an object is in no registry: its name stands for it meanwhile
         with provided(self.net, self.description["model"]["name"]):
             return Path(export(self.path, options.pop("format", format), path, **options)["path"])
 
@@ -122,6 +125,7 @@ class LoadedModel:
 
     def _kind(self) -> Kind:
         reads = self.description["input"]["kind"]
+        # features: vectors of an image model
         found = {"image": "images", "features": "images", "table": "tables", "tokens": "texts"}
         return get_kind(found[reads])
 
@@ -133,7 +137,7 @@ class LoadedModel:
         import pandas as pd
 
         names = [column.name for column in self._table().columns]
-        rows = np.atleast_2d(np.asarray(inputs))
+        rows = np.atleast_2d(np.asarray(inputs))  # a single row may be given as (D,)
         if rows.shape[1] != len(names):
             raise UsageError(f"the rows have {rows.shape[1]} cells, and the model reads {', '.join(names)}")
         return pd.DataFrame(rows, columns=names)
@@ -164,6 +168,7 @@ class LoadedModel:
         from fathom.data.tables.reading import read_table
 
         target: str = self._table().target
+        # the target tells, where a file has no header, which reading is right
         frame = data if is_frame(data) else read_table(data, target=target).frame
         if target not in frame.columns:
             raise unknown("column", target, list(map(str, frame.columns)))
@@ -179,7 +184,7 @@ class LoadedModel:
             ("gives", outputs),
             ("run", f"{self.path}, {run.status}" + (f", best epoch {best.epoch}" if best else "")),
         ]
-        test = Scores(run.evaluation or {}).numbers()
+        test = Scores(run.evaluation or {}).numbers()  # empty without a test split
         return facts + ([("test", ", ".join(f"{k} {v:.4g}" for k, v in test.items()))] if test else [])
 
     def __repr__(self) -> str:
@@ -188,6 +193,7 @@ class LoadedModel:
     def _repr_html_(self) -> str:
         report = self.path / "report.html"
         link = element("p", element("a", "report", href=report.absolute().as_uri())) if report.is_file() else ""
+        # links work only where the notebook runs: the path is of this machine
         return str(join([pairs(self._facts()), link]))
 
 
@@ -205,7 +211,7 @@ def load(run: str | Path, *, net: nn.Module | str | None = None, device: str = "
     """
     path = resolve_run(run)
     if isinstance(net, str):
-        import_code(net)
+        import_code(net)  # importing registers the network under its own name
     if net is None or isinstance(net, str):
         return LoadedModel(path, *load_module(path), device)
     from fathom.inference.saved import read_description
@@ -226,7 +232,7 @@ def _is_texts(inputs: Any) -> bool:
 
 def _renamed(row: Row, folder: Path) -> Row:
     """Return a row without the place of a file that was written for it."""
-    file = row.get("file")
+    file = row.get("file")  # of a text given as a string only its number is left
     return row | {"file": Path(file).stem} if isinstance(file, str) and Path(file).parent == folder else row
 
 
@@ -234,6 +240,7 @@ def _text_files(inputs: Any, folder: Path) -> list[Path]:
     """Return files of texts: those named, and one for each text that names none."""
     files = []
     for i, part in enumerate([inputs] if isinstance(inputs, (str, Path)) else inputs):
+        # 256: about the longest file name; a longer string raises OSError in exists()
         is_file = isinstance(part, Path) or ("\n" not in part and len(part) < 256 and Path(part).exists())
         if not is_file:
             path = folder / f"text-{i + 1}.txt"

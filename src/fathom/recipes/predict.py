@@ -70,6 +70,7 @@ def predict(
     Raises:  UsageError if the model reads none of the inputs, ``top`` is out of range or a folder has no images;
         FathomError if the model cannot be read
     """
+    # a list is one of paths; lists of numbers go through LoadedModel
     if is_array(inputs) and not is_frame(inputs) and not isinstance(inputs, list):
         from fathom.recipes.loaded import predict_given
 
@@ -97,8 +98,10 @@ def answer(request: PredictionRequest, device: str = "auto") -> tuple[Any, Predi
     """Return the model that is asked, as its kind takes it, and its predictions."""
     if request.encoding is not None:
         check_encoding(request.encoding)
+    # passwords in an address must not reach a message
     inputs = [conceal(source) if isinstance(source, str) else source for source in request.inputs]
     kind, model, shown = _open_model(request.model, device)
+    # the shown name: "last" becomes the folder it means
     return model, kind.predict(model, replace(request, model=shown, inputs=inputs))
 
 
@@ -143,15 +146,17 @@ def write_submission(
     Raises:  as ``predict``; FathomError for ids that do not match, and then nothing is written
     """
     if out is not None:
-        check_output(out)
+        check_output(out)  # refused before the predictions, which may take long
     with readable_failures():
         form = read_sample(sample)
         kind, model, shown = _open_model(request.model, device)
         if not hasattr(model, "class_names"):
             raise UsageError("--submission is for models of images and of tables")
         names = model.class_names
+        # a sample file may ask for the probability of any class; of labels each has its own column
         top = len(names) if names and not model.multilabel else 1
         predictions = kind.predict(model, replace(request, model=shown, top=top, id_column=form.columns[0]))
+        # of a number its column, the last before "error"
         answer = "" if names else next(name for name in reversed(predictions.columns) if name != "error")
         rows, note = fill_sample(form, watch(predictions), model, answer)
         write_rows(form.columns, rows, out, "csv")
@@ -174,9 +179,10 @@ def predict_to_file(
     Raises:  as ``predict``; FathomError if ``out`` cannot be written, and then nothing is
     """
     format = choose_format(format, out)
-    if out is not None:
+    if out is not None:  # before the model is read: a wrong path costs nothing
         check_output(out)
     with readable_failures():
         predictions = answer(request, device)[1]
+        # lazy: reading, predicting and writing go on together
         good, bad = write_rows(predictions.columns, watch(predictions), out, format)
     return PredictionCounts(good, bad, predictions.what, predictions.score, predictions.findings())

@@ -89,10 +89,11 @@ def prune(
     finetuning = finetune if isinstance(finetune, Finetuning) else Finetuning(finetune)
     run = resolve_run(run)
     original, description = load_module(run)
-    pruned = copy.deepcopy(original)
+    pruned = copy.deepcopy(original)  # the original is measured beside it at the end
     facts: dict[str, Any]
     config = read_config(run)
     if structured:
+        # L2 is what Li et al. 2017 find as good as L1; local keeps every layer alive
         criterion, scope = criterion or "l2", scope or "local"
         shape = description["model"]["input_shape"]
         removals, kept = _take_channels(pruned, shape, amount, criterion, scope, run)
@@ -101,7 +102,7 @@ def prune(
             "left": [_describe_kept(group) for group in kept],
         }
     else:
-        criterion, scope = "size", scope or "global"
+        criterion, scope = "size", scope or "global"  # global: layers with many small weights lose more of them
         zero_weights(pruned.net, amount, scope=scope)
         facts = {"layers": _count_zeros(pruned)}
     new_config = _change_settings(config, original, pruned, finetuning, keep_zeros=structured is None)
@@ -110,13 +111,14 @@ def prune(
         "run": str(run.absolute()),
         "amount": amount,
         "structured": structured,
-        "criterion": criterion,
+        "criterion": criterion,  # what was chosen here, not what was asked for
         "scope": scope,
         "finetune": finetuning.epochs,
         "lr": new_config.training.lr,
-        "test_before": (RunReader(run).evaluation or {}).get("accuracy"),
+        "test_before": (RunReader(run).evaluation or {}).get("accuracy"),  # None: the old run had no test split
     } | facts
 
+    # after the folder is made, before the first step: the new run starts from the pruned weights
     def prepare(planned: PlannedRun) -> None:
         load_weights(planned.plan.module, pruned.state_dict(), run)
         write_pruning(planned.path, facts | _compare(original, pruned, config, planned.plan))
@@ -146,6 +148,7 @@ def _take_channels(
         removals = choose_channels(module.net, channels, amount, criterion=criterion, scope=scope)
     except UsageError as error:
         raise UsageError(f"{run}: {error}") from None
+    # numbers of all channels removed, over all groups
     removed = np.concatenate([removal.removed for removal in removals])
     if not len(removed):
         raise UsageError(f"{run}: amount {amount:g} removes no channel: increase it, as the widest layer has too few")
@@ -162,34 +165,41 @@ def _change_settings(
 ) -> Config:
     """Make the settings of the new run: data and splits stay those of the old one."""
     before, after = widths_of(original.net), widths_of(pruned.net)
+    # widths of an earlier pruning stay, those that shrank now replace them
     widths = dict(config.model.options.get("widths") or {})
     widths |= {name: sizes for name, sizes in after.items() if sizes != before[name]}
     options = {**config.model.options, **({"widths": widths} if widths else {})}
     training = msgspec.structs.replace(
         config.training,
         epochs=finetuning.epochs,
-        lr=finetuning.lr or config.training.lr,
-        warmup=0.0,
-        init=None,
-        keep_zeros=keep_zeros or config.training.keep_zeros,
+        lr=finetuning.lr or config.training.lr,  # None takes the run's rate
+        warmup=0.0,  # the weights are trained already: nothing to warm up
+        init=None,  # the weights are loaded, not drawn
+        keep_zeros=keep_zeros or config.training.keep_zeros,  # once sparse, a network stays so through later prunings
+        # what was asked of the old run as a rehearsal is not asked of the new one
         fast_dev_run=False,
         overfit_batches=0,
     )
     execution = msgspec.structs.replace(config.execution, device=finetuning.device or config.execution.device)
     model = msgspec.structs.replace(config.model, options=options)
     return msgspec.structs.replace(
-        config, model=model, training=training, execution=execution, finetune=FinetuneConfig()
+        # a fine-tuned run's origin: its weights are in this one already
+        config,
+        model=model,
+        training=training,
+        execution=execution,
+        finetune=FinetuneConfig(),
     )
 
 
 def _compare(original: Module, pruned: Module, config: Config, plan: Plan) -> dict[str, Any]:
     """Measure the model before and after pruning on the data of the plan."""
     device = str(plan.execution.device)
-    models = {"before": original, "pruned": pruned}
+    models = {"before": original, "pruned": pruned}  # in this order they stand in the report
     found = {name: describe_stage(module, config, plan.data, device) for name, module in models.items()}
     stages = {name: stage for name, (stage, _) in found.items()}
     right = {name: those for name, (_, those) in found.items()}
-    execution = choose_execution(
+    execution = choose_execution(  # fp32 on both sides, so that only the pruning differs
         original, plan.data.example_input(), device=device, precision="fp32", allocator=config.execution.allocator
     )
     times = time_models(models, plan.data, execution)

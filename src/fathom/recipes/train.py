@@ -64,8 +64,9 @@ def resume(
     reader = RunReader(path)
     config = read_config(path)
     check_run_model(config.model.name, path / schema.CONFIG)
-    if reader.status != "done":
+    if reader.status != "done":  # failed, stopped, or killed while it said "running"
         return _compare(resume_run(path, contents=contents, hooks=hooks), contents, hooks)
+    # the run itself is done, but its comparison from scratch may have been stopped
     if not (config.finetune.compare_scratch and reader.comparison_is_open):
         raise FathomError(f"{path}: this run is finished; start a new one to train further")
     done = TrainedRun(path, reader.epochs(), reader.evaluation, path / schema.REPORT, config)
@@ -78,6 +79,6 @@ def _compare(run: TrainedRun, contents: Any, hooks: Hooks) -> TrainedRun:
         return run
     from fathom.series.from_scratch import complete_comparison
 
-    with lock_run(run.path):
+    with lock_run(run.path):  # the scratch run writes into this folder's records too
         comparison = complete_comparison(run.path, run.config, contents=contents, on_start=hooks.on_start)
     return replace(run, comparison=comparison)

@@ -17,8 +17,8 @@ def class_rows(confusion: np.ndarray, names: Sequence[str]) -> list[dict[str, An
     hits, true, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)  # (K,) each
     rows = []
     for i, name in enumerate(names):
-        precision = float(hits[i] / predicted[i]) if predicted[i] else 0.0
+        precision = float(hits[i] / predicted[i]) if predicted[i] else 0.0  # 0: it was never predicted
         recall = float(hits[i] / true[i]) if true[i] else 0.0
-        f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+        f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0  # harmonic mean
         rows.append({"class": name, "precision": precision, "recall": recall, "f1": f1, "support": int(true[i])})
     return rows

@@ -24,6 +24,7 @@ def summarize_labels(predicted: Tensor, target: Tensor, names: Sequence[str]) ->
     hits = predicted == target  # (N, L)
     rows: list[dict[str, Any]] = []
     for k, name in enumerate(names):
+        # of one label: true positives, times predicted, times true
         found, said, true = (
             int(n) for n in ((predicted * target)[:, k].sum(), predicted[:, k].sum(), target[:, k].sum())
         )
@@ -33,15 +34,17 @@ def summarize_labels(predicted: Tensor, target: Tensor, names: Sequence[str]) ->
                 "accuracy": float(hits[:, k].double().mean()),
                 "precision": found / said if said else 0.0,
                 "recall": found / true if true else 0.0,
-                "f1": 2 * found / (said + true) if said + true else 0.0,
+                "f1": 2 * found / (said + true) if said + true else 0.0,  # 2·TP / (2·TP + FP + FN)
                 "support": true,
                 "predicted": said,
             }
         )
+    # of all labels at once: micro averages
     found, said, true = (int(part.sum()) for part in (predicted * target, predicted, target))
+    # most frequent row of the target: what to say without looking
     (commonest, times), *_ = Counter(map(tuple, target.tolist())).most_common(1)
     return {
-        "accuracy": float(hits.all(1).double().mean()),
+        "accuracy": float(hits.all(1).double().mean()),  # every label of a sample right
         "label_accuracy": float(hits.double().mean()),
         "f1_micro": 2 * found / (said + true) if said + true else 0.0,
         "f1_macro": sum(row["f1"] for row in rows) / len(rows),

@@ -25,7 +25,7 @@ def mean_baseline(module: Module, evaluation: SplitResult, *, is_log: bool = Fal
 
 def largest_errors(module: Module, evaluation: SplitResult, limit: int) -> list[dict[str, Any]]:
     """Return the samples whose prediction is furthest off, the worst first."""
-    assert evaluation.outputs is not None
+    assert evaluation.outputs is not None  # set for all data but texts
     assert evaluation.truth is not None
     truth, value = evaluation.truth, module.read(evaluation.outputs)  # (N, 1) each
     order = (value - truth).abs().flatten().argsort(descending=True, stable=True)[:limit]

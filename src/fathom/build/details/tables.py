@@ -25,8 +25,10 @@ def compare_with_baseline(module: Module, data: TableData, evaluation: SplitResu
     assert output is not None
     assert target is not None
     if isinstance(module, Classifier):
+        # of the training split: the baseline may not see the test's
         commonest = int(torch.bincount(data.y[data.train_index]).argmax())
         name = data.class_names[commonest]
+        # double: the mean of float32 would round
         baseline = {"says": name, "accuracy": float((target == commonest).double().mean())}
         found = worst_mistakes(module, evaluation, _WORST)
     else:

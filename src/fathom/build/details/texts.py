@@ -15,8 +15,8 @@ from fathom.training.device import Execution
 from fathom.training.evaluation import evaluate_batches
 
 _SAMPLE_LENGTH = {"char": 400, "word": 100}  # tokens
-_SAMPLE_PREFIX = {"char": 40, "word": 8}
-_SAMPLE_TEMPERATURES = (0.5, 0.8, 1.0)
+_SAMPLE_PREFIX = {"char": 40, "word": 8}  # tokens from the test split that it goes on from
+_SAMPLE_TEMPERATURES = (0.5, 0.8, 1.0)  # cautious, in between, as the model learned it
 
 
 def evaluate_text(
@@ -31,9 +31,9 @@ def evaluate_text(
         "num_samples": found.num_samples,
         "loss": means["loss"],
         "perplexity": means["perplexity"],
-        "bits_per_token": means["loss"] / math.log(2),
+        "bits_per_token": means["loss"] / math.log(2),  # nats to bits
         "level": data.tokenizer.level,
-        "vocabulary": len(data.vocabulary),
+        "vocabulary": len(data.vocabulary),  # perplexities compare only at equal level and vocabulary
         "unknown": data.count_unknown()[split],
         **({"encoding": data.encoding} if data.encoding != "utf-8" else {}),
     }
@@ -48,6 +48,7 @@ def write_samples(module: LanguageModel, data: TextData) -> list[dict[str, Any]]
     samples = []
     for temperature in _SAMPLE_TEMPERATURES:
         written = sample_tokens(model, numbers, _SAMPLE_LENGTH[level], temperature=temperature, seed=data.seed)
+        # joined as a whole: spaces depend on the neighbouring tokens
         text = data.tokenizer.join([*tokens, *data.vocabulary.decode(written)])
         samples.append({"temperature": temperature, "prefix": prefix, "text": text[len(prefix) :]})
     return samples

@@ -33,9 +33,11 @@ def loose_settings(keywords: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:  UsageError for a name that is neither, with the nearest
     """
+    # dropout is the one option of networks common enough
     places: dict[str, tuple[str, ...]] = {"seed": ("seed",), "dropout": ("model", "options", "dropout")}
     for section, fields in _SECTIONS.items():
         places |= {name: (section, name) for name in fields.__struct_fields__ if name not in _NOT_LOOSE}
+    # of every built-in kind: which one it is shows later
     options = {option for kind in get_args(BuiltIn) for option in get_kind(kind).option_names}
     tree: dict[str, Any] = {}
     for name, value in keywords.items():
@@ -44,11 +46,11 @@ def loose_settings(keywords: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if name not in places and name not in options:
             raise unknown("setting", name, sorted({*places, *options, "model_options"}))
-        *sections, last = places.get(name, ("data", "options", name))
+        *sections, last = places.get(name, ("data", "options", name))  # what is no setting belongs to the data
         node = tree
         for section in sections:
             node = node.setdefault(section, {})
-        node[last] = str(value) if isinstance(value, Path) else value
+        node[last] = str(value) if isinstance(value, Path) else value  # YAML and JSON know no Path
     return tree
 
 
@@ -65,8 +67,10 @@ def describe_data(data: Any, folder: Path, settings: Mapping[str, Any]) -> Given
     """
     if isinstance(data, (str, Path)):
         return Given({"name": str(data)})
+    # by type before by shape: a frame is an array too
     if is_frame(data) or (isinstance(data, (tuple, list)) and len(data) == 2 and all(map(is_frame, data))):
         return _store_frames([data] if is_frame(data) else list(data), folder, settings)
+    # (X, y), before the pair of pairs
     if isinstance(data, (tuple, list)) and len(data) == 2 and is_pair_of_arrays(data):
         return _store_arrays(data, None, folder, settings)
     if isinstance(data, (tuple, list)) and len(data) == 2 and all(map(is_pair_of_arrays, data)):
@@ -94,8 +98,9 @@ def store_frame(frame: Any, folder: Path) -> Path:
     if not len(frame):
         raise UsageError("the DataFrame has no rows")
     content = write_frame(frame)
+    # 12 hex digits: 48 bits, no two frames collide by chance
     path = folder / f"frame-{hashlib.sha256(content).hexdigest()[:12]}.csv"
-    if not path.is_file():
+    if not path.is_file():  # the same frame again: nothing to write
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)
     return path
@@ -105,8 +110,8 @@ def _store_arrays(train: Any, test: Any, folder: Path, settings: Mapping[str, An
     from fathom.data.given.array_file import store_arrays
 
     options = settings.get("data", {})
-    task = options.get("options", {}).pop("task", None)
-    share = options.get("val", 0.1)
+    task = options.get("options", {}).pop("task", None)  # popped: the file records it, the settings need it no more
+    share = options.get("val", 0.1)  # 0.1: the default of data.val
     path = store_arrays(folder, tuple(train), test, task=task, share=share, seed=int(settings.get("seed", 0)))
     return Given({"name": str(path), "kind": "array_files"})
 
@@ -115,10 +120,11 @@ def _describe_loaders(data: Any, settings: Mapping[str, Any]) -> Given:
     from fathom.data.given.loader_data import GivenLoaders
 
     if hasattr(data, "train_dataloader"):  # a data module
+        # a test loader is optional
         parts = [data.train_dataloader(), data.val_dataloader(), getattr(data, "test_dataloader", lambda: None)()]
         names, name = tuple(getattr(data, "class_names", ())), getattr(data, "name", type(data).__name__)
     else:
-        if isinstance(data, Mapping):
+        if isinstance(data, Mapping):  # by name, where a split in the middle is missing
             if not data or not set(data) <= set(_SPLITS) or "train" not in data:
                 raise UsageError(
                     f"data: a dictionary has train, and perhaps val and test; got {', '.join(map(str, data))}"
@@ -131,8 +137,8 @@ def _describe_loaders(data: Any, settings: Mapping[str, Any]) -> Given:
                 f"data: a {type(data).__name__} is none: give a folder, a CSV, a DataFrame with target=…, (X, y), a "
                 "data set, a loader, or (train, val) of these"
             )
-        names, name = (), type(getattr(parts[0], "dataset", parts[0])).__name__
-    parts += [None] * (len(_SPLITS) - len(parts))
+        names, name = (), type(getattr(parts[0], "dataset", parts[0])).__name__  # a loader is named after its data set
+    parts += [None] * (len(_SPLITS) - len(parts))  # (train, val, test), None where absent
     train, val, test = parts
     return Given({"name": name, "kind": "given_loaders"}, GivenLoaders(train, val, test, names))
 
@@ -140,6 +146,7 @@ def _describe_loaders(data: Any, settings: Mapping[str, Any]) -> Given:
 def _gives_batches(part: Any) -> bool:
     if is_array(part) or isinstance(part, (str, bytes)):
         return False
+    # loaders iterate, map-style data sets index
     return hasattr(part, "__iter__") or (hasattr(part, "__getitem__") and hasattr(part, "__len__"))
 
 
@@ -147,7 +154,7 @@ def is_array(data: Any) -> bool:
     """Whether it is an array, a tensor, a Series, a frame, or nested lists of numbers or texts."""
     if isinstance(data, list):
         return bool(data) and isinstance(data[0], (list, tuple, int, float, str, bool))
-    return hasattr(data, "__array__") and hasattr(data, "shape")
+    return hasattr(data, "__array__") and hasattr(data, "shape")  # __array__ alone is not enough: some loaders have it
 
 
 def is_pair_of_arrays(data: Any) -> bool:

@@ -22,7 +22,7 @@ from fathom.training.device import choose_execution
 from fathom.training.evaluation import evaluate_batches
 from fathom.training.loaders import check_loader
 
-_BATCH = 256
+_BATCH = 256  # rows of a prediction; any number gives the same result
 
 
 def evaluate_labelled_batches(
@@ -32,18 +32,22 @@ def evaluate_labelled_batches(
 
     Raises:  UsageError for data of another form, or labels that the model does not know
     """
+    # model.json holds neither loss nor metrics
     set_loss(module, resolved(config.training.loss))
     module.metrics |= make_metrics(config.training.metrics, module.kind)
     truth = None
     if is_pair_of_arrays(data):
         X = torch.from_numpy(read_inputs(data[0]))
         if "dtype" in description["input"]:
-            X = X.to(getattr(torch, description["input"]["dtype"]))
+            X = X.to(getattr(torch, description["input"]["dtype"]))  # as stored at training: integers for an embedding
         if description["kind"] == "classifier":
+            # labels may be names, or numbers of classes
             y = torch.from_numpy(class_numbers(data[1], class_names_of(description)))
         else:
+            # float64 and in the data's units, so that errors are not those of float32
             truth = torch.as_tensor(np.asarray(data[1]), dtype=torch.float64).reshape(len(X), -1)  # (N, D)
             scale = getattr(module, "target", None)
+            # the loss is taken where the network learns: standardised
             y = truth.float() if scale is None else scale.scale(truth)
         if len(X) != len(y):
             raise UsageError(f"evaluate: X has {len(X):,} samples and y {len(y):,}")
@@ -66,17 +70,20 @@ def score_rows(rows: Sequence[Mapping[str, Any]], true: Any, target: str, classe
     known = [
         (row, value)
         for row, value in zip(rows, true, strict=True)
-        if not row["error"] and value == value and value != ""
+        if not row["error"] and value == value and value != ""  # value == value: not NaN
     ]
     if not known:
         raise UsageError("evaluate: no row has both a prediction and a target")
     base: dict[str, Any] = {"split": "data", "num_samples": len(known)}
     if classes:
+        # "1.0" of a float column is the class "1"
         hits = [row["label"] == canonical(value) or row["label"] == str(value) for row, value in known]
         return base | {"accuracy": float(np.mean(hits))}
+    # as predict renames a target that its own columns would hide
     column = f"predicted_{target}" if target in ("file", "row", "error") else target
     predicted = np.array([float(row[column]) for row, _ in known])
     actual = np.array([float(value) for _, value in known])
     mse, variance = float(np.mean((predicted - actual) ** 2)), float(np.var(actual))
     mae = float(np.mean(np.abs(predicted - actual)))
+    # None: undefined for equal targets
     return base | {"rmse": mse**0.5, "mae": mae, "r2": 1 - mse / variance if variance else None}

@@ -35,7 +35,7 @@ def try_network(net: nn.Module, shape: Sequence[int], data: LabelledData, num_ou
     if data.input_dtype is not None:
         sample = sample.to(data.input_dtype)
     try:
-        output = try_forward(net, sample)
+        output = try_forward(net, sample)  # in evaluation mode: neither dropout nor batch-norm changes
     except Exception as error:
         size = " × ".join(map(str, shape))
         raise UsageError(
@@ -47,7 +47,7 @@ def try_network(net: nn.Module, shape: Sequence[int], data: LabelledData, num_ou
         raise UsageError(
             f"{kind} returned a {type(output).__name__}{names}, not a tensor; wrap it so that it returns the logits"
         )
-    found = output.shape[1] if output.ndim > 1 else 1
+    found = output.shape[1] if output.ndim > 1 else 1  # (N,) counts as one output
     if num_outputs is not None and found != num_outputs:
         what = "classes" if data.task == "classification" else "targets"
         raise UsageError(
@@ -55,4 +55,4 @@ def try_network(net: nn.Module, shape: Sequence[int], data: LabelledData, num_ou
         )
     if data.task == "regression" and output.ndim < 2:
         raise UsageError(f"{kind} gives a number a sample, of shape (N,); return a column, (N, 1)")
-    return found
+    return found  # (N, K): K

@@ -25,8 +25,8 @@ class ArrayFilesKind(ArraysKind):
     """Labelled arrays of a user."""
 
     name, noun = "array_files", "an .npz file"
-    has_plain_features = False
-    serves_any_batch_size = False
+    has_plain_features = False  # any scale: SGD alone may not do
+    serves_any_batch_size = False  # the batch size follows from the number of samples
 
     def validate(self, settings: Settings) -> None:
         """Refuse a missing file."""
@@ -91,6 +91,7 @@ class ArrayFilesKind(ArraysKind):
         config = super().finalize(config, data)
         if config.training.epochs is not None:
             return config
+        # ceiling divisions: batches an epoch, then epochs for _STEPS steps
         least, most = _EPOCHS
         epochs = min(most, max(least, -(-_STEPS // -(-data.num_train // data.batch_size))))
         return replace_in(config, training={"epochs": epochs})

@@ -22,7 +22,7 @@ _BATCH_SIZES = {
     "digits": 64,
     "synthetic_regression": 10,
 }  # small sets, for enough steps an epoch; others 256, the book's
-_EPOCHS = {"digits": 30}
+_EPOCHS = {"digits": 30}  # others 10, the book's
 
 
 class ArraysKind(Kind):
@@ -32,7 +32,7 @@ class ArraysKind(Kind):
     serves_any_batch_size = True
     has_plain_features = True
 
-    def validate(self, settings: Settings) -> None:
+    def validate(self, settings: Settings) -> None:  # pixels of one range
         """Refuse an unknown name."""
         refuse_foreign(settings)
         refuse_file_options(settings)
@@ -43,6 +43,7 @@ class ArraysKind(Kind):
         return "regression" if name == "synthetic_regression" else "classification"
 
     def options(self, name: str, model: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        # 28: MNIST's side, which LeNet and its like are made for
         """Return the options; digits are 8×8, and scaled up for networks made for larger images."""
         options = dict(chosen)
         if name == "digits" and "size" not in options:
@@ -73,7 +74,7 @@ class ArraysKind(Kind):
             self.read(config.data) if contents is None else contents,
             resolved(config.data.batch_size),
             name=config.data.name,
-            augment=augment,
+            augment=augment,  # the settings' name, not the catalog's title
             seed=config.seed,
             val=make_division(config),
             balance=config.data.balance,

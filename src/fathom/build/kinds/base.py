@@ -54,7 +54,7 @@ class Kind(ABC):
 
     def claims(self, settings: Settings) -> bool:
         """Whether the data that the settings name is of this kind; asked of kinds that were registered."""
-        return False
+        return False  # built-in ones go by name and ending
 
     def validate(self, settings: Settings) -> None:
         """Refuse missing data and unknown options, before anything heavy is imported.
@@ -62,7 +62,7 @@ class Kind(ABC):
         Raises:  UsageError
         """
         for option in settings.get("data.options", {}):
-            if option not in self.option_names:
+            if option not in self.option_names:  # an empty tuple: the kind has no options
                 raise unknown(f"option of {self.noun}", option, self.option_names)
 
     def default_settings(self) -> Mapping[str, Any]:
@@ -116,7 +116,7 @@ class Kind(ABC):
         """Return the configuration with what depends on the data filled in: batch size, epochs, chosen options."""
         from fathom.settings.config import replace_in
 
-        return replace_in(config, data={"batch_size": data.batch_size})
+        return replace_in(config, data={"batch_size": data.batch_size})  # data chose it, by the number of samples
 
     def config_for_check(self, config: Config) -> Config:
         """Return the configuration that a check reads the data with: faults of the data must not stop the check."""
@@ -133,6 +133,7 @@ class Kind(ABC):
     def num_outputs(self, config: Config, data: LabelledData) -> int:
         """Return how many outputs the network has: one for two classes where the loss is a log-loss."""
         is_binary = config.training.loss == _LOG_LOSS and data.task == "classification" and not data.multilabel
+        # one logit, p = σ(z), says as much as two
         return 1 if is_binary and data.num_outputs == 2 else data.num_outputs
 
     def wrap(self, net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Module:
@@ -162,8 +163,8 @@ class Kind(ABC):
             is_own: whether the data is what the module was trained on, unchanged.
         Raises:  FathomError
         """
-        learned = tuple(getattr(module, "class_names", ()))
-        if data.class_names != learned:
+        learned = tuple(getattr(module, "class_names", ()))  # () of a regression, on both sides
+        if data.class_names != learned:  # order matters: a class is its place
             difference = _first_difference(learned, data.class_names)
             raise FathomError(f"the classes of {data.name} are not those the model learned: {difference}")
         if is_own and not data.matches(module.preprocess):

@@ -33,13 +33,15 @@ _ADAPTERS: dict[BuiltIn, str] = {
     "texts": "TextsKind",
 }
 _SUFFIXES: dict[str, BuiltIn] = {
+    # .dat, .data: as the UCI repository names tables
     **dict.fromkeys((".csv", ".tsv", ".tab", ".dat", ".data", *CONVERTED), "tables"),
     **dict.fromkeys((".txt", ".md"), "texts"),
     ".npz": "array_files",
 }
+# ending: whose format it is, for the message
 _UNREAD = {".xls": "Excel before 2007", ".ods": "OpenDocument", ".sav": "SPSS", ".dta": "Stata"}
-_registered: dict[str, Kind] = {}
-_loaded: dict[str, Kind] = {}
+_registered: dict[str, Kind] = {}  # by name; the user's, before the built-in ones
+_loaded: dict[str, Kind] = {}  # built-in ones already imported
 
 
 def register_kind(kind: Kind) -> None:
@@ -59,6 +61,7 @@ def find_kind(settings: Settings) -> Kind:
         if kind.claims(settings):
             return kind
     name, has_images = settings.get("data.name", "digits"), settings.get("data.options.images") is not None
+    # with a target even rows.txt is a table
     if settings.get("data.options.target") is not None and not has_images and _may_be_rows(name):
         return get_kind("tables")
     return get_kind(_look(name, has_images))
@@ -77,6 +80,7 @@ def get_kind(name: str) -> Kind:
     if name in _registered:
         return _registered[name]
     if name not in _loaded:
+        # a loop, so that the key has the literal's type
         adapter = next((cls for known, cls in _ADAPTERS.items() if known == name), None)
         if adapter is None:
             raise unknown("kind of data", name, [*_ADAPTERS, *_registered])
@@ -89,23 +93,24 @@ def _look(name: str, has_images: bool) -> BuiltIn:
 
     A file of rows is a table, unless ``data.options.images`` says where the images named in it are.
     """
-    if name in catalog.names():
+    if name in catalog.names():  # before paths: a folder called "digits" needs ./
         return "texts" if catalog.is_text(name) else "arrays"
     if has_images:
         return "images"
     if is_remote(name):
         return _look_at_address(name)
     path = expand_home(name)
-    kind = None if path.is_dir() else _of_suffix(path)
+    kind = None if path.is_dir() else _of_suffix(path)  # a folder photos.csv/ is still a folder
     if kind is not None:
         return kind
     if path.is_dir() or is_packed(name):
         return "images"
+    # a file of no known ending is read as text; an image alone is refused later
     if path.is_file() and path.suffix.lower() not in EXTENSIONS:
         return "texts"
-    separators = [separator for separator in (os.sep, os.altsep) if separator]
+    separators = [separator for separator in (os.sep, os.altsep) if separator]  # altsep is None outside Windows
     is_path = name in (".", "..") or any(separator in name for separator in separators)
-    return "images" if is_path else "arrays"
+    return "images" if is_path else "arrays"  # "arrays": the catalog then lists the names it knows
 
 
 def _may_be_rows(name: str) -> bool:
@@ -118,7 +123,7 @@ def _may_be_rows(name: str) -> bool:
     path = expand_home(name)
     if path.suffix.lower() in _UNREAD:
         raise UsageError(f"{name}: {_UNREAD[path.suffix.lower()]} is not read; save it as CSV or as .xlsx")
-    if is_packed(name) and path.suffix.lower() != ".zip":
+    if is_packed(name) and path.suffix.lower() != ".zip":  # .zip may hold a single table
         raise UsageError(f"{name}: an archive holds images here; unpack the table, or pack it as .csv.gz or .csv.zip")
     return path.is_file() and path.suffix.lower() not in EXTENSIONS
 
@@ -131,7 +136,7 @@ def _look_at_address(address: str) -> BuiltIn:
     kind = _of_suffix(path)
     if kind is not None:
         return kind
-    if split_address(address).scheme == "s3" or is_archive(path.name):
+    if split_address(address).scheme == "s3" or is_archive(path.name):  # a bucket can be listed, unlike http
         return "images"
     if address.endswith("/"):
         raise UsageError(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fathom.module import Module
     from fathom.settings.config import Config
 
-_EPOCHS = 10
+_EPOCHS = 10  # as for named data sets
 
 
 class GivenLoadersKind(Kind):
@@ -36,7 +36,7 @@ class GivenLoadersKind(Kind):
         """
         from fathom.data.given.loader_data import LoaderData
 
-        if contents is None:
+        if contents is None:  # resumed or evaluated by the command line
             raise UsageError(
                 f"the data of this run, {config.data.name}, were given from Python: "
                 "fathom.load(run).evaluate(data), or fathom.resume(run, data=…), takes them again"

@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from fathom.settings.config import Config
     from fathom.settings.settings import Settings
 
+# of the files themselves, chosen by data.build where absent
 _FORM = ("channels", "size", "values", "convert", "layout", "range")
-_FOLDERS = ("levels", "group_by_name")
-_GROUPING = ("group_column", "time_column", "group_by_name")
+_FOLDERS = ("levels", "group_by_name")  # of class folders alone
+_GROUPING = ("group_column", "time_column", "group_by_name")  # each says which images must share a split
 _SMOOTHING = 0.1  # of the default network's labels
 _AUTO = "auto"  # augmentation that fits the images, see _fit_augmentation
 _UNCHANGED_FROM = 24  # pixels: images of 28 and 32 are shifted by 4
@@ -55,7 +56,7 @@ _SIDES = (
 )  # least ones that networks of the registry ask for, among others
 _LARGEST_SIDE = 64  # of images, for networks that were made for 28 or 32 pixels
 _IMAGES_SEEN = 40_000  # in training, unless epochs are given: 16 s on two cores at 32 pixels
-_LEAST_EPOCHS, _MOST_EPOCHS = 10, 40
+_LEAST_EPOCHS, _MOST_EPOCHS = 10, 40  # few images: 40 epochs; many: 10
 
 
 class ImagesKind(Kind):
@@ -73,7 +74,7 @@ class ImagesKind(Kind):
         name, options = settings.get("data.name", ""), settings.get("data.options", {})
         images = options.get("images")
         _check_options(options)
-        path = expand_home(name)
+        path = expand_home(name)  # a folder or an archive of them: the data's name is then a label file
         if images is not None:
             if not is_remote(name) and not path.is_file():
                 raise UsageError(f"no such label file: {name}")
@@ -96,17 +97,17 @@ class ImagesKind(Kind):
 
     def task(self, name: str) -> Task | None:
         """Return the task of class folders; a label file, which may lie in an archive too, has to be read first."""
-        is_local = not is_remote(name) and expand_home(name).is_dir()
+        is_local = not is_remote(name) and expand_home(name).is_dir()  # an archive is not opened for this
         return "classification" if is_local and find_label_file(expand_home(name)) is None else None
 
     def pin(self, data: DataConfig) -> DataConfig:
         """Return absolute paths and pinned versions."""
-        return pin_data(data, ("images",))
+        return pin_data(data, ("images",))  # the label file's images have a place of their own
 
     def read(self, data: DataConfig) -> ImageFiles | None:
         """Return the list of files, without opening one."""
         if not has_versions(data):
-            return None
+            return None  # remote, and not fetched yet
         local = localize(data)
         with original_names(data, local):
             return _list_files(local)
@@ -126,6 +127,7 @@ class ImagesKind(Kind):
         from fathom.models import registry
 
         given, local = config.data, localize(config.data)
+        # "auto" waits for the size, which is known after decoding
         augment = None if given.augment == _AUTO else build_augmentation(config)
         options = ImageOptions(
             size=_chosen_size(given),
@@ -136,6 +138,7 @@ class ImagesKind(Kind):
             cache=given.cache,
             max_broken=given.max_broken,
             refuses_broken=refuses_broken,
+            # statistics given, as ImageNet's with torchvision's weights
             is_normalised_elsewhere=given.mean is not None,
         )
         with original_names(given, local):
@@ -151,7 +154,7 @@ class ImagesKind(Kind):
                 on_read=on_read,
             )
         if given.augment == _AUTO:
-            data.augment = build_augmentation(_fit_augmentation(config, data))
+            data.augment = build_augmentation(_fit_augmentation(config, data))  # may be None: 1 pixel wide
         elif augment is not None:
             augment.check(data.input_shape)
         return data
@@ -179,15 +182,16 @@ class ImagesKind(Kind):
 
     def finalize(self, config: Config, data: LabelledData) -> Config:
         """Fill in batch size, epochs, and the size and channels chosen from the files."""
-        config = _fit_augmentation(super().finalize(config, data), data)
+        config = _fit_augmentation(super().finalize(config, data), data)  # augmentation first: the epochs depend on it
         if (data.multilabel or data.task == "regression") and config.training.label_smoothing == _SMOOTHING:
             # It came with the default network: numbers have no smoothing, and rare labels would drown in it
             config = replace_in(config, training={"label_smoothing": 0.0})
         found = cast("ImageData", data).form
+        # recorded, so that the run reads other files alike
         form: dict[str, Any] = {"channels": found.channels, "values": found.values, "convert": found.converts}
         if found.layout is not None:
             form["layout"] = found.layout
-        if config.data.resize is None:
+        if config.data.resize is None:  # else data.resize says it
             form["size"] = list(data.input_shape[1:])
         config = replace_in(config, data={"options": {**config.data.options, **form}})
         if config.training.epochs is None:
@@ -204,8 +208,8 @@ def _fit_augmentation(config: Config, data: LabelledData) -> Config:
         return config
     height, width = data.input_shape[-2:]
     side = min(height, width)
-    padding = 4 if side >= _UNCHANGED_FROM else side // 8
-    steps = ["flip"] * (width > 1) + [f"crop:padding={padding}"] * (padding > 0)
+    padding = 4 if side >= _UNCHANGED_FROM else side // 8  # side // 8: 0 below 8 pixels
+    steps = ["flip"] * (width > 1) + [f"crop:padding={padding}"] * (padding > 0)  # list times bool: in or out
     return replace_in(config, data={"augment": ",".join(steps) or None})
 
 
@@ -216,16 +220,17 @@ def _find_smallest_side(config: Config, channels: int) -> int:
     from fathom.models import registry
 
     for side in _SIDES:
+        # meta: shapes only, no memory; the fork keeps the seed's sequence as it was
         with contextlib.suppress(Exception), torch.random.fork_rng(devices=[]), torch.device("meta"), torch.no_grad():
             shape = (channels, side, side)
             net = registry.create(config.model.name, input_shape=shape, num_classes=2, **config.model.options)
-            net(torch.zeros(2, *shape))
+            net(torch.zeros(2, *shape))  # two samples: batch-norm refuses one; raises if a map shrinks to nothing
             return side
     return 1  # what is wrong with it is said when it is built
 
 
 def _check_options(options: Mapping[str, Any]) -> None:
-    is_table = options.get("images") is not None
+    is_table = options.get("images") is not None  # a label file is given
     known = (*_FORM, "images", *LABEL_OPTIONS, *_FOLDERS)
     for option in options:
         if option not in known:
@@ -233,6 +238,7 @@ def _check_options(options: Mapping[str, Any]) -> None:
     if is_table and options.get("levels") is not None:
         raise UsageError("--levels is for folders of classes; a label file says what its images show")
     given = [f"--{option.replace('_', '-')}" for option in _GROUPING if options.get(option) is not None]
+    # "group" as a level of folders is a way too
     if len(given) + ("group" in str(options.get("levels")).split("/")) > 1:
         raise UsageError(f"{' and '.join(given or ['--levels'])}: one way of saying what stays together is enough")
     LabelOptions(**_label_options(options))
@@ -242,7 +248,7 @@ def _label_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is said of the label file; a column's name may look like a number in YAML."""
     said = {name: options[name] for name in LABEL_OPTIONS if options.get(name) is not None}
     for name, value in said.items():
-        if name.endswith("column") and type(value) in (int, float):
+        if name.endswith("column") and type(value) in (int, float):  # column: 3 in YAML
             said[name] = str(value)
         elif name in ("missing", "not_missing") and isinstance(value, list):
             said[name] = [str(mark) if type(mark) in (int, float) else mark for mark in value]
@@ -252,6 +258,7 @@ def _label_options(options: Mapping[str, Any]) -> dict[str, Any]:
 def _list_files(data: DataConfig) -> ImageFiles:
     """List the images of a folder of classes or of a label file, without opening one."""
     place, images = expand_home(data.name), data.options.get("images")
+    # what is said of labels applies to a label file inside a folder too
     said = _label_options(data.options)
     levels, pattern = (data.options.get(option) for option in _FOLDERS)
     if images is None:
@@ -276,6 +283,7 @@ def _chosen_size(data: DataConfig) -> tuple[int, int] | None:
         return (side, side) if side else None
     if side:
         raise UsageError("data.resize and data.options.size both set the size of images; leave one of them out")
+    # type() is int: bool is an int as well
     if not (isinstance(size, list) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)):
         raise UsageError(f"data.options.size must be [height, width], not {size!r}")
     return size[0], size[1]
@@ -288,6 +296,7 @@ def _chosen_form(data: DataConfig) -> dict[str, Any]:
     """
     options, window = data.options, data.options.get("range")
     if window is not None:
+        # LO and HI in the files' own values
         if not (isinstance(window, list) and len(window) == 2 and all(type(n) in (int, float) for n in window)):
             raise UsageError(f"--range LO,HI: two numbers, not {window!r}")
         window = float(window[0]), float(window[1])
@@ -310,5 +319,5 @@ def _choose_epochs(config: Config, data: LabelledData) -> int:
     from fathom.build.augmentation import build_augmentation
 
     if build_augmentation(config) is None:
-        return _LEAST_EPOCHS
+        return _LEAST_EPOCHS  # plain passes: more would overfit
     return min(_MOST_EPOCHS, max(_LEAST_EPOCHS, round(_IMAGES_SEEN / data.num_train)))

@@ -16,6 +16,7 @@ from fathom.files import expand_home
 from fathom.settings.config import DataConfig
 from fathom.settings.settings import Settings
 
+# what people try; a clear message instead of a decoding error
 _NOT_READ = (".xls", ".ods", ".sav", ".dta", ".pkl", ".pickle", ".npy", ".pdf")
 
 
@@ -24,9 +25,10 @@ def refuse_foreign(settings: Settings) -> None:
 
     Raises:  UsageError
     """
-    name, options = settings.get("data.name", "digits"), settings.get("data.options", {})
+    name, options = settings.get("data.name", "digits"), settings.get("data.options", {})  # the default data set
     path = expand_home(name)
     if path.suffix.lower() in _NOT_READ and path.is_file():
+        # names without such a file may be a data set's
         raise UsageError(f"{name}: {path.suffix} files are not supported; save it as CSV or as text")
     for address in remote_addresses(name, options):
         check_address(address)
@@ -41,6 +43,7 @@ def refuse_file_options(settings: Settings) -> None:
     """
     name = settings.get("data.name", "digits")
     for option in ("cache", "max_broken"):
+        # the catalog's arrays cannot be broken or need a cache
         if settings.get(f"data.{option}") not in (None, *_NEUTRAL[option]):
             shown = option.replace("_", "-")
             raise UsageError(f"--{shown} is for image files; {name} is held in memory")

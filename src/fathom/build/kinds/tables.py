@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from fathom.settings.config import Config
     from fathom.settings.settings import Settings
 
+# passed to TableOptions as they are
 _CHOICES = ("fill", "one_hot_max", "categories", "numbers", "drop", "keep", "day_first", "group_column", "time_column")
-_READING = ("header", "separator", "encoding", "missing", "not_missing")
-_COLUMNS = ("categories", "numbers", "drop", "keep")
+_READING = ("header", "separator", "encoding", "missing", "not_missing")  # of the file's form, for read_table
+_COLUMNS = ("categories", "numbers", "drop", "keep")  # lists of columns
 _LINEAR_ONE_HOT_MAX = 1000  # an embedding before a single affine map would only lower its rank
 _STEPS = 3000  # of training on a small table, unless epochs are given
 _EPOCHS = (10, 100)
@@ -41,7 +42,7 @@ class TablesKind(Kind):
     """Rows with a target."""
 
     name, noun = "tables", "a table"
-    depends_on_network = True
+    depends_on_network = True  # embeddings or one-hot columns
     option_names = ("target", "task", "log_target", "test", "reweight", *_CHOICES, *_READING)
 
     def validate(self, settings: Settings) -> None:
@@ -54,7 +55,7 @@ class TablesKind(Kind):
             raise UsageError(f"data.options.header must be true or false, not {options['header']!r}")
         if not isinstance(options.get("day_first", False), bool):
             raise UsageError(f"data.options.day_first is true or false; got {options['day_first']!r}")
-        for place in (settings.get("data.name"), options.get("test"), options.get("reweight")):
+        for place in (settings.get("data.name"), options.get("test"), options.get("reweight")):  # all three are files
             if place is not None:
                 check_file(str(place))
 
@@ -90,15 +91,19 @@ class TablesKind(Kind):
             return self.build(config, on_read=on_read)
         with original_names(config.data, local):
             table = _read_file(local.name, local.options)
+            # as the training file: a test file alone might be misjudged
             other = _read_file(str(test), local.options | {"header": table.form.has_header})
+            # in the training file only
             absent = [name for name in table.frame.columns if name not in other.frame.columns]
             target = local.options.get("target")
             if target is None and len(absent) == 1:  # it lacks what is to be predicted
                 target = absent[0]
                 options = local.options | {"target": target}
+                # once more, with the target: absent == [target] then
                 return self.build_for_check(replace_in(config, data={"options": options}), on_read)
-            if absent != [target]:
+            if absent != [target]:  # the test file is complete, or lacks more: checked as usual
                 return _build(config, local, table)
+            # else reading it would stop at the missing target
             options = {name: value for name, value in local.options.items() if name != "test"}
             data = _build(config, msgspec.structs.replace(local, options=options), table)
             data.compare_with(table, other)
@@ -116,6 +121,7 @@ class TablesKind(Kind):
         if config.training.epochs is not None:
             return config
         least, most = _EPOCHS
+        # steps to epochs, both rounded up
         epochs = min(most, max(least, -(-_STEPS // -(-data.num_train // data.batch_size))))
         return replace_in(config, training={"epochs": epochs})
 
@@ -153,6 +159,7 @@ class TablesKind(Kind):
             top=request.top,
             encoding=request.encoding,
             unknown=unknown,
+            # the true value travels in the id column
             id_column=model.table.target if request.with_truth else request.id_column,
         )
         if request.with_truth:
@@ -170,8 +177,9 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
     options = data.options
     table = table or _read_file(data.name, options)
     chosen: dict[str, Any] = {option: options[option] for option in _CHOICES if option in options}
+    # a column named 3 is an int in YAML
     chosen |= {option: str(chosen[option]) for option in ("group_column", "time_column") if option in chosen}
-    chosen |= {option: _names(option, chosen[option]) for option in _COLUMNS if option in chosen}
+    chosen |= {option: _names(option, chosen[option]) for option in _COLUMNS if option in chosen}  # one name or several
     if config.model.name in ("linear", "softmax"):
         chosen.setdefault("one_hot_max", _LINEAR_ONE_HOT_MAX)
     target, test, log_target = options.get("target"), options.get("test"), options.get("log_target", False)
@@ -179,7 +187,9 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
         raise UsageError(f"data.options.log_target must be true or false, not {log_target!r}")
     built = TableData(
         dataclasses.replace(
-            table, test=None if test is None else _read_file(str(test), options | {"header": table.form.has_header})
+            # same header decision for both files
+            table,
+            test=None if test is None else _read_file(str(test), options | {"header": table.form.has_header}),
         ),
         data.batch_size,
         target=None if target is None else str(target),
@@ -193,7 +203,7 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
         if data.balance != "none":
             raise UsageError("--reweight and --balance both weight the training rows; remove one of them")
         other = _read_file(str(reweight), options | {"header": table.form.has_header})
-        built.notes.append(reweight_rows(built, table, other))
+        built.notes.append(reweight_rows(built, table, other))  # after splitting: only training rows are weighted
     return built
 
 
@@ -217,7 +227,7 @@ def _texts(option: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     value = options.get(option, [])
     if not isinstance(value, list) or not all(isinstance(text, str | int | float) for text in value):
         raise UsageError(f"data.options.{option} must be a list of texts, such as ['?', -999], not {value!r}")
-    return tuple(str(text).strip() for text in value)
+    return tuple(str(text).strip() for text in value)  # -999 in YAML is an int
 
 
 def _names(option: str, value: Any) -> tuple[str, ...]:

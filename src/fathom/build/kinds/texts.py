@@ -62,7 +62,7 @@ class TextsKind(Kind):
 
     def options(self, name: str, model: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
         """Return how the text is cut into tokens and served."""
-        return _FORM | catalog.text_form(name) | dict(chosen)
+        return _FORM | catalog.text_form(name) | dict(chosen)  # the user over the catalog over the defaults
 
     def batch_size(self, name: str) -> int | None:
         """Return the batch size of a text known by name: the book's, section 9.5."""
@@ -70,7 +70,7 @@ class TextsKind(Kind):
 
     def epochs(self, name: str) -> int | None:
         """Return the epochs of a text known by name."""
-        return 20 if catalog.is_text(name) else None
+        return 20 if catalog.is_text(name) else None  # named texts are short: enough epochs for enough steps
 
     def pin(self, data: DataConfig) -> DataConfig:
         """Return an absolute path and a pinned version."""
@@ -99,8 +99,8 @@ class TextsKind(Kind):
         local = localize(given)
         with original_names(given, local):
             options = dict(local.options)
-            options.pop("encoding", None)
-            shares = {"test": options.pop("test")} if "test" in options else {}
+            options.pop("encoding", None)  # only reading needs it
+            shares = {"test": options.pop("test")} if "test" in options else {}  # absent: TextData's own share
             return TextData(
                 _read_text(local) if contents is None else contents,
                 local.batch_size,
@@ -142,6 +142,7 @@ class TextsKind(Kind):
         """Refuse a text with another vocabulary: its splits are not those that the model was trained on."""
         super().check_model(module, data, is_own=is_own)
         model, text = cast("LanguageModel", module), cast("TextData", data)
+        # the tokeniser too: equal tokens may be cut otherwise
         if tuple(model.tokens) != text.vocabulary.tokens or model.tokenizer != text.tokenizer.describe():
             raise FathomError(
                 f"{data.name} has changed since this model was trained, so its splits are not the same; "
