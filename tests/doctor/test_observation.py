@@ -1,9 +1,11 @@
 """Observation changes nothing, and what it cannot see it says."""
 
+import contextlib
 import copy
 import pickle
 import subprocess
 import sys
+import warnings
 
 import pytest
 import torch
@@ -54,8 +56,8 @@ def test_everything_is_put_back():
     with fathom.watch(show=False):
         assert before[(F, "cross_entropy")] is not F.cross_entropy
     assert all(getattr(owner, name) is function for (owner, name), function in before.items())
-    assert not torch.nn.modules.module._global_forward_hooks
-    assert not torch.nn.modules.module._global_forward_pre_hooks
+    assert not torch.nn.modules.module._has_any_global_hook()
+    assert not torch.nn.modules.module._global_forward_hooks_with_kwargs
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
@@ -133,3 +135,14 @@ def test_a_process_that_trains_elsewhere_is_named():
     with fathom.watch(show=False) as doctor:
         subprocess.run([sys.executable, "-c", "pass"], check=True)
     assert any("starts another, which is not observed" in check.reason for check in doctor.findings.not_checked)
+
+
+def test_a_compiled_network_gives_the_same_and_nothing_is_warned_of():
+    def losses(watched):
+        model = torch.compile(p.network(), backend="eager")
+        with fathom.watch(model, show=False) if watched else contextlib.nullcontext():
+            return p.learn(model, p.sgd(model), epochs=2)
+
+    before = list(warnings.filters)
+    assert losses(True) == losses(False)
+    assert warnings.filters == before

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as module_hooks
 
 from fathom.doctor.observer import loaders, losses, modules, schedules, scripts, steps
 from fathom.doctor.observer.patches import Patches
@@ -54,6 +56,9 @@ class Observer:
     def start(self) -> None:
         """Begin to watch."""
         self._started = time.monotonic()
+        # torch.compile warns of hooks that the script did not set; under -W error that would end it
+        warnings.filterwarnings("ignore", message=r"Using `torch\.compile\(module\)` when there are global hooks")
+        self._filter = warnings.filters[0]
         wrap = self.patches.wrap
         wrap(nn.Module, "__init__", self._module_made)
         wrap(nn.Module, "load_state_dict", self._weights_loaded)
@@ -68,8 +73,12 @@ class Observer:
         """End watching; everything is as it was. Returns what was seen."""
         for handle in self._handles:
             handle.remove()
+            # PyTorch leaves this mark of a hook behind, and torch.compile then warns of global hooks for ever
+            module_hooks._global_forward_hooks_with_kwargs.pop(handle.id, None)
         self._handles.clear()
         self.patches.undo()
+        with contextlib.suppress(ValueError):  # the script may have put all filters back
+            cast("list[Any]", warnings.filters).remove(self._filter)
         with self.own_work("finish"):
             self.steps.finish()
         with self.own_work("finish"):
