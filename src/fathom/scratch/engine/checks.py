@@ -34,7 +34,7 @@ def check_float(name: str, argument: str, value: Any) -> None:
 def check_shape(name: str, argument: str, value: Any, expected: tuple[int, ...], why: str = "") -> None:
     """See that a floating-point tensor has exactly this shape."""
     check_float(name, argument, value)
-    if value.shape != expected:
+    if value.shape != expected:  # no broadcasting: a stretched parameter hides a mistake
         raise ValueError(f"{name}: {argument} has shape {value.shape}, expected {expected}{why}")
 
 
@@ -58,7 +58,8 @@ def check_probability(name: str, argument: str, value: float) -> float:
 
 def check_number(name: str, argument: str, value: Any, low: float = 0.0, above: bool = False) -> float:
     """See that a number is finite and at least ``low``, or above it."""
-    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)  # True would count as 1
+    # nan and ∞ compare with nothing usefully
     if not is_number or not np.isfinite(value) or value < low or (above and value == low):
         raise ValueError(
             f"{name}: {argument} must be a number {'above' if above else 'of at least'} {low:g}, not {value!r}"
@@ -69,6 +70,7 @@ def check_number(name: str, argument: str, value: Any, low: float = 0.0, above: 
 def as_sizes(name: str, argument: str, value: int | Sequence[int], num_axes: int, low: int) -> tuple[int, ...]:
     """One whole number for each axis, each at least ``low``; a single one counts for all."""
     # 3 counts for every axis
+    # text is no sequence of sizes: refused below
     sizes: tuple[Any, ...] = tuple(value) if isinstance(value, tuple | list) else (value,) * num_axes
     if len(sizes) != num_axes:
         raise ValueError(f"{name}: {argument} must be one number or {num_axes} of them, not {value!r}")

@@ -33,6 +33,7 @@ def tensor(data: Any, requires_grad: bool = False, dtype: Any = None) -> Tensor:
     Shape:   data (…) -> (…)
     Equals:  torch.tensor
     """
+    # Tensor() checks type and shape
     made = Tensor(data, dtype=dtype)  # shares the memory of an array; hence the copy
     return Tensor(made.data.copy(), requires_grad)
 
@@ -61,6 +62,7 @@ def full(shape: Sequence[int], value: float, requires_grad: bool = False, dtype:
     Shape:   -> (n, m)
     Equals:  torch.full
     """
+    # Tensor() picks the type that torch would
     return Tensor(np.full(_checked((tuple(shape),)), Tensor(value, dtype=dtype).data), requires_grad)
 
 
@@ -88,7 +90,7 @@ def eye(size: int, dtype: Any = np.float32) -> Tensor:
     Shape:   -> (size, size)
     Equals:  torch.eye
     """
-    return Tensor(np.eye(size, dtype=dtype))
+    return Tensor(np.eye(size, dtype=dtype))  # (size, size)
 
 
 def arange(*bounds: float, requires_grad: bool = False, dtype: Any = None) -> Tensor:
@@ -111,7 +113,7 @@ def linspace(start: float, end: float, steps: int, dtype: Any = np.float32) -> T
     Shape:   -> (steps,)
     Equals:  torch.linspace
     """
-    return Tensor(np.linspace(start, end, steps, dtype=dtype))
+    return Tensor(np.linspace(start, end, steps, dtype=dtype))  # steps − 1 equal gaps
 
 
 def rand(
@@ -146,7 +148,7 @@ def randint(low: int, high: int, shape: Sequence[int], generator: np.random.Gene
     """
     if low >= high:
         raise ValueError(f"randint: low must be below high, but low is {low} and high {high}")
-    return Tensor((generator or _generator).integers(low, high, _checked((tuple(shape),))))
+    return Tensor((generator or _generator).integers(low, high, _checked((tuple(shape),))))  # int64
 
 
 def randperm(size: int, generator: np.random.Generator | None = None) -> Tensor:
@@ -155,7 +157,7 @@ def randperm(size: int, generator: np.random.Generator | None = None) -> Tensor:
     Shape:   -> int64 (size,)
     Equals:  torch.randperm in law
     """
-    return Tensor((generator or _generator).permutation(size))
+    return Tensor((generator or _generator).permutation(size))  # (size,)
 
 
 def one_hot(labels: Tensor, num_classes: int) -> Tensor:
@@ -166,7 +168,7 @@ def one_hot(labels: Tensor, num_classes: int) -> Tensor:
     Raises:  ValueError if a label is below 0 or not below num_classes
     """
     check_labels("one_hot", labels, num_classes)
-    return Tensor((labels.data[..., np.newaxis] == np.arange(num_classes)).astype(np.int64))
+    return Tensor((labels.data[..., np.newaxis] == np.arange(num_classes)).astype(np.int64))  # (…, 1) == (K,): (…, K)
 
 
 def check_labels(name: str, labels: Tensor, num_classes: int) -> None:
@@ -177,13 +179,13 @@ def check_labels(name: str, labels: Tensor, num_classes: int) -> None:
     if labels.dtype.kind not in "iu":
         raise TypeError(f"{name}: labels must be integers, not {labels.dtype}")
     if labels.numel() and not 0 <= labels.data.min() <= labels.data.max() < num_classes:
-        wrong = labels.data[(labels.data < 0) | (labels.data >= num_classes)][0]
+        wrong = labels.data[(labels.data < 0) | (labels.data >= num_classes)][0]  # the first one, for the message
         raise ValueError(f"{name}: labels must be from 0 to {num_classes - 1}, but one of them is {wrong}")
 
 
 def _checked(shape: tuple[Any, ...]) -> tuple[int, ...]:
     sizes = as_shape(shape)
     for size in sizes:
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 0:
+        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 0:  # True would pass as 1
             raise ValueError(f"a shape is made of whole numbers of at least 0; got {sizes}")
     return sizes

@@ -39,13 +39,13 @@ def forward_gradient(function: Function, x: Any) -> Tensor:
     Raises:  ValueError if the result is no scalar; RuntimeError inside another derivative
     """
     with one_derivative("forward_gradient"):
-        point = Tensor(x).data
+        point = Tensor(x).data  # data alone: no graph is built
         gradient = np.zeros_like(point)  # filled entry by entry
         for place in np.ndindex(point.shape):
             direction = np.zeros_like(point)
             direction[place] = 1  # the unit vector of one entry
             value, slope = push(function, point, direction)
-            if value.numel() != 1:
+            if value.numel() != 1:  # one slope an entry: a gradient is a single row of J
                 raise ValueError(
                     f"forward_gradient: the function must give a scalar, not shape {value.shape}; see jacobian"
                 )
@@ -54,11 +54,12 @@ def forward_gradient(function: Function, x: Any) -> Tensor:
 
 
 def push(function: Function, x: Any, direction: Any) -> tuple[Tensor, Tensor]:
+    # n passes for n entries; backward() needs one
     """Do what ``jvp`` does, for those who have seen to it that nothing else is being differentiated.
 
     Shape:   x (…), direction (…) -> value (n',), derivative (n',); any shape
     """
-    result = function(Dual(x, direction))
+    result = function(Dual(x, direction))  # the tangent travels with the value through every operation
     if not isinstance(result, Dual):  # a function that is constant
         value = Tensor(result).data
         return Tensor(value), Tensor(np.zeros_like(value))

@@ -30,6 +30,7 @@ class Functions(Arithmetic):
         """
         x = self._floating()
         Y = np.exp(x.data)  # its own derivative
+        # the rule holds Y itself: a later write into it must be noticed
         return record("exp", Y, both_ways(x, lambda G: G * Y, saves_result=True))
 
     def log(self) -> Tensor:
@@ -39,7 +40,7 @@ class Functions(Arithmetic):
         """
         x = self._floating()
         X = x.data
-        return record("log", np.log(X), both_ways(x, lambda G: G / X, self))
+        return record("log", np.log(X), both_ways(x, lambda G: G / X, self))  # d log = 1/x
 
     def _log1p(self) -> Tensor:
         """Return log(1 + x), with all digits of a small x."""
@@ -62,7 +63,7 @@ class Functions(Arithmetic):
         Shape:   X (…) -> (…)
         """
         X = self.data
-        return record("square", X * X, both_ways(self, lambda G: 2 * G * X, self))
+        return record("square", X * X, both_ways(self, lambda G: 2 * G * X, self))  # d x² = 2x
 
     def sin(self) -> Tensor:
         """Return the sine of an angle in radians.
@@ -98,8 +99,8 @@ class Functions(Arithmetic):
         """
         x = self._floating()
         small = np.exp(-np.abs(x.data))  # in (0, 1]: never overflows
-        Y = np.where(x.data >= 0, 1, small) / (1 + small)
-        return record("sigmoid", Y, both_ways(x, lambda G: G * Y * (1 - Y), saves_result=True))
+        Y = np.where(x.data >= 0, 1, small) / (1 + small)  # σ(x) = 1/(1 + e^−x) above 0, e^x/(1 + e^x) below
+        return record("sigmoid", Y, both_ways(x, lambda G: G * Y * (1 - Y), saves_result=True))  # dσ = σ(1 − σ)
 
     def relu(self) -> Tensor:
         """Return max(x, 0). Kink: the derivative at 0 is taken as 0.
@@ -116,7 +117,7 @@ class Functions(Arithmetic):
         Shape:   X (…) -> (…)
         """
         X = self.data
-        return record("abs", np.abs(X), both_ways(self, lambda G: G * np.sign(X), self))
+        return record("abs", np.abs(X), both_ways(self, lambda G: G * np.sign(X), self))  # sign(0) = 0: the middle
 
     def clip(self, low: float | None = None, high: float | None = None) -> Tensor:
         """Bring into [low, high]. Kinks: the derivative on both bounds is taken as 0, as of relu, which is clip(low=0).

@@ -33,6 +33,7 @@ def cat(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     common = first.dtype  # promoted pair by pair
     for other in tensors[1:]:
         common = pair("cat", Tensor(np.zeros(1, common)), Tensor(np.zeros(1, other.dtype)))[0].dtype
+    # running totals: the last is the length of the result
     ends = np.cumsum([each.shape[where] for each in tensors])  # where each ends along the axis
     before = (slice(None),) * where  # all of the axes in front
     value = np.concatenate([each.data.astype(common, copy=False) for each in tensors], where)
@@ -41,6 +42,7 @@ def cat(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
         part = (*before, slice(end - each.shape[where], end))
 
         def place(T: np.ndarray) -> np.ndarray:
+            # an operand reaches its own part of the result, and nothing else
             whole = np.zeros(value.shape, value.dtype)
             whole[part] = T
             return whole
@@ -56,7 +58,7 @@ def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     Shape:   X (n,), Y (n,) -> (2, n); for axis 0
     Equals:  torch.stack
     """
-    return cat([each.unsqueeze(axis) for each in tensors], axis)
+    return cat([each.unsqueeze(axis) for each in tensors], axis)  # (…, n, …): n the number of tensors
 
 
 def where(condition: Tensor, first: Any, second: Any) -> Tensor:
@@ -70,6 +72,7 @@ def where(condition: Tensor, first: Any, second: Any) -> Tensor:
     if condition.dtype != np.bool_:
         raise TypeError(f"where: the condition must be of dtype bool, not {condition.dtype}")
     if isinstance(first, Tensor) or not isinstance(second, Tensor):
+        # the tensor's type decides: a plain number only follows
         a, b = pair("where", first if isinstance(first, Tensor) else Tensor(first), second)
     else:
         b, a = pair("where", second, first)  # a number beside a tensor takes its type
@@ -117,7 +120,7 @@ def dot(x: Tensor, y: Tensor) -> Tensor:
     Equals:  torch.dot
     """
     _check_axes("dot", (x, 1), (y, 1))
-    return x @ y
+    return x @ y  # ()
 
 
 def mv(A: Tensor, x: Tensor) -> Tensor:
@@ -127,7 +130,7 @@ def mv(A: Tensor, x: Tensor) -> Tensor:
     Equals:  torch.mv
     """
     _check_axes("mv", (A, 2), (x, 1))
-    return A @ x
+    return A @ x  # (m,)
 
 
 def mm(A: Tensor, B: Tensor) -> Tensor:
@@ -137,7 +140,7 @@ def mm(A: Tensor, B: Tensor) -> Tensor:
     Equals:  torch.mm
     """
     _check_axes("mm", (A, 2), (B, 2))
-    return A @ B
+    return A @ B  # (m, k)
 
 
 def bmm(A: Tensor, B: Tensor) -> Tensor:
@@ -149,7 +152,7 @@ def bmm(A: Tensor, B: Tensor) -> Tensor:
     _check_axes("bmm", (A, 3), (B, 3))
     if len(A) != len(B):
         raise ValueError(f"bmm needs as many matrices on the left as on the right; got shapes {A.shape} and {B.shape}")
-    return A @ B
+    return A @ B  # (N, m, k)
 
 
 def outer(x: Tensor, y: Tensor) -> Tensor:
@@ -159,7 +162,7 @@ def outer(x: Tensor, y: Tensor) -> Tensor:
     Equals:  torch.outer
     """
     _check_axes("outer", (x, 1), (y, 1))
-    return x.unsqueeze(1) * y
+    return x.unsqueeze(1) * y  # (m, 1) · (n,): (m, n)
 
 
 def _check_axes(name: str, *operands: tuple[Tensor, int]) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def sum_type(dtype: np.dtype) -> Any:
     """Return the type in which entries are added up: torch's int64 for bools and all integers, where NumPy would take
     uint64 for unsigned ones, which has no −1."""
-    return dtype if dtype.kind == "f" else np.int64
+    return dtype if dtype.kind == "f" else np.int64  # bools would stay bools, and True + True be 1
 
 
 class Reductions(Functions):
@@ -44,7 +44,9 @@ class Reductions(Functions):
             np.asarray(self.data.sum(axis=axes, keepdims=keepdims, dtype=sum_type(self.dtype))),
             Edge(
                 self,
+                # every entry counts once: each gets the whole of G
                 lambda G: np.broadcast_to(G.reshape(kept), shape),
+                # a sum is linear: the tangent is summed alike
                 push=lambda T: np.asarray(T.sum(axis=axes, keepdims=keepdims)),
             ),
         )
@@ -60,7 +62,7 @@ class Reductions(Functions):
         count = int(np.prod([self.shape[i] for i in as_axes("mean", axis, self.ndim)]))  # n, of one mean
         if count == 0:
             raise ValueError(f"mean over no entries: the tensor has shape {self.shape}")
-        return self.sum(axis, keepdims) / count
+        return self.sum(axis, keepdims) / count  # the divisor stays a Python number: float32 stays
 
     def var(self, axis: Axis = None, keepdims: bool = False, correction: int = 1) -> Tensor:
         """Return the mean squared distance from the mean; the divisor is n − ``correction``, n − 1 unless told
@@ -73,6 +75,7 @@ class Reductions(Functions):
         count = int(np.prod([self.shape[i] for i in axes]))
         if count <= correction:
             raise ValueError(f"var with correction {correction} needs more than {correction} entries, not {count}")
+        # in two passes: Σx² − n·mean² would cancel
         return (self - self.mean(axes, keepdims=True)).square().sum(axes, keepdims) / (count - correction)
 
     def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -95,7 +98,7 @@ class Reductions(Functions):
         axes, X = as_axes(name, axis, self.ndim), self.data
         if any(self.shape[i] == 0 for i in axes):
             raise ValueError(f"{name} over no entries: the tensor has shape {self.shape}")
-        Y = getattr(X, name)(axis=axes, keepdims=True)
+        Y = getattr(X, name)(axis=axes, keepdims=True)  # the axes stay, for the comparison
         chosen = X == Y  # ties: several
         # 1/ties for each of them
         share = chosen / chosen.sum(axis=axes, keepdims=True, dtype=X.dtype if X.dtype.kind == "f" else None)
@@ -103,7 +106,7 @@ class Reductions(Functions):
         edge = Edge(
             self,
             lambda G: G.reshape(Y.shape) * share,
-            self,
+            self,  # share was computed from these values
             push=lambda T: (T * share).sum(axis=axes, keepdims=True).reshape(out.shape),
         )
         return record(name, out, edge)
@@ -120,6 +123,7 @@ class Reductions(Functions):
             np.cumsum(self.data, axis=where, dtype=sum_type(self.dtype)),
             Edge(
                 self,
+                # y_j holds x_i for all j ≥ i: sum G from i on
                 lambda G: np.flip(np.cumsum(np.flip(G, where), axis=where), where),
                 push=lambda T: np.cumsum(T, axis=where),
             ),
@@ -146,7 +150,7 @@ class Reductions(Functions):
         out = np.array((Y * unit) if keepdims else np.squeeze(Y * unit, axes))
 
         def slope() -> np.ndarray:
-            return np.sign(X) * (np.abs(X) / unit / safe) ** (p - 1)
+            return np.sign(X) * (np.abs(X) / unit / safe) ** (p - 1)  # dN/dx = sign(x) (|x|/N)^(p−1)
 
         edge = Edge(
             x,
@@ -162,10 +166,12 @@ def _unit(X: np.ndarray, p: float, axes: tuple[int, ...]) -> np.ndarray:
     2 then, so that nothing is rounded."""
     info = np.finfo(X.dtype)
     largest = np.abs(X).max(axis=axes, keepdims=True, initial=0.0)  # of each norm
-    count = max(1, X.size // max(1, largest.size))
+    count = max(1, X.size // max(1, largest.size))  # terms of one sum
     # Down to eps of the largest power the powers must not lose digits; up, their sum must be finite
+    # p-th roots of the bounds for the powers
     low, high = (float(info.tiny) / float(info.eps)) ** (1 / p), (float(info.max) / count) ** (1 / p)
     fits = (largest >= low) & (largest <= high)
     usable = np.isfinite(largest) & (largest > 0)  # ∞ and nan stay what they are
     _, exponent = np.frexp(np.where(usable & ~fits, largest, 1))  # largest = m·2^exponent, ½ ≤ m < 1
+    # a power of 2 divides without rounding
     return np.where(usable & ~fits, np.ldexp(np.ones_like(largest), exponent - 1), 1).astype(X.dtype)

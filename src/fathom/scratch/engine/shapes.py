@@ -32,6 +32,7 @@ class Shapes(Reductions):
             out = self.data.reshape(wanted)
         except ValueError:
             raise ValueError(f"reshape: {self.numel()} entries of shape {old} do not fit shape {wanted}") from None
+        # the order of the entries is the same both ways
         edge = Edge(self, lambda G: G.reshape(old), push=lambda T: T.reshape(out.shape))
         return record("reshape", out, edge, view_of=self)
 
@@ -43,6 +44,7 @@ class Shapes(Reductions):
         Raises:  RuntimeError if the entries do not lie in this order in memory
         """
         out = self.reshape(*shape)
+        # NumPy copies in silence where strides do not allow a view
         if out.numel() and not np.shares_memory(out.data, self.data):
             raise RuntimeError(f"view: shape {self.shape} is not in this order in memory; use reshape(), which copies")
         return out
@@ -56,7 +58,7 @@ class Shapes(Reductions):
         if self.ndim == 0:
             return self.reshape(1)
         (first,) = as_axes("flatten", start, self.ndim)
-        return self.reshape(*self.shape[:first], int(np.prod(self.shape[first:])))
+        return self.reshape(*self.shape[:first], int(np.prod(self.shape[first:])))  # the rest in one: (…, a·b·c)
 
     def transpose(self, first: int, second: int) -> Tensor:
         """Swap two axes; a view.
@@ -66,6 +68,7 @@ class Shapes(Reductions):
         """
         order = list(range(self.ndim))
         (i,), (j,) = as_axes("transpose", first, self.ndim), as_axes("transpose", second, self.ndim)
+        # all other axes stay where they are
         order[i], order[j] = j, i  # a permutation that swaps two
         return self.permute(*order)
 
@@ -75,7 +78,7 @@ class Shapes(Reductions):
         Shape:   X (n, m, k) -> (k, n, m); for the order 2, 0, 1
         Equals:  torch.permute
         """
-        axes = as_axes("permute", tuple(order), self.ndim)
+        axes = as_axes("permute", tuple(order), self.ndim)  # −1 counts from the end
         if len(axes) != self.ndim:
             raise ValueError(f"permute needs each of the {self.ndim} axes of shape {self.shape} once; got {order}")
         back = tuple(np.argsort(axes))  # the order that undoes it
@@ -85,7 +88,7 @@ class Shapes(Reductions):
     @property
     def T(self) -> Tensor:
         """All axes in reverse order; of a matrix, its transpose."""
-        return self.permute(*reversed(range(self.ndim)))
+        return self.permute(*reversed(range(self.ndim)))  # (…, b, a)
 
     def unsqueeze(self, axis: int) -> Tensor:
         """Add an axis of length 1.
@@ -94,7 +97,7 @@ class Shapes(Reductions):
         Equals:  torch.unsqueeze
         """
         (where,) = as_axes("unsqueeze", axis, self.ndim + 1)  # one place more than there are axes
-        return self.reshape(*self.shape[:where], 1, *self.shape[where:])
+        return self.reshape(*self.shape[:where], 1, *self.shape[where:])  # a view: no entry moves
 
     def squeeze(self, axis: int) -> Tensor:
         """Take away an axis of length 1; any other stays.
@@ -114,6 +117,7 @@ class Shapes(Reductions):
         Equals:  torch.broadcast_to
         """
         wanted = as_shape(shape)
+        # equal unless the tensor has axes or lengths that the wanted shape lacks
         if check_broadcast("broadcast_to", self.shape, wanted) != wanted:
             raise ValueError(f"broadcast_to: shape {self.shape} does not stretch to {wanted}")
         out = np.broadcast_to(self.data, wanted)  # strides of 0: read-only

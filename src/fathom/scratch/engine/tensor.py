@@ -57,16 +57,17 @@ class Dual(Tensor):
     Raises:  TypeError if the data are not floating-point; ValueError if the shapes differ
     """
 
-    __slots__ = ()
+    __slots__ = ()  # the tangent's slot is Recorded's
 
     def __init__(self, data: Any, tangent: Any = None) -> None:
         super().__init__(data)
         if self.dtype.kind != "f":
             raise TypeError(f"only floating-point tensors can have a tangent; data has dtype {self.dtype}")
+        # no direction given: a constant, whose derivative is 0
         given = np.zeros_like(self.data) if tangent is None else as_array(tangent)
         if given.shape != self.shape:
             raise ValueError(f"Dual: tangent has shape {given.shape}, expected that of the value, {self.shape}")
-        self._tangent = given.astype(self.dtype, copy=False)
+        self._tangent = given.astype(self.dtype, copy=False)  # a tangent of another type would promote every result
 
     @property
     def tangent(self) -> np.ndarray:

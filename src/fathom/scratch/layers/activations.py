@@ -23,6 +23,7 @@ def step(X: Tensor) -> Tensor:
 
     Equals:  torch.heaviside with 0 at 0
     """
+    # both_ways: the diagonal of J is 0 either way
     return record("step", (X.data > 0).astype(X.dtype), both_ways(X, np.zeros_like))
 
 
@@ -42,11 +43,12 @@ def prelu(X: Tensor, slope: Tensor) -> Tensor:
     Equals:  torch.nn.functional.prelu
     """
     check_float("prelu", "X", X)
+    # axis 1 holds the channels, as everywhere
     num_channels = X.shape[1] if X.ndim > 1 else 1  # (N,) has none
     if slope.shape not in ((1,), (num_channels,)):
         raise ValueError(f"prelu: slope has shape {slope.shape}, expected (1,) or ({num_channels},), one a channel")
     each = slope.reshape(-1, *[1] * (X.ndim - 2)) if X.ndim > 2 else slope  # (C, 1, 1): along the channels
-    return where(X > 0, X, each * X)
+    return where(X > 0, X, each * X)  # x = 0 takes the branch of the slope: its derivative there is the slope
 
 
 def sigmoid(X: Tensor) -> Tensor:
@@ -94,7 +96,7 @@ def softmax(X: Tensor, axis: int = -1) -> Tensor:
     Equals:  torch.softmax
     """
     check_float("softmax", "X", X)
-    (where,) = as_axes("softmax", axis, X.ndim)
+    (where,) = as_axes("softmax", axis, X.ndim)  # one axis only: the distribution runs along it
     E = np.exp(X.data - X.data.max(axis=where, keepdims=True))  # at most 1
     Y = E / E.sum(axis=where, keepdims=True)  # at least one term is 1: no division by 0
     # dY_i/dX_j = Y_i (δ_ij − Y_j), the same with i and j exchanged
@@ -114,7 +116,7 @@ def log_softmax(X: Tensor, axis: int = -1) -> Tensor:
     shifted = X.data - X.data.max(axis=where, keepdims=True)  # at most 0
     Y = shifted - np.log(np.exp(shifted).sum(axis=where, keepdims=True))  # (…), all ≤ 0
     # dY_i/dX_j = δ_ij − e^(Y_j)
-    edge = Edge(
+    edge = Edge(  # J is not symmetric: the way back sums G, the way forward weights T by the softmax
         X,
         lambda G: G - np.exp(Y) * G.sum(axis=where, keepdims=True),
         push=lambda T: T - (np.exp(Y) * T).sum(axis=where, keepdims=True),

@@ -42,7 +42,7 @@ class Residual(Module):
         self.bn1 = BatchNorm(channels)
         self.conv2 = Conv2d(channels, channels, kernel_size=3, padding=1, bias=False)
         self.bn2 = BatchNorm(channels)
-        self.downsample: Module = Identity()
+        self.downsample: Module = Identity()  # the shortcut: nothing to learn while the shapes agree
         if stride != 1 or in_channels != channels:
             self.downsample = Sequential(
                 Conv2d(in_channels, channels, kernel_size=1, stride=stride, bias=False), BatchNorm(channels)
@@ -62,6 +62,7 @@ class ConvUnit(Module):
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
         super().__init__()
+        # k // 2 on both sides keeps H and W for odd k
         self.conv = Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2)
         self.relu = ReLU()
 
@@ -84,6 +85,7 @@ class Inception(Module):
 
     def __init__(self, in_channels: int, table: tuple[int, int, int, int, int, int]) -> None:
         super().__init__()
+        # reduce3 and reduce5: 1×1 outputs, the inputs of the large kernels
         c1, reduce3, c3, reduce5, c5, c_pool = table  # the paper's columns of table 1
         self.branch1 = ConvUnit(in_channels, c1, 1)
         self.branch2 = Sequential(ConvUnit(in_channels, reduce3, 1), ConvUnit(reduce3, c3, 3))  # padding 1

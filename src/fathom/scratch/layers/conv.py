@@ -51,7 +51,7 @@ def conv1d(X: Tensor, W: Tensor, b: Tensor | None = None, stride: Sizes = 1, pad
     Shape:   X (N, C_in, L), W (C_out, C_in, k), b (C_out,) -> (N, C_out, L')
     Equals:  torch.nn.functional.conv1d
     """
-    return _conv(1, X, W, b, stride, padding)
+    return _conv(1, X, W, b, stride, padding)  # (N, C_out, L')
 
 
 def conv2d(X: Tensor, W: Tensor, b: Tensor | None = None, stride: Sizes = 1, padding: Padding = 0) -> Tensor:
@@ -68,7 +68,7 @@ def conv2d(X: Tensor, W: Tensor, b: Tensor | None = None, stride: Sizes = 1, pad
     Source:  notes N1 §2.3; Dumoulin & Visin 2016, relationship 6
     Raises:  ValueError if shapes do not fit, a stride is below 1, or the kernel is larger than the padded input
     """
-    return _conv(2, X, W, b, stride, padding)
+    return _conv(2, X, W, b, stride, padding)  # (N, C_out, H', W')
 
 
 def conv3d(X: Tensor, W: Tensor, b: Tensor | None = None, stride: Sizes = 1, padding: Padding = 0) -> Tensor:
@@ -77,7 +77,7 @@ def conv3d(X: Tensor, W: Tensor, b: Tensor | None = None, stride: Sizes = 1, pad
     Shape:   X (N, C_in, D, H, W), W (C_out, C_in, kd, kh, kw), b (C_out,) -> (N, C_out, D', H', W')
     Equals:  torch.nn.functional.conv3d
     """
-    return _conv(3, X, W, b, stride, padding)
+    return _conv(3, X, W, b, stride, padding)  # (N, C_out, D', H', W')
 
 
 def convolution(X: Tensor, W: Tensor, b: Tensor | None = None, stride: Sizes = 1, padding: Padding = 0) -> Tensor:
@@ -87,6 +87,7 @@ def convolution(X: Tensor, W: Tensor, b: Tensor | None = None, stride: Sizes = 1
              end
     Equals:  torch.nn.functional.conv2d(X, W.flip(2, 3), …); with padding "full" numpy.convolve
     """
+    # each kernel axis backwards: (C_out, C_in, kh, kw)
     turned = W[(slice(None), slice(None), *(slice(None, None, -1),) * (W.ndim - 2))]
     return _conv(X.ndim - 2, X, turned, b, stride, padding)
 
@@ -103,7 +104,7 @@ def pointwise(X: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
             f"pointwise: W has shape {W.shape}, expected (C_out, {X.shape[1]}), the channels of X {X.shape}"
         )
     pixels = X.permute(0, 2, 3, 1) @ W.T  # (N, H, W, C_out)
-    return (pixels if b is None else pixels + b).permute(0, 3, 1, 2)
+    return (pixels if b is None else pixels + b).permute(0, 3, 1, 2)  # (N, C_out, H, W)
 
 
 def conv_transpose2d(X: Tensor, W: Tensor, b: Tensor | None = None, stride: Sizes = 1, padding: Sizes = 0) -> Tensor:
@@ -128,7 +129,7 @@ def conv_transpose2d(X: Tensor, W: Tensor, b: Tensor | None = None, stride: Size
     )
     if min(sizes) < 1:
         raise ValueError(f"{name}: padding {numbers} leaves nothing of an output of {sizes}; X has shape {X.shape}")
-    pads = tuple((p, p) for p in numbers)
+    pads = tuple((p, p) for p in numbers)  # as much before as after
     whole, kernel = (len(X), W.shape[1], *sizes), W.shape[2:]
     rows = W.data.reshape(len(W.data), -1)  # (C_in, C_out·kh·kw)
     flat = X.data.reshape(*X.shape[:2], -1)  # (N, C_in, H·W)
@@ -137,9 +138,11 @@ def conv_transpose2d(X: Tensor, W: Tensor, b: Tensor | None = None, stride: Size
         return from_columns(rows.T @ flat, whole, kernel, strides, pads)  # (N, C_out, H', W')
 
     def by_input(G: np.ndarray) -> np.ndarray:
+        # the way back of a transposed convolution is a convolution: (N, C_in, H, W)
         return (rows @ to_columns(G, kernel, strides, pads)).reshape(X.shape)
 
     def by_kernel(G: np.ndarray) -> np.ndarray:
+        # (N, C_in, H·W) @ (N, H·W, C_out·kh·kw), summed over samples
         return (flat @ to_columns(G, kernel, strides, pads).swapaxes(1, 2)).sum(axis=0).reshape(W.shape)
 
     # Linear in either operand: a tangent takes the operand's place
@@ -149,7 +152,7 @@ def conv_transpose2d(X: Tensor, W: Tensor, b: Tensor | None = None, stride: Size
         Edge(X, by_input, W, push=lambda T: spread(rows, T.reshape(flat.shape))),
         Edge(W, by_kernel, X, push=lambda T: spread(T.reshape(rows.shape), flat)),
     )
-    return out if b is None else out + b.reshape(-1, 1, 1)
+    return out if b is None else out + b.reshape(-1, 1, 1)  # (C_out,) along the channels
 
 
 def _conv(num_axes: int, X: Tensor, W: Tensor, b: Tensor | None, stride: Sizes, padding: Padding) -> Tensor:
@@ -160,16 +163,18 @@ def _conv(num_axes: int, X: Tensor, W: Tensor, b: Tensor | None, stride: Sizes, 
     rows = W.data.reshape(count, -1)  # (C_out, C_in·kh·kw)
     values = X.data
     Y = rows @ to_columns(values, kernel, strides, pads)  # (N, C_out, H'·W')
-    if b is not None:
+    if b is not None:  # (C_out, 1) stretches over the places
         Y += b.data[:, np.newaxis]
     flat = Y.shape
 
     def by_input(G: np.ndarray) -> np.ndarray:
+        # each window's share, added where windows overlap
         return from_columns(rows.T @ G.reshape(flat), values.shape, kernel, strides, pads)
 
     def by_kernel(G: np.ndarray) -> np.ndarray:
         # The columns are laid out again: keeping them would take kh·kw times the memory of X
         columns = to_columns(values, kernel, strides, pads)
+        # (C_out, C_in·kh·kw) of each sample, summed
         return (G.reshape(flat) @ columns.swapaxes(1, 2)).sum(axis=0).reshape(W.shape)
 
     # Linear in either operand: a tangent takes the operand's place
@@ -182,6 +187,7 @@ def _conv(num_axes: int, X: Tensor, W: Tensor, b: Tensor | None, stride: Sizes, 
     edges = [Edge(X, by_input, W, push=push_input), Edge(W, by_kernel, X, push=push_kernel)]
     if b is not None:
         column = (-1, *(1,) * num_axes)  # (C_out, 1, 1)
+        # over samples and places: the bias is used at all of them
         edges.append(Edge(b, lambda G: G.reshape(flat).sum(axis=(0, 2)), push=lambda T: T.reshape(column)))
     return record(f"conv{num_axes}d", Y.reshape(shape), *edges)
 
@@ -190,7 +196,7 @@ def _conv(num_axes: int, X: Tensor, W: Tensor, b: Tensor | None, stride: Sizes, 
 
 
 class _Conv(Module):
-    num_axes: int
+    num_axes: int  # 1, 2 or 3: all that tells the layers apart
 
     def __init__(
         self,
@@ -209,8 +215,8 @@ class _Conv(Module):
         self.stride = as_sizes(name, "stride", stride, self.num_axes, low=1)
         as_padding(name, padding, kernel, self.stride)  # refused now, not in the first forward()
         self.padding = padding
-        shape = (out_channels, in_channels, *kernel)
-        bound = 1 / np.sqrt(fans(shape)[0])
+        shape = (out_channels, in_channels, *kernel)  # (C_out, C_in, kh, kw)
+        bound = 1 / np.sqrt(fans(shape)[0])  # the inputs of one output: C_in·kh·kw
         self.weight = Parameter(uniform_(Tensor(np.empty(shape, dtype)), -bound, bound))
         self.bias = Parameter(uniform_(Tensor(np.empty(out_channels, dtype)), -bound, bound)) if bias else None
 

@@ -18,7 +18,7 @@ def corr1d(X: Tensor, K: Tensor) -> Tensor:
     """
     check_signal("corr1d", X, K, 1)
     (k,) = K.shape
-    Y = zeros(X.shape[0] - k + 1, dtype=X.dtype)
+    Y = zeros(X.shape[0] - k + 1, dtype=X.dtype)  # (n − k + 1,): only places where the kernel fits
     for i in range(Y.shape[0]):
         Y[i] = (X[i : i + k] * K).sum()
     return Y
@@ -31,10 +31,10 @@ def corr2d(X: Tensor, K: Tensor) -> Tensor:
     """
     check_signal("corr2d", X, K, 2)
     h, w = K.shape
-    Y = zeros(X.shape[0] - h + 1, X.shape[1] - w + 1, dtype=X.dtype)
+    Y = zeros(X.shape[0] - h + 1, X.shape[1] - w + 1, dtype=X.dtype)  # (H − h + 1, W − w + 1)
     for i in range(Y.shape[0]):
         for j in range(Y.shape[1]):
-            Y[i, j] = (X[i : i + h, j : j + w] * K).sum()
+            Y[i, j] = (X[i : i + h, j : j + w] * K).sum()  # one window, entry by entry times the kernel
     return Y
 
 
@@ -49,7 +49,7 @@ def corr3d(X: Tensor, K: Tensor) -> Tensor:
     for i in range(Y.shape[0]):
         for j in range(Y.shape[1]):
             for l in range(Y.shape[2]):
-                Y[i, j, l] = (X[i : i + d, j : j + h, l : l + w] * K).sum()
+                Y[i, j, l] = (X[i : i + d, j : j + h, l : l + w] * K).sum()  # (d, h, w) windows
     return Y
 
 
@@ -67,17 +67,18 @@ def conv_by_definition(
     num_axes = X.ndim - 2
     strides, pads = check_convolution(f"conv{num_axes}d", X, W, b, stride, padding, num_axes)
     corr = {1: corr1d, 2: corr2d, 3: corr3d}[num_axes]
-    sizes = [n + sum(sides) for n, sides in zip(X.shape[2:], pads, strict=True)]
+    sizes = [n + sum(sides) for n, sides in zip(X.shape[2:], pads, strict=True)]  # padded sizes, axis by axis
     padded = zeros(*X.shape[:2], *sizes, dtype=X.dtype)  # (N, C_in, H + padding, W + padding)
+    # the input in the middle of zeros
     padded[(..., *(slice(before, before + n) for n, (before, _) in zip(X.shape[2:], pads, strict=True)))] = X
-    kept = tuple(slice(None, None, s) for s in strides)
+    kept = tuple(slice(None, None, s) for s in strides)  # a stride skips: every s-th of all places
     samples = []
     for n in range(X.shape[0]):
         channels = []
         for o in range(W.shape[0]):
             Y = corr(padded[n, 0], W[o, 0])[kept]  # (H', W')
             for i in range(1, W.shape[1]):
-                Y = Y + corr(padded[n, i], W[o, i])[kept]
+                Y = Y + corr(padded[n, i], W[o, i])[kept]  # the channels' answers add up
             channels.append(Y if b is None else Y + b[o])
         samples.append(stack(channels))  # (C_out, H', W')
-    return stack(samples)
+    return stack(samples)  # (N, C_out, H', W')

@@ -30,6 +30,7 @@ def dropout(X: Tensor, p: float = 0.5, training: bool = True, generator: np.rand
         return X
     kept = (generator or default_generator()).random(X.shape) >= p  # uniform in [0, 1): P(kept) = 1 − p
     mask = kept.astype(X.dtype) / np.asarray(1 - p, X.dtype)  # 0 or 1/(1 − p)
+    # linear in X: the mask is both the slope and the way forward
     return record("dropout", X.data * mask, both_ways(X, lambda G: G * mask))
 
 
@@ -45,4 +46,4 @@ class Dropout(Module):
         self.p = check_probability("Dropout", "p", p)
 
     def forward(self, X: Tensor) -> Tensor:
-        return dropout(X, self.p, self.training)
+        return dropout(X, self.p, self.training)  # in evaluation mode X itself comes back

@@ -21,7 +21,7 @@ from fathom.scratch.engine.tensor import Tensor
 from fathom.scratch.layers.module import Module
 
 T = TypeVar("T", bound=Tensor)
-Fill = Callable[[Tensor], Tensor]
+Fill = Callable[[Tensor], Tensor]  # writes into a tensor of any shape and returns it
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -32,8 +32,9 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """
     if len(shape) < 2:
         raise ValueError(f"fans: a weight needs at least two axes (outputs, inputs, …), but has shape {shape}")
+    # kernel axes stand behind (outputs, inputs)
     places = int(np.prod(shape[2:]))  # kh·kw; 1 for a dense layer
-    return shape[1] * places, shape[0] * places
+    return shape[1] * places, shape[0] * places  # outputs come first in the shape
 
 
 def constant_(tensor: T, value: float) -> T:
@@ -60,7 +61,7 @@ def normal_(tensor: T, mean: float = 0.0, std: float = 0.01, generator: np.rando
 
     Equals:  torch.nn.init.normal_, whose standard deviation is 1 if none is given
     """
-    check_number("normal_", "std", std)
+    check_number("normal_", "std", std)  # a standard deviation of 0 is allowed: all equal
     return _fill(tensor, (generator or default_generator()).normal(mean, std, tensor.shape))
 
 
@@ -91,6 +92,7 @@ def xavier_normal_(tensor: T, gain: float = 1.0, generator: np.random.Generator 
 
     Equals:  torch.nn.init.xavier_normal_
     """
+    # Xavier's compromise between 1/n_in, forward, and 1/n_out, backward
     return normal_(tensor, 0.0, gain * np.sqrt(2 / sum(fans(tensor.shape))), generator)
 
 
@@ -110,6 +112,7 @@ def kaiming_normal_(tensor: T, slope: float = 0.0, generator: np.random.Generato
 
     Equals:  torch.nn.init.kaiming_normal_(a=slope)
     """
+    # ReLU (slope 0) halves the second moment: hence the 2
     return normal_(tensor, 0.0, np.sqrt(2 / ((1 + slope**2) * fans(tensor.shape)[0])), generator)
 
 
@@ -129,7 +132,7 @@ def initialize(net: Module, rule: Fill | Mapping[type[Module], Fill]) -> None:
             if not found:
                 continue
             fill = found[0]  # the first kind that fits, in the order given
-        own = {
+        own = {  # tensors that are attributes of this module itself, not of those within
             name: value for name, value in vars(module).items() if isinstance(value, Tensor) and id(value) not in done
         }
         if not any(value.ndim >= 2 for value in own.values()):
@@ -139,7 +142,7 @@ def initialize(net: Module, rule: Fill | Mapping[type[Module], Fill]) -> None:
             if value.ndim >= 2:
                 fill(value)  # type: ignore[operator]
             else:
-                zeros_(value)
+                zeros_(value)  # a bias beside a weight
 
 
 def _fill(tensor: T, values: np.ndarray) -> T:

@@ -23,7 +23,7 @@ def linear(X: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
     Raises:  ValueError if the shapes do not fit
     """
     check_float("linear", "X", X)
-    if W.ndim != 2 or X.ndim == 0 or X.shape[-1] != W.shape[1]:
+    if W.ndim != 2 or X.ndim == 0 or X.shape[-1] != W.shape[1]:  # n: inputs, m: outputs
         raise ValueError(f"linear: X has shape {X.shape}, expected (…, n) with W (m, n), which has shape {W.shape}")
     Y = X @ W.T  # (…, m)
     if b is None:
@@ -44,6 +44,7 @@ class Linear(Module):
         as_sizes("Linear", "in_features and out_features", (in_features, out_features), 2, low=1)
         bound = 1 / np.sqrt(in_features)  # torch's kaiming_uniform_ with a = √5 comes to this
         self.weight = Parameter(uniform_(Tensor(np.empty((out_features, in_features), dtype)), -bound, bound))
+        # the bound of the weight, as torch
         self.bias = Parameter(uniform_(Tensor(np.empty(out_features, dtype)), -bound, bound)) if bias else None
 
     def forward(self, X: Tensor) -> Tensor:

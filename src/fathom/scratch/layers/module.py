@@ -23,7 +23,7 @@ class Parameter(Tensor):
     Equals:  torch.nn.Parameter
     """
 
-    __slots__ = ()
+    __slots__ = ()  # no attributes but a tensor's own
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
         super().__init__(data, requires_grad)
@@ -52,7 +52,7 @@ class Module:
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The modules that are attributes of this one, by name."""
-        for name, value in vars(self).items():
+        for name, value in vars(self).items():  # in the order in which they were set
             if isinstance(value, Module):
                 yield name, value
 
@@ -62,7 +62,7 @@ class Module:
         stack = [(prefix, self)]
         while stack:
             name, module = stack.pop()
-            if id(module) in seen:
+            if id(module) in seen:  # a shared module, or a ring
                 continue
             seen.add(id(module))
             yield name, module
@@ -76,7 +76,7 @@ class Module:
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """All parameters by dotted name; one that two layers share comes once, under its first name."""
         seen: set[int] = set()
-        for name, value in self._named_state():
+        for name, value in self._named_state():  # a shared weight must not be updated twice in a step
             if isinstance(value, Parameter) and id(value) not in seen:
                 seen.add(id(value))
                 yield name, value
@@ -92,7 +92,7 @@ class Module:
             prefix, module = stack.pop()
             for name, value in vars(module).items():
                 if isinstance(value, Parameter):
-                    yield prefix + name, value
+                    yield prefix + name, value  # the prefix ends in a dot
             for name, array in module._buffers.items():
                 yield prefix + name, array
             stack.extend(reversed([(f"{prefix}{name}.", child) for name, child in module.children()]))
@@ -116,18 +116,18 @@ class Module:
 
     def apply(self, function: Callable[[Module], Any]) -> Module:
         """Call a function with each module within, then with this one."""
-        for module in reversed(list(self.modules())):
+        for module in reversed(list(self.modules())):  # from the inside out, as torch
             function(module)
         return self
 
     def astype(self, dtype: Any) -> Module:
         """Convert parameters and floating-point buffers, in place."""
         for parameter in self.parameters():
-            parameter.data = parameter.data.astype(dtype)
+            parameter.data = parameter.data.astype(dtype)  # a new array: views of the old one keep the old type
             parameter.grad = None
         for module in self.modules():
             for name, array in module._buffers.items():
-                if array.dtype.kind == "f":
+                if array.dtype.kind == "f":  # counters are integers and stay so
                     module._buffers[name] = array.astype(dtype)
         return self
 
@@ -155,13 +155,13 @@ class Module:
             if names:
                 raise ValueError(f"the state does not fit {type(self).__name__}: it {what} {', '.join(sorted(names))}")
         values = {name: np.asarray(value.data if isinstance(value, Tensor) else value) for name, value in state.items()}
-        for name, value in own.items():
+        for name, value in own.items():  # all shapes before the first write: a bad state changes nothing
             if values[name].shape != value.shape:
                 raise ValueError(f"{name} has shape {value.shape}, but the state's has {values[name].shape}")
         for name, value in own.items():
             if isinstance(value, Parameter):
                 value.data[...] = values[name]  # in place and in the own type
-                value._memory.version += 1
+                value._memory.version += 1  # a graph that saved the old values must refuse to go back
             else:
                 value[...] = values[name]
 
@@ -182,10 +182,11 @@ class Sequential(Module):
 
     def __init__(self, *modules: Module, **named: Module) -> None:
         super().__init__()
+        # positions and keywords in one dictionary
         for name, module in {**{str(i): module for i, module in enumerate(modules)}, **named}.items():
             if not isinstance(module, Module):
                 raise TypeError(f"Sequential: {name} must be a Module, not {type(module).__name__}")
-            if name in vars(self) or hasattr(Module, name):
+            if name in vars(self) or hasattr(Module, name):  # a name such as "train" would hide the method
                 raise ValueError(f"Sequential: a module cannot be called {name!r}, which every module has")
             setattr(self, name, module)
 
@@ -212,7 +213,7 @@ def save(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
     target = Path(path)
     values = {name: np.asarray(value.data if isinstance(value, Tensor) else value) for name, value in arrays.items()}
     for name, value in values.items():
-        if value.dtype.kind not in "fiub":
+        if value.dtype.kind not in "fiub":  # floating-point, integers, unsigned, bool
             raise TypeError(f"save: {name} must hold numbers, not {value.dtype}")
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")  # in the same folder: a rename is atomic there
     try:
@@ -220,7 +221,7 @@ def save(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
             # What np.savez does, which keeps the names file and allow_pickle for itself
             with zipfile.ZipFile(file, "w") as archive:
                 for name, value in values.items():
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:  # an array may pass 2 GiB
                         np.lib.format.write_array(entry, value, allow_pickle=False)
             file.flush()
             os.fsync(file.fileno())  # on the disk before it gets its name

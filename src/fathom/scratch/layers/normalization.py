@@ -72,16 +72,16 @@ def batch_norm(
         centred = X.data - moving_mean.astype(X.dtype).reshape(column)
         var = moving_var.astype(X.dtype)
     scale = (1 / np.sqrt(var + np.asarray(eps, X.dtype))).reshape(column)  # (1, C, 1, 1)
-    X_hat = centred * scale
-    factor = gamma.data.reshape(column) * scale
+    X_hat = centred * scale  # (N, C, …), mean 0 and variance 1 of each channel in training
+    factor = gamma.data.reshape(column) * scale  # dY/dX where μ and σ² are constants
     Y = X_hat * gamma.data.reshape(column) + beta.data.reshape(column)
 
     def by_input(G: np.ndarray) -> np.ndarray:
         if not training:
-            return factor * G
+            return factor * G  # the averages do not depend on this batch
         # μ and σ² depend on x too: what G has of them, a constant and a multiple of X_hat, falls out
-        mean_G = G.mean(axis=axes, keepdims=True)
-        mean_GX = (G * X_hat).mean(axis=axes, keepdims=True)
+        mean_G = G.mean(axis=axes, keepdims=True)  # (1, C, 1, …)
+        mean_GX = (G * X_hat).mean(axis=axes, keepdims=True)  # how much G grows along X_hat
         return factor * (G - mean_G - X_hat * mean_GX)
 
     return record(

@@ -27,7 +27,7 @@ def max_pool1d(
     Shape:   X (N, C, L) -> (N, C, L')
     Equals:  torch.nn.functional.max_pool1d
     """
-    return _max_pool(1, X, kernel, stride, padding, ceil_mode)
+    return _max_pool(1, X, kernel, stride, padding, ceil_mode)  # (N, C, L')
 
 
 def max_pool2d(
@@ -45,7 +45,7 @@ def max_pool2d(
     Equals:  torch.nn.functional.max_pool2d
     Raises:  ValueError if shapes do not fit, a stride is below 1, or the kernel is larger than the padded input
     """
-    return _max_pool(2, X, kernel, stride, padding, ceil_mode)
+    return _max_pool(2, X, kernel, stride, padding, ceil_mode)  # (N, C, H', W')
 
 
 def max_pool3d(
@@ -56,7 +56,7 @@ def max_pool3d(
     Shape:   X (N, C, D, H, W) -> (N, C, D', H', W')
     Equals:  torch.nn.functional.max_pool3d
     """
-    return _max_pool(3, X, kernel, stride, padding, ceil_mode)
+    return _max_pool(3, X, kernel, stride, padding, ceil_mode)  # (N, C, D', H', W')
 
 
 def avg_pool1d(X: Tensor, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> Tensor:
@@ -119,7 +119,7 @@ class _Windows:
         self.kernel = as_sizes(name, "kernel", kernel, num_axes, low=1)
         self.stride = as_sizes(name, "stride", kernel if stride is None else stride, num_axes, low=1)
         self.padding = as_sizes(name, "padding", padding, num_axes, low=0)
-        self.counts, self.beyond = [], []
+        self.counts, self.beyond = [], []  # windows per axis; places missing behind it
         for n, k, s, p in zip(X.shape[2:], self.kernel, self.stride, self.padding, strict=True):
             if 2 * p > k:  # a window could lie in the padding alone
                 raise ValueError(f"{name}: padding {self.padding} is more than half of the kernel {self.kernel}")
@@ -149,6 +149,7 @@ class _Windows:
         for place in np.ndindex(*self.kernel):
             yield (
                 ...,
+                # every s-th place from a on: one entry for each window
                 *(slice(a, a + s * (n - 1) + 1, s) for a, s, n in zip(place, self.stride, self.counts, strict=True)),
             )
 
@@ -168,6 +169,7 @@ class _Windows:
         G = np.zeros((*self.shape[:2], *sizes), dtype)  # (N, C, H + padding, W + padding)
         for i, place in enumerate(self.places()):
             G[place] += part(i)
+        # the padding's share of the gradient goes nowhere
         inner = (slice(p, p + n) for p, n in zip(self.padding, self.shape[2:], strict=True))
         return G[(slice(None), slice(None), *inner)]
 
@@ -188,10 +190,12 @@ def _max_pool(num_axes: int, X: Tensor, kernel: Sizes, stride: Sizes | None, pad
     assert Y is not None
 
     def back(G: np.ndarray) -> np.ndarray:
+        # only the winner of a window hears from it
         return windows.spread(lambda i: np.where(which == i, G, 0), G.dtype)
 
     def push(T: np.ndarray) -> np.ndarray:
         moved = windows.pad(T, 0.0)
+        # the tangent of a maximum is the winner's
         return windows.gather(lambda i, place: np.where(which == i, moved[place], 0), T.dtype)
 
     return record(name, Y, Edge(X, back, X, push=push))
@@ -204,8 +208,10 @@ def _avg_pool(num_axes: int, X: Tensor, kernel: Sizes, stride: Sizes | None, pad
 
     def mean(values: np.ndarray) -> np.ndarray:
         padded = windows.pad(values, 0.0)
+        # the sum over kh·kw places, not over windows
         return windows.gather(lambda i, place: padded[place], values.dtype) / size
 
+    # linear: back and forward need no value of X
     return record(name, mean(X.data), Edge(X, lambda G: windows.spread(lambda i: G / size, G.dtype), push=mean))
 
 
@@ -220,7 +226,7 @@ class MaxPool2d(Module):
         self, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, ceil_mode: bool = False
     ) -> None:
         super().__init__()
-        self.options = (kernel_size, stride, padding, ceil_mode)
+        self.options = (kernel_size, stride, padding, ceil_mode)  # what the function takes behind X
 
     def forward(self, X: Tensor) -> Tensor:
         return max_pool2d(X, *self.options)

@@ -20,7 +20,7 @@ from fathom.scratch.layers.initializers import uniform_
 from fathom.scratch.layers.linear import linear
 from fathom.scratch.layers.module import Module, Parameter
 
-State = Tensor | tuple[Tensor, Tensor]
+State = Tensor | tuple[Tensor, Tensor]  # h alone, or (h, c) of an LSTM
 
 
 class _Cell(Module):
@@ -32,8 +32,10 @@ class _Cell(Module):
         self.input_size, self.hidden_size = input_size, hidden_size
         bound, rows = 1 / np.sqrt(hidden_size), self.num_gates * hidden_size  # torch's range, for all four
         self.weight_ih = Parameter(uniform_(Tensor(np.empty((rows, input_size), dtype)), -bound, bound))
+        # (gates·hidden_size, hidden_size)
         self.weight_hh = Parameter(uniform_(Tensor(np.empty((rows, hidden_size), dtype)), -bound, bound))
         self.bias_ih = Parameter(uniform_(Tensor(np.empty(rows, dtype)), -bound, bound))
+        # two biases where one would do: torch's layout
         self.bias_hh = Parameter(uniform_(Tensor(np.empty(rows, dtype)), -bound, bound))
 
     def zero_state(self, batch_size: int) -> Tensor:
@@ -68,8 +70,9 @@ class RNNCell(_Cell):
     """
 
     def forward(self, x: Tensor, h: Tensor | None = None) -> Tensor:
-        h = self.zero_state(len(x)) if h is None else h
+        h = self.zero_state(len(x)) if h is None else h  # (N, hidden_size) of zeros
         self._check(x, h)
+        # (N, hidden_size)
         return (linear(x, self.weight_ih, self.bias_ih) + linear(h, self.weight_hh, self.bias_hh)).tanh()
 
 
@@ -102,6 +105,7 @@ class GRUCell(_Cell):
         r = (from_input[0] + from_state[0]).sigmoid()  # (N, hidden_size), as all gates
         z = (from_input[1] + from_state[1]).sigmoid()
         last = slice(2 * self.hidden_size, None)  # the rows of n
+        # torch, and cuDNN, reset after the product; the first paper before it
         candidate = linear(r * h, self.weight_hh[last], self.bias_hh[last]) if self.reset_first else r * from_state[2]
         n = (from_input[2] + candidate).tanh()  # what may be written
         return (1 - z) * n + z * h  # z = 1 keeps the state
@@ -125,9 +129,9 @@ class LSTMCell(_Cell):
             raise TypeError(f"LSTMCell: state must be a tuple (h, c) of Tensors, not {type(state).__name__}")
         h, c = state or (self.zero_state(len(x)), self.zero_state(len(x)))
         self._check(x, h, c)
-        i, f, g, o = (a + b for a, b in zip(*self._gates(x, h), strict=True))
+        i, f, g, o = (a + b for a, b in zip(*self._gates(x, h), strict=True))  # before their nonlinearities
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()  # a sum, not a product: gradients last
-        return o.sigmoid() * c.tanh(), c
+        return o.sigmoid() * c.tanh(), c  # (h', c')
 
 
 class Recurrent(Module):
@@ -151,5 +155,5 @@ class Recurrent(Module):
         for x in X:  # (N, input_size), step after step
             state = self.cell(x, state)
             outputs.append(state[0] if isinstance(state, tuple) else state)
-        assert state is not None
+        assert state is not None  # at least one step ran: an empty sequence was refused
         return stack(outputs), state  # (steps, N, hidden_size)
