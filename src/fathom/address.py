@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urls
 
 from fathom.errors import UsageError, unknown
 
+# what fetch can read; http only where the user typed it
 SCHEMES = ("http", "https", "s3")
 
 # the bound on a scheme keeps a long text from taking the square of its letters
@@ -70,8 +71,10 @@ def base_name(address: str) -> str:
     """
     parts = urlsplit(address)
     last = parts.path.rstrip("/").rpartition("/")[2] or parts.hostname or ""
+    # keys of a bucket may hold % as itself
     if parts.scheme != "s3":  # keys of a bucket are taken as they are typed
         last = unquote(last)
+    # 100 characters: file systems take 255 bytes, and endings are added
     return re.sub(r"[^\w.+-]+", "_", last).lstrip(".")[-100:] or "data"
 
 
@@ -83,13 +86,16 @@ def _conceal(typed: str) -> str:
         return re.sub(r"//[^/@]*@", "//", typed)
     if not parts.netloc:
         return typed
+    # "expires" and the like are secret only beside a signature
     is_signed = any(name.lower() in ("sig", "signature") for name, _ in pairs)
     kept = [
         (name, value)
         for name, value in pairs
         if not _SECRET.fullmatch(name) and not (is_signed and _SIGNED.fullmatch(name))
     ]
+    # keys of s3 hold no query; rewriting one would change the name
     query = parts.query if len(kept) == len(pairs) or parts.scheme == "s3" else urlencode(kept, quote_via=quote)
+    # user:password@ stands before the host
     address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query))
     if address == typed:
         return typed

@@ -18,7 +18,7 @@ from fathom.errors import UsageError
 
 def is_single(output: Tensor) -> bool:
     """Whether there is one output a sample."""
-    return output.ndim == 1 or output.shape[1] == 1
+    return output.ndim == 1 or output.shape[1] == 1  # (N,) or (N, 1, …)
 
 
 def class_logits(output: Tensor) -> Tensor:
@@ -29,6 +29,7 @@ def class_logits(output: Tensor) -> Tensor:
     if not is_single(output):
         return output
     column = output.unsqueeze(1) if output.ndim == 1 else output  # (N, 1, …)
+    # softmax of (0, o) is sigmoid(o) for the second class
     return torch.cat([torch.zeros_like(column), column], 1)  # (N, 2, …)
 
 
@@ -48,7 +49,7 @@ def decide(output: Tensor, multilabel: bool = False) -> Tensor:
     Shape:   output (N, C, …) -> int64 (N, …); of labels (N, L, …) -> int64 (N, L, …)
     """
     if multilabel and not is_single(output):
-        return (output > 0).long()
+        return (output > 0).long()  # 0: the logit of probability 0.5
     return class_logits(output).argmax(1)
 
 
@@ -59,8 +60,9 @@ def true_labels(output: Tensor, target: Tensor, multilabel: bool = False) -> Ten
         (N, L, …)
     Raises:  UsageError for a target of another shape, which would be compared with every prediction
     """
-    wanted = (output.shape[0], *output.shape[2:])
+    wanted = (output.shape[0], *output.shape[2:])  # (N, …): all but the classes' dimension
     if is_single(output):
+        # (N,), (N, 1): both are common ways to write 0 and 1
         if target.shape not in (output.shape, wanted, (*wanted, 1)):
             raise misfit(output, target, f"classes 0 and 1 of shape {wanted}")
         return _hard(target).reshape(wanted)
@@ -72,17 +74,18 @@ def true_labels(output: Tensor, target: Tensor, multilabel: bool = False) -> Ten
         return target
     if target.shape != output.shape:
         raise misfit(output, target, f"classes of shape {wanted}")
-    if not target.is_floating_point():
+    if not target.is_floating_point():  # class indices of the outputs' shape mean a label each
         raise UsageError(
             f"targets of shape {tuple(target.shape)} are a 0 or 1 for each label: take "
             'loss="bce_with_logits", or multilabel = True in a subclass; for one class each, write target.argmax(1)'
         )
-    return target.argmax(1)
+    return target.argmax(1)  # probabilities of classes, as mixup gives them
 
 
 def misfit(output: Tensor, target: Tensor, wanted: str) -> UsageError:
     """Return the error for a target that does not fit the network's output."""
     shape, given = tuple(output.shape), tuple(target.shape)
+    # only dimensions of 1 differ, so reshape cures it
     is_same = [n for n in shape if n != 1] == [n for n in given if n != 1]
     cure = f"; write target.reshape{shape}" if is_same else ""
     return UsageError(f"outputs of shape {shape} need {wanted}, not targets of shape {given}{cure}")

@@ -22,8 +22,10 @@ from fathom.errors import FathomError, UsageError
 try:
     import fcntl
 except ImportError:  # Windows
+    # no locks there: leftovers of a kill stay until the folder is cleared
     fcntl = None  # type: ignore[assignment]
 
+# begins with a dot: hidden, and passed over by folder scans
 _MARK = ".fathom.tmp-"
 _WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _ADVICE = {
@@ -33,9 +35,10 @@ _ADVICE = {
     errno.EACCES: "; choose a folder that you may write",
     errno.EPERM: "; choose a folder that you may write",
 }
+# reading has other remedies than writing
 _ADVICE_ON_READING = dict.fromkeys((errno.EACCES, errno.EPERM), "; make it readable (chmod +r) or name another")
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2
+_AT_FDCWD = -100  # from linux/fcntl.h: paths count from the working folder
+_RENAME_EXCHANGE = 2  # from linux/fs.h
 _MANY = 500  # files from which on one call for the whole file system is sooner done than one for each
 
 
@@ -69,7 +72,7 @@ def describe_failure(action: str, path: str | os.PathLike[str], error: OSError) 
     'cannot write runs/a.json: read-only file system; choose a folder that can be written'
     """
     cause = error.strerror or str(error) or type(error).__name__
-    cause = cause[:1].lower() + cause[1:]
+    cause = cause[:1].lower() + cause[1:]  # "No space left" stands in the middle of a sentence here
     advice = _ADVICE_ON_READING if action == "read" else _ADVICE
     return FathomError(f"cannot {action} {os.fspath(path)}: {cause}{advice.get(error.errno or 0, '')}")
 
@@ -98,17 +101,20 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     try:
         standing = _look_at(target)
         if standing is not None and not stat.S_ISREG(standing.st_mode):
+            # /dev/null, a named pipe: cannot be replaced, only written to
             with _open_special(target, standing.st_mode) as file:
                 yield file
             return
+        # the file that a link names is replaced, not the link
         target = Path(os.path.realpath(target)) if target.is_symlink() else target
+        # a rename would succeed: it asks the folder's permission, not the file's
         if standing is not None and not (standing.st_mode & _WRITABLE and os.access(target, os.W_OK)):
             raise FathomError(f"cannot write {target}: the file is read-only; make it writable (chmod u+w)")
         with _temporary_file(target) as file:
             yield file
             _finish(file, target, standing)
     except BrokenPipeError:
-        raise
+        raise  # its own class: the command line ends quietly on it
     except OSError as error:
         raise describe_failure("write", target, error) from error
 
@@ -126,7 +132,7 @@ def _open_special(path: Path, mode: int) -> BinaryIO:
 
     Raises:  FathomError for what is neither; IsADirectoryError for a folder
     """
-    if stat.S_ISSOCK(mode) or stat.S_ISBLK(mode):
+    if stat.S_ISSOCK(mode) or stat.S_ISBLK(mode):  # neither takes a file's bytes in any useful sense
         raise FathomError(f"cannot write {path}: it is a {'socket' if stat.S_ISSOCK(mode) else 'disk'}, not a file")
     return path.open("wb")
 
@@ -139,19 +145,20 @@ def _temporary_file(target: Path) -> Iterator[BinaryIO]:
         with file:
             yield file
     finally:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # gone already after os.replace
             Path(file.name).unlink(missing_ok=True)
 
 
 def _finish(file: BinaryIO, target: Path, standing: os.stat_result | None) -> None:
     """Let a file that is filled become ``target``, where ``standing`` stood before."""
     file.flush()
+    # hard links and foreign owners: a rename would break them, so the content is copied
     if standing is not None and (standing.st_nlink > 1 or not _take_over(file.fileno(), standing)):
         _overwrite(target, Path(file.name))
         return
-    os.fsync(file.fileno())
+    os.fsync(file.fileno())  # before the rename: else a crash could leave the new name with no content
     os.replace(file.name, target)
-    _sync_folder(target.parent)
+    _sync_folder(target.parent)  # the rename itself is an entry of the folder
 
 
 def _take_over(handle: int, standing: os.stat_result) -> bool:
@@ -160,7 +167,7 @@ def _take_over(handle: int, standing: os.stat_result) -> bool:
         return True
     try:
         own = os.fstat(handle)
-        if (own.st_uid, own.st_gid) != (standing.st_uid, standing.st_gid):
+        if (own.st_uid, own.st_gid) != (standing.st_uid, standing.st_gid):  # as root writing a user's file
             os.fchown(handle, standing.st_uid, standing.st_gid)
         if stat.S_IMODE(own.st_mode) != stat.S_IMODE(standing.st_mode):
             os.fchmod(handle, stat.S_IMODE(standing.st_mode))
@@ -173,7 +180,7 @@ def _overwrite(target: Path, source: Path) -> None:
     """Copy a whole file over another that keeps its names and its owner."""
     with source.open("rb") as content, target.open("r+b") as file:
         shutil.copyfileobj(content, file)
-        file.truncate()
+        file.truncate()  # after the content: the new one may be shorter than the old
         file.flush()
         os.fsync(file.fileno())
 
@@ -193,8 +200,9 @@ def atomic_folder(path: str | os.PathLike[str], *, previous: str | os.PathLike[s
         try:
             temporary.mkdir()
             yield temporary
-            sync_tree(temporary)
+            sync_tree(temporary)  # all content before the name, as for a file
             _move_into_place(temporary, target)
+            # _move_into_place left the replaced folder under the temporary name
             if previous is not None and temporary.exists():
                 _move_into_place(temporary, Path(previous))
             _sync_folder(target.parent)
@@ -210,6 +218,7 @@ def remove_leftovers(folder: str | os.PathLike[str]) -> None:
     with contextlib.suppress(OSError):
         for entry in Path(folder).iterdir():
             if entry.name.startswith(_MARK):
+                # a link to a folder is a file here: what it names is not ours
                 if entry.is_dir() and not entry.is_symlink():
                     shutil.rmtree(entry, ignore_errors=True)
                 else:
@@ -233,7 +242,7 @@ def _remove_abandoned(path: str) -> None:
     with contextlib.suppress(OSError):
         handle = os.open(path, os.O_RDWR)
         try:
-            if _lock(handle) is True:
+            if _lock(handle) is True:  # the lock is free: its writer is dead
                 os.unlink(path)
         finally:
             os.close(handle)
@@ -246,15 +255,17 @@ def append_line(path: str | os.PathLike[str], line: str) -> None:
     """
     data = encode_text(line + "\n")
     try:
+        # O_APPEND: lines of several processes do not overwrite each other
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         try:
             written = 0
             try:
                 while written < len(data):
+                    # a write may be partial, as on a disk that is almost full
                     written += os.write(handle, data[written:])
             except OSError:
                 if written:
-                    os.ftruncate(handle, os.fstat(handle).st_size - written)
+                    os.ftruncate(handle, os.fstat(handle).st_size - written)  # only what this call added
                 raise
         finally:
             os.close(handle)
@@ -263,18 +274,21 @@ def append_line(path: str | os.PathLike[str], line: str) -> None:
 
 
 def _temporary_prefix(target: Path) -> str:
+    # a checksum: the name itself may be as long as a file system takes
     return f"{_MARK}{zlib.crc32(os.fsencode(target.name)):08x}-"
 
 
 def _temporary_name(target: Path) -> Path:
-    return target.with_name(f"{_temporary_prefix(target)}{os.urandom(6).hex()}")
+    return target.with_name(f"{_temporary_prefix(target)}{os.urandom(6).hex()}")  # 12 hex digits
 
 
 def _open_temporary(target: Path) -> BinaryIO:
     """Create a file beside the target and lock it: the lock goes with the process, so an unlocked one is abandoned."""
     while True:
+        # x: never a file that stands there
         file = open(_temporary_name(target), "xb")  # noqa: SIM115 (the caller closes it)
         # ``remove_stale`` of another process may have come between the two calls.
+        # None counts as locked: there is nobody who could take it away
         if _lock(file.fileno()) is not False and os.path.exists(file.name):
             return file
         file.close()
@@ -289,7 +303,7 @@ def _lock(handle: int) -> bool | None:
     except BlockingIOError:
         return False
     except OSError:
-        return None
+        return None  # some network file systems know no locks
     return True
 
 
@@ -298,7 +312,7 @@ def _move_into_place(source: Path, target: Path) -> None:
     if not target.exists():
         os.rename(source, target)
     elif not _exchange(source, target):
-        aside = _temporary_name(target)
+        aside = _temporary_name(target)  # no exchange: for a moment neither name stands there
         os.rename(target, aside)
         os.rename(source, target)
         os.rename(aside, source)
@@ -314,6 +328,7 @@ def _exchange(first: Path, second: Path) -> bool:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (OSError, AttributeError):
         return False
+    # both paths from the working folder
     code = renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), ctypes.c_uint(_RENAME_EXCHANGE))
     return bool(code == 0)
 
@@ -321,12 +336,13 @@ def _exchange(first: Path, second: Path) -> bool:
 def sync_tree(folder: Path) -> None:
     """Let everything below a folder reach the disk."""
     count = sum(len(names) for _, _, names in os.walk(folder))
-    if count >= _MANY and _sync_file_system(folder):
+    if count >= _MANY and _sync_file_system(folder):  # one fsync costs milliseconds, whatever the size
         return
     for where, _, names in os.walk(folder):
         for name in names:
             path = os.path.join(where, name)
             if stat.S_ISREG(os.lstat(path).st_mode):
+                # Windows flushes only files that are open for writing
                 _sync(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
         _sync_folder(where)
 

@@ -13,7 +13,7 @@ Plain = str | bool | int | float | None
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")  # the gravest first
 
-_CODE = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")
+_CODE = re.compile(r"[a-z]+(\.[a-z0-9_]+)+")  # at least one dot: area and finding, such as data.leakage
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -54,11 +54,13 @@ class Finding(msgspec.Struct, frozen=True):
     def text(self) -> str:
         """All of it in a line: what is so, why, what to do."""
         cause = f": {self.cause}" if self.cause else ""
+        # the message ends open, so that cause and remedy can follow
         return f"{self.message}{cause}" + (f"; {self.remedy}" if self.remedy else "")
 
     @property
     def sentence(self) -> str:
         """The same with its full stop."""
+        # a cause taken from an exception may have its own full stop
         return self.text if self.text.endswith((".", "!", "?", "…")) else f"{self.text}."
 
     def to_dict(self) -> dict[str, Any]:

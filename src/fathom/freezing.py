@@ -37,8 +37,9 @@ def match_names(patterns: Iterable[str], names: Collection[str]) -> list[str]:
     """
     found: set[str] = set()
     for pattern in patterns:
+        # "layer1" means all of layer1.*; case matters, since attribute names differ by it
         fitting = {name for name in names if fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")}
-        if not fitting:
+        if not fitting:  # a typing error, which would freeze nothing
             raise UsageError(f"freeze {pattern!r}: no parameter matches; {_nearby_names(pattern, names)}")
         found |= fitting
     return [name for name in names if name in found]
@@ -52,6 +53,7 @@ def frozen_norms(net: nn.Module) -> tuple[nn.Module, ...]:
         if isinstance(layer, _NormBase)
         and layer.track_running_stats
         and (own := list(layer.parameters(recurse=False)))
+        # layers without affine parameters have nothing frozen, so they stay
         and not any(parameter.requires_grad for parameter in own)
     )
 
@@ -61,7 +63,7 @@ def _nearby_names(pattern: str, names: Iterable[str]) -> str:
     known: dict[str, None] = {}
     for name in names:
         known |= dict.fromkeys(itertools.accumulate(name.split("."), "{}.{}".format))  # a, a.b, a.b.c
-    plain = pattern.rstrip(".*")
+    plain = pattern.rstrip(".*")  # the wildcard at the end says nothing of the name
     near = difflib.get_close_matches(plain, known, n=3, cutoff=0.6)  # 0.6: difflib's own; three fit on a line
     if near:
         return f"similar names: {_listed(near)}"

@@ -21,6 +21,7 @@ from fathom.losses import SMOOTHED, BalancedLoss, is_log_loss, make_loss
 from fathom.metrics import Specs, make_metrics, reads_outputs
 from fathom.preprocess import Preprocess, TargetScale
 
+# as a loader gives it: (X, y), or (X, starts, y) of texts
 Batch = Sequence[Any]
 
 
@@ -52,6 +53,7 @@ class Module(nn.Module):
         if net is not None:
             self.net = net
         self.preprocess = preprocess if preprocess is not None else Preprocess()
+        # a function or module of the user's is taken as it is
         self.train_loss = make_loss(loss) if isinstance(loss, str) else loss
         self.val_loss = self.train_loss
         if lr is not None:
@@ -60,6 +62,7 @@ class Module(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         """Map a batch as stored to the network's output."""
+        # hasattr: a property or a plain function may stand in its place
         if "net" not in self._modules and not hasattr(self, "net"):
             raise FathomError(f"{type(self).__name__} has no network: assign self.net, pass net=… or override forward")
         return self.net(self.preprocess(X))
@@ -77,7 +80,7 @@ class Module(nn.Module):
 
         >>> Classifier(net).freeze("conv1", "layer[1-3].*")  # doctest: +SKIP
         """
-        net = self._modules.get("net") or self
+        net = self._modules.get("net") or self  # self: a subclass with layers of its own and no net
         names = freeze(net, patterns)
         self.at_rest = frozen_norms(net)
         return names
@@ -85,7 +88,7 @@ class Module(nn.Module):
     def train(self, mode: bool = True) -> Module:
         """Switch to training; frozen batch-norm layers stay in evaluation."""
         super().train(mode)
-        for layer in self.at_rest:
+        for layer in self.at_rest:  # train() sets all children, so these have to be set back
             layer.eval()
         return self
 
@@ -103,6 +106,7 @@ class Module(nn.Module):
         That is "prediction" and "target": always in evaluation, in training only where a metric reads them.
         """
         means = self.batch_means(prediction, target)
+        # in training their cost is paid only where a metric asks for them
         if self.training and not reads_outputs(self.metrics):
             return means
         return means | {"prediction": prediction, "target": target}
@@ -112,7 +116,7 @@ class Module(nn.Module):
         X, y = self._pair(batch)  # (N, …), (N, …)
         prediction = _widened(self(X))  # (N, …)
         loss = self.train_loss(prediction, self.align(prediction, y))  # ()
-        return {"loss": loss, **self.outputs(prediction.detach(), y)}
+        return {"loss": loss, **self.outputs(prediction.detach(), y)}  # detached: metrics must not keep the graph alive
 
     def validation_step(self, batch: Batch) -> dict[str, Tensor]:
         """Return the same on unseen data; runs in inference mode, without what only training has."""
@@ -135,7 +139,7 @@ class Module(nn.Module):
 
     def read(self, output: Tensor) -> Tensor:
         """Turn the network's output into what a user wants to read."""
-        return output
+        return output  # a regressor without scale: the outputs are the answer
 
     def predict_step(self, X: Tensor) -> Tensor:
         """Map a batch as stored to what a user wants to read."""
@@ -194,10 +198,11 @@ class Classifier(Module):
         super().__init__(net, loss=loss, preprocess=preprocess, lr=lr, metrics=metrics)
         self.class_names = tuple(class_names)
         self.multilabel = self.multilabel or is_log_loss(loss)
-        if label_smoothing and loss not in SMOOTHED:
+        if label_smoothing and loss not in SMOOTHED:  # SMOOTHED: the losses that have such an option
             raise UsageError("label smoothing belongs to the cross-entropy; leave it or the other loss out")
         options = {"label_smoothing": label_smoothing} if label_smoothing else {}
         if class_weights is not None:
+            # train_loss only: validation compares runs, with weights or without
             self.train_loss = BalancedLoss(loss, class_weights, **options)
         elif options:
             self.train_loss = make_loss(loss, **options)
@@ -228,11 +233,12 @@ class Classifier(Module):
 
         Raises:  UsageError if it does not fit the network's output
         """
-        if not (is_single(prediction) or self.multilabel):
+        if not (is_single(prediction) or self.multilabel):  # cross-entropy takes class indices as they are
             return target
         if target.shape != prediction.shape:
             true_labels(prediction, target, self.multilabel)  # refuses what does not fit
             target = target.reshape(prediction.shape)
+        # log-losses want floats; targets may be probabilities already
         return target if target.is_floating_point() else target.to(prediction.dtype)
 
     def batch_means(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
@@ -242,7 +248,7 @@ class Classifier(Module):
         it, as "label_accuracy", the share of labels that are right.
         """
         means = {"accuracy": self.is_right(prediction, target).mean(dtype=torch.float32)}
-        if self.has_labels(prediction):
+        if self.has_labels(prediction):  # of labels: all right is rare, so the share of single labels too
             hits = self.decide(prediction) == self.labels(prediction, target)  # (N, num_labels)
             means["label_accuracy"] = hits.mean(dtype=torch.float32)
         return means
@@ -252,6 +258,7 @@ class Classifier(Module):
         found = super().outputs(prediction, target)
         if "target" in found:
             labels = self.labels(prediction, target)
+            # metrics of two classes take target and output of one shape
             found["target"] = labels.reshape(prediction.shape) if is_single(prediction) else labels
         return found
 
@@ -295,6 +302,7 @@ class Regressor(Module):
         Raises:  UsageError if it has as many numbers in another shape: (N,) against (N, 1) would be compared each with
             each by most losses
         """
+        # equal numbers, other shapes: broadcasting would give an (N, N) loss, silently
         if target.shape != prediction.shape and target.numel() == prediction.numel():
             raise misfit(prediction, target, "targets of that shape")
         return target
@@ -333,15 +341,16 @@ class LanguageModel(Module):
         lr: float | None = None,
         metrics: Specs = (),
     ) -> None:
+        # perplexity always: it is what a language model is judged by
         super().__init__(net, loss=loss, lr=lr, metrics=make_metrics(("perplexity",), self.kind))
         self.metrics |= make_metrics(metrics, self.kind)
         self.tokens = tuple(tokens)
         self.tokenizer, self.encoding = dict(tokenizer or {}), encoding
-        self.state: Any = None
+        self.state: Any = None  # hidden state after the batch before; None at the beginning of a text
 
     def forward(self, X: Tensor) -> Tensor:
         """Map tokens to logits, from the beginning."""
-        return self.net(X)[0]
+        return self.net(X)[0]  # [0]: the network returns (logits, state)
 
     def training_step(self, batch: Batch) -> dict[str, Tensor]:
         """Return the mean loss over all tokens of ``(X, starts, y)``, with X (steps, batch) and y (steps · batch,)."""
@@ -356,9 +365,10 @@ class LanguageModel(Module):
     def _read_on(self, batch: Batch) -> Tensor:
         """Return logits (steps · batch, num_tokens); keep the state for the batch that follows."""
         X, starts, _ = batch
+        # starts: the batch does not continue the one before
         output, state = self.net(X, None if starts else self.state)
-        self.state = _detached(state)
-        return _widened(output).flatten(0, 1)
+        self.state = _detached(state)  # back-propagation through time ends at the batch's first step
+        return _widened(output).flatten(0, 1)  # (steps, batch, num_tokens) -> (steps · batch, num_tokens)
 
     def hidden_state(self) -> Any:
         """Return the hidden state after the last batch."""
@@ -367,6 +377,7 @@ class LanguageModel(Module):
     def load_hidden_state(self, state: Any) -> None:
         """Take it up, on the module's device."""
         device = next(self.parameters()).device
+        # an LSTM has two: hidden and cell state
         self.state = tuple(part.to(device) for part in state) if isinstance(state, (tuple, list)) else state.to(device)
 
     def read(self, output: Tensor) -> Tensor:
@@ -379,6 +390,7 @@ class LanguageModel(Module):
 
 
 def _detached(state: Any) -> Any:
+    # pair of an LSTM, one tensor of a GRU or RNN
     return tuple(part.detach() for part in state) if isinstance(state, (tuple, list)) else state.detach()
 
 

@@ -17,6 +17,7 @@ from fathom.terminal import bare_stream
 
 STDOUT = "-"
 
+# numbers of open files, as bash's >(…) gives them
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
@@ -39,7 +40,7 @@ def check_output(out: str | os.PathLike[str], option: str = "--out") -> None:
     Raises:  UsageError for a blank name, a folder, or a file in a folder that does not exist
     """
     text = os.fspath(out)
-    if is_stdout(out):
+    if is_stdout(out):  # before the endings are looked at: /dev/stdout lies in a folder like others
         return
     if not text.strip():
         raise UsageError(f"{option}: the name of the file is empty")
@@ -65,7 +66,7 @@ def open_output(out: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             yield file
         return
     check_output(out)
-    remove_stale(out)
+    remove_stale(out)  # of this output only; others may be under way
     with atomic_file(out) as file:
         yield file
 
@@ -82,6 +83,7 @@ def write_output(out: str | os.PathLike[str], content: bytes | str) -> None:
 def standard_output() -> TextIO:
     """Return standard output for content: as it is in a pipe, with control characters made visible on a terminal."""
     stream = sys.stdout if _reserved is None else _reserved
+    # a terminal would obey control characters, a pipe gets the bytes
     return stream if stream.isatty() else bare_stream(stream)
 
 
@@ -103,11 +105,12 @@ def _binary_stdout() -> Iterator[BinaryIO]:
     binary = getattr(stream, "buffer", None)
     if binary is not None:
         stream.flush()
-        yield binary
+        yield binary  # what was printed so far comes first
         binary.flush()
     else:  # a stream of text alone, as a notebook has
         content = io.BytesIO()
         yield content
+        # surrogateescape: the names of files that are not UTF-8 go through as they are
         stream.write(content.getvalue().decode("utf-8", "surrogateescape"))
 
 

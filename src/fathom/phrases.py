@@ -36,6 +36,7 @@ def significant(number: float) -> str:
         return "0"
     if not 1e-4 <= size < 1e7:
         return f"{number:.4g}"
+    # digits behind the point: 4 in all, less those in front
     return f"{number:,.{max(0, 3 - math.floor(math.log10(size)))}f}"
 
 
@@ -47,7 +48,8 @@ def format_bytes(size: float) -> str:
     """
     size, unit = float(size), "B"
     for larger in ("kB", "MB", "GB", "TB"):
-        if size < 1000:
+        if size < 1000:  # decimal units, as disks and networks are sold
             break
         size, unit = size / 1000, larger
+    # 9.8 MB, but 98 MB: two digits are enough
     return f"{size:.1f} {unit}" if unit != "B" and size < 10 else f"{size:.0f} {unit}"

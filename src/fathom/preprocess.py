@@ -69,14 +69,18 @@ class Preprocess(nn.Module):
         self.register_buffer("mean", torch.tensor([0.0] if mean is None else list(mean), dtype=torch.float32))
         self.register_buffer("std", torch.tensor([1.0] if std is None else list(std), dtype=torch.float32))
         if scale is not None:
+            # pixels: 0…1 statistics are turned into the units of the files
             # in the units of the data, from double precision: a channel may be a millionth of the scale
             low, span = scale.low, scale.high - scale.low
+            # x = low + span · x01
             centre, spread = [low + span * value for value in mean or [0.0]], [span * value for value in std or [1.0]]
             self.register_buffer("centre", torch.tensor(centre, dtype=torch.float32))
             self.register_buffer("spread", torch.tensor(spread, dtype=torch.float32))
         self.pixel_scale, self.files = scale, dict(files or {})
+        # without statistics only a resize or nothing is to be done
         self.normalises = mean is not None or std is not None
-        self.size = tuple(size) if size else None
+        self.size = tuple(size) if size else None  # (H, W)
+        # describes activations, so no part of what is saved
         self.memory_format = torch.contiguous_format  # the trainer sets channels_last where convolutions gain by it
 
     def forward(self, X: Tensor) -> Tensor:
@@ -84,14 +88,17 @@ class Preprocess(nn.Module):
         if self.pixel_scale is not None:
             return self._normalise_scaled(X, self.pixel_scale)
         is_bytes = X.dtype == torch.uint8
+        # floats without statistics: features of a table, or a user's own arrays
         if not is_bytes and not self.normalises and self.size is None:
             return X
         # channels_last exists for four dimensions only
         X = X.to(self.mean.dtype, memory_format=self.memory_format if X.ndim == 4 else torch.preserve_format, copy=True)
         if self.size is not None and tuple(X.shape[-2:]) != self.size:
+            # antialias, as Pillow resizes; without it small images are noisy
             X = F.interpolate(X, self.size, mode="bilinear", antialias=True)  # (N, C, *size)
         shape = (-1,) + (1,) * (X.ndim - 2)  # of the statistics, (C, 1, 1) for images
         if is_bytes:
+            # 255: bytes are 0…255, the statistics 0…1; in place, on the copy made above
             return X.sub_(255 * self.mean.view(shape)).div_(255 * self.std.view(shape))
         return X.sub_(self.mean.view(shape)).div_(self.std.view(shape))
 
@@ -99,10 +106,10 @@ class Preprocess(nn.Module):
         """Scale and normalise in one, for x is (x − low)/(high − low) in 0…1 units."""
         shape = (-1,) + (1,) * (X.ndim - 2)  # of the statistics, (C, 1, 1) for images
         centre, spread = self.centre.view(shape), self.spread.view(shape)
-        may_miss = X.is_floating_point()
+        may_miss = X.is_floating_point()  # before the conversion: integers have no NaN
         X = X.to(self.mean.dtype, memory_format=self.memory_format if X.ndim == 4 else torch.preserve_format, copy=True)
         if may_miss:
-            X = torch.where(X.isfinite(), X, centre)
+            X = torch.where(X.isfinite(), X, centre)  # the mean: 0 after normalising
         if scale.clips:
             X = X.clamp(scale.low, scale.high)
         if self.size is not None and tuple(X.shape[-2:]) != self.size:
@@ -113,7 +120,7 @@ class Preprocess(nn.Module):
         """Return the shape of a sample as the network sees it."""
         return (stored_shape[0], *self.size) if self.size else tuple(stored_shape)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:  # on the CPU, as TargetScale itself: MPS has no float64
         """Return all that it was made of as plain values, for ``model.json``."""
         statistics = {"mean": self.mean.tolist(), "std": self.std.tolist()} if self.normalises else {}
         scale = {} if self.pixel_scale is None else asdict(self.pixel_scale)
@@ -148,8 +155,9 @@ class TargetScale(nn.Module):
 
         Shape:   target (N, D) -> float32 (N, D)
         """
+        # double: prices in the millions lose their last digits in float32
         target = target.double().log() if self.log else target.double()
-        return ((target - self.mean) / self.std).float()
+        return ((target - self.mean) / self.std).float()  # float32 again: what the loss takes
 
     def forward(self, output: Tensor) -> Tensor:
         """Return the network's output in the units of the data."""

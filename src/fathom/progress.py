@@ -51,10 +51,12 @@ def elapsed() -> Amount:
     return lambda done, total: f"{time.monotonic() - began:.0f} s"
 
 
+# weak: a bar that nobody holds needs no closing
 _open: weakref.WeakSet[Progress] = weakref.WeakSet()
 
 
 def close_all() -> None:
+    # a copy: close() changes the set
     """Take down every bar that is still up, as after an error: the cursor comes back with it."""
     for progress in list(_open):
         progress.close()
@@ -93,14 +95,16 @@ class Progress:
         self._stream = sys.stderr if stream is None else stream
         self.is_live = is_live(self._stream)
         self._line_s = line_s
+        # a log has its first line after an interval, not at once
         self._show_from = time.monotonic() + (delay_s if self.is_live else (line_s or 0.0))
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # re-entrant: advance() calls update()
         self._bar: Any = None
         self._task: TaskID | None = None
         self._ended = threading.Event()
-        if delay_s <= 0 and self.is_live:
+        if delay_s <= 0 and self.is_live:  # set by close(); wakes the ticking thread
             self._show()
         if ticks and (self.is_live or line_s is not None):
+            # for work whose end nobody reports, as a download without length
             threading.Thread(target=self._tick, name="progress", daemon=True).start()
 
     def __enter__(self) -> Progress:
@@ -112,6 +116,7 @@ class Progress:
     @property
     def width(self) -> int:
         """Columns of the terminal."""
+        # the width may change while there is no bar yet
         console = make_console(self._stream) if self._bar is None else self._bar.console
         return int(console.width)
 
@@ -143,7 +148,8 @@ class Progress:
             if self._bar is None:
                 print(line, file=self._stream if stream is None else stream, flush=True)
             else:
-                self._show()
+                self._show()  # the newest numbers, before the line pushes the bar down
+                # text of others: no markup, no colours of numbers
                 self._bar.console.print(visible(line), highlight=False, markup=False, soft_wrap=True)
 
     def close(self) -> None:
@@ -180,6 +186,7 @@ class Progress:
         from rich.table import Column
 
         def text(field: str) -> TextColumn:
+            # no_wrap: a second line could not be overwritten
             return TextColumn(f"{{task.fields[{field}]}}", markup=False, table_column=Column(no_wrap=True))
 
         self._bar = Bar(
@@ -189,8 +196,8 @@ class Progress:
             text("facts"),
             *((TextColumn("ETA"), TimeRemainingColumn(compact=True)) if self.total is not None else ()),
             console=make_console(self._stream),
-            auto_refresh=False,
-            transient=True,
+            auto_refresh=False,  # refreshed by hand, no thread of rich's
+            transient=True,  # gone when it is done: the result says the rest
         )
         first = {"title": visible(self.title), "amount": self.amount(self.done, self.total), "facts": ""}
         self._task = self._bar.add_task("", total=self.total, completed=self.done, **first)
@@ -200,5 +207,6 @@ class Progress:
     def _tick(self) -> None:
         while not self._ended.wait(_REFRESH_S):
             with self._lock:
+                # again, under the lock: close() may have come first
                 if not self._ended.is_set() and time.monotonic() >= self._show_from:
                     self._show()

@@ -25,6 +25,7 @@ def visible(text: str) -> str:
     >>> visible("cat\x1b[2J.png")
     'cat\\u001b[2J.png'
     """
+    # u2028 and the like stay: terminals do not obey them
     return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
@@ -39,6 +40,7 @@ class GuardedStream:
     def __init__(self, stream: TextIO, on_closed: Callable[[TextIO], None], *, is_bare: bool = False) -> None:
         self.stream, self.on_closed, self.is_bare = stream, on_closed, is_bare
 
+    # flush and write guard each their own: either may meet the closed reader
     def write(self, text: str) -> int:
         """Write a text."""
         with self._guarded():
@@ -56,7 +58,7 @@ class GuardedStream:
             self.stream.flush()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.stream, name)
+        return getattr(self.stream, name)  # encoding, isatty, fileno: as the stream's
 
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -77,7 +79,7 @@ def bare_stream(stream: TextIO) -> TextIO:
 
 def is_live(stream: TextIO) -> bool:
     """Return whether what is printed there can be overwritten: a terminal that can move its cursor."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
+    return stream.isatty() and os.environ.get("TERM") != "dumb"  # dumb: Emacs shells, some CI
 
 
 def make_console(stream: TextIO | None = None) -> Console:

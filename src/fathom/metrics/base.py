@@ -63,10 +63,11 @@ class AdaptedMetric(Metric):
 
     def __init__(self, name: str, metric: Any) -> None:
         self.name, self.metric = name, metric
-        self._device: torch.device | None = None
+        self._device: torch.device | None = None  # where the other library's states are now
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
         """Hand one batch on."""
+        # torchmetrics keeps its counts on the CPU until it is told
         if prediction.device != self._device and hasattr(self.metric, "to"):
             self.metric.to(prediction.device)
         self._device = prediction.device
@@ -92,6 +93,7 @@ class AdaptedMetric(Metric):
 
         Raises:  FathomError if it cannot: it has neither ``merge_state``, as torchmetrics', nor ``merge``
         """
+        # the name of torchmetrics and torcheval, then a plain one
         merge = getattr(self.metric, "merge_state", None) or getattr(self.metric, "merge", None)
         if merge is None:
             raise FathomError(f"metric {self.name} has no merge; it can be computed in one process only")
@@ -99,6 +101,7 @@ class AdaptedMetric(Metric):
 
     def state_dict(self) -> dict[str, Any]:
         """Return what can be kept of it."""
+        # tensors, numbers and texts: a checkpoint holds no objects
         return {name: value for name, value in vars(self.metric).items() if _can_keep(value)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

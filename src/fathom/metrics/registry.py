@@ -25,7 +25,7 @@ class _RegisteredMetric:
 def _binary(kind: type[CountMetric]) -> Callable[[], Metric]:
     def make() -> Metric:
         metric = kind("binary")
-        metric.name = f"{kind.name}_binary"
+        metric.name = f"{kind.name}_binary"  # scores class 1 of two alone
         return metric
 
     return make
@@ -61,7 +61,7 @@ def make_metrics(specs: Specs, kind: str) -> dict[str, AnyMetric]:
     Raises:  UsageError for a name that is unknown or not for such a module, or an object that is no metric
     """
     if isinstance(specs, str):
-        specs = (specs,)
+        specs = (specs,)  # None: the metric names itself
     named = specs.items() if isinstance(specs, Mapping) else ((None, spec) for spec in specs)
     made: dict[str, AnyMetric] = {}
     for key, spec in named:
@@ -72,7 +72,7 @@ def make_metrics(specs: Specs, kind: str) -> dict[str, AnyMetric]:
 
 def fresh(metric: Metric) -> Metric:
     """Return a metric of the same making that has taken in nothing."""
-    new = copy.deepcopy(metric)
+    new = copy.deepcopy(metric)  # deepcopy: the user's object may be in use elsewhere
     new.reset()
     return new
 
@@ -90,6 +90,7 @@ def apply_metrics(metrics: Mapping[str, AnyMetric], prediction: Tensor, target: 
 
 def reads_outputs(metrics: Mapping[str, AnyMetric]) -> bool:
     """Whether one of the metrics reads predictions."""
+    # the network may be a module with no metrics at all
     for metric in metrics.values():  # noqa: SIM110 - a loop that the compiler of whole steps can follow
         if isinstance(metric, Metric):
             return True
@@ -108,6 +109,7 @@ def _by_name(name: str, kind: str) -> AnyMetric:
 def _adapt(key: str | None, metric: Any) -> AnyMetric:
     if isinstance(metric, Metric | DerivedMetric):
         return metric
+    # a class instead of an object is the usual slip
     if isinstance(metric, type) or not all(callable(getattr(metric, m, None)) for m in ("update", "compute", "reset")):
         raise UsageError(
             f"metric {metric!r}: give a name ({', '.join(names())}), or an object with update, compute and reset"
@@ -118,4 +120,5 @@ def _adapt(key: str | None, metric: Any) -> AnyMetric:
 
 def _snake(name: str) -> str:
     """``MulticlassF1Score`` becomes ``multiclass_f1_score``."""
+    # before a capital after a small letter; before the last capital of several (MAP|Score)
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

@@ -34,12 +34,14 @@ class WeightAverage:
             raise UsageError(f"the decay of a weight average must be at least 0 and below 1, not {decay!r}")
         self.decay = decay
         self.warmup = warmup
-        self.num_updates = 0
+        self.num_updates = 0  # decides the decay of the warm-up
+        # buffers too: batch-norm statistics belong to the weights that made them
         parameters, buffers = dict(module.named_parameters()), dict(module.named_buffers())
         self._names = [*parameters, *buffers]
         # the parameter's own memory: update() sees each step
         self._weights = [parameter.detach() for parameter in parameters.values()]
         self._buffers = list(buffers.values())
+        # float32 at least: steps of (1 − d) are lost below half precision's resolution
         self._average = [_widened(weight).clone() for weight in self._weights]
         self._buffer_copies = [buffer.clone() for buffer in self._buffers]
 
@@ -51,7 +53,7 @@ class WeightAverage:
         if self._average:
             # a ← a + (1 − d)·(w − a), all tensors in one call
             torch._foreach_lerp_(self._average, [_widened(weight) for weight in self._weights], 1.0 - decay)
-        _copy(self._buffer_copies, self._buffers)
+        _copy(self._buffer_copies, self._buffers)  # buffers are running means already: copied, not averaged
         self.num_updates += 1
 
     @contextmanager
@@ -67,7 +69,7 @@ class WeightAverage:
             # copies: the tensors themselves stay, for optimiser and graphs hold them
             own = [tensor.clone() for tensor in tensors]
             _copy(tensors, [*self._average, *self._buffer_copies])
-        try:
+        try:  # finally: a failing validation must not leave the average in training
             yield
         finally:
             with torch.no_grad():
@@ -96,9 +98,10 @@ class WeightAverage:
 
     def _matching(self, tensors: Mapping[str, Tensor], what: str) -> list[Tensor]:
         """The tensors in the order of the average's, if they are the same by name and shape."""
-        if different := set(tensors) ^ set(self._names):
+        if different := set(tensors) ^ set(self._names):  # in only one of the two
             raise FathomError(f"{what} does not fit the averaged module: only one of them has {sorted(different)[0]!r}")
         for name, own in zip(self._names, [*self._average, *self._buffer_copies], strict=True):
+            # this module may be in another precision; _copy converts
             if tensors[name].dtype != own.dtype and what == _SAVED:
                 dtypes = f"{tensors[name].dtype} against {own.dtype}"
                 raise FathomError(f"{what} does not fit the averaged module: {name!r} has {dtypes}")

@@ -26,6 +26,7 @@ from fathom.training.checkpoint import make_folder, save_checkpoint
 if TYPE_CHECKING:
     from fathom.training.trainer import Trainer
 
+# in the order in which the trainer calls them
 HOOKS = (
     "on_fit_start",
     "on_epoch_start",
@@ -101,9 +102,10 @@ class EarlyStopping(Callback):
         if patience < 1:
             raise UsageError(f"early-stopping patience {patience}: it must be at least 1 epoch")
         self.patience, self.min_delta = patience, min_delta
+        # what this callback was told itself; the trainer's monitor comes second
         self._own = None if monitor is None else parse_monitor(monitor)
         self._candidates: tuple[Monitor, ...] = LOSSES if self._own is None else (self._own,)
-        self.best = self._candidates[0].worst
+        self.best = self._candidates[0].worst  # until the run says which metric it is: any first value is better
         self.num_bad = 0
 
     def on_fit_start(self, trainer: Trainer) -> None:
@@ -115,7 +117,7 @@ class EarlyStopping(Callback):
     def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
         """Count epochs without improvement; ask the trainer to stop at ``patience``."""
         monitor = find_monitor(record, self._candidates)
-        value = record[monitor.name]
+        value = record[monitor.name]  # a KeyError cannot happen: find_monitor names one that is there
         if monitor.improves(value, self.best, by=self.min_delta):
             self.best, self.num_bad = value, 0
             return
@@ -143,12 +145,14 @@ def check_monitor(trainer: Trainer, candidates: Sequence[Monitor]) -> None:
 
     Raises:  UsageError
     """
-    (monitor, *others) = candidates
+    (monitor, *others) = candidates  # several are alternatives, the first that is recorded counts
     if others:  # one of them always is
         return
     if monitor.name.startswith("val_") and trainer.val_feed is None:
         raise UsageError(f"there is no {monitor.name} to monitor without a validation split")
+    # "val_accuracy" -> "accuracy"
     column, reported = monitor.name.partition("_")[2], getattr(trainer.module, "metrics", {})
+    # unknown columns may be a module's own losses, known only after a step
     if column in metric_names() and column not in reported:
         raise UsageError(
             f"there is no {monitor.name} to monitor: the module's metrics are {', '.join(reported) or 'none'}"
@@ -171,7 +175,7 @@ class AverageWeights(Callback):
 
     def on_step_end(self, trainer: Trainer) -> None:
         """Move the average towards the weights."""
-        assert self.average is not None
+        assert self.average is not None  # on_fit_start made it
         self.average.update()
 
     def evaluation_weights(self, trainer: Trainer) -> contextlib.AbstractContextManager[Any]:
@@ -192,7 +196,7 @@ class L1Penalty(Callback):
     """Add ``strength · sign(w)`` to every gradient: the sub-gradient of ``strength · Σ|w|``."""
 
     def __init__(self, strength: float) -> None:
-        if not strength >= 0:
+        if not strength >= 0:  # not >=, so that NaN is refused too
             raise UsageError(f"L1 penalty {strength}: its strength cannot be negative")
         self.strength = strength
 
@@ -258,6 +262,7 @@ class BoundWeights(Callback):
         """Project."""
         from fathom.training.optimizers import project_
 
+        # matrices and kernels; biases and norms are no part of ‖w‖
         project_((p for p in trainer.module.parameters() if p.dim() >= 2 and p.requires_grad), self.max_norm)
 
 
@@ -273,15 +278,17 @@ class KeepZeros(Callback):
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Find the zeros."""
+        # pruning leaves biases and norm layers alone
         weights = {name: p for name, p in trainer.module.named_parameters() if p.dim() >= 2}
         self._weights = dict(weights)
+        # only those with a zero: a mask of ones would cost memory and do nothing
         self.masks = {name: mask for name, p in weights.items() if not bool((mask := p.detach() != 0).all())}
 
     def on_step_end(self, trainer: Trainer) -> None:
         """Undo what the step did to them."""
         weights = dict(trainer.module.named_parameters())
         for name, mask in self.masks.items():
-            weights[name].data.mul_(mask)
+            weights[name].data.mul_(mask)  # .data: not a step that autograd may see
 
     def state_dict(self) -> dict[str, Any]:
         """Return the places that are not zero."""
@@ -291,9 +298,11 @@ class KeepZeros(Callback):
         """Take them up."""
         for name, mask in state["masks"].items():
             weight = self._weights.get(name)
+            # a name that is gone or a shape that changed would fail only in the next step
             if weight is None or (mask.shape, mask.dtype) != (weight.shape, torch.bool):
                 raise FathomError(f"the saved zeros of {name!r} do not fit the network")
             like = self.masks.get(name, mask)
+            # copied to the device and the memory format of the weight
             self.masks[name] = torch.empty_like(like).copy_(mask)
 
 
@@ -313,11 +322,11 @@ class Checkpointing(Callback):
 
     def __init__(self, folder: Path, every_s: float = 60.0, *, monitor: str | None = None) -> None:
         self.folder = Path(folder)
-        self.every_s = every_s
+        self.every_s = every_s  # seconds: at most a minute's work is lost by default
         self._own = None if monitor is None else parse_monitor(monitor)
         self._candidates: tuple[Monitor, ...] = USUAL
         self.best: dict[str, Any] | None = None
-        self._saved_at = time.monotonic()
+        self._saved_at = time.monotonic()  # monotonic: setting the clock must not stop the saving
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Make sure that saving will be possible before there is something to lose."""
@@ -325,7 +334,7 @@ class Checkpointing(Callback):
         check_monitor(trainer, self._candidates)
         make_folder(self.folder)
         remove_leftovers(self.folder)
-        self.best, self._saved_at = None, time.monotonic()
+        self.best, self._saved_at = None, time.monotonic()  # a run begins: its first save is due after every_s
 
     def on_step_end(self, trainer: Trainer) -> None:
         """Save when ``every_s`` have passed since the last time."""
@@ -336,14 +345,17 @@ class Checkpointing(Callback):
         """Save ``best`` if this epoch is, then ``last``."""
         if self._is_best(record):
             with trainer.evaluation_weights():
+                # best before last: last names what is best, which must be there by then
                 save_checkpoint(self.folder / "best", {"module": trainer.module.state_dict(), **(self.best or {})})
         self.save(trainer)
 
     def _is_best(self, record: dict[str, Any]) -> bool:
         """Whether an epoch is better than all before; then it is remembered."""
         found: dict[str, Any] = {"metric": None, "value": None}
+        # a run without validation has no candidate in its records: then each epoch is best
         if len(self._candidates) == 1 or any(record.get(candidate.name) is not None for candidate in self._candidates):
             monitor = find_monitor(record, self._candidates)
+            # also the loss: it decides between equal accuracies
             best = self.best and {"val_loss": self.best["val_loss"], self.best["metric"]: self.best["value"]}
             if best is not None and not is_better_epoch(monitor, record, best):
                 return False

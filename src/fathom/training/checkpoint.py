@@ -39,6 +39,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any], *, previous: Path | Non
     """
     tensors: dict[str, Tensor] = {}
     tree = _flatten(state, "", tensors)
+    # serialised in memory first: the hashes are of what is meant, not of what a bad disk gave back
     files = {"state.safetensors": dump_tensors(tensors), "state.json": json.dumps(tree).encode()}
     manifest = {
         "format": _FORMAT,
@@ -49,6 +50,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any], *, previous: Path | Non
     with atomic_folder(folder, previous=previous) as temporary:
         for name, content in files.items():
             (temporary / name).write_bytes(content)
+        # last: a folder without a manifest is no checkpoint
         (temporary / "manifest.json").write_text(json.dumps(manifest, indent=1))
 
 
@@ -70,7 +72,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
     """
     manifest = _read_manifest(folder / "manifest.json")
     contents: dict[str, bytes] = {}
-    for name in ("state.safetensors", "state.json"):
+    for name in ("state.safetensors", "state.json"):  # these two alone: further files of a folder are never opened
         path = folder / name
         expected = manifest["files"].get(name)
         if not isinstance(expected, dict):
@@ -79,7 +81,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
             content = path.read_bytes()
         except OSError as error:
             raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
-        if len(content) != expected.get("size"):
+        if len(content) != expected.get("size"):  # size first: it tells a truncated file without hashing gigabytes
             wanted = expected.get("size")
             raise CheckpointError(f"{path}: {len(content)} bytes instead of {wanted}: truncated or altered")
         if hashlib.sha256(content).hexdigest() != expected.get("sha256"):
@@ -88,6 +90,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
     try:
         tensors = load_tensors(contents["state.safetensors"])
         return _restore(json.loads(contents["state.json"]), tensors)
+    # the hashes agree, so whoever wrote it wrote nonsense; still no traceback
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{folder}: not a checkpoint of Fathom ({error})") from error
 
@@ -106,8 +109,8 @@ def load_latest(root: Path) -> tuple[dict[str, Any], Path, list[str]]:
         try:
             return load_checkpoint(folder), folder, refused
         except CheckpointError as error:
-            refused.append(str(error))
-    if refused:
+            refused.append(str(error))  # told to the user with what was taken instead
+    if refused:  # some are there, and none is whole
         raise CheckpointError("; ".join(refused))
     raise CheckpointError(f"{root}: there is no checkpoint to resume from; the run stopped before its first one")
 
@@ -139,9 +142,10 @@ def _flatten(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
         tensors[path] = value.detach().to("cpu", copy=True).contiguous()
         return {"$tensor": path}
     if isinstance(value, dict):
+        # "$" marks what JSON lacks; a user's own key that begins so takes the long form
         if all(isinstance(key, str) and not key.startswith("$") for key in value):
             return {key: _flatten(item, f"{path}/{key}", tensors) for key, item in value.items()}
-        return {
+        return {  # optimisers number their parameters: keys that are int
             "$items": [
                 [_flatten(key, path, tensors), _flatten(item, f"{path}/{key}", tensors)] for key, item in value.items()
             ]
@@ -149,6 +153,7 @@ def _flatten(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, (list, tuple)):
         items = [_flatten(item, f"{path}/{i}", tensors) for i, item in enumerate(value)]
         return {"$tuple": items} if isinstance(value, tuple) else items
+
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise FathomError(f"cannot checkpoint a {type(value).__name__} at {path}; a state holds tensors and plain values")
@@ -156,7 +161,7 @@ def _flatten(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
 
 def _restore(tree: Any, tensors: dict[str, Tensor]) -> Any:
     if isinstance(tree, dict):
-        if "$tensor" in tree:
+        if "$tensor" in tree:  # the marks of _flatten, undone
             return tensors[tree["$tensor"]]
         if "$items" in tree:
             return {_restore(key, tensors): _restore(item, tensors) for key, item in tree["$items"]}
@@ -180,6 +185,7 @@ def check_weights(module: torch.nn.Module, weights: dict[str, Tensor], source: P
         if weights[name].shape != tensor.shape:
             theirs, ours = tuple(weights[name].shape), tuple(tensor.shape)
             raise CheckpointError(f"{source}: made for another architecture: {name!r} is {theirs} there, {ours} here")
+        # torch would convert silently, and a run would go on with other numbers
         if weights[name].dtype != tensor.dtype:
             kinds = f"{weights[name].dtype} there, {tensor.dtype} here"
             raise CheckpointError(f"{source}: made for another architecture: {name!r} is {kinds}")

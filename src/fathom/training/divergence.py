@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from fathom.errors import FathomError
 from fathom.findings import Finding
 
+# remedies: where the weights or layers are to blame, and where the data are
 _SLOWER = "try a lower learning rate (now {lr:g}), --set training.clip_norm=1.0 or warm-up"
 _CLEAN = "look for missing values in the data and at how they are scaled"
 
@@ -32,12 +33,12 @@ def locate_divergence(module: nn.Module, batch: Any) -> tuple[str, str]:
 
     One forward pass with hooks; the module's weights should still be those that gave the non-finite loss.
     """
-    if not _is_finite(batch):
+    if not _is_finite(batch):  # first: NaN in, NaN out blames no layer
         return "the batch itself holds NaN or infinite values", _CLEAN
     for name, parameter in module.named_parameters():
         if not _is_finite(parameter):  # before the forward pass: it would blame the layer
             return f"parameter {name!r} is not finite since an update", _SLOWER
-    found: list[str] = []
+    found: list[str] = []  # of several layers only the first counts
     largest = [(float(tensor.abs().max()), "the batch") for tensor in _tensors(batch) if tensor.numel()]
 
     def check(name: str) -> Any:
@@ -45,6 +46,7 @@ def locate_divergence(module: nn.Module, batch: Any) -> tuple[str, str]:
             label = f"layer {name!r} ({type(layer).__name__})"
             if not found and not _is_finite(output):
                 found.append(f"{label} is the first to give a non-finite output")
+            # for a loss that overflows by itself
             largest.extend((float(tensor.abs().max()), label) for tensor in _tensors(output) if tensor.numel())
 
         return hook
@@ -55,12 +57,12 @@ def locate_divergence(module: nn.Module, batch: Any) -> tuple[str, str]:
     try:
         # still in training mode, as when the loss failed
         outputs = module.training_step(batch)  # type: ignore[operator]
-    finally:
+    finally:  # always: hooks left behind would slow every step
         for handle in hooks:
             handle.remove()
     if found:
         return found[0], _SLOWER
-    if _is_finite(outputs["loss"]):
+    if _is_finite(outputs["loss"]):  # dropout, augmentation: drawn anew in the repetition
         return "the same batch gives a finite loss when repeated: the random layers made the difference", _SLOWER
     size, label = max(largest, default=(0.0, "no tensor"))
     return f"the loss overflows though every output is finite; the largest value, {size:.2g}, is in {label}", _SLOWER
@@ -96,7 +98,7 @@ def _is_finite(value: Any) -> bool:
 def _tensors(value: Any) -> Iterator[Tensor]:
     """Return every floating tensor in nested tuples, lists and dictionaries."""
     if isinstance(value, Tensor):
-        if value.is_floating_point():
+        if value.is_floating_point():  # whole numbers are always finite
             yield value
     elif isinstance(value, (tuple, list)):
         for item in value:

@@ -91,7 +91,7 @@ def evaluate_feed(
                 targets.append(target)
     meter.flush()
     count = meter.epoch.count
-    if not count:
+    if not count:  # the loader has no length, perhaps: only now is it known
         raise FathomError("the loader to evaluate by gave no batch; is it empty, or an iterator that is used up?")
     metrics = meter.take_epoch()
     if not keep_outputs:

@@ -40,7 +40,7 @@ def as_data(data: Any, val: Any = None) -> Any:
 
     Raises:  UsageError for what gives no batches, with what to do
     """
-    if hasattr(data, "train_dataloader"):
+    if hasattr(data, "train_dataloader"):  # duck-typed: Lightning's data modules count too
         if val is not None:
             raise UsageError("the data module has its own validation batches; leave the second loader out")
         return data
@@ -56,10 +56,11 @@ def check_loader(loader: Any) -> None:
     Raises:  UsageError
     """
     kind = type(loader).__name__
-    if isinstance(loader, torch.utils.data.Dataset):
+    if isinstance(loader, torch.utils.data.Dataset):  # a Dataset can be iterated, so the check below would pass it
         raise UsageError(f"a {kind} gives samples, not batches; wrap it: DataLoader(dataset, batch_size=32)")
     # a list of tensors may be batches
     is_sample = isinstance(loader, tuple) and loader and all(isinstance(part, Tensor) for part in loader)
+    # arrays and frames iterate over rows or column names, not batches
     if is_sample or isinstance(loader, Tensor) or type(loader).__module__.partition(".")[0] in ("numpy", "pandas"):
         raise UsageError(
             f"a {kind} gives no batches; wrap it: DataLoader(TensorDataset(X, y), batch_size=32), or fathom.train(…)"
@@ -76,7 +77,7 @@ def count_batches(loader: Any) -> int | None:
     Raises:  FathomError if there is no batch
     """
     try:
-        number = len(loader)
+        number = len(loader)  # a DataLoader over an IterableDataset has __len__, which raises TypeError
     except TypeError:
         return None
     if number == 0:
@@ -98,27 +99,30 @@ class Stream:
         if self._source is None:
             self._source = self._resume(first)
         for number in range(first, self.steps):
-            batch = next(self._source, None)
+            batch = next(self._source, None)  # None marks the end: no loader gives None as a batch
             if batch is None:
+                # the pass ended within the epoch: begin the next one
                 self._began_at, self._began_with = number, random_state(self.device)
                 self._source = guarded(iter(self.loader), self.loader)
                 batch = next(self._source, None)
-            if batch is None:
+            if batch is None:  # still none: an iterator, which is used up for good
                 raise FathomError(
                     f"the training loader ended after {number} of {self.steps} batches and cannot be iterated again; "
                     "lower steps_per_epoch or max_epochs"
                 )
             yield batch
-        self._began_at -= self.steps
+        self._began_at -= self.steps  # counted from the next epoch on, hence at most 0
 
     def _resume(self, first: int) -> Iterator[Any]:
         """Begin the first pass, or go to where a saved one was."""
-        if self._began_with is None:
+        if self._began_with is None:  # a new run, or a checkpoint of before the first batch
             self._began_at, self._began_with = first, random_state(self.device)
             return guarded(iter(self.loader), self.loader)
+        # the shuffle must be drawn as before, and then what the steps drew since must stand
         with kept_random_state(self.device):
             restore_random_state(self._began_with, self.device)
             source = guarded(iter(self.loader), self.loader)
+            # read and passed over: a loader without length cannot skip
             for _ in itertools.islice(source, first - self._began_at):
                 pass
         return source
@@ -142,7 +146,7 @@ def guarded(source: Iterator[Any], loader: Any) -> Iterator[Any]:
             batch = next(source)
         except StopIteration:
             return
-        except FathomError:
+        except FathomError:  # it says already what is wrong and where
             raise
         except Exception as error:
             raise FathomError(_describe_failure(loader, error)) from error
@@ -150,12 +154,13 @@ def guarded(source: Iterator[Any], loader: Any) -> Iterator[Any]:
 
 
 def _describe_failure(loader: Any, error: Exception) -> str:
-    dataset: Any = getattr(loader, "dataset", None)
+    dataset: Any = getattr(loader, "dataset", None)  # the last line: worker errors carry a whole traceback before it
     what = f"{type(error).__name__}: {str(error).strip().splitlines()[-1] if str(error).strip() else 'no message'}"
+    # an IterableDataset has no sample to name
     if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
         return f"the loader cannot give a batch ({what})"
     began = time.monotonic()
-    first: Any = None
+    first: Any = None  # read again one by one: the loader does not say which sample it was
     for index in range(len(dataset)):
         try:
             sample = dataset[index]
@@ -168,6 +173,7 @@ def _describe_failure(loader: Any, error: Exception) -> str:
             first = form
         elif form != first:
             number = _own_number(dataset, index)
+            # one that cannot be stacked with the others makes the collate function fail
             return f"sample {number} of the data set is {form}, and others are {first}: they make no batch"
         if time.monotonic() - began > _SEARCH_S:
             break
@@ -176,7 +182,7 @@ def _describe_failure(loader: Any, error: Exception) -> str:
 
 def _own_number(dataset: Any, index: int) -> int:
     """Return a sample's number in the data set that a user made, of which this may be a part."""
-    while isinstance(dataset, torch.utils.data.Subset):
+    while isinstance(dataset, torch.utils.data.Subset):  # a Subset may be one of a Subset
         index, dataset = int(dataset.indices[index]), dataset.dataset
     return index
 

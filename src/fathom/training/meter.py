@@ -21,13 +21,14 @@ class Mean:
     """A running mean of named values, weighted by sample count, in double precision on the host."""
 
     def __init__(self) -> None:
-        self.sums: dict[str, float] = {}
+        self.sums: dict[str, float] = {}  # name -> Σ value · count
         self.count = 0
 
     def update(self, columns: dict[str, list[float]], counts: list[int]) -> None:
         """Add means over ``counts[i]`` samples each, in order, so that the sum does not depend on when it is made."""
         for name, values in columns.items():
             total = self.sums.get(name, 0.0)
+            # Python floats: an epoch of float32 sums would lose digits
             for value, count in zip(values, counts, strict=True):
                 total += value * count
             self.sums[name] = total
@@ -39,7 +40,7 @@ class Mean:
 
     def merge(self, other: Mean) -> None:
         """Add the other's samples."""
-        for name, total in other.sums.items():
+        for name, total in other.sums.items():  # validation in several processes, most often
             self.sums[name] = self.sums.get(name, 0.0) + total
         self.count += other.count
 
@@ -69,13 +70,13 @@ class Meter:
 
     def __init__(self, metrics: Mapping[str, AnyMetric] | None = None) -> None:
         metrics = metrics or {}
-        self.interval = Mean()
-        self.epoch = Mean()
+        self.interval = Mean()  # since the last log record
+        self.epoch = Mean()  # since the epoch began
         # fresh: the module's own would mix training and validation
         self.metrics = {name: fresh(metric) for name, metric in metrics.items() if isinstance(metric, Metric)}
         self._derived = {name: metric for name, metric in metrics.items() if isinstance(metric, DerivedMetric)}
-        self._pending: list[dict[str, Tensor | float]] = []
-        self._counts: list[int] = []
+        self._pending: list[dict[str, Tensor | float]] = []  # of each step since the last flush, still on the device
+        self._counts: list[int] = []  # samples in each of them
 
     def add(self, outputs: dict[str, Any], count: int) -> None:
         """Take in what a step on ``count`` samples returned: scalars, tensors or not; perhaps prediction and target."""
@@ -87,7 +88,7 @@ class Meter:
 
     @torch.no_grad()
     def _update_metrics(self, outputs: dict[str, Tensor]) -> None:
-        if not all(name in outputs for name in OUTPUTS):
+        if not all(name in outputs for name in OUTPUTS):  # by the names that Module.outputs gives
             given = ", ".join(outputs)
             raise FathomError(
                 f"metric {next(iter(self.metrics))} reads predictions, but a step returned {given}; "
@@ -114,14 +115,16 @@ class Meter:
         self.interval.update(columns, counts)
         self.epoch.update(columns, counts)
         self._pending, self._counts = [], []
+        # an epoch of classes may lack the loss: a module reports what it likes
         bad = [i for i, loss in enumerate(columns.get("loss", ())) if not math.isfinite(loss)]
+        # counted from the end, since the caller knows the number of the last step
         return len(counts) - bad[0] if bad else None  # the first is the cause, what follows its consequence
 
     def _read(self) -> dict[str, list[float]]:
         """Move what is pending over in one copy: the values of each name, in order."""
         names = list(self._pending[0])
         columns: dict[str, list[float]] = {name: [] for name in names}
-        rows: dict[str, Tensor] = {}
+        rows: dict[str, Tensor] = {}  # by name: what must be read from the device
         for step in self._pending:
             if step.keys() != self._pending[0].keys():
                 raise FathomError(f"a step returned {list(step)}, an earlier one {names}; the names must stay the same")
@@ -134,6 +137,7 @@ class Meter:
             if any(value.numel() != 1 for value in tensors):  # a per-sample loss, most often
                 shapes = sorted({tuple(value.shape) for value in tensors if value.numel() != 1})
                 raise FathomError(f"a step returned {name!r} of shape {shapes[0]}; it must be a scalar")
+            # float: a bfloat16 loss and an int count go in one stack
             rows[name] = torch.stack(tensors).reshape(-1).float()  # (steps,)
         if rows:
             moved = torch.stack(list(rows.values())).tolist()  # (names, steps); the one wait for the device
@@ -149,7 +153,7 @@ class Meter:
     def take_epoch(self) -> dict[str, float]:
         """Return means and metrics of the epoch and begin anew."""
         values = self._with_derived(self.epoch.compute())
-        self.interval.reset()
+        self.interval.reset()  # its share is in the epoch's record already
         self.epoch.reset()
         for name, metric in self.metrics.items():
             values[name] = metric.compute()
@@ -158,6 +162,7 @@ class Meter:
 
     def _with_derived(self, means: dict[str, float]) -> dict[str, float]:
         derived = {name: metric.derive(means) for name, metric in self._derived.items()}
+        # None: its loss is not among the means
         return means | {name: value for name, value in derived.items() if value is not None}
 
     def state_dict(self) -> dict[str, Any]:

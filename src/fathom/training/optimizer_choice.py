@@ -28,6 +28,7 @@ def check_optimizer(choice: Any) -> None:
     """
     if isinstance(choice, str):
         _parse(choice)
+    # None: the module's own configure_optimizers
     elif not (choice is None or isinstance(choice, torch.optim.Optimizer) or callable(choice)):
         raise UsageError(
             f"optimizer: a {type(choice).__name__} is none; give a name ({', '.join(NAMES)}), torch's object or class, "
@@ -46,14 +47,17 @@ def choose_optimizers(choice: OptimizerChoice | None, module: nn.Module) -> Any:
     """
     check_optimizer(choice)
     if choice is None:
+        # a user's subclass decides, if it has its own
         made = module.configure_optimizers()  # type: ignore[operator]
     elif isinstance(choice, str):
         name, options = _parse(choice)
+        # the text's own lr, else the module's, else what is usual
         lr = options.pop("lr", vars(module).get("lr", _USUAL_LR.get(name, 0.1)))
         made = make_optimizer(name, module, lr, **options)
     elif isinstance(choice, torch.optim.Optimizer):
         made = choice
     else:
+        # torch's class takes parameters, a user's function the whole module
         made = choice(module.parameters() if _is_torch_class(choice) else module)
     for optimizer in all_of(made):
         if not isinstance(optimizer, torch.optim.Optimizer):
@@ -67,19 +71,20 @@ def choose_optimizers(choice: OptimizerChoice | None, module: nn.Module) -> Any:
 
 def all_of(given: Any) -> tuple[Any, ...]:
     """Return the optimisers as a flat sequence."""
-    if isinstance(given, Mapping):
+    if isinstance(given, Mapping):  # {name: optimiser}; the names serve only the module that takes its steps by hand
         return tuple(given.values())
     return tuple(given) if isinstance(given, (tuple, list)) else (given,)
 
 
 def _is_torch_class(choice: Any) -> bool:
+    # partial(torch.optim.SGD, lr=0.1) is torch's class too
     kind = choice.func if isinstance(choice, partial) else choice
     return isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer)
 
 
 def _check_owner(optimizer: torch.optim.Optimizer, module: nn.Module) -> None:
     """Refuse an optimiser that would move another module's weights."""
-    own = set(module.parameters())
+    own = set(module.parameters())  # by identity: a Parameter hashes by its id
     foreign = sum(p not in own for group in optimizer.param_groups for p in group["params"])
     if foreign:
         raise UsageError(
@@ -94,7 +99,7 @@ def _parse(text: str) -> tuple[str, dict[str, Any]]:
     if name not in NAMES:
         raise unknown("optimizer", name, NAMES)
     options: dict[str, Any] = {}
-    for item in filter(None, (part.strip() for part in rest.split(","))):
+    for item in filter(None, (part.strip() for part in rest.split(","))):  # filter: a trailing comma is forgiven
         key, equals, value = (part.strip() for part in item.partition("="))
         if not equals or not value:
             raise UsageError(f"optimizer {name}: cannot read {item!r}; write option=value, as in sgd:momentum=0.9")

@@ -15,11 +15,11 @@ from fathom.training.callbacks import Callback
 if TYPE_CHECKING:
     from fathom.training.trainer import Trainer
 
-_REFRESH_S = 0.1
+_REFRESH_S = 0.1  # ten times a second, as rich's own default: faster nobody reads
 _WIDE = 70  # columns from which on there is room for the rate
 _READ_LOSS_S = 1.0  # reading it makes an accelerator wait
-_OTHERS = [name for name in names() if name != "perplexity"]
-_SWITCHES = {"on": True, "1": True, "": True, "off": False, "0": False}
+_OTHERS = [name for name in names() if name != "perplexity"]  # perplexity has its own place in the line
+_SWITCHES = {"on": True, "1": True, "": True, "off": False, "0": False}  # "": the variable is set but empty
 
 
 def is_shown(progress: bool | None) -> bool:
@@ -56,11 +56,12 @@ class TrainingProgress(Callback):
         self.progress = Progress(
             self._title(trainer),
             trainer.total_steps,
+            # nothing of the trainer is known before the first step
             amount=lambda done, total: f"step {done:.0f}" + ("" if total is None else f"/{total:.0f}"),
             stream=sys.stdout,
             done=trainer.step,
-            delay_s=0.0,
-            line_s=None,
+            delay_s=0.0,  # 0: a run is never so short that the bar would only flicker
+            line_s=None,  # None: the epoch's lines stand in for it in a log
         )
         if trainer.total_steps is None and self.lines:
             self.progress.print(
@@ -70,6 +71,7 @@ class TrainingProgress(Callback):
     def on_step_end(self, trainer: Trainer) -> None:
         """Move the bar, at most ten times a second."""
         now = time.monotonic()
+        # on_step_end may come thousands of times a second
         if self.progress is not None and self.progress.is_live and now - self._shown_at >= _REFRESH_S:
             self._shown_at = now
             self._read(trainer, now)
@@ -84,6 +86,7 @@ class TrainingProgress(Callback):
         if self.lines and record["event"] == "epoch" and self.progress is not None:
             self._show(trainer)
             line = format_epoch(record, trainer.max_epochs)
+            # a line that wraps would leave pieces of the bar behind
             if self.progress.is_live and len(line) > self.progress.width:
                 line = format_epoch(record, trainer.max_epochs, brief=True)
             self.progress.print(line)
@@ -95,7 +98,7 @@ class TrainingProgress(Callback):
 
     def _read(self, trainer: Trainer, now: float) -> None:
         """Where records are far apart, show the newest batch's loss and the rate since the last record."""
-        if now - self._loss_at < _READ_LOSS_S:
+        if now - self._loss_at < _READ_LOSS_S:  # a record told the loss within the last second
             return
         newest = trainer.meter.newest
         if newest is not None and "loss" in newest:
@@ -106,17 +109,18 @@ class TrainingProgress(Callback):
 
     def _show(self, trainer: Trainer) -> None:
         if self.progress is not None and self.progress.is_live:
-            rate = self._rate if self.progress.width >= _WIDE else ""
+            rate = self._rate if self.progress.width >= _WIDE else ""  # the time to go matters more than the rate
             facts = " ".join(filter(None, (rate, self._loss)))
             self.progress.update(trainer.step, title=self._title(trainer), facts=facts)
 
     def _title(self, trainer: Trainer) -> str:
-        epoch = min(trainer.epoch + 1, trainer.max_epochs)
+        epoch = min(trainer.epoch + 1, trainer.max_epochs)  # after the last epoch trainer.epoch is max_epochs already
         return " ".join(filter(None, (self.label, f"epoch {epoch}/{trainer.max_epochs}")))
 
 
 def format_epoch(record: dict[str, Any], max_epochs: int, *, brief: bool = False) -> str:
     """Return one line that says how an epoch went; ``brief`` is for a narrow terminal."""
+    # padded, so that the lines of all epochs align
     parts = [f"epoch {record['epoch']:>{len(str(max_epochs))}}/{max_epochs}"]
     for part in ("train", "val"):
         if f"{part}_loss" in record:
@@ -132,7 +136,7 @@ def format_epoch(record: dict[str, Any], max_epochs: int, *, brief: bool = False
         elif found := [name for name in record if name.startswith(f"{part}_")]:  # a module with losses of other names
             losses = (f"{name.partition('_')[2].replace('_', ' ')} {record[name]:.4f}" for name in found)
             parts.append(f"{part} {', '.join(losses)}")
-    unit = "tokens" if "train_perplexity" in record else "samples"
+    unit = "tokens" if "train_perplexity" in record else "samples"  # a language model counts its samples in tokens
     if not brief:
         parts += [f"lr {record['lr']:.3g}", f"{record['samples_per_s']:,.0f} {unit}/s"]
     return " · ".join(parts)

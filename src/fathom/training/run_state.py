@@ -19,15 +19,18 @@ from fathom.training.random_state import random_state, restore_random_state
 if TYPE_CHECKING:
     from fathom.training.trainer import Trainer
 
+# attributes of the trainer, saved and set again by name
 _PLACE = ("epoch", "batch", "step", "num_samples", "should_stop")
+# of these, the ones that must be whole numbers from 0 on; should_stop is a reason or None
 _COUNTS = ("epoch", "batch", "step", "num_samples")
-_SOURCE = Path("checkpoint")
+_SOURCE = Path("checkpoint")  # stands in messages for the path, which only the caller knows
 
 
 def collect_state(trainer: Trainer) -> dict[str, Any]:
     """Return all that a resumed run needs to take the same steps to the bit; the meter must be flushed."""
     return {
         "module": trainer.module.state_dict(),
+        # only recurrent modules carry one from batch to batch
         "carried": trainer.module.hidden_state() if hasattr(trainer.module, "hidden_state") else None,
         "optimizer": _for_each(trainer, lambda optimizer: optimizer.state_dict()),
         "schedule": trainer.schedule.state_dict(),
@@ -51,6 +54,7 @@ def collect_state(trainer: Trainer) -> dict[str, Any]:
 def _for_each(trainer: Trainer, describe: Callable[[torch.optim.Optimizer], Any]) -> Any:
     """Return it of the optimiser, or a list where there are several."""
     found = [describe(optimizer) for optimizer in trainer.optimizers]
+    # one: not in a list, as checkpoints of such runs have always been
     return found[0] if trainer.manual is None else found
 
 
@@ -64,7 +68,7 @@ def _optimizer_states(trainer: Trainer, state: dict[str, Any]) -> Iterator[tuple
     if trainer.manual is None:
         if isinstance(saved[0], list):
             raise CheckpointError(f"{_SOURCE}: made with {len(saved[0])} optimisers, not one")
-        saved = [[value] for value in saved]
+        saved = [[value] for value in saved]  # the same form as with several
     elif not isinstance(saved[0], list) or any(len(values) != len(trainer.optimizers) for values in saved):
         raise CheckpointError(f"{_SOURCE}: made with another number of optimisers than {len(trainer.optimizers)}")
     yield from zip(trainer.optimizers, *saved, strict=True)
@@ -75,6 +79,7 @@ def restore_state(trainer: Trainer, state: dict[str, Any]) -> None:
 
     Raises:  CheckpointError if it belongs to another architecture, optimiser or length of run
     """
+    # all is checked before anything is loaded: a refused checkpoint leaves the trainer as it was
     try:
         place = state["place"]
         check_weights(trainer.module, state["module"], _SOURCE)
@@ -84,16 +89,17 @@ def restore_state(trainer: Trainer, state: dict[str, Any]) -> None:
                 "resume with the same data, batch size and epochs"
             )
         optimizers = list(_optimizer_states(trainer, state))
+        # the last of each entry is its number of states
         counts = [*(place[name] for name in _COUNTS), *(number for *_, number in optimizers)]
         if any(type(count) is not int or count < 0 for count in counts):
             raise CheckpointError(f"{_SOURCE}: not one of a training run (a count in place is not one)")
         for entry in optimizers:
             _check_optimizer(trainer.module, *entry)
         _check_plain("schedule", trainer.schedule.state_dict(), state["schedule"])
-        if trainer.scaler is not None and state["scaler"]:
+        if trainer.scaler is not None and state["scaler"]:  # float16 only; a run may go on in another precision
             _check_plain("scaler", trainer.scaler.state_dict(), state["scaler"])
         load_weights(trainer.module, state["module"], _SOURCE)
-        if state.get("carried") is not None:
+        if state.get("carried") is not None:  # get: only recurrent modules have one
             trainer.module.load_hidden_state(state["carried"])
         for optimizer, saved, *_ in optimizers:
             _load_optimizer(optimizer, saved)
@@ -105,6 +111,7 @@ def restore_state(trainer: Trainer, state: dict[str, Any]) -> None:
         trainer.records = [dict(record) for record in state["records"]]
         for name in _PLACE:
             setattr(trainer, name, place[name])
+        # as if it had begun so long ago: pauses do not count
         trainer.started = time.perf_counter() - place["elapsed_s"]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise CheckpointError(f"{_SOURCE}: not one of a training run ({error!r})") from error
@@ -119,11 +126,11 @@ def restore_callbacks(trainer: Trainer, state: dict[str, Any]) -> None:
     """
     try:
         for name, callback in _named(trainer.callbacks):
-            if name in state["callbacks"]:
+            if name in state["callbacks"]:  # a callback that is new in the resumed run begins afresh
                 callback.load_state_dict(state["callbacks"][name])
         restore_random_state(state["random"], trainer.device)
     except CheckpointError:
-        raise
+        raise  # names its place already; it is a FathomError too
     except FathomError as error:
         raise CheckpointError(f"{_SOURCE}: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
@@ -160,12 +167,14 @@ def _check_optimizer(
         _check_plain("optimiser's group", {n: v for n, v in options.items() if n != "params"}, group)
     names = {parameter: name for name, parameter in module.named_parameters()}
     owners = [(group, parameter) for group in own for parameter in group["params"]]
+    # torch numbers parameters through all groups, in their order
     places = [place for group in groups for place in group["params"]]
     entries = state["state"]
     if len(set(places)) != len(places) or not set(entries) <= set(places) or len(entries) != num_states:
         raise CheckpointError(f"{_SOURCE}: the optimiser has states for other parameters than it was saved with")
     for place_, (group, parameter) in zip(places, owners, strict=True):
         if place_ in entries:
+            # torch makes states lazily, at the first step; so they cannot be read off a new optimiser
             expected = _state_after_a_step(optimizer, group, parameter)
             _check_state(names.get(parameter, f"parameter {place_}"), parameter, expected, entries[place_])
 
@@ -176,10 +185,11 @@ def _state_after_a_step(
     """Return what an optimiser keeps of a parameter, from a step on a copy; None if it takes no such step."""
     copy = torch.nn.Parameter(torch.zeros_like(parameter))
     copy.grad = torch.zeros_like(copy)
-    twin = object.__new__(type(optimizer))
+    twin = object.__new__(type(optimizer))  # without __init__, whose arguments are not known
     # a scheduler of torch puts a step of its own in front, which is bound to the optimiser itself
     vars(twin).update({name: value for name, value in vars(optimizer).items() if name != "step"})
     vars(twin).update(state=defaultdict(dict), param_groups=[{**group, "params": [copy]}])
+    # a user's hooks must not run for the trial step
     vars(twin).update(_optimizer_step_pre_hooks=OrderedDict(), _optimizer_step_post_hooks=OrderedDict())
     try:
         twin.step()
@@ -190,6 +200,7 @@ def _state_after_a_step(
 
 def _check_state(name: str, parameter: Tensor, expected: dict[str, Any] | None, saved: dict[str, Any]) -> None:
     if expected is None:  # then moments have the parameter's shape, and anything else is a number
+        # dim() 0 is a counter, which has no shape to compare
         expected = {key: parameter for key, value in saved.items() if isinstance(value, Tensor) and value.dim()}
         expected = saved | expected
     if different := set(saved) ^ set(expected):
@@ -212,7 +223,7 @@ def _check_state(name: str, parameter: Tensor, expected: dict[str, Any] | None, 
 def _describe(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"{tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}"
-    return f"a {type(value).__name__}"
+    return f"a {type(value).__name__}"  # ^: missing ones and additional ones
 
 
 def _check_plain(what: str, own: dict[str, Any], saved: dict[str, Any]) -> None:
@@ -221,6 +232,7 @@ def _check_plain(what: str, own: dict[str, Any], saved: dict[str, Any]) -> None:
         if name not in saved:
             raise CheckpointError(f"{_SOURCE}: the {what} has no {name!r}")
         other = saved[name]
+        # bool is an int to Python
         numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (value, other))
         if not (numbers or value is None or other is None or type(value) is type(other)):
             raise CheckpointError(f"{_SOURCE}: {name!r} of the {what} is {_describe(other)}, not {_describe(value)}")

@@ -16,7 +16,7 @@ class Interrupted(FathomError):
 
     def __init__(self, signum: int, message: str) -> None:
         super().__init__(message)
-        self.exit_code = 128 + signum
+        self.exit_code = 128 + signum  # as shells report a process that a signal ended
 
 
 class StopRequest:
@@ -38,7 +38,7 @@ def request_stop(signum: int) -> bool:
     """Ask the run under way to stop, as the signal would; return whether there is one."""
     if _active is None:
         return False
-    _active.signum = _active.signum or signum
+    _active.signum = _active.signum or signum  # the first signal decides the exit code
     return True
 
 
@@ -50,14 +50,14 @@ def catch_signals() -> Iterator[StopRequest]:
     """
     global _active
     request = StopRequest()
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():  # Python hands signals to the main thread alone
         yield request
         return
     numbers = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         numbers.append(signal.SIGHUP)
     old = {number: signal.signal(number, request) for number in numbers}
-    before, _active = _active, request
+    before, _active = _active, request  # kept: a run may be started within another's hooks
     try:
         yield request
     finally:
@@ -65,4 +65,4 @@ def catch_signals() -> Iterator[StopRequest]:
         for number, handler in old.items():
             # None stands for a handler that was not set from Python and cannot be given back
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        request.signum = None
+        request.signum = None  # a frame that still holds the request must not think it is asked to stop

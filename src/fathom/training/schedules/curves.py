@@ -30,7 +30,7 @@ def piecewise(step: float, milestones: Sequence[int], values: Sequence[float]) -
 
     Source:  Zhang et al., Dive into Deep Learning, §12.11.4.2
     """
-    return values[bisect_right(milestones, step)]
+    return values[bisect_right(milestones, step)]  # right: at the milestone itself the next value holds
 
 
 def exponential(step: float, gamma: float, every: float = 1) -> float:
@@ -62,7 +62,7 @@ def step_decay(step: float, every: int, gamma: float = 0.1) -> float:
 
     Equals:  torch.optim.lr_scheduler.StepLR(step_size=every, gamma=gamma)
     """
-    return gamma ** (step // every)
+    return gamma ** (step // every)  # // on step counts from 0: the first drop comes at step "every"
 
 
 def multi_step(step: float, milestones: Sequence[int], gamma: float = 0.1) -> float:
@@ -102,6 +102,7 @@ def noam(step: float, warmup: int, model_size: int | None = None) -> float:
     """
     n = step + 1.0  # the paper counts from 1; 0^(−1/2) has no value
     scaled = min(n / warmup, math.sqrt(warmup / n))  # the paper's two terms, each times √warmup
+    # 1/√(model_size · warmup): the paper's peak
     return scaled if model_size is None else scaled / math.sqrt(model_size * warmup)
 
 
@@ -117,12 +118,13 @@ def one_cycle(
              final_div_factor=start/final), its learning rate; momentum is left alone
     Source:  Smith & Topin 2018, "Super-Convergence", §3
     """
-    peak = rise - 1.0
+    peak = rise - 1.0  # step of the peak: the first of "rise" steps is at "start"
     if step <= peak:
         low, high, part = start, 1.0, step / peak if peak > 0.0 else 1.0
     else:
-        span = total - 1.0 - peak
+        span = total - 1.0 - peak  # down to the last step taken, total − 1
         low, high, part = 1.0, final, min((step - peak) / span, 1.0) if span > 0.0 else 1.0
     if shape == "cosine":
+        # half a cosine from low at part 0 to high at part 1
         return high + (low - high) * (1.0 + math.cos(math.pi * part)) / 2.0
     return low + (high - low) * part

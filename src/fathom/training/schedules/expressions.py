@@ -13,7 +13,7 @@ from typing import Any
 
 from fathom.errors import UsageError, unknown
 
-MAX_LENGTH = 300
+MAX_LENGTH = 300  # characters; far more than any formula, far less than the parser's limits
 
 CONSTANTS = {"pi": math.pi, "e": math.e}
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -47,7 +47,9 @@ _COMPARE: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
     ast.NotEq: operator.ne,
 }
 
+# the variables of a call by name
 Values = Mapping[str, float]
+# a piece of the expression, as a function of the variables
 Node = Callable[[Values], float]
 
 
@@ -65,6 +67,7 @@ def parse_expression(text: str, variables: tuple[str, ...]) -> Callable[[Values]
     if len(text) > MAX_LENGTH:
         raise UsageError(f"expression of {len(text)} characters is too long; at most {MAX_LENGTH}")
     try:
+        # ast.parse only reads: nothing is compiled or run
         return _build(ast.parse(text.strip(), mode="eval").body, text, variables)
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deep for the parser
         raise UsageError(f"cannot read the expression {text!r}; write arithmetic of {', '.join(variables)}") from None
@@ -78,9 +81,10 @@ def _build(node: ast.expr, text: str, variables: tuple[str, ...]) -> Node:
         # True matches int().
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
             # Floats only: 9**9**9 on Python's integers would fill the memory, on floats it overflows at once.
+            # 1e300: an integer literal past the range of floats would raise OverflowError
             value = float(number) if abs(number) < 1e300 else math.inf
             return lambda values: value
-        case ast.Name(id=name) if name in variables:
+        case ast.Name(id=name) if name in variables:  # variables before constants, so that a variable may be called e
             return lambda values: values[name]
         case ast.Name(id=name) if name in CONSTANTS:
             constant = CONSTANTS[name]
@@ -89,7 +93,7 @@ def _build(node: ast.expr, text: str, variables: tuple[str, ...]) -> Node:
             raise unknown(f"name in the expression {text!r}:", name, (*variables, *CONSTANTS, *FUNCTIONS))
         case ast.UnaryOp(op=op, operand=operand) if type(op) in _UNARY:
             unary, inner = _UNARY[type(op)], build(operand)
-            return lambda values: unary(inner(values))
+            return lambda values: unary(inner(values))  # closures: the tree is walked once, each step only calls them
         case ast.BinOp(left=left_node, op=op, right=right_node) if type(op) in _BINARY:
             binary, left, right = _BINARY[type(op)], build(left_node), build(right_node)
             return lambda values: binary(left(values), right(values))
@@ -100,6 +104,7 @@ def _build(node: ast.expr, text: str, variables: tuple[str, ...]) -> Node:
         case ast.IfExp(test=test_node, body=body_node, orelse=other_node):
             test, body, other = build(test_node), build(body_node), build(other_node)
             return lambda values: body(values) if test(values) else other(values)
+        # keywords=[]: keyword arguments are refused, and func must be a plain name: no attributes
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
             if name not in FUNCTIONS:
                 raise unknown(f"function in the expression {text!r}:", name, FUNCTIONS)

@@ -15,6 +15,7 @@ from fathom.errors import UsageError, unknown
 from fathom.training.schedules import curves
 from fathom.training.schedules.expressions import parse_expression
 
+# from a step since the warm-up to the factor
 Curve = Callable[[int], float]
 
 
@@ -25,7 +26,7 @@ def check_number(
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)  # True is an int to Python
     if is_number and math.isfinite(value) and value > above and low <= value <= high:
         return float(value)
-    bounds = f"above {above:g}" if above >= low else f"of at least {low:g}"
+    bounds = f"above {above:g}" if above >= low else f"of at least {low:g}"  # whichever bound is the tighter
     bounds += f" and at most {high:g}" if high < math.inf else ""
     raise UsageError(f"schedule {name}: {option} must be a number {bounds}, not {value!r}")
 
@@ -41,17 +42,19 @@ def count_steps(name: str, option: str, value: Any, total: int) -> float:
     """Return a length or position in steps, not rounded: an int is steps already, a float below 1 a part of the run."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return int(value)
-    if isinstance(value, float) and 0.0 < value < 1.0:
+    if isinstance(value, float) and 0.0 < value < 1.0:  # 1.0 is neither: one step or the whole run, nobody knows
         return value * total
     wanted = "a whole number of steps, or a fraction of the run between 0 and 1"
     raise UsageError(f"schedule {name}: {option} must be {wanted}, not {value!r}")
 
 
 def _count_milestones(name: str, values: Any, total: int, warmup: int) -> list[int]:
+    # max: a milestone at step 0 would leave no first piece
     steps = [max(1, round(count_steps(name, "milestones", value, total))) for value in _items(values)]
     if steps != sorted(steps):
         raise UsageError(f"schedule {name}: milestones must rise, not {list(values)}")
     if steps and steps[0] < warmup:
+        # the milestones count from the start of the run, the curves from the end of the warm-up
         raise UsageError(f"schedule {name}: milestone {steps[0]} lies inside the warm-up of {warmup} steps")
     return [step - warmup for step in steps]
 
@@ -70,9 +73,10 @@ def _own(function: Any, total: int, warmup: int) -> Curve:
         raise UsageError(f"schedule lambda: function must be an expression of step and total, not {function!r}")
 
     def own(step: int) -> float:
+        # the user's function counts the whole run, the curve from the end of the warm-up
         step = min(step + warmup, total - 1)  # past the run it stays: 1 - step/(total - 1) would turn negative
         value: Any = function(step)
-        if not isinstance(value, (int, float)) or not 0.0 <= value < math.inf:
+        if not isinstance(value, (int, float)) or not 0.0 <= value < math.inf:  # NaN fails the comparison too
             raise UsageError(f"schedule lambda: the factor at step {step} must be a number >= 0, not {value!r}")
         return float(value)
 
@@ -88,7 +92,7 @@ def _written(text: str, total: int) -> Callable[[int], float]:
     def written(step: int) -> float:
         try:
             return expression({"step": float(step), "total": float(total)})
-        except (ArithmeticError, ValueError, TypeError) as error:
+        except (ArithmeticError, ValueError, TypeError) as error:  # 1/0, log(-1), max of nothing
             raise UsageError(f"schedule lambda: {text!r} has no value at step {step}: {error}") from None
 
     return written
@@ -127,6 +131,7 @@ class _Reader:
 
     def interval(self) -> int:
         # Rounded up, lest every=1/3 of 100 steps makes a third drop at the last one; 1e-9 for 0.1·30 > 3.
+        # 1e-9 is far below one step and far above a rounding error
         return max(1, math.ceil(self.span("every") - 1e-9))
 
     def milestones(self) -> list[int]:
@@ -135,7 +140,7 @@ class _Reader:
 
 def _check_plateau(read: _Reader) -> None:
     """Check the options that no curve uses: the curve is constant, and what the metric does lowers it."""
-    read.number("gamma", above=0.0, high=1.0)
+    read.number("gamma", above=0.0, high=1.0)  # above 1 a stall would raise the rate
     read.number("threshold", high=1.0)
     read.number("final")
     read.whole("patience")
@@ -159,10 +164,12 @@ def build_curve(name: str, options: Mapping[str, Any], total: int, warmup: int) 
         case "exponential":
             if "gamma" in options:
                 return partial(curves.exponential, gamma=read.number("gamma", above=0.0), every=read.interval())
+            # final^(t/T): the same curve, with the ratio over the whole rest
             return partial(curves.exponential, gamma=read.number("final", above=0.0), every=rest)
         case "natural_exponential":
             if "rate" in options:
                 return partial(curves.natural_exponential, rate=read.number("rate"), every=read.interval())
+            # e^(−rate·t/T) = final at t = T
             return partial(curves.natural_exponential, rate=-math.log(read.number("final", above=0.0)), every=rest)
         case "polynomial":
             return partial(
@@ -175,6 +182,7 @@ def build_curve(name: str, options: Mapping[str, Any], total: int, warmup: int) 
         case "inverse_time":
             if "rate" in options:
                 return partial(curves.inverse_time, rate=read.number("rate"), every=read.interval())
+            # solves 1/(1 + rate) = final
             return partial(curves.inverse_time, rate=1.0 / read.number("final", above=0.0, high=1.0) - 1.0, every=rest)
         case "lambda":
             return _own(options.get("function"), total, warmup)
@@ -187,6 +195,7 @@ def build_curve(name: str, options: Mapping[str, Any], total: int, warmup: int) 
             _check_plateau(read)
             return curves.constant
         case "one_cycle":
+            # span counts of the whole run; there is no warm-up of its own to subtract
             rise, start = read.span("rise"), read.number("start")
             final, shape = read.number("final"), read.one_of("shape", "cosine", "linear")
             return partial(curves.one_cycle, total=rest, rise=rise, start=start, final=final, shape=shape)

@@ -47,12 +47,13 @@ SCHEDULES: dict[str, ScheduleInfo] = {
     ),
     "natural_exponential": ScheduleInfo(
         "e^(-rate*t/every), or to final at T",
-        "exponential with base e",
+        "exponential with base e",  # gamma or rate need "every"; without them the curve ends at "final"
         {"final": 0.01, "rate": None, "every": None},
     ),
     "polynomial": ScheduleInfo(
         "final + (1-final)*(1 - t/T)^power", "a straight line or a power of it", {"power": 1.0, "final": 0.0}
     ),
+    # 1/3: two drops in a run
     "step": ScheduleInfo("gamma^floor(t/every)", "a drop at equal intervals", {"every": 1 / 3, "gamma": 0.1}),
     "multi_step": ScheduleInfo(
         # He et al. 2016, §4.2: at 32,000 and 48,000 of 64,000 iterations.
@@ -76,6 +77,7 @@ SCHEDULES: dict[str, ScheduleInfo] = {
         "*gamma after patience values without gain",
         "a drop whenever the loss stalls",
         # torch's defaults but for patience, which is 10 there: longer than many a run here.
+        # threshold is relative: 1e-4 is a gain of 0.01 %
         {"gamma": 0.1, "patience": 3, "threshold": 1e-4, "cooldown": 0, "final": 0.0, "mode": "min"},
     ),
     "one_cycle": ScheduleInfo(
@@ -100,7 +102,7 @@ class Schedule:
     warmup_steps: int
     warmup_start: float | None
     options: dict[str, Any]
-    _curve: Curve = field(repr=False, compare=False)
+    _curve: Curve = field(repr=False, compare=False)  # not compared: functions are equal only by identity
 
     def factor(self, step: int) -> float:
         """The multiplier at ``step``, counted from 0; past the end of the run the curve goes on or stays."""
@@ -147,10 +149,10 @@ class Schedule:
 class _Progress:
     """What ``plateau`` knows of the values observed so far."""
 
-    scale: float = 1.0
+    scale: float = 1.0  # product of all drops so far
     best: float | None = None
-    num_bad: int = 0
-    num_cooldown: int = 0
+    num_bad: int = 0  # values in a row without gain
+    num_cooldown: int = 0  # values after a drop that do not count as bad
 
 
 @dataclass(frozen=True)
@@ -168,22 +170,24 @@ class Plateau(Schedule):
     _progress: _Progress = field(default_factory=_Progress, repr=False, compare=False)
 
     def factor(self, step: int) -> float:
+        # the curve is the warm-up alone; the drops come on top
         return self._curve(step) * self._progress.scale
 
     def observe(self, value: float) -> None:
         """Take note of the value after a validation. One that is not a number counts as no better."""
         now, option = self._progress, self.options
         if now.best is None:
+            # the first number is the best so far; a loss that begins as NaN waits for one
             better = not math.isnan(value)
         elif option["mode"] == "min":
             better = value < now.best * (1.0 - option["threshold"])
         else:
             better = value > now.best * (1.0 + option["threshold"])
-        if better:
+        if better:  # NaN compares false, so it counts as no better
             now.best, now.num_bad = float(value), 0
         else:
             now.num_bad += 1
-        if now.num_cooldown > 0:
+        if now.num_cooldown > 0:  # as torch's ReduceLROnPlateau: within the cooldown nothing is counted
             now.num_cooldown, now.num_bad = now.num_cooldown - 1, 0
         if now.num_bad > option["patience"]:
             # min: a gamma that would fall below final stops there, and a final above 1 never raises the rate
@@ -226,6 +230,7 @@ def make_schedule(
     if ":" in name:
         name, written = parse_schedule(name)
         return make_schedule(
+            # what is written in the text wins over warmup, and an argument over both
             name, total_steps, **{"warmup_steps": warmup_steps, "warmup_start": warmup_start} | written | options
         )
     if name not in SCHEDULES:
@@ -235,11 +240,13 @@ def make_schedule(
         warmup = round(count_steps(name, "warmup_steps", warmup_steps, total))
         if warmup > total:
             raise UsageError(f"schedule {name}: a warm-up of {warmup} steps does not fit a run of {total}")
+    # told, not ignored: the user believes that it does something
     if warmup_start is not None and (not warmup_steps or name == "noam"):
         cause = "noam's formula gives the rise itself" if name == "noam" else "there are no warmup_steps"
         raise UsageError(f"schedule {name}: warmup_start has no effect, {cause}; leave it out")
     made = _with_defaults(name, options)
     if name == "noam":
+        # Vaswani et al. 2017, §5.2 and §5.3
         warmup = warmup or max(1, round(0.04 * total))  # 4,000 of the paper's 100,000 steps
         return Schedule(name, total, warmup, None, made, build_curve(name, made, total, warmup))
     curve = build_curve(name, made, total, warmup)
@@ -257,6 +264,7 @@ def _warmed(step: int, curve: Curve, num_steps: int, start: float) -> float:
     return curve(0) * curves.warm_up(step, num_steps, start)  # up to where the curve begins, which need not be 1
 
 
+# the option that excludes "final": either how fast, or where it ends
 _RATES = {"exponential": "gamma", "natural_exponential": "rate", "inverse_time": "rate"}
 
 
@@ -267,14 +275,14 @@ def _with_defaults(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
             raise _unknown_option(name, key)
     given = {
         key: tuple(value) if isinstance(value, list) else value for key, value in given.items() if value is not None
-    }
+    }  # from JSON tuples come back as lists; None is as if not given
     made = {key: value for key, value in known.items() if value is not None} | given
     if rate := _RATES.get(name):
         if rate in given and "final" in given:
             raise UsageError(f"schedule {name}: final and {rate} contradict each other; give one of them")
         if rate in given:
             del made["final"]
-            made.setdefault("every", 1)
+            made.setdefault("every", 1)  # a rate per step, as torch's ExponentialLR has it, unless told otherwise
         elif "every" in given:
             raise UsageError(f"schedule {name}: every has no effect without {rate}")
     return made
@@ -285,7 +293,9 @@ def _unknown_option(name: str, key: str) -> UsageError:
     return unknown(f"option of the schedule {name}:", key, known)
 
 
+# options that are read as text and not as numbers
 _TEXTS = {"function", "mode", "shape"}
+# options of several numbers, parted by slashes
 _LISTS = {"milestones", "values"}
 
 
@@ -305,7 +315,7 @@ def parse_schedule(text: str) -> tuple[str, dict[str, Any]]:
     options: dict[str, Any] = {}
     for item in _split(rest):
         key, equals, value = (part.strip() for part in item.partition("="))
-        key = {"warmup": "warmup_steps"}.get(key, key)
+        key = {"warmup": "warmup_steps"}.get(key, key)  # the short name that the command line takes
         if not equals or not value:
             raise UsageError(
                 f"schedule {name}: cannot read {item.strip()!r}; write option=value, as in cosine:final=0.01"
@@ -325,9 +335,9 @@ def parse_schedule(text: str) -> tuple[str, dict[str, Any]]:
 
 def _split(text: str) -> list[str]:
     """Split at the commas that stand outside parentheses: an expression may call ``min(a, b)``."""
-    items, depth = [""], 0
+    items, depth = [""], 0  # [-1]: the item under way
     for char in text:
-        depth += (char == "(") - (char == ")")
+        depth += (char == "(") - (char == ")")  # True counts as 1
         if char == "," and depth == 0:
             items.append("")
         else:
@@ -347,4 +357,5 @@ def _parse_number(name: str, key: str, text: str) -> int | float:
 def _shown(value: Any) -> str:
     if isinstance(value, tuple):
         return "/".join(map(_shown, value))
+    # a function shows its name
     return getattr(value, "__name__", None) or (f"{value:g}" if isinstance(value, float) else str(value))

@@ -27,13 +27,14 @@ class TorchSchedule:
             them. ReduceLROnPlateau is given the monitored value, by default the validation loss.
     """
 
-    total_steps: int | None
+    total_steps: int | None  # set by the trainer
 
     def __init__(self, schedulers: Any, *, every: Every | None = None) -> None:
         if every not in (None, "epoch", "step"):
             raise UsageError(f"schedule: every={every!r} must be 'epoch' or 'step'")
         self.given, self.every = schedulers, every
         self.schedulers: tuple[Any, ...] = ()
+        # counted, since factor(step) may be asked twice for a step, and a resumed run begins late
         self._num_moves = 0  # of those that move every step
 
     def bind(self, given: Any, optimizers: Sequence[Any], total_steps: int | None) -> TorchSchedule:
@@ -44,12 +45,14 @@ class TorchSchedule:
         Raises:  UsageError
         """
         made = self.given
+        # a function or class, which waits for its optimisers
         if not _is_scheduler(made) and not isinstance(made, (tuple, list)):
             made = _call(made, given, total_steps)
         self.schedulers = tuple(made) if isinstance(made, (tuple, list)) else (made,)
         for scheduler in self.schedulers:
             if not _is_scheduler(scheduler):
                 raise UsageError(f"schedule: a {type(scheduler).__name__} is no scheduler of torch")
+            # by identity: equal settings are still another optimiser
             if not any(scheduler.optimizer is optimizer for optimizer in optimizers):
                 raise UsageError(
                     f"schedule: this {type(scheduler).__name__} belongs to another optimiser; give that one as "
@@ -59,7 +62,7 @@ class TorchSchedule:
 
     def factor(self, step: int) -> None:
         """Move on those that move every step; the rates are theirs to set, hence None."""
-        while self._num_moves < step:
+        while self._num_moves < step:  # no move where a step is asked for twice, several where some were not
             self._num_moves += 1
             for scheduler in self.schedulers:
                 if self._moves_every(scheduler) == "step":
@@ -68,8 +71,8 @@ class TorchSchedule:
     def observe(self, value: float) -> None:
         """Move on those that move every epoch."""
         for scheduler in self.schedulers:
-            if self._moves_every(scheduler) == "epoch":
-                _move(scheduler, value)
+            if self._moves_every(scheduler) == "epoch":  # called once an epoch, after validation
+                _move(scheduler, value)  # only ReduceLROnPlateau reads the value
 
     def _moves_every(self, scheduler: Any) -> Every:
         return self.every or ("step" if isinstance(scheduler, _BY_STEP) else "epoch")
@@ -94,17 +97,17 @@ class TorchSchedule:
 
 def takes_optimizer(choice: Any) -> bool:
     """Whether a function is one of the optimiser: its first argument says so, or it is a class of torch's."""
-    kind = choice.func if isinstance(choice, partial) else choice
+    kind = choice.func if isinstance(choice, partial) else choice  # partial(StepLR, step_size=10)
     if isinstance(kind, type) and issubclass(kind, (LRScheduler, ReduceLROnPlateau)):
         return True
     first = next(iter(_parameters(choice)), "")
-    return first.startswith("opt")
+    return first.startswith("opt")  # opt, optim, optimizer, optimizers
 
 
 def is_torch_choice(choice: Any) -> bool:
     """Whether a schedule is given in torch's way: an object, several, or a function of the optimiser."""
     if isinstance(choice, (tuple, list)):
-        return any(map(_is_scheduler, choice))
+        return any(map(_is_scheduler, choice))  # any: one scheduler is enough to mean torch's way
     return _is_scheduler(choice) or (callable(choice) and takes_optimizer(choice))
 
 
@@ -113,6 +116,7 @@ def _is_scheduler(value: Any) -> bool:
 
 
 def _call(make: Callable[..., Any], optimizer: Any, total_steps: int | None) -> Any:
+    # a class's second argument need not be the number of steps
     if len(_parameters(make)) < 2 or isinstance(make, (type, partial)):
         return make(optimizer)
     if total_steps is None:
@@ -127,6 +131,7 @@ def _parameters(choice: Any) -> list[str]:
     except (TypeError, ValueError):  # some builtins have none
         return []
     positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    # those with a default are not ours to fill
     return [p.name for p in found if p.kind in positional and p.default is Parameter.empty]
 
 
