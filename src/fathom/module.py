@@ -53,7 +53,6 @@ class Module(nn.Module):
         if net is not None:
             self.net = net
         self.preprocess = preprocess if preprocess is not None else Preprocess()
-        # a function or module of the user's is taken as it is
         self.train_loss = make_loss(loss) if isinstance(loss, str) else loss
         self.val_loss = self.train_loss
         if lr is not None:
@@ -62,7 +61,6 @@ class Module(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         """Map a batch as stored to the network's output."""
-        # hasattr: a property or a plain function may stand in its place
         if "net" not in self._modules and not hasattr(self, "net"):
             raise FathomError(f"{type(self).__name__} has no network: assign self.net, pass net=… or override forward")
         return self.net(self.preprocess(X))
@@ -106,7 +104,6 @@ class Module(nn.Module):
         That is "prediction" and "target": always in evaluation, in training only where a metric reads them.
         """
         means = self.batch_means(prediction, target)
-        # in training their cost is paid only where a metric asks for them
         if self.training and not reads_outputs(self.metrics):
             return means
         return means | {"prediction": prediction, "target": target}
@@ -202,7 +199,6 @@ class Classifier(Module):
             raise UsageError("label smoothing belongs to the cross-entropy; leave it or the other loss out")
         options = {"label_smoothing": label_smoothing} if label_smoothing else {}
         if class_weights is not None:
-            # train_loss only: validation compares runs, with weights or without
             self.train_loss = BalancedLoss(loss, class_weights, **options)
         elif options:
             self.train_loss = make_loss(loss, **options)
@@ -238,7 +234,6 @@ class Classifier(Module):
         if target.shape != prediction.shape:
             true_labels(prediction, target, self.multilabel)  # refuses what does not fit
             target = target.reshape(prediction.shape)
-        # log-losses want floats; targets may be probabilities already
         return target if target.is_floating_point() else target.to(prediction.dtype)
 
     def batch_means(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
@@ -258,7 +253,6 @@ class Classifier(Module):
         found = super().outputs(prediction, target)
         if "target" in found:
             labels = self.labels(prediction, target)
-            # metrics of two classes take target and output of one shape
             found["target"] = labels.reshape(prediction.shape) if is_single(prediction) else labels
         return found
 
@@ -341,7 +335,6 @@ class LanguageModel(Module):
         lr: float | None = None,
         metrics: Specs = (),
     ) -> None:
-        # perplexity always: it is what a language model is judged by
         super().__init__(net, loss=loss, lr=lr, metrics=make_metrics(("perplexity",), self.kind))
         self.metrics |= make_metrics(metrics, self.kind)
         self.tokens = tuple(tokens)
@@ -390,7 +383,6 @@ class LanguageModel(Module):
 
 
 def _detached(state: Any) -> Any:
-    # pair of an LSTM, one tensor of a GRU or RNN
     return tuple(part.detach() for part in state) if isinstance(state, (tuple, list)) else state.detach()
 
 

@@ -231,7 +231,9 @@ def make_schedule(
         name, written = parse_schedule(name)
         return make_schedule(
             # what is written in the text wins over warmup, and an argument over both
-            name, total_steps, **{"warmup_steps": warmup_steps, "warmup_start": warmup_start} | written | options
+            name,
+            total_steps,
+            **{"warmup_steps": warmup_steps, "warmup_start": warmup_start} | written | options,
         )
     if name not in SCHEDULES:
         raise unknown("schedule", name, NAMES)
