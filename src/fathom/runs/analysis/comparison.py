@@ -45,6 +45,7 @@ class ComparisonRow:
 
     def best(self) -> set[int]:
         """Return the positions of the preferable value, if the row has one and the runs differ."""
+        # place: value, of runs that have one
         present = {i: v for i, v in enumerate(self.values) if is_number(v) and i not in self.failed}
         if not self.better or len(present) < 2 or len(set(present.values())) == 1:  # of equal ones none is best
             return set()
@@ -63,7 +64,7 @@ class RunComparison:
     def labels(self) -> list[str]:
         """A, B, C … as the columns' short names; AA, AB … after Z."""
         size = len(ascii_uppercase)
-        return [
+        return [  # spreadsheet columns: Z is followed by AA
             (ascii_uppercase[i // size - 1] if i >= size else "") + ascii_uppercase[i % size]
             for i in range(len(self.runs))
         ]
@@ -96,6 +97,7 @@ def compare_runs(paths: Sequence[str | Path]) -> RunComparison:
     return RunComparison(runs, rows)
 
 
+# as the names on the command line, --set training.lr
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Flatten nested settings to names with dots.
 
@@ -123,7 +125,7 @@ def _identity_rows(runs: Sequence[RunReader]) -> Iterator[ComparisonRow]:
 def _setting_rows(runs: Sequence[RunReader]) -> Iterator[ComparisonRow]:
     configs = [flatten(run.config) for run in runs]
     for key in dict.fromkeys(key for config in configs for key in config):  # a set would change the order of rows
-        values = tuple(config.get(key) for config in configs)
+        values = tuple(config.get(key) for config in configs)  # None: a run of another kind lacks the setting
         if key not in _NAMED_APART and any(value != values[0] for value in values):
             yield ComparisonRow(key, key, values, _setting)
 
@@ -146,7 +148,7 @@ def _outcome_rows(runs: Sequence[RunReader]) -> Iterator[ComparisonRow]:
 
 
 def _measured_rows(runs: Sequence[RunReader]) -> Iterator[ComparisonRow]:
-    def from_test(key: str) -> tuple[Any, ...]:
+    def from_test(key: str) -> tuple[Any, ...]:  # a run without a test result counts as empty
         return tuple((run.evaluation or {}).get(key) for run in runs)
 
     yield ComparisonRow("epochs_done", "epochs done", tuple(_last_epoch(run) for run in runs), "{:g}".format)
@@ -159,7 +161,7 @@ def _measured_rows(runs: Sequence[RunReader]) -> Iterator[ComparisonRow]:
         ("loss", "test loss", decimal),
         ("rmse", "test RMSE", decimal),
         ("r2", "test R²", determination),
-    ):
+    ):  # those that no run has are left out below
         if any(value is not None for value in from_test(key)):
             yield ComparisonRow(f"test_{key}", title, from_test(key), form)
     yield ComparisonRow("train_s", "training time", tuple(run.train_s for run in runs), duration)
@@ -183,5 +185,6 @@ def _last_epoch(run: RunReader) -> float:
 def best_values(runs: Sequence[RunReader], key: str) -> tuple[float | None, ...]:
     """Return the best value each run reached: the highest accuracy, or the lowest of anything else."""
     pick = max if is_accuracy(key) else min
+    # epochs whose value was not finite are passed over
     values = [[record[key] for record in run.epochs() if is_number(record.get(key))] for run in runs]
     return tuple(pick(found) if found else None for found in values)

@@ -33,7 +33,7 @@ class Measure:
     key: str
     title: str
     form: Callable[[object], str]
-    change: Callable[[float], str]
+    change: Callable[[float], str]  # with its sign
     higher_is_better: bool
     least: float = 0.0
     most: float = math.inf
@@ -43,7 +43,7 @@ class Measure:
         if spread is None:
             return DASH, DASH, DASH
         if spread.std is None or spread.low is None:
-            return self.form(spread.mean), DASH, DASH
+            return self.form(spread.mean), DASH, DASH  # a single fold: no spread
         return self.form(spread.mean), self.form(spread.std), f"{self.form(spread.low)} to {self.form(spread.high)}"
 
 
@@ -63,8 +63,9 @@ MEASURES = {
         Measure("loss", "loss", decimal, _signed, False),
     ),
     "regression": (
-        Measure("rmse", "RMSE", decimal, _signed, False),
+        Measure("rmse", "RMSE", decimal, _signed, False),  # in the units of the target
         Measure("mae", "MAE", decimal, _signed, False),
+        # no lower bound: a model may be worse than the mean
         Measure("r2", "R²", determination, _signed, True, -math.inf, 1.0),
     ),
     "language": (
@@ -91,7 +92,7 @@ class CrossValidation(Series):
         return MEASURES[self.plan["task"]]
 
     @property
-    def planned(self) -> int:
+    def planned(self) -> int:  # held-out parts of all repeats
         """Number of folds of each model, over all repeats."""
         return self.plan["folds"] * self.plan["repeats"]
 
@@ -102,11 +103,12 @@ class CrossValidation(Series):
 
     def values(self, key: str) -> dict[str, list[float]]:
         """Return the values of each model, fold by fold, without unfinished and diverged folds."""
+        # per model, in the order the folds ended
         return {model: [row[key] for row in self._measured(model, key)] for model in self.models}
 
     def spreads(self, measure: Measure) -> dict[str, Spread]:
         """Return mean and spread of each model with a finished fold."""
-        bounds = (measure.least, measure.most)
+        bounds = (measure.least, measure.most)  # an interval of accuracies must not pass 100 %
         found = self.values(measure.key)
         return {model: measure_spread(v, overlap=self.overlap, bounds=bounds) for model, v in found.items() if v}
 
@@ -114,6 +116,7 @@ class CrossValidation(Series):
         """Compare the models pair by pair, once all have ended, on the folds in which no model diverged."""
         measure = self.measures[0]
         # not before: whoever looks often enough finds a difference by chance
+        # waits for the last fold of the last model
         if len(self.models) < 2 or len(self.results) != self.planned * len(self.models):
             return []
         found = {
@@ -135,7 +138,8 @@ class CrossValidation(Series):
         entries = evaluation.get("per_class") or evaluation.get("per_label") or []
         each = [entry["f1"] for entry in entries if entry["support"]]
         if each:
-            scores["macro_f1"] = sum(each) / len(each)
+            scores["macro_f1"] = sum(each) / len(each)  # unweighted: each class counts the same
+        # a fold that ended was evaluated on what it holds out
         return {"held_out": evaluation["num_samples"]} | {m.key: scores.get(m.key) for m in self.measures}
 
     def findings(self) -> list[Finding]:
@@ -154,6 +158,7 @@ class CrossValidation(Series):
     def _diverged_finding(self, model: str) -> Finding:
         bad, number = self._diverged_of(model), sum(row["model"] == model for row in self.results)
         places = ", ".join(self.name_fold(row) for row in bad)
+        # one reason stands for all: they mostly agree
         reason = bad[0]["message"] if len(bad) == 1 else f"{self.name_fold(bad[0])}: {bad[0]['message']}"
         if len(bad) == number:
             text = f"{model} diverged in every fold, so nothing is known of it. {_sentence(reason)}"
@@ -177,7 +182,7 @@ class CrossValidation(Series):
         measure, spread = self.measures[0], difference.spread
         # so that the sentence names the better one first
         is_turned = difference.is_significant and difference.better == difference.first
-        this, other = (difference.second, difference.first)[:: -1 if is_turned else 1]
+        this, other = (difference.second, difference.first)[:: -1 if is_turned else 1]  # [::-1] swaps, [::1] keeps
         sign = -1 if is_turned else 1  # spread is second − first
         evidence: dict[str, Plain] = {
             "model": this,
@@ -187,7 +192,7 @@ class CrossValidation(Series):
             "folds": spread.count,
         }
         change = f"{measure.title} {measure.change(sign * spread.mean)} on average over {counted(spread.count, 'fold')}"
-        if spread.count < self.planned:
+        if spread.count < self.planned:  # some folds dropped out
             change += " in which neither diverged"
         if spread.low is None or spread.high is None:
             text = f"{this} against {other}: {change}; one fold says nothing of its spread"

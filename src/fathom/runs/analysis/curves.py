@@ -22,6 +22,7 @@ STILL = 0.01  # a training loss that ends within this share of where it began st
 
 def curve(records: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, float | None]]:
     """Return the values of ``key`` over epochs; a record that has it as null (not finite) is a gap."""
+    # keys absent in a record are no gap: validation may be rarer
     return [(r["epoch"], r[key] if is_number(r[key]) else None) for r in records if key in r]
 
 
@@ -36,9 +37,9 @@ def check_curves(run: RunReader) -> tuple[list[Finding], list[NotChecked]]:
         _validation_loss(run, has_blown_up=blow_up is not None),
         _validation_accuracy(run),
         _gap(run),
-    ]
+    ]  # None: that check has nothing to say
     skipped = []
-    if not any(y is not None for _, y in curve(run.epochs(), "val_loss")):
+    if not any(y is not None for _, y in curve(run.epochs(), "val_loss")):  # needed by fit.overfitting alone
         why = "no validation loss was recorded" if run.epochs() else "no epoch was finished"
         skipped.append(NotChecked("fit.overfitting", f"there is no validation curve: {why}"))
     return [finding for finding in found if finding is not None], skipped
@@ -52,7 +53,7 @@ def _extent(run: RunReader) -> Finding:
     took = f" in {duration(run.train_s)}" if run.train_s is not None else ""
     done = epochs[-1]["epoch"] if epochs else 0
     evidence = {"epochs": last["epoch"], "steps": last["step"], "train_s": run.train_s}
-    if last["epoch"] > done:
+    if last["epoch"] > done:  # stopped inside an epoch
         parts = f"{counted(last['step'], 'step')}, {last['epoch']:.2f} epochs, of which {done:g} whole"
         return Finding("run.extent", "note", f"Recorded{took}: {parts}", evidence)
     text = f"Training took {counted(done, 'epoch')}, {counted(last['step'], 'step')}{took}"
@@ -65,7 +66,7 @@ def _broken_numbers(run: RunReader) -> Finding | None:
     if failure is not None and failure.code == "loss.not_finite":
         return failure
     for record in run.metrics:
-        for key in ("train_loss", "val_loss"):
+        for key in ("train_loss", "val_loss"):  # training diverges first, its loss is logged first
             if key in record and record[key] is None:
                 return Finding(
                     "loss.not_finite",
@@ -78,6 +79,7 @@ def _broken_numbers(run: RunReader) -> Finding | None:
 
 
 def _standstill(run: RunReader) -> Finding | None:
+    # steps show more than epochs do
     losses = [y for _, y in curve(run.steps() or run.epochs(), "train_loss") if y is not None]
     # fewer records are no curve; below 0 no share of it is meant
     if len(losses) < 5 or losses[0] <= 0 or abs(losses[0] - losses[-1]) > STILL * losses[0]:
@@ -90,8 +92,10 @@ def _blow_up(run: RunReader) -> Finding | None:
     """Warn of a cross-entropy far above that of equal probabilities, which reasonable steps do not cause."""
     names = (run.evaluation or {}).get("class_names")
     training = run.config.get("training", {})
+    # as (loss, epoch), so that max finds the loss
     losses = [(y, x) for x, y in curve(run.epochs(), "train_loss") if y is not None]
     loss = training.get("loss")
+    # None is cross_entropy, the default
     if not names or len(names) < 2 or not losses or loss not in (None, "cross_entropy", "bce_with_logits"):
         return None
     is_log_loss = loss == "bce_with_logits"  # each output decides between two
@@ -117,16 +121,17 @@ def _validation_loss(run: RunReader, *, has_blown_up: bool) -> Finding | None:
     points = [(x, y) for x, y in curve(run.epochs(), "val_loss") if y is not None]
     if not points:
         return None
-    lowest = min(range(len(points)), key=lambda i: points[i][1])
+    lowest = min(range(len(points)), key=lambda i: points[i][1])  # the first of equal ones
     at, best = points[lowest]
     end, last = points[-1]
     evidence: dict[str, Plain] = {"best_epoch": at, "best": best, "last_epoch": end, "last": last}
     if len(points) == 1:
         text = f"After its only validation the loss on held-out data is {decimal(best)}"
         return Finding("fit.validation_loss", "note", text, evidence)
-    if lowest == len(points) - 1:
+    if lowest == len(points) - 1:  # still falling, or flat, at the end
         text = f"Validation loss is lowest at the last epoch, {at:g} ({decimal(best)})"
         before = points[-2][1]
+        # after a blow-up any fall is only recovery
         if before > 0 and before - best > FALLING * before and not has_blown_up:
             fall = (before - best) / before
             return Finding(
@@ -142,6 +147,7 @@ def _validation_loss(run: RunReader, *, has_blown_up: bool) -> Finding | None:
     if best <= 0:  # a share of it would have no meaning
         return Finding("fit.validation_loss", "note", f"{start} and {decimal(last)} at epoch {end:g}", evidence)
     rise = (last - best) / best
+    # None where it is unknown, or for texts
     if (noise := _noise(run, points[lowest][0], end)) is not None and FLAT < rise <= noise[1]:
         text = f"{start} and {decimal(last)} at epoch {end:g}: {counted(noise[0], 'sample')} cannot tell these apart"
         return Finding("fit.validation_loss", "note", text, evidence | {"rise": rise, "standard_error": noise[1]})
@@ -163,9 +169,10 @@ def _noise(run: RunReader, *epochs: float) -> tuple[int, float] | None:
     num_samples = sizes.get("val") if isinstance(sizes, Mapping) else None
     if not isinstance(num_samples, int) or num_samples < 1:
         return None
-    accuracy = dict(curve(run.epochs(), "val_accuracy"))
+    accuracy = dict(curve(run.epochs(), "val_accuracy"))  # epoch: accuracy
     known = [value for epoch in epochs if (value := accuracy.get(epoch)) is not None]
     if known:
+        # of two epochs the one with more mistakes: the cautious choice
         num_wrong = max(1.0, *(num_samples * (1 - value) for value in known))
         return num_samples, 1 / math.sqrt(num_wrong)
     if any("val_perplexity" in record for record in run.epochs()):
@@ -202,7 +209,7 @@ def _validation_accuracy(run: RunReader) -> Finding | None:
     at, best = max(accuracy, key=lambda point: point[1])
     text = f"Validation accuracy is highest at epoch {at:g} ({percent(best)})"
     evidence = {"best_epoch": at, "best": best}
-    lowest = min(loss, key=lambda x: loss[x]) if loss else at
+    lowest = min(loss, key=lambda x: loss[x]) if loss else at  # without validation loss nothing lies before it
     if at > lowest and loss.get(at, 0.0) > loss[lowest] * (1 + FLAT):  # higher by more than "flat", or it is noise
         return Finding(
             "fit.overconfident",
@@ -215,7 +222,7 @@ def _validation_accuracy(run: RunReader) -> Finding | None:
     return Finding("fit.validation_accuracy", "note", f"{text}", evidence)
 
 
-def _gap(run: RunReader) -> Finding | None:
+def _gap(run: RunReader) -> Finding | None:  # of the last epoch alone
     last = run.epochs()[-1] if run.epochs() else {}
     train, val = last.get("train_accuracy"), last.get("val_accuracy")
     if not is_number(train) or not is_number(val):

@@ -26,7 +26,7 @@ from fathom.runs.analysis.spread import Spread, measure_spread
 from fathom.runs.folder.records import is_number, read_json
 
 TEACHER, ALONE, DISTILLED = ROLES = ("teacher", "alone", "distilled")
-TITLES = {TEACHER: "teacher", ALONE: "student alone", DISTILLED: "student distilled"}
+TITLES = {TEACHER: "teacher", ALONE: "student alone", DISTILLED: "student distilled"}  # as in the table and the charts
 SPLITS = {"val": "validation", "test": "test"}
 
 
@@ -57,6 +57,7 @@ class Distillation(Series):
 
     def row(self, role: str, seed: int) -> dict[str, Any] | None:
         """Return the result of one run; None if it is missing."""
+        # at most one: a seed is trained once a role
         return next((row for row in self.results if row["role"] == role and row["seed"] == seed), None)
 
     def values(self, role: str, key: str) -> list[float]:
@@ -71,7 +72,7 @@ class Distillation(Series):
     def gain(self, split: str) -> Spread | None:
         """Return distilled − alone in accuracy, by seed; None before all students have ended, or without a pair."""
         # not before: whoever looks often enough finds a gain by chance
-        if len(self.trained) < 2 * len(self.plan["seeds"]):
+        if len(self.trained) < 2 * len(self.plan["seeds"]):  # two students a seed
             return None
         changes = []
         for seed in self.plan["seeds"]:
@@ -82,7 +83,7 @@ class Distillation(Series):
 
     def findings(self) -> list[Finding]:
         """Return which runs diverged, and what distillation gained, if anything."""
-        said = [self._diverged_finding(), *(self._check_gain(split) for split in SPLITS)]
+        said = [self._diverged_finding(), *(self._check_gain(split) for split in SPLITS)]  # one finding a split
         said += [self._compare_with_teacher(), self._teacher_caveat()]
         return [finding for finding in said if finding is not None]
 
@@ -90,6 +91,7 @@ class Distillation(Series):
         bad = self.diverged
         if not bad:
             return None
+        # the teacher is not trained here
         seeds = {role: [str(row["seed"]) for row in bad if row["role"] == role] for role in (ALONE, DISTILLED)}
         said = [
             f"The {TITLES[role]} diverged with seed{'s' if len(of) > 1 else ''} {', '.join(of)}."
@@ -107,7 +109,7 @@ class Distillation(Series):
 
     def _teacher_caveat(self) -> Finding | None:
         theirs, own = self.plan.get("teacher_data"), self.plan.get("data")
-        if theirs in (None, own):
+        if theirs in (None, own):  # None: not recorded
             return None
         text = (
             f"The teacher learned from {theirs}, not from {own}: should the two have samples in common, it may have "
@@ -130,7 +132,7 @@ class Distillation(Series):
         if (gain.std or 0) < 1e-9 < abs(gain.mean):  # equal but for rounding
             text = f"{what} with each of {gain.count} seeds: so few samples that the seeds show no spread"
             return Finding("series.no_difference", "warning", text, evidence)
-        if gain.low > 0:
+        if gain.low > 0:  # the whole interval above 0
             text = f"{what} ({interval}): a gain that is more than the luck of the seed"
             return Finding("series.difference", "note", text, evidence)
         if gain.high < 0:
@@ -142,11 +144,13 @@ class Distillation(Series):
     def _pairing(self, split: str) -> PairedCounts | None:
         """Return how the first distilled student compares with its pair, sample by sample."""
         # one seed: only then is it asked for
+        # stored by the one pair of students
         pairs: dict[str, Any] = next((row["pairs"] for row in self.results if row.get("pairs")), {})
         return PairedCounts.of(pairs.get(split))
 
     def _compare_with_teacher(self) -> Finding | None:
         teacher, student = (self.sizes.get(role) or {} for role in (TEACHER, DISTILLED))
+        # a teacher may have no test result
         key = "test_accuracy" if self.values(TEACHER, "test_accuracy") else "val_accuracy"
         theirs, own = self.values(TEACHER, key), self.values(DISTILLED, key)
         if not (teacher and student and theirs and own):
@@ -163,12 +167,14 @@ class Distillation(Series):
 
     def rows(self) -> list[list[str]]:
         """Return the rows of the table: role, network, size, FLOPs, accuracy on validation and test, time per image."""
+        # FLOPs of one image
         rows = [["", "network", "parameters", "FLOPs", "validation", "test", "ms/image", "ms/image of 256"]]
         for role in ROLES:
             size = self.sizes.get(role) or {}
             accuracies = [_describe(self.spread(role, f"{split}_accuracy")) for split in SPLITS]
             times = [decimal(size.get(key)) for key in ("ms_alone", "ms_batch")]
             network = str(self.plan["teacher_model"] if role == TEACHER else self.plan["config"]["model"]["name"])
+            # not measured before the last student
             counts = [f"{size[key]:,}" if key in size else "–" for key in ("parameters", "flops")]
             rows.append([TITLES[role], network, *counts, *accuracies, *times])
         return rows

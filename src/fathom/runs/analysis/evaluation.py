@@ -47,10 +47,10 @@ def most_confused(evaluation: Mapping[str, Any], limit: int) -> list[ConfusedPai
     if not names or not counts:
         return []
     found = [
-        ConfusedPair(str(names[i]), str(names[j]), n, n / sum(row))
+        ConfusedPair(str(names[i]), str(names[j]), n, n / sum(row))  # sum(row): samples of the true class
         for i, row in enumerate(counts)
         for j, n in enumerate(row)
-        if i != j and n
+        if i != j and n  # off the diagonal, and not empty
     ]
     return sorted(found, key=lambda pair: (-pair.times, -pair.share))[:limit]  # of equal counts the rarer class first
 
@@ -80,7 +80,7 @@ def _result(run: RunReader, evaluation: Mapping[str, Any]) -> Finding | None:
             "saying the mean"
         )
         return Finding("run.test_result", "note", text, evidence)
-    if is_number(evaluation.get("perplexity")):
+    if is_number(evaluation.get("perplexity")):  # of a language model
         evidence = {key: evaluation.get(key) for key in ("num_samples", "perplexity", "vocabulary")}
         text = (
             f"On the {count(samples)} tokens of the test split perplexity is {decimal(evaluation['perplexity'])}: the "
@@ -97,7 +97,7 @@ def _result(run: RunReader, evaluation: Mapping[str, Any]) -> Finding | None:
     )
     evidence = {"num_samples": samples, "accuracy": accuracy, "low": low, "high": high}
     best = run.best()
-    if best is not None and best.metric == "val_accuracy":
+    if best is not None and best.metric == "val_accuracy":  # only accuracies compare with it
         # above is usual: it was chosen for being the best
         place = "inside" if low <= best.value <= high else "below" if best.value < low else "above"
         text += f". The best validation accuracy, {percent(best.value)}, lies {place} it"
@@ -111,13 +111,14 @@ def compare_baseline(evaluation: Mapping[str, Any]) -> Finding | None:
     if not isinstance(baseline, Mapping):
         return None
     says, own = baseline.get("says"), evaluation.get("accuracy")
-    if is_number(own) and is_number(baseline.get("accuracy")):
+    if is_number(own) and is_number(baseline.get("accuracy")):  # of a classifier of rows
         guess = f"Always saying {says}, the commonest class, would be right for {percent(baseline['accuracy'])}"
         is_better = own > baseline["accuracy"]
         verdict = "the model is better" if is_better else "the model has learned nothing of use"
         evidence = {"accuracy": own, "accuracy_of_guessing": baseline["accuracy"], "guess": str(says)}
         return _against_guessing(is_better, f"{guess} of the test rows; {verdict}", evidence)
     own = evaluation.get("rmse")
+    # of a regression; 0 where all targets are equal
     if not (is_number(own) and is_number(baseline.get("rmse")) and baseline["rmse"] > 0):
         return None
     what = baseline.get("what", "the mean")
@@ -138,11 +139,12 @@ def _no_better_than_chance(evaluation: Mapping[str, Any]) -> Finding | None:
     """Warn if always naming the most common class of the test set may do as well as the model."""
     accuracy, rows = evaluation.get("accuracy"), evaluation.get("per_class") or []
     # how many samples each class has
+    # damaged entries are passed over
     supports = [(row["support"], str(row.get("class"))) for row in rows if isinstance(row.get("support"), int)]
     samples = sum(support for support, _ in supports)
     if not is_number(accuracy) or len(supports) < 2 or not samples:
         return None
-    most, name = max(supports)
+    most, name = max(supports)  # by number, then by name: the same on every call
     low = wilson_interval(accuracy, samples)[0]
     if most / samples < low:  # the whole interval lies above guessing
         return None
@@ -184,6 +186,7 @@ def _hardest_class(evaluation: Mapping[str, Any]) -> Finding | None:
     if worst["recall"] >= 1:
         return Finding("run.hardest_class", "note", "Every class is recognised without a mistake", evidence)
     text = f"The hardest class is {name}: {percent(worst['recall'])} of it are recognised"
+    # all pairs: classes × classes at most
     pairs = most_confused(evaluation, len(evaluation.get("class_names", [])) ** 2)
     first = next((pair for pair in pairs if pair.label == name), None)
     if first is not None:

@@ -19,6 +19,7 @@ def find_in_run(run: RunReader) -> Findings:
     """
     curves, without_curves = check_curves(run)
     tests, without_tests = check_evaluation(run)
+    # the order among equally grave ones
     found = [*_failure(run), *_beginning(run), *_data(run), *curves, *tests, *_special(run)]
     return Findings.gravest_first(found, [*without_curves, *without_tests])
 
@@ -29,6 +30,7 @@ def write_findings(run: RunReader) -> Findings:
     Raises:  FathomError if a file of the run is damaged, or it cannot be written
     """
     found = find_in_run(run)
+    # schema first, as in every file of a run
     write_atomically(run.path / schema.FINDINGS, to_json({"schema": schema.SCHEMA} | found.to_dict(), indent=2) + "\n")
     return found
 
@@ -49,6 +51,7 @@ def _special(run: RunReader) -> list[Finding]:
 
 def _failure(run: RunReader) -> list[Finding]:
     """Return why a run failed, unless the checks of the curves report it as a loss that is not finite."""
+    # else it would be told twice
     if run.status != "failed" or (run.failure is not None and run.failure.code == "loss.not_finite"):
         return []
     return [run.failure or Finding("run.failed", "error", f"The run failed: {run.run.get('message')}")]
@@ -68,7 +71,8 @@ def _data(run: RunReader) -> list[Finding]:
 def _beginning(run: RunReader) -> list[Finding]:
     """Return what is to be warned of in how the run began."""
     start = run.run.get("start")
-    warning = start.get("warning") if isinstance(start, dict) else None
+    warning = start.get("warning") if isinstance(start, dict) else None  # an older run may hold none
     if not isinstance(warning, str):
         return []
+    # a sentence begins with a capital
     return [Finding("run.fast_body", "warning", f"{warning[0].upper()}{warning[1:]}", place="finetune.body_lr")]

@@ -16,6 +16,7 @@ from fathom.runs.folder.records import is_number
 def check_fine_tuning(comparison: Mapping[str, Any]) -> list[Finding]:
     """Return what fine-tuning gained, whether that is more than chance, and which runs diverged."""
     diverged = _diverged(comparison)
+    # of the means; the interval needs two seeds
     difference, low, high = (comparison.get(key) for key in ("difference", "low", "high"))
     if not is_number(difference):
         return diverged or [
@@ -23,10 +24,13 @@ def check_fine_tuning(comparison: Mapping[str, Any]) -> list[Finding]:
         ]
     # not strict: one arm may be a run ahead
     pairs = [
-        (a, b) for a, b in zip(comparison["fine_tuned"], comparison["scratch"], strict=False) if None not in (a, b)
+        # None: that run diverged
+        (a, b)
+        for a, b in zip(comparison["fine_tuned"], comparison["scratch"], strict=False)
+        if None not in (a, b)
     ]
     means = [mean(values) for values in zip(*pairs, strict=True)]
-    fine, scratch = (form_of(comparison)(value) for value in means)
+    fine, scratch = (form_of(comparison)(value) for value in means)  # in the order of pairs: fine-tuned, scratch
     text = (
         f"On the same budget fine-tuning reaches {fine} and training from scratch {scratch} test "
         f"{comparison.get('measure')}, a difference of {points(difference, comparison)}"
@@ -44,7 +48,7 @@ def check_fine_tuning(comparison: Mapping[str, Any]) -> list[Finding]:
     evidence |= {"low": low, "high": high}
     over = f"over {counted(len(pairs), 'seed')}"
     text += f" {over} (95% interval {points(low, comparison)} to {points(high, comparison)})"
-    if low <= 0 <= high:
+    if low <= 0 <= high:  # 0 inside: either may be better
         verdict = "the interval includes 0, so no gain is shown"
     else:
         better = difference > 0 if comparison.get("more_is_better") else difference < 0
@@ -59,6 +63,7 @@ def _diverged(comparison: Mapping[str, Any]) -> list[Finding]:
     number = len(comparison.get("seeds") or [])
     found = []
     for arm, what in (("fine_tuned", "Fine-tuning"), ("scratch", "Training from scratch")):
+        # run folder: why it diverged
         bad = [reasons[run] for run in (comparison.get("runs") or {}).get(arm) or [] if run in reasons]
         if bad:
             text = f"{what} diverged in {len(bad)} of {counted(number, 'seed')}"
@@ -69,6 +74,7 @@ def _diverged(comparison: Mapping[str, Any]) -> list[Finding]:
 
 def _chance(comparison: Mapping[str, Any]) -> tuple[bool, str]:
     """Return whether one seed shows a difference, and why: how far two models differ by chance on these samples."""
+    # of the first seed: more would have an interval
     pair = next((found for found in map(PairedCounts.of, comparison.get("pairs") or []) if found is not None), None)
     if pair is None:
         return False, "--seeds 3 would say how much of it is chance"

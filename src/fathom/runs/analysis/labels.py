@@ -19,7 +19,7 @@ def check_labels(evaluation: Mapping[str, Any]) -> list[Finding]:
     accuracy, share = evaluation.get("accuracy"), evaluation.get("label_accuracy")
     if not (rows and is_number(accuracy) and is_number(share)) or not isinstance(samples, int) or samples < 1:
         return []
-    low, high = wilson_interval(accuracy, samples)
+    low, high = wilson_interval(accuracy, samples)  # of whole samples: labels of one sample are not independent
     evidence = {"num_samples": samples, "accuracy": accuracy, "low": low, "high": high, "label_accuracy": share}
     text = (
         f"Of {count(samples)} test samples {percent(accuracy)} have every label right (95% interval for that many "
@@ -34,7 +34,7 @@ def _guessing(evaluation: Mapping[str, Any], low: float) -> Finding | None:
     """Say so where always giving the commonest set of labels may do as well as the model."""
     commonest = evaluation.get("commonest_labels")
     share = commonest.get("share") if isinstance(commonest, Mapping) else None
-    if not is_number(share) or share < low:
+    if not is_number(share) or share < low:  # below the interval, guessing is beaten
         return None
     guess = str(commonest["labels"])  # type: ignore[index]
     text = (
@@ -48,6 +48,7 @@ def _guessing(evaluation: Mapping[str, Any], low: float) -> Finding | None:
 def _collapse(rows: list[Mapping[str, Any]], samples: int) -> Finding | None:
     """Warn of a model that gives the same labels to every sample, where they differ."""
     said, true = ([row.get(key) for row in rows] for key in ("predicted", "support"))
+    # every label for all or for none of the samples, while the truth varies
     if any(number not in (0, samples) for number in said) or all(number in (0, samples) for number in true):
         return None
     given = "|".join(str(row.get("label")) for row in rows if row.get("predicted")) or "none"
@@ -63,6 +64,7 @@ def _collapse(rows: list[Mapping[str, Any]], samples: int) -> Finding | None:
 
 def _hardest(rows: list[Mapping[str, Any]]) -> list[Finding]:
     """Name the label with the lowest F1 among those that hold for some sample."""
+    # of a label without samples recall is undefined
     told = [row for row in rows if is_number(row.get("f1")) and row.get("support")]
     if len(told) < 2:
         return []

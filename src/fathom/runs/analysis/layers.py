@@ -45,6 +45,7 @@ def list_layers(model: Mapping[str, Any] | None) -> LayerTable | None:
     totals = {key: sum(_amount(entry.get(key)) for entry in entries) for key in ("parameters", "flops")}
 
     def share(entry: Mapping[str, Any], key: str) -> float:
+        # a network without parameters has no shares
         return _amount(entry.get(key)) / totals[key] if totals[key] else 0.0
 
     layers = [
@@ -66,8 +67,9 @@ def list_layers(model: Mapping[str, Any] | None) -> LayerTable | None:
 
 
 def _shape(shape: object) -> tuple[object, ...] | None:
+    # a damaged file may hold text there
     return tuple(shape) if isinstance(shape, Sequence) and not isinstance(shape, str) else None
 
 
 def _amount(value: object) -> float:
-    return value if is_number(value) else 0
+    return value if is_number(value) else 0  # unknown counts add nothing

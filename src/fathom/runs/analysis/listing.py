@@ -47,7 +47,9 @@ class ListedRun:
 
 def list_runs(root: str | Path) -> list[ListedRun]:
     """Return the runs in a folder, newest first. A damaged one is listed as such and hides no other."""
+    # run.json makes a folder a run; its series' runs lie deeper
     paths = [entry.parent for entry in Path(root).glob(f"*/{schema.RUN}")]
+    # names break ties: they begin with the time
     return sorted(map(describe_run, paths), key=lambda run: (run.created or "", run.name), reverse=True)
 
 
@@ -56,6 +58,7 @@ def describe_run(path: Path) -> ListedRun:
     try:
         run = RunReader(path)
         best, epochs = run.best(), run.epochs()
+        # the first that the run has
         test = next(((k, v) for k in _TEST_METRICS if is_number(v := (run.evaluation or {}).get(k))), (None, None))
         return ListedRun(
             name=path.name,
@@ -64,7 +67,7 @@ def describe_run(path: Path) -> ListedRun:
             created=run.run.get("created"),
             model=run.model_name,
             data=run.data_name,
-            epochs=int(epochs[-1]["epoch"]) if epochs else 0,
+            epochs=int(epochs[-1]["epoch"]) if epochs else 0,  # whole epochs
             max_epochs=_epochs_asked(run.config),
             val_metric=best.metric if best else None,
             val=best.value if best else None,
@@ -72,7 +75,7 @@ def describe_run(path: Path) -> ListedRun:
             test=test[1],
             train_s=run.train_s,
         )
-    except FathomError as error:
+    except FathomError as error:  # damaged runs are listed too, or nobody would find them
         return ListedRun(path.name, str(path), "damaged", problem=str(error))
 
 
@@ -105,15 +108,16 @@ def sort_key(name: str) -> Callable[[ListedRun], tuple[bool, float]]:
             "time": (run.train_s, None),
         }[name]
         if value is None:
-            return True, 0.0
+            return True, 0.0  # True sorts after False
         is_lower_better = metric is not None and any(word in metric for word in ("loss", "perplexity", "rmse"))
-        return False, value if is_lower_better else -value
+        return False, value if is_lower_better else -value  # ascending sort: negated where more is better
 
     return key
 
 
 def _condition(run: RunReader) -> str:
     if run.status == "running":
+        # the status in the file survives a kill, the lock does not
         return "running" if is_locked(run.path) else "interrupted"
     return "dry run" if str(run.run.get("rehearsal")) in REHEARSALS and run.status == "done" else run.status
 

@@ -87,7 +87,7 @@ def duration(value: object) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
-    minutes = round(seconds / 60)
+    minutes = round(seconds / 60)  # rounded to minutes first, or 59.6 min would show as 60
     if minutes < 24 * 60:
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{minutes // 1440} d {minutes % 1440 // 60} h"
@@ -99,7 +99,8 @@ def wilson_interval(share: float, trials: int) -> tuple[float, float]:
     Source:  Wilson 1927, without continuity correction
     """
     z = 1.959964  # the normal quantile at 0.975
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)  # pulled towards one half, the more the fewer trials
+    # half the width
     half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     # at either end the bound is the share itself, which rounding may miss
     return (0.0 if share <= 0 else max(0.0, centre - half)), (1.0 if share >= 1 else min(1.0, centre + half))
@@ -107,4 +108,4 @@ def wilson_interval(share: float, trials: int) -> tuple[float, float]:
 
 def points(value: float) -> str:
     """Write a difference of two shares, as 0.0123, in percentage points: "+1.23 points"."""
-    return f"{'+' if value >= 0 else '−'}{100 * abs(value):.2f} points"
+    return f"{'+' if value >= 0 else '−'}{100 * abs(value):.2f} points"  # a minus, not a hyphen

@@ -41,9 +41,10 @@ class PairedCounts:
     def of(cls, content: object) -> PairedCounts | None:
         """Read what ``describe`` returned; None for anything else."""
         names = ("num_samples", "lost", "gained")
+        # older or foreign files
         if not isinstance(content, Mapping) or not all(isinstance(content.get(name), int) for name in names):
             return None
-        return cls(*(content[name] for name in names))
+        return cls(*(content[name] for name in names))  # in the order of the fields
 
     def describe(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -52,7 +53,7 @@ class PairedCounts:
     @property
     def difference(self) -> float:
         """Accuracy of the second minus that of the first."""
-        return (self.gained - self.lost) / self.num_samples
+        return (self.gained - self.lost) / self.num_samples  # agreeing samples cancel out
 
     @property
     def chance(self) -> float:
@@ -78,6 +79,7 @@ def classify_difference(is_more_than_chance: bool) -> tuple[str, Severity]:
 def pair_correct(first: Sequence[bool], second: Sequence[bool]) -> PairedCounts:
     """Compare which samples two models get right; both sequences are of the same samples in the same order."""
     pairs = list(zip(first, second, strict=True))
+    # bools add up as 0 and 1
     return PairedCounts(len(pairs), sum(a and not b for a, b in pairs), sum(b and not a for a, b in pairs))
 
 
@@ -97,10 +99,10 @@ def _read_predictions(path: Path) -> list[tuple[str, str]]:
     try:
         with open(path, newline="", encoding="utf-8") as file:
             table = csv.DictReader(file)
-            if not {"label", "predicted", "probability"} <= set(table.fieldnames or ()):
+            if not {"label", "predicted", "probability"} <= set(table.fieldnames or ()):  # columns of classifiers
                 return []  # of numbers
             return [(row["label"], row["predicted"]) for row in table]
-    except (OSError, UnicodeDecodeError, csv.Error):
+    except (OSError, UnicodeDecodeError, csv.Error):  # no predictions count as no comparison
         return []
 
 
@@ -112,5 +114,6 @@ def _largest_by_chance(num_apart: int) -> int:
     """
     from scipy.special import bdtr  # P(at most k heads); not scipy.stats, which imports far more
 
+    # two-sided: twice the smaller tail
     fewest = next((few for few in range(num_apart // 2 + 1) if 2 * bdtr(few, num_apart, 0.5) > LEVEL), 0)
     return num_apart - 2 * fewest  # heads − tails, with `fewest` tails

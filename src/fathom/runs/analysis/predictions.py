@@ -19,7 +19,7 @@ def read_numbers(run: Path, most: int) -> Sequence[tuple[float, float]]:
     with path.open(encoding="utf-8", newline="", errors="replace") as file:
         for row in csv.DictReader(file):
             try:
-                point = float(row["label"]), float(row["predicted"])
+                point = float(row["label"]), float(row["predicted"])  # of classes these are names: ValueError
             except (KeyError, TypeError, ValueError):
                 continue
             if all(map(is_number, point)):

@@ -11,9 +11,9 @@ from fathom.runs.analysis.numbers import DASH, count, decimal, percent, short
 from fathom.runs.analysis.paired import PairedCounts
 from fathom.runs.folder.records import is_number
 
-STAGES = {"before": "before", "pruned": "pruned", "finetuned": "fine-tuned"}
-_SPLITS = {"val": "validation", "train": "training"}
-_METRICS = ("accuracy", "perplexity", "rmse", "loss")
+STAGES = {"before": "before", "pruned": "pruned", "finetuned": "fine-tuned"}  # in the order they are measured
+_SPLITS = {"val": "validation", "train": "training"}  # without a validation split training is measured
+_METRICS = ("accuracy", "perplexity", "rmse", "loss")  # the first that a run has is shown
 _WORDS = {"accuracy": "accuracy", "perplexity": "perplexity", "rmse": "RMSE", "loss": "loss"}
 _FASTER = 1.05  # a smaller gain in time does not count
 
@@ -28,10 +28,10 @@ def stage_table(record: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     header += [f"ms, batch of {row['batch']}" for row in times]
     rows = []
     for key, title in STAGES.items():
-        if key not in stages:
+        if key not in stages:  # without fine-tuning
             continue
         stage = stages[key]
-        share = stage["zeros"] / stage["weights"] if stage.get("weights") else 0.0
+        share = stage["zeros"] / stage["weights"] if stage.get("weights") else 0.0  # single weights alone can be zero
         row = [title, count(stage.get("parameters")), short(stage.get("flops")), percent(share)]
         row += [_show(metric, stage.get(metric))] + ([decimal(stage.get("loss"))] if metric != "loss" else [])
         # Fine-tuning changes weights, not the work: its time is that of the pruned network.
@@ -53,7 +53,7 @@ def name_layers(layers: Sequence[str], most: int = 4) -> str:
 
 def _size(record: Mapping[str, Any]) -> Finding:
     before, after = record["stages"]["before"], record["stages"]["pruned"]
-    if not record.get("structured"):
+    if not record.get("structured"):  # single weights were set to zero
         share = after["zeros"] / after["weights"] if after.get("weights") else None
         text = (
             f"{percent(share)} of the {count(after.get('weights'))} weights are zero. The file and the arithmetic are "
@@ -73,7 +73,7 @@ def _time(record: Mapping[str, Any]) -> Finding | None:
     evidence: dict[str, Plain] = {}
     for row in record["times"]:
         old, new = row["ms"].get("before"), row["ms"].get("pruned")
-        if not (is_number(old) and is_number(new) and new > 0):
+        if not (is_number(old) and is_number(new) and new > 0):  # a missing or broken time
             continue
         is_faster.append(old / new >= _FASTER)
         parts.append(f"{_milliseconds(new)} ms instead of {_milliseconds(old)} for a batch of {row['batch']}")
@@ -84,7 +84,7 @@ def _time(record: Mapping[str, Any]) -> Finding | None:
     if not record.get("structured"):
         text = f"A batch takes {text}: the work is the same, so a difference is chance"
         return Finding("prune.time", "note", text, evidence)
-    if all(is_faster):
+    if all(is_faster):  # for every batch size
         return Finding("prune.time", "note", f"The pruned network is faster: {text}", evidence)
     if any(is_faster):
         return Finding("prune.time", "note", f"The pruned network is faster in part: {text}", evidence)
@@ -132,6 +132,7 @@ def _compare_change(metric: str, better: float, before: float, pair: PairedCount
         if better >= 0:
             return "Nothing was lost"
         # a share of a loss of 0 has no meaning
+        # a share of what it was: losses have no common unit
         return f"It is {percent(-better / before)} worse than it was" if before > 0 else "It is worse than it was"
     if better == 0:
         return "Nothing was lost"

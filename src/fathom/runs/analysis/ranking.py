@@ -47,10 +47,11 @@ def rank_runs(comparison: RunComparison) -> Ranking | None:
 
     Returns: None on different data, or if fewer than two runs that did not fail share a metric
     """
-    if len({run.data_name for run in comparison.runs}) > 1:
+    if len({run.data_name for run in comparison.runs}) > 1:  # values of different data do not compare
         return None
     for key, name, form in _MEASURES:
         values = best_values(comparison.runs, key)
+        # places of runs; a failed one's best says nothing
         usable = [i for i, run in enumerate(comparison.runs) if values[i] is not None and run.status != "failed"]
         if len(usable) > 1:
             end = "highest" if is_accuracy(key) else "lowest"
@@ -64,7 +65,7 @@ def _check_best(comparison: RunComparison) -> Iterator[Finding]:
     ranking = rank_runs(comparison)
     if ranking is None:
         return
-    best, following = ranking.entries[:2]
+    best, following = ranking.entries[:2]  # the others do not matter for the choice
     first, second = (comparison.runs[entry.place] for entry in (best, following))
     a, b = (comparison.labels[entry.place] for entry in (best, following))
     if best.text == following.text:  # as written: digits not shown are no lead
@@ -73,7 +74,7 @@ def _check_best(comparison: RunComparison) -> Iterator[Finding]:
         text = f"{a} has the {ranking.measure}, {best.text}; {b} follows with {following.text}"
     evidence: dict[str, Plain] = {"best": first.name, "value": best.value, "next": second.name}
     evidence["next_value"] = following.value
-    own, theirs = ((run.evaluation or {}).get("accuracy") for run in (first, second))
+    own, theirs = ((run.evaluation or {}).get("accuracy") for run in (first, second))  # of a classifier
     if not is_number(own) or not is_number(theirs):
         yield Finding("series.difference", "note", text, evidence)
         return
@@ -85,7 +86,7 @@ def _check_best(comparison: RunComparison) -> Iterator[Finding]:
         return
     chance, words, is_more = allowed
     text += f": {100 * abs(own - theirs):.2f} points apart, {'more' if is_more else 'no more'} than {words}"
-    code, severity = classify_difference(is_more)
+    code, severity = classify_difference(is_more)  # the finding's code says whether it is more than chance
     yield Finding(code, severity, text, evidence | {"difference": own - theirs, "by_chance": chance})
 
 
@@ -116,6 +117,7 @@ def _check_seeds(comparison: RunComparison) -> Iterator[Finding]:
         if run.status != "failed":
             settings = {key: value for key, value in flatten(run.config).items() if key != "seed"}
             # repr: settings hold lists, which cannot be keys
+            # repr of settings: {seed: (letter, run)}
             groups.setdefault(repr(sorted(settings.items())), {}).setdefault(run.config.get("seed"), (label, run))
     for group in groups.values():
         labels, runs = [label for label, _ in group.values()], [run for _, run in group.values()]
@@ -127,7 +129,7 @@ def _check_seeds(comparison: RunComparison) -> Iterator[Finding]:
         evidence: dict[str, Plain] = {"seeds": len(runs)}
         for name, values in measures.items():
             present = [value for value in values if is_number(value)]
-            if len(runs) > 1 and len(present) == len(runs):
+            if len(runs) > 1 and len(present) == len(runs):  # only where every run of the group has it
                 average, deviation = mean(present), stdev(present)
                 said.append(f"{name} {percent(average, 2)} on average, standard deviation {100 * deviation:.2f} points")
                 key = name.replace(" ", "_")

@@ -86,7 +86,7 @@ class Series(ABC):
     @property
     def resume_hint(self) -> str:
         """The command that resumes it."""
-        return f"fathom {self.verb} --resume {shlex.quote(str(self.path))}"
+        return f"fathom {self.verb} --resume {shlex.quote(str(self.path))}"  # quoted: folders may have spaces
 
     @property
     def trained(self) -> list[dict[str, Any]]:
@@ -100,6 +100,7 @@ class Series(ABC):
 
     def find(self, run: str) -> dict[str, Any] | None:
         """Return the row of a run by the name of its folder; None if it has not ended yet."""
+        # names are relative to the series' folder
         return next((row for row in self.results if row["run"] == run), None)
 
     def add(self, row: dict[str, Any]) -> None:
@@ -121,7 +122,7 @@ class Series(ABC):
 
     def save(self, **fields: object) -> None:
         """Write plan, results and findings as JSON and as a table; ``fields`` are set in the plan first."""
-        self.plan |= fields
+        self.plan |= fields  # as status and message at the end
         content = {"schema": schema.SCHEMA, "plan": self.plan, "results": self.results, **self._summarize()}
         # in the file too: other programs need not compute them
         content["findings"] = [finding.to_dict() for finding in self.findings()]

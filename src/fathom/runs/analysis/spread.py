@@ -58,7 +58,7 @@ class PairedDifference:
 
     @property
     def better(self) -> str:
-        """The one that did better on average."""
+        """The one that did better on average."""  # mean of zero: neither, so the first by convention
         return self.second if self.better_sign * self.spread.mean > 0 else self.first
 
     def describe(self) -> dict[str, Any]:
@@ -90,6 +90,7 @@ def measure_spread(
         return Spread(count, mean, None, None, None)
     std = stdev(values)  # n − 1
     # two-sided: half of what is left out lies above
+    # n − 1 degrees of freedom
     half = student_quantile((1 + confidence) / 2, count - 1) * std * math.sqrt(1 / count + overlap)
     return Spread(count, mean, std, max(mean - half, bounds[0]), min(mean + half, bounds[1]))
 
@@ -110,6 +111,7 @@ def compare_pairs(
         p = _test(spread, overlap)
         better_sign = 1 if higher_is_better else -1
         found.append(
+            # Bonferroni for p too
             PairedDifference(first, second, spread, None if p is None else min(1.0, p * len(pairs)), better_sign)
         )
     return found
@@ -120,7 +122,7 @@ def _test(spread: Spread, overlap: float) -> float | None:
     if spread.std is None:
         return None
     if spread.std == 0:  # t would divide by it
-        return 1.0 if spread.mean == 0 else 0.0
+        return 1.0 if spread.mean == 0 else 0.0  # equal everywhere: certain either way
     from scipy.special import stdtr
 
     t = spread.mean / (spread.std * math.sqrt(1 / spread.count + overlap))

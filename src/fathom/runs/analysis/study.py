@@ -15,7 +15,7 @@ from fathom.runs.folder import schema
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.relations import address_from
 
-PRUNERS = ("median", "halving", "none")
+PRUNERS = ("median", "halving", "none")  # Optuna's, by our names
 
 # ours, finer than Optuna's: see StudyStore.end
 State = Literal["complete", "pruned", "diverged", "failed", "stopped", "running"]
@@ -36,7 +36,7 @@ def value_text(value: object) -> str:
     >>> value_text(0.00312345), value_text(128), value_text("[256, 128]")
     ('0.003123', '128', '[256, 128]')
     """
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)  # four digits: drawn on a continuum
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,10 @@ class Study:
 
     def ranked(self) -> list[Trial]:
         """Return the completed trials, best first; among equals the earlier."""
-        sign = -1 if self.maximise else 1
+        sign = -1 if self.maximise else 1  # sorted() is ascending: negated where more is better
         complete = [trial for trial in self.trials if trial.state == "complete"]
         # ascending, so the better sign first
+        # the value is never None here; mypy cannot know
         return sorted(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
 
     def best(self) -> Trial | None:
@@ -133,7 +134,7 @@ class Study:
         return {
             state: [
                 t for t in self.trials if t.state == state and t.value is not None and (not name or name in t.values)
-            ]
+            ]  # a conditional setting is drawn in some trials only
             for state in _DRAWN
         }
 
@@ -145,6 +146,7 @@ class Study:
                 before = points[-1][1] if points else trial.value
                 if points:
                     points.append((trial.number, before))  # the foot of the step: a stair, not a slope
+                # max or min with what was best before
                 points.append((trial.number, (max if self.maximise else min)(before, trial.value)))
         if points:
             points.append((self.trials[-1].number, points[-1][1]))  # flat to the last trial, completed or not
@@ -154,7 +156,7 @@ class Study:
         """Return one line per trial, unrounded; a missing value is empty."""
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
-        names = [axis.name for axis in self.axes]
+        names = [axis.name for axis in self.axes]  # a column each
         table.writerow(["trial", "state", self.metric, "epochs", "duration_s", *names, "reason"])
         for trial in self.trials:
             # `or ""` would empty a 0
@@ -183,6 +185,7 @@ def find_best_run(study: Study, folder: Path) -> BestRun | None:
     if study.best_run is None:
         return None
     # where it was, then beside the study
+    # moved together: same name, next to the study's folder
     for place in (Path(study.best_run), folder.resolve().parent / Path(study.best_run).name):
         if (place / schema.RUN).is_file():
             run = RunReader(place)
@@ -196,6 +199,7 @@ def find_study(text: str, root: str | Path = "runs") -> Path:
     Raises:  UsageError if nothing fits
     """
     root = Path(root)
+    # names begin with the time, so sorted by age
     names = sorted(file.parent.name for file in root.glob(f"*/{schema.STUDY}")) if root.is_dir() else []
     if text == "last":
         if not names:

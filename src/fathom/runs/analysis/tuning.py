@@ -14,6 +14,7 @@ def check_study(study: Study) -> list[Finding]:
     if best is None:
         return [Finding("tune.no_trial", "note", "No trial was completed yet")]
     found = [Finding("tune.best", "note", f"Best: {best.describe()}", {"trial": best.number, study.metric: best.value})]
+
     default = next((t for t in study.trials if t.is_default and t.state == "complete"), None)
     if default is not None and default is best:
         text = "The best trial is the one with the defaults: nothing that was tried is better"
@@ -37,10 +38,10 @@ def _check_edges(study: Study) -> list[Finding]:
     """Point out best values at the end of a range: better ones may lie beyond."""
     found = []
     for axis in study.axes:
-        values = [t.values[axis.name] for t in study.ranked()[:_TOP] if axis.name in t.values]
+        values = [t.values[axis.name] for t in study.ranked()[:_TOP] if axis.name in t.values]  # of the best trials
         numbers = [value for value in values if isinstance(value, int | float)]
         low, high = _ends(axis.text)
-        if axis.choices or len(numbers) < _TOP or low is None or high is None:
+        if axis.choices or len(numbers) < _TOP or low is None or high is None:  # too few, or a list of choices
             continue
         for end, where in ((low, "lower"), (high, "upper")):
             near = 0.02 * (high - low) if not axis.log else 0.1 * end  # a fiftieth of the range, or a tenth of the end
@@ -60,7 +61,7 @@ def _check_edges(study: Study) -> list[Finding]:
 
 
 def _ends(text: str) -> tuple[float | None, float | None]:
-    low, _, high = text.partition(":")[0].partition("..")
+    low, _, high = text.partition(":")[0].partition("..")  # "0.1..1:log" and the like: ends, then how
     try:
         return float(low), float(high)
     except ValueError:

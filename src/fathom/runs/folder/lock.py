@@ -32,10 +32,10 @@ def lock_run(path: Path, name: str = ".lock") -> Iterator[None]:
 def is_locked(path: Path, name: str = ".lock") -> bool:
     """Whether a process trains in the run folder right now; the folder is left as it is."""
     if not (path / name).exists():
-        return False
+        return False  # no lock file: nobody trained here yet
     try:
         with lock_run(path, name):
-            return False
+            return False  # taken and given back at once
     except FathomError:
         return True
     except OSError:  # read-only: then nobody trains there

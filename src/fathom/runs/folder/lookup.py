@@ -43,9 +43,11 @@ def resolve_run(text: str | Path, root: str | Path = "runs", marker: str = schem
         marker: the file that tells such folders.
     Raises:  UsageError if nothing fits, or more than one does
     """
+    # "last" skips what cannot be used, a name does not
     return find_last(root, marker).path if str(text) == "last" else _find_named(str(text), Path(root), marker)
 
 
+# the newest stopped run, say
 def resolve_resumable(text: str | Path, root: str | Path = "runs", marker: str = schema.RUN) -> Path:
     """Find the run that ``text`` means, to resume it: as ``resolve_run``, but ``last`` is the newest that can be."""
     if str(text) == "last":
@@ -77,7 +79,7 @@ def find_last(root: str | Path, marker: str = schema.RUN, *, to_resume: bool = F
 
 def series_in(path: Path) -> str | None:
     """Say what series of runs a folder holds, as "a cross-validation"; None if it holds none or is a run."""
-    if (path / schema.RUN).exists():
+    if (path / schema.RUN).exists():  # a run may hold the comparison's folders, and is no series
         return None
     return next((name for marker, name in schema.SERIES.items() if (path / marker).exists()), None)
 
@@ -104,7 +106,7 @@ def _find_named(text: str, root: Path, marker: str) -> Path:
 
 def _matches_of(pattern: str, root: Path, names: list[str]) -> list[Path]:
     """Return the runs whose name fits, or whose path does where the pattern names a folder."""
-    if Path(pattern).name == pattern:
+    if Path(pattern).name == pattern:  # no folder in the pattern: names in root
         return [root / name for name in names if fnmatchcase(name, pattern)]
     parent = Path(pattern).parent
     fitting = (path for path in parent.glob(Path(pattern).name) if (path / schema.RUN).exists())
@@ -121,6 +123,7 @@ def _find_one(text: str, matches: list[Path]) -> Path:
 
 
 def _names_in(root: Path, marker: str) -> list[str]:
+    # a file's folder: the marker tells which are runs
     return sorted(entry.parent.name for entry in root.glob(f"*/{marker}")) if root.is_dir() else []
 
 
@@ -137,7 +140,9 @@ def _why_not_resumed(path: Path, marker: str) -> str | None:
     if not content or is_locked(path):  # a lock, not the status: a killed run still says "running"
         return "is damaged" if not content else "is being trained"
     if content.get("status") == "done":
+        # a done run is resumed only for its comparison
         return None if marker == schema.RUN and _is_compared_in_part(path) else "is finished"
+    # a series resumes from its runs, not from a checkpoint
     if marker == schema.RUN and not any((path / schema.CHECKPOINTS / name).is_dir() for name in ("last", "previous")):
         return "has no checkpoint"
     return None

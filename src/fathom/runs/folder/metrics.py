@@ -27,7 +27,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     records = read_lines(path)
-    for number, record in enumerate(records, start=1):
+    for number, record in enumerate(records, start=1):  # without these two it cannot be placed
         if not all(is_number(record.get(key)) for key in ("step", "epoch")):
             raise FathomError(f"{path} is damaged: record {number} lacks a number for step or epoch")
     return drop_cut(records)
@@ -58,10 +58,11 @@ def append_resume(path: Path, step: int, epoch: int) -> None:
             is_torn = file.read(1) not in (b"", b"\n")
     except OSError as error:
         raise describe_failure("read", path, error) from error
+    # the newline ends the torn line
     append_line(path, ("\n" if is_torn else "") + to_json({"event": RESUME, "step": step, "epoch": epoch}))
 
 
 def _precedes(record: dict[str, Any], resume: dict[str, Any]) -> bool:
     """Whether a checkpoint holds what a record tells: an epoch may end in a step that was saved before its record."""
     is_unfinished = record.get("event") == "epoch" and record["epoch"] > resume["epoch"]
-    return record["step"] <= resume["step"] and not is_unfinished
+    return record["step"] <= resume["step"] and not is_unfinished  # the checkpoint's own step counts as done

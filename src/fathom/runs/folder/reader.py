@@ -41,6 +41,7 @@ class RunReader:
         if not self.path.is_dir():
             raise FathomError(f"{self.path} is no folder" if self.path.exists() else f"{self.path} does not exist")
         if not file.exists():
+            # run.json is written first: without it nothing was begun
             raise FathomError(f"{self.path} is not a run folder: it has no {schema.RUN}")
         self.run: dict[str, Any] = read_json(file)
         schema.check_schema(self.run, file)
@@ -57,7 +58,7 @@ class RunReader:
         """One of running, done, stopped, failed."""
         return str(self.run["status"])
 
-    @cached_property
+    @cached_property  # read once: the settings do not change
     def config(self) -> dict[str, Any]:
         """The resolved configuration."""
         config = read_yaml(self.path / schema.CONFIG)
@@ -66,6 +67,7 @@ class RunReader:
 
     @cached_property
     def metrics(self) -> list[dict[str, Any]]:
+        # cached: a reader shows one moment of a growing run
         """The records that count, in the order of their steps; empty if nothing was recorded yet."""
         return read_metrics(self.path / schema.METRICS)
 
@@ -114,6 +116,7 @@ class RunReader:
     @property
     def failure(self) -> Finding | None:
         """What ended a run that failed, where that is known more closely than the message says."""
+        # the finding with which training stopped
         content = self.run.get("failure") if self.status == "failed" else None
         if content is None:
             return None
@@ -134,13 +137,14 @@ class RunReader:
     @property
     def comparison_is_open(self) -> bool:
         """Whether runs are missing before the comparison is complete."""
-        return self.comparison is None or not self.comparison.get("complete")
+        return self.comparison is None or not self.comparison.get("complete")  # None: nothing of it is done yet
 
     @property
     def is_classifier(self) -> bool:
         """Whether the model names classes; told by model.json, else by the recorded metrics."""
         if self.model is not None:
             return self.model.get("kind") == "classifier"
+        # model.json missing: training stopped very early
         return any("train_accuracy" in record for record in self.metrics)
 
     @property
@@ -151,7 +155,7 @@ class RunReader:
     @property
     def data_name(self) -> str:
         """The data set's name; of a folder of images, the folder's."""
-        return Path(self._name_of("data")).name
+        return Path(self._name_of("data")).name  # a path in config.yaml
 
     def best(self) -> Best | None:
         """The best epoch by ``training.monitor``.
@@ -166,7 +170,7 @@ class RunReader:
             records = [record for record in self.epochs() if is_number(record.get(monitor.name))]
             if records:
                 record = records[0]
-                for other in records[1:]:
+                for other in records[1:]:  # the first epoch, unless a later one is better
                     record = other if is_better_epoch(monitor, other, record) else record
                 return Best(monitor.name, float(record[monitor.name]), record["epoch"], monitor.higher_is_better)
         return None
@@ -182,7 +186,7 @@ class RunReader:
     @property
     def samples_per_s(self) -> float | None:
         """Training speed: the median over epochs, or over log intervals if no epoch was finished."""
-        for records in (self.epochs(), self.steps()):
+        for records in (self.epochs(), self.steps()):  # the finer ones only if there is no epoch
             speeds = [r["samples_per_s"] for r in records if is_number(r.get("samples_per_s"))]
             if speeds:
                 return float(median(speeds))  # not the mean: the first epoch warms up
@@ -190,7 +194,7 @@ class RunReader:
 
     def _name_of(self, part: str) -> str:
         section = self.config.get(part)
-        name = section.get("name") if isinstance(section, Mapping) else section
+        name = section.get("name") if isinstance(section, Mapping) else section  # foreign files may hold the name alone
         return str(name) if name else "unnamed"
 
     def _read_optional(self, name: str) -> dict[str, Any] | None:
@@ -223,6 +227,7 @@ def _check_comparison(comparison: Mapping[str, Any], path: Path) -> None:
     seeds = comparison.get("seeds")
     for arm in ("fine_tuned", "scratch"):
         values = comparison.get(arm)
+        # fewer while it runs
         if not isinstance(seeds, list) or not isinstance(values, list) or len(values) > len(seeds):
             raise FathomError(f"{path} is damaged: {arm} is not a list of one value a seed")
         if not all(value is None or is_number(value) for value in values):
@@ -232,6 +237,7 @@ def _check_comparison(comparison: Mapping[str, Any], path: Path) -> None:
 def _check_pruning(pruning: Mapping[str, Any], path: Path) -> None:
     """Refuse a record without the stages before and after, or with one that is no set of figures."""
     stages, times = pruning.get("stages"), pruning.get("times")
+    # fine-tuned may be missing
     if not (isinstance(stages, Mapping) and isinstance(times, list) and {"before", "pruned"} <= set(stages)):
         raise FathomError(f"{path} is damaged: it lacks stages or times")
     for entry in (*stages.values(), *times):

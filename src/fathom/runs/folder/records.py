@@ -51,8 +51,8 @@ def to_plain(value: object, name: str = "value", *, finite: bool = True) -> Any:
     if isinstance(value, Mapping):
         return {str(key): to_plain(item, str(key), finite=finite) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [to_plain(item, name, finite=finite) for item in value]
-    if isinstance(value, os.PathLike):
+        return [to_plain(item, name, finite=finite) for item in value]  # tuples too: JSON and YAML know only lists
+    if isinstance(value, os.PathLike):  # paths
         return os.fspath(value)
     to_list = getattr(value, "tolist", None)
     if callable(to_list):  # NumPy scalars and arrays
@@ -70,6 +70,7 @@ def to_json(value: object, *, indent: int | None = None) -> str:
 
 def to_yaml(value: object) -> str:
     """Write ``value`` as YAML in the order given, without anchors."""
+    # YAML has .nan and .inf: settings keep them
     return yaml.dump(to_plain(value, finite=False), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
 
 
@@ -80,7 +81,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # RecursionError: brackets nested a thousand deep
         raise FathomError(f"{path} is damaged: not JSON ({_first_line(error)})") from error
     return _require_mapping(content, path)
 
@@ -151,7 +152,7 @@ def _is_resume(line: str) -> bool:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
-        return False
+        return False  # then the torn line is damage
     return isinstance(record, dict) and record.get("event") == "resume"
 
 

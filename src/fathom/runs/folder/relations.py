@@ -19,6 +19,7 @@ def related_pages(run: Path) -> list[tuple[str, Path]]:
     for folder in list(run.resolve().parents)[:_DEEPEST]:  # not further up: any folder may hold a file of that name
         found += [(f"Part of {what}", folder / page) for what, page in _pages_in(folder)]
         if (folder / schema.RUN).exists():
+            # a repeat or a scratch run inside another
             found.append(("The run it is compared with", folder / schema.REPORT))
     return found + [("Best of a search for settings", page) for page in _studies_of(run)]
 
@@ -30,6 +31,7 @@ def address_from(folder: Path, page: Path) -> str:
     '../a%20run/report.html'
     """
     # relative: the folders may be moved or served together
+    # quoted: names may have spaces; / also on Windows
     return quote(os.path.relpath(page.resolve(), folder.resolve()).replace(os.sep, "/"))
 
 
@@ -37,7 +39,7 @@ def _pages_in(folder: Path) -> list[tuple[str, str]]:
     """Return what series lie in a folder, each with the name of its page: that of its JSON file."""
     return [
         (what, Path(marker).with_suffix(".html").name)
-        for marker, what in schema.SERIES.items()
+        for marker, what in schema.SERIES.items()  # crossval.json and crossval.html
         if (folder / marker).exists()
     ]
 
@@ -50,6 +52,6 @@ def _studies_of(run: Path) -> list[Path]:
             best = read_json(marker).get("best_run")
         except FathomError:  # a damaged study must not keep a run from its report
             continue
-        if best and Path(str(best)).name == run.resolve().name:
+        if best and Path(str(best)).name == run.resolve().name:  # by name: the study may have been moved
             found.append(marker.with_suffix(".html"))
     return found

@@ -20,7 +20,7 @@ def move_to_trash(runs: Sequence[Path]) -> list[Path]:
 
     Raises:  UsageError if one is being trained or is no run, before any is moved; FathomError if one cannot be moved
     """
-    for run in runs:
+    for run in runs:  # all checked before the first is moved
         if not (run / schema.RUN).is_file():
             raise UsageError(f"{run} is not a run folder; only runs are deleted")
         if is_locked(run):
@@ -35,8 +35,8 @@ def restore(names: Sequence[str], root: Path) -> list[Path]:
     """
     trash = root / TRASH
     for name in names:
-        if Path(name).name != name or not (trash / name).is_dir():
-            held = ", ".join(trashed(root)[:4]) or "nothing"
+        if Path(name).name != name or not (trash / name).is_dir():  # no path: only what lies in this trash
+            held = ", ".join(trashed(root)[:4]) or "nothing"  # four names fill a line
             raise UsageError(f"there is no run {name!r} in {trash}; it holds {held}")
         if (root / name).exists():
             raise UsageError(f"{root / name} exists again; rename it first")
@@ -45,6 +45,7 @@ def restore(names: Sequence[str], root: Path) -> list[Path]:
 
 def trashed(root: Path) -> list[str]:
     """Return the names of the runs in the trash of a folder."""
+    # run.json: other things in there are not touched
     return sorted(entry.parent.name for entry in (root / TRASH).glob(f"*/{schema.RUN}"))
 
 

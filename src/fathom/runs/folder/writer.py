@@ -28,8 +28,8 @@ class RunWriter:
         self.path = path
         self._run = run
         self._clock = clock
-        self._columns: list[str] = []
-        self._epochs: list[dict[str, Any]] = []
+        self._columns: list[str] = []  # of metrics.csv, as its header stands
+        self._epochs: list[dict[str, Any]] = []  # those in metrics.csv
         self._resumed_at: tuple[int, int] | None = None  # step and epoch of a cut that metrics.jsonl does not tell yet
 
     @classmethod
@@ -96,7 +96,7 @@ class RunWriter:
         finite is written as null: JSON has no word for it.
         """
         plain = to_plain(record)
-        self._cut_metrics()
+        self._cut_metrics()  # not earlier: a run that is resumed and stopped at once stays as it was
         append_line(self.path / schema.METRICS, to_json(plain))
         if plain.get("event") == "epoch":
             self._add_epoch(plain)
@@ -114,7 +114,7 @@ class RunWriter:
         """Write predictions.csv row by row; a failure in the middle leaves the earlier file as it was."""
         path = self.path / schema.PREDICTIONS
         with atomic_file(path) as file:
-            table = csv.writer(_Utf8(file), lineterminator="\n")
+            table = csv.writer(_Utf8(file), lineterminator="\n")  # csv writes text, an atomic file takes bytes
             table.writerow(columns)
             table.writerows(rows)
         return path
@@ -133,7 +133,7 @@ class RunWriter:
         self._epochs.append(record)
         columns = _merge_columns([dict.fromkeys(self._columns), record])
         # append: rewriting every epoch would grow with their square
-        if columns == self._columns and len(self._epochs) > 1:
+        if columns == self._columns and len(self._epochs) > 1:  # the header is there and still fits
             append_line(self.path / schema.METRICS_TABLE, _csv_text(columns, [record]).rstrip("\n"))
         else:  # the first epoch, or a metric that was not there before: every row gets the new column
             self._columns = columns
@@ -145,7 +145,7 @@ class RunWriter:
             header = ",".join(self._columns) + "\n"
             write_atomically(path, header + _csv_text(self._columns, self._epochs))
         else:
-            path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)  # no epoch left after the cut
 
 
 class _Utf8:
@@ -155,7 +155,7 @@ class _Utf8:
         self._file = file
 
     def write(self, text: str) -> int:
-        return self._file.write(encode_text(text))
+        return self._file.write(encode_text(text))  # encode_text: lone surrogates of file names too
 
 
 def _local_time() -> datetime:
@@ -169,7 +169,7 @@ def name_folder(now: datetime, *parts: str) -> str:
 
 def _slug(text: str) -> str:
     """Keep what is safe in a folder name on every system: ``folder:/my images`` becomes ``folder-my-images``."""
-    return re.sub(r"[^\w.+]+", "-", text).strip("-.")[:40] or "unnamed"
+    return re.sub(r"[^\w.+]+", "-", text).strip("-.")[:40] or "unnamed"  # 40: paths on Windows end at 260
 
 
 def claim_folder(root: Path, name: str) -> Path:

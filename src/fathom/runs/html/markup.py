@@ -34,7 +34,10 @@ def element(tag: str, *content: object, **attributes: object) -> Html:
     '<p class="note">a &lt; b</p>'
     """
     pairs = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{escape(value)}"' for name, value in attributes.items() if value != ""
+        # "" leaves an attribute out
+        f' {name.rstrip("_").replace("_", "-")}="{escape(value)}"'
+        for name, value in attributes.items()
+        if value != ""
     )
     return Html(f"<{tag}{pairs}>{join(content)}</{tag}>")
 
@@ -61,7 +64,7 @@ def table(
             kind = "" if column in text else "number"
             if tag == "th":
                 parts.append(element("th", value, class_=kind, scope="col"))
-            elif column == 0:
+            elif column == 0:  # the first cell names its row
                 parts.append(element("th", value, class_=kind, scope="row"))
             else:
                 parts.append(element("td", value, class_=kind))
@@ -77,7 +80,7 @@ def table(
         "div",
         element("table", head, body, foot, aria_label=label),
         class_="scroll",
-        tabindex="0",
+        tabindex="0",  # reached with Tab, so that the keyboard can scroll it
         role="region",
         aria_label=label,
     )
@@ -92,6 +95,7 @@ def pairs(entries: Iterable[tuple[object, object]], class_: str = "pairs") -> Ht
 
 def fold(summary: str, content: object, *, is_open: bool = False) -> Html:
     """Write a part that opens with a click, and is shown in full when printed."""
+    # the style sheet opens it for print
     return Html(f"<details{' open' if is_open else ''}>{element('summary', summary)}{escape(content)}</details>")
 
 
@@ -103,4 +107,4 @@ def note(text: object) -> Html:
 def embedded_image(content: bytes, alt: str, *, kind: str = "png", **attributes: object) -> Html:
     """Write an image whose bytes stand in the page itself; ``kind`` is "png" or "jpeg"."""
     source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-    return Html(element("img", src=source, alt=alt, **attributes).removesuffix("</img>"))
+    return Html(element("img", src=source, alt=alt, **attributes).removesuffix("</img>"))  # img has no end tag

@@ -87,7 +87,7 @@ class Page:
 
 def _navigation(sections: Sequence[Section]) -> Html:
     if len(sections) < 2:
-        return Html("")
+        return Html("")  # one section needs no navigation
     links = [element("a", section.title, href=f"#{section.key}") for section in sections]
     return element(
         "nav", *links, aria_label="Sections of this page", class_="long" if len(links) > _MOST_STICKY_LINKS else ""
@@ -102,18 +102,21 @@ def _related(links: Sequence[tuple[str, str]]) -> Html:
 
 def _document(title: str, body: Html) -> str:
     style = _style()
+    # over the exact bytes between the style tags
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        # told to the browser: it draws form fields and scrollbars to match
         '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
+        # data:, so that the browser asks for no favicon
         f'<link rel="icon" href="data:,">\n<title>{escape(title)}</title>\n<style>{style}</style>\n'
         f"</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 
-@cache
+@cache  # read once a process
 def _style() -> str:
     return Path(__file__).with_name("page.css").read_text(encoding="utf-8")

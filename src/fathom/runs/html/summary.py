@@ -35,16 +35,17 @@ def show_folder_byline(status: str, name: str, created: object) -> Html:
 def show_time(text: object) -> Html:
     """Write an ISO 8601 moment as a person would; a dash if there is none."""
     try:
-        moment = datetime.fromisoformat(str(text))
+        moment = datetime.fromisoformat(str(text))  # not written, or by hand
     except ValueError:
         return element("span", text or DASH)
+    # the day without a leading zero; datetime= for programs
     return element("time", f"{moment.day} {moment:%B %Y, %H:%M:%S}", datetime=text)
 
 
 def show_number(value: str, name: object, about: object) -> Html:
     """Write a number to take away, with its name and what it rests on."""
     lines = (element("p", value, class_="big"), element("p", name), element("p", about, class_="quiet"))
-    return element("div", *lines, class_="result")
+    return element("div", *lines, class_="result")  # the status is the class that colours it
 
 
 def show_headline(numbers: Html, facts: Iterable[tuple[object, object]]) -> Html:
@@ -67,6 +68,7 @@ def show_sentences(sentences: Sequence[object], title: str = "") -> Html:
 
 def show_findings(findings: Sequence[Finding], title: str = "", not_checked: Sequence[NotChecked] = ()) -> Html:
     """Write findings as a list of sentences, each with its severity as its class, and what could not be checked."""
+    # the class gives its colour
     items = [element("li", finding.sentence, class_=f"severity-{finding.severity}") for finding in findings]
     items += [element("li", f"Not checked ({check.code}): {check.reason}.") for check in not_checked]
     if not items:

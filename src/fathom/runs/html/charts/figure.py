@@ -84,13 +84,14 @@ def figure(
 
 def wide_figure(key: str, title: str, describe: str, content: Html, *, width: float, height: float) -> Html:
     """Put a drawing into a figure as large as its text needs; on a narrow page smaller, but never too small to read."""
-    least = next((name for name, limit in _LEAST_SIZES if width > limit), "size-small")
+    least = next((name for name, limit in _LEAST_SIZES if width > limit), "size-small")  # from large to small
     svg = _svg(key, title, describe, content, f"0 0 {width:g} {height:g}", width=f"{1.15 * width:.0f}", class_=least)
     body = element("div", svg, class_="scroll", tabindex="0", role="region", aria_label=title)
     return element("figure", _caption(title), body, class_="chart wide")
 
 
 def _svg(key: str, title: str, describe: str, content: Html, box: str, **size: str) -> Html:
+    # class_ as class: a word of Python
     attributes = "".join(f' {name.rstrip("_")}="{value}"' for name, value in size.items())
     return Html(
         f'<svg viewBox="{box}" role="img" aria-labelledby="{key}-name {key}-about"{attributes}>'
@@ -122,6 +123,7 @@ def axes(
     """Draw both axes with ticks, labels (below, and above the left end) and lines at the heights of the ticks."""
     parts: list[Html] = []
     y_ticks = up.ticks(5)
+    # shares are written as percentages
     for tick, label in zip(y_ticks, label_ticks(y_ticks, is_share=y_form is percent), strict=True):
         y = up(tick)
         parts.append(Html(f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'))
@@ -129,11 +131,13 @@ def axes(
         parts.append(text(LEFT - 7, y + 4, label, "end"))
     for tick, label in zip(x_ticks, x_texts, strict=True):
         x = across(tick)
+        # 4 units long
         parts.append(Html(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{BOTTOM}" y2="{BOTTOM + 4}"/>'))
         parts.append(text(x, BOTTOM + 18, label, "middle"))
     x_label, y_label = labels
     parts.append(Html(f'<line class="axis" x1="{LEFT}" x2="{RIGHT}" y1="{BOTTOM}" y2="{BOTTOM}"/>'))
     parts.append(text((LEFT + RIGHT) / 2, BOTTOM + 37, x_label, "middle", class_="axis-name"))
+    # above the axis, not beside: upright text is easier to read
     parts.append(text(LEFT - 7, TOP - 13, y_label, "start", class_="axis-name"))
     return join(parts)
 
@@ -151,20 +155,20 @@ def text(x: float, y: float, content: str, anchor: str, *, class_: str = "", tra
 def marker(tone: str, x: float, y: float) -> str:
     """Draw a point of a curve."""
     if tone == "val":  # another shape beside another colour, for those who see colours alike
-        return f'<path class="marker" d="M{x:.1f} {y - 4:.1f}l4 4l-4 4l-4-4z"/>'
+        return f'<path class="marker" d="M{x:.1f} {y - 4:.1f}l4 4l-4 4l-4-4z"/>'  # a diamond, 4 units each way
     return f'<circle class="marker" cx="{x:.1f}" cy="{y:.1f}" r="3"/>'
 
 
 def clip(name: str, limit: int = 20) -> str:
     """Cut a name that is too long for its place."""
-    return name if len(name) <= limit else name[: limit - 1] + "…"
+    return name if len(name) <= limit else name[: limit - 1] + "…"  # limit counts the …
 
 
 def label_ticks(ticks: Sequence[float], *, is_share: bool = False) -> list[str]:
     """Write ticks with as few digits as say where they are, so that no two look alike."""
     slack = 0.01 * min((b - a for a, b in pairwise(ticks)), default=1.0)  # a hundredth of a step cannot be seen
     texts: list[str] = []
-    for digits in range(10):
+    for digits in range(10):  # ten digits: more than a float32 has
         texts = [percent(tick, digits) if is_share else _tick(tick, digits) for tick in ticks]
         written = [float(label.removesuffix("%")) / (100 if is_share else 1) for label in texts]
         if all(abs(value - tick) <= slack for value, tick in zip(written, ticks, strict=True)):

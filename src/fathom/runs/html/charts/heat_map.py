@@ -24,8 +24,9 @@ def heat_map(key: str, title: str, counts: Sequence[Sequence[int]], names: Seque
     """
     size = len(names)
     cell = next((length for most, length in _CELL_SIZES if size <= most), _SMALL_CELL)
+    # room for the names of rows
     left = 30 + min(_LONGEST_NAME, _LETTER * max((len(name) for name in names), default=1))
-    top = 20 + round(_SLOPE * (left - 30))
+    top = 20 + round(_SLOPE * (left - 30))  # room for those of columns, turned
     end_x, end_y = left + size * cell, top + size * cell
     shares = [[n / (sum(row) or 1) for n in row] for row in counts]  # (classes, classes); a class may have no sample
     worst = max((shares[i][j] for i in range(size) for j in range(size) if i != j), default=0.0) or 1.0
@@ -34,6 +35,7 @@ def heat_map(key: str, title: str, counts: Sequence[Sequence[int]], names: Seque
         y = top + i * cell
         parts.append(text(left - 8, y + cell / 2 + 4, clip(names[i]), "end"))
         x = left + i * cell + cell / 2
+        # turned so that it reads upwards to the right
         parts.append(text(0, 0, clip(names[i]), "start", transform=f"translate({x:g} {top - 8}) rotate(-45)"))
         for j, n in enumerate(row):
             share = shares[i][j]
@@ -44,7 +46,7 @@ def heat_map(key: str, title: str, counts: Sequence[Sequence[int]], names: Seque
     parts.append(text(left + size * cell / 2, end_y + 20, "predicted", "middle", class_="axis-name"))
     turned = f"translate(12 {(top + end_y) / 2:g}) rotate(-90)"
     parts.append(text(0, 0, "true", "middle", class_="axis-name", transform=turned))
-    width, height = end_x + max(12, round(0.75 * (left - 30)) - cell // 2), end_y + 28
+    width, height = end_x + max(12, round(0.75 * (left - 30)) - cell // 2), end_y + 28  # room for the last turned name
     return wide_figure(key, title, describe, join(parts), width=width, height=height)
 
 
@@ -53,7 +55,7 @@ def _cell(place: tuple[float, float], size: int, n: int, kind: str, shade: float
     label = Html("")
     if n:
         style = "cell-text strong" if shade > _STRONG else "cell-text"
-        if len(str(n)) * _LETTER > size - 6:
+        if len(str(n)) * _LETTER > size - 6:  # numbers wider than their cell are set smaller
             style += " small"
         # half of the gap below, which leaves the square a unit smaller than its cell
         label = text(x + size / 2 - 0.5, y + size / 2 + 4, str(n), "middle", class_=style)

@@ -54,7 +54,7 @@ class Line:
         """Return the legend's entry for the line."""
         return Entry(
             f'<path class="line" d="M1 5H21"/>{marker(self.tone, 11, 5) * self.markers}', self.label, self.tone
-        )
+        )  # 22 by 10 units; times a bool: with or without
 
 
 def line_chart(
@@ -78,12 +78,13 @@ def line_chart(
     leading = [line for line in lines if not line.faint and len(line.points) >= _LEADING] or lines
     log = y.may_log and needs_log_scale(height for line in leading for _, height in line.points)
     heights = [height for line in (lines if log else leading) for _, height in line.points if height is not None]
-    up = fit_scale(heights, BOTTOM, TOP, log=log)
+    up = fit_scale(heights, BOTTOM, TOP, log=log)  # start below end: SVG counts from above
     ticks = whole_ticks(end) if x.whole else linear_ticks(0.0, end, 6)
     parts = [axes(across, up, (x.label, axis_label(y.label, log)), ticks, [x.form(tick) for tick in ticks], y.form)]
     if mark:
         at = across(mark[0])
         parts.append(Html(f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{BOTTOM}"/>'))
+    # 4 more above: markers at the top stay whole
     frame = f'<rect x="{LEFT}" y="{TOP - 4}" width="{WIDTH}" height="{BOTTOM - TOP + 4}"/>'
     # Faint lines first, so that the others cover them.
     curves = join(curve(line, across, up) for line in sorted(lines, key=lambda line: not line.faint))
@@ -98,6 +99,7 @@ def line_chart(
 
 def curve(line: Line, across: AxisScale, up: AxisScale) -> Html:
     """Draw one line; where it has no value there is a gap."""
+    # 0 and below have no logarithm
     points = [(x, y if y is None or not up.log or y > 0 else None) for x, y in downsample(line.points, MOST_POINTS)]
     path, pen_down = [], False
     for x, y in points:
@@ -115,7 +117,7 @@ def _hover_columns(
     lines: Sequence[Line], across: AxisScale, up: AxisScale, x: Horizontal, form: Callable[[object], str]
 ) -> Html:
     """Draw an unseen column over each place that reveals its own label when it is pointed at."""
-    found: dict[float, list[tuple[Line, float]]] = {}
+    found: dict[float, list[tuple[Line, float]]] = {}  # place: (line, value) of each that has one there
     for line in lines:
         for at, height in downsample(line.points, MOST_COLUMNS):
             if height is not None and not (up.log and height <= 0):
@@ -139,8 +141,8 @@ def _tip(
     x: float, heading: str, entries: Sequence[tuple[Line, float]], up: AxisScale, form: Callable[[object], str]
 ) -> str:
     texts = [f"{line.label} {form(height)}" for line, height in entries]
-    width = 14 + _LETTER * max(len(text) for text in [heading, *texts])
-    height = 12 + 16 * (len(texts) + 1)
+    width = 14 + _LETTER * max(len(text) for text in [heading, *texts])  # 7 on either side
+    height = 12 + 16 * (len(texts) + 1)  # 16 a line of text, one for the heading
     left = x + 10 if x + 10 + width <= WIDTH else max(0.0, x - 10 - width)  # to the left where the right has no room
     dots = "".join(f'<g class="tone-{line.tone}">{marker(line.tone, x, up(value))}</g>' for line, value in entries)
     rows = "".join(

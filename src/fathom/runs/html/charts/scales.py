@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-Point = tuple[float, float | None]
+Point = tuple[float, float | None]  # (x, y); None is a gap
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class AxisScale:
 
     def __call__(self, value: float) -> float:
         low, high, at = (math.log(v) if self.log else v for v in (self.low, self.high, value))
+        # start may exceed end: y grows downwards in SVG
         return self.start + (self.end - self.start) * (at - low) / (high - low)
 
     def ticks(self, target: int) -> list[float]:
@@ -35,7 +36,7 @@ def fit_scale(values: Iterable[float], start: float, end: float, *, log: bool = 
     if log:
         return AxisScale(low / 1.1, high * 1.1, start, end, log=True)  # a tenth of room: ends need not be ticks
     if high - low <= 1e-9 * max(abs(high), abs(low)):  # one number, or one but for rounding
-        low, high = (low - 0.5 * (abs(low) or 1), high + 0.5 * (abs(high) or 1))
+        low, high = (low - 0.5 * (abs(low) or 1), high + 0.5 * (abs(high) or 1))  # half its size of room on both sides
     step = _round_step((high - low) / target)
     # 0.3/0.1 is 2.9999999999999996, whose floor would be a step too low.
     return AxisScale(math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step, start, end)
@@ -70,11 +71,12 @@ def downsample(points: Sequence[Point], limit: int) -> list[Point]:
     """Average neighbours until at most ``limit`` points are left; a run of gaps stays a gap."""
     if len(points) <= limit:
         return list(points)
-    size = math.ceil(len(points) / limit)
+    size = math.ceil(len(points) / limit)  # points a group
     thinned: list[Point] = []
     for i in range(0, len(points), size):
         part = points[i : i + size]
         present = [y for _, y in part if y is not None]
+        # mean of x too: groups may be of unequal length
         thinned.append((sum(x for x, _ in part) / len(part), sum(present) / len(present) if present else None))
     return thinned
 
@@ -89,7 +91,7 @@ def _round_step(rough: float) -> float:
 
 def _log_ticks(low: float, high: float, target: int) -> list[float]:
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    stride = max(1, round((last - first) / target))
+    stride = max(1, round((last - first) / target))  # every k-th power of ten
     for sizes in ((1,), (1, 3), (1, 2, 5)):  # as few as show the spacing: three ticks or more
         exponents = range(first, last + 1, stride if sizes == (1,) else 1)
         ticks = [size * 10.0**e for e in exponents for size in sizes]

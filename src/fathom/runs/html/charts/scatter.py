@@ -31,7 +31,7 @@ _TICKS = 6
 def scatter_chart(key: str, title: str, points: Sequence[tuple[float, float]], *, describe: str) -> Html:
     """Draw predicted over true values, with the line on which both are equal."""
     values = [value for point in points for value in point]
-    across, up = fit_scale(values, LEFT, RIGHT), fit_scale(values, BOTTOM, TOP)
+    across, up = fit_scale(values, LEFT, RIGHT), fit_scale(values, BOTTOM, TOP)  # square axes: the same range on both
     ends = (across(across.low), up(up.low), across(across.high), up(up.high))
     diagonal = '<line class="mark" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>'.format(*ends)
     dots = "".join(f'<circle class="dot tone-train" cx="{across(x):.1f}" cy="{up(y):.1f}" r="2"/>' for x, y in points)
@@ -84,7 +84,7 @@ def dot_chart(
 def _across(places: Sequence[float], x: Horizontal) -> AxisScale:
     if x.names or x.whole:
         # half a place of room, or the outer dots lie on the axes
-        return AxisScale(-0.5, max([len(x.names) - 1.0, *places]) + 0.5, LEFT, RIGHT)
+        return AxisScale(-0.5, max([len(x.names) - 1.0, *places]) + 0.5, LEFT, RIGHT)  # names at 0, 1, 2 …
     return fit_scale(places, LEFT, RIGHT, log=x.log)
 
 

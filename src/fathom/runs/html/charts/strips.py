@@ -10,7 +10,7 @@ from fathom.runs.html.charts.figure import RIGHT, TONES, TOP, WIDTH, clip, label
 from fathom.runs.html.charts.scales import AxisScale, fit_scale
 from fathom.runs.html.markup import Html, escape, join
 
-_ROW = 34
+_ROW = 34  # height of a row
 _LETTER = 7  # width of a letter, about
 _LONGEST_NAME = 150
 
@@ -30,9 +30,11 @@ def strip_chart(
     key: str, title: str, strips: Sequence[Strip], *, describe: str, x_label: str, x_form: Callable[[object], str]
 ) -> Html:
     """Draw each strip as a row: a dot for every measurement, a diamond for their mean, a band for its interval."""
+    # 24: the gap between name and axis
     left = 24 + min(_LONGEST_NAME, _LETTER * max((len(strip.label) for strip in strips), default=1))
     right, end = RIGHT - 8, TOP + _ROW * len(strips)  # half a label is beside the last tick
     bounds = [bound for strip in strips for bound in (strip.low, strip.high) if bound is not None]
+    # intervals too, or they would leave the drawing
     across = fit_scale([*(value for strip in strips for value in strip.values), *bounds], left, right)
     parts: list[Html] = []
     ticks = across.ticks(5)

@@ -11,14 +11,14 @@ from fathom.runs.html.charts.scales import fit_scale, needs_log_scale
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-INK, GREY = "#1c2733", "#6b7785"
+INK, GREY = "#1c2733", "#6b7785"  # as in page.css, light
 _COLOURS: dict[State, str] = {"complete": "#1f6fb2", "pruned": "#9aa5b1", "diverged": "#c2540a"}
 _BEST = "#6b4fa0"
 
 
 def draw_images(study: Study) -> dict[str, Figure]:
     """Draw what there is to draw; a figure for each file name."""
-    if not any(study.drawn().values()):
+    if not any(study.drawn().values()):  # no trial with a value yet
         return {}
     figures = {"history.png": _draw_history(study), "slices.png": _draw_slices(study)}
     if study.importance:
@@ -46,7 +46,7 @@ def _draw_history(study: Study) -> Figure:
 
 def _draw_importance(study: Study) -> Figure:
     names, shares = list(study.importance), list(study.importance.values())
-    figure = _make_figure(6.5, 1.2 + 0.36 * len(names))
+    figure = _make_figure(6.5, 1.2 + 0.36 * len(names))  # inches: a row of 0.36 for each setting
     panel = figure.subplots()
     bars = panel.barh(range(len(names)), shares, color=_COLOURS["complete"], height=0.6)
     panel.bar_label(bars, [f"{share:.0%}" for share in shares], padding=4, color=INK, fontsize=9)
@@ -63,10 +63,10 @@ def _draw_importance(study: Study) -> Figure:
 
 def _draw_slices(study: Study) -> Figure:
     columns = 2 if len(study.axes) in (2, 4) else min(3, len(study.axes))  # four as 2 × 2, not as 3 + 1
-    rows = -(-len(study.axes) // columns)
+    rows = -(-len(study.axes) // columns)  # rounded up
     figure = _make_figure(3.6 * columns, 3.0 * rows)
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).flatten()
-    for panel in panels[len(study.axes) :]:
+    for panel in panels[len(study.axes) :]:  # panels without a setting
         panel.set_axis_off()
     for panel, axis in zip(panels, study.axes, strict=False):
         values_drawn: list[Any] = []
@@ -79,13 +79,13 @@ def _draw_slices(study: Study) -> Figure:
                 _scatter(panel, values, [t.value for t in trials], state)
         if axis.choices:
             panel.set_xticks(range(len(axis.choices)), axis.choices, parse_math=False)
-            panel.set_xlim(-0.5, len(axis.choices) - 0.5)
+            panel.set_xlim(-0.5, len(axis.choices) - 0.5)  # half a place of room on either side
         elif axis.log and values_drawn:
             panel.set_xscale("log")
             ticks = fit_scale(values_drawn, 0.0, 1.0, log=True).ticks(5)
             panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             panel.set_xticks([], minor=True)  # matplotlib would label some of them between ours
-        _finish(panel, study, axis.name, y_label=panel in panels[::columns])
+        _finish(panel, study, axis.name, y_label=panel in panels[::columns])  # the first column alone names the metric
     return figure
 
 
@@ -104,7 +104,7 @@ def _finish(panel: Any, study: Study, title: str, *, y_label: bool = True) -> No
     if study.metric == "val_accuracy":
         from matplotlib.ticker import PercentFormatter
 
-        panel.yaxis.set_major_formatter(PercentFormatter(1.0))
+        panel.yaxis.set_major_formatter(PercentFormatter(1.0))  # 1.0 is 100 %
     elif needs_log_scale(trial.value for trial in study.trials if trial.value is not None):
         panel.set_yscale("log")
     if y_label:

@@ -30,6 +30,7 @@ def write_comparison(comparison: RunComparison, out: str | Path) -> Path:
 def comparison_page(comparison: RunComparison, folder: Path) -> Page:
     """Lay out the page, whose links start from ``folder``."""
     title = f"{len(comparison.runs)} runs compared"
+    # each once: runs of one network on one data set say it once
     models = sorted({f"{run.model_name} on {run.data_name}" for run in comparison.runs})
     return Page(
         title=title,
@@ -55,12 +56,14 @@ def _run_list(comparison: RunComparison, folder: Path) -> Html:
             for how, page in related_pages(run.path)
             if page.exists()
         ]
+        # the letter has the colour of the run's curve
         entries.append(element("li", element("strong", label, class_=f"letter tone-{i % TONES}"), name, *parts))
     return element("ul", *entries, class_="runs")
 
 
 def _results(comparison: RunComparison) -> Section:
     rows = [
+        # computed per cell: runs are few
         [row.title, *(element("strong", text) if i in row.best() else text for i, text in enumerate(row.texts()))]
         for row in comparison.rows
     ]
@@ -89,7 +92,10 @@ def _overlay(
         records = run.epochs()
         if over_time:
             records = [
-                {**record, "epoch": record["elapsed_s"]} for record in records if is_number(record.get("elapsed_s"))
+                # drawn over seconds in place of epochs
+                {**record, "epoch": record["elapsed_s"]}
+                for record in records
+                if is_number(record.get("elapsed_s"))
             ]
         points = curve(records, key)
         if points:
@@ -97,10 +103,11 @@ def _overlay(
     if not lines:
         return None
     return line_chart(
-        f"{key}-{'time' if over_time else 'epoch'}",
+        f"{key}-{'time' if over_time else 'epoch'}",  # unique on the page: it is the element's id
         title,
         lines,
         describe="; ".join(f"{line.label} ends at {form(line.points[-1][1])}" for line in lines),
         x=Horizontal("seconds of training", "{:.4g}".format, whole=False) if over_time else EPOCHS,
+        # losses may span powers of ten, accuracies do not
         y=Vertical(key.removeprefix("val_").removeprefix("train_"), form, may_log=form is decimal),
     )

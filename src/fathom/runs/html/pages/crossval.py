@@ -17,7 +17,7 @@ from fathom.runs.html.summary import made_from, show_folder_byline, show_message
 _HOW = (
     "The intervals are Student's t with Nadeau and Bengio's correction: folds share most of their training data, so "
     "the usual standard error would promise too much."
-)
+)  # Nadeau and Bengio 2003, see analysis/spread.py
 
 
 def crossval_page(study: CrossValidation) -> Page:
@@ -54,7 +54,7 @@ def _facts(study: CrossValidation) -> list[tuple[object, object]]:
 
 def _sentences(study: CrossValidation) -> list[str]:
     sentences = [finding.sentence for finding in study.findings()]
-    if len(study.models) < 2 or not study.differences():
+    if len(study.models) < 2 or not study.differences():  # one model: its figures instead of a comparison
         sentences += [
             f"{model}: {measure.title} {mean} on average, standard deviation {std}, 95% interval {interval}."
             for measure in study.measures[:1]
@@ -70,6 +70,7 @@ def _models(study: CrossValidation) -> Section:
         cells: list[object] = [model]
         for measure in study.measures:
             mean, std, interval = measure.describe(study.spreads(measure).get(model))
+            # the interval of the measure that decides
             cells += [mean, std] + ([interval] if measure is study.measures[0] else [])
         rows.append(cells)
     header = ["Model"]
@@ -119,5 +120,6 @@ def _fold_row(study: CrossValidation, row: dict[str, Any]) -> list[object]:
     cells += [count(row["fold"]), count(row.get("held_out"))]
     cells += [measure.form(row.get(measure.key)) for measure in study.measures]
     if row.get("status") == DIVERGED:
-        cells[-len(study.measures)] = element("span", DIVERGED, class_="status failed")
+        cells[-len(study.measures)] = element("span", DIVERGED, class_="status failed")  # in place of the first measure
+    # relative: the page lies in the series' folder
     return [*cells, duration(row["train_s"]), element("a", "report", href=f"{row['run']}/report.html")]

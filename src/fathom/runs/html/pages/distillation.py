@@ -23,7 +23,7 @@ def distillation_page(study: Distillation) -> Page:
         ("temperature", f"{plan['temperature']:g}"),
         ("alpha, the teacher's share of the loss", f"{plan['alpha']:g}"),
         ("seeds", ", ".join(map(str, plan["seeds"]))),
-        ("epochs of each student", plan["config"]["training"]["epochs"] or "chosen"),
+        ("epochs of each student", plan["config"]["training"]["epochs"] or "chosen"),  # None: by the kind of data
         ("teacher's run", plan["teacher"]),
     ]
     return Page(
@@ -48,6 +48,7 @@ def _side_by_side(study: Distillation) -> Section:
         "The test set is evaluated once by each. Times are per image, for one image and in a batch of 256."
         f"{' ' + METHOD if len(study.plan['seeds']) == 1 else ''}"
     )
+    # ms stays small: it is a unit
     columns = ["Role", *(name if name.startswith("ms") else name[0].upper() + name[1:] for name in header[1:])]
     return Section(
         "sides", "Side by side", note(about), table(columns, rows, label="Side by side", text_columns=(0, 1))
@@ -77,10 +78,12 @@ def _spread(study: Distillation) -> Section | None:
 def _runs(study: Distillation) -> Section:
     rows = []
     for row in study.results:
+        # as in SPLITS
         accuracies: list[object] = [percent(row.get(f"{split}_accuracy"), 2) for split in ("val", "test")]
         if row.get("status") == DIVERGED:
             accuracies[0] = element("span", DIVERGED, class_="status failed")
         losses = [decimal(row.get(f"{split}_loss")) for split in ("val", "test")]
+        # the teacher's run lies elsewhere
         run = "" if row["role"] == TEACHER else element("a", "report", href=f"{row['run']}/report.html")
         rows.append([TITLES[row["role"]], str(row["seed"]), *accuracies, *losses, duration(row["train_s"]), run])
     header = ["Role", "Seed", "Validation", "Test", "Validation loss", "Test loss", "Training", "Run"]

@@ -41,7 +41,7 @@ def write_report(run_path: str | Path, out: str | Path | None = None) -> Path:
     """
     run = RunReader(run_path)
     target = run.path / schema.REPORT if out is None else Path(out)
-    findings = write_findings(run) if out is None else find_in_run(run)
+    findings = write_findings(run) if out is None else find_in_run(run)  # a page elsewhere leaves the folder alone
     return report_page(run, findings, target.parent).write(target)
 
 
@@ -63,7 +63,7 @@ def report_page(run: RunReader, findings: Findings, folder: Path) -> Page:
             show_message(None if told else run.run.get("message"), run.status),
             show_findings(said, "What the numbers say", findings.not_checked),
         ],
-        sections=[
+        sections=[  # from what came out to how it was made
             show_pruning(run),
             show_curves(run),
             *show_results(run),
@@ -92,6 +92,7 @@ def _facts(run: RunReader) -> list[tuple[object, object]]:
         facts.append(("best validation", DASH))
     else:
         facts.append(
+            # of the metric that is monitored
             (f"best {metric_words(best.metric)} (epoch {best.epoch:g})", _show_metric(best.metric, best.value))
         )
     return [*facts, ("seed", run.run.get("seed", DASH))]
@@ -101,6 +102,7 @@ def _epochs(run: RunReader) -> str:
     done = run.epochs()[-1]["epoch"] if run.epochs() else 0
     training = run.config.get("training")
     planned = training.get("epochs") if isinstance(training, Mapping) else None
+    # "3 of 10" where it stopped early
     return f"{done:g} of {planned:g}" if is_number(planned) and planned != done else f"{done:g}"
 
 
@@ -115,7 +117,7 @@ def _headline(run: RunReader) -> Html:
     about = f"{counted(samples, 'sample')}, evaluated once" if isinstance(samples, int) else DASH
     accuracy = evaluation.get("accuracy")
     if is_number(accuracy):
-        if isinstance(samples, int) and samples > 0:
+        if isinstance(samples, int) and samples > 0:  # an interval needs the number of samples
             low, high = wilson_interval(accuracy, samples)
             about += f" · 95% interval {percent(low)} to {percent(high)}"
         name = "accuracy (all labels of a sample)" if evaluation.get("per_label") else "accuracy"
@@ -123,7 +125,7 @@ def _headline(run: RunReader) -> Html:
     if is_number(evaluation.get("perplexity")):
         about = f"{count(samples)} tokens, evaluated once · {decimal(evaluation.get('bits_per_token'))} bits per token"
         return show_number(decimal(evaluation.get("perplexity")), f"{split} perplexity", about)
-    key, name = ("r2", "R²") if is_number(evaluation.get("r2")) else ("loss", "loss")
+    key, name = ("r2", "R²") if is_number(evaluation.get("r2")) else ("loss", "loss")  # a regression with a defined R²
     about += f" · loss {decimal(evaluation.get('loss'))}"
     form = determination if key == "r2" else decimal
     return show_number(form(evaluation.get(key)), f"{split} {name}", about)

@@ -29,14 +29,14 @@ def write_study(study: Study, folder: str | Path) -> Path:
     write_atomically(folder / TABLE, study.to_csv())
     for name, figure in draw_images(study).items():
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png")
+        figure.savefig(buffer, format="png")  # at 130 dots an inch
         write_atomically(folder / name, buffer.getvalue())
     return study_page(study, find_best_run(study, folder)).write(folder / PAGE)
 
 
 def study_page(study: Study, kept: BestRun | None = None) -> Page:
     """Lay out the page; ``kept`` is the run of the best trial, with the test set evaluated."""
-    is_over = study.num_done >= study.target
+    is_over = study.num_done >= study.target  # --trials reached
     badge = show_badge("done", "finished") if is_over else show_badge("stopped", "unfinished")
     return Page(
         title=f"Study of {study.model} on {study.data}",
@@ -63,13 +63,15 @@ def _validation(study: Study) -> Html:
 
 
 def _test(study: Study, kept: BestRun | None) -> Html:
+    # both figures, since the first one flatters
     """Write what the test set says of the run that was kept, beside the figure that the best trial was chosen for."""
     name = f"test {study.metric.removeprefix('val_')}"
+    # val_accuracy: accuracy in evaluation.json
     value = None if kept is None else kept.evaluation.get(study.metric.removeprefix("val_"))
     if kept is None or value is None:
         return show_number(DASH, name, "the test set has not been used")
     samples = kept.evaluation.get("num_samples")
-    unit = "token" if study.metric == "val_perplexity" else "sample"
+    unit = "token" if study.metric == "val_perplexity" else "sample"  # perplexity is a mean over tokens
     about = f"the best trial, trained again; {counted(samples, unit)}, evaluated once" if samples else ""
     return show_number(study.form(value), name, about)
 

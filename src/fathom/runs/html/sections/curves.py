@@ -13,11 +13,11 @@ from fathom.runs.html.charts.lines import Line, line_chart
 from fathom.runs.html.markup import Html, element, fold, note, table
 from fathom.runs.html.page import Section
 
-_MOST_EPOCH_ROWS = 500
+_MOST_EPOCH_ROWS = 500  # the newest ones; metrics.csv has all
 
-_ACRONYMS = {"f1": "F1", "f1_binary": "F1 (binary)", "auroc": "AUROC"}
+_ACRONYMS = {"f1": "F1", "f1_binary": "F1 (binary)", "auroc": "AUROC"}  # which title case would spoil
 
-_COLUMNS: dict[str, tuple[str, Callable[[object], str]]] = {
+_COLUMNS: dict[str, tuple[str, Callable[[object], str]]] = {  # column: (heading, how a value is written), in this order
     "train_loss": ("Training loss", decimal),
     "val_loss": ("Validation loss", decimal),
     "train_accuracy": ("Training accuracy", percent),
@@ -49,7 +49,7 @@ def show_curves(run: RunReader) -> Section:
 
 def metric_words(name: str) -> str:
     """Return a recorded metric's name in words: val_loss is the validation loss."""
-    split, _, metric = name.partition("_")
+    split, _, metric = name.partition("_")  # val_loss: ("val", "loss")
     return f"{'validation' if split == 'val' else 'training'} {_ACRONYMS.get(metric, metric.replace('_', ' '))}"
 
 
@@ -63,19 +63,21 @@ def _explain(run: RunReader) -> str:
 
 
 def _metric_chart(run: RunReader, metric: str, title: str, form: Callable[[object], str]) -> Html:
-    fine = curve(run.steps(), f"train_{metric}")
+    fine = curve(run.steps(), f"train_{metric}")  # within epochs
     coarse = curve(run.epochs(), f"train_{metric}")
     val = curve(run.epochs(), f"val_{metric}")
     lines = []
-    if fine and coarse:
+    if fine and coarse:  # pale, behind the means over epochs
         lines.append(Line("each log interval", fine, "train", faint=True))
     if coarse or fine:
+        # a run without a whole epoch has the fine ones alone
         lines.append(Line("training", coarse or fine, "train", markers=bool(coarse)))
     if val:
         lines.append(Line("validation", val, "val"))
     peaks = [(x, y) for x, y in val if y is not None]
     mark = None
-    if len(peaks) > 1:
+    if len(peaks) > 1:  # one point has no extreme
+        # all but accuracy are losses of a kind
         pick, word = (max, "highest") if metric == "accuracy" else (min, "lowest")
         at = pick(peaks, key=lambda point: point[1])[0]
         mark = (at, f"{word} at epoch {at:g}")
@@ -84,7 +86,7 @@ def _metric_chart(run: RunReader, metric: str, title: str, form: Callable[[objec
         title,
         lines,
         describe="; ".join(f"{line.label} ends at {form(line.points[-1][1])}" for line in lines if not line.faint),
-        x=Horizontal(end=run.metrics[-1]["epoch"]),
+        x=Horizontal(end=run.metrics[-1]["epoch"]),  # all charts of a run end where training ended
         y=Vertical(metric, form, may_log=metric != "accuracy"),
         mark=mark,
     )
@@ -96,6 +98,7 @@ def _rate_chart(run: RunReader) -> Html:
     if not values:
         return Html("")
     about = f"From {rate(values[0])} to {rate(values[-1])}, at most {rate(max(values))}."
+    # a single point would be invisible as a line
     line = Line("learning rate", points, "rate", markers=len(points) == 1)
     x = Horizontal(end=run.metrics[-1]["epoch"])
     return line_chart("lr-chart", "Learning rate", [line], describe=about, x=x, y=Vertical("learning rate", rate))
@@ -106,8 +109,9 @@ def _final_numbers(run: RunReader) -> Html:
     if not epochs or best is None:
         return Html("")
     last = epochs[-1]
-    at = next(record for record in epochs if record["epoch"] == best.epoch)
+    at = next(record for record in epochs if record["epoch"] == best.epoch)  # the record of the best epoch
     further = {"accuracy": percent, "perplexity": decimal}
+    # only columns that some record has
     further = {m: form for m, form in further.items() if any(f"train_{m}" in r or f"val_{m}" in r for r in epochs)}
 
     def row(name: str, prefix: str, record: dict[str, object]) -> list[str]:
@@ -115,7 +119,7 @@ def _final_numbers(run: RunReader) -> Html:
         return [name, decimal(record.get(f"{prefix}loss")), *cells]
 
     rows = []
-    for record, name in ((at, "best"), (last, "last"))[: 1 if at is last else 2]:
+    for record, name in ((at, "best"), (last, "last"))[: 1 if at is last else 2]:  # one row where the best is the last
         rows.append(row(f"training, {name} epoch ({record['epoch']:g})", "train_", record))
         if "val_loss" in record:
             rows.append(row(f"validation, {name} epoch ({record['epoch']:g})", "val_", record))
@@ -137,7 +141,7 @@ def _epoch_table(run: RunReader) -> Html:
     shown = [key for key in _COLUMNS if any(key in record for record in epochs)]
     records = epochs[-_MOST_EPOCH_ROWS:]
     rows = [[f"{r['epoch']:g}", *(_COLUMNS[key][1](r.get(key)) for key in shown)] for r in records]
-    marked = [i for i, r in enumerate(records) if best and r["epoch"] == best.epoch]
+    marked = [i for i, r in enumerate(records) if best and r["epoch"] == best.epoch]  # places within what is shown
     title = f"Every epoch ({len(epochs)})"
     if len(epochs) > len(records):
         title += f", the last {len(records)} shown; all are in {schema.METRICS_TABLE}"

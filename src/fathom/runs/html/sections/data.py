@@ -13,7 +13,7 @@ from fathom.runs.html.markup import Html, element, fold, join, note, table
 from fathom.runs.html.page import Section
 from fathom.runs.html.summary import show_sentences
 
-_MOST_OPEN_ROWS = 30
+_MOST_OPEN_ROWS = 30  # longer tables are folded
 
 
 def show_data(run: RunReader) -> Section | None:
@@ -37,10 +37,10 @@ def show_data(run: RunReader) -> Section | None:
 
 def label_table(splits: Sequence[tuple[str, Sequence[int]]], labels: Sequence[str]) -> Html:
     """Count labels split by split, with each one's share of the first split."""
-    first = splits[0][1]
+    first = splits[0][1]  # an empty split must not divide by 0
     total = sum(first) or 1
 
-    def share(number: int) -> Html:
+    def share(number: int) -> Html:  # a bar beside the number
         return join([percent(number / total), " ", share_bar(number / total)])
 
     rows = [
@@ -61,6 +61,7 @@ def _classes(data: Mapping[str, Any]) -> Html | str:
     counts, names = data.get("counts"), data.get("class_names")
     if not isinstance(counts, Mapping) or not names or "train" not in counts:
         return ""
+    # a count a class, else it is another's
     splits = [(str(name), histogram) for name, histogram in counts.items() if len(histogram) == len(names)]
     if not splits:
         return ""
@@ -81,6 +82,7 @@ def _files(data: Mapping[str, Any]) -> list[Html]:
     duplicates = data.get("duplicates")
     pairs = duplicates.get("pairs") if isinstance(duplicates, Mapping) else None
     if pairs:
+        # pairs as lists in JSON
         rows = [tuple(element("span", path, class_="mono") for path in pair) for pair in pairs if len(pair) == 2]
         sheet = table(("Image", "Same as"), rows, label="Duplicates", text_columns=(0, 1))
         about = "In two splits, or in the training split under two labels; the first of each kind."

@@ -10,7 +10,7 @@ from fathom.runs.html.charts.bars import share_bar
 from fathom.runs.html.markup import Html, element, fold, join, note, table
 from fathom.runs.html.page import Section
 
-_MOST_OPEN_ROWS = 24
+_MOST_OPEN_ROWS = 24  # about a screen of rows
 _NO_BAR = element("span", class_="bar")
 
 
@@ -21,8 +21,10 @@ def show_layers(run: RunReader) -> Section:
         reason = "There is no layer table: the run ended before its model was described."
         return Section("layers", "Layers", note(reason))
     if not found.layers:
+        # a network whose forward branches on its data, say
         reason = "There is no layer table: the network cannot be followed layer by layer."
         return Section("layers", "Layers", note(reason))
+    # the total's receptive field has no meaning
     footer = ("total", "", "", _with_room(count(found.parameters)), _with_room(short(found.flops)), "")
     header = ("Layer", "Type", "Output shape", _with_room("Parameters"), _with_room("FLOPs"), "Receptive field")
     rows = map(_show_layer, found.layers)
@@ -54,6 +56,7 @@ def _with_room(text: str) -> Html:
 
 
 def _show_share(text: str, share: float) -> Html:
+    # paler where a layer has none
     return element("span", text, share_bar(share) if share else _NO_BAR, class_="" if share else "quiet")
 
 

@@ -17,7 +17,7 @@ from fathom.runs.html.summary import show_time
 
 def show_config(run: RunReader) -> Section:
     """Write the resolved configuration as it stands in the folder."""
-    text = read_text(run.path / schema.CONFIG)
+    text = read_text(run.path / schema.CONFIG)  # as text: comments of the user's stay
     return Section("config", "Configuration", fold(schema.CONFIG, element("pre", element("code", text), tabindex="0")))
 
 
@@ -25,6 +25,7 @@ def show_provenance(run: RunReader) -> Section:
     """Write the command, the times, and what the run was made with."""
     info = run.run
     command = info.get("command")
+    # quoted, to be pasted into a shell
     line = shlex.join(map(str, command)) if isinstance(command, list) else str(command or "")
     times = {
         "started": show_time(info.get("created")),
@@ -46,4 +47,4 @@ def _show_group(title: str, entries: object, class_: str = "pairs") -> Html:
 
 
 def _show_value(value: object) -> str | Html:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)  # lists and numbers as JSON

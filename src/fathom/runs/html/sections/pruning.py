@@ -22,7 +22,7 @@ def show_pruning(record: Mapping[str, Any]) -> Section:
     how = (
         f"{percent(record.get('amount'), 0)} of the {what}, {record.get('scope')}, criterion {record.get('criterion')}"
     )
-    epochs = counted(record.get("finetune") or 0, "epoch")
+    epochs = counted(record.get("finetune") or 0, "epoch")  # 0: not fine-tuned
     about = (
         f"Pruned from {Path(str(record.get('run'))).name}: {how}; then {epochs} of "
         "fine-tuning. Times are those of one batch, measured in turns on the machine below, in float32."
@@ -33,7 +33,7 @@ def show_pruning(record: Mapping[str, Any]) -> Section:
 
 
 def _places(record: Mapping[str, Any]) -> Html:
-    if record.get("structured"):
+    if record.get("structured"):  # channels were removed
         rows = [
             (name_layers(place["layers"]), count(place["before"]), count(place["after"]))
             for place in record.get("places") or []
@@ -42,7 +42,7 @@ def _places(record: Mapping[str, Any]) -> Html:
         about = "Layers in one row are added to one another somewhere, so they lose the same channels."
         return fold("Channels of each layer", element("div", note(about), found))
     rows = [
-        (each["weight"], count(each["size"]), percent(each["zeros"] / each["size"]))
+        (each["weight"], count(each["size"]), percent(each["zeros"] / each["size"]))  # empty where the file lacks it
         for each in record.get("layers") or []
     ]
     return fold("Zeros of each layer", table(("Weight", "Size", "Zero"), rows, label="Zeros of each layer"))

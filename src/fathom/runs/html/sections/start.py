@@ -19,7 +19,7 @@ from fathom.runs.html.charts.lines import Line, line_chart
 from fathom.runs.html.markup import Html, element, fold, note, pairs, table
 from fathom.runs.html.page import Section
 
-_ARMS = {"fine_tuned": ("fine-tuned", "train"), "scratch": ("from scratch", "val")}
+_ARMS = {"fine_tuned": ("fine-tuned", "train"), "scratch": ("from scratch", "val")}  # arm: (its name, its colour class)
 
 
 def show_start(start: Mapping[str, Any]) -> Section:
@@ -34,15 +34,17 @@ def show_start(start: Mapping[str, Any]) -> Section:
             (f"outputs reused by name, of {count(start.get('outputs'))}", f"{len(reused)}: {', '.join(reused)}")
         )
     for line in start.get("learning") or []:
-        name, _, value = str(line).partition(": ")
+        name, _, value = str(line).partition(": ")  # "frozen: 10 of 20 parameters, …"
         facts.append((name, value))
     changed = [(name, "adapted", how) for name, how in (start.get("changed") or {}).items()]
+    # in this order: adapted, new, unused
     rows = changed + [(name, "new", reason) for name, reason in (start.get("new") or {}).items()]
     rows += [(name, "not used", "this network has none") for name in start.get("unused") or []]
     parts = [pairs(facts, "pairs long")]
     if rows:
         shown = [(element("span", name, class_="mono"), what, why) for name, what, why in rows]
         listing = table(("Parameter", "Outcome", "Reason"), shown, label="Parameters", text_columns=(0, 1, 2))
+        # 12 rows: no longer than a small screen
         parts.append(listing if len(rows) <= 12 else fold(f"All {len(rows)} that were not loaded unchanged", listing))
     return Section("start", "Starting weights", *parts)
 
@@ -56,6 +58,7 @@ def show_comparison(run: RunReader, comparison: Mapping[str, Any], folder: Path)
         places = [_at((comparison.get("runs") or {}).get(arm), i) for arm in _ARMS]
         cells = [_link(form(value), run, place, folder) for value, place in zip(values, places, strict=True)]
         present = [value for value in values if is_number(value)]
+        # both, or no difference
         difference = points(present[0] - present[1], comparison) if len(present) == 2 else DASH
         rows.append([f"seed {seed}", *cells, difference])
     header = [f"test {comparison.get('measure')}", *(name for name, _ in _ARMS.values()), "difference"]
@@ -70,19 +73,20 @@ def show_comparison(run: RunReader, comparison: Mapping[str, Any], folder: Path)
 
 
 def _at(values: Sequence[Any] | None, place: int) -> Any:
-    return values[place] if values and place < len(values) else None
+    return values[place] if values and place < len(values) else None  # an arm may lag behind while the series runs
 
 
 def _link(text: str, run: RunReader, place: str | None, folder: Path) -> Html | str:
     """Let a figure lead to the report of the run it comes from."""
     report = run.path / place / schema.REPORT if place else None
-    if report is None or place == "." or not report.exists():
+    if report is None or place == "." or not report.exists():  # ".": the run of this very page
         return text
     return element("a", text, href=address_from(folder, report))
 
 
 def _curves(run: RunReader, comparison: Mapping[str, Any]) -> object:
     """Draw the validation curves of all runs, one colour an arm."""
+    # by the same metric as the test, on validation
     key = {"accuracy": "val_accuracy", "perplexity": "val_perplexity"}.get(str(comparison.get("measure")), "val_loss")
     lines = []
     for arm, (name, tone) in _ARMS.items():
@@ -90,9 +94,10 @@ def _curves(run: RunReader, comparison: Mapping[str, Any]) -> object:
             points = curve(RunReader(run.path / place).epochs(), key)
             if points:
                 lines.append(
+                    # the first seed named and strong, the others pale
                     Line(name if i == 0 else f"{name}, seed {comparison['seeds'][i]}", points, tone, faint=i > 0)
                 )
-    if len(lines) < 2:
+    if len(lines) < 2:  # one curve compares nothing
         return ""
     form = percent if key == "val_accuracy" else decimal
     return line_chart(

@@ -14,14 +14,16 @@ from fathom.runs.html.charts.scatter import Dots, dot_chart
 from fathom.runs.html.markup import Html, element, fold, join, note, table
 from fathom.runs.html.page import Section
 
+# "7": the greyest colour of the runs
 _TONES: dict[State, str] = {"complete": "train", "pruned": "7", "diverged": "val"}
-_BEST_SHOWN = 10
-_MOST_CURVES = 100
+_BEST_SHOWN = 10  # the rest is in the fold
+_MOST_CURVES = 100  # more curves are one blot
 _FEW = 10  # completed trials, below which importance is a guess
 
 
 def _tip(trial: Trial, study: Study) -> str:
     how = {"pruned": ", pruned", "diverged": ", diverged"}.get(trial.state, "")
+    # a line for the value, one for the settings
     return f"trial {trial.number}: {study.form(trial.value)}{how}\n{trial.describe()}"
 
 
@@ -51,6 +53,7 @@ def show_history(study: Study) -> Section:
 def _curves(study: Study) -> Html:
     """Draw the metric of every trial over its epochs, the best one over all others."""
     word, best = study.metric_name, study.best()
+    # the newest; the best is drawn apart
     trials = [t for t in study.trials if t.curve and t is not best][-_MOST_CURVES:]
     lines = [Line(f"trial {t.number}", t.curve, _TONES.get(t.state, "7"), faint=True) for t in trials]
     if best is not None:
@@ -66,6 +69,7 @@ def _curves(study: Study) -> Html:
 
 def _metric_axis(study: Study) -> Vertical:
     label = study.metric_name.removeprefix("validation ")
+    # losses of trials may span powers of ten
     return Vertical(label, percent) if study.metric == "val_accuracy" else Vertical(label, may_log=True)
 
 
@@ -88,8 +92,8 @@ def show_slices(study: Study) -> Section:
         for state, trials in study.drawn(axis.name).items():
             points = []
             for t in trials:
-                x = t.values[axis.name]
-                place = axis.choices.index(str(x)) if axis.choices else x
+                x = t.values[axis.name]  # absent ones were left out by drawn()
+                place = axis.choices.index(str(x)) if axis.choices else x  # choices stand at 0, 1, 2 …
                 if isinstance(place, int | float) and t.value is not None:
                     points.append((float(place), t.value, _tip(t, study)))
             if points:
@@ -126,10 +130,11 @@ def show_trials(study: Study) -> Section:
         best = table(header, map(row, ranked[:_BEST_SHOWN]), label="Best trials", marked=[0])
         parts.append(element("h3", "The best") if len(ranked) > 1 else "")
         parts.append(best)
+    # the state goes between number and value
     rows = [[*row(trial)[:1], trial.state, *row(trial)[1:], trial.reason] for trial in study.trials]
     everything = table(
         ["Trial", "Status", *header[1:], "Reason"], rows, label="All trials", text_columns=(0, 1, len(header) + 1)
     )
     title = "The only trial" if len(rows) == 1 else f"All {counted(len(rows), 'trial')}"
-    parts.append(fold(title, everything, is_open=not ranked))
+    parts.append(fold(title, everything, is_open=not ranked))  # open where there is no table of the best
     return Section("trials", "Trials", *parts)

@@ -12,8 +12,8 @@ from fathom.runs.html.markup import Html, element, fold, join, note, table
 from fathom.runs.html.page import Section
 
 MOST_OPEN_COLUMNS = 40
-MOST_SHOWN_VALUES = 4
-MOST_CELL = 40
+MOST_SHOWN_VALUES = 4  # of a category, the commonest
+MOST_CELL = 40  # letters of a cell
 
 
 def show_columns(stored: Mapping[str, Any]) -> Section:
@@ -29,6 +29,7 @@ def show_columns(stored: Mapping[str, Any]) -> Section:
 
 def column_tables(columns: Sequence[Mapping[str, Any]], left_out: Sequence[Mapping[str, Any]]) -> list[Html]:
     """Write the tables of columns that are used, and of those that are not."""
+    # name, kind, missing, what it becomes, what was found
     rows = [(c.get("name", ""), c.get("kind", ""), count(c.get("missing", 0)), *_describe(c)) for c in columns]
     seen = table(
         ("Column", "Kind", "Missing", "Becomes", "In the training split"),
@@ -45,10 +46,11 @@ def column_tables(columns: Sequence[Mapping[str, Any]], left_out: Sequence[Mappi
 
 def _describe(column: Mapping[str, Any]) -> tuple[str, str]:
     """Say what the network sees of a column, and what was found in it."""
-    flag = " + missing?" if column.get("missing") else ""
+    flag = " + missing?" if column.get("missing") else ""  # a column of 0 and 1 beside the value
     if column.get("kind") != "category":
         span = "–".join(decimal(column.get(key)) for key in ("low", "high"))
         if column.get("kind") == "date":
+            # phases: sine and cosine of the position in year and week
             phases = "time, year, week, day" if column.get("has_time") else "time, year, week"
             return phases + flag, column.get("format", "")
         return f"z-score{flag}", f"{span}, mean {decimal(column.get('mean'))}"
@@ -57,6 +59,7 @@ def _describe(column: Mapping[str, Any]) -> tuple[str, str]:
     shown = ", ".join(_cut(value) for value in values[:MOST_SHOWN_VALUES])
     more = f" and {count(len(values) - MOST_SHOWN_VALUES)} more" if len(values) > MOST_SHOWN_VALUES else ""
     rare = f"; {count(column['rare'])} rows with rarer ones" if column.get("rare") else ""
+    # width: of the embedding, chosen at fitting
     return f"embedding of {width}" if width else f"one-hot of {len(values)}", f"{shown}{more}{rare}"
 
 
@@ -66,8 +69,8 @@ def show_worst_rows(evaluation: Mapping[str, Any]) -> Section | None:
     if not entries:
         return None
     target = str(evaluation.get("target", ""))
-    is_class = "probability" in entries[0]
-    names = [name for name in (entries[0].get("cells") or {}) if name != target]
+    is_class = "probability" in entries[0]  # only classifiers give one
+    names = [name for name in (entries[0].get("cells") or {}) if name != target]  # the target has a column of its own
     rows = []
     for entry in entries:
         label, predicted = entry.get("label", ""), entry.get("predicted", "")
@@ -79,6 +82,7 @@ def show_worst_rows(evaluation: Mapping[str, Any]) -> Section | None:
         cells = entry.get("cells") or {}
         rows.append((count(entry.get("row")), *figures, *(_cut(str(cells.get(name, ""))) for name in names)))
     third = "Probability" if is_class else "Error"
+    # columns set as text: the cells, and labels of classes
     text = {*range(4, 4 + len(names)), *((1, 2) if is_class else ())}
     sheet = table(("Row", target, "Predicted", third, *names), rows, label="Worst rows", text_columns=text)
     about = "Rows are counted from 1 below the header; cells are shown as they stand in the file."
@@ -93,6 +97,7 @@ def _cut(text: str) -> str:
 def baseline_rows(evaluation: Mapping[str, Any]) -> Html | str:
     """Set the model's errors beside the baseline's."""
     baseline = evaluation.get("baseline")
+    # of classes the baseline is among the findings
     if not isinstance(baseline, Mapping) or not is_number(baseline.get("rmse")):
         return ""
     rows = [

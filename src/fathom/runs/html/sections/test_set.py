@@ -19,12 +19,12 @@ from fathom.runs.html.markup import Html, element, embedded_image, fold, join, n
 from fathom.runs.html.page import Section
 from fathom.runs.html.sections.special import show_baseline, show_text, show_worst_rows
 
-MOST_MATRIX_CLASSES = 30
-MOST_BESIDE_CLASSES = 12
+MOST_MATRIX_CLASSES = 30  # more cells are smaller than their numbers
+MOST_BESIDE_CLASSES = 12  # up to here the list fits beside the matrix
 MOST_MISTAKES = 60
-MOST_IMAGE_BYTES = 1 << 20
-MOST_SCATTER_POINTS = 1500
-PNG_START = b"\x89PNG\r\n\x1a\n"
+MOST_IMAGE_BYTES = 1 << 20  # 1 MiB: the page holds them all
+MOST_SCATTER_POINTS = 1500  # more dots cover one another
+PNG_START = b"\x89PNG\r\n\x1a\n"  # first eight bytes of every PNG
 
 
 def show_results(run: RunReader) -> list[Section]:
@@ -38,6 +38,7 @@ def show_results(run: RunReader) -> list[Section]:
         section = Section("test", "Test set", _regression(run, evaluation), show_baseline(evaluation))
         parts = [section, _mistakes(run, evaluation), show_worst_rows(evaluation)]
         return [part for part in parts if part is not None]
+    # None where the evaluation lacks it
     parts = [_confusion(evaluation), _classes(evaluation), _mistakes(run, evaluation), show_worst_rows(evaluation)]
     return [part for part in parts if part is not None]
 
@@ -47,6 +48,7 @@ def _confusion(evaluation: Mapping[str, Any]) -> Section | None:
     if not names or not counts:
         return None
     names = [str(name) for name in names]
+    # instead of the matrix more pairs
     pairs = most_confused(dict(evaluation), 25 if len(names) > MOST_MATRIX_CLASSES else 8)
     ranked = table(
         ("True", "Predicted", "Times", "Share"),
@@ -58,7 +60,7 @@ def _confusion(evaluation: Mapping[str, Any]) -> Section | None:
         why = f"With {len(names)} classes a matrix is too large to read; these are the most frequent confusions."
         return Section("confusion", "Confusions", note(why), ranked if pairs else note("No sample was misclassified."))
     total = sum(map(sum, counts))
-    right = sum(counts[i][i] for i in range(len(names)))
+    right = sum(counts[i][i] for i in range(len(names)))  # on the diagonal
     matrix = heat_map(
         "confusion-matrix",
         "Counts on the test set",
@@ -131,11 +133,12 @@ def _mistakes(run: RunReader, evaluation: Mapping[str, Any]) -> Section | None:
     cards = []
     for entry in entries[:MOST_MISTAKES]:
         name, predicted = (
-            decimal(value) if is_number(value) else str(value)
+            decimal(value) if is_number(value) else str(value)  # names, or numbers of a regression
             for value in (entry.get("label", ""), entry.get("predicted", ""))
         )
         sample, file = f"#{entry.get('index', '?')}", str(entry.get("file", ""))
         about = file or f"test sample {sample[1:]}"
+        # a regression has no probability
         sure = percent(entry.get("probability")) if run.is_classifier else _off(entry)
         words = element(
             "figcaption",
@@ -169,15 +172,16 @@ def _off(entry: Mapping[str, Any]) -> str:
 
 def _image(folder: Path, name: object, about: str) -> Html:
     """Put a PNG of the run folder into the page; anything else, or from elsewhere, is replaced by a remark."""
-    path = (folder / str(name)).resolve()
+    path = (folder / str(name)).resolve()  # resolved: a link must not lead out of the folder
     if not name or not path.is_relative_to(folder.resolve()) or not path.is_file():
         return element("div", "no image", class_="missing")
     with path.open("rb") as file:
-        content = file.read(MOST_IMAGE_BYTES + 1)
+        content = file.read(MOST_IMAGE_BYTES + 1)  # one byte more tells that it is too large
+    # 24: up to the end of width and height
     if not content.startswith(PNG_START) or not 24 <= len(content) <= MOST_IMAGE_BYTES:
         return element("div", "not a small PNG", class_="missing")
-    width, height = struct.unpack(">II", content[16:24])
-    kind = "pixels" if max(width, height) <= 64 else "photo"
+    width, height = struct.unpack(">II", content[16:24])  # big-endian, at bytes 16 to 23 of the header
+    kind = "pixels" if max(width, height) <= 64 else "photo"  # pixels: drawn enlarged, with hard edges
     return embedded_image(content, about, class_=kind)
 
 

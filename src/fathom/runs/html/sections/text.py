@@ -9,7 +9,7 @@ from fathom.runs.analysis.numbers import count, decimal, percent
 from fathom.runs.html.markup import Html, element, note, table
 from fathom.runs.html.page import Section
 
-MOST_SAMPLES = 8
+MOST_SAMPLES = 8  # figures of a foreign file: not without end
 MOST_CHARACTERS = 4000
 
 
@@ -36,6 +36,7 @@ def _explain(evaluation: Mapping[str, Any]) -> str:
 
 def _figures(evaluation: Mapping[str, Any]) -> Html:
     tokens, unknown = evaluation.get("num_samples"), evaluation.get("unknown")
+    # share only where both are counts
     share = f" ({percent(unknown / tokens)})" if isinstance(unknown, int) and isinstance(tokens, int) and tokens else ""
     rows = [
         ("Perplexity", decimal(evaluation.get("perplexity"))),
@@ -49,6 +50,7 @@ def _figures(evaluation: Mapping[str, Any]) -> Html:
 
 
 def _show_sample(sample: Mapping[str, Any]) -> Html:
+    # prefix bold, what was written plain
     prefix, text = str(sample.get("prefix", "")), str(sample.get("text", ""))[:MOST_CHARACTERS]
     written = element("blockquote", element("b", prefix), text, class_="written")
     return element("div", element("h3", f"Temperature {sample.get('temperature', '?')}"), written)
