@@ -46,6 +46,7 @@ def find_model(name: str, runs: str) -> str | Path:
 
     Raises:  UsageError if there is no such run
     """
+    # a folder may end in .onnx too
     return name if name.lower().endswith(".onnx") and not os.path.isdir(name) else find_run(name, runs)
 
 
@@ -59,5 +60,5 @@ def find_run(name: str, runs: str, *, to_resume: bool = False) -> Path:
     if name != "last":
         return resolve_run(name, runs)
     found = find_last(runs, to_resume=to_resume)
-    print(found.sentence, file=sys.stderr)
+    print(found.sentence, file=sys.stderr)  # to stderr: standard output may be read by a program
     return found.path

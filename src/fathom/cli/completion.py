@@ -24,6 +24,7 @@ def complete(make_parser: MakeParser, verbs: Mapping[str, str]) -> None:
     """
     import argcomplete
 
+    # COMP_LINE: the line as typed, set by the shell
     parser = line_parser(os.environ.get("COMP_LINE", ""), make_parser, verbs)
     # long: a bare "-" is completed to names that say what they are
     argcomplete.autocomplete(parser, always_complete_options="long")
@@ -31,14 +32,14 @@ def complete(make_parser: MakeParser, verbs: Mapping[str, str]) -> None:
 
 def line_parser(line: str, make_parser: MakeParser, verbs: Mapping[str, str]) -> argparse.ArgumentParser:
     """Return a parser of the whole line, in which the command typed has its arguments and the others have none."""
-    typed = next((word for word in line.split()[1:] if word in verbs), None)
+    typed = next((word for word in line.split()[1:] if word in verbs), None)  # the first word that is a command
     parser = argparse.ArgumentParser(prog="fathom")
     commands = parser.add_subparsers()
     for name, purpose in verbs.items():
-        parents = [make_parser(name)] if name == typed else []
+        parents = [make_parser(name)] if name == typed else []  # only its module is imported: completion must be quick
         for action in (action for parent in parents for action in parent._actions):
             _add_completer(action)
-        commands.add_parser(name, help=purpose, parents=parents, add_help=not parents)
+        commands.add_parser(name, help=purpose, parents=parents, add_help=not parents)  # parents bring --help along
     return parser
 
 
@@ -53,7 +54,7 @@ def _add_completer(action: argparse.Action) -> None:
     """Give an argument what its place may hold; the others are completed to files, as the shell does by itself."""
     if isinstance(action.type, OneOf):
         names: Callable[[], Sequence[str]] = list(action.type.names).copy
-    elif "RUN" in str(action.metavar):
+    elif "RUN" in str(action.metavar):  # RUN, RUN|FILE.onnx, SCRIPT.py|RUN
         names = _run_names
     elif action.dest in ("model", "model_option", "models"):
         names = _model_names
@@ -75,6 +76,7 @@ def _add_completer(action: argparse.Action) -> None:
 def _run_names() -> list[str]:
     from fathom.runs.folder.schema import RUN
 
+    # newest first: names begin with the time
     return ["last", *sorted((entry.parent.name for entry in Path("runs").glob(f"*/{RUN}")), reverse=True)]
 
 

@@ -65,9 +65,9 @@ _TRAIN = {"train", "tune", "crossval", "distill", "prune"}
 _WITHOUT_NETWORK = {"doctor", "generate", "report", "runs", "compare", "models", "schedules", "recipes", "completion"}
 
 
-_PLACES = ("FILE", "DIR")
-_OUTPUTS = ("--out", "--csv")
-_NEGATIVE = re.compile(r"-\.?\d[\d.,eE+-]*$")
+_PLACES = ("FILE", "DIR")  # metavars of arguments that hold a path
+_OUTPUTS = ("--out", "--csv")  # options whose file or folder is written
+_NEGATIVE = re.compile(r"-\.?\d[\d.,eE+-]*$")  # -5, -.5, -1000,400, -1e-3
 
 
 class Parser(argparse.ArgumentParser):
@@ -81,9 +81,10 @@ class Parser(argparse.ArgumentParser):
         """Raise instead of printing the whole usage."""
         marker = "unrecognized arguments: "
         if marker in message:
-            stray = (message.partition(marker)[2].split() or [""])[0]
+            stray = (message.partition(marker)[2].split() or [""])[0]  # argparse lists all of them in one line
             if stray.startswith("-"):
                 names = [name for action in self._all_actions() for name in action.option_strings]
+                # --lrr=0.1: the name alone
                 raise unknown("option", stray.partition("=")[0], [name for name in names if name.startswith("--")])
             if os.path.isfile(os.path.join(stray, "run.json")):  # a pattern that the shell replaced by names
                 runs = [text for text in message.partition(marker)[2].split() if not text.startswith("-")]
@@ -103,8 +104,9 @@ class Parser(argparse.ArgumentParser):
         """
         for action in self._all_actions():
             value = getattr(args, action.dest, None)
-            option = next(iter(action.option_strings), "")
+            option = next(iter(action.option_strings), "")  # "": a positional argument
             texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
+            # of other options an empty text may mean something
             if (not option or action.metavar in _PLACES) and not all(text.strip() for text in texts):
                 name = option or action.metavar or action.dest
                 raise UsageError(f"{name}: is empty; see {self.prog} --help")
@@ -118,6 +120,7 @@ class Parser(argparse.ArgumentParser):
     def _all_actions(self) -> list[argparse.Action]:
         """Return the options, those of commands within the command included."""
         commands = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]
+        # check and run of fathom book are commands within one
         parsers = [parser for choices in commands for parser in choices.values()]
         return [action for parser in (self, *parsers) for action in parser._actions]
 
@@ -134,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complete(lambda verb: make_parser(verb)[0], {verb: purpose for verb, (_, purpose) in VERBS.items()})
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
-    arguments = [a for a in arguments if a != "--debug"]
+    arguments = [a for a in arguments if a != "--debug"]  # before the parser: it holds wherever it stands
     stopped_by = None
     try:
         with handle_signals() as stop, guarded_output():
@@ -142,9 +145,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 code = _dispatch(arguments)
                 sys.stdout.flush()
                 return code
-            finally:
+            finally:  # stopped_by first: close_all may fail
                 stopped_by = stop.signum
-                close_all()
+                close_all()  # bars that are still up
     except SystemExit as end:  # argparse after --help
         return int(end.code or 0)
     except BaseException as error:
@@ -152,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             import traceback
 
             traceback.print_exc()
-        message, code = _explain(error, stopped_by)
+        message, code = _explain(error, stopped_by)  # the first signal decides the exit code
         if message:
             with contextlib.suppress(OSError):  # a terminal that is gone
                 print(f"fathom: {visible(message)}", file=sys.stderr)
@@ -171,7 +174,7 @@ def guarded_output() -> Iterator[None]:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
+    if not arguments or arguments[0] in ("-h", "--help", "help"):  # "fathom" alone is a question
         print(_help())
         return 0
     verb, *rest = arguments
@@ -180,9 +183,10 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     if verb not in VERBS:
         raise unknown("command", verb, VERBS)
-    parser, run = make_parser(verb)
-    if any("\0" in argument for argument in rest):
+    parser, run = make_parser(verb)  # only this command's file is imported
+    if any("\0" in argument for argument in rest):  # paths with NUL raise ValueError far from here
         raise UsageError("an argument holds a NUL character, which no name or value can have")
+    # concealed: the command goes into run.json
     args = parser.parse_args(rest, argparse.Namespace(command=["fathom", *map(conceal, arguments)]))
     parser.check_places(args)
     _import_named_code(args)
@@ -191,6 +195,7 @@ def _dispatch(arguments: list[str]) -> int:
     with contextlib.ExitStack() as held:
         if getattr(args, "offline", False):
             held.enter_context(offline())
+        # lines of progress then go to stderr
         if any(isinstance(name := getattr(args, dest, None), str) and is_stdout(name) for dest in ("out", "csv")):
             held.enter_context(reserve_stdout())
         return run(args)
@@ -203,9 +208,10 @@ def _import_named_code(args: argparse.Namespace) -> None:
     """
     named = [getattr(args, name, None) for name in ("model", "model_option", "code", "student")]
     named += getattr(args, "models", None) or []
+    # any way of naming a network
     named += [text.removeprefix("model.name=") for text in getattr(args, "set", None) or [] if "model.name=" in text]
     for name in named:
-        if isinstance(name, str) and ":" in name:
+        if isinstance(name, str) and ":" in name:  # package.module:function
             from fathom.models.own_code import import_code
 
             import_code(name)
@@ -221,7 +227,7 @@ def make_parser(verb: str) -> tuple[Parser, Callable[[argparse.Namespace], int]]
     if verb not in _WITHOUT_NETWORK:
         parser.add_argument(
             "--offline", action="store_true", help="download nothing; say what is missing and where it belongs"
-        )
+        )  # added to every command that may download
     return parser, lambda args: int(module.run(args))
 
 
@@ -247,17 +253,17 @@ def _explain(error: BaseException, stopped_by: int | None) -> tuple[str, int]:
         case FathomError():
             return str(error), error.exit_code
         case KeyboardInterrupt():
-            number = stopped_by or signal_of(error)
+            number = stopped_by or signal_of(error)  # 128 + number: what a shell reports of a signalled process
             return "" if number == SIGPIPE else "stopped", 128 + number
         case BrokenPipeError():
             _silence_stdout()
             return "", 128 + SIGPIPE
         case OSError():
-            _silence_stdout()
+            _silence_stdout()  # the buffer would be written once more at exit
             return (f"{error.filename}: " if error.filename else "") + (error.strerror or str(error)), 1
         case _ if stopped_by is not None:  # what an interrupted import leaves behind breaks elsewhere
             return "stopped", 128 + stopped_by
-        case Exception() if (known := explain(error)) is not None:
+        case Exception() if (known := explain(error)) is not None:  # out of memory, a dead worker
             return str(known), known.exit_code
     first_line = (str(error).strip().splitlines() or ["no message"])[0]
     return f"unexpected {type(error).__name__}: {first_line}; run again with --debug to see where", 1
@@ -269,6 +275,7 @@ def _silence_stdout() -> None:
         sys.stdout.flush()
         return
     with contextlib.suppress(OSError, ValueError):
+        # whatever the interpreter still flushes is lost on purpose
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fathom.models.inspection.cost import TrainingCost
 
 _MOST_LAYERS = 15  # that take longest
-_DEVICES = 8
+_DEVICES = 8  # as in one server
 
 
 def print_cost(cost: TrainingCost, batch_size: int, processor: Hardware, *, half: bool) -> None:
@@ -25,6 +25,7 @@ def print_cost(cost: TrainingCost, batch_size: int, processor: Hardware, *, half
         f"a step on a batch of {batch_size:,} in {'half precision' if half else 'float32'}, on {processor.name}: {peak}"
     )
     print(f"({processor.source})\n")
+    # by the time that is the larger of arithmetic and memory
     slowest = sorted(cost.layers, key=lambda layer: -layer.seconds(processor))[:_MOST_LAYERS]
     rows = [
         (
@@ -33,6 +34,7 @@ def print_cost(cost: TrainingCost, batch_size: int, processor: Hardware, *, half
             count(layer.flops),
             format_bytes(layer.num_bytes),
             f"{layer.intensity:.1f}",
+            # below the roofline's ridge a layer waits for memory
             "arithmetic" if layer.is_compute_bound(processor) else "memory",
             _show_time(layer.seconds(processor)),
         )
@@ -46,6 +48,7 @@ def print_cost(cost: TrainingCost, batch_size: int, processor: Hardware, *, half
     held += f"{format_bytes(cost.state)}, activations {format_bytes(cost.activations)}"
     print(f"\nFLOPs    {short(cost.flops)}, forward and backward; {format_bytes(cost.num_bytes)} moved")
     print(f"memory   {format_bytes(cost.memory)}: {held}")
+    # at least: peak speeds are never reached
     print(f"time     at least {_show_time(seconds)} a step, at most {batch_size / seconds:,.0f} samples/s")
     print(f"\nadding up the gradients of {_DEVICES} devices, {format_bytes(cost.gradients)} each, in a ring:")
     for name, bandwidth in LINKS.items():
@@ -56,4 +59,4 @@ def _show_time(seconds: float) -> str:
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"
+    return f"{seconds / 1e-9:.3g} ns"  # below 1 µs

@@ -136,7 +136,9 @@ OPTIONS: dict[str, dict[str, Option]] = {
         "--compile": Option("execution.compile", "MODE", ", ".join(choices_of("execution.compile"))),
     },
 }
+# all groups in one: names are unique
 _ALL = {name: option for group in OPTIONS.values() for name, option in group.items()}
+# by annotated type, so that Count and Natural differ; str last: what may be a number is read as one
 _READERS: tuple[tuple[Any, Callable[[str], Any]], ...] = (
     (Count, read_count),
     (Natural, read_natural),
@@ -171,6 +173,7 @@ def declare(parser: argparse._ActionsContainer, options: Mapping[str, Option]) -
     for name, option in options.items():
         read = option.read or _reader(option.setting)
         if read is None:
+            # a switch: absent is None, not false
             parser.add_argument(name, action="store_const", const=True, help=option.help)
         else:
             parser.add_argument(name, type=read, metavar=option.metavar, help=option.help)
@@ -178,12 +181,12 @@ def declare(parser: argparse._ActionsContainer, options: Mapping[str, Option]) -
 
 def data_options() -> dict[str, Option]:
     """Return the options that say which data and how it is divided."""
-    return {**OPTIONS["data"], "--seed": OPTIONS["learning"]["--seed"]}
+    return {**OPTIONS["data"], "--seed": OPTIONS["learning"]["--seed"]}  # the seed draws the splits
 
 
 def default_other_options(parser: argparse.ArgumentParser) -> None:
     """Let ``chosen_settings`` read what a command with fewer options parsed: nobody gave the others."""
-    own = {action.dest for action in parser._actions}
+    own = {action.dest for action in parser._actions}  # of this command's parser
     names = ["model", "model_option", "recipe", "config", *map(_attribute, _ALL)]
     parser.set_defaults(**{name: None for name in names if name not in own})
     parser.set_defaults(
@@ -207,13 +210,14 @@ def chosen_settings(args: argparse.Namespace, base: Settings | None = None) -> S
     if args.config is not None:
         merge(tree, read_settings(Path(args.config)).to_dict())
     model = named_model(args)
-    for section, name in (("model", model), ("data", args.data)):
+    for section, name in (("model", model), ("data", args.data)):  # another network or other data than the file's
         known = tree.get(section, {})
         if name is not None and name != known.get("name", name):
+            # options of another network would be unknown to this one
             tree[section] = {key: value for key, value in known.items() if key not in ("options", "kind", "versions")}
     if model is not None:
         merge(tree, {"model": {"name": model}})
-    for name, option in _ALL.items():
+    for name, option in _ALL.items():  # over recipe and file, under --set
         value = getattr(args, _attribute(name))
         if value is not None:
             merge(tree, nested(option.setting.split("."), value))
@@ -227,6 +231,7 @@ def chosen_settings(args: argparse.Namespace, base: Settings | None = None) -> S
 def given_options(args: argparse.Namespace) -> list[str]:
     """Return the options that were typed, for a command that goes on with settings of its own."""
     given = [name for name in _ALL if getattr(args, _attribute(name)) is not None]
+    # an empty list counts as not given
     given += [name for name in ("--recipe", "--config", "--set", "--fast-dev-run") if getattr(args, _attribute(name))]
     return given + ([model] if (model := named_model(args)) else [])
 
@@ -236,22 +241,23 @@ def named_model(args: argparse.Namespace) -> str | None:
 
     Raises:  UsageError if both name one
     """
+    # the same name twice is no contradiction
     if args.model is not None and args.model_option not in (None, args.model):
         raise UsageError(f"two networks are named, {args.model} and --model {args.model_option}; leave one of them out")
     return args.model or args.model_option
 
 
 def _attribute(option: str) -> str:
-    return option[2:].replace("-", "_")
+    return option[2:].replace("-", "_")  # as argparse derives it
 
 
 def _reader(setting: str) -> Callable[[str], Any] | None:
     """Return how the text of a setting is read; None for a switch."""
     kind = field_type(setting)
-    kinds = (kind, *get_args(kind))
-    if bool in kinds or setting.endswith(".log_target"):
+    kinds = (kind, *get_args(kind))  # X | None: its parts
+    if bool in kinds or setting.endswith(".log_target"):  # log_target is an option of the data, without a type
         return None
     if any(get_origin(each) is Literal for each in kinds):
         last = setting.rpartition(".")[2]
         return OneOf(_CALLED.get(last, last), choices_of(setting))
-    return next(read for known, read in _READERS if known in kinds)
+    return next(read for known, read in _READERS if known in kinds)  # the first reader whose type the setting has

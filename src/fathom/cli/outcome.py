@@ -21,7 +21,7 @@ def finish(trained: TrainedRun) -> int:
     from fathom.runs.analysis.numbers import decimal
 
     if (pruning := RunReader(trained.path).pruning) is not None:
-        _print_pruning(pruning)
+        _print_pruning(pruning)  # before the figures: what the run was made for
     evaluation, training = trained.evaluation, trained.config.training
     unit = "token" if "perplexity" in (evaluation or {}) else "sample"
     looked_at = f"({counted((evaluation or {}).get('num_samples', 0), unit)}, evaluated once)"
@@ -34,7 +34,7 @@ def finish(trained: TrainedRun) -> int:
         print(f"test perplexity {evaluation['perplexity']:.4g}  {looked_at}")
     elif evaluation is not None:
         print(f"test RMSE      {decimal(evaluation['rmse'])}  {looked_at}")
-    elif training.fast_dev_run:
+    elif training.fast_dev_run:  # no evaluation: the run was a rehearsal, or there is no test split
         print("dry run        one batch went all the way through; nothing was learned")
     elif training.overfit_batches and trained.records:
         last = trained.records[-1]
@@ -52,7 +52,9 @@ def finish(trained: TrainedRun) -> int:
     print(f"run folder     {trained.path}")
     print(f"report         {trained.report}")
     if not is_rehearsal(training):
+        # "next" before the first line alone
         print("\n".join(f"{'next' if i == 0 else '':<15}{line}" for i, line in enumerate(_next_commands(trained))))
+    # a diverged arm fails the command, as a diverged run does
     return 1 if (trained.comparison or {}).get("diverged") else 0
 
 
@@ -65,9 +67,9 @@ def _kept(trained: TrainedRun) -> str:
     """Return which epoch's weights are kept, and why that one; nothing where there was no choice."""
     run = RunReader(trained.path)
     best, epochs = run.best(), run.epochs()  # of all parts of a resumed run
-    if best is None or len(epochs) < 2 or is_rehearsal(trained.config.training):
+    if best is None or len(epochs) < 2 or is_rehearsal(trained.config.training):  # no choice with one epoch
         return ""
-    split, _, metric = best.metric.partition("_")
+    split, _, metric = best.metric.partition("_")  # val_loss: ("val", "loss")
     name = f"{ {'train': 'training', 'val': 'validation'}.get(split, split) } {metric.replace('_', ' ')}".strip()
     value = f"{best.value:.2%}" if metric == "accuracy" else f"{best.value:.4g}"
     text = f"epoch {best.epoch:g} of {len(epochs)}: {'highest' if best.is_highest else 'lowest'} {name}, {value}"
@@ -79,13 +81,14 @@ def _kept(trained: TrainedRun) -> str:
 
 def _next_commands(trained: TrainedRun) -> list[str]:
     """Return what one does with a finished run: use it, look closer, take it elsewhere."""
-    run = shlex.quote(str(trained.path))
+    run = shlex.quote(str(trained.path))  # ready to be pasted, with spaces in the path
     use = {
         "images": f"fathom predict {run} photo.jpg folder/",
+        # vectors cannot be given as a file
         "arrays": f"fathom predict {run} image.png" if "accuracy" in (trained.evaluation or {}) else "",
         "tables": f"fathom predict {run} new.csv",
         "texts": f'fathom generate {run} --prefix "the "',
-    }.get(trained.config.data.kind)
+    }.get(trained.config.data.kind)  # data from Python: no command takes them
     return [*([use] if use else []), f"fathom eval {run} --split val", f"fathom export {run}"]
 
 

@@ -25,8 +25,9 @@ def sort_places(args: argparse.Namespace) -> None:
     Raises:  UsageError if data are named twice, or two places hold the same
     """
     first, second = args.model, args.data_place
-    if first is not None and second is None and _is_data(first):
+    if first is not None and second is None and _is_data(first):  # one place: `fathom train photos/`
         first, second = None, first
+    # two in the other order: photos/ resnet18
     elif second is not None and registry.is_known(second) and _is_data(first):
         first, second = second, first
     if second is not None:
@@ -34,15 +35,16 @@ def sort_places(args: argparse.Namespace) -> None:
             raise UsageError(
                 f"unexpected argument {second!r}: neither a data set (see `fathom data`) nor a file or folder"
             )
-        if args.data not in (None, second):
+        if args.data not in (None, second):  # the same in both places is no contradiction
             raise UsageError(f"two data sets are named, {second} and --data {args.data}; leave one of them out")
         args.data = second
-    args.model, args.data_place = first, None
+    args.model, args.data_place = first, None  # data_place is used up: later readers look at args.data
 
 
 def _is_data(text: str) -> bool:
     if registry.is_known(text):
         return False
+    # a bare name counts as path only if it exists
     is_path = any(separator in text for separator in (os.sep, os.altsep) if separator) or os.path.exists(
         expand_home(text)
     )

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 
 def show_progress(run: PlannedRun) -> list[Callback]:
+    # what data and weights have to say
     """Say what is about to be trained; return the callback that shows how it goes."""
     for note in run.notes:
         print(note)
     plan, config, execution = run.plan, run.config, run.plan.execution
+    # None: rehearsals may have no epochs
     epochs = "one batch" if config.training.fast_dev_run else counted(config.training.epochs or 0, "epoch")
     facts = [
         counted(sum(p.numel() for p in plan.module.parameters()), "parameter"),
@@ -29,11 +31,13 @@ def show_progress(run: PlannedRun) -> list[Callback]:
         f"seed {config.seed}",
     ]
     augmented = f"; augmented by {config.data.augment}" if config.data.augment else ""
+    # flush: in a pipe the first lines should not wait for the end
     print(f"{config.model.name} on {Path(plan.data.name).name}: {', '.join(facts)}{augmented}", flush=True)
     return [TrainingProgress()]
 
 
 def show_reading() -> Callable[[int, int], None]:
+    # the total is known at the first call
     """Return what shows how far the decoding of images is, called with (images read, images in all)."""
     progress = Progress("reading images", amount=count_of())
 

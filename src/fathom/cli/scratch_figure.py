@@ -19,8 +19,9 @@ def draw(options: TwinOptions, result: TwinResult) -> Figure:
     from matplotlib.ticker import MaxNLocator
 
     steps = [step.step for step in result.steps]
-    figure = Figure(figsize=(8, 5.6), dpi=110, layout="constrained", facecolor="white")
+    figure = Figure(figsize=(8, 5.6), dpi=110, layout="constrained", facecolor="white")  # inches
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    # wide and pale below, so that the dashed one on it shows
     upper.plot(steps, [s.scratch for s in result.steps], color=ACCENT, linewidth=3.0, alpha=0.55, label="scratch")
     upper.plot(steps, [s.torch for s in result.steps], color=INK, linewidth=0.9, linestyle="--", label="PyTorch")
     upper.set_ylabel("loss of the batch", color=GREY)

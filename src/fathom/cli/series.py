@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fathom.runs.analysis.series import Series
     from fathom.training.callbacks import Callback
 
+# they belong to one run; --seeds has another meaning in distill
 _LEFT_OUT = ("model", "--overfit-batches", "--compare-scratch", "--seeds")
 
 
@@ -50,14 +51,14 @@ class Watch(SeriesObserver):
     def plan(self, series: Any) -> None:
         """Say what is planned, and what is to be known of the data."""
         self.series = series
-        for line in (*series.plan.get("notes", ()), *self.head(series)):
+        for line in (*series.plan.get("notes", ()), *self.head(series)):  # notes of the data first
             print(line, flush=True)
 
     def start(self, run: PlannedRun) -> Sequence[Callback]:
         """Put up the bar."""
         from fathom.training.progress import TrainingProgress
 
-        return [TrainingProgress(self.name(run), lines=False)]
+        return [TrainingProgress(self.name(run), lines=False)]  # a bar alone: one line a run is printed when it ends
 
     def result(self, series: Any, row: dict[str, Any]) -> None:
         """Print a run's line."""
@@ -98,11 +99,12 @@ def run_series(watch: W, run: Callable[[W], Series], show: Callable[[Any], Seque
         series = run(watch)
     except KeyboardInterrupt as stop:
         if watch.series is None:
-            raise
+            raise  # stopped before anything was planned: nothing to resume
         raise resume_hint(stop, watch.series.resume_hint) from None
     if lines := show(series):
         print("\n".join(["", *lines]))
     for finding in series.findings():
+        # a note needs no word before it
         print(f"\n{'' if finding.severity == 'note' else f'{finding.severity}: '}{finding.sentence}")
     print(f"\nfolder         {series.path}")
     print(f"report         {series.report}")

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from fathom.training.signals import Interrupted
 
-_AGAIN_S = 0.05
+_AGAIN_S = 0.05  # seconds: until the destructor that dropped it is over
 SIGPIPE = 13  # its number everywhere; Windows has no name for it
-ENDING = tuple(signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+ENDING = tuple(signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))  # Windows has no SIGHUP
 
 
 class Interruption(KeyboardInterrupt):
@@ -50,10 +50,12 @@ def handle_signals() -> Iterator[Stop]:
     Python cannot, nothing is done.
     """
     stop = Stop()
+    # handlers that may be replaced: Python's own
     usual: dict[signal.Signals, tuple[Any, ...]] = {signal.SIGINT: (signal.default_int_handler,)}
-    usual |= dict.fromkeys(ENDING, (signal.SIG_DFL, None))
+    usual |= dict.fromkeys(ENDING, (signal.SIG_DFL, None))  # None: set by C code, which Python cannot name
     old: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():
+        # another handler is an embedding program's
         old = {number: handler for number in usual if (handler := signal.getsignal(number)) in usual[number]}
     old_hook = sys.unraisablehook
     again: list[threading.Timer] = []
@@ -62,8 +64,8 @@ def handle_signals() -> Iterator[Stop]:
         if stop.signum is None or not issubclass(dropped.exc_type, KeyboardInterrupt):
             old_hook(dropped)
             return
-        timer = threading.Timer(_AGAIN_S, _send, [stop.signum])
-        timer.daemon = True
+        timer = threading.Timer(_AGAIN_S, _send, [stop.signum])  # a timer: raising here would be dropped again
+        timer.daemon = True  # a waiting timer must not keep the process alive
         again.append(timer)
         timer.start()
 
@@ -77,7 +79,7 @@ def handle_signals() -> Iterator[Stop]:
             timer.cancel()
         sys.unraisablehook = old_hook
         for number, handler in old.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None cannot be set again
 
 
 def resume_hint(stop: KeyboardInterrupt, command: str) -> Interrupted:
@@ -98,8 +100,9 @@ def reader_left(stream: TextIO) -> None:
     Raises:  Interruption where no run is under way
     """
     with contextlib.suppress(OSError, ValueError):
+        # what is still written goes nowhere, without an error
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    training = sys.modules.get("fathom.training.signals")
+    training = sys.modules.get("fathom.training.signals")  # not imported: no training is under way
     if training is None or not training.request_stop(SIGPIPE):
         raise Interruption(SIGPIPE)
 
@@ -108,6 +111,6 @@ def _send(signum: int) -> None:
     """Signal the main thread, out of a call that waits too where the system can."""
     ident = threading.main_thread().ident
     if hasattr(signal, "pthread_kill") and ident is not None:
-        signal.pthread_kill(ident, signum)
+        signal.pthread_kill(ident, signum)  # pthread_kill interrupts a blocking read; raise_signal does not
     else:
         signal.raise_signal(signum)

@@ -26,8 +26,9 @@ class TrialProgress(StudyObserver):
 
     def __init__(self) -> None:
         self.path: Path | None = None
+        # replaced in open(), when the number of trials is known
         self._progress = Progress("trials", amount=count_of(), stream=sys.stdout, line_s=None)
-        self._running: dict[int, str] = {}
+        self._running: dict[int, str] = {}  # trial: what it is at; several with --jobs
         self._best = ""
 
     def open(self, store: StudyStore) -> None:
@@ -54,7 +55,7 @@ class TrialProgress(StudyObserver):
             study.target,
             amount=count_of(),
             stream=sys.stdout,
-            done=study.num_done,
+            done=study.num_done,  # trials of an earlier call
             delay_s=0.0,
             line_s=None,
             ticks=True,
@@ -85,20 +86,20 @@ class TrialProgress(StudyObserver):
         if study is not None:
             best = study.best()
             self._best = f"best {self._form(best.value)}" if best else ""
-        facts = " · ".join(filter(None, (*self._running.values(), self._best)))
+        facts = " · ".join(filter(None, (*self._running.values(), self._best)))  # all under way, then the best
         self._progress.update(None if study is None else study.num_done, facts=facts)
 
 
 def format_trial(trial: Trial, study: Study) -> str:
     """Return one line that says what was tried and what came of it."""
     form = study.form
-    width = len(str(max(study.target - 1, trial.number)))
+    width = len(str(max(study.target - 1, trial.number)))  # digits of the largest number
     values = "  ".join(f"{name} {value_text(value)}" for name, value in trial.values.items())
     match trial.state:
         case "complete":
             what = f"{study.metric_name.removeprefix('validation ')} {form(trial.value)}"
         case "pruned":
-            what = f"{trial.reason}, {form(trial.value)}"
+            what = f"{trial.reason}, {form(trial.value)}"  # with the value it had reached
         case _:
             what = f"{trial.state}: {trial.reason}"
     is_best = study.best() is not None and study.best() == trial

@@ -50,7 +50,7 @@ def read_percent(text: str) -> float:
     if not text.endswith("%"):
         return read_fraction(text)
     share = _read_number(text[:-1], "from 0 to below 100, or a share", lambda value: 0 <= value < 100)
-    return share / 100
+    return share / 100  # 5% is 0.05
 
 
 def read_range(text: str) -> list[float]:
@@ -58,6 +58,7 @@ def read_range(text: str) -> list[float]:
     ends = text.split(",")
     if len(ends) != 2:
         raise argparse.ArgumentTypeError(f"{text!r}: expected two numbers with a comma between them, such as -1000,400")
+    # the window's ends may be any numbers
     low, high = (_read_number(end.strip(), "of any size", lambda value: True) for end in ends)
     if low >= high:
         raise argparse.ArgumentTypeError(f"{text!r}: the lower number comes first")
@@ -82,7 +83,7 @@ def _read_whole(text: str, least: int) -> int:
     try:
         value = int(text)
     except ValueError:
-        value = least - 1
+        value = least - 1  # below the least: the one message below
     if value < least:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
     return value
@@ -92,7 +93,7 @@ def _read_number(text: str, what: str, is_right: Callable[[float], bool]) -> flo
     try:
         value = float(text)
     except ValueError:
-        value = math.nan
+        value = math.nan  # nan: as any other wrong number
     if not (math.isfinite(value) and is_right(value)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number {what}")
     return value

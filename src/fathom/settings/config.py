@@ -26,6 +26,7 @@ Fraction = Annotated[float, Meta(ge=0, lt=1)]
 T = TypeVar("T")
 
 
+# frozen: a run's settings never change; unknown fields are an error, not ignored
 class ConfigNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of every group of settings."""
 
@@ -40,7 +41,7 @@ class ModelConfig(ConfigNode, frozen=True):
 class FoldConfig(ConfigNode, frozen=True):
     """The part of the training split that is held out in a cross-validation, in place of the test split."""
 
-    index: Natural
+    index: Natural  # from 0, and the repeat too
     of: Annotated[int, Meta(ge=2)]
     repeat: Natural = 0
 
@@ -60,7 +61,7 @@ class DataConfig(ConfigNode, frozen=True, kw_only=True):
     augment: str | None = None
     resize: Count | None = None
     mean: list[float] | None = None  # with std: a normalisation from elsewhere, such as that of pretrained weights
-    std: list[Positive] | None = None
+    std: list[Positive] | None = None  # one number a channel, as mean
     workers: Natural | Literal["auto"] = "auto"
     split_seed: Natural | Literal["seed"] = "seed"  # "seed": the run's, so that another seed draws other splits
     fold: FoldConfig | None = None
@@ -98,17 +99,17 @@ class TrainingConfig(ConfigNode, frozen=True):
     l1: NonNegative = 0.0
     accumulate: Count = 1
     label_smoothing: Fraction = 0.0
-    input_noise: NonNegative = 0.0
+    input_noise: NonNegative = 0.0  # standard deviation of the noise, inputs being standardised
     ema: Fraction | None = None
     keep_zeros: bool = False
     metrics: list[str] = []
     monitor: str | None = None
     patience: Count | None = None
     init: str | dict[str, str] | None = None
-    log_every: Count = 50
-    checkpoint_every_s: Positive = 60.0
+    log_every: Count = 50  # steps between two records
+    checkpoint_every_s: Positive = 60.0  # what a crash may cost at most
     fast_dev_run: bool = False
-    overfit_batches: Natural = 0
+    overfit_batches: Natural = 0  # 0: off
     distill: DistillConfig | None = None
 
     def __post_init__(self) -> None:
@@ -122,7 +123,7 @@ class FinetuneConfig(ConfigNode, frozen=True):
 
     init_from: str | None = None
     freeze: list[str] = []
-    body_lr: Positive | str | None = None
+    body_lr: Positive | str | None = None  # a number or text: "0.1", "0.1x", "=0.001"
     layer_decay: Annotated[float, Meta(gt=0, le=1)] | None = None
     compare_scratch: bool = False
     seeds: Count = 1
@@ -208,13 +209,14 @@ def check_schema(tree: Mapping[str, Any], source: str) -> None:
 
     Raises:  FathomError
     """
-    schema = tree.get("schema", SCHEMA)
+    schema = tree.get("schema", SCHEMA)  # absent in what a user wrote: it counts as this version's
     if isinstance(schema, int) and schema != SCHEMA:
         raise FathomError(f"{source}: {other_version(schema)}")
 
 
 def wrong_setting(error: msgspec.ValidationError, source: str) -> UsageError:
     """Make the one-line error for a value of the wrong type or out of bounds."""
+    # msgspec's message: "Expected `int`, got `str` - at `$.training.epochs`"
     reason, _, place = str(error).partition(" - at `$.")
     setting = place.rstrip("`")
     return UsageError(f"{source}: {setting or 'top level'}: {reason[0].lower()}{reason[1:]}")

@@ -22,7 +22,7 @@ _ADAMW_LR = {
     "compact": 0.01,
     "resnet9": 5e-3,
 }
-_DEEP_LR = 2e-3
+_DEEP_LR = 2e-3  # of networks with many layers, which larger rates throw off
 _LANGUAGE_LR = {
     "rnn": 2e-3,
     "gru": 8e-3,
@@ -45,7 +45,7 @@ def resolve_learning(config: Config, task: Task, kind: Features) -> Config:
 
     Raises:  UsageError for options that the task does not have
     """
-    fill = _fill_language if task == "language" else _fill_labelled
+    fill = _fill_language if task == "language" else _fill_labelled  # both return fields of TrainingConfig
     return replace_in(config, training=fill(config, task, kind))
 
 
@@ -70,7 +70,7 @@ def _labelled_lr(optimizer: str, model: str, is_regression: bool) -> float:
     if optimizer in _SCALED_STEPS:
         return _ADAMW_LR.get(model, _DEEP_LR)
     if is_regression:
-        return 0.03 if model == "linear" else 0.01
+        return 0.03 if model == "linear" else 0.01  # squared errors have large gradients at first
     return (
         0.9 if model == "lenet_sigmoid" else 0.1
     )  # 0.9 is the book's for LeNet with sigmoids, whose gradients are small

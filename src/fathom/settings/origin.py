@@ -63,6 +63,7 @@ def find_origin(text: str, root: str | Path = "runs") -> Origin:
             raise unknown("network of torchvision", network, PUBLISHED)
         return Origin("torchvision", network=network, weights=weights)
     path = expand_home(text)
+    # by content or by name: a missing file is then told as one
     if path.is_file() or path.suffix.lower() in (*_SAFE, *_PICKLED):
         if not path.is_file():
             raise UsageError(f"--init-from: no such file: {text}")
@@ -71,7 +72,7 @@ def find_origin(text: str, root: str | Path = "runs") -> Origin:
                 f"{text}: not a file of weights; give a .safetensors file, a run folder or torchvision:NAME"
             )
         return Origin("file", path.absolute())
-    if text in PUBLISHED and not path.is_dir():
+    if text in PUBLISHED and not path.is_dir():  # "resnet18" alone is a network's name, not a run's
         raise UsageError(f"--init-from: no such run: {text}; torchvision's weights are named {_TORCHVISION}{text}")
     return Origin("run", resolve_run(text if text == "last" else path, root).absolute())
 
@@ -94,20 +95,20 @@ def apply_origin(tree: dict[str, Any], kind: DataKind, root: str | Path = "runs"
         return tree
     origin = find_origin(str(text), root)
     if origin.kind == "file":
-        if not (tree.get("model") or {}).get("name"):
+        if not (tree.get("model") or {}).get("name"):  # a state dict holds shapes, and no builder
             raise UsageError(f"{text}: a file of weights does not say which network it is for; name the network too")
         found: dict[str, Any] = {}
     elif origin.kind == "torchvision":
         found = _from_torchvision(origin, tree, kind)
     else:
         found = _from_run(origin, tree, kind)
-    chosen = (tree.get("model") or {}).get("name")
+    chosen = (tree.get("model") or {}).get("name")  # chosen by the user, or None
     given = found.get("model", {}).get("name", chosen)
     if chosen not in (None, given):
         raise UsageError(f"{text} holds a {given}, not a {chosen}; leave the network out, or start from other weights")
     _fill(tree, found)
-    _fill(tree, {"finetune": {"body_lr": _BODY_LR}})
-    tree["finetune"]["init_from"] = str(origin)
+    _fill(tree, {"finetune": {"body_lr": _BODY_LR}})  # only where torchvision's rate is not filled in already
+    tree["finetune"]["init_from"] = str(origin)  # the absolute path: a run is resumed from anywhere
     return tree
 
 
@@ -115,7 +116,7 @@ def _fill(tree: dict[str, Any], found: Mapping[str, Any]) -> None:
     """Fill gaps of ``tree`` from ``found``; null, as in a run's config.yaml, is a gap."""
     for key, value in found.items():
         if isinstance(value, Mapping):
-            if not isinstance(tree.get(key), dict):
+            if not isinstance(tree.get(key), dict):  # null or missing: a section to fill
                 tree[key] = {}
             _fill(tree[key], value)
         elif tree.get(key) is None:
@@ -126,6 +127,7 @@ def _from_torchvision(origin: Origin, tree: Mapping[str, Any], kind: DataKind) -
     published = PUBLISHED[origin.network]
     return {
         "model": {"name": published.model, "options": dict(published.options)},
+        # 224 pixels and ImageNet's statistics: what these weights were trained on
         "data": _as_images(tree, kind, (3, SIDE, SIDE), {"mean": published.mean, "std": published.std}),
         "finetune": {"body_lr": _TORCHVISION_BODY_LR},
     }
@@ -140,14 +142,15 @@ def _from_run(origin: Origin, tree: Mapping[str, Any], data_kind: DataKind) -> d
         model, given = description["model"], description["input"]
         name, shape, options = str(model["name"]), [int(n) for n in model["input_shape"]], dict(model["options"])
         kind, num_outputs = given["kind"], int(model["num_classes"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:  # a foreign or truncated model.json
         raise FathomError(f"{path}: incomplete or altered ({error!r})") from None
-    if kind == "table":
+    if kind == "table":  # a table's weights mean its own columns
         raise UsageError(
             f"{origin.path} was trained on a table: its columns and their statistics are part of the model, "
             "so it cannot be fine-tuned on other rows"
         )
     if registry.get(name).has_small:
+        # recorded as chosen: the new images may be of another size
         options["small"] = use_small(options.get("small"), shape)
     data: dict[str, Any] = {}
     if kind == "image":
@@ -156,6 +159,7 @@ def _from_run(origin: Origin, tree: Mapping[str, Any], data_kind: DataKind) -> d
         if options.get("embedding") is None:  # the builder chose it by the size of the vocabulary
             options["embedding"] = choose_embedding(num_outputs)
         tokenizer = description.get("tokenizer") or {}
+        # the same tokens, or the rows of the embedding mean nothing
         data = {"options": {key: tokenizer[key] for key in ("level", "lower", "clean") if key in tokenizer}}
     return {"model": {"name": name, "options": options}, "data": data}
 
@@ -165,16 +169,17 @@ def _as_images(tree: Mapping[str, Any], kind: DataKind, shape: Any, given: Mappi
     channels, height, width = shape
     data = tree.get("data") or {}
     options = data.get("options") or {}
-    if not kind.holds_images:
+    if not kind.holds_images:  # vectors of tables and the like have no statistics
         return {}
     mean, std = given.get("mean"), given.get("std")
     found: dict[str, Any] = {"mean": list(mean), "std": list(std)} if mean and std else {}
-    if data.get("resize") is None and "size" not in options and height == width:
+    if data.get("resize") is None and "size" not in options and height == width:  # square alone: resize takes one side
         found["resize"] = height
     if "channels" in kind.option_names:
         learned = {"channels": channels}
         if given.get("low") is not None:  # its mean and std are on this scale
             learned |= {"values": given.get("values", "uint8"), "range": [given["low"], given["high"]]}
+        # what the user chose stays
         found["options"] = {name: value for name, value in learned.items() if name not in options}
     return found
 
@@ -189,9 +194,9 @@ def parse_body_lr(value: float | str, lr: float) -> float:
     try:
         rate = float(text.removeprefix("=") if is_rate else text.removesuffix("x")) * (1.0 if is_rate else lr)
     except ValueError:
-        rate = -1.0
+        rate = -1.0  # -1: refused below, with the same message
     if not 0 < rate < float("inf"):
-        advice = "; use --freeze body" if rate == 0 else ""
+        advice = "; use --freeze body" if rate == 0 else ""  # a rate of 0 is freezing, said otherwise
         raise UsageError(
             f"body_lr {value!r}: give a factor of --lr above 0, such as 0.1, or a rate, such as =0.001{advice}"
         )

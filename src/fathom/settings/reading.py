@@ -36,14 +36,14 @@ def read_tree(path: Path) -> dict[str, Any]:
         tree = parse_yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
+        where = f" at line {mark.line + 1}" if mark else ""  # YAML counts lines from 0
         raise UsageError(f"{path}: not valid YAML{where}") from error
     if not isinstance(tree, dict):
         raise UsageError(f"{path}: expected settings like 'training: {{epochs: 10}}', found {type(tree).__name__}")
     check_schema(tree, str(path))
     try:
         refuse_unknown(tree)
-    except UsageError as error:
+    except UsageError as error:  # the file's name before the setting's
         raise UsageError(f"{path}: {error}") from None
     return tree
 
@@ -58,7 +58,7 @@ def read_config(run: Path) -> Config:
     if not path.is_file():
         raise FathomError(f"{run}: not a run folder: it has no config.yaml")
     config = _with_form(config_from_dict(read_tree(path), str(path)))
-    if missing := unresolved_settings(config):
+    if missing := unresolved_settings(config):  # a recorded configuration has nothing open
         raise FathomError(f"{path}: {', '.join(missing)} missing; a run records every setting it was trained with")
     return config
 

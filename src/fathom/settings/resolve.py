@@ -14,7 +14,7 @@ from fathom.settings.origin import apply_origin, check_finetuning
 from fathom.settings.settings import Settings, merge
 from fathom.training.schedules.schedule import parse_schedule
 
-_MODEL, _DATA = "lenet", "digits"
+_MODEL, _DATA = "lenet", "digits"  # trained in seconds on any machine
 _LARGEST_SEED = 2**63 - 1  # torch.manual_seed takes 64 signed bits
 
 
@@ -50,16 +50,17 @@ def resolve(settings: Settings, kind: KindRules, root: str | Path = "runs") -> C
         root: where runs named by ``finetune.init_from`` are looked up.
     Raises:  UsageError for settings that contradict each other or belong to another kind of data
     """
-    tree = complete(settings, kind, root).to_dict()
+    tree = complete(settings, kind, root).to_dict()  # a copy: the given settings stay unchanged
     model, data = tree["model"], tree["data"]
     name = data["name"]
     data["kind"] = kind.name
+    # after the model is named: digits are scaled for some
     data["options"] = kind.options(name, model["name"], data.get("options", {}))
     data.setdefault("batch_size", kind.batch_size(name))
     tree.setdefault("training", {}).setdefault("epochs", kind.epochs(name))
-    config = config_from_dict(tree, "settings")
+    config = config_from_dict(tree, "settings")  # here every name and value is validated
     task = kind.task(name)
-    if task is not None:
+    if task is not None:  # else build.plan does it once the labels are read
         config = resolve_learning(config, task, kind)
     _refuse_contradictions(config)
     return config
@@ -73,7 +74,7 @@ def complete(settings: Settings, kind: KindRules, root: str | Path = "runs") -> 
     Raises:  UsageError if the weights belong to another network than the chosen one
     """
     tree = apply_origin(settings.to_dict(), kind, root)
-    if tree.get("model", {}).get("name") is None:
+    if tree.get("model", {}).get("name") is None:  # weights to start from have named the network
         tree = _apply_kind_defaults(tree, kind)
     tree.setdefault("model", {}).setdefault("name", _MODEL)
     tree.setdefault("data", {}).setdefault("name", _DATA)
@@ -82,10 +83,10 @@ def complete(settings: Settings, kind: KindRules, root: str | Path = "runs") -> 
 
 def _apply_kind_defaults(tree: dict[str, Any], kind: KindRules) -> dict[str, Any]:
     """Fill in the defaults of this kind of data, for settings that name no network."""
-    defaults = merge({}, kind.default_settings())
+    defaults = merge({}, kind.default_settings())  # a copy: the kind's own mapping stays
     if tree.get("training", {}).get("loss") not in (None, *SMOOTHED_LOSSES):
         defaults.pop("training", None)  # label smoothing, which other losses do not have
-    return merge(defaults, tree)
+    return merge(defaults, tree)  # the user's over the kind's
 
 
 def _refuse_contradictions(config: Config) -> None:
@@ -95,17 +96,18 @@ def _refuse_contradictions(config: Config) -> None:
         raise UsageError(f"seed must be below 2**63, not {config.seed}")
     if training.overfit_batches and training.fast_dev_run:
         raise UsageError("--overfit-batches and --fast-dev-run exclude each other; leave one of them out")
-    if training.warmup >= 1 and training.warmup != int(training.warmup):
+    if training.warmup >= 1 and training.warmup != int(training.warmup):  # 3.5 steps make no sense
         raise UsageError(
             f"--warmup must be a whole number of steps, or a share of the run below 1, not {training.warmup:g}"
         )
+    # schedules may have a warm-up of their own
     if training.warmup and "warmup_steps" in parse_schedule(training.schedule or "constant")[1]:
         raise UsageError(f"the schedule {training.schedule!r} and --warmup both set a warm-up; leave one of them out")
     if training.gradient_norm and training.clip_norm:
         raise UsageError(
             "training.gradient_norm gives all gradients one norm, and --clip-norm bounds it; leave one of them out"
         )
-    if execution.compile == "step":
+    if execution.compile == "step":  # one compiled graph has no place for what happens between backward and step
         excluded = {
             "accumulation": training.accumulate > 1,
             "clipping": training.clip_norm or training.clip_value,

@@ -39,7 +39,7 @@ class Settings:
         check_schema(tree, source)
         refuse_unknown(tree)
         try:
-            msgspec.convert(tree, _opened(Config))
+            msgspec.convert(tree, _opened(Config))  # checks alone: the result is thrown away, the user's tree kept
         except msgspec.ValidationError as error:
             raise wrong_setting(error, source) from None
         self._tree = _chosen(tree)
@@ -49,10 +49,10 @@ class Settings:
         """Return the chosen value of a setting by its full name, such as ``training.lr``."""
         node: Any = self._tree
         for key in name.split("."):
-            if not isinstance(node, Mapping) or key not in node:
+            if not isinstance(node, Mapping) or key not in node:  # not chosen, or a value where a section is asked for
                 return default
             node = node[key]
-        return copy.deepcopy(node)
+        return copy.deepcopy(node)  # a copy: nobody changes settings through it
 
     def to_dict(self) -> dict[str, Any]:
         """Return the chosen settings as a plain tree."""
@@ -60,7 +60,7 @@ class Settings:
 
     def over(self, base: Settings | Mapping[str, Any]) -> Settings:
         """Return these settings merged over others: sections are joined, values of this one win."""
-        return Settings(merge(merge({}, _tree_of(base)), self._tree))
+        return Settings(merge(merge({}, _tree_of(base)), self._tree))  # merge({}, …) copies the base
 
     def under(self, top: Settings | Mapping[str, Any]) -> Settings:
         """Return these settings with others merged over them."""
@@ -70,7 +70,7 @@ class Settings:
         return isinstance(other, Settings) and self._tree == other._tree
 
     def __hash__(self) -> int:
-        return hash(repr(self._tree))
+        return hash(repr(self._tree))  # dictionaries have no hash; repr is stable, as order is
 
     def __repr__(self) -> str:
         return f"Settings({self._tree})"
@@ -83,7 +83,7 @@ def set_dotted(tree: dict[str, Any], assignment: str) -> None:
     """
     dotted, equals, text = assignment.partition("=")
     keys = dotted.strip().split(".")
-    if not equals or not all(keys):
+    if not equals or not all(keys):  # "training..lr" and ".lr" too
         raise UsageError(f"--set {assignment!r}: expected section.name=value, for example training.clip_norm=1.0")
     try:
         value = parse_yaml(text)
@@ -108,6 +108,7 @@ def merge(tree: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, Mapping) and isinstance(tree.get(key), dict):
             merge(tree[key], value)
         else:
+            # copied, so that the two trees share nothing
             tree[key] = merge({}, value) if isinstance(value, Mapping) else value
     return tree
 
@@ -116,15 +117,15 @@ def field_type(name: str) -> Any:
     """Return the type of a setting by its full name, such as ``training.lr``."""
     node: Any = Config
     for key in name.split("."):
-        if node is dict or get_origin(node) is dict:
+        if node is dict or get_origin(node) is dict:  # options are free: their builder checks them
             return Any
-        node = get_type_hints(node, include_extras=True)[key]
+        node = get_type_hints(node, include_extras=True)[key]  # types of a frozen tree, without creating one
     return node
 
 
 def choices_of(name: str) -> tuple[str, ...]:
     """Return the allowed values of a setting such as ``execution.precision``."""
-    options = [field_type(name), *get_args(field_type(name))]
+    options = [field_type(name), *get_args(field_type(name))]  # X itself, or the parts of X | None
     return next(get_args(option) for option in options if get_origin(option) is Literal)
 
 
@@ -140,11 +141,13 @@ def refuse_unknown(tree: Any, node: type[ConfigNode] = Config, prefix: str = "")
         if key not in types:
             raise unknown("setting", f"{prefix}{key}", [f"{prefix}{name}" for name in types])
         inner = types[key]
+        # the section's class, also of an optional section
         nodes = [t for t in (get_args(inner) or (inner,)) if isinstance(t, type) and issubclass(t, ConfigNode)]
         if nodes and (value is not None or nodes[0] is inner):
             refuse_unknown(value, nodes[0], f"{prefix}{key}.")
             continue
         literal = [t for t in (inner, *get_args(inner)) if get_origin(t) is Literal]
+        # only names are allowed, so that the nearest one can be offered
         is_only = bool(literal) and set(get_args(inner)) - {type(None)} <= {*literal, *get_args(literal[0])}
         if is_only and value is not None and value not in get_args(literal[0]):
             raise unknown(f"{prefix}{key}", value, get_args(literal[0]))
@@ -166,8 +169,9 @@ def _chosen(tree: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy without null values; options keep theirs."""
     found: dict[str, Any] = {}
     for key, value in tree.items():
-        if value is None or key == "schema":
+        if value is None or key == "schema":  # null: not chosen; schema: of the file, not of the run
             continue
+        # null among options may mean something to a builder
         found[key] = copy.deepcopy(dict(value)) if key == "options" else value
         if isinstance(value, Mapping) and key != "options":
             found[key] = _chosen(value)
@@ -176,7 +180,7 @@ def _chosen(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 def _conceal_addresses(data: dict[str, Any]) -> None:
     """Remove passwords and signatures from addresses, in place."""
-    for place in (data, data.get("options", {})):
+    for place in (data, data.get("options", {})):  # the data's name, and the files among its options
         for key, value in place.items():
             if isinstance(value, str):
                 place[key] = conceal(value)

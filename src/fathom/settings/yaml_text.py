@@ -25,10 +25,13 @@ class _Loader(yaml.SafeLoader):
 
 _BOOL, _FLOAT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"
 _Loader.yaml_implicit_resolvers = {
+    # first letter: resolvers; SafeLoader's own take yes, no, on and off for booleans
     first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOL]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+# as in YAML 1.2: on and off stay words
 _Loader.add_implicit_resolver(_BOOL, re.compile("(true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+# 1.1 wants a dot and a sign: 1e-3 would be text
 _Loader.add_implicit_resolver(_FLOAT, re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789"))
 
 
@@ -42,5 +45,5 @@ def parse_yaml(text: str) -> Any:
         return loader.get_single_data()
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
         raise yaml.YAMLError(str(error)) from error  # such as those for 2001-99-99 and !!int ''
-    finally:
+    finally:  # frees the parser's buffers, also after an error
         loader.dispose()

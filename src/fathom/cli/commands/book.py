@@ -75,7 +75,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help="try long files: end every pass over a data loader after N batches (the book's loops need 5)",
     )
     parser.add_argument("--timeout", type=_seconds, metavar="S", help="stop a file that runs longer than S seconds")
-    parser.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)  # shown in the main help alone
 
 
 def _seconds(text: str) -> float:
@@ -83,7 +83,7 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds < float("inf"):
+    if not 0 < seconds < float("inf"):  # 0, negative, inf and nan
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return seconds
 
@@ -98,15 +98,15 @@ def _run_files(args: argparse.Namespace) -> int:
     from fathom.book.run import RunOptions, run_file
 
     options = RunOptions(args.api, args.cpu_stand_in, args.batches, args.keep_going, args.timeout)
-    stems = [Path(name).stem for name in args.files]
+    stems = [Path(name).stem for name in args.files]  # transcripts are named after the file
     if len(set(stems)) < len(stems):
         raise UsageError("two files have the same name, and so would their transcripts; run them one at a time")
     for name in args.files:
         read_document(name)  # a wrong name comes out before anything runs
-    code = 0
+    code = 0  # 1 if any file failed, all are run
     for name, stem in zip(args.files, stems, strict=True):
         out = Path(args.out or "transcripts")
-        if len(stems) > 1 or not args.out:
+        if len(stems) > 1 or not args.out:  # one file with --out: that is the folder
             out /= stem
         screen = _Screen()
         record = run_file(name, out, options, screen.show)
@@ -129,7 +129,7 @@ class _Screen:
         """Print one event."""
         kind = event["event"]
         if kind == "start":
-            cell = record.cells[event["cell"] - 1].cell
+            cell = record.cells[event["cell"] - 1].cell  # cells count from 1
             self._print(f"── cell {cell.number} of {len(record.cells)}{cell.heading and ' · ' + cell.heading}\n")
         elif kind == "stream":
             self._print(event["text"])
@@ -140,7 +140,7 @@ class _Screen:
         elif kind == "error":
             self._fresh_line()
             self._print(event["traceback"])
-        elif ended is not None and ended.seconds >= 1:
+        elif ended is not None and ended.seconds >= 1:  # fast cells need no time
             self._fresh_line()
             self._print(f"   {ended.seconds:.1f} s\n")
 
@@ -151,13 +151,14 @@ class _Screen:
     def _print(self, text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
-        self._at_line_start = text.endswith("\n") or (self._at_line_start and not text)
+        self._at_line_start = text.endswith("\n") or (self._at_line_start and not text)  # an empty text changes nothing
 
 
 def _check(args: argparse.Namespace) -> int:
     from fathom.book.check import CheckOptions, check_books
     from fathom.book.result_table import show_markdown, show_table, to_json
 
+    # both, if both are set
     books = args.books or [os.environ[name] for name in ("FATHOM_BOOK_EN", "FATHOM_BOOK_ZH") if os.environ.get(name)]
     if not books:
         raise UsageError("no checkout of the book: name its folder, or set FATHOM_BOOK_EN or FATHOM_BOOK_ZH")
@@ -177,4 +178,5 @@ def _check(args: argparse.Namespace) -> int:
         raise UsageError(f"no results for these sections in {options.out}; run the check without --run-nothing")
     show = to_json if args.json else show_markdown if args.markdown else show_table
     print(show(results))
+    # of the checkout's own d2l a failure is only shown
     return int(any(result.is_failure for result in results if result.package == "fathom"))

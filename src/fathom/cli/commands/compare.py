@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("runs", metavar="RUN", nargs="+", help="run folders, their names in runs/, or last")
+    # dest: "runs" is the positional one
     parser.add_argument(
         "--runs", dest="root", metavar="DIR", default="runs", help="folder that holds the runs (default: runs)"
     )
@@ -59,5 +60,6 @@ def _print_comparison(comparison: RunComparison) -> None:
         print(f"{label}  {run.name}")
     print()
     rows = [[row.title, *row.texts()] for row in comparison.rows]
+    # one further: the first column holds titles
     best = {(i, j + 1) for i, row in enumerate(comparison.rows) for j in row.best()}
     print_table(["", *comparison.labels], rows, best=best, mark="*")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fathom.build.run import PlannedRun
     from fathom.runs.analysis.crossval import CrossValidation
 
-_FOLDS, _REPEATS = 5, 1
+_FOLDS, _REPEATS = 5, 1  # five or ten are usual (Hastie et al. 2009, §7.10); five cost half
 _EXAMPLES = """\
 examples:
   fathom crossval mlp --data digits                       five folds of the training split, the test set left alone
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         own = [f"--{name}" for name in ("folds", "repeats") if getattr(args, name) is not None]
         series.refuse_settings(args, [*args.models, *own])
         return series.run_series(_FoldWatch(), lambda watch: _resume(args, watch), _show)
-    configs = _configs(args)
+    configs = _configs(args)  # before torch: what cannot be is refused at once
     return series.run_series(_FoldWatch(), lambda watch: _begin(args, configs, watch), _show)
 
 
@@ -70,6 +70,7 @@ def _configs(args: argparse.Namespace) -> list[Config]:
     for i, name in enumerate(names):
         if name in names[:i]:
             raise UsageError(f"{name} is named twice; a network is compared with others")
+    # None: the network that the data suggest
     each = [chosen_settings(argparse.Namespace(**vars(args) | {"model": name})) for name in names or [None]]
     return [configure(settings, args.out) for settings in each]
 
@@ -97,13 +98,14 @@ class _FoldWatch(series.Watch):
     def name(self, run: PlannedRun) -> str:
         fold = run.config.data.fold
         assert fold is not None
-        return f"{run.config.model.name} fold {fold.index + 1}/{fold.of}"
+        return f"{run.config.model.name} fold {fold.index + 1}/{fold.of}"  # folds count from 1 for people
 
     def title(self, study: CrossValidation, row: dict[str, Any]) -> str:
-        width = max(map(len, study.models))
+        width = max(map(len, study.models))  # names as one column
         return f"{row['model']:<{width}}  {study.name_fold(row)}/{study.plan['folds']}"
 
     def scores(self, study: CrossValidation, row: dict[str, Any]) -> str:
+        # a fold that ended has every measure
         return ", ".join(f"{measure.title} {measure.form(row[measure.key])}" for measure in study.measures)
 
 
@@ -113,4 +115,4 @@ def _show(study: CrossValidation) -> list[str]:
     for measure in study.measures:
         for model, spread in study.spreads(measure).items():
             rows.append([model, measure.title, *measure.describe(spread)])
-    return lay_out(rows, right=range(2, len(rows[0]))) if len(rows) > 1 else []
+    return lay_out(rows, right=range(2, len(rows[0]))) if len(rows) > 1 else []  # no finished fold: no table

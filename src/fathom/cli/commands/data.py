@@ -88,17 +88,17 @@ def _list_all() -> int:
     rows, refused = [], []
     for name in catalog.names():
         entry, state = catalog.describe(name), catalog.check(name)
-        if state not in ("ok", "absent", "made"):
+        if state not in ("ok", "absent", "made"):  # anything else is a sentence about what is wrong
             refused.append(state)
             state = "wrong"
-        rows.append(
+        rows.append(  # a text has neither classes nor shape
             (
                 name,
                 f"{entry.train_size:,}",
                 f"{entry.test_size:,}",
                 str(len(entry.class_names) or "–"),
                 _times(entry.shape) or "text",
-                "–" if state == "made" else state,
+                "–" if state == "made" else state,  # made on demand: nothing to sum
                 "made on demand" if state == "made" else str(entry.found or "–"),
             )
         )
@@ -119,7 +119,7 @@ def _print_cache() -> None:
     """Say what takes room in the cache; any of it can be deleted."""
     sizes = [
         f"{_IN_CACHE[name]} {format_bytes(size)} ({name})"
-        for name, size in measure_cache().items()
+        for name, size in measure_cache().items()  # folders that are empty or not Fathom's are passed over
         if size and name in _IN_CACHE
     ]
     if sizes:
@@ -134,10 +134,12 @@ def _show(args: argparse.Namespace) -> int:
     if entry.task == "classification":
         from fathom.data.images.augment.augmentation_spec import make_augmentation
 
+        # "" would be no augmentation: None alone takes the usual one
         spec = _SHOWN_AUGMENTATION[entry.name] if args.augment is None else args.augment
         augment = make_augmentation(spec)
         if augment is not None:
             augment.check(entry.shape)
+    # downloads what is not here
     contents = catalog.load_text(args.name) if entry.task == "language" else catalog.load_arrays(args.name)
     entry = catalog.describe(args.name)  # by now it is found
     print(entry.title)
@@ -170,6 +172,7 @@ def _draw(arrays: Arrays, name: str, augment: Compose | None, spec: str, args: a
     page = samples_page(
         name,
         sample_rows(*images, seed=args.seed),
+        # empty rows: no such section on the page
         [] if augment is None else augmented_rows(*images, augment, seed=args.seed),
         augmentation=spec,
         num_classes=len(arrays.class_names),
@@ -187,6 +190,7 @@ def _extract(args: argparse.Namespace) -> int:
 
     with Progress("extracting", amount=count_of("images")) as progress:
         written = extract_cifar10(args.extract, lambda done, total: progress.update(done, total=total))
+    # 60,000: 50,000 to train, 10,000 to test
     print(f"wrote {written:,} images to {args.extract}" + (", the others were there" if written < 60_000 else ""))
     return 0
 
@@ -196,6 +200,7 @@ def _print_balance(arrays: Arrays) -> None:
 
     num_classes = len(arrays.class_names)
     train = np.bincount(arrays.train_labels, minlength=num_classes).tolist()
+    # no test labels: zeros
     test = [0] * num_classes if arrays.test_labels is None else np.bincount(arrays.test_labels, minlength=num_classes)
     rows = [(name, f"{a:,}", f"{b:,}") for name, a, b in zip(arrays.class_names, train, test, strict=True)]
     rows.append(("all", f"{sum(train):,}", f"{sum(test):,}"))
@@ -220,6 +225,7 @@ def _print_tokens(text: str) -> None:
     for level in ("char", "word"):
         for how, tokenizer in (("as it is", Tokenizer(level)), ("letters", Tokenizer(level, True, "letters"))):
             counts = Counter(tokenizer.split(text))
+            # ␣: a space would not show; repr for \n, without its quotes
             frequent = " ".join("␣" if token == " " else repr(token)[1:-1] for token, _ in counts.most_common(8))
             rows.append((level, how, f"{counts.total():,}", f"{len(counts):,}", frequent))
     print_table(("level", "cleaned", "tokens", "different", "most frequent"), rows, right=(2, 3))

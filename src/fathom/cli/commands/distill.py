@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     """Distil, or resume; print teacher and students side by side and what that says."""
     if args.resume is not None:
         own = [f"--{name}" for name in ("student", "temperature", "alpha") if getattr(args, name) is not None]
-        own += ["--seeds"] if args.pairs is not None else []
+        own += ["--seeds"] if args.pairs is not None else []  # dest is pairs: --seeds of train is another setting
         series.refuse_settings(args, [*own, *([args.teacher] if args.teacher else [])])
         return series.run_series(_StudentWatch(), lambda watch: _resume(args, watch), _show)
     teacher, config = _settings(args)
@@ -80,7 +80,7 @@ def _begin(args: argparse.Namespace, teacher: Path, config: Config, watch: _Stud
         seeds=args.pairs or _SEEDS,
         root=args.out,
         observer=watch,
-        command=args.command,
+        command=args.command,  # recorded in the plan
     )
 
 
@@ -98,6 +98,7 @@ def _settings(args: argparse.Namespace) -> tuple[Path, Config]:
         raise UsageError("name the student: --student NAME, one of `fathom models`")
     teacher = find_run(args.teacher, args.out)
     base = student_settings(teacher)
+    # other data than the teacher's: nothing of it is inherited
     own = None if args.data not in (None, base.get("data.name")) else base
     settings = chosen_settings(argparse.Namespace(**vars(args) | {"model": args.student}), own)
     return teacher, configure(settings, args.out)
@@ -107,7 +108,7 @@ def _read_alpha(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        value = -1.0
+        value = -1.0  # refused below
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
     return value
@@ -128,7 +129,7 @@ class _StudentWatch(series.Watch):
     def title(self, study: Distillation, row: dict[str, Any]) -> str:
         from fathom.runs.analysis.distillation import TITLES
 
-        return f"{TITLES[row['role']]:<17}  seed {row['seed']}"
+        return f"{TITLES[row['role']]:<17}  seed {row['seed']}"  # 17: the longest title, "student distilled"
 
     def scores(self, study: Distillation, row: dict[str, Any]) -> str:
         from fathom.runs.analysis.numbers import percent

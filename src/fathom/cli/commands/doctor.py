@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EXAMPLES
     parser.add_argument("target", metavar="SCRIPT.py|RUN", help="a training script in PyTorch, or a run")
+    # REMAINDER: everything behind the script is its own
     parser.add_argument("arguments", metavar="ARGUMENT", nargs=argparse.REMAINDER, help="arguments of the script")
     parser.add_argument("--json", metavar="FILE", help="also write findings, and what was not checked, as JSON")
     parser.add_argument(
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--time-limit", type=read_positive, metavar="SECONDS", help="end the script after so long")
     parser.add_argument("--all", action="store_true", help="also list the checks that could not run, and why")
     add_runs_folder(parser)
-    parser.set_defaults(parser=parser)
+    parser.set_defaults(parser=parser)  # run() parses once more, see there
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.json is not None:
         check_output(args.json, "--json")  # before anything runs
-    if args.target.endswith(".py"):
+    if args.target.endswith(".py"):  # a run's folder does not end in .py
         return _run_script(args)
     if args.arguments:  # of a script they are its own; after a run options of the doctor may stand
         args = args.parser.parse_args([*args.arguments, args.target], args)
@@ -66,9 +67,10 @@ def _run_script(args: argparse.Namespace) -> int:
     report = observe_script(args.target, args.arguments, epochs_limit=args.epochs_limit, time_limit_s=args.time_limit)
     facts, code = report.facts, report.exit_code
     if not facts:
+        # negative: the number of the signal, as subprocess has it
         end = f"was ended by signal {-code}" if code < 0 else f"ended by itself with exit code {code}"
         print(f"fathom: {args.target} {end} before anything could be reported", file=sys.stderr)
-        return 128 - code if code < 0 else code or 1
+        return 128 - code if code < 0 else code or 1  # as a shell would report it; never 0
     print()
     for line in _headline(args.target, facts, code):
         print(line)
@@ -82,6 +84,7 @@ def _headline(script: str, facts: dict[str, Any], code: int) -> list[str]:
 
     lines = [f"doctor   {script}: {counted(facts['steps'], 'step')} in {facts['elapsed_s']:.1f} s, exit code {code}"]
     if facts["stopped_early"]:
+        # by one of the limits
         lines.append(f"{'':<9}stopped by {facts['stopped_early']}: what comes later was not seen")
     if facts["subprocess"]:
         lines.append(f"{'':<9}{facts['subprocess']} starts a process, whose work is not observed")
@@ -103,4 +106,4 @@ def _finish(findings: Findings, extra: dict[str, Any], path: str | None, code: i
 
     if path is not None:
         write_output(path, to_json({"schema": 1} | findings.to_dict() | extra, indent=1) + "\n")
-    return 1 if has_errors(findings.findings) else code
+    return 1 if has_errors(findings.findings) else code  # an error outranks the script's own exit code

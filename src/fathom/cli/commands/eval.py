@@ -40,11 +40,12 @@ def run(args: argparse.Namespace) -> int:
 
     evaluation = _evaluate_files(args) if args.data is not None else _evaluate_split(args)
     print(to_json(evaluation, indent=1) if args.json else _table(evaluation))
-    if "level" in evaluation:
+    if "level" in evaluation:  # a language model's
         # the first token of a split is read and not predicted
         split, size = evaluation["split"], evaluation["num_samples"] + 1
         found = check_split(split, evaluation["unknown"], size, evaluation["level"])
         show_findings([found] if found is not None and found.severity == "warning" else [])
+    # files that could not be read fail the command, unlabelled ones do not
     return 1 if evaluation.get("left_out", {}).get("unreadable") else 0
 
 
@@ -52,7 +53,7 @@ def _evaluate_split(args: argparse.Namespace) -> dict[str, Any]:
     for option in ("images", "file_column", "label_column", "encoding"):
         if getattr(args, option) is not None:
             raise UsageError(f"--{option.replace('_', '-')} belongs to --data, other data than the run's own")
-    path = find_run(args.run, args.runs)
+    path = find_run(args.run, args.runs)  # before torch is imported: a wrong name costs nothing
     from fathom.recipes.evaluate import evaluate
 
     return evaluate(path, args.split or "test", device=args.device)
@@ -60,6 +61,7 @@ def _evaluate_split(args: argparse.Namespace) -> dict[str, Any]:
 
 def _evaluate_files(args: argparse.Namespace) -> dict[str, Any]:
     if args.split is not None:
+        # files have no splits
         raise UsageError("--data is evaluated as a whole, and --split is one of the run's own data; leave one out")
     from fathom.inference.image_inputs import label_file_options
     from fathom.recipes.evaluate_files import evaluate_files
@@ -84,10 +86,11 @@ def _table(evaluation: dict[str, Any]) -> str:
         if "encoding" in evaluation:
             lines.append(f"{'encoding':<16}{name_encoding(evaluation['encoding'])}")
         return "\n".join(lines)
+    # loss, accuracy and requested metrics
     numbers = {name: value for name, value in evaluation.items() if isinstance(value, float)}
     column = max(8, *map(len, numbers)) + 1
     lines += [f"{name:<{column}}{value:.4f}" for name, value in numbers.items()]
-    for key, part in (("class", "per_class"), ("label", "per_label")):
+    for key, part in (("class", "per_class"), ("label", "per_label")):  # at most one of them is there
         rows = evaluation.get(part, [])
         if not rows:
             continue

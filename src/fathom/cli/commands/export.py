@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Export and say what was written."""
 
     path = find_run(args.run, args.runs)
+    # importing torch.export and onnx takes seconds
     with Progress("exporting: loading the libraries", amount=elapsed(), ticks=True) as progress:
         from fathom.export.export import export
 
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
             on_stage=lambda stage: progress.update(title=f"exporting: {stage}"),
         )
     print(f"{record['path']}  {format_bytes(record['bytes'])}")
-    sizes = " and ".join(map(str, record["verified"]["batch_sizes"]))
+    sizes = " and ".join(map(str, record["verified"]["batch_sizes"]))  # batch sizes it was tried with
     found = ", ".join(f"{name} {value:.1e}" for name, value in record["verified"]["largest_difference"].items())
     what = "before int8, " if "int8" in record else ""
     print(f"{what}compared with PyTorch at batches of {sizes}; largest differences: {found}")
@@ -66,8 +67,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _table(int8: dict[str, Any]) -> str:
     latency, size = int8["latency_ms"], int8["bytes"]
+    # of a classifier, else of a regression
     measure, form = ("accuracy", ".2%") if "accuracy" in int8 else ("rmse", ".4g")
     title = {"accuracy": "accuracy", "rmse": "RMSE"}[measure]
+    # PyTorch's own quality is float32's
     lines = [f"{'':<9}{title:>9}  batch of 1       size", f"{'PyTorch':<9}{'':9}  {latency['pytorch']:7.3f} ms"]
     lines += [
         f"{name:<9}{format(int8[measure][name], form):>9}  {latency[name]:7.3f} ms  {format_bytes(size[name]):>9}"

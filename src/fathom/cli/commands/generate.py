@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the prefix and what the model makes of it."""
     model = find_model(args.run, args.runs)
-    from fathom.inference.generation import generate
+    from fathom.inference.generation import generate  # torch, after the name is checked
 
     generated = generate(
         model,

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     """List the networks, or the layers of one."""
     from fathom.errors import UsageError
 
-    given = [f"--{name.replace('_', '-')}" for name in COST_OPTIONS if getattr(args, name)]
+    given = [f"--{name.replace('_', '-')}" for name in COST_OPTIONS if getattr(args, name)]  # 0 and False are not given
     if args.cost and args.name is None:
         raise UsageError("--cost goes with a name: fathom models lenet --cost")
     if given and not args.cost:
@@ -75,12 +75,12 @@ def _list_networks() -> None:
     rows: list[tuple[str, ...]] = []
     for name in registry.builtin_names():
         model = registry.get(name)
-        for counted in model.counts:
+        for counted in model.counts:  # published sizes: ImageNet's, Fashion-MNIST's, or both
             form = counted.form
-            label = f"{name} (small)" if form == FASHION != model.form else name
+            label = f"{name} (small)" if form == FASHION != model.form else name  # only where the two forms differ
             size = (_by(form.input_shape), str(form.num_classes))
             rows.append((label, *size, count(counted.parameters), short(counted.flops), str(model.paper)))
-    for name, package in registry.plugins():
+    for name, package in registry.plugins():  # installed ones are not imported to be listed
         rows.append((name, "", "", "", "", f"package {package}"))
     print_table(("network", "input", "outputs", "parameters", "FLOPs", "paper"), rows, right=(1, 2, 3, 4))
     print(_ABOUT_FLOPS)
@@ -100,6 +100,7 @@ def _choose_form(model: RegisteredModel, args: argparse.Namespace, options: dict
     num_classes = args.classes if args.classes is not None else form.num_classes if form else None
     if shape is None or num_classes is None:
         raise UsageError(f"{model.name} has no published size; add --input CxHxW and --classes N")
+    # a small input without --classes: the small form's classes
     if args.input and args.classes is None and model.has_small and min(shape[1:], default=SMALL_BELOW) < SMALL_BELOW:
         num_classes = FASHION.num_classes
     return Form(shape, num_classes)
@@ -114,9 +115,9 @@ def _show_cost(args: argparse.Namespace) -> None:
 
     model, options = registry.get(args.name), _parse_options(args.set)
     form = _choose_form(model, args, options)
-    with torch.device("meta"):
+    with torch.device("meta"):  # meta: shapes alone, no memory
         net = registry.create(model.name, input_shape=form.input_shape, num_classes=form.num_classes, **options)
-    batch_size, number_bytes = args.batch_size or 64, 2 if args.half else 4
+    batch_size, number_bytes = args.batch_size or 64, 2 if args.half else 4  # bytes of a number
     optimizer = args.optimizer or "adamw"
     cost = training_cost(net, form.input_shape, batch_size, optimizer=optimizer, number_bytes=number_bytes)
     print(f"{model.name}: input {_by(form.input_shape)}, outputs {form.num_classes}, {optimizer}")
@@ -128,7 +129,7 @@ def _find_processor(args: argparse.Namespace) -> Hardware:
     sheet = HARDWARE[args.hardware or "cpu8"]
     flops = args.flops or (sheet.half_flops if args.half else sheet.flops)
     if args.flops is None and args.bandwidth is None:
-        return replace(sheet, flops=flops)
+        return replace(sheet, flops=flops)  # the data sheet's bandwidth and name stay
     return Hardware("a processor", flops, flops, args.bandwidth or sheet.bandwidth, "as given")
 
 
@@ -143,7 +144,7 @@ def _show_network(args: argparse.Namespace) -> None:
     # Meta needs no memory but a second to load, which only a large input repays.
     layers = _layers(model.name, form, options, device="meta" if max(shape) > 64 else "cpu")
 
-    settings = {**model.fixed, **model.options, **options}
+    settings = {**model.fixed, **model.options, **options}  # what the user set wins
     print(f"{model.name}: {model.description}{f' ({model.paper})' if model.paper else ''}")
     print(f"input {_by(shape)}, outputs {num_classes}")
     if settings:
@@ -156,6 +157,7 @@ def _show_network(args: argparse.Namespace) -> None:
             _by(layer["output_shape"]),
             count(layer["parameters"]),
             count(layer["flops"]),
+            # None: a layer that sees all of the input
             "all" if layer["receptive_field"] is None else count(layer["receptive_field"]),
         )
         for layer in layers
@@ -183,7 +185,7 @@ def _parse_shape(text: str) -> tuple[int, ...]:
     from fathom.errors import UsageError
 
     sizes = text.lower().split("x")
-    if not all(size.isdecimal() and int(size) for size in sizes):
+    if not all(size.isdecimal() and int(size) for size in sizes):  # isdecimal: no sign; int() != 0: no empty side
         raise UsageError(f"--input {text!r}: expected CxHxW such as 3x32x32, or a number of features")
     return tuple(int(size) for size in sizes)
 
@@ -195,6 +197,7 @@ def _parse_options(assignments: Sequence[str]) -> dict[str, Any]:
 
     tree: dict[str, Any] = {}
     for assignment in assignments:
+        # the short form, without its section
         option, equals, _ = assignment.removeprefix("model.options.").partition("=")
         if not equals or not option.isidentifier():
             raise UsageError(f"--set {assignment!r}: expected option=value, for example dropout=0.2")

@@ -64,13 +64,14 @@ def run(args: argparse.Namespace) -> int:
     label_file = label_file_options(args.images, args.file_column, args.label_column)
     request = PredictionRequest(model, args.inputs, args.top, label_file, args.encoding)
     if args.submission is not None:
+        # the sample decides the form, so the two options would do nothing
         if args.top != 1 or args.format not in (None, "csv"):
             raise UsageError("--submission has the form of its sample; remove --top and --format")
         watch = _show_progress(args.out)
         rows, note, findings = write_submission(request, args.submission, args.out, device=args.device, watch=watch)
         show_findings(findings)
         print(f"{rows:,} rows of {args.submission} filled{_where(args.out)}; {note}", file=sys.stderr)
-        return 0
+        return 0  # a submission is whole or not written
     good, bad, what, score, findings = predict_to_file(
         request,
         args.out,
@@ -79,13 +80,13 @@ def run(args: argparse.Namespace) -> int:
         watch=_show_progress(args.out),
     )
     show_findings(findings)
-    done = "scored" if what == "lines" else "labelled"
+    done = "scored" if what == "lines" else "labelled"  # texts are scored by perplexity
     summary = f"{good:,} of {good + bad:,} {what} {done}" + _where(args.out)
     print(summary + (f"; {bad:,} failed, see the error column" if bad else ""), file=sys.stderr)
     if score is not None and score.labelled:
         accuracy = score.right / score.labelled
         print(f"accuracy {accuracy:.2%}: {score.right:,} of {score.labelled:,} with a label", file=sys.stderr)
-    return 1 if bad else 0
+    return 1 if bad else 0  # as eval: bad files fail the command, the rest is written
 
 
 def _where(out: str | None) -> str:
@@ -94,12 +95,13 @@ def _where(out: str | None) -> str:
 
 def _show_progress(out: str | None) -> Callable[[Predictions], Iterable[dict[str, Any]]]:
     """Return what passes the rows on and shows how far they are, unless the rows themselves run over the terminal."""
-    are_shown = (out is None or is_stdout(out)) and sys.stdout.isatty()
+    are_shown = (out is None or is_stdout(out)) and sys.stdout.isatty()  # a bar between printed rows would garble both
 
     def watch(predictions: Predictions) -> Iterator[dict[str, Any]]:
         if are_shown:
             yield from predictions.rows
             return
+        # count(): None where the number is not known beforehand
         with Progress("predicting", predictions.count(), amount=count_of(predictions.what)) as progress:
             for row in predictions.rows:
                 yield row

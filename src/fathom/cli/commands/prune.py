@@ -9,7 +9,7 @@ from fathom.cli.arguments import add_code, add_run, find_run
 from fathom.cli.values import OneOf, read_fraction, read_natural, read_positive
 
 STRUCTURES = ("channels",)
-CRITERIA = ("l1", "l2", "batch_norm")
+CRITERIA = ("l1", "l2", "batch_norm")  # as in fathom.recipes.prune, which would import torch
 SCOPES = ("local", "global")
 
 _EXAMPLES = """\
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     """Prune, fine-tune, and set before and after side by side."""
     from fathom.errors import UsageError
 
-    if not args.amount:
+    if not args.amount:  # read_fraction allows 0
         raise UsageError("--amount must be above 0 and below 1")
     path = find_run(args.run, args.runs)
     from fathom.cli.outcome import finish

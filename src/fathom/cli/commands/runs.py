@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from fathom.runs.folder import trash
 
     root = Path(args.runs)
-    if sum(map(bool, (args.delete, args.restore, args.empty_trash))) > 1:
+    if sum(map(bool, (args.delete, args.restore, args.empty_trash))) > 1:  # count of the three that are given
         raise UsageError("--delete, --restore and --empty-trash are three things to do; choose one")
     if args.restore:
         for path in trash.restore(args.restore, root):
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     runs = _chosen(args, root)
     if args.delete:
-        if not args.names:
+        if not args.names:  # a filter alone must not delete
             raise UsageError("--delete needs the names of runs, or a pattern such as '*-lenet-*'")
         for path in trash.move_to_trash([Path(run.path) for run in runs]):
             print(f"in the trash: {path}")
@@ -88,19 +88,19 @@ def _chosen(args: argparse.Namespace, root: Path) -> list[ListedRun]:
     from fathom.runs.analysis.listing import list_runs, select, sort_key
 
     if not root.is_dir():
-        if args.names or root != Path("runs"):
+        if args.names or root != Path("runs"):  # the default folder need not be there yet
             raise UsageError(f"--runs: no such folder: {root}")
         return []
     runs = list_runs(root)
     if args.names:
         named: set[str] = set()
         for text in args.names:
-            named |= _fitting(text, root, runs)
+            named |= _fitting(text, root, runs)  # several patterns: their union
         runs = [run for run in runs if run.name in named]
     runs = select(runs, condition=args.status, model=args.model, data=args.data)
     if args.sort != "created":
         runs.sort(key=sort_key(args.sort))
-    return runs[: args.most]
+    return runs[: args.most]  # None: all
 
 
 def _fitting(text: str, root: Path, runs: list[ListedRun]) -> set[str]:
@@ -108,10 +108,11 @@ def _fitting(text: str, root: Path, runs: list[ListedRun]) -> set[str]:
 
     from fathom.runs.folder.lookup import resolve_run
 
+    # "last" first: a run may be called so
     if text != "last" and (fits := {run.name for run in runs if fnmatchcase(run.name, text)}):
         return fits
     path = resolve_run(text, root)
-    if path.resolve().parent != root.resolve():
+    if path.resolve().parent != root.resolve():  # a path elsewhere is not in this list
         raise UsageError(f"{path} is not in {root}; name its folder: --runs {path.parent}")
     return {path.name}
 
@@ -128,13 +129,14 @@ def _print_runs(runs: list[ListedRun], root: Path) -> None:
     def value(metric: str | None, number: float | None) -> str:
         if metric is None:
             return DASH
-        short = metric.removeprefix("val_").removeprefix("train_")
+        short = metric.removeprefix("val_").removeprefix("train_")  # the column says best validation already
         return f"{percent(number)} {short}" if short == "accuracy" else f"{decimal(number)} {short}"
 
     rows = [
         [
             run.name,
             run.condition,
+            # 0 of 10 and – of 10 differ: not begun, not known
             DASH if run.epochs is None else f"{run.epochs}/{run.max_epochs or DASH}",
             value(run.val_metric, run.val),
             value(run.test_metric, run.test),

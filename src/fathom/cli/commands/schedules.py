@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FORMATS = ("png", "svg", "pdf")
-MAX_POINTS = 2000
+FORMATS = ("png", "svg", "pdf")  # by the ending of --out
+MAX_POINTS = 2000  # more steps than pixels
 # What `lambda` is drawn with when no function is given
 EXAMPLE_FUNCTION = "(1 - step/total) * (1 + cos(8*pi*step/total))/2"
 KEY = (
@@ -49,10 +49,10 @@ def run(args: argparse.Namespace) -> int:
         print_list()
         return 0
     out = args.out or "schedules.png"
-    if Path(out).suffix[1:].lower() not in FORMATS and not is_special(out):
+    if Path(out).suffix[1:].lower() not in FORMATS and not is_special(out):  # a pipe or device has no ending
         raise UsageError(f"cannot draw to {out}; the name must end in .{', .'.join(FORMATS)}")
     try:
-        warmup = int(args.warmup) if args.warmup.isdigit() else float(args.warmup)
+        warmup = int(args.warmup) if args.warmup.isdigit() else float(args.warmup)  # "10" are steps, "0.1" a share
     except ValueError:
         raise UsageError(f"--warmup must be a number of steps or a fraction of the run, not {args.warmup!r}") from None
     schedules = [(text, _make(text, args.steps, warmup)) for text in args.names or NAMES]
@@ -65,6 +65,7 @@ def _make(text: str, num_steps: int, warmup: int | float) -> Schedule:
     name, options = parse_schedule(text)
     if name == "lambda":
         options.setdefault("function", EXAMPLE_FUNCTION)
+    # an option in the text wins over --warmup
     return make_schedule(name, num_steps, **{"warmup_steps": warmup} | options)
 
 
@@ -96,14 +97,15 @@ def draw(schedules: list[tuple[str, Schedule]]) -> Figure:
     """Draw one panel for each (title, schedule): the factor over the steps, the warm-up shaded."""
     from matplotlib.figure import Figure
 
+    # as near to a square as the titles allow
     columns = {1: 1, 2: 2, 4: 2}.get(len(schedules), 3 if len(schedules) <= 9 else 5)
-    rows = -(-len(schedules) // columns)
+    rows = -(-len(schedules) // columns)  # rounded up
     figure = Figure(figsize=(3.3 * columns + 0.3, 2.5 * rows + 0.5), dpi=110, layout="constrained", facecolor="white")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore[union-attr,call-arg]
     panels = figure.subplots(rows, columns, squeeze=False).flatten()
     for index, panel in enumerate(panels):
         if index >= len(schedules):
-            panel.set_axis_off()
+            panel.set_axis_off()  # panels without a schedule
             continue
         _draw_one(panel, *schedules[index])
         if index % columns == 0:
@@ -117,6 +119,7 @@ def _draw_one(panel: Axes, text: str, schedule: Schedule) -> None:
     name, _, options = text.partition(":")
     total = schedule.total_steps
     steps = (
+        # first and last step included
         list(range(total)) if total <= MAX_POINTS else [i * (total - 1) // (MAX_POINTS - 1) for i in range(MAX_POINTS)]
     )
     factors, losses = _factors(schedule, steps)
@@ -129,7 +132,7 @@ def _draw_one(panel: Axes, text: str, schedule: Schedule) -> None:
         panel.plot(steps, losses, color=GREY, linewidth=1.0, linestyle=(0, (3, 2)))
         panel.text(0.98 * total, 0.97, "dashed: a made-up loss", color=GREY, fontsize=7.5, ha="right", va="top")
     panel.set_xlim(0, max(1, total))
-    panel.set_ylim(0, 1.12 * max(1.0, *factors))
+    panel.set_ylim(0, 1.12 * max(1.0, *factors))  # 12 % of room above the curve
     panel.set_xticks(sorted({0, total // 2, total}), [f"{tick:,}" for tick in sorted({0, total // 2, total})])
     if max(factors) <= 1.0:
         panel.set_yticks([0.0, 0.5, 1.0])
@@ -139,7 +142,7 @@ def _draw_one(panel: Axes, text: str, schedule: Schedule) -> None:
     below = options or SCHEDULES[name.strip()].formula
     if name == "lambda" and not options:
         below = f"e.g. {EXAMPLE_FUNCTION}"
-    below = below if len(below) <= 52 else below[:51] + "…"
+    below = below if len(below) <= 52 else below[:51] + "…"  # 52 letters fit a panel's width
     # Plain text throughout: a dollar or underscore in an expression is no mathematics
     panel.set_title(name, loc="left", color=INK, fontsize=11, fontweight="bold", pad=19, parse_math=False)
     panel.text(
@@ -154,11 +157,12 @@ def _factors(schedule: Schedule, steps: list[int]) -> tuple[list[float], list[fl
     """
     if schedule.name != "plateau":
         return [schedule.factor(step) for step in steps], []
-    factors, losses, loss, seen = [], [], 1.0, 0
+    factors, losses, loss, seen = [], [], 1.0, 0  # seen: validations so far
     for step in steps:
         while seen < step * 60 // schedule.total_steps:
             floor = 0.15 + 0.35 * schedule.state_dict()["scale"]
             loss, seen = floor + (loss - floor) / 2, seen + 1
+            # mode max: an accuracy rises as a loss falls
             schedule.observe(loss if schedule.options["mode"] == "min" else 1.0 - loss)
         factors.append(schedule.factor(step))
         losses.append(loss)

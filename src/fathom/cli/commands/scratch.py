@@ -72,12 +72,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """List, train beside PyTorch, or show."""
     if args.name is None:
+        # the options are None unless given
         _refuse(args, [option for option in (*GOES_WITH, "out") if getattr(args, option) is not None], "no name")
         _print_list()
         return 0
     if args.name not in PAIRINGS and args.name not in TOURS:
         raise unknown("network or topic", args.name, [*PAIRINGS, *TOURS])
     given = [option for option in GOES_WITH if getattr(args, option) is not None]
+    # said, instead of doing nothing
     _refuse(args, [option for option in given if args.name not in GOES_WITH[option]], args.name)
     out = _check_out(args.out, args.name) if args.out is not None else None
     if args.name in TOURS:
@@ -96,7 +98,7 @@ def _refuse(args: argparse.Namespace, options: list[str], name: str) -> None:
 def _check_out(text: str, name: str) -> Path:
     """Refuse a file that could not be written, before any work is done."""
     path = Path(text)
-    endings = (".csv",) if name in TOURS else (".csv", *FIGURES)
+    endings = (".csv",) if name in TOURS else (".csv", *FIGURES)  # topics give tables, no curves
     if path.suffix.lower() not in endings and not is_special(text):
         raise UsageError(f"--out {text}: for {name} the name must end in {', '.join(endings)}")
     if not path.parent.is_dir():
@@ -156,7 +158,7 @@ def _print_start(options: TwinOptions, result: TwinResult) -> None:
     print(f"{pairing.name}: {pairing.title}; {result.num_parameters:,} parameters")
     print(result.data.title)
     momentum = f", momentum {pairing.momentum:g}" if pairing.momentum else ""
-    clip = f", gradients clipped to norm {pairing.clip_norm:g}" if pairing.clip_norm else ""
+    clip = f", gradients clipped to norm {pairing.clip_norm:g}" if pairing.clip_norm else ""  # None and 0 are off
     print(
         f"SGD, lr {options.lr:g}{momentum}{clip}, batch {options.batch_size}, seed {options.seed}, "
         f"{options.precision}; the same first weights and batches on both sides"
@@ -188,7 +190,7 @@ def _print_end(options: TwinOptions, result: TwinResult) -> None:
         f"\n{len(result.steps):,} steps: the losses differ by {largest:.1e} at most, the weights after the last by "
         f"{result.largest_weight_difference:.1e}"
     )
-    first = next((step.step for step in result.steps if step.difference > small), None)
+    first = next((step.step for step in result.steps if step.difference > small), None)  # None: nothing but rounding
     if first is not None:
         print(
             f"Before step {first} they differ by less than {small:g}: rounding. From there on training amplifies it, "
@@ -216,13 +218,14 @@ def _write(path: Path, options: TwinOptions, result: TwinResult) -> None:
 
     if path.suffix.lower() == ".csv":
         header = ("epoch", "step", "scratch_loss", "torch_loss", "difference")
+        # repr: all digits, for programs
         rows = [(s.epoch, s.step, repr(s.scratch), repr(s.torch), repr(s.difference)) for s in result.steps]
         write_output(path, _as_csv([header, *rows]))
         return
     from fathom.cli.scratch_figure import draw
 
     buffer = io.BytesIO()
-    draw(options, result).savefig(buffer, format=path.suffix[1:].lower() or "png")
+    draw(options, result).savefig(buffer, format=path.suffix[1:].lower() or "png")  # a device or a pipe gets PNG
     write_output(path, buffer.getvalue())
 
 

@@ -50,9 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, or resume."""
-    sort_places(args)
+    sort_places(args)  # fathom train photos/ has no --data
     if args.resume is not None:
         return _resume(args)
+    # torch is imported after this, when the settings are known to be possible
     config = configure(chosen_settings(args), args.out)
     contents = start_reading(config)
     from fathom.cli.progress import show_progress, show_reading
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     trained = train(
         config,
         root=Path(args.out),
-        contents=contents.result(),
+        contents=contents.result(),  # waits for the reader, and raises its error
         on_start=show_progress,
         on_read=show_reading(),
         command=args.command,
@@ -76,7 +77,7 @@ def start_reading(config: Config) -> Future[Any]:
     def read() -> None:
         try:
             future.set_result(kind_of(config).read(config.data))
-        except BaseException as error:
+        except BaseException as error:  # whatever it is: a reader that never answers would hang the command
             future.set_exception(error)
 
     # A daemon: after Ctrl-C nobody waits for a download to finish.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fathom.tuning.tune import Tuned
 
 _TRIALS = 30
-_SHOWN = 5
+_SHOWN = 5  # of the best trials
 _EXAMPLES = """\
 examples:
   fathom tune lenet --space lr=1e-4..0.1:log,batch_size=32..512:log --trials 30
@@ -62,9 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search, or resume a search; then the best trials, and the run of the best."""
-    settings = None
+    settings = None  # stays so when resuming
     if args.resume is not None:
         given = options.given_options(args)
+        # an empty list of --space is not given
         given += [option for option in ("--space", "--pruner", "--study") if getattr(args, option[2:])]
         if given:
             raise UsageError(f"--resume reuses the study's settings; remove {given[0]}")
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
             )
         from fathom.tuning.space import parse_space
 
-        parse_space(args.space)
+        parse_space(args.space)  # a wrong space is told before torch is imported
         settings = options.chosen_settings(args)
         configure(settings, args.out)  # what cannot be is refused before torch is imported
     from fathom.cli.progress import show_progress
@@ -92,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             tuned = tune(
                 settings,
                 args.space,
-                trials=args.trials or _TRIALS,
+                trials=args.trials or _TRIALS,  # 0 trials are refused by the reader
                 pruner=args.pruner or "median",
                 root=Path(args.out),
                 study=args.study,
@@ -100,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
                 session=session,
             )
     except KeyboardInterrupt as stop:
-        if observer.path is None:
+        if observer.path is None:  # the study was never opened: nothing to resume
             raise
         raise resume_hint(stop, resume_command(observer.path)) from None
     return _finish(tuned)
@@ -110,12 +111,12 @@ def _finish(tuned: Tuned) -> int:
     study = tuned.study
     print()
     _print_best(study)
-    if not tuned.is_over:
+    if not tuned.is_over:  # with --jobs, or two calls on one folder
         print("\nanother process is still at a trial of this study; it will end the study")
     if tuned.run is not None:
         print()
         finish(tuned.run)
-    elif study.best_run is not None:
+    elif study.best_run is not None:  # kept by an earlier call
         print(f"run folder     {study.best_run}")
     elif (tuned.path / "best.yaml").exists():
         print(f"\nthe best       fathom train --config {tuned.path / 'best.yaml'}")
@@ -133,7 +134,8 @@ def _print_best(study: Study) -> None:
         [str(t.number), study.form(t.value), *(value_text(t.values[n]) if n in t.values else DASH for n in names)]
         for t in study.ranked()[:_SHOWN]
     ]
+    # every cell of the best row
     print_table(header, rows, right=range(len(header)), best={(0, column) for column in range(len(header))})
     counts = [f"{study.count(state)} {state}" for state in ("complete", "pruned", "diverged", "failed")]
-    ended = ", ".join(text for text in counts if not text.startswith("0 "))
+    ended = ", ".join(text for text in counts if not text.startswith("0 "))  # those that there are none of are left out
     print(f"{study.num_done} of {counted(study.target, 'trial')}: {ended}")
