@@ -46,6 +46,7 @@ class ArrayData(InMemoryData):
         division, split_seed = as_division(val, seed)
         self.name, self.batch_size, self.augment, self.seed = name, batch_size, augment, seed
         self.class_names = arrays.class_names
+        # the type of the labels decides: whole numbers are classes
         self.task = "classification" if np.issubdtype(arrays.train_labels.dtype, np.integer) else "regression"
         check_balance(balance, self.task, name)
         self.balance = balance
@@ -57,21 +58,24 @@ class ArrayData(InMemoryData):
         """Return the rows of each split; a fold takes the place of the test split."""
         labels = arrays.train_labels
         everything = Rows(torch.from_numpy(arrays.train_images), torch.from_numpy(labels))
-        rows, held_out = np.arange(len(labels)), np.arange(0)
+        rows, held_out = np.arange(len(labels)), np.arange(0)  # nothing held out yet
         test: Rows | None = None
         if arrays.test_images is not None and arrays.test_labels is not None:
             test = Rows(torch.from_numpy(arrays.test_images), torch.from_numpy(arrays.test_labels))
         if division.fold is not None:
+            # a fold's own samples are tested on; the data's test set is left alone
             rows, tested = division.fold.cut(labels, seed)
             test = everything.take(tested)
+            # told, not refused: rare classes are common
             scarce = describe_small_classes(labels, division.fold.of, self.class_names)
             self.notes = [division.fold.describe(counted(len(tested), "sample")), *scarce]
         if division.val:
             rows, held_out = (rows[part] for part in stratified_split(labels[rows], division.val, seed))
-            if not len(held_out):
+            if not len(held_out):  # the share rounds to no sample at all
                 raise UsageError(
                     f"validation share {division.val}: it holds out none of {len(rows)} samples; enlarge it or use 0"
                 )
+        # no index where nothing was cut: a loader then takes slices, not a gather
         splits = {"train": everything if len(rows) == len(labels) else everything.take(rows)}
         if len(held_out):
             splits["val"] = everything.take(held_out)
@@ -82,7 +86,7 @@ class ArrayData(InMemoryData):
         """Number of classes, or of targets in a regression."""
         if self.task == "regression":
             return self.y[0].numel()
-        return len(self.class_names) or int(self.y.max()) + 1
+        return len(self.class_names) or int(self.y.max()) + 1  # without names the largest label tells
 
     def statistics(self) -> tuple[list[float], list[float]]:
         """Return mean and standard deviation of each channel over the training split alone, in 0…1 units.
@@ -94,17 +98,19 @@ class ArrayData(InMemoryData):
         """
         channels = self.X.shape[1]
         total = torch.zeros(channels, dtype=torch.float64)
-        squares = torch.zeros(channels, dtype=torch.float64)
+        squares = torch.zeros(channels, dtype=torch.float64)  # Σ of squares, float64: of bytes it is exact up to 2^53
         for start in range(0, self.num_train, _BLOCK):
             rows = slice(start, start + _BLOCK)
             part = self.X[rows] if self.train_index is None else self.X[self.train_index[rows]]  # (n, C, …)
+            # double() copies, so that squaring in place is safe
             values = part.transpose(0, 1).reshape(channels, -1).double()  # (C, n·…)
             total += values.sum(1)
             squares += values.square_().sum(1)
         count = self.num_train * self.X[0, 0].numel()
         scale = 255.0 if self.X.dtype == torch.uint8 else 1.0
         mean = total / count  # (C,)
-        variance = squares / count - mean**2
+        variance = squares / count - mean**2  # E[x²] − E[x]²
+        # a channel that does not vary is divided by 1
         std = torch.where(variance > _VARIES * squares / count, variance.clamp(min=0).sqrt() / scale, 1.0)
         return (mean / scale).tolist(), std.tolist()
 

@@ -17,6 +17,7 @@ from fathom.data.splits.cutter import Cutter
 from fathom.findings import Finding, NotChecked, Plain, by_severity, has_errors
 from fathom.phrases import counted, enumerated, significant
 
+# beyond ten to one accuracy is nearly that of the largest class
 _UNBALANCED = 10  # times as many samples in the largest class as in the smallest
 _RANGES = 12  # of a target that is a number: as many lines as a terminal shows at a glance
 _FEW = 10  # samples of a class in the training split; accuracy on fewer says nothing of the class
@@ -32,7 +33,7 @@ class CheckedSplit:
 
     name: str
     size: int
-    labels: np.ndarray | None = None
+    labels: np.ndarray | None = None  # None: the rows have no target
     digests: np.ndarray | None = None  # (N,), of what can be sorted; equal ones mean equal samples
 
 
@@ -57,7 +58,7 @@ class DataCheck:
     broken: list[tuple[str, str]] = field(default_factory=list)
     samples: list[tuple[str, bytes]] = field(default_factory=list)
     augmented: list[tuple[str, bytes]] = field(default_factory=list)
-    natural_repeats: float = 0.0
+    natural_repeats: float = 0.0  # share of samples that may be alike by chance, by the kind of data
 
     @property
     def has_no_errors(self) -> bool:
@@ -73,12 +74,15 @@ class DataCheck:
         if not labelled:
             return [], [[] for _ in self.splits]
         if self.class_names:
+            # half way between whole numbers, so that each class has its bin
             edges = np.arange(len(self.class_names) + 1) - 0.5
             names = list(self.class_names)
         else:
+            # of all splits together: their counts can be compared
             edges = np.histogram_bin_edges(np.concatenate(labelled), bins=_RANGES)
             ranges = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
             names = [f"{significant(low)} to {significant(high)}" for low, high in ranges]
+        # (N, K) of labels is counted by column, see _count
         return names, [[] if s.labels is None else _count(s.labels, edges).tolist() for s in self.splits]
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,7 +107,7 @@ class DataCheck:
 def check_splits(found: DataCheck) -> DataCheck:
     """Add what is said of data of every kind, and put the gravest finding first; returns ``found``."""
     _check_names(found)
-    if found.class_names and _check_labels(found):
+    if found.class_names and _check_labels(found):  # counts by class make no sense of labels outside
         _check_class_balance(found)
     _check_overlap(found)
     found.findings = by_severity(found.findings)
@@ -129,6 +133,7 @@ def _check_labels(found: DataCheck) -> bool:
     """Look for labels that are no class; False if there are, and nothing can be counted."""
     classes, is_sound = len(found.class_names), True
     for split in found.splits:
+        # empty where there are none: nothing is outside
         labels = np.zeros(0, np.int64) if split.labels is None else split.labels
         outside = labels[(labels < 0) | (labels >= classes)]
         if len(outside):
@@ -153,12 +158,12 @@ def _check_class_balance(found: DataCheck) -> None:
     names = found.class_names
     edges = np.arange(len(names) + 1) - 0.5
     counts = {split.name: _count(split.labels, edges) for split in found.splits if split.labels is not None}
-    if "train" not in counts:
+    if "train" not in counts:  # a file to be predicted has no training split
         return
     train = counts["train"]
     largest, smallest = int(train.argmax()), int(train.argmin())
     add = found.findings.append
-    if train[smallest] == 0:
+    if train[smallest] == 0:  # first: an absent class makes the ratio below meaningless
         absent = [names[i] for i in np.flatnonzero(train == 0)]
         add(
             Finding(
@@ -182,12 +187,14 @@ def _check_class_balance(found: DataCheck) -> None:
                 place="train split",
             )
         )
+    # not the absent ones, told above
     scarce = {names[i]: int(train[i]) for i in np.flatnonzero((train > 0) & (train < _FEW))}
     if scarce:
         listed = enumerated([f"{name} ({count})" for name, count in scarce.items()])
         text = f"fewer than {_FEW} training samples of {listed}"
         add(Finding("data.few_samples", "warning", text, dict(scarce), place="train split"))
     _check_absent_classes(found, counts)
+    # the accuracy that a model must beat
     name, share = _find_commonest(next(split for split in found.splits if split.name == "train"), names)
     text = f"always saying {name} is right for {share:.1%} of the training split"
     add(Finding("data.chance_level", "note", text, {"class": name, "share": share}, place="train split"))
@@ -196,11 +203,12 @@ def _check_class_balance(found: DataCheck) -> None:
 def _find_commonest(train: CheckedSplit, names: Sequence[str]) -> tuple[str, float]:
     """Return the commonest class, or set of labels, and its share of the samples."""
     assert train.labels is not None
-    different, counts = np.unique(train.labels, axis=0, return_counts=True)
+    different, counts = np.unique(train.labels, axis=0, return_counts=True)  # axis=0: a row of labels is one value
     commonest = different[counts.argmax()]
     share = float(counts.max() / max(1, counts.sum()))
     if train.labels.ndim == 1:
         return names[int(commonest)], share
+    # of labels: those set in the commonest combination
     return "|".join(names[i] for i in np.flatnonzero(commonest).tolist()) or "no label", share
 
 
@@ -212,6 +220,7 @@ def _count(labels: np.ndarray, edges: np.ndarray) -> np.ndarray:
 def _check_absent_classes(found: DataCheck, counts: Mapping[str, np.ndarray]) -> None:
     """Look for classes that can be learned but are not measured."""
     for name, split in counts.items():
+        # only what could be learned
         absent = [found.class_names[i] for i in np.flatnonzero((split == 0) & (counts["train"] > 0))]
         if absent and name != "train" and split.sum():
             text = f"the {name} split has no sample of {enumerated(absent)}"
@@ -226,7 +235,7 @@ def _check_overlap(found: DataCheck) -> None:
         reason = "there is one split only" if splits else f"{found.what} in a row have no splits to be compared in"
         found.not_checked.append(NotChecked("data.duplicates_across_splits", reason))
     for i, first in enumerate(splits):
-        for second in splits[i + 1 :]:
+        for second in splits[i + 1 :]:  # each pair once
             assert first.digests is not None
             assert second.digests is not None
             same = int(np.isin(second.digests, first.digests).sum())
@@ -235,7 +244,7 @@ def _check_overlap(found: DataCheck) -> None:
                 found.findings.append(
                     Finding(
                         "data.duplicates_across_splits",
-                        "note" if share < found.natural_repeats else "warning",
+                        "note" if share < found.natural_repeats else "warning",  # tables repeat rows by chance
                         f"leakage: {same:,} of {second.size:,} {found.what} of the {second.name} split "
                         f"({share:.1%}) are in the {first.name} split too",
                         {"shared": same, "size": second.size, "share": share},
@@ -258,7 +267,7 @@ def report_torn_groups(found: DataCheck, cutter: Cutter, places: Mapping[str, np
                 "data.groups_across_splits",
                 "warning",
                 f"leakage: {counted(len(groups), 'group')} of the {second} split in the {first} split too "
-                f"({enumerated(groups, 4)})",
+                f"({enumerated(groups, 4)})",  # at most four names: enough to find them by
                 {"groups": len(groups)},
                 cause=f"the splits are given, and {cutter.source} says what belongs together",
                 remedy="let the data be divided anew, as --split-column none does",
@@ -269,6 +278,7 @@ def report_torn_groups(found: DataCheck, cutter: Cutter, places: Mapping[str, np
 
 def _check_repeats(found: DataCheck, train: CheckedSplit) -> None:
     assert train.digests is not None
+    # inverse: the group of equal samples that each belongs to
     unique, inverse, counts = np.unique(train.digests, return_inverse=True, return_counts=True)
     extra = train.size - len(unique)
     place = f"{train.name} split"
@@ -279,12 +289,12 @@ def _check_repeats(found: DataCheck, train: CheckedSplit) -> None:
     if train.labels is None or not found.class_names:
         return
     labels = np.unique(train.labels, axis=0, return_inverse=True)[1].reshape(-1)  # a number for each set of labels too
-    order = np.lexsort((labels, inverse))
+    order = np.lexsort((labels, inverse))  # equal samples side by side, by label within
     group, label = inverse[order], labels[order]
-    differs = (group[1:] == group[:-1]) & (label[1:] != label[:-1])
+    differs = (group[1:] == group[:-1]) & (label[1:] != label[:-1])  # neighbours of one group with another label
     torn = np.unique(group[1:][differs])
     if len(torn):
-        number = int(counts[torn].sum())
+        number = int(counts[torn].sum())  # all samples of such groups, those of the majority too
         text = f"contradiction: {number:,} training {found.what} are the same as others with another label"
         evidence = {"contradicting": number, "size": train.size}
         found.findings.append(Finding("data.contradicting_labels", "warning", text, evidence, place=place))

@@ -13,6 +13,7 @@ from fathom.data.loaders.memory import Augmentation, MemoryLoader
 from fathom.data.module import LabelledData
 from fathom.data.splits.balance import describe_balance
 
+# samples: activations alone, so more than in training
 _EVAL_BATCH = 500  # samples
 
 
@@ -27,12 +28,12 @@ class Rows:
         index: which rows are those of the split; None means all.
     """
 
-    X: Tensor | None
+    X: Tensor | None  # None where they stay in files
     y: Tensor
-    index: Tensor | None = None
+    index: Tensor | None = None  # None: all rows
 
     def __len__(self) -> int:
-        return len(self.y if self.index is None else self.index)
+        return len(self.y if self.index is None else self.index)  # by the labels, which are in memory always
 
     def take(self, index: np.ndarray) -> Rows:
         """Return some of all rows, by their numbers int64 (n,)."""
@@ -54,7 +55,7 @@ class DividedData(LabelledData):
     """
 
     splits: dict[str, Rows]
-    row_weights: Tensor | None = None
+    row_weights: Tensor | None = None  # (N,), how much more often a row is drawn; None: all alike
     augment: Augmentation | None = None
     seed: int = 0
 
@@ -91,7 +92,7 @@ class DividedData(LabelledData):
     @property
     def evaluation_batch(self) -> int:
         """Samples of a batch in evaluation: with nothing to keep for a backward pass, more fit than in training."""
-        return max(self.batch_size, _EVAL_BATCH)
+        return max(self.batch_size, _EVAL_BATCH)  # at least the batch of training, which is known to fit
 
     def labels_by_split(self) -> dict[str, Tensor]:
         """Return the labels of each split there is, train first."""
@@ -117,18 +118,18 @@ class DividedData(LabelledData):
         """Make the loader of a split that is held in memory."""
         rows = self.splits[split]
         assert rows.X is not None
-        if not is_training:
+        if not is_training:  # index without shuffle: stored order
             return MemoryLoader(rows.X, rows.y, self.evaluation_batch, index=rows.index)
         drawn: Literal["once", "classes"] = "classes" if self.balance == "sampler" else "once"
         return MemoryLoader(
             rows.X,
-            join_soft_targets(rows.y, self.soft),
+            join_soft_targets(rows.y, self.soft),  # labels and soft targets travel as one tensor
             self.batch_size,
             shuffle=True,
             seed=self.seed,
             index=rows.index,
             augment=self._training_augmentation(),
-            draw=drawn if self.row_weights is None else self.row_weights,
+            draw=drawn if self.row_weights is None else self.row_weights,  # weights of rows go before classes
         )
 
     def _training_augmentation(self) -> Augmentation | None:
@@ -162,6 +163,7 @@ class InMemoryData(DividedData):
         """
         train = self.splits["train"]
         rows: Any = slice(None) if train.index is None else train.index
+        # float32; the rows of other splits are never drawn in training
         self.soft = torch.zeros(len(train.y), logits.shape[1])  # (N, K), zero outside the training split
         self.soft[rows] = logits
 
@@ -187,4 +189,4 @@ def join_soft_targets(y: Tensor, soft: Tensor | None) -> Tensor:
 
     Shape:   y int64 (N,), soft (N, K) -> float32 (N, 1 + K)
     """
-    return y if soft is None else torch.cat([y[:, None].float(), soft], 1)
+    return y if soft is None else torch.cat([y[:, None].float(), soft], 1)  # (N,) -> (N, 1 + K): the label first

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from fathom.phrases import enumerated
 
-_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")  # decimals only: 1e3 may be a code
 
 
 _TRUTHS = ("true", "false")
@@ -26,7 +26,7 @@ def one_spelling(labels: Sequence[str] | Mapping[str, int]) -> tuple[dict[str, s
         labels: one a sample, or how often each occurs.
     """
     counts = Counter(labels)
-    groups: dict[Fraction | str, list[str]] = {}
+    groups: dict[Fraction | str, list[str]] = {}  # Fraction: 0.1 and 0.10 are equal, with no rounding
     for label in counts:
         value = _value(label)
         if value is not None:
@@ -35,8 +35,10 @@ def one_spelling(labels: Sequence[str] | Mapping[str, int]) -> tuple[dict[str, s
     notes = []
     for spellings in groups.values():
         if len(spellings) > 1:
+            # the shortest, then the commonest, then by letters
             spellings.sort(key=lambda label: (len(label), -counts[label], label))
             names |= dict.fromkeys(spellings, spellings[0])
+            # all of a group are of one kind
             what = "truth value" if isinstance(_value(spellings[0]), str) else "number"
             notes.append(f"{enumerated(spellings)} are one {what}, and one class")
     return names, notes
@@ -45,6 +47,7 @@ def one_spelling(labels: Sequence[str] | Mapping[str, int]) -> tuple[dict[str, s
 def spelling_among(names: Sequence[str], label: str) -> str:
     """Return the class that a label means: that of this name, or the only one that is the same value."""
     value = None if label in names else _value(label)
+    # two classes of one value are a matter of the data: no guess
     same = [] if value is None else [name for name in names if _value(name) == value]
     return same[0] if len(same) == 1 else label
 
@@ -53,6 +56,7 @@ def find_alike(names: Sequence[str]) -> list[tuple[str, ...]]:
     """Return the classes whose names differ by upper and lower case, blanks or the form of a letter only."""
     groups: dict[str, list[str]] = {}
     for name in names:
+        # NFKC: full-width letters and ligatures; casefold: ß and ss
         key = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
         groups.setdefault(key, []).append(name)
     return [tuple(group) for group in groups.values() if len(group) > 1]
@@ -62,4 +66,4 @@ def _value(label: str) -> Fraction | str | None:
     """Return the number or the truth value that a label is."""
     if label.lower() in _TRUTHS:
         return label.lower()
-    return Fraction(label.rstrip(".")) if _NUMBER.fullmatch(label) else None
+    return Fraction(label.rstrip(".")) if _NUMBER.fullmatch(label) else None  # "1." is 1

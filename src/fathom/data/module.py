@@ -65,7 +65,7 @@ class LabelledData(DataModule):
     @property
     def takes_teacher_logits(self) -> bool:
         """Whether the training loader can return a teacher's logits beside the labels: its samples never change."""
-        return False
+        return False  # augmented or noisy ones would differ from those the teacher saw
 
     def set_teacher_logits(self, logits: Tensor) -> None:
         """Take a teacher's logits of the training split, in its stored order.
@@ -107,6 +107,7 @@ class LabelledData(DataModule):
         if self.balance != "weights":
             return None
         if self.multilabel:
+            # a sample of several labels has no one class to weigh it by
             raise UsageError(f"--balance weights is for classes; the samples of {self.name} have several labels")
         return class_weights(count_classes(self.labels_by_split()["train"], self.num_outputs))
 
@@ -118,6 +119,7 @@ class LabelledData(DataModule):
         if self.task == "classification":
             names = self.class_names or tuple(map(str, range(self.num_outputs)))
             counts = {
+                # one that is never a label still has its count, 0
                 name: split.sum(0).long().tolist() if self.multilabel else count_classes(split, len(names))
                 for name, split in labels.items()
             }
@@ -126,6 +128,7 @@ class LabelledData(DataModule):
 
     def preprocess(self, size: Sequence[int] | None = None) -> Preprocess:
         """Make what a model does to a stored sample before its network sees it; ``size`` is for images."""
+        # numbers of a table or tokens are scaled elsewhere
         return Preprocess() if self.task != "classification" else Preprocess(*self.statistics(), size=size)
 
     def target_scale(self) -> TargetScale | None:

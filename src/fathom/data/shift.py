@@ -14,6 +14,7 @@ import numpy as np
 
 _FEWEST_EXPECTED = 5.0  # in a cell of the table, Cochran's rule for the chi-squared test
 _FOLDS = 5
+# bounds the time of the regression
 _MOST_ROWS = 5000  # of each sample that the classifier sees
 _Z95 = 1.959964  # 97.5 % quantile of the normal distribution
 
@@ -52,7 +53,8 @@ def compare_numbers(first: np.ndarray, second: np.ndarray) -> Difference:
     from scipy.stats import ks_2samp
 
     if not len(first) or not len(second):
-        return Difference(0.0, 1.0)
+        return Difference(0.0, 1.0)  # nothing to compare: no effect, no evidence
+    # the exact p-value takes time of n·m; in large samples the asymptotic one is close
     found = ks_2samp(first, second, method="asymp" if max(len(first), len(second)) > 1000 else "auto")
     return Difference(float(found.statistic), float(found.pvalue))
 
@@ -67,14 +69,15 @@ def compare_categories(first: np.ndarray, second: np.ndarray) -> Difference:
 
     size = int(max(first.max(initial=0), second.max(initial=0))) + 1
     counts = np.stack([np.bincount(codes, minlength=size) for codes in (first, second)])  # (2, codes)
-    counts = counts[:, counts.sum(0) > 0]
-    expected = counts.sum(0) * min(len(first), len(second)) / counts.sum()
+    counts = counts[:, counts.sum(0) > 0]  # codes that occur in neither
+    expected = counts.sum(0) * min(len(first), len(second)) / counts.sum()  # in the smaller of the two samples
     is_rare = expected < _FEWEST_EXPECTED
-    if is_rare.sum() > 1:
+    if is_rare.sum() > 1:  # all the rare ones together make one cell
         counts = np.concatenate([counts[:, ~is_rare], counts[:, is_rare].sum(1, keepdims=True)], axis=1)
-    if counts.shape[1] < 2 or not counts.sum(1).all():
+    if counts.shape[1] < 2 or not counts.sum(1).all():  # one cell left, or one sample is empty
         return Difference(0.0, 1.0)
     found = chi2_contingency(counts, correction=False)
+    # √(χ²/n): Cramér's V, of a table with two rows
     return Difference(math.sqrt(float(found.statistic) / counts.sum()), float(found.pvalue))
 
 
@@ -83,11 +86,11 @@ def correct(p_values: Sequence[float]) -> list[float]:
 
     Source:  Holm 1979, A simple sequentially rejective multiple test procedure
     """
-    order = np.argsort(p_values, kind="stable")
+    order = np.argsort(p_values, kind="stable")  # Holm 1979: the smallest p times m, the next times m − 1, …
     corrected = np.empty(len(p_values))
     largest = 0.0
     for rank, place in enumerate(order):
-        largest = max(largest, (len(p_values) - rank) * float(p_values[place]))
+        largest = max(largest, (len(p_values) - rank) * float(p_values[place]))  # never below the one before it
         corrected[place] = min(1.0, largest)
     return corrected.tolist()
 
@@ -96,6 +99,7 @@ def draw(count: int, seed: int) -> np.ndarray:
     """Draw so many rows that the classifier can take them, in order."""
     if count <= _MOST_ROWS:
         return np.arange(count)
+    # sorted: rows keep their order in the file
     return np.sort(np.random.default_rng(seed).choice(count, _MOST_ROWS, replace=False))
 
 
@@ -112,8 +116,9 @@ def separate(first: Any, second: Any, seed: int = 0) -> Separation | None:
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     sizes = first.shape[0], second.shape[0]
-    if min(sizes) < 2 * _FOLDS:
+    if min(sizes) < 2 * _FOLDS:  # two rows of each in every fold
         return None
+    # sparse: one-hot columns are nearly all zero
     X = sparse.vstack([sparse.csr_matrix(first), sparse.csr_matrix(second)]).tocsr()  # (N + M, D)
     y = np.repeat([0, 1], sizes)
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
@@ -126,7 +131,8 @@ def separate(first: Any, second: Any, seed: int = 0) -> Separation | None:
 
 def _interval(auc: float, first: int, second: int) -> tuple[float, float]:
     """Return the 95 % interval of an area under the curve."""
-    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)  # Hanley & McNeil 1982: two of one class against one of the other
+    # of the AUC, times first · second
     variance = auc * (1 - auc) + (second - 1) * (q1 - auc**2) + (first - 1) * (q2 - auc**2)
     error = _Z95 * math.sqrt(max(0.0, variance) / (first * second))
     return max(0.0, auc - error), min(1.0, auc + error)
@@ -148,7 +154,7 @@ def weigh(first: Any, second: Any, rows: np.ndarray, most: float = 10.0) -> np.n
     y = np.repeat([0, 1], [len(rows), second.shape[0]])
     # Balanced, the odds of the classifier are the ratio of densities, whatever the sizes of the samples.
     model = LogisticRegression(C=0.1, class_weight="balanced", max_iter=1000).fit(X, y)
-    bound = math.log(most)
+    bound = math.log(most)  # bounded on both sides, in logarithms
     weights = np.exp(np.clip(model.decision_function(first), -bound, bound))
-    normalised: np.ndarray = weights / weights.mean()
+    normalised: np.ndarray = weights / weights.mean()  # mean 1: as many samples in all as before
     return normalised

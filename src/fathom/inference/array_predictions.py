@@ -16,7 +16,7 @@ from fathom.inference.saved import class_names_of
 from fathom.module import Module
 from fathom.training.device import find_device
 
-_BATCH = 256
+_BATCH = 256  # samples; memory for activations, not speed, sets it
 
 
 class _Labels(NamedTuple):
@@ -58,12 +58,13 @@ def stored_shape(description: Mapping[str, Any]) -> tuple[int, ...]:
     stored = description["input"]
     if stored["kind"] == "image":
         return stored["channels"], stored["height"], stored["width"]
+    # also of an older model.json without the stored shape
     return tuple(stored.get("shape") or description["model"]["input_shape"])
 
 
 def _fit(X: Any, shape: tuple[int, ...], description: Mapping[str, Any]) -> np.ndarray:
     if getattr(X, "shape", None) is not None and tuple(X.shape) == shape:  # one sample
-        X = X[None]
+        X = X[None]  # as a batch of one
     samples = read_inputs(X)
     if "dtype" in description["input"]:  # whole numbers, for an embedding
         samples = samples.astype(description["input"]["dtype"])

@@ -45,6 +45,7 @@ def label_file_options(
     """
     if images is None and (file_column or label_column):
         raise UsageError("--file-column and --label-column need --images, the folder of the images")
+    # concealed: a signed address would be shown in messages
     return None if images is None else LabelFileOptions(conceal(str(images)), file_column, label_column)
 
 
@@ -103,6 +104,7 @@ def find_inputs(
     Raises:  UsageError for a file of rows without ``label_file`` or the reverse, and for a folder without
         images; FathomError if something cannot be fetched or read
     """
+    # once: the same folder for all files of rows
     images = None if label_file is None else _find_images(label_file.images)
     found: list[str | Path | RemoteFolder | ImageRows] = []
     for source in inputs:
@@ -119,6 +121,7 @@ def find_inputs(
             found.append(ImageRows(fetch_input(source), images, class_names, **columns))
     if label_file is not None and not any(isinstance(source, ImageRows) for source in found):
         raise UsageError("--images, --file-column and --label-column belong to a file of rows that names images")
+    # an empty folder would give an empty result, which looks like success
     for folder in found:
         path = folder.path if isinstance(folder, RemoteFolder) else folder
         if (
@@ -140,7 +143,8 @@ def list_images(
     Args:
         strays: counts what is passed over in folders, as ``walk_images`` does.
     """
-    strays = Counter() if strays is None else strays
+    strays = Counter() if strays is None else strays  # nobody asked for them
+    # lazily: a folder of millions begins at once
     return itertools.chain.from_iterable(_expand(source, strays) for source in found)
 
 
@@ -151,7 +155,7 @@ def _is_table(source: str | Path) -> bool:
 
 def _find_images(images: str) -> Path:
     if is_packed(images):
-        return unpacked_copy(images, whole=True).path
+        return unpacked_copy(images, whole=True).path  # whole: names in a file of rows count from the archive's root
     return fetch_input(images) if is_remote(images) else expand_home(images)
 
 
@@ -161,11 +165,12 @@ def _expand(source: str | Path | RemoteFolder | ImageRows, strays: Counter[str])
     if isinstance(source, RemoteFolder):
         root, address = source.path, source.address.rstrip("/")
         walked = walk_images(root, strays)
+        # named as the user gave it, not by its copy
         return (InputImage(f"{address}/{path.relative_to(root).as_posix()}", path) for path in walked)
     if source == STDIN:
         lines = getattr(sys.stdin, "buffer", sys.stdin)  # bytes: a name need not be text in the terminal's encoding
         names = (conceal(os.fsdecode(line).rstrip("\r\n")) for line in lines)
-        return (_name_image(name) for name in names if name)
+        return (_name_image(name) for name in names if name)  # an empty line is no name
     path = Path(source)
     if path.is_dir():
         return (InputImage(str(path), path) for path in walk_images(path, strays))

@@ -28,7 +28,7 @@ from fathom.inference.onnx_inputs import ImageInput
 from fathom.inference.predictions import TRUTH, PredictionRequest, Predictions, Score
 from fathom.inference.ranking import Labeller, Row, answer_columns, answers, predicted_numbers, prediction_column
 
-_BATCH = 128
+_BATCH = 128  # images at a time: enough to fill the cores
 _BATCH_BYTES = 1 << 26  # fewer large images at a time
 
 
@@ -53,8 +53,9 @@ def image_model(exported: OnnxModel) -> ImageModel:
     Raises:  UsageError if it is not one
     """
     if not isinstance(exported.input, ImageInput):
+        # features have no pixels
         raise UsageError(f"{exported.path}: predict needs a model of images; this one is a {exported.kind} of numbers")
-    return exported
+    return exported  # duck-typed: OnnxModel has all that ImageModel asks
 
 
 def predict_images(model: ImageModel, request: PredictionRequest) -> Predictions:
@@ -65,22 +66,24 @@ def predict_images(model: ImageModel, request: PredictionRequest) -> Predictions
     if request.encoding is not None and request.label_file is None:
         raise UsageError(f"--encoding: {request.model} reads images, not texts or tables")
     inputs, top = request.inputs, request.top
+    # classes give label and probability, a regression its number
     answer = answer_columns(model, top) if model.class_names else [prediction_column(model.target)]
     if not model.class_names and top > 1:
         raise UsageError(f"--top {top}: the model predicts a number, {model.target}, not classes")
     found = find_inputs(inputs, request.label_file, model.class_names, request.encoding)
     is_labelled = any(isinstance(source, ImageRows) and source.has_labels for source in found)
+    # labels that can be compared: one class each
     score = Score() if is_labelled and model.class_names and not model.multilabel else None
     columns = ["file", *(["true_label"] if score is not None else []), *answer, "error"]
 
     def count() -> int | None:
         return None if STDIN in inputs else sum(1 for _ in list_images(found))  # standard input can be read once
 
-    strays: Counter[str] = Counter()
+    strays: Counter[str] = Counter()  # files that are no images, by ending; filled while listing
     rows = _label(model, list_images(found, strays), top, score, with_truth=request.with_truth)
 
     def findings() -> list[Finding]:
-        notes = describe_strays(Counter(strays))
+        notes = describe_strays(Counter(strays))  # a copy: rows may still be added
         passed_over = [Finding("data.files_passed_over", "note", note, place="inputs") for note in notes]
         differing = [note for source in found if isinstance(source, ImageRows) for note in source.notes]
         return [*passed_over, *(Finding("data.names_differ", "note", note, place="inputs") for note in differing)]
@@ -94,6 +97,7 @@ def _label(
     """Yield the row of each image, one batch at a time."""
     form = model.form
     assert form.size is not None
+    # bytes of a batch, whatever the images' size
     size = max(1, min(_BATCH, _BATCH_BYTES // (form.channels * math.prod(form.size) * form.dtype.itemsize)))
 
     def read(image: InputImage) -> np.ndarray | FathomError:
@@ -103,7 +107,7 @@ def _label(
             return error  # kept for its row: one bad file must not end the pool's map
 
     with ThreadPoolExecutor(default_workers()) as pool:  # decoding leaves the interpreter free
-        while batch := list(itertools.islice(listed, size)):
+        while batch := list(itertools.islice(listed, size)):  # in batches, so that listing a large folder does not wait
             images = list(pool.map(read, batch))
             good = [image for image in images if isinstance(image, np.ndarray)]
             # (n, C, H, W); those that could not be read are left out
@@ -122,7 +126,7 @@ def _label(
 
 def _folder_class(path: str, class_names: Sequence[str]) -> str:
     """Return the class of the innermost folder that is called like one; else the name of the file's own folder."""
-    folders = Path(path).parts[-2::-1]
+    folders = Path(path).parts[-2::-1]  # from the innermost folder outwards, without the file itself
     classes = (spelling_among(class_names, folder) for folder in folders)
     return next((name for name in classes if name in class_names), folders[0] if folders else "")
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 METADATA = ("fathom_version", "schema", "kind", "model", "class_names", "input")
 
-_TYPES = {
+_TYPES = {  # onnxruntime's names for element types
     FeatureInput: "tensor(float)",
     TableDescription: "tensor(double)",
     TokenInput: "tensor(int64)",
@@ -62,6 +62,7 @@ class OnnxModel:
         self.session = open_session(read_checked(self.path), self.path, threads)
         self.metadata = dict(self.session.get_modelmeta().custom_metadata_map)
         self.kind, self.input, self.class_names = self._read_metadata()
+        # of the graph, in its order: run() pairs by place
         self._inputs = [entry.name for entry in self.session.get_inputs()]
         self._outputs = [entry.name for entry in self.session.get_outputs()]
         # both came in one file, but anyone can write a checksum
@@ -78,7 +79,7 @@ class OnnxModel:
         """
         try:
             outputs = self.session.run(self._outputs, dict(zip(self._inputs, inputs, strict=True)))
-        except Exception as error:
+        except Exception as error:  # onnxruntime raises classes of its own C++ module
             raise FathomError(f"{self.path}: onnxruntime cannot run it ({first_line(error)})") from error
         return dict(zip(self._outputs, map(np.asarray, outputs), strict=True))
 
@@ -89,7 +90,7 @@ class OnnxModel:
     @property
     def input_kind(self) -> str:
         """What it reads: "image", "features", "table" or "tokens"."""
-        return str(json.loads(self.metadata["input"])["kind"])
+        return str(json.loads(self.metadata["input"])["kind"])  # the tag of the structure
 
     @property
     def multilabel(self) -> bool:
@@ -100,7 +101,7 @@ class OnnxModel:
     def target(self) -> str:
         """What a regressor of images predicts."""
         assert isinstance(self.input, ImageInput)
-        return self.input.target or NUMBER
+        return self.input.target or NUMBER  # NUMBER: the model was trained without a name
 
     @property
     def table(self) -> TableDescription:
@@ -141,15 +142,17 @@ class OnnxModel:
             kind: str = msgspec.convert(self.metadata["kind"], _Kind)
             check_input(graph_input)
         except (ValueError, RecursionError, UsageError) as error:
+            # depth, types, values: whatever somebody wrote there
             raise FathomError(f"{self.path}: its metadata is damaged ({first_line(error)})") from None
         return kind, graph_input, names
 
 
 def graph_matches(session: InferenceSession, kind: str, graph_input: GraphInput, class_names: Sequence[str]) -> bool:
     """Return whether a graph is what its metadata says; if not, running it would fail in the runtime."""
-    first, *others = session.get_inputs()
+    first, *others = session.get_inputs()  # the first is the data, the others are states
     outputs = {output.name: output.shape for output in session.get_outputs()}
     expected = graph_input.type if isinstance(graph_input, ImageInput) else _TYPES[type(graph_input)]
+    # texts go with language models alone
     if first.type != expected or (kind == "language_model") != isinstance(graph_input, TokenInput):
         return False
     if isinstance(graph_input, TokenInput):
@@ -167,6 +170,7 @@ def graph_matches(session: InferenceSession, kind: str, graph_input: GraphInput,
         return False
     if kind == "classifier":
         return bool(class_names) and outputs.get(PROBABILITIES, ())[1:] == [len(class_names)]
+    # other regressors may predict several numbers
     width = 1 if isinstance(graph_input, TableDescription) else None  # a table has one target
     return not class_names and VALUES in outputs and width in (None, outputs[VALUES][-1])
 
@@ -183,7 +187,7 @@ def open_export(path: str | Path, device: str = "auto") -> OnnxModel:
 
 def is_onnx(path: str | Path) -> bool:
     """Return whether a name means an ONNX file and not a run folder."""
-    return Path(path).suffix.lower() == ".onnx" and not Path(path).is_dir()
+    return Path(path).suffix.lower() == ".onnx" and not Path(path).is_dir()  # a run folder may be called best.onnx
 
 
 def read_checked(path: Path) -> bytes:
@@ -220,6 +224,7 @@ def open_session(content: bytes, path: Path, threads: int | None = None) -> Infe
     runtime = import_runtime()
     options = runtime.SessionOptions()
     options.log_severity_level = 4  # failures raise; the log would only repeat them
+    # None: all that this process may use
     options.intra_op_num_threads = available_cores() if threads is None else threads
     try:
         return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -241,5 +246,5 @@ def import_runtime() -> Any:
 
 def first_line(error: BaseException) -> str:
     """Return an error's text as one line of at most 200 characters."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__  # one line: the runtime's messages span many
     return text if len(text) <= 200 else f"{text[:200]} …"

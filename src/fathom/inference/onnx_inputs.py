@@ -10,8 +10,9 @@ from fathom.data.images.pixels.form import Layout, PixelForm, Values, check_form
 from fathom.data.tables.fit import TableDescription
 from fathom.data.texts.vocabulary import Tokenizer, Vocabulary
 
-IMAGES, FEATURES, CELLS = "images", "features", "cells"
-LOGITS, PROBABILITIES, VALUES = "logits", "probabilities", "values"
+IMAGES, FEATURES, CELLS = "images", "features", "cells"  # names of the graph's inputs, by kind
+LOGITS, PROBABILITIES, VALUES = "logits", "probabilities", "values"  # names of its outputs
+# of a language model: an LSTM has two states, a GRU or RNN the first alone
 TOKENS, STATES, NEXT_STATES = "tokens", ("state", "cell_state"), ("next_state", "next_cell_state")
 
 
@@ -44,7 +45,7 @@ class ImageInput(msgspec.Struct, frozen=True, tag_field="kind", tag="image", omi
     @property
     def form(self) -> PixelForm:
         """The form that files are brought to."""
-        return PixelForm.of_model(msgspec.structs.asdict(self))
+        return PixelForm.of_model(msgspec.structs.asdict(self))  # through a dictionary, as model.json describes it
 
     @property
     def type(self) -> str:
@@ -89,5 +90,5 @@ def check_input(graph_input: GraphInput) -> None:
     if isinstance(graph_input, ImageInput):
         check_form(graph_input.form)
     elif isinstance(graph_input, TokenInput):
-        Vocabulary(graph_input.tokens)
+        Vocabulary(graph_input.tokens)  # refuses duplicates and a missing <unk>
         check_encoding(graph_input.encoding)

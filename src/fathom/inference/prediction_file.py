@@ -29,6 +29,7 @@ def choose_format(format: str | None, out: str | Path | None) -> str:
     Raises:  UsageError for an unknown format
     """
     if format is None:
+        # no file, or an ending such as .txt
         ending = Path(out).suffix.lower().removeprefix(".") if out is not None else ""
         return ending if ending in FORMATS else "csv"
     if format not in FORMATS:
@@ -45,9 +46,9 @@ def write_rows(columns: Sequence[str], rows: Iterable[Row], out: str | Path | No
     Returns: the number of rows without and with an error
     Raises:  UsageError if ``out`` is a folder; FathomError if it cannot be written, and then nothing is
     """
-    counts = [0, 0]
+    counts = [0, 0]  # a list, since the generator below changes it
 
-    def counted() -> Iterator[Row]:
+    def counted() -> Iterator[Row]:  # counted in passing: the rows exist once
         for row in rows:
             counts[bool(row["error"])] += 1  # [without, with]
             yield row
@@ -81,7 +82,7 @@ def _open(out: str | Path | None) -> Iterator[TextIO]:
 
 def _write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Row], *, for_excel: bool) -> None:
     """Write a table; for Excel with a byte-order mark, and with an apostrophe before what would be a formula."""
-    text = _as_text if for_excel else str
+    text = _as_text if for_excel else str  # str leaves a text as it is
     file.write(_BOM if for_excel else "")
     table = csv.writer(file, lineterminator="\n")
     table.writerow(map(text, columns))
@@ -109,20 +110,21 @@ def _as_text(cell: str) -> str:
 
 
 def _write_json(file: TextIO, columns: Sequence[str], rows: Iterable[Row], *, lines: bool) -> None:
-    before = "" if lines else "[\n"
+    before = "" if lines else "[\n"  # what stands before the next row: array and lines differ in that alone
     for row in rows:
         # A name that is not valid text is escaped, so that the file is always valid JSON.
         text = json.dumps({column: _plain(row.get(column)) for column in columns}, ensure_ascii=False)
+        # surrogates: escaped, they are valid JSON
         file.write(before + (text if _is_text(text) else json.dumps(json.loads(text))))
         before = "\n" if lines else ",\n"
     if lines:
         file.write("\n" if before == "\n" else "")
     else:
-        file.write("[]\n" if before == "[\n" else "\n]\n")
+        file.write("[]\n" if before == "[\n" else "\n]\n")  # no row at all is an empty array
 
 
 def _plain(value: Any) -> Any:
-    if value == "" or (isinstance(value, float) and not math.isfinite(value)):
+    if value == "" or (isinstance(value, float) and not math.isfinite(value)):  # JSON has neither NaN nor infinity
         return None
     return float(_format(value)) if isinstance(value, float) else value
 

@@ -51,6 +51,7 @@ class PredictionRequest:
 class Score:
     """How many of the images that somebody labelled the model labels so; it grows with the rows."""
 
+    # right of labelled; unlabelled images count for neither
     right: int = 0
     labelled: int = 0
 
@@ -69,7 +70,7 @@ class Predictions:
 
     columns: list[str]
     rows: Iterator[Row]
-    what: str = "images"
-    count: Callable[[], int | None] = lambda: None
+    what: str = "images"  # for messages: images, rows
+    count: Callable[[], int | None] = lambda: None  # None: not known before it is read
     score: Score | None = None
     findings: Callable[[], Sequence[Finding]] = tuple

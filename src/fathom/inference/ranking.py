@@ -36,7 +36,7 @@ def answer_columns(model: Labeller, top: int) -> list[str]:
 
     Raises:  UsageError if it does not know so many classes, or gives labels, which have no order
     """
-    if model.multilabel and top != 1:
+    if model.multilabel and top != 1:  # top counts classes of which one is right; labels have no ranks
         raise UsageError(f"--top {top}: the model says of each of its {len(model.class_names)} labels whether it holds")
     if not 1 <= top <= len(model.class_names):
         raise UsageError(f"--top {top}: the model knows {len(model.class_names)} classes")
@@ -71,7 +71,7 @@ def most_probable(probabilities: np.ndarray, names: Sequence[str], top: int) -> 
     classes = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
     values = np.take_along_axis(probabilities, classes, axis=1)  # (N, top)
     for row, labels in zip(values.tolist(), classes.tolist(), strict=True):
-        if not np.isfinite(row).all():
+        if not np.isfinite(row).all():  # NaN sorts anywhere, so such a row has no answer
             yield {"error": NOT_FINITE}
             continue
         cells: Row = {}
@@ -94,6 +94,7 @@ def holding_labels(probabilities: np.ndarray, names: Sequence[str]) -> Iterator[
         if not np.isfinite(row).all():
             yield {"error": NOT_FINITE}
             continue
+        # 0.5: the logit's sign, as accuracy counts it
         cells: Row = {"labels": "|".join(name for name, p in zip(names, row, strict=True) if p > 0.5)}
         yield cells | {f"probability_{name}": round(p, 6) for name, p in zip(names, row, strict=True)} | {"error": ""}
 
@@ -113,5 +114,6 @@ def predicted_numbers(values: np.ndarray, column: str, digits: int = DIGITS) -> 
     Shape:   values (N, 1)
     """
     for value in values[:, 0].tolist():
-        is_number = math.isfinite(value)
+        is_number = math.isfinite(value)  # a number of exp() may overflow
+        # significant digits, not decimals
         yield {column: float(f"{value:.{digits}g}"), "error": ""} if is_number else {"error": NO_NUMBER}

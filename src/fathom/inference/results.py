@@ -42,7 +42,7 @@ class PredictionTable(Sequence[Row]):
         if isinstance(key, str):
             if key not in self.columns:
                 raise KeyError(f"{key!r} is not a column; they are {', '.join(self.columns)}")
-            return [row.get(key) for row in self.rows]
+            return [row.get(key) for row in self.rows]  # get: rows with an error lack the answers
         if isinstance(key, slice):
             return PredictionTable(self.columns, self.rows[key], None if self.values is None else self.values[key])
         return self.rows[key]
@@ -57,11 +57,13 @@ class PredictionTable(Sequence[Row]):
         return pd.DataFrame(self.rows, columns=self.columns)
 
     def _shown_columns(self) -> list[str]:
+        # an empty column of errors says nothing
         return [name for name in self.columns if name != "error" or any(row.get("error") for row in self.rows)]
 
     def __repr__(self) -> str:
         columns, rows = self._shown_columns(), self.rows[:_SHOWN]
         cells = [columns, *([_cell(row.get(name, "")) for name in columns] for row in rows)]
+        # of the widest cell, as all are shown in one font
         widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
@@ -81,6 +83,7 @@ class Scores(dict[str, Any]):
 
     def numbers(self) -> dict[str, float]:
         """Return the metrics alone."""
+        # lists and tables within an evaluation are no metrics
         return {n: v for n, v in self.items() if n not in _LEFT_OUT and isinstance(v, (int, float)) and v is not None}
 
     def __repr__(self) -> str:
@@ -98,4 +101,5 @@ class Scores(dict[str, Any]):
 
 
 def _cell(value: Any) -> str:
+    # four digits: more than a metric over some thousand samples supports
     return f"{value:.4g}" if isinstance(value, float) else str(value)

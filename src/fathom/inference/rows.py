@@ -55,6 +55,7 @@ class UnknownCategories:
     def __init__(self) -> None:
         self.num_rows = 0
         self._rows: Counter[str] = Counter()
+        # column -> texts, in order: a dictionary keeps it, a set would not
         self._examples: dict[str, dict[str, None]] = {}
 
     def add(self, column: Column, texts: Sequence[str], numbers: np.ndarray) -> None:
@@ -62,15 +63,15 @@ class UnknownCategories:
 
         Shape:   numbers float64 (N,), as ``read_texts`` returned them
         """
-        if column.kind != "category":
+        if column.kind != "category":  # only a category may be unknown; others are invalid
             return
         unknown = np.flatnonzero(numbers == OTHER_CODE)
         self._rows[column.name] += len(unknown)
         examples = self._examples.setdefault(column.name, {})
         for i in unknown.tolist():
-            if len(examples) > _MOST_SHOWN:
+            if len(examples) > _MOST_SHOWN:  # one more than is shown, to know that there are more
                 break
-            examples[texts[i].strip()] = None
+            examples[texts[i].strip()] = None  # as a set with an order
 
     def findings(self) -> list[Finding]:
         """Return a finding for every column with such rows."""
@@ -111,15 +112,18 @@ def predict_rows(
     if not names and top > 1:
         raise UsageError(f"--top {top}: the model predicts a number, {table.target}, not classes")
     stack = ExitStack()
-    try:
+    try:  # the sources stay open until the rows are used up, or until opening one fails
         sources = [_open(path, table, stack, encoding) for path in inputs]
     except BaseException:
         stack.close()
         raise
+    # ids are copied only if every file has them
     ids = [c.name for c in table.left_out if c.is_id and all(c.name in source.form.names for source in sources)]
     head = ["file", "row"] if len(sources) > 1 else ["row"]
+    # a name that is taken already would overwrite an answer
     ids = [name for name in ids if name not in (*head, *answer, "error")]
     copied = {name: name for name in ids}
+    # for a submission: the id column of the sample
     if id_column is not None and all(id_column in source.form.names for source in sources):
         copied[SAMPLE_ID] = id_column
     rows = _predict(model, sources, stack, copied, (top, unknown or UnknownCategories()))
@@ -162,10 +166,11 @@ def _open(given: Any, table: TableDescription, stack: ExitStack, encoding: str |
 
 
 def _other_forms(path: Path, first: TableForm, encoding: str | None) -> Iterator[TableForm]:
+    # a first row taken for names, or names taken for a row
     choices: list[dict[str, Any]] = [{"header": not first.has_header}]
     choices += [{"header": True, "separator": separator} for separator in SEPARATORS]
     for choice in choices:
-        with suppress(FathomError):
+        with suppress(FathomError):  # a form that cannot be read is no candidate
             yield find_form(path, encoding=encoding or first.encoding, **choice)
 
 
@@ -180,7 +185,7 @@ def _predict(
     copied: Mapping[str, str],
     asked: tuple[int, UnknownCategories],
 ) -> Iterator[Row]:
-    top, unknown = asked
+    top, unknown = asked  # together: a function takes eight arguments at most
     with stack:
         for source in sources:
             places = {key: source.form.names.index(name) for key, name in copied.items()}
@@ -188,16 +193,18 @@ def _predict(
                 cells, errors = _read(rows, source, model.table.columns, unknown)
                 good = [i for i, error in enumerate(errors) if not error]
                 outputs = iter(_apply(model, cells[good], top) if good else ())  # rows with an error are not computed
+                # all rows in order, those with an error among them
                 for i, (row, error) in enumerate(zip(rows, errors, strict=True)):
                     line: Row = {"file": source.shown} if len(sources) > 1 else {}
                     line["row"] = first + i
+                    # a short row lacks its last cells
                     line |= {key: row.cells[p] if p < len(row.cells) else "" for key, p in places.items()}
                     yield line | ({"error": error} if error else next(outputs))
 
 
 def _read_chunks(source: _Source) -> Iterator[tuple[int, list[FileRow]]]:
     """Return the number of the first row of each chunk, and its rows."""
-    first = 1
+    first = 1  # rows count from 1, as people count
     with readable(source.shown), open_text(source.path, source.form.encoding) as file:
         rows = read_rows(file, source.form)
         while chunk := list(itertools.islice(rows, _CHUNK)):
@@ -214,6 +221,7 @@ def _read(
     """
     errors = [row.problem for row in rows]
     unknown.num_rows += len(rows)
+    # NaN: what is not filled below is missing
     cells = np.full((len(rows), len(columns)), np.nan)  # (N, columns)
     for k, (column, place) in enumerate(zip(columns, source.places, strict=True)):
         texts = [row.cells[place] if place < len(row.cells) else "" for row in rows]

@@ -34,6 +34,7 @@ class RunImageModel:
             raise UsageError(f"{run}: predict needs a model of images; this one is a {kind} of numbers")
         self.form = PixelForm.of_model(stored)
         self.class_names = class_names_of(description) if kind == "classifier" else []
+        # absent in runs of a single-label model, or without a named target
         self.multilabel, self.target = bool(description.get("multilabel")), stored.get("target") or NUMBER
         self.device = find_device(device)
         self.module = module.to(self.device)
@@ -41,6 +42,7 @@ class RunImageModel:
     @torch.inference_mode()
     def outputs(self, images: np.ndarray) -> np.ndarray:
         """Return class probabilities (N, classes), or numbers (N, 1), for images as stored (N, C, H, W)."""
+        # bytes go over, floats are made on the device
         return self.module.predict_step(torch.from_numpy(images).to(self.device)).cpu().numpy()
 
 
@@ -59,6 +61,7 @@ class RunTableModel:
     @torch.inference_mode()
     def outputs(self, cells: np.ndarray) -> np.ndarray:
         """Return class probabilities (N, classes), or numbers (N, 1), for the cells float64 (N, columns) of rows."""
+        # float64 cells -> float32 features, on the CPU
         return self.module.predict_step(self.layer.encode(cells).to(self.device)).cpu().numpy()
 
 
@@ -74,6 +77,8 @@ class RunTextModel:
     @torch.inference_mode()
     def read(self, numbers: Sequence[int], state: Any = None) -> tuple[np.ndarray, Any]:
         """Read tokens by their numbers from a state; return logits (len(numbers), num_tokens) and the next state."""
+        # on the device where the weights are
         tokens = torch.tensor(numbers, device=next(self.module.parameters()).device)  # (steps,)
+        # a batch of one text
         logits, state = self.module.net(tokens[:, None], state)  # (steps, 1) -> (steps, 1, num_tokens)
         return logits[:, 0].float().cpu().numpy(), state  # (steps, num_tokens); NumPy has no bfloat16

@@ -35,6 +35,7 @@ class _Model(msgspec.Struct):
     options: dict[str, Any]
 
 
+# fields of all kinds together; which are needed depends on kind
 class _Input(msgspec.Struct):
     kind: Literal["image", "features", "table", "tokens"]
     channels: int | None = None
@@ -78,7 +79,7 @@ def describe_model(
     """Return the content of ``model.json``: how to build the network, what goes in, what comes out, its layers."""
     shape = module.preprocess.output_shape(stored_shape)
     try:
-        layers = layer_table(module.net, shape)
+        layers = layer_table(module.net, shape)  # only for the report: flops and a table
     except Exception:  # a user's own network may do what cannot be followed; its report has no table of layers
         layers = []
     target = module.target.describe() if isinstance(module, Regressor) and module.target is not None else None
@@ -87,6 +88,7 @@ def describe_model(
         "kind": module.kind,
         "model": {"name": name, "input_shape": list(shape), "num_classes": num_outputs, "options": options},
         "class_names": list(getattr(module, "class_names", ())),
+        # left out where False, as older versions wrote it
         **({"multilabel": True} if isinstance(module, Classifier) and module.multilabel and num_outputs > 1 else {}),
         "input": _describe_input(stored_shape, module) | module.preprocess.describe(),
         **({"target": target} if target else {}),
@@ -99,9 +101,10 @@ def describe_model(
 
 def _describe_input(shape: tuple[int, ...], module: Module) -> dict[str, Any]:
     if isinstance(module, LanguageModel):
+        # left out where usual: equal runs of older versions have equal files
         encoding = {"encoding": module.encoding} if module.encoding != "utf-8" else {}
         return {"kind": "tokens", "steps": shape[0]} | encoding
-    if len(shape) != 3:
+    if len(shape) != 3:  # rows of a table or plain features
         return {"kind": "features", "features": shape[0]}
     channels, height, width = shape
     return {"kind": "image", "channels": channels, "height": height, "width": width}
@@ -125,7 +128,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         tensors = load_tensors(content)
         # safetensors: length in 8 bytes, then JSON
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        expected = header.get("__metadata__", {}).get("sha256")
+        expected = header.get("__metadata__", {}).get("sha256")  # absent in files of others
     except OSError as error:
         raise FathomError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (SafetensorError, ValueError) as error:
@@ -138,7 +141,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _hash(tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256()  # names and values; shapes are in the header, which loading checks
     for name in sorted(tensors):  # the file need not keep their order
         digest.update(name.encode())
         digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())  # as bytes: NumPy has no bfloat16
@@ -166,7 +169,7 @@ def read_description(run: Path) -> dict[str, Any]:
 
 def _check_description(description: dict[str, Any], path: Path) -> None:
     try:
-        known = msgspec.convert(description, _Description)
+        known = msgspec.convert(description, _Description)  # types and presence of every field at once
     except msgspec.ValidationError as error:
         raise FathomError(f"{path}: incomplete or altered ({error})") from None
     stored = known.input
@@ -174,7 +177,7 @@ def _check_description(description: dict[str, Any], path: Path) -> None:
         raise FathomError(f"{path}: incomplete or altered (an image needs channels, height and width)")
     if stored.kind == "image":
         try:
-            check_form(PixelForm.of_model(description["input"]))
+            check_form(PixelForm.of_model(description["input"]))  # values, layout and bounds must fit together
         except (UsageError, KeyError, TypeError) as error:
             raise FathomError(f"{path}: altered ({error})") from None
     if known.kind == "language_model" and (known.tokenizer is None or len(known.tokens) != known.model.num_classes):
@@ -211,7 +214,7 @@ def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
         net = registry.create(
             model["name"], input_shape=model["input_shape"], num_classes=model["num_classes"], **model["options"]
         )
-        if any(map(nn.parameter.is_lazy, net.parameters())):
+        if any(map(nn.parameter.is_lazy, net.parameters())):  # lazy layers learn their sizes from the first batch
             net(torch.zeros(1, *model["input_shape"]))  # gives lazy layers their shapes; the weights follow
         preprocess = _read_preprocess(stored)
         if description["kind"] == "language_model":
@@ -223,6 +226,7 @@ def load_module(run: str | Path) -> tuple[Module, dict[str, Any]]:
         else:
             target = TargetScale(**description["target"]) if "target" in description else None
             module = Regressor(net, preprocess=preprocess, target=target)
+    # whatever a changed file makes a network's constructor raise
     except (FathomError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise FathomError(f"{run / 'model.json'}: cannot build the network ({error})") from error
     weights, source = read_best_weights(run)  # last: a wrong model.json is told before much is read
@@ -251,6 +255,7 @@ def _read_preprocess(stored: dict[str, Any]) -> Preprocess:
 
         return read_layer(stored)
     low, high = stored.get("low"), stored.get("high")
+    # both or none: a scale needs two ends
     scale = None if low is None or high is None else PixelScale(low, high, bool(stored.get("clips")))
     files = PixelForm.of_model(stored).describe() if "values" in stored else None
     return Preprocess(stored.get("mean"), stored.get("std"), stored.get("size"), scale=scale, files=files)
@@ -258,7 +263,7 @@ def _read_preprocess(stored: dict[str, Any]) -> Preprocess:
 
 def set_loss(module: Module, name: str) -> None:
     """Set the loss that a loaded module was trained with."""
-    module.train_loss = module.val_loss = make_loss(name)
+    module.train_loss = module.val_loss = make_loss(name)  # one loss for both: smoothing and weights belong to training
 
 
 def read_best_weights(run: Path) -> tuple[dict[str, Tensor], Path]:
@@ -270,6 +275,7 @@ def read_best_weights(run: Path) -> tuple[dict[str, Tensor], Path]:
     path = run / "model.safetensors"
     if path.exists():
         return read_weights(path), path
+    # the best first; without one the newest
     for name in ("best", "last", "previous"):  # previous: where a kill fell between two renames
         folder = run / "checkpoints" / name
         if folder.is_dir():

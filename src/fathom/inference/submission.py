@@ -18,7 +18,7 @@ from fathom.inference.ranking import Labeller, Row
 from fathom.phrases import counted
 
 SAMPLE_ID = "id of the sample"  # in rows: what the id column of the sample holds in a row of the test file
-_MOST_SHOWN = 3
+_MOST_SHOWN = 3  # ids or columns that a message names
 _WHOLE = re.compile(r"(\d+)\.0+")
 _SECOND = ("1", "1.0", "true", "yes", "t", "y")  # what the positive of two classes may be called
 
@@ -45,14 +45,14 @@ def read_sample(path: str | Path) -> Sample:
     path = Path(path)
     form = find_form(path, header=True)
     with readable(path), open_text(path, form.encoding) as file:
-        rows = list(read_rows(file, form))
+        rows = list(read_rows(file, form))  # all at once: a sample has as many rows as the test file
     problem = next((row.problem for row in rows if row.problem), None)
-    if problem:
+    if problem:  # a sample must be whole; a row that cannot be read would lose its id
         raise FathomError(f"{path}: {problem}")
     if len(form.names) < 2 or not rows:
         raise UsageError(f"--submission {path}: a sample has a column of ids, others to fill, and rows")
     sample = Sample(path, form.names, tuple(tuple(cell.strip() for cell in row.cells) for row in rows))
-    _index((row[0] for row in sample.rows), str(path))
+    _index((row[0] for row in sample.rows), str(path))  # refuses ids that stand twice
     return sample
 
 
@@ -67,11 +67,13 @@ def fill_sample(sample: Sample, rows: Iterable[Row], model: Labeller, answer: st
     found = list(rows)
     keys = _find_keys(sample, found)
     places = _index(keys, "the samples to be predicted")
-    wanted = [_key(row[0]) for row in sample.rows]
+    wanted = [_key(row[0]) for row in sample.rows]  # as the model's rows are keyed: 17.0 and 17 are one id
+    # the sample's own spelling, for the message
     missing = [row[0] for row, key in zip(sample.rows, wanted, strict=True) if key not in places]
     if missing:
         raise FathomError(f"{sample.path}: {_listed(missing, 'id')} without a sample to be predicted")
     further = sorted(set(keys) - set(wanted))
+    # the first failure is told; a competition takes no gaps
     failed = [(row[0], found[places[key]]) for row, key in zip(sample.rows, wanted, strict=True)]
     failed = [(name, row) for name, row in failed if row["error"]]
     if failed:
@@ -95,19 +97,21 @@ def _find_form(sample: Sample, model: Labeller, answer: str) -> tuple[Any, str]:
                 f"{sample.path}: the model predicts one number; there are columns {', '.join(sample.answers)}"
             )
         return lambda row: {sample.answers[0]: row[answer]}, f"{sample.answers[0]}: numbers"
-    if model.multilabel or len(sample.answers) > 1:
+    if model.multilabel or len(sample.answers) > 1:  # several columns: one for each class
         classes = _match_classes(sample, names)
         return lambda row: {
             c: _probabilities(row, model)[name] for c, name in classes.items()
         }, "probabilities of classes"
     column, values = sample.answers[0], [row[1] for row in sample.rows]
-    spelled = [spelling_among(names, value) for value in values]
+    spelled = [spelling_among(names, value) for value in values]  # 1.0 of the sample is the class 1 of the model
+    # labels, unless there are numbers that are no class: then probabilities of one class
     if all(value in names for value in spelled if value) or not all(map(is_number, filter(None, values))):
         # as the sample spells its labels: 0 and 1 of a model that learned 0.0 and 1.0
         spelling = {name: value for name, value in zip(spelled, values, strict=True) if value}
         return lambda row: {column: spelling.get(row["label"], row["label"])}, f"{column}: labels, as in the sample"
     if len(names) != 2:
         raise UsageError(f"{sample.path}: {len(names)} classes need a column of probabilities each, not {column} alone")
+    # the column's own name, else what sounds positive, else the second by order
     positive = column if column in names else next((name for name in names if name.lower() in _SECOND), names[1])
     note = f"{column}: probabilities of {positive}, as the sample has numbers between the classes"
     return lambda row: {column: _probabilities(row, model)[positive]}, note
@@ -116,7 +120,7 @@ def _find_form(sample: Sample, model: Labeller, answer: str) -> tuple[Any, str]:
 def _match_classes(sample: Sample, names: Sequence[str]) -> dict[str, str]:
     """Return the class of each column: of the same name, or behind a prefix that all columns share."""
     prefix = _common_prefix(sample.answers)
-    for cut in ("", prefix):
+    for cut in ("", prefix):  # as they stand first: a prefix may belong to the names
         classes = {column: spelling_among(names, column.removeprefix(cut)) for column in sample.answers}
         if set(classes.values()) <= set(names):
             return classes
@@ -125,11 +129,12 @@ def _match_classes(sample: Sample, names: Sequence[str]) -> dict[str, str]:
 
 
 def _common_prefix(names: Sequence[str]) -> str:
-    first, last = min(names), max(names)
+    first, last = min(names), max(names)  # what first and last by order share, all between share
     length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
     return re.sub(r"[^_ .-]*$", "", first[:length])  # up to the last separator: Class_ of Class_10 and Class_11
 
 
+# by the name of the class, whatever the rank in the row
 def _probabilities(row: Row, model: Labeller) -> Mapping[str, float]:
     if model.multilabel:
         return {name: row[f"probability_{name}"] for name in model.class_names}
@@ -144,9 +149,10 @@ def _find_keys(sample: Sample, rows: Sequence[Row]) -> list[str]:
     wanted = {_key(row[0]) for row in sample.rows}
     if rows and "row" not in rows[0]:
         paths = [Path(str(row["file"])) for row in rows]
+        # which of the three it is only the sample tells
         forms = ([path.name for path in paths], [path.stem for path in paths], [path.as_posix() for path in paths])
         return max(forms, key=lambda keys: len(wanted & set(keys)))  # of equal ones the name
-    for first in (0, 1):
+    for first in (0, 1):  # numbers of rows count from 0 or from 1
         keys = [str(first + i) for i in range(len(rows))]
         if set(keys) == wanted:
             return keys

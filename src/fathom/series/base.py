@@ -53,16 +53,16 @@ def start_series(
     """
     now = datetime.now().astimezone()
     path = claim_folder(Path(root), name_folder(now, *names))
-    created = now.isoformat(timespec="milliseconds")
+    created = now.isoformat(timespec="milliseconds")  # milliseconds: two series of one second keep their order
     series = kind(path, {"status": "running", "created": created, "fathom": VERSION, **plan})
     try:
         save_series(series)
     except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)  # nothing was trained: an unusable folder helps nobody
         raise
     try:
         run(series)
-    except UsageError:
+    except UsageError:  # settings are wrong, which the first run shows
         if not series.trained:  # else what was trained would go with it
             shutil.rmtree(path, ignore_errors=True)
         raise
@@ -75,7 +75,7 @@ def open_series(kind: type[S], series: str | Path, root: str | Path) -> S:
     Raises:  FathomError if it is finished, or its folder holds something else
     """
     found = kind.read(resolve_resumable(series, root, kind.marker))
-    if found.plan.get("status") == "done":
+    if found.plan.get("status") == "done":  # a finished one is told where its page is
         what = SERIES[kind.marker].removeprefix("a ")
         raise FathomError(f"{found.path}: this {what} is finished; its page is {found.report}")
     return found
@@ -84,12 +84,13 @@ def open_series(kind: type[S], series: str | Path, root: str | Path) -> S:
 @contextlib.contextmanager
 def running_series(series: Series, observer: SeriesObserver, stopped: str) -> Iterator[None]:
     """Lock the series while its runs are trained, and save how it ended; ``stopped`` is the message after a signal."""
-    with lock_run(series.path):
+    with lock_run(series.path):  # two processes would train the same runs twice
         observer.plan(series)
+        # kept unless it ends otherwise: a kill between two statements counts as stopped
         ended: dict[str, str | None] = {"status": "stopped", "message": stopped}
         try:
             yield
-        except (Interrupted, KeyboardInterrupt):
+        except (Interrupted, KeyboardInterrupt):  # a signal or Ctrl-C is no failure: the series stays "stopped"
             raise
         except Exception as error:
             ended = {"status": "failed", "message": str(error)}
@@ -142,6 +143,7 @@ def train_series_run(
     path = folder / planned.name
     with _named_errors(planned, resume_hint):
         try:
+            # separate: reading the result may find that it diverged
             _complete(path, planned.config, contents, on_start)
             return path, read_result(path), None
         except Diverged as error:  # kept as a result: that it diverges is what was found out
@@ -158,7 +160,7 @@ def _complete(path: Path, config: Config, contents: Any, on_start: OnStart | Non
         with contextlib.suppress(CheckpointError):  # damaged: only this run starts again
             resume_run(path, contents=contents, hooks=Hooks(on_start))
             return
-    shutil.rmtree(path, ignore_errors=True)
+    shutil.rmtree(path, ignore_errors=True)  # what is left of a run that never reached a checkpoint
     train_run(config, root=path.parent, name=path.name, contents=contents, hooks=Hooks(on_start))
 
 

@@ -25,7 +25,7 @@ from fathom.settings.settings import Settings
 from fathom.training.divergence import not_finite
 
 _EXTREME = "look for extreme values there"
-_DIVISIONS = {
+_DIVISIONS = {  # by task, as the page says how the folds were made
     "classification": "stratified: every fold has its share of each class",
     "regression": "at random",
     "language": "contiguous blocks, the rest joined",
@@ -57,17 +57,18 @@ def cross_validate(
     Raises:  UsageError for invalid settings; Interrupted, FathomError with how to resume
     """
     chosen = [settings] if isinstance(settings, (Config, Settings, Mapping)) else settings
+    # pinned: "latest" of remote data must mean the same for all folds
     configs = [_pin(configure(each, root)) for each in chosen]
     _check(configs, folds, repeats)
     models = _name_models(configs)
-    cache = _ContentCache()
+    cache = _ContentCache()  # in this call; a resumed one reads again
     plan = {
         "command": list(command),
         "data": configs[0].data.name,
         "folds": folds,
         "repeats": repeats,
         "seed": configs[0].seed,
-        **_try_forward(models, folds, cache, repeats),
+        **_try_forward(models, folds, cache, repeats),  # before the folder: a misfit leaves nothing behind
         "models": {name: config_to_dict(config) for name, config in models.items()},
     }
     names = ("crossval", *models, place_name(configs[0].data.name))
@@ -100,7 +101,7 @@ def _run(study: CrossValidation, cache: _ContentCache, observer: SeriesObserver)
 
     with running_series(study, observer, "stopped before all folds were done"):
         for planned in _planned_runs(study):
-            if study.find(planned.name) is None:
+            if study.find(planned.name) is None:  # None: not done in an earlier call
                 train_and_record(study, planned, read_result, contents=cache.read(planned.config), observer=observer)
 
 
@@ -110,6 +111,7 @@ def _planned_runs(study: CrossValidation) -> Iterator[SeriesRun]:
     configs = {
         name: config_from_dict(tree, str(study.path / study.marker)) for name, tree in study.plan["models"].items()
     }
+    # fold by fold, so that a stop leaves whole folds of all models
     for repeat, fold in itertools.product(range(repeats), range(folds)):
         for model, config in configs.items():
             place = f"fold-{fold + 1}" if repeats == 1 else f"repeat-{repeat + 1}-fold-{fold + 1}"
@@ -144,6 +146,7 @@ def _check(configs: Sequence[Config], folds: int, repeats: int) -> None:
         if config.training.fast_dev_run or config.training.overfit_batches:
             raise UsageError("a cross-validation needs full training; leave out --fast-dev-run and --overfit-batches")
         if config.data.fold is not None:
+            # nesting would cut the folds from what is left
             raise UsageError("data.fold is already set: a fold cannot be cross-validated again")
         if config.data.name != first.data.name or config.seed != first.seed:
             raise UsageError(
@@ -160,7 +163,7 @@ class _ContentCache:
     def read(self, config: Config) -> Any:
         """Return what the kind's ``read`` returned."""
         form = repr(sorted(config.data.options.items()))  # options may hold lists, which cannot be keys
-        if form not in self._contents:
+        if form not in self._contents:  # the data set's name is the same for all, checked above
             self._contents[form] = kind_of(config).read(config.data)
         return self._contents[form]
 
@@ -193,7 +196,7 @@ def _try_forward(models: dict[str, Config], folds: int, cache: _ContentCache, re
 
 
 def _describe(data: LabelledData, folds: int) -> dict[str, Any]:
-    parts = {
+    parts = {  # in the order in which a reader asks for them
         "to learn from": data.train_eval_dataloader(),
         "to choose the best weights by": data.val_dataloader(),
         "held out": data.test_dataloader(),

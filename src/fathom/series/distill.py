@@ -53,7 +53,7 @@ def distill(
     *,
     temperature: float = 4.0,
     alpha: float = 0.7,
-    seeds: int = 1,
+    seeds: int = 1,  # each seed trains two students
     root: str | Path = "runs",
     observer: SeriesObserver | None = None,
     command: Sequence[str] = (),
@@ -71,8 +71,9 @@ def distill(
         observer: notified before the first run, before each run's first step, and of every result.
     Raises:  UsageError, FathomError before anything is written; Interrupted, FathomError with how to resume after
     """
-    path = resolve_run(teacher, root).absolute()
+    path = resolve_run(teacher, root).absolute()  # absolute: a resumed series may start in another folder
     if isinstance(student, str):
+        # the teacher's own settings, so that nothing but the network differs
         student = student_settings(path).under({"model": {"name": student}})
     config = configure(student, root)
     # seeds differ below, the division must not
@@ -137,7 +138,7 @@ def _run(study: Distillation, contents: Any, observer: SeriesObserver) -> None:
             observer.result(study, row)
         # pairs: a stop leaves whole ones to compare
         for seed, role in itertools.product(plan["seeds"], (ALONE, DISTILLED)):
-            if study.row(role, seed) is None:
+            if study.row(role, seed) is None:  # None: not trained in an earlier call
                 planned = _planned_run(config, settings, role, seed)
                 alone = study.row(ALONE, seed) if role == DISTILLED else None  # trained just before, by the order above
 
@@ -183,7 +184,7 @@ def _try_forward(config: Config, contents: Any) -> dict[str, Any]:
 def _evaluate_teacher(teacher: Path, config: Config, data: LabelledData) -> dict[str, Any]:
     """Evaluate the teacher as the students are; if its own run used the test set, that result is kept."""
     own, reader = read_config(teacher), RunReader(teacher)
-    is_own = own.data.name == config.data.name
+    is_own = own.data.name == config.data.name  # trained on other data its own numbers would not compare
     known = reader.evaluation if is_own else None  # once: the run's own evaluation stands
     return {
         "role": TEACHER,
@@ -212,12 +213,14 @@ def _pair(
     runs = [study.path / alone["run"], run]
     pairs = {"test": pair_runs(*runs)}
     if data.val_dataloader() is not None:
+        # val has no stored answers, so both are evaluated again
         right = [_evaluate(path, config, data, "val").is_correct or [] for path in runs]
         pairs["val"] = pair_correct(*right)
     return {"pairs": {split: pair.describe() for split, pair in pairs.items() if pair is not None}}
 
 
 def _measure_split(run: Path, config: Config, data: LabelledData, split: str, is_own: bool = True) -> dict[str, Any]:
+    # methods, called only for the split asked for
     if {"val": data.val_dataloader, "test": data.test_dataloader}[split]() is None:
         return _scores({}, split)
     return _scores(_evaluate(run, config, data, split, is_own).summary, split)
@@ -250,6 +253,7 @@ def _measure(study: Distillation, data: LabelledData) -> dict[str, dict[str, Any
         sizes[role] = {key: description[key] for key in ("parameters", "flops")}
         applies[role] = _make_apply(module)
     one = data.example_input().numpy()
+    # copies of one image: the time does not depend on what it shows
     many = np.repeat(one, _BATCH, axis=0)  # (256, …)
     # one image waits for calls, many for arithmetic
     alone, together = (measure_latency(applies, X, seconds=_TIMED_S) for X in (one, many))

@@ -41,7 +41,7 @@ def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: 
     Returns: the content of ``comparison.json``; a run that diverged has a reason there and no value
     Raises:  Interrupted, with how to resume; FathomError as training does
     """
-    measure = _choose_measure(path)
+    measure = _choose_measure(path)  # the same for all runs of the comparison
 
     def read_result(run: Path) -> dict[str, Any]:
         value = (RunReader(run).evaluation or {}).get(measure)
@@ -50,8 +50,9 @@ def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: 
         return {"value": value}
 
     known = (RunReader(path).comparison or {}).get("diverged") or {}  # folder name to reason
+    # the run that was asked for is the first fine-tuned one
     arms: dict[str, list[_Result]] = {"fine_tuned": [_Result(path, read_result(path)["value"])], "scratch": []}
-    comparison = _write(path, config, measure, arms)
+    comparison = _write(path, config, measure, arms)  # written at once: its page shows what is still to come
     resume_hint = f"fathom train --resume {shlex.quote(str(path))}"
     for arm, planned in _plan(config):
         if planned.name in known:  # diverged in an earlier call: it would diverge again
@@ -63,7 +64,7 @@ def complete_comparison(path: Path, config: Config, *, contents: Any, on_start: 
             )
             result = _Result(run, found.get("value"), reason)
         arms[arm].append(result)
-        comparison = _write(path, config, measure, arms)
+        comparison = _write(path, config, measure, arms)  # after every run: a stop loses none
     return comparison
 
 
@@ -75,6 +76,7 @@ class _Result(NamedTuple):
 
 def _choose_measure(path: Path) -> str:
     evaluation = RunReader(path).evaluation or {}
+    # the first that there is, in the order above
     measure = next((name for name in _MEASURES if name in evaluation), None)
     if measure is None:
         raise FathomError(f"{path}: nothing to compare: the data has no test split")
@@ -90,6 +92,7 @@ def _plan(config: Config) -> Iterator[tuple[str, SeriesRun]]:
         if seed != config.seed:  # that run is the fine-tuned one itself
             again = msgspec.structs.replace(config, seed=seed, finetune=alone)
             yield "fine_tuned", SeriesRun(f"{schema.REPEATS}/seed-{seed}", f"fine-tuning with seed {seed}", again)
+        # no fine-tuning: random weights, all layers free
         scratch = msgspec.structs.replace(config, seed=seed, finetune=FinetuneConfig(), data=plain)
         yield "scratch", SeriesRun(f"{schema.FROM_SCRATCH}/seed-{seed}", f"training from scratch, seed {seed}", scratch)
 
@@ -126,6 +129,7 @@ def _write(path: Path, config: Config, measure: str, arms: Mapping[str, Sequence
         "runs": runs,
         "diverged": reasons,
         "pairs": [_pair(fine, scratch) for fine, scratch in zip(arms["fine_tuned"], arms["scratch"], strict=False)],
+        # None of either drops the seed, so the others still pair up
         **paired_difference(values["fine_tuned"], values["scratch"]),
     }
     write_atomically(path / schema.COMPARISON, to_json(comparison, indent=2) + "\n")
@@ -148,5 +152,5 @@ def paired_difference(first: Sequence[float | None], second: Sequence[float | No
     differences = [a - b for a, b in zip(first, second, strict=False) if a is not None and b is not None]
     if not differences:
         return {"difference": None, "low": None, "high": None}
-    spread = measure_spread(differences)
+    spread = measure_spread(differences)  # Student's t over the seeds
     return {"difference": spread.mean, "low": spread.low, "high": spread.high}

@@ -22,7 +22,9 @@ from fathom.settings.yaml_text import parse_yaml
 Value = int | float | str
 """A choice is its text, as written."""
 
+# how a dimension is written, for messages
 _FORMS = "a range such as 1e-4..1:log or choices such as relu|tanh"
+# free names below these two, which no declaration lists
 _OPTION = re.compile(r"(data\.options|training\.optimizer_options)\.\w+$")
 # They decide how trials are evaluated; trials under different values could not be compared.
 _NOT_TUNABLE = (
@@ -76,6 +78,7 @@ class Dimension:
         """Return a setting's value as this dimension writes it; None if it is outside."""
         value = _plain(value)
         if self.choices:
+            # compared as values: 1e-2 and 0.01 are the same choice
             return next((choice for choice in self.choices if _plain(parse_yaml(choice)) == value), None)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)  # True is an int to Python
         assert self.low is not None
@@ -101,7 +104,7 @@ def parse_space(space: str | Iterable[str] | Mapping[str, str]) -> list[Dimensio
     dimensions = [_parse_dimension(part) for part in parts]
     names = [dimension.name for dimension in dimensions]
     for name in names:
-        if names.count(name) > 1:
+        if names.count(name) > 1:  # a second one would silently win over the first
             raise UsageError(f"space: {name} appears twice")
     return dimensions
 
@@ -138,8 +141,9 @@ def apply_values(base: Settings, values: Mapping[Dimension, Value]) -> Settings:
     tree = base.to_dict()
     for dimension, value in values.items():
         if isinstance(value, str):
-            set_dotted(tree, f"{dimension.setting}={value}")
+            set_dotted(tree, f"{dimension.setting}={value}")  # a choice is text still, read as --set reads it
         else:
+            # a number goes in as it is: its text would be rounded
             merge(tree, nested(dimension.setting.split("."), value))
     return Settings(tree, "a trial")
 
@@ -152,6 +156,7 @@ def default_values(
     for dimension in dimensions:
         value: Any = config_to_dict(default_config)
         for key in dimension.setting.split("."):
+            # an option that is not set, or a section that is off
             value = value.get(key) if isinstance(value, dict) else None
         # not set: the network's own default counts
         if value is None and dimension.setting.startswith("model.options."):
@@ -171,7 +176,7 @@ def _parse_dimension(part: str) -> Dimension:
     if len(choices) > 1:
         if not all(choices):
             raise UsageError(f"space {part}: a choice is empty")
-        if len(set(choices)) < len(choices):
+        if len(set(choices)) < len(choices):  # as text: 1 and 1.0 are told apart, and only the user knows why
             raise UsageError(f"space {part}: a choice appears twice")
         return Dimension(name, text, choices=tuple(choices))
     if ".." not in text:
@@ -180,7 +185,7 @@ def _parse_dimension(part: str) -> Dimension:
 
 
 def _parse_range(part: str, name: str, text: str) -> Dimension:
-    bounds, *flags = text.split(":")
+    bounds, *flags = text.split(":")  # "1e-4..1:log" -> ["1e-4..1", "log"]
     low_text, _, high_text = bounds.partition("..")
     for flag in flags:
         if flag not in ("log", "int"):
@@ -193,6 +198,7 @@ def _parse_range(part: str, name: str, text: str) -> Dimension:
         raise UsageError(f"space {part}: low must be below high")
     if "log" in flags and low <= 0:
         raise UsageError(f"space {part}: a logarithmic range must be above 0")
+    # None: the setting's type decides, once it is known
     return Dimension(name, text, low=low, high=high, log="log" in flags, whole=True if "int" in flags else None)
 
 
@@ -202,7 +208,7 @@ def _resolve(dimension: Dimension, network_options: Mapping[str, Mapping[str, An
     for setting in settings:
         last = setting.rpartition(".")[2]
         if last not in ("name", "options"):  # not unique
-            short[last] = setting
+            short[last] = setting  # the short name: "lr" for training.lr
     options = {option for known in network_options.values() for option in known}  # of any of the networks tried
     name = dimension.name
     # an option of the network goes before a setting's last part
@@ -214,7 +220,7 @@ def _resolve(dimension: Dimension, network_options: Mapping[str, Mapping[str, An
         setting = name
     else:
         known = [*settings, *(f"model.options.{option}" for option in options)] if "." in name else [*short, *options]
-        tried = [k for k in known if short.get(k, k) not in _NOT_TUNABLE]
+        tried = [k for k in known if short.get(k, k) not in _NOT_TUNABLE]  # suggestions that would be refused are none
         raise unknown("setting to tune", name, tried)
     if setting in _NOT_TUNABLE:
         raise UsageError(f"space {dimension}: {setting} decides how trials are evaluated, so it cannot be tuned")
@@ -227,7 +233,7 @@ def _resolve_whole(dimension: Dimension, kind: Any, network_options: Mapping[str
         return dimension
     if kind is not None and kind not in (int, float):
         raise UsageError(f"space {dimension}: {dimension.setting} is not a number; give choices such as a|b")
-    option = dimension.setting.removeprefix("model.options.")
+    option = dimension.setting.removeprefix("model.options.")  # the network's option of that name, if it is one
     defaults = [known[option] for known in network_options.values() if option in known]
     if any(isinstance(default, str | bool) for default in defaults):
         raise UsageError(f"space {dimension}: {option} is not a number; give choices such as a|b")
@@ -237,7 +243,7 @@ def _resolve_whole(dimension: Dimension, kind: Any, network_options: Mapping[str
     if whole is None:
         is_float = kind is float or any(isinstance(default, float) for default in defaults)
         whole = kind is int or (is_written_whole and not is_float)  # 0..1 of a float setting is no choice of 0 and 1
-    if whole and any(end != int(end) for end in (dimension.low or 0.0, dimension.high or 0.0)):
+    if whole and any(end != int(end) for end in (dimension.low or 0.0, dimension.high or 0.0)):  # 1.5..8:int
         raise UsageError(f"space {dimension}: bounds of a range of whole numbers must be whole")
     return dataclasses.replace(dimension, whole=whole)
 
@@ -255,13 +261,14 @@ def _leaves(node: type[ConfigNode], prefix: str) -> Iterator[tuple[str, Any]]:
         if isinstance(kind, type) and issubclass(kind, ConfigNode):
             yield from _leaves(kind, f"{prefix}{name}.")
         else:
+            # Optional[int] -> (…, int, NoneType)
             found = (kind, *get_args(kind)) if get_origin(kind) is not dict else ()
             yield f"{prefix}{name}", int if int in found else float if float in found else str  # as in int | None
 
 
 def _split(text: str, separator: str) -> list[str]:
     """Split at separators outside brackets and quotes."""
-    parts, depth, quote = [""], 0, ""
+    parts, depth, quote = [""], 0, ""  # quote: the mark that is open
     for letter in text:
         if quote:
             quote = "" if letter == quote else quote

@@ -76,12 +76,12 @@ class StudyStore:
         self._token = secrets.token_hex(6)  # not the process id, which another machine or a later process may have
         self._worker_lock = FileLock(path / f".worker-{self._token}.lock")
         with _without_locks():
-            self._worker_lock.acquire()
+            self._worker_lock.acquire()  # held as long as the process lives; others test it to see who is dead
         self._storage: Any = None
         try:
             self._study = self._open()
         except BaseException:
-            self.close()
+            self.close()  # the lock would stay, and this process look alive
             raise
 
     @property
@@ -113,7 +113,7 @@ class StudyStore:
         Args:
             default_config: the configuration with every default filled in.
         """
-        with self._locked():
+        with self._locked():  # one at a time: two would take the same last place
             self._mark_dead_trials()
             self.settings = read_settings(self.path)
             counted = {trial.number for trial in self.trials() if trial.state != "stopped"}
@@ -228,7 +228,7 @@ class StudyStore:
                 evaluator = optuna.importance.FanovaImportanceEvaluator(seed=self.seed % 2**32)  # NumPy takes 32 bits
                 return dict(optuna.importance.get_param_importances(self._study, evaluator=evaluator))
         except (ValueError, RuntimeError):  # no name in all completed trials, or no variance
-            return {}
+            return {}  # nothing to attribute, which is no fault
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -256,6 +256,7 @@ class StudyStore:
                     sampler=_make_sampler(self.seed, 0),
                 )
         except Exception as error:
+            # others are faults of the program, and keep their traceback
             if isinstance(error, FathomError) or type(error).__module__.split(".")[0] not in ("sqlalchemy", "optuna"):
                 raise
             line = str(error).strip().splitlines()[0]
@@ -284,7 +285,7 @@ class StudyStore:
     def _read(self, frozen: Any) -> Trial:
         # A trial that another program left unfinished in the database has no such attribute.
         end = frozen.user_attrs.get(_END, {"state": "stopped", "reason": ""})
-        curve = sorted(frozen.intermediate_values.items())
+        curve = sorted(frozen.intermediate_values.items())  # (epoch, value), epochs rising
         value = end.get("value")
         if value is None and curve:
             value = (max if self.settings.maximise else min)(v for _, v in curve)

@@ -51,7 +51,9 @@ class TrialData:
         """Return the data module of a resolved configuration."""
         kind, batch_size = kind_of(config), config.data.batch_size
         # Tables are encoded differently for linear models, and noise is added by the loader.
+        # for these kinds the network's name is part of the key
         network = config.model.name if kind.depends_on_network else None
+        # what the data module depends on
         need = (config.data, config.seed, config.training.input_noise, network)  # the seed divides and orders
         if self._data is not None and self._data[0] == need:
             return self._data[1]
@@ -84,7 +86,7 @@ class TrialData:
     def close(self) -> None:
         """Drop the data module."""
         self.stop_workers()
-        self._data = None
+        self._data = None  # the contents stay: they are what took long to read
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class TrialReporter(Callback):
     def __init__(self, store: StudyStore, trial: Any, on_epoch: OnEpoch) -> None:
         self.store, self.trial, self.on_epoch = store, trial, on_epoch
         self.best: float | None = None
-        self.pruned_at: int | None = None
+        self.pruned_at: int | None = None  # epoch, if it was
 
     def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
         """Report; stop a trial that is not worth continuing."""
@@ -110,6 +112,7 @@ class TrialReporter(Callback):
         value = record.get(study.metric)
         if value is None or not math.isfinite(value):  # a loss that is finite may have a perplexity that is not
             raise not_finite(study.metric, place=f"after epoch {epoch}")
+        # the best epoch counts, as its weights would be kept
         self.best = value if self.best is None else (max if study.maximise else min)(self.best, value)
         self.store.report(self.trial, epoch, value)
         self.on_epoch(epoch, trainer.max_epochs, value)
@@ -138,16 +141,18 @@ def run_trial(
     """
     reporter = TrialReporter(store, trial, on_epoch)
     try:
+        # nothing is drawn for it yet: a misfit costs no training
         plan = prepare_trial(apply_values(store.base, values), data).ready()
         plan.make_trainer([reporter]).fit(plan.module, plan.data)
     except Interrupted:  # a FathomError too, which the branch below would take for a failed trial
         raise
     except Diverged as error:
-        return TrialOutcome("diverged", reporter.best, str(error))
+        return TrialOutcome("diverged", reporter.best, str(error))  # a finding of the study: these values do not work
     except Exception as error:
         line = explain(error)  # None: a fault of the program, not of the values
         if line is None:
             raise
+        # else the next trial would run out of memory too
         gc.collect()  # the error's frames keep what did not fit into memory
         return TrialOutcome("failed", reporter.best, str(line))
     finally:
@@ -162,7 +167,7 @@ def choose_metric(config: Config, data: LabelledData, settings: list[str]) -> tu
 
     Raises:  UsageError without a validation split, or if a setting of the space would change the metric
     """
-    if data.val_dataloader() is None:
+    if data.val_dataloader() is None:  # in this order: the first refusal names the gravest cause
         raise UsageError("a study evaluates its trials on the validation split, which is empty; set --val, such as 0.1")
     if config.training.overfit_batches or config.training.fast_dev_run:
         raise UsageError("a study needs full training; leave out --overfit-batches and --fast-dev-run")

@@ -49,7 +49,7 @@ class Tuned:
     study: Study
     page: Path
     run: TrainedRun | None
-    is_over: bool = True
+    is_over: bool = True  # False while another process still runs trials
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,10 @@ def tune(
     if pruner not in PRUNERS:
         raise unknown("pruner", pruner, PRUNERS)
     require_optuna()
+    # what depends on the machine and the moment is fixed now, so that a resumed study searches the same
     base = pin(settings, root)
     data = TrialData()
-    with contextlib.closing(data):
+    with contextlib.closing(data):  # closed on every way out: its workers read files
         metric, maximise = _check_study(base, dimensions, data)  # before there is a folder
         plan = StudySettings(
             base=base.to_dict(),
@@ -135,7 +136,7 @@ def resume_tuning(
         _check_trials(trials)
     require_optuna()
     with contextlib.closing(TrialData()) as data, contextlib.closing(StudyStore(Path(study))) as store:
-        _check_study(store.base, store.dimensions, data)
+        _check_study(store.base, store.dimensions, data)  # the data may have changed since the study began
         return _run_study(store, data, trials, retrain, session)
 
 
@@ -160,7 +161,7 @@ def _check_study(base: Settings, dimensions: list[Dimension], data: TrialData) -
     Raises:  UsageError naming the dimension
     """
     dimensions = resolve_space(dimensions, base, network_options(base, dimensions))
-    default = prepare_trial(base, data)
+    default = prepare_trial(base, data)  # its own faults first, told without a dimension's name
     # an option may exist for one of the networks tried alone
     deciding = [d for d in dimensions if d.setting in ("model.name", "training.optimizer")]
     for dimension in dimensions:
@@ -168,6 +169,7 @@ def _check_study(base: Settings, dimensions: list[Dimension], data: TrialData) -
             continue  # these would read and split the data again
         for value in dimension.ends():  # the ends stand for all between: to build every value would take too long
             # It is enough if one of the networks and optimisers accepts it.
+            # alone, then beside both ends of each setting that decides which options exist
             surroundings: list[dict[Dimension, Value]] = [{}]
             surroundings += [{d: end} for d in deciding if d != dimension for end in d.ends()]
             refused: list[UsageError] = []
@@ -178,6 +180,7 @@ def _check_study(base: Settings, dimensions: list[Dimension], data: TrialData) -
                 except UsageError as error:
                     refused.append(error)
             else:
+                # the first: that of the default surroundings, which a user knows
                 raise UsageError(f"space {dimension}: {refused[0]}")
     return choose_metric(default.config, default.data, [dimension.setting for dimension in dimensions])
 
@@ -187,7 +190,7 @@ def _open_study(settings: StudySettings, base: Settings, root: Path, place: Path
 
     Raises:  UsageError if it holds another study, or something else
     """
-    is_new = place is None or not place.exists()
+    is_new = place is None or not place.exists()  # what this call makes it may remove again
     if place is None:
         now = datetime.now().astimezone()
         place = claim_folder(root, name_folder(now, "tune", base.get("model.name"), place_name(base.get("data.name"))))
@@ -202,7 +205,7 @@ def _open_study(settings: StudySettings, base: Settings, root: Path, place: Path
         raise
     different = describe_difference(store.settings, settings)
     if different is not None:
-        store.close()
+        store.close()  # the lock of this worker would stay otherwise
         raise UsageError(f"--study: {place} holds a study with {different}; resume it with: {resume_command(place)}")
     return store
 
@@ -214,7 +217,7 @@ def _is_free(place: Path) -> bool:
 
 def _run_study(store: StudyStore, data: TrialData, trials: int | None, retrain: bool, session: TuningSession) -> Tuned:
     """Run the missing trials, write the page, train the best."""
-    store.resolve(network_options(store.base, store.dimensions))
+    store.resolve(network_options(store.base, store.dimensions))  # the networks' options are known only now
     if trials is not None and trials != store.settings.trials:
         store.update(trials=trials)
     session.observer.open(store)
@@ -226,7 +229,7 @@ def _run_study(store: StudyStore, data: TrialData, trials: int | None, retrain: 
             run_workers(store, session.jobs, session.observer)
     except Interrupted as stop:
         study = store.snapshot()
-        write_study(study, store.path)
+        write_study(study, store.path)  # a stopped study has its page too
         done = f"{study.num_done} of {counted(study.target, 'trial')} done"
         line = f"stopped; {done}; resume with: {resume_command(store.path)}"
         raise Interrupted(stop.exit_code - 128, line) from None  # a shell's exit code is 128 + the signal
@@ -243,7 +246,7 @@ def _run_study(store: StudyStore, data: TrialData, trials: int | None, retrain: 
     if not retrain:
         return Tuned(store.path, study, page, None)
     run = _train_best(store, best, data, session.on_start)
-    study = store.snapshot()
+    study = store.snapshot()  # the snapshot now names the run
     page = write_study(study, store.path)
     return Tuned(store.path, study, page, run)
 
@@ -276,7 +279,7 @@ def _train_best(store: StudyStore, best: Trial, data: TrialData, on_start: OnSta
             run = RunReader(Path(settings.best_run))
             if run.status == "done":
                 return None
-            if (run.path / "checkpoints" / "last").is_dir():
+            if (run.path / "checkpoints" / "last").is_dir():  # stopped in the middle: resumed with its own settings
                 return resume_run(run.path, hooks=Hooks(note))
         config = configure(best_settings(store, best))
         command = ["fathom", "train", "--config", str(store.path / "best.yaml")]

@@ -72,14 +72,14 @@ class _CopyFolder:
 
     def find(self, version: str | None) -> LocalCopy:
         if version is not None and (known := self._read(version)):
-            return known
+            return known  # a version is immutable: no need to ask the server
         if is_offline():
             return self._use_newest(version, "offline")
         source = _open_source(self.address)
         try:
             listing = _ask(source)
         except TransferFailed as error:
-            return self._use_newest(version, str(error))
+            return self._use_newest(version, str(error))  # an old copy is better than none, and the user is told
         if version is not None and listing.version != version:
             raise FathomError(f"{self.address} has changed (version {version} is gone), and no copy is here")
         if listing.version is not None and (known := self._read(listing.version)):
@@ -90,6 +90,7 @@ class _CopyFolder:
 
     def _use_newest(self, version: str | None, why: str) -> LocalCopy:
         newest = next(iter(self._versions()), None)
+        # with a version asked for, another one is no substitute
         copy = None if newest is None or version is not None else self._read(newest.name)
         if copy is None:
             what = "no copy is here" if version is None else f"no copy of version {version} is here"
@@ -102,7 +103,7 @@ class _CopyFolder:
         return copy
 
     def _fetch(self, source: RemoteSource, listing: Listing) -> LocalCopy:
-        for attempt in range(3):
+        for attempt in range(3):  # a changed listing, then one without tags
             if listing.version is not None and (known := self._read(listing.version)):
                 return known  # another process fetched it while this one waited
             try:
@@ -120,6 +121,7 @@ class _CopyFolder:
 
     def _make(self, source: RemoteSource, listing: Listing) -> LocalCopy:
         """Fetch into the folder of parts, then move it into place."""
+        # by version: what arrived of another one is not resumed into it
         part = self.folder / f"{_PART}{listing.version or 'unknown'}"
         content = part / self.name
         paths = [(item, content / item.path if listing.is_folder else content) for item in listing.files]
@@ -139,8 +141,8 @@ class _CopyFolder:
             files = f"{listing.skipped:,} file{'s' * (listing.skipped > 1)}"
             notify(f"{self.address}: skipped {files} whose names are not those of images")
         try:
-            version = listing.version or _digest_file(content)
-            is_packed = is_archive(self.name) and not listing.is_folder
+            version = listing.version or _digest_file(content)  # without tag and size the content itself is the version
+            is_packed = is_archive(self.name) and not listing.is_folder  # an archive in a listed folder stays packed
             root = self._unpack(content, limit) if is_packed else self.name
             self._place(part, version, root, listing)
         except OSError as error:
@@ -176,7 +178,7 @@ class _CopyFolder:
         try:
             unpack(archive, folder, max_bytes=max(0, min(limit, free)), max_members=MOST_MEMBERS)
         except FathomError as error:
-            archive.unlink(missing_ok=True)
+            archive.unlink(missing_ok=True)  # the next attempt must fetch it again
             reason = str(error).replace(str(archive), self.name).removesuffix("; delete it to download it again")
             raise FathomError(f"{self.address}: {reason}") from error
         return find_root(folder).relative_to(archive.parent).as_posix()
@@ -206,7 +208,7 @@ class _CopyFolder:
         make_folder(self.folder, "set FATHOM_HOME to a writable folder")
         here = sum(_bytes_here(path) for _, path in paths)
         free = shutil.disk_usage(self.folder).free
-        if size - here + _SPARE_BYTES > free and size > here:
+        if size - here + _SPARE_BYTES > free and size > here:  # a transfer that is complete already needs no space
             raise FathomError(
                 f"{self.address} needs {format_bytes(size - here)} more, and {format_bytes(free)} are free below "
                 f"{cache_root()}; free some space or set FATHOM_HOME elsewhere"
@@ -215,12 +217,15 @@ class _CopyFolder:
     def _read(self, version: str) -> LocalCopy | None:
         """Return a copy if it is here and complete."""
         folder = self.folder / version
+        # a version from a file must not lead out of the folder
         if Path(version).name != version or version.startswith(".") or (record := _read_record(folder)) is None:
             return None
         path = folder / str(record["root"])
         if record.get("is_unpacked"):
+            # its files were packed: sizes are not known one by one
             return LocalCopy(path, version) if path.is_dir() else None
         sizes = ((path / name if path.is_dir() else path, size) for name, size, _ in record["files"])
+        # None: the server gave no size
         is_whole = all(file.exists() and size in (None, _bytes_here(file)) for file, size in sizes)
         return LocalCopy(path, version) if is_whole and path.exists() else None
 
@@ -228,6 +233,7 @@ class _CopyFolder:
         """Return the folders of complete copies, the most recently confirmed first."""
         # the time of _touch, not of fetching
         found = [(path.stat().st_mtime, path.parent) for path in self.folder.glob(f"*/{_SOURCE}")]
+        # ".part-…" is unfinished
         return [folder for _, folder in sorted(found, reverse=True) if not folder.name.startswith(".")]
 
     def _touch(self, version: str) -> None:
@@ -298,13 +304,13 @@ def _limit_bytes() -> int:
         limit = float(text) if text else _DEFAULT_LIMIT_GB
         if not limit > 0:
             raise ValueError
-        return int(limit * 1e9)
+        return int(limit * 1e9)  # decimal, as disks are sold
     except (ValueError, OverflowError):
         raise UsageError(f"FATHOM_REMOTE_MAX_GB={text}: expected a number of gigabytes above 0") from None
 
 
 def _bytes_here(path: Path) -> int:
-    for place in (path, path.with_name(f"{path.name}.part")):
+    for place in (path, path.with_name(f"{path.name}.part")):  # the file, or what has arrived of it
         with contextlib.suppress(OSError):
             return place.stat().st_size
     return 0
@@ -312,4 +318,4 @@ def _bytes_here(path: Path) -> int:
 
 def _digest_file(path: Path) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]  # 64 bits: versions of one address only

@@ -18,9 +18,11 @@ from fathom.data.fetch.web import TransferFailed, open_url, read_chunk
 from fathom.errors import FathomError
 from fathom.progress import Progress, bytes_of
 
+# name first: several files may be under way
 OnReceive = Callable[[str, int, int | None], None]
 """Called with (file name, bytes done, bytes in all or None if unknown); done equals all exactly once, at the end."""
 
+# by file name
 _shown: dict[str, Progress] = {}  # of files being downloaded
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -52,10 +54,10 @@ class RequestPolicy:
         allow_http_loopback: also accept plain http from this machine itself.
     """
 
-    attempts: int = 3
+    attempts: int = 3  # in a row for each mirror
     backoff_s: float = 1.0
     timeout_s: float = 30.0
-    allow_http_loopback: bool = False
+    allow_http_loopback: bool = False  # for tests with a server of their own
 
 
 def fetch(
@@ -87,7 +89,7 @@ def fetch(
     """
     policy = policy or RequestPolicy()
     for url in urls:
-        _check_url(url, policy.allow_http_loopback)
+        _check_url(url, policy.allow_http_loopback)  # all are checked before any is asked
     if destination.exists() and not replace:
         return destination
     make_folder(destination.parent, "set FATHOM_HOME to a writable folder")
@@ -118,8 +120,9 @@ def _try_mirrors(download: _Download, urls: Sequence[str]) -> None:
                 return download.from_mirror(url)
             except TransferFailed as error:
                 if not error.is_retryable or attempt == policy.attempts:
+                    # grouped by reason: five mirrors that are unreachable make one line
                     failures.setdefault(str(error), []).append(urlsplit(url).netloc)
-                    break
+                    break  # the next mirror
                 time.sleep(policy.backoff_s * 2 ** (attempt - 1))  # 1, 2, 4 … s with the defaults
     reasons = "; ".join(f"{', '.join(hosts)}: {reason}" for reason, hosts in failures.items())
     raise FathomError(f"cannot download {path.name} ({reasons}); download {urls[0]} by hand and {place}")
@@ -143,6 +146,7 @@ class _Download:
                 open_url(
                     url,
                     timeout_s=self.policy.timeout_s,
+                    # a redirect must not lead to plain http
                     may_redirect=lambda target: _is_safe(target, self.policy.allow_http_loopback),
                 ) as response,
                 temporary.open("wb") as file,
@@ -152,11 +156,12 @@ class _Download:
                 os.fsync(file.fileno())  # the rename may reach the disk before the bytes do
             os.replace(temporary, self.destination)
         finally:
-            temporary.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)  # gone already after the rename
             _stop_showing(name)
         self.progress(name, received, received)
 
     def _copy(self, response: Any, file: IO[bytes]) -> int:
+        # sha256 without a value: nothing to compare with
         algorithm, _, wanted = (self.checksum or "sha256:").partition(":")
         # md5 of old data sets, which FIPS builds refuse otherwise
         digest = hashlib.new(algorithm, usedforsecurity=False)
@@ -171,11 +176,11 @@ class _Download:
             except zlib.error as error:
                 raise TransferFailed(f"not a gzip file ({error})") from error
             written += len(content)
-            if written > self.max_bytes:
+            if written > self.max_bytes:  # checked while it grows: a small file may inflate to terabytes
                 raise TransferFailed(f"has more than the expected {self.max_bytes:,} bytes")
             digest.update(content)
             file.write(content)
-            if received != total:
+            if received != total:  # the last report is made once the file stands
                 self.progress(self.destination.name, received, total)
         # http.client ends a cut body without an error
         if (total is not None and received != total) or (inflate and not inflate.eof):

@@ -13,7 +13,7 @@ VARIABLE = "FATHOM_OFFLINE"
 
 def is_offline() -> bool:
     """Whether the network must not be used."""
-    return os.environ.get(VARIABLE, "") not in ("", "0")
+    return os.environ.get(VARIABLE, "") not in ("", "0")  # "0" and empty switch it off
 
 
 def refuse_offline(urls: Sequence[str], way_out: str) -> None:
@@ -27,6 +27,7 @@ def refuse_offline(urls: Sequence[str], way_out: str) -> None:
 
 
 @contextlib.contextmanager
+# by the environment, since worker processes inherit it
 def offline() -> Iterator[None]:
     """Keep this process, and those it starts meanwhile, from using the network."""
     before = os.environ.get(VARIABLE)
@@ -34,7 +35,7 @@ def offline() -> Iterator[None]:
     try:
         yield
     finally:
-        if before is None:
+        if before is None:  # as it was: a user may have set it
             del os.environ[VARIABLE]
         else:
             os.environ[VARIABLE] = before

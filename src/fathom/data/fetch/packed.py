@@ -43,6 +43,7 @@ def unpacked_copy(archive: str | Path, *, version: str | None = None, whole: boo
         another version, or if the disk refuses
     """
     path = expand_home(archive).absolute()
+    # recognised without hashing where path, size and time are the same
     copy = _known(path, version) or _make(path, version)
     return replace(copy, path=_folder(path, copy.version) / stem_of(path.name)) if whole else copy
 
@@ -50,12 +51,12 @@ def unpacked_copy(archive: str | Path, *, version: str | None = None, whole: boo
 def _known(archive: Path, version: str | None) -> LocalCopy | None:
     """Return the copy of this version, or of the archive as recognised by path, size and time."""
     if version is not None:
-        root = _read(_folder(archive, version))
+        root = _read(_folder(archive, version))  # by version the path does not matter: the archive may be gone
         return None if root is None else LocalCopy(root, version)
     with contextlib.suppress(OSError):  # what cannot be read fails later, with a message
         seen = _look_at(archive)
         for folder, record in _copies(archive):
-            if record["seen"] == seen and (root := _read(folder)):
+            if record["seen"] == seen and (root := _read(folder)):  # the same path, size and time: not hashed again
                 return LocalCopy(root, str(record["version"]))
     return None
 
@@ -101,6 +102,7 @@ def _read(folder: Path) -> Path | None:
 def _read_record(folder: Path) -> dict[str, Any] | None:
     try:
         record = json.loads((folder / _RECORD).read_text())
+        # root is joined to a path: it must stay below the folder
         is_ours = record["schema"] == _SCHEMA and ".." not in str(record["root"]).split("/")
         return record if is_ours and isinstance(record["seen"]["path"], str) else None
     except (OSError, ValueError, KeyError, TypeError):
@@ -113,6 +115,7 @@ def _copies(archive: Path) -> list[tuple[Path, dict[str, Any]]]:
     with contextlib.suppress(OSError):
         for entry in os.scandir(cache_root() / "archives"):
             record = _read_record(Path(entry.path))
+            # at this path: other archives of the name keep theirs
             if record is not None and record["seen"]["path"] == str(archive):
                 found.append((os.stat(os.path.join(entry.path, _RECORD)).st_mtime_ns, Path(entry.path), record))
     return [(folder, record) for _, folder, record in sorted(found, key=lambda copy: copy[0], reverse=True)]
@@ -125,7 +128,7 @@ def _unpack(archive: Path, folder: Path) -> Path:
     progress = TransferProgress(f"{archive.name} into {folder.parent}", None, None, ("unpacking", "unpacked"))
     content = folder / stem_of(archive.name)
     try:
-        limit = max(_SURELY_FINE, _MOST_GROWTH * archive.stat().st_size)
+        limit = max(_SURELY_FINE, _MOST_GROWTH * archive.stat().st_size)  # the larger: small archives may grow a lot
         unpack(
             archive,
             content,
@@ -137,6 +140,7 @@ def _unpack(archive: Path, folder: Path) -> Path:
                 "folder again with UTF-8 names"
             ),
         )
+        # nothing to learn from, told now
         if not any(is_image(name) for _, _, names in os.walk(content) for name in names):
             raise FathomError(f"{archive}: no images in this archive ({', '.join(sorted(EXTENSIONS))})")
     except BaseException as error:

@@ -33,6 +33,7 @@ class TransferProgress:
     def finish(self) -> None:
         """Print the final line."""
         self._progress.close()
+        # a single file needs no count
         files = "" if self.num_files == 1 else f"{self.num_files or self.files:,} files, "
         print(f"{self.done_verb} {self.what}: {files}{format_bytes(self._progress.done)}", file=sys.stderr, flush=True)
 
@@ -41,7 +42,7 @@ class TransferProgress:
         self._progress.close()
 
     def _amount(self, done: float, total: float | None) -> str:
-        if self.num_files == 1:
+        if self.num_files == 1:  # one file: bytes alone
             return bytes_of(done, total)
         of_all = "" if self.num_files is None else f" of {self.num_files:,}"
         return f"{self.files:,}{of_all} files, {bytes_of(done, total)}"

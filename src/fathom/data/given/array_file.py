@@ -23,7 +23,7 @@ from fathom.files import write_atomically
 from fathom.preprocess import Preprocess, TargetScale
 
 _KEYS = ("train_X", "train_y")
-_MOST_CLASSES = 1000
+_MOST_CLASSES = 1000  # more different labels are numbers, most often
 _CHANNELS = (1, 3, 4)  # grey, RGB, RGBA
 _DIGEST = 12  # letters of the file's name: enough to tell a user's arrays apart
 
@@ -32,12 +32,15 @@ class ArrayFileData(ArrayData):
     """Arrays of a user: features are standardised, and so are the targets of a regression."""
 
     def __init__(self, arrays: Arrays, batch_size: int | None = None, **options: Any) -> None:
+        # of all samples before a split
         super().__init__(arrays, batch_size or _choose_batch_size(len(arrays.train_labels)), **options)
         self._scale: TargetScale | None = None
+        # before scaling: reports are in the user's units
         self._truth = {name: rows.labels.double() for name, rows in self.splits.items()}
         if self.task == "regression":
             learned = self._truth["train"]  # (n, D)
-            std = learned.std(0, correction=0)
+            std = learned.std(0, correction=0)  # as StandardScaler: the population's
+            # 1.0: a constant target divides nothing
             self._scale = TargetScale(learned.mean(0).tolist(), torch.where(std > 0, std, 1.0).tolist())
             self.splits = {
                 name: Rows(rows.X, self._scale.scale(rows.y), rows.index) for name, rows in self.splits.items()
@@ -58,6 +61,7 @@ class ArrayFileData(ArrayData):
 
 def _choose_batch_size(num_train: int) -> int:
     """Return a power of two from 16 to 256 that gives an epoch about 64 steps."""
+    # half the samples at most, so that an epoch has two steps
     return min(256, max(16, 1 << max(0, (num_train // 64).bit_length() - 1)), max(1, num_train // 2))
 
 
@@ -75,22 +79,23 @@ def store_arrays(
     y, names = _read_targets(train[1], task, ())
     _check_lengths(X, y)
     if test is not None:
+        # names: classes of the test split are those of training
         test_X, (test_y, _) = read_inputs(test[0]), _read_targets(test[1], task, names)
         _check_lengths(test_X, test_y)
         if test_X.shape[1:] != X.shape[1:]:
             raise UsageError(f"data: samples are {X.shape[1:]} in training and {test_X.shape[1:]} in the test split")
     elif share:
-        rows, held_out = stratified_split(y, share, seed)
+        rows, held_out = stratified_split(y, share, seed)  # stratified where y holds classes
         test = train if len(held_out) else None  # of few samples nothing is left to test on
         X, test_X, y, test_y = X[rows], X[held_out], y[rows], y[held_out]
     parts = {"train_X": X, "train_y": y, "class_names": np.array(names, dtype=np.str_)}
     if test is not None:
         parts |= {"test_X": test_X, "test_y": test_y}
     digest = hashlib.sha256()
-    for name, part in sorted(parts.items()):
+    for name, part in sorted(parts.items()):  # sorted: the order of a dictionary must not change the name
         digest.update(f"{name} {part.dtype} {part.shape} ".encode() + np.ascontiguousarray(part).tobytes())
     path = folder / f"arrays-{digest.hexdigest()[:_DIGEST]}.npz"
-    if not path.is_file():
+    if not path.is_file():  # equal arrays have equal names: it is there already
         content = io.BytesIO()
         np.savez(content, **parts)  # type: ignore[arg-type]
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +111,7 @@ def read_arrays(path: Path) -> Arrays:
     if not zipfile.is_zipfile(path):  # NumPy would take it for a pickle, and advise to load it
         raise FathomError(f"{path}: not an .npz file of NumPy")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(path, allow_pickle=False) as file:  # a pickle inside could run code
             parts = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         what = "holds Python objects, which are not read" if "pickle" in str(error) else f"damaged ({error})"
@@ -119,11 +124,12 @@ def read_arrays(path: Path) -> Arrays:
     names = tuple(map(str, parts["class_names"])) if "class_names" in parts else ()
     X = read_inputs(parts["train_X"])
     y, found = (
+        # written by store_arrays: read already
         _read_targets(parts["train_y"], None, names) if not _is_read(parts["train_y"]) else (parts["train_y"], names)
     )
     _check_lengths(X, y)
     test_X, test_y = parts.get("test_X"), parts.get("test_y")
-    if test_X is None or test_y is None:
+    if test_X is None or test_y is None:  # both or none
         return Arrays(X, y, None, None, found)
     test_X = read_inputs(test_X)
     _check_lengths(test_X, test_y)
@@ -138,17 +144,18 @@ def read_inputs(value: Any) -> np.ndarray:
     X = _to_numpy(value)
     if X.ndim < 2 or not len(X):
         raise UsageError(f"data: X has the shape {X.shape}; a row, or an image, a sample is needed: (N, …)")
-    if X.dtype == np.uint8 and X.ndim == 3:
+    if X.dtype == np.uint8 and X.ndim == 3:  # (N, H, W)
         X = X[:, None]  # grey images
+    # (N, H, W, C), unless channels stand first already
     elif X.ndim == 4 and X.shape[1] not in _CHANNELS and X.shape[3] in _CHANNELS:
         X = np.ascontiguousarray(X.transpose(0, 3, 1, 2))  # channels last, as files are decoded
     if X.dtype == np.uint8 and X.ndim == 4:
         return X
-    if X.dtype.kind not in "biuf":
+    if X.dtype.kind not in "biuf":  # booleans, integers, floats
         raise UsageError(f"data: X holds {X.dtype} values, not numbers; a DataFrame with target=… may hold texts")
     X = X.astype(np.float32)
     if not np.isfinite(X).all():
-        row = int(np.argwhere(~np.isfinite(X).reshape(len(X), -1).all(1))[0, 0])
+        row = int(np.argwhere(~np.isfinite(X).reshape(len(X), -1).all(1))[0, 0])  # the first such sample
         raise UsageError(
             f"data: X holds missing or infinite values, first in row {row}; fill them, or give a DataFrame"
         )
@@ -174,6 +181,7 @@ def _to_numpy(value: Any) -> np.ndarray:
 
 
 def _is_read(y: np.ndarray) -> bool:
+    # the two forms that _read_targets gives
     return (y.dtype == np.int64 and y.ndim == 1) or (y.dtype.kind == "f" and y.ndim == 2)
 
 
@@ -184,28 +192,29 @@ def _read_targets(value: Any, task: str | None, names: tuple[str, ...]) -> tuple
         names: those of known classes; empty finds them.
     """
     y = _to_numpy(value)
-    if y.ndim == 2 and y.shape[1] == 1 and y.dtype.kind != "f":
+    if y.ndim == 2 and y.shape[1] == 1 and y.dtype.kind != "f":  # a column vector of labels
         y = y[:, 0]
     is_regression = task == "regression" or (task is None and y.dtype.kind == "f" and not names)
     if is_regression:
         if y.dtype.kind not in "biuf":
             raise UsageError(f"data: y holds {y.dtype} values, which no regression can learn")
-        y = y.astype(np.float64).reshape(len(y), -1)
+        y = y.astype(np.float64).reshape(len(y), -1)  # (N,) -> (N, 1)
         if not np.isfinite(y).all():
             raise UsageError(f"data: y is missing or infinite in row {int(np.argwhere(~np.isfinite(y))[0, 0])}")
         return y, ()
     if y.ndim != 1:
         raise UsageError(f"data: y has the shape {y.shape}; of classes one label a sample is needed")
     if y.dtype.kind == "f":
+        # labels read from a CSV as floats: 1.0 is class 1
         y = y.astype(np.int64) if np.array_equal(y, np.round(y)) else y
-    missing = [i for i, value in enumerate(y.tolist()) if value is None or value != value]
+    missing = [i for i, value in enumerate(y.tolist()) if value is None or value != value]  # value != value: NaN
     if missing:
         raise UsageError(f"data: y is missing in row {missing[0]}; leave such rows out")
-    if len({type(value) for value in y.tolist()}) > 1:
+    if len({type(value) for value in y.tolist()}) > 1:  # "1" and 1 would be one class by accident
         raise UsageError("data: y holds values of several types; make them all texts, or all numbers")
     texts = y.astype(str)
     if not names:
-        order, _ = np.unique(y, return_inverse=True)
+        order, _ = np.unique(y, return_inverse=True)  # sorted: by value for numbers, by letters for texts
         names = tuple(order.astype(str).tolist())
     if len(names) < 2:
         raise UsageError(f"data: y holds one class, {', '.join(names)}; a classifier needs two or more")

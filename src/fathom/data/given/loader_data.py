@@ -18,8 +18,8 @@ from fathom.data.splits.split import split
 from fathom.errors import FathomError, UsageError
 from fathom.preprocess import Preprocess
 
-_BATCH_SIZE = 32
-_EVALUATION_BATCH = 256
+_BATCH_SIZE = 32  # small: the data may be of any size per sample
+_EVALUATION_BATCH = 256  # no gradients are kept, so more fit
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class LoaderData(LabelledData):
     ) -> None:
         self.seed, self.parts = seed, _divide(given, share, seed)
         train = self.parts["train"]
-        self.name = type(_dataset_of(train) or train).__name__
+        self.name = type(_dataset_of(train) or train).__name__  # the class of the user's data set, or of the loader
         is_set = isinstance(train, Dataset)
         self.batch_size = (batch_size or _BATCH_SIZE) if is_set else int(getattr(train, "batch_size", None) or 1)
-        self._X, y = _first_batch(train)
+        self._X, y = _first_batch(train)  # one batch tells shapes and types
         # whole numbers that are no bytes are tokens, for an embedding
         self.input_dtype = None if self._X.is_floating_point() or self._X.dtype == torch.uint8 else self._X.dtype
         self.task, self.multilabel = _task(y, loss)
@@ -64,7 +64,7 @@ class LoaderData(LabelledData):
         self._num_outputs = given.num_outputs if not self.class_names else len(self.class_names)
         if self._num_outputs is None:
             self._num_outputs = _count_outputs(train, y, self.task)
-        if not is_set and self.parts.get("val") is None:
+        if not is_set and self.parts.get("val") is None:  # a data set is cut here; a loader cannot be
             self.notes = ["no validation: give two loaders, (train, val), to see how well it generalises"]
 
     @property
@@ -100,11 +100,12 @@ class LoaderData(LabelledData):
 
     def example_input(self) -> Tensor:
         """Return one sample as a batch of one."""
-        return self._X[:1]
+        return self._X[:1]  # from the first batch, so no reading again
 
     def train_dataloader(self) -> Iterable[Any]:
         """Return the loader that was given, or shuffled batches of the data set."""
         part = self.parts["train"]
+        # a loader orders its own batches
         return DataLoader(part, self.batch_size, shuffle=True) if isinstance(part, Dataset) else part
 
     def train_eval_dataloader(self) -> Iterable[Any]:
@@ -135,10 +136,12 @@ class LoaderData(LabelledData):
 def _divide(given: GivenLoaders, share: float, seed: int) -> dict[str, Any]:
     """Return the splits that there are; a single data set is cut into three."""
     train, parts = given.train, {"val": given.val, "test": given.test}
+    # an IterableDataset has no length to cut
     if isinstance(train, Dataset) and not isinstance(train, IterableDataset) and share:
         rows: Any = np.arange(len(train))  # type: ignore[arg-type]
         for i, name in enumerate(("test", "val")):
             if parts[name] is None:
+                # the same number held out each time: a share of the whole, at most half of the rest
                 kept, held_out = split(len(rows), min(0.5, share * len(train) / len(rows)), seed + i)  # type: ignore[arg-type]
                 if len(held_out):
                     parts[name] = Subset(given.train, rows[held_out].tolist())
@@ -148,7 +151,8 @@ def _divide(given: GivenLoaders, share: float, seed: int) -> dict[str, Any]:
 
 
 def _dataset_of(part: Any) -> Any:
-    while isinstance(part, (DataLoader, Subset)):
+    while isinstance(part, (DataLoader, Subset)):  # to the innermost: names and targets are there
+        # over a list or array, which is no data set
         if isinstance(part, Subset) and not isinstance(part.dataset, Dataset):
             break
         part = part.dataset
@@ -158,7 +162,7 @@ def _dataset_of(part: Any) -> Any:
 def _first_batch(part: Any) -> tuple[Tensor, Tensor]:
     try:
         if isinstance(part, Dataset) and not isinstance(part, IterableDataset):
-            batch = default_collate([part[0]])
+            batch = default_collate([part[0]])  # one sample: a whole batch may take long to read
         else:
             batch = next(iter(DataLoader(part, 1) if isinstance(part, Dataset) else part))
     except StopIteration:
@@ -167,6 +171,7 @@ def _first_batch(part: Any) -> tuple[Tensor, Tensor]:
         raise
     except Exception as error:
         raise FathomError(f"sample 0 of the data set cannot be read ({type(error).__name__}: {error})") from error
+    # what a module's _pair accepts
     if not (isinstance(batch, (tuple, list)) and len(batch) == 2 and all(isinstance(p, Tensor) for p in batch)):
         raise UsageError(
             f"data: a sample is a {type(batch).__name__}"
@@ -180,11 +185,11 @@ def _first_batch(part: Any) -> tuple[Tensor, Tensor]:
 
 
 def _task(y: Tensor, loss: str) -> tuple[Task, bool]:
-    if loss == "bce_with_logits" and y.ndim == 2 and y.shape[1] > 1:
+    if loss == "bce_with_logits" and y.ndim == 2 and y.shape[1] > 1:  # several labels, each 0 or 1
         return "classification", True
     if y.is_floating_point() and loss != "bce_with_logits":
         return "regression", False
-    return "classification", y.ndim == 2 and y.shape[1] > 1
+    return "classification", y.ndim == 2 and y.shape[1] > 1  # (N, K) of whole numbers: labels too
 
 
 def _class_names(part: Any) -> tuple[str, ...]:
@@ -193,17 +198,18 @@ def _class_names(part: Any) -> tuple[str, ...]:
 
 
 def _count_outputs(part: Any, y: Tensor, task: Task) -> int | None:
-    if task == "regression" or y.ndim == 2:
+    if task == "regression" or y.ndim == 2:  # targets or labels of one sample
         return y[0].numel()
     dataset = _dataset_of(part)
-    labels = getattr(dataset, "targets", None)
+    labels = getattr(dataset, "targets", None)  # torchvision's name for the labels
     if labels is None and isinstance(getattr(dataset, "tensors", None), tuple):
-        labels = dataset.tensors[-1]
+        labels = dataset.tensors[-1]  # TensorDataset: the last of its tensors
     return None if labels is None else int(torch.as_tensor(labels).max()) + 1
 
 
 def _count(part: Any, batch_size: int) -> int:
     dataset = _dataset_of(part) if not isinstance(part, Subset) else part
+    # the samples where they can be counted, else batches times their size
     for counted, factor in ((part if isinstance(part, Dataset) else dataset, 1), (part, batch_size)):
         try:
             return len(counted) * factor  # type: ignore[arg-type]
@@ -219,6 +225,7 @@ def _in_order(part: Any) -> Iterable[Any]:
 def _to_bytes(image: Tensor) -> np.ndarray:
     if image.dtype == torch.uint8:
         return image.numpy()
-    low, high = float(image.min()), float(image.max())
+    low, high = float(image.min()), float(image.max())  # of one image: contrast is for looking only
+    # a flat image, or one with NaN, is black
     scale = 255 / (high - low) if high > low and math.isfinite(high - low) else 0.0
     return ((image - low) * scale).clamp(0, 255).to(torch.uint8).numpy()

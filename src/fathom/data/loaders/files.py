@@ -46,6 +46,7 @@ class FileLoader(Order):
         self.device = torch.device("cpu")
         self._batches: list[list[int]] = []
         workers = default_workers() if workers is None else workers
+        # also 0: decode in this process
         self._workers = min(workers, len(self))  # more than batches would start for nothing
         self._dataset = _Guarded(dataset)
         self._loader: DataLoader[Any] | None = None
@@ -61,7 +62,7 @@ class FileLoader(Order):
         """End the worker processes; another pass would start new ones."""
         # private, but torch has no public end for persistent workers
         iterator = getattr(self._loader, "_iterator", None)
-        self._loader = None
+        self._loader = None  # the next iteration opens it anew
         if iterator is not None:
             iterator._shutdown_workers()
 
@@ -70,8 +71,10 @@ class FileLoader(Order):
         order = torch.arange(self.num_samples) if order is None else order
         # The workers' processes outlive an epoch: they are handed the index lists of whatever pass is due.
         self._batches[:] = [rows.tolist() for rows in order.split(self.batch_size)][first:]
+        # on the device: augmentation runs there
         generator = torch.Generator(device=self.device) if self.augment is not None else None
         for batch, content in enumerate(self._read(), start=first):
+            # non_blocking: copies from pinned memory overlap with work
             X, y = (tensor.to(self.device, non_blocking=True) for tensor in content)  # (B, C, H, W), (B,) or (B, L)
             if self.augment is not None and generator is not None:
                 X = self.augment(X, generator.manual_seed(mix(self.seed, epoch, batch)))
@@ -87,7 +90,7 @@ class FileLoader(Order):
             self.close()
             failure = explain_dead_worker(error) if self._workers else None
             if failure is None:
-                raise
+                raise  # its own traceback says more
             raise failure from error
 
     def _open(self) -> Iterator[Any]:

@@ -62,10 +62,12 @@ class MemoryLoader(Order):
         """
         self.device = device
         # the other half is for weights, activations and optimiser
+        # the set stays on the host then, and batches travel
         if device.type == "cuda" and 2 * self.X.nbytes > torch.cuda.get_device_properties(device).total_memory:
             return self
         # Copying the rows pays where they are less than half; on one device the whole set is shared by all splits.
         if device != self.X.device and self.index is not None and 2 * len(self.index) < len(self.X):
+            # of the split's own rows, then no index is needed
             self.X, self.y, self.index = take_rows(self.X, self.index), self.y[self.index], None
         self.X, self.y = self.X.to(device), self.y.to(device)
         if self.index is not None:

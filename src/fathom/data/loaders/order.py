@@ -19,6 +19,7 @@ def mix(*numbers: int) -> int:
     state = 0
     for number in numbers:
         state = (state + number + 0x9E3779B97F4A7C15) & ((1 << 64) - 1)  # 2^64 / golden ratio, splitmix64's increment
+        # constants of splitmix64 (Steele, Lea & Flood 2014)
         state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & ((1 << 64) - 1)
         state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & ((1 << 64) - 1)
         state ^= state >> 31
@@ -59,7 +60,7 @@ class Order:
         self.first_batch = 0
 
     def __len__(self) -> int:
-        return -(-self.num_samples // self.batch_size)
+        return -(-self.num_samples // self.batch_size)  # rounded up: the last batch may be smaller
 
     def seek(self, epoch: int, batch: int = 0) -> None:
         """Let the next pass be that of ``epoch``, from its batch number ``batch`` on."""

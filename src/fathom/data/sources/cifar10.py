@@ -25,7 +25,7 @@ URLS = ("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",)
 ARCHIVE = "cifar-10-python.tar.gz"
 ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"
 FOLDER = "cifar-10-batches-py"
-BATCH_MD5 = {
+BATCH_MD5 = {  # as torchvision checks them too
     "data_batch_1": "c99cafc152244af753f735de768cd75f",
     "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
     "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
@@ -36,7 +36,7 @@ BATCH_MD5 = {
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _MAX_BYTES = 400_000_000  # the archive holds 186 MB
 _ADVICE = "; delete it to download it again, or put the official file in its place"
-_PNG_END = b"\0\0\0\0IEND\xaeB\x60\x82"
+_PNG_END = b"\0\0\0\0IEND\xaeB\x60\x82"  # the last 12 bytes of every PNG: an empty IEND chunk with its CRC
 
 
 def load(
@@ -58,12 +58,12 @@ def load(
             f"cifar10 is not in {root or 'FATHOM_DATA or the cache'}; it needs the folder {FOLDER} or {ARCHIVE}"
         )
     batches = _read_batches(place, check)
-    train = [batches[name] for name in BATCH_MD5 if name != "test_batch"]
+    train = [batches[name] for name in BATCH_MD5 if name != "test_batch"]  # the keys' order: batches 1 to 5
     test_images, test_labels = batches["test_batch"]
     return Arrays(
         np.concatenate([images for images, _ in train]),
         np.concatenate([labels for _, labels in train]),
-        test_images.copy(),
+        test_images.copy(),  # copy: the array is a view into the file's bytes
         test_labels,
         CLASS_NAMES,
     )
@@ -72,6 +72,7 @@ def load(
 def locate(root: str | Path | None = None) -> Path | None:
     """Name the folder of batches, or else the archive, that ``load`` would read; None if there is neither."""
     for base in [Path(root)] if root is not None else data_roots():
+        # the root itself, or as torchvision and people name it
         for folder in (base, base / "CIFAR10", base / "cifar10"):
             for place in (folder / FOLDER, folder):
                 if all((place / name).is_file() for name in BATCH_MD5):
@@ -99,7 +100,7 @@ def fetch_batches(progress: OnReceive = report) -> Path:
     unpacked = cache / "cifar10"
     if not unpacked.exists():
         archive = fetch(URLS, cache / ARCHIVE, checksum=f"md5:{ARCHIVE_MD5}", max_bytes=_MAX_BYTES, progress=progress)
-        unpack(archive, unpacked, max_bytes=_MAX_BYTES)
+        unpack(archive, unpacked, max_bytes=_MAX_BYTES)  # plain files only: a hostile archive cannot write elsewhere
         archive.unlink(missing_ok=True)
     return unpacked / FOLDER
 
@@ -139,8 +140,8 @@ def extract_cifar10(
                 path = destination / part / arrays.class_names[label] / f"{number:05d}.png"
                 if not _is_whole(path):
                     temporary = path.with_name(f".{path.name}.part")
-                    Image.fromarray(image.transpose(1, 2, 0)).save(temporary, format="png")
-                    os.replace(temporary, path)
+                    Image.fromarray(image.transpose(1, 2, 0)).save(temporary, format="png")  # (C, H, W) -> (H, W, C)
+                    os.replace(temporary, path)  # a PNG stands whole or not at all
                     written += 1
                 done += 1
                 if progress is not None:
@@ -173,7 +174,7 @@ def _read_batches(place: Path, check: bool) -> dict[str, tuple[np.ndarray, np.nd
         _check_archive(place)
     batches = {
         path.name: _decode(place / path, content)
-        for path, content in read_members(place, max_bytes=_MAX_BYTES)
+        for path, content in read_members(place, max_bytes=_MAX_BYTES)  # the archive is read in place, not unpacked
         if path.parent.name == FOLDER and path.name in BATCH_MD5
     }
     missing = [name for name in BATCH_MD5 if name not in batches]
@@ -197,6 +198,7 @@ def _read_file(path: Path, check: bool) -> bytes:
     except OSError as error:
         raise FathomError(f"cannot read {path} ({error.strerror or error})") from error
     if check:
+        # FIPS builds allow md5 only if it is no protection
         _compare(path, hashlib.md5(content, usedforsecurity=False).hexdigest(), BATCH_MD5[path.name])
     return content
 

@@ -35,10 +35,10 @@ def load(size: int = 8) -> Arrays:
         raise UsageError(f"digits size {size!r}: it must be a whole number from 8 to 256")
     table = _read_table()
     labels = table[:, -1].astype(np.int64)
-    images = table[:, :-1].reshape(-1, 8, 8) * (255 / 16)
+    images = table[:, :-1].reshape(-1, 8, 8) * (255 / 16)  # 0…16 grey levels -> 0…255
     if size != 8:
         weights = _bilinear_weights(8, size)
-        images = weights @ images @ weights.T
+        images = weights @ images @ weights.T  # (n, 8, 8) -> (n, size, size), rows then columns
     # rounding half up, but not at the mercy of the last bit of a matrix product
     pixels = np.floor(images + 0.5 + 1e-6).astype(np.uint8)[:, None]
     train, test = stratified_split(labels, TEST_FRACTION, _TEST_SEED)
@@ -76,7 +76,7 @@ def _read_table() -> np.ndarray:
     path = locate()
     if path is not None:
         numbers = np.array(_read_checked(path).replace(b"\n", b",").rstrip(b",").split(b","), dtype=np.float64)
-        return numbers.reshape(-1, 65)
+        return numbers.reshape(-1, 65)  # 64 pixels and the label
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -85,5 +85,6 @@ def _read_table() -> np.ndarray:
 
 def _bilinear_weights(old: int, new: int) -> np.ndarray:
     """Return the matrix (new, old) that interpolates linearly between pixel centres and repeats the border."""
+    # centres of the new pixels in units of the old ones, at most the border's
     position = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
-    return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(old)))
+    return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(old)))  # a tent of width 1 around each old centre

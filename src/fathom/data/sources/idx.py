@@ -116,7 +116,7 @@ def load(name: str, *, root: str | Path | None = None, download: bool = True, pr
         )
     train_images, train_labels, test_images, test_labels = read_files(folder, SETS[name].files)
     return Arrays(
-        train_images[:, None],
+        train_images[:, None],  # (N, 28, 28) -> (N, 1, 28, 28)
         train_labels.astype(np.int64),
         test_images[:, None],
         test_labels.astype(np.int64),
@@ -134,7 +134,9 @@ def locate(name: str, root: str | Path | None = None) -> Path | None:
         raise unknown("data set", name, SETS)
     entry = SETS[name]
     for base in [Path(root)] if root is not None else data_roots():
+        # torchvision's layouts first, then folders of our name, then the root
         for folder in (base / entry.folder / "raw", base / entry.folder, base / name, base):
+            # both sets have the same file names: in a shared root only the content tells
             if all(_find(folder, file) for file in entry.files) and (folder != base or not _is_other(name, folder)):
                 return folder
     return None
@@ -159,7 +161,7 @@ def fetch_files(name: str, progress: OnReceive = report) -> Path:
             [f"{mirror}{file.name}.gz" for mirror in entry.mirrors],
             folder / file.name,
             checksum=f"sha256:{file.sha256}",
-            max_bytes=file.num_bytes,
+            max_bytes=file.num_bytes,  # an inflated file of another size is refused while it grows
             gunzip=True,
             progress=progress,
         )
@@ -180,6 +182,7 @@ def read_idx(path: Path, file: IdxFile) -> np.ndarray:
     """
     advice = "; delete it to download it again, or put the official file in its place"
     try:
+        # 64 KiB of slack for headers
         if path.stat().st_size > file.num_bytes + (1 << 16):  # even badly compressed it is hardly larger than raw
             raise FathomError(f"{path} is too long for {file.num_bytes:,} bytes of content{advice}")
         content = path.read_bytes()
@@ -201,7 +204,7 @@ def read_idx(path: Path, file: IdxFile) -> np.ndarray:
             f"{path} is not an IDX file of {rank}-dimensional bytes: it begins {content[:4].hex()}{advice}"
         )
     header = 4 + 4 * rank
-    shape = struct.unpack(f">{rank}I", content[4:header]) if len(content) >= header else None
+    shape = struct.unpack(f">{rank}I", content[4:header]) if len(content) >= header else None  # big-endian words
     if shape is not None and shape != file.shape:
         raise FathomError(f"{path} says that it holds {_times(shape)} bytes, not {_times(file.shape)}{advice}")
     if len(content) != file.num_bytes:
@@ -231,7 +234,7 @@ def _is_other(name: str, folder: Path) -> bool:
     for other, entry in SETS.items():
         if other != name:
             try:
-                _read_from(folder, entry.files[3])
+                _read_from(folder, entry.files[3])  # the smallest of the four: 10,000 labels
                 return True
             except FathomError:
                 pass

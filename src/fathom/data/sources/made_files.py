@@ -59,7 +59,9 @@ def write_houses(folder: Path, seed: int = 0) -> Path:
     year = rng.integers(1900, 2024, HOUSES)
     town = rng.choice(["Ashby", "Milton", "Oakham", "Whitby"], HOUSES, p=[0.4, 0.3, 0.2, 0.1])
     garden = rng.choice(["yes", "no"], HOUSES)
+    # part of the logarithm, so a factor of the price
     premium = pd.Series(town).map({"Ashby": 0.0, "Milton": 0.15, "Oakham": 0.3, "Whitby": 0.5}).to_numpy()
+    # elasticity 0.6 of the area; 0.3 % a year
     log_price = 11.2 + 0.6 * np.log(area / 100) + 0.003 * (year - 1960) + premium + 0.1 * (garden == "yes")
     frame = pd.DataFrame(
         {
@@ -68,7 +70,8 @@ def write_houses(folder: Path, seed: int = 0) -> Path:
             "Rooms": np.clip((area / 28 + rng.normal(0, 0.7, HOUSES)).round(), 1, 9).astype(int),  # 28 m² a room
             "YearBuilt": pd.Series(year).where(rng.random(HOUSES) > 0.05).astype("Int64"),  # one in twenty is unknown
             "Town": town,
-            "Garden": pd.Series(garden).where(rng.random(HOUSES) > 0.1),
+            "Garden": pd.Series(garden).where(rng.random(HOUSES) > 0.1),  # one in ten is unknown
+            # 10 % of noise: what no model can predict; to hundreds
             "SalePrice": np.exp(log_price + rng.normal(0, 0.1, HOUSES)).round(-2).astype(int),
         }
     )
@@ -121,18 +124,20 @@ def _draw(shape: str, rng: np.random.Generator) -> Image:
     from PIL import Image, ImageDraw
 
     width, height = 72, 54  # no square: what resizes has to do with the aspect ratio
-    ground, ink = rng.integers(60, 196, 3), rng.integers(0, 256, 3)
+    ground, ink = rng.integers(60, 196, 3), rng.integers(0, 256, 3)  # a middling ground: ink may be darker or lighter
     while np.abs(ground - ink).max() < 90:  # else nobody could see the shape
         ink = rng.integers(0, 256, 3)
     image = Image.new("RGB", (width, height), tuple(ground.tolist()))
     radius = int(rng.integers(12, 24))
-    x, y = (int(rng.integers(radius, side - radius)) for side in (width, height))
+    x, y = (int(rng.integers(radius, side - radius)) for side in (width, height))  # wholly inside the picture
     draw, fill = ImageDraw.Draw(image), tuple(ink.tolist())
     if shape == "circle":
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
     else:
         sides = 4 if shape == "square" else 3
+        # up to 15 degrees: a square stays no diamond
         draw.regular_polygon((x, y, radius), sides, rotation=int(rng.integers(-15, 16)), fill=fill)
+    # standard deviation 12 of 255
     noisy = np.asarray(image) + rng.normal(0, 12, (height, width, 3))  # (H, W, 3)
     return Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
 
@@ -142,6 +147,6 @@ def _sentence(rng: np.random.Generator) -> str:
     noun = rng.choice(["sailor", "gardener", "teacher", "river", "lantern", "letter"])
     verb = rng.choice(["wait", "sing", "move", "shine", "dream"])
     place = rng.choice(["near the harbour", "in the garden", "under the old bridge", "behind the school", "at night"])
-    adjective = rng.choice(["quiet", "small", "tired", "bright", ""])
+    adjective = rng.choice(["quiet", "small", "tired", "bright", ""])  # "": no adjective
     subject = " ".join(filter(None, ["The", str(adjective), f"{noun}s" if is_plural else str(noun)]))
     return f"{subject} {verb if is_plural else f'{verb}s'} {place}."

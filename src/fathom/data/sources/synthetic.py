@@ -33,16 +33,17 @@ def load(
         raise UsageError(f"synthetic_regression w={w!r}: it must be a list of one or more finite numbers")
     if n < 1 or n_test < 1:
         raise UsageError(f"synthetic_regression n={n}, n_test={n_test}: both must be at least 1")
-    if not noise >= 0:
+    if not noise >= 0:  # "not … >=": NaN is refused too
         raise UsageError(f"synthetic_regression noise={noise}: it is a standard deviation and cannot be negative")
     train, test = (
         _draw(np.random.default_rng(stream), weights, b, noise, size)
+        # two streams: the size of one split does not change the other
         for stream, size in zip(np.random.SeedSequence(seed).spawn(2), (n, n_test), strict=True)
     )
     return Arrays(*train, *test, class_names=())
 
 
 def _draw(rng: np.random.Generator, w: np.ndarray, b: float, noise: float, n: int) -> tuple[np.ndarray, np.ndarray]:
-    X = rng.standard_normal((n, len(w)))
+    X = rng.standard_normal((n, len(w)))  # (n, D)
     y = X @ w + b + noise * rng.standard_normal(n)
-    return X.astype(np.float32), y.astype(np.float32)[:, None]
+    return X.astype(np.float32), y.astype(np.float32)[:, None]  # (n, D), (n, 1)

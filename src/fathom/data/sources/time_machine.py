@@ -21,7 +21,7 @@ URLS = (
     "https://d2l-data.s3.amazonaws.com/timemachine.txt",
 )
 FORM = {"lower": True, "clean": "letters"}  # as the book reads it: 173,428 letters and spaces
-_NUM_BYTES = 178_979
+_NUM_BYTES = 178_979  # of the file, and no more is taken from the network
 
 
 def load() -> str:
@@ -39,7 +39,7 @@ def load() -> str:
 def locate() -> Path | None:
     """Name the file, in the folder ``text`` of a root or in the root itself; None if there is none."""
     for root in data_roots():
-        for folder in (root / "text", root):
+        for folder in (root / "text", root):  # text/ as the cache has it, or the file alone
             if (folder / FILE).is_file():
                 return folder / FILE
     return None

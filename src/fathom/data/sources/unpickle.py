@@ -32,9 +32,11 @@ class _Array:
 
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, column_major, data = state
+        # shape and bytes must agree, or reshape would fail far from the cause
         sizes_fit = all(type(size) is int and size >= 0 for size in shape) and math.prod(shape) == len(data)
         if not (isinstance(dtype, _Bytes) and type(data) is bytes and sizes_fit):
             raise pickle.UnpicklingError("an array whose shape, type and data do not agree")
+        # a view: nothing is copied
         self.values = np.frombuffer(data, np.uint8).reshape(shape, order="F" if column_major else "C")
 
 
@@ -43,8 +45,8 @@ def _reconstruct(*_: object) -> _Array:
 
 
 _VOCABULARY = {
-    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,  # the name before NumPy 2.0
+    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,  # and since
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Bytes,
 }
@@ -66,14 +68,15 @@ def read_batch(content: bytes) -> tuple[np.ndarray, np.ndarray]:
     Raises:  ValueError with the reason, whatever the bytes are
     """
     try:
-        batch = _Unpickler(io.BytesIO(content), encoding="bytes").load()
+        batch = _Unpickler(io.BytesIO(content), encoding="bytes").load()  # bytes: Python 2 wrote these pickles
         fields = {key.decode() if isinstance(key, bytes) else key: value for key, value in batch.items()}
         data, labels = fields["data"].values, np.asarray(fields["labels"])
+        # 3072 = 3 · 32 · 32
         if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or data.shape != (len(labels), 3072):
             raise ValueError(f"data of shape {data.shape} for labels of shape {labels.shape}")
         if len(labels) and not (labels.min() >= 0 and labels.max() <= 9):
             raise ValueError("a label outside 0…9")
-    except Exception as error:
+    except Exception as error:  # whatever a forged pickle makes the reader raise
         reason = f"no {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
         raise ValueError(reason) from error
     return data.reshape(-1, 3, 32, 32), labels.astype(np.int64)

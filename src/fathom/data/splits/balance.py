@@ -25,7 +25,7 @@ def class_weights(counts: Sequence[int]) -> list[float]:
 
     Equals:  sklearn.utils.class_weight.compute_class_weight("balanced", …)
     """
-    present = sum(count > 0 for count in counts)
+    present = sum(count > 0 for count in counts)  # absent ones weigh nothing, and take no share
     return [sum(counts) / (present * count) if count else 0.0 for count in counts]
 
 
@@ -58,8 +58,11 @@ def draw_weighted(weights: Tensor, generator: torch.Generator) -> Tensor:
     Source:  systematic resampling, Kitagawa 1996: one offset for evenly spaced points on the cumulated weights
     """
     total = len(weights)
+    # weights laid end to end
     ends = weights.double().cumsum(0)  # (N,)
+    # one point in each of N equal stretches, all shifted alike: systematic sampling
     points = torch.arange(total, dtype=torch.float64) + torch.rand(1, dtype=torch.float64, generator=generator)  # (N,)
+    # clamp: rounding may push the last point past the end
     drawn = torch.searchsorted(ends, points * (ends[-1] / total), right=True).clamp_(max=total - 1)
     return drawn[torch.randperm(total, generator=generator)]
 
@@ -70,6 +73,7 @@ def describe_balance(counts: Sequence[int], names: Sequence[str], balance: str =
     if len(present) < 2:  # one class cannot be unbalanced
         return ""
     largest, smallest = max(present, key=counts.__getitem__), min(present, key=counts.__getitem__)
+    # a factor below three is told only where something is done about it
     if balance == "none" and counts[largest] < _UNBALANCED * counts[smallest]:
         return ""
     sizes = f"{counts[largest]:,} training samples of {names[largest]}, {counts[smallest]:,} of {names[smallest]}"

@@ -30,9 +30,9 @@ class Cutter:
     """
 
     labels: np.ndarray
-    digests: np.ndarray | None = None
-    groups: Sequence[str] | None = None
-    times: np.ndarray | None = None
+    digests: np.ndarray | None = None  # (N,), equal for copies of a sample; None: not looked for
+    groups: Sequence[str] | None = None  # name of each sample's group; "" for one that stands alone
+    times: np.ndarray | None = None  # (N,), rising with time; NaN where it is not known
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -53,7 +53,7 @@ class Cutter:
         if self.times is not None:
             return self._cut_newest(index, share)
         if self.groups is not None:
-            numbers = self._deal(index, (1 - share, share), seed)
+            numbers = self._deal(index, (1 - share, share), seed)  # part 0 is kept, part 1 held out
             return index[numbers == 0], index[numbers == 1]
         return self._cut(index, partial(stratified_split, fraction=share, seed=seed))
 
@@ -64,12 +64,12 @@ class Cutter:
         Raises:  UsageError for fewer groups than folds, and for times
         """
         if self.times is not None:
-            raise UsageError(
+            raise UsageError(  # a fold by time would learn from the future
                 f"a fold in the middle would be predicted from what came after it, and {self.source} says what is "
                 "newer; train once instead, or leave --time-column out"
             )
         if self.groups is not None:
-            numbers = self._deal(index, (1 / fold.of,) * fold.of, seed, fold.repeat)
+            numbers = self._deal(index, (1 / fold.of,) * fold.of, seed, fold.repeat)  # equal shares, one for each fold
             return index[numbers != fold.index], index[numbers == fold.index]
         return self._cut(index, partial(fold.cut, seed=seed))
 
@@ -90,7 +90,7 @@ class Cutter:
         numbers = number_groups(self.groups)
         sizes = ", ".join(f"{split} {len(np.unique(numbers[index])):,}" for split, index in places.items())
         alone = sum(not group for group in self.groups)
-        without = f"; {counted(alone, name)} without one stand alone" if alone else ""
+        without = f"; {counted(alone, name)} without one stand alone" if alone else ""  # "" is no group
         return [f"groups: by {self.source}, each on one side of a cut; {sizes}{without}"]
 
     def list_torn(self, places: Mapping[str, np.ndarray]) -> dict[tuple[str, str], list[str]]:
@@ -99,6 +99,7 @@ class Cutter:
             return {}
         inside = {split: {self.groups[i] for i in index} - {""} for split, index in places.items()}
         names = list(places)
+        # each pair once, in the order of the splits
         pairs = [(first, second) for i, first in enumerate(names) for second in names[i + 1 :]]
         return {(a, b): sorted(inside[a] & inside[b]) for a, b in pairs if inside[a] & inside[b]}
 
@@ -112,16 +113,16 @@ class Cutter:
 
     def _cut(self, index: np.ndarray, cut: partial[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
         if self.digests is not None:
-            return split_groups(index, self.labels, self.digests, cut)
+            return split_groups(index, self.labels, self.digests, cut)  # copies of a sample go to one side
         kept, held_out = cut(self.labels[index])
         return index[kept], index[held_out]
 
     def _deal(self, index: np.ndarray, shares: Sequence[float], seed: int, repeat: int = 0) -> np.ndarray:
         assert self.groups is not None
         numbers = number_groups([self.groups[i] for i in index])
-        if self.digests is not None:
+        if self.digests is not None:  # a copy may join two groups
             numbers = join_groups(numbers, self.digests[index])
-        found = len(np.unique(numbers))
+        found = len(np.unique(numbers))  # each part needs one
         if found < len(shares):
             raise UsageError(
                 f"{self.source}: {counted(found, 'group')} cannot be divided into {len(shares)}; "
@@ -132,7 +133,7 @@ class Cutter:
     def _cut_newest(self, index: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
         assert self.times is not None
         times = self.times[index]
-        known = np.sort(times[~np.isnan(times)])
+        known = np.sort(times[~np.isnan(times)])  # from the oldest on
         wanted = round(share * len(index))
         if wanted >= len(known) or not wanted:
             raise UsageError(

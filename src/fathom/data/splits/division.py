@@ -20,7 +20,7 @@ class Division:
     """
 
     val: float = 0.1
-    seed: int | None = None
+    seed: int | None = None  # None: that of the data module
     fold: Fold | None = None
 
     def __post_init__(self) -> None:

@@ -39,7 +39,7 @@ def split_groups(index: np.ndarray, labels: np.ndarray, digests: np.ndarray, cut
     # in the order of the samples: `unique` sorts by digest, which would change the cut
     representatives = np.sort(first)
     if len(representatives) < 2:
-        return index, index[:0]
+        return index, index[:0]  # all are copies of one: nothing can be held out
     _, held_out = cut(labels[index][representatives])
     is_cut = np.zeros(len(first), dtype=bool)
     is_cut[group[representatives[held_out]]] = True  # a group goes where its first sample goes
@@ -56,12 +56,15 @@ def find_duplicates(
         most_pairs: how many pairs to name of each sort.
     """
     train = splits["train"]
+    # first: place of one sample of each group; group: of each sample; counts: samples in each
     unique, first, group, counts = np.unique(digests[train], return_index=True, return_inverse=True, return_counts=True)
     # smallest and largest label of each group: unequal where it has several
+    # a start that every label is below, and one that every label is above
     low, high = np.full(len(unique), labels.max(initial=0) + 1), np.full(len(unique), -1)
     np.minimum.at(low, group, labels[train])  # .at, since low[group] = … would keep one label of a repeated place
     np.maximum.at(high, group, labels[train])
     torn = low != high
+    # those that differ from the first of their group
     twins = np.flatnonzero(torn[group] & (labels[train] != labels[train][first][group]))
     shared: dict[str, int] = {}
     pairs: list[tuple[int, int]] = []
@@ -72,6 +75,7 @@ def find_duplicates(
         place = np.searchsorted(unique, digests[index]).clip(max=len(unique) - 1)
         same = np.flatnonzero(unique[place] == digests[index])
         shared[name] = len(same)
+        # with the one in training, to be shown side by side
         pairs += [(int(index[i]), int(train[first[place[i]]])) for i in same[: most_pairs - len(pairs)]]
     return Duplicates(
         repeated=len(train) - len(unique),

@@ -67,6 +67,7 @@ def number_folds(labels: np.ndarray, of: int, seed: int, repeat: int = 0) -> np.
     """
     count = len(labels)
     _check_count(count, of, "samples")
+    # numbers of a regression are all one class
     classes = labels if np.issubdtype(labels.dtype, np.integer) else np.zeros(count, dtype=np.int64)
     # raw words: NumPy promises their stream, not permutation's
     keys = np.random.PCG64([seed, repeat, _STREAM]).random_raw(count)
@@ -80,6 +81,7 @@ def describe_small_classes(labels: np.ndarray, of: int, class_names: Sequence[st
     if not np.issubdtype(labels.dtype, np.integer):
         return []
     classes, counts = np.unique(labels, return_counts=True)
+    # n < of: in some folds there is none
     scarce = [f"{class_names[k] if class_names else k} ({n})" for k, n in zip(classes, counts, strict=True) if n < of]
     if not scarce:
         return []

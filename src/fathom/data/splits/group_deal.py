@@ -15,6 +15,7 @@ def number_groups(names: Sequence[str]) -> np.ndarray:
 
     Shape:   -> int64 (N,)
     """
+    # str: groups may be mixed numbers and texts
     _, numbers = np.unique(np.array(names, dtype=object).astype(str), return_inverse=True)
     alone = np.flatnonzero([not name for name in names])
     numbers = numbers.astype(np.int64)
@@ -33,6 +34,7 @@ def join_groups(groups: np.ndarray, digests: np.ndarray) -> np.ndarray:
     _, group = np.unique(groups, return_inverse=True)
     _, digest = np.unique(digests, return_inverse=True)
     size = group.max(initial=-1) + 1 + digest.max(initial=-1) + 1  # a node for each group, then for each digest
+    # an edge from the group of each sample to its digest
     edges = coo_array((np.ones(len(group), bool), (group, group.max(initial=-1) + 1 + digest)), shape=(size, size))
     _, component = connected_components(edges, directed=False)
     joined: np.ndarray = component[group].astype(np.int64)
@@ -54,6 +56,7 @@ def deal_groups(
     classes = labels if np.issubdtype(labels.dtype, np.integer) else np.zeros(len(labels), np.int64)
     _, label = np.unique(classes, return_inverse=True)
     total = np.bincount(label)  # (K,)
+    # class and group in one number, so that one pass counts both
     pairs, counts = np.unique(group * len(total) + label, return_counts=True)
     content: list[list[tuple[int, int]]] = [[] for _ in range(group.max() + 1)]  # (class, samples) of each group
     for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
@@ -63,10 +66,12 @@ def deal_groups(
     # larger ones are those with more binary digits: a full order by size would leave nothing to chance
     order = np.lexsort((keys, -np.floor(np.log2(sizes))))
     part = np.empty(len(sizes), np.int64)
+    # samples of each class that a part still lacks
     needs = [[share * int(number) for number in total] for share in shares]
     for place in order.tolist():
+        # by share of the class: rare classes weigh as much as common ones
         gains = [sum(need[c] * count / int(total[c]) for c, count in content[place]) for need in needs]
-        part[place] = gains.index(max(gains))
+        part[place] = gains.index(max(gains))  # of equal gains the first part
         for c, count in content[place]:
             needs[part[place]][c] -= count
     _fill_empty(part, sizes, [{c for c, _ in group} for group in content], len(shares))
@@ -82,7 +87,8 @@ def _fill_empty(part: np.ndarray, sizes: np.ndarray, classes: Sequence[set[int]]
     """
     for empty in np.flatnonzero(np.bincount(part, minlength=parts) == 0):
         fullest = np.bincount(part, minlength=parts).argmax()
-        members = np.flatnonzero(part == fullest).tolist()
+        members = np.flatnonzero(part == fullest).tolist()  # the part with most groups can spare one
         often = Counter(c for group in members for c in classes[group])
+        # False before True: a group whose classes others have too
         smallest = min(members, key=lambda group: (min(often[c] for c in classes[group]) == 1, sizes[group]))
         part[smallest] = empty

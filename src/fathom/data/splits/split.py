@@ -47,11 +47,11 @@ def _divide(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray,
     take = np.floor(quota).astype(np.int64)
     # wanted − Σ floor(quota) lies between 0 and the number of classes, so one extra each is enough
     largest_first = np.argsort(-(quota - take), kind="stable")  # stable: equal remainders go by class, on any NumPy
-    take[largest_first[: max(0, wanted - int(take.sum()))]] += 1
+    take[largest_first[: max(0, wanted - int(take.sum()))]] += 1  # the largest remainders first
 
     keys = np.random.PCG64(seed).random_raw(n)
     order = np.lexsort((keys, labels))  # class by class, shuffled within each
-    ends = np.cumsum(counts)
+    ends = np.cumsum(counts)  # end of each class in the order
     held_out = np.zeros(n, dtype=bool)
     for start, size in zip(ends - counts, take, strict=True):
         held_out[order[start : start + size]] = True

@@ -25,6 +25,7 @@ WITHOUT_NAMES = (".xlsx",)  # whose first line need not name the columns
 Record = Mapping[str, Any]
 
 
+# state is size and time of the file: a key that changes with it
 @lru_cache(maxsize=2)  # a file is looked at before it is read
 def convert(unpack: Callable[[Path], IO[bytes]], path: Path, ending: str, state: object) -> tuple[bytes, str]:
     """Return the CSV of a file in UTF-8, and a note on it that a user should read.
@@ -34,13 +35,13 @@ def convert(unpack: Callable[[Path], IO[bytes]], path: Path, ending: str, state:
         state: changes when the file does.
     Raises:  OSError; FathomError if it is no such file, or a library is missing
     """
-    with unpack(path) as file:
+    with unpack(path) as file:  # unpacked first: rows.json.gz is JSON
         if ending == ".xlsx":
             return _convert_excel(path, file)
         if ending in (".parquet", ".feather"):
             return _convert_arrow(path, file, ending), ""
         try:
-            text = file.read().decode("utf-8-sig")
+            text = file.read().decode("utf-8-sig")  # "utf-8-sig": a byte-order mark is no part of JSON
             return _write(_records(path, text, by_line=ending != ".json")), ""
         except UnicodeDecodeError as error:
             raise FathomError(f"{path}: JSON is written in UTF-8; this is not ({error.reason})") from None
@@ -55,7 +56,7 @@ def is_frame(given: object) -> bool:
 
 def write_frame(frame: Any) -> bytes:
     """Return a DataFrame as a CSV in UTF-8; its index goes along if it has a name."""
-    if any(name is not None for name in frame.index.names):
+    if any(name is not None for name in frame.index.names):  # an index without a name only counts the rows
         frame = frame.reset_index()
     text: str = frame.to_csv(index=False)
     return text.encode("utf-8", "surrogatepass")
@@ -63,11 +64,12 @@ def write_frame(frame: Any) -> bytes:
 
 def _records(path: Path, text: str, *, by_line: bool) -> list[Record]:
     """Return the objects of a file: one a line, or an array of them, or an object of columns."""
-    if by_line or text.lstrip()[:1] not in ("[", "{"):
+    if by_line or text.lstrip()[:1] not in ("[", "{"):  # nothing that JSON of a table begins with
         return list(_records_of_lines(path, text))
     try:
         content = _parse(text)
     except ValueError as error:
+        # {"a": 1} in the first line, more below it
         if text.lstrip().startswith("{") and "Extra data" in str(error):  # JSON lines under another ending
             return list(_records_of_lines(path, text))
         raise FathomError(f"{path}: not JSON ({error})") from None
@@ -80,13 +82,15 @@ def _records(path: Path, text: str, *, by_line: bool) -> list[Record]:
 
 def _from_object(content: dict[str, Any]) -> object:
     """Return the rows of an object: its only array of objects, or its columns, as pandas writes them."""
+    # {"data": [{…}, …], "next": …}, as services answer
     arrays = [value for value in content.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
-    if len(arrays) == 1:
+    if len(arrays) == 1:  # of several it is not known which is the table
         return arrays[0]
+    # {"a": {"0": 1, …}}: pandas' to_json
     columns = {name: list(c.values()) if isinstance(c, dict) else c for name, c in content.items()}
     if all(isinstance(column, list) for column in columns.values()) and len({len(c) for c in columns.values()}) == 1:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    return None
+    return None  # no rows; the caller says what is expected
 
 
 def _records_of_lines(path: Path, text: str) -> Iterator[Record]:
@@ -104,12 +108,13 @@ def _records_of_lines(path: Path, text: str) -> Iterator[Record]:
 
 def _parse(text: str) -> Any:
     # Numbers stay as they are written: 1.0 and 1 are two spellings of a label.
-    return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+    return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)  # text until the columns are known
 
 
 def _write(records: Iterable[Record]) -> bytes:
     """Write objects as rows: a column for every key, in the order in which they come; inner keys follow a dot."""
     rows = [_flatten(record) for record in records]
+    # a dictionary as an ordered set; keys may differ from row to row
     names = list(dict.fromkeys(name for row in rows for name in row))
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
@@ -121,7 +126,7 @@ def _write(records: Iterable[Record]) -> bytes:
 def _flatten(record: Record, prefix: str = "") -> dict[str, str]:
     row: dict[str, str] = {}
     for key, value in record.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict):  # {"address": {"town": …}} -> "address.town"
             row |= _flatten(value, f"{prefix}{key}.")
         else:
             row[f"{prefix}{key}"] = _cell(value)
@@ -132,8 +137,8 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return "true" if value else "false"  # as pandas reads booleans back
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)  # lists stay JSON
 
 
 def _convert_arrow(path: Path, file: IO[bytes], ending: str) -> bytes:
@@ -157,10 +162,10 @@ def _convert_excel(path: Path, file: IO[bytes]) -> tuple[bytes, str]:
     try:
         sheets = pd.read_excel(
             io.BytesIO(file.read()),
-            sheet_name=None,
-            header=None,
-            dtype=object,
-            keep_default_na=False,
+            sheet_name=None,  # None: all sheets
+            header=None,  # the header is found as in any CSV
+            dtype=object,  # as the sheet has them: no guessing of types
+            keep_default_na=False,  # "NA" is a text until missing cells are looked for
             engine="openpyxl",
         )
     except ImportError:
@@ -168,7 +173,9 @@ def _convert_excel(path: Path, file: IO[bytes]) -> tuple[bytes, str]:
     except (ValueError, KeyError, zipfile.BadZipFile) as error:
         raise FathomError(f"{path}: not an Excel file ({error})") from None
     found = {
-        name: sheet.replace("", None).dropna(how="all").dropna(how="all", axis=1) for name, sheet in sheets.items()
+        # empty rows and columns around a table
+        name: sheet.replace("", None).dropna(how="all").dropna(how="all", axis=1)
+        for name, sheet in sheets.items()
     }
     found = {str(name): sheet for name, sheet in found.items() if len(sheet)}
     if not found:

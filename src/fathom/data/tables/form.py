@@ -21,7 +21,7 @@ from fathom.data.tables.packed import convert_file, is_converted, open_rows, rea
 from fathom.data.tables.written_numbers import has_decimal_commas, is_number
 from fathom.errors import FathomError, UsageError
 
-SEPARATORS = (",", "\t", ";", "|")
+SEPARATORS = (",", "\t", ";", "|")  # in this order: of equal fits the first
 _HEAD_BYTES = 1 << 18  # of a file's beginning: more than fifty wide rows
 _HEAD_ROWS = 50
 _SURE_ENCODINGS = ("utf-8", "utf-8-sig", "utf-16")  # that are told by their bytes
@@ -40,6 +40,7 @@ class TableForm:
     names: tuple[str, ...]
     decimal: str = "."
     is_indexed: bool = False  # whether the first column has no name, as pandas writes the index
+    # filled in by what was found, and by what was assumed
     notes: tuple[str, ...] = ()  # on what was found out, for the user
 
 
@@ -67,14 +68,17 @@ def find_form(
         text, found = _read_head(path, encoding, fallback)
         notes = _notes_on_file(path, encoding, found)
         if is_converted(path):
-            separator = ","
+            separator = ","  # the CSV that stands for a converted file is Fathom's own
+            # a file of records has names by its nature; a sheet may lack them
             header = True if header is None and row_ending(path) not in WITHOUT_NAMES else header
     if not text.strip():
         raise FathomError(f"{path}: the file is empty")
+    # asked, told by the file ("sep=;"), or found
     separator = separator or told_separator(text.partition("\n")[0]) or _find_separator(text)
     first, rows = _split_header(text, separator)
     if not first:
         raise FathomError(f"{path}: the file has no rows")
+    # a comma that separates cannot be a decimal mark
     is_comma = separator != "," and has_decimal_commas(itertools.chain(*rows), is_likely=separator == ";")
     decimal = "," if is_comma else "."
     has_header, reason = (header, "") if header is not None else find_header(first, rows, decimal, target)
@@ -82,7 +86,7 @@ def find_form(
     if has_header:
         first, reason = complete_header(first, _agreed_width(rows), rows)
         notes += [f"{path.name}: {reason}"] if reason else []
-        names = tuple(name or f"column_{i}" for i, name in enumerate(first, 1))
+        names = tuple(name or f"column_{i}" for i, name in enumerate(first, 1))  # an empty name gets that of its place
         refuse_doubles(path, names)
     else:
         names = tuple(f"column_{i}" for i in range(1, len(first) + 1))
@@ -98,7 +102,7 @@ def read_rows(file: IO[str], form: TableForm) -> Iterator[Row]:
     """
     rows = iterate_rows(file, form.separator, len(form.names))
     if form.has_header:
-        next(rows, None)
+        next(rows, None)  # the iterator begins at the first line
     return rows
 
 
@@ -116,9 +120,11 @@ def _notes_on_file(path: Path, asked: str | None, encoding: str) -> list[str]:
 def _split(text: str, separator: str) -> list[list[str]]:
     """Return the cells of the first lines, without those that begin as comments unless most do."""
     rows = list(
+        # newline="": a line break within quotes is part of its cell
         itertools.islice(iterate_rows(io.StringIO(text, newline=""), separator, keep_comments=True), _HEAD_ROWS)
     )
     others = [row.cells for row in rows if not row.cells or not is_comment(row.cells[0])]
+    # a file whose lines all begin with "#" has no comments
     return others if 2 * len(others) > len(rows) else [row.cells for row in rows]
 
 
@@ -141,30 +147,34 @@ def _read_head(path: Path, encoding: str | None, fallback: str | None) -> tuple[
         head = file.read(_HEAD_BYTES)
     if is_converted(path):
         encoding = "utf-8"
+    # UTF-16 holds zero bytes, as binary files do
     is_text = b"\0" not in head or head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if encoding is None and is_text:
         encoding = find_encoding(path)
         is_sure = encoding.startswith("utf")
+        # what the model's own table was in goes before a guess
         encoding = encoding if fallback is None or is_sure else fallback
     if encoding is None:
         raise FathomError(f"{path}: not a table: contains binary data")
     try:
-        text = codecs.getincrementaldecoder(encoding)().decode(head)
+        text = codecs.getincrementaldecoder(encoding)().decode(head)  # incremental: the head may end within a character
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not written in {encoding} ({error.reason})") from None
-    if len(head) == _HEAD_BYTES and "\n" in text:
+    if len(head) == _HEAD_BYTES and "\n" in text:  # a cut last line would have fewer cells than the rest
         text = text[: text.rindex("\n") + 1]
     return text, encoding
 
 
 def _find_separator(text: str) -> str:
     """Take the separator that divides the rows alike, the header too, and leaves numbers whole."""
-    best, most = ",", (False, False, 1)
+    best, most = ",", (False, False, 1)  # (header of the same width, numbers left whole, width)
     for separator in SEPARATORS:
         rows = _split(text, separator)
         width = _agreed_width(rows)
+        # tuples compare place by place: a header that fits counts most
         if width > 1 and (rank := (len(rows[0]) == width, _are_numbers(rows[1:]), width)) > most:
             best, most = separator, rank
+    # no separator divides: columns of text aligned by blanks
     if most[2] == 1 and _agreed_width(_split(text, BLANKS)) > 1:
         return BLANKS
     return best
@@ -173,6 +183,7 @@ def _find_separator(text: str) -> str:
 def _are_numbers(rows: Sequence[Sequence[str]]) -> bool:
     """Return whether all cells of the rows are numbers: in "1,5;2,5" no comma is a separator, for "5;2" is none."""
     cells = [cell for row in rows for cell in row]
+    # one decimal mark for all: a mixture is no number
     return any(all(is_number(cell, decimal) or cell in MISSING for cell in cells) for decimal in ".,")
 
 
@@ -182,4 +193,4 @@ def _agreed_width(rows: Sequence[Sequence[str]]) -> int:
     if not widths:
         return 1
     width, count = widths.most_common(1)[0]
-    return width if count >= 0.9 * widths.total() else 1
+    return width if count >= 0.9 * widths.total() else 1  # nine in ten: ragged lines happen, at the end most often

@@ -18,9 +18,10 @@ def complete_header(first: list[str], width: int, rows: Sequence[Sequence[str]])
     Args:
         width: cells of a row; 1 where the rows do not agree.
     """
+    # R's write.table: the index has no name
     if width == len(first) + 1 and width > 2 and any(row[-1] for row in rows if len(row) == width):
         return ["", *first], "the first line has a name less than the rows have cells; the first column has none"
-    while len(first) > width > 1 and not first[-1]:
+    while len(first) > width > 1 and not first[-1]:  # a separator at the end of the header alone
         first = first[:-1]
     return first, ""
 
@@ -29,19 +30,23 @@ def find_header(
     first: Sequence[str], rows: Sequence[Sequence[str]], decimal: str, target: str | None
 ) -> tuple[bool, str]:
     """Return whether the first line names the columns, and why if that is not plain."""
+    # names are texts; a number in the first line is a hint of a row
     numbers = [i for i, cell in enumerate(first) if is_number(cell, decimal)]
     overrule = "; data.options.header=false takes it for a row"
     if not numbers:
+        # the target's name in the first line settles it
         if (target is None or target not in first) and _recurs(first, rows, decimal):
             reason = "the first line is taken for a row: its cells stand in their columns again"
             return False, f"{reason}; data.options.header=true takes it for the names"
         return True, ""
     if target is not None and target in first:
         return True, f"the first line names the columns: {target} stands in it{overrule}"
-    below = [row[i].strip() for row in rows for i in numbers if i < len(row)]
+    below = [row[i].strip() for row in rows for i in numbers if i < len(row)]  # the cells under the numbers
     years = [first[i] for i in numbers]
+    # a table of years side by side; years below would make it a row of years
     if len(years) > 1 and all(map(_is_year, years)) and years == sorted(set(years)) and not all(map(_is_year, below)):
         return True, f"the first line names the columns: years{overrule}"
+    # 0, 1, 2, … as pandas writes a frame without names
     counted_up = [str(int(first[numbers[0]]) + k) for k in range(len(numbers))] if first[numbers[0]] in "01" else []
     if len(numbers) > 2 and years == counted_up and not all(cell.isdigit() for cell in below):
         return True, f"the first line names the columns: numbers in order{overrule}"
@@ -53,12 +58,13 @@ def _recurs(first: Sequence[str], rows: Sequence[Sequence[str]], decimal: str) -
     if len(rows) < _FEW_ROWS:
         return False
     columns = [{row[i].strip() for row in rows if i < len(row)} for i in range(len(first))]
-    if any(all(is_number(cell, decimal) for cell in column) for column in columns):
+    if any(all(is_number(cell, decimal) for cell in column) for column in columns):  # a text above numbers is a name
         return False
     return sum(cell in column for cell, column in zip(first, columns, strict=True)) > _RECURRING * len(first)
 
 
 def _is_year(cell: str) -> bool:
+    # 4 digits, from the first census tables to plans for this century
     return len(cell) == 4 and cell.isdigit() and "1800" <= cell <= "2100"
 
 

@@ -29,11 +29,11 @@ class TableInput(Preprocess):
     Shape:   X (N, D) -> (N, num_features); D as ``encode`` returns it
     """
 
-    centre: Tensor
-    scale: Tensor
-    fill: Tensor
-    known: Tensor
-    _first: Tensor
+    centre: Tensor  # (plain,) mean of each number and date
+    scale: Tensor  # (plain,) standard deviation
+    fill: Tensor  # (plain,) in place of a missing cell
+    known: Tensor  # (one-hot inputs,) 1 for what occurred in training
+    _first: Tensor  # (one-hot columns,) place of the first input of each
 
     def __init__(
         self,
@@ -49,12 +49,14 @@ class TableInput(Preprocess):
         plain = [i for i, c in enumerate(columns) if c.kind != "category"]
         dates = [i for i in plain if columns[i].kind == "date"]
         self._plain = plain
+        # a sine and a cosine each, below
         self._periods = [(i, p) for i in dates for p in (_YEAR, _WEEK, *((_DAY,) if columns[i].has_time else ()))]
+        # 1 where the cell is missing; only where training has such cells
         self._flagged = [i for i in plain if columns[i].missing]
         categories = [i for i, c in enumerate(columns) if c.kind == "category"]
         one_hot = [i for i in categories if not columns[i].width]
         embedded = [i for i in categories if columns[i].width]
-        self._categories = one_hot + embedded
+        self._categories = one_hot + embedded  # one-hot ones first, as forward() reads them
         self.num_dense = len(plain) + 2 * len(self._periods) + len(self._flagged)
         self._num_one_hot = len(one_hot)
         sizes = [count_codes(columns[i]) for i in one_hot]
@@ -66,11 +68,14 @@ class TableInput(Preprocess):
         self.register_buffer("fill", torch.zeros(len(plain)))
         # What never occurred in training has no weight that was learned: its one-hot vector is all zero.
         self.register_buffer("known", torch.tensor([flag for i in one_hot for flag in _occurring(columns[i])]))
+        # not persistent: it follows from the columns
         self.register_buffer("_first", torch.tensor([sum(sizes[:k]) for k in range(len(sizes))]), persistent=False)
         with torch.no_grad():
             for i, embedding in zip(embedded, self.embeddings, strict=True):
                 assert isinstance(embedding, nn.Embedding)
+                # variance 1/width: a vector of about length 1
                 embedding.weight.normal_(0, 1 / math.sqrt(columns[i].width))
+                # unknown ones stay zero, as with one-hot
                 embedding.weight[torch.tensor(_occurring(columns[i])) == 0] = 0
 
     @torch.no_grad()
@@ -80,10 +85,11 @@ class TableInput(Preprocess):
         self.fill.copy_(fill)
         for k, i in enumerate(self._plain):
             values = fitted.raw[train, i]
+            # filled before measured: so the network sees mean 0, deviation 1
             values = np.where(np.isnan(values), float(fill[k]), values)
             deviation = float(values.std())
             self.centre[k] = float(values.mean())
-            self.scale[k] = deviation if deviation > 0 else 1.0
+            self.scale[k] = deviation if deviation > 0 else 1.0  # constant in training: 1.0 leaves it at 0
 
     @torch.no_grad()
     def encode(self, raw: np.ndarray) -> Tensor:
@@ -94,7 +100,7 @@ class TableInput(Preprocess):
         out = torch.empty(len(raw), self.num_dense + len(self._categories))
         source = torch.from_numpy(raw)
         for start in range(0, len(raw), _BLOCK):
-            rows = slice(start, start + _BLOCK)
+            rows = slice(start, start + _BLOCK)  # blocks bound the float64 copies, not the result
             out[rows] = self.encode_cells(source[rows])
         return out
 
@@ -103,11 +109,13 @@ class TableInput(Preprocess):
 
         Shape:   cells float64 (N, columns) -> float32 (N, D'); NaN for missing
         """
+        # on the CPU: not every accelerator has float64
         centre, scale, fill = (buffer.cpu().double() for buffer in (self.centre, self.scale, self.fill))
         values = cells[:, self._plain]  # (N, plain), numbers, booleans and dates
         values = torch.where(values.isnan(), fill, values)
         parts = [(values - centre).div(scale).float()]
         if self._periods:
+            # radians a day
             turns = torch.tensor([2 * math.pi / period for _, period in self._periods], dtype=torch.float64)
             angles = values[:, [self._plain.index(i) for i, _ in self._periods]] * turns  # (N, periods)
             parts += [angles.sin().float(), angles.cos().float()]
@@ -122,8 +130,9 @@ class TableInput(Preprocess):
         parts = [X[:, : self.num_dense]]
         if self._spread:
             places = codes[:, : self._num_one_hot] + self._first  # (N, one-hot), among all one-hot inputs
+            # one scatter for all one-hot columns
             parts.append(X.new_zeros(X.shape[0], self._spread).scatter_(1, places, self.known[places]))
-        parts += [table(codes[:, self._num_one_hot + k]) for k, table in enumerate(self.embeddings)]
+        parts += [table(codes[:, self._num_one_hot + k]) for k, table in enumerate(self.embeddings)]  # (N, width) each
         return torch.cat(parts, 1)
 
     @property

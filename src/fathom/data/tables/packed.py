@@ -21,6 +21,7 @@ from fathom.files import describe_failure
 
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _MAC_FOLDER = "__MACOSX"  # what macOS puts beside the files it packs
+# what each of the readers raises at a damaged file
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile)
 _KINDS = {".xz": "xz", ".bz2": "bz2", ".zst": "zstd", ".zip": "zip"}
 
@@ -33,7 +34,7 @@ def row_ending(path: str | Path) -> str:
     path = Path(path)
     packing = path.suffix.lower()
     if packing == ".zip":
-        return PurePosixPath(_member(path)).suffix.lower()
+        return PurePosixPath(_member(path)).suffix.lower()  # the ending of the file inside; its own is always .zip
     return path.with_suffix("").suffix.lower() if packing in PACKED else packing
 
 
@@ -57,7 +58,7 @@ def convert_file(path: Path) -> tuple[bytes, str]:
 
     Raises:  OSError; FathomError if it is none, or a library is missing
     """
-    state = path.stat()
+    state = path.stat()  # for the cache: a file that changed is converted again
     return convert(_unpack, path, row_ending(path), (state.st_mtime_ns, state.st_size))
 
 
@@ -72,7 +73,7 @@ def readable(path: str | Path) -> Iterator[None]:
     except FathomError:
         raise
     except OSError as error:
-        if not isinstance(error, gzip.BadGzipFile):
+        if not isinstance(error, gzip.BadGzipFile):  # a subclass of OSError that means content, not the disk
             raise describe_failure("read", path, error) from error
         raise _damaged(path, error) from error
     except csv.Error as error:
@@ -80,6 +81,7 @@ def readable(path: str | Path) -> Iterator[None]:
     except _DAMAGE as error:
         raise _damaged(path, error) from error
     except Exception as error:
+        # by name: the library may be absent
         if type(error).__name__ == "ZstdError":  # of a library that need not be there
             raise _damaged(path, error) from error
         raise
@@ -116,12 +118,12 @@ def _member(path: Path) -> str:
         if isinstance(error, OSError):
             raise describe_failure("read", path, error) from error
         raise FathomError(f"{path}: not a zip archive ({error})") from None
-    infos = [info for info in infos if not info.filename.startswith(_MAC_FOLDER)]
+    infos = [info for info in infos if not info.filename.startswith(_MAC_FOLDER)]  # one file, besides what macOS adds
     names = [info.filename for info in infos]
     if len(names) != 1:
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
         held = f"{len(names):,}: {shown}" if names else "none"
         raise UsageError(f"{path}: a table needs an archive of one file; it has {held}; unpack it and name the table")
-    if infos[0].flag_bits & 1:
+    if infos[0].flag_bits & 1:  # bit 0 of the general-purpose flags: encrypted
         raise FathomError(f"{path}: {names[0]} is encrypted; pack it again without a password")
     return names[0]

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MOST_SHOWN = 3  # rows with a problem that an error names
+# of them must be numbers for a column of numbers written as text
 _NUMBERS = 0.75  # share of a column's different texts
 _SAMPLED = 1000  # different texts looked into first
+# booleans, integers, floats, dates
 _NO_TEXT = "biufM"  # NumPy's kinds of types
 
 
@@ -82,13 +84,13 @@ def read_table(
     form = find_form(path, header=header, separator=separator, encoding=encoding, target=target)
     missing = missing_texts(marks.absent, marks.present)
     # a class is called as it is written: 001, 1.0, TRUE
-    types = {target: str} if target is not None and target in form.names else {}
+    types = {target: str} if target is not None and target in form.names else {}  # str: 001 stays 001
     try:
         with readable(path):
-            found = _survey(path, form)
+            found = _survey(path, form)  # one pass over all lines, before pandas reads them
             source = _Source(found.comments, missing)
             frame = _read(path, form, source, types)
-            if found.has_zeros:
+            if found.has_zeros:  # read a second time, only where a number begins with a zero
                 _read_codes(path, form, source, frame)
     except UnicodeError as error:
         raise UsageError(f"{path}: not written in {form.encoding} ({getattr(error, 'reason', error)})") from None
@@ -101,6 +103,7 @@ def read_table(
         notes.append(f"{path.name}: {counted(len(found.comments), 'comment line')} passed over (line {shown})")
     if not len(frame):
         raise FathomError(f"{path}: has a header but no rows")
+    # in this order: what is missing must be empty before numbers are looked for
     notes += _drop_infinities(frame)
     _drop_marks(frame, missing)
     rewritten, further = _rewrite_numbers(frame, form.decimal, target)
@@ -118,6 +121,7 @@ def read_frame(frame: pd.DataFrame, name: str, *, target: str | None = None, mar
         path = Path(folder, "rows.csv")
         path.write_bytes(write_frame(frame))
         table = read_table(path, header=True, separator=",", target=target, marks=marks)
+    # the name of the temporary file means nothing to a user
     notes = tuple(note.replace(path.name, name) for note in table.notes)
     return replace(table, path=Path(name), notes=notes)
 
@@ -143,7 +147,7 @@ def _survey(path: Path, form: TableForm) -> Survey:
 
 
 def _read(path: Path, form: TableForm, source: _Source, types: dict[str, Any]) -> pd.DataFrame:
-    if source.comments:
+    if source.comments:  # comments are cut out first: pandas would take their separators for cells
         return _parse(without_lines(path, form.encoding, source.comments), form, source, types)
     with open_rows(path) as file:
         return _parse(file, form, source, types)
@@ -154,16 +158,16 @@ def _parse(file: IO[Any], form: TableForm, source: _Source, types: dict[str, Any
 
     return pd.read_csv(
         file,
-        sep=r"\s+" if form.separator == BLANKS else form.separator,
+        sep=r"\s+" if form.separator == BLANKS else form.separator,  # runs of blanks
         header=0 if form.has_header else None,
         names=list(form.names),
-        index_col=False,
+        index_col=False,  # else a row with one more cell makes the first an index
         usecols=range(len(form.names)),  # rows may end with one more separator
         encoding=form.encoding,
         decimal=form.decimal,
         dtype=types,
         na_values=sorted(source.missing),
-        keep_default_na=False,
+        keep_default_na=False,  # the default list holds "None", which is a value in many tables
         skipinitialspace=True,
         low_memory=False,  # else a column gets another type in each part of the file
     )
@@ -175,7 +179,7 @@ def _drop_infinities(frame: pd.DataFrame) -> list[str]:
     for place, name in enumerate(frame.columns):
         cells = frame.iloc[:, place]
         if cells.dtype.kind == "f" and (count := int(np.isinf(cells.to_numpy()).sum())):
-            frame.isetitem(place, cells.where(~np.isinf(cells)))
+            frame.isetitem(place, cells.where(~np.isinf(cells)))  # isetitem: by place, since names may repeat
             notes.append(f"{name}: {counted(count, 'number')} not finite, counted as missing")
     return notes
 
@@ -186,6 +190,7 @@ def _drop_marks(frame: pd.DataFrame, missing: frozenset[str]) -> None:
         cells = frame.iloc[:, place]
         if cells.dtype.kind not in _NO_TEXT:
             texts = (text for text in cells.dropna().unique().tolist() if isinstance(text, str))
+            # those without blanks pandas has found
             marks = [text for text in texts if text != text.strip() and text.strip() in missing]
             if marks:
                 frame.isetitem(place, cells.where(~cells.isin(marks)))
@@ -204,12 +209,14 @@ def _rewrite_numbers(frame: pd.DataFrame, decimal: str, target: str | None) -> t
             continue
         texts, counts = distinct(cells)
         sample = texts[:_SAMPLED]  # a million names need not all be looked into
+        # half of the share is enough to look closer
         if sum(any(read_number(text, mark) for mark in ".,") for text in sample) < _NUMBERS / 2 * len(sample):
             continue
         writing, note = find_writing(dict(zip(texts, counts.tolist(), strict=True)), decimal)
-        if writing is None:
+        if writing is None:  # told why, where there is a reason
             notes += [f"{name}: {note}"] if note else []
             continue
+        # None: a column that is written plainly throughout
         changed = next((text for text in texts if written_number(text, writing, decimal) != text), None)
         if changed is not None:
             frame.isetitem(place, rewrite(cells, writing, decimal))
@@ -229,6 +236,7 @@ def rewrite(cells: pd.Series, writing: Writing, decimal: str = ".") -> pd.Series
 
 def _read_codes(path: Path, form: TableForm, source: _Source, frame: pd.DataFrame) -> None:
     """Put the digits, in place, of whole numbers that are written with leading zeros: they are codes."""
+    # only these can have lost a zero
     places = [place for place in range(frame.shape[1]) if frame.iloc[:, place].dtype.kind in "iuf"]
     if not places:
         return

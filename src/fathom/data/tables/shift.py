@@ -15,6 +15,7 @@ from fathom.data.tables.reading import Table
 from fathom.findings import Finding, NotChecked, Severity
 from fathom.phrases import enumerated
 
+# 1 % for all columns together, see ``correct``
 _LEVEL = 0.01  # of the corrected p-values
 _LARGE = 0.1  # an effect from which on a difference matters, whatever the number of rows: Cohen's "small" for V
 _TOLD = 0.6  # an area under the curve from which on train and test are different sets
@@ -25,7 +26,7 @@ _FAR = 10.0  # standard deviations; further outliers would rule the classifier
 
 def find_shift(found: DataCheck, data: TableData) -> None:
     """Compare the training split with the rows of a test file, which may have no target."""
-    other = data.foreign_rows()
+    other = data.foreign_rows()  # None: no test file
     if other is None:
         return
     train = data.X[data.train_index].numpy()  # (N, D): numbers, phases, flags, then codes of categories
@@ -42,17 +43,19 @@ def find_shift(found: DataCheck, data: TableData) -> None:
     _compare_target(found, data)
 
 
+# missing cells are a comparison of their own, beside the numbers that are there
 def _compare_columns(data: TableData, train: np.ndarray, test: np.ndarray) -> dict[str, Difference]:
     """Return how much each column differs; of one with missing cells the larger of both differences."""
     layer = data.layer
     numeric = [column for column in layer.columns if column.kind != "category"]
     flagged = [column.name for column in numeric if column.missing]
-    first_flag = layer.num_dense - len(flagged)
+    first_flag = layer.num_dense - len(flagged)  # the flags are the last of the dense inputs
     found: dict[str, Difference] = {}
     for k, column in enumerate(numeric):
         pair = [train[:, k], test[:, k]]
         if column.name in flagged:
             gaps = [rows[:, first_flag + flagged.index(column.name)] != 0 for rows in (train, test)]
+            # filled-in values would look like a difference
             pair = [numbers[~gap] for numbers, gap in zip(pair, gaps, strict=True)]
             found[f"{column.name} (missing)"] = compare_categories(*[gap.astype(np.int64) for gap in gaps])
         found[column.name] = compare_numbers(*pair)
@@ -69,8 +72,9 @@ def _codes(data: TableData, *rows: np.ndarray) -> dict[str, list[np.ndarray]]:
 
 
 def _describe(significant: dict[str, Difference], num_compared: int) -> Finding:
-    ordered = sorted(significant.items(), key=lambda item: -item[1].effect)
+    ordered = sorted(significant.items(), key=lambda item: -item[1].effect)  # the largest effect first
     large = [name for name, difference in ordered if difference.effect >= _LARGE]
+    # many rows make any difference significant; only the effect tells if it matters
     severity: Severity = "warning" if large else "note"
     shown = enumerated([f"{name} ({difference.effect:.2f})" for name, difference in ordered[:_MOST_SHOWN]])
     shown += " …" if len(ordered) > _MOST_SHOWN else ""
@@ -81,6 +85,7 @@ def _describe(significant: dict[str, Difference], num_compared: int) -> Finding:
         {name: difference.effect for name, difference in ordered}
         | {f"p of {name}": difference.p for name, difference in ordered},
         cause="the test rows come from another place, time or selection, or a column is written otherwise",
+        # the column, if it is its missing cells that differ
         remedy=f"look at it in both files; --set data.options.drop=[{_column_of(ordered[0][0])}] leaves it out",
         place=f"columns {enumerated([name for name, _ in ordered[:_MOST_SHOWN]])}",
     )
@@ -95,6 +100,7 @@ def _look_for_unknown(found: DataCheck, data: TableData, test: np.ndarray) -> No
     for name, (codes,) in _codes(data, test).items():
         share = float((codes == OTHER_CODE).mean()) if len(codes) else 0.0
         column = next(column for column in data.layer.columns if column.name == name)
+        # rare categories of training are unknown too: only more than that is news
         if share > _unknown_in_training(column, data) + _LARGE:
             text = f"{name}: {share:.0%} of the test rows have a category that training does not know"
             evidence = {"share": share, "known": len(column.values)}
@@ -106,7 +112,7 @@ def _unknown_in_training(column: Column, data: TableData) -> float:
 
 
 def _compare_all(found: DataCheck, data: TableData, train: np.ndarray, test: np.ndarray) -> None:
-    rows = [part[draw(len(part), data.seed)] for part in (train, test)]
+    rows = [part[draw(len(part), data.seed)] for part in (train, test)]  # both bounded, for time
     first, second = features(data, *rows)
     separation = separate(first, second, data.seed)
     if separation is None:
@@ -116,7 +122,7 @@ def _compare_all(found: DataCheck, data: TableData, train: np.ndarray, test: np.
     auc, low, high = separation
     interval = f"AUC {auc:.2f}, 95 % interval {low:.2f} to {high:.2f}; 0.50 is chance"
     evidence = {"auc": auc, "low": low, "high": high}
-    if low <= 0.5:
+    if low <= 0.5:  # 0.5 within the interval: chance explains it
         text = f"a logistic regression cannot tell train from test ({interval})"
         found.findings.append(Finding("data.classifier_shift", "note", text, evidence))
         return
@@ -139,8 +145,9 @@ def features(data: TableData, *rows: np.ndarray) -> list[Any]:
 
     num_dense = data.layer.num_dense
     dense = [np.clip(part[:, :num_dense], -_FAR, _FAR) for part in rows]
-    if rows[0].shape[1] == num_dense:
+    if rows[0].shape[1] == num_dense:  # no categories
         return dense
+    # fitted on both: a category of one side alone must be seen
     encoder = OneHotEncoder(max_categories=_MOST_CODES, handle_unknown="infrequent_if_exist")
     encoder.fit(np.concatenate([part[:, num_dense:] for part in rows]))
     return [sparse.hstack([d, encoder.transform(part[:, num_dense:])]) for d, part in zip(dense, rows, strict=True)]

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 Task = Literal["classification", "regression"]
 TASKS = ("classification", "regression")
-_MOST_INTEGER_CLASSES = 20
+_MOST_INTEGER_CLASSES = 20  # digits, stars and grades lie below
 _FEW = 4  # different numbers may be classes in however short a table
-_MOST_CLASSES = 1000
+_MOST_CLASSES = 1000  # more are keys, most often
 
 
 @dataclass(frozen=True)
@@ -78,47 +78,52 @@ def find_target(table: Table, name: str | None, task: str | None = None, log: bo
     decimal = table.form.decimal
     writing = _find_writing(dict(zip(texts, counts.tolist(), strict=True)), decimal)
     # --task regression reads codes as the numbers that they may be
-    as_number = task == "regression" and are_codes(texts)
+    as_number = task == "regression" and are_codes(texts)  # find_kind would call them categories
     kind, _ = find_kind(_plain(cells, decimal, writing), as_number=as_number)
     numbers = to_numbers([_write(text, decimal, writing) for text in texts])
     chosen, reason = _find_task(kind, numbers, texts, int(cells.notna().sum()))
     if writing is not None and writing.unit:
         reason += f", in {writing.unit}"
-    if task is not None:
+    if task is not None:  # the task that is asked for counts, whatever was found
         chosen, reason = ("classification" if task == "classification" else "regression"), "as asked"
     if chosen == "regression":
         if kind not in ("number", "boolean"):
+            # the first cell that is no number, to find it by
             example = next(text for text, number in zip(texts, numbers, strict=True) if np.isnan(number))
             raise UsageError(
                 f"{name} holds {'dates' if kind == 'date' else 'text'} such as {example!r}; a regression needs numbers"
             )
-        if len(np.unique(numbers[np.isfinite(numbers)])) < 2:
+        if len(np.unique(numbers[np.isfinite(numbers)])) < 2:  # equal numbers, however they are spelled
             raise FathomError(f"{table.path}: the target {name} is {texts[0]} in every row; there is nothing to learn")
         if log and not np.nanmin(numbers) > 0:
             raise UsageError(f"--log-target needs values above 0; the smallest {name} is {np.nanmin(numbers):g}")
         return Target(name, "regression", reason, log=log, writing=writing)
     if log:
         raise UsageError(f"--log-target is for a regression; {name} is a classification ({reason})")
-    named, spellings = one_spelling(dict(zip(texts, counts.tolist(), strict=True)))
+    named, spellings = one_spelling(dict(zip(texts, counts.tolist(), strict=True)))  # 1 and 1.0 are one class
     places = [i for i, text in enumerate(texts) if named[text] == text]
     texts, numbers = [texts[i] for i in places], numbers[places]
     if len(texts) < 2:
         raise FathomError(f"{table.path}: the target {name} is {texts[0]!r} in every row; there is nothing to learn")
+    # classes that rarely repeat cannot be learned
     if len(texts) > _MOST_CLASSES or (len(texts) > 20 and len(texts) > len(cells) / 2):
         raise FathomError(
             f"{table.path}: the target {name} has {len(texts):,} different values in {len(cells):,} rows, "
             "too many for classes"
         )
     by_number = np.isfinite(numbers).all()
+    # by value: "10" after "9"
     order = sorted(range(len(texts)), key=lambda i: (numbers[i], texts[i]) if by_number else (0.0, texts[i]))
     return Target(name, "classification", reason, tuple(texts[i] for i in order), spellings=tuple(spellings))
 
 
 def _find_writing(texts: Mapping[str, int], decimal: str) -> Writing | None:
     """Return how numbers are written that a plain reader would not read; None of other text, such as 12A and 14A."""
+    # nothing to rewrite
     if are_codes(list(texts)) or all(plain_number(text) == text and is_number(text) for text in texts):
         return None
     writing, _ = find_writing(texts, decimal)
+    # an unknown unit may be part of a name: class 12A
     return writing if writing is not None and (not writing.unit or is_known_unit(writing.unit)) else None
 
 
@@ -128,7 +133,7 @@ def _write(text: str, decimal: str, writing: Writing | None) -> str:
 
 def _plain(cells: pd.Series, decimal: str, writing: Writing | None) -> pd.Series:
     """Return a column of text with its numbers written plainly; of another type it is returned as it is."""
-    if cells.dtype.kind in "biufM":
+    if cells.dtype.kind in "biufM":  # booleans, numbers and dates of pandas
         return cells
     plain = {text: _write(text.strip(), decimal, writing) for text in cells.dropna().unique().tolist()}
     return cells.astype(object).map(plain, na_action="ignore")
@@ -151,9 +156,10 @@ def choose_number_task(texts: Sequence[str], numbers: np.ndarray, rows: int) -> 
     if are_codes(texts):
         return "classification", f"{len(texts)} different codes with leading zeros; --task regression reads numbers"
     known = np.unique(numbers[np.isfinite(numbers)])
+    # few rows, and nearly all different: quantities
     if _MOST_INTEGER_CLASSES >= len(known) > max(_FEW, rows / 2):  # nearly every row has its own
         return "regression", f"{len(known):,} different numbers in {rows:,} rows"
-    if len(known) <= _MOST_INTEGER_CLASSES and (known == np.floor(known)).all():
+    if len(known) <= _MOST_INTEGER_CLASSES and (known == np.floor(known)).all():  # whole: fractions are measured
         return "classification", f"{len(known)} different whole numbers; --task regression takes them as quantities"
     return "regression", f"{len(known):,} different numbers"
 
@@ -170,6 +176,7 @@ def read_target(cells: pd.Series, target: Target, decimal: str = ".") -> np.ndar
 
     if target.task == "regression":
         plain = _plain(cells, decimal, target.writing)
+        # whole numbers beyond 2^53 are read exactly as text
         kind = "integer" if cells_of(plain) == "text" and all(map(is_whole, distinct(plain)[0])) else cells_of(plain)
         # a copy: pandas lends its own array, which may not be written to
         return read_cells(plain, Column(target.name, "number", kind)).copy()
@@ -179,6 +186,7 @@ def read_target(cells: pd.Series, target: Target, decimal: str = ".") -> np.ndar
     for text in texts:
         if text not in place:
             raise FathomError(f"{target.name}: the class {text!r} is not among those learned: {join_names(place)}")
+    # −1 last: the code −1 of a missing cell reads it
     return np.array([*(place[text] for text in texts), -1], np.int64)[codes]
 
 

@@ -24,8 +24,10 @@ def read_times(cells: pd.Series | Sequence[Any], name: str, *, day_first: bool =
     """
     import pandas as pd
 
+    # from files of images they come as a list
     series = cells if isinstance(cells, pd.Series) else pd.Series(list(cells), dtype=object)
     kind, form = find_kind(series, day_first=day_first)
     if kind not in ("date", "number"):
         raise UsageError(f"--time-column {name}: its cells are neither dates nor numbers")
+    # days or numbers, both rising with time
     return read_cells(series, Column(name, kind, cells_of(series), format=form))

@@ -17,6 +17,7 @@ def check_text(data: TextData) -> DataCheck:
         "tokens",
         [CheckedSplit(name, len(tokens)) for name, tokens in splits.items() if len(tokens)],
     )
+    # a text has no labels and no rows to compare
     found.facts = [("level", data.tokenizer.level), ("vocabulary", f"{len(data.vocabulary):,} tokens")]
     if data.encoding != "utf-8":
         found.facts.append(("encoding", name_encoding(data.encoding)))

@@ -21,6 +21,7 @@ from torch import Tensor
 from fathom.data.loaders.order import mix
 from fathom.errors import UsageError
 
+# X (steps, batch), whether it begins anew, y (steps · batch,)
 TextBatch = tuple[Tensor, bool, Tensor]
 
 
@@ -71,6 +72,7 @@ class TokenLoader:
 
     def _offset(self, epoch: int, used: int) -> int:
         """Where the ``used`` tokens of this epoch begin."""
+        # a pure function of seed and epoch: a resumed run cuts as before
         return mix(self.seed, epoch, used) % (len(self.tokens) - used + 1) if self.shift else 0
 
 
@@ -85,10 +87,11 @@ class Windows(TokenLoader):
     @property
     def num_windows(self) -> int:
         """Windows of an epoch, whatever its offset."""
+        # one token is kept as the last target, the rest for the offset
         return max(0, (len(self.tokens) - self.steps) // self.steps)
 
     def __len__(self) -> int:
-        return -(-self.num_windows // self.columns)
+        return -(-self.num_windows // self.columns)  # rounded up: the last batch may be smaller
 
     def _batches(self, epoch: int, first: int) -> Iterator[TextBatch]:
         offset = self._offset(epoch, self.num_windows * self.steps + 1)
@@ -99,7 +102,7 @@ class Windows(TokenLoader):
         for batch in range(first, len(self)):
             chosen = starts[batch * self.columns : (batch + 1) * self.columns]  # (batch,)
             window = self.tokens[within + chosen].long()  # one gather: (steps + 1, batch)
-            yield window[:-1], True, window[1:].flatten()
+            yield window[:-1], True, window[1:].flatten()  # True: each window is a sequence of its own
 
 
 class Columns(TokenLoader):
@@ -129,7 +132,8 @@ class Columns(TokenLoader):
     def height(self) -> int:
         """Tokens that each column predicts in an epoch."""
         if self.whole:
-            return (len(self.tokens) - 1) // self.columns
+            return (len(self.tokens) - 1) // self.columns  # − 1: the last token is a target only
+        # whole batches, with steps − 1 to spare for the offset
         return max(0, (len(self.tokens) - self.steps) // (self.columns * self.steps)) * self.steps
 
     def __len__(self) -> int:
@@ -140,7 +144,7 @@ class Columns(TokenLoader):
         offset = self._offset(epoch, used + 1)
         X, y = (
             self.tokens[start : start + used].view(self.columns, -1).t().long().contiguous()  # (height, columns)
-            for start in (offset, offset + 1)
+            for start in (offset, offset + 1)  # y is X one token later
         )
         for batch in range(first, len(self)):
             rows = slice(batch * self.steps, (batch + 1) * self.steps)

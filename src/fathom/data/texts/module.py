@@ -19,11 +19,11 @@ from fathom.errors import UsageError
 from fathom.findings import Finding
 from fathom.unknown_tokens import check_split
 
-BATCH_SIZE = 32
+BATCH_SIZE = 32  # sequences side by side
 _FEWEST_BATCHES = 32  # in an epoch of a short text, whose batch size nobody chose
-_EVALUATION_COLUMNS = 32
+_EVALUATION_COLUMNS = 32  # more columns are faster, fewer know more of the past
 _EVALUATION_HEIGHT = 2048  # tokens in a column at least: each column begins without knowing what came before
-_EVALUATION_STEPS = 256
+_EVALUATION_STEPS = 256  # steps of an evaluation batch; no gradients, so longer than in training
 
 
 class TextData(LabelledData):
@@ -70,9 +70,11 @@ class TextData(LabelledData):
         tokens = self.tokenizer.split(file.text)
         parts = _divide(len(tokens), division.val, test, name)
         if division.fold is not None:
+            # folds are cut from what is not the test split
             tokens, parts = _hold_out(tokens[: parts[2].start], division.fold, division.val, name)
         cut = parts[0].stop
         self._check_length(cut)
+        # of the training split alone: what the test holds must stay unknown
         self.vocabulary = Vocabulary.build(tokens[:cut], min_freq=options.least_count, reserved=self.tokenizer.reserved)
         if len(self.vocabulary) < 2:
             raise UsageError(
@@ -123,7 +125,7 @@ class TextData(LabelledData):
     def count_unknown(self) -> dict[str, int]:
         """Count, in each split, the tokens that the vocabulary lacks."""
         parts = {"train": self.train, "val": self.val, "test": self.test}
-        return {name: int((part == 0).sum()) for name, part in parts.items()}
+        return {name: int((part == 0).sum()) for name, part in parts.items()}  # 0 is the number of <unk>
 
     def unknown_findings(self) -> list[Finding]:
         """Return what is to be said of unknown tokens, split by split."""
@@ -137,11 +139,12 @@ class TextData(LabelledData):
 
     def example_input(self) -> Tensor:
         """Return one sequence as a batch of one, int64 (steps, 1)."""
-        return self.train[: self.steps, None].long()
+        return self.train[: self.steps, None].long()  # (steps,) -> (steps, 1): time first
 
     def train_dataloader(self) -> TokenLoader:
         """Return the batches to learn from; each epoch begins at another place of the text."""
         kind = Windows if self.partition == "random" else Columns
+        # the offset changes with the epoch, so that windows do not repeat
         return kind(self.train, self.batch_size, self.steps, shift=True, seed=self.seed)
 
     def train_eval_dataloader(self) -> TokenLoader:
@@ -169,10 +172,10 @@ class TextData(LabelledData):
         return f"{self.tokenizer.level}s: {sizes}; a vocabulary of {len(self.vocabulary):,}{rare}"
 
     def _check_length(self, num_train: int) -> None:
-        if num_train >= 2 * self.steps:
+        if num_train >= 2 * self.steps:  # two sequences: one to learn from, one to spare
             return
         few = f"{self.name}: {num_train} {self.tokenizer.level}s to learn from are too few"
-        if num_train < 4:
+        if num_train < 4:  # no number of steps would help
             raise UsageError(f"{few}; use a longer text")
         raise UsageError(
             f"{few} for sequences of {self.steps} steps; set data.options.steps to {num_train // 2} or less, "
@@ -181,7 +184,7 @@ class TextData(LabelledData):
 
     def _fit_batch_size(self, batch_size: int | None) -> int:
         """Check, or choose, how many sequences lie side by side."""
-        most = (self.num_train - self.steps) // self.steps
+        most = (self.num_train - self.steps) // self.steps  # sequences of the training split, less one for the offset
         if batch_size is None:
             return max(1, min(BATCH_SIZE, most // _FEWEST_BATCHES))
         if not 1 <= batch_size <= most:
@@ -204,13 +207,13 @@ def _divide(count: int, val: float, test: float, name: str) -> tuple[slice, slic
     sizes = []
     for part, share in (("validation", val), ("test", test)):
         size = round(share * count)
-        if share and size < 2:
+        if share and size < 2:  # one token predicts nothing
             raise UsageError(
                 f"{name}: {part} share {share} holds out {size} of {count:,} tokens, too few to predict one; "
                 "enlarge it, use 0, or use a longer text"
             )
         sizes.append(_whole_columns(size))
-    end = count - sizes[1]
+    end = count - sizes[1]  # the end of the text is the test split, before it validation
     return slice(0, end - sizes[0]), slice(end - sizes[0], end), slice(end, count)
 
 
@@ -223,19 +226,20 @@ def _hold_out(tokens: Any, fold: Fold, val: float, name: str) -> tuple[Any, tupl
             f"{name}: {fold.of} folds of {len(tokens):,} tokens are too short to predict one; choose fewer"
         )
     stop = block.start + size
-    rest = tokens[: block.start] + tokens[stop:]
+    rest = tokens[: block.start] + tokens[stop:]  # both sides joined: one seam, of one wrong transition
     train, held_out, _ = _divide(len(rest), val, 0.0, name)
     return rest + tokens[block.start : stop], (train, held_out, slice(len(rest), len(rest) + size))
 
 
 def _columns(size: int) -> int:
     """Return the number of columns in which a split of ``size`` tokens is read for evaluation."""
+    # at least 2048 tokens a column, as far as the text is long enough
     return max(1, min(_EVALUATION_COLUMNS, (size - 1) // _EVALUATION_HEIGHT))
 
 
 def _whole_columns(size: int) -> int:
     """Lessen the size of a split so that its columns are of equal height and every token but the first is predicted."""
-    return size - (size - 1) % _columns(size) if size else 0
+    return size - (size - 1) % _columns(size) if size else 0  # the columns together and the one first token
 
 
 def _in_whole(tokens: Tensor) -> Columns:

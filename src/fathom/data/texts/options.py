@@ -9,7 +9,7 @@ from fathom.data.texts.vocabulary import Tokenizer
 from fathom.errors import UsageError, unknown
 
 PARTITIONS = ("sequential", "random")
-STEPS = 64
+STEPS = 64  # tokens; back-propagation reaches so far back
 
 
 @dataclass(frozen=True)
@@ -53,4 +53,4 @@ class TextOptions:
         """Times that a token must occur in the training split to be known."""
         if self.min_freq is not None:
             return self.min_freq
-        return 1 if self.level == "char" else 2
+        return 1 if self.level == "char" else 2  # a word that occurs once cannot be learned; characters are few

@@ -11,7 +11,7 @@ from fathom.data.encodings import WESTERN, check_encoding, encoding_of_mark, gue
 from fathom.errors import FathomError
 
 OPTION = "data.options.encoding"  # of training; ``fathom predict`` has one of its own
-_MOST_BYTES = 1 << 31
+_MOST_BYTES = 1 << 31  # 2 GiB: text, tokens and numbers are all held in memory
 _SAMPLE = 1 << 22  # bytes looked into where they are no UTF-8
 # Accented letters among all: in French and German below 5 %, in Czech and Vietnamese, which Latin-1 cannot write, 20 to
 # 30 %; in Cyrillic, Greek or Arabic nearly all.
@@ -52,7 +52,7 @@ def read_text(
         check_encoding(encoding)
     try:
         size = path.stat().st_size
-        content = b"" if size > _MOST_BYTES else path.read_bytes()
+        content = b"" if size > _MOST_BYTES else path.read_bytes()  # not read where it is refused below
     except OSError as error:
         raise FathomError(f"{path}: cannot be read ({error.strerror or error})") from error
     if size > _MOST_BYTES:
@@ -75,9 +75,9 @@ def decode_text(
         raise FathomError(f"{path}: {_explain(content, error, 'utf-8', option)}") from None
     if name == "utf-8":
         content = content.removeprefix(codecs.BOM_UTF8)
-        if encoding is not None and (mark := encoding_of_mark(content)):
+        if encoding is not None and (mark := encoding_of_mark(content)):  # UTF-16 given as UTF-8 by mistake is named
             raise FathomError(f"{path}: this text is in {name_encoding(mark)}; set {option} to {mark}")
-    if not name.startswith(_WIDE) and b"\0" in content:
+    if not name.startswith(_WIDE) and b"\0" in content:  # UTF-8 may hold zero, text does not
         raise FathomError(f"{path}: not a text: byte {content.index(0) + 1:,} is zero, as in binary files")
     try:
         text = content.decode(name)
@@ -87,7 +87,7 @@ def decode_text(
         raise FathomError(f"{path}: cannot be read as {encoding} ({error})") from None
     if not text.strip():
         raise FathomError(f"{path}: " + ("only whitespace" if text else "the file is empty"))
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # after decoding: in UTF-16 these are no single bytes
     return TextFile(text, name, is_guessed=encoding is None and name != "utf-8")
 
 
@@ -107,13 +107,16 @@ def _find_encoding(content: bytes, expected: str | None) -> str:
         return _codec(mark)
     wide = expected if expected and expected.startswith(_WIDE) else None
     if b"\0" in content:
+        # without a mark only the expected one can be it
         return wide or "utf-8"  # which refuses it
+    # the beginning, unless all of that is ASCII
     sample = content[:_SAMPLE] if not content[:_SAMPLE].isascii() else content
     foreign = b"".join(line for line in sample.splitlines(keepends=True) if not line.isascii())
     has_expected = expected is not None and expected not in ("utf-8", wide) and _fits(content, expected)
     try:
         text = content.decode("utf-8")
         # two bytes a character: "学习" in GBK is "ѧϰ" in UTF-8
+        # text in Greek or Cyrillic stays UTF-8 unless the guess agrees too
         is_chance = has_expected and foreign and max(text) < "\u0800" and guess_encoding(foreign) == expected
         return str(expected) if is_chance else "utf-8"
     except UnicodeDecodeError as error:
@@ -121,6 +124,7 @@ def _find_encoding(content: bytes, expected: str | None) -> str:
     if has_expected:
         return str(expected)
     guess = guess_encoding(foreign)
+    # too many accents for a Western text: better to ask than to read noise
     if guess in WESTERN and len(_ACCENTED.findall(sample)) > _MOST_ACCENTED * len(_LETTERS.findall(sample)):
         raise not_utf8
     return guess
@@ -136,7 +140,7 @@ def _fits(content: bytes, encoding: str) -> bool:
 
 def _explain(content: bytes, error: UnicodeDecodeError, name: str, option: str) -> str:
     before = content[: error.start]
-    line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
+    line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1  # counted from 1
     byte = content[error.start]
     return (
         f"not text in {name}: byte 0x{byte:02x} at line {line}, byte {column} of it; "

@@ -14,7 +14,7 @@ import numpy as np
 from fathom.data.texts.segmentation import is_unspaced, keep_letters, split_characters, split_words
 from fathom.errors import UsageError, unknown
 
-UNKNOWN = "<unk>"
+UNKNOWN = "<unk>"  # as the book and most tokenizers call it
 LEVELS = ("char", "word")
 CLEANINGS = ("none", "letters")
 
@@ -50,15 +50,17 @@ class Tokenizer:
             raise UsageError(f"lower must be true or false; got {self.lower!r}")
         if not all(isinstance(token, str) and token for token in self.reserved):
             raise UsageError(f"reserved tokens must be non-empty strings; got {list(self.reserved)!r}")
-        if len({UNKNOWN, *self.reserved}) <= len(self.reserved):
+        if len({UNKNOWN, *self.reserved}) <= len(self.reserved):  # equal ones shrink the set
             raise UsageError(f"reserved tokens must differ from one another and from {UNKNOWN}")
 
     def split(self, text: str) -> Sequence[str]:
         """Cut ``text`` into tokens; a text where each is one code point is its own sequence of tokens."""
         if not self.reserved:
             return self._split_plain(text)
+        # the longest first: <eos> and <eos2> share a beginning
         longest_first = sorted(self.reserved, key=len, reverse=True)
         tokens: list[str] = []
+        # re.split with a group: every second piece is a reserved token
         for number, piece in enumerate(re.split(f"({'|'.join(map(re.escape, longest_first))})", text)):
             tokens.extend([piece] if number % 2 else self._split_plain(piece))
         return tokens
@@ -76,7 +78,9 @@ class Tokenizer:
             return "".join(tokens)
         text, last = "", ""
         for token in tokens:
+            # no blank before a full stop or behind a bracket
             is_tight = _CLINGS_LEFT.fullmatch(token) or _CLINGS_RIGHT.fullmatch(last)
+            # Chinese and Japanese have no blanks between characters
             if last and not is_tight and not (is_unspaced(token) and is_unspaced(last)):
                 text += " "
             text, last = text + token, token
@@ -101,6 +105,7 @@ class Vocabulary:
         if not self.tokens or self.tokens[0] != UNKNOWN:
             raise UsageError(f"the vocabulary must begin with {UNKNOWN}")
         if len(self._numbers) != len(self.tokens):
+            # the first that is there twice
             twice = next(token for token, count in Counter(self.tokens).items() if count > 1)
             raise UsageError(f"the token {twice!r} occurs twice in the vocabulary")
 
@@ -118,7 +123,8 @@ class Vocabulary:
         special = [UNKNOWN, *reserved]
         counts = Counter(tokens)
         for token in special:
-            counts.pop(token, None)
+            counts.pop(token, None)  # reserved ones stand first already
+        # the commonest first, equal ones by letters
         kept = sorted((-count, token) for token, count in counts.items() if count >= min_freq)
         return cls([*special, *(token for _, token in kept)])
 
@@ -133,6 +139,7 @@ class Vocabulary:
 
         Shape:   -> int32 (len(tokens),)
         """
+        # int32: half the memory of a long text
         return np.fromiter(map(self._numbers.get, tokens, repeat(0)), dtype=np.int32, count=len(tokens))
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
