@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fathom.errors import FathomError
 
-_CELL_MARK = re.compile(r"# ?%%(?:\s(.*))?")
+_CELL_MARK = re.compile(r"# ?%%(?:\s(.*))?")  # "# %%" or "#%%", and the heading behind it
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,12 @@ class Cell:
 
 def split_python(text: str) -> list[Cell]:
     """Return the cells of a Python file, cut at its ``# %%`` lines; one without them is one cell."""
+    # line, heading, lines of each cell; the first begins without a mark
     starts: list[tuple[int, str, list[str]]] = [(1, "", [])]
     for number, line in enumerate(text.splitlines(), start=1):
         mark = _CELL_MARK.fullmatch(line.rstrip())
         if mark:
-            starts.append((number + 1, (mark[1] or "").strip(), []))
+            starts.append((number + 1, (mark[1] or "").strip(), []))  # the cell begins on the line after its mark
         else:
             starts[-1][2].append(line)
     return number_cells((heading, line, "\n".join(lines)) for line, heading, lines in starts)
@@ -59,20 +60,21 @@ def read_notebook(text: str, file: Path) -> list[Cell]:
         if kind == "markdown":
             heading = last_heading(source) or heading
         elif kind == "code":
-            pieces.append((heading, 0, source))
+            pieces.append((heading, 0, source))  # 0: a notebook's cells have no lines of a file
     return number_cells(pieces)
 
 
 def last_heading(text: str) -> str:
     """Return the last ``# heading`` of a markdown text, "" if there is none."""
+    # one to six signs; those that close the line are no part of the heading
     found = re.findall(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", text, flags=re.MULTILINE)
     return plain(found[-1]) if found else ""
 
 
 def plain(heading: str) -> str:
     """Return a heading without the book's markup: links keep their text, ``[**…**]`` its content."""
-    heading = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
-    return re.sub(r"[\[(]\*\*|\*\*[\])]|[*`]", "", heading).strip()
+    heading = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)  # [text](address) → text
+    return re.sub(r"[\[(]\*\*|\*\*[\])]|[*`]", "", heading).strip()  # [**…**] and (**…**) are the book's own marks
 
 
 def number_cells(pieces: Iterable[tuple[str, int, str]]) -> list[Cell]:
@@ -80,6 +82,7 @@ def number_cells(pieces: Iterable[tuple[str, int, str]]) -> list[Cell]:
     cells: list[Cell] = []
     for heading, line, source in pieces:
         stripped = source.lstrip("\n")
+        # blank lines at the top are cut: the cell begins later
         first = line + len(source) - len(stripped) if line else 0
         if stripped.strip():
             cells.append(Cell(len(cells) + 1, heading, first, stripped.rstrip()))

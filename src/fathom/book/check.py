@@ -42,12 +42,13 @@ def check_books(
     an interrupted check can continue. ``report`` is called with one line per section.
     """
     chosen = choose_sections(books, options.only)
-    known = read_results(options.out / FILE)
-    packages = PACKAGES if options.original else PACKAGES[:1]
+    known = read_results(options.out / FILE)  # by section and package, from earlier checks too
+    packages = PACKAGES if options.original else PACKAGES[:1]  # without a Python for it the original is left out
 
     def run(work: tuple[BookSection, str]) -> SectionResult:
         return _run_section(*work, options)
 
+    # run_nothing: only shows what is known
     work = [] if options.run_nothing else [(section, package) for section in chosen for package in packages]
     if not options.again:
         work = [(s, package) for s, package in work if not _is_settled(known.get((s.name, package)), options)]
@@ -57,7 +58,7 @@ def check_books(
             _check_python(options.original)
     for result in _map(run, work, options.jobs):
         known[result.section, result.package] = result
-        store_result(options.out / FILE, result)
+        store_result(options.out / FILE, result)  # after each section: an interrupted check goes on where it stopped
         about = f"{result.status}: {result.error}" if result.error else result.status
         report(f"{result.section} {result.package} {result.passed}/{result.cells} {result.seconds:.0f} s {about}")
     return [known[s.name, package] for s in chosen for package in PACKAGES if (s.name, package) in known]
@@ -77,6 +78,7 @@ def choose_sections(books: Sequence[Path], only: Sequence[str]) -> list[BookSect
 
 def _is_settled(result: SectionResult | None, options: CheckOptions) -> bool:
     """Return whether a section need not run: it passed, in full or cut as short as it would be now."""
+    # 0: ran in full
     return result is not None and result.status == "passed" and result.batches in (0, options.batches)
 
 
@@ -84,21 +86,21 @@ def _map(run: Callable[[Any], SectionResult], work: Sequence[Any], jobs: int) ->
     if jobs == 1:
         yield from map(run, work)
         return
-    pool = ThreadPoolExecutor(jobs)
+    pool = ThreadPoolExecutor(jobs)  # threads wait; each section runs in a process of its own
     try:
         yield from pool.map(run, work)
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(cancel_futures=True)  # on Ctrl-C: what has not begun does not begin
 
 
 def _run_section(section: BookSection, package: str, options: CheckOptions) -> SectionResult:
     is_ours = package == "fathom"
-    out = options.out / package / section.name.replace(":", "/")
+    out = options.out / package / section.name.replace(":", "/")  # names are edition:chapter/section
     run_options = RunOptions(
         api=APIS[section.edition],
-        cpu_stand_in=options.cpu_stand_in and is_ours,
+        cpu_stand_in=options.cpu_stand_in and is_ours,  # the original's code is not touched
         batches=options.batches,
-        keep_going=True,
+        keep_going=True,  # each cell counts, so one that fails ends nothing
         timeout_s=options.timeout_s,
         original=None if is_ours else section.book,
         python=sys.executable if is_ours or not options.original else options.original,
@@ -116,12 +118,13 @@ def _run_section(section: BookSection, package: str, options: CheckOptions) -> S
         verdict.error,
         verdict.missing,
         run_options.cpu_stand_in,
-        options.batches or 0,
+        options.batches or 0,  # 0: every batch
         record.machine,
     )
 
 
 def _check_python(python: str) -> None:
+    # all that the original package imports beside the standard library
     code = "import IPython, torch, matplotlib_inline, pandas, requests"
     try:
         done = subprocess.run([python, "-c", code], capture_output=True, text=True)

@@ -10,7 +10,7 @@ from fathom.book.markdown import default_framework, read_chapter
 from fathom.errors import FathomError, UsageError
 from fathom.files import describe_failure
 
-MAX_BYTES = 64 << 20
+MAX_BYTES = 64 << 20  # 64 MiB; notebooks hold their images
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def read_document(path: str | Path) -> Document:
 
     Raises:  UsageError for any other suffix; FathomError if the file is missing, damaged or without code
     """
-    file = Path(path)
+    file = Path(path)  # notebooks from Windows end in .IPYNB at times
     kinds = {".py": "python", ".ipynb": "notebook", ".md": "markdown"}
     kind = kinds.get(file.suffix.lower())
     if kind is None:
@@ -38,7 +38,7 @@ def read_document(path: str | Path) -> Document:
     elif kind == "notebook":
         cells = read_notebook(text, file)
     else:
-        cells = read_chapter(text, default_framework(file, text))
+        cells = read_chapter(text, default_framework(file, text))  # a chapter holds code for several frameworks
     if not cells:
         about = "PyTorch code, in blocks that begin ```{.python .input}" if kind == "markdown" else "code"
         raise FathomError(f"{file} contains no {about}")
@@ -51,7 +51,7 @@ def _read_text(file: Path) -> str:
             raise FathomError(f"{file} is a folder; name a file in it")
         if file.stat().st_size > MAX_BYTES:
             raise FathomError(f"{file} is larger than {MAX_BYTES >> 20} MiB, too large for a file of code")
-        return file.read_bytes().decode("utf-8-sig")
+        return file.read_bytes().decode("utf-8-sig")  # utf-8-sig: a byte order mark is no code
     except OSError as error:
         raise describe_failure("read", file, error) from error
     except UnicodeDecodeError as error:

@@ -14,7 +14,7 @@ from fathom.book.documents import Document
 from fathom.files import write_atomically
 
 FIGURES = "figures"
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # colours and movements of the cursor
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Output:
     kind: str
     text: str
     file: str = ""
-    display: str | None = None
+    display: str | None = None  # the display's id, by which a later update finds it
     is_hidpi: bool = False
 
 
@@ -62,7 +62,7 @@ class RunRecord:
         self.is_timed_out = False
         self.seconds = 0.0
         self.is_done = False
-        self._current: CellRecord | None = None
+        self._current: CellRecord | None = None  # None between cells
 
     @property
     def failed(self) -> list[CellRecord]:
@@ -77,7 +77,7 @@ class RunRecord:
     @property
     def status(self) -> str:
         """The status of the run: running, done or failed."""
-        if self.failed or self.message:
+        if self.failed or self.message:  # a message without a failed cell: the process died, say
             return "failed"
         return "done" if self.is_done else "running"
 
@@ -93,7 +93,7 @@ class RunRecord:
         """
         kind = event["event"]
         if kind == "start":
-            self._current = self.cells[event["cell"] - 1]
+            self._current = self.cells[event["cell"] - 1]  # cells count from 1
             self._current.status = "running"
         elif kind == "api":
             self.api = event["name"]
@@ -127,26 +127,27 @@ class RunRecord:
     def _take_output(self, record: CellRecord, kind: str, event: Mapping[str, Any]) -> CellRecord | None:
         outputs = record.outputs
         if kind == "stream":
-            if outputs and outputs[-1].kind == event["name"]:
+            if outputs and outputs[-1].kind == event["name"]:  # one output for text that came in pieces
                 outputs[-1].text += event["text"]
             else:
                 outputs.append(Output(event["name"], event["text"]))
         elif kind in ("result", "display"):
             output = Output("result", "", display=event["id"])
-            outputs.append(output)
+            outputs.append(output)  # first in the list: its file is numbered among the others
             self._fill(record, output, event)
         elif kind == "update":
+            # a cell may update what an earlier one showed
             shown = ((r, o) for r in self.cells for o in r.outputs if o.display == event["id"])
             for shower, output in shown:
                 self._fill(shower, output, event)
         elif kind == "clear":
             for output in outputs:
-                if output.file:
+                if output.file:  # a file that no output names would stay for ever
                     (self.out / output.file).unlink(missing_ok=True)
             outputs.clear()
         elif kind == "error":
             record.error = _one_line(event["name"], event["message"])
-            if event["url"]:
+            if event["url"]:  # the address that could not be reached
                 record.error += f"; {_where_to_put(event['url'], outputs)}"
             if event["line"]:
                 record.line = event["line"]
@@ -161,7 +162,7 @@ class RunRecord:
 
     def _place(self, cell: Cell, line: int) -> str:
         if cell.line:
-            return f"line {cell.line + line - 1} of {self.document.path.name}"
+            return f"line {cell.line + line - 1} of {self.document.path.name}"  # both count from 1
         return f"line {line}"
 
     def _fill(self, record: CellRecord, output: Output, event: Mapping[str, Any]) -> None:
@@ -170,8 +171,9 @@ class RunRecord:
         if event["png"]:
             image = base64.b64decode(event["png"])
             if not output.file:
+                # figures of the cell so far, plus this one
                 number = sum(bool(other.file) for other in record.outputs) + 1
-                ending = "jpg" if image[:2] == b"\xff\xd8" else "png"
+                ending = "jpg" if image[:2] == b"\xff\xd8" else "png"  # the first bytes of a JPEG
                 output.file = f"{FIGURES}/cell-{record.cell.number:02}-{number}.{ending}"
             output.kind, output.is_hidpi = "figure", event["is_hidpi"]
             write_atomically(self.out / output.file, image)
@@ -191,5 +193,6 @@ def _one_line(name: str, message: str) -> str:
 
 def as_lines(text: str) -> str:
     """Return text as a terminal would show it: without what a carriage return overwrote, and without colours."""
+    # what stands behind the last carriage return: a progress bar's last state
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in _ANSI.sub("", text).split("\n"))
     return "\n".join(lines)

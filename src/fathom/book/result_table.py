@@ -11,7 +11,7 @@ import msgspec
 from fathom.book.results import PACKAGES, SectionResult
 from fathom.phrases import counted
 
-REASONS = ("failed", "timeout", "no data", "no package", "no gpu")
+REASONS = ("failed", "timeout", "no data", "no package", "no gpu")  # in the order in which the summary names them
 
 
 def to_json(results: Sequence[SectionResult]) -> str:
@@ -23,7 +23,8 @@ def show_table(results: Sequence[SectionResult]) -> str:
     """Return the table section × cells × passed × seconds, with the original's columns where it was run."""
     packages = _packages(results)
     rows = list(_rows(results, packages))
-    width = max(len("section"), *(len(row[0]) for row in rows))
+    width = max(len("section"), *(len(row[0]) for row in rows))  # the longest name sets the column
+    # the columns are as wide as their heads
     names = ["cells", *(f"{name:>8}" for name in _columns(packages, packages))]
     head = "  ".join([f"{'section':<{width}}", *names])
     lines = [head, "-" * len(head)]
@@ -59,6 +60,7 @@ def summarize(results: Sequence[SectionResult]) -> list[str]:
     Where both packages ran sections of an edition, another line compares Fathom's time with the original's.
     """
     lines = []
+    # en, zh: in the order of the results
     for edition in dict.fromkeys(result.section.partition(":")[0] for result in results):
         for package in _packages(results):
             mine = [r for r in results if r.package == package and r.section.startswith(f"{edition}:")]
@@ -81,6 +83,7 @@ def _compare_times(results: Sequence[SectionResult], edition: str) -> list[str]:
         return []
     return [
         f"{edition}: where both passed, Fathom took {min(ratios):.2f} to {max(ratios):.2f} of the original's time, "
+        # the median: one slow section would shift a mean
         f"{statistics.median(ratios):.2f} in the median of {counted(len(ratios), 'section')}"
     ]
 
@@ -96,11 +99,12 @@ def _ratio(ours: SectionResult | None, theirs: SectionResult | None) -> float | 
     """Return Fathom's time divided by the original's; None unless both ran to the end, with the same batches."""
     if ours is None or theirs is None or not ours.status == theirs.status == "passed" or ours.batches != theirs.batches:
         return None
-    return ours.seconds / theirs.seconds if theirs.seconds else None
+    return ours.seconds / theirs.seconds if theirs.seconds else None  # 0 s: too short to compare
 
 
 def _columns(packages: Sequence[str], labels: Sequence[str]) -> list[str]:
     """Return the names of the columns between cells and remarks; ``labels`` head those of the passed cells."""
+    # once a package: passed, seconds
     return [name for label in labels for name in (label, "seconds")] + ["ratio"] * (len(packages) > 1)
 
 
@@ -112,7 +116,7 @@ def _rows(results: Sequence[SectionResult], packages: Sequence[str]) -> Iterable
     """Yield for each section its name, cells, passed and seconds of each package, their ratio, and the remark."""
     for ours, theirs in _pairs(results):
         found = {PACKAGES[0]: ours, PACKAGES[1]: theirs}
-        some = ours or theirs
+        some = ours or theirs  # either run knows the section's name and cells
         assert some is not None
         columns = [text for package in packages for text in _numbers(found[package])]
         if len(packages) > 1:

@@ -10,7 +10,7 @@ import torch
 
 from fathom.d2l.frame import devices
 
-_DEVICE = re.compile(r"(cuda|gpu)(:\d+)?")
+_DEVICE = re.compile(r"(cuda|gpu)(:\d+)?")  # cuda, cuda:0, gpu:1
 
 
 class CpuStandIn(ast.NodeTransformer):
@@ -23,11 +23,11 @@ class CpuStandIn(ast.NodeTransformer):
 
     def __init__(self) -> None:
         self.count = 0
-        devices.gpu = lambda i=0: torch.device("cpu")
-        devices.try_all_gpus = lambda: [torch.device("cpu")] * 2
+        devices.gpu = lambda i=0: torch.device("cpu")  # the module itself: d2l's functions look it up there
+        devices.try_all_gpus = lambda: [torch.device("cpu")] * 2  # two, for sections that train on several
         torch.Tensor.cuda = _to_cpu  # type: ignore[method-assign]
         torch.nn.Module.cuda = _to_cpu  # type: ignore[method-assign]
-        torch.cuda.synchronize = lambda device=None: None
+        torch.cuda.synchronize = lambda device=None: None  # nothing runs behind the CPU's back
         torch.nn.parallel.scatter = _scatter  # type: ignore[assignment]
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
@@ -39,6 +39,7 @@ class CpuStandIn(ast.NodeTransformer):
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         """Replace f"cuda:{i}"."""
         match node.values:
+            # text, then one number: nothing else is a device
             case [ast.Constant(value="cuda:" | "gpu:"), ast.FormattedValue()]:
                 return self._cpu(node)
         return node
@@ -55,4 +56,5 @@ def _to_cpu(self: Any, *args: object, **kwargs: object) -> Any:
 def _scatter(inputs: Any, target_gpus: list[object], dim: int = 0) -> Any:
     if isinstance(inputs, torch.Tensor):
         return inputs.chunk(len(target_gpus), dim)
+    # a list of inputs: scattered each, then joined per device
     return list(zip(*(_scatter(part, target_gpus, dim) for part in inputs), strict=True))

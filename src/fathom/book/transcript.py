@@ -15,7 +15,7 @@ from fathom.runs.html.page import Page, Section
 from fathom.runs.html.summary import show_badge, show_byline
 
 PAGE, DATA = "transcript.html", "transcript.json"
-SCHEMA = 1
+SCHEMA = 1  # goes up when readers of transcript.json must change
 _NO_HEADING = "Cells"
 _API = {"new": "fathom.d2l.torch", "old": "fathom.d2l.v0.torch", "original": "the original package"}
 
@@ -85,6 +85,7 @@ def render_page(record: RunRecord) -> str:
 
 def _sections(record: RunRecord) -> list[Section]:
     """Return the cells in sections, under the headings of the file."""
+    # neighbours alone: a heading that comes again gets a section of its own
     groups = groupby(record.cells, key=lambda cell: cell.cell.heading)
     return [
         Section(f"part-{number}", heading or _NO_HEADING, *(_show_cell(cell, record.out) for cell in cells))
@@ -104,7 +105,7 @@ def _failures(record: RunRecord) -> Html:
 
 def _show_cell(record: CellRecord, out: Path) -> Html:
     time = "" if record.seconds is None else f"{record.seconds:.2f} s"
-    state = "" if record.status == "passed" else record.status
+    state = "" if record.status == "passed" else record.status  # what passed needs no word
     caption = element(
         "figcaption",
         element("span", f"Cell {record.cell.number}", class_="chart-title"),
@@ -116,7 +117,7 @@ def _show_cell(record: CellRecord, out: Path) -> Html:
 
 
 def _show_output(output: Output, out: Path) -> Html:
-    if not output.file:
+    if not output.file:  # text; figures have a file
         return element("pre", as_lines(output.text), class_=f"output {output.kind}")
     try:
         image = (out / output.file).read_bytes()

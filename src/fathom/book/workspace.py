@@ -37,23 +37,25 @@ class Workspace:
 
         Raises:  FathomError if the operating system refuses
         """
-        source = "\n".join(cell.source for cell in document.cells)
+        source = "\n".join(cell.source for cell in document.cells)  # names are looked for in the code of all cells
         home = document.path.parent
         try:
             if self.folder.exists():
-                shutil.rmtree(self.folder)
+                shutil.rmtree(self.folder)  # left by an earlier run: its files must not help this one
             self.code.mkdir(parents=True)
             self.data.mkdir()
-            if _HERE.search(source):
+            if _HERE.search(source):  # code that looks for ./data gets one
                 (self.code / "data").mkdir()
                 self._link_all(home / "data", self.code / "data", skip=out)
-            self._link_all(home, self.code, skip=out)
+            self._link_all(home, self.code, skip=out)  # modules and images that lie beside the file
             for entry in _entries(home.parent):
+                # folders beside the file's own, if the code names them
                 if entry.name not in ("data", home.name) and re.search(rf"\b{re.escape(entry.name)}\b", source):
                     self._link(entry, self.folder / entry.name, skip=out)
             for name in ("mnist", "fashion_mnist"):
                 if idx.SETS[name].folder in source or name in source:  # a class, or d2l.load_data_fashion_mnist
                     self._lay_out_raw(name)
+            # the book's data first: the first link with a name stays
             for root in [home.parent / "data", *data_roots()]:
                 self._link_all(root, self.data, skip=out)
                 for folder in _FLAT:
@@ -66,6 +68,7 @@ class Workspace:
     def clean(self) -> bool:
         """Remove the links and empty folders, and return whether the code left files."""
         shutil.rmtree(self.folder / HIDDEN, ignore_errors=True)
+        # from the leaves up: folders are empty when their turn comes
         for where, folders, names in os.walk(self.folder, topdown=False):
             for name in [*folders, *names]:
                 path = Path(where, name)
@@ -89,6 +92,7 @@ class Workspace:
                 path = make_cache_folder(entry.folder, "raw") / file.name
                 if not path.is_file():
                     array = idx.read_idx(found / f"{file.name}.gz", file)
+                    # IDX: two zeros, 8 for bytes, number of axes; then each size
                     head = bytes((0, 0, 8, array.ndim)) + b"".join(n.to_bytes(4, "big") for n in array.shape)
                     write_atomically(path, head + array.tobytes())
             self._link(path, raw / file.name)
@@ -100,7 +104,7 @@ class Workspace:
     def _link(self, source: Path, target: Path, *, skip: Path | None = None) -> None:
         if skip is not None and (source == skip or source in skip.parents):  # a link to one of its own parents
             return
-        if not os.path.lexists(target):
+        if not os.path.lexists(target):  # lexists: a broken link counts as there
             os.symlink(source, target, target_is_directory=source.is_dir())
 
 

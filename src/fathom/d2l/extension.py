@@ -51,7 +51,7 @@ def redirect(
         raise unknown("api", api, [*MODULES, "auto"])
 
     def load() -> ModuleType:
-        chosen = choose(sources) if api == "auto" else api
+        chosen = choose(sources) if api == "auto" else api  # when d2l is first imported, not before
         report(chosen)
         return importlib.import_module(MODULES[chosen])
 
@@ -60,16 +60,18 @@ def redirect(
 
 def restore() -> None:
     """Undo the redirection, and forget the modules that were imported as d2l, ours or not."""
+    # in place: others may hold the list
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
     imports.forget()
-    release_torchvision()
+    release_torchvision()  # torchvision as it was
+    # the next import asks the finders anew
     for name in [name for name in sys.modules if name == "d2l" or name.startswith("d2l.")]:
         del sys.modules[name]
 
 
 def _install(finder: _Finder) -> None:
     restore()
-    sys.meta_path.insert(0, finder)
+    sys.meta_path.insert(0, finder)  # first: before the finder of installed packages
     prepare_pandas()
     prepare_torchvision()
 
@@ -83,6 +85,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
         """Return a spec for d2l and d2l.torch, None for all other names."""
         if name in _OTHERS:
+            # a clear error rather than another package of that name
             raise ImportError(f"{name} is not here: Fathom has the book's PyTorch edition, d2l.torch", name="d2l")
         if name not in ("d2l", "d2l.torch"):
             return None
@@ -94,7 +97,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             module.__doc__ = "Stands for the book's helper package; d2l.torch is Fathom's."
             module.__getattr__ = self._import_torch  # type: ignore[method-assign]  # `import d2l`, then d2l.torch
             return
-        sys.modules[module.__name__] = self._load()
+        sys.modules[module.__name__] = self._load()  # the import system returns what stands in sys.modules
 
     def _import_torch(self, name: str) -> Any:
         if name == "torch":

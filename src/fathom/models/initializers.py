@@ -27,7 +27,7 @@ _FILLS: dict[str, tuple[Callable[[torch.Tensor, float], object], float | None]] 
     "kaiming_normal": (lambda weight, slope: nn.init.kaiming_normal_(weight, a=slope), 0.0),
     "orthogonal": (lambda weight, gain: nn.init.orthogonal_(weight, gain=gain), 1.0),
 }
-_ANY_SHAPE = ("normal", "constant", "zeros")
+_ANY_SHAPE = ("normal", "constant", "zeros")  # scales alone: the others need inputs and outputs
 
 NAMES = (*_FILLS, "default")
 
@@ -53,16 +53,18 @@ def initialize(net: nn.Module, rule: Rule) -> None:
     Equals:  torch.nn.init with the fan of the input
     Raises:  UsageError for an unknown name, a number where none fits, a pattern that sets nothing
     """
+    # layers with parameters of their own, containers left out
     layers = {name: module for name, module in net.named_modules() if any(True for _ in module.parameters(False))}
     if isinstance(rule, str):
         name, number = _parse(rule)
+        # scales of normalisation keep their ones
         _set([module for module in layers.values() if name == "default" or _has_matrix(module)], name, number, set())
         return
     if not isinstance(rule, Mapping):
         raise UsageError(f"an initialisation must be a name, or a mapping from patterns to names; got {rule!r}")
 
     done: set[int] = set()  # ids of parameters: a shared one is set by the first rule that reaches it
-    left = dict(layers)
+    left = dict(layers)  # layers that no pattern has reached yet
     for pattern, name in rule.items():
         name, number = _parse(name)
         matching = {key: module for key, module in layers.items() if _matches(pattern, key, module)}
@@ -95,12 +97,14 @@ def _matches(pattern: str, name: str, module: nn.Module) -> bool:
     if pattern.startswith("re:"):
         try:
             return re.fullmatch(pattern[3:], name) is not None
-        except re.error as error:
+        except re.error as error:  # fullmatch: a part of the name is no match
             raise UsageError(f"initialisation: {pattern!r} is not a valid regular expression: {error}") from None
+    # by name or by kind: "Linear", "features.*"
     return fnmatchcase(name, pattern) or fnmatchcase(type(module).__name__, pattern)
 
 
 def _has_matrix(module: nn.Module) -> bool:
+    # those of its own: a container has none
     return any(parameter.dim() >= 2 for parameter in module.parameters(recurse=False))
 
 
@@ -108,6 +112,7 @@ def _has_matrix(module: nn.Module) -> bool:
 def _set(layers: Iterable[nn.Module], name: str, number: float | None, done: set[int]) -> None:
     """Set the parameters that the layers own themselves and that are not ``done`` yet."""
     for layer in layers:
+        # one parameter in two layers is filled once
         own = [(key, p) for key, p in layer.named_parameters(recurse=False) if id(p) not in done]
         done.update(id(parameter) for _, parameter in own)
         if name == "default":
@@ -123,6 +128,6 @@ def _set(layers: Iterable[nn.Module], name: str, number: float | None, done: set
             if "bias" in key:  # those of recurrent layers are called bias_ih_l0 and the like
                 nn.init.zeros_(parameter)
             elif parameter.dim() >= 2 or name in _ANY_SHAPE:
-                fill(parameter, number or 0.0)
+                fill(parameter, number or 0.0)  # 0.0 for zeros, which ignores it
             else:
                 raise UsageError(f"{name} needs weights of two or more dimensions; {type(layer).__name__} has one")

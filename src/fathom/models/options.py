@@ -22,6 +22,7 @@ def check_image(model: str, input_shape: Sequence[int], minimum: int = 1) -> tup
         raise UsageError(f"{model} expects images (channels, height, width); got input shape {_by(input_shape)}")
     channels, height, width = (check_count("input_shape", size) for size in input_shape)
     if min(height, width) < minimum:
+        # sizes below it leave nothing after the pooling layers
         raise UsageError(f"{model} needs images of at least {minimum}x{minimum}; got {height}x{width}")
     return channels, height, width
 
@@ -29,7 +30,7 @@ def check_image(model: str, input_shape: Sequence[int], minimum: int = 1) -> tup
 def use_small(small: object, input_shape: Sequence[int]) -> bool:
     """Decide between the published form and the one for small images: None means small below 64 pixels."""
     if small is None:
-        return len(input_shape) == 3 and min(input_shape[1:]) < SMALL_BELOW
+        return len(input_shape) == 3 and min(input_shape[1:]) < SMALL_BELOW  # the shorter side decides
     return check_flag("small", small)
 
 
@@ -48,6 +49,7 @@ def check_choice(option: str, value: T, known: Iterable[T]) -> T:
 
 def check_flag(option: str, value: object) -> bool:
     """Return ``value`` if it is true or false and not merely truthy: the text 'no' would count as yes."""
+    # by type: 1 and "no" are neither
     if not isinstance(value, bool):
         raise UsageError(f"{option} must be true or false; got {value!r}")
     return value
@@ -55,7 +57,7 @@ def check_flag(option: str, value: object) -> bool:
 
 def check_count(option: str, value: object) -> int:
     """Return ``value`` if it is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:  # True is an int
         raise UsageError(f"{option} must be a whole number of at least 1; got {value!r}")
     return value
 

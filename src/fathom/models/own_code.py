@@ -38,10 +38,11 @@ def import_code(name: str) -> str:
     Raises:  UsageError if there is no such module or function, or importing it fails
     """
     module, _, function = name.partition(":")
+    # no path, no expression: names and dots alone
     if not all(part.isidentifier() for part in (*module.split("."), *function.split("."))):
         raise UsageError(f"model {name!r}: write package.module:function")
     if os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.append(os.getcwd())
+        sys.path.append(os.getcwd())  # last: a file beside the user's cannot hide an installed module
     importlib.invalidate_caches()  # the file may be younger than the process
     try:
         importlib.import_module(module)
@@ -68,12 +69,13 @@ def find_code(name: str) -> tuple[RegisteredModel, Callable[..., Any]]:
     """
     module_name, _, path = name.partition(":")
     found: Any = sys.modules[module_name]
-    for part in path.split("."):
+    for part in path.split("."):  # function may be a method of a class: a.b
         if not hasattr(found, part):
             nearest = difflib.get_close_matches(part, dir(found), n=1)
             hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
             raise UsageError(f"model {name!r}: {module_name} has no {path!r}{hint}")
         found = getattr(found, part)
+    # an instance of a network is not a builder; its class is
     if not callable(found) or (hasattr(found, "state_dict") and not isinstance(found, type)):
         raise UsageError(
             f"model {name!r}: it is a {type(found).__name__}, not a function or class that makes a network"
@@ -88,10 +90,11 @@ def _adapt(name: str, function: Callable[..., Any]) -> tuple[Callable[..., Any],
     try:
         parameters = dict(inspect.signature(function).parameters)
     except (TypeError, ValueError):
-        parameters = {}
+        parameters = {}  # written in C: no signature to read
     named = {key: p for key, p in parameters.items() if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
-    wanted = [key for key in _SHAPES if key in named]
+    wanted = [key for key in _SHAPES if key in named]  # those of the two that the function wants
     options = {key: p.default for key, p in named.items() if key not in wanted}
+    # required ones without a default
     missing = [key for key, default in options.items() if default is inspect.Parameter.empty]
 
     def build(input_shape: tuple[int, ...], num_classes: int, **given: Any) -> Any:
@@ -100,6 +103,7 @@ def _adapt(name: str, function: Callable[..., Any]) -> tuple[Callable[..., Any],
             raise UsageError(f"model {name!r}: it needs {', '.join(absent)}; add --set model.options.{absent[0]}=…")
         shapes = dict(zip(_SHAPES, (input_shape, num_classes), strict=True))
         try:
+            # a function without input_shape or num_classes is called without it
             return function(**{key: shapes[key] for key in wanted}, **given)
         except FathomError:
             raise
@@ -120,10 +124,11 @@ def provided(net: nn.Module, name: str | None = None) -> Iterator[str]:
         name: None takes that of its class.
     """
     name = name or type(net).__name__
-    used = [False]
+    used = [False]  # a list: the inner function writes to it
 
     def build(input_shape: tuple[int, ...], num_classes: int) -> Any:
         first, used[0] = not used[0], True
+        # the network itself once, so that the caller's object is trained; copies later
         return net if first else copy.deepcopy(net)
 
     takes_tokens = bool(getattr(net, "takes_tokens", False))
@@ -135,7 +140,7 @@ def provided(net: nn.Module, name: str | None = None) -> Iterator[str]:
     finally:
         REGISTERED.pop(name)
         if before is not None:
-            REGISTERED[name] = before
+            REGISTERED[name] = before  # a network that had the name gets it back
 
 
 def describe_missing(name: str) -> str:

@@ -61,7 +61,7 @@ def register_model(
     """
 
     def register(builder: Builder) -> Builder:
-        _refuse_taken(name, builder.__module__)
+        _refuse_taken(name, builder.__module__)  # before anything is stored: a refused name leaves no trace
         model = RegisteredModel(
             name,
             builder.__module__,
@@ -76,7 +76,7 @@ def register_model(
         REGISTERED[name] = model, builder
         return builder
 
-    if not re.fullmatch(r"[A-Za-z][\w.-]*", name):
+    if not re.fullmatch(r"[A-Za-z][\w.-]*", name):  # no ':' (own code) and no '/' (paths)
         raise UsageError(
             f"the name of a network must be letters, digits, '_', '-' and '.', a letter first; got {name!r}"
         )
@@ -98,6 +98,7 @@ def find_options(name: str, builder: Callable[..., Any], fixed: Mapping[str, Any
         ) from None
     further = [*signature.parameters.values()][2:]  # after the input shape and the number of classes
     named = [p for p in further if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    # fixed ones are not options: nobody can set them
     return {p.name: p.default for p in named if p.name not in fixed}
 
 
@@ -111,11 +112,11 @@ def _refuse_taken(name: str, module: str) -> None:
     if module.startswith("fathom.models."):  # the index may be older than the file: it is made from it
         return
     owner = None
-    if name in read_index():
+    if name in read_index():  # Fathom's own first
         owner = "Fathom"
     elif name in REGISTERED and REGISTERED[name][0].module != module:
         owner = REGISTERED[name][0].module
-    elif name in entry_points_by_name() and all(
+    elif name in entry_points_by_name() and all(  # a package may register in code what it declares
         _root(point.module) != _root(module) for point in entry_points_by_name()[name]
     ):
         owner = _root(entry_points_by_name()[name][0].module)
@@ -131,7 +132,8 @@ def _root(module: str) -> str:
 def entry_points_by_name() -> dict[str, list[EntryPoint]]:
     """Return the entry points of installed packages by name. Fathom's own names are not theirs to give."""
     found: dict[str, list[EntryPoint]] = {}
+    # sorted: the same order in every process
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         if point.name not in read_index():
-            found.setdefault(point.name, []).append(point)
+            found.setdefault(point.name, []).append(point)  # several packages may give one name: said when it is used
     return found

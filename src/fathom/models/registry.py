@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 def names() -> list[str]:
     """Return the names of all networks: Fathom's, simplest first, then the others."""
+    # dict: a name twice keeps its first place
     return list(dict.fromkeys((*read_index(), *REGISTERED, *entry_points_by_name())))
 
 
@@ -74,7 +75,7 @@ def get(name: str) -> RegisteredModel:
 
     Raises:  UsageError for an unknown name, with the nearest one; FathomError if the package cannot be loaded
     """
-    return read_index().get(name) or _registered(name)[0]
+    return read_index().get(name) or _registered(name)[0]  # the index first: it needs no import
 
 
 def defaults(name: str) -> dict[str, Any]:
@@ -111,11 +112,12 @@ def create(
     shape = tuple(check_count("input_shape", size) for size in input_shape)
     num_classes = check_count("num_classes", num_classes)
     _, builder = _registered(name)
-    with contextlib.nullcontext() if seed is None else _seeded(seed):
+    with contextlib.nullcontext() if seed is None else _seeded(seed):  # no seed: torch's state as the caller left it
+        # the two share no name: options lists only what is not fixed
         net = builder(shape, num_classes, **model.fixed, **options)
     if not callable(getattr(net, "forward", None)):
         raise UsageError(f"the network {name!r}: {_where(builder)} gave {type(net).__name__}, not an nn.Module")
-    if widths:
+    if widths:  # on demand: few runs narrow a network
         importlib.import_module("fathom.models.surgery.widths").narrow(net, widths)
     return net
 
@@ -125,7 +127,7 @@ def _seeded(seed: int) -> Iterator[None]:
     """Draw from a seed for the length of a ``with``; torch's generator of the CPU, where weights are made, stays."""
     import torch
 
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):  # devices=[]: GPUs' generators are neither saved nor touched
         torch.default_generator.manual_seed(seed)
         yield
 
@@ -136,7 +138,7 @@ def _registered(name: str) -> tuple[RegisteredModel, Callable[..., nn.Module]]:
         if name in read_index():
             importlib.import_module(read_index()[name].module)
         elif is_code(name):
-            check_name(name)
+            check_name(name)  # its message says what is wrong; a name that passes is imported
             return find_code(name)
         else:
             check_name(name)
@@ -164,7 +166,7 @@ def _load(name: str, points: Sequence[EntryPoint]) -> tuple[RegisteredModel, Cal
         return REGISTERED[name]
     for model, known in REGISTERED.values():
         if known is builder:
-            return replace(model, name=name), builder
+            return replace(model, name=name), builder  # the decorated builder under the entry point's name
     if not callable(builder):
         raise FathomError(f"the network {name!r} of the package {package}: {point.value} is not a builder")
     options = find_options(name, builder, {})

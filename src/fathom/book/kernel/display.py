@@ -16,6 +16,7 @@ FIGURE = "application/x-matplotlib-figure"
 
 def describe_display(data: dict) -> dict:
     """Return text and image of a display's formats."""
+    # rendered only now: many figures are never seen
     image = render(data[FIGURE]) if FIGURE in data else data.get("image/png") or data.get("image/jpeg")
     if isinstance(image, str):
         image = base64.b64decode(image)
@@ -32,6 +33,7 @@ def render(figure: Any) -> bytes | None:
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
+        # 2: sharp on screens with two pixels a point
         return print_figure(figure, fmt="png", bbox_inches="tight", dpi=2 * figure.dpi)
 
 
@@ -40,13 +42,13 @@ class Formatter(DisplayFormatter):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.active_types = ["text/plain", "image/png", "image/jpeg"]
+        self.active_types = ["text/plain", "image/png", "image/jpeg"]  # no HTML, no SVG: nothing in the page can run
 
     def format(self, obj: object, include: object = None, exclude: object = None) -> tuple:
         """Describe an object."""
         figures = sys.modules.get("matplotlib.figure")
         if figures and isinstance(obj, figures.Figure):
-            return {"text/plain": repr(obj), FIGURE: obj}, {}
+            return {"text/plain": repr(obj), FIGURE: obj}, {}  # the object itself: render() comes later
         return super().format(obj, include=include, exclude=exclude)
 
 
@@ -86,7 +88,7 @@ class Publisher(DisplayPublisher):
         **kwargs: Any,
     ) -> None:
         """Send what is displayed."""
-        display = (transient or {}).get("display_id")
+        display = (transient or {}).get("display_id")  # transient: the protocol's place for it
         if update:
             self.shell.to_parent.update(data, display)
         else:

@@ -18,8 +18,8 @@ class Events:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self._pipe = os.dup(1)
-        os.dup2(2, 1)
+        self._pipe = os.dup(1)  # the pipe keeps a number that the code does not know …
+        os.dup2(2, 1)  # … and what writes to 1 directly goes to standard error
         self._characters = 0
         self._figure: Any = None  # shown but not rendered: the next output may clear it
         self._updates: dict = {}  # display's id -> what it shows last
@@ -29,7 +29,7 @@ class Events:
         """Write one event, all of it."""
         data = (json.dumps({"event": event, **fields}) + "\n").encode()
         while data:
-            data = data[os.write(self._pipe, data) :]
+            data = data[os.write(self._pipe, data) :]  # a pipe may take only part of it
 
     def begin(self, cell: int) -> None:
         """Announce a cell."""
@@ -47,18 +47,18 @@ class Events:
             os.write(2, MARK)
 
     def write(self, name: str, text: str) -> None:
-        """Send text that a cell printed, up to the limit."""
+        """Send text that a cell printed, up to the limit."""  # a figure that waits comes before the text
         self.settle()
-        room = MAX_CHARACTERS - self._characters
+        room = MAX_CHARACTERS - self._characters  # what is still allowed of this cell
         self._characters += len(text)
         if room > 0:
-            self.send("stream", name=name, text=text[:room])
+            self.send("stream", name=name, text=text[:room])  # beyond it only the count goes on
 
     def finish(self) -> None:
         """Send the rest of a cell's output."""
         self.settle(clear=False)
         self._clear = False
-        updates, self._updates = self._updates, {}
+        updates, self._updates = self._updates, {}  # a live plot sends hundreds: only the last is worth the way
         for display, data in updates.items():
             self.send("update", **describe_display(data), id=display)
         if self._characters > MAX_CHARACTERS:
@@ -84,15 +84,15 @@ class Events:
 
     def settle(self, clear: bool = True) -> None:
         """Do what was postponed: clear, or render the waiting figure."""
-        waiting, self._figure = self._figure, None
+        waiting, self._figure = self._figure, None  # taken out first: each figure is settled once
         if clear and self._clear:
             self._clear = False
-            self._characters = 0
+            self._characters = 0  # cleared text does not count
             self.send("clear")
         elif waiting:
             event, data = waiting
             fields = describe_display(data)
-            if fields["png"]:
+            if fields["png"]:  # an empty figure shows nothing
                 self.send(event, **fields, id=None)
 
 
@@ -109,7 +109,7 @@ class Stream:
 
     def write(self, text: str) -> int:
         """Send the text on."""
-        if os.getpid() != self._events.pid:
+        if os.getpid() != self._events.pid:  # a fork has the pipe too: two writers would mix their lines
             os.write(2, text.encode("utf-8", "replace"))
         elif text:
             self._events.write(self._name, text)

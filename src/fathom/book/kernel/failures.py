@@ -11,7 +11,7 @@ class Requests:
 
     def __init__(self) -> None:
         self._latest = ""
-        sys.addaudithook(self._on_audit_event)
+        sys.addaudithook(self._on_audit_event)  # audit hooks cannot be removed: one a process
 
     def _on_audit_event(self, event: str, arguments: tuple) -> None:
         if event == "urllib.Request":
@@ -19,7 +19,7 @@ class Requests:
 
     def explain(self, error: BaseException) -> str:
         """Return the address that could not be reached; "" for any other error."""
-        kind = getattr(sys.modules.get("urllib.error"), "URLError", ())
+        kind = getattr(sys.modules.get("urllib.error"), "URLError", ())  # imported by nobody: it cannot be its error
         return self._latest if isinstance(error, kind) else ""
 
 
@@ -27,17 +27,18 @@ def describe(error: BaseException, cell: int, url: str) -> dict:
     """Return an error's name, message, line in the cell, and traceback from the cell's code on."""
     name = f"<cell {cell}>"
     summary = traceback.TracebackException.from_exception(error)
+    # the last frame in the cell: the nearest to the error
     lines = [frame.lineno for frame in summary.stack if frame.filename == name]
     line = lines[-1] if lines else None
     if isinstance(error, SyntaxError) and error.filename == name:
         line = error.lineno
-        summary = traceback.TracebackException(type(error), error, None)
+        summary = traceback.TracebackException(type(error), error, None)  # code that does not parse has no frames
     part: traceback.TracebackException | None = summary
     while part is not None:  # frames above the user's code are the shell's
         frames = list(part.stack)
         first = next((i for i, frame in enumerate(frames) if frame.filename.startswith("<cell ")), 0)
         part.stack[:] = frames[first:]
-        part = part.__cause__ or part.__context__
+        part = part.__cause__ or part.__context__  # an explicit cause before the context
     return {
         "name": type(error).__name__,
         "message": str(error),

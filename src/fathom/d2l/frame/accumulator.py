@@ -22,10 +22,11 @@ class Accumulator:
     @property
     def data(self) -> list[float]:
         """The sums as numbers."""
-        return [float(value) for value in self._sums]
+        return [float(value) for value in self._sums]  # waits for the device here, not in add()
 
     def add(self, *args: object) -> None:
         """Add one number, or tensor of one element, to each sum."""
+        # fewer values than sums: the others stay
         self._sums = [total + _as_number(value) for total, value in zip(self._sums, args, strict=False)]
 
     def reset(self) -> None:
@@ -43,6 +44,6 @@ class Accumulator:
 def _as_number(value: object) -> float | Tensor:
     if isinstance(value, Tensor):
         value = value.detach()
-        if value.is_cuda:
+        if value.is_cuda:  # on a GPU: added there, in float64 like Python's numbers
             return value.reshape(()).to(torch.float64)
     return float(value)  # type: ignore[arg-type]

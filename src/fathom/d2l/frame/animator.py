@@ -40,9 +40,10 @@ class Animator:
         from matplotlib import pyplot as plt
 
         self.fig, axes = plt.subplots(nrows, ncols, figsize=figsize)
+        # always a flat list, whatever subplots() returns
         self.axes: Any = [axes] if nrows * ncols == 1 else axes.flatten()
         self.fmts = fmts
-        self.X: list[list[float]] = []
+        self.X: list[list[float]] = []  # one list for each line
         self.Y: list[list[float]] = []
         if xlim is not None and xlim[0] == xlim[1]:
             xlim = None  # training for one epoch is drawn from epoch 1 to epoch 1
@@ -59,11 +60,11 @@ class Animator:
             y: one number a line; None leaves that line as it is.
         """
         ys = list(y) if _is_several(y) else [y]
-        xs = list(x) if _is_several(x) else [x] * len(ys)
+        xs = list(x) if _is_several(x) else [x] * len(ys)  # one x for all lines
         if not self.Y:
             self.X, self.Y = [[] for _ in ys], [[] for _ in ys]
         for line, (a, b) in enumerate(zip(xs, ys, strict=False)):
-            if a is not None and b is not None:
+            if a is not None and b is not None:  # None: this line has no point here
                 self.X[line].append(_as_number(a))
                 self.Y[line].append(_as_number(b))
         self._live.add()
@@ -76,7 +77,7 @@ class Animator:
 
 
 def _is_several(value: Any) -> bool:
-    return hasattr(value, "__len__") and getattr(value, "ndim", 1) > 0
+    return hasattr(value, "__len__") and getattr(value, "ndim", 1) > 0  # a tensor of no axes has __len__ too
 
 
 def _as_number(value: Any) -> Any:

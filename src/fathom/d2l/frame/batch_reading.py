@@ -36,10 +36,10 @@ def prepare_torchvision() -> None:
 def release_torchvision() -> None:
     """Make its MNIST sets read image by image again."""
     kind = getattr(sys.modules.get(_MODULE), "MNIST", None)
-    if kind is not None and isinstance(vars(kind).get("__getitems__"), _Batches):
+    if kind is not None and isinstance(vars(kind).get("__getitems__"), _Batches):  # only what we set is taken away
         from torch.utils.data import DataLoader
 
-        del kind.__getitems__
+        del kind.__getitems__  # the class again lacks it: DataLoader asks for it by name
         if hasattr(DataLoader.__iter__, "is_set_by_fathom"):
             DataLoader.__iter__ = DataLoader.__iter__.__wrapped__  # type: ignore[method-assign,attr-defined]
 
@@ -59,6 +59,7 @@ class _Batches:
     def __init__(self, read_one: Callable[..., Any]) -> None:
         self.read_one = read_one
 
+    # a descriptor: knows the object like a method
     def __get__(self, dataset: Any, kind: type | None = None) -> Callable[[Sequence[Any]], list[tuple[Any, Any]]]:
         return functools.partial(self._read, dataset)
 
@@ -70,18 +71,20 @@ class _Batches:
         size = self.find_size(dataset)
         if size is None or not all(type(index) is int for index in indices):
             return [dataset[index] for index in indices]
-        images = ToImages(size)(torch.from_numpy(dataset.data.numpy()[indices, None]))
+        images = ToImages(size)(torch.from_numpy(dataset.data.numpy()[indices, None]))  # (N, 1, H, W) in one gather
         return list(zip(images.unbind(), dataset.targets.numpy()[indices].tolist(), strict=True))
 
     def find_size(self, dataset: Any) -> tuple[int, int] | None:
         """Return height and width of the images as read; None if a batch of them cannot be made at once."""
         import torch
 
+        # a subclass may read in its own way
         if type(dataset).__getitem__ is not self.read_one or dataset.target_transform is not None:
             return None
         for tensor, dtype, num_axes in ((dataset.data, torch.uint8, 3), (dataset.targets, torch.int64, 1)):
             if not (isinstance(tensor, torch.Tensor) and tensor.dtype == dtype and tensor.ndim == num_axes):
                 return None
+        # (H, W)
         return None if dataset.data.is_cuda else _find_size(dataset.transform, tuple(dataset.data.shape[1:]))
 
 
@@ -94,7 +97,7 @@ def _without_workers(iterate: Callable[..., Iterator[Any]]) -> Callable[..., Ite
         is_usual = self.batch_sampler is not None and self.worker_init_fn is None and not self.timeout
         if self.num_workers and is_usual and isinstance(batches, _Batches) and batches.find_size(self.dataset):
             self = copy.copy(self)
-            self.num_workers = 0
+            self.num_workers = 0  # a copy: the caller's loader keeps its workers
         return iterate(self)
 
     iterate_here.is_set_by_fathom = True  # type: ignore[attr-defined]
@@ -107,9 +110,9 @@ def _find_size(transform: Any, shape: tuple[int, int]) -> tuple[int, int] | None
 
     steps = transform.transforms if type(transform) is transforms.Compose else [transform]
     kinds = [type(step) for step in steps]
-    if kinds == [transforms.ToTensor]:
+    if kinds == [transforms.ToTensor]:  # as stored
         return shape
-    if kinds != [transforms.Resize, transforms.ToTensor]:
+    if kinds != [transforms.Resize, transforms.ToTensor]:  # anything else is done image by image
         return None
     resize = steps[0]
     if resize.interpolation != transforms.InterpolationMode.BILINEAR or resize.max_size is not None:
@@ -118,7 +121,7 @@ def _find_size(transform: Any, shape: tuple[int, int]) -> tuple[int, int] | None
     if len(sides) == 1 and shape[0] != shape[1]:  # the shorter side is meant
         return None
     height, width = sides[0], sides[-1]
-    is_larger = height >= shape[0] and width >= shape[1]
+    is_larger = height >= shape[0] and width >= shape[1]  # shrinking is left to PIL
     return (height, width) if is_larger and _is_exact(shape, (height, width)) else None
 
 
@@ -134,6 +137,7 @@ def _is_exact(shape: tuple[int, int], size: tuple[int, int]) -> bool:
 
     from fathom.d2l.frame.loaders import ToImages
 
+    # five: one batch of four and one left over (see _resize)
     noise = torch.randint(256, (5, *shape), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     transform = transforms.Compose([transforms.Resize(size), transforms.ToTensor()])
     each: list[Tensor] = [transform(Image.fromarray(image.numpy())) for image in noise]

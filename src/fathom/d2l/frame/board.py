@@ -65,9 +65,9 @@ class ProgressBoard(HyperParameters):
         display: bool = True,
     ) -> None:
         self.save_hyperparameters()
-        self.raw_points: OrderedDict[str, list[tuple[Any, Any]]] = OrderedDict()
+        self.raw_points: OrderedDict[str, list[tuple[Any, Any]]] = OrderedDict()  # points of a line not averaged yet
         self._full: list[tuple[str, list[tuple[Any, Any]]]] = []  # groups of points to be averaged
-        self._lines: OrderedDict[str, list[Point]] = OrderedDict()
+        self._lines: OrderedDict[str, list[Point]] = OrderedDict()  # what is drawn
         self._live: LiveFigure | None = None
 
     def draw(self, x: Any, y: Any, label: str, every_n: int = 1) -> None:
@@ -76,10 +76,11 @@ class ProgressBoard(HyperParameters):
         if points is None:
             points = self.raw_points[label] = []
             self._lines[label] = []
+        # detached: a plot must not keep the graph alive
         points.append((x, y.detach() if isinstance(y, Tensor) else y))
         if len(points) < every_n:
             return
-        self._full.append((label, points))
+        self._full.append((label, points))  # averaged later, in data: here it would wait for the device
         self.raw_points[label] = []
         if self.display:
             if self._live is None:
@@ -89,16 +90,16 @@ class ProgressBoard(HyperParameters):
     @property
     def data(self) -> OrderedDict[str, list[Point]]:
         """The points of each line so far."""
-        full, self._full = self._full, []
+        full, self._full = self._full, []  # taken out first: each group is averaged once
         for label, points in full:
-            x = sum(float(x) for x, _ in points) / len(points)
+            x = sum(float(x) for x, _ in points) / len(points)  # x is averaged too: the middle of the group
             self._lines[label].append(Point(x, _mean([y for _, y in points])))
         return self._lines
 
     def render(self, axes: Axes) -> None:
         """Redraw the lines."""
         axes.cla()
-        styles = zip(itertools.cycle(self.ls), itertools.cycle(self.colors))
+        styles = zip(itertools.cycle(self.ls), itertools.cycle(self.colors))  # both repeat
         lines = [
             axes.plot([p.x for p in points], [p.y for p in points], linestyle=style, color=color)[0]
             for points, (style, color) in zip(self.data.values(), styles, strict=False)
@@ -126,6 +127,7 @@ class ProgressBoard(HyperParameters):
         from matplotlib import pyplot as plt
 
         if self.axes is not None:
+            # a caller's axes, in a figure of his own
             return LiveFigure(cast("Figure", self.axes.figure), self.axes, self.render)
         if self.fig is None:
             self.fig = plt.figure(figsize=self.figsize)
@@ -134,5 +136,6 @@ class ProgressBoard(HyperParameters):
 
 def _mean(values: list[Any]) -> float:
     if all(isinstance(value, Tensor) for value in values):
+        # one transfer from the device for all of them
         return float(torch.stack([value.reshape(()) for value in values]).mean(dtype=torch.float32))
     return sum(float(value) for value in values) / len(values)

@@ -28,6 +28,7 @@ def find_surface() -> Surface:
     backend = plt.get_backend().lower()
     if "inline" in backend:
         return "notebook"
+    # windows as matplotlib knows them
     windows = [name.lower() for name in backend_registry.list_builtin(BackendFilter.INTERACTIVE)]
     return "window" if backend in windows or "ipympl" in backend else "none"
 
@@ -64,7 +65,7 @@ def set_axes(
     axes.set_ylabel(ylabel or "")
     axes.set_xscale(xscale or "linear")
     axes.set_yscale(yscale or "linear")
-    axes.set_xlim(xlim)
+    axes.set_xlim(xlim)  # None: as wide as the data
     axes.set_ylim(ylim)
     if legend:
         axes.legend(legend)
@@ -100,12 +101,12 @@ def plot(
     else:
         xs, ys = lines, _split_lines(Y)
         if len(xs) != len(ys):
-            xs = xs * len(ys)
+            xs = xs * len(ys)  # one x for several lines
     set_figsize(figsize)
     axes = axes if axes is not None else _find_axes()
     axes.cla()
     for x, y, fmt in zip(xs, ys, itertools.cycle(fmts)):
-        if x is None or not len(x):
+        if x is None or not len(x):  # no x: 0, 1, 2, …
             axes.plot(to_values(y), fmt)
         else:
             axes.plot(to_values(x), to_values(y), fmt)
@@ -124,9 +125,10 @@ def to_values(data: Any) -> Any:
 
 def _split_lines(data: Any) -> list[Any]:
     """Return a list of lines for one line or several."""
-    is_line = getattr(data, "ndim", None) == 1
+    is_line = getattr(data, "ndim", None) == 1  # an array of one axis is a line, of two several
     if not hasattr(data, "ndim"):
         data = list(data)
+        # a list of numbers is a line
         is_line = bool(data) and all(getattr(part, "ndim", None) == 0 or not hasattr(part, "__len__") for part in data)
     return [data] if is_line else list(data)
 
@@ -139,6 +141,7 @@ def _find_axes() -> Axes:
     from matplotlib import pyplot as plt
 
     drawn_by = getattr(plt.gcf(), DRAWN_BY, None) if plt.get_fignums() else None
+    # a finished figure is not drawn over
     if drawn_by == "live" or (drawn_by == "plot" and find_surface() != "notebook"):
         plt.figure()
     return plt.gca()
@@ -151,7 +154,7 @@ def notebook_shell() -> Any:
     """Return IPython's shell if the code runs in the kernel of a notebook, else None."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    return shell if shell is not None and hasattr(shell, "kernel") else None
+    return shell if shell is not None and hasattr(shell, "kernel") else None  # IPython's terminal has no kernel
 
 
 # Scripts -----------------------------------------------------------------------------------------------------------
@@ -185,7 +188,7 @@ def _script_name() -> str | None:
     main = getattr(sys.modules.get("__main__"), "__file__", None)
     if not main or hasattr(sys, "ps1") or notebook_shell() is not None:
         return None
-    path = Path(main)
+    path = Path(main)  # a name for the folder of figures
     return path.stem if path.suffix == ".py" and path.name != "__main__.py" else None
 
 
@@ -200,7 +203,7 @@ def _write_figures(folder: Path) -> None:
     except OSError as error:
         print(f"cannot write figures to {folder} ({error.strerror or error})", file=sys.stderr)
         return
-    names = paths[0].name if len(paths) == 1 else f"{paths[0].name} … {paths[-1].name}"
+    names = paths[0].name if len(paths) == 1 else f"{paths[0].name} … {paths[-1].name}"  # "1.png … 7.png"
     print(f"figures: {folder}/{names}", file=sys.stderr)
 
 
@@ -210,12 +213,12 @@ def write_figures(folder: Path, figures: Iterable[Figure]) -> list[Path]:
     paths = []
     for number, figure in enumerate(figures, 1):
         paths.append(folder / f"{number}.png")
-        figure.savefig(paths[-1], dpi=150, bbox_inches="tight")
+        figure.savefig(paths[-1], dpi=150, bbox_inches="tight")  # tight: nothing is cut off at the edge
     return paths
 
 
 def _hold_windows() -> None:
     from matplotlib import pyplot as plt
 
-    if plt.get_fignums():
+    if plt.get_fignums():  # blocks until the reader closes them
         plt.show()

@@ -24,14 +24,16 @@ def accepts_old(
 
     def decorate(init: Init) -> Init:
         new_signature, old_signature = inspect.signature(init), inspect.signature(old)
+        # [1:] leaves self out; keyword-only ones are internal
         shown = [p for p in list(new_signature.parameters.values())[1:] if p.kind is not p.KEYWORD_ONLY]
         public = inspect.Signature([next(iter(new_signature.parameters.values())), *shown])
 
         @functools.wraps(init)
         def call(self: Any, *args: Any, **kwargs: Any) -> None:
             is_new, is_old = _fits(public, self, *args, **kwargs), _fits(old_signature, *args, **kwargs)
+            # both fit: new, unless prefer_old knows better
             if is_old and (not is_new or (prefer_old is not None and prefer_old(*args, **kwargs))):
-                init(self, **old(*args, **kwargs))
+                init(self, **old(*args, **kwargs))  # old() gives the new signature's arguments
             elif is_new:
                 init(self, *args, **kwargs)
             else:
@@ -41,6 +43,7 @@ def accepts_old(
                     f"fathom.d2l.v0.torch; these arguments fit neither"
                 )
 
+        # the classes of the earlier editions show it
         call.old_signature = old_signature  # type: ignore[attr-defined]
         return call
 
@@ -48,7 +51,7 @@ def accepts_old(
 
 
 def _fits(signature: inspect.Signature, *args: Any, **kwargs: Any) -> bool:
-    try:
+    try:  # binding checks the arguments without a call
         signature.bind(*args, **kwargs)
     except TypeError:
         return False

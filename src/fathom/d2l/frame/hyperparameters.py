@@ -17,7 +17,7 @@ def add_to_class(Class: type) -> Callable[[Function], Function]:
     """
 
     def add(function: Function) -> Function:
-        setattr(Class, function.__name__, function)
+        setattr(Class, function.__name__, function)  # the class is changed: objects that exist get the method too
         return function
 
     return add
@@ -37,11 +37,12 @@ class HyperParameters:
         Args:
             ignore: names to leave out.
         """
-        frame = _find_init(self, sys._getframe(1))
+        frame = _find_init(self, sys._getframe(1))  # 1: who called save_hyperparameters
         left_out = {*frame.f_code.co_freevars, *ignore}  # variables of the enclosing scope are no arguments
         self.hparams = {
             name: value
             for name, value in frame.f_locals.items()
+            # as the book's: private names and self are left out
             if name not in left_out and not name.startswith("_") and value is not self
         }
         for name, value in self.hparams.items():
@@ -53,8 +54,9 @@ def _find_init(owner: object, frame: FrameType) -> FrameType:
 
     Python hands a method nothing of its caller, so that the book's interface can only be had from the frames.
     """
-    candidate: FrameType | None = frame
+    candidate: FrameType | None = frame  # outwards, from the caller on
     while candidate is not None and candidate.f_code.co_argcount:
+        # its first argument, self, is another object
         if candidate.f_locals.get(candidate.f_code.co_varnames[0]) is not owner:
             break
         if candidate.f_code.co_name == "__init__":

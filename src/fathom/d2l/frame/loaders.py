@@ -35,14 +35,15 @@ class Rows(TensorDataset):
         Shape:   rows int64 (N,) -> (N, …); a list with one of each tensor
         """
         first, *others = (tensor[rows] for tensor in self.tensors)
+        # the transform is for images, not for labels
         return [first if self.transform is None else self.transform(first), *others]
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
-        index = range(len(self))[index]
+        index = range(len(self))[index]  # negative indices, and IndexError beyond the end
         return self.sample(*(part[0] for part in self.read(slice(index, index + 1))))
 
     def __getitems__(self, indices: Sequence[int]) -> Samples:
-        return Samples(self, self.read(torch.as_tensor(indices)))
+        return Samples(self, self.read(torch.as_tensor(indices)))  # one gather for the batch
 
     def sample(self, *parts: Tensor) -> tuple[Any, ...]:
         """Return one sample, from its parts as they are in a batch.
@@ -66,7 +67,7 @@ class Samples(Sequence[tuple[Any, ...]]):
 
 
 def _take_batch(samples: Any) -> list[Tensor]:
-    return samples.batch
+    return samples.batch  # nothing to collate: the batch was read as one
 
 
 def make_loader(rows: Rows, batch_size: int, shuffle: bool, **options: Any) -> DataLoader[Any]:
@@ -83,7 +84,7 @@ def all_rows(loader: Any) -> list[Tensor] | None:
     Shape:   -> (N', …); a list with one of each tensor
     """
     if getattr(loader, "collate_fn", None) is not _take_batch or loader.drop_last:
-        return None
+        return None  # drop_last: not all rows would be read
     return loader.dataset.read(slice(None))
 
 
@@ -135,4 +136,4 @@ def get_dataloader_workers() -> int:
     """
     if multiprocessing.get_start_method() != "fork":
         return 0
-    return min(4, available_cores())
+    return min(4, available_cores())  # 4 is the book's

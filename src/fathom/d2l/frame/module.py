@@ -58,11 +58,13 @@ class Module(nn.Module, HyperParameters):
         trainer, board = self.trainer, self.board
         board.xlabel = "epoch"
         if train:
-            x = trainer.train_batch_idx / trainer.num_train_batches
+            x = trainer.train_batch_idx / trainer.num_train_batches  # in epochs, with a fraction
+            # batches between two points: plot_train_per_epoch of them an epoch
             every_n = trainer.num_train_batches / self.plot_train_per_epoch
         else:
-            x = trainer.epoch + 1
+            x = trainer.epoch + 1  # at the end of the epoch
             every_n = trainer.num_val_batches / self.plot_valid_per_epoch
+        # at least 1, in epochs of few batches too
         board.draw(x, value, ("train_" if train else "val_") + key, every_n=max(1, int(every_n)))
 
     def training_step(self, batch: Sequence[Any]) -> Tensor:
@@ -70,7 +72,7 @@ class Module(nn.Module, HyperParameters):
 
         Shape:   -> ()
         """
-        loss = self.loss(self(*batch[:-1]), batch[-1])
+        loss = self.loss(self(*batch[:-1]), batch[-1])  # all but the last: inputs
         self.plot("loss", loss, train=True)
         return loss
 
@@ -84,7 +86,7 @@ class Module(nn.Module, HyperParameters):
 
     def apply_init(self, inputs: Sequence[Any], init: Callable[[nn.Module], Any] | None = None) -> None:
         """Run ``inputs`` through lazy layers to fix their shapes, then apply ``init`` to every layer of the net."""
-        self.forward(*inputs)
+        self.forward(*inputs)  # one pass: lazy layers read their sizes from it
         if init is not None:
             self.net.apply(init)
 
@@ -128,7 +130,7 @@ class Classifier(Module):
 
     def layer_summary(self, X_shape: Sequence[int]) -> None:
         """Print the output shape of each layer of ``self.net`` for a batch of shape ``X_shape``."""
-        X = torch.randn(*X_shape)
+        X = torch.randn(*X_shape)  # values do not matter, only the shape
         for layer in self.net:
-            X = layer(X)
+            X = layer(X)  # through the net layer by layer, as forward() would
             print(layer.__class__.__name__, "output shape:\t", X.shape)

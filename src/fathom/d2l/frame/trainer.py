@@ -47,6 +47,7 @@ class Trainer(HyperParameters):
 
     def __init__(self, max_epochs: int, num_gpus: int = 0, gradient_clip_val: float = 0) -> None:
         self.save_hyperparameters()
+        # as many as there are, at most those asked for
         self.gpus = [devices.gpu(i) for i in range(min(num_gpus, devices.num_gpus()))]
         self._settled: Any = None  # the model whose memory format has been chosen
 
@@ -57,12 +58,13 @@ class Trainer(HyperParameters):
         self.train_dataloader = self._place(data.train_dataloader())
         self.val_dataloader = self._place(data.val_dataloader())
         self.num_train_batches = _count_batches(self.train_dataloader)
+        # validation is optional
         self.num_val_batches = 0 if self.val_dataloader is None else _count_batches(self.val_dataloader)
 
     def prepare_model(self, model: Module) -> None:
         """Connect model and trainer, on the GPU if there is one."""
         model.trainer = self
-        model.board.xlim = [0, self.max_epochs]
+        model.board.xlim = [0, self.max_epochs]  # epochs on the x-axis
         if self.gpus:
             model.to(self.gpus[0])
         self.model = model
@@ -70,6 +72,7 @@ class Trainer(HyperParameters):
     def prepare_batch(self, batch: Any) -> Any:
         """Move a batch to the model's device."""
         if self.gpus:
+            # non_blocking: the copy overlaps with computing
             return [part.to(self.gpus[0], non_blocking=True) for part in batch]
         return batch
 
@@ -79,15 +82,15 @@ class Trainer(HyperParameters):
             tune_allocator()
         self.prepare_data(data)
         self.prepare_model(model)
-        self._settled = None
+        self._settled = None  # a new fit looks at the memory format anew
         self.optim = model.configure_optimizers()
-        self.train_batch_idx = self.val_batch_idx = self.epoch = 0
+        self.train_batch_idx = self.val_batch_idx = self.epoch = 0  # for the plots' x-axis
         try:
             for epoch in range(self.max_epochs):
                 self.epoch = epoch
                 self.fit_epoch()
         finally:
-            model.board.finish()
+            model.board.finish()  # after an interruption too: the newest points are seen
 
     def fit_epoch(self) -> None:
         """Train on every training batch, then evaluate every validation batch."""
@@ -99,10 +102,10 @@ class Trainer(HyperParameters):
                 choose_memory_format(model, batch)
                 self._settled = model
             loss = model.training_step(batch)
-            optim.zero_grad()
+            optim.zero_grad()  # after the forward pass, as the book's: no gradient is used twice
             loss.backward()
             with torch.no_grad():
-                if self.gradient_clip_val > 0:
+                if self.gradient_clip_val > 0:  # 0 clips nothing
                     self.clip_gradients(self.gradient_clip_val, model)
                 optim.step()
             self.train_batch_idx += 1
@@ -120,11 +123,12 @@ class Trainer(HyperParameters):
 
     def _place(self, loader: Any) -> Any:
         """Keep in-memory data on the GPU, where gathering a batch is faster than copying it."""
+        # only our own loaders: others may do more than gather
         rows = getattr(loader, "dataset", None)
         if not self.gpus or type(rows) is not Rows:
             return loader
         moved = Rows(*(tensor.to(self.gpus[0]) for tensor in rows.tensors), transform=rows.transform)
-        shuffles = isinstance(loader.sampler, torch.utils.data.RandomSampler)
+        shuffles = isinstance(loader.sampler, torch.utils.data.RandomSampler)  # a sequential sampler must stay one
         return make_loader(moved, loader.batch_size, shuffle=shuffles)
 
 
@@ -133,8 +137,10 @@ def choose_memory_format(model: nn.Module, batch: Any) -> None:
 
     Networks that depend on memory order, with ``view``, stay as they are. Lazy layers get their shapes here.
     """
+    # the order of memory matters to convolutions alone
     if not any(isinstance(layer, nn.Conv2d) for layer in model.modules()):
         return
+    # lazy ones get their shape in the trial pass
     parameters = [p for p in model.parameters() if p.ndim == 4 or nn.parameter.is_lazy(p)]
     two_samples = [part[:2] if isinstance(part, Tensor) else part for part in batch[:-1]]  # batch-norm needs two
     if not _can_forward(model, two_samples):
@@ -144,6 +150,7 @@ def choose_memory_format(model: nn.Module, batch: Any) -> None:
         weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     if not _can_forward(model, two_samples):
         for weight in weights:
+            # a layer of the user's may view() its input: back to the usual order
             weight.data = weight.data.contiguous()
 
 
@@ -157,7 +164,7 @@ def _can_forward(model: nn.Module, inputs: list[Any]) -> bool:
         return False
     finally:
         for layer, training in was_training.items():
-            layer.training = training
+            layer.training = training  # train() would set all layers alike; some may be frozen
     return True
 
 

@@ -26,7 +26,7 @@ def box_corner_to_center(boxes: Tensor) -> Tensor:
 
     Shape:   boxes (N, 4) -> (N, 4)
     """
-    upper, lower = boxes[:, :2], boxes[:, 2:]
+    upper, lower = boxes[:, :2], boxes[:, 2:]  # (N, 2) each: two opposite corners
     return torch.cat([(upper + lower) / 2, lower - upper], dim=1)
 
 
@@ -35,7 +35,7 @@ def box_center_to_corner(boxes: Tensor) -> Tensor:
 
     Shape:   boxes (N, 4) -> (N, 4)
     """
-    centre, half = boxes[:, :2], boxes[:, 2:] / 2
+    centre, half = boxes[:, :2], boxes[:, 2:] / 2  # (N, 2) each
     return torch.cat([centre - half, centre + half], dim=1)
 
 
@@ -44,6 +44,7 @@ def bbox_to_rect(bbox: Any, color: Any) -> Rectangle:
     from matplotlib.patches import Rectangle
 
     left, top, right, bottom = (float(value) for value in bbox)
+    # matplotlib wants one corner and the sizes
     return Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=color, linewidth=2)
 
 
@@ -54,6 +55,7 @@ def show_bboxes(axes: Any, bboxes: Any, labels: Any = None, colors: Any = None) 
         labels, colors: one, or a list to cycle through with the boxes; there may be fewer labels than boxes.
     """
     names = [] if labels is None else list(labels) if isinstance(labels, (list, tuple)) else [labels]
+    # blue, green, red, magenta, cyan
     palette = list("bgrmc") if colors is None else list(colors) if isinstance(colors, (list, tuple)) else [colors]
     for i, bbox in enumerate(bboxes):
         color = palette[i % len(palette)]
@@ -79,14 +81,16 @@ def multibox_prior(data: Tensor, sizes: Sequence[float], ratios: Sequence[float]
     Shape:   data (B, C, H, W) -> (1, H·W·A, 4); A = len(sizes) + len(ratios) − 1
     """
     height, width = data.shape[-2:]
+    # sizes + ratios − 1 anchors a pixel, not every combination
     shapes = [(s, ratios[0]) for s in sizes] + [(sizes[0], r) for r in ratios[1:]]
     s, r = torch.tensor(shapes, dtype=torch.float32, device=data.device).T
+    # a ratio of 1 is a square in pixels: hence height / width
     half = torch.stack([s * r.sqrt() * height / width, s / r.sqrt()], dim=1) / 2  # (shapes, 2)
-    y = (torch.arange(height, device=data.device) + 0.5) / height
+    y = (torch.arange(height, device=data.device) + 0.5) / height  # the middles of the pixels, as shares of the image
     x = (torch.arange(width, device=data.device) + 0.5) / width
-    rows, columns = torch.meshgrid(y, x, indexing="ij")
+    rows, columns = torch.meshgrid(y, x, indexing="ij")  # (H, W) each
     centres = torch.stack([columns, rows], dim=2).reshape(-1, 1, 2)  # (H · W, 1, 2)
-    return torch.cat([centres - half, centres + half], dim=2).reshape(1, -1, 4)
+    return torch.cat([centres - half, centres + half], dim=2).reshape(1, -1, 4)  # (1, H · W · shapes, 4)
 
 
 def box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
@@ -96,10 +100,11 @@ def box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     Equals:  torchvision.ops.box_iou
     """
     upper = torch.maximum(boxes1[:, None, :2], boxes2[:, :2])  # (N, M, 2)
-    lower = torch.minimum(boxes1[:, None, 2:], boxes2[:, 2:])
+    lower = torch.minimum(boxes1[:, None, 2:], boxes2[:, 2:])  # the corners of the overlap
+    # min=0: boxes that do not meet
     shared = (lower - upper).clamp(min=0).prod(dim=2)  # (N, M)
-    areas1, areas2 = ((boxes[:, 2:] - boxes[:, :2]).prod(dim=1) for boxes in (boxes1, boxes2))
-    return shared / (areas1[:, None] + areas2 - shared)
+    areas1, areas2 = ((boxes[:, 2:] - boxes[:, :2]).prod(dim=1) for boxes in (boxes1, boxes2))  # (N,), (M,)
+    return shared / (areas1[:, None] + areas2 - shared)  # the overlap lies in both areas and counts once
 
 
 def assign_anchor_to_bbox(
@@ -113,13 +118,13 @@ def assign_anchor_to_bbox(
     Shape:   ground_truth (M, 4), anchors (N, 4) -> int64 (N,)
     """
     iou = box_iou(anchors, ground_truth).to(device)  # (N, M)
-    best, box = iou.max(dim=1)
+    best, box = iou.max(dim=1)  # of each anchor: its best box, (N,)
     assigned = torch.where(best >= iou_threshold, box, -1)
-    for _ in range(len(ground_truth)):
-        flat = iou.argmax()
+    for _ in range(len(ground_truth)):  # every true box gets one anchor, however small the overlap
+        flat = iou.argmax()  # the best pair that is left
         anchor, box = flat // len(ground_truth), flat % len(ground_truth)
         assigned[anchor] = box
-        iou[:, box] = -1
+        iou[:, box] = -1  # box and anchor are taken: no pair with them is looked at again
         iou[anchor, :] = -1
     return assigned
 
@@ -132,8 +137,9 @@ def offset_boxes(anchors: Tensor, assigned_bb: Tensor, eps: float = 1e-6) -> Ten
     Shape:   anchors (N, 4), boxes or offsets (N, 4) -> (N, 4)
     """
     anchor, box = box_corner_to_center(anchors), box_corner_to_center(assigned_bb)
+    # 10 and 5 are the book's: 1/0.1 and 1/0.2, so that offsets are of order 1
     shift = 10 * (box[:, :2] - anchor[:, :2]) / anchor[:, 2:]
-    stretch = 5 * torch.log(eps + box[:, 2:] / anchor[:, 2:])
+    stretch = 5 * torch.log(eps + box[:, 2:] / anchor[:, 2:])  # log: half and twice the size are equally far
     return torch.cat([shift, stretch], dim=1)
 
 
@@ -144,7 +150,7 @@ def offset_inverse(anchors: Tensor, offset_preds: Tensor) -> Tensor:
     """
     anchor = box_corner_to_center(anchors)
     centre = offset_preds[:, :2] * anchor[:, 2:] / 10 + anchor[:, :2]
-    size = torch.exp(offset_preds[:, 2:] / 5) * anchor[:, 2:]
+    size = torch.exp(offset_preds[:, 2:] / 5) * anchor[:, 2:]  # exp undoes the log: a size is never negative
     return box_center_to_corner(torch.cat([centre, size], dim=1))
 
 
@@ -154,18 +160,19 @@ def multibox_target(anchors: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Te
     Shape:   anchors (1, N, 4), labels (B, M, 5) -> offsets (B, 4N), mask (B, 4N), classes int64 (B, N); a label is
         class and box, the mask is 0 for anchors without a box, class 0 is the background
     """
-    anchors = anchors.squeeze(0)
+    anchors = anchors.squeeze(0)  # (1, N, 4), the same for all images
     offsets, masks, classes = [], [], []
     for label in labels:
         assigned = assign_anchor_to_bbox(label[:, 1:], anchors, anchors.device)
         is_found = assigned >= 0
-        mask = is_found.float()[:, None].expand(-1, 4)
-        own = label[assigned.clamp(min=0)]
+        mask = is_found.float()[:, None].expand(-1, 4)  # (N, 4): 1 for anchors with a box
+        own = label[assigned.clamp(min=0)]  # −1 would read the last label; the mask takes it out
         boxes = own[:, 1:].float() * mask
         offsets.append((offset_boxes(anchors, boxes) * mask).reshape(-1))
         masks.append(mask.reshape(-1))
+        # 0 is the background, so classes move up by one
         classes.append(torch.where(is_found, own[:, 0].long() + 1, 0))
-    return torch.stack(offsets), torch.stack(masks), torch.stack(classes)
+    return torch.stack(offsets), torch.stack(masks), torch.stack(classes)  # (B, 4N), (B, 4N), (B, N)
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
@@ -195,18 +202,20 @@ def multibox_detection(
     anchors = anchors.squeeze(0)
     images = []
     for probabilities, offsets in zip(cls_probs, offset_preds, strict=True):
+        # [1:] leaves the background out
         confidence, kind = probabilities[1:].max(dim=0)  # (N,), (N,)
         boxes = offset_inverse(anchors, offsets.reshape(-1, 4))  # (N, 4)
         keep = nms(boxes, confidence, nms_threshold)
         is_dropped = torch.ones(len(boxes), dtype=torch.bool, device=boxes.device)
         is_dropped[keep] = False
         kind[is_dropped] = -1
+        # kept ones first, best first; the others as they stand
         order = torch.cat([keep, is_dropped.nonzero().reshape(-1)])
         kind, confidence, boxes = kind[order], confidence[order], boxes[order]
         is_low = confidence < pos_threshold
         kind = torch.where(is_low, -1, kind)
-        confidence = torch.where(is_low, 1 - confidence, confidence)
-        images.append(torch.cat([kind[:, None], confidence[:, None], boxes], dim=1))
+        confidence = torch.where(is_low, 1 - confidence, confidence)  # then this is how sure the background is
+        images.append(torch.cat([kind[:, None], confidence[:, None], boxes], dim=1))  # (N, 6): class, confidence, box
     return torch.stack(images)
 
 

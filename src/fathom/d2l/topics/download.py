@@ -33,14 +33,15 @@ DATA_HUB: dict[str, tuple[str, str]] = {
 
 DEFAULT_FOLDER = os.path.join("..", "data")
 _BOOK_FOLDERS = (DEFAULT_FOLDER, "data")  # where the book's code and its readers keep their data
-_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz")
-_MAX_FILE_BYTES = 16 << 30
-_MAX_UNPACKED_BYTES = 64 << 30
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz")  # suffixes of zip and tar files
+_MAX_FILE_BYTES = 16 << 30  # 16 GiB: what is longer is none of the book's
+_MAX_UNPACKED_BYTES = 64 << 30  # 64 GiB, against archives that unpack without end
 _MAX_MEMBERS = 1_000_000
 
 
 def default_root() -> str:
     """Return the folder for data where none was named: ../data or ./data if there is one, else the cache."""
+    # the reader's own folder before the cache
     return next((folder for folder in _BOOK_FOLDERS if os.path.isdir(folder)), str(_cache()))
 
 
@@ -68,11 +69,11 @@ def download(
     """
     address, sha1_hash = _look_up(url if url is not None else name, sha1_hash)
     own = Path(folder if cache_dir is None else cache_dir).expanduser()
-    is_default = own == Path(DEFAULT_FOLDER)
-    file_name = PurePosixPath(address.split("?")[0]).name
+    is_default = own == Path(DEFAULT_FOLDER)  # nobody chose it: then the cache is the better place
+    file_name = PurePosixPath(address.split("?")[0]).name  # without a query behind the name
 
     there = [path for path in _candidates(own, file_name) if path.is_file()]
-    found = next((path for path in there if _is_right(path, sha1_hash)), None)
+    found = next((path for path in there if _is_right(path, sha1_hash)), None)  # the first copy whose SHA-1 fits
     target = (_cache() if is_default else own) / file_name
     if found is None:
         try:
@@ -89,7 +90,7 @@ def download(
             raise FathomError(f"{error}; {there[0]} is another file: its SHA-1 is not {sha1_hash}") from error
         found = target
     elif not is_default and found != target and found.suffix in _ARCHIVES:
-        make_folder(own)
+        make_folder(own)  # a folder that was named gets the archive, to be unpacked there
         found = Path(shutil.copyfile(found, target))
     return str(found)
 
@@ -102,6 +103,7 @@ def _look_up(name: str | None, sha1: str | None) -> tuple[str, str | None]:
         return DATA_HUB[name]
     if "://" not in name:
         raise unknown("data set", name, DATA_HUB)
+    # https alone: nothing is read over an open line
     return ("https://" + name.removeprefix("http://") if name.startswith("http://") else name), sha1
 
 
@@ -122,7 +124,7 @@ def extract(filename: str | os.PathLike[str], folder: str | os.PathLike[str] | N
     from filelock import FileLock
 
     partial = base / f".{archive.name}.part"
-    with FileLock(base / f".{archive.name}.lock"):
+    with FileLock(base / f".{archive.name}.lock"):  # two processes that unpack at once: the second waits
         shutil.rmtree(partial, ignore_errors=True)  # left by a killed process
         try:
             partial.mkdir()
@@ -130,7 +132,7 @@ def extract(filename: str | os.PathLike[str], folder: str | os.PathLike[str] | N
                 (partial / path).parent.mkdir(parents=True, exist_ok=True)
                 (partial / path).write_bytes(content)
             for entry in partial.iterdir():
-                _move(entry, base / entry.name)
+                _move(entry, base / entry.name)  # last, so that half an archive is never taken for a data set
         except OSError as error:
             raise FathomError(
                 f"cannot unpack {archive} to {base} ({error.strerror or error}); free some space"
@@ -150,12 +152,13 @@ def download_extract(name: str, folder: str | None = None) -> str:
     """
     if name not in DATA_HUB:
         raise unknown("data set", name, DATA_HUB)
+    # the archive's name without its last suffix
     inside = folder or os.path.splitext(PurePosixPath(DATA_HUB[name][0]).name)[0]
     for path in _candidates(Path(DEFAULT_FOLDER), inside):
         if path.is_dir():
             return str(path)
     archive = Path(download(name))
-    base = archive.parent if os.access(archive.parent, os.W_OK) else _cache()
+    base = archive.parent if os.access(archive.parent, os.W_OK) else _cache()  # a shared data folder may be read-only
     extract(archive, base)
     return str(base / inside)
 
@@ -176,6 +179,7 @@ def _candidates(folder: Path, name: str) -> Iterator[Path]:
     for root in data_roots():
         yield root / name
         if root.is_dir():
+            # one level deeper: data sets in folders of their own
             yield from (entry / name for entry in sorted(root.iterdir()) if entry.is_dir())
 
 
@@ -190,5 +194,5 @@ def _move(source: Path, target: Path) -> None:
     if source.is_dir() and target.is_dir():
         for entry in source.iterdir():
             _move(entry, target / entry.name)
-    else:
+    else:  # a rename within one file system: at once
         os.replace(source, target)

@@ -23,6 +23,7 @@ def _read(folder: Path) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     assert arrays.test_images is not None
     assert arrays.test_labels is not None
     parts = (arrays.train_images, arrays.train_labels, arrays.test_images, arrays.test_labels)
+    # no copy: tensors over the arrays
     images, labels, test_images, test_labels = (torch.from_numpy(part) for part in parts)
     return images, labels, test_images, test_labels
 
@@ -35,7 +36,7 @@ def read_fashion_mnist(root: str | Path | None = None) -> tuple[Tensor, Tensor, 
     """
     folder = idx.locate("fashion_mnist", root) if root is not None else None
     folder = folder or idx.locate("fashion_mnist") or idx.fetch_files("fashion_mnist")
-    return _read(folder.resolve())
+    return _read(folder.resolve())  # resolve: two paths of one folder share a read
 
 
 class ClothingImages(Rows):
@@ -46,6 +47,7 @@ class ClothingImages(Rows):
 
     def __init__(self, images: Tensor, labels: Tensor, size: Any = None) -> None:
         super().__init__(images, labels, transform=ToImages(size))
+        # torchvision's names: (N, H, W), (N,)
         self.data, self.targets, self.classes = images[:, 0], labels, list(LABELS)
 
     def sample(self, *parts: Tensor) -> tuple[Any, ...]:
@@ -91,4 +93,4 @@ class FashionMNIST(DataModule):
         from fathom.d2l.frame.figures import show_images
 
         X, y = batch
-        show_images(X.squeeze(1), nrows, ncols, titles=labels or self.text_labels(y))
+        show_images(X.squeeze(1), nrows, ncols, titles=labels or self.text_labels(y))  # (N, H, W): one grey channel

@@ -27,13 +27,13 @@ class HPOTrainer(Trainer):
 
         Shape:   -> ()
         """
-        self.model.eval()
+        self.model.eval()  # dropout and batch-norm as in use
         accuracies = []
         with torch.no_grad():
             for batch in self.val_dataloader:
                 X, y = self.prepare_batch(batch)
                 accuracies.append(self.model.accuracy(self.model(X), y))
-        return 1 - torch.stack(accuracies).mean()
+        return 1 - torch.stack(accuracies).mean()  # stays a tensor: the objective decides when to wait for it
 
 
 class HPOSearcher(HyperParameters):
@@ -64,9 +64,9 @@ class RandomSearcher(HPOSearcher):
     def sample_configuration(self) -> Configuration:
         """Draw a configuration."""
         if self.initial_config is not None:
-            first, self.initial_config = dict(self.initial_config), None
+            first, self.initial_config = dict(self.initial_config), None  # once, then random draws
             return first
-        return {name: domain.rvs() for name, domain in self.config_space.items()}
+        return {name: domain.rvs() for name, domain in self.config_space.items()}  # domains are scipy's distributions
 
 
 class HPOScheduler(HyperParameters):
@@ -121,15 +121,17 @@ class SuccessiveHalvingScheduler(HPOScheduler):
         while self.rung_levels[-1] * eta <= r_max:
             self.rung_levels.append(self.rung_levels[-1] * eta)
         if self.rung_levels[-1] != r_max:
-            self.rung_levels.append(r_max)
-        self.K = len(self.rung_levels) - 1
+            self.rung_levels.append(r_max)  # the last rung runs to the end whatever eta is
+        self.K = len(self.rung_levels) - 1  # the number of the top rung
+        # by number of epochs: those not promoted yet
         self.observed_error_at_rungs: dict[int, list[tuple[Configuration, float]]] = defaultdict(list)
+        # for the pictures: nothing is ever taken out
         self.all_observed_error_at_rungs: dict[int, list[tuple[Configuration, float]]] = defaultdict(list)
         self.queue: list[Configuration] = []
 
     def suggest(self) -> Configuration:
         """Return the last configuration of the queue; an empty queue is filled with new ones for the lowest rung."""
-        if not self.queue:
+        if not self.queue:  # every configuration begins with r_min epochs
             self.queue = [
                 {**self.searcher.sample_configuration(), "max_epochs": self.r_min} for _ in range(self._size(0))
             ]
@@ -140,11 +142,11 @@ class SuccessiveHalvingScheduler(HPOScheduler):
         level = int(config["max_epochs"])
         self.searcher.update(config, error, additional_info=info)
         self.all_observed_error_at_rungs[level].append((config, error))
-        if level >= self.r_max:
+        if level >= self.r_max:  # the top rung: nothing to promote to
             return
         self.observed_error_at_rungs[level].append((config, error))
         rung = self.rung_levels.index(level)
-        if len(self.observed_error_at_rungs[level]) >= self._size(rung):
+        if len(self.observed_error_at_rungs[level]) >= self._size(rung):  # the rung is full: the best go up
             best = self.get_top_n_configurations(level, self._size(rung + 1))
             promoted = [{**config, "max_epochs": self.rung_levels[rung + 1]} for config in best]
             self.queue = promoted + self.queue  # at the beginning: what is left of a rung runs first
@@ -156,7 +158,7 @@ class SuccessiveHalvingScheduler(HPOScheduler):
         return [config for config, _ in ranked[:n]]
 
     def _size(self, rung: int) -> int:
-        return int(self.prefact * self.eta ** (self.K - rung))
+        return int(self.prefact * self.eta ** (self.K - rung))  # eta times fewer on each rung, prefact on the top one
 
 
 class HPOTuner(HyperParameters):
@@ -174,9 +176,9 @@ class HPOTuner(HyperParameters):
 
     def __init__(self, scheduler: HPOScheduler, objective: Callable[..., Any]) -> None:
         self.save_hyperparameters()
-        self.incumbent: Configuration | None = None
+        self.incumbent: Configuration | None = None  # the best configuration so far
         self.incumbent_error: float | None = None
-        self.incumbent_trajectory: list[float] = []
+        self.incumbent_trajectory: list[float] = []  # after each trial: the best error so far, for the curve
         self.cumulative_runtime: list[float] = []
         self.current_runtime = 0.0
         self.records: list[dict[str, Any]] = []
@@ -188,6 +190,7 @@ class HPOTuner(HyperParameters):
             config = self.scheduler.suggest()
             print(f"Trial {i}: config = {config}")
             error = self.objective(**config)
+            # waits for the device: the time is the trial's
             error = error.detach().item() if isinstance(error, Tensor) else float(error)
             self.scheduler.update(config, error)
             runtime = time.perf_counter() - start
@@ -197,7 +200,7 @@ class HPOTuner(HyperParameters):
     def bookkeeping(self, config: Configuration, error: float, runtime: float) -> None:
         """Note a trial, and whether it is the best."""
         self.records.append({"config": config, "error": error, "runtime": runtime})
-        if self.incumbent_error is None or error < self.incumbent_error:
+        if self.incumbent_error is None or error < self.incumbent_error:  # the first trial, or better than all before
             self.incumbent, self.incumbent_error = config, error
         self.incumbent_trajectory.append(self.incumbent_error)
         self.current_runtime += runtime
@@ -212,7 +215,7 @@ def hpo_objective_lenet(learning_rate: float, batch_size: int, max_epochs: int =
     model = LeNet(lr=learning_rate, num_classes=10)
     trainer = HPOTrainer(max_epochs=max_epochs, num_gpus=1)
     data = FashionMNIST(batch_size=int(batch_size))
-    model.apply_init([next(iter(data.get_dataloader(True)))[0]], init_cnn)
+    model.apply_init([next(iter(data.get_dataloader(True)))[0]], init_cnn)  # LeNet is lazy: sizes come from a batch
     trainer.fit(model=model, data=data)
     return trainer.validation_error()
 

@@ -23,12 +23,12 @@ class LinearRegressionScratch(Module):
     def __init__(self, num_inputs: int, lr: float, sigma: float = 0.01) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.w = torch.normal(0, sigma, (num_inputs, 1), requires_grad=True)
+        self.w = torch.normal(0, sigma, (num_inputs, 1), requires_grad=True)  # a plain tensor: no module registers it
         self.b = torch.zeros(1, requires_grad=True)
 
     def forward(self, X: Tensor) -> Tensor:
         """Return Xw + b."""
-        return X @ self.w + self.b
+        return X @ self.w + self.b  # (N, 1)
 
     def loss(self, y_hat: Tensor, y: Tensor) -> Tensor:
         """Return the mean of (ŷ − y)²/2.
@@ -55,6 +55,7 @@ class SGD(HyperParameters):
     def step(self) -> None:
         """Subtract ``lr`` times its gradient from each parameter."""
         for param in self.params:
+            # in place and unrecorded
             param -= self.lr * param.grad  # type: ignore[operator]
 
     def zero_grad(self) -> None:
@@ -93,7 +94,7 @@ class LinearRegression(Module):
 
         Shape:   -> w (1, D'), b (1,)
         """
-        return self.net.weight.data, self.net.bias.data
+        return self.net.weight.data, self.net.bias.data  # (1, num_inputs), (1,)
 
 
 class SoftmaxRegression(Classifier):
@@ -105,4 +106,4 @@ class SoftmaxRegression(Classifier):
     def __init__(self, num_outputs: int, lr: float) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.net = nn.Sequential(nn.Flatten(), nn.LazyLinear(num_outputs))
+        self.net = nn.Sequential(nn.Flatten(), nn.LazyLinear(num_outputs))  # (N, C · H · W), then (N, num_outputs)

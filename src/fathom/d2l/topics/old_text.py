@@ -50,6 +50,7 @@ def read_data_nmt() -> str:
 
 def preprocess_nmt(text: str) -> str:
     """Return the text in lower case with plain spaces, and a space before every ,.!? that has none."""
+    # narrow and non-breaking spaces, which French puts before !?; the look-behind takes no second space
     return re.sub(r"(?<=[^ ])(?=[,.!?])", " ", re.sub("[\u202f\xa0]", " ", text).lower())
 
 
@@ -59,11 +60,13 @@ def tokenize_nmt(text: str, num_examples: int | None = None) -> tuple[list[list[
     Args:
         num_examples: last line to read, counted from 0; None reads all.
     """
+    # one more than asked for, as the book's code reads
     lines = text.split("\n")[: num_examples + 1 if num_examples else None]
     pairs = [parts for parts in (line.split("\t") for line in lines) if len(parts) == 2]
     return [source.split(" ") for source, _ in pairs], [target.split(" ") for _, target in pairs]
 
 
+# a negative count pads nothing: no branch is needed
 def truncate_pad(line: list[Any], num_steps: int, padding_token: Any) -> list[Any]:
     """Return a line cut to ``num_steps`` tokens, or padded."""
     return line[:num_steps] + [padding_token] * (num_steps - len(line))
@@ -76,7 +79,7 @@ def build_array_nmt(lines: Sequence[Sequence[str]], vocab: Any, num_steps: int) 
     """
     padding, end = vocab["<pad>"], vocab["<eos>"]
     array = torch.tensor([truncate_pad([*vocab[list(line)], end], num_steps, padding) for line in lines])
-    return array, (array != padding).type(torch.int32).sum(1)
+    return array, (array != padding).type(torch.int32).sum(1)  # (N, num_steps), (N,)
 
 
 def load_data_nmt(batch_size: int, num_steps: int, num_examples: int = 600) -> tuple[DataLoader[Any], Vocab, Vocab]:
@@ -91,7 +94,7 @@ def load_data_nmt(batch_size: int, num_steps: int, num_examples: int = 600) -> t
         for sentences, vocab in zip((source, target), vocabs, strict=True)
         for array in build_array_nmt(sentences, vocab, num_steps)
     ]
-    return load_array(arrays, batch_size), vocabs[0], vocabs[1]
+    return load_array(arrays, batch_size), vocabs[0], vocabs[1]  # source, its lengths, target, its lengths
 
 
 def sequence_mask(X: Tensor, valid_len: Tensor, value: float = 0) -> Tensor:
@@ -100,6 +103,7 @@ def sequence_mask(X: Tensor, valid_len: Tensor, value: float = 0) -> Tensor:
     Shape:   X (N, T, …), valid_len (N,) -> (N, T, …)
     """
     beyond = torch.arange(X.shape[1], device=X.device) >= valid_len[:, None]  # (N, T)
+    # (N, T, 1, …): along further axes
     return X.masked_fill(beyond.reshape(*beyond.shape, *[1] * (X.ndim - 2)), value)
 
 
@@ -111,8 +115,9 @@ class MaskedSoftmaxCELoss(nn.CrossEntropyLoss):
 
     def forward(self, pred: Tensor, label: Tensor, valid_len: Tensor) -> Tensor:  # type: ignore[override]
         """Return the loss of each sequence."""
+        # cross_entropy wants the classes second: (N, vocab_size, T)
         losses = nn.functional.cross_entropy(pred.permute(0, 2, 1), label, reduction="none")  # (N, T)
-        return sequence_mask(losses, valid_len).mean(dim=1)
+        return sequence_mask(losses, valid_len).mean(dim=1)  # by T, not by the valid length: the book's
 
 
 def train_seq2seq(net: nn.Module, data_iter: Any, lr: float, num_epochs: int, tgt_vocab: Any, device: Any) -> None:
@@ -131,13 +136,14 @@ def train_seq2seq(net: nn.Module, data_iter: Any, lr: float, num_epochs: int, tg
             optimizer.zero_grad()
             X, X_len, Y, Y_len = to_device(batch, device)
             begin = torch.full((len(Y), 1), tgt_vocab["<bos>"], device=Y.device)
+            # teacher forcing: the decoder sees the true token before
             output = net(X, torch.cat([begin, Y[:, :-1]], dim=1), X_len)
             Y_hat = output[0] if isinstance(output, tuple) else output  # edition 1.0 leaves the state out
             total = loss(Y_hat, Y, Y_len).sum()
             total.backward()
-            grad_clipping(net, 1)
+            grad_clipping(net, 1)  # to a norm of 1, the book's
             optimizer.step()
-            metric.add(total.detach(), Y_len.sum())
+            metric.add(total.detach(), Y_len.sum())  # loss and tokens, without padding
         mean_loss, speed = metric[0] / metric[1], metric[1] / timer.stop()
         if (epoch + 1) % 10 == 0:
             animator.add(epoch + 1, (mean_loss,))
@@ -161,14 +167,14 @@ def predict_seq2seq(
     net.eval()
     tokens = [*src_vocab[src_sentence.lower().split(" ")], src_vocab["<eos>"]]
     length = torch.tensor([len(tokens)], device=device)
-    X = torch.tensor([truncate_pad(tokens, num_steps, src_vocab["<pad>"])], device=device)
+    X = torch.tensor([truncate_pad(tokens, num_steps, src_vocab["<pad>"])], device=device)  # (1, num_steps)
     state = net.decoder.init_state(net.encoder(X, length), length)
     word = torch.tensor([[tgt_vocab["<bos>"]]], device=device)
     words: list[int] = []
     weights: list[Any] = []
     for _ in range(num_steps):
         Y, state = net.decoder(word, state)
-        word = Y.argmax(dim=2)
+        word = Y.argmax(dim=2)  # (1, 1): goes in again as the next token
         if save_attention_weights:
             weights.append(net.decoder.attention_weights)
         if word.item() == tgt_vocab["<eos>"]:

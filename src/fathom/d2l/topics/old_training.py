@@ -49,7 +49,7 @@ def sgd(params: Iterable[Tensor], lr: float, batch_size: int) -> None:
     with torch.no_grad():
         for param in params:
             if param.grad is not None:
-                param -= lr * param.grad / batch_size
+                param -= lr * param.grad / batch_size  # the gradient is a sum over the batch
                 param.grad.zero_()
 
 
@@ -61,8 +61,9 @@ def grad_clipping(net: Any, theta: float) -> None:
     params = net.parameters() if isinstance(net, nn.Module) else net.params
     grads = [param.grad for param in params if param.grad is not None]
     if grads:
+        # the norm of norms is the norm of all
         norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(grad) for grad in grads]))
-        scale = (theta / norm).clamp(max=1.0)
+        scale = (theta / norm).clamp(max=1.0)  # 1: short gradients stay as they are
         for grad in grads:
             grad.mul_(scale)
 
@@ -82,7 +83,7 @@ def count_correct(y_hat: Tensor, y: Tensor) -> Tensor:
     """
     if y_hat.ndim > 1 and y_hat.shape[1] > 1:
         y_hat = y_hat.argmax(dim=1)  # (N, …)
-    return (y_hat.type(y.dtype) == y).sum()
+    return (y_hat.type(y.dtype) == y).sum()  # labels' type: y_hat may be 0 or 1 as floats
 
 
 def evaluate_loss(net: Net, data_iter: Loader, loss: Loss) -> float:
@@ -95,7 +96,7 @@ def evaluate_loss(net: Net, data_iter: Loader, loss: Loss) -> float:
         for X, y in data_iter:
             out = net(X)
             errors = loss(out, y.reshape(out.shape))
-            metric.add(errors.sum(), errors.numel())
+            metric.add(errors.sum(), errors.numel())  # sums, so that a smaller last batch weighs less
     return metric[0] / metric[1]
 
 
@@ -113,7 +114,7 @@ def _evaluate_at_once(net: Net, data_iter: Loader, loss: Loss) -> float | None:
     errors = loss(out, rows[1].reshape(out.shape))
     if errors.shape != out.shape:  # a mean over each batch, say
         return None
-    skip_pass(data_iter)
+    skip_pass(data_iter)  # as if the batches had been drawn: later random numbers stay the same
     return float(errors.double().mean())
 
 
@@ -127,7 +128,7 @@ def evaluate_accuracy_gpu(net: Net, data_iter: Loader, device: torch.device | No
     if isinstance(net, nn.Module):
         net.eval()
         device = device or _device_of(net)
-    metric = Accumulator(2)
+    metric = Accumulator(2)  # correct, all
     with torch.no_grad():
         for X, y in data_iter:
             X, y = to_device(X, device), to_device(y, device)
@@ -147,7 +148,7 @@ def train_epoch_ch3(
     """
     if isinstance(net, nn.Module):
         net.train()
-    metric = Accumulator(3)
+    metric = Accumulator(3)  # loss, correct, samples
     for X, y in train_iter:
         y_hat = net(X)
         losses = loss(y_hat, y)
@@ -156,8 +157,9 @@ def train_epoch_ch3(
             losses.mean().backward()
             updater.step()
         else:
-            losses.sum().backward()
+            losses.sum().backward()  # a function of the book's own: divides by the batch size
             updater(X.shape[0])
+        # stays on the device: no waiting in each batch
         metric.add(losses.detach().sum(), count_correct(y_hat, y), y.numel())
     return metric[0] / metric[2], metric[1] / metric[2]
 
@@ -189,6 +191,7 @@ def predict_ch3(net: Net, test_iter: Loader, n: int = 6) -> None:
     with torch.no_grad():
         predicted = net(to_device(X, device)).argmax(dim=1)
     pairs = zip(get_fashion_mnist_labels(y), get_fashion_mnist_labels(predicted), strict=True)
+    # (N, 1, H, W): the only channel
     show_images(X[:n, 0], 1, min(n, len(X)), titles=[f"{true}\n{guess}" for true, guess in pairs][:n])
 
 
@@ -214,6 +217,7 @@ def train_ch6(
         mean_loss = loss(y_hat, y)
         mean_loss.backward()
         optimizer.step()
+        # a mean over the batch times its samples: a sum
         return mean_loss.detach() * X.shape[0], count_correct(y_hat, y), X.shape[0], X.shape[0]
 
     train_and_draw(net, train_iter, test_iter, num_epochs, train_batch, animator, str(device))
@@ -237,7 +241,7 @@ def train_and_draw(
     """
     timer, num_batches = Timer(), len(train_iter)
     for epoch in range(num_epochs):
-        metric = Accumulator(4)
+        metric = Accumulator(4)  # loss, correct, samples, labels
         net.train()
         for i, (X, y) in enumerate(train_iter):
             timer.start()
@@ -251,6 +255,7 @@ def train_and_draw(
         test_acc = evaluate_accuracy_gpu(net, test_iter)
         animator.add(epoch + 1, (None, None, test_acc))
     print(f"loss {train_loss:.3f}, train acc {train_acc:.3f}, test acc {test_acc:.3f}")
+    # training alone: the clock stands while it evaluates and draws
     print(f"{metric[2] * num_epochs / timer.sum():.1f} examples/sec on {where}")
 
 
@@ -266,6 +271,7 @@ def to_device(value: Any, device: torch.device | str | None) -> Any:
     if isinstance(value, Sequence):
         return [to_device(part, device) for part in value]
     # A copy from a GPU without waiting could be read before it has arrived.
+    # from pinned memory the copy overlaps with computing
     return value.to(device, non_blocking=torch.device(device).type == "cuda")
 
 

@@ -26,7 +26,7 @@ def train_2d(
         trainer: (x1, x2, s1, s2[, f_grad]) -> the same four after a step; s1 and s2 are its state, 0 at first.
         f_grad: passed on to ``trainer``, if given.
     """
-    state: tuple[Any, Any, Any, Any] = (-5, -2, 0, 0)
+    state: tuple[Any, Any, Any, Any] = (-5, -2, 0, 0)  # x1, x2, and two numbers of state, such as velocities
     results = [state[:2]]
     for _ in range(steps):
         state = trainer(*state) if f_grad is None else trainer(*state, f_grad)
@@ -45,8 +45,10 @@ def show_trace_2d(f: Callable[[Tensor, Tensor], Tensor], results: Sequence[tuple
     from fathom.d2l.frame.display import set_figsize
 
     set_figsize()
+    # two lists: first and second coordinates
     first, second = zip(*((float(x1), float(x2)) for x1, x2 in results), strict=True)
     plt.plot(first, second, "-o", color="#ff7f0e")
+    # the window of the book's pictures
     x1, x2 = torch.meshgrid(torch.arange(-5.5, 1.0, 0.1), torch.arange(-3.0, 1.0, 0.1), indexing="ij")
     plt.contour(x1.numpy(), x2.numpy(), f(x1, x2).numpy(), colors="#1f77b4")
     plt.xlabel("x1")
@@ -60,7 +62,9 @@ def get_data_ch11(batch_size: int = 10, n: int = 1500) -> tuple[DataLoader[Any],
     Raises:  FathomError if the data are not on this machine and cannot be downloaded
     """
     table = np.genfromtxt(download("airfoil"), dtype=np.float32, delimiter="\t")
+    # every column with mean 0 and standard deviation 1
     rows = torch.from_numpy((table - table.mean(axis=0)) / table.std(axis=0))
+    # the last column is the target
     return load_array((rows[:n, :-1], rows[:n, -1]), batch_size, is_train=True), rows.shape[1] - 1
 
 
@@ -85,7 +89,7 @@ def train_ch11(
         return linreg(X, w, b)
 
     def step(X: Tensor, y: Tensor) -> None:
-        squared_loss(net(X), y).mean().backward()
+        squared_loss(net(X), y).mean().backward()  # optimisers written out zero the gradients themselves
         trainer_fn([w, b], states, hyperparams)
 
     return _train(step, lambda: evaluate_loss(net, data_iter, squared_loss), data_iter, num_epochs)
@@ -102,7 +106,7 @@ def train_concise_ch11(
     Args:
         trainer_fn: the optimiser's class, called with the parameters and ``hyperparams``.
     """
-    net = nn.Linear(5, 1)
+    net = nn.Linear(5, 1)  # the airfoil data have five features
     nn.init.normal_(net.weight, std=0.01)
     optimizer = trainer_fn(net.parameters(), **hyperparams)
     loss = nn.MSELoss(reduction="none")
@@ -120,14 +124,15 @@ def train_concise_ch11(
 def _train(
     step: Callable[[Tensor, Tensor], None], evaluate: Callable[[], float], data_iter: Iterable[Any], num_epochs: int
 ) -> tuple[list[float], list[float]]:
+    # 0.22 … 0.35: the book's range
     animator = Animator(xlabel="epoch", ylabel="loss", xlim=[0, num_epochs], ylim=[0.22, 0.35])
     num_batches, seen, timer = len(data_iter), 0, Timer()  # type: ignore[arg-type]
     for _ in range(num_epochs):
         for X, y in data_iter:
             step(X, y)
             seen += X.shape[0]
-            if seen % 200 == 0:
-                timer.stop()
+            if seen % 200 == 0:  # the curve every 200 samples, whatever the batch size
+                timer.stop()  # evaluation is not counted
                 animator.add(seen / X.shape[0] / num_batches, (evaluate(),))
                 timer.start()
     if not timer.times:  # fewer than 200 samples

@@ -25,6 +25,7 @@ class RNNScratch(Module):
     def __init__(self, num_inputs: int, num_hiddens: int, sigma: float = 0.01) -> None:
         super().__init__()
         self.save_hyperparameters()
+        # 0.01 by default: small, so that tanh starts in its straight part
         self.W_xh = nn.Parameter(torch.randn(num_inputs, num_hiddens) * sigma)
         self.W_hh = nn.Parameter(torch.randn(num_hiddens, num_hiddens) * sigma)
         self.b_h = nn.Parameter(torch.zeros(num_hiddens))
@@ -32,10 +33,11 @@ class RNNScratch(Module):
     def forward(self, inputs: Tensor, state: Any = None) -> Any:
         """Return the outputs of all steps, and the final state."""
         if not isinstance(inputs, Tensor):
-            inputs = torch.stack(list(inputs))
+            inputs = torch.stack(list(inputs))  # (T, N, num_inputs)
         if state is None:
-            state = torch.zeros(inputs.shape[1], self.num_hiddens, device=inputs.device)
+            state = torch.zeros(inputs.shape[1], self.num_hiddens, device=inputs.device)  # (N, num_hiddens)
         else:
+            # outputs of torch's layers: (1, N, H), or (h, c)
             state = state.reshape(-1, self.num_hiddens) if isinstance(state, Tensor) else state[0]
         outputs = []
         # The term that does not depend on the state is one product for all steps: (T, N, num_hiddens).
@@ -61,6 +63,7 @@ class RNNLMScratch(Classifier):
 
     def init_params(self) -> None:
         """Make the parameters of the output layer."""
+        # hidden to output ("q" in the book)
         self.W_hq = nn.Parameter(torch.randn(self.rnn.num_hiddens, self.vocab_size) * self.rnn.sigma)
         self.b_q = nn.Parameter(torch.zeros(self.vocab_size))
 
@@ -70,6 +73,7 @@ class RNNLMScratch(Classifier):
         Shape:   -> ()
         """
         loss = self.loss(self(*batch[:-1]), batch[-1])
+        # exp: among how many equally likely tokens it hesitates
         self.plot("ppl", torch.exp(loss.detach()), train=True)
         return loss
 
@@ -83,7 +87,7 @@ class RNNLMScratch(Classifier):
 
         Shape:   X int64 (N, T) -> float32 (T, N, vocab_size)
         """
-        return torch.eye(self.vocab_size, device=X.device)[X.T]
+        return torch.eye(self.vocab_size, device=X.device)[X.T]  # rows of the identity: (T, N, vocab_size)
 
     def output_layer(self, rnn_outputs: Any) -> Tensor:
         """Return the logits of the layer's outputs.
@@ -97,7 +101,7 @@ class RNNLMScratch(Classifier):
 
     def forward(self, X: Tensor, state: Any = None) -> Tensor:
         """Return the logits of the next token at every position."""
-        outputs, _ = self.rnn(self.one_hot(X), state)
+        outputs, _ = self.rnn(self.one_hot(X), state)  # the state after the last token is not needed
         return self.output_layer(outputs)
 
     @torch.no_grad()
@@ -106,12 +110,12 @@ class RNNLMScratch(Classifier):
         state: Any = None
         tokens = [vocab[prefix[0]]]
         for i in range(len(prefix) + num_preds - 1):
-            X = torch.tensor([[tokens[-1]]], device=device)
-            outputs, state = self.rnn(self.one_hot(X), state)
+            X = torch.tensor([[tokens[-1]]], device=device)  # (1, 1): one token of one text
+            outputs, state = self.rnn(self.one_hot(X), state)  # the state carries the text so far
             if i < len(prefix) - 1:  # the prefix sets the state
                 tokens.append(vocab[prefix[i + 1]])
             else:
-                tokens.append(int(self.output_layer(outputs).argmax(2)))
+                tokens.append(int(self.output_layer(outputs).argmax(2)))  # (1, 1, vocab_size): the likeliest token
         return "".join(vocab.idx_to_token[token] for token in tokens)
 
 
@@ -127,7 +131,7 @@ class RNN(Module):
     def __init__(self, num_inputs: int, num_hiddens: int) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.rnn: nn.Module = nn.RNN(num_inputs, num_hiddens)
+        self.rnn: nn.Module = nn.RNN(num_inputs, num_hiddens)  # takes (T, N, num_inputs)
 
     def forward(self, inputs: Tensor, H: Any = None) -> Any:
         """Apply the layer, from the state ``H`` or from zeros."""
@@ -144,7 +148,7 @@ class GRU(RNN):
     dropout: float
 
     def __init__(self, num_inputs: int, num_hiddens: int, num_layers: int, dropout: float = 0) -> None:
-        Module.__init__(self)
+        Module.__init__(self)  # not RNN's, which would make a layer that is thrown away
         self.save_hyperparameters()
         self.rnn = nn.GRU(num_inputs, num_hiddens, num_layers, dropout=dropout)
 
@@ -164,4 +168,4 @@ class RNNLM(RNNLMScratch):
 
         Shape:   hiddens (T, N, H) -> (N, T, vocab_size)
         """
-        return self.linear(hiddens).swapaxes(0, 1)
+        return self.linear(hiddens).swapaxes(0, 1)  # (N, T, vocab_size)

@@ -25,6 +25,7 @@ VOC_CLASSES = [
 
 def _colour(index: int) -> list[int]:
     """Return a class's colour: the bits of its index, three at a time, fill red, green and blue from the top."""
+    # PASCAL VOC's own rule: 1 → (128, 0, 0), 2 → (0, 128, 0), …
     return [sum((index >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8)) for channel in range(3)]
 
 
@@ -43,7 +44,7 @@ def read_voc_images(voc_dir: str | os.PathLike[str], is_train: bool = True) -> t
         names = file.read().split()
     features = read_images(os.path.join(voc_dir, "JPEGImages", f"{name}.jpg") for name in names)
     labels = read_images(os.path.join(voc_dir, "SegmentationClass", f"{name}.png") for name in names)
-    return features, labels
+    return features, labels  # (3, H, W) each, sizes differ
 
 
 def read_images(paths: Iterable[str]) -> list[Tensor]:
@@ -61,9 +62,10 @@ def voc_colormap2label() -> Tensor:
 
     Shape:   -> int64 (256·256·256,)
     """
+    # 2²⁴ entries: one look-up instead of a comparison with each of 21 colours
     table = torch.zeros(256**3, dtype=torch.long)
     colours = torch.tensor(VOC_COLORMAP)
-    table[_codes(colours.T)] = torch.arange(len(colours))
+    table[_codes(colours.T)] = torch.arange(len(colours))  # colours.T: red, green, blue as (3, 21)
     return table
 
 
@@ -76,7 +78,7 @@ def voc_label_indices(colormap: Tensor, colormap2label: Tensor) -> Tensor:
 
 
 def _codes(colours: Tensor) -> Tensor:
-    red, green, blue = colours.long()
+    red, green, blue = colours.long()  # long: 255 · 256 does not fit into a byte
     return (red * 256 + green) * 256 + blue
 
 
@@ -88,7 +90,7 @@ def voc_rand_crop(feature: Tensor, label: Tensor, height: int, width: int) -> tu
     from torchvision.transforms import RandomCrop
     from torchvision.transforms.functional import crop
 
-    window = RandomCrop.get_params(feature, (height, width))
+    window = RandomCrop.get_params(feature, (height, width))  # drawn once, used twice
     return crop(feature, *window), crop(label, *window)
 
 
@@ -103,6 +105,7 @@ class VOCSegDataset(Dataset[tuple[Tensor, Tensor]]):
     def __init__(self, is_train: bool, crop_size: Sequence[int], voc_dir: str | os.PathLike[str]) -> None:
         self.crop_size = crop_size
         features, labels = read_voc_images(voc_dir, is_train)
+        # smaller images cannot be cropped: both lists lose the same ones
         self.features, self.labels = self.filter(features), self.filter(labels)
         self.colormap2label = voc_colormap2label()
         print(f"read {len(self.features)} examples")
@@ -112,6 +115,7 @@ class VOCSegDataset(Dataset[tuple[Tensor, Tensor]]):
 
         Shape:   img uint8 (3, H, W) -> float32 (3, H, W)
         """
+        # (3, 1, 1): along the channels
         mean, std = (torch.tensor(values).reshape(3, 1, 1) for values in (_MEAN, _STD))
         return (img.float() / 255 - mean) / std
 
@@ -124,7 +128,7 @@ class VOCSegDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, idx: int) -> tuple[Tensor, Tensor]:
         feature, label = voc_rand_crop(self.features[idx], self.labels[idx], *self.crop_size)
-        return self.normalize_image(feature), voc_label_indices(label, self.colormap2label)
+        return self.normalize_image(feature), voc_label_indices(label, self.colormap2label)  # (3, h, w) and (h, w)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -137,7 +141,7 @@ def load_data_voc(batch_size: int, crop_size: Sequence[int]) -> tuple[DataLoader
     """
     voc_dir = download_extract("voc2012", os.path.join("VOCdevkit", "VOC2012"))
     workers = get_dataloader_workers()
-    train, test = (
+    train, test = (  # drop_last: batches of one size
         DataLoader(
             VOCSegDataset(is_train, crop_size, voc_dir), batch_size, is_train, drop_last=True, num_workers=workers
         )

@@ -51,8 +51,9 @@ class EncoderDecoder(Classifier):
 
     def forward(self, enc_X: Any, dec_X: Any, *args: Any) -> Any:
         """Return the decoder's outputs for the whole target sequence at once."""
+        # the source's lengths, where given, go to both
         state = self.decoder.init_state(self.encoder(enc_X, *args), *args)
-        return self.decoder(dec_X, state)[0]
+        return self.decoder(dec_X, state)[0]  # [0]: the decoder's state is dropped
 
     @torch.no_grad()
     def predict_step(
@@ -63,16 +64,18 @@ class EncoderDecoder(Classifier):
         Shape:   batch int64 (N, T), int64 (N, S), int64 (N,), int64 (N, S) -> tokens int64 (N, num_steps)
         Returns:  the tokens, and the decoder's attention weights at every step, if they are to be saved
         """
+        # the target's true continuation is not looked at
         source, target, source_length, _ = (part.to(device) for part in batch)
         state = self.decoder.init_state(self.encoder(source, source_length), source_length)
         token, tokens, weights = target[:, :1], [], []  # (N, 1): "<bos>"
         for _ in range(num_steps):
+            # one token in, one out; the state holds what came before
             outputs, state = self.decoder(token, state)  # (N, 1, vocab_size)
             token = outputs.argmax(2)  # (N, 1)
             tokens.append(token)
             if save_attention_weights:
                 weights.append(self.decoder.attention_weights)
-        return torch.cat(tokens, 1), weights
+        return torch.cat(tokens, 1), weights  # (N, num_steps)
 
 
 def init_seq2seq(module: nn.Module) -> None:
@@ -80,7 +83,7 @@ def init_seq2seq(module: nn.Module) -> None:
     if type(module) is nn.Linear:
         nn.init.xavier_uniform_(module.weight)
     elif type(module) is nn.GRU:
-        for name, parameter in module.named_parameters():
+        for name, parameter in module.named_parameters():  # all layers and gates, but not the biases
             if "weight" in name:
                 nn.init.xavier_uniform_(parameter)
 
@@ -99,7 +102,7 @@ class Seq2SeqEncoder(Encoder):
 
     def forward(self, X: Tensor, *args: Any) -> Any:
         """Encode token indices."""
-        return self.rnn(self.embedding(X.t().long()))
+        return self.rnn(self.embedding(X.t().long()))  # torch's GRU takes the time first: (T, N)
 
 
 class Seq2Seq(EncoderDecoder):
@@ -137,12 +140,15 @@ def bleu(pred_seq: str, label_seq: str, k: int) -> float:
     predicted, reference = pred_seq.split(), label_seq.split()
     if not predicted:
         return 0.0
+    # the brevity penalty: e^(1 − |reference|/|predicted|) if too short
     score = math.exp(min(0, 1 - len(reference) / len(predicted)))
     for n in range(1, min(k, len(predicted)) + 1):
         found, wanted = _count_ngrams(predicted, n), _count_ngrams(reference, n)
+        # & keeps the smaller count: a word repeated does not score twice
         score *= ((found & wanted).total() / found.total()) ** (0.5**n)  # a match of longer n-grams counts more
     return score
 
 
 def _count_ngrams(words: list[str], n: int) -> Counter[tuple[str, ...]]:
+    # overlapping: one begins at every word
     return Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))

@@ -29,11 +29,11 @@ class SyntheticRegressionData(DataModule):
         self.save_hyperparameters()
         total = num_train + num_val
         weights = torch.as_tensor(w, dtype=torch.float32)
-        self.X = torch.randn(total, len(weights))
+        self.X = torch.randn(total, len(weights))  # (total, d)
         disturbance = torch.randn(total, 1) * noise
-        self.y = self.X @ weights.reshape(-1, 1) + b + disturbance
+        self.y = self.X @ weights.reshape(-1, 1) + b + disturbance  # (total, 1)
 
     def get_dataloader(self, train: bool) -> Any:
         """Return a loader of the training samples, shuffled, or of the others."""
-        rows = slice(0, self.num_train) if train else slice(self.num_train, None)
+        rows = slice(0, self.num_train) if train else slice(self.num_train, None)  # the training samples come first
         return self.get_tensorloader((self.X, self.y), train, rows)

@@ -27,7 +27,7 @@ class Vocab:
 
     def __init__(self, tokens: Sequence[Any] = (), min_freq: int = 0, reserved_tokens: Sequence[str] = ()) -> None:
         self.token_freqs = count_corpus(tokens).most_common()
-        frequent = {token for token, count in self.token_freqs if count >= min_freq}
+        frequent = {token for token, count in self.token_freqs if count >= min_freq}  # rarer ones are read as "<unk>"
         self.idx_to_token = sorted({"<unk>", *reserved_tokens, *frequent}, key=_alphabetical)
         self.token_to_idx = {token: index for index, token in enumerate(self.idx_to_token)}
 
@@ -42,6 +42,7 @@ class Vocab:
 
     def to_tokens(self, indices: Any) -> Any:
         """Return the token of an index, or the tokens of several."""
+        # a tensor of no axes is one index, though it has __len__
         if getattr(indices, "ndim", 1) and hasattr(indices, "__len__"):
             return [self.idx_to_token[int(index)] for index in indices]
         return self.idx_to_token[int(indices)]
@@ -54,13 +55,13 @@ class Vocab:
 
 def count_corpus(tokens: Sequence[Any]) -> Counter[Any]:
     """Return the counts of tokens in a list, or in a list of lists."""
-    if len(tokens) and isinstance(tokens[0], list):
+    if len(tokens) and isinstance(tokens[0], list):  # lines of tokens; otherwise tokens
         return Counter(token for line in tokens for token in line)
     return Counter(tokens)
 
 
 def _alphabetical(token: Any) -> tuple[bool, Any]:
-    return not isinstance(token, str), token
+    return not isinstance(token, str), token  # text first, other tokens (such as pairs) after it: they do not compare
 
 
 class TimeMachine(DataModule):
@@ -77,7 +78,9 @@ class TimeMachine(DataModule):
         super().__init__()
         self.save_hyperparameters()
         corpus, self.vocab = self.build(self._download())
+        # every position begins a piece: (pieces, num_steps + 1)
         pieces = torch.tensor(corpus).unfold(0, num_steps + 1, 1)
+        # the target is the input one character later
         self.X, self.Y = pieces[:, :-1].contiguous(), pieces[:, 1:].contiguous()
 
     def _download(self) -> str:
@@ -89,7 +92,7 @@ class TimeMachine(DataModule):
         return re.sub("[^A-Za-z]+", " ", text).lower()
 
     def _tokenize(self, text: str) -> list[str]:
-        return list(text)
+        return list(text)  # characters are the tokens
 
     def build(self, raw_text: str, vocab: Vocab | None = None) -> tuple[list[int], Vocab]:
         """Return the text as token indices, and the vocabulary: ``vocab``, or one made from the text."""
@@ -100,4 +103,4 @@ class TimeMachine(DataModule):
     def get_dataloader(self, train: bool) -> Any:
         """Return a loader of the first ``num_train`` pieces, shuffled, or of the ``num_val`` after them."""
         rows = slice(0, self.num_train) if train else slice(self.num_train, self.num_train + self.num_val)
-        return self.get_tensorloader([self.X, self.Y], train, rows)
+        return self.get_tensorloader([self.X, self.Y], train, rows)  # validation pieces begin where training ends

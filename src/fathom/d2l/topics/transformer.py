@@ -29,15 +29,17 @@ class PositionalEncoding(nn.Module):
         self.dropout = nn.Dropout(dropout)
         position = torch.arange(max_len, dtype=torch.float32)[:, None]  # (max_len, 1)
         # 10000 is the paper's: wavelengths run from 2π to 10000 · 2π positions.
+        # (max_len, ⌈num_hiddens/2⌉)
         angles = position / 10000 ** (torch.arange(0, num_hiddens, 2, dtype=torch.float32) / num_hiddens)
         P = torch.zeros(1, max_len, num_hiddens)
         P[0, :, 0::2] = torch.sin(angles)
-        P[0, :, 1::2] = torch.cos(angles[:, : num_hiddens // 2])
+        P[0, :, 1::2] = torch.cos(angles[:, : num_hiddens // 2])  # one column fewer where num_hiddens is odd
+        # computed, not learned: on the model's device, but in no checkpoint
         self.register_buffer("P", P, persistent=False)
 
     def forward(self, X: Tensor) -> Tensor:
         """Add the encoding of the first T positions."""
-        return self.dropout(X + self.P[:, : X.shape[1]].to(X.device))
+        return self.dropout(X + self.P[:, : X.shape[1]].to(X.device))  # (1, T, num_hiddens) stretches over the batch
 
 
 def _old_ffn(ffn_num_input: int, ffn_num_hiddens: int, ffn_num_outputs: int) -> dict[str, Any]:
@@ -56,7 +58,7 @@ class PositionWiseFFN(nn.Module):
     def __init__(self, ffn_num_hiddens: int, ffn_num_outputs: int, *, ffn_num_input: int | None = None) -> None:
         super().__init__()
         if ffn_num_input is None:
-            self.dense1: nn.Linear = nn.LazyLinear(ffn_num_hiddens)
+            self.dense1: nn.Linear = nn.LazyLinear(ffn_num_hiddens)  # takes its input size from the first batch
             self.dense2: nn.Linear = nn.LazyLinear(ffn_num_outputs)
         else:
             self.dense1 = nn.Linear(ffn_num_input, ffn_num_hiddens)
@@ -81,7 +83,7 @@ class AddNorm(nn.Module):
 
     def forward(self, X: Tensor, Y: Tensor) -> Tensor:
         """Add and normalise."""
-        return self.ln(self.dropout(Y) + X)
+        return self.ln(self.dropout(Y) + X)  # over the last axis, token by token
 
 
 class TransformerEncoderBlock(nn.Module):
@@ -101,6 +103,7 @@ class TransformerEncoderBlock(nn.Module):
 
     def forward(self, X: Tensor, valid_lens: Tensor | None) -> Tensor:
         """Attend to the first ``valid_lens`` positions."""
+        # self-attention: queries, keys and values are the same
         Y = self.addnorm1(X, self.attention(X, X, X, valid_lens))
         return self.addnorm2(Y, self.ffn(Y))
 
@@ -130,6 +133,7 @@ class TransformerEncoder(Encoder):
         self.pos_encoding = PositionalEncoding(num_hiddens, dropout)
         self.blks = nn.Sequential()
         for i in range(num_blks):
+            # the same sizes in and out: blocks can be stacked
             block = TransformerEncoderBlock(num_hiddens, ffn_num_hiddens, num_heads, dropout, use_bias)
             self.blks.add_module(f"block{i}", block)
 
@@ -140,5 +144,6 @@ class TransformerEncoder(Encoder):
         self.attention_weights = []
         for block in self.blks:
             X = block(X, valid_lens)
+            # for the pictures: (N · heads, T, T) of each block
             self.attention_weights.append(block.attention.attention.attention_weights)  # type: ignore[union-attr, arg-type]
         return X

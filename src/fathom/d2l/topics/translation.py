@@ -34,6 +34,7 @@ class MTFraEng(DataModule):
         self.arrays, self.src_vocab, self.tgt_vocab = self._build_arrays(self._download())
 
     def _download(self) -> str:
+        # a copy under root, where the book's own code would have put it
         own = Path(self.root) / "fra-eng" / "fra.txt"
         path = own if own.is_file() else Path(download_extract("fra-eng")) / "fra.txt"
         return path.read_text(encoding="utf-8")
@@ -41,7 +42,7 @@ class MTFraEng(DataModule):
     def _preprocess(self, text: str) -> str:
         """Set punctuation apart, in lower case."""
         text = text.replace("\u202f", " ").replace("\xa0", " ").lower()
-        return re.sub(r"(?<=[^ ])([,.!?])", r" \1", text)
+        return re.sub(r"(?<=[^ ])([,.!?])", r" \1", text)  # "go." → "go ."
 
     def _tokenize(self, text: str, max_examples: int | None = None) -> tuple[list[list[str]], list[list[str]]]:
         """Split lines "source<tab>target" into words.
@@ -50,7 +51,8 @@ class MTFraEng(DataModule):
         """
         lines = text.split("\n")
         if max_examples:
-            lines = lines[: max_examples + 1]
+            lines = lines[: max_examples + 1]  # one more, as the book's code reads
+        # lines without a tab, such as an empty last one, are none
         pairs = [parts for parts in (line.split("\t") for line in lines) if len(parts) == 2]
         source, target = ([_words(pair[side]) for pair in pairs] for side in (0, 1))
         return source, target
@@ -60,8 +62,10 @@ class MTFraEng(DataModule):
     ) -> tuple[Arrays, Vocab, Vocab]:
         source, target = self._tokenize(self._preprocess(raw_text), self.num_train + self.num_val)
         src, src_vocab = _build_array(source, src_vocab, self.num_steps)
+        # the decoder's input begins with "<bos>"
         tgt, tgt_vocab = _build_array(target, tgt_vocab, self.num_steps, ("<bos>",))
-        src_length = (src != src_vocab["<pad>"]).sum(1)
+        src_length = (src != src_vocab["<pad>"]).sum(1)  # (N,): without padding
+        # input up to the last token, target from the second: one step apart
         return (src, tgt[:, :-1], src_length, tgt[:, 1:]), src_vocab, tgt_vocab
 
     def get_dataloader(self, train: bool) -> Any:
@@ -77,12 +81,13 @@ class MTFraEng(DataModule):
 
 
 def _words(sentence: str) -> list[str]:
-    return [*(word for word in sentence.split(" ") if word), "<eos>"]
+    return [*(word for word in sentence.split(" ") if word), "<eos>"]  # the end is a word to be predicted
 
 
 def _build_array(
     sentences: Sequence[list[str]], vocab: Vocab | None, num_steps: int, begin: tuple[str, ...] = ()
 ) -> tuple[Tensor, Vocab]:
+    # a long sentence loses its "<eos>" too
     padded = [[*begin, *words[:num_steps], *["<pad>"] * (num_steps - len(words))] for words in sentences]
     if vocab is None:
         vocab = Vocab(padded, min_freq=2)

@@ -53,7 +53,7 @@ def transpose_qkv(X: Tensor, num_heads: int) -> Tensor:
 
     Shape:   X (N, T, h·d) -> (N·h, T, d); h heads
     """
-    return X.reshape(*X.shape[:2], num_heads, -1).transpose(1, 2).flatten(0, 1)
+    return X.reshape(*X.shape[:2], num_heads, -1).transpose(1, 2).flatten(0, 1)  # (N · heads, T, width / heads)
 
 
 def transpose_output(X: Tensor, num_heads: int) -> Tensor:
@@ -61,7 +61,7 @@ def transpose_output(X: Tensor, num_heads: int) -> Tensor:
 
     Shape:   X (N·h, T, d) -> (N, T, h·d)
     """
-    return X.unflatten(0, (-1, num_heads)).transpose(1, 2).flatten(2)
+    return X.unflatten(0, (-1, num_heads)).transpose(1, 2).flatten(2)  # (N, T, width)
 
 
 class EncoderBlock(nn.Module):
@@ -92,7 +92,7 @@ class EncoderBlock(nn.Module):
 
     def forward(self, X: Tensor, valid_lens: Tensor | None) -> Tensor:
         """Attend to the first ``valid_lens`` positions."""
-        Y = self.addnorm1(X, self.attention(X, X, X, valid_lens))
+        Y = self.addnorm1(X, self.attention(X, X, X, valid_lens))  # Y keeps X's shape: shortcuts need it
         return self.addnorm2(Y, self.ffn(Y))
 
 

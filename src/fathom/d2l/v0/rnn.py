@@ -40,11 +40,13 @@ class RNNModelScratch:
         forward_fn: Callable[..., tuple[Tensor, Any]],
     ) -> None:
         self.vocab_size, self.num_hiddens = vocab_size, num_hiddens
+        # tensors in the order in which forward_fn unpacks them
         self.params = get_params(vocab_size, num_hiddens, device)
         self.init_state, self.forward_fn = init_state, forward_fn
 
     def __call__(self, X: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Return the outputs and the next state."""
+        # (T, N, vocab_size)
         return self.forward_fn(F.one_hot(X.T.long(), self.vocab_size).float(), state, self.params)
 
     def begin_state(self, batch_size: int, device: Device) -> Any:
@@ -69,10 +71,11 @@ class RNNModel(nn.Module):
     def forward(self, inputs: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Return a score for every possible next token, and the next state."""
         Y, state = self.rnn(F.one_hot(inputs.T.long(), self.vocab_size).float(), state)
-        return self.linear(Y.reshape(-1, Y.shape[-1])), state
+        return self.linear(Y.reshape(-1, Y.shape[-1])), state  # (T · N, vocab_size)
 
     def begin_state(self, device: Device, batch_size: int = 1) -> Any:
         """Return a state of zeros; an LSTM has two tensors."""
+        # torch's layout: (layers · directions, N, num_hiddens)
         shape = (self.num_directions * self.rnn.num_layers, batch_size, self.num_hiddens)
         zeros = torch.zeros(shape, device=device)
         return (zeros, torch.zeros_like(zeros)) if isinstance(self.rnn, nn.LSTM) else zeros
@@ -84,11 +87,12 @@ def predict_ch8(prefix: str, num_preds: int, net: Any, vocab: Any, device: Devic
     state = net.begin_state(batch_size=1, device=device)
     known = torch.tensor([[vocab[char]] for char in prefix], device=device)  # (len(prefix), 1)
     for token in known[:-1]:
-        _, state = net(token.reshape(1, 1), state)
+        _, state = net(token.reshape(1, 1), state)  # warm-up: only the state is wanted
     tokens = [known[-1]]
     for _ in range(num_preds):
         scores, state = net(tokens[-1].reshape(1, 1), state)
         tokens.append(scores.argmax(dim=1))
+    # the prefix's last character is the first of tokens
     return prefix[:-1] + "".join(vocab.to_tokens(torch.cat(tokens).tolist()))
 
 
@@ -104,23 +108,24 @@ def train_epoch_ch8(
     state, timer, metric = None, Timer(), Accumulator(2)
     for X, Y in train_iter:
         if state is None or use_random_iter:
+            # pieces at random: the old state belongs to another text
             state = net.begin_state(batch_size=X.shape[0], device=device)
         else:
-            state = _detach(state)
-        X, y = to_device(X, device), to_device(Y.T.reshape(-1), device)
+            state = _detach(state)  # cut here: backward() goes no further than this batch
+        X, y = to_device(X, device), to_device(Y.T.reshape(-1), device)  # (T · N,), in the order of y_hat
         y_hat, state = net(X, state)  # (T · N, vocab_size)
         mean_loss = loss(y_hat, y.long()).mean()
         if isinstance(updater, torch.optim.Optimizer):
             updater.zero_grad()
             mean_loss.backward()
-            grad_clipping(net, 1)
+            grad_clipping(net, 1)  # to a norm of 1, the book's
             updater.step()
         else:
             mean_loss.backward()
             grad_clipping(net, 1)
             updater(batch_size=1)  # the loss is a mean already
         metric.add(mean_loss.detach() * y.numel(), y.numel())
-    return math.exp(metric[0] / metric[1]), metric[1] / timer.stop()
+    return math.exp(metric[0] / metric[1]), metric[1] / timer.stop()  # perplexity; tokens per second
 
 
 def _detach(state: Any) -> Any:

@@ -30,7 +30,7 @@ class Vocab:
     ) -> None:
         # Among equally frequent tokens, the one seen first comes first.
         self._token_freqs = count_corpus(tokens or []).most_common()
-        known = dict.fromkeys(("<unk>", *(reserved_tokens or ())))
+        known = dict.fromkeys(("<unk>", *(reserved_tokens or ())))  # a dictionary keeps the order and drops doubles
         known.update(dict.fromkeys(token for token, freq in self._token_freqs if freq >= min_freq))
         self.idx_to_token = list(known)
         self.token_to_idx = {token: index for index, token in enumerate(self.idx_to_token)}
@@ -75,7 +75,7 @@ def load_corpus_time_machine(max_tokens: int = -1) -> tuple[list[int], Vocab]:
     """
     lines = [list(line) for line in read_time_machine()]
     vocab = Vocab(lines)
-    corpus = [vocab[token] for line in lines for token in line]
+    corpus = [vocab[token] for line in lines for token in line]  # line breaks are no tokens
     return corpus[:max_tokens] if max_tokens > 0 else corpus, vocab
 
 
@@ -84,13 +84,14 @@ def seq_data_iter_random(corpus: Sequence[int], batch_size: int, num_steps: int)
 
     Shape:   X and Y int64 (batch_size, num_steps), Y one token ahead
     """
+    # a new start each epoch: pieces are cut at other places
     tokens = torch.as_tensor(corpus[random.randint(0, num_steps - 1) :])
-    num_pieces = (len(tokens) - 1) // num_steps
+    num_pieces = (len(tokens) - 1) // num_steps  # − 1: the last target needs one more token
     starts = list(range(0, num_pieces * num_steps, num_steps))
     random.shuffle(starts)
     steps = torch.arange(num_steps)
-    for i in range(0, num_pieces // batch_size * batch_size, batch_size):
-        places = torch.tensor(starts[i : i + batch_size])[:, None] + steps
+    for i in range(0, num_pieces // batch_size * batch_size, batch_size):  # whole batches alone
+        places = torch.tensor(starts[i : i + batch_size])[:, None] + steps  # (batch_size, num_steps)
         yield tokens[places], tokens[places + 1]
 
 
@@ -100,10 +101,11 @@ def seq_data_iter_sequential(corpus: Sequence[int], batch_size: int, num_steps: 
     Shape:   X and Y int64 (batch_size, num_steps), Y one token ahead
     """
     tokens = torch.as_tensor(corpus[random.randint(0, num_steps) :])
-    num_columns = (len(tokens) - 1) // batch_size
+    num_columns = (len(tokens) - 1) // batch_size  # − 1 for the targets, which lie one ahead
+    # (batch_size, num_columns): row by row one text
     X, Y = (tokens[ahead : ahead + num_columns * batch_size].reshape(batch_size, -1) for ahead in (0, 1))
     for i in range(0, num_columns // num_steps * num_steps, num_steps):
-        yield X[:, i : i + num_steps], Y[:, i : i + num_steps]
+        yield X[:, i : i + num_steps], Y[:, i : i + num_steps]  # row i goes on where it stopped in the batch before
 
 
 class SeqDataLoader:

@@ -30,10 +30,10 @@ def naive_all_reduce(buffers: Sequence[np.ndarray]) -> Traffic:
     sent = [0] * len(buffers)
     for device in range(1, len(buffers)):
         buffers[0][...] += buffers[device]
-        sent[device] += buffers[device].size
+        sent[device] += buffers[device].size  # D − 1 messages arrive at device 0 …
     for device in range(1, len(buffers)):
         buffers[device][...] = buffers[0]
-        sent[0] += buffers[0].size
+        sent[0] += buffers[0].size  # … and D − 1 leave it
     return sent
 
 
@@ -49,17 +49,19 @@ def ring_all_reduce(buffers: Sequence[np.ndarray]) -> Traffic:
     """
     _check("ring_all_reduce", buffers)
     num = len(buffers)
+    # views where the buffer is contiguous: written in place below
     flat = [np.array_split(buffer.reshape(-1), num) for buffer in buffers]  # flat[device][chunk]
     sent = [0] * num
-    for adding in (True, False):
+    for adding in (True, False):  # reduce-scatter, then all-gather
         for number in range(num - 1):
             # In the last round of adding, device i completes chunk i + 1; that is the first it passes on.
             chunk_of = [(device - number + (0 if adding else 1)) % num for device in range(num)]
+            # copies: all send before any receives
             messages = [flat[device][chunk_of[device]].copy() for device in range(num)]
             for device, message in enumerate(messages):
-                target = flat[(device + 1) % num][chunk_of[device]]
+                target = flat[(device + 1) % num][chunk_of[device]]  # the neighbour's chunk of the same number
                 target[...] = target + message if adding else message
-                sent[device] += message.size
+                sent[device] += message.size  # 2(D − 1)/D of a buffer in all, whatever D
     for buffer, chunks in zip(buffers, flat, strict=True):
         buffer[...] = np.concatenate(chunks).reshape(buffer.shape)  # chunks of a buffer that is no view were copies
     return sent

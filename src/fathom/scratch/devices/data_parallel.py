@@ -41,7 +41,7 @@ def split_batch(array: np.ndarray, num_devices: int) -> list[np.ndarray]:
     """
     if not 1 <= num_devices <= len(array):
         raise ValueError(f"split_batch: {len(array)} samples (shape {array.shape}) for {num_devices} devices")
-    return np.array_split(array, num_devices)
+    return np.array_split(array, num_devices)  # views, no copies
 
 
 def data_parallel_step(
@@ -67,13 +67,15 @@ def data_parallel_step(
     ):
         replica.zero_grad()
         # Weighted by the shard's share of the batch
+        # shards of different sizes: an unweighted mean of means would be wrong
         part = loss(replica(Tensor(X_shard)), Tensor(y_shard)) * (len(X_shard) / len(X))
         part.backward()
-        total += part.item()
+        total += part.item()  # Σ (n_d/N) · mean_d = the batch's mean
+    # the same parameter on every device
     for copies in zip(*(replica.parameters() for replica in replicas), strict=True):
         all_reduce([gradient_of(parameter) for parameter in copies])  # in place: afterwards all replicas hold the sum
     for optimizer in optimizers:
-        optimizer.step()
+        optimizer.step()  # the same gradient and the same state: replicas stay equal to the bit
     return total
 
 
@@ -85,4 +87,4 @@ def gradient_of(parameter: Tensor) -> np.ndarray:
     """
     if parameter.grad is None:
         raise ValueError(f"a parameter of shape {parameter.shape} has no gradient: the loss does not depend on it")
-    return parameter.grad.data
+    return parameter.grad.data  # the array itself, for all_reduce to write into

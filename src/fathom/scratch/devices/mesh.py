@@ -62,7 +62,8 @@ class Mesh:
         all_reduce: AllReduce = ring_all_reduce,
     ) -> None:
         self.rows = [cast("Sequential", row) for row in replicate(net, num_rows)]
-        self.stages = [split_stages(row, cut) for row in self.rows]
+        self.stages = [split_stages(row, cut) for row in self.rows]  # stages[row] = (first layers, last layers)
+        # one for each device, as on real ones: a device knows its own parameters
         self.optimizers = [make_optimizer(stage.parameters()) for stages in self.stages for stage in stages]
         self.num_micro_batches, self.all_reduce = num_micro_batches, all_reduce
 
@@ -77,11 +78,12 @@ class Mesh:
         for (first, second), (X_shard, y_shard) in zip(self.stages, shards, strict=True):
             share = len(X_shard) / len(X)  # a mean over the batch is the sum of the shards' means by their shares
 
+            # share as a default: a closure would see the last row's
             def weighted(prediction: Tensor, target: Tensor, share: float = share) -> Tensor:
                 return loss(prediction, target) * share
 
             total += pipeline_step(first, second, X_shard, y_shard, weighted, self.num_micro_batches)
-        sent = (self._sum_column(0), self._sum_column(1))
+        sent = (self._sum_column(0), self._sum_column(1))  # each column for itself: its devices hold the same layers
         for optimizer in self.optimizers:
             optimizer.step()
         return MeshStep(total, sent)
@@ -89,6 +91,7 @@ class Mesh:
     def _sum_column(self, column: int) -> list[int]:
         """Add up the gradients of the devices that hold the same layers; return how many numbers each of them sent."""
         sent = [0] * len(self.rows)
+        # the same parameter in every row
         for copies in zip(*(stages[column].parameters() for stages in self.stages), strict=True):
             traffic = self.all_reduce([gradient_of(parameter) for parameter in copies])
             sent = [so_far + more for so_far, more in zip(sent, traffic, strict=True)]

@@ -49,10 +49,12 @@ def send(connection: socket.socket, kind: str, arrays: Sequence[np.ndarray] = ()
 
     Raises:  Closed if the other side is gone, Late if it takes nothing within the connection's timeout
     """
+    # contiguous and little-endian, whatever the array was
     plain = [np.ascontiguousarray(array, array.dtype.newbyteorder("<")) for array in arrays]
     described = [{"dtype": array.dtype.str, "shape": array.shape} for array in plain]
     # Plain facts only: nothing that could run
     header = json.dumps({"kind": kind, "facts": facts, "arrays": described}).encode()
+    # length of the header, header, arrays one after another
     packet = b"".join([_LENGTH.pack(len(header)), header, *(array.tobytes() for array in plain)])
     try:
         connection.sendall(packet)
@@ -69,7 +71,7 @@ def receive(connection: socket.socket, timeout_s: float) -> Message:
     Raises:  Closed if the other side is gone, Late if the message is not whole in time, Malformed if it is none
     """
     deadline_s = time.monotonic() + timeout_s  # for the whole message, not for each piece
-    (length,) = _LENGTH.unpack(_read(connection, _LENGTH.size, deadline_s))
+    (length,) = _LENGTH.unpack(_read(connection, _LENGTH.size, deadline_s))  # first 4 bytes: how long the header is
     if length > MAX_HEADER_BYTES:
         raise Malformed(f"a header of {length} bytes")
     try:
@@ -80,11 +82,13 @@ def receive(connection: socket.socket, timeout_s: float) -> Message:
         raise Malformed(f"a header that cannot be read ({type(error).__name__})") from None
     if any(dtype not in _DTYPES or any(size < 0 for size in shape) for dtype, shape in plan):
         raise Malformed("an array of unknown kind")
+    # 8: the widest number; checked before any memory is taken
     if sum(8 * math.prod(shape) for _, shape in plan) > MAX_ARRAY_BYTES:
         raise Malformed("arrays too large")
     arrays = []
     for dtype, shape in plan:
         num_bytes = np.dtype(dtype).itemsize * math.prod(shape)
+        # no copy: the array lies over the bytes that came
         arrays.append(np.frombuffer(_read(connection, num_bytes, deadline_s), dtype).reshape(shape))
     return Message(str(kind), facts, tuple(arrays))
 
@@ -96,7 +100,7 @@ def _read(connection: socket.socket, num_bytes: int, deadline_s: float) -> bytea
         left_s = deadline_s - time.monotonic()
         if left_s <= 0:
             raise Late("sent no whole message in time")
-        connection.settimeout(left_s)
+        connection.settimeout(left_s)  # what is left, so that a slow drip cannot go on for ever
         try:
             count = connection.recv_into(view[filled:])
         except TimeoutError:

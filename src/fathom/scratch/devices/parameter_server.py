@@ -34,7 +34,7 @@ class Update:
 
     worker: int
     loss: float
-    staleness: int
+    staleness: int  # 0 where nobody else stepped in between
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class ParameterServer:
         if len(X) != len(y) or len(X) == 0:
             raise ValueError(f"ParameterServer: X and y must hold the same samples, got {X.shape} and {y.shape}")
         self.net, self.optimizer, self.network = net, optimizer, network
-        self.X, self.y = X, y.astype(np.int64)
+        self.X, self.y = X, y.astype(np.int64)  # labels as the messages' 8-byte integers
         self.num_devices, self.local_sum, self.timeout_s = cluster.num_devices, local_sum, cluster.timeout_s
         self.num_steps = 0  # which weights a gradient belongs to
         self.bytes_received = 0  # gradients
@@ -103,13 +103,14 @@ class ParameterServer:
 
     def __enter__(self) -> ParameterServer:
         self._pool.__enter__()
-        name, options = self.network
+        name, options = self.network  # the worker builds the network itself: code never travels
         facts = {"network": name, "options": options, "num_devices": self.num_devices, "local_sum": self.local_sum}
         try:
             for worker in self._pool.workers:
+                # the data once; later only numbers of samples go over
                 worker.tell("setup", [self.X, self.y], self.timeout_s, **facts)
         except BaseException:
-            self._pool.close(at_once=True)
+            self._pool.close(at_once=True)  # half a pool is of no use, and would wait for ever
             raise
         return self
 
@@ -134,7 +135,7 @@ class ParameterServer:
             answers[worker.number] = self._receive_gradients(worker)
         in_order = [answers[worker.number] for worker in busy]  # a sum in floating point depends on its order
         self._apply(in_order, len(chosen))
-        return sum(answer.facts["loss"] for answer in in_order) / len(chosen)
+        return sum(answer.facts["loss"] for answer in in_order) / len(chosen)  # sums over samples, divided once
 
     def run_asynchronously(self, batches: Iterable[np.ndarray]) -> list[Update]:
         """Hand the batches out to whichever worker is free, and take a step with each answer as it comes.
@@ -147,21 +148,24 @@ class ParameterServer:
         updates: list[Update] = []
         todo = iter(batches)  # shared by both loops below
         sizes: dict[Worker, int] = {}  # of what each worker has in hand
+        # zip asks the workers first: no batch is lost when they run out
         for worker, chosen in zip(self._pool.workers, todo, strict=False):
             self._ask(worker, chosen)
             sizes[worker] = len(chosen)
         while sizes:
             worker = self._pool.wait_for_one(list(sizes))
             answer, size = self._receive_gradients(worker), sizes.pop(worker)
+            # steps taken since its weights were sent
             updates.append(Update(worker.number, answer.facts["loss"] / size, self.num_steps - answer.facts["step"]))
             self._apply([answer], size)
-            for chosen in todo:
+            for chosen in todo:  # one batch for the worker that has become free
                 self._ask(worker, chosen)
                 sizes[worker] = len(chosen)
                 break
         return updates
 
     def _ask(self, worker: Worker, chosen: np.ndarray) -> None:
+        # all weights with every request: workers keep no state between steps
         arrays = [*(parameter.data for parameter in self.net.parameters()), chosen.astype(np.int64)]
         worker.tell("work", arrays, self.timeout_s, step=self.num_steps)
 
@@ -184,6 +188,6 @@ class ParameterServer:
                 for total, array in zip(sums, answer.arrays[start : start + len(parameters)], strict=True):
                     total += array
         for parameter, total in zip(parameters, sums, strict=True):
-            parameter.grad = Tensor(total / num_samples)
+            parameter.grad = Tensor(total / num_samples)  # the mean over the batch, as one device would have it
         self.optimizer.step()
         self.num_steps += 1

@@ -37,6 +37,7 @@ def split_stages(net: Sequential, cut: int) -> tuple[Sequential, Sequential]:
     layers = list(net)
     if not 0 < cut < len(layers):
         raise ValueError(f"split_stages: cut must be from 1 to {len(layers) - 1}, got {cut}")
+    # the layers themselves, not copies: gradients land in net
     return Sequential(*layers[:cut]), Sequential(*layers[cut:])
 
 
@@ -52,7 +53,8 @@ def schedule(num_micro_batches: int) -> list[Work]:
         raise ValueError(f"schedule: num_micro_batches must be at least 1, got {m}")
     plan = []
     for i in range(m):
-        plan += [Work(i, 0, False, i), Work(i + 1, 1, False, i)]
+        plan += [Work(i, 0, False, i), Work(i + 1, 1, False, i)]  # device 1 is one tick behind
+        # backwards through the same order: the last one in is the first one out
         plan += [Work(2 * m - i, 1, True, i), Work(2 * m - i + 1, 0, True, i)]
     return sorted(plan, key=lambda work: (work.tick, work.device))
 
@@ -60,7 +62,7 @@ def schedule(num_micro_batches: int) -> list[Work]:
 def waiting_share(plan: list[Work]) -> float:
     """Return the share of all ticks in which a device waits: the bubble."""
     num_ticks = max(work.tick for work in plan) + 1  # 2 (m + 1)
-    return 1 - len(plan) / (2 * num_ticks)
+    return 1 - len(plan) / (2 * num_ticks)  # (2m + 2) ticks, 2m of work a device: the bubble is 1/(m + 1)
 
 
 def pipeline_step(
@@ -75,7 +77,7 @@ def pipeline_step(
 
     Returns: the mean loss of the whole batch
     """
-    first.zero_grad()
+    first.zero_grad()  # gradients of all micro-batches add up
     second.zero_grad()
     X_parts, y_parts = split_batch(X, num_micro_batches), split_batch(y, num_micro_batches)
     sent: dict[int, Tensor] = {}  # device 0 keeps what it computed until the gradient comes back
@@ -87,12 +89,15 @@ def pipeline_step(
             case 0, False:
                 sent[i] = first(Tensor(X_parts[i]))  # kept with its graph
             case 1, False:
+                # a leaf on device 1: its grad is what device 0 needs
                 received[i] = Tensor(sent[i].data.copy(), requires_grad=True)
+                # by its share of the batch, so that the sum is the batch's mean
                 losses[i] = loss(second(received[i]), Tensor(y_parts[i])) * (len(X_parts[i]) / len(X))
             case 1, True:
-                losses[i].backward()
+                losses[i].backward()  # through device 1's layers, down to received[i]
             case 0, True:
                 gradient = received[i].grad
                 assert gradient is not None
+                # on through device 0's layers
                 sent.pop(i).backward(gradient.data)  # memory is free as soon as it is used
     return sum(part.item() for part in losses.values())

@@ -40,10 +40,12 @@ class Worker:
         self.connection: socket.socket | None = None
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         self.process = subprocess.Popen(
+            # -P: a file in the current folder cannot stand in for a module
             [sys.executable, "-P", "-m", "fathom.scratch.devices.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=self.errors,
+            # the processes share the cores: one thread each
             env=os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
         )
         assert self.process.stdin is not None
@@ -81,8 +83,9 @@ class Worker:
         """Say what became of the worker; if its process has ended, how."""
         with suppress(subprocess.TimeoutExpired):
             code = self.process.wait(timeout=0.5)  # a connection closes a moment before its process ends
+            # a negative code is the signal's number
             what = f"was killed by signal {-code}" if code < 0 else f"{what}; it ended with code {code}"
-        self.errors.seek(0)
+        self.errors.seek(0)  # what it wrote, from the beginning
         lines = self.errors.read().decode(errors="replace").strip().splitlines()
         last_words = f"; its last words: {lines[-1]}" if lines else ""
         raise WorkerError(f"worker {self.number} (process {self.process.pid}): {what}{last_words}")
@@ -117,6 +120,7 @@ class WorkerPool:
         try:
             with socket.create_server(("127.0.0.1", 0)) as listener:
                 for number in range(self.num_workers):
+                    # port 0 lets the system choose a free one
                     self.workers.append(Worker(number, listener.getsockname()[1], token))
                 self._welcome(listener, token)
         except BaseException:
@@ -147,16 +151,17 @@ class WorkerPool:
             for worker in busy:
                 assert worker.connection is not None
                 selector.register(worker.connection, selectors.EVENT_READ, worker)
-            events = selector.select(self.timeout_s)
+            events = selector.select(self.timeout_s)  # sleeps until one can be read
         if not events:
             busy[0].fail(f"no answer within {self.timeout_s:g} s")
-        found: Worker = events[0][0].data
+        found: Worker = events[0][0].data  # the others stay readable for the next call
         return found
 
     def _welcome(self, listener: socket.socket, token: str) -> None:
         """Wait until every worker has called; who does not know the token is no worker."""
         deadline_s = time.monotonic() + self.timeout_s
         listener.settimeout(0.1)  # seconds: so often a dead worker is looked for
+        # by number: those who have not called yet
         while missing := {worker.number: worker for worker in self.workers if worker.connection is None}:
             for worker in missing.values():
                 if worker.process.poll() is not None:
@@ -170,10 +175,11 @@ class WorkerPool:
             try:
                 hello = receive(connection, _HELLO_S).facts
             except (Closed, Late, Malformed):
-                hello = {}
+                hello = {}  # a stranger, or noise on the port
             caller = missing.get(hello.get("number", -1))
+            # compared in constant time: nothing about the token leaks
             if caller is None or not hmac.compare_digest(str(hello.get("token")).encode(), token.encode()):
                 connection.close()
                 continue
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as in the worker: messages go at once
             caller.connection = connection

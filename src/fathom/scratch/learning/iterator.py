@@ -39,11 +39,11 @@ class Batches:
             raise ValueError(f"Batches: X has {len(X)} samples (shape {X.shape}), y has {len(y)} (shape {y.shape})")
         if len(X) == 0:
             raise ValueError(f"Batches: there is no sample; X has shape {X.shape}")
-        if not 1 <= batch_size <= len(X):
+        if not 1 <= batch_size <= len(X):  # torch allows a larger one; here it would hide a mistake in the size
             raise ValueError(f"Batches: batch_size must be from 1 to the {len(X)} samples, got {batch_size}")
         self.X, self.y, self.batch_size = X, y, batch_size
         self.shuffle, self.drop_last, self.seed = shuffle, drop_last, seed
-        self.epoch = 0
+        self.epoch = 0  # how many epochs were begun: it seeds the next order
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.X), self.batch_size)  # a last batch that is not full counts too
@@ -54,7 +54,7 @@ class Batches:
         self.epoch += 1
         for number in range(len(self)):
             chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
-            yield self.X[chosen], self.y[chosen]
+            yield self.X[chosen], self.y[chosen]  # (batch_size, …) and (batch_size,); fancy indexing copies
 
     def order(self, epoch: int) -> np.ndarray:
         """Return the order of the samples in an epoch.
@@ -62,6 +62,6 @@ class Batches:
         Shape:   -> int64 (N,)
         """
         if not self.shuffle:
-            return np.arange(len(self.X))
+            return np.arange(len(self.X))  # as they stand: for evaluation
         # Both numbers seed: epochs differ, runs repeat
         return np.random.default_rng((self.seed, epoch)).permutation(len(self.X))

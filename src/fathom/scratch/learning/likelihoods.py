@@ -30,6 +30,7 @@ def normal_nll(prediction: Tensor, target: Tensor, std: float = 1.0, reduction: 
     Equals:  −torch.distributions.Normal(prediction, std).log_prob(target)
     """
     check_number("normal_nll", "std", std, above=True)
+    # −log N(y; ŷ, σ²) = (y − ŷ)²/2σ² + log σ√(2π)
     return _shifted(half_squared(prediction, target, reduction) * std**-2, normal_constant(std), target, reduction)
 
 
@@ -40,6 +41,7 @@ def laplace_nll(prediction: Tensor, target: Tensor, scale: float = 1.0, reductio
     Equals:  −torch.distributions.Laplace(prediction, scale).log_prob(target)
     """
     check_number("laplace_nll", "scale", scale, above=True)
+    # −log = |y − ŷ|/b + log 2b
     return _shifted(l1(prediction, target, reduction) * (1 / scale), laplace_constant(scale), target, reduction)
 
 
@@ -49,6 +51,7 @@ def huber_nll(prediction: Tensor, target: Tensor, delta: float = 1.0, reduction:
     Shape:   prediction (N, …), target (N, …) -> (); prediction's for reduction "none"
     """
     check_number("huber_nll", "delta", delta, above=True)
+    # −log = huber + log Z
     return _shifted(huber(prediction, target, delta, reduction), huber_constant(delta), target, reduction)
 
 
@@ -72,20 +75,22 @@ def categorical_nll(logits: Tensor, labels: Tensor, reduction: str = "mean") -> 
 
 def normal_constant(std: float = 1.0) -> float:
     """Return log σ√(2π), the least that ``normal_nll`` can be."""
-    return math.log(std * math.sqrt(2 * math.pi))
+    return math.log(std * math.sqrt(2 * math.pi))  # 1/(σ√(2π)) makes the area under the bell 1
 
 
 def laplace_constant(scale: float = 1.0) -> float:
     """Return log 2b, the least that ``laplace_nll`` can be."""
-    return math.log(2 * scale)
+    return math.log(2 * scale)  # ∫ e^(−|e|/b) de = 2b
 
 
 def huber_constant(delta: float = 1.0) -> float:
     """Return log Z, Z = √(2π) erf(δ/√2) + (2/δ) e^(−δ²/2): the area under e^(−huber), within ±δ and beyond."""
-    inside = math.sqrt(2 * math.pi) * math.erf(delta / math.sqrt(2))
+    inside = math.sqrt(2 * math.pi) * math.erf(delta / math.sqrt(2))  # ∫ e^(−e²/2) de from −δ to δ
+    # two tails, each ∫ e^(−δ(e − δ/2)) de from δ on = e^(−δ²/2)/δ
     return math.log(inside + 2 / delta * math.exp(-(delta**2) / 2))
 
 
 def _shifted(loss: Tensor, constant: float, target: Tensor, reduction: str) -> Tensor:
     """Add the constant of each sample."""
+    # a mean has the constant once, a sum once for each target
     return loss + constant * (target.numel() if reduction == "sum" else 1)

@@ -34,11 +34,11 @@ def train_step(
     Shape:   X (N, …), y (N,) -> ()
     """
     net.train()  # dropout drops
-    value = loss(net(Tensor(X)), Tensor(y))
-    optimizer.zero_grad()
+    value = loss(net(Tensor(X)), Tensor(y))  # the graph begins at the parameters: X and y need no gradient
+    optimizer.zero_grad()  # before backward(), which adds to what is there
     value.backward()
     if clip_norm is not None:
-        clip_by_norm(optimizer.parameters, clip_norm)
+        clip_by_norm(optimizer.parameters, clip_norm)  # between backward() and step(): it changes what step() reads
     optimizer.step()
     return value.item()
 
@@ -54,7 +54,7 @@ def train_epoch(
 
     Shape:   X (N, …), y (N,) -> (); batch after batch
     """
-    sums = Accumulator(2)
+    sums = Accumulator(2)  # losses times samples, samples
     for X, y in batches:
         sums.add(len(y) * train_step(net, optimizer, loss, X, y, clip_norm), len(y))  # a mean weighted by samples
     return sums[0] / sums[1]
@@ -69,7 +69,7 @@ def predict(net: Module, X: np.ndarray, batch_size: int = 256) -> np.ndarray:
     with no_grad():
         # (batch_size, K) each
         parts = [net(Tensor(X[start : start + batch_size])).data for start in range(0, len(X), batch_size)]
-    return np.concatenate(parts)
+    return np.concatenate(parts)  # (N, K)
 
 
 def evaluate_accuracy(net: Module, X: np.ndarray, y: np.ndarray) -> float:
@@ -83,7 +83,7 @@ def evaluate_accuracy(net: Module, X: np.ndarray, y: np.ndarray) -> float:
 def perplexity(mean_loss: float) -> float:
     """e^loss: among how many equally likely characters the model hesitates. 1 is certainty, the vocabulary's size a
     blind guess."""
-    return math.exp(mean_loss)
+    return math.exp(mean_loss)  # the inverse of the geometric mean of the probabilities
 
 
 def generate(net: Module, vocabulary: Vocabulary, prefix: str, num_characters: int, dtype: object = np.float64) -> str:
@@ -96,7 +96,7 @@ def generate(net: Module, vocabulary: Vocabulary, prefix: str, num_characters: i
     """
     if not prefix:
         raise ValueError("generate: the prefix is empty; the first character cannot be guessed")
-    numbers = vocabulary.encode(prefix)
+    numbers = vocabulary.encode(prefix)  # (steps,): the whole text so far, run through again for each character
     net.eval()
     with no_grad():
         for _ in range(num_characters):

@@ -26,7 +26,7 @@ def squared(prediction: Tensor, target: Tensor, reduction: str = "mean") -> Tens
     Raises:  ValueError if the shapes differ: (N,) and (N, 1) would compare everything with everything
     """
     _check_pair("squared", prediction, target)
-    return _reduce("squared", (prediction - target).square(), reduction)
+    return _reduce("squared", (prediction - target).square(), reduction)  # d/dŷ = 2(ŷ − y)
 
 
 def half_squared(prediction: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
@@ -46,6 +46,7 @@ def l1(prediction: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     Equals:  torch.nn.functional.l1_loss
     """
     _check_pair("l1", prediction, target)
+    # robust: an outlier pulls no harder than any other error
     return _reduce("l1", (prediction - target).abs(), reduction)
 
 
@@ -59,6 +60,7 @@ def huber(prediction: Tensor, target: Tensor, delta: float = 1.0, reduction: str
     _check_pair("huber", prediction, target)
     check_number("huber", "delta", delta, above=True)
     e = (prediction - target).abs()  # (N, …)
+    # at |e| = δ both pieces are ½δ², with the slope δ
     return _reduce("huber", where(e <= delta, 0.5 * e.square(), delta * (e - 0.5 * delta)), reduction)
 
 
@@ -72,7 +74,7 @@ def smooth_l1(prediction: Tensor, target: Tensor, beta: float = 1.0, reduction: 
     _check_pair("smooth_l1", prediction, target)
     check_number("smooth_l1", "beta", beta)
     e = (prediction - target).abs()
-    if beta == 0:
+    if beta == 0:  # the limit: the squared part shrinks to a point
         return _reduce("smooth_l1", e, reduction)
     near = e.clip(high=beta)  # so that e²/β stays small where it does not count
     return _reduce("smooth_l1", where(e < beta, 0.5 * near.square() / beta, e - 0.5 * beta), reduction)
@@ -86,7 +88,7 @@ def nll(log_probabilities: Tensor, labels: Tensor, reduction: str = "mean") -> T
     """
     _check_scores("nll", log_probabilities, labels)
     rows = Tensor(range(len(labels)))  # row i, column labels[i]
-    return _reduce("nll", -log_probabilities[rows, labels], reduction)
+    return _reduce("nll", -log_probabilities[rows, labels], reduction)  # (N,): one logarithm a row
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0, reduction: str = "mean") -> Tensor:
@@ -101,6 +103,7 @@ def cross_entropy(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0, 
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"cross_entropy: label_smoothing must be from 0 to 1, not {label_smoothing!r}")
     if labels.dtype.kind == "f":
+        # distributions instead of numbers: one row of probabilities each
         _check_pair("cross_entropy", logits, labels)
         log_p = log_softmax(logits, axis=1)  # (N, C)
         at_label = -(labels * log_p).sum(1)  # (N,)
@@ -109,6 +112,7 @@ def cross_entropy(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0, 
         log_p = log_softmax(logits, axis=1)
         at_label = nll(log_p, labels, "none")  # (N,)
     if label_smoothing:
+        # ε/C at each of C classes: ε times their mean
         at_label = (1 - label_smoothing) * at_label - label_smoothing * log_p.mean(1)
     return _reduce("cross_entropy", at_label, reduction)
 
@@ -127,7 +131,9 @@ def soft_targets(logits: Tensor, teacher: Tensor, temperature: float = 1.0) -> T
     check_axes("soft_targets", "logits", logits, "(N, C)")
     check_batch("soft_targets", "logits", logits)
     check_number("soft_targets", "temperature", temperature, above=True)
+    # a higher temperature shows which wrong classes the teacher takes for near
     log_p, log_q = log_softmax(logits / temperature, axis=1), log_softmax(teacher / temperature, axis=1)
+    # KL(q‖p); T² undoes the 1/T² in the gradients
     return temperature**2 * (log_q.exp() * (log_q - log_p)).sum(1).mean()
 
 
@@ -150,6 +156,7 @@ def bce(probability: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     Equals:  torch.nn.functional.binary_cross_entropy
     """
     _check_pair("bce", probability, target)
+    # logits given by mistake would only show as nan
     if probability.numel() and not 0 <= probability.data.min() <= probability.data.max() <= 1:
         raise ValueError("bce: probability must be from 0 to 1; for logits use bce_with_logits")
     if target.numel() and not 0 <= target.data.min() <= target.data.max() <= 1:
@@ -177,13 +184,15 @@ def multi_margin(scores: Tensor, labels: Tensor, margin: float = 1.0, reduction:
     rows, num_classes = Tensor(range(len(labels))), scores.shape[1]
     lead = scores[rows, labels].unsqueeze(1) - scores  # (N, C): o_y − o_i
     others = Tensor(labels.data[:, None] != range(num_classes))  # (N, C): all but the label
+    # 0 for the label: its own lead is 0, which would lose the whole margin
     lost = where(others, (margin - lead).relu(), 0.0)
+    # by all C classes, as torch, though the label itself counts 0
     return _reduce("multi_margin", lost.sum(1) / num_classes, reduction)
 
 
 def _check_pair(name: str, prediction: Tensor, target: Tensor) -> None:
     check_float(name, "prediction", prediction)
-    if prediction.shape != target.shape:
+    if prediction.shape != target.shape:  # (N,) against (N, 1) would broadcast to (N, N) in silence
         raise ValueError(
             f"{name}: target has shape {target.shape}, expected that of the prediction, {prediction.shape}"
         )

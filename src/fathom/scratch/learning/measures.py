@@ -21,7 +21,7 @@ def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
         raise ValueError(f"accuracy: expected logits (N, K) and labels (N,), got {logits.shape} and {labels.shape}")
     if len(labels) == 0:
         raise ValueError(f"accuracy: the batch is empty; logits have shape {logits.shape}")
-    if labels.min() < 0 or labels.max() >= logits.shape[1]:
+    if labels.min() < 0 or labels.max() >= logits.shape[1]:  # a label that no column stands for could never be right
         raise ValueError(
             f"accuracy: labels must be 0…{logits.shape[1] - 1}, the {logits.shape[1]} columns of the logits; "
             f"got {labels.min()}…{labels.max()}"
@@ -40,7 +40,7 @@ class Accumulator:
     """
 
     def __init__(self, num_sums: int) -> None:
-        self.sums = [0.0] * num_sums
+        self.sums = [0.0] * num_sums  # Python floats: float64 however long the epoch
 
     def add(self, *values: float) -> None:
         """Add a number to each sum.
@@ -71,7 +71,7 @@ class Timer:
 
     def __init__(self) -> None:
         self.times_s: list[float] = []
-        self._started_s: float | None = None
+        self._started_s: float | None = None  # None while it is not running
 
     def start(self) -> None:
         """Start the watch."""
@@ -103,9 +103,9 @@ class Timer:
     @property
     def mean_s(self) -> float:
         """Mean time; 0 before the first."""
-        return self.total_s / len(self.times_s) if self.times_s else 0.0
+        return self.total_s / len(self.times_s) if self.times_s else 0.0  # no division by 0
 
     @property
     def running_totals_s(self) -> list[float]:
         """Sum of the times up to each one."""
-        return np.cumsum(self.times_s).tolist()
+        return np.cumsum(self.times_s).tolist()  # k-th entry: when interval k ended

@@ -27,6 +27,7 @@ class Optimizer:
             raise ValueError(f"{name}: parameters is empty; there is nothing to learn")
         for parameter in self.parameters:
             if not isinstance(parameter, Tensor) or not parameter.is_leaf:
+                # a computed tensor is thrown away after the step
                 raise TypeError(f"{name}: parameters must be tensors that nothing computed, not {parameter!r}")
         self.lr = check_number(name, "lr", lr)
         self.weight_decay = check_number(name, "weight_decay", weight_decay)
@@ -37,13 +38,13 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Forget all gradients: backward() adds to them."""
         for parameter in self.parameters:
-            parameter.grad = None
+            parameter.grad = None  # as torch: None, not zeros
 
     def step(self) -> None:
         """Change every parameter that has a gradient, in its memory."""
         self.num_steps += 1
         for parameter, state in zip(self.parameters, self.state, strict=True):
-            if parameter.grad is not None:
+            if parameter.grad is not None:  # out of use in this step: no decay and no momentum either
                 self.update(parameter.data, parameter.grad.data, state)
                 parameter._memory.version += 1  # a graph that saved the old value can no longer go back
 
@@ -94,9 +95,10 @@ class SGD(Optimizer):
             g = g + self.weight_decay * w  # not in place: the gradient is the caller's
         if self.momentum:
             if "velocity" in state:
-                state["velocity"] = self.momentum * state["velocity"] + (1 - self.dampening) * g
+                state["velocity"] = self.momentum * state["velocity"] + (1 - self.dampening) * g  # v ← μv + (1 − τ)g
             else:
                 state["velocity"] = g.copy()  # the first step is undamped, as torch's
+            # nesterov looks one velocity ahead
             g = g + self.momentum * state["velocity"] if self.nesterov else state["velocity"]
         w -= self.lr * g  # in place
 
@@ -135,12 +137,12 @@ class Adam(Optimizer):
         Shape:   w (…), g (…) ->; w is changed in place
         """
         if self.weight_decay:
-            g = g + self.weight_decay * w
+            g = g + self.weight_decay * w  # L2: the decay is divided by √v̂ like the gradient (AdamW: apart)
         self._move(w, g, state)
 
     def _move(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
         beta1, beta2 = self.betas  # 0.9 and 0.999 are the paper's
-        if not state:
+        if not state:  # everything starts at 0, hence the division by 1 − βᵗ
             state.update(t=np.zeros(()), m=np.zeros_like(w), v=np.zeros_like(w), v_max=np.zeros_like(w))
         state["t"] += 1
         t = int(state["t"])  # steps of this parameter: one without a gradient takes none
@@ -149,7 +151,9 @@ class Adam(Optimizer):
         state["v"] += (1 - beta2) * g * g
         v = state["v"]
         if self.amsgrad:
+            # the largest v so far: the divisor never falls
             v = np.maximum(state["v_max"], v, out=state["v_max"])
+        # η/(1 − β₁ᵗ)·m / (√v/√(1 − β₂ᵗ) + ε): torch's order of operations
         w -= self.lr / (1 - beta1**t) * state["m"] / (np.sqrt(v) / np.sqrt(1 - beta2**t) + self.eps)
 
 

@@ -18,6 +18,7 @@ def l2_penalty(parameters: Iterable[Tensor]) -> Tensor:
 
     Shape:   parameter (…) -> (); of any number of parameters
     """
+    # ½, so that the gradient is w and not 2w
     return _total("l2_penalty", (0.5 * w.square().sum() for w in parameters))
 
 
@@ -43,7 +44,7 @@ def clip_by_norm(parameters: Iterable[Tensor], max_norm: float, eps: float = 0.0
     check_number("clip_by_norm", "max_norm", max_norm)
     gradients = [p.grad.data for p in parameters if p.grad is not None]
     norm = _norm(gradients)  # of all parameters together
-    if norm + eps > max_norm:
+    if norm + eps > max_norm:  # eps moves the bound too: torch adds 1e-6 to the norm
         for g in gradients:
             g *= max_norm / (norm + eps)  # in place: the optimiser sees it
     return norm
@@ -58,7 +59,7 @@ def clip_by_value(parameters: Iterable[Tensor], max_value: float) -> None:
     check_number("clip_by_value", "max_value", max_value)
     for parameter in parameters:
         if parameter.grad is not None:
-            np.clip(parameter.grad.data, -max_value, max_value, out=parameter.grad.data)
+            np.clip(parameter.grad.data, -max_value, max_value, out=parameter.grad.data)  # each entry by itself
 
 
 def normalize_gradients(parameters: Iterable[Tensor], norm: float = 1.0) -> float:
@@ -70,6 +71,7 @@ def normalize_gradients(parameters: Iterable[Tensor], norm: float = 1.0) -> floa
     Source:  notes N2
     """
     check_number("normalize_gradients", "norm", norm, above=True)
+    # those of this step: a parameter out of use has none
     gradients = [p.grad.data for p in parameters if p.grad is not None]
     total = _norm(gradients)
     if total > 0:
@@ -92,13 +94,14 @@ def project(parameters: Iterable[Tensor], max_norm: float) -> float:
     total = _norm(weights)
     if total > max_norm:
         for w in weights:
-            w *= max_norm / total
+            w *= max_norm / total  # in place: the parameters' memory
     return total
 
 
 def _norm(arrays: list[np.ndarray]) -> float:
     """Return the norm of all arrays together, in float64."""
     with np.errstate(over="ignore", under="ignore"):
+        # sums in float64: float32 squares overflow from 1.8e19 on
         norm = float(np.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in arrays)))
     largest = max((float(np.abs(g).max(initial=0.0)) for g in arrays), default=0.0)
     # 1e-140: below it squares lose digits in float64. Then, or where they overflow, in units of the largest entry
@@ -110,7 +113,7 @@ def _norm(arrays: list[np.ndarray]) -> float:
 def _total(name: str, parts: Iterable[Tensor]) -> Tensor:
     total: Tensor | None = None
     for part in parts:
-        total = part if total is None else total + part
+        total = part if total is None else total + part  # from the first part on: sum() would begin with an int
     if total is None:
         raise ValueError(f"{name}: parameters is empty")
     return total

@@ -40,6 +40,7 @@ def piecewise(step: int, milestones: Sequence[int], values: Sequence[float]) -> 
         raise ValueError(
             f"piecewise: {len(milestones)} milestones need {len(milestones) + 1} values, not {len(values)}"
         )
+    # values[0] before the first milestone
     return values[sum(step >= milestone for milestone in milestones)]  # how many milestones lie behind
 
 
@@ -48,7 +49,7 @@ def exponential(step: int, gamma: float) -> float:
 
     Equals:  torch.optim.lr_scheduler.ExponentialLR
     """
-    return gamma**step
+    return gamma**step  # t counts from 0: the first step has the full rate
 
 
 def natural_exponential(step: int, rate: float) -> float:
@@ -62,7 +63,7 @@ def polynomial(step: int, total: int, power: float = 1.0, final: float = 0.0) ->
     Equals:  torch.optim.lr_scheduler.PolynomialLR for f = 0
     """
     check_number("polynomial", "total", total, low=1)
-    return final + (1 - final) * (1 - min(step / total, 1)) ** power
+    return final + (1 - final) * (1 - min(step / total, 1)) ** power  # p = 1: a straight line
 
 
 def step_decay(step: int, every: int, gamma: float = 0.1) -> float:
@@ -71,7 +72,7 @@ def step_decay(step: int, every: int, gamma: float = 0.1) -> float:
     Equals:  torch.optim.lr_scheduler.StepLR
     """
     check_number("step_decay", "every", every, low=1)
-    return gamma ** (step // every)
+    return gamma ** (step // every)  # a staircase: γ once every so many steps
 
 
 def multi_step(step: int, milestones: Sequence[int], gamma: float = 0.1) -> float:
@@ -105,6 +106,7 @@ def cosine(step: int, total: int, final: float = 0.0) -> float:
     Source:  Loshchilov & Hutter 2017, eq. (5)
     """
     check_number("cosine", "total", total, low=1)
+    # half a cosine wave from 1 down to f
     return final + (1 - final) * (1 + math.cos(math.pi * min(step / total, 1))) / 2
 
 
@@ -116,7 +118,7 @@ def noam(step: int, warmup: int, model_size: int) -> float:
     check_number("noam", "warmup", warmup, low=1)
     check_number("noam", "model_size", model_size, low=1)
     n = step + 1  # the paper counts from 1
-    return model_size**-0.5 * min(n**-0.5, n * warmup**-1.5)
+    return model_size**-0.5 * min(n**-0.5, n * warmup**-1.5)  # both terms meet at n = w: the peak
 
 
 def one_cycle(step: int, total: int, rise: float = 0.3, start: float = 0.04, final: float = 4e-6) -> float:
@@ -126,7 +128,7 @@ def one_cycle(step: int, total: int, rise: float = 0.3, start: float = 0.04, fin
              its learning rate
     Source:  Smith & Topin 2018
     """
-    check_number("one_cycle", "total", total, low=2)
+    check_number("one_cycle", "total", total, low=2)  # one step up, one down
     check_probability("one_cycle", "rise", rise)
     peak = rise * total - 1  # the step of the largest rate, as torch counts
     if step <= peak:
@@ -156,11 +158,11 @@ class Plateau:
 
         Returns: the factor from now on
         """
-        if loss < self.best * (1 - self.threshold):
+        if loss < self.best * (1 - self.threshold):  # relative, as torch's: better by a ten-thousandth
             self.best, self.num_bad = loss, 0
         else:
             self.num_bad += 1
         if self.num_bad > self.patience:
             self.factor *= self.gamma
-            self.num_bad = 0
+            self.num_bad = 0  # patience begins anew at the new rate
         return self.factor

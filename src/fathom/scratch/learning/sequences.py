@@ -18,7 +18,7 @@ def clean(text: str) -> str:
     >>> clean("The Time Machine, by H. G. Wells [1898]")
     'the time machine by h g wells'
     """
-    return re.sub("[^a-z]+", " ", text.lower()).strip()
+    return re.sub("[^a-z]+", " ", text.lower()).strip()  # the notes' cleaning: digits and punctuation are blanks too
 
 
 class Vocabulary:
@@ -33,6 +33,7 @@ class Vocabulary:
 
     def __init__(self, text: str) -> None:
         self.characters = "".join(sorted(set(text)))  # sorted: the same text gives the same numbers
+        # the inverse of characters
         self._number = {character: number for number, character in enumerate(self.characters)}
 
     def __len__(self) -> int:
@@ -89,10 +90,12 @@ class Windows:
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         generator = np.random.default_rng((self.seed, self.epoch))
         self.epoch += 1
+        # 0 … num_steps − 1: windows do not always cut at the same places
         first = int(generator.integers(self.num_steps))
+        # one window each num_steps: they do not overlap
         starts = first + self.num_steps * generator.permutation(self.num_pieces)  # (num_pieces,)
         steps = np.arange(self.num_steps)[:, None]  # (num_steps, 1)
         for number in range(len(self)):
             # (num_steps, batch_size)
             places = steps + starts[number * self.batch_size : (number + 1) * self.batch_size]
-            yield self.text[places], self.text[places + 1]
+            yield self.text[places], self.text[places + 1]  # inputs, and the same shifted by one: the targets

@@ -30,11 +30,12 @@ def multiplier(X: Tensor, y: Tensor, max_norm: float) -> float:
     """
     check_number("multiplier", "max_norm", max_norm, above=True)
     if norm_of(least_squares(X, y)) <= max_norm:
-        return 0.0
+        return 0.0  # the bound is not active: no multiplier
     U, sigma, _ = np.linalg.svd(np.asarray(X.numpy(), np.float64), full_matrices=False)
     shares = sigma * (U.T @ np.asarray(y.numpy(), np.float64))  # (d,): Xᵀy in these coordinates
 
     def norm(penalty: float) -> float:
+        # ‖w(λ)‖² = Σ (σᵢ uᵢᵀy / (σᵢ² + λ))², falling in λ
         return float(np.sqrt(np.square(shares / (np.square(sigma) + penalty)).sum()))
 
     low, high = 0.0, float(np.sqrt(np.square(shares).sum())) / max_norm  # ‖w(λ)‖ < ‖Xᵀy‖/λ: here it is within
@@ -42,6 +43,7 @@ def multiplier(X: Tensor, y: Tensor, max_norm: float) -> float:
         middle = (low + high) / 2
         if not low < middle < high:  # no number of the machine lies between
             return high
+        # bisection: the norm is too large at low, within at high
         low, high = (middle, high) if norm(middle) > max_norm else (low, middle)
 
 
@@ -51,6 +53,7 @@ def bounded_least_squares(X: Tensor, y: Tensor, max_norm: float) -> Tensor:
     Shape:   X (n, d), y (n,) -> (d,)
     Equals:  least_squares with the penalty ``multiplier``
     """
+    # the bound and the penalty have the same solution (Lagrange)
     return least_squares(X, y, multiplier(X, y, max_norm))
 
 

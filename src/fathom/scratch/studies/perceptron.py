@@ -42,11 +42,11 @@ class Perceptron:
     """
 
     def __init__(self, num_inputs: int) -> None:
-        self.w = np.zeros(num_inputs)
+        self.w = np.zeros(num_inputs)  # from 0: the bound on the updates counts on it
         self.b = 0.0
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
-        return np.where(X @ self.w + self.b > 0, 1, -1)
+        return np.where(X @ self.w + self.b > 0, 1, -1)  # (N,): the side of the line
 
     def fit(self, X: np.ndarray, y: np.ndarray, max_epochs: int = 1000) -> Convergence:
         """Learn until every sample is right, the weights go in a circle, or ``max_epochs`` are over.
@@ -54,7 +54,7 @@ class Perceptron:
         Shape:   X (N, D), y (N,) ->; y holds -1 and 1
         Raises:  ValueError if the shapes do not fit or y holds anything but -1 and 1
         """
-        _check("Perceptron.fit", X, y)
+        _check("Perceptron.fit", X, y)  # labels are −1 and 1
         if X.shape[1] != len(self.w):
             raise ValueError(f"Perceptron.fit: expected X of shape (N, {len(self.w)}), got {X.shape}")
         num_updates = 0
@@ -67,8 +67,8 @@ class Perceptron:
             num_wrong = 0
             for x_i, y_i in zip(X, y, strict=True):
                 if y_i * (x_i @ self.w + self.b) <= 0:  # 0 counts as wrong
-                    self.w = self.w + y_i * x_i
-                    self.b = self.b + float(y_i)
+                    self.w = self.w + y_i * x_i  # towards the sample that was wrong
+                    self.b = self.b + float(y_i)  # as a weight of a constant input 1
                     num_wrong += 1
             num_updates += num_wrong
             if num_wrong == 0:
@@ -81,7 +81,7 @@ def radius(X: np.ndarray) -> float:
 
     Shape:   X (N, D) -> ()
     """
-    return float(np.linalg.norm(X, axis=1).max())
+    return float(np.linalg.norm(X, axis=1).max())  # over rows
 
 
 def margin(X: np.ndarray, y: np.ndarray, tolerance: float = 0.01, max_steps: int = 100_000) -> float:
@@ -101,17 +101,18 @@ def margin(X: np.ndarray, y: np.ndarray, tolerance: float = 0.01, max_steps: int
     """
     _check("margin", X, y)
     Z = y[:, None] * np.column_stack([X, np.ones(len(X))])  # (N, D + 1): the wrong side turned round
-    scale = np.linalg.norm(Z, axis=1).max()
-    v = Z[0].astype(np.float64)
+    scale = np.linalg.norm(Z, axis=1).max()  # the largest ‖z‖: the measure of what counts as 0
+    v = Z[0].astype(np.float64)  # a point of the hull of the z: it moves towards the origin
     best = 0.0
     for _ in range(max_steps):
         length = float(np.linalg.norm(v))
         if length <= 1e-9 * scale:  # the hull holds the origin: no line separates
             return 0.0
+        # ⟨v, z⟩ for each sample
         heights = Z @ v  # (N,)
         lowest = int(heights.argmin())
-        best = max(best, float(heights[lowest]) / length)
-        if best >= (1 - tolerance) * length:
+        best = max(best, float(heights[lowest]) / length)  # the margin of direction v/‖v‖ found so far, a lower bound
+        if best >= (1 - tolerance) * length:  # ‖v‖ is an upper bound: both have met
             break
         step = v - Z[lowest]  # towards the point that lies lowest
         v = v - min(1.0, float(v @ step) / float(step @ step)) * step  # as far as ‖v‖ shrinks, at most up to the point
@@ -120,7 +121,7 @@ def margin(X: np.ndarray, y: np.ndarray, tolerance: float = 0.01, max_steps: int
 
 def bound(r: float, rho: float) -> float:
     """Return the most updates that the rule can need, (r² + 1) / ρ²; infinite where nothing separates."""
-    return (r**2 + 1) / rho**2 if rho > 0 else math.inf
+    return (r**2 + 1) / rho**2 if rho > 0 else math.inf  # Novikoff's theorem, with b as one more weight: r² + 1
 
 
 def xor() -> tuple[np.ndarray, np.ndarray]:

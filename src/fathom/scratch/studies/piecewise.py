@@ -49,10 +49,12 @@ def pieces(net: Sequential) -> list[Piece]:
     Raises:  ValueError for another layer, or more than one input or output
     """
     modules = list(net)
-    linear = [module for module in modules if isinstance(module, Linear)]
+    linear = [module for module in modules if isinstance(module, Linear)]  # activations stand between them
+    # one number in, one out: a curve in the plane
     if not linear or linear[0].weight.shape[1] != 1 or linear[-1].weight.shape[0] != 1:
         raise ValueError("pieces: the network must have one input and one output, each of a Linear layer")
     # of every stretch of the input: where it ends, and the line that each unit is on it
+    # the input itself: slope 1, intercept 0
     stretches: list[tuple[float | Fraction, list[Line]]] = [(math.inf, [(Fraction(1), Fraction(0))])]
     for module in modules:
         if isinstance(module, Linear):
@@ -73,10 +75,11 @@ def interpolant(x: Sequence[float], y: Sequence[float]) -> Sequential:
     Raises:  ValueError for fewer than two points, or an x that does not ascend
     """
     xs, ys = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    if xs.ndim != 1 or xs.shape != ys.shape or len(xs) < 2:
+    if xs.ndim != 1 or xs.shape != ys.shape or len(xs) < 2:  # each axis a list of numbers
         raise ValueError(f"interpolant: x has shape {xs.shape} and y {ys.shape}, expected (n,) both, n at least 2")
     if not (np.diff(xs) > 0).all():
         raise ValueError("interpolant: x must ascend")
+    # of the straight lines between neighbours
     slopes = np.diff(ys) / np.diff(xs)  # (n − 1,)
     hidden, output = Linear(1, len(slopes), dtype=np.float64), Linear(len(slopes), 1, dtype=np.float64)
     _set(hidden, np.ones((len(slopes), 1)), -xs[:-1])  # the unit xᵢ wakes at xᵢ
@@ -127,6 +130,7 @@ def _combine(layer: Linear, lines: Sequence[Line]) -> list[Line]:
     out = []
     for row, bias in zip(layer.weight.data.tolist(), biases.tolist(), strict=True):
         weights = [Fraction(weight) for weight in row]  # a float is a fraction: nothing is rounded
+        # a weighted sum of lines is a line
         slope = sum((w * line[0] for w, line in zip(weights, lines, strict=True)), Fraction(0))
         intercept = sum((w * line[1] for w, line in zip(weights, lines, strict=True)), Fraction(bias))
         out.append((slope, intercept))
@@ -140,10 +144,10 @@ def _bend(
     out = []
     start: float | Fraction = -math.inf
     for end, lines in stretches:
-        zeros = {-intercept / slope for slope, intercept in lines if slope}
-        ends = [*sorted(zero for zero in zeros if start < zero < end), end]
+        zeros = {-intercept / slope for slope, intercept in lines if slope}  # where a unit changes sides
+        ends = [*sorted(zero for zero in zeros if start < zero < end), end]  # each kink once, in order
         for stop in ends:
-            inner = _between(start, stop)
+            inner = _between(start, stop)  # one sample decides: no line changes sign within
             out.append((stop, [_bent(line, inner, below) for line in lines]))
             start = stop
     return out
@@ -151,13 +155,14 @@ def _bend(
 
 def _bent(line: Line, inner: Fraction, below: Fraction) -> Line:
     slope, intercept = line
-    return line if slope * inner + intercept > 0 else (below * slope, below * intercept)
+    return line if slope * inner + intercept > 0 else (below * slope, below * intercept)  # ReLU: 0; PReLU: its slope
 
 
 def _between(start: float | Fraction, end: float | Fraction) -> Fraction:
     """Return a number inside a stretch."""
     if start == -math.inf:
-        return Fraction(0) if end == math.inf else Fraction(end) - 1
+        return Fraction(0) if end == math.inf else Fraction(end) - 1  # any number left of the end
+    # the middle, exact as a fraction
     return Fraction(start) + 1 if end == math.inf else (Fraction(start) + Fraction(end)) / 2
 
 
@@ -166,6 +171,7 @@ def _merge(stretches: Sequence[tuple[float | Fraction, list[Line]]]) -> list[Pie
     found: list[Piece] = []
     start: float | Fraction = -math.inf
     for end, ((slope, intercept),) in stretches:
+        # exact: fractions are equal or not
         if found and (found[-1].slope, found[-1].intercept) == (slope, intercept):
             found[-1] = Piece(found[-1].start, end, slope, intercept)
         else:
