@@ -140,8 +140,7 @@ def train_run(
     """
     # paths made absolute: a run is resumed from anywhere
     config = msgspec.structs.replace(config, data=kind_of(config).pin(config.data))
-    # pruning may ask for no fine-tuning: its weights are not random
-    if config.training.epochs == 0 and hooks.prepare is None:
+    if config.training.epochs == 0 and hooks.prepare is None:  # pruning may skip fine-tuning: weights are not random
         raise UsageError("training.epochs must be at least 1: without training the weights stay random")
     plan = draft(config, contents, on_read=hooks.on_read).ready()  # before the folder: what is refused leaves none
     writer = RunWriter.create(root, config.model.name, place_name(config.data.name), name=name)
@@ -184,7 +183,6 @@ def resume_run(path: Path, *, contents: Any = None, hooks: Hooks = Hooks()) -> T
             raise FathomError(f"{plan.data.name} has changed since {path.name} started; start a new run")
         notes = [f"checkpoint refused: {line}" for line in refused]
         notes += _changed_choices(choices, plan.execution)
-        # as in the log: epochs count from 1
         notes.append(f"resuming from checkpoints/{source.name} in epoch {epoch + 1}, after step {step}")
         writer = RunWriter.resume(path, step, epoch)  # cuts what was logged after the checkpoint
         for note in notes:
@@ -359,7 +357,6 @@ def _evaluate_once(run: PlannedRun, writer: RunWriter) -> dict[str, Any] | None:
     writer.write_json("evaluation.json", evaluation)
     if details.columns:  # texts have none
         writer.write_predictions(list(details.columns), details.rows)
-    # as dict keys: each once, in this order
     metrics = dict.fromkeys(["loss", "accuracy", "rmse", "perplexity", *plan.config.training.metrics])
     shown = [name for name in metrics if name in evaluation]
     writer.log_text("test " + ", ".join(f"{name} {evaluation[name]:.4f}" for name in shown))

@@ -47,8 +47,8 @@ class Events:
             os.write(2, MARK)
 
     def write(self, name: str, text: str) -> None:
-        """Send text that a cell printed, up to the limit."""  # a figure that waits comes before the text
-        self.settle()
+        """Send text that a cell printed, up to the limit."""
+        self.settle()  # a figure that waits comes before the text
         room = MAX_CHARACTERS - self._characters  # what is still allowed of this cell
         self._characters += len(text)
         if room > 0:

@@ -51,13 +51,14 @@ class ScratchData:
     dtype: Any
     test_X: np.ndarray
     test_labels: np.ndarray
-    vocabulary: Vocabulary | None = None
+    vocabulary: Vocabulary | None = None  # of texts alone
     test_text: np.ndarray | None = None
 
     def test_batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Return the text held out, in pieces."""
         assert self.test_text is not None
-        windows = Windows(self.test_text, NUM_STEPS, batch_size=1)
+        windows = Windows(self.test_text, NUM_STEPS, batch_size=1)  # one window a batch: to learn how many there are
+        # all of them as one batch: the score does not depend on a batch size
         windows = Windows(self.test_text, NUM_STEPS, batch_size=windows.num_pieces)
         yield from CharacterBatches(windows, self.num_outputs, self.dtype)
 
@@ -81,6 +82,7 @@ def image_data(options: TwinOptions, dtype: Any) -> ScratchData:
     mean, std = images.mean(), images.std() or 1.0  # of the training images alone; a set of one colour has std 0
     X, test_X = ((part.astype(dtype) - dtype(mean)) / dtype(std) for part in (images, test_images))  # (N, C, H, W)
     num_classes = len(arrays.class_names)
+    # regression learns the unit vector of each label; (N, K)
     y = one_hot(Tensor(labels), num_classes).data.astype(dtype) if options.pairing.is_regression else labels
     if options.batch_size > len(X):
         raise UsageError(f"--batch-size {options.batch_size} is larger than the {len(X):,} training samples")
@@ -103,12 +105,12 @@ def text_data(options: TwinOptions, dtype: Any) -> ScratchData:
         from fathom.data.sources import time_machine
 
         name, raw = "The Time Machine", time_machine.load()
-    text = clean(raw)[: options.samples]
+    text = clean(raw)[: options.samples]  # the first so many characters
     vocabulary = Vocabulary(text)
     numbers = vocabulary.encode(text)  # (characters,)
     cut = round(len(numbers) * (1 - TEXT_HELD_OUT))  # training in front, held out behind
     train, test = numbers[:cut], numbers[cut:]
-    needed = (options.batch_size + 1) * NUM_STEPS
+    needed = (options.batch_size + 1) * NUM_STEPS  # one batch, wherever the first window begins
     if len(train) < needed or len(test) <= 2 * NUM_STEPS:
         raise UsageError(
             f"{name}: {len(text):,} letters and spaces are too few for batches of {options.batch_size} pieces of "
@@ -116,11 +118,11 @@ def text_data(options: TwinOptions, dtype: Any) -> ScratchData:
         )
     title = f"{name}: {len(train):,} training characters, {len(test):,} held out, {len(vocabulary)} different ones"
     windows = Windows(train, NUM_STEPS, options.batch_size, seed=options.seed)
-    nothing = np.empty(0)
+    nothing = np.empty(0)  # a text is evaluated by its windows, not by X and labels
     return ScratchData(
         title,
         CharacterBatches(windows, len(vocabulary), dtype),
-        (len(vocabulary),),
+        (len(vocabulary),),  # width of one step's input
         len(vocabulary),
         dtype,
         nothing,

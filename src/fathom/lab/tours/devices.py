@@ -48,7 +48,7 @@ class _Contest:
     def add(self, name: str, num_devices: str, net: Module, most_sent: float | None, timer: Timer) -> None:
         """Add a row: how far the weights are from those of one device, accuracy, traffic, time."""
         pairs = zip(net.parameters(), self.reference.parameters(), strict=True)
-        apart = max(float(np.abs(a.data - b.data).max()) for a, b in pairs)
+        apart = max(float(np.abs(a.data - b.data).max()) for a, b in pairs)  # the largest difference of any weight
         accuracy = evaluate_accuracy(net, *self.test)
         self.table.rows.append(
             (name, num_devices, "" if net is self.reference else f"{apart:.1e}", f"{accuracy:.1%}",
@@ -64,8 +64,9 @@ def tour_devices(epochs: int, batch_size: int, lr: float, seed: int) -> list[Tou
     if batch_size < MOST_DEVICES:
         raise UsageError(f"--batch-size {batch_size}: {MOST_DEVICES} devices need a sample each")
     data, test = load_digits()
+    # the samples' numbers go through Batches: only their order is wanted
     numbers = Batches(np.arange(len(data[0])), np.arange(len(data[0])), batch_size, drop_last=True, seed=seed)
-    order = [chosen for _ in range(epochs) for chosen, _ in numbers]
+    order = [chosen for _ in range(epochs) for chosen, _ in numbers]  # the same order for every way
     table = TourTable(
         f"An MLP 64-64-10 on digits, {epochs} epochs, batch {batch_size}, SGD, lr {lr:g}, seed {seed}",
         ("way", "devices", "largest weight difference", "test accuracy", "most that one sends a step", "s"),
@@ -91,6 +92,7 @@ def _one_device(contest: _Contest) -> None:
 
 def _data_parallel(contest: _Contest, name: str, all_reduce: AllReduce, num_devices: int) -> None:
     replicas, timer = replicate(_make_net(contest.seed), num_devices), Timer()
+    # one each: momentum would be kept on each device
     optimizers = [SGD(replica.parameters(), contest.lr) for replica in replicas]
     with timer:
         for X, y in contest.batches():
@@ -102,6 +104,7 @@ def _pipeline(contest: _Contest, batch_size: int) -> None:
     net, timer = _make_net(contest.seed), Timer()
     assert isinstance(net, Sequential)
     first, second = split_stages(net, cut=3)  # flatten, linear, activation | linear
+    # an optimiser over net reaches both stages: they share its parameters
     optimizer, num_micro_batches = SGD(net.parameters(), contest.lr), MOST_DEVICES
     with timer:
         for X, y in contest.batches():
@@ -147,12 +150,13 @@ def _parameter_servers(contest: _Contest) -> None:
 def _make_net(seed: int) -> Module:
     manual_seed(seed)
     name, options = _NETWORK
-    return create(name, **options).double()
+    return create(name, **options).double()  # float64, so that differences are those of the order of sums
 
 
 def _most_sent(replicas: list[Module], all_reduce: AllReduce) -> int:
     """Count what the busiest device sends in one step."""
     totals = np.zeros(len(replicas), dtype=int)
     for copies in zip(*(replica.parameters() for replica in replicas), strict=True):
+        # copies: the gradients themselves stay
         totals += all_reduce([gradient_of(parameter).copy() for parameter in copies])
     return int(totals.max())

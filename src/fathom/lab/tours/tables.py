@@ -27,4 +27,5 @@ def load_digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.n
     arrays = digits.load()
     assert arrays.test_images is not None
     assert arrays.test_labels is not None
+    # bytes, 0 … 255
     return (arrays.train_images / 255, arrays.train_labels), (arrays.test_images / 255, arrays.test_labels)

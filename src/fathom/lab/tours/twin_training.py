@@ -50,7 +50,7 @@ class TwinStep:
     epoch: int
     step: int
     scratch: float
-    torch: float
+    torch: float  # PyTorch's loss of the same batch with its own weights
 
     @property
     def difference(self) -> float:
@@ -90,11 +90,11 @@ class _CharacterTwin(nn.Module):
     def __init__(self, num_characters: int, hidden: int, cell: str) -> None:
         super().__init__()
         self.recurrent = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}[cell](num_characters, hidden)
-        self.head = nn.Linear(hidden, num_characters)
+        self.head = nn.Linear(hidden, num_characters)  # (steps·N, K)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         outputs, _ = self.recurrent(X)
-        return self.head(outputs.reshape(-1, outputs.shape[2]))
+        return self.head(outputs.reshape(-1, outputs.shape[2]))  # (steps·N, hidden): the loss takes rows
 
 
 def train_beside_torch(
@@ -115,12 +115,14 @@ def train_beside_torch(
         on_start(result)
 
     ours: Loss = squared if pairing.is_regression else cross_entropy
+    # the mean over all entries, as squared()
     theirs = nn.functional.mse_loss if pairing.is_regression else nn.functional.cross_entropy
     optimizer = SGD(net.parameters(), options.lr, pairing.momentum)
     twin_optimizer = torch.optim.SGD(twin.parameters(), options.lr, pairing.momentum)
 
     def step(number: int, X: np.ndarray, y: np.ndarray, seconds: list[float]) -> TwinStep:
         began = time.perf_counter()
+        # before PyTorch's step: X and y are shared, and read only
         loss = train_step(net, optimizer, ours, X, y, pairing.clip_norm)
         between = time.perf_counter()  # both sides are timed apart
         twin_loss = _torch_step(
@@ -135,7 +137,7 @@ def train_beside_torch(
         return TwinStep(number, len(result.steps) + 1, loss, twin_loss)
 
     for number in range(1, options.epochs + 1):
-        seconds = [0.0, 0.0]
+        seconds = [0.0, 0.0]  # from scratch, by PyTorch
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is reported in words
             for X, y in data.batches:
                 result.steps.append(step(number, X, y, seconds))
@@ -147,7 +149,7 @@ def train_beside_torch(
         if on_epoch is not None:
             on_epoch(result.epochs[-1])
     state = twin.state_dict()
-    result.largest_weight_difference = max(
+    result.largest_weight_difference = max(  # over all parameters and buffers
         float(np.abs(value - state[_twin_name(name)].numpy()).max()) for name, value in net.state_dict().items()
     )
     result.notes = list(_notes(pairing, data, net))
@@ -157,7 +159,7 @@ def train_beside_torch(
 def _sum_up(number: int, steps: list[TwinStep], scores: tuple[float, float], seconds: list[float]) -> Epoch:
     return Epoch(
         number,
-        float(np.mean([each.scratch for each in steps])),
+        float(np.mean([each.scratch for each in steps])),  # of batches of one size: no weights needed
         float(np.mean([each.torch for each in steps])),
         max(each.difference for each in steps),
         *scores,
@@ -172,7 +174,7 @@ def _make_pair(options: TwinOptions, data: ScratchData, dtype: Any) -> tuple[Mod
     """Make both networks with the same weights, which are drawn from scratch."""
     pairing = options.pairing
     built = pairing.options | ({"width": options.width} if options.width is not None else {})
-    manual_seed(options.seed)
+    manual_seed(options.seed)  # the weights are drawn here, in create() below
     twin: nn.Module
     if data.vocabulary is not None:
         net = create(pairing.network, num_characters=len(data.vocabulary), **built)
@@ -183,13 +185,16 @@ def _make_pair(options: TwinOptions, data: ScratchData, dtype: Any) -> tuple[Mod
         net = create(pairing.network, **shape, **built)
     net.astype(dtype)
     twin.to(torch.float64 if dtype == np.float64 else torch.float32)
+    # no copy is needed: load_state_dict copies
     state = {_twin_name(name): torch.from_numpy(value) for name, value in net.state_dict().items()}
+    # torch counts batches of batch-norm; ours has no such buffer
     twin.load_state_dict(state | {name: value for name, value in twin.state_dict().items() if "num_batches" in name})
     return net, twin
 
 
 def _twin_name(name: str) -> str:
     """Return torch's name of a parameter: its recurrent layers number their weights, their cells do not."""
+    # one layer, l0: weight_ih → weight_ih_l0
     return f"{name.replace('.cell.', '.')}_l0" if ".cell." in name else name
 
 
@@ -219,7 +224,7 @@ def _torch_step(
 @torch.no_grad()
 def _torch_predict(net: nn.Module, X: np.ndarray) -> np.ndarray:
     net.eval()
-    return torch.cat([net(part) for part in torch.from_numpy(X).split(256)]).numpy()
+    return torch.cat([net(part) for part in torch.from_numpy(X).split(256)]).numpy()  # 256, as predict() from scratch
 
 
 # What is measured ---------------------------------------------------------------------------------------------------
@@ -233,13 +238,14 @@ def _score(pairing: Pairing, data: ScratchData, outputs: Callable[[np.ndarray], 
 
 def _mean_loss(batches: Iterable[tuple[np.ndarray, np.ndarray]], outputs: Callable[[np.ndarray], np.ndarray]) -> float:
     losses = [cross_entropy(Tensor(outputs(X)), Tensor(y)).item() for X, y in batches]  # of text held out
-    return float(np.mean(losses))
+    return float(np.mean(losses))  # windows of one length: a plain mean of means
 
 
 def _notes(pairing: Pairing, data: ScratchData, net: Module) -> Iterator[str]:
     if pairing.is_regression:
         X, y = data.batches.X.reshape(len(data.batches.X), -1), data.batches.y  # (N, D), (N, num_outputs)
         # Pixels that are never inked depend on the column of ones; a trace of a penalty decides between equal answers
+        # XᵀX grows with the samples, so the penalty does too
         answer = least_squares(with_ones(Tensor(X)), Tensor(y), penalty=1e-6 * len(X)).data
         best = float(np.square(X @ answer[:-1] + answer[-1] - y).mean())  # the weights, then the constant
         reached = float(np.square(predict(net, data.batches.X) - y).mean())

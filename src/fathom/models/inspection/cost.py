@@ -19,7 +19,9 @@ from fathom.models.hardware import Hardware
 from fathom.models.inspection.summary import run_sample
 from fathom.models.inspection.tracer import Tracer, tensors_in
 
+# by the input and by the weights: a product each
 BACKWARD = 2  # times the forward pass
+# velocity; mean and mean square
 COPIES = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}  # what an optimiser keeps for each parameter
 
 
@@ -47,6 +49,7 @@ class LayerCost:
 
     def seconds(self, hardware: Hardware) -> float:
         """Return the least time that it takes."""
+        # arithmetic and traffic overlap: the longer one counts
         return max(self.flops / hardware.flops, self.num_bytes / hardware.bandwidth)
 
     def is_compute_bound(self, hardware: Hardware) -> bool:
@@ -73,7 +76,7 @@ class TrainingCost:
     @property
     def flops(self) -> int:
         """FLOPs of a step, forward and backward."""
-        return (1 + BACKWARD) * sum(layer.flops for layer in self.layers)
+        return (1 + BACKWARD) * sum(layer.flops for layer in self.layers)  # forward 1, backward 2
 
     @property
     def num_bytes(self) -> int:
@@ -83,7 +86,7 @@ class TrainingCost:
     @property
     def update_bytes(self) -> int:
         """Bytes moved by the optimiser: weights and state read and written, gradients read."""
-        return 2 * (self.weights + self.state) + self.gradients
+        return 2 * (self.weights + self.state) + self.gradients  # once in, once out
 
     @property
     def memory(self) -> int:
@@ -110,23 +113,24 @@ def training_cost(
     rows: list[dict[str, Any]] = []
 
     def before(layer: nn.Module, inputs: Any) -> None:
-        tracer.open_rows.append({"flops": 0})
+        tracer.open_rows.append({"flops": 0})  # the tracer adds FLOPs to the innermost open row
 
     def after(name: str, layer: nn.Module, inputs: Any, output: Any) -> None:
         row = tracer.open_rows.pop()
+        # numbers that go in, numbers that come out
         sizes = [sum(t.numel() for t in tensors_in(each)) for each in (inputs, output)]
-        own = sum(parameter.numel() for parameter in layer.parameters(recurse=False))
+        own = sum(parameter.numel() for parameter in layer.parameters(recurse=False))  # read once for the whole batch
         rows.append(row | {"name": name, "type": type(layer).__name__, "in": sizes[0], "out": sizes[1], "own": own})
 
     handles = []
     for name, layer in net.named_modules():
-        if next(layer.children(), None) is None and not isinstance(layer, _FREE):
+        if next(layer.children(), None) is None and not isinstance(layer, _FREE):  # layers without layers inside
             handles.append(layer.register_forward_pre_hook(before))
             handles.append(
                 layer.register_forward_hook(lambda m, i, o, name=name: after(name or type(m).__name__, m, i, o))
             )
     try:
-        run_sample(net, input_shape, tracer, tracer.start)
+        run_sample(net, input_shape, tracer, tracer.start)  # one sample: costs scale with the batch
     finally:
         for handle in handles:
             handle.remove()
@@ -135,10 +139,12 @@ def training_cost(
             row["name"],
             row["type"],
             batch_size * row["flops"],
+            # inputs and outputs by the batch, weights once
             number_bytes * (batch_size * (row["in"] + row["out"]) + row["own"]),
         )
         for row in rows
     )
     weights = number_bytes * sum(parameter.numel() for parameter in net.parameters())
+    # every output is kept for the backward pass
     activations = number_bytes * batch_size * sum(row["out"] for row in rows)
     return TrainingCost(layers, weights, weights, COPIES[optimizer] * weights, activations)

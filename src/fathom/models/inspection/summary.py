@@ -33,7 +33,7 @@ def layer_table(net: nn.Module, input_shape: Sequence[int]) -> list[dict[str, An
     """
     tracer = Tracer()
     rows: list[dict[str, Any]] = []
-    counted: set[int] = set()
+    counted: set[int] = set()  # ids of parameters: shared ones stand in the first row
     batch_dim = 1 if takes_tokens(net) else 0  # of (steps, N, …) and of (N, …)
 
     def before(name: str) -> Callable[..., None]:
@@ -58,6 +58,7 @@ def layer_table(net: nn.Module, input_shape: Sequence[int]) -> list[dict[str, An
         row = tracer.open_rows.pop()
         result = next(tensors_in(output), None)
         if result is not None:
+            # of one sample: without the batch's dimension
             row["output_shape"] = [size for dim, size in enumerate(result.shape) if dim != batch_dim]
             row["receptive_field"] = tracer.receptive_field(result)
 
@@ -68,7 +69,7 @@ def layer_table(net: nn.Module, input_shape: Sequence[int]) -> list[dict[str, An
         if is_leaf or next(layer.parameters(recurse=False), None) is not None:
             handles += [layer.register_forward_pre_hook(before(name)), layer.register_forward_hook(after)]
     try:
-        run_sample(net, input_shape, tracer, tracer.start)
+        run_sample(net, input_shape, tracer, tracer.start)  # zeros: values do not matter to shapes
     finally:
         for handle in handles:
             handle.remove()
@@ -77,7 +78,7 @@ def layer_table(net: nn.Module, input_shape: Sequence[int]) -> list[dict[str, An
 
 def count_parameters(net: nn.Module) -> int:
     """Count the values in all parameters; shared ones once."""
-    return sum(parameter.numel() for parameter in net.parameters())
+    return sum(parameter.numel() for parameter in net.parameters())  # parameters() gives a shared one once
 
 
 def count_flops(net: nn.Module, input_shape: Sequence[int]) -> int:
@@ -100,7 +101,7 @@ def run_sample(
 ) -> Any:
     """Pass one sample of zeros through a network in evaluation mode, seen by ``mode``; ``start`` is told the input."""
     first = next(net.parameters(), None)
-    device = torch.device("cpu") if first is None else first.device
+    device = torch.device("cpu") if first is None else first.device  # a network without parameters runs anywhere
     dtype = torch.float32 if first is None else first.dtype
     if takes_tokens(net):
         sample = torch.zeros(*input_shape, 1, device=device, dtype=torch.int64)  # (steps, N = 1)
@@ -114,6 +115,7 @@ def run_sample(
 @contextmanager
 def _evaluation(net: nn.Module) -> Iterator[None]:
     """Evaluation mode, and each module's own mode again afterwards."""
+    # those to be switched back, frozen ones not among them
     training = [module for module in net.modules() if module.training]
     net.eval()
     try:

@@ -27,13 +27,15 @@ class Field:
     def expanded(self, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> Field:
         """Return the field after a window of this kernel, stride and dilation."""
         if not self.size:
-            return self
+            return self  # WHOLE stays WHOLE
         windows = zip(self.size, self.jump, kernel, dilation, strict=True)
+        # s + d(k − 1)j: k taps, j pixels apart on this map, dilated
         size = tuple(size + dilated * (width - 1) * jump for size, jump, width, dilated in windows)
+        # strides multiply
         return Field(size, tuple(jump * step for jump, step in zip(self.jump, stride, strict=True)))
 
 
-WHOLE = Field((), ())
+WHOLE = Field((), ())  # empty: the field is the whole input
 
 # Arguments of the functions with a window, in the order in which they may come without a name.
 _CONV = ("input", "weight", "bias", "stride", "padding", "dilation")
@@ -65,7 +67,7 @@ class Tracer(TorchFunctionMode):
         Shape:   sample (N, …) ->
         """
         num_dims = sample.dim() - 2  # of (N, C, …)
-        self._fields[sample] = Field((1,) * num_dims, (1,) * num_dims)
+        self._fields[sample] = Field((1,) * num_dims, (1,) * num_dims)  # a pixel sees itself
 
     def receptive_field(self, tensor: torch.Tensor) -> int | None:
         """Return how many pixels one value of ``tensor`` sees, None for all of them.
@@ -79,9 +81,10 @@ class Tracer(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        output = func(*args, **kwargs)
+        output = func(*args, **kwargs)  # first the function itself: its output's shape is needed
         name = getattr(func, "__name__", "")
         self._count(name, args, kwargs, output)
+        # tensors that come from the sample
         inputs = [tensor for tensor in tensors_in((args, *kwargs.values())) if tensor in self._fields]
         if inputs:
             for tensor in tensors_in(output):
@@ -97,11 +100,12 @@ class Tracer(TorchFunctionMode):
             # weight (C_out, C_in/groups, kh, kw): every output value is a product with one row of it
             multiply_adds = output.numel() * _bind(_CONV, args, kwargs)["weight"][0].numel()
         elif name == "linear":
+            # as many as the inner dimension
             multiply_adds = output.numel() * _bind(_CONV, args, kwargs)["input"].shape[-1]
         elif name in _RECURRENT:  # of (input, state, weights, …): each matrix meets each token once
             multiply_adds = args[0].shape[:2].numel() * sum(weight.numel() for weight in args[2] if weight.dim() == 2)
         else:
-            return
+            return  # additions and activations are small beside products
         self.flops += 2 * multiply_adds  # a product and a sum
         if self.open_rows:
             self.open_rows[-1]["flops"] += 2 * multiply_adds
@@ -116,6 +120,7 @@ class Tracer(TorchFunctionMode):
     ) -> Field:
         field = self._widest(inputs)
         num_dims = len(field.size)
+        # another number of dimensions: flattened, or pooled to a vector
         if field == WHOLE or output.dim() != num_dims + 2 or name in _GLOBAL:
             return WHOLE
         before, after = inputs[0].shape[2:], output.shape[2:]
@@ -125,7 +130,7 @@ class Tracer(TorchFunctionMode):
         elif name.startswith("max_pool") and name.endswith(_DIMS):
             bound = _bind(_MAX_POOL, args, kwargs)
             kernel, dilation = bound["kernel_size"], bound.get("dilation", 1)
-            stride = bound.get("stride") or kernel
+            stride = bound.get("stride") or kernel  # no stride, or None: the kernel's
         elif name.startswith("avg_pool") and name.endswith(_DIMS):
             bound = _bind(_AVG_POOL, args, kwargs)
             kernel, dilation = bound["kernel_size"], 1
@@ -136,7 +141,7 @@ class Tracer(TorchFunctionMode):
                 return WHOLE
             kernel = stride = [size // out for size, out in zip(before, after, strict=True)]
             dilation = 1
-        elif before == after or name == "pad":
+        elif before == after or name == "pad":  # value by value, or moved: nothing more is seen
             return field
         else:
             return WHOLE
@@ -167,6 +172,7 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
 
 
 def _bind(names: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    # by name wins over by place
     return {**dict(zip(names, args)), **kwargs}  # noqa: B905 - either may be the shorter
 
 

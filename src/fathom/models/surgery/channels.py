@@ -44,7 +44,7 @@ class Channels:
     def __init__(self, net: nn.Module, input_shape: Sequence[int]) -> None:
         tape = Tape(net)
         tape.record(net, input_shape)
-        self.dims = {
+        self.dims = {  # by parameter and dimension, the number of each channel along it
             name: {dim: tape.numbers.roots(ids) for dim, ids in dims.items()} for name, dims in tape.dims.items()
         }
         self.makers, self.norms = tape.makers, tape.norms
@@ -52,19 +52,20 @@ class Channels:
         self.groups = self._find_groups(tape)
 
     def _find_groups(self, tape: Tape) -> list[ChannelGroup]:
-        layers: dict[int, list[str]] = {}
+        layers: dict[int, list[str]] = {}  # by channel, the layers that make it
         for name, dim in self.makers.items():
-            layer = name.rpartition(".")[0]
+            layer = name.rpartition(".")[0]  # "conv1.weight" → "conv1"
             for channel in np.unique(self.dims[name][dim]).tolist():
                 known = layers.setdefault(channel, [])
                 if layer not in known:
                     known.append(layer)
-        reasons: dict[int, str] = {}
+        reasons: dict[int, str] = {}  # by channel, why it must stay
         for ids, reason in tape.pins:
             for channel in np.unique(tape.numbers.roots(ids)).tolist():
-                reasons.setdefault(channel, reason)
+                reasons.setdefault(channel, reason)  # the first reason is the one that is told
         # Channels of a layer that stay for different reasons, or of which some may go, are groups of their own.
         found: dict[tuple[tuple[str, ...], str], list[int]] = {}
         for channel, makers in layers.items():
+            # equal makers and equal reason: one group
             found.setdefault((tuple(makers), reasons.get(channel, "")), []).append(channel)
         return [ChannelGroup(makers, np.array(sorted(channels)), why) for (makers, why), channels in found.items()]

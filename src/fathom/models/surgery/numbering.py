@@ -27,7 +27,7 @@ class Numbering:
 
         Shape:   -> int64 (size,)
         """
-        ids = np.arange(self.count, self.count + size)
+        ids = np.arange(self.count, self.count + size)  # consecutive
         self._parents.extend(ids.tolist())
         return ids
 
@@ -39,6 +39,7 @@ class Numbering:
         for a, b in zip(first.tolist(), second.tolist(), strict=True):
             a, b = self._root(a), self._root(b)
             if a != b:
+                # the smaller is the root: roots are the same whatever the order of joins
                 self._parents[max(a, b)] = min(a, b)
 
     def roots(self, ids: ChannelIds) -> ChannelIds:
@@ -47,7 +48,7 @@ class Numbering:
         Shape:   ids int64 (size,) -> int64 (size,)
         """
         parents = np.array(self._parents, dtype=np.int64)
-        while True:
+        while True:  # all at once: each turn goes one step up
             found = parents[ids]
             if np.array_equal(found, ids):
                 return ids

@@ -58,6 +58,7 @@ def choose_channels(
         raise UsageError("nothing to prune: every channel belongs to the network's input or output")
     scores = _score(net, channels, criterion, groups)
     if scope == "local":
+        # at least one channel stays
         numbers = [min(int(amount * len(group.channels)), len(group.channels) - 1) for group in groups]
         return [Removal(group, _lowest(group, scores, number)) for group, number in zip(groups, numbers, strict=True)]
     return _choose_globally(groups, scores, amount)
@@ -73,6 +74,7 @@ def _check(amount: float, criterion: str, scope: str) -> None:
 
 
 def _lowest(group: ChannelGroup, scores: np.ndarray, number: int) -> np.ndarray:
+    # stable: of equal scores the first ones go
     return group.channels[np.argsort(scores[group.channels], kind="stable")[:number]]
 
 
@@ -82,14 +84,15 @@ def _choose_globally(groups: Sequence[ChannelGroup], scores: np.ndarray, amount:
     means = [scores[group.channels].mean() or 1.0 for group in groups]
     relative = np.concatenate([scores[g.channels] / mean for g, mean in zip(groups, means, strict=True)])  # (channels,)
     owner = np.concatenate([np.full(len(group.channels), i) for i, group in enumerate(groups)])  # (channels,)
+    # how many each group may lose
     may_go = [len(group.channels) - max(1, math.ceil(_LEAST * len(group.channels))) for group in groups]
     goes = [0] * len(groups)
     still_to_go = int(amount * len(relative))
-    for index in np.argsort(relative, kind="stable").tolist():
+    for index in np.argsort(relative, kind="stable").tolist():  # least important first
         i = owner[index]
         if still_to_go > 0 and goes[i] < may_go[i]:
             goes[i] += 1
-            still_to_go -= 1
+            still_to_go -= 1  # what a full group cannot give is taken from the next
     return [Removal(group, _lowest(group, scores, number)) for group, number in zip(groups, goes, strict=True)]
 
 
@@ -97,12 +100,12 @@ def _choose_globally(groups: Sequence[ChannelGroup], scores: np.ndarray, amount:
 def _score(net: nn.Module, channels: Channels, criterion: str, groups: Sequence[ChannelGroup]) -> np.ndarray:
     """Return each channel's importance; one that several layers make has the sum over them."""
     tensors = dict(net.named_parameters())
-    scores = np.zeros(channels.count)
+    scores = np.zeros(channels.count)  # indexed by the number of a channel
     if criterion == "batch_norm":
         scores[:] = np.nan  # stays where nothing normalises
         for name in channels.norms:
             ids = channels.dims[name][0]
-            scores[ids] = np.nan_to_num(scores[ids])
+            scores[ids] = np.nan_to_num(scores[ids])  # nan → 0, from where it is added up
             np.add.at(scores, ids, tensors[name].abs().double().cpu().numpy())
         bare = [group for group in groups if np.isnan(scores[group.channels]).any()]
         if bare:
@@ -131,10 +134,10 @@ def remove_channels(net: nn.Module, channels: Channels, removed: ChannelIds) -> 
     goes = np.zeros(channels.count, dtype=bool)
     goes[removed] = True
 
-    def keep(name: str, tensor: Tensor) -> Tensor:
+    def keep(name: str, tensor: Tensor) -> Tensor:  # from each dimension the channels that stay
         for dim, ids in channels.dims.get(name, {}).items():
             kept = torch.from_numpy(np.flatnonzero(~goes[ids])).to(tensor.device)
-            tensor = tensor.detach().index_select(dim, kept)
+            tensor = tensor.detach().index_select(dim, kept)  # one dimension after another
         return tensor.detach().clone()
 
     replace(net, keep)
