@@ -104,8 +104,8 @@ def _binary_stdout() -> Iterator[BinaryIO]:
     stream = bare_stream(sys.stdout if _reserved is None else _reserved)
     binary = getattr(stream, "buffer", None)
     if binary is not None:
-        stream.flush()
-        yield binary  # what was printed so far comes first
+        stream.flush()  # what was printed so far comes first
+        yield binary
         binary.flush()
     else:  # a stream of text alone, as a notebook has
         content = io.BytesIO()

@@ -120,7 +120,7 @@ class Preprocess(nn.Module):
         """Return the shape of a sample as the network sees it."""
         return (stored_shape[0], *self.size) if self.size else tuple(stored_shape)
 
-    def describe(self) -> dict[str, Any]:  # on the CPU, as TargetScale itself: MPS has no float64
+    def describe(self) -> dict[str, Any]:
         """Return all that it was made of as plain values, for ``model.json``."""
         statistics = {"mean": self.mean.tolist(), "std": self.std.tolist()} if self.normalises else {}
         scale = {} if self.pixel_scale is None else asdict(self.pixel_scale)
@@ -161,6 +161,7 @@ class TargetScale(nn.Module):
 
     def forward(self, output: Tensor) -> Tensor:
         """Return the network's output in the units of the data."""
+        # on the CPU, as TargetScale itself: MPS has no float64
         value = output.cpu().double() * self.std + self.mean
         return value.exp() if self.log else value
 

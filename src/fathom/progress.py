@@ -56,9 +56,8 @@ _open: weakref.WeakSet[Progress] = weakref.WeakSet()
 
 
 def close_all() -> None:
-    # a copy: close() changes the set
     """Take down every bar that is still up, as after an error: the cursor comes back with it."""
-    for progress in list(_open):
+    for progress in list(_open):  # a copy: close() changes the set
         progress.close()
 
 
@@ -100,8 +99,8 @@ class Progress:
         self._lock = threading.RLock()  # re-entrant: advance() calls update()
         self._bar: Any = None
         self._task: TaskID | None = None
-        self._ended = threading.Event()
-        if delay_s <= 0 and self.is_live:  # set by close(); wakes the ticking thread
+        self._ended = threading.Event()  # set by close(); wakes the ticking thread
+        if delay_s <= 0 and self.is_live:
             self._show()
         if ticks and (self.is_live or line_s is not None):
             # for work whose end nobody reports, as a download without length

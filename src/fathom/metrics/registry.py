@@ -61,7 +61,8 @@ def make_metrics(specs: Specs, kind: str) -> dict[str, AnyMetric]:
     Raises:  UsageError for a name that is unknown or not for such a module, or an object that is no metric
     """
     if isinstance(specs, str):
-        specs = (specs,)  # None: the metric names itself
+        specs = (specs,)
+    # None: the metric names itself
     named = specs.items() if isinstance(specs, Mapping) else ((None, spec) for spec in specs)
     made: dict[str, AnyMetric] = {}
     for key, spec in named:
@@ -90,7 +91,6 @@ def apply_metrics(metrics: Mapping[str, AnyMetric], prediction: Tensor, target: 
 
 def reads_outputs(metrics: Mapping[str, AnyMetric]) -> bool:
     """Whether one of the metrics reads predictions."""
-    # the network may be a module with no metrics at all
     for metric in metrics.values():  # noqa: SIM110 - a loop that the compiler of whole steps can follow
         if isinstance(metric, Metric):
             return True

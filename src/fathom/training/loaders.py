@@ -154,7 +154,8 @@ def guarded(source: Iterator[Any], loader: Any) -> Iterator[Any]:
 
 
 def _describe_failure(loader: Any, error: Exception) -> str:
-    dataset: Any = getattr(loader, "dataset", None)  # the last line: worker errors carry a whole traceback before it
+    dataset: Any = getattr(loader, "dataset", None)
+    # the last line: worker errors carry a whole traceback before it
     what = f"{type(error).__name__}: {str(error).strip().splitlines()[-1] if str(error).strip() else 'no message'}"
     # an IterableDataset has no sample to name
     if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):

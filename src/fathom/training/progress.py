@@ -56,7 +56,6 @@ class TrainingProgress(Callback):
         self.progress = Progress(
             self._title(trainer),
             trainer.total_steps,
-            # nothing of the trainer is known before the first step
             amount=lambda done, total: f"step {done:.0f}" + ("" if total is None else f"/{total:.0f}"),
             stream=sys.stdout,
             done=trainer.step,

@@ -203,7 +203,7 @@ def _check_state(name: str, parameter: Tensor, expected: dict[str, Any] | None, 
         # dim() 0 is a counter, which has no shape to compare
         expected = {key: parameter for key, value in saved.items() if isinstance(value, Tensor) and value.dim()}
         expected = saved | expected
-    if different := set(saved) ^ set(expected):
+    if different := set(saved) ^ set(expected):  # in one of the two alone
         key = sorted(different)[0]
         what = "is missing" if key in expected else "is not one of this optimiser"
         raise CheckpointError(f"{_SOURCE}: the optimiser's {key!r} of {name!r} {what}")
@@ -223,7 +223,7 @@ def _check_state(name: str, parameter: Tensor, expected: dict[str, Any] | None, 
 def _describe(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"{tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}"
-    return f"a {type(value).__name__}"  # ^: missing ones and additional ones
+    return f"a {type(value).__name__}"
 
 
 def _check_plain(what: str, own: dict[str, Any], saved: dict[str, Any]) -> None:

@@ -31,9 +31,9 @@ class FileList:
     """
 
     paths: tuple[Path, ...]
-    labels: np.ndarray
-    groups: tuple[str, ...] | None = None
-    times: np.ndarray | None = None
+    labels: np.ndarray  # (N,) classes, (N, L) of labels, or numbers
+    groups: tuple[str, ...] | None = None  # name of each image's group; None: not asked for
+    times: np.ndarray | None = None  # (N,), rising with time
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -61,7 +61,7 @@ class ImageFiles:
     notes: tuple[str, ...] = ()
     missing: tuple[tuple[str, str], ...] = ()
     name: str = "images"
-    aliases: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)  # copy of a remote folder -> its address, for messages
     origins: Mapping[str, str] = field(default_factory=dict)
     cut_by: str = ""
     task: Task = "classification"
@@ -100,7 +100,7 @@ def list_image_folder(root: str | Path, levels: str | None = None) -> ImageFiles
     layout = find_layout(root)
     names = tuple(folder.name for folder in layout.classes)
     strays: Counter[str] = Counter()
-    train = _list_split(layout.train, layout.classes, names, strays)
+    train = _list_split(layout.train, layout.classes, names, strays)  # the training folders fix the classes
     val, test = (
         None if folder is None else _list_split(folder, list_folders(folder), names, strays)
         for folder in (layout.val, layout.test)
@@ -142,14 +142,16 @@ def _list_by_levels(root: Path, levels: Levels) -> ImageFiles:
 
 
 def _list_split(split: Path, folders: Sequence[Path], class_names: tuple[str, ...], strays: Counter[str]) -> FileList:
+    # by the order of the names: equal folders, equal numbers
     label_of = {name: label for label, name in enumerate(class_names)}
     paths: list[Path] = []
     labels: list[int] = []
     for entry in scan(split):
         if not entry.name.startswith(".") and entry.is_file():
-            strays[stray_kind(entry.name)] += 1
+            strays[stray_kind(entry.name)] += 1  # an image beside the class folders has no class
     for folder in folders:
         if folder.name not in label_of:
+            # a class that is only evaluated cannot be right
             raise FathomError(f"{folder}: there is no class {folder.name!r} in the training split; add it or remove it")
         passed: Counter[str] = Counter()
         found = sorted(walk_images(folder, passed))

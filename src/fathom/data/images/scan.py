@@ -69,23 +69,25 @@ def scan_images(
         raise FathomError(f"{files.name} has only one class, {files.class_names[0]}: a classifier needs at least two")
     workers = default_workers() if options.workers is None else options.workers
     paths = [str(path) for part in splits_of(files).values() for path in part.paths]
+    # of training images alone: the test split must not decide the form
     form = choose_form(paths[: len(files.train)], seed, options)
     size = form.size
     if options.size is None and options.smallest_side is not None and size is not None and min(size) < _SMALL:
+        # what the network needs at least, for images smaller than it can take
         least = options.smallest_side(form.channels)
         form = replace(form, size=(max(size[0], least), max(size[1], least)))
     is_kept, place = choose_place(options.cache, len(paths), form, workers)
-    look = survey if options.cache == "none" else survey_once
+    look = survey if options.cache == "none" else survey_once  # with a cache a pass is kept on disk, and found again
     found = look(paths, form, keep=is_kept, workers=workers, on_read=on_read)
     broken = tuple((files.show(path), why) for path, why in (*files.missing, *found.explain_broken()))
-    if options.refuses_broken:
+    if options.refuses_broken:  # `fathom check` reports all of them instead
         _check_broken(broken, len(paths) + len(files.missing), options.max_broken)
     return ScannedImages(files, options, found, form, workers, place, broken)
 
 
 def splits_of(files: ImageFiles) -> dict[str, FileList]:
     """Return the splits that have files of their own, train first."""
-    named = {"train": files.train, "val": files.val, "test": files.test}
+    named = {"train": files.train, "val": files.val, "test": files.test}  # in the order in which the survey counts them
     return {name: files for name, files in named.items() if files is not None and len(files)}
 
 

@@ -70,13 +70,14 @@ def _labels_of(data: TableData, split: str) -> np.ndarray:
 
 def _look_for_leaks(found: DataCheck, data: TableData) -> None:
     """Look for columns from each of which alone the target is known."""
+    # encoded: missing cells are filled, numbers in standard deviations
     X = data.X[data.train_index].double().numpy()  # (N, D): numbers, then codes of categories
     y = data.y[data.train_index].flatten().double().numpy()  # (N,)
     for k, column in enumerate(_numeric_columns(data)):
         if _gives_away(X[:, k], y, data.task):
             found.findings.append(_leak(column.name, data.target.name))
     for k, column in enumerate(data.layer.ordered_categories):
-        if len(column.values) > _KEY_SHARE * len(y):
+        if len(column.values) > _KEY_SHARE * len(y):  # each value would be rare: any split of the classes looks perfect
             reason = f"{column.name} has {len(column.values):,} values in {len(y):,} rows: so many tell rows apart"
             found.not_checked.append(NotChecked("data.leakage", reason))
             continue
@@ -138,15 +139,18 @@ def _numeric_columns(data: TableData) -> list[Column]:
 def _gives_away(values: np.ndarray, y: np.ndarray, task: str) -> bool:
     """Whether a column of numbers orders the target: perfectly correlated by rank, or classes in one run each."""
     if task == "regression":
+        # ranks: of any monotone relation the correlation is 1
         ranks = [np.unique(numbers, return_inverse=True)[1].astype(np.float64) for numbers in (values, y)]
         if min(rank.std() for rank in ranks) == 0:
-            return False
+            return False  # a constant orders nothing
+        # of two values only, a line always fits
         return abs(float(np.corrcoef(ranks[0], ranks[1])[0, 1])) > _GIVES_AWAY and len(np.unique(values)) > 2
-    order = np.lexsort((y, values))
+    order = np.lexsort((y, values))  # by value, equal ones by class
     labels, ordered = y[order], values[order]
-    changes = int((labels[1:] != labels[:-1]).sum())
+    changes = int((labels[1:] != labels[:-1]).sum())  # how often the class changes along the column
+    # equal values of different classes
     mixed = bool(((ordered[1:] == ordered[:-1]) & (labels[1:] != labels[:-1])).any())
-    return not mixed and changes == len(np.unique(labels)) - 1
+    return not mixed and changes == len(np.unique(labels)) - 1  # one run for each class
 
 
 def _codes_give_away(codes: np.ndarray, y: np.ndarray, task: str) -> bool:
@@ -154,10 +158,12 @@ def _codes_give_away(codes: np.ndarray, y: np.ndarray, task: str) -> bool:
     counts = np.bincount(codes)
     if task == "regression":
         sums, squares = np.bincount(codes, y), np.bincount(codes, y * y)
+        # within the categories: what the category does not tell
         within = float((squares - sums**2 / np.maximum(counts, 1)).sum())
         return within < (1 - _GIVES_AWAY) * float(((y - y.mean()) ** 2).sum())
-    table = np.zeros((len(counts), int(y.max()) + 1))
+    table = np.zeros((len(counts), int(y.max()) + 1))  # (codes, classes)
     np.add.at(table, (codes, y.astype(np.int64)), 1)
+    # the share right if each category says its commonest class
     return float(table.max(1).sum()) > _GIVES_AWAY * len(y) and len(np.unique(y)) > 1
 
 
@@ -167,7 +173,7 @@ def _look_at_target(found: DataCheck, data: TableData) -> None:
     low, middle, high, deviation = (significant(float(value)) for value in measures)
     fact = f"{low} to {high}, median {middle}, standard deviation {deviation}"
     found.facts.append((data.target.name, fact))
-    skew = float((((values - values.mean()) / values.std()) ** 3).mean())
+    skew = float((((values - values.mean()) / values.std()) ** 3).mean())  # third standardised moment
     if skew > _SKEW and values.min() > 0 and not data.target.log:
         found.findings.append(
             Finding(
@@ -188,5 +194,5 @@ def _digest_rows(X: Tensor, y: Tensor) -> np.ndarray:
     """
     import pandas as pd
 
-    whole = np.concatenate([X.numpy(), y.numpy().reshape(len(X), -1).astype(np.float32)], axis=1)
+    whole = np.concatenate([X.numpy(), y.numpy().reshape(len(X), -1).astype(np.float32)], axis=1)  # (N, D + targets)
     return pd.util.hash_pandas_object(pd.DataFrame(whole), index=False).to_numpy()

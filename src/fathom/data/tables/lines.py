@@ -21,6 +21,7 @@ BLANKS = " "  # the separator that stands for runs of blanks
 _MOST_CELL = 1 << 24  # characters; csv allows 131,072 by itself
 _MOST_LINES = 10_000  # of one row: a quote that is still open then was forgotten
 _MOST_UNCLOSED = 100  # rows with such a quote; each costs a look at the lines behind it
+# of R and shell, of LaTeX and Matlab, of JavaScript
 _COMMENTS = ("#", "%", "//")
 _EXCEL = re.compile(r"[\"']?sep=(.)[\"']?[,;\t|]*\s*", re.IGNORECASE)  # the first line that Excel writes, "sep=;"
 
@@ -35,6 +36,7 @@ class Row(NamedTuple):
 
 def open_text(path: str | Path, encoding: str) -> IO[str]:
     """Open a file of rows as text, unpacked; bytes that are no text become question marks."""
+    # newline="": csv sees line breaks within quotes itself
     return io.TextIOWrapper(open_rows(Path(path)), encoding=encoding, errors="replace", newline="")
 
 
@@ -51,8 +53,8 @@ def iterate_rows(
     """
     lines = _Lines(file)
     for line in lines:
-        number = lines.number
-        if not line.strip() or (number == 1 and told_separator(line)):
+        number = lines.number  # now: reading on within quotes moves it
+        if not line.strip() or (number == 1 and told_separator(line)):  # "sep=;" is no row of the table
             continue
         problem = ""
         if separator == BLANKS:
@@ -60,7 +62,9 @@ def iterate_rows(
         elif '"' in line:
             cells, problem = _read_quoted(line, lines, separator)
         else:
+            # the quick way: without quotes a split is all there is to it
             cells = [cell.lstrip(" ") for cell in line.rstrip("\r\n").split(separator)]
+        # cells that fit make it a row: "#1, 5" may be data
         if is_comment(line) and not keep_comments and not _fits(cells, width):
             continue
         if width is not None and not problem and not _fits(cells, width):
@@ -82,7 +86,7 @@ def is_comment(line: str) -> bool:
 class Survey(NamedTuple):
     """What a pass over all lines found: numbers of comment lines, rows with a problem, digits after leading zeros."""
 
-    comments: list[int]
+    comments: list[int]  # numbers of their lines, counted from 1
     problems: list[str]
     has_zeros: bool = False
 
@@ -95,6 +99,7 @@ def survey(path: Path, encoding: str, separator: str, width: int, *, has_header:
     Raises:  OSError, csv.Error as ``iterate_rows``
     """
     found = Survey([], [])
+    # after a separator, a blank or a quote: 0 and a digit, such as 02134
     zeros, has_zeros = re.compile(rf'(?:^|[{re.escape(separator)}\s"])0[0-9]'), False
     with open_text(path, encoding) as file:
         lines = _Lines(file)
@@ -108,9 +113,10 @@ def survey(path: Path, encoding: str, separator: str, width: int, *, has_header:
                 cells = len(_split_at_blanks(line))
             elif '"' in line:
                 row, problem = _read_quoted(line, lines, separator)
-                cells = len(row) - (len(row) == width + 1 and not row[-1])
+                cells = len(row) - (len(row) == width + 1 and not row[-1])  # rows may end with one more separator
             else:
                 cells = line.count(separator) + 1
+                # as above, without taking the row apart
                 if cells == width + 1 and line.rstrip("\r\n").endswith(separator):
                     cells = width
             if not line.strip():
@@ -118,7 +124,7 @@ def survey(path: Path, encoding: str, separator: str, width: int, *, has_header:
             if is_comment(line) and cells != width:
                 found.comments.append(number)
                 continue
-            is_first, has_header = has_header, False
+            is_first, has_header = has_header, False  # the header may be of another width
             if problem or (cells != width and not is_first):
                 problem = problem or f"{counted(cells, 'cell')} instead of {width}"
                 found.problems.append(f"line {number:,}: {problem}")
@@ -137,7 +143,7 @@ class _Lines(Iterator[str]):
 
     def __init__(self, file: IO[str]) -> None:
         self._file, self._back = file, deque[str]()
-        self.number = self.unclosed = 0
+        self.number = self.unclosed = 0  # lines read so far; rows with a quote that is never closed
 
     def __next__(self) -> str:
         line = self._back.popleft() if self._back else next(self._file)
@@ -146,7 +152,7 @@ class _Lines(Iterator[str]):
 
     def put_back(self, lines: Sequence[str]) -> None:
         """Put lines back, the next one first."""
-        self._back.extendleft(reversed(lines))
+        self._back.extendleft(reversed(lines))  # extendleft turns the order around
         self.number -= len(lines)
 
 
@@ -162,13 +168,13 @@ def _read_quoted(line: str, lines: _Lines, separator: str) -> tuple[list[str], s
         for further in lines:
             taken.append(further)
             yield further
-            if len(taken) > _MOST_LINES:
+            if len(taken) > _MOST_LINES:  # a forgotten quote would take in the rest of the file
                 return
 
     csv.field_size_limit(_MOST_CELL)
     try:
         cells = next(csv.reader(take(), delimiter=separator, skipinitialspace=True))
-        if len(taken) == 1:
+        if len(taken) == 1:  # most rows end in their own line
             is_whole = line.endswith("\n") or not _is_open(line, separator)
         else:
             is_whole = not _is_open("".join(taken), separator)
@@ -176,7 +182,7 @@ def _read_quoted(line: str, lines: _Lines, separator: str) -> tuple[list[str], s
         cells, is_whole = [], False
     if is_whole:
         return cells, ""
-    lines.put_back(taken[1:])
+    lines.put_back(taken[1:])  # the row ends in its first line: the others are rows of their own
     lines.unclosed += 1
     if lines.unclosed > _MOST_UNCLOSED:
         raise csv.Error(f"line {lines.number:,}: quotes are not closed in more than {_MOST_UNCLOSED} rows")

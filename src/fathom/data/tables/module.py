@@ -82,9 +82,10 @@ class TableData(InMemoryData):
         self.notes: list[str] = [*table.notes, f"task: {self.task} ({self.target.name}: {self.target.reason})"]
         self.notes += [f"{self.target.name}: {line}" for line in self.target.spellings]
         frame = table.frame
+        # of all rows, with a target or without
         labels = read_target(frame[self.target.name], self.target, table.form.decimal)
-        num_own = len(labels)
-        if table.test is not None and division.fold is None:
+        num_own = len(labels)  # the file's own; rows of a test file follow
+        if table.test is not None and division.fold is None:  # a fold is tested on rows of the training file
             frame, labels = self._append(table, table.test, frame, labels)
         self.cutter = _make_cutter(frame, labels, options)
         self.places = rows = self._divide(labels, num_own, division, cut_test=table.test is None)
@@ -107,14 +108,16 @@ class TableData(InMemoryData):
         self.layer.fit(fitted, rows["train"])
         self._labels = labels
         y = torch.from_numpy(labels)  # (N,)
+        # regression: float32 (N, 1)
         everything = Rows(self.layer.encode(fitted.raw), y if self.scale is None else self.scale.scale(y[:, None]))
         self.splits = {name: everything.take(index) for name, index in rows.items()}
         self._test_frame = frame.iloc[rows["test"]] if "test" in rows else None
         self.has_test_file = table.test is not None and division.fold is None
-        self._unlabelled: Tensor | None = None
+        self._unlabelled: Tensor | None = None  # rows without a target, to be compared with
         self.batch_size = batch_size or _choose_batch_size(self.num_train)
         check_batch_size(self.batch_size, self.num_train, self.name)
         self.notes += self._describe_balance()
+        # codes of categories stand last; noise would change them
         if augment is not None and self.X.shape[1] > self.layer.num_dense:
             raise UsageError("input noise needs a table of numbers; this one has categories")
 
@@ -158,7 +161,7 @@ class TableData(InMemoryData):
             name: what messages call the data.
             options: those of the class.
         """
-        table = read_frame(frame, name, target=target)
+        table = read_frame(frame, name, target=target)  # the same path as for a file: equal rows, equal numbers
         others = None if test is None else read_frame(test, name, target=target)
         return cls(replace(table, test=others), batch_size, target=target, **options)
 
@@ -220,7 +223,7 @@ class TableData(InMemoryData):
             raise UsageError(f"data.resize: {self.name} holds no images")
         layer = read_layer(self.layer.describe())
         for name, buffer in self.layer.named_buffers():
-            layer.get_buffer(name).copy_(buffer)
+            layer.get_buffer(name).copy_(buffer)  # the statistics alone: embeddings are drawn anew
         return layer
 
     def target_scale(self) -> TargetScale | None:
@@ -263,7 +266,7 @@ class TableData(InMemoryData):
 
     def matches(self, preprocess: Preprocess) -> bool:
         """Whether a model's statistics are those of these rows, to the bit."""
-        if preprocess.describe() != self.layer.describe():
+        if preprocess.describe() != self.layer.describe():  # columns first: cheap, and it tells most
             return False
         own = dict(preprocess.named_buffers())
         return all(torch.equal(buffer, own[name].cpu()) for name, buffer in self.layer.named_buffers())
@@ -290,6 +293,7 @@ class TableData(InMemoryData):
             cut_test: whether the test split is cut from the table itself.
         """
         val, fold = division.val, division.fold
+        # −1 or NaN: the target is missing
         has_target = labels >= 0 if self.task == "classification" else np.isfinite(labels)
         rows = np.flatnonzero(has_target[:num_own])
         if len(rows) < num_own:
@@ -299,10 +303,12 @@ class TableData(InMemoryData):
         test: np.ndarray | None = None
         held_out: np.ndarray | None = None
         if cut_test and val:
+            # another seed than for validation: the two cuts are independent
             rows, test = _cut(self.cutter, rows, val, self.split_seed + 1)
         if fold is not None:
             self.notes += describe_small_classes(labels[rows], fold.of, self.class_names)
             rows, test = self.cutter.cut_fold(rows, fold, self.split_seed)
+            # the first note: what the test split of this run is
             self.notes.insert(0, fold.describe(counted(len(test), "row")))
         elif not cut_test:
             test = num_own + np.flatnonzero(has_target[num_own:])
@@ -312,9 +318,11 @@ class TableData(InMemoryData):
             rows, held_out = _cut(self.cutter, rows, val, self.split_seed)
         if self.task == "regression" and not np.ptp(labels[rows]) > 0:
             raise FathomError(f"{self.name}: {self.target.name} is the same in every training row; nothing to learn")
+        # counted from 1, in the file that they are from
         self._test_numbers = np.array([]) if test is None else test + 1 - (0 if cut_test or fold else num_own)
         found = {"train": rows, "val": held_out, "test": test}
         places = {name: index for name, index in found.items() if index is not None}
+        # splits of a file of their own are not cut here
         cut = [name for name in ("val", "test") if name in places and (name == "val" or cut_test)]
         self.notes += [*self.cutter.describe(places, cut, "row"), *self.cutter.describe_torn(places)]
         return places
@@ -324,7 +332,7 @@ class TableData(InMemoryData):
             return None
         known = labels[train]
         if self.target.log:
-            if not labels[np.isfinite(labels)].min() > 0:
+            if not labels[np.isfinite(labels)].min() > 0:  # scale() takes logarithms of all of them
                 raise UsageError(f"log_target needs values above 0 in every {self.target.name}, the test split's too")
             known = np.log(known)
         return TargetScale([float(known.mean())], [float(known.std())], log=self.target.log)
@@ -360,7 +368,7 @@ def _count_digits(labels: np.ndarray, scale: TargetScale) -> int:
     """Count the significant digits of a prediction: what float32 carries, more where all lie far from 0."""
     if scale.log:
         return FLOAT_DIGITS
-    spreads = float(np.abs(labels).max()) / float(scale.std)
+    spreads = float(np.abs(labels).max()) / float(scale.std)  # how many times the deviation the values are from 0
     return min(_MOST_DIGITS, FLOAT_DIGITS + max(0, math.floor(math.log10(spreads))))
 
 
