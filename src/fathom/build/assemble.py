@@ -61,8 +61,9 @@ def wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preproc
     Raises:  UsageError if loss or metrics do not fit the task
     """
     module = _wrap(net, config, data, preprocess)
+    # last: the module's own metrics come first in every table
     module.metrics |= make_metrics(config.training.metrics, module.kind)
-    return module  # last: the module's own metrics come first in every table
+    return module
 
 
 def _wrap(net: nn.Module, config: Config, data: LabelledData, preprocess: Preprocess) -> Module:

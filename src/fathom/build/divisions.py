@@ -14,5 +14,5 @@ def make_fold(data: DataConfig) -> Fold | None:
 
 def make_division(config: Config) -> Division:
     """Return how the data is divided into splits."""
-    # the split's seed is apart from training's, so that seeds compare on one split
+    # its own seed, where set: then runs of different seeds compare on one split
     return Division(config.data.val, split_seed(config), make_fold(config.data))

@@ -19,7 +19,7 @@ def describe_machine(execution: Execution) -> dict[str, Any]:
 def cpu_name() -> str:
     """Return the name of the processor."""
     if sys.platform.startswith("linux"):
-        # ignored bytes: names of exotic CPUs
+        # replace: a name may hold any bytes
         for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()

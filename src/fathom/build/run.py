@@ -260,8 +260,7 @@ def _fit_and_finish(
             # the log first: it has the record even if another callback fails
             callbacks = [RunLog(writer), *(on_start(run) if on_start else ())]
             records: list[dict[str, Any]] = []
-            if run.config.training.epochs:
-                # built here: a failing callback must be recorded
+            if run.config.training.epochs:  # built here, so that a failing callback is recorded
                 fitting.trainer = run.plan.make_trainer(callbacks, run.path)
                 records = fitting.trainer.fit(run.plan.module, run.plan.data, state=state)
             return _complete(run, writer, records, fitting.trainer.should_stop if fitting.trainer else None)
@@ -339,7 +338,6 @@ def _complete(run: PlannedRun, writer: RunWriter, records: list[dict[str, Any]],
     evaluation = None if _rehearsal_of(plan.config) else _evaluate_once(run, writer)
     elapsed = records[-1]["elapsed_s"] if records else 0.0  # over all parts of a resumed run
     message = f"stopped early: {stopped}" if stopped else None
-    # failure=None clears that of an earlier part
     writer.update_run(status="done", finished=_now(), train_s=elapsed, message=message, failure=None)
     return TrainedRun(run.path, records, evaluation, write_report(run.path), plan.config)
 
@@ -357,7 +355,7 @@ def _evaluate_once(run: PlannedRun, writer: RunWriter) -> dict[str, Any] | None:
     writer.write_json("evaluation.json", evaluation)
     if details.columns:  # texts have none
         writer.write_predictions(list(details.columns), details.rows)
-    metrics = dict.fromkeys(["loss", "accuracy", "rmse", "perplexity", *plan.config.training.metrics])
+    metrics = dict.fromkeys(["loss", "accuracy", "rmse", "perplexity", *plan.config.training.metrics])  # each once
     shown = [name for name in metrics if name in evaluation]
     writer.log_text("test " + ", ".join(f"{name} {evaluation[name]:.4f}" for name in shown))
     return evaluation
@@ -374,8 +372,7 @@ def _record_end(writer: RunWriter, status: str, message: str, failure: Finding |
 
 def _restore_threads(config: Config, earlier: Any) -> Config:
     """Set the number of threads that the run started with: another number would round sums differently."""
-    count = str(earlier.get("threads", "")) if isinstance(earlier, dict) else ""
-    # isdigit: an older run may say otherwise; never more than cores
+    count = str(earlier.get("threads", "")) if isinstance(earlier, dict) else ""  # an older run may say otherwise
     if config.execution.threads != "auto" or not count.isdigit() or not 0 < int(count) <= (os.cpu_count() or 1):
         return config
     return replace_in(config, execution={"threads": int(count)})
@@ -392,7 +389,6 @@ def _changed_choices(earlier: Any, execution: Execution) -> list[str]:
         for name, old in ((name, str(text).partition(" (")[0]) for name, text in earlier.items())
         if name in now and old != now[name]
     ]
-    # only said: the user may want to go on all the same
     return [f"not exact to the bit: the execution has changed: {', '.join(changed)}"] if changed else []
 
 

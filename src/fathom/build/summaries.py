@@ -70,7 +70,6 @@ def summarize(
         "loss": float(module.val_loss(output, module.align(output, target))),
     }
     read = module.outputs(output, target)
-    # in the form that the metric's library takes
     further = apply_metrics(module.metrics, output, read.get("target", target))
     if not isinstance(module, Classifier):
         if output.shape != target.shape:

@@ -70,7 +70,7 @@ def _read_run(path: Path) -> Weights:
 
 
 def _read_file(path: Path) -> dict[str, Tensor]:
-    content = _read_pickled(path) if is_pickled(path) else _read_safetensors(path)  # by content, not by ending
+    content = _read_pickled(path) if is_pickled(path) else _read_safetensors(path)  # by its ending
     if not content:
         raise FathomError(f"{path}: holds no weights")
     return content

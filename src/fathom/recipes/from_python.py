@@ -62,8 +62,8 @@ def train(
     given = describe_data(data, Path(out) / FOLDER, tree) if data is not None else Given({})
     merge(tree, {"data": given.settings} if given.settings else {})
     with _network(net) as model:
-        if model is not None:
-            merge(tree, {"model": {"name": model}})  # None: what suits the data is chosen when the tree is resolved
+        if model is not None:  # else what suits the data is chosen when the tree is resolved
+            merge(tree, {"model": {"name": model}})
         return recipe.train(
             Settings(tree), root=out, name=name, contents=given.contents, on_start=_adding([*callbacks, *shown])
         )

@@ -125,7 +125,7 @@ class LoadedModel:
 
     def _kind(self) -> Kind:
         reads = self.description["input"]["kind"]
-        # features: vectors of an image model
+        # features: arrays that are no images; the same adapter serves them
         found = {"image": "images", "features": "images", "table": "tables", "tokens": "texts"}
         return get_kind(found[reads])
 

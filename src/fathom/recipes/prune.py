@@ -93,7 +93,7 @@ def prune(
     facts: dict[str, Any]
     config = read_config(run)
     if structured:
-        # L2 is what Li et al. 2017 find as good as L1; local keeps every layer alive
+        # Li et al. 2017 find L1 and L2 alike; local: every layer keeps its share of channels
         criterion, scope = criterion or "l2", scope or "local"
         shape = description["model"]["input_shape"]
         removals, kept = _take_channels(pruned, shape, amount, criterion, scope, run)

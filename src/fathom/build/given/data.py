@@ -154,7 +154,7 @@ def is_array(data: Any) -> bool:
     """Whether it is an array, a tensor, a Series, a frame, or nested lists of numbers or texts."""
     if isinstance(data, list):
         return bool(data) and isinstance(data[0], (list, tuple, int, float, str, bool))
-    return hasattr(data, "__array__") and hasattr(data, "shape")  # __array__ alone is not enough: some loaders have it
+    return hasattr(data, "__array__") and hasattr(data, "shape")  # Series, frames and tensors have both
 
 
 def is_pair_of_arrays(data: Any) -> bool:

@@ -22,7 +22,7 @@ from fathom.training.device import choose_execution
 from fathom.training.evaluation import evaluate_batches
 from fathom.training.loaders import check_loader
 
-_BATCH = 256  # rows of a prediction; any number gives the same result
+_BATCH = 256  # rows of a prediction: only memory depends on it
 
 
 def evaluate_labelled_batches(

@@ -30,9 +30,9 @@ class ArraysKind(Kind):
 
     name, noun, holds_images = "arrays", "a named data set", True
     serves_any_batch_size = True
-    has_plain_features = True
+    has_plain_features = True  # pixels, or synthetic numbers, of one scale
 
-    def validate(self, settings: Settings) -> None:  # pixels of one range
+    def validate(self, settings: Settings) -> None:
         """Refuse an unknown name."""
         refuse_foreign(settings)
         refuse_file_options(settings)
@@ -74,7 +74,7 @@ class ArraysKind(Kind):
             self.read(config.data) if contents is None else contents,
             resolved(config.data.batch_size),
             name=config.data.name,
-            augment=augment,  # the settings' name, not the catalog's title
+            augment=augment,
             seed=config.seed,
             val=make_division(config),
             balance=config.data.balance,

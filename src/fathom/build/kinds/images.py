@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from fathom.settings.config import Config
     from fathom.settings.settings import Settings
 
-# of the files themselves, chosen by data.build where absent
+# of the files themselves; chosen from them where absent
 _FORM = ("channels", "size", "values", "convert", "layout", "range")
-_FOLDERS = ("levels", "group_by_name")  # of class folders alone
+_FOLDERS = ("levels", "group_by_name")  # what is read from the paths of images
 _GROUPING = ("group_column", "time_column", "group_by_name")  # each says which images must share a split
 _SMOOTHING = 0.1  # of the default network's labels
 _AUTO = "auto"  # augmentation that fits the images, see _fit_augmentation
@@ -72,9 +72,9 @@ class ImagesKind(Kind):
         """Refuse missing files, and options that belong to a label file."""
         refuse_foreign(settings)
         name, options = settings.get("data.name", ""), settings.get("data.options", {})
-        images = options.get("images")
+        images = options.get("images")  # their folder or archive: the data's name is then a label file
         _check_options(options)
-        path = expand_home(name)  # a folder or an archive of them: the data's name is then a label file
+        path = expand_home(name)
         if images is not None:
             if not is_remote(name) and not path.is_file():
                 raise UsageError(f"no such label file: {name}")

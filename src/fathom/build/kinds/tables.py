@@ -179,7 +179,7 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
     chosen: dict[str, Any] = {option: options[option] for option in _CHOICES if option in options}
     # a column named 3 is an int in YAML
     chosen |= {option: str(chosen[option]) for option in ("group_column", "time_column") if option in chosen}
-    chosen |= {option: _names(option, chosen[option]) for option in _COLUMNS if option in chosen}  # one name or several
+    chosen |= {option: _names(option, chosen[option]) for option in _COLUMNS if option in chosen}
     if config.model.name in ("linear", "softmax"):
         chosen.setdefault("one_hot_max", _LINEAR_ONE_HOT_MAX)
     target, test, log_target = options.get("target"), options.get("test"), options.get("log_target", False)

@@ -70,7 +70,7 @@ class TextsKind(Kind):
 
     def epochs(self, name: str) -> int | None:
         """Return the epochs of a text known by name."""
-        return 20 if catalog.is_text(name) else None  # named texts are short: enough epochs for enough steps
+        return 20 if catalog.is_text(name) else None
 
     def pin(self, data: DataConfig) -> DataConfig:
         """Return an absolute path and a pinned version."""

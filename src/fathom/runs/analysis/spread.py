@@ -58,7 +58,8 @@ class PairedDifference:
 
     @property
     def better(self) -> str:
-        """The one that did better on average."""  # mean of zero: neither, so the first by convention
+        """The one that did better on average."""
+        # a mean of zero: neither, the first by convention
         return self.second if self.better_sign * self.spread.mean > 0 else self.first
 
     def describe(self) -> dict[str, Any]:

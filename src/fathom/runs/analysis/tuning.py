@@ -14,7 +14,6 @@ def check_study(study: Study) -> list[Finding]:
     if best is None:
         return [Finding("tune.no_trial", "note", "No trial was completed yet")]
     found = [Finding("tune.best", "note", f"Best: {best.describe()}", {"trial": best.number, study.metric: best.value})]
-
     default = next((t for t in study.trials if t.is_default and t.state == "complete"), None)
     if default is not None and default is best:
         text = "The best trial is the one with the defaults: nothing that was tried is better"

@@ -47,7 +47,6 @@ def resolve_run(text: str | Path, root: str | Path = "runs", marker: str = schem
     return find_last(root, marker).path if str(text) == "last" else _find_named(str(text), Path(root), marker)
 
 
-# the newest stopped run, say
 def resolve_resumable(text: str | Path, root: str | Path = "runs", marker: str = schema.RUN) -> Path:
     """Find the run that ``text`` means, to resume it: as ``resolve_run``, but ``last`` is the newest that can be."""
     if str(text) == "last":

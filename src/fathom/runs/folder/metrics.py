@@ -27,8 +27,8 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     records = read_lines(path)
-    for number, record in enumerate(records, start=1):  # without these two it cannot be placed
-        if not all(is_number(record.get(key)) for key in ("step", "epoch")):
+    for number, record in enumerate(records, start=1):
+        if not all(is_number(record.get(key)) for key in ("step", "epoch")):  # what its place follows from
             raise FathomError(f"{path} is damaged: record {number} lacks a number for step or epoch")
     return drop_cut(records)
 

@@ -35,8 +35,8 @@ def show_folder_byline(status: str, name: str, created: object) -> Html:
 def show_time(text: object) -> Html:
     """Write an ISO 8601 moment as a person would; a dash if there is none."""
     try:
-        moment = datetime.fromisoformat(str(text))  # not written, or by hand
-    except ValueError:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:  # not written, or by hand
         return element("span", text or DASH)
     # the day without a leading zero; datetime= for programs
     return element("time", f"{moment.day} {moment:%B %Y, %H:%M:%S}", datetime=text)
@@ -45,7 +45,7 @@ def show_time(text: object) -> Html:
 def show_number(value: str, name: object, about: object) -> Html:
     """Write a number to take away, with its name and what it rests on."""
     lines = (element("p", value, class_="big"), element("p", name), element("p", about, class_="quiet"))
-    return element("div", *lines, class_="result")  # the status is the class that colours it
+    return element("div", *lines, class_="result")
 
 
 def show_headline(numbers: Html, facts: Iterable[tuple[object, object]]) -> Html:

@@ -37,8 +37,8 @@ def show_data(run: RunReader) -> Section | None:
 
 def label_table(splits: Sequence[tuple[str, Sequence[int]]], labels: Sequence[str]) -> Html:
     """Count labels split by split, with each one's share of the first split."""
-    first = splits[0][1]  # an empty split must not divide by 0
-    total = sum(first) or 1
+    first = splits[0][1]
+    total = sum(first) or 1  # an empty split must not divide by 0
 
     def share(number: int) -> Html:  # a bar beside the number
         return join([percent(number / total), " ", share_bar(number / total)])

@@ -17,7 +17,7 @@ from fathom.runs.html.summary import show_time
 
 def show_config(run: RunReader) -> Section:
     """Write the resolved configuration as it stands in the folder."""
-    text = read_text(run.path / schema.CONFIG)  # as text: comments of the user's stay
+    text = read_text(run.path / schema.CONFIG)  # the text itself, in its order
     return Section("config", "Configuration", fold(schema.CONFIG, element("pre", element("code", text), tabindex="0")))
 
 

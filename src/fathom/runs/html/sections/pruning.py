@@ -42,7 +42,7 @@ def _places(record: Mapping[str, Any]) -> Html:
         about = "Layers in one row are added to one another somewhere, so they lose the same channels."
         return fold("Channels of each layer", element("div", note(about), found))
     rows = [
-        (each["weight"], count(each["size"]), percent(each["zeros"] / each["size"]))  # empty where the file lacks it
+        (each["weight"], count(each["size"]), percent(each["zeros"] / each["size"]))
         for each in record.get("layers") or []
     ]
     return fold("Zeros of each layer", table(("Weight", "Size", "Zero"), rows, label="Zeros of each layer"))

@@ -9,7 +9,7 @@ from fathom.runs.analysis.numbers import count, decimal, percent
 from fathom.runs.html.markup import Html, element, note, table
 from fathom.runs.html.page import Section
 
-MOST_SAMPLES = 8  # figures of a foreign file: not without end
+MOST_SAMPLES = 8  # a foreign file may hold any number of them
 MOST_CHARACTERS = 4000
 
 
