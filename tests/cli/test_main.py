@@ -67,7 +67,7 @@ def test_version(fathom):
         (["train", "--epoch=3"], "unknown option '--epoch'; did you mean '--epochs'?"),
         (["train", "lenet", "digits", "3"], "unexpected argument '3'; see fathom train --help"),
         (["train", "--lr"], "--lr: expected one argument; see fathom train --help"),
-        (["eval"], "the following arguments are required: RUN; see fathom eval --help"),
+        (["eval"], "the following arguments are required: RUN|FILE.onnx; see fathom eval --help"),
     ],
 )
 def test_wrong_usage_is_one_line_and_code_2(arguments, message, fathom):

@@ -17,10 +17,10 @@ LONG = "a" * 100_000
     ("arguments", "message"),
     [
         ([""], "unknown command ''; there are: "),
-        (["train", "lenet", ""], "unexpected argument ''; see fathom train --help"),
+        (["train", "lenet", ""], "data: is empty; see fathom train --help"),
         (["train", ""], "model: is empty; see fathom train --help"),
         (["predict", "last", ""], "FILE|FOLDER: is empty; see fathom predict --help"),
-        (["eval", " "], "RUN: is empty; see fathom eval --help"),
+        (["eval", " "], "RUN|FILE.onnx: is empty; see fathom eval --help"),
         (["report", "m.onnx", "--runs=--"], "--runs: expected one argument; see fathom report --help"),
         (["report", "last", "--runs", ""], "--runs: is empty; see fathom report --help"),
         (["train", "--set", "seed=2001-99-99"], "--set 'seed=2001-99-99': '2001-99-99' is not a YAML value"),

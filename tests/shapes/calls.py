@@ -176,6 +176,10 @@ CALLS: dict[str, Any] = {
     "fathom.models.mlp:mlp": network(mlp.mlp, hidden=[5, 6]),
     "fathom.models.mlp:ScaledSigmoid": layer(mlp.ScaledSigmoid(), 3, 4),
     "fathom.models.gpt:rotate": lambda: Call([X := torch.rand(3, 2, 5, 4), p := torch.arange(5)], gpt.rotate(X, p)),
+    "fathom.models.gpt:Attend": lambda: Call(
+        [q := torch.rand(3, 2, 4, 6), k := torch.rand(3, 2, 5, 6), v := torch.rand(3, 2, 5, 6)],
+        gpt.Attend(0.0)(q, k, v),
+    ),
     "fathom.models.gpt:CausalAttention": attending(gpt.CausalAttention(8, 2, 5, 0.0)),
     "fathom.models.gpt:Block": attending(gpt.Block(8, 2, 5, 0.0)),
     "fathom.models.gpt:GPT": transformer(

@@ -48,6 +48,22 @@ def rotate(X: Tensor, positions: Tensor) -> Tensor:
     return torch.cat([first * cos - second * sin, first * sin + second * cos], -1)  # (N, heads, T, d)
 
 
+class Attend(nn.Module):
+    """Mix values by softmax(q·k / √d) over the keys that a query sees: with ``seen`` of None itself and all before it.
+
+    Shape:   q (N, heads, T, d), k (N, heads, S, d), v (N, heads, S, d) -> (N, heads, T, d)
+    Equals:  torch.nn.functional.scaled_dot_product_attention
+    """
+
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.dropout = dropout
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None = None) -> Tensor:
+        dropped = self.dropout if self.training else 0.0
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=seen, dropout_p=dropped, is_causal=seen is None)
+
+
 class CausalAttention(nn.Module):
     """Every token looks at itself and the ``context − 1`` tokens before it.
 
@@ -58,8 +74,9 @@ class CausalAttention(nn.Module):
 
     def __init__(self, width: int, heads: int, context: int, dropout: float) -> None:
         super().__init__()
-        self.heads, self.context, self.dropout = heads, context, dropout
+        self.heads, self.context = heads, context
         self.qkv = nn.Linear(width, 3 * width)  # query, key and value in one product
+        self.attend = Attend(dropout)
         self.output = nn.Linear(width, width)
 
     def forward(self, X: Tensor, past: Tensor, count: Tensor, is_start: bool) -> tuple[Tensor, Tensor]:
@@ -76,10 +93,7 @@ class CausalAttention(nn.Module):
         k = rotate(self._split(k), positions)  # (N, heads, before + T, d)
         is_triangle = is_start and steps <= self.context  # then torch needs no mask, which is faster
         seen = None if is_triangle else self._seen(positions, before, count)  # (N, 1, T, before + T)
-        dropped = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(
-            q, k, self._split(v), attn_mask=seen, dropout_p=dropped, is_causal=is_triangle
-        )  # (N, heads, T, d)
+        mixed = self.attend(q, k, self._split(v), seen)  # (N, heads, T, d)
         mixed = mixed.transpose(1, 2).flatten(2)  # (N, T, width)
         return self.output(mixed), memory[:, :, -self.context :]
 

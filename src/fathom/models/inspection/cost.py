@@ -33,7 +33,7 @@ class LayerCost:
     """One call of a layer, forward, for the whole batch.
 
     Attributes:
-        flops: two per multiply-add; convolutions, dense and recurrent layers only.
+        flops: two per multiply-add; convolutions, dense, recurrent and attention layers only.
         num_bytes: its input and its weights read, its output written.
     """
 

@@ -26,7 +26,7 @@ def layer_table(net: nn.Module, input_shape: Sequence[int]) -> list[dict[str, An
 
         - ``name``, ``type``, ``output_shape`` (without the batch),
         - ``parameters``: its own; at its first call if it runs more than once, at the first of those who share them,
-        - ``flops`` for one sample: two per multiply-add, convolutions, linear and recurrent layers only,
+        - ``flops`` for one sample: two per multiply-add, convolutions, linear, recurrent and attention layers only,
         - ``receptive_field``: how many pixels in height or width, whichever is more, one output can see; None where
           it sees the whole input, where the input has no pixels, or where it cannot be told (resized feature maps).
           Padding counts: the number may exceed the input.
@@ -84,7 +84,7 @@ def count_parameters(net: nn.Module) -> int:
 def count_flops(net: nn.Module, input_shape: Sequence[int]) -> int:
     """Count the FLOPs of a forward pass of one sample, two per multiply-add.
 
-    Convolutions, linear and recurrent layers only.
+    Convolutions, linear, recurrent and attention layers only.
     """
     tracer = Tracer()
     run_sample(net, input_shape, tracer, tracer.start)

@@ -102,6 +102,8 @@ class Tracer(TorchFunctionMode):
         elif name == "linear":
             # as many as the inner dimension
             multiply_adds = output.numel() * _bind(_CONV, args, kwargs)["input"].shape[-1]
+        elif name == "scaled_dot_product_attention":  # (N, heads, T, d): each query meets each key, then each value
+            multiply_adds = (args[0].numel() + output.numel()) * args[1].shape[-2]
         elif name in _RECURRENT:  # of (input, state, weights, …): each matrix meets each token once
             multiply_adds = args[0].shape[:2].numel() * sum(weight.numel() for weight in args[2] if weight.dim() == 2)
         else:
