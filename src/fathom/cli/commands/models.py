@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 COST_OPTIONS = ("batch_size", "hardware", "flops", "bandwidth", "optimizer", "half")
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw")
 _ABOUT_FLOPS = """
-FLOPs of a forward pass of one sample, a multiply-add as two; convolutions, dense, recurrent and attention layers only."""
+FLOPs of a forward pass of a sample, a multiply-add as two; convolutions, dense, recurrent and attention layers only."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

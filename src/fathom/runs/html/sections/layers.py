@@ -31,8 +31,8 @@ def show_layers(run: RunReader) -> Section:
     layers = table(header, rows, label="Layers", text_columns=(0, 1, 2), footer=footer)
     about = note(
         f"{counted(len(found.layers), 'layer')} for a sample of shape {_show_shape(found.input_shape)}. FLOPs are "
-        "those of one forward pass of one sample: a multiply-add counts as two; only convolutions, linear and "
-        "recurrent layers are counted. Bars are shares of the total."
+        "those of one forward pass of one sample: a multiply-add counts as two; only convolutions, linear, "
+        "recurrent and attention layers are counted. Bars are shares of the total."
     )
     if len(found.layers) > _MOST_OPEN_ROWS:
         layers = fold(f"All {len(found.layers)} layers", layers)
