@@ -24,8 +24,8 @@ from fathom.data.images.pixels.tiff import TiffHeader, is_tiff, quiet_libtiff, r
 from fathom.errors import FathomError, UsageError
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
-_FIRST_BYTES = 1 << 16
-_MOST_BYTES = 1 << 28
+_FIRST_BYTES = 1 << 16  # 64 KiB: most small images in one read
+_MOST_BYTES = 1 << 28  # 256 MiB; larger files are left to the decoder
 _ORIENTATION = 0x0112  # the EXIF tag
 _FURTHER = b"MPF\0"  # the mark of a JPEG with further images behind, in its header
 _HEADER_BYTES = 1 << 14  # in which it is looked for
@@ -99,8 +99,9 @@ class ImageReader:
     def __init__(self, form: PixelForm) -> None:
         check_form(form)
         self.form = form
-        self._is_ordinary = form.is_plain and form.has_colours
+        self._is_ordinary = form.is_plain and form.has_colours  # grey or colour in bytes: what Pillow makes itself
         self._scales_down = self._is_ordinary and form.converts
+        # a JPEG may be decoded to half its size and less, but not below twice what is asked for
         self._largest_side = 2 * max(form.size) if form.size else None
         self._canvas: Image.Image | None = None  # of many images most have the size of the one before
 
@@ -113,6 +114,7 @@ class ImageReader:
             content = source if isinstance(source, bytes) else _read_small(source)
             if content is not None and self._is_ordinary:
                 plain = decode_plain_jpeg(content, MAX_PIXELS, self._largest_side, self._canvas)
+                # further images behind: Pillow counts them
                 if plain is not None and content.find(_FURTHER, 0, _HEADER_BYTES) < 0:
                     self._canvas = plain
                     return self._convert_image(plain, (plain.height, plain.width), "JPEG")
@@ -134,7 +136,7 @@ class ImageReader:
             return self._take_tiff(place, tiff)
         try:
             return self._open_with_pillow(place, tiff)
-        except UnidentifiedImageError:
+        except UnidentifiedImageError:  # a TIFF that Pillow does not know may still be one
             if tiff is None:
                 raise
             return self._take_tiff(place, tiff)
@@ -190,7 +192,7 @@ class ImageReader:
         has_alpha: bool = False,
     ) -> DecodedImage:
         height, width = own
-        _check_size(height, width)
+        _check_size(height, width)  # before pixels are worked on
         planes = fit_pixels(pixels, values, self.form, has_alpha=has_alpha)  # (C, H, W)
         content = np.ascontiguousarray(planes.transpose(1, 2, 0))
         shape = planes.shape[1], planes.shape[2], planes.shape[0]
@@ -241,7 +243,7 @@ def _read_small(path: str | Path) -> bytes | None:
     handle = os.open(path, _FLAGS)  # half the time of open(), which counts for small files
     try:
         content = os.read(handle, _FIRST_BYTES)
-        if len(content) < _FIRST_BYTES:
+        if len(content) < _FIRST_BYTES:  # a short read is the end of the file
             return content
         with os.fdopen(handle, "rb", closefd=False) as file:
             return content + file.read() if os.fstat(handle).st_size <= _MOST_BYTES else None
@@ -261,12 +263,13 @@ def _convert(image: Image.Image, channels: int, *, is_png: bool) -> Image.Image:
         values = np.nan_to_num(np.asarray(image, dtype=np.float64))
         highest = values.max(initial=0)
         if image.mode.startswith("I;16") or is_png or highest > 255:
-            top = 65535.0
+            top = 65535.0  # 16 bits in all
         else:
-            top = 1.0 if image.mode == "F" and highest <= 1 else 255.0
+            top = 1.0 if image.mode == "F" and highest <= 1 else 255.0  # floats within 0…1 are taken for shares
         image = Image.fromarray((values.clip(0, top) * (255 / top)).round().astype(np.uint8))
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")
+        # what is transparent shows white, as on paper
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     mode = "RGB" if channels == 3 else "L"
     return image if image.mode == mode else image.convert(mode)

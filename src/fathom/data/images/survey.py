@@ -32,10 +32,10 @@ from fathom.errors import FathomError
 OnRead = Callable[[int, int], None]  # images read, images in all
 
 _MOST_IN_CHUNK = 64  # images that a process takes at a time
-_CHUNK_BYTES = 1 << 20
-_REPORT_S = 0.1
+_CHUNK_BYTES = 1 << 20  # 1 MiB of pixels: fewer large images at a time, so that processes end together
+_REPORT_S = 0.1  # seconds
 _MOST_REASONS = 200  # broken files that are opened again to hear why
-_UNREAD, _READ, _FOREIGN, _BROKEN = range(4)
+_UNREAD, _READ, _FOREIGN, _BROKEN = range(4)  # what is known of a file so far
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ class Survey:
 
     paths: tuple[str, ...]
     form: PixelForm
-    pixels: np.ndarray | None
+    pixels: np.ndarray | None  # (N, C, H, W); None where they are not kept
     is_readable: np.ndarray
     has_foreign_suffix: np.ndarray
-    sizes: np.ndarray
-    digests: np.ndarray
-    sums: np.ndarray
-    moments: np.ndarray
-    pages: np.ndarray
+    sizes: np.ndarray  # (N, 2), height and width in the file
+    digests: np.ndarray  # (N,), equal for equal pixels
+    sums: np.ndarray  # (N, C, 2), sum and sum of squares of bytes
+    moments: np.ndarray  # (N, C, 5) of other values, see ``measure``
+    pages: np.ndarray  # (N,), images in each file
     is_known: bool = False
 
     def explain_broken(self) -> list[tuple[str, str]]:
@@ -157,6 +157,7 @@ def survey(
 def _share(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """Make an array of zeros that forked processes write into; not in /dev/shm, which is tiny in many containers."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
+    # mmap -1: anonymous memory, shared with forked processes
     return np.frombuffer(mmap.mmap(-1, max(1, size)), dtype, math.prod(shape)).reshape(shape)
 
 
@@ -167,7 +168,7 @@ def _read_chunk(job: _Job, start: int) -> None:
     form, (channels, height, width) = job.form, job.shape
     is_plain = form.is_plain
     reader = ImageReader(form)
-    blank = bytes(height * width * channels * form.dtype.itemsize)
+    blank = bytes(height * width * channels * form.dtype.itemsize)  # black, in place of what cannot be read
     states, sizes, digests, contents, pages = [], [], [], [], []
     for path in paths:
         try:
@@ -181,13 +182,15 @@ def _read_chunk(job: _Job, start: int) -> None:
             continue
         states.append(_FOREIGN if has_foreign_suffix(path, kind) else _READ)
         sizes.append(size)
+        # of kept images it can be had later, and most need none
         digests.append(0 if job.pixels is not None and is_plain else _digest(data))
         contents.append(data)
         pages.append(count)
     pixels = np.frombuffer(b"".join(contents), form.dtype).reshape(-1, height, width, channels)
+    # straight into the shared memory, where pixels are kept
     planes = np.empty((len(paths), *job.shape), form.dtype) if job.pixels is None else job.pixels[part]
-    planes[...] = pixels.transpose(0, 3, 1, 2)
-    flat = planes.reshape(len(paths), channels, -1)
+    planes[...] = pixels.transpose(0, 3, 1, 2)  # (n, H, W, C) -> (n, C, H, W)
+    flat = planes.reshape(len(paths), channels, -1)  # (n, C, H·W)
     if is_plain:
         wide = np.uint32 if 255**2 * height * width < 1 << 32 else np.uint64  # the narrower the sooner done
         job.sums[part, :, 0] = flat.sum(2, dtype=wide)
@@ -197,7 +200,7 @@ def _read_chunk(job: _Job, start: int) -> None:
     job.sizes[part] = sizes
     job.digests[part] = digests
     job.pages[part] = pages
-    job.states[part] = states
+    job.states[part] = states  # last: a file counts as read when all of it is noted
 
 
 def _digest(content: bytes | memoryview) -> int:
@@ -206,10 +209,11 @@ def _digest(content: bytes | memoryview) -> int:
 
 def _distinct_digests(pixels: np.ndarray, sums: np.ndarray) -> np.ndarray:
     """Return the digests of images that were kept: where no other one has its sums, these will do for an image."""
+    # odd weights: multiplying by them loses no bit of a sum
     weights = np.random.default_rng(0).integers(1 << 63, size=sums[0].size, dtype=np.uint64) | np.uint64(1)
     digests: np.ndarray = (sums.reshape(len(sums), -1).astype(np.uint64) * weights).sum(1)
     _, group, counts = np.unique(digests, return_inverse=True, return_counts=True)
-    for i in np.flatnonzero(counts[group] > 1):
+    for i in np.flatnonzero(counts[group] > 1):  # equal sums: only these few are digested
         digests[i] = _digest(pixels[i].data)
     return digests
 
@@ -218,7 +222,7 @@ def _read_in_processes(job: _Job, workers: int, tell: _Teller) -> None:
     """Let forked processes take chunks one after the other until none is left."""
     Image.preinit()  # once, here, instead of in each of them
     context: Any = multiprocessing.get_context("fork")
-    following = context.Value("q", 0)
+    following = context.Value("q", 0)  # number of the next file that nobody has taken
     parent = os.getpid()
     processes = [context.Process(target=_work, args=(job, following, parent), daemon=True) for _ in range(workers)]
     try:
@@ -227,12 +231,12 @@ def _read_in_processes(job: _Job, workers: int, tell: _Teller) -> None:
             for process in processes:
                 process.start()
         running = list(processes)
-        while running and not any(process.exitcode for process in processes):
+        while running and not any(process.exitcode for process in processes):  # an exit code other than 0: killed
             wait([process.sentinel for process in running], _REPORT_S)
             running = [process for process in processes if process.exitcode is None]
             tell()
     finally:
-        for process in processes:
+        for process in processes:  # after an error or Ctrl-C nobody waits for the rest
             if process.is_alive():
                 process.kill()
         for process in processes:
@@ -250,7 +254,7 @@ def _work(job: _Job, following: Any, parent: int) -> None:
     while os.getppid() == parent:  # else it was killed, and nobody waits for the images
         with following.get_lock():
             start = following.value
-            following.value = start + job.chunk
+            following.value = start + job.chunk  # the lock is held while the number is taken, not while files are read
         if start >= len(job.paths):
             return
         _read_chunk(job, start)
@@ -261,7 +265,7 @@ def ignore_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "setpgid"):
         with contextlib.suppress(OSError):
-            os.setpgid(0, 0)
+            os.setpgid(0, 0)  # a group of its own: Ctrl-C reaches only the parent
 
 
 class _Teller:
@@ -286,4 +290,4 @@ def _explain(path: str, form: PixelForm) -> str:
         text = str(error).removesuffix(f" ({', '.join(KNOWN)})")
         reason = text.removeprefix(f"cannot read {path} (").removesuffix(")")
         return text.removeprefix(f"{path} ") if reason == text.removesuffix(")") else f"cannot be read ({reason})"
-    return "could not be read at first"
+    return "could not be read at first"  # it can now, so that another program may have been writing it

@@ -21,8 +21,9 @@ _FOREIGN = frozenset(
     + ("system volume information", "@tmp", "@sharebin", "recycler", "network trash folder", "temporary items")
     + ("thumbnails", "thumbnail", "thumbs", "thumb", "_thumbs", "__thumbs", "@__thumb")
 )
+# with masks beside them these hold the images
 _IMAGES = frozenset(("images", "image", "imgs", "img", "photos", "jpegimages"))
-_UNKNOWN = frozenset(("unknown", "unlabeled", "unlabelled", "data", "all", "none", "0"))
+_UNKNOWN = frozenset(("unknown", "unlabeled", "unlabelled", "data", "all", "none", "0"))  # folders that name no class
 _MASKS = frozenset(
     ("masks", "mask", "annotations", "annotation", "segmentation", "segmentations", "segmentationclass")
     + ("segmentationobject", "groundtruth", "ground_truth", "gt", "labels", "label")
@@ -61,21 +62,22 @@ def find_layout(root: Path) -> Layout:
     notes = _name_passed_over(root)
     if "train" in named:
         others = [folder.name for folder in folders if folder not in named.values()]
-        if others:
+        if others:  # a train folder makes the others splits or strays
             notes.append(f"skipped: {counted(len(others), 'folder')} beside the splits ({enumerated(others)})")
-    elif named and len(named) == len(folders):
+    elif named and len(named) == len(folders):  # all are splits, and none to learn from
         names = ", ".join(sorted(folder.name for folder in folders))
         raise FathomError(f"{root} has {names} but no train folder; name its training split train")
-    else:
+    else:  # class folders, perhaps with a test folder among them
         beside = _splits_beside_classes(folders, named)
         named = {"train": root, **beside} if beside else {}
+    # packed folders within are gone through
     by_split = {name: folder if folder == root else _descend(folder) for name, folder in named.items()}
     base = by_split.get("train", root)
     classes = tuple(folder for folder in list_folders(base) if folder not in named.values())
     if not classes:
         raise FathomError(f"{base} has no class folders: images belong in {base}/<class>/{_advise_table(base)}")
     notes += _refuse_nested(root, base, classes)
-    for name in ("val", "test"):
+    for name in ("val", "test"):  # never train: without classes it is refused above
         if name in by_split and (why := _is_unlabelled(by_split[name], classes)):
             shown = by_split.pop(name).relative_to(root)
             is_class = "" if "train" in _name_splits(root, folders) else "; --levels class makes it a class"
@@ -95,6 +97,7 @@ def _is_unlabelled(folder: Path, classes: Sequence[Path]) -> str:
     """Say what a split to evaluate holds if there are no classes in it: no folder, or one such as test/images."""
     below = list_folders(folder)
     names = {path.name for path in below} - {path.name for path in classes}
+    # several folders in a split are classes, known or not
     if len(below) > 1 or len(names) != len(below) or not all(map(_says_nothing, names)):
         return ""
     images = sum(is_image(name) for _, _, names in os.walk(folder) for name in names)
@@ -123,6 +126,7 @@ def passed_over(names: Sequence[str]) -> set[str]:
         if name.startswith(".")
         or lower[name] in _FOREIGN
         or (has_images and lower[name] in _MASKS)
+        # cat_masks counts only beside cat
         or ((masks := _MASKS_OF.fullmatch(lower[name])) is not None and masks.group(1) in known)
     }
 
@@ -141,9 +145,11 @@ def scan(folder: Path) -> list[os.DirEntry[str]]:
 
 def _name_splits(root: Path, folders: Sequence[Path]) -> dict[str, Path]:
     """Return the folders that are splits by their names; none where "train" is just a class among others."""
+    # words that all names share say nothing: data_train, data_test
     shared = shared_words([folder.name for folder in folders])
     named = [(split, folder) for folder in folders if (split := split_of(folder.name, shared)) is not None]
     train = [folder for split, folder in named if split == "train"]
+    # a class called train: it has no class folders
     if train and len(named) < len(folders) and not any(map(list_folders, train)):
         return {}
     found: dict[str, Path] = {}
@@ -164,9 +170,10 @@ def _splits_beside_classes(folders: Sequence[Path], by_split: dict[str, Path]) -
     return {
         split: folder
         for split, folder in by_split.items()
+        # no folders at all: it may hold unlabelled images
         if not (below := {inside.name for inside in list_folders(folder)})
         or (len(below) == 1 and all(map(_says_nothing, below - classes)))
-        or (2 * len(below & classes) >= len(below) and not _has_images(folder))
+        or (2 * len(below & classes) >= len(below) and not _has_images(folder))  # half of its folders are classes
     }
 
 
@@ -185,10 +192,11 @@ def _refuse_nested(root: Path, base: Path, classes: Sequence[Path]) -> list[str]
     """
     below = {folder: list_folders(folder) for folder in classes}
     nested = [folder for folder in classes if below[folder] and not _has_images(folder)]
-    if 2 * len(nested) < len(classes) or not nested:
+    if 2 * len(nested) < len(classes) or not nested:  # most have images: nested folders are just deeper ones
         return []
     if len(classes) == 1:
         _refuse_packed(base, classes[0], below[classes[0]])
+    # a level for each folder above, for the hint
     above = "".join("*/" if depth else "split/" for depth in range(len(base.relative_to(root).parts)))
     names = [inside.name for folder in classes for inside in below[folder]]
     counts = Counter(names)
@@ -210,9 +218,9 @@ def _refuse_nested(root: Path, base: Path, classes: Sequence[Path]) -> list[str]
 
 def _advise_levels(above: str, classes: Sequence[Path], shared: Sequence[str]) -> str:
     """Say which levels are meant where folders of equal names are below others."""
-    if all(split_of(name) for name in shared):
+    if all(split_of(name) for name in shared):  # cat/train, cat/test
         return "the splits are inside the classes: say --levels class/split"
-    if all(split_of(folder.name.rstrip("0123456789")) for folder in classes):
+    if all(split_of(folder.name.rstrip("0123456789")) for folder in classes):  # fold1, part2: digits behind the word
         return "those seem to be the classes, in splits: say --levels split/class"
     return (
         f"those seem to be the classes: say --levels {above}group/class to keep each outer folder, such as a patient, "
@@ -226,6 +234,7 @@ def _refuse_packed(base: Path, only: Path, below: Sequence[Path]) -> None:
         return
     names = enumerated([folder.name for folder in below], 5)
     meant = only
+    # down to where there is a choice
     while len(below) == 1 and split_of(below[0].name) is None and list_folders(below[0]):
         meant = below[0]
         below = list_folders(meant)

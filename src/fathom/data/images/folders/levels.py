@@ -37,6 +37,7 @@ class Levels:
         Raises:  UsageError for another word, or where there is not one class, one group and one split at most
         """
         meanings = tuple(part.strip() for part in text.strip("/").split("/"))
+        # a class once, below; these at most once
         often = [meaning for meaning in ("group", "split") if meanings.count(meaning) > 1]
         if often or set(meanings) - set(_MEANINGS) or meanings.count("class") != 1:
             raise UsageError(
@@ -55,13 +56,14 @@ class Levels:
         """
         placed = []
         shallow = 0
-        folders = {path: path.relative_to(root).parts[:-1] for path in images}
+        folders = {path: path.relative_to(root).parts[:-1] for path in images}  # without the name of the file
+        # of those deep enough: a stray folder is no split
         meaning_of = self._read_splits(root, [parts for parts in folders.values() if len(parts) >= len(self.meanings)])
         for path, parts in folders.items():
             if len(parts) < len(self.meanings):
                 shallow += 1
                 continue
-            said = dict(zip(self.meanings, parts, strict=False))
+            said = dict(zip(self.meanings, parts, strict=False))  # not strict: an image may lie deeper
             split = meaning_of[said["split"]] if "split" in said else "train"
             placed.append(PlacedImage(path, said["class"], split, said.get("group", "")))
         if not placed:
@@ -78,6 +80,7 @@ class Levels:
         level = self.meanings.index("split")
         names = Counter(parts[level] for parts in folders)
         shared = shared_words(list(names))
+        # train1, val2: digits behind the word
         found = {name: split_of(name, shared) or split_of(name.rstrip("0123456789"), shared) or "" for name in names}
         unknown = sorted(name for name, split in found.items() if not split)
         if unknown:

@@ -54,7 +54,7 @@ def read_image_table(table: str | Path, images: str | Path, **options: Any) -> I
     table, images, asked = Path(table), Path(images), LabelOptions(**options)
     if not images.is_dir():
         raise UsageError(f"--images: no such folder: {images}")
-    locator = Locator(images)
+    locator = Locator(images)  # finds the files below the folder, whatever their names' form
     form, rows = read_label_rows(table, asked)
     columns = find_columns(table, form, rows, asked, locator)
     if not columns.labels:
@@ -92,12 +92,13 @@ def _take_rows(
     table: Path, rows: list[list[str]], columns: FoundColumns, asked: LabelOptions
 ) -> tuple[list[_Row], list[str]]:
     """Return the rows that have a file and a label, each once, and say what was left out."""
-    seen: dict[tuple[str, ...], _Row] = {}
+    seen: dict[tuple[str, ...], _Row] = {}  # in order; a row that repeats another counts once
     left_out: Counter[str] = Counter()
     for number, row in enumerate(rows, 1):
         file, cell = cell_of(row, columns.file), cell_of(row, columns.split)
         cells = tuple(cell_of(row, column) for column in columns.labels)
         told = [label for label in cells if label not in asked.blanks]
+        # the split that the cell's text stands for
         split = "train" if columns.split is None else columns.split_of[cell]
         if not file:
             left_out["without a file"] += 1
@@ -124,11 +125,11 @@ def _name_mark(cell: str) -> str:
 
 def _locate(table: Path, locator: Locator, entries: Sequence[_Row]) -> tuple[dict[str, Location], list[str]]:
     """Find the file of each name, and say where names differ."""
-    locator.go_down(entries[0].file)
+    locator.go_down(entries[0].file)  # a folder packed once more is gone through
     outside = next((entry for entry in entries if locator.climbs(entry.file)), None)
     if outside is not None:
         raise _is_outside(table, locator, outside)
-    names = list(dict.fromkeys(entry.file for entry in entries))
+    names = list(dict.fromkeys(entry.file for entry in entries))  # each name once: looking for a file takes time
     base = locator.base
     found, notes = tell_apart(names, list(map(locator.find, names)), lambda path: os.path.relpath(path, base))
     return dict(zip(names, found, strict=True)), [f"{table.name}: {line}" for line in notes]
@@ -149,9 +150,10 @@ def _sort_out(
         if location.path is None:
             missing[str(locator.base / entry.file)] = _explain(location, locator)
         elif targets.multilabel and location.path in first:
+            # several rows of one image: all their labels hold
             np.maximum(first[location.path], value, out=first[location.path])
         else:
-            first[location.path] = value = np.array(value)
+            first[location.path] = value = np.array(value)  # a copy: labels of later rows are added in place
             found.setdefault(entry.split, []).append((location.path, value, entry))
     return found, tuple(missing.items())
 
@@ -166,7 +168,7 @@ def _make_list(found: Sequence[_Found], columns: FoundColumns, asked: LabelOptio
         times = read_times([row.time if row.time not in MISSING else None for row in rows], asked.time_column or "")
     groups = None
     if columns.group is not None:
-        groups = tuple("" if row.group in MISSING else row.group for row in rows)
+        groups = tuple("" if row.group in MISSING else row.group for row in rows)  # "": a group of its own
     return FileList(paths, np.stack(values), groups, times)
 
 
@@ -181,6 +183,7 @@ def _explain_nothing(
     table: Path, locator: Locator, entries: Sequence[_Row], missing: Sequence[tuple[str, str]], *, is_any: bool
 ) -> FathomError:
     """Return the error for a file that names no image to learn from."""
+    # no file at all, and the first lies elsewhere: the folder is wrong
     if not is_any and locator.is_elsewhere(entries[0].file):
         return _is_outside(table, locator, entries[0])
     what = "none of them is for training" if is_any else f"none of them is in {locator.images}; is --images right?"

@@ -31,6 +31,7 @@ class LearnedTargets:
     @cached_property
     def values(self) -> np.ndarray:
         """The targets as the label file has them."""
+        # in the order of the splits, as the survey has the files
         return np.concatenate([part.labels for part in splits_of(self.files).values()])
 
     @property
@@ -43,12 +44,14 @@ class LearnedTargets:
         """A number for each different target, int64 (N,): a class itself, one for each set of labels."""
         if self.values.ndim == 1 and not self.is_regression:
             return self.values
+        # axis=0: a row of labels is one value
         return np.unique(self.values, axis=0, return_inverse=True)[1].reshape(-1)
 
     @property
     def classes(self) -> np.ndarray:
         """The class of each image, int64 (N,); of labels and numbers, which are none, numbers."""
         is_class = self.values.ndim == 1 and not self.is_regression
+        # NaN: a float array, which no division takes for classes
         return self.values if is_class else np.full(len(self.values), np.nan)
 
     @property
@@ -81,7 +84,7 @@ class LearnedTargets:
     def learned(self, scale: TargetScale | None) -> Tensor:
         """Return what a network learns: int64 (N,) or (N, L), or standardised numbers, float32 (N, 1)."""
         values = torch.from_numpy(self.values)
-        return values if scale is None else scale.scale(values[:, None])
+        return values if scale is None else scale.scale(values[:, None])  # (N,) -> (N, 1)
 
     def check_train(self, train: np.ndarray, readable: np.ndarray, groups: Sequence[str] | None = None) -> list[str]:
         """Say which labels no training image has.
@@ -94,7 +97,7 @@ class LearnedTargets:
         if self.is_regression:
             return []
         names = self.files.class_names
-        empty = np.flatnonzero(self._count(train) == 0)
+        empty = np.flatnonzero(self._count(train) == 0)  # classes without a training image
         if not len(empty):
             return []
         listed = enumerated([names[i] for i in empty])
@@ -103,13 +106,14 @@ class LearnedTargets:
         advice = ""
         if groups is not None:
             advice = "; all of its groups are held out: choose smaller ones, or --val 0"
-        elif self._count(readable)[empty].any():
+        elif self._count(readable)[empty].any():  # there are some, in other splits
             advice = "; all went to other splits (--val 0 keeps what is cut for training)"
         raise FathomError(f"{self.files.name}: no readable training image of {listed}{advice}")
 
     def _count(self, places: np.ndarray) -> np.ndarray:
         """Count the images of each class or label, int64 (K,)."""
         values, most = self.values[places], len(self.files.class_names)
+        # (N, L) holds 0 and 1, so a sum counts
         return values.sum(0) if self.files.multilabel else np.bincount(values, minlength=most)
 
     def describe(self) -> str:

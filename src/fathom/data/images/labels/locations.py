@@ -22,7 +22,7 @@ from fathom.errors import FathomError
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/]*/?")  # gs://bucket/, file:///
 # In what a name may differ from that of its file, the least difference first
 _DIFFERENCES = ("", "Unicode form", "letter case", "suffix")
-FOLDERS = "folders"
+FOLDERS = "folders"  # named as the last difference
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ class Locator:
     def go_down(self, name: str) -> None:
         """Take the only folder in the folder for the base, as long as the file of this name is not there."""
         self.base = self.images
-        base, name = self.images, name.replace("\\", "/")
-        while not self._find(base / name):
+        base, name = self.images, name.replace("\\", "/")  # names may be written on Windows
+        while not self._find(base / name):  # down while it is the only way
             inside = [path for path in base.iterdir() if not path.name.startswith(".")]
             if len(inside) != 1 or not inside[0].is_dir() or inside[0].is_symlink():
                 return
@@ -74,12 +74,13 @@ class Locator:
         """Find a file by its name, with a suffix or without; None where there is none below the folder, or several."""
         path = self._place(name)
         found = [] if path is None else self._find(path)
-        return found[0] if len(found) == 1 else None
+        return found[0] if len(found) == 1 else None  # several of one stem: which one is meant is not known
 
     def find_all(self, names: Sequence[str], *, exactly: bool = False) -> list[Path | None]:
         """Find the files that some cells of a column name; where hardly one is exact, those that are written alike."""
         self.go_down(next((name for name in names if name), ""))
         found = [self.find_exactly(name) if name else None for name in names]
+        # most are exact: the others are missing, not misspelled
         if exactly or 2 * sum(path is not None for path in found) > len(names):
             return found
         return [self.find(name).path if name else None for name in names]
@@ -96,20 +97,22 @@ class Locator:
         parts = _split(name)
         if not parts:
             return Location()
-        if self._index is None:
+        if self._index is None:  # only now: most label files need no index of all files
             self._index = self._list()
         fitting: dict[tuple[int, int], list[tuple[tuple[str, ...], int]]] = {}
         for found in self._index.get(_key(_stem(parts[-1])), ()):
-            common = _count_common(parts, found)
+            common = _count_common(parts, found)  # how many names agree from the file upwards
+            # all that is written, or all that tells the files apart
             if common == len(parts) or common >= len(found) - self._shared:
                 rank = _compare(parts[-common:], found[-common:])
                 fitting.setdefault((rank, -common), []).append((found, common))
         if not fitting:
             return Location()
-        (rank, _), best = min(fitting.items())
+        (rank, _), best = min(fitting.items())  # the least difference, then the longest common end
         if len(best) > 1:
             return Location(others=tuple(self.images.joinpath(*found) for found, _ in best))
         found, common = best[0]
+        # told, where folders were passed over
         in_folders = _is_absolute(name) or common < len(parts) or common < len(found) - self._shared
         words = (_DIFFERENCES[rank],) if rank else ()
         return Location(self.images.joinpath(*found), (*words, FOLDERS) if in_folders else words)
@@ -118,7 +121,7 @@ class Locator:
         """Find a file by its name; without a suffix there may be several of that name."""
         if _is_file(path):
             return [path]
-        if path.suffix.lower() in EXTENSIONS:
+        if path.suffix.lower() in EXTENSIONS:  # a name with a suffix means that file alone
             return []
         if path.parent not in self._listings:
             self._listings[path.parent] = _list_stems(path.parent)
@@ -134,6 +137,7 @@ class Locator:
 
     def _place(self, name: str) -> Path | None:
         """Return where a name leads to; None for a place that is not below the folder."""
+        # normpath: a/../b without asking the disk
         path = os.path.normpath(os.path.join(self.base, name.replace("\\", "/")))
         is_below = Path(os.path.abspath(path)).is_relative_to(os.path.abspath(self.base))
         return Path(path) if is_below else None
@@ -151,6 +155,7 @@ class Locator:
                 index.setdefault(_key(_stem(name)), []).append((*start, name))
             folders += [start] * bool(images)
         first, last = min(folders, default=()), max(folders, default=())
+        # first and last by order share what all share
         self._shared = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
         return index
 
@@ -168,6 +173,7 @@ def tell_apart(
     Returns: the locations, and lines for the user
     """
     claims: dict[Path, set[tuple[str, ...]]] = {}
+    # files that are named exactly belong to that name
     exact = {location.path for location in found if location.path is not None and not location.differs}
     for name, location in zip(names, found, strict=True):
         if location.path is not None and location.differs:
@@ -177,6 +183,7 @@ def tell_apart(
     example = ""
     for name, location in zip(names, found, strict=True):
         path = location.path
+        # two names for one file: neither is sure
         if path is not None and location.differs and (path in exact or len(claims[path]) > 1):
             location = Location()
         elif path is not None and location.differs:
@@ -207,6 +214,7 @@ def _split(name: str) -> tuple[str, ...]:
     """Return the folders and the file of a name, of whatever system, without what stands before the first folder."""
     address = _ADDRESS.match(name)
     if address:
+        # %20 and queries of web addresses
         name = unquote(re.split("[?#]", name[address.end() :])[0])
     else:
         name = name[len(PureWindowsPath(name).drive) :] if re.match(r"[A-Za-z]:", name) else name
@@ -230,7 +238,7 @@ def _compose(text: str) -> str:
 
 def _key(text: str) -> str:
     """Write a name so that letter case and Unicode form do not count."""
-    return _compose(_compose(text).casefold())
+    return _compose(_compose(text).casefold())  # casefold may decompose, so composed once more
 
 
 def _count_common(parts: Sequence[str], found: Sequence[str]) -> int:

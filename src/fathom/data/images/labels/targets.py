@@ -87,6 +87,7 @@ def find_targets(columns: LabelColumns, cells: Sequence[tuple[str, ...]], option
     if options.task == "classification":
         return _read_classes(columns, texts, is_asked=True)
     if options.task == MULTILABEL:
+        # asked for, but no mark occurs: one label in each cell
         mark = next((mark for mark in _SEPARATORS if any(mark in text for text in texts)), _SEPARATORS[0])
         return _read_labels(columns, [_split(text, mark) for text in texts], f"as asked, {_between(mark)}")
     if all(is_number(text, columns.decimal) for text in texts):
@@ -94,7 +95,7 @@ def find_targets(columns: LabelColumns, cells: Sequence[tuple[str, ...]], option
         if task == "regression":
             return _read_numbers(columns, texts, f"{reason}; --task classification takes them as classes")
         return _read_classes(columns, texts, reason=reason)
-    separator, doubt = _find_separator(columns, texts)
+    separator, doubt = _find_separator(columns, texts)  # texts: several labels may stand in a cell
     if separator is not None:
         return _read_labels(columns, [_split(text, separator) for text in texts], _between(separator))
     return _read_classes(columns, texts, doubt=doubt)
@@ -105,10 +106,12 @@ def _read_several(columns: LabelColumns, cells: Sequence[tuple[str, ...]], optio
         raise UsageError(
             f"{columns.table}: a regression learns one number, not {columns.shown}; name one --label-column"
         )
+    # a cell of each column that is neither yes nor no
     strange = [(name, find_strange([row[k] for row in cells])) for k, name in enumerate(columns.names)]
     name, cell = next((found for found in strange if found[1] is not None), ("", None))
     if cell is None:
         values = np.array([[holds(cell) for cell in row] for row in cells], dtype=np.int64)  # (N, L)
+        # exactly one holds in every row: classes, unless labels were asked for
         if options.task != MULTILABEL and (values.sum(1) == 1).all():
             return _read_one_hot(columns, values)
         if options.task == "classification":
@@ -129,7 +132,7 @@ def _read_several(columns: LabelColumns, cells: Sequence[tuple[str, ...]], optio
 
 def _read_one_hot(columns: LabelColumns, values: np.ndarray) -> Targets:
     """Return the class of each row, where one column is for each class; those that hold for no row are none."""
-    held = values.max(0) > 0
+    held = values.max(0) > 0  # columns of classes that no row has would be outputs without a sample
     names = tuple(name for name, is_held in zip(columns.names, held.tolist(), strict=True) if is_held)
     never = [name for name in columns.names if name not in names]
     reason = f"one of {len(columns.names)} columns holds in each row; --task {MULTILABEL} takes them as labels"
@@ -143,9 +146,10 @@ def _choose_number_task(columns: LabelColumns, texts: Sequence[str]) -> tuple[Ta
 
     Whole numbers under a name for classes, as GTSRB's ClassId, or in a list without names, as Caffe's, are classes.
     """
-    different = list(dict.fromkeys(texts))
+    different = list(dict.fromkeys(texts))  # in the order of the rows
     numbers = np.array([_number(text, columns.decimal) for text in different])
     known = np.unique(numbers)
+    # the column's name says label, so whole numbers are classes
     is_class = not columns.has_header or plain(columns.names[0]) in LABEL_NAMES
     if is_class and (known == np.floor(known)).all() and len(known) <= max(_FEW_CLASSES, len(texts) / 2):
         return "classification", ""
@@ -187,10 +191,12 @@ def _find_separator(columns: LabelColumns, texts: Sequence[str]) -> tuple[str | 
             continue
         alone = {cell[0] for cell in parts if len(cell) == 1}
         names = {name for cell in parts for name in cell}
+        # ["a", "b"], as pandas writes lists
         is_list = all(text.startswith("[") and text.endswith("]") for text in texts)
+        # bars hardly occur in names; parts that stand alone elsewhere are labels
         is_sure = separator in _SURE or names <= alone or all(name.isdigit() for name in names)
         is_named = plain(columns.names[0]) in _NAMES_OF_SEVERAL and columns.has_header
-        recurs = len(names) < sum(map(len, parts))
+        recurs = len(names) < sum(map(len, parts))  # fewer labels than parts: some come again
         if is_sure or is_list or (is_named and recurs):
             return separator, ""
         if separator == " " and len(names) >= len(different):
@@ -212,10 +218,11 @@ def _split(text: str, separator: str) -> list[str]:
         text = text[1:-1]
     parts = text.split() if separator == " " else text.split(separator)
     names = (part.strip().strip("'\"").strip() for part in parts)
-    return list(dict.fromkeys(name for name in names if name))
+    return list(dict.fromkeys(name for name in names if name))  # each label once, in order
 
 
 def _read_labels(columns: LabelColumns, labels: Sequence[Sequence[str]], reason: str) -> Targets:
+    # "none" alone; beside others it is a label
     has_none = any(len(row) == 1 and row[0].lower() == _NO_LABEL for row in labels)
     labels = [[] if len(row) == 1 and row[0].lower() == _NO_LABEL else row for row in labels]
     reason += f", {_NO_LABEL} for no label" * has_none
@@ -226,7 +233,7 @@ def _read_labels(columns: LabelColumns, labels: Sequence[Sequence[str]], reason:
     place = {name: i for i, name in enumerate(names)}
     values = np.zeros((len(labels), len(names)), dtype=np.int64)  # (N, L)
     for row, found in zip(values, labels, strict=True):
-        row[[place[spelling[name]] for name in found]] = 1
+        row[[place[spelling[name]] for name in found]] = 1  # fancy index: all labels of a row at once
     return _labelled(columns, names, values, reason, [f"{columns.table}: {columns.shown}: {line}" for line in notes])
 
 
@@ -258,7 +265,7 @@ def _read_classes(
 def order_names(names: set[str]) -> tuple[str, ...]:
     """Return the names of classes in their order: numbers as numbers, all else as texts."""
     if all(name.isascii() and name.isdigit() for name in names):
-        return tuple(sorted(names, key=lambda name: (int(name), name)))
+        return tuple(sorted(names, key=lambda name: (int(name), name)))  # by value; 01 and 1 by letters
     return tuple(sorted(names))
 
 
