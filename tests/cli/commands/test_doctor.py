@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from fathom.cli.main import main
+from fathom.cli.commands import doctor
+from fathom.cli.main import main, make_parser
 from fathom.doctor import runner
 
 TRAINS = """
@@ -94,13 +95,28 @@ def test_the_command_prints_findings_and_writes_json(here):
     assert content["exit_code"] == 0
 
 
+@pytest.mark.parametrize(
+    ("given", "kept", "json_file", "seconds"),
+    [
+        (["--lr", "3", "--json", "f.json", "--time-limit=9"], ["--lr", "3"], "f.json", 9.0),
+        (["--json", "f.json", "--", "--json", "own.json"], ["--json", "own.json"], "f.json", None),
+        (["--", "--time-limit", "7"], ["--time-limit", "7"], None, None),
+    ],
+)
+def test_options_of_the_doctor_behind_the_script(given, kept, json_file, seconds):
+    args = make_parser("doctor")[0].parse_args(["s.py", *given])
+    doctor._take_limits(args)
+    assert (args.arguments, args.json, args.time_limit) == (kept, json_file, seconds)
+
+
 def test_wrong_usage_is_one_line(here, capsys):
     assert main(["doctor", "missing.py"]) == 2
     assert main(["doctor", "nowhere"]) == 2
     assert main(["doctor", "--time-limit", "0", "s.py"]) == 2
     assert main(["doctor", "last", "again"]) == 2
+    assert main(["doctor", "s.py", "--time-limit", "0"]) == 2
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert lines[0] == "fathom: missing.py: no such file"
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """\
 examples:
   fathom doctor train.py --lr 0.1         run a training script of your own, unchanged, and say what is wrong
-  fathom doctor --time-limit 60 train.py  its first minute (options of the doctor stand before the script)
+  fathom doctor train.py --time-limit 60  its first minute; behind -- every argument is the script's own
   fathom doctor last                      what the files of the newest run say
 
 exit code: 1 if a finding is an error, else that of the script
@@ -28,25 +28,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EXAMPLES
     parser.add_argument("target", metavar="SCRIPT.py|RUN", help="a training script in PyTorch, or a run")
-    # REMAINDER: everything behind the script is its own
+    # REMAINDER: what is behind the script is its own, but for the options of _add_limits
     parser.add_argument("arguments", metavar="ARGUMENT", nargs=argparse.REMAINDER, help="arguments of the script")
+    _add_limits(parser)
+    parser.add_argument("--all", action="store_true", help="also list the checks that could not run, and why")
+    add_runs_folder(parser)
+    parser.set_defaults(parser=parser)  # run() parses once more, see there
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that are understood behind the script too, up to a ``--``: people put them there."""
     parser.add_argument("--json", metavar="FILE", help="also write findings, and what was not checked, as JSON")
     parser.add_argument(
         "--epochs-limit", type=read_count, metavar="N", help="end the script after N epochs of its loader"
     )
     parser.add_argument("--time-limit", type=read_positive, metavar="SECONDS", help="end the script after so long")
-    parser.add_argument("--all", action="store_true", help="also list the checks that could not run, and why")
-    add_runs_folder(parser)
-    parser.set_defaults(parser=parser)  # run() parses once more, see there
+
+
+def _take_limits(args: argparse.Namespace) -> None:
+    """Move the doctor's options among the script's arguments to where they belong."""
+    at = args.arguments.index("--") if "--" in args.arguments else len(args.arguments)
+    parser = type(args.parser)(prog="fathom doctor", add_help=False, allow_abbrev=False)  # whose errors are one line
+    _add_limits(parser)
+    _, rest = parser.parse_known_args(args.arguments[:at], args)
+    args.arguments = [*rest, *args.arguments[at + 1 :]]
 
 
 def run(args: argparse.Namespace) -> int:
     """Observe or read, print what was found; 1 if there is an error among it."""
     from fathom.outputs import check_output
 
+    if args.target.endswith(".py"):  # a run's folder does not end in .py
+        _take_limits(args)
     if args.json is not None:
         check_output(args.json, "--json")  # before anything runs
-    if args.target.endswith(".py"):  # a run's folder does not end in .py
+    if args.target.endswith(".py"):
         return _run_script(args)
     if args.arguments:  # of a script they are its own; after a run options of the doctor may stand
         args = args.parser.parse_args([*args.arguments, args.target], args)
