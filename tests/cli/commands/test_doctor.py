@@ -1,5 +1,6 @@
 """``fathom doctor``: a script in a process of its own, and a run."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -104,7 +105,8 @@ def test_the_command_prints_findings_and_writes_json(here):
     ],
 )
 def test_options_of_the_doctor_behind_the_script(given, kept, json_file, seconds):
-    args = make_parser("doctor")[0].parse_args(["s.py", *given])
+    typed = argparse.Namespace(command=["fathom", "doctor", "s.py", *given])
+    args = make_parser("doctor")[0].parse_args(["s.py", *given], typed)
     doctor._take_limits(args)
     assert (args.arguments, args.json, args.time_limit) == (kept, json_file, seconds)
 

@@ -47,6 +47,9 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
 
 def _take_limits(args: argparse.Namespace) -> None:
     """Move the doctor's options among the script's arguments to where they belong."""
+    typed = args.command
+    if typed[typed.index(args.target) + 1 :][:1] == ["--"]:  # which argparse has taken away already
+        return
     at = args.arguments.index("--") if "--" in args.arguments else len(args.arguments)
     parser = type(args.parser)(prog="fathom doctor", add_help=False, allow_abbrev=False)  # whose errors are one line
     _add_limits(parser)
