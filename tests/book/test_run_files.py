@@ -386,7 +386,9 @@ def test_wrong_usage(tmp_path, monkeypatch, capsys, arguments, code, message):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_the_child_and_keeps_the_transcript(tmp_path, number, code):
-    (tmp_path / "a.py").write_text("import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)\n")
+    # a second, so that the parent has heard of the cell that runs
+    script = "import os, time\ntime.sleep(1)\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
+    (tmp_path / "a.py").write_text(script)
     command = [sys.executable, "-m", "fathom", "book", "run", "a.py"]
     parent = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     pid = tmp_path / "transcripts" / "a" / "work" / "code" / "pid"
