@@ -127,3 +127,21 @@ def test_folders_parted_by_backslashes_as_old_windows_programs_do(tmp_path):
     assert set(read(pack(tmp_path / "a.zip", {"ds\\cat\\1.jpg": b"x"}))) == {"ds/cat/1.jpg"}
     with pytest.raises(FathomError, match="points outside its folder"):
         read(pack(tmp_path / "b.zip", {"..\\cat\\1.jpg": b"x"}))
+
+
+@pytest.mark.parametrize("mode", ["w:", "w:gz"])
+def test_hard_links_are_the_files_they_share(tmp_path, mode):
+    """A backup of a folder in which one file has three names."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(b"pixels" * 500)
+    (folder / "b.jpg").hardlink_to(folder / "a.jpg")
+    (folder / "c.jpg").hardlink_to(folder / "a.jpg")
+    (folder / "d.jpg").write_bytes(b"others" * 400)
+    with tarfile.open(tmp_path / "a.tar", mode) as file:
+        file.add(folder, "photos")
+    with tarfile.open(tmp_path / "a.tar") as file:
+        assert sum(info.islnk() for info in file) == 2
+    assert read(tmp_path / "a.tar") == {f"photos/{path.name}": path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(FathomError, match="exceeds 9.0 kB in all"):  # each name counts
+        list(read_members(tmp_path / "a.tar", max_bytes=9000))

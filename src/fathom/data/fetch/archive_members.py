@@ -118,16 +118,20 @@ def _is_utf8(name: bytes) -> bool:
 
 def _tar_members(stream: _Tail, names: _Names, max_tail: int) -> Iterator[Member]:
     with tarfile.open(fileobj=cast("Any", stream), mode="r:", encoding="utf-8") as tar:
+        files: dict[str, tarfile.TarInfo] = {}  # so far; a hard link, as backups have them, is one of these again
         for info in tar:
+            content = files.get(info.linkname, info) if info.islnk() else info
 
-            def read(info: tarfile.TarInfo = info) -> bytes | None:
-                file = tar.extractfile(info)
+            def read(content: tarfile.TarInfo = content) -> bytes | None:
+                file = tar.extractfile(content)
                 return None if file is None else file.read()
 
+            if content.isreg():
+                files[info.name] = content
             yield Member(
                 names.decode(info.name.encode("utf-8", "surrogateescape")),
-                info.isreg() or info.isdir(),
-                info.size,
+                content.isreg() or content.isdir(),
+                content.size,
                 read,
             )
     _check_end(stream, max_tail)
