@@ -18,6 +18,7 @@ from fathom.build.plan import draft
 from fathom.data.array_data import ArrayData
 from fathom.data.arrays import Arrays
 from fathom.data.images.module import ImageData
+from fathom.data.images.pixels.form import PixelForm
 from fathom.data.images.survey import survey
 from fathom.data.loaders.workers import default_workers
 
@@ -35,10 +36,12 @@ def _decode(problem: Problem, gate: Gate, root: Path, how: str) -> None:
     if how == "torchvision":
         import torchvision.io  # noqa: F401  not in every process anew
     gate.note(workers=workers)
+    height, width = problem.input_shape[1:]
+    form = (height, width)
     for _ in range(gate.num_epochs):
         gate.start_epoch()
         if read is None:
-            found = survey(paths, 3, problem.input_shape[1:], keep=True, workers=workers)  # type: ignore[arg-type]
+            found = survey(paths, PixelForm(3, form), keep=True, workers=workers)
         else:
             parts = [paths[i::workers] for i in range(workers)]
             processes = [multiprocessing.get_context("fork").Process(target=read, args=(p,)) for p in parts]
@@ -84,8 +87,10 @@ def _train(problem: Problem, gate: Gate, root: Path, how: str) -> None:
         assert isinstance(made.data, ImageData)
         assert made.data.X is not None
         arrays = Arrays(made.data.X.numpy().copy(), made.data.y.numpy(), None, None, made.data.class_names)
+        stored = ArrayData(arrays, problem.batch_size, val=0.0)
+        stored.form = made.data.form  # type: ignore[attr-defined] # the kind of images asks what the files held
         made.data.close()
-        made = draft(config, data=ArrayData(arrays, problem.batch_size, val=0.0))
+        made = draft(config, data=stored)
     plan = made.ready()
     gate.note(choices=plan.execution.describe())
     torch.manual_seed(problem.seed)

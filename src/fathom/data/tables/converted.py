@@ -10,16 +10,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
+from fathom.data.row_files import CONVERTED
 from fathom.errors import FathomError, missing_library
 
-CONVERTED = {
-    ".jsonl": "JSON lines",
-    ".ndjson": "JSON lines",
-    ".json": "JSON",
-    ".parquet": "Parquet",
-    ".feather": "Feather",
-    ".xlsx": "Excel",
-}
 WITHOUT_NAMES = (".xlsx",)  # whose first line need not name the columns
 
 Record = Mapping[str, Any]

@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
-from fathom.data.tables.converted import CONVERTED, convert
+from fathom.data.row_files import CONVERTED, PACKED
+from fathom.data.tables.converted import convert
 from fathom.errors import FathomError, UsageError, missing_library
 from fathom.files import describe_failure
 
-PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _MAC_FOLDER = "__MACOSX"  # what macOS puts beside the files it packs
 # what each of the readers raises at a damaged file
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile)
