@@ -6,12 +6,14 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fathom.errors import UsageError
 from fathom.models.facts import Form, Paper, RegisteredModel
 from fathom.models.index import read_index
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
@@ -131,6 +133,8 @@ def _root(module: str) -> str:
 @functools.cache
 def entry_points_by_name() -> dict[str, list[EntryPoint]]:
     """Return the entry points of installed packages by name. Fathom's own names are not theirs to give."""
+    from importlib.metadata import entry_points  # slow: 20 ms, and most commands know Fathom's own networks alone
+
     found: dict[str, list[EntryPoint]] = {}
     # sorted: the same order in every process
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):

@@ -10,7 +10,6 @@ import contextlib
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,8 @@ from fathom.models.own_code import describe_missing, find_code, is_code, is_impo
 from fathom.models.registration import REGISTERED, entry_points_by_name, find_options, first_line
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from torch import nn
 
 
