@@ -31,13 +31,15 @@ class Terminal:
     def __init__(self, *arguments, cwd, columns=100, term="xterm-256color"):
         self.handle, end = pty.openpty()
         fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
+        # the terminal says how wide it is: COLUMNS, which pytest-xdist sets in its processes, would go before it
+        environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
             [sys.executable, "-c", TAKE_TERMINAL, *map(str, arguments)],
             stdin=end,
             stdout=end,
             stderr=end,
             cwd=cwd,
-            env={**os.environ, "TERM": term, "OMP_NUM_THREADS": "1"},
+            env={**environment, "TERM": term, "OMP_NUM_THREADS": "1"},
             start_new_session=True,
         )
         os.close(end)
