@@ -9,6 +9,7 @@ import msgspec
 
 from fathom.build.kinds.arrays import ArraysKind
 from fathom.build.kinds.base import Kind, OnRead
+from fathom.build.kinds.epochs import fill_epochs
 from fathom.build.kinds.places import check_file, refuse_file_options
 from fathom.files import expand_home
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from fathom.data.module import LabelledData
     from fathom.settings.config import Config, DataConfig
     from fathom.settings.settings import Settings
-
-_STEPS, _EPOCHS = 3000, (10, 100)  # of training on few samples, as for a table
 
 
 class ArrayFilesKind(ArraysKind):
@@ -86,12 +85,4 @@ class ArrayFilesKind(ArraysKind):
 
     def finalize(self, config: Config, data: LabelledData) -> Config:
         """Fill in batch size and epochs: few samples need many epochs for enough steps."""
-        from fathom.settings.config import replace_in
-
-        config = super().finalize(config, data)
-        if config.training.epochs is not None:
-            return config
-        # ceiling divisions: batches an epoch, then epochs for _STEPS steps
-        least, most = _EPOCHS
-        epochs = min(most, max(least, -(-_STEPS // -(-data.num_train // data.batch_size))))
-        return replace_in(config, training={"epochs": epochs})
+        return fill_epochs(super().finalize(config, data), data)

@@ -43,8 +43,8 @@ class ArraysKind(Kind):
         return "regression" if name == "synthetic_regression" else "classification"
 
     def options(self, name: str, model: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
-        # 28: MNIST's side, which LeNet and its like are made for
         """Return the options; digits are 8×8, and scaled up for networks made for larger images."""
+        # 28: MNIST's side, which LeNet and its like are made for
         options = dict(chosen)
         if name == "digits" and "size" not in options:
             options["size"] = 8 if model in _FLAT_MODELS else 28

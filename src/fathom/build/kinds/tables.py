@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from fathom.build.kinds.base import Kind, OnRead
+from fathom.build.kinds.epochs import fill_epochs
 from fathom.build.kinds.places import check_file, pin_data, refuse_file_options, refuse_foreign
 from fathom.build.remote import has_versions, localize, original_names
 from fathom.build.results import EvaluationDetails, SplitResult
@@ -34,8 +35,6 @@ _CHOICES = ("fill", "one_hot_max", "categories", "numbers", "drop", "keep", "day
 _READING = ("header", "separator", "encoding", "missing", "not_missing")  # of the file's form, for read_table
 _COLUMNS = ("categories", "numbers", "drop", "keep")  # lists of columns
 _LINEAR_ONE_HOT_MAX = 1000  # an embedding before a single affine map would only lower its rank
-_STEPS = 3000  # of training on a small table, unless epochs are given
-_EPOCHS = (10, 100)
 
 
 class TablesKind(Kind):
@@ -117,13 +116,7 @@ class TablesKind(Kind):
 
     def finalize(self, config: Config, data: LabelledData) -> Config:
         """Fill in batch size and epochs: small tables need many epochs for enough steps."""
-        config = super().finalize(config, data)
-        if config.training.epochs is not None:
-            return config
-        least, most = _EPOCHS
-        # steps to epochs, both rounded up
-        epochs = min(most, max(least, -(-_STEPS // -(-data.num_train // data.batch_size))))
-        return replace_in(config, training={"epochs": epochs})
+        return fill_epochs(super().finalize(config, data), data)
 
     def collect_details(
         self, module: Module, data: LabelledData, evaluation: SplitResult, folder: Path
