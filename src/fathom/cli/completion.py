@@ -74,10 +74,9 @@ def _add_completer(action: argparse.Action) -> None:
 
 
 def _run_names() -> list[str]:
-    from fathom.runs.folder.schema import RUN
+    from fathom.runs.folder.lookup import names_in
 
-    # newest first: names begin with the time
-    return ["last", *sorted((entry.parent.name for entry in Path("runs").glob(f"*/{RUN}")), reverse=True)]
+    return ["last", *reversed(names_in(Path("runs")))]  # newest first: names begin with the time
 
 
 def _model_names() -> list[str]:

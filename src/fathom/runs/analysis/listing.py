@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fathom.errors import FathomError
-from fathom.runs.folder import schema
 from fathom.runs.folder.lock import is_locked
-from fathom.runs.folder.lookup import REHEARSALS
+from fathom.runs.folder.lookup import REHEARSALS, names_in
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
 
@@ -48,7 +47,7 @@ class ListedRun:
 def list_runs(root: str | Path) -> list[ListedRun]:
     """Return the runs in a folder, newest first. A damaged one is listed as such and hides no other."""
     # run.json makes a folder a run; its series' runs lie deeper
-    paths = [entry.parent for entry in Path(root).glob(f"*/{schema.RUN}")]
+    paths = [Path(root, name) for name in names_in(Path(root))]
     # names break ties: they begin with the time
     return sorted(map(describe_run, paths), key=lambda run: (run.created or "", run.name), reverse=True)
 

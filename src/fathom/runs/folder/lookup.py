@@ -60,7 +60,7 @@ def find_last(root: str | Path, marker: str = schema.RUN, *, to_resume: bool = F
     Raises:  UsageError if there is none
     """
     root = Path(root)
-    names = _names_in(root, marker)
+    names = names_in(root, marker)
     if not names:
         raise UsageError(f"there is no run in {root} yet; train one first, or give the path of a run folder")
     passed_over: list[str] = []
@@ -86,7 +86,7 @@ def series_in(path: Path) -> str | None:
 def _find_named(text: str, root: Path, marker: str) -> Path:
     if Path(text).is_dir():  # a path goes before a name
         return Path(text)
-    names = _names_in(root, marker)
+    names = names_in(root, marker)
     if text in names:  # before beginnings: a whole name may begin another, as with -2
         return root / text
     if _WILDCARDS & set(text) and not Path(text).exists():  # a folder may have [ in its name
@@ -121,7 +121,8 @@ def _find_one(text: str, matches: list[Path]) -> Path:
     return matches[0]
 
 
-def _names_in(root: Path, marker: str) -> list[str]:
+def names_in(root: Path, marker: str = schema.RUN) -> list[str]:
+    """Return the names of the runs in a folder, or of the series with another ``marker``, the oldest first."""
     # a file's folder: the marker tells which are runs
     return sorted(entry.parent.name for entry in root.glob(f"*/{marker}")) if root.is_dir() else []
 

@@ -11,6 +11,7 @@ from fathom.errors import UsageError
 from fathom.files import describe_failure
 from fathom.runs.folder import schema
 from fathom.runs.folder.lock import is_locked
+from fathom.runs.folder.lookup import names_in
 
 TRASH = ".trash"
 
@@ -46,7 +47,7 @@ def restore(names: Sequence[str], root: Path) -> list[Path]:
 def trashed(root: Path) -> list[str]:
     """Return the names of the runs in the trash of a folder."""
     # run.json: other things in there are not touched
-    return sorted(entry.parent.name for entry in (root / TRASH).glob(f"*/{schema.RUN}"))
+    return names_in(root / TRASH)
 
 
 def empty_trash(root: Path) -> int:
