@@ -10,7 +10,6 @@ from fathom.cli.columns import lay_out
 from fathom.monitor import FEW_TO_VALIDATE
 from fathom.phrases import counted
 from fathom.runs.folder.reader import RunReader
-from fathom.settings.config import TrainingConfig
 
 if TYPE_CHECKING:
     from fathom.build.run import TrainedRun
@@ -20,7 +19,8 @@ def finish(trained: TrainedRun) -> int:
     """Say what came out and where it is."""
     from fathom.runs.analysis.numbers import decimal
 
-    if (pruning := RunReader(trained.path).pruning) is not None:
+    run = RunReader(trained.path)
+    if (pruning := run.pruning) is not None:
         _print_pruning(pruning)  # before the figures: what the run was made for
     evaluation, training = trained.evaluation, trained.config.training
     unit = "token" if "perplexity" in (evaluation or {}) else "sample"
@@ -43,7 +43,8 @@ def finish(trained: TrainedRun) -> int:
         print(f"by heart       {reached}loss {last['train_loss']:.4g} on {what}; the test split was left alone")
     else:
         print("test accuracy  none, the data have no test split")
-    if best := _kept(trained):
+    is_rehearsal = "rehearsal" in run.run  # whose weights are of no use
+    if not is_rehearsal and (best := _kept(run)):
         print(f"kept           {best}")
     if trained.comparison is not None:
         from fathom.runs.analysis.from_scratch import check_fine_tuning
@@ -51,23 +52,17 @@ def finish(trained: TrainedRun) -> int:
         print(f"comparison     {' '.join(found.sentence for found in check_fine_tuning(trained.comparison))}")
     print(f"run folder     {trained.path}")
     print(f"report         {trained.report}")
-    if not is_rehearsal(training):
+    if not is_rehearsal:
         # "next" before the first line alone
         print("\n".join(f"{'next' if i == 0 else '':<15}{line}" for i, line in enumerate(_next_commands(trained))))
     # a diverged arm fails the command, as a diverged run does
     return 1 if (trained.comparison or {}).get("diverged") else 0
 
 
-def is_rehearsal(training: TrainingConfig) -> bool:
-    """Return whether a run only tried whether everything connects, or learns a few batches by heart."""
-    return training.fast_dev_run or bool(training.overfit_batches)
-
-
-def _kept(trained: TrainedRun) -> str:
+def _kept(run: RunReader) -> str:
     """Return which epoch's weights are kept, and why that one; nothing where there was no choice."""
-    run = RunReader(trained.path)
     best, epochs = run.best(), run.epochs()  # of all parts of a resumed run
-    if best is None or len(epochs) < 2 or is_rehearsal(trained.config.training):  # no choice with one epoch
+    if best is None or len(epochs) < 2:  # no choice with one epoch
         return ""
     split, _, metric = best.metric.partition("_")  # val_loss: ("val", "loss")
     name = f"{ {'train': 'training', 'val': 'validation'}.get(split, split) } {metric.replace('_', ' ')}".strip()
