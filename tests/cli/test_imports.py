@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from fathom.cli.main import VERBS
+from fathom.cli.verbs import VERBS
 
 HEAVY = ("torch", "torchvision", "numpy", "sklearn", "matplotlib", "rich", "PIL", "pandas", "safetensors")
 

@@ -11,7 +11,8 @@ import types
 import pytest
 
 from fathom.cli import main as command
-from fathom.cli.main import VERBS, main
+from fathom.cli.main import main
+from fathom.cli.verbs import VERBS, Verb
 from fathom.errors import FathomError, UsageError
 
 
@@ -20,8 +21,8 @@ def verb(monkeypatch):
     """Let ``fathom probe`` do what a test wants."""
     module = types.ModuleType("probe")
     module.add_arguments = lambda parser: parser.add_argument("--colour", metavar="NAME")
-    monkeypatch.setitem(sys.modules, "probe", module)
-    monkeypatch.setitem(VERBS, "probe", ("probe", "try something"))
+    monkeypatch.setitem(sys.modules, "fathom.cli.commands.probe", module)
+    monkeypatch.setitem(VERBS, "probe", Verb("probe", "try something"))
 
     def set_work(work):
         module.run = work
@@ -40,8 +41,8 @@ def raising(error):
 def test_help_lists_every_command(arguments, fathom):
     result = fathom(*arguments)
     assert (result.code, result.err) == (0, "")
-    for name, (_, purpose) in VERBS.items():
-        assert f"  {name:<11}{purpose}" in result.out.splitlines()
+    for name, verb in VERBS.items():
+        assert f"  {name:<11}{verb.purpose}" in result.out.splitlines()
 
 
 @pytest.mark.parametrize("name", VERBS)

@@ -23,8 +23,9 @@ from PIL import Image
 
 import fathom
 from fathom.build.configure import configure
-from fathom.cli.main import VERBS, make_parser
+from fathom.cli.main import make_parser
 from fathom.cli.options import OPTIONS, chosen_settings
+from fathom.cli.verbs import VERBS
 from fathom.data.images.augment.augmentation_spec import AUGMENTATIONS
 from fathom.data.sources import catalog
 from fathom.losses import LOSSES

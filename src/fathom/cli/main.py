@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TextIO, cast
 from fathom.address import conceal
 from fathom.build.failures import explain
 from fathom.cli.signals import SIGPIPE, handle_signals, reader_left, signal_of
+from fathom.cli.verbs import VERBS, overview
 from fathom.data.fetch.offline import offline
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.outputs import check_output, is_stdout, reserve_stdout
@@ -21,49 +22,6 @@ from fathom.processes import refuse_several_processes
 from fathom.progress import close_all
 from fathom.terminal import GuardedStream, visible
 from fathom.version import VERSION
-
-# verb: (module, what it does)
-VERBS = {
-    "train": ("fathom.cli.commands.train", "train a network; write a run folder with model, metrics and report"),
-    "eval": ("fathom.cli.commands.eval", "evaluate a run's model on a split of its data"),
-    "generate": ("fathom.cli.commands.generate", "continue a text with a language model"),
-    "crossval": (
-        "fathom.cli.commands.crossval",
-        "cross-validate: train on all folds but one, evaluate on that one; compare networks",
-    ),
-    "distill": ("fathom.cli.commands.distill", "train a small network to imitate a run's model; show what that gains"),
-    "predict": (
-        "fathom.cli.commands.predict",
-        "predict labels or values for images, folders, tables and texts with a run's model",
-    ),
-    "export": ("fathom.cli.commands.export", "write a run's model as one ONNX or torch.export file"),
-    "tune": ("fathom.cli.commands.tune", "search for better hyperparameters; train the best as a run"),
-    "prune": (
-        "fathom.cli.commands.prune",
-        "make a run's model smaller or sparser, fine-tune it, and show what that costs",
-    ),
-    "check": (
-        "fathom.cli.commands.check",
-        "check data before training: splits, class balance, leakage, broken files",
-    ),
-    "doctor": ("fathom.cli.commands.doctor", "say what is wrong with a training script of your own, or with a run"),
-    "report": ("fathom.cli.commands.report", "write report.html from a run folder"),
-    "runs": ("fathom.cli.commands.runs", "list the runs; delete some to a trash, and restore them"),
-    "compare": ("fathom.cli.commands.compare", "compare runs side by side"),
-    "models": ("fathom.cli.commands.models", "list the networks, or show the layers of one"),
-    "data": ("fathom.cli.commands.data", "list the data sets, or show one"),
-    "schedules": ("fathom.cli.commands.schedules", "list and draw the learning-rate schedules"),
-    "scratch": ("fathom.cli.commands.scratch", "train networks written on NumPy beside PyTorch, step by step"),
-    "book": ("fathom.cli.commands.book", "run code written for Dive into Deep Learning, unchanged"),
-    "recipes": ("fathom.cli.commands.recipes", "list the shipped recipes, or show one"),
-    "completion": ("fathom.cli.commands.completion", "print what lets a shell complete commands, options, runs"),
-}
-
-# These train, which is done by one process.
-_TRAIN = {"train", "tune", "crossval", "distill", "prune"}
-# These read what is on this machine, and no data.
-_WITHOUT_NETWORK = {"doctor", "generate", "report", "runs", "compare", "models", "schedules", "recipes", "completion"}
-
 
 _PLACES = ("FILE", "DIR")  # metavars of arguments that hold a path
 _OUTPUTS = ("--out", "--csv")  # options whose file or folder is written
@@ -134,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "_ARGCOMPLETE" in os.environ:  # the shell asks what may follow
         from fathom.cli.completion import complete
 
-        complete(lambda verb: make_parser(verb)[0], {verb: purpose for verb, (_, purpose) in VERBS.items()})
+        complete(lambda name: make_parser(name)[0], {name: verb.purpose for name, verb in VERBS.items()})
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]  # before the parser: it holds wherever it stands
@@ -175,7 +133,7 @@ def guarded_output() -> Iterator[None]:
 
 def _dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):  # "fathom" alone is a question
-        print(_help())
+        print(overview())
         return 0
     verb, *rest = arguments
     if verb in ("-V", "--version"):
@@ -190,7 +148,7 @@ def _dispatch(arguments: list[str]) -> int:
     args = parser.parse_args(rest, argparse.Namespace(command=["fathom", *map(conceal, arguments)]))
     parser.check_places(args)
     _import_named_code(args)
-    if verb in _TRAIN:
+    if VERBS[verb].trains:
         refuse_several_processes()
     with contextlib.ExitStack() as held:
         if getattr(args, "offline", False):
@@ -219,32 +177,16 @@ def _import_named_code(args: argparse.Namespace) -> None:
 
 def make_parser(verb: str) -> tuple[Parser, Callable[[argparse.Namespace], int]]:
     """Return the parser of a command, and what runs it."""
-    module_name, purpose = VERBS[verb]
-    module = importlib.import_module(module_name)
+    module = importlib.import_module(VERBS[verb].module)
+    purpose = VERBS[verb].purpose
     parser = Parser(prog=f"fathom {verb}", description=purpose[0].upper() + purpose[1:] + ".", allow_abbrev=False)
     module.add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    if verb not in _WITHOUT_NETWORK:
+    if VERBS[verb].fetches:
         parser.add_argument(
             "--offline", action="store_true", help="download nothing; say what is missing and where it belongs"
         )  # added to every command that may download
     return parser, lambda args: int(module.run(args))
-
-
-def _help() -> str:
-    lines = [
-        "usage: fathom COMMAND [...]",
-        "",
-        "Train networks you understand. `fathom train` alone learns to read digits.",
-        "",
-    ]
-    lines += [f"  {verb:<11}{purpose}" for verb, (_, purpose) in VERBS.items()]
-    lines += [
-        "",
-        "  fathom COMMAND --help   options of a command",
-        "  --debug                 show the traceback of an error",
-    ]
-    return "\n".join([*lines, "  --version"])
 
 
 def _explain(error: BaseException, stopped_by: int | None) -> tuple[str, int]:

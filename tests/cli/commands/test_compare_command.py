@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fathom.cli.commands import compare
+from fathom.cli.commands.inspection import compare
 
 make_run = runpy.run_path(str(Path(__file__).parents[2] / "runs" / "fake_run.py"))["make_run"]
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from fathom.cli.completion import SHELLS
-from fathom.cli.main import VERBS
+from fathom.cli.verbs import VERBS
 from fathom.data.sources import catalog
 from fathom.models import registry
 

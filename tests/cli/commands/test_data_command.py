@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from fathom.cli.commands import data
+from fathom.cli.commands.setup import data
 from fathom.data.arrays import Arrays
 from fathom.data.sources import catalog
 from fathom.errors import FathomError, UsageError
@@ -158,7 +158,7 @@ def test_extract(tmp_path, monkeypatch, capsys):
 
 def test_importing_the_command_is_light():
     script = (
-        "import sys, fathom.cli.commands.data as d; d.catalog.names();"
+        "import sys, fathom.cli.commands.setup.data as d; d.catalog.names();"
         "print(sorted({'torch', 'numpy', 'rich', 'PIL'} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from fathom.cli.commands import doctor
+from fathom.cli.commands.inspection import doctor
 from fathom.cli.main import main, make_parser
 from fathom.doctor import runner
 

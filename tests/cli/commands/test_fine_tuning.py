@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from fathom.build.configure import configure
-from fathom.cli.commands.train import add_arguments
+from fathom.cli.commands.training.train import add_arguments
 from fathom.cli.options import chosen_settings
 from fathom.inference.saved import load_module
 from fathom.recipes.train import resume, train

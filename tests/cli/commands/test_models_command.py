@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from fathom.cli.commands.models import add_arguments, run
+from fathom.cli.commands.study.models import add_arguments, run
 from fathom.errors import UsageError
 from fathom.models import registry
 
@@ -17,7 +17,7 @@ def call(*arguments: str) -> int:
 
 
 def test_loads_without_torch() -> None:
-    code = "import sys, fathom.cli.commands.models; sys.exit(bool({'torch', 'rich', 'yaml'} & set(sys.modules)))"
+    code = "import sys, fathom.cli.commands.study.models; sys.exit(bool({'torch', 'rich', 'yaml'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

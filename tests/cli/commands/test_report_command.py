@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fathom.cli.commands import report
+from fathom.cli.commands.inspection import report
 from fathom.errors import UsageError
 
 make_run = runpy.run_path(str(Path(__file__).parents[2] / "runs" / "fake_run.py"))["make_run"]
@@ -43,7 +43,7 @@ def test_an_unknown_run_is_wrong_usage(tmp_path, monkeypatch):
 
 
 def test_the_module_is_light():
-    commands = "fathom.cli.commands"
+    commands = "fathom.cli.commands.inspection"
     code = f"import sys, {commands}.report, {commands}.compare; print('yaml' in sys.modules, 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False False"

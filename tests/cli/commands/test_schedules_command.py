@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fathom.cli.commands import schedules
+from fathom.cli.commands.training import schedules
 from fathom.errors import FathomError, UsageError
 from fathom.training.schedules.schedule import NAMES, SCHEDULES, make_schedule
 
@@ -55,7 +55,7 @@ def test_the_list_is_a_table_on_a_terminal(capsys, monkeypatch):
 def test_listing_and_help_import_nothing_heavy():
     code = """
 import argparse, sys
-from fathom.cli.commands import schedules
+from fathom.cli.commands.training import schedules
 parser = argparse.ArgumentParser()
 schedules.add_arguments(parser)
 schedules.run(parser.parse_args([]))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fathom.cli.commands.scratch import GOES_WITH, TOURS
+from fathom.cli.commands.study.scratch import GOES_WITH, TOURS
 from fathom.lab.tours.pairings import PAIRINGS
 
 TEXT = "the time traveller for so it will be convenient to speak of him was expounding a recondite matter to us " * 30

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from fathom.build.configure import configure
-from fathom.cli.commands import train
+from fathom.cli.commands.training import train
 from fathom.cli.main import Parser
 from fathom.cli.options import chosen_settings
 from fathom.errors import UsageError

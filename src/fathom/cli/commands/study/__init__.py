@@ -1,0 +1,1 @@
+"""Commands that teach: networks, arithmetic, the book."""

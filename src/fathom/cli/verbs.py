@@ -1,0 +1,71 @@
+"""The commands of ``fathom``: where each stands and what it is for. A new command is one line here and one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One command: its file under ``commands/``, its purpose, and what the command line does around it."""
+
+    file: str  # group.name
+    purpose: str
+    trains: bool = False  # done by one process
+    fetches: bool = True  # may download data or weights: takes --offline
+
+    @property
+    def module(self) -> str:
+        return f"fathom.cli.commands.{self.file}"
+
+
+VERBS = {
+    "train": Verb("training.train", "train a network; write a run folder with model, metrics and report", trains=True),
+    "eval": Verb("use.eval", "evaluate a run's model on a split of its data"),
+    "generate": Verb("use.generate", "continue a text with a language model", fetches=False),
+    "crossval": Verb(
+        "training.crossval",
+        "cross-validate: train on all folds but one, evaluate on that one; compare networks",
+        trains=True,
+    ),
+    "distill": Verb(
+        "training.distill", "train a small network to imitate a run's model; show what that gains", trains=True
+    ),
+    "predict": Verb("use.predict", "predict labels or values for images, folders, tables and texts with a run's model"),
+    "export": Verb("use.export", "write a run's model as one ONNX or torch.export file"),
+    "tune": Verb("training.tune", "search for better hyperparameters; train the best as a run", trains=True),
+    "prune": Verb(
+        "training.prune", "make a run's model smaller or sparser, fine-tune it, and show what that costs", trains=True
+    ),
+    "check": Verb("inspection.check", "check data before training: splits, class balance, leakage, broken files"),
+    "doctor": Verb(
+        "inspection.doctor", "say what is wrong with a training script of your own, or with a run", fetches=False
+    ),
+    "report": Verb("inspection.report", "write report.html from a run folder", fetches=False),
+    "runs": Verb("inspection.runs", "list the runs; delete some to a trash, and restore them", fetches=False),
+    "compare": Verb("inspection.compare", "compare runs side by side", fetches=False),
+    "models": Verb("study.models", "list the networks, or show the layers of one", fetches=False),
+    "data": Verb("setup.data", "list the data sets, or show one"),
+    "schedules": Verb("training.schedules", "list and draw the learning-rate schedules", fetches=False),
+    "scratch": Verb("study.scratch", "train networks written on NumPy beside PyTorch, step by step"),
+    "book": Verb("study.book", "run code written for Dive into Deep Learning, unchanged"),
+    "recipes": Verb("training.recipes", "list the shipped recipes, or show one", fetches=False),
+    "completion": Verb("setup.completion", "print what lets a shell complete commands, options, runs", fetches=False),
+}
+
+
+def overview() -> str:
+    """Return what ``fathom --help`` prints."""
+    lines = [
+        "usage: fathom COMMAND [...]",
+        "",
+        "Train networks you understand. `fathom train` alone learns to read digits.",
+        "",
+    ]
+    lines += [f"  {name:<11}{verb.purpose}" for name, verb in VERBS.items()]
+    lines += [
+        "",
+        "  fathom COMMAND --help   options of a command",
+        "  --debug                 show the traceback of an error",
+    ]
+    return "\n".join([*lines, "  --version"])
