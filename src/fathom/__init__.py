@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         EarlyStopping,
         NormalizeGradients,
     )
+    from fathom.training.loggers import CSVLogger, MLflowLogger, TensorBoardLogger, WandbLogger
     from fathom.training.rehearsal import Rehearsal
     from fathom.training.schedules.schedule import make_schedule
     from fathom.training.schedules.torch_schedule import TorchSchedule
@@ -116,6 +117,10 @@ _PLACES = {
     "NormalizeGradients": "training.callbacks",
     "BoundWeights": "training.callbacks",
     "EarlyStopping": "training.callbacks",
+    "CSVLogger": "training.loggers",
+    "MLflowLogger": "training.loggers",
+    "TensorBoardLogger": "training.loggers",
+    "WandbLogger": "training.loggers",
     "Rehearsal": "training.rehearsal",
     "watch": "doctor.watch",
     "make_schedule": "training.schedules.schedule",

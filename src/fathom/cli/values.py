@@ -6,7 +6,9 @@ import argparse
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
+from fathom.choices import LoggerName
 from fathom.errors import unknown
 
 Reader = Callable[[str], object]
@@ -43,6 +45,11 @@ def read_names(text: str) -> list[str]:
     if not all(names):
         raise argparse.ArgumentTypeError(f"{text!r}: expected names with commas between them")
     return names
+
+
+def read_loggers(text: str) -> list[str]:
+    """Read names of loggers, without the libraries that they need."""
+    return [str(OneOf("logger", get_args(LoggerName))(name)) for name in read_names(text)]
 
 
 def read_percent(text: str) -> float:

@@ -31,6 +31,7 @@ def train(
     name: str | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool | None = None,
+    log: str | Sequence[str] = (),
     **settings: Any,
 ) -> TrainedRun:
     """Train any network on any data; leave the run folder that ``fathom train`` leaves, and return the run.
@@ -47,6 +48,7 @@ def train(
         name: of the run folder; None takes the time, the network and the data.
         callbacks: further ones.
         progress: as for ``Trainer``.
+        log: where the records go too: "csv", "tensorboard", "wandb", "mlflow", or several.
         settings: any setting by its own name: ``epochs=3, lr=1e-3, batch_size=64, val=0.2, seed=1, device="cpu"``;
             options of the data, ``target="price"``; ``model_options={"width": 64}``; see ``docs/guide.md``.
     Raises:  UsageError, FathomError before anything is written; Diverged or Interrupted after
@@ -57,16 +59,15 @@ def train(
     if isinstance(net, (Config, Settings, Mapping)):
         if data is not None:
             raise UsageError("a tree of settings names its data itself, data.name; leave data out")
-        return _train_settings(net, {"root": out, "name": name} | settings, [*callbacks, *shown])
+        return _train_settings(net, {"root": out, "name": name, "log": log} | settings, [*callbacks, *shown])
     tree = loose_settings(settings)
     given = describe_data(data, Path(out) / FOLDER, tree) if data is not None else Given({})
     merge(tree, {"data": given.settings} if given.settings else {})
     with _network(net) as model:
         if model is not None:  # else what suits the data is chosen when the tree is resolved
             merge(tree, {"model": {"name": model}})
-        return recipe.train(
-            Settings(tree), root=out, name=name, contents=given.contents, on_start=_adding([*callbacks, *shown])
-        )
+        on_start = _adding([*callbacks, *shown])
+        return recipe.train(Settings(tree), root=out, name=name, contents=given.contents, on_start=on_start, log=log)
 
 
 def resume(
@@ -77,6 +78,7 @@ def resume(
     on_start: OnStart | None = None,
     on_read: OnRead | None = None,
     progress: bool | None = None,
+    log: str | Sequence[str] = (),
 ) -> TrainedRun:
     """Resume a stopped run from its newest intact checkpoint, exact to the bit.
 
@@ -86,14 +88,14 @@ def resume(
         data: the data set or loaders again, where they were given from Python.
         on_start: called before the first step, with the finished plan; may return further callbacks.
         on_read: called with (files read, files in all) while images are decoded.
-        progress: as for ``Trainer``.
+        progress, log: as for ``train``.
     Raises:  FathomError if the run is finished, still running, not a run, or has no usable checkpoint
     """
     # no settings: the run's own config.yaml has them
     contents = None if data is None else describe_data(data, Path(run).parent / FOLDER, {}).contents
     shown = [TrainingProgress()] if is_shown(progress) and on_start is None else []
     with _network(net):
-        return recipe.resume(run, contents=contents, on_start=on_start or _adding(shown), on_read=on_read)
+        return recipe.resume(run, contents=contents, on_start=on_start or _adding(shown), on_read=on_read, log=log)
 
 
 def _train_settings(
@@ -101,7 +103,7 @@ def _train_settings(
 ) -> TrainedRun:
     """Train as a tree of settings says; ``options`` are those of ``recipes.train``."""
     # arguments of recipes.train, and not settings
-    known = ("root", "name", "contents", "on_start", "on_read", "command")
+    known = ("root", "name", "contents", "on_start", "on_read", "command", "log")
     for option in options:
         if option not in known:
             raise UsageError(f"{option} is given beside a tree of settings; write it into the tree")

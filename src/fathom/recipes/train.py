@@ -9,16 +9,18 @@ from typing import Any
 
 from fathom.build.configure import configure
 from fathom.build.kinds.base import OnRead
-from fathom.build.run import Hooks, OnStart, TrainedRun, resume_run, train_run
+from fathom.build.run import Hooks, OnStart, PlannedRun, TrainedRun, resume_run, train_run
 from fathom.errors import FathomError
 from fathom.models.registry import check_run_model
 from fathom.runs.folder import schema
 from fathom.runs.folder.lock import lock_run
 from fathom.runs.folder.lookup import resolve_resumable
 from fathom.runs.folder.reader import RunReader
-from fathom.settings.config import Config
+from fathom.settings.config import Config, config_to_dict
 from fathom.settings.reading import read_config
 from fathom.settings.settings import Settings
+from fathom.training.callbacks import Callback
+from fathom.training.loggers import check_loggers, make_loggers
 
 
 def train(
@@ -30,6 +32,7 @@ def train(
     on_start: OnStart | None = None,
     on_read: OnRead | None = None,
     command: Sequence[str] = (),
+    log: str | Sequence[str] = (),
 ) -> TrainedRun:
     """Train a network and leave a run folder under ``root``.
 
@@ -40,26 +43,32 @@ def train(
         on_start: called before the first step, with the finished plan; may return further callbacks.
         on_read: called with (files read, files in all) while images are decoded.
         command: what was typed, for the record.
+        log: where the records go too: "csv", "tensorboard", "wandb", "mlflow", or several with commas between them.
     Raises:  UsageError, FathomError before anything is written; Diverged or Interrupted after
 
     >>> fathom.train({"model": {"name": "mlp"}, "data": {"name": "digits"}})  # doctest: +SKIP
     """
-    hooks = Hooks(on_start, on_read)
+    hooks = Hooks(_logging(log, on_start), on_read)
     run = train_run(configure(settings, root), root=root, name=name, contents=contents, hooks=hooks, command=command)
     return _compare(run, contents, hooks)
 
 
 def resume(
-    run: str | Path, *, contents: Any = None, on_start: OnStart | None = None, on_read: OnRead | None = None
+    run: str | Path,
+    *,
+    contents: Any = None,
+    on_start: OnStart | None = None,
+    on_read: OnRead | None = None,
+    log: str | Sequence[str] = (),
 ) -> TrainedRun:
     """Resume a stopped run from its newest intact checkpoint, exact to the bit.
 
     Args:
         run: the run folder, its name in ``runs/``, or "last", the newest that can be resumed.
-        contents, on_start, on_read: as for ``train``.
+        contents, on_start, on_read, log: as for ``train``.
     Raises:  FathomError if the run is finished, still running, not a run, or has no usable checkpoint
     """
-    hooks = Hooks(on_start, on_read)
+    hooks = Hooks(_logging(log, on_start), on_read)
     path = resolve_resumable(run)
     reader = RunReader(path)
     config = read_config(path)
@@ -71,6 +80,22 @@ def resume(
         raise FathomError(f"{path}: this run is finished; start a new one to train further")
     done = TrainedRun(path, reader.epochs(), reader.evaluation, path / schema.REPORT, config)
     return _compare(done, contents, hooks)
+
+
+def _logging(log: str | Sequence[str], first: OnStart | None) -> OnStart | None:
+    """Return the hook that adds the loggers to what ``first`` adds.
+
+    Raises:  UsageError, FathomError for one that does not exist or is not installed, before the run has a folder
+    """
+    if not log:
+        return first
+    names = check_loggers(log)
+
+    def start(run: PlannedRun) -> list[Callback]:
+        loggers = make_loggers(names, run.path, settings=config_to_dict(run.config), name=run.path.name)
+        return [*(first(run) if first else ()), *loggers]
+
+    return start
 
 
 def _compare(run: TrainedRun, contents: Any, hooks: Hooks) -> TrainedRun:

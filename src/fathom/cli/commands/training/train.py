@@ -14,6 +14,7 @@ from fathom.cli.arguments import find_run
 from fathom.cli.options import add_settings, chosen_settings, given_options
 from fathom.cli.outcome import finish
 from fathom.cli.places import add_data_place, sort_places
+from fathom.cli.values import read_loggers
 from fathom.errors import UsageError
 from fathom.settings.config import Config
 
@@ -45,6 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="resume a run that stopped: its folder, its name, or last (the newest that can be)",
     )
+    group.add_argument(
+        "--log",
+        metavar="WHERE",
+        default=(),
+        type=read_loggers,
+        help="write the records elsewhere too: csv, tensorboard, wandb, mlflow, or several with commas",
+    )
     group.add_argument("--out", metavar="DIR", default="runs", help="where run folders go (default: runs)")
 
 
@@ -66,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
         on_start=show_progress,
         on_read=show_reading(),
         command=args.command,
+        log=args.log,
     )
     return finish(trained)
 
@@ -95,4 +104,6 @@ def _resume(args: argparse.Namespace) -> int:
     from fathom.cli.progress import show_progress, show_reading
     from fathom.recipes.train import resume
 
-    return finish(resume(path, contents=contents.result(), on_start=show_progress, on_read=show_reading()))
+    return finish(
+        resume(path, contents=contents.result(), on_start=show_progress, on_read=show_reading(), log=args.log)
+    )
