@@ -27,10 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EXAMPLES
-    parser.add_argument("target", metavar="SCRIPT.py|RUN", help="a training script in PyTorch, or a run")
+    parser.add_argument("target", metavar="SCRIPT.py|RUN", nargs="?", help="a training script in PyTorch, or a run")
     # REMAINDER: what is behind the script is its own, but for the options of _add_limits
     parser.add_argument("arguments", metavar="ARGUMENT", nargs=argparse.REMAINDER, help="arguments of the script")
     _add_limits(parser)
+    parser.add_argument("--env", action="store_true", help="for bug reports: versions, devices, arithmetic; no names")
     parser.add_argument("--all", action="store_true", help="also list the checks that could not run, and why")
     add_runs_folder(parser)
     parser.set_defaults(parser=parser)  # run() parses once more, see there
@@ -61,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     """Observe or read, print what was found; 1 if there is an error among it."""
     from fathom.outputs import check_output
 
+    if args.env or args.target is None:
+        return _print_environment(args)
     if args.target.endswith(".py"):  # a run's folder does not end in .py
         _take_limits(args)
     if args.json is not None:
@@ -78,6 +81,16 @@ def run(args: argparse.Namespace) -> int:
     findings = examine_run(find_run(args.target, args.runs))
     _print(findings, show_all=args.all)
     return _finish(findings, {}, args.json, 0)
+
+
+def _print_environment(args: argparse.Namespace) -> int:
+    if not args.env or args.target is not None:
+        raise UsageError("name a script or a run, or give --env alone")
+    from fathom.cli.columns import lay_out
+    from fathom.doctor.environment import describe_environment
+
+    print("\n".join(lay_out(describe_environment(), right=())))
+    return 0
 
 
 def _run_script(args: argparse.Namespace) -> int:
