@@ -56,7 +56,8 @@ if TYPE_CHECKING:
         EarlyStopping,
         NormalizeGradients,
     )
-    from fathom.training.loggers import CSVLogger, MLflowLogger, TensorBoardLogger, WandbLogger
+    from fathom.training.loggers.files import CSVLogger, TensorBoardLogger
+    from fathom.training.loggers.services import MLflowLogger, WandbLogger
     from fathom.training.rehearsal import Rehearsal
     from fathom.training.schedules.schedule import make_schedule
     from fathom.training.schedules.torch_schedule import TorchSchedule
@@ -117,10 +118,10 @@ _PLACES = {
     "NormalizeGradients": "training.callbacks",
     "BoundWeights": "training.callbacks",
     "EarlyStopping": "training.callbacks",
-    "CSVLogger": "training.loggers",
-    "MLflowLogger": "training.loggers",
-    "TensorBoardLogger": "training.loggers",
-    "WandbLogger": "training.loggers",
+    "CSVLogger": "training.loggers.files",
+    "MLflowLogger": "training.loggers.services",
+    "TensorBoardLogger": "training.loggers.files",
+    "WandbLogger": "training.loggers.services",
     "Rehearsal": "training.rehearsal",
     "watch": "doctor.watch",
     "make_schedule": "training.schedules.schedule",

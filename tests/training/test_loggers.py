@@ -11,15 +11,11 @@ from torch import nn
 from fathom.errors import FathomError, UsageError
 from fathom.module import Regressor
 from fathom.training.callbacks import Callback
-from fathom.training.loggers import (
-    CSVLogger,
-    MLflowLogger,
-    TensorBoardLogger,
-    WandbLogger,
-    check_loggers,
-    flat,
-    make_loggers,
-)
+from fathom.training.checkpoint import load_latest
+from fathom.training.loggers.files import CSVLogger, TensorBoardLogger
+from fathom.training.loggers.logger import flat
+from fathom.training.loggers.named import check_loggers, make_loggers
+from fathom.training.loggers.services import MLflowLogger, WandbLogger
 from fathom.training.trainer import Trainer
 
 
@@ -61,8 +57,6 @@ def test_csv_holds_every_record(tmp_path, cpu):
 
 
 def test_a_resumed_run_goes_on_behind_its_checkpoint(tmp_path, cpu):
-    from fathom.training.checkpoint import load_latest
-
     with pytest.raises(RuntimeError, match="power"):
         fit(CSVLogger(tmp_path), cpu, out=tmp_path, callbacks=[Failing(7)])
     assert [row["step"] for row in rows_of(tmp_path)] == ["2", "4", "4", "6"]

@@ -20,7 +20,7 @@ from fathom.settings.config import Config, config_to_dict
 from fathom.settings.reading import read_config
 from fathom.settings.settings import Settings
 from fathom.training.callbacks import Callback
-from fathom.training.loggers import check_loggers, make_loggers
+from fathom.training.loggers.named import check_loggers, make_loggers
 
 
 def train(
