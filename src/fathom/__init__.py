@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from fathom.preprocess import Preprocess
     from fathom.recipes.estimators import FathomClassifier, FathomRegressor
     from fathom.recipes.evaluate import evaluate
+    from fathom.recipes.forecast import forecast
     from fathom.recipes.from_python import resume, train
     from fathom.recipes.loaded import load
     from fathom.recipes.predict import predict
@@ -100,6 +101,7 @@ _PLACES = {
     "FathomClassifier": "recipes.estimators",
     "FathomRegressor": "recipes.estimators",
     "evaluate": "recipes.evaluate",
+    "forecast": "recipes.forecast",
     "generate": "inference.generation",
     "predict": "recipes.predict",
     "Finetuning": "recipes.prune",

@@ -147,7 +147,7 @@ def train_run(
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(lock_run(writer.path))  # held to the end of training
-            run = _record_start(plan, writer, command)
+            run = record_start(plan, writer, command)
             if hooks.prepare is not None:
                 with readable_failures():
                     hooks.prepare(run)
@@ -208,7 +208,7 @@ def _refuse_other_classes(record: Mapping[str, Any], data: LabelledData, run: st
     raise FathomError(f"{data.name}: its classes have changed since {run} started ({what}); start a new run")
 
 
-def _record_start(plan: Plan, writer: RunWriter, command: Sequence[str]) -> PlannedRun:
+def record_start(plan: Plan, writer: RunWriter, command: Sequence[str]) -> PlannedRun:
     """Write the records of a run that are known before its first step."""
     config, data, start = plan.config, plan.data, plan.draft.start
     choices = plan.execution.describe()
@@ -263,7 +263,7 @@ def _fit_and_finish(
             if run.config.training.epochs:  # built here, so that a failing callback is recorded
                 fitting.trainer = run.plan.make_trainer(callbacks, run.path)
                 records = fitting.trainer.fit(run.plan.module, run.plan.data, state=state)
-            return _complete(run, writer, records, fitting.trainer.should_stop if fitting.trainer else None)
+            return complete(run, writer, records, fitting.trainer.should_stop if fitting.trainer else None)
     finally:
         run.plan.data.close()  # workers and caches, however it ended
 
@@ -324,8 +324,10 @@ def _recording_end(
         raise line from error
 
 
-def _complete(run: PlannedRun, writer: RunWriter, records: list[dict[str, Any]], stopped: str | None) -> TrainedRun:
-    """Keep the best weights, evaluate them on the test split, write the report."""
+def complete(
+    run: PlannedRun, writer: RunWriter, records: list[dict[str, Any]], stopped: str | None, *, tests: bool = True
+) -> TrainedRun:
+    """Keep the best weights, evaluate them on the test split where ``tests``, write the report."""
     plan, best = run.plan, run.path / "checkpoints" / "best"
     if best.is_dir():  # absent without epochs, as where pruning alone was asked for
         load_weights(plan.module, load_checkpoint(best)["module"], best)  # else the last weights of the module are kept
@@ -335,7 +337,7 @@ def _complete(run: PlannedRun, writer: RunWriter, records: list[dict[str, Any]],
         from fathom.build.pruning_record import finish_pruning  # which no other run needs
 
         finish_pruning(run.path, plan.config, plan.data, str(plan.execution.device))
-    evaluation = None if _rehearsal_of(plan.config) else _evaluate_once(run, writer)
+    evaluation = _evaluate_once(run, writer) if tests and not _rehearsal_of(plan.config) else None
     elapsed = records[-1]["elapsed_s"] if records else 0.0  # over all parts of a resumed run
     message = f"stopped early: {stopped}" if stopped else None
     writer.update_run(status="done", finished=_now(), train_s=elapsed, message=message, failure=None)

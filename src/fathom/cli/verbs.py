@@ -21,6 +21,7 @@ class Verb:
 
 VERBS = {
     "train": Verb("training.train", "train a network; write a run folder with model, metrics and report", trains=True),
+    "forecast": Verb("training.forecast", "say how long a training will take, and how much memory, before it starts"),
     "eval": Verb("use.eval", "evaluate a run's model on a split of its data"),
     "generate": Verb("use.generate", "continue a text with a language model", fetches=False),
     "crossval": Verb(

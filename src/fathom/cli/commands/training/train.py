@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import threading
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 from fathom.build.configure import configure
-from fathom.build.kinds.detection import kind_of
 from fathom.cli.arguments import find_run
 from fathom.cli.options import add_settings, chosen_settings, given_options
 from fathom.cli.outcome import finish
 from fathom.cli.places import add_data_place, sort_places
+from fathom.cli.reading import start_reading
 from fathom.cli.values import read_loggers
 from fathom.errors import UsageError
-from fathom.settings.config import Config
 
 _EXAMPLES = """\
 examples:
@@ -77,21 +73,6 @@ def run(args: argparse.Namespace) -> int:
         log=args.log,
     )
     return finish(trained)
-
-
-def start_reading(config: Config) -> Future[Any]:
-    """Read the data while torch is being imported: unpacking, hashing and parsing leave the interpreter free."""
-    future: Future[Any] = Future()
-
-    def read() -> None:
-        try:
-            future.set_result(kind_of(config).read(config.data))
-        except BaseException as error:  # whatever it is: a reader that never answers would hang the command
-            future.set_exception(error)
-
-    # A daemon: after Ctrl-C nobody waits for a download to finish.
-    threading.Thread(target=read, name="read-data", daemon=True).start()
-    return future
 
 
 def _resume(args: argparse.Namespace) -> int:
