@@ -7,8 +7,8 @@ import pytest
 
 import fathom
 from fathom.errors import UsageError
+from fathom.recipes.probe import Timing
 from fathom.recipes.process_cost import peak_memory, process_age, resident_memory
-from fathom.training.probe import Timing
 
 MLP = {"model": {"name": "mlp"}, "data": {"name": "digits"}, "training": {"epochs": 3, "optimizer": "adamw"}}
 

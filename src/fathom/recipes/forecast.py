@@ -20,12 +20,12 @@ from fathom.build.plan import Plan, draft
 from fathom.build.run import PlannedRun, complete, record_start
 from fathom.build.run_log import RunLog
 from fathom.errors import UsageError
+from fathom.recipes.probe import Probe, Timing
 from fathom.recipes.process_cost import measure_exit, peak_memory, process_age, resident_memory
 from fathom.runs.folder.writer import RunWriter
 from fathom.settings.config import Config, resolved
 from fathom.settings.settings import Settings
 from fathom.training.loaders import count_batches
-from fathom.training.probe import Probe, Timing
 
 PROBE_S = 5.0  # of steps: enough to see a second's disturbance as one
 _DRIFT = 0.07  # between one minute and the next on the same machine: what no probe of seconds can see
