@@ -33,6 +33,7 @@ VERBS = {
         "training.distill", "train a small network to imitate a run's model; show what that gains", trains=True
     ),
     "predict": Verb("use.predict", "predict labels or values for images, folders, tables and texts with a run's model"),
+    "serve": Verb("use.serve", "answer predictions over HTTP with a run's model or an exported one", fetches=False),
     "export": Verb("use.export", "write a run's model as one ONNX or torch.export file"),
     "tune": Verb("training.tune", "search for better hyperparameters; train the best as a run", trains=True),
     "prune": Verb(

@@ -50,7 +50,6 @@ class _Reading:
 
     def __init__(self, model: TextModel, encoding: str | None) -> None:
         self.model, self.encoding = model, encoding
-        self.opening = [token for token in ("\n", " ") if token in model.vocabulary][:1]
         self.unknown = self.size = 0  # tokens of all lines
         self.guesses: list[Finding] = []
 
@@ -61,7 +60,6 @@ class _Reading:
 
     def rows(self, source: str | Path) -> Iterator[Row]:
         """Return a row for each line that is not empty."""
-        tokenizer, vocabulary = self.model.tokenizer, self.model.vocabulary
         shown = "standard input" if source == STDIN else str(source)
         try:
             text = self._read(source, shown)
@@ -70,19 +68,11 @@ class _Reading:
             return
         # not splitlines, which parts at U+2028 and form feeds too
         for number, line in enumerate(text.split("\n"), start=1):
-            tokens = vocabulary.encode([*self.opening, *tokenizer.split(line.strip())]).tolist()
-            if len(tokens) < 2:
+            found = score_line(self.model, line)
+            if found is None:
                 continue
-            loss, unknown = _score(self.model, tokens), tokens[1:].count(0)  # the first is read, not predicted
-            self.unknown, self.size = self.unknown + unknown, self.size + len(tokens) - 1
-            row: Row = {"file": shown, "line": number, "tokens": len(tokens) - 1, "unknown": unknown}
-            row |= {"text": line.strip(), "error": ""}
-            is_number = loss < _MOST_EXPONENT
-            yield row | (
-                {"perplexity": float(f"{math.exp(loss):.7g}")}
-                if is_number
-                else {"error": "the perplexity is not finite"}
-            )
+            self.unknown, self.size = self.unknown + found["unknown"], self.size + found["tokens"]
+            yield {"file": shown, "line": number} | found
 
     def _read(self, source: str | Path, shown: str) -> str:
         """Read a text; what is not UTF-8 is taken to be encoded as the training text was, if it can be.
@@ -101,6 +91,23 @@ class _Reading:
             remedy = "--encoding names another"
             self.guesses.append(Finding("data.encoding", "note", file.describe(shown), evidence, cause, remedy, shown))
         return file.text
+
+
+def score_line(model: TextModel, line: str) -> Row | None:
+    """Return how many tokens of a line are predicted, how many of them are unknown, and its perplexity, or an error.
+
+    None if the line has too few tokens.
+    """
+    opening = [token for token in ("\n", " ") if token in model.vocabulary][:1]
+    tokens = model.vocabulary.encode([*opening, *model.tokenizer.split(line.strip())]).tolist()
+    if len(tokens) < 2:
+        return None
+    # the first token is read, not predicted
+    loss, unknown = _score(model, tokens), tokens[1:].count(0)
+    row: Row = {"tokens": len(tokens) - 1, "unknown": unknown, "text": line.strip(), "error": ""}
+    if loss < _MOST_EXPONENT:
+        return row | {"perplexity": float(f"{math.exp(loss):.7g}")}
+    return row | {"error": "the perplexity is not finite"}
 
 
 def _score(model: TextModel, tokens: list[int]) -> float:

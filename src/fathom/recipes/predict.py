@@ -29,7 +29,7 @@ from fathom.outputs import check_output
 from fathom.runs.folder.lookup import resolve_run
 
 # Input kind of a model to the kind of data whose adapter serves it.
-_KIND_OF_INPUT = {"image": "images", "features": "images", "table": "tables", "tokens": "texts"}
+KIND_OF_INPUT = {"image": "images", "features": "images", "table": "tables", "tokens": "texts"}
 
 
 class PredictionCounts(NamedTuple):
@@ -109,14 +109,14 @@ def _open_model(run: str | Path, device: str) -> tuple[Kind, Any, str | Path]:
     """Return the adapter for a model, the model as it takes it, and the model's name in messages."""
     if is_onnx(run):
         exported = open_export(run, device)
-        kind = get_kind(_KIND_OF_INPUT[exported.input_kind])
+        kind = get_kind(KIND_OF_INPUT[exported.input_kind])
         return kind, kind.model_of_export(exported), run
     from fathom.inference.saved import load_module
 
     path = resolve_run(run)
     module, description = load_module(path)
     # A folder with a model and no settings is served too, by the model's input.
-    kind = get_kind(description.get("data_kind") or _KIND_OF_INPUT[description["input"]["kind"]])
+    kind = get_kind(description.get("data_kind") or KIND_OF_INPUT[description["input"]["kind"]])
     return kind, kind.model_of_run(module, description, path, device), path
 
 
