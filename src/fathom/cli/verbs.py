@@ -50,6 +50,7 @@ VERBS = {
     "data": Verb("setup.data", "list the data sets, or show one"),
     "schedules": Verb("training.schedules", "list and draw the learning-rate schedules", fetches=False),
     "scratch": Verb("study.scratch", "train networks written on NumPy beside PyTorch, step by step"),
+    "lab": Verb("study.lab", "test claims of the notes on seeds and intervals; show the verdicts"),
     "book": Verb("study.book", "run code written for Dive into Deep Learning, unchanged"),
     "recipes": Verb("training.recipes", "list the shipped recipes, or show one", fetches=False),
     "completion": Verb("setup.completion", "print what lets a shell complete commands, options, runs", fetches=False),

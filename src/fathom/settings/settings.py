@@ -85,13 +85,20 @@ def set_dotted(tree: dict[str, Any], assignment: str) -> None:
     keys = dotted.strip().split(".")
     if not equals or not all(keys):  # "training..lr" and ".lr" too
         raise UsageError(f"--set {assignment!r}: expected section.name=value, for example training.clip_norm=1.0")
-    try:
-        value = parse_yaml(text)
-    except yaml.YAMLError:
-        raise UsageError(f"--set {assignment!r}: {text!r} is not a YAML value") from None
-    tree_of_one = nested(keys, value)
+    tree_of_one = nested(keys, read_value(assignment, text))
     refuse_unknown(tree_of_one)
     merge(tree, tree_of_one)
+
+
+def read_value(assignment: str, text: str) -> Any:
+    """Read the value of a ``--set``, which is YAML.
+
+    Raises:  UsageError naming the assignment
+    """
+    try:
+        return parse_yaml(text)
+    except yaml.YAMLError:
+        raise UsageError(f"--set {assignment!r}: {text!r} is not a YAML value") from None
 
 
 def nested(keys: list[str], value: Any) -> dict[str, Any]:

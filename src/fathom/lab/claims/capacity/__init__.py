@@ -1,0 +1,1 @@
+"""What networks can compute, and how large they should be."""

@@ -1,0 +1,1 @@
+"""How gradients are computed and followed, and what that costs."""
