@@ -24,6 +24,7 @@ from fathom.build.machine import describe_machine
 from fathom.build.opening import open_split
 from fathom.build.plan import Plan, draft
 from fathom.build.run_log import RunLog
+from fathom.build.stop_request import StopOnRequest
 from fathom.data.module import LabelledData
 from fathom.errors import FathomError, UsageError
 from fathom.findings import Finding
@@ -258,7 +259,7 @@ def _fit_and_finish(
     try:
         with _recording_end(run, writer, before, first) as fitting:
             # the log first: it has the record even if another callback fails
-            callbacks = [RunLog(writer), *(on_start(run) if on_start else ())]
+            callbacks = [RunLog(writer), StopOnRequest(run.path), *(on_start(run) if on_start else ())]
             records: list[dict[str, Any]] = []
             if run.config.training.epochs:  # built here, so that a failing callback is recorded
                 fitting.trainer = run.plan.make_trainer(callbacks, run.path)

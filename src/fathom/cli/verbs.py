@@ -43,6 +43,7 @@ VERBS = {
     "doctor": Verb(
         "inspection.doctor", "say what is wrong with a training script of your own, or with a run", fetches=False
     ),
+    "board": Verb("inspection.board", "watch runs in the browser: live, local, offline", fetches=False),
     "report": Verb("inspection.report", "write report.html from a run folder", fetches=False),
     "runs": Verb("inspection.runs", "list the runs; delete some to a trash, and restore them", fetches=False),
     "compare": Verb("inspection.compare", "compare runs side by side", fetches=False),

@@ -1,0 +1,2 @@
+// The glossary of CONTRIBUTING.md, as the page uses it.
+export const CHINESE = {};

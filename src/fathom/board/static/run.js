@@ -1,0 +1,102 @@
+// One run: its heading, and the view that the address names.
+
+import { getText, post } from "./api.js";
+import { h, setMarkup, toast } from "./dom.js";
+import { History, runs } from "./runs.js";
+import { badge, moveToTrash } from "./table.js";
+import { currentLanguage, t } from "./words.js";
+
+// view: its name, and the module that draws it; those without one are sections that the server writes
+const VIEWS = [
+  ["now", "Now", () => import("./now.js")], ["curves", "Curves", () => import("./curves.js")], ["doctor", "Doctor"],
+  ["layers", "Layers"], ["errors", "Errors"], ["data", "Data"], ["schedule", "Schedule", () => import("./schedule.js")],
+  ["table", "Numbers"], ["setup", "Setup"],
+];
+const FOREIGN = ["now", "curves"]; // what the logs of other programs have something for
+
+// Files whose change makes a section of the server's out of date
+const MADE_FROM = { doctor: ["findings.json", "run.json", "metrics"], layers: ["model.json"], errors: ["evaluation.json"], data: ["data.json"], table: ["run.json", "metrics"], setup: ["run.json"] };
+
+export async function showRun(main, [id, name = "now"], state) {
+  const row = runs.rows.get(id);
+  if (!row) {
+    main.append(h("p", { class: "note" }, t("This run is not there (any more)."), " ", h("a", { href: "#/" }, t("All runs"))));
+    runs.watch(new Map());
+    return undefined;
+  }
+  const views = VIEWS.filter(([key]) => row.source === "fathom" || FOREIGN.includes(key));
+  const [key, title, load] = views.find(([candidate]) => candidate === name) ?? views[0];
+  document.title = `${row.name} · ${title}`;
+  const heading = h("div", { class: "run-head" });
+  const body = h("section", { class: "view", id: `view-${key}`, "aria-label": t(title) });
+  main.append(heading, tabs(id, key, views), body);
+  const drawHead = () => heading.replaceChildren(...head(runs.rows.get(id) ?? row, state));
+  drawHead();
+  runs.addEventListener("rows", drawHead);
+  const away = new AbortController();
+  const view = load ? (await load()).default : sectionView(key);
+  const history = await new History(id).load(away.signal);
+  const shown = await view(body, { id, row, history, state, signal: away.signal });
+  runs.watch(new Map([[id, {
+    offset: history.offset,
+    records: (records) => { history.add(records); shown?.records?.(records); },
+    files: (files) => shown?.files?.(files),
+    anew: async () => { await history.load(); shown?.records?.([]); runs.watch(new Map()); location.reload(); },
+  }]]));
+  return () => { away.abort(); runs.removeEventListener("rows", drawHead); shown?.leave?.(); };
+}
+
+function head(row, state) {
+  const changes = row.source === "fathom" && !state.read_only;
+  return [
+    h("h1", {}, row.model ?? row.name, row.data ? h("small", {}, ` ${t("on")} ${row.data}`) : null),
+    h("p", { class: "byline" }, badge(row.condition), h("span", { class: "mono" }, row.name), row.source !== "fathom" ? ` · ${row.source}` : "",
+      ...(row.tags ?? []).map((tag) => h("span", { class: "tag" }, tag))),
+    row.note ? h("p", { class: "note run-note" }, row.note) : null,
+    changes ? h("p", { class: "run-actions" },
+      row.condition === "running" ? h("button", { type: "button", class: "strong", onclick: () => stop(row) }, t("Stop and save")) : null,
+      h("button", { type: "button", onclick: () => openMarks(row) }, t("Note and tags")),
+      row.condition !== "running" ? h("button", { type: "button", onclick: () => moveToTrash(row) }, t("Delete")) : null) : null,
+  ].filter(Boolean);
+}
+
+function tabs(id, current, views) {
+  return h("nav", { class: "tabs", "aria-label": t("Views of this run") }, ...views.map(([key, title]) =>
+    h("a", { href: `#/run/${id}/${key}`, "aria-current": key === current ? "page" : undefined }, t(title))));
+}
+
+async function stop(row) {
+  try {
+    await post(`/api/runs/${row.id}/stop`);
+    toast(t("The run saves a checkpoint and ends after this step."));
+  } catch (error) { toast(error.message); }
+}
+
+function openMarks(row) {
+  const note = h("textarea", { rows: "5", maxlength: "4000", "aria-label": t("Note") });
+  note.value = row.note ?? "";
+  const tags = h("input", { "aria-label": t("Tags"), placeholder: t("good, baseline") });
+  tags.value = (row.tags ?? []).join(", ");
+  const dialog = h("dialog", { class: "sheet", "aria-label": t("Note and tags") }, h("h2", {}, t("Note and tags")),
+    h("label", {}, t("Note"), note), h("label", {}, t("Tags"), tags), h("p", { class: "run-actions" },
+      h("button", { type: "button", class: "strong", onclick: async () => {
+        try {
+          await post(`/api/runs/${row.id}/mark`, { note: note.value, tags: tags.value.split(",").map((tag) => tag.trim()).filter(Boolean) });
+          dialog.close();
+        } catch (error) { toast(error.message); }
+      } }, t("Keep")), h("button", { type: "button", onclick: () => dialog.close() }, t("Cancel"))));
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+const sectionView = (key) => async (body, { id, signal }) => {
+  const load = async () => setMarkup(body, await getText(`/api/runs/${id}/view/${key}?lang=${currentLanguage()}`, { signal }));
+  body.append(h("p", { class: "note" }, t("Reading …")));
+  await load();
+  const made = MADE_FROM[key] ?? [];
+  return {
+    files: (files) => { if (files.some((file) => made.includes(file))) load().catch(() => {}); },
+    records: (records) => { if (made.includes("metrics") && records.some((record) => record.event === "epoch")) load().catch(() => {}); },
+  };
+};

@@ -1,0 +1,52 @@
+"""The doctor's view: every finding with its evidence and what to do, the gravest first."""
+
+from __future__ import annotations
+
+from fathom.findings import Finding, Findings
+from fathom.runs.analysis.findings import find_in_run
+from fathom.runs.analysis.numbers import DASH, decimal
+from fathom.runs.folder.reader import RunReader
+from fathom.runs.folder.records import is_number
+from fathom.runs.html.markup import Html, element, fold, join, note, pairs
+from fathom.runs.html.page import Section
+
+
+def show_doctor(run: RunReader) -> Section:
+    """Show what is wrong or noteworthy: of a run that has not ended, as far as its records tell."""
+    # while it runs there may be no findings.json yet; what the records show is computed from them
+    found = run.findings or find_in_run(run)
+    counts = {severity: sum(f.severity == severity for f in found.findings) for severity in ("error", "warning")}
+    clean = note("Nothing stands out.") if not any(counts.values()) else ""
+    cards = [_show_finding(finding) for finding in found.findings]
+    return Section("doctor", "Doctor", clean, element("div", *cards, class_="findings"), _not_checked(found))
+
+
+def _show_finding(finding: Finding) -> Html:
+    head = element(
+        "p",
+        element("span", finding.severity, class_=f"severity {finding.severity}"),
+        element("code", finding.code),
+        element("span", finding.place, class_="quiet") if finding.place else "",
+        class_="finding-head",
+    )
+    lines = [element("p", f"{finding.message}.", class_="finding-message")]
+    if finding.cause:
+        lines.append(element("p", element("b", "Why "), f"{finding.cause}."))
+    if finding.remedy:
+        lines.append(element("p", element("b", "What to do "), element("span", finding.remedy, class_="mono")))
+    numbers = [(name.replace("_", " "), _show(value)) for name, value in finding.evidence.items()]
+    evidence = fold("Evidence", pairs(numbers), is_open=finding.severity != "note") if numbers else ""
+    return element("article", head, *lines, evidence, class_=f"finding {finding.severity}")
+
+
+def _show(value: object) -> str:
+    if value is None:
+        return DASH
+    return decimal(value) if is_number(value) and not isinstance(value, int) else str(value)
+
+
+def _not_checked(found: Findings) -> Html | str:
+    if not found.not_checked:
+        return ""
+    items = (element("li", element("code", check.code), f" {check.reason}") for check in found.not_checked)
+    return fold(f"Not checked ({len(found.not_checked)})", join([element("ul", *items, class_="reading")]))

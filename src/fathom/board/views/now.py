@@ -1,0 +1,54 @@
+"""What a run is doing at this moment, beyond what its records tell."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fathom.board.index.runs import Entry
+from fathom.errors import FathomError
+from fathom.runs.folder import schema
+from fathom.runs.folder.reader import RunReader
+
+
+def describe_now(entry: Entry) -> dict[str, Any]:
+    """Return the plan, the machine, and when the last checkpoint was saved.
+
+    ``checkpoint_age_s`` is in seconds; None without a checkpoint.
+    """
+    row = entry.row or {}
+    facts: dict[str, Any] = {key: row.get(key) for key in ("condition", "created", "model", "data", "max_epochs")}
+    facts |= {"name": entry.place.label, "problem": row.get("problem"), "checkpoint_age_s": _age(entry.place.path)}
+    if entry.source.name != "fathom":
+        return facts
+    try:
+        run = RunReader(entry.place.path)
+    except FathomError as error:
+        return facts | {"problem": str(error)}
+    machine, choices = run.run.get("machine"), run.run.get("choices")
+    return facts | {
+        "message": run.run.get("message"),
+        "parameters": (_optional(run) or {}).get("parameters"),
+        "machine": _texts(machine),
+        "choices": _texts(choices),
+    }
+
+
+def _optional(run: RunReader) -> dict[str, Any] | None:
+    try:
+        return run.model
+    except FathomError:
+        return None
+
+
+def _texts(content: object) -> dict[str, str]:
+    return {str(key): str(value) for key, value in content.items()} if isinstance(content, Mapping) else {}
+
+
+def _age(run: Path) -> float | None:
+    try:
+        return max(0.0, time.time() - (run / schema.CHECKPOINTS / "last").stat().st_mtime)
+    except OSError:
+        return None
