@@ -133,3 +133,40 @@ def test_the_newest_rows_of_a_table(table):
         TableData.read(path, 16, target="y", options=TableOptions(time_column="x1"))
     with pytest.raises(UsageError, match="--time-column person: its cells are neither dates nor numbers"):
         TableData.read(path, 16, target="y", options=TableOptions(time_column="person"))
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "asked"),
+    [
+        ("split", ("train", "dev", "Test"), None),
+        ("Usage", ("Training", "PublicTest", "PrivateTest"), None),
+        ("is_valid", ("False", "True", ""), "is_valid"),
+        ("fold", ("TRAIN", "VALIDATE", "TEST"), None),
+    ],
+)
+def test_a_column_of_a_table_says_the_splits(tmp_path, column, cells, asked):
+    frame = pd.DataFrame({column: [cells[i % 3] for i in range(60)], "x": range(60), "y": np.arange(60) * 0.5})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    data = TableData.read(tmp_path / "t.csv", target="y", options=TableOptions(split_column=asked, keep=("x",)), val=0)
+    expected = {name: list(range(i, 60, 3)) for i, name in enumerate(("train", "val", "test")) if cells[i]}
+    assert {name: index.tolist() for name, index in data.places.items()} == expected
+    assert [c.name for c in data.layer.columns] == ["x"]
+    assert any(line.startswith("splits: ") and f"from column {column}" in line for line in data.notes)
+
+
+def test_columns_of_a_table_that_do_not_divide(tmp_path):
+    rows = {"phase": ["design", "dev", "test"] * 20, "is_valid": [True, False] * 30, "fold": [0, 1, 2, 3, 4] * 12}
+    pd.DataFrame(rows | {"y": np.arange(60) * 0.5}).to_csv(tmp_path / "t.csv", index=False)
+    data = TableData.read(tmp_path / "t.csv", target="y")
+    assert [c.name for c in data.layer.columns] == ["phase", "is_valid", "fold"]
+    assert {line.partition(":")[0] for line in data.notes if "taken for a feature" in line} == set(rows)
+    assert [len(index) for index in data.places.values()] == [49, 5, 6]
+    for name, message in (("fold", "fold says '0', '1'"), ("none", None), ("phas", "did you mean 'phase'")):
+        if message is None:
+            TableData.read(tmp_path / "t.csv", target="y", options=TableOptions(split_column=name))
+            continue
+        with pytest.raises(UsageError, match=message):
+            TableData.read(tmp_path / "t.csv", target="y", options=TableOptions(split_column=name))
+    (tmp_path / "s.csv").write_text("x,split,y\n" + "".join(f"{i},{('train', 'test')[i % 2]},{i}\n" for i in range(30)))
+    with pytest.raises(UsageError, match="--test names a file, and column split names rows for testing too"):
+        TableData.read(tmp_path / "s.csv", target="y", test=tmp_path / "s.csv")

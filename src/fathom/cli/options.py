@@ -71,7 +71,10 @@ OPTIONS: dict[str, dict[str, Option]] = {
             "data.options.label_column", "COLUMN", "of that CSV: the labels, or A,B,C for several", str
         ),
         "--split-column": Option(
-            "data.options.split_column", "COLUMN", "of that CSV: train, val or test; none: divide at random", str
+            "data.options.split_column",
+            "COLUMN",
+            "of a CSV: train, val or test for each row; none: divide at random",
+            str,
         ),
         "--group-column": Option(
             "data.options.group_column", "COLUMN", "of a CSV: rows that stay together when data are split", str

@@ -16,6 +16,7 @@ from safetensors.torch import save as dump_tensors
 from torch import Tensor, nn
 
 from fathom.data.images.pixels.form import Layout, PixelForm, Values, check_form
+from fathom.data.unicode_form import Form
 from fathom.errors import FathomError, UsageError
 from fathom.files import write_atomically
 from fathom.losses import make_loss
@@ -59,6 +60,7 @@ class _Tokenizer(msgspec.Struct, forbid_unknown_fields=True):
     lower: bool
     clean: str
     reserved: list[str]
+    normalize: Form = "none"
 
 
 class _Description(msgspec.Struct):

@@ -160,7 +160,8 @@ def _from_run(origin: Origin, tree: Mapping[str, Any], data_kind: DataKind) -> d
             options["embedding"] = choose_embedding(num_outputs)
         tokenizer = description.get("tokenizer") or {}
         # the same tokens, or the rows of the embedding mean nothing
-        data = {"options": {key: tokenizer[key] for key in ("level", "lower", "clean") if key in tokenizer}}
+        known = {key: tokenizer[key] for key in ("level", "lower", "clean") if key in tokenizer}
+        data = {"options": known | {"normalize": tokenizer.get("normalize", "none")}}
     return {"model": {"name": name, "options": options}, "data": data}
 
 

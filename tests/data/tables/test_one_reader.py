@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from fathom.data.tables.fit import TableOptions
 from fathom.data.tables.module import TableData
-from fathom.data.tables.reading import Marks
+from fathom.data.tables.reading import Marks, read_table
+from fathom.data.tables.target import read_numbers
 from fathom.errors import FathomError, UsageError
 from fathom.inference.rows import predict_rows
 from fathom.inference.run_models import RunTableModel
+from fathom.inference.submission import SAMPLE_ID
 from fathom.module import Regressor
 
 MARKS = ("", "NA", "nan", "?", "NA ", " null", "-", "n/a")
@@ -114,3 +116,31 @@ def test_training_rows_are_predicted_from_the_cells_they_were_learned_from(table
         with torch.inference_mode():
             expected = module.predict_step(data.X)[:, 0].tolist()  # what the module gives for the rows it learned from
         assert [row["y"] for row in rows] == [float(f"{value:.{data.layer.digits}g}") for value in expected]
+        _, again = predict_rows(model, [path], id_column="y")  # as ``fathom eval`` reads a file: with the truth
+        again = list(again)
+        assert [row["y"] for row in again] == [row["y"] for row in rows]
+        assert [float(row[SAMPLE_ID]) for row in again] == [n % 7 for n in range(ROWS)]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data(), st.sampled_from(("number", "whole", "unit", "money")), st.sampled_from((".", ",")))
+def test_a_target_is_evaluated_by_the_numbers_it_was_learned_by(draw, kind, decimal):
+    cells = st.one_of(*[_cells(kind, decimal)] * 5, st.sampled_from(MARKS))
+    texts = draw.draw(st.lists(cells, min_size=ROWS, max_size=ROWS))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "rows.csv")
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, delimiter=";").writerows([["x", "y"], *([n, text] for n, text in enumerate(texts))])
+        try:
+            data = TableData.read(path, target="y", options=TableOptions(task="regression", keep=("x",)), val=0.2)
+        except (FathomError, UsageError) as error:
+            assume("a regression needs numbers" not in str(error) and "nothing to learn" not in str(error))
+            assume("too few" not in str(error))
+            raise
+        found = {
+            n: value
+            for name in data.splits
+            for n, value in zip(data.places[name], data.truth(name)[:, 0].tolist(), strict=True)
+        }
+        truth = read_numbers(texts, read_table(path, target="y").form.decimal)
+        assert {n: value for n, value in enumerate(truth.tolist()) if not math.isnan(value)} == found

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fathom.data.texts.module import TextData
+from fathom.data.texts.options import TextOptions
 from fathom.data.texts.vocabulary import UNKNOWN, Tokenizer, Vocabulary
 from fathom.errors import UsageError
 
@@ -118,3 +121,18 @@ def test_vocabulary_refuses() -> None:
     for min_freq in (0, -1, 1.5, True):
         with pytest.raises(UsageError, match="min_freq must be a whole number, at least 1"):
             Vocabulary.build("abc", min_freq=min_freq)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("level", ["char", "word"])
+def test_a_letter_is_one_token_however_it_is_composed(level: str) -> None:
+    text = "Le café déçu, 한국어, Å e\u0323\u0302 ﬁn"  # the ligature stays: it is no canonical equivalent
+    forms = [unicodedata.normalize(form, text) for form in ("NFC", "NFD")]
+    composed, plain = TextOptions(level).make_tokenizer(), Tokenizer(level)
+    assert list(composed.split(forms[0])) == list(composed.split(forms[1])) == list(plain.split(forms[0]))
+    assert list(plain.split(forms[1])) != list(plain.split(forms[0]))
+    assert list(TextOptions(level, normalize="none").make_tokenizer().split(forms[1])) == list(plain.split(forms[1]))
+    data = TextData(f"{forms[0]}\n{forms[1]}\n" * 20, options=TextOptions(level, steps=4))
+    assert any("form NFC" in note for note in data.notes)
+    assert not data.count_unknown()["test"]
+    marks = TextOptions(level, reserved=("<\u0065\u0301>",)).make_tokenizer()
+    assert "<é>" in marks.split("a <e\u0301> b")

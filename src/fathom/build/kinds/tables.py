@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,6 +14,7 @@ from fathom.build.kinds.epochs import fill_epochs
 from fathom.build.kinds.places import check_file, pin_data, refuse_file_options, refuse_foreign
 from fathom.build.remote import has_versions, localize, original_names
 from fathom.build.results import EvaluationDetails, SplitResult
+from fathom.data.unicode_form import composed
 from fathom.errors import UsageError
 from fathom.files import expand_home
 from fathom.settings.config import DataConfig, replace_in
@@ -21,6 +22,7 @@ from fathom.settings.config import DataConfig, replace_in
 if TYPE_CHECKING:
     from fathom.data.checks import DataCheck
     from fathom.data.module import LabelledData
+    from fathom.data.tables.fit import TableDescription
     from fathom.data.tables.module import TableData
     from fathom.data.tables.reading import Table
     from fathom.inference.onnx_file import OnnxModel
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
     from fathom.settings.settings import Settings
 
 # passed to TableOptions as they are
-_CHOICES = ("fill", "one_hot_max", "categories", "numbers", "drop", "keep", "day_first", "group_column", "time_column")
+_ROLES = ("group_column", "time_column", "split_column")  # columns that say how the rows are divided
+_CHOICES = ("fill", "one_hot_max", "categories", "numbers", "drop", "keep", "day_first", *_ROLES)
 _READING = ("header", "separator", "encoding", "missing", "not_missing")  # of the file's form, for read_table
 _COLUMNS = ("categories", "numbers", "drop", "keep")  # lists of columns
 _LINEAR_ONE_HOT_MAX = 1000  # an embedding before a single affine map would only lower its rank
@@ -157,7 +160,26 @@ class TablesKind(Kind):
         )
         if request.with_truth:
             rows = (row | {TRUTH: row.get(SAMPLE_ID, "")} for row in rows)
+            if not model.class_names:
+                rows = _with_numbers(list(rows), request, model.table)
         return Predictions(columns, rows, what="rows", findings=unknown.findings)
+
+
+def _with_numbers(
+    rows: list[dict[str, Any]], request: PredictionRequest, described: TableDescription
+) -> Iterator[dict[str, Any]]:
+    """Return the rows with the numbers that training would have read from the target's cells; "" for none."""
+    from fathom.data.fetch.inputs import fetch_input
+    from fathom.data.tables.cells import missing_texts
+    from fathom.data.tables.form import find_form
+    from fathom.data.tables.target import read_numbers
+    from fathom.inference.predictions import TRUTH
+
+    form = find_form(fetch_input(request.inputs[0]), encoding=request.encoding, fallback=described.encoding or None)
+    first = described.columns[0]  # what stands for a missing cell is the same in all columns
+    truths = read_numbers([row[TRUTH] for row in rows], form.decimal, missing_texts(first.absent, first.present))
+    for row, truth in zip(rows, truths.tolist(), strict=True):
+        yield row | {TRUTH: "" if truth != truth else repr(truth)}
 
 
 def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
@@ -171,7 +193,7 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
     table = table or _read_file(data.name, options)
     chosen: dict[str, Any] = {option: options[option] for option in _CHOICES if option in options}
     # a column named 3 is an int in YAML
-    chosen |= {option: str(chosen[option]) for option in ("group_column", "time_column") if option in chosen}
+    chosen |= {option: composed(str(chosen[option])) for option in _ROLES if option in chosen}
     chosen |= {option: _names(option, chosen[option]) for option in _COLUMNS if option in chosen}
     if config.model.name in ("linear", "softmax"):
         chosen.setdefault("one_hot_max", _LINEAR_ONE_HOT_MAX)
@@ -185,7 +207,7 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
             test=None if test is None else _read_file(str(test), options | {"header": table.form.has_header}),
         ),
         data.batch_size,
-        target=None if target is None else str(target),
+        target=None if target is None else composed(str(target)),
         options=TableOptions(options.get("task"), log_target, **chosen),
         val=make_division(config),
         augment=build_augmentation(config),
@@ -226,4 +248,4 @@ def _texts(option: str, options: Mapping[str, Any]) -> tuple[str, ...]:
 def _names(option: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise UsageError(f"data.options.{option} must be a list of columns, such as [a, b], not {value!r}")
-    return tuple(map(str, value))
+    return tuple(composed(str(name)) for name in value)

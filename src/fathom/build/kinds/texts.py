@@ -41,7 +41,9 @@ class TextsKind(Kind):
     """A text for a language model."""
 
     name, noun = "texts", "a text"
-    option_names = ("level", "lower", "clean", "reserved", "min_freq", "steps", "partition", "test", "encoding")
+    option_names = (
+        *("level", "lower", "clean", "reserved", "normalize", "min_freq", "steps", "partition", "test", "encoding"),
+    )
 
     def validate(self, settings: Settings) -> None:
         """Refuse a missing file and unknown options."""

@@ -15,7 +15,7 @@ from fathom.data.images.folders.layout import find_layout, list_folders, scan
 from fathom.data.images.folders.levels import Levels
 from fathom.data.images.folders.names import readable_names
 from fathom.data.images.folders.walk import describe_strays, name_unread, stray_kind, walk_images
-from fathom.data.images.split_names import SPLITS
+from fathom.data.splits.split_names import SPLITS
 from fathom.errors import FathomError
 from fathom.phrases import enumerated
 

@@ -30,7 +30,6 @@ from fathom.data.images.labels.learned import LearnedTargets
 from fathom.data.images.labels.options import LABEL_OPTIONS
 from fathom.data.images.listing import list_images
 from fathom.data.images.options import ImageOptions
-from fathom.data.images.origins import describe_origins
 from fathom.data.images.pixels.moments import combine, statistics_of, statistics_of_bytes
 from fathom.data.images.pixels.scale import (
     ScaledAugmentation,
@@ -47,6 +46,7 @@ from fathom.data.module import check_batch_size
 from fathom.data.splits.division import Division, as_division
 from fathom.data.splits.duplicates import Duplicates, find_duplicates
 from fathom.data.splits.folds import describe_small_classes
+from fathom.data.splits.origins import describe_origins
 from fathom.phrases import counted
 from fathom.preprocess import Preprocess, TargetScale
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from fathom.data.tables.column import FIRST_CODE, MISSING_CODE, OTHER_CODE, Cells, Column
 from fathom.data.tables.written_numbers import Writing, plain_number, written_number
+from fathom.data.unicode_form import composed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,10 +124,10 @@ def distinct(cells: pd.Series) -> tuple[list[str], np.ndarray]:
 
 
 def canonical(value: Any) -> str:
-    """Return a cell's value as text: 20, 20.0 and "20" are the same category."""
+    """Return a cell's value as text: 20, 20.0 and "20" are the same category, "é" however it is composed too."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value).strip()
+    return composed(str(value).strip())
 
 
 def read_cells(cells: pd.Series, column: Column) -> np.ndarray:
@@ -154,7 +155,7 @@ def read_texts(texts: Sequence[str], column: Column, decimal: str = ".") -> tupl
     """
     import pandas as pd
 
-    codes, uniques = pd.factorize(np.array([text.strip() for text in texts], dtype=object))
+    codes, uniques = pd.factorize(np.array([composed(text.strip()) for text in texts], dtype=object))
     written = uniques.tolist()
     missing = missing_texts(column.absent, column.present) | set(column.marks)
     is_missing = np.array([text in missing for text in written], dtype=bool)  # (U,)

@@ -48,7 +48,7 @@ def check_table(data: TableData) -> DataCheck:
         found.findings.append(Finding("data.label_spellings", "warning", line, remedy=remedy, place=place))
     report_torn_groups(found, data.cutter, data.places)
     told = [*spellings, *data.cutter.describe_torn(data.places)]
-    codes = {"groups": "data.groups", "times": "data.times"}
+    codes = {"groups": "data.groups", "times": "data.times", "splits": "data.split_origins"}
     for note in data.notes:
         if not note.startswith("task: ") and note not in told:
             code = "data.left_out" if "left out" in note else codes.get(note.partition(":")[0], "data.reading")

@@ -92,6 +92,7 @@ class TableOptions:
         day_first: whether 1/2/2020 is the first of February, where the column does not tell.
         group_column: rows with the same cell in it stay on one side of a cut; it is left out unless it is in ``keep``.
         time_column: dates or numbers, by which the newest rows are held out.
+        split_column: says which split each row is in; "none" says that no column does. None finds one by its name.
     """
 
     task: str | None = None
@@ -105,6 +106,7 @@ class TableOptions:
     day_first: bool = False
     group_column: str | None = None
     time_column: str | None = None
+    split_column: str | None = None
 
     def check(self, names: Sequence[str]) -> None:
         """Refuse columns that are not there and values that make no sense."""
@@ -146,6 +148,7 @@ def fit_columns(
     marks: Marks = NO_MARKS,
     own: int | None = None,
     is_indexed: bool = False,
+    split_column: str | None = None,
 ) -> Fitted:
     """Find out what each column but the target holds, and read all cells.
 
@@ -155,6 +158,7 @@ def fit_columns(
         marks: what the user said of missing cells.
         own: how many rows are the table's own; those of its test file follow, and number themselves anew.
         is_indexed: whether the first column has no name in the file.
+        split_column: the column that divides the rows, which is nothing to learn from.
     Raises:  UsageError for a column that is not there; FathomError if no column is left
     """
     options.check(list(frame.columns))
@@ -169,6 +173,8 @@ def fit_columns(
         cells = frame[name]  # of all splits: a kind is that of the whole column
         column, note = _look_at(cells, name, options, (rewritten or {}).get(name), marks)
         reason = _reason_to_leave_out(cells, column, train, options)
+        if name == split_column:
+            reason = LeftOut(name, "it says which split a row is in")
         # pandas' own index, by place or by name
         is_index = (is_indexed and name == frame.columns[0]) or _PANDAS_INDEX.fullmatch(name) is not None
         # the test file's rows number themselves anew

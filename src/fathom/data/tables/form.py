@@ -19,6 +19,7 @@ from fathom.data.tables.header import complete_header, find_header, refuse_doubl
 from fathom.data.tables.lines import BLANKS, Row, is_comment, iterate_rows, told_separator
 from fathom.data.tables.packed import convert_file, is_converted, open_rows, readable, row_ending
 from fathom.data.tables.written_numbers import has_decimal_commas, is_number
+from fathom.data.unicode_form import composed
 from fathom.errors import FathomError, UsageError
 
 SEPARATORS = (",", "\t", ";", "|")  # in this order: of equal fits the first
@@ -61,7 +62,7 @@ def find_form(
         fallback: the encoding where one would have to be guessed: that of the table a model was trained on.
     Raises:  FathomError if it cannot be read, is empty, binary, or names a column twice
     """
-    path = Path(path)
+    path, target = Path(path), None if target is None else composed(target)
     if separator is not None and len(separator) != 1:
         raise UsageError(f"data.options.separator must be one character; got {separator!r}")
     with readable(path):
@@ -136,7 +137,7 @@ def _split_header(text: str, separator: str) -> tuple[list[str], list[list[str]]
     rows = [
         row.cells for row in itertools.islice(iterate_rows(io.StringIO(text, newline=""), separator, width), _HEAD_ROWS)
     ]
-    return ([cell.strip() for cell in rows[0]], rows[1:]) if rows else ([], [])
+    return ([composed(cell.strip()) for cell in rows[0]], rows[1:]) if rows else ([], [])
 
 
 def _read_head(path: Path, encoding: str | None, fallback: str | None) -> tuple[str, str]:

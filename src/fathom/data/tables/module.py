@@ -18,12 +18,12 @@ from fathom.data.loaders.memory import Augmentation
 from fathom.data.module import check_balance, check_batch_size
 from fathom.data.splits.cutter import Cutter
 from fathom.data.splits.division import Division, as_division
-from fathom.data.splits.folds import describe_small_classes
 from fathom.data.tables.cells import canonical, read_cells
 from fathom.data.tables.conform import conform
 from fathom.data.tables.fit import FLOAT_DIGITS, LeftOut, TableOptions, fit_columns
 from fathom.data.tables.layer import TableInput, read_layer
 from fathom.data.tables.reading import NO_MARKS, Marks, Table, read_frame, read_table
+from fathom.data.tables.splits import NamedSplits, RowDivider, find_splits
 from fathom.data.tables.target import find_target, read_target
 from fathom.data.tables.times import read_times
 from fathom.errors import FathomError, UsageError
@@ -37,7 +37,6 @@ _EVAL_BATCH = 4096  # rows of a batch in evaluation
 _FEWEST_STEPS = 64  # of an epoch, where nobody chose the batch size
 _LEAST_BATCH, _MOST_BATCH = 16, 1024
 _MOST_DIGITS = 15  # that a float64 keeps whatever the number
-_FEWEST_ROWS = 3  # one for each split
 
 
 class TableData(InMemoryData):
@@ -85,10 +84,13 @@ class TableData(InMemoryData):
         # of all rows, with a target or without
         labels = read_target(frame[self.target.name], self.target, table.form.decimal)
         num_own = len(labels)  # the file's own; rows of a test file follow
+        named = find_splits(table, self.target.name, options)
+        self.notes += named.notes
+        self._test_file = None if table.test is None else str(table.test.path.name)
         if table.test is not None and division.fold is None:  # a fold is tested on rows of the training file
             frame, labels = self._append(table, table.test, frame, labels)
         self.cutter = _make_cutter(frame, labels, options)
-        self.places = rows = self._divide(labels, num_own, division, cut_test=table.test is None)
+        self.places = rows = self._divide(labels, num_own, division, named)
         fitted = fit_columns(
             frame,
             self.target.name,
@@ -98,6 +100,7 @@ class TableData(InMemoryData):
             marks=table.marks,
             own=num_own,
             is_indexed=table.form.is_indexed,
+            split_column=named.column,
         )
         self.notes += [f"{column.name}: left out, {column.reason}{_advise(column)}" for column in fitted.left_out]
         self.notes += fitted.notes
@@ -285,46 +288,31 @@ class TableData(InMemoryData):
             np.concatenate([labels, targets]),
         )
 
-    def _divide(self, labels: np.ndarray, num_own: int, division: Division, *, cut_test: bool) -> dict[str, np.ndarray]:
+    def _divide(
+        self, labels: np.ndarray, num_own: int, division: Division, named: NamedSplits
+    ) -> dict[str, np.ndarray]:
         """Return the rows of each split, of those that have a target.
 
         Args:
             num_own: rows of the table itself; those of its test file follow.
-            cut_test: whether the test split is cut from the table itself.
+            named: the splits that a column of the table names.
         """
-        val, fold = division.val, division.fold
         # −1 or NaN: the target is missing
         has_target = labels >= 0 if self.task == "classification" else np.isfinite(labels)
-        rows = np.flatnonzero(has_target[:num_own])
-        if len(rows) < num_own:
-            self.notes.append(f"left out: {counted(num_own - len(rows), 'row')} without {self.target.name}")
-        if len(rows) < _FEWEST_ROWS:
-            raise FathomError(f"{self.name}: {counted(len(rows), 'row')} with a target: too few to learn from")
-        test: np.ndarray | None = None
-        held_out: np.ndarray | None = None
-        if cut_test and val:
-            # another seed than for validation: the two cuts are independent
-            rows, test = _cut(self.cutter, rows, val, self.split_seed + 1)
-        if fold is not None:
-            self.notes += describe_small_classes(labels[rows], fold.of, self.class_names)
-            rows, test = self.cutter.cut_fold(rows, fold, self.split_seed)
-            # the first note: what the test split of this run is
-            self.notes.insert(0, fold.describe(counted(len(test), "row")))
-        elif not cut_test:
-            test = num_own + np.flatnonzero(has_target[num_own:])
-            if not len(test):
-                raise FathomError(f"{self.name}: no row of the test file has a {self.target.name}")
-        if val:
-            rows, held_out = _cut(self.cutter, rows, val, self.split_seed)
-        if self.task == "regression" and not np.ptp(labels[rows]) > 0:
+        if (count := num_own - int(has_target[:num_own].sum())) > 0:
+            self.notes.append(f"left out: {counted(count, 'row')} without {self.target.name}")
+        divider = RowDivider(
+            self.name, labels, has_target, num_own, self._test_file, self.cutter, named, self.class_names
+        )
+        places, notes = divider.divide(division, self.split_seed)
+        if division.fold is not None:  # the first note: what the test split of this run is
+            self.notes.insert(0, division.fold.describe(counted(len(places["test"]), "row")))
+        self.notes += notes
+        if self.task == "regression" and not np.ptp(labels[places["train"]]) > 0:
             raise FathomError(f"{self.name}: {self.target.name} is the same in every training row; nothing to learn")
         # counted from 1, in the file that they are from
-        self._test_numbers = np.array([]) if test is None else test + 1 - (0 if cut_test or fold else num_own)
-        found = {"train": rows, "val": held_out, "test": test}
-        places = {name: index for name, index in found.items() if index is not None}
-        # splits of a file of their own are not cut here
-        cut = [name for name in ("val", "test") if name in places and (name == "val" or cut_test)]
-        self.notes += [*self.cutter.describe(places, cut, "row"), *self.cutter.describe_torn(places)]
+        first = num_own if self._test_file is not None and division.fold is None else 0
+        self._test_numbers = places.get("test", np.array([])) + 1 - first
         return places
 
     def _fit_scale(self, labels: np.ndarray, train: np.ndarray) -> TargetScale | None:
@@ -351,12 +339,6 @@ def _make_cutter(frame: pd.DataFrame, labels: np.ndarray, options: TableOptions)
     if options.time_column is not None:
         times = read_times(frame[options.time_column], options.time_column, day_first=options.day_first)
     return Cutter(labels, None, groups, times, f"column {options.group_column or options.time_column}")
-
-
-def _cut(cutter: Cutter, rows: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Hold a share of the rows out; None where that is not even one."""
-    kept, cut = cutter.cut_share(rows, share, seed)
-    return kept, cut if len(cut) else None
 
 
 def _advise(column: LeftOut) -> str:

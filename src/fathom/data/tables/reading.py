@@ -16,6 +16,7 @@ from fathom.data.tables.form import TableForm, find_form
 from fathom.data.tables.lines import BLANKS, Survey, survey, without_lines
 from fathom.data.tables.packed import open_rows, readable
 from fathom.data.tables.written_numbers import Writing, find_writing, read_number, written_number
+from fathom.data.unicode_form import composed
 from fathom.errors import FathomError, UsageError
 from fathom.phrases import counted
 
@@ -80,7 +81,7 @@ def read_table(
     """
     import pandas as pd
 
-    path = Path(path)
+    path, target = Path(path), None if target is None else composed(target)
     form = find_form(path, header=header, separator=separator, encoding=encoding, target=target)
     missing = missing_texts(marks.absent, marks.present)
     # a class is called as it is written: 001, 1.0, TRUE

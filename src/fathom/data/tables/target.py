@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from fathom.data.label_spellings import one_spelling, spelling_among
-from fathom.data.tables.cells import are_codes, canonical, cells_of, distinct, is_whole, read_cells, to_numbers
+from fathom.data.tables.cells import MISSING, are_codes, canonical, cells_of, distinct, is_whole, read_cells, to_numbers
 from fathom.data.tables.column import Column
 from fathom.data.tables.kinds import find_kind
 from fathom.data.tables.reading import Table
@@ -188,6 +188,21 @@ def read_target(cells: pd.Series, target: Target, decimal: str = ".") -> np.ndar
             raise FathomError(f"{target.name}: the class {text!r} is not among those learned: {join_names(place)}")
     # −1 last: the code −1 of a missing cell reads it
     return np.array([*(place[text] for text in texts), -1], np.int64)[codes]
+
+
+def read_numbers(texts: Sequence[str], decimal: str = ".", missing: Collection[str] = MISSING) -> np.ndarray:
+    """Return the numbers of a target's cells as they stand in a file, read as those of training; NaN for none.
+
+    Shape:   -> float64 (N,)
+    Args:
+        missing: what stands for a cell that is not there.
+    """
+    import pandas as pd
+
+    cells = pd.Series([None if text.strip() in missing else text.strip() for text in texts], dtype=object)
+    different, counts = distinct(cells)
+    writing = _find_writing(dict(zip(different, counts.tolist(), strict=True)), decimal)
+    return read_target(cells, Target("", "regression", "", writing=writing), decimal)
 
 
 def join_names(names: object, most: int = 12) -> str:

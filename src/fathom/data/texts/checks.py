@@ -7,6 +7,7 @@ from pathlib import Path
 from fathom.data.checks import CheckedSplit, DataCheck, check_splits
 from fathom.data.encodings import name_encoding
 from fathom.data.texts.module import TextData
+from fathom.findings import Finding
 
 
 def check_text(data: TextData) -> DataCheck:
@@ -21,5 +22,7 @@ def check_text(data: TextData) -> DataCheck:
     found.facts = [("level", data.tokenizer.level), ("vocabulary", f"{len(data.vocabulary):,} tokens")]
     if data.encoding != "utf-8":
         found.facts.append(("encoding", name_encoding(data.encoding)))
+    if (note := data.describe_form()) is not None:
+        found.findings.append(Finding("data.reading", "note", note))
     found.findings += data.unknown_findings()
     return check_splits(found)

@@ -15,6 +15,7 @@ from fathom.data.texts.loaders import Columns, TokenLoader, Windows
 from fathom.data.texts.options import TextOptions
 from fathom.data.texts.reading import TextFile, read_text
 from fathom.data.texts.vocabulary import Vocabulary
+from fathom.data.unicode_form import normalize
 from fathom.errors import UsageError
 from fathom.findings import Finding
 from fathom.unknown_tokens import check_split
@@ -84,7 +85,8 @@ class TextData(LabelledData):
         encoded = self.vocabulary.encode(tokens)
         self.train, self.val, self.test = (torch.from_numpy(encoded[part]) for part in parts)
         self.batch_size = self._fit_batch_size(batch_size)
-        self.notes = (self._describe(),)
+        self._composed = len(normalize(file.text, self.tokenizer.normalize)) - len(file.text)  # code points
+        self.notes = tuple(note for note in (self._describe(), self.describe_form()) if note is not None)
         if file.is_guessed:
             self.notes += (f"{file.describe(name)} (data.options.encoding names another)",)
         self.notes += tuple(
@@ -132,6 +134,15 @@ class TextData(LabelledData):
         sizes, level = {"train": len(self.train), "val": len(self.val), "test": len(self.test)}, self.tokenizer.level
         found = [check_split(name, unknown, sizes[name], level) for name, unknown in self.count_unknown().items()]
         return [finding for finding in found if finding is not None]
+
+    def describe_form(self) -> str | None:
+        """Say that letters were composed anew, so that none has two tokens; None of nearly every text."""
+        if not self._composed:
+            return None
+        return (
+            f"letters are brought to Unicode's form {self.tokenizer.normalize}, which changes its length by "
+            f"{self._composed:+,} code points (data.options.normalize=none leaves them as they are)"
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return what a report should say of the data, unknown tokens included."""

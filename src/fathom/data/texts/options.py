@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fathom.data.texts.vocabulary import Tokenizer
+from fathom.data.unicode_form import FORMS, Form, normalize
 from fathom.errors import UsageError, unknown
 
 PARTITIONS = ("sequential", "random")
@@ -17,7 +18,7 @@ class TextOptions:
     """How a text is cut into tokens, and these into sequences.
 
     Attributes:
-        level, lower, clean, reserved: of the tokens, see ``Tokenizer``.
+        level, lower, clean, reserved, normalize: of the tokens, see ``Tokenizer``.
         min_freq: rarer tokens are unknown; None means 1 for characters and 2 for words, so that a word model learns
             what to expect of unknown ones.
         steps: tokens of a sequence in one batch; back-propagation goes no further.
@@ -29,6 +30,7 @@ class TextOptions:
     lower: bool = False
     clean: str = "none"
     reserved: Sequence[str] = ()
+    normalize: Form = "NFC"
     min_freq: int | None = None
     steps: int = STEPS
     partition: str = "sequential"
@@ -46,7 +48,13 @@ class TextOptions:
         """
         if isinstance(self.reserved, str) or not isinstance(self.reserved, Sequence):
             raise UsageError(f"reserved must be a list of tokens, such as [<eos>]; got {self.reserved!r}")
-        return Tokenizer(self.level, self.lower, self.clean, tuple(self.reserved))
+        if self.normalize not in FORMS:
+            raise unknown("data.options.normalize", self.normalize, FORMS)
+        # composed as the text will be, or they would never be found in it
+        reserved = tuple(
+            normalize(token, self.normalize) if isinstance(token, str) else token for token in self.reserved
+        )
+        return Tokenizer(self.level, self.lower, self.clean, reserved, self.normalize)
 
     @property
     def least_count(self) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fathom.data.texts.segmentation import is_unspaced, keep_letters, split_characters, split_words
+from fathom.data.unicode_form import FORMS, Form, normalize
 from fathom.errors import UsageError, unknown
 
 UNKNOWN = "<unk>"  # as the book and most tokenizers call it
@@ -34,16 +35,20 @@ class Tokenizer:
         lower: turn everything into lower case.
         clean: "letters" puts one space in place of whatever are not letters, as the book does; "none" keeps all.
         reserved: marks that stay in one piece wherever they stand in the text, untouched by ``lower`` and ``clean``.
-    Raises:  UsageError for an unknown level or cleaning, or a reserved token that is empty, double or "<unk>"
+        normalize: Unicode's form that the text is brought to first: NFC makes one token of the two spellings of "é". It
+            is "none" where nothing is said, as in models from before there was a choice.
+    Raises:  UsageError for an unknown level, cleaning or form, or a reserved token that is empty, double or "<unk>"
     """
 
     level: str = "char"
     lower: bool = False
     clean: str = "none"
     reserved: tuple[str, ...] = ()
+    normalize: Form = "none"
 
     def __post_init__(self) -> None:
-        for kind, value, known in (("level", self.level, LEVELS), ("cleaning", self.clean, CLEANINGS)):
+        chosen = (("level", self.level, LEVELS), ("cleaning", self.clean, CLEANINGS), ("form", self.normalize, FORMS))
+        for kind, value, known in chosen:
             if value not in known:
                 raise unknown(kind, value, known)
         if not isinstance(self.lower, bool):
@@ -55,6 +60,7 @@ class Tokenizer:
 
     def split(self, text: str) -> Sequence[str]:
         """Cut ``text`` into tokens; a text where each is one code point is its own sequence of tokens."""
+        text = normalize(text, self.normalize)
         if not self.reserved:
             return self._split_plain(text)
         # the longest first: <eos> and <eos2> share a beginning
@@ -69,7 +75,7 @@ class Tokenizer:
         if self.clean == "letters":
             text = keep_letters(text)
         if self.lower:
-            text = text.lower()
+            text = normalize(text.lower(), self.normalize)  # the small letter of "İ" has a dot of its own
         return split_characters(text) if self.level == "char" else split_words(text)
 
     def join(self, tokens: Iterable[str]) -> str:
@@ -88,7 +94,9 @@ class Tokenizer:
 
     def describe(self) -> dict[str, Any]:
         """Return the arguments as plain values."""
-        return {"level": self.level, "lower": self.lower, "clean": self.clean, "reserved": list(self.reserved)}
+        form = {} if self.normalize == "none" else {"normalize": self.normalize}
+        known = {"level": self.level, "lower": self.lower, "clean": self.clean, "reserved": list(self.reserved)}
+        return known | form
 
 
 class Vocabulary:

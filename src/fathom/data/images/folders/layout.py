@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fathom.data.images.formats import is_image
-from fathom.data.images.split_names import shared_words, split_of
+from fathom.data.splits.split_names import shared_words, split_of
 from fathom.errors import FathomError
 from fathom.phrases import counted, enumerated
 

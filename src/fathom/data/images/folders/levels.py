@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fathom.data.images.split_names import shared_words, split_of
+from fathom.data.splits.split_names import shared_words, split_of
 from fathom.errors import FathomError, UsageError
 from fathom.phrases import counted, enumerated
 

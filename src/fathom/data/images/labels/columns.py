@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +9,12 @@ from pathlib import Path
 from fathom.data.images.formats import is_image
 from fathom.data.images.labels.locations import Locator
 from fathom.data.images.labels.options import LabelOptions
-from fathom.data.images.split_names import FLAG_NAMES, split_of, split_of_flag
+from fathom.data.splits.split_column import SplitColumn, find_split_column
+from fathom.data.splits.split_names import split_of
 from fathom.data.tables.cells import BOOLEANS
 from fathom.data.tables.form import TableForm
 from fathom.data.tables.written_numbers import is_number
+from fathom.data.unicode_form import composed
 from fathom.errors import UsageError, unknown
 
 # Names that the columns of such files have, in lower case without blanks and underscores; the first found is taken.
@@ -25,7 +26,6 @@ LABEL_NAMES = (
     *("label", "labels", "class", "classname", "classid", "category", "target", "species", "breed", "y"),
     *("labelname", "labelid", "categoryid", "classes", "tags", "diagnosis", "dx", "findinglabels"),
 )
-_SPLIT_NAMES = ("split", "part", "subset", "set", "usage", "mlusage", "phase", "fold", *FLAG_NAMES)
 _SHOWN = 5
 SAMPLE = 100  # rows that are looked into
 _TWO_VALUES = ({"0", "1"}, {"-1", "1"})  # of a column that says whether a label holds; CelebA has the second
@@ -103,13 +103,14 @@ def find_columns(
     if file in labels:
         raise UsageError(f"{table}: {names[file]} cannot be both the file and the label")
     known = {file, *(place for place in (group, time) if place is not None)}
-    split, meanings, note = _find_split(table, form, rows, asked.split_column, {*known, *labels})
+    split = _find_split(table, form, rows, asked.split_column, {*known, *labels})
+    notes += split.notes
     is_named = bool(labels)
     if not labels:
-        others = [i for i in range(len(names)) if i not in known | {split} and not (i == 0 and form.is_indexed)]
+        others = [i for i in range(len(names)) if i not in known | {split.place} and not (i == 0 and form.is_indexed)]
         labels, is_named, choice = _find_labels(table, form, rows, asked, others)
-        note = [*note, *choice]
-    return FoundColumns(file, labels, split, meanings, (*notes, *note), is_named, group, time)
+        notes += choice
+    return FoundColumns(file, labels, split.place, split.split_of, tuple(notes), is_named, group, time)
 
 
 def label_hint(names: Sequence[str], rows: Sequence[Sequence[str]], columns: FoundColumns) -> str:
@@ -178,6 +179,7 @@ def _says_yes_and_no(rows: Sequence[Sequence[str]], column: int) -> bool:
 def _given(table: Path, option: str, name: str | None, names: Sequence[str]) -> int | None:
     if name is None:
         return None
+    name = composed(name)
     if name not in names:
         raise unknown(f"column of {table.name} (--{option})", name, names)
     return names.index(name)
@@ -223,39 +225,18 @@ def _find_files(
 
 def _find_split(
     table: Path, form: TableForm, rows: Sequence[Sequence[str]], asked: str | None, taken: set[int]
-) -> tuple[int | None, dict[str, str], list[str]]:
-    """Find the column that divides the rows, and what its cells mean; without a header most cells must say it."""
+) -> SplitColumn:
+    """Find the column that divides the rows; without a header most cells must say it."""
     names = form.names
-    if asked is not None and asked.lower() == "none" and asked not in names:
-        return None, {}, []
-    split = _given(table, "split-column", asked, names)
-    candidates = [i for i, name in enumerate(names) if plain(name) in _SPLIT_NAMES and i not in taken]
-    if not form.has_header and len(names) - len(taken) > 1:  # AutoML's lists: TRAIN,gs://bucket/a.jpg,cat
-        candidates = [i for i in range(len(names)) if i not in taken and _names_splits(rows, i)]
-    notes: list[str] = []
-    usable: list[tuple[int, dict[str, str]]] = []
-    for i in [split] if split is not None else candidates:
-        cells = Counter(row[i] if i < len(row) else "" for row in rows)
-        meanings = {cell: split_of(cell) or split_of_flag(names[i], cell) or "" for cell in cells}
-        strange = [cell for cell, meaning in meanings.items() if cell and not meaning]
-        if not strange and any(cells):
-            usable.append((i, meanings))
-        elif split is not None or any(meanings.values()):
-            values = shorten([repr(cell) for cell in strange]) or "nothing"
-            raise UsageError(
-                f"{table}: {names[i]} says {values}, where a split is expected: train, val or test, or another "
-                "usual name of one; rename them"
-                + ("" if split is not None else ", or let the images be divided at random with --split-column none")
-            )
-        elif strange:
-            values = shorten(strange)
-            notes.append(
-                f"{table.name}: {names[i]} is not used to divide the images: its values ({values}) name no split"
-            )
-    if len(usable) > 1:
-        columns = shorten([names[i] for i, _ in usable])
-        raise UsageError(f"{table}: several columns name splits ({columns}); say which with --split-column")
-    return (*usable[0], notes) if usable else (None, {}, notes)
+    candidates = None
+    if not form.has_header:  # AutoML's lists: TRAIN,gs://bucket/a.jpg,cat
+        others = range(len(names)) if len(names) - len(taken) > 1 else ()
+        candidates = [i for i in others if i not in taken and _names_splits(rows, i)]
+
+    def different(column: int) -> list[str]:
+        return list(dict.fromkeys(row[column] if column < len(row) else "" for row in rows))
+
+    return find_split_column(table, names, different, asked, taken, candidates=candidates)
 
 
 def _names_splits(rows: Sequence[Sequence[str]], column: int) -> bool:

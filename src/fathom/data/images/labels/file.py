@@ -17,7 +17,7 @@ from fathom.data.images.labels.locations import Location, Locator, tell_apart
 from fathom.data.images.labels.options import MULTILABEL, LabelOptions
 from fathom.data.images.labels.table import cell_of, read_label_rows
 from fathom.data.images.labels.targets import LabelColumns, Targets, find_targets
-from fathom.data.images.split_names import SPLITS
+from fathom.data.splits.split_names import SPLITS
 from fathom.data.tables.cells import MISSING
 from fathom.errors import FathomError, UsageError
 from fathom.phrases import counted, enumerated
