@@ -148,7 +148,6 @@ def fit_columns(
     marks: Marks = NO_MARKS,
     own: int | None = None,
     is_indexed: bool = False,
-    split_column: str | None = None,
 ) -> Fitted:
     """Find out what each column but the target holds, and read all cells.
 
@@ -158,7 +157,6 @@ def fit_columns(
         marks: what the user said of missing cells.
         own: how many rows are the table's own; those of its test file follow, and number themselves anew.
         is_indexed: whether the first column has no name in the file.
-        split_column: the column that divides the rows, which is nothing to learn from.
     Raises:  UsageError for a column that is not there; FathomError if no column is left
     """
     options.check(list(frame.columns))
@@ -173,8 +171,6 @@ def fit_columns(
         cells = frame[name]  # of all splits: a kind is that of the whole column
         column, note = _look_at(cells, name, options, (rewritten or {}).get(name), marks)
         reason = _reason_to_leave_out(cells, column, train, options)
-        if name == split_column:
-            reason = LeftOut(name, "it says which split a row is in")
         # pandas' own index, by place or by name
         is_index = (is_indexed and name == frame.columns[0]) or _PANDAS_INDEX.fullmatch(name) is not None
         # the test file's rows number themselves anew
@@ -225,6 +221,8 @@ def _reason_to_leave_out(cells: pd.Series, column: Column, train: np.ndarray, op
         return LeftOut(name, "as asked")
     if name == options.group_column and name not in options.keep:
         return LeftOut(name, "it says which rows belong together", is_id=True)
+    if name == options.split_column and name not in options.keep:
+        return LeftOut(name, "it says which split a row is in")
     part = cells.iloc[train]  # of the training split alone: what the test split holds must not decide
     present = part.dropna()
     if not len(present):

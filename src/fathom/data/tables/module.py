@@ -86,6 +86,7 @@ class TableData(InMemoryData):
         num_own = len(labels)  # the file's own; rows of a test file follow
         named = find_splits(table, self.target.name, options)
         self.notes += named.notes
+        options = replace(options, split_column=named.column)
         self._test_file = None if table.test is None else str(table.test.path.name)
         if table.test is not None and division.fold is None:  # a fold is tested on rows of the training file
             frame, labels = self._append(table, table.test, frame, labels)
@@ -100,7 +101,6 @@ class TableData(InMemoryData):
             marks=table.marks,
             own=num_own,
             is_indexed=table.form.is_indexed,
-            split_column=named.column,
         )
         self.notes += [f"{column.name}: left out, {column.reason}{_advise(column)}" for column in fitted.left_out]
         self.notes += fitted.notes
