@@ -20,7 +20,7 @@ from fathom.data.splits.cutter import Cutter
 from fathom.data.splits.division import Division, as_division
 from fathom.data.tables.cells import canonical, read_cells
 from fathom.data.tables.conform import conform
-from fathom.data.tables.fit import FLOAT_DIGITS, LeftOut, TableOptions, fit_columns
+from fathom.data.tables.fit import FLOAT_DIGITS, Fitted, LeftOut, TableOptions, fit_columns
 from fathom.data.tables.layer import TableInput, read_layer
 from fathom.data.tables.reading import NO_MARKS, Marks, Table, read_frame, read_table
 from fathom.data.tables.splits import NamedSplits, RowDivider, find_splits
@@ -92,18 +92,7 @@ class TableData(InMemoryData):
             frame, labels = self._append(table, table.test, frame, labels)
         self.cutter = _make_cutter(frame, labels, options)
         self.places = rows = self._divide(labels, num_own, division, named)
-        fitted = fit_columns(
-            frame,
-            self.target.name,
-            rows["train"],
-            options,
-            table.rewritten,
-            marks=table.marks,
-            own=num_own,
-            is_indexed=table.form.is_indexed,
-        )
-        self.notes += [f"{column.name}: left out, {column.reason}{_advise(column)}" for column in fitted.left_out]
-        self.notes += fitted.notes
+        fitted = self._fit(table, frame, num_own, options)
         self.scale = self._fit_scale(labels, rows["train"])
         digits = FLOAT_DIGITS if self.scale is None else _count_digits(labels[rows["train"]], self.scale)
         encoding = "" if table.form.encoding.startswith("utf") else table.form.encoding
@@ -314,6 +303,22 @@ class TableData(InMemoryData):
         first = num_own if self._test_file is not None and division.fold is None else 0
         self._test_numbers = places.get("test", np.array([])) + 1 - first
         return places
+
+    def _fit(self, table: Table, frame: pd.DataFrame, num_own: int, options: TableOptions) -> Fitted:
+        """Find out what the columns hold, and say which are left out."""
+        fitted = fit_columns(
+            frame,
+            self.target.name,
+            self.places["train"],
+            options,
+            table.rewritten,
+            marks=table.marks,
+            own=num_own,
+            is_indexed=table.form.is_indexed,
+        )
+        self.notes += [f"{column.name}: left out, {column.reason}{_advise(column)}" for column in fitted.left_out]
+        self.notes += fitted.notes
+        return fitted
 
     def _fit_scale(self, labels: np.ndarray, train: np.ndarray) -> TargetScale | None:
         if self.task == "classification":
