@@ -9,7 +9,7 @@ import pytest
 import fathom
 from fathom.errors import UsageError
 
-LINE = "WORLD_SIZE is 2: training runs in one process; start it without torchrun, or unset WORLD_SIZE"
+LINE = "WORLD_SIZE is 2: this command runs in one process; start it without torchrun, or unset WORLD_SIZE"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_fit_is_refused_and_one_process_is_not(monkeypatch):
     data = fathom.SyntheticRegression(n=40)
     trainer = fathom.Trainer(max_epochs=1)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(UsageError, match="WORLD_SIZE is 2"):
+    with pytest.raises(UsageError, match="WORLD_SIZE is 2 and RANK, MASTER_ADDR, MASTER_PORT not set"):
         trainer.fit(fathom.Regressor(fathom.create_model("linear", input_shape=(2,), num_classes=1)), data)
     monkeypatch.setenv("WORLD_SIZE", "1")
     trainer.fit(fathom.Regressor(fathom.create_model("linear", input_shape=(2,), num_classes=1)), data)

@@ -20,7 +20,7 @@ def numbered(n: int = 20) -> TensorDataset:
 
 
 def labels(batches) -> list[list[int]]:
-    return [batch[1].tolist() for batch, _ in batches]
+    return [batch[1].tolist() for batch, _, _ in batches]
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ class Shuffled:
 
 def test_counts_by_the_last_part():
     feed = Feed([(torch.zeros(5, 2), torch.zeros(3)), torch.zeros(4), {"a": [1], "b": torch.zeros(7)}, ([1, 2], {})])
-    assert [count for _, count in feed.batches()] == [3, 4, 7, 0]
+    assert [count for _, count, _ in feed.batches()] == [3, 4, 7, 0]
 
 
 def test_limit_and_length():
@@ -67,7 +67,7 @@ def test_a_loader_that_cannot_seek_finds_its_place_again(make_loader):
     pass_under_way = feed.batches(1)
     begun = [next(pass_under_way) for _ in range(2)]
     state, generators = feed.state_dict(), random_state(CPU)
-    rest = [(X.tolist(), y.tolist()) for (X, y), _ in pass_under_way]
+    rest = [(X.tolist(), y.tolist()) for (X, y), _, _ in pass_under_way]
     after = random_state(CPU)
 
     torch.manual_seed(77)
@@ -75,7 +75,7 @@ def test_a_loader_that_cannot_seek_finds_its_place_again(make_loader):
     resumed = Feed(make_loader())
     resumed.load_state_dict(state)
     restore_random_state(generators, CPU)
-    assert [(X.tolist(), y.tolist()) for (X, y), _ in resumed.batches(1, 2)] == rest
+    assert [(X.tolist(), y.tolist()) for (X, y), _, _ in resumed.batches(1, 2)] == rest
     assert torch.equal(torch.get_rng_state(), after["torch"])
     assert random.getstate() == after["python"]
     assert len(begun) + len(rest) == 5
@@ -112,7 +112,7 @@ def test_repeat_gives_the_first_batches_forever_also_when_resumed(make_loader):
     torch.manual_seed(0)
     random.seed(0)
     feed = Feed(make_loader(), limit=2, repeat=True)
-    first = [X.tolist() for (X, _), _ in feed.batches(0)], labels(feed.batches(0))
+    first = [X.tolist() for (X, _), _, _ in feed.batches(0)], labels(feed.batches(0))
     assert len(first[1]) == 2
     assert labels(feed.batches(3)) == first[1]
     assert labels(feed.batches(3, 1)) == first[1][1:]
@@ -120,7 +120,7 @@ def test_repeat_gives_the_first_batches_forever_also_when_resumed(make_loader):
     resumed = Feed(make_loader(), limit=2, repeat=True)
     resumed.load_state_dict(feed.state_dict())
     before = torch.get_rng_state()
-    assert [X.tolist() for (X, _), _ in resumed.batches(2)] == first[0]
+    assert [X.tolist() for (X, _), _, _ in resumed.batches(2)] == first[0]
     assert labels(resumed.batches(2)) == first[1]
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -139,7 +139,7 @@ def test_one_batch_is_always_on_its_way_to_another_device(accelerator):
     feed = Feed(Spied(batches))
     feed.to(accelerator)
     seen = []
-    for batch, count in feed.batches(0, 1):
+    for batch, count, _ in feed.batches(0, 1):
         seen.append((batch[0].device.type, batch[1].device.type, count, asked[-1]))
     assert seen == [("meta", "meta", 2, 2), ("meta", "meta", 2, 3), ("meta", "meta", 2, 3)]
     assert list(Feed([]).batches()) == []
@@ -151,7 +151,7 @@ def test_one_batch_is_always_on_its_way_to_another_device(accelerator):
 def test_nested_batches_are_moved_whole(accelerator):
     feed = Feed([{"x": [torch.zeros(2), (torch.zeros(2), "name")], "n": 3, "y": torch.zeros(2)}])
     feed.to(accelerator)
-    ((batch, count),) = feed.batches()
+    ((batch, count, _),) = feed.batches()
     assert count == 2
     assert batch["x"][0].device.type == batch["x"][1][0].device.type == batch["y"].device.type == "meta"
     assert (batch["x"][1][1], batch["n"]) == ("name", 3)

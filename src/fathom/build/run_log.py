@@ -13,6 +13,8 @@ from fathom.training.trainer import Trainer
 class RunLog(Callback):
     """Write every record to the run folder, every epoch to its log too."""
 
+    first_only = True
+
     def __init__(self, writer: RunWriter) -> None:
         self.writer = writer
 

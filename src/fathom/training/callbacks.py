@@ -42,7 +42,12 @@ HOOKS = (
 
 
 class Callback:
-    """Base of all callbacks; every hook does nothing."""
+    """Base of all callbacks; every hook does nothing.
+
+    In several processes each has its callbacks, and what changes weights must do so in all of them alike.
+    """
+
+    first_only = False  # called in the first process alone: what prints or writes files
 
     def on_fit_start(self, trainer: Trainer) -> None:
         """Run once, with the module on its device; begin anew. A resumed run loads the callback's state after it."""
@@ -332,13 +337,14 @@ class Checkpointing(Callback):
         """Make sure that saving will be possible before there is something to lose."""
         self._candidates = candidates_for(trainer, self._own, USUAL)
         check_monitor(trainer, self._candidates)
-        make_folder(self.folder)
-        remove_leftovers(self.folder)
+        if trainer.world.is_first:
+            make_folder(self.folder)
+            remove_leftovers(self.folder)
         self.best, self._saved_at = None, time.monotonic()  # a run begins: its first save is due after every_s
 
     def on_step_end(self, trainer: Trainer) -> None:
         """Save when ``every_s`` have passed since the last time."""
-        if time.monotonic() - self._saved_at >= self.every_s:
+        if trainer.agreed("save", time.monotonic() - self._saved_at >= self.every_s):
             self.save(trainer)
 
     def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
@@ -346,7 +352,9 @@ class Checkpointing(Callback):
         if self._is_best(record):
             with trainer.evaluation_weights():
                 # best before last: last names what is best, which must be there by then
-                save_checkpoint(self.folder / "best", {"module": trainer.module.state_dict(), **(self.best or {})})
+                best = {"module": trainer.module.state_dict(), **(self.best or {})}
+                if trainer.world.is_first:
+                    save_checkpoint(self.folder / "best", best)
         self.save(trainer)
 
     def _is_best(self, record: dict[str, Any]) -> bool:
@@ -369,7 +377,9 @@ class Checkpointing(Callback):
 
     def save(self, trainer: Trainer) -> None:
         """Write ``last``; the one before it becomes ``previous``."""
-        save_checkpoint(self.folder / "last", trainer.state_dict(), previous=self.folder / "previous")
+        state = trainer.state_dict()  # in all processes, which have a part in it
+        if trainer.world.is_first:
+            save_checkpoint(self.folder / "last", state, previous=self.folder / "previous")
         self._saved_at = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any], *, previous: Path | Non
     Raises:  FathomError if the disk is full or read-only; the old content then stays
     """
     tensors: dict[str, Tensor] = {}
-    tree = _flatten(state, "", tensors)
+    tree = flatten(state, "", tensors)
     # serialised in memory first: the hashes are of what is meant, not of what a bad disk gave back
     files = {"state.safetensors": dump_tensors(tensors), "state.json": json.dumps(tree).encode()}
     manifest = {
@@ -89,7 +89,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
         contents[name] = content
     try:
         tensors = load_tensors(contents["state.safetensors"])
-        return _restore(json.loads(contents["state.json"]), tensors)
+        return restore(json.loads(contents["state.json"]), tensors)
     # the hashes agree, so whoever wrote it wrote nonsense; still no traceback
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{folder}: not a checkpoint of Fathom ({error})") from error
@@ -133,7 +133,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _flatten(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
+def flatten(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     """Replace every tensor in ``value`` by a reference and collect it; tuples and keys that JSON lacks are marked."""
     if isinstance(value, Tensor):
         while path in tensors:  # {"a/b": …, "a": {"b": …}}
@@ -144,14 +144,14 @@ def _flatten(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, dict):
         # "$" marks what JSON lacks; a user's own key that begins so takes the long form
         if all(isinstance(key, str) and not key.startswith("$") for key in value):
-            return {key: _flatten(item, f"{path}/{key}", tensors) for key, item in value.items()}
+            return {key: flatten(item, f"{path}/{key}", tensors) for key, item in value.items()}
         return {  # optimisers number their parameters: keys that are int
             "$items": [
-                [_flatten(key, path, tensors), _flatten(item, f"{path}/{key}", tensors)] for key, item in value.items()
+                [flatten(key, path, tensors), flatten(item, f"{path}/{key}", tensors)] for key, item in value.items()
             ]
         }
     if isinstance(value, (list, tuple)):
-        items = [_flatten(item, f"{path}/{i}", tensors) for i, item in enumerate(value)]
+        items = [flatten(item, f"{path}/{i}", tensors) for i, item in enumerate(value)]
         return {"$tuple": items} if isinstance(value, tuple) else items
 
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -159,17 +159,17 @@ def _flatten(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     raise FathomError(f"cannot checkpoint a {type(value).__name__} at {path}; a state holds tensors and plain values")
 
 
-def _restore(tree: Any, tensors: dict[str, Tensor]) -> Any:
+def restore(tree: Any, tensors: dict[str, Tensor]) -> Any:
     if isinstance(tree, dict):
-        if "$tensor" in tree:  # the marks of _flatten, undone
+        if "$tensor" in tree:  # the marks of flatten, undone
             return tensors[tree["$tensor"]]
         if "$items" in tree:
-            return {_restore(key, tensors): _restore(item, tensors) for key, item in tree["$items"]}
+            return {restore(key, tensors): restore(item, tensors) for key, item in tree["$items"]}
         if "$tuple" in tree:
-            return tuple(_restore(item, tensors) for item in tree["$tuple"])
-        return {key: _restore(item, tensors) for key, item in tree.items()}
+            return tuple(restore(item, tensors) for item in tree["$tuple"])
+        return {key: restore(item, tensors) for key, item in tree.items()}
     if isinstance(tree, list):
-        return [_restore(item, tensors) for item in tree]
+        return [restore(item, tensors) for item in tree]
     return tree
 
 

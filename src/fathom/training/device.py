@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from fathom.choices import CompileMode, Precision
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.preprocess import Preprocess
+from fathom.training.distributed.world import ALONE, World, join_world
 
 PRECISIONS = get_args(Precision)
 COMPILE_MODES = get_args(CompileMode)
@@ -45,6 +46,7 @@ class Execution:
     compile: str = "off"
     allocator: str = "default"
     reasons: dict[str, str] = field(default_factory=dict)
+    world: World = ALONE
 
     def describe(self) -> dict[str, str]:
         """Return every choice with its reason, as text."""
@@ -56,6 +58,8 @@ class Execution:
             "allocator": self.allocator,
             "threads": str(torch.get_num_threads()),
         }
+        if self.world.size > 1:
+            values["processes"] = str(self.world.size)
         return {k: f"{v} ({self.reasons[k]})" if k in self.reasons else v for k, v in values.items()}
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
@@ -108,6 +112,7 @@ def choose_execution(
     channels_last: bool | None = None,
     compile: str = "off",
     allocator: bool = True,
+    devices: int | None = None,
 ) -> Execution:
     """Settle every open choice for this machine and network.
 
@@ -115,6 +120,7 @@ def choose_execution(
         example: a batch as the module takes it; None where there is none (then ``auto`` stays plain).
         compile: never chosen unasked: it takes tens of seconds and, next to the other choices, made a CPU's training
             at most an eighth faster and often slower (docs/benchmarks/choices.md).
+        devices: processes that compute together, a device each; None: as many as a launcher started.
     Raises:  UsageError for an unknown name or a device that is not there
     """
     if precision not in PRECISIONS:
@@ -122,6 +128,12 @@ def choose_execution(
     if compile not in COMPILE_MODES:
         raise unknown("compile mode", compile, COMPILE_MODES)
     where = find_device(device)
+    world = ALONE if devices == 1 else join_world(where.type)
+    if devices not in (None, world.size):
+        raise UsageError(f"devices={devices}, and {world.size} were started: torchrun --nproc-per-node {devices} …")
+    if world.size > 1 and where.type == "cuda" and where.index is None:
+        where = torch.device("cuda", world.local_rank)
+        torch.cuda.set_device(where)
     reasons: dict[str, str] = {}
     tuned = tune_allocator() if allocator and where.type == "cpu" else None
     if tuned:
@@ -138,7 +150,7 @@ def choose_execution(
         channels_last = where.type in ("cpu", "cuda") and any(is_conv for *_, is_conv in layers)
         if channels_last:
             reasons["memory format"] = "the network has convolutions"
-    return Execution(where, precision, channels_last, compile, "kept heap" if tuned else "default", reasons)
+    return Execution(where, precision, channels_last, compile, "kept heap" if tuned else "default", reasons, world)
 
 
 def find_device(name: str = "auto") -> torch.device:

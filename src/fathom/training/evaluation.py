@@ -12,6 +12,8 @@ from torch import Tensor
 from fathom.errors import FathomError
 from fathom.module import Module
 from fathom.training.device import Execution
+from fathom.training.distributed.merging import in_order
+from fathom.training.distributed.world import World
 from fathom.training.feed import Feed
 from fathom.training.meter import Meter
 from fathom.training.random_state import kept_random_state
@@ -49,7 +51,7 @@ def evaluate_batches(
     Raises:  FathomError if there is no batch
     """
     execution.prepare(module)
-    feed = Feed(batches)
+    feed = Feed(batches, world=execution.world, by_batches=True)
     feed.to(execution.device)
     evaluation = evaluate_feed(module, feed, execution, keep_outputs=keep_outputs)
     assert evaluation is not None  # nothing asked it to stop
@@ -75,13 +77,18 @@ def evaluate_feed(
     Raises:  FathomError if there is no batch, or a step gives no outputs where they are to be kept
     """
     module.eval()  # stays so: the trainer's next epoch begins with train()
-    meter = Meter(getattr(module, "metrics", None))
+    world = execution.world
+    meter = Meter(getattr(module, "metrics", None), world)
+    is_stopped = False
     outputs: list[Tensor] = []  # each (n, …)
     targets: list[Tensor] = []  # each (n, …)
     with kept_random_state(execution.device):  # else training would depend on how often it is validated
-        for batch, count in feed.batches():
+        for batch, count, _ in feed.batches():
             if should_stop():  # a signal must not wait for a long validation
-                return None
+                is_stopped = True
+                break
+            if not count:  # a sequence of another process
+                continue
             with execution.forward(is_full=False):
                 step = module.validation_step(batch)
             meter.add(step, count)
@@ -89,8 +96,14 @@ def evaluate_feed(
                 output, target = _outputs_of(module, step)
                 outputs.append(output)
                 targets.append(target)
-    meter.flush()
-    count = meter.epoch.count
+    if any(world.gather(is_stopped)):
+        return None
+    if world.size == 1:
+        meter.flush()
+    else:
+        meter.flush_all(feed.strides)
+        outputs, targets = (_gather_batches(world, part, feed.strides) for part in (outputs, targets))
+    count = max(world.gather(meter.epoch.count))
     if not count:  # the loader has no length, perhaps: only now is it known
         raise FathomError("the loader to evaluate by gave no batch; is it empty, or an iterator that is used up?")
     metrics = meter.take_epoch()
@@ -98,6 +111,11 @@ def evaluate_feed(
         return Evaluation(metrics, count)
     # (N, …) and (N, …); one copy each, not one a batch
     return Evaluation(metrics, count, torch.cat(outputs).cpu(), torch.cat(targets).cpu())
+
+
+def _gather_batches(world: World, own: list[Tensor], strides: bool) -> list[Tensor]:
+    """Return the tensors of all batches, in their order."""
+    return in_order(world.gather([tensor.cpu() for tensor in own]), strides)
 
 
 def _outputs_of(module: Module, step: dict[str, Tensor]) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from fathom.errors import FathomError
-from fathom.training.loaders import Stream, count_batches, guarded
+from fathom.shares import share_of
+from fathom.training.distributed.division import Counted, DividedLoader
+from fathom.training.distributed.world import ALONE, World
+from fathom.training.loaders import Stream, count_batches, count_samples, guarded
 from fathom.training.random_state import kept_random_state, random_state, restore_random_state
 
 
@@ -22,17 +25,36 @@ class Feed:
     A loader with ``seek(epoch, batch)`` starts anywhere. Any other iterable is run through up to the place wanted, with
     the random state in which its pass began, so that a ``DataLoader`` shuffles again as it did.
 
+    In several processes each gets its slice of every batch, or, for an evaluation, whole batches of its own.
+
     Args:
         limit: use only the first batches; None for all.
         repeat: keep the batches of the first pass and give them in every one.
         steps: batches of an epoch, for which passes follow each other; None: an epoch is one pass.
+        world: the processes that share the batches.
+        by_batches: whether each gets whole batches, which are then computed as one process alone would.
     """
 
     def __init__(
-        self, loader: Any, *, limit: int | None = None, repeat: bool = False, steps: int | None = None
+        self,
+        loader: Any,
+        *,
+        limit: int | None = None,
+        repeat: bool = False,
+        steps: int | None = None,
+        world: World = ALONE,
+        by_batches: bool = False,
     ) -> None:
+        self.world, self.by_batches = world, by_batches and not getattr(loader, "carries_state", False)
+        if world.size > 1 and not hasattr(loader, "shard"):
+            loader = DividedLoader(loader, world, by_batches=by_batches, limit=limit)
+            limit = None if by_batches else limit  # it divides those within the limit
         self.loader, self.limit, self.repeat = loader, limit, repeat
-        self.batch_size: int | None = getattr(loader, "batch_size", None)  # of a full batch; only those are compiled
+        # of a full batch; only those are compiled
+        self.batch_size: int | None = getattr(loader, "batch_size", None)
+        if world.size > 1 and hasattr(loader, "shard"):
+            loader.shard(*self._place_in_world())
+            self.batch_size = loader.sizes(0)[0]
         self.device = torch.device("cpu")
         self._stream = None if steps is None else Stream(loader, steps, self.device)
         self._can_seek = hasattr(loader, "seek") and steps is None
@@ -59,8 +81,8 @@ class Feed:
         if hasattr(self.loader, "to"):
             self.loader.to(device)
 
-    def batches(self, epoch: int = 0, first: int = 0) -> Iterator[tuple[Any, int]]:
-        """Return (batch, sample count) from batch number ``first`` of an epoch on.
+    def batches(self, epoch: int = 0, first: int = 0) -> Iterator[Counted]:
+        """Return from batch number ``first`` of an epoch on (batch, its samples, those it has in all processes).
 
         One batch is always on its way while another is worked on: copies from pinned memory are asynchronous.
         """
@@ -72,15 +94,33 @@ class Feed:
             source = self._open(epoch, first)
         if self.limit is not None:
             source = itertools.islice(source, max(0, self.limit - first))
+        counted = map(_whole, source) if self.world.size == 1 else self._shares(source, first)
         if self.device.type == "cpu":  # where batches are made
-            for batch in source:
-                yield batch, _count_samples(batch)
+            yield from counted
             return
-        ahead = [self._place(batch) for batch in itertools.islice(source, 1)]
-        for batch in source:
-            ahead.append(self._place(batch))
+        ahead = [self._place(item) for item in itertools.islice(counted, 1)]
+        for item in counted:
+            ahead.append(self._place(item))
             yield ahead.pop(0)
         yield from ahead
+
+    @property
+    def strides(self) -> bool:
+        """Whether an evaluation takes every size-th batch, not those that follow one another."""
+        return isinstance(self.loader, DividedLoader) and self.loader.strides
+
+    def _place_in_world(self) -> tuple[int, int]:
+        return (0, 1) if self.by_batches else (self.world.rank, self.world.size)
+
+    def _shares(self, source: Iterator[Any], first: int) -> Iterator[Counted]:
+        """Yield what belongs to this process, counted."""
+        if isinstance(self.loader, DividedLoader):
+            yield from source
+        elif self.by_batches:
+            yield from map(_whole, source)
+        else:
+            for number, batch in enumerate(source, start=first):
+                yield batch, *self.loader.sizes(number)
 
     def example_input(self) -> Any:
         """Return the inputs of one sample as a batch of one; the first pass still begins with the batch it is from."""
@@ -94,7 +134,9 @@ class Feed:
             self._peeked = itertools.chain([batch], source)
         if batch is None:
             raise FathomError("the training loader gave no batch")
-        X, count = batch[0] if isinstance(batch, (tuple, list)) else batch, _count_samples(batch)
+        if isinstance(self.loader, DividedLoader):
+            batch = batch[0]  # without its counts
+        X, count = batch[0] if isinstance(batch, (tuple, list)) else batch, count_samples(batch)
         if self.batch_size is None:
             self.batch_size = count
         return X[:1] if isinstance(X, Tensor) else X  # (1, …)
@@ -114,8 +156,7 @@ class Feed:
     def _open(self, epoch: int, first: int) -> Iterator[Any]:
         """Start a pass over the loader itself."""
         if self._can_seek:
-            self.loader.seek(epoch, first)
-            return iter(self.loader)
+            return self._seek(epoch, first)
         if self._peeked is not None and first == 0:
             source, self._peeked = self._peeked, None
             return source
@@ -126,6 +167,18 @@ class Feed:
                 return self._skip(first)
         self._began_with = random_state(self.device)  # before iter(): a DataLoader draws its seed there
         return self._skip(first)
+
+    def _seek(self, epoch: int, first: int) -> Iterator[Any]:
+        if self.world.size == 1 or isinstance(self.loader, DividedLoader):
+            self.loader.seek(epoch, first)
+            return iter(self.loader)
+        self.loader.shard(*self._place_in_world())  # anew: the same loader may be evaluated on
+        if not self.by_batches:
+            self.loader.seek(epoch, first)
+            return iter(self.loader)
+        first, behind = share_of(self.num_batches or 0, self.world.rank, self.world.size)
+        self.loader.seek(epoch, first)
+        return itertools.islice(iter(self.loader), behind - first)
 
     def _skip(self, first: int) -> Iterator[Any]:
         source = iter(self.loader)
@@ -150,8 +203,9 @@ class Feed:
                 restore_random_state(self._began_with, self.device)
             yield
 
-    def _place(self, batch: Any) -> tuple[Any, int]:
-        return _move(batch, self.device), _count_samples(batch)
+    def _place(self, item: Counted) -> Counted:
+        batch, count, whole = item
+        return _move(batch, self.device), count, whole
 
 
 def _move(part: Any, device: torch.device) -> Any:
@@ -166,9 +220,7 @@ def _move(part: Any, device: torch.device) -> Any:
     return part
 
 
-def _count_samples(batch: Any) -> int:
-    """Count by the last part: in (X, y) the targets."""
-    while isinstance(batch, (tuple, list, dict)) and batch:
-        # dictionaries keep their order
-        batch = batch[-1] if not isinstance(batch, dict) else next(reversed(batch.values()))
-    return len(batch)
+def _whole(batch: Any) -> Counted:
+    """Count a batch that this process has for itself."""
+    count = count_samples(batch)
+    return batch, count, count

@@ -50,6 +50,14 @@ def as_data(data: Any, val: Any = None) -> Any:
     return Loaders(data, val)
 
 
+def count_samples(batch: Any) -> int:
+    """Count by the last part: in (X, y) the targets."""
+    while isinstance(batch, (tuple, list, dict)) and batch:
+        # dictionaries keep their order
+        batch = batch[-1] if not isinstance(batch, dict) else next(reversed(batch.values()))
+    return len(batch)
+
+
 def check_loader(loader: Any) -> None:
     """Refuse what gives no batches.
 

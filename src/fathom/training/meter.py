@@ -12,6 +12,8 @@ from torch import Tensor
 
 from fathom.errors import FathomError
 from fathom.metrics import AnyMetric, DerivedMetric, Metric, fresh
+from fathom.training.distributed.merging import in_order, merge_metrics
+from fathom.training.distributed.world import ALONE, World
 
 # What a step may return besides scalars: what the network said, and what would have been right.
 OUTPUTS = ("prediction", "target")
@@ -66,10 +68,11 @@ class Meter:
 
     Args:
         metrics: those of the module, by name; they stay as they are.
+        world: the processes whose batches count together; what is taken is taken by all of them at once.
     """
 
-    def __init__(self, metrics: Mapping[str, AnyMetric] | None = None) -> None:
-        metrics = metrics or {}
+    def __init__(self, metrics: Mapping[str, AnyMetric] | None = None, world: World = ALONE) -> None:
+        metrics, self.world = metrics or {}, world
         self.interval = Mean()  # since the last log record
         self.epoch = Mean()  # since the epoch began
         # fresh: the module's own would mix training and validation
@@ -83,7 +86,7 @@ class Meter:
         # Detached, or every graph with its activations would stay in memory until the flush.
         self._pending.append({name: _detached(name, v) for name, v in outputs.items() if name not in OUTPUTS})
         self._counts.append(count)
-        if self.metrics:
+        if self.metrics and count:  # 0: a sample of another process, read to keep step
             self._update_metrics(outputs)
 
     @torch.no_grad()
@@ -120,6 +123,21 @@ class Meter:
         # counted from the end, since the caller knows the number of the last step
         return len(counts) - bad[0] if bad else None  # the first is the cause, what follows its consequence
 
+    def flush_all(self, strides: bool) -> None:
+        """Add what is pending in all processes, batch by batch in the order of one process: the sums are its sums.
+
+        Args:
+            strides: how the batches are divided, see ``in_order``.
+        """
+        own = [self._read(), self._counts] if self._pending else [{}, []]
+        self._pending, self._counts = [], []
+        parts = self.world.gather(own)
+        names = next((list(columns) for columns, _ in parts if columns), [])
+        columns = {name: in_order([columns.get(name, []) for columns, _ in parts], strides) for name in names}
+        self.epoch.update(columns, in_order([counts for _, counts in parts], strides))
+        if not self.world.is_first:  # which has it all, and gives it to the others with the rest
+            self.epoch.reset()
+
     def _read(self) -> dict[str, list[float]]:
         """Move what is pending over in one copy: the values of each name, in order."""
         names = list(self._pending[0])
@@ -146,19 +164,33 @@ class Meter:
 
     def take_interval(self) -> dict[str, float]:
         """Return the means since the last call, and what follows from them, and begin anew."""
-        means = self.interval.compute()
+        means = self._merged(self.interval).compute()
         self.interval.reset()
         return self._with_derived(means)
 
     def take_epoch(self) -> dict[str, float]:
         """Return means and metrics of the epoch and begin anew."""
-        values = self._with_derived(self.epoch.compute())
+        values = self._with_derived(self._merged(self.epoch).compute())
         self.interval.reset()  # its share is in the epoch's record already
         self.epoch.reset()
-        for name, metric in self.metrics.items():
+        for name, metric in self._merged_metrics().items():
             values[name] = metric.compute()
-            metric.reset()
+            self.metrics[name].reset()
         return values
+
+    def _merged(self, mean: Mean) -> Mean:
+        """Return the mean over the samples of all processes."""
+        if self.world.size == 1:
+            return mean
+        total = Mean()
+        for state in self.world.gather(mean.state_dict()):
+            part = Mean()
+            part.load_state_dict(state)
+            total.merge(part)
+        return total
+
+    def _merged_metrics(self) -> dict[str, Metric]:
+        return self.metrics if self.world.size == 1 else merge_metrics(self.world, self.metrics)
 
     def _with_derived(self, means: dict[str, float]) -> dict[str, float]:
         derived = {name: metric.derive(means) for name, metric in self._derived.items()}
@@ -166,15 +198,17 @@ class Meter:
         return means | {name: value for name, value in derived.items() if value is not None}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all sums and states; what is pending must be flushed before."""
+        """Return all sums and states, of all processes; what is pending must be flushed before."""
         return {
-            "interval": self.interval.state_dict(),
-            "epoch": self.epoch.state_dict(),
-            "metrics": {name: metric.state_dict() for name, metric in self.metrics.items()},
+            "interval": self._merged(self.interval).state_dict(),
+            "epoch": self._merged(self.epoch).state_dict(),
+            "metrics": {name: metric.state_dict() for name, metric in self._merged_metrics().items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what ``state_dict`` gave."""
+        """Take up what ``state_dict`` gave; of several processes the first one."""
+        if not self.world.is_first:
+            return
         self.interval.load_state_dict(state["interval"])
         self.epoch.load_state_dict(state["epoch"])
         for name, metric in self.metrics.items():

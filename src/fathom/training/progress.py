@@ -43,6 +43,8 @@ class TrainingProgress(Callback):
         lines: whether finished epochs get their lines.
     """
 
+    first_only = True
+
     def __init__(self, label: str = "", *, lines: bool = True) -> None:
         self.label, self.lines = label, lines
         self.progress: Progress | None = None

@@ -35,7 +35,9 @@ def finish_epoch(trainer: Trainer) -> dict[str, Any]:
     trainer.flush()
     trained = time.perf_counter()
     evaluated = {} if trainer.val_feed is None else trainer.validate(trainer.val_feed)
-    trainer.stop_if_asked()  # then nothing of what follows has happened, and the resumed run validates again
+    trainer.stop_if_asked(
+        in_epoch=False
+    )  # then nothing of what follows has happened, and the resumed run validates again
     metrics = {f"train_{name}": value for name, value in trainer.meter.take_epoch().items()}
     metrics |= {f"val_{name}": value for name, value in evaluated.items()}
     trainer.schedule.observe(_watched(trainer, metrics))

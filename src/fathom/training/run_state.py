@@ -14,6 +14,7 @@ from torch import Tensor
 from fathom.errors import FathomError
 from fathom.training.callbacks import Callback
 from fathom.training.checkpoint import CheckpointError, check_weights, load_weights
+from fathom.training.distributed.merging import gather_sequences, own_sequences
 from fathom.training.random_state import random_state, restore_random_state
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def collect_state(trainer: Trainer) -> dict[str, Any]:
     return {
         "module": trainer.module.state_dict(),
         # only recurrent modules carry one from batch to batch
-        "carried": trainer.module.hidden_state() if hasattr(trainer.module, "hidden_state") else None,
+        "carried": _carried(trainer),
         "optimizer": _for_each(trainer, lambda optimizer: optimizer.state_dict()),
         "schedule": trainer.schedule.state_dict(),
         "scaler": trainer.scaler.state_dict() if trainer.scaler else None,
@@ -49,6 +50,13 @@ def collect_state(trainer: Trainer) -> dict[str, Any]:
             "optimizer_states": _for_each(trainer, lambda optimizer: len(optimizer.state)),
         },
     }
+
+
+def _carried(trainer: Trainer) -> Any:
+    """Return the hidden state that the next batch begins with, of all its sequences."""
+    state = trainer.module.hidden_state() if hasattr(trainer.module, "hidden_state") else None
+    columns = getattr(trainer.feed.loader, "columns", 0)  # of texts, whose sequences the processes share
+    return gather_sequences(trainer.world, state, columns) if trainer.world.size > 1 and columns else state
 
 
 def _for_each(trainer: Trainer, describe: Callable[[torch.optim.Optimizer], Any]) -> Any:
@@ -100,7 +108,10 @@ def restore_state(trainer: Trainer, state: dict[str, Any]) -> None:
             _check_plain("scaler", trainer.scaler.state_dict(), state["scaler"])
         load_weights(trainer.module, state["module"], _SOURCE)
         if state.get("carried") is not None:  # get: only recurrent modules have one
-            trainer.module.load_hidden_state(state["carried"])
+            columns = getattr(trainer.feed.loader, "columns", 0)
+            carried = state["carried"]
+            is_shared = trainer.world.size > 1 and columns
+            trainer.module.load_hidden_state(own_sequences(trainer.world, carried, columns) if is_shared else carried)
         for optimizer, saved, *_ in optimizers:
             _load_optimizer(optimizer, saved)
         trainer.schedule.load_state_dict(state["schedule"])

@@ -15,8 +15,11 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from fathom.errors import UsageError
 from fathom.module import Module
+from fathom.processes import launched_size
 from fathom.training.callbacks import HOOKS, Callback
-from fathom.training.device import Execution, choose_execution, try_forward
+from fathom.training.device import Execution, choose_execution, find_device, try_forward
+from fathom.training.distributed.engine import Engine
+from fathom.training.distributed.world import World, join_world
 from fathom.training.feed import Feed
 from fathom.training.optimizer_choice import all_of, choose_optimizers
 from fathom.training.random_state import seed_everything
@@ -39,7 +42,9 @@ def set_up(trainer: Trainer, module: Module, data: Any, state: dict[str, Any] | 
     seed_everything(trainer.seed)  # first: lazy layers and a shuffling loader draw below
     trainer.module = module
     trainer.epoch = trainer.batch = trainer.step = trainer.num_samples = 0
-    trainer.should_stop, trainer.records, trainer.meter = None, [], trainer.make_meter()
+    trainer.should_stop, trainer.records = None, []
+    trainer.world = _find_world(trainer)
+    trainer.meter = trainer.make_meter()
     _open_loaders(trainer, data)
     _choose_execution(trainer)
     trainer.parameters = list(module.parameters())  # not earlier: lazy layers have none until an example passed
@@ -53,10 +58,12 @@ def set_up(trainer: Trainer, module: Module, data: Any, state: dict[str, Any] | 
     # fp16 ends at 6e-8, below which gradients vanish unless the loss is scaled; bf16 has the range of fp32.
     trainer.scaler = torch.amp.GradScaler(trainer.device.type) if is_fp16 else None
     # Only what a callback overrides is called: an unused hook costs the loop nothing.
-    trainer.hooks = {hook: [getattr(c, hook) for c in trainer.callbacks if _overrides(c, hook)] for hook in HOOKS}
+    active = [c for c in trainer.callbacks if trainer.world.is_first or not c.first_only]
+    trainer.hooks = {hook: [getattr(c, hook) for c in active if _overrides(c, hook)] for hook in HOOKS}
     trainer.started = time.perf_counter()
     if state is not None:
         restore_state(trainer, state)
+    trainer.engine = _make_engine(trainer)
     # After restore_state: load_state_dict puts new tensors into the optimiser, and the graph keeps those it saw.
     trainer.whole_step = _compile_step(trainer) if trainer.execution.compile == "step" else None
     trainer.interval_began = trainer.epoch_began = (time.perf_counter(), trainer.num_samples)
@@ -86,14 +93,48 @@ def check_forward(net: nn.Module, remedy: str) -> None:
         return
 
 
+def _find_world(trainer: Trainer) -> World:
+    """Return the processes that take part.
+
+    Raises:  UsageError if the execution was chosen for another number of them than a launcher started
+    """
+    given = trainer.given_execution
+    world = join_world(find_device(trainer.device_name).type) if given is None else given.world
+    if world.size == 1 and (size := launched_size()) > 1:
+        raise UsageError(
+            f"{size} processes were started, and the execution is for one: each would train by itself; "
+            f"choose_execution(…, devices={size})"
+        )
+    return world
+
+
+def _make_engine(trainer: Trainer) -> Engine | None:
+    """Make what takes the steps of several processes.
+
+    Raises:  UsageError for what only one process can do
+    """
+    if trainer.world.size == 1:
+        return None
+    if trainer.manual is not None:
+        raise UsageError(
+            "a module that takes its steps itself, with several optimisers, trains in one process; start it without "
+            "torchrun"
+        )
+    if trainer.execution.compile == "step":
+        raise UsageError("compile=step makes one graph of a whole step, for one process; use --compile forward")
+    return Engine(trainer.world, trainer.module)
+
+
 def _open_loaders(trainer: Trainer, data: Any) -> None:
     """Make the feeds, and count the steps."""
-    rehearsal = trainer.rehearsal
+    rehearsal, world = trainer.rehearsal, trainer.world
     is_overfit = bool(rehearsal.overfit_batches)
     steps = None if trainer.given_steps is None else trainer.given_steps * trainer.accumulate
-    trainer.feed = Feed(data.train_dataloader(), limit=rehearsal.limit, repeat=is_overfit, steps=steps)
+    trainer.feed = Feed(data.train_dataloader(), limit=rehearsal.limit, repeat=is_overfit, steps=steps, world=world)
     val_loader = None if is_overfit else data.val_dataloader()  # batches learnt by heart say nothing on others
-    trainer.val_feed = None if val_loader is None else Feed(val_loader, limit=rehearsal.limit)
+    trainer.val_feed = (
+        None if val_loader is None else Feed(val_loader, limit=rehearsal.limit, world=world, by_batches=True)
+    )
     trainer.steps_per_epoch = trainer.total_steps = None
     if trainer.feed.num_batches is not None:
         # rounded up: the last may have fewer batches
@@ -117,6 +158,7 @@ def _choose_execution(trainer: Trainer) -> None:
                 f"({type(error).__name__}: {error}); call it once on a batch before fit"
             ) from error
     if given is None:
+        # in the processes that a launcher started, as many as there are
         given = choose_execution(module, example, device=trainer.device_name, precision=trainer.precision)
     execution: Execution = given
     trainer.execution, trainer.device = execution, execution.device

@@ -13,24 +13,29 @@ from fathom.training.divergence import not_finite
 from fathom.training.optimizers import clip_by_norm_
 
 if TYPE_CHECKING:
+    from fathom.training.distributed.division import Counted
     from fathom.training.trainer import Trainer
 
 
-def take_step(trainer: Trainer, batches: list[tuple[Any, int]]) -> None:
+def take_step(trainer: Trainer, batches: list[Counted]) -> None:
     """Learn from ``batches``, each with the number of its samples: gradients add up, each by its share of them.
 
     Raises:  Diverged if the loss is not finite, where that can be seen without waiting for the device
     """
+    if trainer.engine is not None:
+        trainer.engine.run(trainer, batches)
+        _update(trainer)
+        return
     if trainer.manual is not None:
-        _run_by_hand(trainer, *batches[0])
+        _run_by_hand(trainer, *batches[0][:2])
         return
     # The graph holds for one shape, so a short last batch goes the ordinary way. There is one batch: set_up refuses
     # accumulation with compile=step.
     if trainer.whole_step is not None and batches[0][1] == trainer.feed.batch_size:
-        _run_whole_step(trainer, *batches[0])
+        _run_whole_step(trainer, *batches[0][:2])
         return
-    num_samples = sum(count for _, count in batches)  # samples, not batches: a short last one weighs less
-    for batch, count in batches:
+    num_samples = sum(count for _, count, _ in batches)  # samples, not batches: a short last one weighs less
+    for batch, count, _ in batches:
         _run_batch(trainer, batch, count, share=count / num_samples)
     _update(trainer)
 
@@ -39,7 +44,7 @@ def _run_batch(trainer: Trainer, batch: Any, count: int, share: float) -> None:
     """Forward and backward."""
     with trainer.execution.forward(is_full=count == trainer.feed.batch_size):
         outputs = trainer.module.training_step(batch)  # {"loss": (), …}
-    loss = _loss_of(outputs)  # ()
+    loss = loss_of(outputs)  # ()
     # On an accelerator .item() would wait for it after every batch; there `flush` finds out at the next log.
     if trainer.reading_is_free and not math.isfinite(loss.item()):
         raise trainer.divergence(batch, ago=0)
@@ -89,7 +94,11 @@ def _update(trainer: Trainer) -> None:
     optimizer.zero_grad()  # to None: the next backward writes its gradients instead of adding to zeros
 
 
-def _loss_of(outputs: Any) -> Tensor:
+def loss_of(outputs: Any) -> Tensor:
+    """Return the loss that a training step gave.
+
+    Raises:  FathomError if it gave none that can be descended
+    """
     try:
         loss = outputs["loss"]
     except (KeyError, IndexError, TypeError):

@@ -15,9 +15,10 @@ from torch.optim.lr_scheduler import LRScheduler
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.module import Module
 from fathom.monitor import parse_monitor
-from fathom.processes import refuse_several_processes
 from fathom.training.callbacks import Callback, Checkpointing
 from fathom.training.device import PRECISIONS, Execution
+from fathom.training.distributed.engine import Engine, check_equal
+from fathom.training.distributed.world import World
 from fathom.training.divergence import divergence_error, not_finite
 from fathom.training.evaluation import evaluate_feed
 from fathom.training.feed import Feed
@@ -87,6 +88,8 @@ class Trainer:
     feed: Feed
     val_feed: Feed | None
     execution: Execution
+    world: World  # the processes that train together; mostly this one alone
+    engine: Engine | None  # takes the steps where there are several
     device: torch.device
     parameters: list[nn.Parameter]
     optimizer: torch.optim.Optimizer  # the first, where there are several
@@ -165,12 +168,11 @@ class Trainer:
             data: a data module, or a loader of training batches: any iterable that can be iterated again.
             val: a loader of validation batches, beside one of training batches.
         Returns: one record of metrics per epoch
-        Raises:  UsageError in one of several processes; Diverged if the loss is not finite; Interrupted after a signal,
-            once a checkpoint is saved
+        Raises:  Diverged if the loss is not finite; Interrupted after a signal, once a checkpoint is saved;
+            LostProcess if another of several processes is gone
         """
-        refuse_several_processes()
         set_up(self, module, as_data(data, val), state)
-        with catch_signals() as self._request, self.execution.compiled(module):
+        with catch_signals() as self._request, self.execution.compiled(module), self.world.telling_failures():
             try:
                 self.call("on_fit_start")
                 if state is not None:
@@ -181,7 +183,8 @@ class Trainer:
                     record = finish_epoch(self)
                     self.call("on_log", record)
                     self.call("on_epoch_end", record)
-                    self.stop_if_asked()
+                    self.stop_if_asked(in_epoch=False)
+                    self.should_stop = next(filter(None, self.world.gather(self.should_stop)), None)
             finally:
                 self.call("on_fit_end")  # also after an error: progress bars must close
         return self.records
@@ -202,6 +205,8 @@ class Trainer:
     def validate(self, feed: Feed) -> dict[str, float]:
         """Return loss and metrics over all batches, with the weights to be kept; nothing if a signal asks to stop."""
         with self.evaluation_weights():
+            if self.engine is not None:
+                self.engine.sync_buffers()
             evaluation = evaluate_feed(
                 self.module, feed, self.execution, should_stop=lambda: self._request.signum is not None
             )
@@ -214,7 +219,7 @@ class Trainer:
         loader = as_data(data).test_dataloader()
         if loader is None:
             raise FathomError("the data module has no test split")
-        feed = Feed(loader)
+        feed = Feed(loader, world=self.world, by_batches=True)
         feed.to(self.device)  # the module stayed there after fit
         # Through `validate`, so that averaged weights are tested where they were validated.
         return {f"test_{name}": value for name, value in self.validate(feed).items()}
@@ -242,13 +247,13 @@ class Trainer:
 
     def make_meter(self) -> Meter:
         """Return a meter for one pass: of an epoch, or over a split."""
-        return Meter(getattr(self.module, "metrics", None))
+        return Meter(getattr(self.module, "metrics", None), self.world)
 
-    def note(self, batch: Any, outputs: dict[str, Tensor], count: int) -> None:
-        """Count a batch that is done."""
+    def note(self, batch: Any, outputs: dict[str, Tensor], count: int, whole: int | None = None) -> None:
+        """Count a batch that is done; ``whole`` is its size in all processes."""
         self.meter.add(outputs, count)
         self.batch += 1
-        self.num_samples += count
+        self.num_samples += count if whole is None else whole
         self.call("on_batch_end", batch, outputs)
 
     def flush(self) -> None:
@@ -257,6 +262,9 @@ class Trainer:
         Raises:  Diverged if a loss among it is not finite
         """
         ago = self.meter.flush()
+        # several processes must agree on it, unless every step has seen to it already
+        if self.world.size > 1 and not self.reading_is_free and any(self.world.gather(ago)):
+            raise not_finite("loss", place=f"in the {self.log_every} steps before step {self.step}")
         if ago is not None:
             # read again: keeping batches for this would fill the device
             found = next(self.feed.batches(self.epoch, self.batch - ago), None)
@@ -282,8 +290,17 @@ class Trainer:
                 stack.enter_context(callback.evaluation_weights(self))
             yield
 
-    def stop_if_asked(self) -> None:
-        """Save and leave if a signal asked for it."""
+    def agreed(self, name: str, wish: bool) -> bool:
+        """Whether it is to be done after this step: in several processes, once all know that one wished it."""
+        return wish if self.engine is None else self.engine.agreed(name, wish)
+
+    def stop_if_asked(self, *, in_epoch: bool = True) -> None:
+        """Save and leave if a signal asked for it; in several processes all leave after the same step."""
+        if self.engine is not None:
+            signum = self._request.signum
+            if in_epoch and not self.engine.agreed("stop", signum is not None):
+                return
+            self._request.signum = next(filter(None, self.world.gather(signum)), None)
         if self._request.signum is None:
             return
         self.call("on_stop")
@@ -300,6 +317,9 @@ class Trainer:
         """
         # The meter saves its sums, which pending batches are not in yet.
         self.flush()
+        if self.engine is not None:
+            self.engine.sync_buffers()
+            check_equal(self.world, self.module, f"after step {self.step}")
         return collect_state(self)
 
 

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from fathom.data.images.survey import ignore_signals
 from fathom.data.loaders.memory import Augmentation
-from fathom.data.loaders.order import Order, mix
+from fathom.data.loaders.order import Order
 from fathom.data.loaders.workers import default_workers
 from fathom.errors import FathomError
 
@@ -68,16 +68,17 @@ class FileLoader(Order):
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         epoch, first, order = self.start_pass()
-        order = torch.arange(self.num_samples) if order is None else order
+        rows, size = self.own_rows(torch.arange(self.num_samples) if order is None else order)
+        assert rows is not None
         # The workers' processes outlive an epoch: they are handed the index lists of whatever pass is due.
-        self._batches[:] = [rows.tolist() for rows in order.split(self.batch_size)][first:]
+        self._batches[:] = [batch.tolist() for batch in rows.split(size)][first:]
         # on the device: augmentation runs there
         generator = torch.Generator(device=self.device) if self.augment is not None else None
         for batch, content in enumerate(self._read(), start=first):
             # non_blocking: copies from pinned memory overlap with work
             X, y = (tensor.to(self.device, non_blocking=True) for tensor in content)  # (B, C, H, W), (B,) or (B, L)
             if self.augment is not None and generator is not None:
-                X = self.augment(X, generator.manual_seed(mix(self.seed, epoch, batch)))
+                X = self.augment(X, generator.manual_seed(self.own_seed(epoch, batch)))
             yield X, y
 
     def _read(self) -> Iterator[Any]:

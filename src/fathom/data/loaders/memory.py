@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from fathom.data.loaders.order import Order, mix
+from fathom.data.loaders.order import Order
 from fathom.errors import UsageError
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
@@ -78,7 +78,8 @@ class MemoryLoader(Order):
         return self._batches(*self.start_pass())  # the place is taken now, not when the first batch is asked for
 
     def _batches(self, epoch: int, first: int, order: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
-        size = self.batch_size
+        order, size = self.own_rows(order)
+        number = self.num_samples if order is None else len(order)
         sample_bytes = max(1, self.X[0].numel() * self.X.element_size())
         chunk = max(1, _CHUNK_BYTES // (sample_bytes * size)) * size  # in samples, whole batches
         # Rows of a matrix are gathered faster than images; only where flattening would copy the set, it stays.
@@ -90,8 +91,8 @@ class MemoryLoader(Order):
             order = self.index if order is None else self.index[order]
         generator = torch.Generator(device=self.device) if self.augment is not None else None
         batch = first
-        for start in range(first * size, self.num_samples, chunk):
-            stop = min(start + chunk, self.num_samples)
+        for start in range(first * size, number, chunk):
+            stop = min(start + chunk, number)
             if order is None:
                 X, y = rows[start:stop], self.y[start:stop]  # views: no copy in stored order
             else:
@@ -102,7 +103,7 @@ class MemoryLoader(Order):
                 X, y = X.to(self.device), y.to(self.device)
             for samples, labels in zip(X.split(size), y.split(size), strict=True):  # (B, …), (B, …), views of the chunk
                 if self.augment is not None and generator is not None:
-                    samples = self.augment(samples, generator.manual_seed(mix(self.seed, epoch, batch)))
+                    samples = self.augment(samples, generator.manual_seed(self.own_seed(epoch, batch)))
                 yield samples, labels
                 batch += 1
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from fathom.data.splits.balance import draw_balanced, draw_weighted
 from fathom.errors import UsageError
+from fathom.shares import readable_share, share_of
 
 _MASK = (1 << 63) - 1  # torch takes seeds of 63 bits
 
@@ -30,7 +31,8 @@ class Order:
     """The order of ``num_samples`` samples and the place reached in it.
 
     ``seek(epoch, batch)`` sets where the next pass starts; without it a pass takes up after the one
-    before it. A resumed run seeks and sees exactly the batches it would have seen.
+    before it. A resumed run seeks and sees exactly the batches it would have seen. ``shard`` leaves a slice of every
+    batch; which samples make a batch does not depend on the number of processes.
 
     Args:
         classes: the class of each sample, where every pass is to draw all classes equally often.
@@ -58,6 +60,17 @@ class Order:
         self.classes, self.weights = classes, weights
         self.epoch = 0
         self.first_batch = 0
+        self.rank, self.size = 0, 1
+
+    def shard(self, rank: int, size: int) -> None:
+        """Let passes give the slice of every batch that belongs to process ``rank`` of ``size``."""
+        self.rank, self.size = rank, size
+
+    def sizes(self, batch: int) -> tuple[int, int]:
+        """Return how many samples of batch number ``batch`` are this process's own, and how many it has."""
+        whole = min(self.batch_size, self.num_samples - batch * self.batch_size)
+        first, last = share_of(whole, self.rank, self.size)
+        return last - first, whole
 
     def __len__(self) -> int:
         return -(-self.num_samples // self.batch_size)  # rounded up: the last batch may be smaller
@@ -78,3 +91,20 @@ class Order:
         if self.weights is not None:
             return epoch, first, draw_weighted(self.weights, generator)
         return epoch, first, torch.randperm(self.num_samples, generator=generator)
+
+    def own_rows(self, order: Tensor | None) -> tuple[Tensor | None, int]:
+        """Return the part of an order that this process reads, and the size of its slice of a full batch.
+
+        Shape:   order int64 (n,) -> int64 (m,)
+        """
+        if self.size == 1:
+            return order, self.batch_size
+        order = torch.arange(self.num_samples) if order is None else order
+        batches = order.split(self.batch_size)
+        slices = [batch[slice(*readable_share(len(batch), self.rank, self.size))] for batch in batches]
+        return torch.cat(slices), len(slices[0])
+
+    def own_seed(self, epoch: int, batch: int) -> int:
+        """Return the seed of what is drawn for this process's slice of a batch; slices differ in what they draw."""
+        # of one process as ever: what is drawn then must not change
+        return mix(self.seed, epoch, batch, *([self.rank] if self.size > 1 else []))

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from fathom.data.loaders.order import mix
 from fathom.errors import UsageError
+from fathom.shares import readable_share, share_of
 
 # X (steps, batch), whether it begins anew, y (steps · batch,)
 TextBatch = tuple[Tensor, bool, Tensor]
@@ -27,6 +28,9 @@ TextBatch = tuple[Tensor, bool, Tensor]
 
 class TokenLoader:
     """What both partitionings share: the text, the size of a batch, the place reached.
+
+    ``shard`` leaves the same sequences of every batch to a process: a hidden state that is carried on stays with its
+    column.
 
     Args:
         tokens: integers (N,), at least steps + 1.
@@ -36,12 +40,15 @@ class TokenLoader:
     Raises:  UsageError if a size is below 1 or the text is too short for one batch
     """
 
+    carries_state = True  # batches follow one another: an evaluation divides sequences, not batches
+
     def __init__(self, tokens: Tensor, columns: int, steps: int, *, shift: bool = False, seed: int = 0) -> None:
         for name, size in (("batch size", columns), ("steps", steps)):
             if size < 1:
                 raise UsageError(f"{name} must be at least 1; got {size}")
         self.tokens, self.columns, self.steps, self.shift, self.seed = tokens, columns, steps, shift, seed
         self.epoch = self.first_batch = 0
+        self.rank, self.size = 0, 1
         if len(self) < 1:
             raise UsageError(f"{len(tokens)} tokens are too few for {columns} sequences of {steps} steps and one more")
 
@@ -52,6 +59,23 @@ class TokenLoader:
 
     def __len__(self) -> int:
         raise NotImplementedError
+
+    def shard(self, rank: int, size: int) -> None:
+        """Let passes give the sequences of every batch that belong to process ``rank`` of ``size``."""
+        self.rank, self.size = rank, size
+
+    def sizes(self, batch: int) -> tuple[int, int]:
+        """Return how many tokens of batch number ``batch`` are this process's own, and how many it has."""
+        columns, steps = self._shape(batch)
+        first, last = share_of(columns, self.rank, self.size)
+        return (last - first) * steps, columns * steps
+
+    def _shape(self, batch: int) -> tuple[int, int]:
+        """Return sequences and steps of a batch."""
+        raise NotImplementedError
+
+    def _own(self, columns: int) -> slice:
+        return slice(*readable_share(columns, self.rank, self.size))
 
     def to(self, device: torch.device) -> TokenLoader:
         """Move the text to ``device``, once."""
@@ -93,6 +117,9 @@ class Windows(TokenLoader):
     def __len__(self) -> int:
         return -(-self.num_windows // self.columns)  # rounded up: the last batch may be smaller
 
+    def _shape(self, batch: int) -> tuple[int, int]:
+        return min(self.columns, self.num_windows - batch * self.columns), self.steps
+
     def _batches(self, epoch: int, first: int) -> Iterator[TextBatch]:
         offset = self._offset(epoch, self.num_windows * self.steps + 1)
         generator = torch.Generator().manual_seed(mix(self.seed, epoch))
@@ -101,6 +128,7 @@ class Windows(TokenLoader):
         within = torch.arange(self.steps + 1, device=self.tokens.device).unsqueeze(1)  # (steps + 1, 1)
         for batch in range(first, len(self)):
             chosen = starts[batch * self.columns : (batch + 1) * self.columns]  # (batch,)
+            chosen = chosen[self._own(len(chosen))]
             window = self.tokens[within + chosen].long()  # one gather: (steps + 1, batch)
             yield window[:-1], True, window[1:].flatten()  # True: each window is a sequence of its own
 
@@ -139,11 +167,15 @@ class Columns(TokenLoader):
     def __len__(self) -> int:
         return -(-self.height // self.steps)
 
+    def _shape(self, batch: int) -> tuple[int, int]:
+        return self.columns, min(self.steps, self.height - batch * self.steps)
+
     def _batches(self, epoch: int, first: int) -> Iterator[TextBatch]:
         used = self.columns * self.height
         offset = self._offset(epoch, used + 1)
         X, y = (
-            self.tokens[start : start + used].view(self.columns, -1).t().long().contiguous()  # (height, columns)
+            # (height, columns), those of this process
+            self.tokens[start : start + used].view(self.columns, -1)[self._own(self.columns)].t().long().contiguous()
             for start in (offset, offset + 1)  # y is X one token later
         )
         for batch in range(first, len(self)):
