@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fathom.training.callbacks import Callback
+from fathom.training.distributed.division import Counted
 from fathom.training.feed import Feed
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class _BriefFeed(Feed):
         self.__dict__.update(feed.__dict__)
         self._probe, self._execution = probe, execution
 
-    def batches(self, epoch: int = 0, first: int = 0) -> Iterator[tuple[Any, int]]:
+    def batches(self, epoch: int = 0, first: int = 0) -> Iterator[Counted]:
         for batch in super().batches(epoch, first):
             yield batch
             if self._probe.is_over:
@@ -146,7 +147,7 @@ class _TimedFeed(Feed):
         self.__dict__.update(feed.__dict__)
         self._probe = probe
 
-    def batches(self, epoch: int = 0, first: int = 0) -> Iterator[tuple[Any, int]]:
+    def batches(self, epoch: int = 0, first: int = 0) -> Iterator[Counted]:
         began, count = time.perf_counter(), 0
         for batch in super().batches(epoch, first):
             yield batch
