@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
 import sys
 import tempfile
@@ -10,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import SimpleQueue
 
 from bench.doctor.counts import Overhead, compare_costs, is_loud, is_right
+from bench.doctor.forks import Server
 from bench.doctor.programs import HALVES, PROGRAMS, Program, choose_few, read_programs
 from bench.doctor.results import Results, read_results, write_results
 from bench.doctor.runs import Cost, Visit, default_command, run, visit
@@ -49,7 +52,7 @@ def _measure(args: argparse.Namespace, programs: list[Program], stored: Path) ->
     if args.quick:
         chosen = choose_few(chosen)
     seeds = args.seeds or (1 if args.quick else 5)
-    command = tuple(shlex.split(args.command)) if args.command else default_command()
+    command = tuple(shlex.split(args.command or ""))
     results = Results(
         {
             "half": args.half,
@@ -63,7 +66,7 @@ def _measure(args: argparse.Namespace, programs: list[Program], stored: Path) ->
     for program, visits in visit_all(chosen, range(seeds), command, args.jobs):
         results.visits[program.name] = visits
         write_results(stored, results)
-    results.overhead = measure_overhead(chosen, args.overhead, args.rounds, command)
+    results.overhead = measure_overhead(chosen, args.overhead, args.rounds, command or default_command())
     write_results(stored, results)
     return results
 
@@ -71,9 +74,27 @@ def _measure(args: argparse.Namespace, programs: list[Program], stored: Path) ->
 def visit_all(
     programs: Sequence[Program], seeds: Sequence[int], command: Sequence[str], jobs: int
 ) -> Iterator[tuple[Program, list[Visit]]]:
-    """Visit each program with each seed, ``jobs`` at a time; a line for each program as it is done."""
-    with ThreadPoolExecutor(jobs) as pool:
-        waiting = {p.name: [pool.submit(visit, p, seed, command) for seed in seeds] for p in programs}
+    """Visit each program with each seed, ``jobs`` at a time; a line for each program as it is done.
+
+    Args:
+        command: the doctor as a command; empty for its runner, in forks of one process that has loaded PyTorch.
+    """
+    with contextlib.ExitStack() as held, ThreadPoolExecutor(jobs) as pool:
+        servers: SimpleQueue[Server] = SimpleQueue()
+        for _ in range(0 if command else jobs):
+            servers.put(server := Server())
+            held.callback(server.close)
+
+        def look(program: Program, seed: int) -> Visit:
+            if command:
+                return visit(program, seed, command)
+            server = servers.get()
+            try:
+                return server.visit(program, seed)
+            finally:
+                servers.put(server)
+
+        waiting = {p.name: [pool.submit(look, p, seed) for seed in seeds] for p in programs}
         for program in programs:
             visits = [future.result() for future in waiting[program.name]]
             print(f"{program.name}: {_remark(program, visits)}", file=sys.stderr, flush=True)

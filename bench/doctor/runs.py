@@ -63,15 +63,19 @@ def visit(program: Program, seed: int, command: Sequence[str]) -> Visit:
     with tempfile.TemporaryDirectory(prefix="bench-doctor-") as folder:
         answer = Path(folder) / "findings.json"
         cost = run([*command, "--json", str(answer), str(program.path)], seed, Path(folder))
-        try:
-            content = json.loads(answer.read_text(encoding="utf-8"))
-            return _read(program, seed, content, cost)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            said = cost.last_line or f"exit code {cost.exit_code}"
-            return Visit(program.name, seed, failure=f"{type(error).__name__}: {said}", cost=cost)
+        return read_answer(program, seed, answer, cost)
 
 
-def _read(program: Program, seed: int, content: dict[str, Any], cost: Cost) -> Visit:
+def read_answer(program: Program, seed: int, answer: Path, cost: Cost) -> Visit:
+    """Return what stands in the file that the doctor wrote, or that there is none."""
+    try:
+        return _visit_of(program, seed, json.loads(answer.read_text(encoding="utf-8")), cost)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        said = cost.last_line or f"exit code {cost.exit_code}"
+        return Visit(program.name, seed, failure=f"{type(error).__name__}: {said}", cost=cost)
+
+
+def _visit_of(program: Program, seed: int, content: dict[str, Any], cost: Cost) -> Visit:
     findings = tuple(
         {"code": item["code"], "severity": item["severity"], "place": str(item.get("place") or "")}
         for item in content["findings"]
@@ -82,30 +86,43 @@ def _read(program: Program, seed: int, content: dict[str, Any], cost: Cost) -> V
 
 def run(command: Sequence[str], seed: int, folder: Path) -> Cost:
     """Run a command in ``folder`` with one thread and its seed in ``SEED``, and measure it."""
-    environment = Settings(folder, threads=1).environment() | {"SEED": str(seed), "PYTHONPATH": _path()}
     log = folder / "output.txt"
     with log.open("wb") as output:
         began = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=folder,
+            env=environment_of(seed, folder),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
-        usage, code = _wait(process, began)
-        wall_s = time.perf_counter() - began
+        usage, process.returncode = wait(process.pid, began)  # set, so that Popen does not wait again
+    return cost_of(usage, process.returncode, began, log)
+
+
+def environment_of(seed: int, folder: Path) -> dict[str, str]:
+    """Return the environment of a measured process."""
+    return Settings(folder, threads=1).environment() | {"SEED": str(seed), "PYTHONPATH": _path()}
+
+
+def cost_of(usage: Any, code: int, began: float, log: Path) -> Cost:
+    """Return the cost of a process that has just ended, with the last line that it printed."""
+    wall_s = time.perf_counter() - began
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     mib = usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)  # bytes there, KiB here
     return Cost(code, wall_s, usage.ru_utime + usage.ru_stime, mib, lines[-1][:300] if lines else "")
 
 
-def _wait(process: subprocess.Popen[bytes], began: float) -> tuple[Any, int]:
-    """Wait for the process, or end it with its children when its time is over."""
+def wait(child: int, began: float) -> tuple[Any, int]:
+    """Wait for a process, or end it with its children when its time is over; return its usage and exit code."""
     stopped = False
     while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        pid, status, usage = os.wait4(child, os.WNOHANG)
         if pid:
-            process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait again
-            return usage, process.returncode
+            return usage, os.waitstatus_to_exitcode(status)
         if not stopped and time.perf_counter() - began > _TIMEOUT_S:
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(child, signal.SIGKILL)
             stopped = True
         time.sleep(_LOOK_S)
 
