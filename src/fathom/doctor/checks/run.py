@@ -73,7 +73,7 @@ def check_record(record: Record) -> Findings:
                 else:
                     found.setdefault((outcome.code, outcome.place), outcome)
         except Exception as error:  # a check that fails must not take the others with it
-            record.own_failures[f"{check.__module__}: {type(error).__name__}: {str(error)[:200]}"] += 1
+            record.note_failure(check.__module__, error)
     codes = {code for code, _ in found}
     not_checked = [NotChecked(code, reason) for code, reason in skipped.items() if code not in codes]
     shown = _once(list(found.values()))

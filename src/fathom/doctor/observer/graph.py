@@ -195,6 +195,39 @@ def _weight_before(node: Any) -> tuple[Any, bool]:
     return None, is_convolution
 
 
+def weight_of_first_not_finite(loss: Tensor) -> Any:
+    """Return the parameter nearest before the first operation that kept a value that is not finite; None without one.
+
+    What an operation keeps for the backward pass is its input or its output, or neither: then nothing is found.
+    """
+    queue: deque[Any] = deque([loss.grad_fn])
+    seen, broken = {loss.grad_fn, None}, []
+    while queue and len(seen) < MOST_NODES:
+        node = queue.popleft()
+        if node is None or hasattr(node, "variable"):
+            continue
+        if any(t.is_floating_point() and not bool(torch.isfinite(t).all()) for t in _kept(node)):
+            broken.append(node)
+        for following, _ in node.next_functions:
+            if following not in seen:
+                seen.add(following)
+                queue.append(following)
+    # in the order in which they were computed
+    weights = (_weight_before(node)[0] for node in sorted(broken, key=lambda node: node._sequence_nr()))
+    return next((weight for weight in weights if weight is not None), None)
+
+
+def _kept(node: Any) -> Iterator[Tensor]:
+    for name in dir(node):
+        if name.startswith("_saved_"):
+            try:
+                value = getattr(node, name)
+            except RuntimeError:  # changed in place since, or given up
+                continue
+            if isinstance(value, Tensor):
+                yield value.detach()
+
+
 def unit_masks(activation: Activation, bound: float) -> tuple[Tensor, Tensor, int]:
     """Return which units gave nothing but 0, which are at a bound, and for how many samples.
 

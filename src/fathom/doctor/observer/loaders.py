@@ -17,6 +17,7 @@ from torch.utils.data import dataloader as loading
 from fathom.doctor.observer.part import Part
 from fathom.doctor.observer.places import user_place
 from fathom.doctor.observer.record import LoaderRecord, RootRecord
+from fathom.doctor.observer.sampling import FIRST_STEPS
 from fathom.doctor.observer.statistics import all_tensors, digest, first_tensor
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Loaders(Part):
         self._current: _Pass | None = None
         self._made: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
         self._batch_addresses: list[int] = []
+        self.last_batch: Any = None  # of the pass under way
         self._bytes = 0
 
     def install(self) -> list[Any]:
@@ -100,6 +102,7 @@ class Loaders(Part):
                     self.record.loaders.append(record)
                 record.passes += 1
                 self._current = self._passes[iterator] = _Pass(record)
+                self.observer.modules.wake()  # an evaluation may begin
             self.observer.check_limits()
         return iterator
 
@@ -116,20 +119,25 @@ class Loaders(Part):
         waited = time.perf_counter() - begun
         current = self._passes.get(args[0])
         if current is not None and not self.observer.is_idle():
-            with self.observer.own_work("loader"):
-                self._yielded(current, batch, waited)
+            self._current = current
+            self.last_batch = batch
+            record = current.record
+            record.batches += 1
+            current.batches += 1
+            if current.batches > record.most_batches:
+                record.most_batches = current.batches
+            if current.batches == 1:  # starts workers, fills caches
+                record.first_wait_s += waited
+            else:
+                record.wait_s += waited
+            is_new = record.passes == 1 and record.samples_seen < MOST_DIGESTS and self._bytes < MOST_BYTES
+            if is_new or current.batches == 1 or self.observer.step <= FIRST_STEPS:
+                with self.observer.own_work("loader"):
+                    self._look_at(current, batch)
         return batch
 
-    def _yielded(self, current: _Pass, batch: Any, waited: float) -> None:
-        self._current = current
+    def _look_at(self, current: _Pass, batch: Any) -> None:
         record = current.record
-        record.batches += 1
-        current.batches += 1
-        record.most_batches = max(record.most_batches, current.batches)
-        if current.batches == 1:  # starts workers, fills caches
-            record.first_wait_s += waited
-        else:
-            record.wait_s += waited
         tensors = all_tensors(batch)
         self._batch_addresses = [t.untyped_storage().data_ptr() for t in tensors if not t.is_sparse]
         x = first_tensor(batch)
@@ -146,6 +154,7 @@ class Loaders(Part):
 
     def _end_pass(self) -> None:
         current, self._current = self._current, None
+        self.last_batch = None
         if current is None or current.record.passes_ended >= current.record.passes:
             return
         record = current.record

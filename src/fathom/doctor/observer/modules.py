@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import sys
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,9 +15,11 @@ from torch import Tensor, nn
 from torch.nn.modules import module as module_hooks
 
 from fathom.doctor.observer import probes
+from fathom.doctor.observer.graph import weight_of_first_not_finite
 from fathom.doctor.observer.part import Part, own_work
 from fathom.doctor.observer.places import user_place
 from fathom.doctor.observer.record import LayerRecord, RootRecord
+from fathom.doctor.observer.sampling import is_sampled
 from fathom.doctor.observer.statistics import (
     all_tensors,
     describe_input,
@@ -29,6 +33,7 @@ from fathom.doctor.observer.statistics import (
 NORMS = (nn.modules.batchnorm._BatchNorm,)
 _DROPOUTS = (nn.modules.dropout._DropoutNd,)
 _ACTIVATIONS = (nn.ReLU, nn.Sigmoid, nn.Tanh, nn.Softmax)
+QUIET_CALLS = 3  # without gradients in a row, after which the next are taken to be alike
 MOST_ROOTS = 50  # networks of one script; a search over networks makes more, which are all alike
 
 
@@ -39,10 +44,26 @@ class Root:
         self.module = weakref.ref(module)
         self.record = record
         self.is_described = False
-        self.last_training = True
+        self._last_training = True
         self.last_output: Tensor | None = None
         self.digests: list[str] = []  # of the inputs of the first calls
         self.last_inputs: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+
+    @property
+    def last_training(self) -> bool:
+        """Whether it, or a layer of it that knows modes, was in training mode when it was last called with gradients.
+
+        On steps that are not looked at closely its calls are not seen: it has the mode that it has now.
+        """
+        module = self.module()
+        if self.last_inputs is None and module is not None:
+            self._last_training = module.training or _has_training_layer(module)
+        return self._last_training
+
+    def called(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor | None) -> None:
+        """Note a call with gradients."""
+        self._last_training = module.training or _has_training_layer(module)
+        self.last_inputs, self.last_output = (args, kwargs), output
 
     def last_output_is_finite(self) -> bool:
         """Whether what it gave last is finite."""
@@ -64,11 +85,42 @@ class Modules(Part):
         self._first_layer: tuple[str, Tensor] | None = None  # with weights, of the network under way, and its input
         self._quiet_outputs: list[int] = []  # addresses of what was computed without gradients
         self._last_quiet_input: weakref.ref[Tensor] | None = None
-        return [
-            module_hooks.register_module_forward_pre_hook(self._before),
-            # always: a forward pass that raises ends here too
-            module_hooks.register_module_forward_hook(self._after, with_kwargs=True, always_call=True),
-        ]
+        self._handles: list[Any] = []
+        self._quiet_calls = 0  # of outermost networks since the last waking
+        self._quiet_blocks = 0  # entered so far
+        for block in (torch.no_grad, torch.inference_mode):
+            self.observer.patches.wrap(block, "__enter__", self._quiet_block_begins)
+        self.wake()
+        return []
+
+    def wake(self) -> None:
+        """Follow the calls of all modules. It takes time, so that on most steps they are not followed."""
+        if not self._handles and not _is_in_forward():  # a part of a network would be taken for the whole
+            self._stack.clear()
+            self._quiet_calls = 0
+            self._handles = [
+                module_hooks.register_module_forward_pre_hook(self._before),
+                # always: a forward pass that raises ends here too
+                module_hooks.register_module_forward_hook(self._after, with_kwargs=True, always_call=True),
+            ]
+
+    def sleep(self, *, for_good: bool = False) -> None:
+        """Follow them no longer; compiled code, which would be compiled anew at each change, stays followed."""
+        if self.record.compiled and not for_good:
+            return
+        for handle in self._handles:
+            handle.remove()
+            # PyTorch leaves this mark of a hook behind, and torch.compile then warns of global hooks for ever
+            module_hooks._global_forward_hooks_with_kwargs.pop(handle.id, None)
+        self._handles = []
+
+    def _quiet_block_begins(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Look whether a network is evaluated within a block without gradients: in some, for a loop may hold many."""
+        if not self.observer.is_idle():
+            self._quiet_blocks += 1
+            if is_sampled(self._quiet_blocks):
+                self.wake()
+        return original(*args, **kwargs)
 
     def follow(self, module: nn.Module) -> None:
         """Look at a network before it is called."""
@@ -136,14 +188,15 @@ class Modules(Part):
         if not with_grad:
             self._evaluated(root, module, x)
             self._first_layer = None
+            self._quiet_calls += 1
+            if self._quiet_calls >= QUIET_CALLS and not self.observer.is_close:
+                self.sleep()
             if y is not None and not y.is_sparse:
                 self._quiet_outputs = [*self._quiet_outputs[-8:], y.untyped_storage().data_ptr()]
             return
         record = root.record
         record.calls_training += 1
-        root.last_training = module.training or _has_training_layer(module)
-        root.last_inputs = (args, kwargs)
-        root.last_output = y
+        root.called(module, args, kwargs, y)
         self.current = root
         self.observer.loaders.called(module.training and bool(record.mode_modules), record)
         if x is not None and x.dim():
@@ -256,18 +309,25 @@ class Modules(Part):
             except Exception as error:
                 return {"reason": f"a copy of the network could not be run ({type(error).__name__})"}
 
-    def locate_not_finite(self) -> tuple[str, str]:
-        """Return where values first cease to be finite in the network that was called last, and a name for it."""
+    def locate_not_finite(self, batch: Any, loss: Tensor) -> tuple[str, str]:
+        """Return where values first cease to be finite in the network that was called last, and a name for it.
+
+        Args:
+            batch: what a loader yielded last, for steps on which the inputs of the network were not seen.
+        """
         root = self.current
         module = root.module() if root is not None else None
-        if root is None or module is None or root.last_inputs is None:
+        if root is None or module is None:
             return "loss", ""
-        for tensor in all_tensors(root.last_inputs):
+        for tensor in all_tensors(root.last_inputs if root.last_inputs is not None else batch):
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
                 return "batch", f"the input of {root.record.name}"
         for name, parameter in module.named_parameters():
             if not bool(torch.isfinite(parameter).all()):
                 return "parameter", name
+        if root.last_inputs is None:
+            weight = weight_of_first_not_finite(loss)
+            return ("loss", "") if weight is None else ("layer", self.observer.steps.names.layer(weight))
         if root.last_output_is_finite():
             return "loss", ""
         if root.record.is_compiled or probes.why_not_copied(module):
@@ -285,6 +345,17 @@ class Modules(Part):
         self.activation_places.clear()
         for root in self.roots.values():
             root.last_inputs = root.last_output = None
+
+
+def _is_in_forward() -> bool:
+    """Whether a forward pass of a module is under way."""
+    codes = (nn.Module._call_impl.__code__, nn.Module._wrapped_call_impl.__code__)
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code in codes:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
 
 
 def _has_training_layer(module: nn.Module) -> bool:

@@ -40,3 +40,19 @@ def own_work(method: Callable[..., None]) -> Callable[..., None]:
             method(self, *args, **kwargs)
 
     return run
+
+
+def guarded(method: Callable[..., None]) -> Callable[..., None]:
+    """Let a method that runs on every step never be a failure of the training: ``own_work``, but cheaper.
+
+    It must be quick, and compute nothing that carries gradients.
+    """
+
+    @functools.wraps(method)
+    def run(self: Part, *args: Any, **kwargs: Any) -> None:
+        try:
+            method(self, *args, **kwargs)
+        except Exception as error:  # a limit that ends the script is none
+            self.record.note_failure(method.__name__, error)
+
+    return run

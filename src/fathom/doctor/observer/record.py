@@ -210,3 +210,7 @@ class Record:
     compiled: bool = False
     uses_subprocess: str = ""
     own_failures: Counter[str] = field(default_factory=Counter)  # of the observer itself
+
+    def note_failure(self, what: str, error: Exception) -> None:
+        """Count a failure of the doctor itself."""
+        self.own_failures[f"{what}: {type(error).__name__}: {str(error)[:200]}"] += 1

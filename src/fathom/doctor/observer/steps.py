@@ -13,7 +13,7 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, 
 
 from fathom.doctor.observer.graph import survey
 from fathom.doctor.observer.names import Names
-from fathom.doctor.observer.part import Part, own_work
+from fathom.doctor.observer.part import Part, guarded, own_work
 from fathom.doctor.observer.places import user_place
 from fathom.doctor.observer.record import Interval, NotFinite, OptimizerRecord
 from fathom.doctor.observer.sampling import is_sampled
@@ -34,7 +34,7 @@ class Followed:
         self.optimizer, self.record, self.index = weakref.ref(optimizer), record, index
         self.interval: Interval | None = Interval(0, starts_clean=True)
         self.before: list[tuple[str, Tensor, Tensor]] = []
-        self.pending: list[Tensor] = []
+        self.pending: list[tuple[Tensor, ...]] = []  # the losses of each step since they were last read
 
     def parameters(self) -> list[Tensor]:
         """Return what it optimises."""
@@ -88,24 +88,33 @@ class Steps(Part):
         loss = args[0] if args else kwargs.get("tensors")
         loss = loss[0] if isinstance(loss, (list, tuple)) and loss else loss
         if isinstance(loss, Tensor):
-            self._before_backward(loss)
+            self._note_loss(loss)
+            if self.observer.is_close:
+                self._before_backward(loss)
         self._in_backward = True
         try:
             return original(*args, **kwargs)
         finally:
             self._in_backward = False
 
-    @own_work
-    def _before_backward(self, loss: Tensor) -> None:
+    @guarded
+    def _note_loss(self, loss: Tensor) -> None:
+        """Keep the value; on every step, so without ``own_work``, which takes longer than this."""
         self.record.backwards += 1
         self.observer.loaders.backward_called()
-        if loss.numel() == 1:
-            self._losses.append(loss.detach().reshape(()))
-            if loss.device.type == "cpu" and self.record.not_finite is None and not math.isfinite(loss.item()):
-                where, name = self.observer.modules.locate_not_finite()
-                self.record.not_finite = NotFinite(self.total, where, name, user_place())
-        if not self.observer.is_close:
+        if loss.numel() != 1:
             return
+        self._losses.append(loss.detach())
+        if loss.device.type == "cpu" and self.record.not_finite is None and not math.isfinite(loss.item()):
+            self._note_not_finite(loss)
+
+    @own_work
+    def _note_not_finite(self, loss: Tensor) -> None:
+        where, name = self.observer.modules.locate_not_finite(self.observer.loaders.last_batch, loss)
+        self.record.not_finite = NotFinite(self.total, where, name, user_place())
+
+    @own_work
+    def _before_backward(self, loss: Tensor) -> None:
         place = self._loss_place = user_place()
         found = survey(loss)
         reached = {id(variable) for variable in found.variables}
@@ -138,23 +147,39 @@ class Steps(Part):
             each.interval.starts_clean = bool(each.interval.starts_clean) or stale == 0
             each.interval.stale_share = max(each.interval.stale_share, stale / max(1, len(parameters)))
 
+    @guarded
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        self._step_begins(optimizer)
+        if self.observer.is_idle():
+            return
+        each = self.follow(optimizer)
+        self._note_rate(optimizer, each.record)
+        self._note_mode(each.record)
+        if each.interval is not None:
+            self._step_begins(optimizer, each, each.interval)
 
+    @guarded
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        self._step_ended(optimizer)
-        if not self.observer.is_idle():
-            self.observer.check_limits()
-
-    @own_work
-    def _step_begins(self, optimizer: Optimizer) -> None:
+        if self.observer.is_idle():
+            return
         each = self.follow(optimizer)
         record = each.record
-        self._note_rate(optimizer, record)
-        self._note_mode(record)
-        interval = each.interval
-        if interval is None:
-            return
+        self.total += 1
+        record.steps += 1
+        if self._losses:
+            record.saw_losses = True
+            self._last_losses, self._losses = self._losses, []
+        each.pending.append(tuple(self._last_losses))
+        # the first steps of all optimisers: what is known of the networks is complete after the third
+        if each.interval is not None or self.total <= FIRST_LOOK or is_sampled(record.steps):
+            self._step_ended(each)
+        elif not self.observer.is_close:
+            self.observer.modules.sleep()  # if an evaluation, or a new pass over a loader, woke it
+        self.observer.modules.release()
+        self.observer.check_limits()
+
+    @own_work
+    def _step_begins(self, optimizer: Optimizer, each: Followed, interval: Interval) -> None:
+        record = each.record
         parameters = each.parameters()
         if not record.num_parameters or len(parameters) != record.num_parameters:
             self._describe(optimizer, each, parameters)
@@ -175,10 +200,9 @@ class Steps(Part):
             interval.weight_norms = {name: value for (name, _), value in zip(with_gradient, weights, strict=True)}
 
     @own_work
-    def _step_ended(self, optimizer: Optimizer) -> None:
-        each = self.follow(optimizer)
+    def _step_ended(self, each: Followed) -> None:
+        """Close what was looked at, and say whether the next step is to be."""
         record = each.record
-        self.total += 1
         if each.interval is not None:
             if each.before:
                 values = norms([p.detach() - old for _, p, old in each.before])
@@ -186,21 +210,15 @@ class Steps(Part):
             each.before = []
             record.step_place = record.step_place or user_place()
             record.intervals.append(each.interval)
-        record.steps += 1
-        record.saw_losses |= bool(self._losses)
-        if self._losses:
-            self._last_losses, self._losses = self._losses, []
-        each.pending.append(sum(self._last_losses) if self._last_losses else torch.tensor(math.nan))  # type: ignore[arg-type]
         if is_sampled(record.steps):
             self._flush(each)
             self._note_layers(each)
             if self._loss_place:
                 record.loss_places[self._loss_place] += 1
         each.interval = Interval(record.steps) if is_sampled(record.steps) else None
-        self.observer.is_close = any(other.interval is not None for other in self._alive())
-        if self.total == 3:  # two samples of inputs are known, and the weights have moved
+        self.observer.look_closely(any(other.interval is not None for other in self._alive()))
+        if self.total == FIRST_LOOK:  # two samples of inputs are known, and the weights have moved
             self.observer.modules.finish_first_steps()
-        self.observer.modules.release()
 
     def _note_layers(self, each: Followed) -> None:
         """Note which layers take part, while they live: what a function made is gone when it returns."""
@@ -253,9 +271,9 @@ class Steps(Part):
                     record.decay_on.setdefault("bias", []).append(self.names.of(p))
 
     def _flush(self, each: Followed) -> None:
-        if each.pending:
-            each.record.losses += torch.stack([v.float().cpu() for v in each.pending]).tolist()
-            each.pending = []
+        for losses in each.pending:  # on another device all but the last have long been computed
+            each.record.losses.append(sum(float(loss) for loss in losses) if losses else math.nan)
+        each.pending = []
 
     def finish(self) -> None:
         """Bring in what still waits on a device, and what of each layer and activation is known."""
