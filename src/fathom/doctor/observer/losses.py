@@ -24,7 +24,8 @@ VALUE_LOSSES = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 SIGNED_LOSSES = ("soft_margin_loss", "hinge_embedding_loss", "margin_ranking_loss")  # their targets are −1 and 1
 WATCHED = (*CLASS_LOSSES, *BINARY_LOSSES, *VALUE_LOSSES, *SIGNED_LOSSES, "kl_div")
 MOST_CLASSES = 1000  # whose targets are counted
-CALLS_PASSED_OVER = 10  # one in so many has its targets counted, besides those that are looked at closely
+# one call in so many has its targets counted, besides those that are looked at closely; of the first ones, more
+CALLS_PASSED_OVER, FIRST_PASSED_OVER, FIRST_CALLS = 50, 10, 200
 
 
 class Losses(Part):
@@ -58,7 +59,8 @@ class Losses(Part):
             finally:
                 self._is_inside = False
             self._num_calls += 1
-            if not self.observer.is_close and self._num_calls % CALLS_PASSED_OVER and _learns(args, kwargs):
+            every = FIRST_PASSED_OVER if self._num_calls < FIRST_CALLS else CALLS_PASSED_OVER
+            if not self.observer.is_close and self._num_calls % every and _learns(args, kwargs):
                 return result  # one like those that were looked at
             with self.observer.own_work("loss"):
                 self._called(name, args, kwargs, result, "")

@@ -106,8 +106,9 @@ class Modules(Part):
 
     def sleep(self, *, for_good: bool = False) -> None:
         """Follow them no longer; compiled code, which would be compiled anew at each change, stays followed."""
-        if self.record.compiled and not for_good:
+        if not self._handles or (self.record.compiled and not for_good):
             return
+        self.release()
         for handle in self._handles:
             handle.remove()
             # PyTorch leaves this mark of a hook behind, and torch.compile then warns of global hooks for ever

@@ -21,6 +21,7 @@ from fathom.doctor.observer.statistics import has_equal_rows, norms
 from fathom.doctor.observer.units import Units
 
 if TYPE_CHECKING:
+    from fathom.doctor.observer.modules import Root
     from fathom.doctor.observer.observer import Observer
 
 FIRST_LOOK = 3  # steps, before layers are judged by what they have done
@@ -34,6 +35,7 @@ class Followed:
         self.optimizer, self.record, self.index = weakref.ref(optimizer), record, index
         self.interval: Interval | None = Interval(0, starts_clean=True)
         self.before: list[tuple[str, Tensor, Tensor]] = []
+        self.root: Root | None = None  # the network that it trains, if that has modes
         self.pending: list[tuple[Tensor, ...]] = []  # the losses of each step since they were last read
 
     def parameters(self) -> list[Tensor]:
@@ -58,8 +60,7 @@ class Steps(Part):
 
     def install(self) -> list[Any]:
         wrap = self.observer.patches.wrap
-        wrap(Tensor, "backward", self._backward_called)
-        wrap(torch.autograd, "backward", self._backward_called)
+        wrap(torch.autograd, "backward", self._backward_called)  # which Tensor.backward calls too
         wrap(Optimizer, "__init__", self._optimizer_made)
         return [
             register_optimizer_step_pre_hook(self._before_step),
@@ -153,7 +154,7 @@ class Steps(Part):
             return
         each = self.follow(optimizer)
         self._note_rate(optimizer, each.record)
-        self._note_mode(each.record)
+        self._note_mode(each)
         if each.interval is not None:
             self._step_begins(optimizer, each, each.interval)
 
@@ -174,7 +175,6 @@ class Steps(Part):
             self._step_ended(each)
         elif not self.observer.is_close:
             self.observer.modules.sleep()  # if an evaluation, or a new pass over a loader, woke it
-        self.observer.modules.release()
         self.observer.check_limits()
 
     @own_work
@@ -219,6 +219,7 @@ class Steps(Part):
         self.observer.look_closely(any(other.interval is not None for other in self._alive()))
         if self.total == FIRST_LOOK:  # two samples of inputs are known, and the weights have moved
             self.observer.modules.finish_first_steps()
+        self.observer.modules.release()
 
     def _note_layers(self, each: Followed) -> None:
         """Note which layers take part, while they live: what a function made is gone when it returns."""
@@ -233,18 +234,21 @@ class Steps(Part):
         return [each for each in alive if each.record.steps > 0 or most < 8]
 
     def _note_rate(self, optimizer: Optimizer, record: OptimizerRecord) -> None:
-        rates = [group.get("lr", math.nan) for group in optimizer.param_groups]
-        if any(isinstance(rate, Tensor) and rate.device.type != "cpu" for rate in rates):
+        groups = optimizer.param_groups
+        rate = groups[0].get("lr", math.nan)
+        if type(rate) is not float and isinstance(rate, Tensor) and rate.device.type != "cpu":
             return  # reading it would wait for the device
-        record.rates.append(float(rates[0]))
-        record.zero_rate_steps += all(float(rate) == 0 for rate in rates)
+        rate = float(rate)
+        record.rates.append(rate)
+        if rate == 0 and all(float(group.get("lr", math.nan)) == 0 for group in groups):
+            record.zero_rate_steps += 1
 
-    def _note_mode(self, record: OptimizerRecord) -> None:
-        root = self.observer.modules.current
-        module = root.module() if root is not None else None
-        if module is None or root is None or not root.record.mode_modules:
-            return
-        if not record.parameter_ids.intersection(root.record.parameters.values()) and record.parameter_ids:
+    def _note_mode(self, each: Followed) -> None:
+        record = each.record
+        if each.interval is not None:  # on the steps between, the network is the same
+            each.root = self._root_with_modes(record)
+        root = each.root
+        if root is None:
             return
         if root.last_training:  # the mode in which the gradients were computed
             record.steps_in_training_mode += 1
@@ -253,6 +257,14 @@ class Steps(Part):
             record.steps_in_evaluation_mode += 1
             record.last_steps_in_evaluation_mode += 1
             record.evaluation_mode_modules = root.record.mode_modules
+
+    def _root_with_modes(self, record: OptimizerRecord) -> Root | None:
+        """Return the network that was called last, if this optimiser trains it and it computes otherwise in training."""
+        root = self.observer.modules.current
+        if root is None or root.module() is None or not root.record.mode_modules:
+            return None
+        is_own = not record.parameter_ids or record.parameter_ids.intersection(root.record.parameters.values())
+        return root if is_own else None
 
     def _describe(self, optimizer: Optimizer, each: Followed, parameters: list[Tensor]) -> None:
         record = each.record
