@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     args = parser.parse_args(arguments)
     observer = Observer(epochs_limit=args.epochs_limit, time_limit_s=args.time_limit)
+    observer.record.is_whole = True
     sys.argv = [args.script, *args.arguments]
     sys.path[0] = os.path.dirname(os.path.abspath(args.script))
     observer.start()

@@ -14,6 +14,7 @@ from fathom.doctor.checks import (
     initial,
     losses,
     modes,
+    randomness,
     rates,
     schedules,
     signs,
@@ -43,6 +44,7 @@ CHECKS: tuple[Callable[[Record], Outcome], ...] = (
     data.check,
     curves.check,
     fits.check,
+    randomness.check,
 )
 
 # What the observation of one script in one process cannot tell.
@@ -50,8 +52,6 @@ _NEVER = {
     "data.label_noise": "it takes predictions for samples that were not learned from; `fathom train` lists the worst "
     "mistakes",
     "data.leakage": "it takes the columns of the data: fathom check --data FILE looks for it",
-    "data.split_differs": "only one process was observed",
-    "run.not_deterministic": "it takes two runs of the script",
 }
 
 

@@ -17,7 +17,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from fathom.doctor.observer import loaders, losses, modules, schedules, scripts, steps
+from fathom.doctor.observer import loaders, losses, modules, randomness, schedules, scripts, steps
 from fathom.doctor.observer.patches import Patches
 from fathom.doctor.observer.places import user_place
 from fathom.doctor.observer.record import Record
@@ -66,6 +66,7 @@ class Observer:
         self.losses = losses.Losses(self)
         self.loaders = loaders.Loaders(self)
         self.schedules = schedules.Schedules(self)
+        self.randomness = randomness.Randomness(self)
         self._handles: list[Any] = []
         self._started = 0.0
 
@@ -87,7 +88,7 @@ class Observer:
             if name.endswith("_") and not name.startswith("_") and callable(value):
                 wrap(nn.init, name, self._weight_set)
         scripts.install(self)
-        for part in (self.modules, self.steps, self.losses, self.loaders, self.schedules):
+        for part in (self.modules, self.steps, self.losses, self.loaders, self.schedules, self.randomness):
             self._handles += part.install()
 
     def stop(self) -> Record:
@@ -99,10 +100,9 @@ class Observer:
         self.patches.undo()
         with contextlib.suppress(ValueError):  # the script may have put all filters back
             cast("list[Any]", warnings.filters).remove(self._filter)
-        with self.own_work("finish"):
-            self.steps.finish()
-        with self.own_work("finish"):
-            self.loaders.finish()
+        for finish in (self.steps.finish, self.loaders.finish, self.randomness.finish):
+            with self.own_work("finish"):
+                finish()
         self.record.elapsed_s = time.monotonic() - self._started
         return self.record
 

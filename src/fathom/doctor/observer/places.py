@@ -7,6 +7,7 @@ import sys
 import sysconfig
 from functools import lru_cache
 from pathlib import Path
+from types import FrameType
 
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 _OURS = str(Path(__file__).resolve().parents[2])
@@ -21,14 +22,18 @@ def is_users(filename: str) -> bool:
     return not path.startswith((*_LIBRARIES, _OURS)) and "site-packages" not in path
 
 
+def user_frame() -> FrameType | None:
+    """Return the innermost frame of the user's code; None if none is running."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not is_users(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
 def user_place() -> str:
     """Return ``file:line`` of the innermost line of the user's code; empty if none is running."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        if is_users(frame.f_code.co_filename):
-            return f"{shorten(frame.f_code.co_filename)}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
-    return ""
+    frame = user_frame()
+    return "" if frame is None else f"{shorten(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
 @lru_cache(maxsize=4096)

@@ -78,6 +78,8 @@ def mixes_samples(network: nn.Module, x: Tensor, *, is_batch_first: bool) -> dic
 def varies_in_evaluation(network: nn.Module, x: Tensor) -> dict[str, Any]:
     """Return whether two passes in evaluation mode differ, and whether a functional dropout is the reason.
 
+    ``repeats`` says whether two passes from one random state are the same.
+
     Args:
         network: a copy, which is spoilt.
     Shape:   x (N, …)
@@ -98,12 +100,19 @@ def varies_in_evaluation(network: nn.Module, x: Tensor) -> dict[str, Any]:
             first = all_tensors(network(x[:MOST_SAMPLES]))
             torch.manual_seed(1)
             second = all_tensors(network(x[:MOST_SAMPLES]))
+            if _equal(first, second):
+                return {"varies": False}
+            with kept_random_state():
+                third = all_tensors(network(x[:MOST_SAMPLES]))
+            again = all_tensors(network(x[:MOST_SAMPLES]))
     finally:
         F.dropout = original
+    return {"varies": True, "repeats": _equal(third, again), "dropout": max(drops, default=0.0)}
+
+
+def _equal(first: list[Tensor], second: list[Tensor]) -> bool:
     pairs = [(a, b) for a, b in zip(first, second, strict=False) if a.shape == b.shape]
-    if all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in pairs):
-        return {"varies": False}
-    return {"varies": True, "dropout": max(drops, default=0.0)}
+    return all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in pairs)
 
 
 def first_not_finite(network: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
