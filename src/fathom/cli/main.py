@@ -94,8 +94,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         complete(lambda name: make_parser(name)[0], {name: verb.purpose for name, verb in VERBS.items()})
     arguments = list(sys.argv[1:] if argv is None else argv)
-    debug = "--debug" in arguments
-    arguments = [a for a in arguments if a != "--debug"]  # before the parser: it holds wherever it stands
+    ours = arguments[: _end_of_ours(arguments)]
+    debug = "--debug" in ours
+    # before the parser: it holds wherever it stands
+    arguments = [a for a in ours if a != "--debug"] + arguments[len(ours) :]
     stopped_by = None
     try:
         with handle_signals() as stop, guarded_output():
@@ -118,6 +120,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             with contextlib.suppress(OSError):  # a terminal that is gone
                 print(f"fathom: {visible(message)}", file=sys.stderr)
         return code
+
+
+def _end_of_ours(arguments: Sequence[str]) -> int:
+    """Return how many arguments are Fathom's: behind a script that is to be run, or a ``--``, they are others'."""
+    if next((argument for argument in arguments if argument != "--debug"), "") == "doctor":
+        script = next((i for i, argument in enumerate(arguments) if argument.endswith(".py")), len(arguments))
+        return min(script + 1, len(arguments))
+    return arguments.index("--") if "--" in arguments else len(arguments)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import pytest
 from fathom.cli.commands.inspection import doctor
 from fathom.cli.main import main, make_parser
 from fathom.doctor import runner
+from fathom.errors import UsageError
 
 TRAINS = """
 import sys, torch
@@ -94,6 +95,27 @@ def test_the_command_prints_findings_and_writes_json(here):
     assert [f["code"] for f in content["findings"]] == ["step.gradients_not_cleared"]
     assert set(content["findings"][0]) == {"code", "severity", "message", "evidence", "cause", "remedy", "place"}
     assert content["exit_code"] == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept", "is_debugged"),
+    [
+        (["doctor", "s.py", "--debug", "x"], ["--debug", "x"], False),
+        (["doctor", "--debug", "s.py", "--debug"], ["--debug"], True),
+        (["--debug", "doctor", "s.py"], [], True),
+    ],
+)
+def test_debug_behind_the_script_is_the_scripts(here, monkeypatch, capsys, typed, kept, is_debugged):
+    seen = []
+
+    def observe(script, arguments, **options):
+        seen.append(list(arguments))
+        raise UsageError("enough")
+
+    monkeypatch.setattr("fathom.doctor.script.observe_script", observe)
+    assert main(typed) == 2
+    assert seen == [kept]
+    assert ("Traceback" in capsys.readouterr().err) is is_debugged
 
 
 @pytest.mark.parametrize(

@@ -73,9 +73,13 @@ ENTRIES = (
         "note",
         "Training loss stays above 0.",
         "some labels are wrong",
-        "look at the samples with the highest loss",
-        "Not done for scripts; `fathom check` and the report list the worst mistakes.",
-        "Hard classes.",
+        "look at the samples that are ranked first, and at those with the highest loss",
+        "Exact: one input that occurs twice, with different labels. Statistical: in the last evaluation, samples that "
+        "the network "
+        "takes for another class with at least the probability that samples of that class get on average, if its "
+        "mistakes are as "
+        "sure as its right answers. A network that is surer than it is right is not judged.",
+        "Classes that cannot be told apart look the same.",
     ),
     Entry(
         "data.duplicates_across_splits",
@@ -84,7 +88,8 @@ ENTRIES = (
         "Validation is as good as training.",
         "samples that are learned from are evaluated on too",
         "split by group, after removing duplicates",
-        "Digests of the samples of every loader in its first pass.",
+        "Digests of the samples of every loader in its first pass, compared between those that one network is trained "
+        "and evaluated on.",
         "Tables with few values; augmented samples have other digests and are not found.",
     ),
     Entry(
@@ -94,8 +99,10 @@ ENTRIES = (
         "Validation is too good to be true.",
         "a column, a group or the time gives the target away",
         "drop the column; split by group or time",
-        "For scripts: one feature of a batch that alone equals the target.",
-        "A feature that is known at prediction.",
+        "Rows of features on the first steps: one feature that alone gives the target, linearly or by an interval of "
+        "its values for "
+        "each class. `fathom check` looks at groups and time as well.",
+        "A feature that is known at prediction, and tasks made up so that one feature decides.",
     ),
     Entry(
         "data.split_differs",
@@ -104,8 +111,10 @@ ENTRIES = (
         "Results differ from run to run; ranks validate on what others train on.",
         "the split is drawn without a seed of its own",
         "torch.Generator().manual_seed(0) for the split",
-        "Digests of the indices over all ranks.",
-        "Not done for scripts in one process.",
+        "`random_split` that draws from a generator which nothing has seeded is a note. Validation samples that one "
+        "network has learned "
+        "from under an earlier split are an error: their digests are compared over all loaders. Exact.",
+        "Folds with a network of their own each are not reported. Ranks in other processes are not seen.",
     ),
     Entry(
         "data.augmented_validation",

@@ -42,7 +42,9 @@ ENTRIES = (
         "Two runs with one seed differ.",
         "a random generator is not seeded, or an operation adds up in no fixed order",
         "torch.manual_seed(0); torch.use_deterministic_algorithms(True)",
-        "Needs two runs: `fathom diverge` compares them.",
-        "GPU kernels without a deterministic form.",
+        "Generators of PyTorch, NumPy and Python that are drawn from and never seeded, or seeded by the clock; a "
+        "network that gives two "
+        "outputs for one input from the same random state. Exact. `fathom diverge` compares two runs.",
+        "Where numbers need not be the same. GPU kernels that add up in another order each time are not seen.",
     ),
 )

@@ -165,20 +165,32 @@ def _waiting(loader: LoaderRecord, record: Record) -> Iterator[Finding]:
 
 def _duplicates(record: Record) -> Iterator[Finding]:
     trained = [loader for loader in record.loaders if loader.is_training]
-    others = [loader for loader in record.loaders if not loader.is_training]
-    for one in trained:
-        for other in others:
-            common = len(one.sample_digests & other.sample_digests)
-            share = common / max(1, len(other.sample_digests))
-            if share <= thresholds.DUPLICATES or len(other.sample_digests) < 10:
-                continue
-            # all of them: an evaluation on training samples, which may be meant
-            is_meant = share > thresholds.ALL_DUPLICATES
+    others = [loader for loader in record.loaders if not loader.is_training and len(loader.sample_digests) >= 10]
+    for other in others:
+        # the folds of a cross-validation have samples in common, and a network each
+        learned = [one for one in trained if not one.roots or not other.roots or one.roots & other.roots]
+        common = [len(one.sample_digests & other.sample_digests) for one in learned]
+        most = max(common, default=0)
+        share = most / len(other.sample_digests)
+        if share <= thresholds.DUPLICATES:
+            continue
+        is_meant = share > thresholds.ALL_DUPLICATES  # an evaluation on training samples
+        if not is_meant and min(common) == 0:
             yield found(
-                "data.duplicates_across_splits",
-                f"{common:,} of {len(other.sample_digests):,} samples of the loader that is evaluated on are also "
-                "learned from",
-                {"common": common, "share": share},
+                "data.split_differs",
+                f"{most:,} of {len(other.sample_digests):,} samples of the loader that is evaluated on were learned "
+                f"from under another split: the network has had {len(learned)} training loaders",
+                {"common": most, "share": share, "training_loaders": len(learned)},
                 place=other.place,
-                severity="note" if is_meant else "warning",
+                cause="the network has already seen samples of the new validation split",
+                remedy="one split with a seed of its own, kept for all of the training",
             )
+            continue
+        yield found(
+            "data.duplicates_across_splits",
+            f"{most:,} of {len(other.sample_digests):,} samples of the loader that is evaluated on are also learned "
+            "from",
+            {"common": most, "share": share},
+            place=other.place,
+            severity="note" if is_meant else "warning",
+        )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from torch import Tensor
+
 from fathom.doctor import thresholds
 from fathom.doctor.catalog import found
 from fathom.doctor.checks.curves import evaluations
@@ -80,8 +82,11 @@ def _underfitting(losses: list[float], record: Record) -> Iterator[Finding]:
 def _shuffled(losses: list[float], record: Record) -> Iterator[Finding | NotChecked]:
     """Report an evaluation at chance beside a training that learns, or a training at chance."""
     points, chance = evaluations(record), _chance(record)
+    if chance is not None and not points and record.predicted is not None:
+        yield from _at_chance(record.predicted, ends_of(losses)[1], chance)
+        return
     if chance is None or not points:
-        yield NotChecked("data.labels_shuffled", "it takes a cross-entropy and an evaluation with a loss")
+        yield NotChecked("data.labels_shuffled", "it takes a cross-entropy, and an evaluation of known labels")
         return
     last, lowest = points[-1], min(point.loss for point in points)
     after = ends_of(losses)[1]
@@ -92,6 +97,23 @@ def _shuffled(losses: list[float], record: Record) -> Iterator[Finding | NotChec
             "lowest loss is "
             f"{lowest:.3g}",
             {"train_loss": after, "lowest_evaluation": lowest, "chance": chance, "accuracy": last.accuracy},
+        )
+
+
+def _at_chance(predicted: tuple[Tensor, Tensor], train_loss: float, chance: float) -> Iterator[Finding]:
+    """Report an evaluation that is right no more often than always guessing the largest class would be."""
+    probabilities, labels = predicted  # (N, classes), (N,)
+    accuracy = float((probabilities.argmax(1) == labels).float().mean())
+    largest = float(labels.bincount().max()) / len(labels)
+    deviation = math.sqrt(largest * (1 - largest) / len(labels))
+    if len(labels) < thresholds.LEAST_PREDICTED or largest > thresholds.LARGEST_CLASS_SHARE:
+        return
+    if accuracy < largest + deviation and train_loss < thresholds.LEARNED * chance:
+        yield found(
+            "data.labels_shuffled",
+            f"The training loss falls to {train_loss:.3g}, yet {accuracy:.0%} of {len(labels)} evaluated samples are "
+            f"right, where always answering the largest class gives {largest:.0%}",
+            {"train_loss": train_loss, "accuracy": accuracy, "largest_class": largest, "samples": len(labels)},
         )
 
 

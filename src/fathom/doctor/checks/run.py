@@ -16,6 +16,7 @@ from fathom.doctor.checks import (
     modes,
     randomness,
     rates,
+    samples,
     schedules,
     signs,
     structure,
@@ -45,14 +46,8 @@ CHECKS: tuple[Callable[[Record], Outcome], ...] = (
     curves.check,
     fits.check,
     randomness.check,
+    samples.check,
 )
-
-# What the observation of one script in one process cannot tell.
-_NEVER = {
-    "data.label_noise": "it takes predictions for samples that were not learned from; `fathom train` lists the worst "
-    "mistakes",
-    "data.leakage": "it takes the columns of the data: fathom check --data FILE looks for it",
-}
 
 
 def check_record(record: Record) -> Findings:
@@ -61,7 +56,7 @@ def check_record(record: Record) -> Findings:
     Where a finding explains another, as invalid data explain a loss that is not finite, both stand.
     """
     found: dict[tuple[str, str], Finding] = {}
-    skipped: dict[str, str] = dict(_NEVER)
+    skipped: dict[str, str] = {}
     if not any(optimizer.steps for optimizer in record.optimizers):
         reason = _without_training(record)
         skipped |= {code: reason for code in CATALOG if code not in skipped}

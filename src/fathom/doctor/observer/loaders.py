@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fathom.doctor.observer.observer import Observer
 
 MOST_DIGESTS = 4000  # samples of a loader whose digests are compared with those of others
+LEAST_VALUES = 8  # of a sample, before it counts as the same as another one
 MOST_BYTES = 50_000_000  # of a loader's samples that are digested
 
 
@@ -74,6 +75,7 @@ class Loaders(Part):
     def called(self, in_training_mode: bool, root: RootRecord) -> None:
         """Note that a network was called on what the current pass yields."""
         if self._current is not None:
+            self._current.record.roots.add(self.record.roots.index(root))
             self._current.calls += 1
             self._current.calls_in_training_mode += in_training_mode
             if in_training_mode:
@@ -150,7 +152,19 @@ class Loaders(Part):
         if record.passes == 1 and record.samples_seen < MOST_DIGESTS and self._bytes < MOST_BYTES:
             self._bytes += x.numel() * x.element_size()
             record.samples_seen += len(x)
-            record.sample_digests.update(digest(sample) for sample in x)
+            digests = [digest(sample) for sample in x]
+            record.sample_digests.update(digests)
+            self._compare_labels(record, x, tensors[-1], digests)
+
+    def _compare_labels(self, record: LoaderRecord, x: Tensor, y: Tensor, digests: list[str]) -> None:
+        """Count inputs that come again with another label; short ones, such as a few categories, may well do so."""
+        if y.shape != x.shape[:1] or y.is_floating_point() or not x.is_floating_point() or x[0].numel() < LEAST_VALUES:
+            return
+        for key, label in zip(digests, y.tolist(), strict=True):
+            first = record.labels.setdefault(key, label)
+            if first != label:
+                record.contradictions += 1
+                record.labels[key] = label
 
     def _end_pass(self) -> None:
         current, self._current = self._current, None

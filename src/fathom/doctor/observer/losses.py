@@ -14,6 +14,7 @@ from fathom.doctor.observer.graph import producer, softmax_dimension
 from fathom.doctor.observer.part import Part
 from fathom.doctor.observer.places import user_place
 from fathom.doctor.observer.record import LossCall
+from fathom.doctor.observer.statistics import first_tensor
 
 if TYPE_CHECKING:
     from fathom.doctor.observer.observer import Observer
@@ -88,6 +89,8 @@ class Losses(Part):
         if not x.requires_grad and result is not None and result.numel() == 1 and result.device.type == "cpu":
             entry = {"step": self.observer.step, "loss": float(result), "place": place, "kind": name}
             self.record.evaluations.append(entry | self._accuracy(name, x, target))
+        if is_training and root is not None and root.last_inputs is not None:
+            self.observer.samples.learned_from(first_tensor(root.last_inputs), target)
         if self.observer.is_close or error or (not x.requires_grad and count <= 3):
             facts = self._facts(name, x, target, values, result)
             facts["error"] = error

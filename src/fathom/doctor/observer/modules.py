@@ -33,7 +33,7 @@ from fathom.doctor.observer.statistics import (
 NORMS = (nn.modules.batchnorm._BatchNorm,)
 _DROPOUTS = (nn.modules.dropout._DropoutNd,)
 _ACTIVATIONS = (nn.ReLU, nn.Sigmoid, nn.Tanh, nn.Softmax)
-QUIET_CALLS = 3  # without gradients in a row, after which the next are taken to be alike
+QUIET_CALLS = 8  # without gradients in a row, after which the next are taken to be alike
 MOST_ROOTS = 50  # networks of one script; a search over networks makes more, which are all alike
 
 
@@ -189,6 +189,7 @@ class Modules(Part):
         if not with_grad:
             self._evaluated(root, module, x)
             self._first_layer = None
+            self._note_prediction(x, y)
             self._quiet_calls += 1
             if self._quiet_calls >= QUIET_CALLS and not self.observer.is_close:
                 self.sleep()
@@ -228,6 +229,12 @@ class Modules(Part):
             record.calls_evaluating_in_training_mode += 1
             record.evaluation_place = record.evaluation_place or user_place()
         self.observer.loaders.called(in_training_mode, record)
+
+    def _note_prediction(self, x: Tensor | None, y: Tensor | None) -> None:
+        """Keep what is said of the samples of a loader's batch, beside their labels, if the batch holds them."""
+        batch = all_tensors(self.observer.loaders.last_batch)
+        if x is not None and y is not None and len(batch) == 2 and len(batch[1]) == len(y) and len(x) == len(y):
+            self.observer.samples.predicted(y, batch[1])
 
     def _note_feeding(self, root: Root, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not self._quiet_outputs:

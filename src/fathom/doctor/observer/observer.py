@@ -17,7 +17,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from fathom.doctor.observer import loaders, losses, modules, randomness, schedules, scripts, steps
+from fathom.doctor.observer import loaders, losses, modules, randomness, samples, schedules, scripts, steps
+from fathom.doctor.observer.part import Part
 from fathom.doctor.observer.patches import Patches
 from fathom.doctor.observer.places import user_place
 from fathom.doctor.observer.record import Record
@@ -67,6 +68,7 @@ class Observer:
         self.loaders = loaders.Loaders(self)
         self.schedules = schedules.Schedules(self)
         self.randomness = randomness.Randomness(self)
+        self.samples = samples.Samples(self)
         self._handles: list[Any] = []
         self._started = 0.0
 
@@ -88,8 +90,7 @@ class Observer:
             if name.endswith("_") and not name.startswith("_") and callable(value):
                 wrap(nn.init, name, self._weight_set)
         scripts.install(self)
-        for part in (self.modules, self.steps, self.losses, self.loaders, self.schedules, self.randomness):
-            self._handles += part.install()
+        self._handles = [handle for part in self._parts() for handle in part.install()]
 
     def stop(self) -> Record:
         """End watching; everything is as it was. Returns what was seen."""
@@ -100,11 +101,22 @@ class Observer:
         self.patches.undo()
         with contextlib.suppress(ValueError):  # the script may have put all filters back
             cast("list[Any]", warnings.filters).remove(self._filter)
-        for finish in (self.steps.finish, self.loaders.finish, self.randomness.finish):
+        for part in self._parts():
             with self.own_work("finish"):
-                finish()
+                part.finish()
         self.record.elapsed_s = time.monotonic() - self._started
         return self.record
+
+    def _parts(self) -> tuple[Part, ...]:
+        return (
+            self.modules,
+            self.steps,
+            self.losses,
+            self.loaders,
+            self.schedules,
+            self.randomness,
+            self.samples,
+        )
 
     def is_idle(self) -> bool:
         """Whether nothing is to be seen now: paused, or a compiler traces the code."""

@@ -28,6 +28,9 @@ class Part:
         """Set hooks and patches; return the handles that take the hooks away."""
         raise NotImplementedError
 
+    def finish(self) -> None:
+        """Write what is still to be written at the end."""
+
 
 def own_work(method: Callable[..., None]) -> Callable[..., None]:
     """Let a method of a part run unseen and without gradients; not at all while the observer is idle."""

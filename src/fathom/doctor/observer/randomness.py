@@ -104,5 +104,7 @@ def _comes_from_the_clock(seed: Any) -> bool:
     if any(abs(value / unit - now) < _A_DAY_S for unit in (1.0, 1e3, 1e6, 1e9)):
         return True
     frame = user_frame()
+    if frame is not None:
+        linecache.checkcache(frame.f_code.co_filename)  # a cell or a file that was run before, changed since
     line = linecache.getline(frame.f_code.co_filename, frame.f_lineno) if frame is not None else ""
-    return bool(_ANEW.search(line.partition("#")[0]))
+    return bool(_ANEW.search(line.partition("#")[0].partition("seed")[2]))

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import Tensor
+
 
 @dataclass
 class LossCall:
@@ -172,6 +174,9 @@ class LoaderRecord:
     passes_ended: int = 0
     evaluations_in_training_mode: int = 0  # passes without a backward pass
     evaluated_roots: set[int] = field(default_factory=set)
+    roots: set[int] = field(default_factory=set)  # networks that were called on what it yields
+    labels: dict[str, int] = field(default_factory=dict)  # of the samples, by their digests
+    contradictions: int = 0  # inputs that occur again with another label
 
 
 @dataclass
@@ -198,6 +203,8 @@ class Record:
     loaders: list[LoaderRecord] = field(default_factory=list)
     graph: dict[str, dict[str, Any]] = field(default_factory=dict)  # place of a backward pass: what its graph shows
     evaluations: list[dict[str, Any]] = field(default_factory=list)  # step, loss, place: without gradients
+    rows: tuple[Tensor, Tensor] | None = None  # features and targets of some samples that are learned from
+    predicted: tuple[Tensor, Tensor] | None = None  # probabilities and labels of the last evaluation
     foreign_layers: dict[str, str] = field(default_factory=dict)  # layers called that no network registers: place
     not_finite: NotFinite | None = None
     failure: dict[str, str] = field(default_factory=dict)  # the exception that ended the script: kind, message, place

@@ -259,7 +259,7 @@ class Steps(Part):
             record.evaluation_mode_modules = root.record.mode_modules
 
     def _root_with_modes(self, record: OptimizerRecord) -> Root | None:
-        """Return the network that was called last, if this optimiser trains it and it computes otherwise in training."""
+        """Return the network that was called last, if this optimiser trains it and it knows modes."""
         root = self.observer.modules.current
         if root is None or root.module() is None or not root.record.mode_modules:
             return None

@@ -1,0 +1,69 @@
+"""A few samples of what is learned from and of what is predicted: enough to tell leakage and label noise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fathom.doctor.observer.part import Part
+
+MOST_ROWS = 2000  # that are kept of what is learned from
+MOST_FEATURES = 500
+MOST_PREDICTIONS = 5000  # of one evaluation
+MOST_CLASSES = 200
+
+
+class Samples(Part):
+    """Keeps rows of features beside their targets, and probabilities beside the labels of an evaluation."""
+
+    def install(self) -> list[Any]:
+        self._rows: list[tuple[Tensor, Tensor]] = []
+        self._num_rows = 0
+        self._predictions: dict[int, list[tuple[Tensor, Tensor]]] = {}  # by the step at which they were made
+        return []
+
+    def learned_from(self, x: Tensor | None, y: Tensor) -> None:
+        """Keep the input of a network and the target of its loss, where they are rows of features with one target each.
+
+        Shape:   x (N, features), y (N,) or (N, 1)
+        """
+        if x is None or x.dim() != 2 or not x.is_floating_point() or y.shape not in ((len(x),), (len(x), 1)):
+            return
+        if 2 <= x.shape[1] <= MOST_FEATURES and self._num_rows < MOST_ROWS:
+            self._num_rows += len(x)
+            self._rows.append((x.detach().float().cpu().clone(), y.detach().flatten().float().cpu().clone()))
+
+    def predicted(self, scores: Tensor, labels: Tensor) -> None:
+        """Keep what a network says of samples, without gradients, beside their labels.
+
+        Shape:   scores (N, classes), labels (N,)
+        """
+        if scores.dim() != 2 or labels.shape != scores.shape[:1] or labels.is_floating_point() or not len(labels):
+            return
+        classes = scores.shape[1]
+        if not 2 <= classes <= MOST_CLASSES or int(labels.min()) < 0 or int(labels.max()) >= classes:
+            return
+        step = self.observer.step
+        if step not in self._predictions:  # of the last evaluation alone
+            self._predictions = {step: []}
+        kept = self._predictions[step]
+        if sum(len(labels) for _, labels in kept) < MOST_PREDICTIONS:
+            kept.append((_probabilities(scores.detach().float().cpu()), labels.detach().cpu().clone()))
+
+    def finish(self) -> None:
+        """Put them together."""
+        widths = {x.shape[1] for x, _ in self._rows}
+        if len(widths) == 1:
+            self.record.rows = (torch.cat([x for x, _ in self._rows]), torch.cat([y for _, y in self._rows]))
+        for kept in self._predictions.values():
+            if len({p.shape[1] for p, _ in kept}) == 1:
+                self.record.predicted = (torch.cat([p for p, _ in kept]), torch.cat([y for _, y in kept]))
+
+
+def _probabilities(scores: Tensor) -> Tensor:
+    """Return probabilities from logits, log-probabilities or probabilities.  # (N, classes)"""
+    if bool((scores >= 0).all()) and bool(((scores.sum(1) - 1).abs() < 1e-3).all()):
+        return scores
+    return scores.softmax(1)
