@@ -27,6 +27,7 @@ class Finding(msgspec.Struct, frozen=True):
         cause: why it is so, where that is known.
         remedy: what to do: a command or a line of code, where there is one.
         place: where: a file, a column, a layer, an epoch.
+        settings: those of a run that are the remedy, by their full names; left out where no setting is.
     Raises:  ValueError for a code or a severity of another form; TypeError for evidence that is not plain
 
     >>> Finding("data.leakage", "warning", "id alone tells price", remedy="--drop id").text
@@ -40,6 +41,7 @@ class Finding(msgspec.Struct, frozen=True):
     cause: str = ""
     remedy: str = ""
     place: str = ""
+    settings: Mapping[str, Plain] | msgspec.UnsetType = msgspec.UNSET  # unset ones are not written
 
     def __post_init__(self) -> None:
         _check_code(self.code)

@@ -8,14 +8,23 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import mean
 
+from msgspec import UNSET
+
 from fathom.doctor import thresholds
 from fathom.doctor.catalog import CATALOG, found
+from fathom.doctor.remedies import advise
+from fathom.doctor.training.judge import judge
+from fathom.doctor.training.opening import COURSE
 from fathom.findings import Finding, Findings, NotChecked
 from fathom.phrases import counted, significant
 from fathom.runs.analysis.curves import curve
-from fathom.runs.analysis.findings import find_in_run
+from fathom.runs.analysis.findings import find_in_run, merge
+from fathom.runs.folder.lock import is_locked
+from fathom.runs.folder.probes import PROBE, findings_in
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
+from fathom.runs.folder.schema import PROBES
+from fathom.settings.reading import read_config
 
 # what metrics, evaluation and configuration of a run show; the rest needs the training itself
 _SEEN = {
@@ -31,20 +40,63 @@ _SEEN = {
 
 
 def examine_run(path: Path) -> Findings:
-    """Return what the run's own findings and the doctor's checks of its curves say, the gravest first.
+    """Return what a run's probes, metrics, evaluation and configuration say, the gravest first.
+
+    Where a cure is a setting of the run, the finding has it in ``settings``. A run without probes is judged by what is
+    left, and the reason stands with each check that could not run.
 
     Raises:  FathomError if the folder is no run or a file of it is damaged
     """
     run = RunReader(path)
     own = find_in_run(run)
-    known = {finding.code for finding in own.findings}
     checked = (*_oscillates(run), *_zero_rate(run), *_first_loss(run))
-    more = [finding for finding in checked if finding.code not in known]
+    known = {finding.code for finding in own.findings}
+    found = [*own.findings, *(finding for finding in checked if finding.code not in known)]
     skipped = {check.code: check.reason for check in own.not_checked}
-    for code in CATALOG:
-        if code not in _SEEN and code not in known:
-            skipped.setdefault(code, "the run folder does not record what it takes")
-    return Findings.gravest_first([*own.findings, *more], [NotChecked(*item) for item in skipped.items()])
+    if run.probes:
+        watched = _judge_again(run)
+        found = merge(found, watched.findings)
+        skipped |= {check.code: check.reason for check in watched.not_checked}
+    else:
+        reason = f"the run has no {PROBES}: {_why_unwatched(run)}"
+        skipped |= {code: skipped.get(code, reason) for code in CATALOG if code not in _SEEN}
+    codes = {finding.code for finding in found}
+    config = read_config(path)
+    return Findings.gravest_first(
+        [finding if finding.settings is not UNSET else advise(finding, config) for finding in found],
+        [NotChecked(code, reason) for code, reason in skipped.items() if code not in codes],
+    )
+
+
+def headline(path: Path) -> str:
+    """Return a line on what is judged: how the run ended, and how closely it was watched."""
+    run = RunReader(path)
+    probes = sum(event.get("event") == PROBE for event in run.probes)
+    seen = f"{counted(probes, 'probe')}" if run.probes else f"no probes: {_why_unwatched(run)}"
+    status = run.status
+    if status == "running" and not is_locked(path):
+        status = "interrupted"  # killed: it could write no other end
+    steps = run.metrics[-1]["step"] if run.metrics else 0
+    steps = max([steps, *(int(event["step"]) for event in run.probes)])
+    return f"doctor   {run.name}: {status}, {counted(steps, 'step')}; {seen}"
+
+
+def _why_unwatched(run: RunReader) -> str:
+    training = run.config.get("training")
+    level = training.get("doctor") if isinstance(training, dict) else None
+    return (
+        "it was trained with --doctor off" if level == "off" else "it was not trained by `fathom train`, or before it"
+    )
+
+
+def _judge_again(run: RunReader) -> Findings:
+    """Judge the course anew, by today's thresholds; what the first steps showed stays as it was found."""
+    stored = findings_in(run.probes, run.path / PROBES) or Findings()
+    ended = run.status == "done" or (run.failure is not None and run.failure.code == "loss.not_finite")
+    course = judge(run.probes, run.epochs(), is_over=ended)
+    kept = [finding for finding in stored.findings if finding.code not in COURSE]
+    known = {check.code: check for check in (*stored.not_checked, *course.not_checked)}
+    return Findings.gravest_first([*kept, *course.findings], known.values())
 
 
 def _oscillates(run: RunReader) -> Iterator[Finding]:

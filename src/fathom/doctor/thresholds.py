@@ -42,6 +42,7 @@ GRADIENT_SPIKE = 100.0  # times the median; ours (TP has 10)
 VANISHING_RATIO = 1e-3  # first layer against last (AT)
 VANISHED = 1e-4  # norm of the first layer's gradient (AT)
 NEAR_START = 0.1  # the loss has fallen by less: GS requires a loss near its start
+GRADIENT_BAND = (1e-6, 1e3)  # mean |g| of a layer, N1 §1.7.2
 DEEP = 3  # layers with weights, before gradients can vanish between them
 FIRST_LOSS = 2.0  # times ln K: TDC's deviation of 100 %
 FIRST_LOSS_MARGIN = 0.5  # added to it, for few classes; ours

@@ -10,6 +10,7 @@ from typing import Any
 from fathom.build.configure import configure
 from fathom.build.kinds.base import OnRead
 from fathom.build.run import Hooks, OnStart, PlannedRun, TrainedRun, resume_run, train_run
+from fathom.doctor.training.watching import watched
 from fathom.errors import FathomError
 from fathom.models.registry import check_run_model
 from fathom.runs.folder import schema
@@ -48,9 +49,10 @@ def train(
 
     >>> fathom.train({"model": {"name": "mlp"}, "data": {"name": "digits"}})  # doctest: +SKIP
     """
-    hooks = Hooks(_logging(log, on_start), on_read)
+    logged = _logging(log, on_start)
+    hooks = Hooks(watched(logged), on_read)
     run = train_run(configure(settings, root), root=root, name=name, contents=contents, hooks=hooks, command=command)
-    return _compare(run, contents, hooks)
+    return _compare(run, contents, Hooks(logged, on_read))
 
 
 def resume(
@@ -68,13 +70,15 @@ def resume(
         contents, on_start, on_read, log: as for ``train``.
     Raises:  FathomError if the run is finished, still running, not a run, or has no usable checkpoint
     """
-    hooks = Hooks(_logging(log, on_start), on_read)
+    logged = _logging(log, on_start)
+    hooks = Hooks(logged, on_read)
     path = resolve_resumable(run)
     reader = RunReader(path)
     config = read_config(path)
     check_run_model(config.model.name, path / schema.CONFIG)
     if reader.status != "done":  # failed, stopped, or killed while it said "running"
-        return _compare(resume_run(path, contents=contents, hooks=hooks), contents, hooks)
+        resumed = resume_run(path, contents=contents, hooks=Hooks(watched(logged), on_read))
+        return _compare(resumed, contents, hooks)
     # the run itself is done, but its comparison from scratch may have been stopped
     if not (config.finetune.compare_scratch and reader.comparison_is_open):
         raise FathomError(f"{path}: this run is finished; start a new one to train further")

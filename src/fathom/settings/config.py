@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from fathom.choices import Balance, Cache, CompileMode, OptimizerName, Precision
+from fathom.choices import Balance, Cache, CompileMode, DoctorLevel, OptimizerName, Precision
 from fathom.errors import FathomError, UsageError
 from fathom.monitor import parse_monitor
 from fathom.runs.folder.schema import SCHEMA, other_version
@@ -107,6 +107,7 @@ class TrainingConfig(ConfigNode, frozen=True):
     patience: Count | None = None
     init: str | dict[str, str] | None = None
     log_every: Count = 50  # steps between two records
+    doctor: DoctorLevel = "light"  # of `fathom train`: how closely a run watches itself
     checkpoint_every_s: Positive = 60.0  # what a crash may cost at most
     fast_dev_run: bool = False
     overfit_batches: Natural = 0  # 0: off

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from fathom.doctor.catalog import CATALOG
 from fathom.doctor.checks import (
@@ -50,8 +50,8 @@ CHECKS: tuple[Callable[[Record], Outcome], ...] = (
 )
 
 
-def check_record(record: Record) -> Findings:
-    """Return what all checks say of a training; each fault once, the gravest first.
+def check_record(record: Record, checks: Sequence[Callable[[Record], Outcome]] = CHECKS) -> Findings:
+    """Return what the checks, by default all, say of a training; each fault once, the gravest first.
 
     Where a finding explains another, as invalid data explain a loss that is not finite, both stand.
     """
@@ -60,7 +60,7 @@ def check_record(record: Record) -> Findings:
     if not any(optimizer.steps for optimizer in record.optimizers):
         reason = _without_training(record)
         skipped |= {code: reason for code in CATALOG if code not in skipped}
-    for check in CHECKS:
+    for check in checks:
         try:
             for outcome in check(record):
                 if isinstance(outcome, NotChecked):

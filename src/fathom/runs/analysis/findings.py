@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fathom.errors import FathomError
 from fathom.files import write_atomically
-from fathom.findings import Finding, Findings
+from fathom.findings import SEVERITIES, Finding, Findings
 from fathom.runs.analysis.curves import check_curves
 from fathom.runs.analysis.evaluation import check_evaluation
 from fathom.runs.folder import schema
+from fathom.runs.folder.probes import findings_in
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import to_json
 
@@ -21,7 +24,21 @@ def find_in_run(run: RunReader) -> Findings:
     tests, without_tests = check_evaluation(run)
     # the order among equally grave ones
     found = [*_failure(run), *_beginning(run), *_data(run), *curves, *tests, *_special(run)]
-    return Findings.gravest_first(found, [*without_curves, *without_tests])
+    watched = findings_in(run.probes, run.path / schema.PROBES) or Findings()
+    return Findings.gravest_first(merge(found, watched.findings), [*without_curves, *without_tests])
+
+
+def merge(own: Sequence[Finding], watched: Sequence[Finding]) -> list[Finding]:
+    """Return what the folder's numbers say and what the doctor saw, each fault once: as the graver of the two has it.
+
+    Of equally grave ones the doctor's stands, which knows the settings that are its cure; where a loss ceased to be
+    finite, the error that stopped the run knows more.
+    """
+    rank = {severity: place for place, severity in enumerate(SEVERITIES)}
+    best = {f.code: rank[f.severity] for f in reversed(watched)}  # the gravest come first
+    kept = [f for f in own if f.code == "loss.not_finite" or f.code not in best or rank[f.severity] < best[f.code]]
+    codes = {finding.code for finding in kept}
+    return [*kept, *(finding for finding in watched if finding.code not in codes)]
 
 
 def write_findings(run: RunReader) -> Findings:

@@ -15,6 +15,7 @@ from fathom.monitor import USUAL, is_better_epoch, parse_monitor
 from fathom.runs.folder import schema
 from fathom.runs.folder.lookup import resolve_run
 from fathom.runs.folder.metrics import read_metrics
+from fathom.runs.folder.probes import Event, read_probes
 from fathom.runs.folder.records import is_number, read_json, read_yaml
 
 
@@ -70,6 +71,11 @@ class RunReader:
         # cached: a reader shows one moment of a growing run
         """The records that count, in the order of their steps; empty if nothing was recorded yet."""
         return read_metrics(self.path / schema.METRICS)
+
+    @cached_property
+    def probes(self) -> list[Event]:
+        """What the doctor measured and found while the network trained; empty if it was switched off."""
+        return read_probes(self.path / schema.PROBES)
 
     def steps(self) -> list[dict[str, Any]]:
         """The records of the log intervals within epochs."""

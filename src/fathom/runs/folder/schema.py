@@ -6,6 +6,7 @@ runs/20250301-141500-lenet-fashion_mnist/
   run.json           status, time, command, seed, versions, machine, choices
   metrics.jsonl      one record a line: event "step", "epoch" or "resume"
   metrics.csv        the epoch records as a table
+  probes.jsonl       what the doctor measured while the network trained, and what it found
   log.txt            what happened, with the time
   data.json          the parts and their classes, what is wrong with the files, duplicates
   model.json         name, layers, class names, input; model.safetensors holds the weights beside it
@@ -33,6 +34,7 @@ CONFIG = "config.yaml"
 RUN = "run.json"
 METRICS = "metrics.jsonl"
 METRICS_TABLE = "metrics.csv"
+PROBES = "probes.jsonl"
 LOG = "log.txt"
 DATA = "data.json"
 MODEL = "model.json"

@@ -76,9 +76,11 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             f"{args.target} is taken for a run: arguments and limits go with a script, whose name ends in .py"
         )
-    from fathom.doctor.run_folder import examine_run
+    from fathom.doctor.run_folder import examine_run, headline
 
-    findings = examine_run(find_run(args.target, args.runs))
+    path = find_run(args.target, args.runs)
+    print(headline(path))
+    findings = examine_run(path)
     _print(findings, show_all=args.all)
     return _finish(findings, {}, args.json, 0)
 

@@ -19,7 +19,7 @@ from fathom.runs.html.sections.curves import metric_words, show_curves
 from fathom.runs.html.sections.data import show_data
 from fathom.runs.html.sections.layers import show_layers
 from fathom.runs.html.sections.provenance import show_config, show_provenance
-from fathom.runs.html.sections.special import show_columns, show_comparison, show_pruning, show_start
+from fathom.runs.html.sections.special import show_columns, show_comparison, show_doctor, show_pruning, show_start
 from fathom.runs.html.sections.test_set import show_results
 from fathom.runs.html.summary import (
     made_from,
@@ -66,6 +66,7 @@ def report_page(run: RunReader, findings: Findings, folder: Path) -> Page:
         sections=[  # from what came out to how it was made
             show_pruning(run),
             show_curves(run),
+            show_doctor(run),
             *show_results(run),
             show_data(run),
             show_columns(run),

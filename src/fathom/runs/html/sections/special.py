@@ -23,6 +23,15 @@ def show_pruning(run: RunReader) -> Section | None:
     return show_pruning(run.pruning)
 
 
+def show_doctor(run: RunReader) -> Section | None:
+    """Show what the doctor saw while the network trained: ``probes.jsonl``."""
+    if not run.probes:
+        return None
+    from fathom.runs.html.sections.doctor import show_doctor
+
+    return show_doctor(run)
+
+
 def show_columns(run: RunReader) -> Section | None:
     """Show the columns of a table: what ``model.json`` has as its input."""
     stored = (run.model or {}).get("input")
