@@ -79,6 +79,13 @@ def test_metrics(runs: dict[str, Path]) -> None:
     assert seen == documented
 
 
+def test_probes(runs: dict[str, Path]) -> None:
+    text = section("probes.jsonl")
+    for run in runs.values():
+        for line in (run / "probes.jsonl").read_text(encoding="utf-8").splitlines():
+            assert all(f"`{name}`" in text for name in json.loads(line)), line
+
+
 def test_data(runs: dict[str, Path]) -> None:
     classifier, regressor = (read(runs[kind] / "data.json") for kind in ("classifier", "regressor"))
     assert set(classifier) == fields("data.json")
@@ -109,7 +116,7 @@ def test_findings(runs: dict[str, Path]) -> None:
         content = read(run / "findings.json")
         assert set(content) == {"schema", "findings", "not_checked"}
         for finding in content["findings"]:  # type: ignore[attr-defined]
-            assert set(finding) == fields("findings.json")
+            assert set(finding) | {"settings"} == fields("findings.json")  # which only some have
         for check in content["not_checked"]:  # type: ignore[attr-defined]
             assert all(f"`{name}`" in section("findings.json") for name in check)
 

@@ -117,6 +117,11 @@ OPTIONS: dict[str, dict[str, Option]] = {
         "--patience": Option("training.patience", "N", "stop after N epochs without a better validation loss"),
         "--init": Option("training.init", "RULE", "initialiser, such as xavier_uniform or normal:0.01", str),
         "--seed": Option("seed", "N", "seed of weights, data order and everything else that is random (default: 0)"),
+        "--doctor": Option(
+            "training.doctor",
+            "LEVEL",
+            "how closely a run watches itself: off, light (default), full; in a series off",
+        ),
         "--overfit-batches": Option(
             "training.overfit_batches", "N", "overfit the first N batches: can the network learn at all?", read_count
         ),
@@ -150,7 +155,11 @@ _READERS: tuple[tuple[Any, Callable[[str], Any]], ...] = (
     (Fraction, read_fraction),
     (str, str),
 )
-_CALLED = {"balance": "class balancing", "compile": "compile mode"}  # what a setting is called where it is unknown
+_CALLED = {
+    "balance": "class balancing",
+    "compile": "compile mode",
+    "doctor": "level of the doctor",
+}  # what a setting is called where it is unknown
 
 
 def add_settings(parser: argparse.ArgumentParser, leave_out: Collection[str] = ()) -> argparse._ArgumentGroup:

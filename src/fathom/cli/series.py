@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fathom.training.callbacks import Callback
 
 # they belong to one run; --seeds has another meaning in distill
+UNWATCHED = {"training": {"doctor": "off"}}  # where --doctor does not ask for it: a series compares results
 _LEFT_OUT = ("model", "--overfit-batches", "--compare-scratch", "--seeds")
 
 
@@ -55,10 +56,12 @@ class Watch(SeriesObserver):
             print(line, flush=True)
 
     def start(self, run: PlannedRun) -> Sequence[Callback]:
-        """Put up the bar."""
+        """Put up the bar; watch the run if that was asked for."""
+        from fathom.doctor.training.watching import doctor_of
         from fathom.training.progress import TrainingProgress
 
-        return [TrainingProgress(self.name(run), lines=False)]  # a bar alone: one line a run is printed when it ends
+        # a bar alone: one line a run is printed when it ends
+        return [TrainingProgress(self.name(run), lines=False), *doctor_of(run)]
 
     def result(self, series: Any, row: dict[str, Any]) -> None:
         """Print a run's line."""

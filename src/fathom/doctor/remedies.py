@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from fathom.build.kinds.detection import kind_of
 from fathom.findings import Finding, Plain
-from fathom.settings.config import Config
+from fathom.settings.config import Config, replace_in
+from fathom.settings.learning import resolve_learning
 
 Cure = Callable[[Finding, Config], dict[str, Plain]]
 
@@ -60,14 +62,26 @@ _OPTIONS = {
 
 
 def _slower(finding: Finding, config: Config) -> dict[str, Plain]:
-    """A tenth of the rate, as the catalogue says; where it is small already, a bound on the gradients too."""
-    lr = config.training.lr
-    return {} if lr is None else {"training.lr": float(f"{lr / 10:.6g}")}
+    """A tenth of the rate; the network's default, where that is lower still."""
+    lr, default = config.training.lr, _default_lr(config)
+    if lr is None:
+        return {}
+    return {"training.lr": default if default is not None and default < lr / 10 else float(f"{lr / 10:.6g}")}
 
 
 def _faster(finding: Finding, config: Config) -> dict[str, Plain]:
-    lr = config.training.lr
-    return {} if lr is None else {"training.lr": float(f"{lr * 10:.6g}")}
+    """Ten times the rate; the network's default, where that is higher still."""
+    lr, default = config.training.lr, _default_lr(config)
+    if lr is None:
+        return {}
+    return {"training.lr": default if default is not None and default > lr * 10 else float(f"{lr * 10:.6g}")}
+
+
+def _default_lr(config: Config) -> float | None:
+    """Return the rate that the network and its optimiser would have had by default."""
+    kind = kind_of(config)
+    task = kind.task(config.data.name) or ("regression" if config.training.loss == "squared" else "classification")
+    return resolve_learning(replace_in(config, training={"lr": None}), task, kind).training.lr
 
 
 def _clipped(finding: Finding, config: Config) -> dict[str, Plain]:
@@ -113,8 +127,11 @@ def _network_option(config: Config, name: str) -> object:
 def _longer(finding: Finding, config: Config) -> dict[str, Plain]:
     """More epochs; where the loss stands still, that is no cure."""
     epochs = config.training.epochs
-    stands = "third_quarter" not in finding.evidence and "steps" not in finding.evidence
-    return {} if epochs is None or (stands and finding.code != "fit.stopped_early") else {"training.epochs": 3 * epochs}
+    # still falling at the end, or few steps in all; a loss that stands still needs something else
+    seen = finding.evidence
+    falls = "fall" in seen or ("third_quarter" in seen and "chance" not in seen)
+    falls = falls or ("steps" in seen and "lowest" not in seen)  # of one batch learned by heart more epochs say nothing
+    return {"training.epochs": 3 * epochs} if epochs is not None and falls else {}
 
 
 def _balanced(finding: Finding, config: Config) -> dict[str, Plain]:
@@ -156,7 +173,6 @@ CURES: Mapping[str, Cure] = {
     "init.symmetric": _initialised,
     "fit.overfitting": _regularised,
     "fit.underfitting": _longer,
-    "fit.stopped_early": _longer,
     "model.collapse": _balanced,
     "model.dead_units": _slower,
     "model.batch_norm_small_batch": _larger_batches,

@@ -101,5 +101,6 @@ FEW_STEPS = 40  # in a whole training; ours
 FEW_FELL = 0.5  # of the first loss, still left after them; ours
 FAR_FROM_CERTAIN = 0.5  # of ln K, at the end of training; ours
 LEFT_EARLY = 0.5  # of a loader's batches; ours
+BY_HEART = 0.1  # of the first loss, from which on one batch counts as learned; ours
 AT_CHANCE = 0.97  # of ln K; ours
 LEARNED = 0.7  # of ln K; ours

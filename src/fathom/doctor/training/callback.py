@@ -185,7 +185,7 @@ class Doctor(Callback):
 
     def _describe(self, trainer: Trainer, compiled: str) -> dict[str, Any]:
         """Return the content of the ``start``."""
-        not_seen = {}
+        not_seen: dict[str, str] = {}
         if not self._sees_layers:
             reason = f"compile={compiled}: the layers of a compiled network are not seen"
             not_seen |= dict.fromkeys(("model.dead_units", "model.saturated_units"), reason)

@@ -48,7 +48,9 @@ def judge(events: Iterable[Event], epochs: Sequence[Mapping[str, Any]], *, is_ov
     judged += [*_rhythm(kept), *_outside_the_band(kept)]
     skipped = [check for check in result.not_checked if not check.code.startswith(_NOT_THE_COURSE)]
     skipped = [check for check in skipped if check.code != "run.not_deterministic"]
-    reasons = next((event.get("not_seen", {}) for event in reversed(kept) if event.get("event") == START), {})
+    reasons: dict[str, str] = next(
+        (event.get("not_seen", {}) for event in reversed(kept) if event.get("event") == START), {}
+    )
     codes = {finding.code for finding in judged}
     known = {check.code: check.reason for check in skipped} | dict(reasons)
     return Findings.gravest_first(judged, [NotChecked(c, r) for c, r in known.items() if c not in codes])

@@ -66,13 +66,22 @@ class Opening:
         if observer is None:
             return Findings()
         found = check_record(observer.stop())
-        kept = [_placed(finding) for finding in found.findings if finding.code not in COURSE]
+        kept = [placed(finding) for finding in found.findings if is_structural(finding)]
         skipped = {check.code: check.reason for check in found.not_checked if check.code not in COURSE} | _BY_CHECK
         codes = {finding.code for finding in kept}
         return Findings.gravest_first(kept, [NotChecked(c, r) for c, r in skipped.items() if c not in codes])
 
 
-def _placed(finding: Finding) -> Finding:
+def is_structural(finding: Finding) -> bool:
+    """Whether the first steps are enough to say so.
+
+    A class that was no target among a few samples may be rare; what is learned from is counted by the data check.
+    """
+    is_rare = finding.code == "data.labels_out_of_range" and finding.severity != "error"
+    return finding.code not in COURSE and not is_rare
+
+
+def placed(finding: Finding) -> Finding:
     """Keep the lines of a user's own code; the program that started the run is none."""
     lines = [line for line in finding.place.split(", ") if line.partition(":")[0].endswith(".py")]
     return msgspec.structs.replace(finding, place=", ".join(line for line in lines if not _is_launcher(line)))

@@ -72,7 +72,7 @@ def _configs(args: argparse.Namespace) -> list[Config]:
             raise UsageError(f"{name} is named twice; a network is compared with others")
     # None: the network that the data suggest
     each = [chosen_settings(argparse.Namespace(**vars(args) | {"model": name})) for name in names or [None]]
-    return [configure(settings, args.out) for settings in each]
+    return [configure(settings.over(series.UNWATCHED), args.out) for settings in each]
 
 
 def _read_folds(text: str) -> int:

@@ -101,7 +101,7 @@ def _settings(args: argparse.Namespace) -> tuple[Path, Config]:
     # other data than the teacher's: nothing of it is inherited
     own = None if args.data not in (None, base.get("data.name")) else base
     settings = chosen_settings(argparse.Namespace(**vars(args) | {"model": args.student}), own)
-    return teacher, configure(settings, args.out)
+    return teacher, configure(settings.over(series.UNWATCHED), args.out)
 
 
 def _read_alpha(text: str) -> float:

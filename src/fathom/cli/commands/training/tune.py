@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.usage = "fathom tune [model] --space SPACE [options]"
     parser.epilog = _EXAMPLES
-    group = options.add_settings(parser)
+    group = options.add_settings(parser, ("--doctor",))
     group.add_argument("--out", metavar="DIR", default="runs", help="where study and run folders go (default: runs)")
     group = parser.add_argument_group("search")
     group.add_argument("--space", metavar="SPACE", action="append", default=[], help="what is tried, see below")

@@ -49,7 +49,8 @@ def _show_finding(run: RunReader, finding: Finding) -> Html:
     """Write one finding: what was seen, the numbers, why it matters, the cure, and the page on it."""
     place = f" ({finding.place})" if finding.place else ""
     facts = [(name.replace("_", " "), _value(value)) for name, value in finding.evidence.items()]
-    about = next((event.get(ABOUT) for event in run.probes if (event.get(ABOUT) or {}).get("code") == finding.code), {})
+    texts: list[dict[str, str]] = [event[ABOUT] for event in run.probes if isinstance(event.get(ABOUT), dict)]
+    about = next((text for text in texts if text.get("code") == finding.code), {})
     explained = [
         element("p", element("strong", f"{title}. "), about[key]) for key, title in _TITLES.items() if about.get(key)
     ]
