@@ -166,4 +166,4 @@ def test_a_run_is_read_from_its_folder(here, capsys):
     codes = {check["code"] for check in content["not_checked"]}
     assert "run.not_deterministic" in codes  # it takes two runs
     assert not codes & {"loss.not_finite", "lr.zero"}
-    assert "the run folder does not record what it takes: " in printed
+    assert "it takes two runs: fathom diverge A B: run.not_deterministic" in printed
