@@ -91,9 +91,11 @@ def serve():
     """Serve folders as ``fathom board`` does, on a port of their own; returns a client."""
     pytest.importorskip("uvicorn")
     from fathom.board.index.runs import RunIndex
-    from fathom.board.server import Options, listen, make_server
+    from fathom.board.server import Options, allowed_hosts, listen
     from fathom.board.state import Board
+    from fathom.board.web.app import make_app
     from fathom.board.web.sessions import Sessions
+    from fathom.web.server import make_server
 
     started = []
 
@@ -101,14 +103,15 @@ def serve():
         listener = listen(Options(port=0))
         port = listener.getsockname()[1]
         board = Board(RunIndex(roots), Sessions(port), **options)
-        server = make_server(board, "127.0.0.1", port)
+        app = make_app(board, allowed_hosts("127.0.0.1", port))
+        server = make_server(app)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         started.append((server, thread, listener))
         while not server.started:
             time.sleep(0.005)
         client = Client(board, port)
-        client.guard = server.config.app
+        client.rules = app.rules.check
         return client
 
     yield start
@@ -130,7 +133,8 @@ def shared(serve, tmp_path_factory):
 @pytest.fixture
 def client(shared):
     """A client of a server that the tests of a file share; what one has spent of its rates, the next has again."""
-    from fathom.board.web.guard import WRITE_BURST, WRITES_PER_S, Bucket
+    from fathom.board.web.rules import WRITE_BURST, WRITES_PER_S
+    from fathom.web.guard import Bucket
 
-    shared.guard._writes = Bucket(WRITES_PER_S, WRITE_BURST)
+    shared.rules.writes = Bucket(WRITES_PER_S, WRITE_BURST)
     return shared

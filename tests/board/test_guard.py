@@ -6,8 +6,9 @@ import time
 import pytest
 
 pytest.importorskip("starlette")
-from fathom.board.web import connection
-from fathom.board.web.guard import MOST_BODY
+from fathom.web import connection
+
+MOST_BODY = 12 << 20
 
 ADDRESSES = ("/api/state", "/api/runs", "/api/stream", "/api/trash", "/api/runs/0123456789abcdef/history")
 

@@ -47,17 +47,31 @@ def run_server(app: Any, listening: socket.socket) -> None:
 
     Raises:  FathomError if uvicorn is not installed
     """
+    with listening, _quiet_stop():
+        make_server(app).run(sockets=[listening])
+
+
+def make_server(app: Any) -> Any:
+    """Return uvicorn's server of an ASGI app.
+
+    Raises:  FathomError if uvicorn is not installed
+    """
     uvicorn = import_web()
+    from fathom.web.connection import PatientProtocol
+
     config = uvicorn.Config(
         app,
+        http=PatientProtocol,
+        ws="none",
+        lifespan="auto",
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # a header must not say whom to trust
         timeout_graceful_shutdown=_STOP_S,
         limit_concurrency=512,  # connections, so that they cannot use up the file descriptors
     )
-    with listening, _quiet_stop():
-        uvicorn.Server(config).run(sockets=[listening])
+    return uvicorn.Server(config)
 
 
 def import_web() -> Any:

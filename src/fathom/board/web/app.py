@@ -21,17 +21,18 @@ from fathom.board.index.runs import Entry
 from fathom.board.state import Board
 from fathom.board.views.now import describe_now
 from fathom.board.views.sections import VIEWS, render
-from fathom.board.web.guard import Guard
+from fathom.board.web.rules import BoardRules
 from fathom.board.web.stream import Streams, read_position
 from fathom.errors import FathomError
 from fathom.version import VERSION
+from fathom.web.guard import Guard, Rules
 
 STATIC = Path(__file__).parents[1] / "static"
 _STYLE = Path(__file__).parents[2] / "runs" / "html" / "page.css"  # the report's own: one look for both
 _KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
-def make_app(board: Board, hosts: list[str]) -> Guard:
+def make_app(board: Board, hosts: frozenset[str]) -> Guard:
     """Return the app behind its guard.
 
     Args:
@@ -68,7 +69,7 @@ def make_app(board: Board, hosts: list[str]) -> Guard:
         Route("/api/trash/{run}", bound(_restore), methods=["POST"]),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _http_error, FathomError: _fathom_error})
-    return Guard(app, hosts=hosts, sessions=board.sessions, read_only=board.read_only)
+    return Guard(app, Rules(hosts, BoardRules(board.sessions, read_only=board.read_only)))
 
 
 async def _log_in(board: Board, request: Request) -> Response:

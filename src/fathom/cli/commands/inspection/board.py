@@ -40,12 +40,13 @@ def announce(address: str) -> None:
 
 def options_of(args: argparse.Namespace, *, read_only: bool = False) -> Options:
     """Return how to serve, with a warning where others can reach it."""
-    from fathom.board.server import LOOPBACK, Options
+    from fathom.board.server import Options
     from fathom.errors import UsageError
+    from fathom.web.server import is_loopback
 
     if args.port is not None and not 0 <= args.port < 1 << 16:
         raise UsageError(f"--port {args.port}: it is a number up to 65535, or 0 for any that is free")
-    if args.host not in (LOOPBACK, "localhost", "::1"):
+    if not is_loopback(args.host):
         print(
             f"--host {args.host}: who can reach this machine and has the address sees the runs, unencrypted",
             file=sys.stderr,

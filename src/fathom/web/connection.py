@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_S = 10.0  # seconds for the first request's head: a browser takes milliseconds
-MOST_CONNECTIONS = 1024
 
 
 class PatientProtocol(H11Protocol):
     """Uvicorn's own, but a client that opens a connection and sends its request by drops is hung up on."""
 
-    _open = 0
-
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait."""
         super().connection_made(transport)
-        PatientProtocol._open += 1
-        if PatientProtocol._open > MOST_CONNECTIONS:
-            transport.close()
-            return
         self._deadline = self.loop.call_later(HEAD_S, self._hang_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
-        PatientProtocol._open -= 1
-        deadline: Any = getattr(self, "_deadline", None)
-        if deadline is not None:
-            deadline.cancel()
+        self._deadline.cancel()
         super().connection_lost(exc)
 
     def _hang_up(self) -> None:
