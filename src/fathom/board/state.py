@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fathom.board.index.history import History
 from fathom.board.index.runs import Entry, RunIndex
 from fathom.board.web.sessions import Sessions
+from fathom.board.work.worker import Worker
 
 _MOST_HISTORIES = 32  # runs whose records are kept in memory
 
@@ -25,6 +26,7 @@ class Board:
     sessions: Sessions
     read_only: bool = False
     language: str = ""
+    worker: Worker = field(default_factory=Worker)
     _histories: OrderedDict[str, History] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -1,21 +1,20 @@
 // One run: its heading, and the view that the address names.
 
-import { getText, post } from "./api.js";
-import { h, setMarkup, toast } from "./dom.js";
+import { post } from "./api.js";
+import { h, toast } from "./dom.js";
 import { History, runs } from "./runs.js";
+import { showSection } from "./section.js";
 import { badge, moveToTrash } from "./table.js";
-import { currentLanguage, t } from "./words.js";
+import { t } from "./words.js";
 
 // view: its name, and the module that draws it; those without one are sections that the server writes
 const VIEWS = [
   ["now", "Now", () => import("./now.js")], ["curves", "Curves", () => import("./curves.js")], ["doctor", "Doctor"],
-  ["layers", "Layers"], ["errors", "Errors"], ["data", "Data"], ["schedule", "Schedule", () => import("./schedule.js")],
+  ["layers", "Layers"], ["errors", "Errors", () => import("./errors.js")], ["data", "Data", () => import("./data.js")],
+  ["maps", "Filters and maps", () => import("./maps.js")], ["schedule", "Schedule", () => import("./schedule.js")], ["try", "Try it", () => import("./try.js")],
   ["table", "Numbers"], ["setup", "Setup"],
 ];
 const FOREIGN = ["now", "curves"]; // what the logs of other programs have something for
-
-// Files whose change makes a section of the server's out of date
-const MADE_FROM = { doctor: ["findings.json", "run.json", "metrics"], layers: ["model.json"], errors: ["evaluation.json"], data: ["data.json"], table: ["run.json", "metrics"], setup: ["run.json"] };
 
 export async function showRun(main, [id, name = "now"], state) {
   const row = runs.rows.get(id);
@@ -30,11 +29,12 @@ export async function showRun(main, [id, name = "now"], state) {
   const heading = h("div", { class: "run-head" });
   const body = h("section", { class: "view", id: `view-${key}`, "aria-label": t(title) });
   main.append(heading, tabs(id, key, views), body);
+  main.querySelector(".tabs [aria-current]").scrollIntoView({ inline: "center", block: "nearest" });
   const drawHead = () => heading.replaceChildren(...head(runs.rows.get(id) ?? row, state));
   drawHead();
   runs.addEventListener("rows", drawHead);
   const away = new AbortController();
-  const view = load ? (await load()).default : sectionView(key);
+  const view = load ? (await load()).default : (place, about) => showSection(place, about, key);
   const history = await new History(id).load(away.signal);
   const shown = await view(body, { id, row, history, state, signal: away.signal });
   runs.watch(new Map([[id, {
@@ -89,14 +89,3 @@ function openMarks(row) {
   document.body.append(dialog);
   dialog.showModal();
 }
-
-const sectionView = (key) => async (body, { id, signal }) => {
-  const load = async () => setMarkup(body, await getText(`/api/runs/${id}/view/${key}?lang=${currentLanguage()}`, { signal }));
-  body.append(h("p", { class: "note" }, t("Reading …")));
-  await load();
-  const made = MADE_FROM[key] ?? [];
-  return {
-    files: (files) => { if (files.some((file) => made.includes(file))) load().catch(() => {}); },
-    records: (records) => { if (made.includes("metrics") && records.some((record) => record.event === "epoch")) load().catch(() => {}); },
-  };
-};

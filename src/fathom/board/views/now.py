@@ -28,9 +28,11 @@ def describe_now(entry: Entry) -> dict[str, Any]:
     except FathomError as error:
         return facts | {"problem": str(error)}
     machine, choices = run.run.get("machine"), run.run.get("choices")
+    model = _optional(run) or {}
     return facts | {
+        "reads": _reads(model),
         "message": run.run.get("message"),
-        "parameters": (_optional(run) or {}).get("parameters"),
+        "parameters": model.get("parameters"),
         "machine": _texts(machine),
         "choices": _texts(choices),
     }
@@ -41,6 +43,16 @@ def _optional(run: RunReader) -> dict[str, Any] | None:
         return run.model
     except FathomError:
         return None
+
+
+def _reads(model: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what goes into the model: its kind, an image's size, a table's columns."""
+    stored = model.get("input")
+    if not isinstance(stored, Mapping):
+        return None
+    columns = stored.get("columns")
+    names = [str(column.get("name")) for column in columns if isinstance(column, Mapping)] if columns else []
+    return {name: stored.get(name) for name in ("kind", "width", "height")} | {"columns": names}
 
 
 def _texts(content: object) -> dict[str, str]:

@@ -7,15 +7,19 @@ from collections.abc import Callable, Sequence
 from fathom.board.index.runs import Entry
 from fathom.board.views.findings import show_doctor
 from fathom.errors import FathomError
+from fathom.runs.analysis.comparison import compare_runs
+from fathom.runs.analysis.ranking import check_runs
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.html.markup import element, join
 from fathom.runs.html.page import Section
+from fathom.runs.html.sections.comparison import show_differences
 from fathom.runs.html.sections.curves import show_curves
 from fathom.runs.html.sections.data import show_data
 from fathom.runs.html.sections.layers import show_layers
 from fathom.runs.html.sections.provenance import show_config, show_provenance
 from fathom.runs.html.sections.special import show_columns, show_pruning, show_start
 from fathom.runs.html.sections.test_set import show_results
+from fathom.runs.html.summary import show_findings
 
 VIEWS: dict[str, Callable[[RunReader], Sequence[Section | None]]] = {
     "doctor": lambda run: [show_doctor(run)],
@@ -36,3 +40,12 @@ def render(entry: Entry, view: str) -> str:
     if not sections:
         return element("p", "This run's folder holds nothing to show here.", class_="note")
     return join(section.render() for section in sections)
+
+
+def render_comparison(entries: Sequence[Entry]) -> str:
+    """Return the markup that sets runs side by side.
+
+    Raises:  FathomError if one of them cannot be compared
+    """
+    comparison = compare_runs([entry.place.path for entry in entries])
+    return join([show_findings(check_runs(comparison)), show_differences(comparison).render()])

@@ -1,4 +1,4 @@
-"""What the board asks of a request beyond ``fathom.web.guard``: its cookie of every one, our Origin and JSON of writes."""
+"""What the board asks of a request beyond ``fathom.web.guard``: its cookie, of writes our Origin and JSON."""
 
 from __future__ import annotations
 

@@ -14,8 +14,9 @@ from fathom.runs.folder.records import is_number
 from fathom.runs.folder.relations import address_from, related_pages
 from fathom.runs.html.charts.figure import EPOCHS, TONES, Horizontal, Vertical
 from fathom.runs.html.charts.lines import Line, line_chart
-from fathom.runs.html.markup import Html, element, note, table
+from fathom.runs.html.markup import Html, element
 from fathom.runs.html.page import Page, Section
+from fathom.runs.html.sections.comparison import show_differences
 from fathom.runs.html.summary import show_findings
 
 
@@ -38,7 +39,7 @@ def comparison_page(comparison: RunComparison, folder: Path) -> Page:
         heading=title,
         byline=element("p", "; ".join(models), class_="byline"),
         summary=[_run_list(comparison, folder), show_findings(check_runs(comparison))],
-        sections=[_results(comparison), _curves(comparison)],
+        sections=[show_differences(comparison), _curves(comparison)],
         footer="",
     )
 
@@ -59,19 +60,6 @@ def _run_list(comparison: RunComparison, folder: Path) -> Html:
         # the letter has the colour of the run's curve
         entries.append(element("li", element("strong", label, class_=f"letter tone-{i % TONES}"), name, *parts))
     return element("ul", *entries, class_="runs")
-
-
-def _results(comparison: RunComparison) -> Section:
-    rows = [
-        # computed per cell: runs are few
-        [row.title, *(element("strong", text) if i in row.best() else text for i, text in enumerate(row.texts()))]
-        for row in comparison.rows
-    ]
-    about = (
-        "Settings are listed where the runs differ. Bold is the best value of its row among runs that did not fail. "
-        "Choose by validation: whoever chooses by the test set has no unused data left to say how good the choice is."
-    )
-    return Section("results", "Settings and results", note(about), table(["", *comparison.labels], rows, label="Runs"))
 
 
 def _curves(comparison: RunComparison) -> Section:
