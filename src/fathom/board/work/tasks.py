@@ -147,7 +147,7 @@ def _one_step(layer: nn.Conv2d, inputs: Tensor) -> dict[str, Any] | None:
     padded = nn.functional.pad(inputs, (pad[1], pad[1], pad[0], pad[0]))[0, 0]  # (H', W'), the first channel
     row, column = padded.shape[0] // 2 - kh // 2, padded.shape[1] // 2 - kw // 2
     window, kernel = padded[row : row + kh, column : column + kw], layer.weight.detach()[0, 0]  # (kh, kw) both
-    bias = float(layer.bias[0]) if layer.bias is not None else 0.0
+    bias = float(layer.bias.detach()[0]) if layer.bias is not None else 0.0
     return {
         "window": window.tolist(), "kernel": kernel.tolist(), "sum": float((window * kernel).sum()), "bias": bias,
         "channels": layer.in_channels, "place": [row, column],

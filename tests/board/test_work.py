@@ -1,0 +1,140 @@
+"""What the computing process answers, on a run that was really trained."""
+
+import base64
+import csv
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+pytest.importorskip("starlette")
+import fathom
+from fathom.board.index.discovery import Place
+from fathom.board.index.history import History
+from fathom.board.index.sources import FathomRuns
+from fathom.board.views.errors import list_cell, list_likely_label_errors
+from fathom.board.views.schedule import plan_schedule
+from fathom.board.work import tasks
+from fathom.board.work.explain import grad_cam, occlusion
+from fathom.board.work.opened import test_image as read_test_image
+from fathom.board.work.worker import Worker
+from fathom.cli.main import main
+from fathom.errors import FathomError
+from fathom.module import Classifier
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A network with convolutions on scikit-learn's digits."""
+    root = tmp_path_factory.mktemp("runs")
+    arguments = ["train", "lenet", "--data", "digits", "--epochs", "2", "--schedule", "cosine"]
+    assert main([*arguments, "--set", "training.log_every=5", "--out", str(root)]) == 0
+    return next(root.glob("*/run.json")).parent
+
+
+def picture(content):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))
+
+
+def test_a_test_image_is_predicted_as_the_evaluation_did(run):
+    with (run / "predictions.csv").open() as file:
+        said = list(csv.DictReader(file))
+    for index in (0, 7):
+        found = tasks.predict_image(str(run), index=index)
+        assert found["answers"][0][0] == said[index]["predicted"]
+        assert found["answers"][0][1] == pytest.approx(float(said[index]["probability"]), abs=2e-3)
+        assert found["method"] == "Grad-CAM"
+        assert picture(found["heat"]).ndim == 3
+        assert len(found["nearest"]) == 6
+        likenesses = [sample["likeness"] for sample in found["nearest"]]
+        assert likenesses == sorted(likenesses, reverse=True)
+
+
+def test_a_sent_image_is_read_as_predict_reads_it(run, tmp_path):
+    X = read_test_image(str(run), 3)
+    buffer = io.BytesIO()
+    Image.fromarray(X[0, 0].numpy()).save(buffer, "png")
+    (tmp_path / "image.png").write_bytes(buffer.getvalue())
+    found = tasks.predict_image(str(run), image=base64.b64encode(buffer.getvalue()).decode())
+    [row] = fathom.load(run).predict([tmp_path / "image.png"])
+    assert found["answers"][0][0] == row["label"]
+
+
+@pytest.mark.parametrize("content", ["", "###", base64.b64encode(b"<svg onload='alert(1)'/>").decode()])
+def test_what_is_no_image_is_refused_in_one_line(run, content):
+    with pytest.raises(FathomError, match="image"):
+        tasks.predict_image(str(run), image=content)
+    with pytest.raises(FathomError, match="no such image"):
+        tasks.predict_image(str(run), index=10**6)
+
+
+def test_a_cell_lists_exactly_its_samples(run):
+    with (run / "predictions.csv").open() as file:
+        said = list(csv.DictReader(file))
+    wrong = next(row for row in said if row["label"] != row["predicted"])
+    found = list_cell(run, wrong["label"], wrong["predicted"])
+    expected = [i for i, r in enumerate(said) if (r["label"], r["predicted"]) == (wrong["label"], wrong["predicted"])]
+    assert sorted(row["place"] for row in found["rows"]) == expected
+    suspects = list_likely_label_errors(run)
+    assert suspects["total"] == sum(row["label"] != row["predicted"] for row in said)
+    samples = tasks.test_samples(str(run), [row["place"] for row in found["rows"]])
+    assert len(samples["images"]) == len(samples["losses"]) == len(expected)
+    assert min(samples["losses"]) > -np.log(0.5) - 1e-6  # a wrong label has less than half
+
+
+def test_maps_and_a_batch_are_drawn(run):
+    found = tasks.maps(str(run))
+    assert len(found["maps"]) == found["shape"][0]
+    step = found["step"]
+    assert step["sum"] == pytest.approx(sum(w * k for ws, ks in zip(step["window"], step["kernel"], strict=True)
+                                            for w, k in zip(ws, ks, strict=True)), abs=1e-5)  # fmt: skip
+    assert len(tasks.training_batch(str(run))["images"]) == 32
+    with pytest.raises(FathomError, match="rows of a table"):
+        tasks.predict_row(str(run), {"a": "1"})
+
+
+def test_the_planned_rate_is_the_recorded_one(run):
+    history = History(Place(run, run.parent, (), 0), FathomRuns())
+    history.update()
+    plan = plan_schedule(history)
+    applied = history.to_dict()["series"]["step/lr"]
+    planned = dict(zip(plan["step"], plan["value"], strict=True))
+    assert [planned[step] for step in applied["step"]] == pytest.approx(applied["value"])
+
+
+class Corner(nn.Module):
+    """Class 1 where the upper left corner is bright."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 1, 1, bias=False)
+        nn.init.ones_(self.conv.weight)
+
+    def forward(self, X):
+        maps = self.conv(X)  # (N, 1, 12, 12)
+        score = maps[:, 0, :4, :4].mean((1, 2))  # (N,)
+        return torch.stack([-5 * score + 1, 5 * score], dim=1)
+
+
+@pytest.mark.parametrize("method", [grad_cam, occlusion])
+def test_heat_lies_where_the_answer_comes_from(method):
+    X = torch.zeros(1, 1, 12, 12)
+    X[:, :, :4, :4] = 1.0
+    heat = method(Classifier(Corner()).eval(), X, 1)
+    assert heat[:4, :4].mean() > 5 * heat[6:, 6:].mean()
+
+
+@pytest.mark.slow  # another process loads PyTorch
+def test_a_worker_answers_fails_in_one_line_and_ends(run):
+    worker = Worker()
+    try:
+        assert len(worker.ask("test_samples", run=str(run), indices=[0])["images"]) == 1
+        with pytest.raises(FathomError, match="no such sample"):
+            worker.ask("test_samples", run=str(run), indices=[-1])
+        process = worker._process
+    finally:
+        worker.close()
+    assert process.poll() is not None
