@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from fathom.data.fetch.copies import LocalCopy
 
 
+_READ_PACKED = ("tables", "texts")  # kinds whose files are read as they are, packed or not
+
+
 def remote_addresses(name: str, options: Mapping[str, Any]) -> list[str]:
     """Return every address among the name of the data and its options, such as the test file of a table."""
     # numbers and lists among the options are no addresses
@@ -37,8 +40,7 @@ def check_address(address: str) -> None:
 
 def _copied(data: DataConfig) -> list[str]:
     """Name what is read from a copy in the cache: remote data, and archives on this machine."""
-    # a packed table is read as it is
-    places = (None if data.kind == "tables" else data.name, data.options.get("images"))
+    places = (None if data.kind in _READ_PACKED else data.name, data.options.get("images"))
     packed = (value for value in places if isinstance(value, str) and is_packed(value))
     return [*remote_addresses(data.name, data.options), *packed]
 
@@ -55,7 +57,8 @@ def _find_copies(data: DataConfig) -> dict[str, LocalCopy]:
     for place in places:
         version = data.versions.get(place)  # None in a new run: the newest will do
         if is_remote(place):
-            copies[place] = local_copy(place, version=version)
+            unpacks = place == data.options.get("images") or data.kind not in _READ_PACKED
+            copies[place] = local_copy(place, version=version, unpacks=unpacks)
         else:
             # label files may name anything in it, class folders only images
             copies[place] = unpacked_copy(place, version=version, whole=place == data.options.get("images"))

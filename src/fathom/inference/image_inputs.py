@@ -156,7 +156,7 @@ def _is_table(source: str | Path) -> bool:
 def _find_images(images: str) -> Path:
     if is_packed(images):
         return unpacked_copy(images, whole=True).path  # whole: names in a file of rows count from the archive's root
-    return fetch_input(images) if is_remote(images) else expand_home(images)
+    return fetch_input(images, unpacks=True) if is_remote(images) else expand_home(images)
 
 
 def _expand(source: str | Path | RemoteFolder | ImageRows, strays: Counter[str]) -> Iterator[InputImage]:
@@ -187,5 +187,5 @@ def _find_folder(source: str | Path) -> str | Path | RemoteFolder:
         return RemoteFolder(str(source), unpacked_copy(source).path)
     if not is_remote(source) or os.path.splitext(base_name(str(source)))[1].lower() in EXTENSIONS:
         return source
-    path = fetch_input(source)
+    path = fetch_input(source, unpacks=True)
     return RemoteFolder(str(source), path) if path.is_dir() else source

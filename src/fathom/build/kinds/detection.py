@@ -16,7 +16,8 @@ from fathom.data.fetch.archives import ARCHIVES, is_archive, is_packed
 from fathom.data.images.formats import EXTENSIONS
 from fathom.data.row_files import CONVERTED, PACKED
 from fathom.data.sources import catalog
-from fathom.errors import UsageError, unknown
+from fathom.data.tables.packed import row_ending
+from fathom.errors import FathomError, UsageError, unknown
 from fathom.files import expand_home
 from fathom.settings.config import Config, DataConfig
 from fathom.settings.settings import Settings
@@ -103,7 +104,7 @@ def _look(name: str, has_images: bool) -> BuiltIn:
     if kind is not None:
         return kind
     if path.is_dir() or is_packed(name):
-        return "images"
+        return (None if path.is_dir() else _of_zip(path)) or "images"
     # a file of no known ending is read as text; an image alone is refused later
     if path.is_file() and path.suffix.lower() not in EXTENSIONS:
         return "texts"
@@ -117,14 +118,14 @@ def _may_be_rows(name: str) -> bool:
 
     Raises:  UsageError for a file of rows in a form that is not read
     """
-    if is_remote(name) or name in catalog.names():
+    if name in catalog.names() or (is_remote(name) and name.endswith("/")):
         return False
-    path = expand_home(name)
+    path = Path(base_name(name)) if is_remote(name) else expand_home(name)
     if path.suffix.lower() in _UNREAD:
         raise UsageError(f"{name}: {_UNREAD[path.suffix.lower()]} is not read; save it as CSV or as .xlsx")
-    if is_packed(name) and path.suffix.lower() != ".zip":  # .zip may hold a single table
+    if is_archive(path.name) and not path.is_dir() and path.suffix.lower() != ".zip":  # .zip may hold a single table
         raise UsageError(f"{name}: an archive holds images here; unpack the table, or pack it as .csv.gz or .csv.zip")
-    return path.is_file() and path.suffix.lower() not in EXTENSIONS
+    return (is_remote(name) or path.is_file()) and path.suffix.lower() not in EXTENSIONS
 
 
 def _look_at_address(address: str) -> BuiltIn:
@@ -143,6 +144,16 @@ def _look_at_address(address: str) -> BuiltIn:
         )
     endings = ", ".join([*_SUFFIXES, *ARCHIVES])
     raise UsageError(f"{address}: its ending does not say what it is; known endings: {endings}")
+
+
+def _of_zip(path: Path) -> BuiltIn | None:
+    """Return the kind of the one file in a zip archive, as data sets of one table are packed; None of any other."""
+    if path.suffix.lower() != ".zip" or not path.is_file():
+        return None
+    try:
+        return _SUFFIXES.get(row_ending(path))
+    except FathomError:  # several files, or damaged: told by what reads it
+        return None
 
 
 def _of_suffix(path: Path) -> BuiltIn | None:

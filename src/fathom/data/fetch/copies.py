@@ -45,29 +45,33 @@ class LocalCopy:
     version: str
 
 
-def local_copy(address: str, *, version: str | None = None) -> LocalCopy:
+def local_copy(address: str, *, version: str | None = None, unpacks: bool = True) -> LocalCopy:
     """Return the copy of remote data on this machine, fetched or brought up to date if need be.
 
     Without network, or with FATHOM_OFFLINE set, the newest copy is used, and a line on standard error says so.
 
     Args:
-        address: ``s3://bucket/key``, ``s3://bucket/folder/`` or ``https://host/file``; archives are unpacked.
+        address: ``s3://bucket/key``, ``s3://bucket/folder/`` or ``https://host/file``.
         version: that an earlier call returned; no other is accepted, and the network is not asked if it is here.
+        unpacks: whether an archive becomes a folder; a packed table or text is read as it is.
     Raises:  UsageError for an invalid address; FathomError, one line, if nothing is there, access is denied, the
         network or the disk fails, or the requested version is gone
     """
-    return _CopyFolder(conceal(address)).find(version)
+    return _CopyFolder(conceal(address), unpacks=unpacks).find(version)
 
 
 class _CopyFolder:
     """The folder of one address."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, unpacks: bool) -> None:
         parts = split_address(address)
-        # hosts and names repeat; 48 bits tell addresses apart
-        digest = hashlib.sha256(address.rstrip("/").encode("utf-8", "surrogateescape")).hexdigest()[:12]
-        self.address = address
         self.name = base_name(address)
+        self.is_archive = unpacks and is_archive(self.name)
+        # an archive that is kept as it is has a folder of its own
+        kept = address.rstrip("/") + " kept" * (is_archive(self.name) and not unpacks)
+        # hosts and names repeat; 48 bits tell addresses apart
+        digest = hashlib.sha256(kept.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+        self.address = address
         self.folder = cache_root() / "remote" / f"{parts.hostname}-{self.name}-{digest}"
 
     def find(self, version: str | None) -> LocalCopy:
@@ -142,7 +146,7 @@ class _CopyFolder:
             notify(f"{self.address}: skipped {files} whose names are not those of images")
         try:
             version = listing.version or _digest_file(content)  # without tag and size the content itself is the version
-            is_packed = is_archive(self.name) and not listing.is_folder  # an archive in a listed folder stays packed
+            is_packed = self.is_archive and not listing.is_folder  # an archive in a listed folder stays packed
             root = self._unpack(content, limit) if is_packed else self.name
             self._place(part, version, root, listing)
         except OSError as error:
@@ -155,7 +159,7 @@ class _CopyFolder:
             "address": self.address,
             "version": version,
             "root": root,
-            "is_unpacked": is_archive(self.name) and not listing.is_folder,
+            "is_unpacked": self.is_archive and not listing.is_folder,
             "files": [[item.path, item.size, item.tag] for item in listing.files],
         }
         write_atomically(part / _SOURCE, json.dumps(record))

@@ -11,9 +11,11 @@ from fathom.address import is_remote
 from fathom.errors import FathomError
 
 
-def fetch_input(source: str | Path) -> Path:
+def fetch_input(source: str | Path, *, unpacks: bool = False) -> Path:
     """Return the local path of a file that is to be read once.
 
+    Args:
+        unpacks: whether a remote archive becomes a folder.
     Raises:  as ``local_copy``; FathomError for a device, which may be endless
     """
     if not is_remote(source):
@@ -24,4 +26,4 @@ def fetch_input(source: str | Path) -> Path:
         return Path(source)
     from fathom.data.fetch.copies import local_copy
 
-    return local_copy(str(source)).path
+    return local_copy(str(source), unpacks=unpacks).path

@@ -49,7 +49,7 @@ def open_rows(path: Path) -> IO[bytes]:
     Raises:  OSError; FathomError for an archive that is none, or of several files, and for content that is no table
     """
     if not is_converted(path):
-        return _unpack(path)
+        return open_packed(path)
     return io.BytesIO(convert_file(path)[0])
 
 
@@ -59,7 +59,7 @@ def convert_file(path: Path) -> tuple[bytes, str]:
     Raises:  OSError; FathomError if it is none, or a library is missing
     """
     state = path.stat()  # for the cache: a file that changed is converted again
-    return convert(_unpack, path, row_ending(path), (state.st_mtime_ns, state.st_size))
+    return convert(open_packed, path, row_ending(path), (state.st_mtime_ns, state.st_size))
 
 
 @contextlib.contextmanager
@@ -92,7 +92,11 @@ def _damaged(path: str | Path, error: Exception) -> FathomError:
     return FathomError(f"{path}: incomplete {kind} file ({error})")
 
 
-def _unpack(path: Path) -> IO[bytes]:
+def open_packed(path: Path) -> IO[bytes]:
+    """Open a file as its bytes, unpacked by its ending.
+
+    Raises:  OSError; FathomError for an archive that is none, or of several files
+    """
     ending = path.suffix.lower()
     if ending == ".zip":
         return zipfile.ZipFile(path).open(_member(path))
@@ -123,7 +127,7 @@ def _member(path: Path) -> str:
     if len(names) != 1:
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
         held = f"{len(names):,}: {shown}" if names else "none"
-        raise UsageError(f"{path}: a table needs an archive of one file; it has {held}; unpack it and name the table")
+        raise UsageError(f"{path}: one file is needed in it, and it has {held}; unpack it and name the file")
     if infos[0].flag_bits & 1:  # bit 0 of the general-purpose flags: encrypted
         raise FathomError(f"{path}: {names[0]} is encrypted; pack it again without a password")
     return names[0]

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fathom.data.encodings import WESTERN, check_encoding, encoding_of_mark, guess_encoding, name_encoding
+from fathom.data.row_files import PACKED
+from fathom.data.tables.packed import open_packed, readable
 from fathom.errors import FathomError
 
 OPTION = "data.options.encoding"  # of training; ``fathom predict`` has one of its own
@@ -38,7 +40,7 @@ class TextFile(NamedTuple):
 def read_text(
     path: str | Path, encoding: str | None = None, *, expected: str | None = None, option: str = OPTION
 ) -> TextFile:
-    """Read a text file; a byte-order mark is dropped, line ends become a newline.
+    """Read a text file, packed or not; a byte-order mark is dropped, line ends become a newline.
 
     Args:
         encoding: of the file; None finds it out from all of its bytes.
@@ -52,12 +54,21 @@ def read_text(
         check_encoding(encoding)
     try:
         size = path.stat().st_size
-        content = b"" if size > _MOST_BYTES else path.read_bytes()  # not read where it is refused below
+        content = b"" if size > _MOST_BYTES else _read_bytes(path)  # not read where it is refused below
     except OSError as error:
         raise FathomError(f"{path}: cannot be read ({error.strerror or error})") from error
+    size = max(size, len(content))  # of a packed file more than it takes on the disk
     if size > _MOST_BYTES:
         raise FathomError(f"{path}: {size:,} bytes are more than the {_MOST_BYTES:,} that are held in memory")
     return decode_text(content, path, encoding, expected=expected, option=option)
+
+
+def _read_bytes(path: Path) -> bytes:
+    """Return the content of a file, unpacked if it is packed; of a very large one the beginning."""
+    if path.suffix.lower() not in PACKED:
+        return path.read_bytes()
+    with readable(path), open_packed(path) as file:
+        return file.read(_MOST_BYTES + 1)
 
 
 def decode_text(
