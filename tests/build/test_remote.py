@@ -54,7 +54,7 @@ def test_the_extra_is_asked_for(monkeypatch):
 def test_versions_are_settled_once_and_used_from_then_on(monkeypatch, tmp_path):
     asked = []
 
-    def copy(address, version=None):
+    def copy(address, version=None, unpacks=True, encoding=None):
         asked.append((address, version))
         return LocalCopy(tmp_path / place_name(address), version or f"version of {place_name(address)}")
 

@@ -93,7 +93,13 @@ def test_what_is_saved_is_enough_to_read_a_text(run: Path) -> None:
     description = json.loads((run / "model.json").read_text())
     assert description["kind"] == "language_model"
     assert description["input"] == {"kind": "tokens", "steps": 16}
-    assert description["tokenizer"] == {"level": "char", "lower": False, "clean": "none", "reserved": []}
+    assert description["tokenizer"] == {
+        "level": "char",
+        "lower": False,
+        "clean": "none",
+        "reserved": [],
+        "normalize": "NFC",
+    }
     assert set(description["tokens"]) == {"<unk>", *VERSE}
     module, _ = load_module(run)
     assert isinstance(module, LanguageModel)

@@ -53,15 +53,16 @@ def _find_copies(data: DataConfig) -> dict[str, LocalCopy]:
     from fathom.data.fetch.copies import local_copy
     from fathom.data.fetch.packed import unpacked_copy
 
-    copies = {}
+    copies, encoding = {}, data.options.get("archive_encoding")
     for place in places:
         version = data.versions.get(place)  # None in a new run: the newest will do
         if is_remote(place):
             unpacks = place == data.options.get("images") or data.kind not in _READ_PACKED
-            copies[place] = local_copy(place, version=version, unpacks=unpacks)
+            copies[place] = local_copy(place, version=version, unpacks=unpacks, encoding=encoding)
         else:
             # label files may name anything in it, class folders only images
-            copies[place] = unpacked_copy(place, version=version, whole=place == data.options.get("images"))
+            whole = place == data.options.get("images")
+            copies[place] = unpacked_copy(place, version=version, whole=whole, encoding=encoding)
     return copies
 
 

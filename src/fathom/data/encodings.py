@@ -35,8 +35,11 @@ _SHOWN = {
 def check_encoding(encoding: str) -> None:
     """Refuse an encoding that does not exist."""
     try:
-        codecs.lookup(encoding)
-    except (LookupError, TypeError):
+        # "hex" and "rot13" are codecs too, of no text
+        is_text = getattr(codecs.lookup(encoding), "_is_text_encoding", True)
+    except (LookupError, TypeError, ValueError):
+        is_text = False
+    if not is_text or encoding in ("undefined", "idna", "punycode"):
         known = "such as utf-16, latin-1, cp1252, gb18030, big5"
         raise UsageError(f"unknown encoding {encoding!r}; {known}") from None
 

@@ -99,17 +99,17 @@ def find_inputs(
 
     Args:
         label_file: options for the files of rows among the inputs.
-        encoding: of these; None finds it.
+        encoding: of these, and of the names in archives; None finds it.
         class_names: those that the model knows.
     Raises:  UsageError for a file of rows without ``label_file`` or the reverse, and for a folder without
         images; FathomError if something cannot be fetched or read
     """
     # once: the same folder for all files of rows
-    images = None if label_file is None else _find_images(label_file.images)
+    images = None if label_file is None else _find_images(label_file.images, encoding)
     found: list[str | Path | RemoteFolder | ImageRows] = []
     for source in inputs:
         if not _is_table(source):
-            found.append(_find_folder(source))
+            found.append(_find_folder(source, encoding))
         elif label_file is None or images is None:
             raise UsageError(
                 f"{source}: this model reads images; add --images with the folder of the file's images, "
@@ -153,10 +153,11 @@ def _is_table(source: str | Path) -> bool:
     return name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))  # tables may be gzipped
 
 
-def _find_images(images: str) -> Path:
+def _find_images(images: str, encoding: str | None) -> Path:
     if is_packed(images):
-        return unpacked_copy(images, whole=True).path  # whole: names in a file of rows count from the archive's root
-    return fetch_input(images, unpacks=True) if is_remote(images) else expand_home(images)
+        # whole: names in a file of rows count from the archive's root
+        return unpacked_copy(images, whole=True, encoding=encoding).path
+    return fetch_input(images, unpacks=True, encoding=encoding) if is_remote(images) else expand_home(images)
 
 
 def _expand(source: str | Path | RemoteFolder | ImageRows, strays: Counter[str]) -> Iterator[InputImage]:
@@ -181,11 +182,11 @@ def _name_image(source: str | Path) -> InputImage:
     return InputImage(str(source), source) if is_remote(source) else InputImage(str(Path(source)), Path(source))
 
 
-def _find_folder(source: str | Path) -> str | Path | RemoteFolder:
+def _find_folder(source: str | Path, encoding: str | None) -> str | Path | RemoteFolder:
     """Fetch or unpack all but a single image, which is fetched when it is its turn."""
     if is_packed(source):
-        return RemoteFolder(str(source), unpacked_copy(source).path)
+        return RemoteFolder(str(source), unpacked_copy(source, encoding=encoding).path)
     if not is_remote(source) or os.path.splitext(base_name(str(source)))[1].lower() in EXTENSIONS:
         return source
-    path = fetch_input(source, unpacks=True)
+    path = fetch_input(source, unpacks=True, encoding=encoding)
     return RemoteFolder(str(source), path) if path.is_dir() else source

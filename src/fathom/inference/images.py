@@ -15,6 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
+from fathom.data.fetch.archives import is_packed
 from fathom.data.images.folders.walk import describe_strays
 from fathom.data.images.labels.named_images import ImageRows
 from fathom.data.images.pixels.form import PixelForm
@@ -63,7 +64,8 @@ def predict_images(model: ImageModel, request: PredictionRequest) -> Predictions
 
     Raises:  UsageError if ``top`` exceeds the number of classes, a folder has no images, or an encoding is given
     """
-    if request.encoding is not None and request.label_file is None:
+    has_archive = any(isinstance(source, str | Path) and is_packed(source) for source in request.inputs)
+    if request.encoding is not None and request.label_file is None and not has_archive:
         raise UsageError(f"--encoding: {request.model} reads images, not texts or tables")
     inputs, top = request.inputs, request.top
     # classes give label and probability, a regression its number

@@ -6,9 +6,10 @@ import zipfile
 
 import pytest
 
+from fathom.data.fetch.archive_members import NameReading
 from fathom.data.fetch.archives import read_members
 from fathom.data.fetch.packed import unpacked_copy
-from fathom.errors import FathomError
+from fathom.errors import FathomError, UsageError
 
 FILES = {f"{kind}/{i}.jpg": bytes([i]) * 700 for kind in ("cat", "dog") for i in range(4)}
 SUFFIXES = ("tar", "tar.gz", "tar.bz2", "tar.xz", "zip")
@@ -118,9 +119,19 @@ def test_names_that_are_not_utf_8(tmp_path, suffix, names, encoding, found):
     if suffix == "tar.gz" and encoding == "cp437":
         pytest.skip("the standard names cp437 for zip alone")
     archive, told = pack(tmp_path / f"a.{suffix}", dict.fromkeys(names, b"x"), encoding), []
-    members = read_members(archive, max_bytes=100, on_encoding=told.append)
+    members = read_members(archive, max_bytes=100, names=NameReading(on_found=told.append))
     assert tuple(str(name) for name, _ in members) == names
     assert told == [found] * (found is not None)
+
+
+def test_the_encoding_of_names_can_be_given(tmp_path):
+    """Cyrillic letters of DOS are as well Greek ones of cp437: nobody can tell from so few bytes."""
+    names = ("фото/кот.jpg", "фото/пёс.jpg")
+    archive = pack(tmp_path / "a.zip", dict.fromkeys(names, b"x"), "cp866")
+    members = read_members(archive, max_bytes=100, names=NameReading("cp866"))
+    assert tuple(str(name) for name, _ in members) == names
+    with pytest.raises(UsageError, match=r"a\.zip: a name in it, .* is not written in utf-8"):
+        list(read_members(archive, max_bytes=100, names=NameReading("utf-8")))
 
 
 def test_folders_parted_by_backslashes_as_old_windows_programs_do(tmp_path):

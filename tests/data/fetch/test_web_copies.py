@@ -18,6 +18,7 @@ from fathom.address import conceal
 from fathom.data.fetch import copies
 from fathom.data.fetch.copies import local_copy
 from fathom.data.fetch.web_source import WebFile
+from fathom.data.tables.reading import read_table
 from fathom.errors import FathomError, UsageError
 
 CONTENT = bytes(range(256)) * 8000
@@ -299,7 +300,7 @@ def test_a_folder_over_http_is_refused(web):
 
 def test_processes_that_start_together_fetch_once(web, home, capsys):
     web.files["/a.csv"] = CONTENT
-    folder = copies._CopyFolder(f"{web.root}/a.csv").folder
+    folder = copies._CopyFolder(f"{web.root}/a.csv", unpacks=True, encoding=None).folder
     folder.mkdir(parents=True)
     with FileLock(folder / ".lock"):
         results = []
@@ -347,3 +348,15 @@ def test_killed_in_the_middle_it_goes_on(web, home):
     web.serve = serve
     assert local_copy(f"{web.root}/a.csv").path.read_bytes() == CONTENT
     assert web.headers[-1]["Range"] == f"bytes={arrived}-"
+
+
+def test_a_packed_table_stays_packed(web, home):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("rows.csv", "x,y\n1,2\n")
+    web.files["/rows.csv.zip"] = packed.getvalue()
+    copy = local_copy(f"{web.root}/rows.csv.zip", unpacks=False)
+    assert copy.path.name == "rows.csv.zip"
+    assert read_table(copy.path).frame.to_dict("list") == {"x": [1], "y": [2]}
+    assert local_copy(f"{web.root}/rows.csv.zip").path.is_dir()
+    assert local_copy(f"{web.root}/rows.csv.zip", unpacks=False, version=copy.version) == copy

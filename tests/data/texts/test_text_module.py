@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -247,3 +251,17 @@ def test_texts_and_arrays_are_told_apart() -> None:
         catalog.load_text("digits")
     with pytest.raises(UsageError, match="time_machine is a text, for language models: rnn, gru or lstm"):
         catalog.load_arrays("time_machine")
+
+
+@pytest.mark.parametrize("ending", ["gz", "bz2", "xz", "zip"])
+def test_packed_texts_are_read(tmp_path: Path, ending: str) -> None:
+    path, text = tmp_path / f"book.txt.{ending}", "many a word\n" * 20
+    if ending == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("book.txt", text)
+    else:
+        path.write_bytes({"gz": gzip, "bz2": bz2, "xz": lzma}[ending].compress(text.encode()))
+    assert read_text(path).text == text
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(FathomError):
+        read_text(path)

@@ -64,7 +64,7 @@ class ImagesKind(Kind):
 
     name, noun, holds_images = "images", "images", True
     serves_any_batch_size = True
-    option_names = (*_FORM, "images", *LABEL_OPTIONS, *_FOLDERS)
+    option_names = (*_FORM, "images", "archive_encoding", *LABEL_OPTIONS, *_FOLDERS)
     # A student reads files as its teacher did, with a fine-tuned teacher's normalisation too.
     inherited_by_student = ("resize", "mean", "std", "max_broken", "cache", "workers")
 
@@ -231,7 +231,7 @@ def _find_smallest_side(config: Config, channels: int) -> int:
 
 def _check_options(options: Mapping[str, Any]) -> None:
     is_table = options.get("images") is not None  # a label file is given
-    known = (*_FORM, "images", *LABEL_OPTIONS, *_FOLDERS)
+    known = ImagesKind.option_names
     for option in options:
         if option not in known:
             raise unknown(f"option of {'images' if is_table else 'a folder of images'}", option, known)
@@ -241,6 +241,8 @@ def _check_options(options: Mapping[str, Any]) -> None:
     # "group" as a level of folders is a way too
     if len(given) + ("group" in str(options.get("levels")).split("/")) > 1:
         raise UsageError(f"{' and '.join(given or ['--levels'])}: one way of saying what stays together is enough")
+    if not isinstance(options.get("archive_encoding"), str | None):
+        raise UsageError(f"data.options.archive_encoding must be a text, not {options['archive_encoding']!r}")
     LabelOptions(**_label_options(options))
 
 

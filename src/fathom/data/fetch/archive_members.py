@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from fathom.data.encodings import WESTERN, guess_encoding
+from fathom.errors import UsageError
 
 _OPENERS: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # a first member, or the end of an empty archive
@@ -33,8 +34,18 @@ _UTF8_FLAG = 0x800  # of a zip member: its name is UTF-8
 _DOS = 0  # the system that a zip member says it was packed on
 DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
 
-OnEncoding = Callable[[str], None]
-"""Called with the encoding that names were found to be in, where they are not UTF-8."""
+
+@dataclass(frozen=True)
+class NameReading:
+    """How the names of an archive's members are read, where the archive itself does not say that they are UTF-8.
+
+    Attributes:
+        encoding: in which they are; None finds it.
+        on_found: called with the encoding that was found, where that is not UTF-8.
+    """
+
+    encoding: str | None = None
+    on_found: Callable[[str], None] | None = None
 
 
 class Damaged(tarfile.TarError):
@@ -51,21 +62,22 @@ class Member:
     read: Callable[[], bytes | None]  # None for a folder
 
 
-def iterate_members(archive: Path, max_tail: int, on_encoding: OnEncoding | None = None) -> Iterator[Member]:
+def iterate_members(archive: Path, max_tail: int, names: NameReading) -> Iterator[Member]:
     """Return the members of an archive in their order; the end of it is checked behind the last one.
 
     Args:
         max_tail: bytes that may follow the last member of a tar, besides a fill of zeros.
+        names: how those of the members are read.
     Raises:  OSError, or one of ``DAMAGE``
     """
     with archive.open("rb") as file:
         head = file.read(6)
     if head.startswith(_ZIP):
-        yield from _zip_members(archive, on_encoding)
+        yield from _zip_members(archive, names)
         return
     opener = next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), open)
     with cast("IO[bytes]", opener(archive, "rb")) as stream:
-        yield from _tar_members(_Tail(stream), _Names(lambda: _tar_names(opener, archive), on_encoding), max_tail)
+        yield from _tar_members(_Tail(stream), _Names(lambda: _tar_names(opener, archive), names), max_tail)
 
 
 class _Tail:
@@ -86,16 +98,25 @@ class _Names:
 
     Args:
         list_all: returns the bytes of all names.
+        reading: what is known of the encoding.
         plain: the encoding where it is none of the Chinese ones.
     """
 
-    def __init__(
-        self, list_all: Callable[[], Iterable[bytes]], on_encoding: OnEncoding | None, plain: str = "latin-1"
-    ) -> None:
-        self.list_all, self.on_encoding, self.plain, self.encoding = list_all, on_encoding, plain, ""
+    def __init__(self, list_all: Callable[[], Iterable[bytes]], reading: NameReading, plain: str = "latin-1") -> None:
+        self.list_all, self.reading, self.plain, self.encoding = list_all, reading, plain, ""
 
-    def decode(self, name: bytes) -> str:
-        """Return a name."""
+    def decode(self, name: bytes, *, is_utf8: bool = False) -> str:
+        """Return a name.
+
+        Args:
+            is_utf8: whether the archive says so.
+        Raises:  UsageError for a name that is not written in the encoding that was asked for
+        """
+        if self.reading.encoding is not None and not is_utf8:
+            try:
+                return name.decode(self.reading.encoding)
+            except UnicodeError:
+                raise UsageError(f"a name in it, {name!r}, is not written in {self.reading.encoding}") from None
         try:
             return name.decode()
         except UnicodeDecodeError:
@@ -103,8 +124,8 @@ class _Names:
                 foreign = {name for name in self.list_all() if not _is_utf8(name)}
                 found = guess_encoding(b"\n".join(sorted(foreign)))
                 self.encoding = self.plain if found in WESTERN else found
-                if self.on_encoding is not None:
-                    self.on_encoding(self.encoding)
+                if self.reading.on_found is not None:
+                    self.reading.on_found(self.encoding)
             return name.decode(self.encoding, "replace")
 
 
@@ -129,7 +150,8 @@ def _tar_members(stream: _Tail, names: _Names, max_tail: int) -> Iterator[Member
             if content.isreg():
                 files[info.name] = content
             yield Member(
-                names.decode(info.name.encode("utf-8", "surrogateescape")),
+                # the newer form of a tar says a name that is not ASCII once more, in UTF-8
+                names.decode(info.name.encode("utf-8", "surrogateescape"), is_utf8="path" in info.pax_headers),
                 content.isreg() or content.isdir(),
                 content.size,
                 read,
@@ -161,12 +183,12 @@ def _check_end(stream: _Tail, max_tail: int) -> None:
             raise Damaged("more bytes follow its last file than files may hold")
 
 
-def _zip_members(archive: Path, on_encoding: OnEncoding | None) -> Iterator[Member]:
+def _zip_members(archive: Path, reading: NameReading) -> Iterator[Member]:
     with zipfile.ZipFile(archive) as zipped:
         infos = zipped.infolist()
         _check_count(archive, len(infos))
         # cp437 is what the standard says, and what Python decoded the name with
-        names = _Names(lambda: (_raw_name(info) for info in infos), on_encoding, plain="cp437")
+        names = _Names(lambda: (_raw_name(info) for info in infos), reading, plain="cp437")
         for info in infos:
 
             def read(info: zipfile.ZipInfo = info) -> bytes | None:
@@ -175,7 +197,7 @@ def _zip_members(archive: Path, on_encoding: OnEncoding | None) -> Iterator[Memb
                 return None if info.is_dir() else zipped.read(info)  # never more than the checked size
 
             kind = stat.S_IFMT(info.external_attr >> 16)  # 0 if it was not packed on Unix
-            name = names.decode(_raw_name(info))
+            name = names.decode(_raw_name(info), is_utf8=bool(info.flag_bits & _UTF8_FLAG))
             if info.create_system == _DOS and "/" not in name:
                 name = name.replace("\\", "/")  # old programs of Windows part folders so, against the standard
             yield Member(name, kind in (0, stat.S_IFREG, stat.S_IFDIR), info.file_size, read)

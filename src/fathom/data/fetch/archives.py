@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from fathom.address import is_remote
-from fathom.data.fetch.archive_members import DAMAGE, OnEncoding, iterate_members
+from fathom.data.fetch.archive_members import DAMAGE, NameReading, iterate_members
 from fathom.data.fetch.paths import make_folder
-from fathom.errors import FathomError
+from fathom.data.fetch.progress import notify
+from fathom.errors import FathomError, UsageError
 from fathom.files import describe_failure, expand_home, sync_tree
 from fathom.phrases import format_bytes
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MOST_MEMBERS = 2_000_000  # of an archive of images
+_ENCODING = "data.options.archive_encoding"
 _MAC_FOLDER = "__MACOSX"  # what macOS puts beside the files it packs
 
 
@@ -52,20 +54,20 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def read_members(
-    archive: Path, *, max_bytes: int, max_members: int = 1000, on_encoding: OnEncoding | None = None
+    archive: Path, *, max_bytes: int, max_members: int = 1000, names: NameReading | None = None
 ) -> Iterator[tuple[PurePosixPath, bytes]]:
     """Yield the (path, content) of each regular file in a tar archive, compressed or not, or a zip archive.
 
     Whoever reads to the end has all that was packed: checksums, counts and the marks of the end are compared.
 
     Args:
-        on_encoding: called with the encoding of the names, where that is not UTF-8.
+        names: how those of the members are read.
     Raises:  FathomError at the first member that is a link or device, has an absolute or climbing path or is too
         large, and for a damaged archive
     """
     total = 0
     try:
-        for count, member in enumerate(iterate_members(archive, max_bytes, on_encoding), start=1):
+        for count, member in enumerate(iterate_members(archive, max_bytes, names or NameReading()), start=1):
             path = PurePosixPath(member.name)
             where = f"archive {archive}: member {member.name!r}"
             if not member.name or "\0" in member.name:
@@ -82,10 +84,24 @@ def read_members(
             content = member.read()
             if content is not None:
                 yield path, content
+    except UsageError as error:  # names in another encoding than was asked for
+        raise UsageError(f"{archive}: {error}") from None
     except (*DAMAGE, OSError, NotImplementedError) as error:
         raise FathomError(
             f"cannot read the archive {archive} ({_describe_damage(error)}); delete it to download it again"
         ) from error
+
+
+def name_reading(archive: str, encoding: str | None) -> NameReading:
+    """Return how names in an archive are read, and say so on standard error where the encoding is found."""
+
+    def say(found: str) -> None:
+        notify(
+            f"{archive}: names of files are not UTF-8, and read as {found}; "
+            f"--set {_ENCODING}=NAME, or of predict and eval --encoding NAME, reads them otherwise"
+        )
+
+    return NameReading(encoding, say)
 
 
 def _describe_damage(error: Exception) -> str:
@@ -117,13 +133,13 @@ def unpack(
     max_bytes: int,
     max_members: int = 1000,
     on_write: Callable[[int, int], None] = lambda num_bytes, num_files: None,
-    on_encoding: OnEncoding | None = None,
+    names: NameReading | None = None,
 ) -> Path:
     """Unpack an archive to the new folder ``destination``, all or nothing; do nothing if it exists.
 
     Args:
         on_write: called with the (bytes, files) written since the last call.
-        on_encoding: as ``read_members`` takes it.
+        names: as ``read_members`` takes it.
     Raises:  FathomError as ``read_members``, or if the disk refuses
     """
     if destination.exists():
@@ -138,9 +154,7 @@ def unpack(
         shutil.rmtree(partial, ignore_errors=True)  # left by a killed process
         try:
             partial.mkdir()
-            for path, content in read_members(
-                archive, max_bytes=max_bytes, max_members=max_members, on_encoding=on_encoding
-            ):
+            for path, content in read_members(archive, max_bytes=max_bytes, max_members=max_members, names=names):
                 if _MAC_FOLDER in path.parts:
                     continue
                 (partial / path).parent.mkdir(parents=True, exist_ok=True)

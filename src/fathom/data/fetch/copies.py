@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from fathom.address import base_name, conceal, split_address
-from fathom.data.fetch.archives import MOST_MEMBERS, find_root, is_archive, stem_of, unpack
+from fathom.data.fetch.archives import MOST_MEMBERS, find_root, is_archive, name_reading, stem_of, unpack
 from fathom.data.fetch.offline import is_offline
 from fathom.data.fetch.paths import cache_root, make_folder
 from fathom.data.fetch.progress import TransferProgress, notify
@@ -45,7 +45,9 @@ class LocalCopy:
     version: str
 
 
-def local_copy(address: str, *, version: str | None = None, unpacks: bool = True) -> LocalCopy:
+def local_copy(
+    address: str, *, version: str | None = None, unpacks: bool = True, encoding: str | None = None
+) -> LocalCopy:
     """Return the copy of remote data on this machine, fetched or brought up to date if need be.
 
     Without network, or with FATHOM_OFFLINE set, the newest copy is used, and a line on standard error says so.
@@ -54,21 +56,24 @@ def local_copy(address: str, *, version: str | None = None, unpacks: bool = True
         address: ``s3://bucket/key``, ``s3://bucket/folder/`` or ``https://host/file``.
         version: that an earlier call returned; no other is accepted, and the network is not asked if it is here.
         unpacks: whether an archive becomes a folder; a packed table or text is read as it is.
+        encoding: of the names in an archive; None finds it.
     Raises:  UsageError for an invalid address; FathomError, one line, if nothing is there, access is denied, the
         network or the disk fails, or the requested version is gone
     """
-    return _CopyFolder(conceal(address), unpacks=unpacks).find(version)
+    return _CopyFolder(conceal(address), unpacks=unpacks, encoding=encoding).find(version)
 
 
 class _CopyFolder:
     """The folder of one address."""
 
-    def __init__(self, address: str, *, unpacks: bool) -> None:
+    def __init__(self, address: str, *, unpacks: bool, encoding: str | None) -> None:
         parts = split_address(address)
         self.name = base_name(address)
         self.is_archive = unpacks and is_archive(self.name)
-        # an archive that is kept as it is has a folder of its own
-        kept = address.rstrip("/") + " kept" * (is_archive(self.name) and not unpacks)
+        self.encoding = encoding
+        kept = address.rstrip("/")
+        if is_archive(self.name):  # one that is kept as it is, or has other names, has a folder of its own
+            kept += f" {encoding or ''}".rstrip() if unpacks else " kept"
         # hosts and names repeat; 48 bits tell addresses apart
         digest = hashlib.sha256(kept.encode("utf-8", "surrogateescape")).hexdigest()[:12]
         self.address = address
@@ -180,7 +185,8 @@ class _CopyFolder:
         folder = archive.with_name(stem_of(self.name))
         free = shutil.disk_usage(archive.parent).free - _SPARE_BYTES
         try:
-            unpack(archive, folder, max_bytes=max(0, min(limit, free)), max_members=MOST_MEMBERS)
+            names = name_reading(self.name, self.encoding)
+            unpack(archive, folder, max_bytes=max(0, min(limit, free)), max_members=MOST_MEMBERS, names=names)
         except FathomError as error:
             archive.unlink(missing_ok=True)  # the next attempt must fetch it again
             reason = str(error).replace(str(archive), self.name).removesuffix("; delete it to download it again")

@@ -11,11 +11,12 @@ from fathom.address import is_remote
 from fathom.errors import FathomError
 
 
-def fetch_input(source: str | Path, *, unpacks: bool = False) -> Path:
+def fetch_input(source: str | Path, *, unpacks: bool = False, encoding: str | None = None) -> Path:
     """Return the local path of a file that is to be read once.
 
     Args:
         unpacks: whether a remote archive becomes a folder.
+        encoding: of the names in it; None finds it.
     Raises:  as ``local_copy``; FathomError for a device, which may be endless
     """
     if not is_remote(source):
@@ -26,4 +27,4 @@ def fetch_input(source: str | Path, *, unpacks: bool = False) -> Path:
         return Path(source)
     from fathom.data.fetch.copies import local_copy
 
-    return local_copy(str(source), unpacks=unpacks).path
+    return local_copy(str(source), unpacks=unpacks, encoding=encoding).path

@@ -7,6 +7,7 @@ again.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import hashlib
 import json
@@ -16,10 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fathom.data.fetch.archives import MOST_MEMBERS, TooLarge, find_root, stem_of, unpack
+from fathom.data.encodings import check_encoding
+from fathom.data.fetch.archives import MOST_MEMBERS, TooLarge, find_root, name_reading, stem_of, unpack
 from fathom.data.fetch.copies import LocalCopy
 from fathom.data.fetch.paths import cache_root, make_folder
-from fathom.data.fetch.progress import TransferProgress, notify
+from fathom.data.fetch.progress import TransferProgress
 from fathom.data.images.formats import EXTENSIONS, is_image
 from fathom.errors import FathomError
 from fathom.files import describe_failure, expand_home, write_atomically
@@ -33,22 +35,27 @@ _MOST_GROWTH = 200  # images are compressed already; an archive that grows more 
 _SURELY_FINE = 1 << 30  # below this no growth is a danger to the disk
 
 
-def unpacked_copy(archive: str | Path, *, version: str | None = None, whole: bool = False) -> LocalCopy:
+def unpacked_copy(
+    archive: str | Path, *, version: str | None = None, whole: bool = False, encoding: str | None = None
+) -> LocalCopy:
     """Return the folder of images that an archive holds, unpacked if need be; a line on standard error says so.
 
     Args:
         version: that an earlier call returned; only this one is accepted, without reading the archive if it is here.
         whole: return the root, for names relative to it, and not the folder of class folders inside.
+        encoding: of the names in it; None finds it.
     Raises:  FathomError, one line, if the archive is missing, damaged, encrypted, hostile, without images, or of
         another version, or if the disk refuses
     """
     path = expand_home(archive).absolute()
     # recognised without hashing where path, size and time are the same
-    copy = _known(path, version) or _make(path, version)
+    if encoding is not None:
+        check_encoding(encoding)
+    copy = _known(path, version, encoding) or _make(path, version, encoding)
     return replace(copy, path=_folder(path, copy.version) / stem_of(path.name)) if whole else copy
 
 
-def _known(archive: Path, version: str | None) -> LocalCopy | None:
+def _known(archive: Path, version: str | None, encoding: str | None) -> LocalCopy | None:
     """Return the copy of this version, or of the archive as recognised by path, size and time."""
     if version is not None:
         root = _read(_folder(archive, version))  # by version the path does not matter: the archive may be gone
@@ -56,16 +63,19 @@ def _known(archive: Path, version: str | None) -> LocalCopy | None:
     with contextlib.suppress(OSError):  # what cannot be read fails later, with a message
         seen = _look_at(archive)
         for folder, record in _copies(archive):
-            if record["seen"] == seen and (root := _read(folder)):  # the same path, size and time: not hashed again
+            is_same = record["seen"] == seen and record.get("encoding") == encoding
+            if is_same and (root := _read(folder)):  # the same path, size and time: not hashed again
                 return LocalCopy(root, str(record["version"]))
     return None
 
 
-def _make(archive: Path, version: str | None) -> LocalCopy:
+def _make(archive: Path, version: str | None, encoding: str | None) -> LocalCopy:
     try:
         seen = _look_at(archive)
         with archive.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()[:16]  # 64 bits, enough for a folder's name
+        if encoding is not None:  # other names make another copy
+            found += f"-{codecs.lookup(encoding).name}"
     except OSError as error:
         raise describe_failure("read", archive, error) from error
     if version not in (None, found):
@@ -74,8 +84,9 @@ def _make(archive: Path, version: str | None) -> LocalCopy:
             "start a new run"
         )
     folder = _folder(archive, found)
-    root = _read(folder) or _unpack(archive, folder)  # the same content under another path or date
+    root = _read(folder) or _unpack(archive, folder, encoding)  # the same content under another path or date
     record = {"schema": _SCHEMA, "seen": seen, "version": found, "root": root.relative_to(folder).as_posix()}
+    record |= {} if encoding is None else {"encoding": encoding}
     write_atomically(folder / _RECORD, json.dumps(record))
     for old, _ in _copies(archive)[_KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
@@ -121,7 +132,7 @@ def _copies(archive: Path) -> list[tuple[Path, dict[str, Any]]]:
     return [(folder, record) for _, folder, record in sorted(found, key=lambda copy: copy[0], reverse=True)]
 
 
-def _unpack(archive: Path, folder: Path) -> Path:
+def _unpack(archive: Path, folder: Path, encoding: str | None) -> Path:
     """Unpack into the folder of a copy; return the folder in it that holds the data."""
     make_folder(folder, "set FATHOM_HOME to a writable folder")
     free = max(0, shutil.disk_usage(folder).free - _SPARE_BYTES)
@@ -135,10 +146,7 @@ def _unpack(archive: Path, folder: Path) -> Path:
             max_bytes=min(free, limit),
             max_members=MOST_MEMBERS,
             on_write=progress.count,
-            on_encoding=lambda encoding: notify(
-                f"{archive.name}: names of files are not UTF-8, and read as {encoding}; if they look wrong, pack the "
-                "folder again with UTF-8 names"
-            ),
+            names=name_reading(archive.name, encoding),
         )
         # nothing to learn from, told now
         if not any(is_image(name) for _, _, names in os.walk(content) for name in names):
