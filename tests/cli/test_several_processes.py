@@ -1,4 +1,4 @@
-"""Under torchrun every process would train the whole network: refused, and nothing is written."""
+"""Commands that one process does are refused under torchrun, and nothing is written; so is half an environment."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ LINE = "WORLD_SIZE is 2: this command runs in one process; start it without torc
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("train",),
         ("tune", "lenet", "--space", "lr=0.1,0.2"),
         ("crossval", "mlp"),
         ("distill", "x", "--student", "mlp"),
         ("prune", "x", "--amount", 0.5),
-        ("train", "--resume", "last"),
     ],
 )
 def test_several_processes_are_refused(arguments, fathom, monkeypatch, tmp_path):
@@ -28,6 +26,20 @@ def test_several_processes_are_refused(arguments, fathom, monkeypatch, tmp_path)
     result = fathom(*arguments)
     assert (result.code, result.out, result.error) == (2, "", LINE)
     assert os.listdir(tmp_path) == []
+
+
+def test_an_environment_without_addresses_is_refused(fathom, monkeypatch, tmp_path):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = fathom("train", "softmax", "--data", "digits", "--epochs", 1)
+    assert (result.code, result.out) == (2, "")
+    assert result.error.startswith("WORLD_SIZE is 2 and RANK, MASTER_ADDR, MASTER_PORT not set")
+    assert os.listdir(tmp_path) == []
+
+
+def test_another_number_than_torchrun_started_is_refused(fathom, monkeypatch):
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    result = fathom("train", "--devices", 3)
+    assert (result.code, result.error) == (2, "--devices 3: torchrun started 2 here; leave the option out")
 
 
 def test_fit_is_refused_and_one_process_is_not(monkeypatch):

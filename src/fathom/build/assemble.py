@@ -117,6 +117,7 @@ def build_execution(config: Config, module: Module, data: LabelledData) -> Execu
         device=chosen.device,
         precision=chosen.precision,
         compile=chosen.compile,
+        devices=None,
         **memory_options(config),
     )
 

@@ -25,61 +25,30 @@ from fathom.build.opening import open_split
 from fathom.build.plan import Plan, draft
 from fathom.build.run_log import RunLog
 from fathom.build.stop_request import StopOnRequest
+from fathom.build.together import find_interrupted, follow, launch_id
+from fathom.build.trained import TrainedRun
 from fathom.data.module import LabelledData
 from fathom.errors import FathomError, UsageError
 from fathom.findings import Finding
-from fathom.inference.results import Scores
 from fathom.inference.saved import load_module, save_weights
 from fathom.module import Module
-from fathom.phrases import counted, enumerated
+from fathom.phrases import enumerated
 from fathom.runs.analysis.findings import write_findings
 from fathom.runs.folder.lock import lock_run
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.schema import PRUNING, SCHEMA
 from fathom.runs.folder.writer import RunWriter
-from fathom.runs.html.markup import element, join, pairs
 from fathom.runs.html.pages.report import write_report
 from fathom.settings.config import Config, config_to_dict, replace_in
 from fathom.settings.reading import read_config
 from fathom.training.callbacks import Callback
 from fathom.training.checkpoint import CheckpointError, load_checkpoint, load_latest, load_weights
-from fathom.training.device import Execution
+from fathom.training.device import Execution, find_device
+from fathom.training.distributed.world import join_world
 from fathom.training.divergence import Diverged
 from fathom.training.signals import Interrupted
 from fathom.training.trainer import Trainer
 from fathom.version import VERSION
-
-
-@dataclass(frozen=True, repr=False)
-class TrainedRun:
-    """A finished run: its folder, its records, its evaluation on the test split (None without one).
-
-    ``comparison`` compares it with training from scratch, if that was requested.
-    """
-
-    path: Path
-    records: list[dict[str, Any]]
-    evaluation: dict[str, Any] | None
-    report: Path
-    config: Config
-    comparison: dict[str, Any] | None = None
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{name:<8}{value}" for name, value in self._facts())
-
-    def _repr_html_(self) -> str:
-        link = element("p", element("a", "report", href=self.report.absolute().as_uri()))
-        return str(join([pairs(self._facts()), link]))
-
-    def _facts(self) -> list[tuple[str, str]]:
-        best = RunReader(self.path).best()
-        what = f"{self.config.model.name} on {place_name(self.config.data.name)}, {counted(len(self.records), 'epoch')}"
-        facts = [("run", str(self.path)), ("trained", what)]
-        if best is not None:
-            facts.append(("best", f"epoch {best.epoch}, {best.metric} {best.value:.4g}"))
-        if self.evaluation is not None:
-            facts.append(("scores", str(Scores(self.evaluation))))
-        return [*facts, ("report", str(self.report))]
 
 
 @dataclass(frozen=True)
@@ -143,7 +112,18 @@ def train_run(
     config = msgspec.structs.replace(config, data=kind_of(config).pin(config.data))
     if config.training.epochs == 0 and hooks.prepare is None:  # pruning may skip fine-tuning: weights are not random
         raise UsageError("training.epochs must be at least 1: without training the weights stay random")
+    if (interrupted := find_interrupted(root, config.execution.device)) is not None:
+        return resume_run(interrupted, contents=contents, hooks=hooks)
     plan = draft(config, contents, on_read=hooks.on_read).ready()  # before the folder: what is refused leaves none
+    if not plan.execution.world.is_first:
+        return follow(plan)
+    with plan.execution.world.telling_failures():
+        return _train_first(plan, root, name, hooks, command)
+
+
+def _train_first(plan: Plan, root: str | Path, name: str | None, hooks: Hooks, command: Sequence[str]) -> TrainedRun:
+    """Train in the process that keeps the folder: the only one, mostly."""
+    config = plan.config
     writer = RunWriter.create(root, config.model.name, place_name(config.data.name), name=name)
     with contextlib.ExitStack() as held:
         try:
@@ -165,9 +145,16 @@ def resume_run(path: Path, *, contents: Any = None, hooks: Hooks = Hooks()) -> T
     Raises:  FathomError if the run is still running, not a run, or has no usable checkpoint
     """
     reader = RunReader(path)
-    with lock_run(path):
-        config = read_config(path)
+    config = read_config(path)
+    world = join_world(find_device(config.execution.device).type)
+    if not world.is_first:
+        state = world.broadcast(None)
+        config = _restore_threads(config, reader.run.get("choices"))
+        plan = draft(config, contents, on_read=hooks.on_read, is_resumed=True).ready()
+        return follow(plan, state)
+    with world.telling_failures(), lock_run(path):
         state, source, refused = load_latest(path / "checkpoints")
+        world.broadcast(state)
         try:  # damaged or foreign content of a readable file
             epoch, step = int(state["place"]["epoch"]), int(state["place"]["step"])
             weights = state["module"]
@@ -224,6 +211,7 @@ def record_start(plan: Plan, writer: RunWriter, command: Sequence[str]) -> Plann
         | {"fathom": VERSION},
         machine=describe_machine(plan.execution),
         choices=choices,
+        **launch_id(),
     )
     if rehearsal := _rehearsal_of(config):
         writer.update_run(rehearsal=rehearsal)  # listings and reports mark it as such
@@ -255,16 +243,23 @@ def _fit_and_finish(
     before: Mapping[str, Any] | None = None,
 ) -> TrainedRun:
     """Fit, evaluate, report; however the run ends is written to ``run.json`` (``before`` is its former content)."""
-    first = 0 if state is None else int(state["place"]["step"])
+    first, world = 0 if state is None else int(state["place"]["step"]), run.plan.execution.world
     try:
         with _recording_end(run, writer, before, first) as fitting:
             # the log first: it has the record even if another callback fails
             callbacks = [RunLog(writer), StopOnRequest(run.path), *(on_start(run) if on_start else ())]
             records: list[dict[str, Any]] = []
+            world.broadcast(str(run.path))
             if run.config.training.epochs:  # built here, so that a failing callback is recorded
                 fitting.trainer = run.plan.make_trainer(callbacks, run.path)
                 records = fitting.trainer.fit(run.plan.module, run.plan.data, state=state)
-            return complete(run, writer, records, fitting.trainer.should_stop if fitting.trainer else None)
+            trained = complete(run, writer, records, fitting.trainer.should_stop if fitting.trainer else None)
+            world.broadcast(trained.evaluation)
+            world.meet()
+            return trained
+    except (Diverged, Interrupted):
+        world.meet()  # the launcher ends all once one has ended: not before this one has recorded it
+        raise
     finally:
         run.plan.data.close()  # workers and caches, however it ended
 

@@ -180,7 +180,9 @@ def attach_teacher(module: Module, data: LabelledData, execution: Execution) -> 
     if not isinstance(module, Student):
         return
     teacher = module.teacher
-    own = choose_execution(teacher, data.example_input(), device=str(execution.device), precision="fp32", compile="off")
+    own = choose_execution(
+        teacher, data.example_input(), device=str(execution.device), precision="fp32", compile="off", devices=None
+    )
     own.prepare(teacher)
     if data.takes_teacher_logits:  # no augmentation, so one pass before training replaces one a step
         logits, _ = evaluate_batches(teacher, data.train_eval_dataloader(), own, keep_outputs=True).pair()  # (N, K)

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TextIO, cast
 
 from fathom.address import conceal
 from fathom.build.failures import explain
+from fathom.cli.launch import speaks, start_processes, tell_launcher
 from fathom.cli.signals import SIGPIPE, handle_signals, reader_left, signal_of
 from fathom.cli.verbs import VERBS, overview
 from fathom.data.fetch.offline import offline
@@ -118,7 +119,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         message, code = _explain(error, stopped_by)  # the first signal decides the exit code
         if message:
             with contextlib.suppress(OSError):  # a terminal that is gone
-                print(f"fathom: {visible(message)}", file=sys.stderr)
+                tell_launcher(visible(message), error)
+                if speaks():
+                    print(f"fathom: {visible(message)}", file=sys.stderr)
         return code
 
 
@@ -137,7 +140,11 @@ def guarded_output() -> Iterator[None]:
         if hasattr(stream, "reconfigure"):  # a letter that the terminal lacks is no reason to stop
             stream.reconfigure(errors="backslashreplace")
     out, err = (cast("TextIO", GuardedStream(stream, reader_left)) for stream in (sys.stdout, sys.stderr))
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with contextlib.ExitStack() as held:
+        if not speaks():  # one of several processes, which would all print the same
+            out = held.enter_context(open(os.devnull, "w", encoding="utf-8"))
+        held.enter_context(contextlib.redirect_stdout(out))
+        held.enter_context(contextlib.redirect_stderr(err))
         yield
 
 
@@ -158,7 +165,10 @@ def _dispatch(arguments: list[str]) -> int:
     args = parser.parse_args(rest, argparse.Namespace(command=["fathom", *map(conceal, arguments)]))
     parser.check_places(args)
     _import_named_code(args)
-    if VERBS[verb].trains:
+    if VERBS[verb].joins:
+        if (code := start_processes(args, arguments)) is not None:
+            return code
+    elif VERBS[verb].trains:
         refuse_several_processes()
     with contextlib.ExitStack() as held:
         if getattr(args, "offline", False):

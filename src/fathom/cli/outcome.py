@@ -12,7 +12,7 @@ from fathom.phrases import counted
 from fathom.runs.folder.reader import RunReader
 
 if TYPE_CHECKING:
-    from fathom.build.run import TrainedRun
+    from fathom.build.trained import TrainedRun
 
 
 def finish(trained: TrainedRun) -> int:

@@ -12,6 +12,7 @@ from fathom.training.callbacks import Callback
 from fathom.training.progress import TrainingProgress
 
 if TYPE_CHECKING:
+    from fathom.build.plan import Plan
     from fathom.build.run import PlannedRun
 
 
@@ -30,10 +31,20 @@ def show_progress(run: PlannedRun) -> list[Callback]:
         f"{execution.precision} on {execution.device}",
         f"seed {config.seed}",
     ]
+    if execution.world.size > 1:
+        facts.insert(3, _describe_batches(plan))
     augmented = f"; augmented by {config.data.augment}" if config.data.augment else ""
     # flush: in a pipe the first lines should not wait for the end
     print(f"{config.model.name} on {Path(plan.data.name).name}: {', '.join(facts)}{augmented}", flush=True)
     return [TrainingProgress()]
+
+
+def _describe_batches(plan: Plan) -> str:
+    """Say what a step learns from: the same whatever the number of processes, as is the learning rate."""
+    size, accumulate = plan.execution.world.size, plan.config.training.accumulate
+    batch = plan.data.batch_size
+    text = f"{size} processes, {batch} samples a batch in all"
+    return text + (f", {batch * accumulate} a step" if accumulate > 1 else "")
 
 
 def show_reading() -> Callable[[int, int], None]:

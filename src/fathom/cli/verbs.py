@@ -11,7 +11,8 @@ class Verb:
 
     file: str  # group.name
     purpose: str
-    trains: bool = False  # done by one process
+    trains: bool = False  # done by one process, unless several can join in it
+    joins: bool = False  # takes --devices
     fetches: bool = True  # may download data or weights: takes --offline
 
     @property
@@ -20,7 +21,9 @@ class Verb:
 
 
 VERBS = {
-    "train": Verb("training.train", "train a network; write a run folder with model, metrics and report", trains=True),
+    "train": Verb(
+        "training.train", "train a network; write a run folder with model, metrics and report", trains=True, joins=True
+    ),
     "forecast": Verb("training.forecast", "say how long a training will take, and how much memory, before it starts"),
     "eval": Verb("use.eval", "evaluate a run's model on a split of its data"),
     "generate": Verb("use.generate", "continue a text with a language model", fetches=False),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from fathom.build.given.data import FOLDER, Given, describe_data, loose_settings
 from fathom.build.kinds.base import OnRead
-from fathom.build.run import OnStart, TrainedRun
+from fathom.build.run import OnStart
+from fathom.build.trained import TrainedRun
 from fathom.errors import UsageError
 from fathom.models import registry
 from fathom.models.own_code import import_code, is_code, provided

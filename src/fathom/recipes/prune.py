@@ -13,7 +13,8 @@ import numpy as np
 
 from fathom.build.plan import Plan
 from fathom.build.pruning_record import compare_correct, describe_stage, time_models, write_pruning
-from fathom.build.run import Hooks, OnStart, PlannedRun, TrainedRun, train_run
+from fathom.build.run import Hooks, OnStart, PlannedRun, train_run
+from fathom.build.trained import TrainedRun
 from fathom.errors import UsageError, unknown
 from fathom.inference.saved import load_module
 from fathom.models.surgery.channels import ChannelGroup, Channels

@@ -9,7 +9,8 @@ from typing import Any
 
 from fathom.build.configure import configure
 from fathom.build.kinds.base import OnRead
-from fathom.build.run import Hooks, OnStart, PlannedRun, TrainedRun, resume_run, train_run
+from fathom.build.run import Hooks, OnStart, PlannedRun, resume_run, train_run
+from fathom.build.trained import TrainedRun
 from fathom.doctor.training.watching import watched
 from fathom.errors import FathomError
 from fathom.models.registry import check_run_model

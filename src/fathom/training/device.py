@@ -112,7 +112,7 @@ def choose_execution(
     channels_last: bool | None = None,
     compile: str = "off",
     allocator: bool = True,
-    devices: int | None = None,
+    devices: int | None = 1,
 ) -> Execution:
     """Settle every open choice for this machine and network.
 

@@ -159,7 +159,7 @@ def _choose_execution(trainer: Trainer) -> None:
             ) from error
     if given is None:
         # in the processes that a launcher started, as many as there are
-        given = choose_execution(module, example, device=trainer.device_name, precision=trainer.precision)
+        given = choose_execution(module, example, device=trainer.device_name, precision=trainer.precision, devices=None)
     execution: Execution = given
     trainer.execution, trainer.device = execution, execution.device
     trainer.reading_is_free = execution.device.type == "cpu"  # elsewhere reading a scalar waits for the device

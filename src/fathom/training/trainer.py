@@ -185,6 +185,7 @@ class Trainer:
                     self.call("on_epoch_end", record)
                     self.stop_if_asked(in_epoch=False)
                     self.should_stop = next(filter(None, self.world.gather(self.should_stop)), None)
+                self.world.meet()
             finally:
                 self.call("on_fit_end")  # also after an error: progress bars must close
         return self.records

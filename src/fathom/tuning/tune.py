@@ -13,7 +13,8 @@ from typing import Any
 
 from fathom.build.configure import configure, pin
 from fathom.build.kinds.places import place_name
-from fathom.build.run import Hooks, OnStart, TrainedRun, resume_run, train_run
+from fathom.build.run import Hooks, OnStart, resume_run, train_run
+from fathom.build.trained import TrainedRun
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.phrases import counted
 from fathom.runs.analysis.study import PRUNERS, Study, Trial

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import itertools
 import json
 import os
 import time
@@ -31,6 +32,7 @@ _SIGNS = (
     *("Connection closed by peer", "Connection reset by peer", "Timed out waiting", "Broken pipe", "Socket closed"),
     *("NCCL", "timed out", "Read error", "Connection refused", "Gloo connect", "process group watchdog"),
 )
+_MEET_S = 30.0
 _REPORT_S = 3.0  # for the others to say that they are alive, once one is missing
 
 
@@ -100,6 +102,17 @@ class World:
             if not is_lost_connection(error):
                 raise
             raise LostProcess(self._describe_loss()) from error
+
+    def meet(self) -> None:
+        """Wait until all are here. A process that ends while another still reads what it sent takes it away."""
+        if self.size == 1:
+            return
+        meeting = next(_meetings)
+        with contextlib.suppress(Exception):  # a process that does not come has told of its failure by itself
+            store = _store()
+            store.set(f"fathom/meeting/{meeting}/{self.rank}", "here")
+            keys = [f"fathom/meeting/{meeting}/{rank}" for rank in range(self.size)]
+            store.wait(keys, datetime.timedelta(seconds=_MEET_S))
 
     @contextlib.contextmanager
     def telling_failures(self) -> Iterator[None]:
@@ -186,6 +199,7 @@ def is_lost_connection(error: BaseException) -> bool:
     return isinstance(error, dist.DistError) or any(sign in text for sign in _SIGNS)
 
 
+_meetings = itertools.count()
 _groups: dict[int, Any] = {}  # for plain values, by the id of the main group beside which they are
 
 

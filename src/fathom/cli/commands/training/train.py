@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fathom.build.configure import configure
 from fathom.cli.arguments import find_run
+from fathom.cli.launch import add_processes, speaks
 from fathom.cli.options import add_settings, chosen_settings, given_options
 from fathom.cli.outcome import finish
 from fathom.cli.places import add_data_place, sort_places
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     group = add_settings(parser)
     add_data_place(parser)
+    add_processes(parser)
     group.add_argument("--fast-dev-run", action="store_true", help="one batch only: does everything connect?")
     group.add_argument(
         "--resume",
@@ -72,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         command=args.command,
         log=args.log,
     )
-    return finish(trained)
+    return finish(trained) if speaks() else 0
 
 
 def _resume(args: argparse.Namespace) -> int:
@@ -85,6 +87,5 @@ def _resume(args: argparse.Namespace) -> int:
     from fathom.cli.progress import show_progress, show_reading
     from fathom.recipes.train import resume
 
-    return finish(
-        resume(path, contents=contents.result(), on_start=show_progress, on_read=show_reading(), log=args.log)
-    )
+    trained = resume(path, contents=contents.result(), on_start=show_progress, on_read=show_reading(), log=args.log)
+    return finish(trained) if speaks() else 0
