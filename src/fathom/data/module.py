@@ -102,6 +102,10 @@ class LabelledData(DataModule):
         """Return the labels of each split there is, train first."""
         return {}
 
+    def digests(self) -> dict[str, str]:
+        """Return what changes with any sample or label of a split, by split: two runs with equal ones compare."""
+        return {}
+
     def class_weights(self) -> list[float] | None:
         """Return the weight of each class in the loss; None where all samples weigh the same."""
         if self.balance != "weights":
@@ -116,6 +120,8 @@ class LabelledData(DataModule):
         labels = self.labels_by_split()
         sizes = {name: len(split) for name, split in labels.items()}
         description: dict[str, Any] = {"splits": sizes, "balance": self.balance, "notes": list(self.notes)}
+        if digests := self.digests():
+            description["digests"] = digests
         if self.task == "classification":
             names = self.class_names or tuple(map(str, range(self.num_outputs)))
             counts = {

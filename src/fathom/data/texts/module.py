@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,15 @@ class TextData(LabelledData):
             f"letters are brought to Unicode's form {self.tokenizer.normalize}, which changes its length by "
             f"{self._composed:+,} code points (data.options.normalize=none leaves them as they are)"
         )
+
+    def digests(self) -> dict[str, str]:
+        """Return a digest of the tokens of each split."""
+        parts = {"train": self.train, "val": self.val, "test": self.test}
+        return {
+            name: hashlib.blake2b(tokens.numpy().tobytes(), digest_size=12).hexdigest()
+            for name, tokens in parts.items()
+            if len(tokens)
+        }
 
     def describe(self) -> dict[str, Any]:
         """Return what a report should say of the data, unknown tokens included."""

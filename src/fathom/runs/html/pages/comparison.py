@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fathom.runs.analysis.comparison import RunComparison
 from fathom.runs.analysis.curves import curve
+from fathom.runs.analysis.fairness import check_fairness
 from fathom.runs.analysis.numbers import decimal, percent
 from fathom.runs.analysis.ranking import check_runs
 from fathom.runs.folder import schema
@@ -30,7 +31,7 @@ def write_comparison(comparison: RunComparison, out: str | Path) -> Path:
 
 def comparison_page(comparison: RunComparison, folder: Path) -> Page:
     """Lay out the page, whose links start from ``folder``."""
-    title = f"{len(comparison.runs)} runs compared"
+    title, fairness = f"{len(comparison.runs)} runs compared", check_fairness(comparison)
     # each once: runs of one network on one data set say it once
     models = sorted({f"{run.model_name} on {run.data_name}" for run in comparison.runs})
     return Page(
@@ -38,7 +39,11 @@ def comparison_page(comparison: RunComparison, folder: Path) -> Page:
         kicker="Comparison",
         heading=title,
         byline=element("p", "; ".join(models), class_="byline"),
-        summary=[_run_list(comparison, folder), show_findings(check_runs(comparison))],
+        summary=[
+            _run_list(comparison, folder),
+            show_findings(fairness.findings, "Is the comparison fair?", fairness.not_checked),
+            show_findings(check_runs(comparison), "What came out"),
+        ],
         sections=[show_differences(comparison), _curves(comparison)],
         footer="",
     )
