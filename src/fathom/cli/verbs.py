@@ -50,6 +50,9 @@ VERBS = {
     "report": Verb("inspection.report", "write report.html from a run folder", fetches=False),
     "runs": Verb("inspection.runs", "list the runs; delete some to a trash, and restore them", fetches=False),
     "compare": Verb("inspection.compare", "compare runs side by side", fetches=False),
+    "diverge": Verb(
+        "inspection.diverge", "say where two runs part: the first step, the first tensor, the settings", trains=True
+    ),
     "models": Verb("study.models", "list the networks, or show the layers of one", fetches=False),
     "data": Verb("setup.data", "list the data sets, or show one"),
     "schedules": Verb("training.schedules", "list and draw the learning-rate schedules", fetches=False),

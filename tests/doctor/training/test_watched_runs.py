@@ -42,7 +42,12 @@ def without_times(records: list[dict]) -> list[dict]:
 
 
 @pytest.mark.parametrize(
-    "training", [{}, {"accumulate": 2, "clip_norm": 1.0, "ema": 0.9, "log_every": 7}, {"doctor": "full"}]
+    "training",
+    [
+        {"doctor": "full", "accumulate": 2, "clip_norm": 1.0, "ema": 0.9, "log_every": 7},
+        pytest.param({}, marks=pytest.mark.slow),
+        pytest.param({"optimizer": "sgd", "label_smoothing": 0.1, "l1": 1e-5}, marks=pytest.mark.slow),
+    ],
 )
 def test_losses_weights_and_random_state_are_the_same_to_the_bit(tmp_path, training):
     tree = {"model": {"name": "lenet", "options": {}}, "data": {"name": "digits", "augment": "crop:padding=1"}}
@@ -147,8 +152,8 @@ class Deep(nn.Sequential):
     ("net", "code"),
     [
         (DoubleSoftmax, "loss.softmax_before_cross_entropy"),
-        (Unused, "model.layer_unused"),
-        (Detached, "model.detached_graph"),
+        pytest.param(Unused, "model.layer_unused", marks=pytest.mark.slow),
+        pytest.param(Detached, "model.detached_graph", marks=pytest.mark.slow),
         (Deep, "gradient.vanishing"),
     ],
 )
@@ -207,12 +212,13 @@ def test_a_run_that_diverges_blames_the_rate(tmp_path):
 # What is right -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("model", ["mlp", "lenet"])
+@pytest.mark.parametrize("model", [pytest.param("mlp", marks=pytest.mark.slow), "lenet"])
 def test_healthy_runs_have_nothing_above_a_note(tmp_path, model):
     run = train(tmp_path, model=model, log_every=5)
     assert above_notes(run.path) == set()
 
 
+@pytest.mark.slow
 def test_tables_and_texts(tmp_path):
     rng = np.random.default_rng(0)
     rows = [f"{a:.4f},{b:.4f},{2 * a - b + 0.1 * c:.4f}" for a, b, c in rng.normal(size=(400, 3))]
