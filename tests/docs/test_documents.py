@@ -313,7 +313,7 @@ def test_guide_lists_every_setting_with_its_option_and_default() -> None:
         named = set(re.findall(r"`(--[\w-]+)`", option))
         assert named <= options_of(name), name
     listed = set(re.findall(r"`(--[\w-]+)`", table))
-    others = {"-h", "--help", "--debug", "--offline", "--recipe", "--config", "--set", "--resume", "--out"}
+    others = {"-h", "--help", "--debug", "--offline", "--recipe", "--config", "--set", "--resume", "--out", "--log"}
     assert listed | others == option_names("train")
 
 
