@@ -161,7 +161,7 @@ def resume_run(path: Path, *, contents: Any = None, hooks: Hooks = Hooks()) -> T
         except (KeyError, TypeError, ValueError) as error:
             raise FathomError(f"{source}: not a checkpoint of a training run") from error
         choices = reader.run.get("choices")
-        config = _restore_threads(config, choices)  # before the plan, which sets them
+        config = restore_threads(config, choices)  # before the plan, which sets them
         # before the writer: a refusal changes nothing
         plan = draft(config, contents, on_read=hooks.on_read, is_resumed=True).ready()
         _refuse_other_classes(reader.data or {}, plan.data, path.name)
@@ -368,7 +368,7 @@ def _record_end(writer: RunWriter, status: str, message: str, failure: Finding |
         writer.log_text(message)
 
 
-def _restore_threads(config: Config, earlier: Any) -> Config:
+def restore_threads(config: Config, earlier: Any) -> Config:
     """Set the number of threads that the run started with: another number would round sums differently."""
     count = str(earlier.get("threads", "")) if isinstance(earlier, dict) else ""  # an older run may say otherwise
     if config.execution.threads != "auto" or not count.isdigit() or not 0 < int(count) <= (os.cpu_count() or 1):

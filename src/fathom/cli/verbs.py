@@ -37,6 +37,7 @@ VERBS = {
     ),
     "predict": Verb("use.predict", "predict labels or values for images, folders, tables and texts with a run's model"),
     "serve": Verb("use.serve", "answer predictions over HTTP with a run's model or an exported one", fetches=False),
+    "eject": Verb("use.eject", "write a run as one file of plain PyTorch, which repeats it without Fathom"),
     "export": Verb("use.export", "write a run's model as one ONNX or torch.export file"),
     "tune": Verb("training.tune", "search for better hyperparameters; train the best as a run", trains=True),
     "prune": Verb(

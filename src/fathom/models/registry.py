@@ -76,7 +76,7 @@ def get(name: str) -> RegisteredModel:
 
     Raises:  UsageError for an unknown name, with the nearest one; FathomError if the package cannot be loaded
     """
-    return read_index().get(name) or _registered(name)[0]  # the index first: it needs no import
+    return read_index().get(name) or builder_of(name)[0]  # the index first: it needs no import
 
 
 def defaults(name: str) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def create(
             raise unknown(f"option of {name}", option, model.options)
     shape = tuple(check_count("input_shape", size) for size in input_shape)
     num_classes = check_count("num_classes", num_classes)
-    _, builder = _registered(name)
+    _, builder = builder_of(name)
     with contextlib.nullcontext() if seed is None else _seeded(seed):  # no seed: torch's state as the caller left it
         # the two share no name: options lists only what is not fixed
         net = builder(shape, num_classes, **model.fixed, **options)
@@ -133,8 +133,11 @@ def _seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def _registered(name: str) -> tuple[RegisteredModel, Callable[..., nn.Module]]:
-    """Return a network and its builder; what is not imported yet, its module or its package, is imported."""
+def builder_of(name: str) -> tuple[RegisteredModel, Callable[..., nn.Module]]:
+    """Return a network and its builder; what is not imported yet, its module or its package, is imported.
+
+    Raises:  UsageError, FathomError as ``get``
+    """
     if name not in REGISTERED:
         if name in read_index():
             importlib.import_module(read_index()[name].module)
