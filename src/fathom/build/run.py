@@ -149,7 +149,7 @@ def resume_run(path: Path, *, contents: Any = None, hooks: Hooks = Hooks()) -> T
     world = join_world(find_device(config.execution.device).type)
     if not world.is_first:
         state = world.broadcast(None)
-        config = _restore_threads(config, reader.run.get("choices"))
+        config = restore_threads(config, reader.run.get("choices"))
         plan = draft(config, contents, on_read=hooks.on_read, is_resumed=True).ready()
         return follow(plan, state)
     with world.telling_failures(), lock_run(path):
