@@ -20,7 +20,7 @@ def effect_text(comparison: Mapping[str, Any]) -> str:
         return str(comparison.get("text", "–"))
     mean, low, high = (comparison[key] for key in ("mean", "low", "high"))
     if comparison["is_ratio"]:
-        return f"×{number(mean)} ({number(low)} … {number(high)})"
+        return f"×{_factor(mean)} ({_factor(low)} … {_factor(high)})"
     if comparison["unit"] == "pp":  # percentage points
         return f"{100 * mean:+.2f} pp ({100 * low:.2f} … {100 * high:.2f})"
     unit = f" {comparison['unit']}" if comparison["unit"] else ""
@@ -35,6 +35,11 @@ def margin_text(comparison: Mapping[str, Any]) -> str:
     return f"±{100 * margin:g} pp" if comparison["unit"] == "pp" else f"±{number(margin)} {comparison['unit']}".strip()
 
 
+def _factor(value: float) -> str:
+    """Write a factor; near 1 with two digits after the point, which say how near."""
+    return f"{value:.2f}" if 0.1 <= value < 10 else number(value)
+
+
 def number(value: float) -> str:
     """Write a number with three significant digits.
 
@@ -47,13 +52,15 @@ def number(value: float) -> str:
 def fill_sentence(text: str, content: Mapping[str, Any]) -> str:
     """Put the numbers in place of their names.
 
-    ``{c1}`` is the first comparison's effect with its interval, ``{arm}`` an arm's mean of the value that is drawn (a
-    percentage where it is an accuracy), ``{arm:value}`` its mean of another one.
+    ``{seeds}`` is how many there are, ``{c1}`` the first comparison's effect with its interval, ``{arm}`` an arm's mean
+    of the value that is drawn (a percentage where it is an accuracy), ``{arm:value}`` its mean of another one.
     """
     comparisons = {comparison["key"]: comparison for comparison in content["comparisons"]}
 
     def put(found: re.Match[str]) -> str:
         name, measure = found.groups()
+        if name == "seeds":
+            return str(len(content["seeds"]))
         if name in comparisons:
             return str(comparisons[name]["text"])
         if name not in content["arms"]:

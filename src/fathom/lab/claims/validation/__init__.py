@@ -1,0 +1,1 @@
+"""How well it will do on new samples, and how one finds out."""
