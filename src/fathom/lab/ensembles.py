@@ -147,14 +147,16 @@ def train_ensemble(
     *,
     num_outputs: int,
     on_epoch: Callable[[int, Ensemble], None] | None = None,
+    start: Ensemble | None = None,
 ) -> Ensemble:
     """Train a member for each seed.
 
     Shape:   X (S, N, F), y (S, N), of classes or (S, N, K) of targets
     Args:
         on_epoch: called with the number of epochs done and the ensemble.
+        start: trained further, in place of new members.
     """
-    ensemble = Ensemble(seeds, X.shape[2], num_outputs, recipe)
+    ensemble = Ensemble(seeds, X.shape[2], num_outputs, recipe) if start is None else start
     loss_of = recipe.loss if callable(recipe.loss) else LOSSES[recipe.loss]
     optimizer = _make_optimizer(ensemble, recipe)
     members = torch.arange(len(X))[:, None]

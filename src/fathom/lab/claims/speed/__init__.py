@@ -1,0 +1,1 @@
+"""What costs time and memory, and what saves it."""
