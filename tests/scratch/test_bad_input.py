@@ -129,6 +129,19 @@ BAD = [
     (lambda: s.noam(0, warmup=0, model_size=8), ValueError, "noam: warmup must be .* not 0"),
     (lambda: s.one_cycle(0, total=1), ValueError, "one_cycle: total must be .* at least 2, not 1"),
     (lambda: s.bce(Tensor([0.5]), Tensor([2.0])), ValueError, "bce: target must be from 0 to 1"),
+    (lambda: s.layer_norm(T(2, 3), T(2), T(3)), ValueError, r"layer_norm: gamma has shape \(2,\), expected \(3,\)"),
+    (
+        lambda: s.scaled_dot_product(T(2, 3), T(4, 2), T(4, 2)),
+        ValueError,
+        r"Q \(2, 3\), K \(4, 2\) and V \(4, 2\) do not fit",
+    ),
+    (
+        lambda: s.scaled_dot_product(T(3), T(4, 3), T(4, 2)),
+        ValueError,
+        r"Q has shape \(3,\), expected \(…, positions, width",
+    ),
+    (lambda: s.MultiHeadAttention(6, 4), ValueError, "width 6 is not a multiple of the 4 heads"),
+    (lambda: s.causal_mask(0), ValueError, "causal_mask: size must be made of whole numbers of at least 1"),
     (lambda: s.BatchNorm(0), ValueError, "BatchNorm: num_features must be made of whole numbers of at least 1"),
     (lambda: s.LSTMCell(3, 4)(T(2, 3).float(), T(2, 4)), TypeError, r"state must be a tuple \(h, c\) of Tensors"),
 ]

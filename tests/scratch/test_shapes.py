@@ -240,6 +240,16 @@ CALLS = {
     "layers.normalization:batch_norm": lambda: Call(
         [IMAGES, T(3), T(3), np.zeros(3), np.ones(3)], s.batch_norm(IMAGES, T(3), T(3), np.zeros(3), np.ones(3), True)
     ),
+    "layers.normalization:layer_norm": lambda: Call([T(2, 5, 3), T(3), T(3)], s.layer_norm(T(2, 5, 3), T(3), T(3))),
+    "layers.normalization:LayerNorm": layer(s.LayerNorm(3), T(2, 5, 3), num_features=3),
+    "layers.attention:scaled_dot_product": lambda: (lambda Q, K, V: Call([Q, K, V], s.scaled_dot_product(Q, K, V)))(
+        T(2, 5, 3), T(2, 4, 3), T(2, 4, 6)
+    ),
+    "layers.attention:causal_mask": lambda: Call([], s.causal_mask(4), {"size": 4}),
+    "layers.attention:MultiHeadAttention": lambda: (
+        lambda a: Call([a, s.causal_mask(5)], s.MultiHeadAttention(6, 2)(a, s.causal_mask(5)), {"width": 6, "heads": 2})
+    )(T(2, 5, 6)),
+    "layers.attention:DecoderBlock": layer(s.DecoderBlock(6, 2, 8), T(2, 5, 6), width=6, heads=2, hidden=8),
     "layers.normalization:BatchNorm": layer(s.BatchNorm(3), IMAGES, num_features=3),
     **{
         f"layers.pooling:{kind}_pool{n}d": (

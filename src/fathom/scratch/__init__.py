@@ -67,6 +67,7 @@ from fathom.scratch.layers.activations import (
     step,
     tanh,
 )
+from fathom.scratch.layers.attention import DecoderBlock, MultiHeadAttention, causal_mask, scaled_dot_product
 from fathom.scratch.layers.blocks import ConvUnit, Identity, Inception, Residual
 from fathom.scratch.layers.conv import (
     Conv1d,
@@ -97,7 +98,7 @@ from fathom.scratch.layers.initializers import (
 )
 from fathom.scratch.layers.linear import Flatten, Linear, linear
 from fathom.scratch.layers.module import Module, Parameter, Sequential, load, save
-from fathom.scratch.layers.normalization import BatchNorm, MovingAverage, batch_norm
+from fathom.scratch.layers.normalization import BatchNorm, LayerNorm, MovingAverage, batch_norm, layer_norm
 from fathom.scratch.layers.pooling import (
     AvgPool2d,
     GlobalAvgPool,
@@ -170,6 +171,7 @@ __all__ = [
     "Conv2d",
     "Conv3d",
     "ConvUnit",
+    "DecoderBlock",
     "Dropout",
     "Dual",
     "Flatten",
@@ -178,10 +180,12 @@ __all__ = [
     "Identity",
     "Inception",
     "LSTMCell",
+    "LayerNorm",
     "Linear",
     "MaxPool2d",
     "Module",
     "MovingAverage",
+    "MultiHeadAttention",
     "Optimizer",
     "PReLU",
     "Parameter",
@@ -209,6 +213,7 @@ __all__ = [
     "bounded_least_squares",
     "cat",
     "categorical_nll",
+    "causal_mask",
     "check_gradient",
     "clip_by_norm",
     "clip_by_value",
@@ -250,6 +255,7 @@ __all__ = [
     "l2_penalty",
     "lambda_schedule",
     "laplace_nll",
+    "layer_norm",
     "least_squares",
     "linear",
     "linspace",
@@ -292,6 +298,7 @@ __all__ = [
     "randperm",
     "relu",
     "save",
+    "scaled_dot_product",
     "scaled_sigmoid",
     "sigmoid",
     "smooth_l1",

@@ -16,14 +16,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from twins import differentiation, functions, layers, learning, losses, operations
+from twins import attention, differentiation, functions, layers, learning, losses, operations
 from twins.rows import Curve, Function, Law, Layer, Optimiser, Values
 from twins.tensor import TENSOR, TENSOR_REASONS
 
 __all__ = ["REASONS", "TABLE", "TENSOR", "TENSOR_REASONS", "Curve", "Function", "Law", "Layer", "Optimiser", "Values"]
 
 TABLE: dict[str, Any] = {}
-for topic in (operations, functions, losses, differentiation, layers, learning):
+for topic in (operations, functions, losses, differentiation, layers, attention, learning):
     TABLE |= topic.TABLE
 
 REASONS: dict[str, str] = {

@@ -1,12 +1,15 @@
-"""Batch normalisation: every feature, or channel, with mean 0 and variance 1 over the batch, then scaled and shifted.
+"""Normalisation: mean 0 and variance 1 of every feature over the batch, or of every sample over its features.
 
-In training the batch's own mean and variance are used, and moving averages of them kept; in evaluation the averages.
+Batch normalisation uses the batch's own mean and variance in training, and keeps moving averages of them, which it uses
+in evaluation.
 
 Three traps. The variance that normalises is the biased one, divided by n. The one that enters the moving average is
 here, as in torch, the unbiased one, divided by n − 1; the book keeps the biased one. And torch's momentum is the weight
 of the batch's value, new = (1 − momentum)·old + momentum·batch; the book's is that of the old.
 
-Source:  notes N1 §2.10; Ioffe & Szegedy 2015, arXiv:1502.03167
+Layer normalisation takes mean and variance of each sample, over its own features: batch and evaluation play no part.
+
+Source:  notes N1 §2.10; Ioffe & Szegedy 2015, arXiv:1502.03167; Ba et al. 2016, arXiv:1607.06450
 """
 
 from __future__ import annotations
@@ -145,3 +148,55 @@ class BatchNorm(Module):
     def forward(self, X: Tensor) -> Tensor:
         mean, var = self._buffers["running_mean"], self._buffers["running_var"]
         return batch_norm(X, self.weight, self.bias, mean, var, self.training, self.eps, self.average)
+
+
+def layer_norm(X: Tensor, gamma: Tensor, beta: Tensor, eps: float = 1e-5) -> Tensor:
+    """Return y = γ (x − μ)/√(σ² + ε) + β, with μ and the biased σ² of each sample over its last axis.
+
+    Shape:   X (…, n), gamma (n,), beta (n,) -> (…, n)
+    Equals:  torch.nn.functional.layer_norm over the last axis
+    Raises:  ValueError if shapes do not fit
+    """
+    check_float("layer_norm", "X", X)
+    if X.ndim == 0:
+        raise ValueError("layer_norm: X has shape (), expected (…, n)")
+    for argument, value in (("gamma", gamma), ("beta", beta)):
+        check_shape("layer_norm", argument, value, X.shape[-1:], f", one for each feature of X {X.shape}")
+    centred = X.data - X.data.mean(axis=-1, keepdims=True)  # (…, n)
+    var = np.square(centred).mean(axis=-1, keepdims=True)  # (…, 1), biased
+    scale = 1 / np.sqrt(var + np.asarray(eps, X.dtype))
+    X_hat = centred * scale  # (…, n), mean 0 and variance 1 of each sample
+
+    def through(G: np.ndarray) -> np.ndarray:
+        # as in batch_norm: the parts of G along a constant and along X_hat fall out
+        mean_G = G.mean(axis=-1, keepdims=True)
+        mean_GX = (G * X_hat).mean(axis=-1, keepdims=True)
+        return scale * (G - mean_G - X_hat * mean_GX)
+
+    axes = tuple(range(X.ndim - 1))  # all but the features
+    return record(
+        "layer_norm",
+        X_hat * gamma.data + beta.data,
+        # γ differs along the axis of the means: on the way back it comes first, on the way forward last
+        Edge(X, lambda G: through(G * gamma.data), gamma, push=lambda T: through(T) * gamma.data),
+        Edge(gamma, lambda G: (G * X_hat).sum(axis=axes), X, push=lambda T: T * X_hat),
+        Edge(beta, lambda G: G.sum(axis=axes), push=lambda T: T),
+    )
+
+
+class LayerNorm(Module):
+    """Layer normalisation as a layer, over the last axis.
+
+    Shape:   X (…, num_features) -> (…, num_features)
+    Equals:  torch.nn.LayerNorm; parameters bear torch's names
+    """
+
+    def __init__(self, num_features: int, eps: float = 1e-5, dtype: Any = np.float32) -> None:
+        super().__init__()
+        as_sizes("LayerNorm", "num_features", num_features, 1, low=1)
+        self.eps = check_number("LayerNorm", "eps", eps)
+        self.weight = Parameter(np.ones(num_features, dtype))
+        self.bias = Parameter(np.zeros(num_features, dtype))
+
+    def forward(self, X: Tensor) -> Tensor:
+        return layer_norm(X, self.weight, self.bias, self.eps)
