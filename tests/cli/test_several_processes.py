@@ -16,9 +16,6 @@ LINE = "WORLD_SIZE is 2: this command runs in one process; start it without torc
     "arguments",
     [
         ("tune", "lenet", "--space", "lr=0.1,0.2"),
-        ("crossval", "mlp"),
-        ("distill", "x", "--student", "mlp"),
-        ("prune", "x", "--amount", 0.5),
     ],
 )
 def test_several_processes_are_refused(arguments, fathom, monkeypatch, tmp_path):

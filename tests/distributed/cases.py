@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
+
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from torch.utils.data.distributed import DistributedSampler
 
 from fathom import Classifier, LanguageModel, Regressor
 from fathom.data.loaders.memory import MemoryLoader
 from fathom.data.texts.loaders import Columns, Windows
+from fathom.errors import FathomError
 from fathom.training.callbacks import AverageWeights, Callback, EarlyStopping, L1Penalty
+from fathom.training.checkpoint import load_latest
 from fathom.training.device import Execution
 from fathom.training.distributed.world import join_world
+from fathom.training.divergence import Diverged
 from fathom.training.rehearsal import Rehearsal
+from fathom.training.signals import Interrupted
 from fathom.training.trainer import Trainer
 
 torch.set_default_dtype(torch.float64)
@@ -38,15 +47,15 @@ def net(d=5, classes=3):
     return nn.Sequential(nn.Linear(d, 8), nn.Tanh(), nn.Linear(8, classes))
 
 
-def fit(module, data, val=None, *, callbacks=(), **options):
+def fit(module, data, val=None, *, callbacks=(), state=None, **options):
     losses = Losses()
     options = {"max_epochs": 2, "optimizer": "sgd:momentum=0.9", "log_every": 1, "progress": False} | options
     execution = Execution(torch.device("cpu"), world=join_world("cpu"))
     trainer = Trainer(execution=execution, callbacks=[*callbacks, losses], **options)
-    records = trainer.fit(module, data, val)
+    records = trainer.fit(module, data, val, state=state)
     with trainer.evaluation_weights():
         weights = torch.cat([p.detach().flatten() for p in module.parameters()]).tolist()
-    timeless = [{k: v for k, v in r.items() if k not in ("elapsed_s", "samples_per_s")} for r in records]
+    timeless = [{k: v for k, v in r.items() if k not in ("elapsed_s", "samples_per_s", "event")} for r in records]
     return {"losses": losses.found, "weights": weights, "records": timeless, "samples": trainer.num_samples}
 
 
@@ -147,3 +156,129 @@ def drawn(place):
     return first | {
         "more": fit(Classifier(net(), lr=0.5), MemoryLoader(X, y, 8, shuffle=True, draw="classes"))["losses"]
     }
+
+
+class StopAfter(Callback):
+    """Signals one process alone after a number of steps, as a scheduler does that takes a machine away."""
+
+    def __init__(self, steps, rank):
+        self.steps, self.rank = steps, rank
+
+    def on_step_start(self, trainer):
+        if trainer.step == self.steps and trainer.world.rank == min(self.rank, trainer.world.size - 1):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _long(place, callbacks=(), state=None, kind="memory"):
+    if kind == "columns":
+        tokens = torch.randint(0, 11, (400,), generator=torch.Generator().manual_seed(2))
+        module, train = LanguageModel(Recurrent(), lr=0.5), Columns(tokens, 6, 7, shift=True, seed=5)
+        return fit(module, train, max_epochs=3, callbacks=callbacks, state=state, out=place)
+    loaders = {
+        "memory": MemoryLoader(*samples(), 5, shuffle=True, seed=3),
+        "loader": DataLoader(TensorDataset(*samples()), 5, shuffle=True),
+    }
+    module = Classifier(net(), metrics=["f1"], lr=0.2)
+    callbacks = [AverageWeights(0.9), *callbacks]
+    return fit(module, loaders[kind], max_epochs=3, optimizer="adam", callbacks=callbacks, state=state, out=place)
+
+
+KINDS = ("memory", "loader", "columns")
+
+
+def whole(place):
+    """Trainings that nothing stops."""
+    return [_long(place / kind, kind=kind) for kind in KINDS]
+
+
+def stopped(place):
+    """The same, stopped by a signal to the last process in the middle of the second epoch: what each was told."""
+    told = []
+    for kind in KINDS:
+        try:
+            _long(place / kind, [StopAfter(11, 1)], kind=kind)
+        except Interrupted as stop:
+            told.append(str(stop))
+    return told
+
+
+def resumed(place):
+    """And taken up from the checkpoint that two processes left."""
+    root = Path(os.environ["STOPPED"])
+    found = []
+    for kind in KINDS:
+        state, _, refused = load_latest(root / kind / "checkpoints")
+        assert not refused
+        found.append(_long(place / kind, state=state, kind=kind))
+    return found
+
+
+class Poisoned(Classifier):
+    """A loss that is not finite in one process, at one step."""
+
+    def training_step(self, batch):
+        self.calls = getattr(self, "calls", 0) + 1
+        found = super().training_step(batch)
+        if self.calls == 4 and join_world("cpu").rank == 1:
+            found["loss"] = found["loss"] * float("nan")
+        return found
+
+
+def poisoned(place):
+    module = Poisoned(net(), lr=0.1)
+    module.find_unused_parameters = True  # no trial step, which would be counted
+    try:
+        fit(module, MemoryLoader(*samples(), 10, shuffle=True))
+    except Diverged as error:
+        return [error.finding.message, torch.cat([p.detach().flatten() for p in module.parameters()]).tolist()]
+
+
+class Alone(Callback):
+    """Changes weights in one process alone, as a callback may by mistake."""
+
+    def on_step_end(self, trainer):
+        if trainer.world.rank == 1:
+            next(trainer.module.parameters()).data.add_(1e-9)
+
+
+def unequal(place):
+    try:
+        fit(Classifier(net(), lr=0.1), MemoryLoader(*samples(), 10), callbacks=[Alone()], out=place)
+    except FathomError as error:
+        return str(error)
+
+
+def unseeded(place):
+    """A script that shuffles differently in every process."""
+    order = torch.randperm(37, generator=torch.Generator().manual_seed(join_world("cpu").rank))
+    X, y = samples()
+    try:
+        fit(Classifier(net(), lr=0.1), DataLoader(TensorDataset(X[order], y[order]), 10, sampler=order.tolist()))
+    except FathomError as error:
+        return str(error)
+
+
+def masks(place):
+    """Dropout masks of the processes, in the first two steps."""
+    seen = []
+    module = Classifier(nn.Sequential(nn.Dropout(0.5), nn.Linear(5, 3)), lr=0.0)
+    module.net[0].register_forward_hook(lambda layer, given, output: seen.append((output[0] != 0).tolist()))
+    ones = MemoryLoader(torch.ones(8, 5), torch.zeros(8, dtype=torch.int64), 4)
+    fit(module, ones, max_epochs=1)
+    return seen[-2:]
+
+
+def norms(place):
+    """Statistics of batch norm are those of all processes once they are evaluated or saved."""
+    torch.manual_seed(0)
+    module = Classifier(nn.Sequential(nn.BatchNorm1d(5), nn.Linear(5, 3)), lr=0.1)
+    fit(module, MemoryLoader(*samples(40), 8), MemoryLoader(*samples(12), 4), max_epochs=1)
+    return module.net[0].running_mean.tolist()
+
+
+def sampler(place):
+    """A loader with torch's own DistributedSampler is divided already."""
+    world = join_world("cpu")
+    data = TensorDataset(*samples(16))
+    own = DistributedSampler(data, world.size, world.rank, shuffle=False)
+    return fit(Classifier(net(), lr=0.1), DataLoader(data, 8 // world.size, sampler=own))["samples"]

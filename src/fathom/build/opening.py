@@ -18,12 +18,20 @@ from fathom.training.device import Execution, choose_execution
 
 
 def open_split(
-    module: Module, config: Config, data: LabelledData, split: str, device: str = "auto", *, is_own: bool = True
+    module: Module,
+    config: Config,
+    data: LabelledData,
+    split: str,
+    device: str = "auto",
+    *,
+    is_own: bool = True,
+    devices: int | None = 1,
 ) -> tuple[Iterable[Any], Execution]:
     """Return the batches of a split and the execution: fp32 and not compiled, as ``fathom eval`` computes.
 
     Args:
         is_own: whether the data is what the module was trained on, unchanged.
+        devices: processes that evaluate together; None: those that a launcher started.
     Raises:  UsageError if the data has no such split; FathomError if the model was not trained on it
     """
     set_loss(module, resolved(config.training.loss))  # model.json does not hold the loss
@@ -41,6 +49,7 @@ def open_split(
         # The same number on every machine: in bf16 it would depend on what the GPU or CPU has.
         precision="fp32",
         compile="off",
+        devices=devices,
         **memory_options(config),
     )
     return loader, execution

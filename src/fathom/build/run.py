@@ -25,7 +25,7 @@ from fathom.build.opening import open_split
 from fathom.build.plan import Plan, draft
 from fathom.build.run_log import RunLog
 from fathom.build.stop_request import StopOnRequest
-from fathom.build.together import find_interrupted, follow, launch_id
+from fathom.build.together import announce, find_interrupted, follow, is_leading, launch_id
 from fathom.build.trained import TrainedRun
 from fathom.data.module import LabelledData
 from fathom.errors import FathomError, UsageError
@@ -114,6 +114,7 @@ def train_run(
         raise UsageError("training.epochs must be at least 1: without training the weights stay random")
     if (interrupted := find_interrupted(root, config.execution.device)) is not None:
         return resume_run(interrupted, contents=contents, hooks=hooks)
+    announce(config)
     plan = draft(config, contents, on_read=hooks.on_read).ready()  # before the folder: what is refused leaves none
     if not plan.execution.world.is_first:
         return follow(plan)
@@ -154,7 +155,9 @@ def resume_run(path: Path, *, contents: Any = None, hooks: Hooks = Hooks()) -> T
         return follow(plan, state)
     with world.telling_failures(), lock_run(path):
         state, source, refused = load_latest(path / "checkpoints")
-        world.broadcast(state)
+        announce(config, state)
+        if not is_leading():
+            world.broadcast(state)
         try:  # damaged or foreign content of a readable file
             epoch, step = int(state["place"]["epoch"]), int(state["place"]["step"])
             weights = state["module"]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fathom.build.plan import Plan
+from fathom.build.plan import Plan, draft
 from fathom.build.trained import TrainedRun
 from fathom.errors import FathomError
 from fathom.runs.folder import schema
 from fathom.runs.folder.reader import RunReader
+from fathom.settings.config import Config, config_from_dict, config_to_dict
 from fathom.training.device import find_device
-from fathom.training.distributed.world import join_world
+from fathom.training.distributed.world import LostProcess, World, join_world
 from fathom.training.divergence import Diverged
 from fathom.training.signals import Interrupted
 
@@ -39,6 +42,51 @@ def follow(plan: Plan, state: dict[str, Any] | None = None) -> TrainedRun:
         raise
     finally:
         plan.data.close()
+
+
+def announce(config: Config, state: dict[str, Any] | None = None) -> None:
+    """Tell the processes that wait in ``follow_runs`` which run comes next, where this process leads them."""
+    if _leader is not None:
+        _leader.broadcast({"config": config_to_dict(config), "state": state})
+
+
+def is_leading() -> bool:
+    """Whether other processes wait to be told which run comes next."""
+    return _leader is not None
+
+
+@contextlib.contextmanager
+def leading(device: str) -> Iterator[bool]:
+    """Do in the first process alone what trains one run after another, as a cross-validation does.
+
+    The others train along in every run until the first has left, and the block is not for them.
+
+    Returns: whether this is the first process
+    """
+    global _leader
+    world = join_world(find_device(device).type)
+    if not world.is_first:
+        while (order := world.broadcast(None)) is not None:
+            config, state = config_from_dict(order["config"]), order["state"]
+            with contextlib.suppress(Diverged):  # which the first process records, and goes on to the next run
+                follow(draft(config, is_resumed=state is not None).ready(), state)
+        world.meet()
+        yield False
+        return
+    _leader = world if world.size > 1 else None
+    try:
+        yield True
+    except LostProcess:
+        _leader = None  # there is nobody to tell
+        raise
+    finally:
+        leader, _leader = _leader, None
+        if leader is not None:
+            leader.broadcast(None)
+            leader.meet()
+
+
+_leader: World | None = None  # this process, while it leads others
 
 
 def launch_id() -> dict[str, str]:

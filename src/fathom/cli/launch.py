@@ -21,15 +21,18 @@ _COMMON = ("Diverged", "Interrupted", "LostProcess")  # by name: their files loa
 _LOOK_S = 0.1  # how often the processes are looked at: a dead one is noticed within it
 
 
-def add_processes(parser: argparse.ArgumentParser) -> None:
-    """Declare how many processes compute together."""
+def add_processes(parser: argparse.ArgumentParser, *, restarts: bool = True) -> None:
+    """Declare how many processes compute together, and whether they start again if one dies."""
     group = parser.add_argument_group("several processes")
     group.add_argument(
         "--devices",
         type=_read_devices,
         metavar="N",
-        help="processes that train together, a GPU each, or without one parts of the CPU; auto: all GPUs",
+        help="processes that compute together, a GPU each, or without one parts of the CPU; auto: all GPUs",
     )
+    if not restarts:
+        parser.set_defaults(max_restarts=0)
+        return
     group.add_argument(
         "--max-restarts",
         type=read_natural,

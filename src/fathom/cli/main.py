@@ -19,7 +19,7 @@ from fathom.cli.verbs import VERBS, overview
 from fathom.data.fetch.offline import offline
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.outputs import check_output, is_stdout, reserve_stdout
-from fathom.processes import refuse_several_processes
+from fathom.processes import launched_size, refuse_several_processes
 from fathom.progress import close_all
 from fathom.terminal import GuardedStream, visible
 from fathom.version import VERSION
@@ -122,6 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 tell_launcher(visible(message), error)
                 if speaks():
                     print(f"fathom: {visible(message)}", file=sys.stderr)
+        _end_process(code)
         return code
 
 
@@ -146,6 +147,15 @@ def guarded_output() -> Iterator[None]:
         held.enter_context(contextlib.redirect_stdout(out))
         held.enter_context(contextlib.redirect_stderr(err))
         yield
+
+
+def _end_process(code: int) -> None:
+    """End one of several processes at once after a failure: the connections of the others would be waited for."""
+    torch = sys.modules.get("torch")  # not imported: there are no connections
+    if launched_size() > 1 and torch is not None and torch.distributed.is_initialized():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -173,6 +183,11 @@ def _dispatch(arguments: list[str]) -> int:
     with contextlib.ExitStack() as held:
         if getattr(args, "offline", False):
             held.enter_context(offline())
+        if VERBS[verb].leads and launched_size() > 1:
+            from fathom.build.together import leading
+
+            if not held.enter_context(leading(getattr(args, "device", None) or "auto")):
+                return 0
         # lines of progress then go to stderr
         if any(isinstance(name := getattr(args, dest, None), str) and is_stdout(name) for dest in ("out", "csv")):
             held.enter_context(reserve_stdout())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fathom.cli import options
+from fathom.cli.launch import add_processes
 from fathom.cli.signals import resume_hint
 from fathom.errors import UsageError
 from fathom.runs.analysis.series import DIVERGED, SeriesObserver
@@ -27,6 +28,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group = options.add_settings(parser, _LEFT_OUT)
     group.add_argument("--resume", metavar="DIR", help="resume one that stopped: its folder, its name, or last")
     group.add_argument("--out", metavar="DIR", default="runs", help="where its folder goes (default: runs)")
+    add_processes(parser, restarts=False)
     options.default_other_options(parser)
 
 

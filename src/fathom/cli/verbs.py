@@ -13,6 +13,7 @@ class Verb:
     purpose: str
     trains: bool = False  # done by one process, unless several can join in it
     joins: bool = False  # takes --devices
+    leads: bool = False  # of several processes the first does it, and the others train along
     fetches: bool = True  # may download data or weights: takes --offline
 
     @property
@@ -25,15 +26,21 @@ VERBS = {
         "training.train", "train a network; write a run folder with model, metrics and report", trains=True, joins=True
     ),
     "forecast": Verb("training.forecast", "say how long a training will take, and how much memory, before it starts"),
-    "eval": Verb("use.eval", "evaluate a run's model on a split of its data"),
+    "eval": Verb("use.eval", "evaluate a run's model on a split of its data", joins=True),
     "generate": Verb("use.generate", "continue a text with a language model", fetches=False),
     "crossval": Verb(
         "training.crossval",
         "cross-validate: train on all folds but one, evaluate on that one; compare networks",
         trains=True,
+        joins=True,
+        leads=True,
     ),
     "distill": Verb(
-        "training.distill", "train a small network to imitate a run's model; show what that gains", trains=True
+        "training.distill",
+        "train a small network to imitate a run's model; show what that gains",
+        trains=True,
+        joins=True,
+        leads=True,
     ),
     "predict": Verb("use.predict", "predict labels or values for images, folders, tables and texts with a run's model"),
     "serve": Verb("use.serve", "answer predictions over HTTP with a run's model or an exported one", fetches=False),
@@ -41,7 +48,11 @@ VERBS = {
     "export": Verb("use.export", "write a run's model as one ONNX or torch.export file"),
     "tune": Verb("training.tune", "search for better hyperparameters; train the best as a run", trains=True),
     "prune": Verb(
-        "training.prune", "make a run's model smaller or sparser, fine-tune it, and show what that costs", trains=True
+        "training.prune",
+        "make a run's model smaller or sparser, fine-tune it, and show what that costs",
+        trains=True,
+        joins=True,
+        leads=True,
     ),
     "check": Verb("inspection.check", "check data before training: splits, class balance, leakage, broken files"),
     "doctor": Verb(

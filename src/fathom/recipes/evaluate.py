@@ -19,6 +19,8 @@ SPLITS = ("train", "val", "test")
 def evaluate(run: str | Path, split: str = "test", *, device: str = "auto") -> dict[str, Any]:
     """Evaluate the model of a run on a split of its own data; nothing in the folder changes.
 
+    Processes that a launcher started share the batches; each returns the result of all.
+
     Args:
         run: the run folder, its name in ``runs/``, or "last".
         split: train, val or test.
@@ -33,7 +35,7 @@ def evaluate(run: str | Path, split: str = "test", *, device: str = "auto") -> d
     data = kind.build(config)
     try:
         with readable_failures():  # out of memory, a dead worker: one line, no traceback
-            batches, execution = open_split(module, config, data, split, device)
+            batches, execution = open_split(module, config, data, split, device, devices=None)
             return kind.evaluate(module, data, split, batches, execution).summary
     finally:
         data.close()  # workers and the cache of decoded images

@@ -5,6 +5,7 @@ Nothing else asks for a rank. Engine and transport are torch's: torchrun starts 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import datetime
 import itertools
@@ -27,7 +28,7 @@ from fathom.processes import launched_size
 from fathom.training.checkpoint import flatten, restore
 from fathom.training.random_state import kept_random_state, random_state, restore_random_state
 
-TIMEOUT_S = 600.0  # how long a process waits for the others: torch's own ten minutes for NCCL
+_TIMEOUT_S = 600.0  # torch's own ten minutes for NCCL
 _SIGNS = (
     *("Connection closed by peer", "Connection reset by peer", "Timed out waiting", "Broken pipe", "Socket closed"),
     *("NCCL", "timed out", "Read error", "Connection refused", "Gloo connect", "process group watchdog"),
@@ -44,7 +45,6 @@ class World:
     size: int = 1
     local_rank: int = 0  # among the processes of this machine
     group: Any = field(default=None, repr=False, compare=False)  # for plain values: always on the CPU
-    timeout_s: float = TIMEOUT_S
 
     @property
     def is_first(self) -> bool:
@@ -101,7 +101,9 @@ class World:
         except RuntimeError as error:  # torch's DistBackendError and DistNetworkError are RuntimeErrors
             if not is_lost_connection(error):
                 raise
-            raise LostProcess(self._describe_loss()) from error
+            loss = self._describe_loss()
+            _broken.append(loss)
+            raise LostProcess(loss) from error
 
     def meet(self) -> None:
         """Wait until all are here. A process that ends while another still reads what it sent takes it away."""
@@ -124,6 +126,7 @@ class World:
         except Exception as error:
             if self.size > 1:
                 line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                _broken.append(line)
                 with contextlib.suppress(Exception):  # the store may be gone, and there is a failure to report already
                     _store().set(f"fathom/failure/{self.rank}", line)
             raise
@@ -160,8 +163,10 @@ class LostProcess(FathomError):
     """Another process of the same training is gone."""
 
 
-def join_world(device_type: str, timeout_s: float = TIMEOUT_S) -> World:
+def join_world(device_type: str) -> World:
     """Take a place among the processes that a launcher started; alone if there is none.
+
+    A process that does not answer counts as lost after ten minutes, or as many seconds as FATHOM_TIMEOUT says.
 
     Raises:  UsageError if the environment names several processes and not how to reach them
     """
@@ -177,20 +182,34 @@ def join_world(device_type: str, timeout_s: float = TIMEOUT_S) -> World:
                 "start the processes with torchrun, or unset WORLD_SIZE"
             )
         backend = "cpu:gloo,cuda:nccl" if device_type == "cuda" else "gloo"
-        dist.init_process_group(backend, timeout=datetime.timedelta(seconds=timeout_s))
+        dist.init_process_group(backend, timeout=_timeout())
+        atexit.register(leave_world)  # who joins leaves: threads that still wait would abort the interpreter's end
     size = dist.get_world_size()
     if size == 1:
         return World()
     local = os.environ.get("LOCAL_RANK", "")
     local_rank = int(local) if local.isdecimal() else dist.get_rank() % max(1, torch.accelerator.device_count())
-    return World(dist.get_rank(), size, local_rank, _plain_group(), timeout_s)
+    return World(dist.get_rank(), size, local_rank, _plain_group())
+
+
+def _timeout() -> datetime.timedelta:
+    text = os.environ.get("FATHOM_TIMEOUT", str(_TIMEOUT_S))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e9:  # NaN too; 30 years are enough
+        raise UsageError(f"FATHOM_TIMEOUT={text}: it must be a number of seconds above 0")
+    return datetime.timedelta(seconds=seconds)
 
 
 def leave_world() -> None:
-    """Close the connections, if there are any."""
-    if dist.is_available() and dist.is_initialized():
-        with contextlib.suppress(RuntimeError):  # another process is gone already
-            dist.destroy_process_group()
+    """Close the connections, once all have come to their end; after a failure nobody is waited for."""
+    if not dist.is_initialized() or _broken:
+        return
+    World(dist.get_rank(), dist.get_world_size()).meet()
+    with contextlib.suppress(RuntimeError):  # another process is gone already
+        dist.destroy_process_group()
 
 
 def is_lost_connection(error: BaseException) -> bool:
@@ -199,6 +218,7 @@ def is_lost_connection(error: BaseException) -> bool:
     return isinstance(error, dist.DistError) or any(sign in text for sign in _SIGNS)
 
 
+_broken: list[str] = []  # why the processes are no longer together; a list, so that it can be added to
 _meetings = itertools.count()
 _groups: dict[int, Any] = {}  # for plain values, by the id of the main group beside which they are
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from fathom.cli.arguments import add_code, add_run, find_run
+from fathom.cli.launch import add_processes
 from fathom.cli.values import OneOf, read_fraction, read_natural, read_positive
 
 STRUCTURES = ("channels",)
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lr", type=read_positive, metavar="RATE", help="learning rate for fine-tuning (default: the run's)"
     )
     parser.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, mps (default: as the run)")
+    add_processes(parser, restarts=False)
     parser.add_argument("--out", metavar="DIR", help="where the new run folder goes (default: that of --runs)")
 
 

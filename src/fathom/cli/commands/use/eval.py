@@ -7,6 +7,7 @@ from typing import Any
 
 from fathom.cli.arguments import add_code, add_device, add_model, find_model, find_run
 from fathom.cli.findings import show_findings
+from fathom.cli.launch import add_processes
 from fathom.cli.values import OneOf
 from fathom.data.encodings import name_encoding
 from fathom.errors import UsageError
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label-column", metavar="COLUMN", help="of that CSV: the labels")
     parser.add_argument("--encoding", metavar="NAME", help="of a table or text in --data (default: found)")
     add_device(parser)
+    add_processes(parser, restarts=False)
     parser.add_argument("--json", action="store_true", help="print everything as JSON, confusion counts included")
 
 
