@@ -15,6 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fathom.data.images.formats import FORMATS, KNOWN, NUMPY, explain_foreign
 from fathom.data.images.pixels.deep import find_values, fit_pixels, take_pixels
+from fathom.data.images.pixels.deep_colours import count_bits, decode_colours
 from fathom.data.images.pixels.form import COLOURS, MAX_PIXELS, PixelForm, Values, check_form
 from fathom.data.images.pixels.header import count_pages, upright_size
 from fathom.data.images.pixels.layout import channels_last, turn_upright
@@ -146,10 +147,15 @@ class ImageReader:
             kind = image.format or ""
             _check_size(image.height, image.width)
             own = upright_size(image)
-            values = find_values(image) if tiff is None else tiff.values
+            bits = count_bits(image, place) if tiff is None and not self._scales_down else 8
+            values = "uint16" if bits > 8 else find_values(image) if tiff is None else tiff.values
             pages = count_pages(image) if tiff is None else tiff.pages
             if values != "uint8" and not self._scales_down:
-                pixels, has_alpha = take_pixels(image)
+                if bits > 8:
+                    pixels = decode_colours(image, place, bits)
+                    has_alpha = pixels.shape[2] in (2, 4)
+                else:
+                    pixels, has_alpha = take_pixels(image)
                 pixels = turn_upright(pixels, image.getexif().get(_ORIENTATION, 1))
                 return self._fit(pixels, values, pixels.shape[:2], kind, pages, has_alpha=has_alpha)
             if self._largest_side is not None and kind == "JPEG":

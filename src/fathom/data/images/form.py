@@ -12,6 +12,7 @@ import numpy as np
 from fathom.choices import Cache
 from fathom.data.images.decode import read_image, silence_decoders
 from fathom.data.images.options import ImageOptions
+from fathom.data.images.pixels.deep_colours import import_codecs
 from fathom.data.images.pixels.form import COLOURS, WORDS, Layout, PixelForm, Values, check_channels, check_form
 from fathom.data.images.pixels.header import Header, read_header
 from fathom.data.images.pixels.tiff import import_tifffile
@@ -46,6 +47,8 @@ def choose_form(paths: Sequence[str], seed: int, options: ImageOptions) -> Pixel
             raise FathomError(f"{paths[0]} and {len(paths) - 1:,} others cannot be read")
         if any(header.tiff is not None and header.tiff.needs_library for _, header in found):
             import_tifffile()
+        if any(header.needs_codecs for _, header in found) and not (values == "uint8" and options.converts):
+            import_codecs()
         layout = layout or _choose_layout(found)
         values = values or _choose_values(found, converts=options.converts)
         if channels is None:

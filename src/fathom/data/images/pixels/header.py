@@ -11,6 +11,7 @@ from PIL import Image
 
 from fathom.data.images.formats import FORMATS
 from fathom.data.images.pixels.deep import find_values, raw_mode
+from fathom.data.images.pixels.deep_colours import NEED_CODECS, count_bits
 from fathom.data.images.pixels.form import Layout, Values
 from fathom.data.images.pixels.layout import find_layout
 from fathom.data.images.pixels.npy import MAGIC, open_npy, values_of
@@ -31,6 +32,7 @@ class Header:
         channels: 1 for grey, 3 for colour, else the number of bands; None where the layout would tell.
         layout: of an array of three dimensions; "either" where its shape does not tell.
         tiff: the tags of one that Pillow does not read as bytes.
+        needs_codecs: whether a library besides Pillow decodes it with all of its bits.
     """
 
     size: tuple[int, int]
@@ -39,6 +41,7 @@ class Header:
     layout: Layout | Literal["either"] | None = None
     tiff: TiffHeader | None = None
     shape: tuple[int, ...] = ()
+    needs_codecs: bool = False
 
     def resolve(self, layout: Layout | None) -> tuple[tuple[int, int], int | None]:
         """Return size and channels where arrays that could be read both ways have a layout."""
@@ -65,8 +68,10 @@ def read_header(path: str | Path) -> Header:
             if not tiff.is_plain:
                 return of_tiff(tiff)
     with Image.open(path, formats=FORMATS) as image:
-        values = "uint8" if image.format == "TIFF" else find_values(image)
-        return Header(upright_size(image), 1 if is_grey(image) else 3, values)
+        is_deep = image.format != "TIFF" and count_bits(image, path) > 8
+        values = "uint8" if image.format == "TIFF" else "uint16" if is_deep else find_values(image)
+        needs_codecs = is_deep and image.format in NEED_CODECS
+        return Header(upright_size(image), 1 if is_grey(image) else 3, values, needs_codecs=needs_codecs)
 
 
 def of_array(shape: tuple[int, ...], values: Values) -> Header:
