@@ -147,10 +147,12 @@ class ImageReader:
             kind = image.format or ""
             _check_size(image.height, image.width)
             own = upright_size(image)
-            bits = count_bits(image, place) if tiff is None and not self._scales_down else 8
+            # of JPEG 2000 Pillow rounds the brightest values of 8 bits to 256, which is 0
+            takes_eight = self._scales_down and kind != "JPEG2000"
+            bits = 8 if takes_eight or tiff is not None else count_bits(image, place)
             values = "uint16" if bits > 8 else find_values(image) if tiff is None else tiff.values
             pages = count_pages(image) if tiff is None else tiff.pages
-            if values != "uint8" and not self._scales_down:
+            if bits > 8 or (values != "uint8" and not self._scales_down):
                 if bits > 8:
                     pixels = decode_colours(image, place, bits)
                     has_alpha = pixels.shape[2] in (2, 4)

@@ -47,8 +47,9 @@ def choose_form(paths: Sequence[str], seed: int, options: ImageOptions) -> Pixel
             raise FathomError(f"{paths[0]} and {len(paths) - 1:,} others cannot be read")
         if any(header.tiff is not None and header.tiff.needs_library for _, header in found):
             import_tifffile()
-        if any(header.needs_codecs for _, header in found) and not (values == "uint8" and options.converts):
-            import_codecs()
+        for kind in {header.needs_codecs for _, header in found} - {""}:
+            if kind != "AVIF" or not (values == "uint8" and options.converts):  # of which Pillow gives 8 bits
+                import_codecs(kind)
         layout = layout or _choose_layout(found)
         values = values or _choose_values(found, converts=options.converts)
         if channels is None:

@@ -60,7 +60,7 @@ def test_pixels_that_end_early_are_named(tmp_path, name):
 def test_a_missing_library_is_named(tmp_path, monkeypatch):
     write(tmp_path / "a.avif", 10)
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
-    with pytest.raises(FathomError, match="AVIF of more than 8 bits .* needs imagecodecs"):
+    with pytest.raises(FathomError, match=r"AVIF of more than 8 bits .* needs imagecodecs"):
         choose_form([str(tmp_path / "a.avif")], 0, ImageOptions())
     form = choose_form([str(tmp_path / "a.avif")], 0, ImageOptions(values="uint8", converts=True))
     assert read_pixels(tmp_path / "a.avif", form).dtype == np.uint8

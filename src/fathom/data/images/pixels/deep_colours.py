@@ -57,7 +57,7 @@ def decode_colours(image: ImageFile, place: str | Path | bytes, bits: int) -> np
         return _spread(_read_ppm(image, content), _maximum(image))
     if image.format == "SGI":
         return _read_sgi(image, content)
-    codecs = import_codecs()
+    codecs = import_codecs(image.format)
     pixels = np.asarray((codecs.jpeg2k_decode if image.format == "JPEG2000" else codecs.avif_decode)(content))
     if pixels.dtype.kind == "i":  # signed numbers of JPEG 2000: the least becomes 0, as Pillow has it
         pixels = pixels + (1 << (bits - 1))
@@ -93,16 +93,18 @@ def _coded_bits(kind: str, head: bytes) -> int:
     return 12 if config[2] & _TWELVE_BITS else 10
 
 
-def import_codecs() -> Any:
+def import_codecs(kind: str) -> Any:
     """Import what decodes JPEG 2000 and AVIF.
 
+    Args:
+        kind: the format, as Pillow calls it.
     Raises:  FathomError saying how to install it, and how to do without
     """
     try:
         return importlib.import_module("imagecodecs")
     except ImportError:
-        what = "JPEG 2000 or AVIF of more than 8 bits (data.options.values=uint8 with convert=true reads 8)"
-        raise missing_library(what, "imagecodecs", "tiff") from None
+        instead = " (data.options.values=uint8 with convert=true reads 8)" if kind == "AVIF" else ""
+        raise missing_library(f"{kind} of more than 8 bits{instead}", "imagecodecs", "tiff") from None
 
 
 def _read_ppm(image: ImageFile, content: bytes) -> np.ndarray:

@@ -32,7 +32,7 @@ class Header:
         channels: 1 for grey, 3 for colour, else the number of bands; None where the layout would tell.
         layout: of an array of three dimensions; "either" where its shape does not tell.
         tiff: the tags of one that Pillow does not read as bytes.
-        needs_codecs: whether a library besides Pillow decodes it with all of its bits.
+        needs_codecs: the format, where a library besides Pillow decodes all of its bits.
     """
 
     size: tuple[int, int]
@@ -41,7 +41,7 @@ class Header:
     layout: Layout | Literal["either"] | None = None
     tiff: TiffHeader | None = None
     shape: tuple[int, ...] = ()
-    needs_codecs: bool = False
+    needs_codecs: str = ""
 
     def resolve(self, layout: Layout | None) -> tuple[tuple[int, int], int | None]:
         """Return size and channels where arrays that could be read both ways have a layout."""
@@ -70,7 +70,7 @@ def read_header(path: str | Path) -> Header:
     with Image.open(path, formats=FORMATS) as image:
         is_deep = image.format != "TIFF" and count_bits(image, path) > 8
         values = "uint8" if image.format == "TIFF" else "uint16" if is_deep else find_values(image)
-        needs_codecs = is_deep and image.format in NEED_CODECS
+        needs_codecs = image.format if is_deep and image.format in NEED_CODECS else ""
         return Header(upright_size(image), 1 if is_grey(image) else 3, values, needs_codecs=needs_codecs)
 
 
