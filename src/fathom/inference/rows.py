@@ -155,7 +155,8 @@ def _open(given: Any, table: TableDescription, stack: ExitStack, encoding: str |
     if path.is_dir():
         raise UsageError(f"{path}: the model predicts rows of a table; pass a file of rows, not a folder")
     names = [column.name for column in table.columns]
-    forms = [find_form(path, encoding=encoding, fallback=table.encoding or None)]
+    # a known name tells the header from titles above it
+    forms = [find_form(path, encoding=encoding, fallback=table.encoding or None, target=table.columns[0].name)]
     if _missing(forms[0], names):  # its form may have been misdetected
         forms += _other_forms(path, forms[0], encoding)
     form = min(forms, key=lambda form: len(_missing(form, names)))  # of equal ones the first guess

@@ -121,7 +121,7 @@ def test_an_archive_of_several_files_names_them(tmp_path):
     with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
         archive.writestr("a.csv", CSV)
         archive.writestr("b.csv", CSV)
-    with pytest.raises(UsageError, match=r"archive of one file; it has 2: a\.csv, b\.csv; unpack it"):
+    with pytest.raises(UsageError, match=r"one file is needed in it, and it has 2: a\.csv, b\.csv; unpack it"):
         read_table(tmp_path / "t.zip")
 
 
@@ -194,7 +194,7 @@ def test_the_separator_that_a_file_for_excel_names(tmp_path):
     path.write_text("sep=;\nx;y\n1;2\n3;4\n")
     assert read_table(path).frame.to_dict("list") == {"x": [1, 3], "y": [2, 4]}
     with path.open(newline="") as file:
-        assert [row.cells for row in read_rows(file, find_form(path))] == [["1", "2"], ["3", "4"]]
+        assert [row.cells for row in read_rows(file, find_form(path, target="x"))] == [["1", "2"], ["3", "4"]]
 
 
 def test_a_data_frame_is_read_as_its_file_would_be(tmp_path):
@@ -214,3 +214,62 @@ def test_a_data_frame_is_read_as_its_file_would_be(tmp_path):
     _, rows = predict_rows(model, [frame])
     assert [row["error"] for row in rows] == [""] * 30
     assert data.layer.encode(np.concatenate(model.seen)).equal(data.X[30:])
+
+
+ROWS = [f"{i},{i % 3},{i / 7:.3f}" for i in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("above", "lines"),
+    [
+        (['"Data Source","Indicators",', "", '"Last Updated Date","2024-03-28",', ""], 4),  # the World Bank's
+        (["Sales of the year"], 1),
+        (["Station: Wien", "Units: metric, and so on, for, all", ""], 3),
+        (["Report,,", "Made 2024-01-01,,", ",,"], 3),  # of a spreadsheet
+    ],
+)
+def test_titles_above_the_header_are_passed_over(tmp_path, above, lines):
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join([*above, "x,z,y", *ROWS]))
+    table = read_table(path, target="y")
+    assert list(table.frame.columns) == ["x", "z", "y"]
+    assert table.frame.x.tolist() == list(range(30))
+    assert any(f"{lines} line" in note and "skip_lines=0" in note for note in table.notes)
+    with path.open() as file:
+        assert [row.cells[0] for row in read_rows(file, find_form(path))] == [str(i) for i in range(30)]
+    assert read_table(path, target="y", skip=lines).frame.equals(table.frame)
+    if len(above[0].split(",")) == 3:  # of the width of a row: an ordinary table, to look at
+        assert list(read_table(path, skip=0).frame.columns) != ["x", "z", "y"]
+        return
+    with pytest.raises(FathomError):
+        read_table(path, target="y", skip=0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x,y\n1,2\n3,4\n5,6\n",
+        "a b\n1 2 3\n4 5 6\n7 8 9\n",  # R's write.table
+        "name,,\nada,1,2\nbob,3,4\neve,5,6\n",
+        "a,b,c\n1,,\n,2,\n,,3\n",
+        "only\none\ncolumn\n",
+    ],
+)
+def test_no_titles(tmp_path, text):
+    (tmp_path / "t.csv").write_text(text)
+    assert find_form(tmp_path / "t.csv").skip == 0
+
+
+def test_notes_below_the_rows_are_passed_over_and_cut_rows_are_not(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["x,z,y", *ROWS, "", "Source: office", "Note: preliminary", ""]))
+    table = read_table(path)
+    assert len(table.frame) == 30
+    assert any("2 lines of text below the rows passed over (line 33 …)" in note for note in table.notes)
+    for cut in ("7", "New York", "male"):
+        path.write_text("\n".join(["x,z,y", *ROWS, cut]))
+        with pytest.raises(FathomError, match="line 32: 1 cell instead of 3"):
+            read_table(path)
+    path.write_text("\n".join(["x,z,y", *["1,2,3,4"] * 2, *["1,2"] * 40]))
+    with pytest.raises(FathomError, match=r"skip_lines=N"):
+        read_table(path)

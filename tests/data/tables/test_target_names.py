@@ -52,10 +52,10 @@ def test_spellings_of_one_value_are_one_class_and_told(tmp_path):
 
 
 def test_classes_that_differ_in_case_only_are_found(tmp_path):
-    data = TableData.read(table(tmp_path / "t.csv", ["Cat", "cat", "dog", "Café", "Cafe\u0301"]), target="label")
+    data = TableData.read(table(tmp_path / "t.csv", ["Cat", "cat", "dog", "Ｆig", "Fig"]), target="label")
     assert len(data.class_names) == 5
     found = [finding for finding in check_table(data).findings if finding.code == "data.label_spellings"]
     assert {frozenset(finding.evidence.values()) for finding in found} == {
         frozenset({"Cat", "cat"}),
-        frozenset({"Café", "Cafe\u0301"}),
+        frozenset({"Ｆig", "Fig"}),
     }

@@ -35,7 +35,14 @@ if TYPE_CHECKING:
 # passed to TableOptions as they are
 _ROLES = ("group_column", "time_column", "split_column")  # columns that say how the rows are divided
 _CHOICES = ("fill", "one_hot_max", "categories", "numbers", "drop", "keep", "day_first", *_ROLES)
-_READING = ("header", "separator", "encoding", "missing", "not_missing")  # of the file's form, for read_table
+_READING = (
+    "header",
+    "separator",
+    "encoding",
+    "missing",
+    "not_missing",
+    "skip_lines",
+)  # of the file's form, for read_table
 _COLUMNS = ("categories", "numbers", "drop", "keep")  # lists of columns
 _LINEAR_ONE_HOT_MAX = 1000  # an embedding before a single affine map would only lower its rank
 
@@ -175,8 +182,14 @@ def _with_numbers(
     from fathom.data.tables.target import read_numbers
     from fathom.inference.predictions import TRUTH
 
-    form = find_form(fetch_input(request.inputs[0]), encoding=request.encoding, fallback=described.encoding or None)
-    first = described.columns[0]  # what stands for a missing cell is the same in all columns
+    first = described.columns[0]
+    form = find_form(
+        fetch_input(request.inputs[0]),
+        encoding=request.encoding,
+        fallback=described.encoding or None,
+        target=first.name,
+    )
+    # what stands for a missing cell is the same in all columns
     truths = read_numbers([row[TRUTH] for row in rows], form.decimal, missing_texts(first.absent, first.present))
     for row, truth in zip(rows, truths.tolist(), strict=True):
         yield row | {TRUTH: "" if truth != truth else repr(truth)}
@@ -234,7 +247,15 @@ def _read_file(path: str, options: Mapping[str, Any]) -> Table:
         encoding=None if encoding is None else str(encoding),
         target=None if target is None else str(target),
         marks=Marks(_texts("missing", options), _texts("not_missing", options)),
+        skip=_lines(options),
     )
+
+
+def _lines(options: Mapping[str, Any]) -> int | None:
+    skip = options.get("skip_lines")
+    if skip is not None and (isinstance(skip, bool) or not isinstance(skip, int) or skip < 0):
+        raise UsageError(f"data.options.skip_lines must be a whole number of lines, not {skip!r}")
+    return skip
 
 
 def _texts(option: str, options: Mapping[str, Any]) -> tuple[str, ...]:

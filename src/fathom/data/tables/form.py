@@ -15,12 +15,13 @@ from fathom.data.encodings import check_encoding, name_encoding
 from fathom.data.tables.cells import MISSING
 from fathom.data.tables.converted import WITHOUT_NAMES
 from fathom.data.tables.encodings import find_encoding
-from fathom.data.tables.header import complete_header, find_header, refuse_doubles
+from fathom.data.tables.header import complete_header, count_titles, find_header, refuse_doubles
 from fathom.data.tables.lines import BLANKS, Row, is_comment, iterate_rows, told_separator
 from fathom.data.tables.packed import convert_file, is_converted, open_rows, readable, row_ending
 from fathom.data.tables.written_numbers import has_decimal_commas, is_number
 from fathom.data.unicode_form import composed
 from fathom.errors import FathomError, UsageError
+from fathom.phrases import counted
 
 SEPARATORS = (",", "\t", ";", "|")  # in this order: of equal fits the first
 _HEAD_BYTES = 1 << 18  # of a file's beginning: more than fifty wide rows
@@ -40,6 +41,7 @@ class TableForm:
     has_header: bool
     names: tuple[str, ...]
     decimal: str = "."
+    skip: int = 0  # lines above the header, such as titles
     is_indexed: bool = False  # whether the first column has no name, as pandas writes the index
     # filled in by what was found, and by what was assumed
     notes: tuple[str, ...] = ()  # on what was found out, for the user
@@ -53,6 +55,7 @@ def find_form(
     encoding: str | None = None,
     target: str | None = None,
     fallback: str | None = None,
+    skip: int | None = None,
 ) -> TableForm:
     """Find out from the beginning of a file how it is written.
 
@@ -60,6 +63,7 @@ def find_form(
         header, separator, encoding: as the user says; None finds out.
         target: a column's name: a first line with it names the columns.
         fallback: the encoding where one would have to be guessed: that of the table a model was trained on.
+        skip: lines above the header; None finds out.
     Raises:  FathomError if it cannot be read, is empty, binary, or names a column twice
     """
     path, target = Path(path), None if target is None else composed(target)
@@ -76,7 +80,8 @@ def find_form(
         raise FathomError(f"{path}: the file is empty")
     # asked, told by the file ("sep=;"), or found
     separator = separator or told_separator(text.partition("\n")[0]) or _find_separator(text)
-    first, rows = _split_header(text, separator)
+    first, rows, skip, reason = _split_header(text, separator, skip, target)
+    notes += [f"{path.name}: {reason}"] if reason else []
     if not first:
         raise FathomError(f"{path}: the file has no rows")
     # a comma that separates cannot be a decimal mark
@@ -93,7 +98,7 @@ def find_form(
         names = tuple(f"column_{i}" for i in range(1, len(first) + 1))
         notes.append(f"{path.name} has no header: its columns are called column_1 to column_{len(names)}")
     is_indexed = has_header and not first[0]
-    return TableForm(separator, found, has_header, names, decimal, is_indexed, tuple(notes))
+    return TableForm(separator, found, has_header, names, decimal, skip, is_indexed, tuple(notes))
 
 
 def read_rows(file: IO[str], form: TableForm) -> Iterator[Row]:
@@ -101,7 +106,7 @@ def read_rows(file: IO[str], form: TableForm) -> Iterator[Row]:
 
     Raises:  csv.Error as ``iterate_rows``
     """
-    rows = iterate_rows(file, form.separator, len(form.names))
+    rows = iterate_rows(file, form.separator, len(form.names), skip=form.skip)
     if form.has_header:
         next(rows, None)  # the iterator begins at the first line
     return rows
@@ -129,15 +134,25 @@ def _split(text: str, separator: str) -> list[list[str]]:
     return others if 2 * len(others) > len(rows) else [row.cells for row in rows]
 
 
-def _split_header(text: str, separator: str) -> tuple[list[str], list[list[str]]]:
-    """Return the cells of the first line that is no comment, and of the rows below."""
+def _split_header(
+    text: str, separator: str, skip: int | None, target: str | None
+) -> tuple[list[str], list[list[str]], int, str]:
+    """Find the first line that is no comment and no title.
+
+    Returns: its cells, those of the rows below, how many lines are above it, and what there is to say of these
+    """
     width = _agreed_width(_split(text, separator))
     # With the width known a header such as "#id,name" is told from a comment; one that is shorter or longer than its
     # rows begins with no such sign.
-    rows = [
-        row.cells for row in itertools.islice(iterate_rows(io.StringIO(text, newline=""), separator, width), _HEAD_ROWS)
-    ]
-    return ([composed(cell.strip()) for cell in rows[0]], rows[1:]) if rows else ([], [])
+    rows = list(
+        itertools.islice(iterate_rows(io.StringIO(text, newline=""), separator, width, skip=skip or 0), _HEAD_ROWS)
+    )
+    reason = ""
+    if skip is None and (titles := count_titles(rows, width, target)):
+        skip, rows = rows[titles].line - 1, rows[titles:]
+        reason = f"{counted(skip, 'line')} above the header passed over (data.options.skip_lines=0 reads them)"
+    cells = [row.cells for row in rows]
+    return ([composed(cell.strip()) for cell in cells[0]], cells[1:], skip or 0, reason) if cells else ([], [], 0, "")
 
 
 def _read_head(path: Path, encoding: str | None, fallback: str | None) -> tuple[str, str]:
@@ -194,4 +209,5 @@ def _agreed_width(rows: Sequence[Sequence[str]]) -> int:
     if not widths:
         return 1
     width, count = widths.most_common(1)[0]
-    return width if count >= 0.9 * widths.total() else 1  # nine in ten: ragged lines happen, at the end most often
+    below = len(rows) - next(i for i, row in enumerate(rows) if len(row) == width)  # titles may stand above
+    return width if count >= 0.9 * below else 1  # nine in ten: ragged lines happen, at the end most often

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from fathom.data.tables.lines import Row
 from fathom.data.tables.written_numbers import is_number
 from fathom.errors import FathomError
 
 _FEW_ROWS = 8  # below which nothing says that a first line of text is a row
+_MOST_TITLES = 25  # lines above a header; offices of statistics write up to a dozen
 _RECURRING = 0.5  # share of the cells of a first line that stand in their columns again, if it is a row
 
 
@@ -24,6 +26,46 @@ def complete_header(first: list[str], width: int, rows: Sequence[Sequence[str]])
     while len(first) > width > 1 and not first[-1]:  # a separator at the end of the header alone
         first = first[:-1]
     return first, ""
+
+
+def count_titles(rows: Sequence[Row], width: int, target: str | None) -> int:
+    """Return how many rows above the header are titles.
+
+    Titles have other widths than the rows, or one text and empty cells; or a blank line parts them from a line in which
+    the target is named.
+
+    Args:
+        rows: the first ones of the file.
+        width: cells of a row; 1 where the rows do not agree.
+    """
+    cells = [row.cells for row in rows]
+    named = next((i for i, row in enumerate(cells) if target is not None and target in row), 0)
+    if 0 < named <= _MOST_TITLES and rows[named].line - rows[named - 1].line > 1:
+        return named
+    if width == 1:
+        return 0
+    count = next((i for i, row in enumerate(cells) if _fits(row, width) and not _is_title(row)), 0)
+    if not count or count > _MOST_TITLES or len(rows) < count + 2:
+        return 0
+    if any(is_number(row[0], decimal) for row in cells[:count] for decimal in ".,"):  # a row that is ragged
+        return 0
+    has_numbers = any(is_number(cell, decimal) for row in cells[count + 1 :] for cell in row for decimal in ".,")
+    are_names = not any(is_number(cell, decimal) for cell in cells[count] for decimal in ".,")
+    if all(_fits(row, width) for row in cells[:count]):  # rows of the right width with little in them
+        return count if are_names and all(cells[count][: width - 1]) else 0
+    # a header that is a name too short or too long stands above numbers itself
+    is_header = count == 1 and width > 2 and abs(len(cells[0]) - width) == 1 and not (are_names and has_numbers)
+    return 0 if is_header else count
+
+
+def _fits(row: Sequence[str], width: int) -> bool:
+    return len(row) == width or (len(row) == width + 1 and not row[-1])  # a separator at the end of the line
+
+
+def _is_title(row: Sequence[str]) -> bool:
+    """Return whether a row holds one text at most, in its first cell."""
+    cells = [cell for cell in row if cell.strip()]
+    return not cells or (len(row) > 1 and cells == list(row[:1]) and not is_number(cells[0]))
 
 
 def find_header(

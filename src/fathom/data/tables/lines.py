@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from fathom.data.tables.packed import open_rows
+from fathom.data.tables.written_numbers import is_number
 from fathom.phrases import counted
 
 BLANKS = " "  # the separator that stands for runs of blanks
 _MOST_CELL = 1 << 24  # characters; csv allows 131,072 by itself
 _MOST_LINES = 10_000  # of one row: a quote that is still open then was forgotten
+_MOST_NOTES = 20  # lines of text below a table, such as its source
 _MOST_UNCLOSED = 100  # rows with such a quote; each costs a look at the lines behind it
 # of R and shell, of LaTeX and Matlab, of JavaScript
 _COMMENTS = ("#", "%", "//")
@@ -41,7 +43,7 @@ def open_text(path: str | Path, encoding: str) -> IO[str]:
 
 
 def iterate_rows(
-    file: IO[str], separator: str, width: int | None = None, *, keep_comments: bool = False
+    file: IO[str], separator: str, width: int | None = None, *, keep_comments: bool = False, skip: int = 0
 ) -> Iterator[Row]:
     """Return all rows, the header too; blank lines and comments are passed over.
 
@@ -49,12 +51,14 @@ def iterate_rows(
 
     Args:
         width: cells of a row; one with others has a problem.
+        skip: lines to pass over at the beginning.
     Raises:  csv.Error if quotes are not closed in so many rows that it is no table
     """
     lines = _Lines(file)
     for line in lines:
         number = lines.number  # now: reading on within quotes moves it
-        if not line.strip() or (number == 1 and told_separator(line)):  # "sep=;" is no row of the table
+        # "sep=;" is no row of the table
+        if number <= skip or not line.strip() or (number == 1 and told_separator(line)):
             continue
         problem = ""
         if separator == BLANKS:
@@ -84,27 +88,33 @@ def is_comment(line: str) -> bool:
 
 
 class Survey(NamedTuple):
-    """What a pass over all lines found: numbers of comment lines, rows with a problem, digits after leading zeros."""
+    """What a pass over all lines found: comment lines, rows with a problem, digits after leading zeros, notes below."""
 
     comments: list[int]  # numbers of their lines, counted from 1
     problems: list[str]
     has_zeros: bool = False
+    notes: tuple[int, ...] = ()  # numbers of the lines below the table
 
 
-def survey(path: Path, encoding: str, separator: str, width: int, *, has_header: bool) -> Survey:
+def survey(path: Path, encoding: str, separator: str, width: int, *, has_header: bool, skip: int = 0) -> Survey:
     """Look at every line of a file; lines without quotes are counted only, which costs a tenth of reading them.
 
     Args:
         has_header: whether the first row names the columns; then it may have a name less, or more.
+        skip: lines to pass over at the beginning.
     Raises:  OSError, csv.Error as ``iterate_rows``
     """
     found = Survey([], [])
+    below: list[int] = []
+    is_apart = False  # whether a blank line stands above
     # after a separator, a blank or a quote: 0 and a digit, such as 02134
     zeros, has_zeros = re.compile(rf'(?:^|[{re.escape(separator)}\s"])0[0-9]'), False
     with open_text(path, encoding) as file:
         lines = _Lines(file)
         for line in lines:
             number, problem = lines.number, ""
+            if number <= skip:
+                continue
             if number == 1 and told_separator(line):
                 found.comments.append(number)
                 continue
@@ -120,15 +130,33 @@ def survey(path: Path, encoding: str, separator: str, width: int, *, has_header:
                 if cells == width + 1 and line.rstrip("\r\n").endswith(separator):
                     cells = width
             if not line.strip():
+                is_apart = True
                 continue
             if is_comment(line) and cells != width:
                 found.comments.append(number)
                 continue
             is_first, has_header = has_header, False  # the header may be of another width
             if problem or (cells != width and not is_first):
+                is_note = cells == 1 and not problem and _may_be_note(line, is_apart=is_apart or bool(below))
+                below = [*below, number] if is_note else []  # unless a row follows
                 problem = problem or f"{counted(cells, 'cell')} instead of {width}"
                 found.problems.append(f"line {number:,}: {problem}")
-    return found._replace(has_zeros=has_zeros)
+            else:
+                below = []
+            is_apart = False
+    if len(below) > _MOST_NOTES or len(below) < len(found.problems):  # other rows are wrong too
+        return found._replace(has_zeros=has_zeros)
+    return Survey(found.comments, [], has_zeros, tuple(below))
+
+
+def _may_be_note(line: str, *, is_apart: bool) -> bool:
+    """Return whether a line of one cell is a note, and not a row that was cut off.
+
+    Args:
+        is_apart: whether a blank line or another note stands above it.
+    """
+    text = line.strip()
+    return not is_number(text) and (is_apart or (" " in text and line.endswith("\n")))
 
 
 def without_lines(path: Path, encoding: str, numbers: Sequence[int]) -> IO[str]:

@@ -68,6 +68,7 @@ def read_table(
     encoding: str | None = None,
     target: str | None = None,
     marks: Marks = NO_MARKS,
+    skip: int | None = None,
 ) -> Table:
     """Read a whole file.
 
@@ -77,19 +78,20 @@ def read_table(
         encoding: such as "gb18030"; None finds out.
         target: a column's name: a first line with it in names the columns, and its cells stay as they stand.
         marks: what the user said of missing cells.
+        skip: lines above the header; None finds out.
     Raises:  FathomError if it is empty, no table, or broken, naming the line
     """
     import pandas as pd
 
     path, target = Path(path), None if target is None else composed(target)
-    form = find_form(path, header=header, separator=separator, encoding=encoding, target=target)
+    form = find_form(path, header=header, separator=separator, encoding=encoding, target=target, skip=skip)
     missing = missing_texts(marks.absent, marks.present)
     # a class is called as it is written: 001, 1.0, TRUE
     types = {target: str} if target is not None and target in form.names else {}  # str: 001 stays 001
     try:
         with readable(path):
             found = _survey(path, form)  # one pass over all lines, before pandas reads them
-            source = _Source(found.comments, missing)
+            source = _Source([*range(1, form.skip + 1), *found.comments, *found.notes], missing)
             frame = _read(path, form, source, types)
             if found.has_zeros:  # read a second time, only where a number begins with a zero
                 _read_codes(path, form, source, frame)
@@ -102,6 +104,9 @@ def read_table(
         shown = ", ".join(f"{line:,}" for line in found.comments[:_MOST_SHOWN])
         shown += " …" if len(found.comments) > _MOST_SHOWN else ""
         notes.append(f"{path.name}: {counted(len(found.comments), 'comment line')} passed over (line {shown})")
+    if found.notes:
+        last = f"line {found.notes[0]:,}" + " …" * (len(found.notes) > 1)
+        notes.append(f"{path.name}: {counted(len(found.notes), 'line')} of text below the rows passed over ({last})")
     if not len(frame):
         raise FathomError(f"{path}: has a header but no rows")
     # in this order: what is missing must be empty before numbers are looked for
@@ -139,11 +144,13 @@ def _survey(path: Path, form: TableForm) -> Survey:
 
     Raises:  FathomError that names the first rows with too many or too few cells, or with a quote that is not closed
     """
-    found = survey(path, form.encoding, form.separator, len(form.names), has_header=form.has_header)
+    found = survey(path, form.encoding, form.separator, len(form.names), has_header=form.has_header, skip=form.skip)
     if found.problems:
         more = len(found.problems) - _MOST_SHOWN
         shown = "; ".join(found.problems[:_MOST_SHOWN]) + (f"; and {counted(more, 'row')} more" if more > 0 else "")
-        raise FathomError(f"{path}: {shown}")
+        # more wrong than a slip: the header may stand further down
+        hint = "; if titles stand above the header, data.options.skip_lines=N passes over N lines" if more > 0 else ""
+        raise FathomError(f"{path}: {shown}{hint}")
     return found
 
 

@@ -57,7 +57,7 @@ def decode_colours(image: ImageFile, place: str | Path | bytes, bits: int) -> np
         return _spread(_read_ppm(image, content), _maximum(image))
     if image.format == "SGI":
         return _read_sgi(image, content)
-    codecs = import_codecs(image.format)
+    codecs = import_codecs(str(image.format))
     pixels = np.asarray((codecs.jpeg2k_decode if image.format == "JPEG2000" else codecs.avif_decode)(content))
     if pixels.dtype.kind == "i":  # signed numbers of JPEG 2000: the least becomes 0, as Pillow has it
         pixels = pixels + (1 << (bits - 1))
