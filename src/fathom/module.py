@@ -112,6 +112,9 @@ class Module(nn.Module):
         """Return the loss to descend, under "loss", and ``outputs``."""
         X, y = self._pair(batch)  # (N, …), (N, …)
         prediction = _widened(self(X))  # (N, …)
+        if (members := getattr(self.net, "members", 0)) and prediction.ndim == 3:
+            # each member's answer is judged as a sample's of its own: (N, M, C) -> (N · M, C)
+            prediction, y = prediction.flatten(0, 1), y.repeat_interleave(members, 0)
         loss = self.train_loss(prediction, self.align(prediction, y))  # ()
         return {"loss": loss, **self.outputs(prediction.detach(), y)}  # detached: metrics must not keep the graph alive
 

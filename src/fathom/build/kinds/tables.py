@@ -45,6 +45,8 @@ _READING = (
 )  # of the file's form, for read_table
 _COLUMNS = ("categories", "numbers", "drop", "keep")  # lists of columns
 _LINEAR_ONE_HOT_MAX = 1000  # an embedding before a single affine map would only lower its rank
+_ENSEMBLE = "tabular"  # the network whose members can validate one another
+_PARTED_ROWS = 20_000  # where there are more, a share of them tells epochs apart well enough
 
 
 class TablesKind(Kind):
@@ -52,7 +54,7 @@ class TablesKind(Kind):
 
     name, noun = "tables", "a table"
     depends_on_network = True  # embeddings or one-hot columns
-    option_names = ("target", "task", "log_target", "test", "reweight", *_CHOICES, *_READING)
+    option_names = ("target", "validate", "task", "log_target", "test", "reweight", *_CHOICES, *_READING)
 
     def validate(self, settings: Settings) -> None:
         """Refuse missing files and unknown options."""
@@ -126,7 +128,10 @@ class TablesKind(Kind):
 
     def finalize(self, config: Config, data: LabelledData) -> Config:
         """Fill in batch size and epochs: small tables need many epochs for enough steps."""
-        return fill_epochs(super().finalize(config, data), data)
+        config = super().finalize(config, data)
+        if config.model.name == _ENSEMBLE:
+            config = _fill_ensemble(config, cast("TableData", data))
+        return fill_epochs(config, data)
 
     def collect_details(
         self, module: Module, data: LabelledData, evaluation: SplitResult, folder: Path
@@ -208,7 +213,7 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
     # a column named 3 is an int in YAML
     chosen |= {option: composed(str(chosen[option])) for option in _ROLES if option in chosen}
     chosen |= {option: _names(option, chosen[option]) for option in _COLUMNS if option in chosen}
-    if config.model.name in ("linear", "softmax"):
+    if config.model.name in ("linear", "softmax", _ENSEMBLE):
         chosen.setdefault("one_hot_max", _LINEAR_ONE_HOT_MAX)
     target, test, log_target = options.get("target"), options.get("test"), options.get("log_target", False)
     if not isinstance(log_target, bool):
@@ -222,7 +227,7 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
         data.batch_size,
         target=None if target is None else composed(str(target)),
         options=TableOptions(options.get("task"), log_target, **chosen),
-        val=make_division(config),
+        val=dataclasses.replace(make_division(config), parts=_count_parts(config, table)),
         augment=build_augmentation(config),
         seed=config.seed,
         balance=data.balance,
@@ -233,6 +238,29 @@ def _build(config: Config, data: DataConfig, table: Table | None) -> TableData:
         other = _read_file(str(reweight), options | {"header": table.form.has_header})
         built.notes.append(reweight_rows(built, table, other))  # after splitting: only training rows are weighted
     return built
+
+
+def _count_parts(config: Config, table: Table) -> int:
+    """Return into how many parts the training rows are dealt, each validated by a member of the network."""
+    chosen = config.data.options.get("validate")
+    if chosen not in (None, "members", "rows"):
+        raise UsageError(f"data.options.validate is members or rows; got {chosen!r}")
+    if config.model.name != _ENSEMBLE:
+        if chosen == "members":
+            raise UsageError(f"data.options.validate=members is for the network {_ENSEMBLE}; {config.model.name} is one")
+        return 0
+    wanted = len(table.frame) <= _PARTED_ROWS if chosen is None else chosen == "members"
+    members = int(config.model.options.get("members", 8))
+    return members if wanted and members > 1 else 0
+
+
+def _fill_ensemble(config: Config, data: TableData) -> Config:
+    """Tell the network which inputs are numbers, and whether the last one is a row's part; judge epochs by the loss."""
+    plain = len(data.layer.centre)
+    options = config.model.options | {"numbers": plain, "holds_out": bool(data.parts)}
+    config = replace_in(config, model={"options": options})
+    # of a few rows the accuracy moves in jumps
+    return config if config.training.monitor else replace_in(config, training={"monitor": "val_loss"})
 
 
 def _read_file(path: str, options: Mapping[str, Any]) -> Table:

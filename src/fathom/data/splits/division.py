@@ -16,12 +16,15 @@ class Division:
         val: share of the training samples held out for validation; 0 for none.
         seed: of the division; None takes the seed of the data module. A text is cut in its order and needs none.
         fold: this part of the training samples takes the place of the test split.
+        parts: of a table: instead of a share that is held out, every training row belongs to one of so many parts, and
+            is validated by the member of an ensemble that is kept from its part; 0 for none.
     Raises:  UsageError if ``val`` is not in [0, 1)
     """
 
     val: float = 0.1
     seed: int | None = None  # None: that of the data module
     fold: Fold | None = None
+    parts: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.val < 1:

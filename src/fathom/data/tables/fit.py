@@ -62,6 +62,7 @@ class TableDescription(msgspec.Struct, frozen=True, tag_field="kind", tag="table
         columns: those that are read, in the order of the numbers that stand for their cells.
         digits: significant digits of a predicted number.
         encoding: of the file, where it is not UTF-8.
+        parts: into how many the training rows are dealt, each kept from one member of the network; 0: they are not.
     """
 
     target: str
@@ -69,6 +70,7 @@ class TableDescription(msgspec.Struct, frozen=True, tag_field="kind", tag="table
     left_out: tuple[LeftOut, ...] = ()
     digits: int = FLOAT_DIGITS
     encoding: str = ""
+    parts: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:

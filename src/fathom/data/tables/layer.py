@@ -16,6 +16,7 @@ from fathom.data.tables.fit import FLOAT_DIGITS, Fitted, LeftOut, TableDescripti
 from fathom.preprocess import Preprocess
 
 _YEAR, _WEEK, _DAY = 365.2425, 7.0, 1.0  # in days; the mean year of the Gregorian calendar
+IN_NO_PART = -1.0  # of a row that no member learned from
 _BLOCK = 1 << 16  # rows encoded at a time, so that intermediate results stay small
 
 
@@ -42,10 +43,11 @@ class TableInput(Preprocess):
         target: str = "target",
         digits: int = FLOAT_DIGITS,
         encoding: str = "",
+        parts: int = 0,
     ) -> None:
         super().__init__()
         self.columns, self.left_out = tuple(columns), tuple(left_out)
-        self.target_name, self.digits, self.encoding = target, digits, encoding
+        self.target_name, self.digits, self.encoding, self.parts = target, digits, encoding, parts
         plain = [i for i, c in enumerate(columns) if c.kind != "category"]
         dates = [i for i in plain if columns[i].kind == "date"]
         self._plain = plain
@@ -62,7 +64,7 @@ class TableInput(Preprocess):
         sizes = [count_codes(columns[i]) for i in one_hot]
         self._spread = sum(sizes)
         self.embeddings = nn.ModuleList(nn.Embedding(count_codes(columns[i]), columns[i].width) for i in embedded)
-        self.num_features = self.num_dense + self._spread + sum(columns[i].width for i in embedded)
+        self.num_features = self.num_dense + self._spread + sum(columns[i].width for i in embedded) + bool(parts)
         self.register_buffer("centre", torch.zeros(len(plain)))
         self.register_buffer("scale", torch.ones(len(plain)))
         self.register_buffer("fill", torch.zeros(len(plain)))
@@ -97,7 +99,7 @@ class TableInput(Preprocess):
 
         Shape:   raw (N, columns) -> float32 (N, D'); float64, NaN for missing
         """
-        out = torch.empty(len(raw), self.num_dense + len(self._categories))
+        out = torch.empty(len(raw), self.num_dense + len(self._categories) + bool(self.parts))
         source = torch.from_numpy(raw)
         for start in range(0, len(raw), _BLOCK):
             rows = slice(start, start + _BLOCK)  # blocks bound the float64 copies, not the result
@@ -120,19 +122,22 @@ class TableInput(Preprocess):
             angles = values[:, [self._plain.index(i) for i, _ in self._periods]] * turns  # (N, periods)
             parts += [angles.sin().float(), angles.cos().float()]
         parts += [cells[:, self._flagged].isnan().float(), cells[:, self._categories].float()]
-        return torch.cat(parts, 1)  # (N, plain + 2 · periods + flags + categories)
+        if self.parts:  # whoever encodes rows that were learned from writes their parts over it
+            parts.append(cells.new_full((cells.shape[0], 1), IN_NO_PART).float())
+        return torch.cat(parts, 1)  # (N, plain + 2 · periods + flags + categories [+ 1])
 
     def forward(self, X: Tensor) -> Tensor:
         """Spread the codes of encoded rows out."""
         if not self._categories:
             return X
-        codes = X[:, self.num_dense :].long()  # (N, categories), one-hot ones first
+        codes = X[:, self.num_dense : self.num_dense + len(self._categories)].long()  # (N, categories), one-hot ones first
         parts = [X[:, : self.num_dense]]
         if self._spread:
             places = codes[:, : self._num_one_hot] + self._first  # (N, one-hot), among all one-hot inputs
             # one scatter for all one-hot columns
             parts.append(X.new_zeros(X.shape[0], self._spread).scatter_(1, places, self.known[places]))
         parts += [table(codes[:, self._num_one_hot + k]) for k, table in enumerate(self.embeddings)]  # (N, width) each
+        parts += [X[:, -1:]] if self.parts else []
         return torch.cat(parts, 1)
 
     @property
@@ -147,7 +152,9 @@ class TableInput(Preprocess):
     @property
     def description(self) -> TableDescription:
         """What it reads."""
-        return TableDescription(self.target_name, self.columns, self.left_out, self.digits, self.encoding)
+        return TableDescription(
+            self.target_name, self.columns, self.left_out, self.digits, self.encoding, self.parts
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return the columns as plain values, for ``model.json``; the numbers are buffers."""
@@ -168,4 +175,4 @@ def read_layer(description: dict[str, Any]) -> TableInput:
     Raises:  msgspec.ValidationError if it is no such description
     """
     table = msgspec.convert(description, TableDescription)
-    return TableInput(table.columns, table.left_out, table.target, table.digits, table.encoding)
+    return TableInput(table.columns, table.left_out, table.target, table.digits, table.encoding, table.parts)

@@ -18,6 +18,7 @@ from fathom.data.loaders.memory import Augmentation
 from fathom.data.module import check_balance, check_batch_size
 from fathom.data.splits.cutter import Cutter
 from fathom.data.splits.division import Division, as_division
+from fathom.data.splits.folds import Fold
 from fathom.data.tables.cells import canonical, read_cells
 from fathom.data.tables.conform import conform
 from fathom.data.tables.fit import FLOAT_DIGITS, Fitted, LeftOut, TableOptions, fit_columns
@@ -96,12 +97,14 @@ class TableData(InMemoryData):
         self.scale = self._fit_scale(labels, rows["train"])
         digits = FLOAT_DIGITS if self.scale is None else _count_digits(labels[rows["train"]], self.scale)
         encoding = "" if table.form.encoding.startswith("utf") else table.form.encoding
-        self.layer = TableInput(fitted.columns, fitted.left_out, self.target.name, digits, encoding)
+        self.layer = TableInput(fitted.columns, fitted.left_out, self.target.name, digits, encoding, self.parts)
         self.layer.fit(fitted, rows["train"])
         self._labels = labels
         y = torch.from_numpy(labels)  # (N,)
         # regression: float32 (N, 1)
         everything = Rows(self.layer.encode(fitted.raw), y if self.scale is None else self.scale.scale(y[:, None]))
+        if self.parts:
+            self._deal_parts(everything)
         self.splits = {name: everything.take(index) for name, index in rows.items()}
         self._test_frame = frame.iloc[rows["test"]] if "test" in rows else None
         self.has_test_file = table.test is not None and division.fold is None
@@ -224,7 +227,7 @@ class TableData(InMemoryData):
 
     def truth(self, split: str) -> Tensor | None:
         """Return the numbers of a split as the file has them, float64 (N, 1); None of classes."""
-        index = self.splits[split].index
+        index = self.splits["train" if split == "val" and self.parts else split].index
         assert index is not None
         return None if self.scale is None else torch.from_numpy(self._labels)[index, None]
 
@@ -293,7 +296,10 @@ class TableData(InMemoryData):
         divider = RowDivider(
             self.name, labels, has_target, num_own, self._test_file, self.cutter, named, self.class_names
         )
+        if division.parts and not self._can_part(division, named):
+            division = replace(division, parts=0)
         places, notes = divider.divide(division, self.split_seed)
+        self.parts = division.parts
         if division.fold is not None:  # the first note: what the test split of this run is
             self.notes.insert(0, division.fold.describe(counted(len(places["test"]), "row")))
         self.notes += notes
@@ -303,6 +309,26 @@ class TableData(InMemoryData):
         first = num_own if self._test_file is not None and division.fold is None else 0
         self._test_numbers = places.get("test", np.array([])) + 1 - first
         return places
+
+    def _can_part(self, division: Division, named: NamedSplits) -> bool:
+        """Whether members of an ensemble can validate the rows that each of them is kept from."""
+        has_own = named.of is not None and bool((named.of == "val").any())
+        # the newest rows are to be foretold, not rows from between
+        return bool(division.val) and not has_own and self.cutter.times is None and self.augment is None
+
+    def _deal_parts(self, everything: Rows) -> None:
+        """Write into the last column of each training row which part it is in: classes and groups as in folds."""
+        assert everything.X is not None
+        for part in range(self.parts):
+            _, own = self.cutter.cut_fold(self.places["train"], Fold(part, self.parts), self.split_seed)
+            everything.X[torch.from_numpy(own), -1] = part
+        self.notes.append(
+            f"validation: each of {self.parts} members of the network is kept from a part of the rows, and answers for it"
+        )
+
+    def val_dataloader(self) -> Any:
+        """Return the validation split; with parts the training rows, each for the member that is kept from it."""
+        return self._load("train") if self.parts else super().val_dataloader()
 
     def _fit(self, table: Table, frame: pd.DataFrame, num_own: int, options: TableOptions) -> Fitted:
         """Find out what the columns hold, and say which are left out."""

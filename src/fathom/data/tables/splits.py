@@ -84,7 +84,7 @@ class RowDivider:
         if fold is not None:
             notes += describe_small_classes(self.labels[places["train"]], fold.of, self.class_names)
             places["train"], places["test"] = self.cutter.cut_fold(places["train"], fold, seed)
-        if val and "val" not in places:
+        if val and "val" not in places and not division.parts:
             self._cut(places, "val", val, seed)
             cut.append("val")
         places = {name: places[name] for name in SPLITS if name in places}
