@@ -16,7 +16,20 @@ from fathom.models.inspection.summary import count_flops, count_parameters
 from fathom.models.registration import REGISTERED
 
 # One module a family of networks, simplest first: the order of every list of them.
-FAMILIES = ("linear", "mlp", "tabular", "lenet", "alexnet", "vgg", "nin", "googlenet", "resnet", "compact", "rnn", "gpt")
+FAMILIES = (
+    "linear",
+    "mlp",
+    "tabular",
+    "lenet",
+    "alexnet",
+    "vgg",
+    "nin",
+    "googlenet",
+    "resnet",
+    "compact",
+    "rnn",
+    "gpt",
+)
 
 
 def collect() -> Iterator[RegisteredModel]:

@@ -3,8 +3,8 @@
 One network's answer on a small table depends much on how its weights began; the mean of several depends less. All
 members are trained by the same steps, on the same batches, and their layers are multiplied in one batched product.
 
-Where the data say so, each member is kept from one part of the rows (``holds_out``). A row that was learned from is then
-answered by the one member that never saw it, so that every row of a small table serves to learn from *and* to validate.
+Where the data say so, each member is kept from one part of the rows (``holds_out``). A row that was learned from is
+then answered by the one member that never saw it: every row of a small table serves to learn from *and* to validate.
 
 Source:  ensembles in one network: Gorishniy et al. 2024, arXiv:2410.24210 (TabM); periodic embeddings of numbers:
          Gorishniy et al. 2022, arXiv:2203.05556; smooth clipping: Holzmüller et al. 2024, arXiv:2407.04491 (RealMLP)
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -76,7 +77,7 @@ class NumberEmbedding(nn.Module):
 class Tabular(nn.Module):
     """See ``tabular``.
 
-    Shape:   X (N, D) -> in training (N, M, C), an answer a member; in evaluation (N, C), their mean
+    Shape:   X (N, D) -> (N, C), the mean of the members' answers; ``by_member`` in training (N, M, C), each of them
     """
 
     def __init__(
@@ -88,16 +89,14 @@ class Tabular(nn.Module):
         dropout: float,
         embedding: NumberEmbedding | None,
         num_numbers: int,
-        holds_out: bool,
     ) -> None:
         super().__init__()
-        self.members, self.num_numbers, self.holds_out = members, num_numbers, holds_out
+        self.members, self.num_numbers = members, num_numbers
+        self.by_member = self.holds_out = False
         self.embedding = embedding
         widths = [num_inputs + (embedding.bias.numel() if embedding is not None else 0), *hidden]
         # 2: He et al. 2015 for ReLUs
-        self.layers = nn.ModuleList(
-            MemberLinear(members, *pair, math.sqrt(2)) for pair in zip(widths, widths[1:], strict=False)
-        )
+        self.layers = nn.ModuleList(MemberLinear(members, *pair, math.sqrt(2)) for pair in pairwise(widths))
         # a tenth: at first all classes are about as probable, whatever the member
         self.head = MemberLinear(members, widths[-1], num_outputs, 0.1)
         self.dropout = nn.Dropout(dropout)
@@ -113,9 +112,9 @@ class Tabular(nn.Module):
             hidden = self.dropout(F.relu(layer(hidden)))  # (M, N, width)
         answers = self.head(hidden).transpose(0, 1)  # (N, M, C)
         if part is None:
-            return answers if self.training else self._mean(answers)
+            return answers if self.training and self.by_member else self._mean(answers)
         is_kept_from = part[:, None] == torch.arange(self.members, device=part.device)  # (N, M)
-        if self.training:
+        if self.training and self.by_member:
             # no gradient reaches the member that is kept from a row; its loss still counts in what is reported
             return torch.where(is_kept_from[:, :, None], answers.detach(), answers)
         own = torch.where(is_kept_from[:, :, None], answers, 0.0).sum(1)  # (N, C), of the member that never saw the row
@@ -132,7 +131,11 @@ class Tabular(nn.Module):
 
 
 @register_model(
-    "tabular", description="several perceptrons side by side, for tables", paper=PAPER, form=FEATURES, parameters=0
+    "tabular",
+    description="several perceptrons side by side, for tables",
+    paper=PAPER,
+    form=FEATURES,
+    parameters=152_760,
 )
 def tabular(
     input_shape: tuple[int, ...],
@@ -146,6 +149,7 @@ def tabular(
     sigma: float = 1.0,
     numbers: int | None = None,
     holds_out: bool = False,
+    by_member: bool = False,
 ) -> nn.Module:
     """Build perceptrons that learn side by side; what they answer is the mean.
 
@@ -158,8 +162,9 @@ def tabular(
         sigma: standard deviation of their frequencies, in half turns a standard deviation of the number.
         numbers: how many of the inputs, the first ones, are numbers; None: all. A table's own are filled in.
         holds_out: whether the last input says which member is kept from a row; filled in as well.
+        by_member: whether each member's answer is given in training, so that each learns by its own loss; filled in.
 
-    Shape:   X (N, D) -> (N, num_classes); in training (N, members, num_classes)
+    Shape:   X (N, D) -> (N, num_classes); by member in training (N, members, num_classes)
     """
     widths = [hidden] if isinstance(hidden, int) else list(hidden)
     if not widths:
@@ -170,10 +175,11 @@ def tabular(
     check_count("frequencies", frequencies)
     check_probability("dropout", dropout)
     check_flag("holds_out", holds_out)
+    check_flag("by_member", by_member)
     num_inputs = math.prod(input_shape) - holds_out
     num_numbers = num_inputs if numbers is None else numbers
     has_embedding = bool(embedding and num_numbers)
-    return Tabular(
+    net = Tabular(
         num_inputs,
         num_classes,
         widths,
@@ -181,5 +187,6 @@ def tabular(
         dropout,
         NumberEmbedding(num_numbers, embedding, frequencies, sigma) if has_embedding else None,
         num_numbers,
-        holds_out,
     )
+    net.holds_out, net.by_member = holds_out, by_member
+    return net

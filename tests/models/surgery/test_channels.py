@@ -16,8 +16,9 @@ OPTIONS = {name: {"width": 8} for name in registry.names() if name.startswith("r
 # An embedding, for one-hot vectors are float32 and the comparison is not.
 OPTIONS |= {name: {"hidden": 16, "layers": 2, "embedding": 7} for name in ("rnn", "gru", "lstm")}
 NOTHING_TO_PRUNE = ("linear", "softmax")
+NO_CHANNELS = ("tabular",)  # batched products: its members share none
 DEEP = ("resnet101", "resnet152", "vgg16", "vgg19")
-NAMES = [name for name in registry.names() if name not in NOTHING_TO_PRUNE]
+NAMES = [name for name in registry.names() if name not in (*NOTHING_TO_PRUNE, *NO_CHANNELS)]
 # Zero in, zero out all the way: the outputs of a layer can be set to zero instead of its readers' weights.
 ZERO_STAYS_ZERO = ["mlp", "lenet", "alexnet", "vgg11", "nin", "googlenet_residual", "resnet18", "resnet50", "resnet9"]
 ZERO_STAYS_ZERO += ["compact", "gru", "lstm"]

@@ -247,7 +247,9 @@ def _count_parts(config: Config, table: Table) -> int:
         raise UsageError(f"data.options.validate is members or rows; got {chosen!r}")
     if config.model.name != _ENSEMBLE:
         if chosen == "members":
-            raise UsageError(f"data.options.validate=members is for the network {_ENSEMBLE}; {config.model.name} is one")
+            raise UsageError(
+                f"data.options.validate=members is for the network {_ENSEMBLE}; {config.model.name} has one"
+            )
         return 0
     wanted = len(table.frame) <= _PARTED_ROWS if chosen is None else chosen == "members"
     members = int(config.model.options.get("members", 8))
@@ -257,7 +259,7 @@ def _count_parts(config: Config, table: Table) -> int:
 def _fill_ensemble(config: Config, data: TableData) -> Config:
     """Tell the network which inputs are numbers, and whether the last one is a row's part; judge epochs by the loss."""
     plain = len(data.layer.centre)
-    options = config.model.options | {"numbers": plain, "holds_out": bool(data.parts)}
+    options = config.model.options | {"numbers": plain, "holds_out": bool(data.parts), "by_member": True}
     config = replace_in(config, model={"options": options})
     # of a few rows the accuracy moves in jumps
     return config if config.training.monitor else replace_in(config, training={"monitor": "val_loss"})

@@ -99,7 +99,7 @@ class TableInput(Preprocess):
 
         Shape:   raw (N, columns) -> float32 (N, D'); float64, NaN for missing
         """
-        out = torch.empty(len(raw), self.num_dense + len(self._categories) + bool(self.parts))
+        out = torch.empty(len(raw), self.num_cells + bool(self.parts))
         source = torch.from_numpy(raw)
         for start in range(0, len(raw), _BLOCK):
             rows = slice(start, start + _BLOCK)  # blocks bound the float64 copies, not the result
@@ -130,7 +130,7 @@ class TableInput(Preprocess):
         """Spread the codes of encoded rows out."""
         if not self._categories:
             return X
-        codes = X[:, self.num_dense : self.num_dense + len(self._categories)].long()  # (N, categories), one-hot ones first
+        codes = X[:, self.num_dense : self.num_cells].long()  # (N, categories), one-hot ones first
         parts = [X[:, : self.num_dense]]
         if self._spread:
             places = codes[:, : self._num_one_hot] + self._first  # (N, one-hot), among all one-hot inputs
@@ -139,6 +139,11 @@ class TableInput(Preprocess):
         parts += [table(codes[:, self._num_one_hot + k]) for k, table in enumerate(self.embeddings)]  # (N, width) each
         parts += [X[:, -1:]] if self.parts else []
         return torch.cat(parts, 1)
+
+    @property
+    def num_cells(self) -> int:
+        """Numbers of an encoded row that stand for its cells; the part, where there is one, follows."""
+        return self.num_dense + len(self._categories)
 
     @property
     def ordered_categories(self) -> list[Column]:
@@ -152,9 +157,7 @@ class TableInput(Preprocess):
     @property
     def description(self) -> TableDescription:
         """What it reads."""
-        return TableDescription(
-            self.target_name, self.columns, self.left_out, self.digits, self.encoding, self.parts
-        )
+        return TableDescription(self.target_name, self.columns, self.left_out, self.digits, self.encoding, self.parts)
 
     def describe(self) -> dict[str, Any]:
         """Return the columns as plain values, for ``model.json``; the numbers are buffers."""

@@ -184,7 +184,7 @@ class TableData(InMemoryData):
         """
         frame = conform(table, other, [column.name for column in self.layer.columns])
         raw = np.stack([read_cells(frame[column.name], column) for column in self.layer.columns], 1)  # (M, columns)
-        return self.layer.encode(raw)
+        return self.layer.encode(raw)[:, : self.layer.num_cells]
 
     def foreign_rows(self) -> Tensor | None:
         """Return the encoded rows of a test file, with a target or without; None where there is no such file.
@@ -194,7 +194,14 @@ class TableData(InMemoryData):
         if self._unlabelled is not None or not self.has_test_file:
             return self._unlabelled
         index = self.splits["test"].index
-        return self.X if index is None else self.X[index]
+        return (self.X if index is None else self.X[index])[:, : self.layer.num_cells]
+
+    def train_rows(self) -> Tensor:
+        """Return the encoded rows of the training split.
+
+        Shape:   -> float32 (N, D)
+        """
+        return self.X[self.train_index][:, : self.layer.num_cells]
 
     @property
     def train_index(self) -> Tensor:
@@ -323,7 +330,8 @@ class TableData(InMemoryData):
             _, own = self.cutter.cut_fold(self.places["train"], Fold(part, self.parts), self.split_seed)
             everything.X[torch.from_numpy(own), -1] = part
         self.notes.append(
-            f"validation: each of {self.parts} members of the network is kept from a part of the rows, and answers for it"
+            f"validation: each of the {self.parts} members of the network is kept from a part of the rows, and answers "
+            "for it"
         )
 
     def val_dataloader(self) -> Any:

@@ -29,7 +29,7 @@ def find_shift(found: DataCheck, data: TableData) -> None:
     other = data.foreign_rows()  # None: no test file
     if other is None:
         return
-    train = data.X[data.train_index].numpy()  # (N, D): numbers, phases, flags, then codes of categories
+    train = data.train_rows().numpy()  # (N, D): numbers, phases, flags, then codes of categories
     test = other.numpy()  # (M, D)
     differences = _compare_columns(data, train, test)
     corrected = correct([difference.p for difference in differences.values()])
@@ -161,7 +161,7 @@ def reweight_rows(data: TableData, table: Table, other: Table) -> str:
         other: rows that need no target.
     Raises:  UsageError, FathomError for other columns or units
     """
-    train, test = data.X[data.train_index].numpy(), data.encode_table(table, other).numpy()  # (N, D), (M, D)
+    train, test = data.train_rows().numpy(), data.encode_table(table, other).numpy()  # (N, D), (M, D)
     first, second = features(data, train, test[draw(len(test), data.seed)])
     weights = weigh(first, second, draw(len(train), data.seed))  # (N,)
     data.row_weights = torch.from_numpy(weights)

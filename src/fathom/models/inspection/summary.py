@@ -84,7 +84,7 @@ def count_parameters(net: nn.Module) -> int:
 def count_flops(net: nn.Module, input_shape: Sequence[int]) -> int:
     """Count the FLOPs of a forward pass of one sample, two per multiply-add.
 
-    Convolutions, linear, recurrent and attention layers only.
+    Convolutions, linear, recurrent and attention layers and batched products only.
     """
     tracer = Tracer()
     run_sample(net, input_shape, tracer, tracer.start)

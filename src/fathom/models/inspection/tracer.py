@@ -44,7 +44,7 @@ _AVG_POOL = ("input", "kernel_size", "stride")
 _DIMS = ("1d", "2d", "3d")
 _RECURRENT = ("rnn_tanh", "rnn_relu", "gru", "lstm")
 # Functions whose output can depend on all positions of the input although the shape stays.
-_GLOBAL = ("linear", "matmul", "bmm", "__matmul__", "scaled_dot_product_attention")
+_GLOBAL = ("linear", "matmul", "bmm", "baddbmm", "__matmul__", "scaled_dot_product_attention")
 
 
 class Tracer(TorchFunctionMode):
@@ -102,6 +102,8 @@ class Tracer(TorchFunctionMode):
         elif name == "linear":
             # as many as the inner dimension
             multiply_adds = output.numel() * _bind(_CONV, args, kwargs)["input"].shape[-1]
+        elif name in ("bmm", "baddbmm"):  # (B, n, k) with (B, k, m), the last of the arguments
+            multiply_adds = output.numel() * args[-1].shape[-2]
         elif name == "scaled_dot_product_attention":  # (N, heads, T, d): each query meets each key, then each value
             multiply_adds = (args[0].numel() + output.numel()) * args[1].shape[-2]
         elif name in _RECURRENT:  # of (input, state, weights, …): each matrix meets each token once
