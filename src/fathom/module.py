@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fathom.answers import by_member, widened
 from fathom.decisions import class_logits, decide, is_single, misfit, probabilities, true_labels
 from fathom.errors import FathomError, UsageError
 from fathom.freezing import freeze, frozen_norms
@@ -111,17 +112,15 @@ class Module(nn.Module):
     def training_step(self, batch: Batch) -> dict[str, Tensor]:
         """Return the loss to descend, under "loss", and ``outputs``."""
         X, y = self._pair(batch)  # (N, …), (N, …)
-        prediction = _widened(self(X))  # (N, …)
-        if (members := getattr(self.net, "members", 0)) and prediction.ndim == 3:
-            # each member's answer is judged as a sample's of its own: (N, M, C) -> (N · M, C)
-            prediction, y = prediction.flatten(0, 1), y.repeat_interleave(members, 0)
+        prediction = widened(self(X))  # (N, …)
+        prediction, y = by_member(getattr(self, "net", None), prediction, y)
         loss = self.train_loss(prediction, self.align(prediction, y))  # ()
         return {"loss": loss, **self.outputs(prediction.detach(), y)}  # detached: metrics must not keep the graph alive
 
     def validation_step(self, batch: Batch) -> dict[str, Tensor]:
         """Return the same on unseen data; runs in inference mode, without what only training has."""
         X, y = self._pair(batch)  # (N, …), (N, …)
-        prediction = _widened(self(X))  # (N, …)
+        prediction = widened(self(X))  # (N, …)
         return {"loss": self.val_loss(prediction, self.align(prediction, y)), **self.outputs(prediction, y)}
 
     def _pair(self, batch: Batch) -> tuple[Any, Any]:
@@ -143,7 +142,7 @@ class Module(nn.Module):
 
     def predict_step(self, X: Tensor) -> Tensor:
         """Map a batch as stored to what a user wants to read."""
-        return self.read(_widened(self(X)))
+        return self.read(widened(self(X)))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the optimiser used when the trainer is told none: plain SGD, as in the book."""
@@ -364,7 +363,7 @@ class LanguageModel(Module):
         # starts: the batch does not continue the one before
         output, state = self.net(X, None if starts else self.state)
         self.state = _detached(state)  # back-propagation through time ends at the batch's first step
-        return _widened(output).flatten(0, 1)  # (steps, batch, num_tokens) -> (steps · batch, num_tokens)
+        return widened(output).flatten(0, 1)  # (steps, batch, num_tokens) -> (steps · batch, num_tokens)
 
     def hidden_state(self) -> Any:
         """Return the hidden state after the last batch."""
@@ -387,17 +386,3 @@ class LanguageModel(Module):
 
 def _detached(state: Any) -> Any:
     return tuple(part.detach() for part in state) if isinstance(state, (tuple, list)) else state.detach()
-
-
-def _widened(output: Tensor) -> Tensor:
-    """Under autocast an output is half precision; a loss and a softmax want their sums in float32.
-
-    Raises:  FathomError for a network that returns no tensor
-    """
-    if not isinstance(output, Tensor):
-        names = f" of {', '.join(map(str, output))}" if isinstance(output, Mapping) else ""
-        raise FathomError(
-            f"the network returned a {type(output).__name__}{names}, not a tensor: "
-            "override forward in a subclass, or wrap the network, to return the one that the loss takes"
-        )
-    return output.float() if output.dtype in (torch.float16, torch.bfloat16) else output

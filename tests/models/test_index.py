@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 import fathom.models
-from fathom.models import make_index
-from fathom.models.index import PATH, read_index
+from fathom.models.index import make_index
+from fathom.models.index.index import PATH, read_index
 
-ADVICE = "write it anew: python -m fathom.models.make_index"
+ADVICE = "write it anew: python -m fathom.models.index.make_index"
 QUICK = ("linear", "softmax", "mlp", "lenet", "lenet_sigmoid", "alexnet", "compact", "resnet9", "gru")
 
 

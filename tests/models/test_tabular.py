@@ -42,13 +42,13 @@ def test_the_answer_is_the_mean_of_separate_perceptrons(num_classes):
 
 
 def test_cosines_stand_beside_the_numbers():
-    net, X = make(embedding=2, frequencies=3, numbers=2), torch.randn(6, 5).double()
+    net, X = make(embedding=2, numbers=2), torch.randn(6, 5).double()
     embedding = net.embedding
     expected = torch.stack(
         [
             sum(
                 torch.cos(X[:, i] * embedding.frequency[i, k] + embedding.bias_phase[i, k]) * embedding.weight[i, k, j]
-                for k in range(3)
+                for k in range(8)
             )
             for i in range(2)
             for j in range(2)
@@ -60,7 +60,7 @@ def test_cosines_stand_beside_the_numbers():
 
 
 def test_a_member_learns_nothing_of_the_rows_it_is_kept_from():
-    net = make(holds_out=True, by_member=True, num_classes=2)
+    net = make(learning="held_out", num_classes=2)
     net.train()
     X, y = torch.randn(9, 4).double(), torch.randint(2, (9,))
     part = torch.tensor([0.0, 1, 2] * 3).double()
@@ -74,7 +74,7 @@ def test_a_member_learns_nothing_of_the_rows_it_is_kept_from():
 
 
 def test_a_row_is_answered_by_the_member_that_never_saw_it():
-    net = make(holds_out=True).eval()
+    net = make(learning="held_out").eval()
     X = torch.randn(4, 4).double()
     part = torch.tensor([0.0, 2.0, NOT_LEARNED, NOT_LEARNED]).double()
     output = net(torch.cat([X, part[:, None]], 1))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fathom.errors import UsageError
 from fathom.models.facts import Form, Paper, RegisteredModel
-from fathom.models.index import read_index
+from fathom.models.index.index import read_index
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

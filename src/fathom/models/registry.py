@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.models.facts import RegisteredModel
-from fathom.models.index import read_index
+from fathom.models.index.index import read_index
 from fathom.models.options import check_count
 from fathom.models.own_code import describe_missing, find_code, is_code, is_imported
 from fathom.models.registration import REGISTERED, entry_points_by_name, find_options, first_line

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from fathom.errors import UsageError
 from fathom.models.facts import FEATURES, Paper
-from fathom.models.options import check_count, check_flag, check_probability
+from fathom.models.options import check_choice, check_count, check_probability
 from fathom.models.registration import register_model
 
 PAPER = Paper(
@@ -33,6 +33,7 @@ PAPER = Paper(
 )
 
 NOT_LEARNED = -1.0  # in place of a part: the row was in none, all members answer
+LEARNING = ("together", "apart", "held_out")
 _CLIP = 3.0  # standard deviations; beyond, a number grows no further than to this
 
 
@@ -60,9 +61,9 @@ class NumberEmbedding(nn.Module):
     Source:  Gorishniy et al. 2022, arXiv:2203.05556, §3.3; with phases as in RealMLP
     """
 
-    def __init__(self, num_numbers: int, width: int, frequencies: int, sigma: float) -> None:
+    def __init__(self, num_numbers: int, width: int, frequencies: int = 8) -> None:
         super().__init__()
-        self.frequency = nn.Parameter(torch.randn(num_numbers, frequencies) * sigma * math.pi)
+        self.frequency = nn.Parameter(torch.randn(num_numbers, frequencies) * math.pi)  # half turns a deviation
         self.bias_phase = nn.Parameter((torch.rand(num_numbers, frequencies) * 2 - 1) * math.pi)
         self.weight = nn.Parameter(torch.randn(num_numbers, frequencies, width) / math.sqrt(frequencies))
         self.bias = nn.Parameter(torch.zeros(num_numbers, width))
@@ -145,11 +146,8 @@ def tabular(
     members: int = 8,
     dropout: float = 0.2,
     embedding: int = 8,
-    frequencies: int = 8,
-    sigma: float = 1.0,
     numbers: int | None = None,
-    holds_out: bool = False,
-    by_member: bool = False,
+    learning: str = "together",
 ) -> nn.Module:
     """Build perceptrons that learn side by side; what they answer is the mean.
 
@@ -158,13 +156,11 @@ def tabular(
         members: how many there are.
         dropout: probability of dropping a hidden unit.
         embedding: numbers that an input number is spread out to, beside itself; 0 for none.
-        frequencies: cosines of each number.
-        sigma: standard deviation of their frequencies, in half turns a standard deviation of the number.
         numbers: how many of the inputs, the first ones, are numbers; None: all. A table's own are filled in.
-        holds_out: whether the last input says which member is kept from a row; filled in as well.
-        by_member: whether each member's answer is given in training, so that each learns by its own loss; filled in.
+        learning: "together", by the loss of the mean; "apart", each member by its own loss; "held_out", apart, and the
+            last input says which member is kept from a row. The training of a table fills it in.
 
-    Shape:   X (N, D) -> (N, num_classes); by member in training (N, members, num_classes)
+    Shape:   X (N, D) -> (N, num_classes); in training, unless together, (N, members, num_classes)
     """
     widths = [hidden] if isinstance(hidden, int) else list(hidden)
     if not widths:
@@ -172,10 +168,9 @@ def tabular(
     for width in widths:
         check_count("hidden", width)
     check_count("members", members)
-    check_count("frequencies", frequencies)
     check_probability("dropout", dropout)
-    check_flag("holds_out", holds_out)
-    check_flag("by_member", by_member)
+    check_choice("learning", learning, LEARNING)
+    holds_out = learning == "held_out"
     num_inputs = math.prod(input_shape) - holds_out
     num_numbers = num_inputs if numbers is None else numbers
     has_embedding = bool(embedding and num_numbers)
@@ -185,8 +180,8 @@ def tabular(
         widths,
         members,
         dropout,
-        NumberEmbedding(num_numbers, embedding, frequencies, sigma) if has_embedding else None,
+        NumberEmbedding(num_numbers, embedding) if has_embedding else None,
         num_numbers,
     )
-    net.holds_out, net.by_member = holds_out, by_member
+    net.holds_out, net.by_member = holds_out, learning != "together"
     return net

@@ -259,7 +259,7 @@ def _count_parts(config: Config, table: Table) -> int:
 def _fill_ensemble(config: Config, data: TableData) -> Config:
     """Tell the network which inputs are numbers, and whether the last one is a row's part; judge epochs by the loss."""
     plain = len(data.layer.centre)
-    options = config.model.options | {"numbers": plain, "holds_out": bool(data.parts), "by_member": True}
+    options = config.model.options | {"numbers": plain, "learning": "held_out" if data.parts else "apart"}
     config = replace_in(config, model={"options": options})
     # of a few rows the accuracy moves in jumps
     return config if config.training.monitor else replace_in(config, training={"monitor": "val_loss"})

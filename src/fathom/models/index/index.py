@@ -1,7 +1,7 @@
 """The index of Fathom's own networks, index.json: what the decorators say of each, and how large it is.
 
 Reading it takes a millisecond and no PyTorch; the networks themselves take a second to import and twelve to count.
-``python -m fathom.models.make_index`` writes it anew; a test compares it with the decorators and with a count.
+``python -m fathom.models.index.make_index`` writes it anew; a test compares it with the decorators and with a count.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Write index.json from the decorators: ``python -m fathom.models.make_index``."""
+"""Write index.json from the decorators: ``python -m fathom.models.index.make_index``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from itertools import groupby
 import torch
 
 from fathom.models.facts import FASHION, Count, RegisteredModel
-from fathom.models.index import PATH
+from fathom.models.index.index import PATH
 from fathom.models.inspection.summary import count_flops, count_parameters
 from fathom.models.registration import REGISTERED
 
