@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from fathom.recipes.loaded import load
     from fathom.recipes.predict import predict
     from fathom.recipes.prune import Finetuning, prune
+    from fathom.runs.html.notebook import show
     from fathom.series.crossval import cross_validate
     from fathom.series.distill import distill
     from fathom.settings.config import Config
@@ -107,6 +108,7 @@ _PLACES = {
     "Finetuning": "recipes.prune",
     "prune": "recipes.prune",
     "load": "recipes.loaded",
+    "show": "runs.html.notebook",
     "load_module": "inference.saved",
     "resume": "recipes.from_python",
     "train": "recipes.from_python",
