@@ -36,11 +36,12 @@ class Options:
     opens_browser: bool = True
 
 
-def serve(roots: Sequence[str], options: Options, *, on_ready: Callable[[str], None]) -> None:
+def serve(roots: Sequence[str], options: Options, *, on_ready: Callable[[str], None], page: str = "") -> None:
     """Serve until a signal ends it.
 
     Args:
         on_ready: told the address, before the first request is answered.
+        page: the first page, as behind the # of an address; the table of runs if it is empty.
     Raises:  UsageError if a folder is missing; FathomError if the port is taken or the libraries are not there
     """
     import_web()
@@ -49,7 +50,7 @@ def serve(roots: Sequence[str], options: Options, *, on_ready: Callable[[str], N
     port = listening.getsockname()[1]
     board = Board(RunIndex(folders), Sessions(port), options.read_only, options.language)
     host = f"[{options.host}]" if ":" in options.host else options.host
-    address = f"http://{host}:{port}/#token={board.sessions.token}"
+    address = f"http://{host}:{port}/#token={board.sessions.token}{page}"
     on_ready(address)
     if options.opens_browser and _has_desktop():
         webbrowser.open(address)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from fathom.board.index.history import History
 from fathom.board.index.runs import Entry, RunIndex
+from fathom.board.play.processes import Players
 from fathom.board.web.sessions import Sessions
 from fathom.board.work.worker import Worker
 
@@ -27,6 +28,7 @@ class Board:
     read_only: bool = False
     language: str = ""
     worker: Worker = field(default_factory=Worker)
+    players: Players = field(default_factory=Players)
     _histories: OrderedDict[str, History] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

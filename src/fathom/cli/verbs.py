@@ -68,6 +68,7 @@ VERBS = {
     "models": Verb("study.models", "list the networks, or show the layers of one", fetches=False),
     "data": Verb("setup.data", "list the data sets, or show one"),
     "schedules": Verb("training.schedules", "list and draw the learning-rate schedules", fetches=False),
+    "play": Verb("study.play", "play with a small network in the browser, truly trained", fetches=False),
     "scratch": Verb("study.scratch", "train networks written on NumPy beside PyTorch, step by step"),
     "lab": Verb("study.lab", "test claims of the notes on seeds and intervals; show the verdicts"),
     "book": Verb("study.book", "run code written for Dive into Deep Learning, unchanged"),

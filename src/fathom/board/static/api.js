@@ -27,8 +27,8 @@ export const post = async (path, content = {}) =>
 
 /** Swap the token behind the # for the cookie, and take it out of the address. */
 export async function openSession() {
-  const match = /^#token=([\w-]+)/.exec(location.hash);
+  const match = /^#token=([\w-]+)(\/.*)?$/.exec(location.hash);
   if (!match) return;
-  history.replaceState(null, "", "/#/");
+  history.replaceState(null, "", `/#${match[2] ?? "/"}`);
   await post("/api/session", { token: match[1] });
 }

@@ -12,6 +12,7 @@ let leave = () => {};
 const PAGES = {
   "": async () => (await import("./table.js")).showTable,
   run: async () => (await import("./run.js")).showRun,
+  play: async () => (await import("./play.js")).showPlay,
   compare: async () => (await import("./compare.js")).showCompare,
 };
 
@@ -31,7 +32,7 @@ function header(page) {
   return h("header", { class: "top" },
     h("a", { class: "skip", href: "#main", onclick: (event) => { event.preventDefault(); document.getElementById("main").focus(); } }, t("Skip to content")),
     h("a", { class: "brand", href: "#/", "aria-current": page === "" ? "page" : undefined }, "Fathom"),
-    h("span", { class: "quiet" }, state.roots.join(", ")), state.read_only ? h("span", { class: "status" }, t("read-only")) : null, lost);
+    h("a", { href: "#/play", "aria-current": page === "play" ? "page" : undefined }, t("Playground")), h("span", { class: "quiet" }, state.roots.join(", ")), state.read_only ? h("span", { class: "status" }, t("read-only")) : null, lost);
 }
 
 function fail(error) {

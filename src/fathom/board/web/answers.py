@@ -10,10 +10,12 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from fathom.board import actions
 from fathom.board.index.runs import Entry
+from fathom.board.play.copies import as_command, as_python
+from fathom.board.play.settings import read_query
 from fathom.board.state import Board
 from fathom.board.views.errors import list_cell, list_likely_label_errors
 from fathom.board.views.now import describe_now
@@ -187,11 +189,31 @@ async def read_object(request: Request) -> dict[str, Any]:
     return content
 
 
+async def _play(board: Board, request: Request) -> Response:
+    if board.read_only:
+        raise HTTPException(403, "this board is read-only; it computes nothing")
+    frames = await board.players.play(request.path_params["slot"])
+    return StreamingResponse(frames, media_type="text/event-stream")
+
+
+async def _direct(board: Board, request: Request) -> Response:
+    board.players.tell(request.path_params["slot"], await read_object(request))
+    return JSONResponse({})
+
+
+async def _copies(board: Board, request: Request) -> Response:
+    content = await read_object(request)
+    settings, step = read_query(str(content.get("query", ""))), content.get("step")
+    at = max(0, step) if isinstance(step, int) else 0
+    return JSONResponse({"command": as_command(settings, at), "python": as_python(settings, at)})
+
+
 READS: dict[str, Answer] = {
     "/api/state": _state,
     "/api/runs": _list_runs,
     "/api/compare": _compare,
     "/api/trash": _list_trash,
+    "/api/play/{slot}": _play,
     "/api/runs/{run}/history": _history,
     "/api/runs/{run}/now": _now,
     "/api/runs/{run}/schedule": _schedule,
@@ -205,4 +227,6 @@ WRITES: dict[str, Answer] = {
     "/api/runs/{run}/predict": _predict,
     "/api/runs/{run}/{action}": _act,
     "/api/trash/{run}": _restore,
+    "/api/play/copies": _copies,
+    "/api/play/{slot}": _direct,
 }

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from fathom.board.server import Options
+from fathom.cli.serving import add_serving, announce, options_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,38 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_serving(parser)
 
 
-def add_serving(parser: argparse.ArgumentParser) -> None:
-    """Declare where and how a page is served."""
-    parser.add_argument("--port", type=int, metavar="N", help="port to listen on (default: 8350, or one behind it)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine alone)")
-    parser.add_argument("--no-browser", action="store_true", help="open no browser; print the address alone")
-    parser.add_argument("--lang", choices=("en", "zh"), default="", help="language (default: the browser's)")
-
-
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     from fathom.board.server import serve
 
     serve(args.folders or ["runs"], options_of(args, read_only=args.read_only), on_ready=announce)
     return 0
-
-
-def announce(address: str) -> None:
-    """Print the address to open."""
-    print(f"{address}\nCtrl-C ends it", flush=True)
-
-
-def options_of(args: argparse.Namespace, *, read_only: bool = False) -> Options:
-    """Return how to serve, with a warning where others can reach it."""
-    from fathom.board.server import Options
-    from fathom.errors import UsageError
-    from fathom.web.server import is_loopback
-
-    if args.port is not None and not 0 <= args.port < 1 << 16:
-        raise UsageError(f"--port {args.port}: it is a number up to 65535, or 0 for any that is free")
-    if not is_loopback(args.host):
-        print(
-            f"--host {args.host}: who can reach this machine and has the address sees the runs, unencrypted",
-            file=sys.stderr,
-        )
-    return Options(args.host, args.port, read_only, args.lang, not args.no_browser)
