@@ -141,6 +141,10 @@ class Control(Callback):
         if self.session._start is None and self.session.target == 0:
             self._stand(trainer)
 
+    def on_gradients(self, trainer: Trainer) -> None:
+        """Note how large they are; after the step they are cleared."""
+        self.painter.note_gradients()
+
     def on_step_end(self, trainer: Trainer) -> None:
         """Draw, wait, go on or leave."""
         self.session.keep(trainer)
