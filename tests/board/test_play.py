@@ -136,7 +136,8 @@ def test_a_network_that_diverges_is_told_and_can_be_set_anew(played):
 
 def test_zero_weights_are_commented(played):
     played.do(do="settings", query="init=zeros")
-    frame = played.until(lambda frame: frame.get("step") == 0 and "comments" in frame and frame["gradients"])
+    played.until(lambda frame: frame["event"] == "start" and "zeros" in frame["query"])
     played.do(do="step")
     frame = played.stands_at(1)
+    assert len(frame["gradients"]) == 3
     assert "init.symmetric" in {comment["code"] for comment in frame["comments"]}

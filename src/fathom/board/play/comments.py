@@ -29,7 +29,7 @@ def comment(settings: PlaySettings, frame: Mapping[str, Any], units: Mapping[str
             if value >= share and frame["step"]:
                 text = f"{100 * value:.0f}% of the units of layer {i + 1} {what}"
                 comments.append(found(code, text, {"share": value}, place=f"layer {i + 1}"))
-    gradients = [g for g in frame["gradients"] if g is not None]
+    gradients = frame["gradients"]
     if len(gradients) > 2 and gradients[0] < VANISHED and gradients[0] < VANISHING_RATIO * gradients[-1]:
         text = f"The first layer's gradient is {gradients[0]:.1e}, the last one's {gradients[-1]:.1e}"
         comments.append(found("gradient.vanishing", text, {"first": gradients[0], "last": gradients[-1]}))

@@ -56,9 +56,14 @@ class Painter:
         self._large, self._small = _grid(SIDE, reach), _grid(UNIT_SIDE, reach)
         layers = list(module.net.children())
         self._linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
+        self._gradients: list[float] = []
         # what a unit gives: after its activation, which follows a linear layer and perhaps a normalisation
         kinds = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.Identity)
         self._activations = [layer for layer in layers[1:] if isinstance(layer, kinds)]
+
+    def note_gradients(self) -> None:
+        """Keep the norm of each layer's gradient."""
+        self._gradients = [float(layer.weight.grad.norm()) for layer in self._linear if layer.weight.grad is not None]
 
     def paint(self) -> dict[str, Any]:
         """Return surfaces, weights, gradients and losses."""
@@ -73,9 +78,7 @@ class Painter:
                 frame["units"] = [[_bytes(row / (row.abs().max() + 1e-9)) for row in self._linear[0].weight.detach()]]
         self.module.train(training)
         frame["weights"] = [[round(float(w), 4) for w in layer.weight.detach().flatten()] for layer in self._linear]
-        frame["gradients"] = [
-            None if layer.weight.grad is None else float(layer.weight.grad.norm()) for layer in self._linear
-        ]
+        frame["gradients"] = self._gradients
         return frame
 
     def _surface(self) -> str:

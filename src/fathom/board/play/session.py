@@ -164,8 +164,6 @@ class Control(Callback):
             if self._drawn_step != trainer.step:
                 self.draw(trainer)
             session.obey(session.commands.get(), trainer)
-            if session.target > trainer.step:
-                return
 
     def _is_due(self, trainer: Trainer) -> bool:
         now = time.perf_counter()

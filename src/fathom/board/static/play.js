@@ -102,7 +102,7 @@ class Network {
     this.chart.show([{ label: t("training"), tone: "train", smoothed: true, x: this.curves.x, y: this.curves.train }, { label: t("validation"), tone: "val", smoothed: true, x: this.curves.x, y: this.curves.val }]);
     this.numbers.replaceChildren(...[[t("Step"), frame.step], [t("Epoch"), frame.epoch], [t("Training accuracy"), percent(frame.train_accuracy, 1)], [t("Validation accuracy"), percent(frame.val_accuracy, 1)]]
       .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value)))));
-    this.gradients.textContent = frame.gradients.some((g) => g !== null) ? `${t("Gradient norms")}: ${frame.gradients.map((g) => (g === null ? "–" : decimal(g))).join(" · ")}` : "";
+    this.gradients.textContent = frame.gradients.length ? `${t("Gradient norms")}: ${frame.gradients.map(decimal).join(" · ")}` : "";
     const codes = frame.comments.map((c) => c.code + c.message).join();
     if (codes !== this.said) {
       this.said = codes;
