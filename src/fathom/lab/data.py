@@ -12,6 +12,9 @@ from fathom.errors import UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from fathom.data.module import LabelledData
+    from fathom.preprocess import Preprocess
+
 _FEW = 200  # samples: fewer cannot be divided into training and test and still tell arms apart
 _MOST_VALUES = 50_000_000  # of float32: 200 MB, what a laptop has to spare
 _OPTIONS: dict[str, dict[str, Any]] = {"digits": {"size": 8}}  # as they are, not enlarged
@@ -68,26 +71,25 @@ class LabData:
 
 
 @lru_cache(maxsize=2)  # claims of one set follow one another
-def load_data(place: str) -> LabData:
-    """Read a set: a name, a CSV, a folder of images.
+def load_data(place: str, target: str | None = None) -> LabData:
+    """Read a set: a name, a table with the column to predict, a folder of images.
 
     Raises:  UsageError for what is no classification, too small or too large; as reading does
     """
     import torch
 
-    from fathom.build.configure import configure
-    from fathom.build.plan import draft
-
-    options = _OPTIONS.get(place, {})
-    settings: Mapping[str, Any] = {"data": {"name": place, "val": 0.0, "options": options}, "model": {"name": "mlp"}}
-    drafted = draft(configure(settings))
-    data, preprocess = drafted.data, drafted.module.preprocess
+    options = _OPTIONS.get(place, {}) | ({} if target is None else {"target": target})
+    settings: dict[str, Any] = {"name": place, "val": 0.0, "options": options}
+    data, preprocess = _build(settings)
     try:
         if data.task != "classification" or data.multilabel:
             raise UsageError(f"--data {place}: the lab compares classifiers; this is {data.task}")
         size = data.num_train * torch.Size(data.input_shape).numel()
         if size > _MOST_VALUES:
             raise UsageError(f"--data {place}: {size:,} values do not fit in memory; name a smaller set")
+        if data.test_dataloader() is None:  # no test split of its own: a fifth takes its place
+            data.close()
+            data, preprocess = _build({**settings, "fold": {"index": 0, "of": 5}})
         parts = [_collect(loader, preprocess) for loader in (data.train_eval_dataloader(), data.test_dataloader())]
     finally:
         data.close()
@@ -95,6 +97,14 @@ def load_data(place: str) -> LabData:
     if len(X) + len(X_test) < _FEW:
         raise UsageError(f"--data {place}: {len(X) + len(X_test)} samples; the lab needs {_FEW}")
     return LabData(place, "images" if X.ndim == 4 else "rows", X, y, X_test, y_test, data.num_outputs)
+
+
+def _build(settings: Mapping[str, Any]) -> tuple[LabelledData, Preprocess]:
+    from fathom.build.configure import configure
+    from fathom.build.plan import draft
+
+    drafted = draft(configure({"data": settings, "model": {"name": "mlp"}}))
+    return drafted.data, drafted.module.preprocess
 
 
 def _collect(loader: Any, preprocess: Any) -> tuple[Tensor, Tensor]:

@@ -7,12 +7,14 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from fathom.runs.html.charts.figure import clip
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _BLUE, _ORANGE, _GREY = "#1f5fa8", "#c4581b", "#8a8f98"
-_WIDTH, _ROW = 6.4, 0.42  # inches
-_MOST_DOTS = 60  # of one arm: more make a file of hundreds of kilobytes and no clearer picture
+_WIDTH, _ROW, _AXIS = 6.4, 0.3, 0.6  # inches
+_MOST_DOTS = 20  # of one arm: more make a large file and no clearer picture
 _STYLE: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "fathom", "font.size": 9, "axes.spines.top": False}
 
 
@@ -22,18 +24,20 @@ def draw_figure(content: Mapping[str, Any], kind: str) -> bytes:
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context({**_STYLE, "axes.spines.right": False}):
-        plot = content["plot"]
-        if plot["measure"] and content["arms"]:
-            figure = Figure((_WIDTH, 3.4), layout="constrained")
-            (_draw_levels if plot["x"] else _draw_arms)(figure.add_subplot(), content)
-        elif content["comparisons"]:
-            rows = len(content["comparisons"])
-            figure = Figure((_WIDTH, 1.0 + _ROW * rows), layout="constrained")
-            _draw_differences(figure.add_subplot(), content)
-        else:
-            rows = len(content["facts"])
-            figure = Figure((_WIDTH, 0.5 + _ROW * rows), layout="constrained")
-            _draw_facts(figure.add_subplot(), content)
+        plot, comparisons = content["plot"], content["comparisons"]
+        has_arms = bool(plot["measure"] and content["arms"])
+        rows = [len(content["arms"]) if has_arms and not plot["x"] else 8 * has_arms, len(comparisons)]
+        parts = [_draw_levels if plot["x"] else _draw_arms, _draw_differences]
+        if not any(rows):
+            rows, parts = [len(content["facts"])], [_draw_facts]
+        # a part with no rows is left out; each has an axis below
+        chosen = [(count, part) for count, part in zip(rows, parts, strict=True) if count]
+        heights = [_AXIS + _ROW * count for count, _ in chosen]
+        figure = Figure((_WIDTH, sum(heights)), layout="constrained")
+        for axes, (_, part) in zip(
+            figure.subplots(len(chosen), height_ratios=heights, squeeze=False)[:, 0], chosen, strict=True
+        ):
+            part(axes, content)
         # no date: the same numbers give the same file
         file, metadata = io.BytesIO(), {"Date": None} if kind == "svg" else {}
         figure.savefig(file, format=kind, dpi=140, metadata=metadata)
@@ -111,7 +115,7 @@ def _draw_facts(axes: Axes, content: Mapping[str, Any]) -> None:
         axes.plot(
             [0], [row], marker="o" if fact["holds"] else "X", markersize=8, color=_BLUE if fact["holds"] else _ORANGE
         )
-        axes.text(0.03, row, f"{fact['title']}: {fact['detail']}" if fact["detail"] else fact["title"], va="center")
+        axes.text(0.03, row, clip(": ".join(filter(None, (fact["title"], fact["detail"]))), 95), va="center")
     axes.set(xlim=(-0.02, 1), ylim=(len(facts) - 0.5, -0.5))
     axes.axis("off")
 

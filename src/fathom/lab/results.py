@@ -10,7 +10,7 @@ from typing import Any
 from fathom.lab.cells import Cell
 from fathom.lab.experiment import Claim, Comparison, Fact
 from fathom.lab.statistics import LEAST_SEEDS, Estimate, estimate
-from fathom.lab.verdicts import Answer, answer, judge, outcome_of, p_of, rule_of
+from fathom.lab.verdicts import Answer, Verdict, answer, judge, outcome_of, p_of, rule_of
 from fathom.lab.wording import effect_text, fill_sentence
 from fathom.runs.analysis.spread import measure_spread
 
@@ -41,9 +41,24 @@ def describe_result(
         "diverged": sum(arm["diverged"] for arm in arms.values()),
         "elapsed_s": sum(cell.elapsed_s for cell in cells.values()),
     }
-    content["sentences"] = [fill_sentence(text, content) for text in claim.reading.sentences]
-    content["chinese"] = [fill_sentence(text, content) for text in claim.reading.chinese]
-    return content
+    return content | _describe_reading(claim, content)
+
+
+def reword(content: Mapping[str, Any], claim: Claim) -> dict[str, Any]:
+    """Return a result with the claim's words of today; what was measured, and against which margin, stays."""
+    verdict = dict(content["verdict"])
+    if verdict["kind"] == "depends":
+        found = Verdict("depends", claim.reading.depends_on)
+        verdict |= {"on": found.on, "text": found.text}
+    changed = {**content, **describe_claim(claim), "verdict": verdict}
+    return changed | _describe_reading(claim, changed)
+
+
+def _describe_reading(claim: Claim, content: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "sentences": [fill_sentence(text, content) for text in claim.reading.sentences],
+        "chinese": [fill_sentence(text, content) for text in claim.reading.chinese],
+    }
 
 
 def describe_claim(claim: Claim) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class Request:
     Attributes:
         quick: few seeds and the claim's small settings.
         again: measure anew what an earlier call kept.
+        target: the column of a table that is predicted.
     """
 
     seeds: int | None = None
@@ -61,6 +62,7 @@ class Request:
     data: str | None = None
     out: str | Path | None = None
     again: bool = False
+    target: str | None = None
 
 
 def run(
@@ -70,6 +72,7 @@ def run(
     quick: bool = False,
     settings: Mapping[str, Any] | None = None,
     data: str | None = None,
+    target: str | None = None,
     out: str | Path | None = None,
     again: bool = False,
 ) -> LabResult:
@@ -82,12 +85,13 @@ def run(
         seeds: how many; that of the published measurement if None.
         quick: a small measurement, in seconds.
         settings: of the claim, such as ``{"width": 128}``.
-        data: a data set, CSV or image folder in place of the claim's own.
+        data: a data set, table or image folder in place of the claim's own.
+        target: the column of a table that is predicted.
         out: the folder to write; one in ``runs/lab`` if None.
         again: measure anew what an earlier call kept.
     Raises:  UsageError for an unknown claim or setting, too few seeds, or data that do not suit
     """
-    return run_claim(name, Request(seeds, quick, settings, data, out, again))
+    return run_claim(name, Request(seeds, quick, settings, data, out, again, target))
 
 
 def run_claim(name: str, request: Request) -> LabResult:
@@ -95,8 +99,8 @@ def run_claim(name: str, request: Request) -> LabResult:
     claim = load_claim(name)
     settings = choose_settings(name, claim, request.settings or {}, quick=request.quick)
     seeds = _choose_seeds(name, claim, request)
-    place = _choose_data(name, claim, request.data)
-    folder = Path(request.out) if request.out is not None else _folder_of(name, settings, place)
+    place = _choose_data(name, claim, request)
+    folder = Path(request.out) if request.out is not None else _folder_of(name, settings, place, request.target)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -104,7 +108,7 @@ def run_claim(name: str, request: Request) -> LabResult:
     with lock_run(folder):
         if request.again:
             (folder / CELLS).unlink(missing_ok=True)
-        content = _measure(name, claim, Conditions(settings, _load(place)), seeds, folder)
+        content = _measure(name, claim, Conditions(settings, _load(place, request.target)), seeds, folder)
         content |= {"size": "quick" if request.quick else "full", "data": place, "settings": dict(settings)}
         write_atomically(folder / RESULT, to_json(content, indent=1) + "\n")
         _draw(folder, content)
@@ -146,30 +150,33 @@ def _choose_seeds(name: str, claim: Claim, request: Request) -> list[int]:
     return list(range(count))
 
 
-def _choose_data(name: str, claim: Claim, given: str | None) -> str:
+def _choose_data(name: str, claim: Claim, request: Request) -> str:
+    given = request.data
+    if given is None and request.target is not None:
+        raise UsageError("--target goes with --data: it names a column of your table")
     if given is not None and not claim.takes:
         own = f"is measured on {claim.data}" if claim.data else "makes its own samples"
         raise UsageError(f"--data does not go with {name}, which {own}")
     if given is None:
         return claim.data
-    data = _load(given)
+    data = _load(given, request.target)
     assert data is not None
     if data.kind not in claim.takes:
         raise UsageError(f"--data {given}: {name} needs {' or '.join(claim.takes)}; these are {data.kind}")
     return given
 
 
-def _load(place: str) -> Any:
+def _load(place: str, target: str | None) -> Any:
     if not place:
         return None
     from fathom.lab.data import load_data
 
-    return load_data(place)
+    return load_data(place, target)
 
 
-def _folder_of(name: str, settings: Mapping[str, Any], data: str) -> Path:
+def _folder_of(name: str, settings: Mapping[str, Any], data: str, target: str | None) -> Path:
     """Return the folder of what is measured under these conditions by this code; another number of seeds shares it."""
     code = claim_files()[name].read_bytes()
     where = data if not Path(data).exists() else str(Path(data).resolve())
-    key = json.dumps([dict(settings), where, VERSION], sort_keys=True).encode()
+    key = json.dumps([dict(settings), where, target, VERSION], sort_keys=True).encode()
     return Path("runs/lab") / f"{name}-{hashlib.sha256(key + code).hexdigest()[:8]}"

@@ -27,7 +27,7 @@ def choose_settings(name: str, claim: Claim, given: Mapping[str, Any], *, quick:
 def _as(standing: Any, value: Any, key: str) -> Any:
     """Return a value of the type that stands there; a whole number is a real one too."""
     if isinstance(standing, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        value = float(value)
     if isinstance(standing, tuple):
         values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
         return tuple(_as(standing[0], item, key) for item in values)

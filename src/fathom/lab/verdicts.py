@@ -79,5 +79,7 @@ def rule_of(claim: Claim) -> str:
         parts.append("every exact check")
     what = " and ".join(parts)
     several = judged + (claim.facts is not None) > 1
-    depends = f", depends on {claim.reading.depends_on} if some do" if several and claim.reading.depends_on else ""
+    depends = (
+        f"; where some do, it depends on {claim.reading.depends_on}" if several and claim.reading.depends_on else ""
+    )
     return f"The claim holds if {what} come{'' if several else 's'} out as it says, fails if none does{depends}."

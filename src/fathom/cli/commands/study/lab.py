@@ -13,7 +13,7 @@ from fathom.errors import UsageError
 if TYPE_CHECKING:
     from fathom.lab.running import LabResult, Request
 
-_OPTIONS = ("seeds", "quick", "full", "data", "set", "out", "again", "publish")
+_OPTIONS = ("seeds", "quick", "full", "data", "target", "set", "out", "again", "publish")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="a small measurement, in seconds")
     size.add_argument("--full", action="store_true", help="as published (the default)")
-    parser.add_argument("--data", metavar="PLACE", help="your own CSV or image folder, or a data set by name")
+    parser.add_argument("--data", metavar="PLACE", help="your own table or image folder, or a data set by name")
+    parser.add_argument("--target", metavar="COLUMN", help="of a table: the column with the class")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting of the claim"
     )
@@ -41,11 +42,11 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"--{given[0]} goes with a name: fathom lab NAME, or fathom lab all")
         _show_table(args.json)
         return 0
-    if args.publish and (args.quick or args.data or args.set):
-        raise UsageError("--publish goes with the claim's own design: remove --quick, --data and --set")
+    if args.publish and (args.quick or args.data or args.set or args.seeds):
+        raise UsageError("--publish goes with the claim's own design: remove --quick, --data, --set and --seeds")
     from fathom.lab.running import Request
 
-    request = Request(args.seeds, args.quick, _read_settings(args.set), args.data, args.out, args.again)
+    request = Request(args.seeds, args.quick, _read_settings(args.set), args.data, args.out, args.again, args.target)
     if args.name == "all":
         return _run_all(args, request)
     result = _run_one(args.name, request, publishes=args.publish)

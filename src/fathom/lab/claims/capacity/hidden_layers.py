@@ -85,7 +85,7 @@ CLAIM = Claim(
             "One hidden layer can in principle draw any boundary; the question is what a given number of parameters "
             "learns to draw.",
             "One layer gains {c1} on moons over none; on spirals the second gains {c2} and the third {c3}.",
-            "Begin with one or two hidden layers in the plane; a layer more pays where the boundary winds.",
+            "Let the validation split decide on a further layer; the count alone says little about the boundary.",
         ),
         would_change="Many more parameters or epochs, with which one layer draws the spiral too.",
         depends_on="the boundary's shape and the number of parameters",

@@ -82,9 +82,7 @@ CLAIM = Claim(
             "Of {seeds} trainings {width2} succeed with 2 hidden units, {width4} with 4 and {width16} with 16.",
             "Give a network more units than the function needs: the spare ones make a good start likely.",
         ),
-        would_change=(
-            "Another activation, leaky ReLU or tanh, gets stuck less often; a smaller learning rate does not help."
-        ),
+        would_change=("Perhaps another activation or other first weights: --set activation=tanh asks."),
         depends_on="the width, for training though not for what can be computed",
         chinese=(
             "感知机不能拟合异或，多层感知机可以",

@@ -60,7 +60,7 @@ CLAIM = Claim(
         for mean in _MEANS
     ],
     measure=measure,
-    plot=Plot("error", "squared error on new samples", log_y=True),
+    plot=Plot("error", "squared error on new samples"),
     settings={"samples": 30, "inputs": 20, "strengths": (0.01, 0.1, 1.0, 3.0, 10.0, 30.0, 100.0)},
     reading=Reading(
         sentences=(

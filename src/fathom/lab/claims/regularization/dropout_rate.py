@@ -48,8 +48,9 @@ CLAIM = Claim(
     reading=Reading(
         sentences=(
             "A regulariser is strong where the network no longer learns wrong labels by heart: the gap closes.",
-            "From 0 to 20 % the gap changes by {c1}, from 20 to 50 % by {c2}; accuracy by {c3} and, at 50 %, {c4}.",
-            "Raise the rate until validation stops improving; with wrong labels that is late, with clean ones early.",
+            "With the best learning rate for each: from 0 to 20 % the gap changes by {c1}, from 20 to 50 % by "
+            "{c2}; accuracy by {c3} and, at 50 %, {c4}.",
+            "Raise the rate while validation improves, and no further: from 50 to 80 % accuracy changes by {c5}.",
         ),
         would_change="Clean labels or networks that hardly fit the training split: then any rate costs accuracy.",
         depends_on="the rate",
