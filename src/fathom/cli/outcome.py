@@ -69,7 +69,7 @@ def _kept(run: RunReader) -> str:
     value = f"{best.value:.2%}" if metric == "accuracy" else f"{best.value:.4g}"
     text = f"epoch {best.epoch:g} of {len(epochs)}: {'highest' if best.is_highest else 'lowest'} {name}, {value}"
     number = ((run.data or {}).get("splits") or {}).get("val", 0)
-    if best.metric == "val_loss" and run.is_classifier and number < FEW_TO_VALIDATE:
+    if best.metric == "val_loss" and run.is_classifier and 0 < number < FEW_TO_VALIDATE:
         text += f" ({counted(number, 'sample')} are too few to tell epochs apart by accuracy)"
     return text
 
