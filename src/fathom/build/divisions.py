@@ -15,4 +15,5 @@ def make_fold(data: DataConfig) -> Fold | None:
 def make_division(config: Config) -> Division:
     """Return how the data is divided into splits."""
     # its own seed, where set: then runs of different seeds compare on one split
-    return Division(config.data.val, split_seed(config), make_fold(config.data))
+    data = config.data
+    return Division(data.val, split_seed(config), make_fold(data), data.train_size, train_seed=config.seed)

@@ -35,6 +35,9 @@ VERBS = {
         joins=True,
         leads=True,
     ),
+    "learning-curve": Verb(
+        "training.learning_curve", "train on parts of the data: would more data help, and how much?", trains=True
+    ),
     "distill": Verb(
         "training.distill",
         "train a small network to imitate a run's model; show what that gains",
@@ -85,7 +88,7 @@ def overview() -> str:
         "Train networks you understand. `fathom train` alone learns to read digits.",
         "",
     ]
-    lines += [f"  {name:<11}{verb.purpose}" for name, verb in VERBS.items()]
+    lines += [f"  {name:<15}{verb.purpose}" for name, verb in VERBS.items()]
     lines += [
         "",
         "  fathom COMMAND --help   options of a command",

@@ -75,6 +75,7 @@ class ArrayData(InMemoryData):
                 raise UsageError(
                     f"validation share {division.val}: it holds out none of {len(rows)} samples; enlarge it or use 0"
                 )
+        rows = division.thin(rows, labels)
         # no index where nothing was cut: a loader then takes slices, not a gather
         splits = {"train": everything if len(rows) == len(labels) else everything.take(rows)}
         if len(held_out):

@@ -65,6 +65,7 @@ class DataConfig(ConfigNode, frozen=True, kw_only=True):
     workers: Natural | Literal["auto"] = "auto"
     split_seed: Natural | Literal["seed"] = "seed"  # "seed": the run's, so that another seed draws other splits
     fold: FoldConfig | None = None
+    train_size: Count | None = None  # of the training split's samples; None: all
     cache: Cache = "auto"
     max_broken: Fraction = 0.5
     balance: Balance = "none"

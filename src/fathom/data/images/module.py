@@ -346,6 +346,7 @@ class ImageData(DividedData):
                 scarce = describe_small_classes(self.targets.classes[places["train"]], fold.of, self.class_names)
                 places["train"], places["test"] = cutter.cut_fold(places["train"], fold, self.split_seed)
                 folded = [fold.describe(counted(len(places["test"]), "image")), *scarce]
+        places["train"] = division.thin(places["train"], self.targets.classes)
         names = [name for name in ("train", "val", "test") if name in places]
         folded += self.targets.check_train(places["train"], np.concatenate(list(places.values())), cutter.groups)
         self.scale = self.targets.fit_scale(places["train"])

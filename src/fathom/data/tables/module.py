@@ -310,6 +310,7 @@ class TableData(InMemoryData):
         if division.fold is not None:  # the first note: what the test split of this run is
             self.notes.insert(0, division.fold.describe(counted(len(places["test"]), "row")))
         self.notes += notes
+        places["train"] = division.thin(places["train"], labels)
         if self.task == "regression" and not np.ptp(labels[places["train"]]) > 0:
             raise FathomError(f"{self.name}: {self.target.name} is the same in every training row; nothing to learn")
         # counted from 1, in the file that they are from

@@ -66,6 +66,11 @@ class TextData(LabelledData):
         file = text if isinstance(text, TextFile) else TextFile(text)
         name, options = name or "text", options or TextOptions()
         division, _ = as_division(val, seed)
+        if division.train_size is not None:
+            raise UsageError(
+                "data.train_size does not go with texts: fewer tokens have another vocabulary, and their perplexities "
+                "cannot be compared"
+            )
         _check_shares(division.val, test)
         self.name, self.steps, self.partition, self.seed = name, options.steps, options.partition, seed
         self.encoding, self.tokenizer = file.encoding, options.make_tokenizer()

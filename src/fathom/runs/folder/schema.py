@@ -55,6 +55,7 @@ STUDY = "study.json"
 SERIES = {
     "crossval.json": "a cross-validation",
     "distill.json": "a distillation",
+    "learning-curve.json": "a learning curve",
     STUDY: "a search for settings",
 }
 

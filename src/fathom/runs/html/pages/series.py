@@ -7,10 +7,12 @@ from typing import Any
 
 from fathom.runs.analysis.crossval import CrossValidation
 from fathom.runs.analysis.distillation import Distillation
+from fathom.runs.analysis.learning_curve import LearningCurve
 from fathom.runs.analysis.series import Series
 from fathom.runs.html.page import Page
 from fathom.runs.html.pages.crossval import crossval_page
 from fathom.runs.html.pages.distillation import distillation_page
+from fathom.runs.html.pages.learning_curve import learning_curve_page
 
 
 def save_series(series: Series, **fields: Any) -> Path:
@@ -29,4 +31,6 @@ def series_page(series: Series) -> Page:
         return crossval_page(series)
     if isinstance(series, Distillation):
         return distillation_page(series)
+    if isinstance(series, LearningCurve):
+        return learning_curve_page(series)
     raise TypeError(f"there is no page for a {type(series).__name__}")

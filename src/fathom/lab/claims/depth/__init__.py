@@ -1,0 +1,1 @@
+"""Deep networks: what becomes of values and gradients on their way through many layers."""

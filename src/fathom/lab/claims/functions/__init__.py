@@ -1,0 +1,1 @@
+"""What functions networks are, and where training ends."""

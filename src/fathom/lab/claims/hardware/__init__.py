@@ -1,0 +1,1 @@
+"""What a machine does with arithmetic and memory, measured on this one; and what several devices exchange."""

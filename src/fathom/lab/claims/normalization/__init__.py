@@ -1,0 +1,1 @@
+"""Batch normalisation: what it speeds up, and why."""
