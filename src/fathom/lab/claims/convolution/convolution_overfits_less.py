@@ -8,7 +8,8 @@ from torch import nn
 
 from fathom.lab.data import Draw
 from fathom.lab.experiment import Claim, Comparison, Conditions, Design, Plot, Reading
-from fathom.lab.fitting import Training, accuracy, choose_rate, fit_network, halved
+from fathom.lab.fitting import choose_rate, draw_halved, fit_accuracies
+from fathom.lab.networks import Training
 
 _ARMS = {
     "mlp": "dense layers",
@@ -20,18 +21,18 @@ _ARMS = {
 def measure(arm: str, seeds: Sequence[int], conditions: Conditions) -> Iterator[dict[str, float]]:
     """Train; yield accuracy on both splits and the gap between them."""
 
+    data = conditions.samples
+
     def draw(seed: int) -> Draw:
-        return halved(conditions.samples.draw(seed, conditions["samples"], conditions["tests"]))
+        return draw_halved(data, seed, conditions["samples"], conditions["tests"])
 
     def make() -> nn.Module:
         return network(arm, draw(0).X.shape[1:], conditions.samples.num_classes)
 
-    training = choose_rate(make, draw, Training(0.1, conditions["epochs"]), conditions["rates"])
+    training = choose_rate(make, data, draw, Training(conditions["epochs"], 0.1), conditions["rates"])
     size = sum(parameter.numel() for parameter in make().parameters())
     for seed in seeds:
-        drawn = draw(seed)
-        net = fit_network(make, drawn, training, seed)
-        train, test = accuracy(net, drawn.X, drawn.y), accuracy(net, drawn.X_test, drawn.y_test)
+        train, test = fit_accuracies(make, data, draw(seed), seed, training)
         yield {"accuracy": test, "gap": train - test, "train": train, "parameters": size, "lr": training.lr}
 
 

@@ -10,7 +10,8 @@ from torch import nn
 
 from fathom.lab.data import Draw
 from fathom.lab.experiment import Claim, Comparison, Conditions, Design, Fact, Plot, Reading
-from fathom.lab.fitting import Training, accuracy, choose_rate, fit_network, halved
+from fathom.lab.fitting import choose_rate, draw_halved, fit_accuracies
+from fathom.lab.networks import Training
 
 _ARMS = {
     "mlp": "perceptron",
@@ -23,18 +24,17 @@ _ARMS = {
 def measure(arm: str, seeds: Sequence[int], conditions: Conditions) -> Iterator[dict[str, float]]:
     """Train on images as they are, or with one permutation of the pixels for all; yield test accuracy."""
     network, _, order = arm.partition("_")
-    training = Training(0.1, conditions["epochs"])
+    data, training = conditions.samples, Training(conditions["epochs"], 0.1)
 
     def draw(seed: int) -> Draw:
-        drawn = halved(conditions.samples.draw(seed, conditions["samples"], conditions["tests"]))
+        drawn = draw_halved(data, seed, conditions["samples"], conditions["tests"])
         return _shuffled(drawn, seed) if order else drawn
 
     X = draw(0).X
-    training = choose_rate(lambda: make(network, X, conditions), draw, training, conditions["rates"])
+    training = choose_rate(lambda: make(network, X, conditions), data, draw, training, conditions["rates"])
     for seed in seeds:
-        drawn = draw(seed)
-        net = fit_network(lambda: make(network, X, conditions), drawn, training, seed)
-        yield {"accuracy": accuracy(net, drawn.X_test, drawn.y_test), "lr": training.lr}
+        _, accuracy = fit_accuracies(lambda: make(network, X, conditions), data, draw(seed), seed, training)
+        yield {"accuracy": accuracy, "lr": training.lr}
 
 
 def make(name: str, X: torch.Tensor, conditions: Conditions) -> nn.Module:

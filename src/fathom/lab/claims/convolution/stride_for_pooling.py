@@ -8,7 +8,8 @@ from torch import nn
 
 from fathom.lab.data import Draw
 from fathom.lab.experiment import Claim, Comparison, Conditions, Design, Fact, Plot, Reading
-from fathom.lab.fitting import Training, accuracy, choose_rate, fit_network, halved
+from fathom.lab.fitting import choose_rate, draw_halved, fit_accuracies
+from fathom.lab.networks import Training
 
 _ARMS = {"pool": "max-pooling after the convolution", "stride": "stride 2 in the convolution"}
 
@@ -16,17 +17,17 @@ _ARMS = {"pool": "max-pooling after the convolution", "stride": "stride 2 in the
 def measure(arm: str, seeds: Sequence[int], conditions: Conditions) -> Iterator[dict[str, float]]:
     """Train; yield test accuracy."""
 
+    data = conditions.samples
+
     def draw(seed: int) -> Draw:
-        return halved(conditions.samples.draw(seed, conditions["samples"], conditions["tests"]))
+        return draw_halved(data, seed, conditions["samples"], conditions["tests"])
 
     def make() -> nn.Module:
         return _network(arm, draw(0).X.shape[1:], conditions.samples.num_classes)
 
-    training = choose_rate(make, draw, Training(0.1, conditions["epochs"]), conditions["rates"])
+    training = choose_rate(make, data, draw, Training(conditions["epochs"], 0.1), conditions["rates"])
     for seed in seeds:
-        drawn = draw(seed)
-        net = fit_network(make, drawn, training, seed)
-        yield {"accuracy": accuracy(net, drawn.X_test, drawn.y_test), "lr": training.lr}
+        yield {"accuracy": fit_accuracies(make, data, draw(seed), seed, training)[1], "lr": training.lr}
 
 
 def _network(arm: str, shape: Sequence[int], num_classes: int) -> nn.Module:
