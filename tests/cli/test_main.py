@@ -42,7 +42,7 @@ def test_help_lists_every_command(arguments, fathom):
     result = fathom(*arguments)
     assert (result.code, result.err) == (0, "")
     for name, verb in VERBS.items():
-        assert f"  {name:<11}{verb.purpose}" in result.out.splitlines()
+        assert f"  {name:<15}{verb.purpose}" in result.out.splitlines()
 
 
 @pytest.mark.parametrize("name", VERBS)

@@ -16,4 +16,4 @@ def make_division(config: Config) -> Division:
     """Return how the data is divided into splits."""
     # its own seed, where set: then runs of different seeds compare on one split
     data = config.data
-    return Division(data.val, split_seed(config), make_fold(data), data.train_size, train_seed=config.seed)
+    return Division(data.val, split_seed(config), make_fold(data), train_size=data.train_size, train_seed=config.seed)
