@@ -13,7 +13,7 @@ from fathom.build.kinds.detection import kind_of
 from fathom.build.kinds.places import place_name
 from fathom.build.plan import draft
 from fathom.errors import UsageError
-from fathom.runs.analysis.learning_curve import LearningCurve
+from fathom.runs.analysis.learning_curves.series import LearningCurve
 from fathom.runs.analysis.series import SeriesObserver
 from fathom.runs.folder.records import is_number
 from fathom.series.base import SeriesRun, open_series, running_series, start_series, train_and_record

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fathom.runs.analysis.power_law import fit_power_law, project
+from fathom.runs.analysis.learning_curves.power_law import fit_power_law, project
 
 SIZES = (100, 200, 400, 800, 1600)
 

@@ -14,7 +14,7 @@ from fathom.cli.values import read_count
 
 if TYPE_CHECKING:
     from fathom.build.run import PlannedRun
-    from fathom.runs.analysis.learning_curve import LearningCurve
+    from fathom.runs.analysis.learning_curves.series import LearningCurve
 
 _EXAMPLES = """\
 examples:

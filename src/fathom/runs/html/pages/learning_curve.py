@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fathom.runs.analysis.learning_curve import FACTORS, LearningCurve
+from fathom.runs.analysis.learning_curves.series import FACTORS, LearningCurve
 from fathom.runs.analysis.numbers import count, decimal, duration, percent
 from fathom.runs.analysis.series import DIVERGED
 from fathom.runs.html.charts.figure import Horizontal, Vertical

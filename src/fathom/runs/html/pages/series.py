@@ -7,7 +7,7 @@ from typing import Any
 
 from fathom.runs.analysis.crossval import CrossValidation
 from fathom.runs.analysis.distillation import Distillation
-from fathom.runs.analysis.learning_curve import LearningCurve
+from fathom.runs.analysis.learning_curves.series import LearningCurve
 from fathom.runs.analysis.series import Series
 from fathom.runs.html.page import Page
 from fathom.runs.html.pages.crossval import crossval_page

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from fathom.findings import Finding
+from fathom.runs.analysis.learning_curves.power_law import FEWEST_SIZES, PowerLaw, Projection, fit_power_law, project
 from fathom.runs.analysis.numbers import count, decimal, percent
-from fathom.runs.analysis.power_law import FEWEST_SIZES, PowerLaw, Projection, fit_power_law, project
 from fathom.runs.analysis.series import Series
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
