@@ -20,7 +20,7 @@ from bench.results import Suite, add_to, read_results, write_results
 from bench.settings import ROOT, Settings
 from fathom.errors import FathomError
 
-SUITES = ("epoch", "step", "startup", "accuracy", "memory", "choices", "table", "scratch", "export", "folder")
+SUITES = ("epoch", "step", "startup", "accuracy", "memory", "choices", "table", "scratch", "export", "folder", "doctor")
 _OUT = ROOT / "docs" / "benchmarks"
 
 

@@ -21,6 +21,7 @@ _SECTIONS: dict[str, Callable[[Suite], str]] = {
     "scratch": tables.scratch_section,
     "export": tables.export_section,
     "folder": tables.folder_section,
+    "doctor": tables.doctor_section,
 }
 _IMAGES: dict[str, Callable[[Suite, Path], None]] = {
     "epoch": figures.draw_epochs,

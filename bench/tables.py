@@ -155,6 +155,26 @@ def scratch_section(suite: Suite) -> str:
     return "\n\n".join([table(["", "s per epoch", "× PyTorch's time"], rows), describe_suite(suite)])
 
 
+def doctor_section(suite: Suite) -> str:
+    """Return the time of training with and without the doctor, and the overhead, turn by turn."""
+    (comparison,) = suite.comparisons
+    off, on = (next(r for r in comparison.results if r.name == name) for name in ("unwatched", "watched"))
+    # in pairs: what slows a turn of both cancels
+    ratios = [100 * (b / a - 1) for a, b in zip(off.values, on.values, strict=True)]
+    rows = [
+        [r.label, f"{statistics.median(r.values):.3f}", f"{r.first or 0.0:.3f}", f"{r.facts['peak_mib']:.0f}"]
+        for r in (off, on)
+    ]
+    memory = 100 * (on.facts["peak_mib"] / off.facts["peak_mib"] - 1)
+    said = (
+        f"Overhead: {statistics.median(ratios):+.1f} % of the time (median of {len(ratios)} pairs of turns, from "
+        f"{min(ratios):+.1f} to {max(ratios):+.1f} %), {memory:+.1f} % of the peak of memory. The first turn has the "
+        "first steps, which are followed more closely."
+    )
+    header = ["", "s per turn", "first turn", "peak MiB"]
+    return "\n\n".join([table(header, rows) + _skipped(comparison), said, describe_suite(suite)])
+
+
 def accuracy_section(suite: Suite) -> str:
     """Return the table of test accuracy over seeds and of the time to 90 and 91 %."""
     rows = []

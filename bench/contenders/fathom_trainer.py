@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -41,13 +43,21 @@ class AtGate(Callback):
         self.gate.end_epoch(lambda: metrics | trainer.test(data) if data is not None else metrics)
 
 
-def run(problem: Problem, gate: Gate, execution: dict[str, Any], test: bool = False, catalog: bool = False) -> None:
+def run(
+    problem: Problem,
+    gate: Gate,
+    execution: dict[str, Any],
+    test: bool = False,
+    catalog: bool = False,
+    doctor: bool = False,
+) -> None:
     """Train with plain SGD.
 
     Args:
         execution: arguments of ``choose_execution``; what is not given, Fathom chooses.
         test: give the accuracy on the test split after every epoch.
         catalog: read the data set as a user would, not the files that the benchmark prepared.
+        doctor: watch the training, as ``fathom train`` does.
     """
     arrays = load_arrays("fashion_mnist") if catalog else read_arrays(problem, test)
     data = ArrayData(arrays, problem.batch_size, val=0.0, seed=problem.seed)
@@ -62,11 +72,20 @@ def run(problem: Problem, gate: Gate, execution: dict[str, Any], test: bool = Fa
         gate.num_epochs,
         optimizer=partial(_make_sgd, lr=problem.lr),
         execution=chosen,
-        callbacks=[AtGate(gate, data if test else None)],
+        # the gate last: what the doctor does with an epoch is part of its time
+        callbacks=[*(_doctor() if doctor else ()), AtGate(gate, data if test else None)],
         progress=False,
         seed=problem.seed,
     )
     trainer.fit(module, data)
+
+
+def _doctor() -> list[Callback]:
+    from fathom.doctor.training.callback import Doctor
+
+    path = Path(os.environ["BENCH_FOLDER"]) / "probes.jsonl"
+    path.unlink(missing_ok=True)
+    return [Doctor(path, facts={"loss": "cross_entropy", "classes": 10}, report=lambda trainer, finding: None)]
 
 
 def read_arrays(problem: Problem, test: bool) -> Arrays:

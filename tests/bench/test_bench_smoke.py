@@ -90,6 +90,16 @@ def test_a_folder_is_decoded_and_learned_from(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_watched_run_learns_the_same(tmp_path):
+    suites = run_bench(tmp_path, "--only", "doctor")
+    (comparison,) = suites["doctor"]["comparisons"]
+    check_comparison(comparison, ["unwatched", "watched"])
+    losses = [result["facts"]["metrics"]["train_loss"] for result in comparison["results"]]
+    assert losses[0] == losses[1]
+    assert "| Fathom, --doctor light |" in (tmp_path / "benchmarks.md").read_text()
+
+
+@pytest.mark.slow
 def test_scratch_learns_what_torch_learns(tmp_path):
     suites = run_bench(tmp_path, "--only", "scratch")
     (comparison,) = suites["scratch"]["comparisons"]
