@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from fathom.doctor import thresholds
@@ -63,8 +64,10 @@ def _unmoved(optimizer: OptimizerRecord) -> Iterator[Finding]:
         for name, norm in interval.update_norms.items():
             gradient = interval.gradient_norms.get(name) or 0.0
             if gradient > 0 and lr > 0:
-                # a step below the resolution of the weights (2⁻²⁴ of them in fp32) changes nothing, rightly
-                is_large = gradient * lr > 1e-6 * interval.weight_norms.get(name, 0.0) or "Adam" in optimizer.kind
+                # a step below the resolution of the weights (2⁻²⁴ of them in fp32) changes nothing, rightly; one of
+                # Adam is as large as the rate, whatever the gradient
+                size = lr * (math.sqrt(optimizer.sizes.get(name, 1)) if "Adam" in optimizer.kind else gradient)
+                is_large = size > 1e-6 * interval.weight_norms.get(name, 0.0)
                 names.setdefault(name, []).append(norm == 0 and is_large)
     still = sorted(name for name, flags in names.items() if len(flags) >= 2 and all(flags))
     if not still:

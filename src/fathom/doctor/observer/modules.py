@@ -16,6 +16,7 @@ from torch.nn.modules import module as module_hooks
 
 from fathom.doctor.observer import probes
 from fathom.doctor.observer.graph import weight_of_first_not_finite
+from fathom.doctor.observer.identity import IdentityMap
 from fathom.doctor.observer.part import Part, own_work
 from fathom.doctor.observer.places import user_place
 from fathom.doctor.observer.record import LayerRecord, RootRecord
@@ -76,12 +77,12 @@ class Modules(Part):
     def install(self) -> list[Any]:
         self.roots: dict[int, Root] = {}
         self.current: Root | None = None  # the last one called with gradients
-        self._without_parameters: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self._without_parameters: IdentityMap[bool] = IdentityMap()
         self._stack: list[int] = []
-        self._calls: weakref.WeakKeyDictionary[nn.Module, list[int]] = weakref.WeakKeyDictionary()
-        self.call_places: weakref.WeakKeyDictionary[nn.Module, str] = weakref.WeakKeyDictionary()
+        self._calls: IdentityMap[list[int]] = IdentityMap()
+        self.call_places: IdentityMap[str] = IdentityMap()
         self.activation_places: dict[int, str] = {}  # where the module is made that a node of the graph comes from
-        self._norm_values: weakref.WeakKeyDictionary[nn.Module, int] = weakref.WeakKeyDictionary()
+        self._norm_values: IdentityMap[int] = IdentityMap()
         self._first_layer: tuple[str, Tensor] | None = None  # with weights, of the network under way, and its input
         self._quiet_outputs: list[int] = []  # addresses of what was computed without gradients
         self._last_quiet_input: weakref.ref[Tensor] | None = None
@@ -131,7 +132,7 @@ class Modules(Part):
 
     def calls_of(self, module: nn.Module) -> tuple[int, int]:
         """Return how often a module was called with and without gradients, on the steps that were looked at."""
-        counts = self._calls.get(module, [0, 0])
+        counts = self._calls.get(module) or [0, 0]
         return counts[0], counts[1]
 
     def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
@@ -144,19 +145,21 @@ class Modules(Part):
         if is_looked_at and self._first_layer is None and module._parameters and args and isinstance(args[0], Tensor):
             self._first_layer = (type(module).__name__, args[0])  # what is done to the data comes before it
         if self.observer.is_close:
-            counts = self._calls.setdefault(module, [0, 0])
+            counts = self._calls.get(module)
+            if counts is None:
+                counts = self._calls[module] = [0, 0]
             counts[0 if torch.is_grad_enabled() else 1] += 1
             if counts[0] + counts[1] == 1:
                 self.call_places[module] = user_place()
             if isinstance(module, NORMS) and module.training and args and isinstance(args[0], Tensor):
                 values = args[0].numel() // max(1, module.num_features)
-                self._norm_values[module] = max(values, self._norm_values.get(module, 0))
+                self._norm_values[module] = max(values, self._norm_values.get(module) or 0)
 
     def place_of(self, module: nn.Module | None) -> str:
         """Return where a module is made, and where it was first called, if that is another line."""
         if module is None:
             return ""
-        made, called = self.observer.module_places.get(module, ""), self.call_places.get(module, "")
+        made, called = self.observer.module_places.get(module), self.call_places.get(module)
         return ", ".join(dict.fromkeys(filter(None, (made, called))))
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
@@ -168,7 +171,7 @@ class Modules(Part):
         if self.observer.is_close and isinstance(module, _ACTIVATIONS):
             node = getattr(output, "grad_fn", None)
             if node is not None:
-                self.activation_places[int(node._sequence_nr())] = self.observer.module_places.get(module, "")
+                self.activation_places[int(node._sequence_nr())] = self.observer.module_places.get(module) or ""
         if not self._stack and module not in self._without_parameters:
             self._root_called(module, args, kwargs, output, torch.is_grad_enabled())
 
@@ -179,7 +182,7 @@ class Modules(Part):
         root = self.roots.get(id(module))
         if root is None or root.module() is not module:
             if next(module.parameters(), None) is None:
-                self._without_parameters.add(module)
+                self._without_parameters[module] = True
                 return
             if len(self.roots) >= MOST_ROOTS:
                 return
@@ -245,8 +248,9 @@ class Modules(Part):
                     other.record.feeds_others |= other is not root
 
     def _new_root(self, module: nn.Module) -> Root:
+        self.observer.steps.keras.look_for(module)
         places = self.observer.module_places
-        record = RootRecord(type(module).__name__, type(module).__name__, places.get(module, ""))
+        record = RootRecord(type(module).__name__, type(module).__name__, places.get(module) or "")
         inner = getattr(module, "_orig_mod", None)
         record.is_compiled = inner is not None or isinstance(module, torch.jit.ScriptModule)
         for name, layer in module.named_modules():
@@ -289,7 +293,7 @@ class Modules(Part):
                 continue
             for name, layer in module.named_modules():
                 if layer in self._norm_values:
-                    root.record.batch_norm[name or root.record.name] = self._norm_values[layer]
+                    root.record.batch_norm[name or root.record.name] = self._norm_values.get(layer) or 0
             if root.record.probe or root.last_inputs is None:
                 continue
             root.record.probe = self._probe(root, module)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from fathom.doctor.observer import loaders, losses, modules, randomness, samples, schedules, scripts, steps
+from fathom.doctor.observer.identity import IdentityMap
 from fathom.doctor.observer.part import Part
 from fathom.doctor.observer.patches import Patches
 from fathom.doctor.observer.places import user_place
@@ -58,9 +59,9 @@ class Observer:
         self.is_paused = False
         self.is_close = True  # whether this step is looked at closely
         self.epochs_limit, self.time_limit_s = epochs_limit, time_limit_s
-        self.module_places: weakref.WeakKeyDictionary[nn.Module, str] = weakref.WeakKeyDictionary()
+        self.module_places: IdentityMap[str] = IdentityMap()
         self.initial_places: dict[int, tuple[weakref.ref[Tensor], str]] = {}  # where a weight was set by nn.init
-        self.loaded: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self.loaded: IdentityMap[bool] = IdentityMap()
         self.patches = Patches()
         self.steps = steps.Steps(self)
         self.modules = modules.Modules(self)
@@ -149,8 +150,7 @@ class Observer:
     def _module_made(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = original(*args, **kwargs)
         if not self.is_idle():
-            with contextlib.suppress(TypeError):  # a module whose own __hash__ or __eq__ is not ready yet
-                self.module_places[args[0]] = user_place()
+            self.module_places[args[0]] = user_place()
         return result
 
     def _weight_set(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -167,5 +167,6 @@ class Observer:
     def _weights_loaded(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = original(*args, **kwargs)
         with self.own_work("load_state_dict"):
-            self.loaded.update(args[0].modules())
+            for module in args[0].modules():
+                self.loaded[module] = True
         return result

@@ -54,6 +54,7 @@ class OptimizerRecord:
     steps: int = 0
     num_parameters: int = 0
     names: set[str] = field(default_factory=set)
+    sizes: dict[str, int] = field(default_factory=dict)  # numbers of values, by name
     parameter_ids: set[int] = field(default_factory=set)
     parameters_with_gradient: set[str] = field(default_factory=set)
     rates: list[float] = field(default_factory=list)  # of the first group, one a step

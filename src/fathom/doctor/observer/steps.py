@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from fathom.doctor.observer.graph import survey
+from fathom.doctor.observer.keras_steps import KerasSteps
 from fathom.doctor.observer.names import Names
 from fathom.doctor.observer.part import Part, guarded, own_work
 from fathom.doctor.observer.places import user_place
@@ -31,7 +32,7 @@ MOST_WEIGHTS = 50_000_000  # of an optimiser whose weights are copied to see wha
 class Followed:
     """An optimiser while it lives."""
 
-    def __init__(self, optimizer: Optimizer, record: OptimizerRecord, index: int) -> None:
+    def __init__(self, optimizer: Any, record: OptimizerRecord, index: int) -> None:
         self.optimizer, self.record, self.index = weakref.ref(optimizer), record, index
         self.interval: Interval | None = Interval(0, starts_clean=True)
         self.before: list[tuple[str, Tensor, Tensor]] = []
@@ -52,6 +53,7 @@ class Steps(Part):
         self.total = 0
         self.followed: dict[int, Followed] = {}
         self.names = Names(observer)
+        self.keras = KerasSteps(observer)
         self.units = Units()
         self._losses: list[Tensor] = []  # of the backward passes since the last step
         self._last_losses: list[Tensor] = []
@@ -63,15 +65,19 @@ class Steps(Part):
         wrap(torch.autograd, "backward", self._backward_called)  # which Tensor.backward calls too
         wrap(Optimizer, "__init__", self._optimizer_made)
         return [
-            register_optimizer_step_pre_hook(self._before_step),
-            register_optimizer_step_post_hook(self._after_step),
+            register_optimizer_step_pre_hook(self.before_step),
+            register_optimizer_step_post_hook(self.after_step),
         ]
 
-    def follow(self, optimizer: Optimizer) -> Followed:
+    def follow(self, optimizer: Any) -> Followed:
         """Return what is known of an optimiser, which may have been made before this began."""
+        # accelerate's optimiser holds the one that steps
+        while isinstance(inner := getattr(optimizer, "optimizer", None), Optimizer):
+            optimizer = inner
         found = self.followed.get(id(optimizer))
         if found is None or found.optimizer() is not optimizer:
-            record = OptimizerRecord(type(optimizer).__name__, user_place())
+            kind = getattr(optimizer, "kind", type(optimizer).__name__)
+            record = OptimizerRecord(kind, user_place())
             found = self.followed[id(optimizer)] = Followed(optimizer, record, len(self.record.optimizers))
             self.record.optimizers.append(record)
         return found
@@ -149,7 +155,8 @@ class Steps(Part):
             each.interval.stale_share = max(each.interval.stale_share, stale / max(1, len(parameters)))
 
     @guarded
-    def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+    def before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """Look at gradients and weights before a step."""
         if self.observer.is_idle():
             return
         each = self.follow(optimizer)
@@ -159,7 +166,8 @@ class Steps(Part):
             self._step_begins(optimizer, each, each.interval)
 
     @guarded
-    def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+    def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """Look at what a step did."""
         if self.observer.is_idle():
             return
         each = self.follow(optimizer)
@@ -178,7 +186,7 @@ class Steps(Part):
         self.observer.check_limits()
 
     @own_work
-    def _step_begins(self, optimizer: Optimizer, each: Followed, interval: Interval) -> None:
+    def _step_begins(self, optimizer: Any, each: Followed, interval: Interval) -> None:
         record = each.record
         parameters = each.parameters()
         if not record.num_parameters or len(parameters) != record.num_parameters:
@@ -233,7 +241,7 @@ class Steps(Part):
         most = max((each.record.steps for each in alive), default=0)
         return [each for each in alive if each.record.steps > 0 or most < 8]
 
-    def _note_rate(self, optimizer: Optimizer, record: OptimizerRecord) -> None:
+    def _note_rate(self, optimizer: Any, record: OptimizerRecord) -> None:
         groups = optimizer.param_groups
         rate = groups[0].get("lr", math.nan)
         if type(rate) is not float and isinstance(rate, Tensor) and rate.device.type != "cpu":
@@ -266,11 +274,12 @@ class Steps(Part):
         is_own = not record.parameter_ids or record.parameter_ids.intersection(root.record.parameters.values())
         return root if is_own else None
 
-    def _describe(self, optimizer: Optimizer, each: Followed, parameters: list[Tensor]) -> None:
+    def _describe(self, optimizer: Any, each: Followed, parameters: list[Tensor]) -> None:
         record = each.record
         record.num_parameters = len(parameters)
         record.parameter_ids = {id(p) for p in parameters}
         record.names = {self.names.of(p) for p in parameters if p.requires_grad}
+        record.sizes = {self.names.of(p): p.numel() for p in parameters}
         record.maximizes = any(group.get("maximize", False) for group in optimizer.param_groups)
         for group in optimizer.param_groups:
             if not group.get("weight_decay"):
