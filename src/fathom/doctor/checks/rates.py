@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from statistics import median
+from statistics import mean, median
 
 from fathom.doctor import thresholds
 from fathom.doctor.catalog import found
@@ -88,7 +88,9 @@ def _too_high(
 
 
 def _too_low(optimizer: OptimizerRecord, record: Record, losses: list[float], ratios: list[float]) -> Iterator[Finding]:
-    first, last = ends_of(losses)
+    quarter = len(losses) // 4
+    # where nothing is learned the noise of the batches is all there is: the more of them the better
+    first, last = (mean(losses[:quarter]), mean(losses[-quarter:])) if quarter >= 10 else ends_of(losses)
     if not ratios or first <= 0 or optimizer.zero_rate_steps > 0.1 * optimizer.steps:
         return
     moved = median(ratios) * optimizer.steps

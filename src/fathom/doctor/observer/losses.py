@@ -76,8 +76,11 @@ class Losses(Part):
         x, target = values.get("input"), values.get("target")
         if not isinstance(x, Tensor) or not isinstance(target, Tensor):
             return
-        if type(x) is not Tensor and not isinstance(x, torch.nn.Parameter):
-            return  # a wrapper, such as one of torch.func
+        if x.is_meta or type(x).__torch_dispatch__ is not Tensor.__torch_dispatch__:
+            return  # shapes alone, or a wrapper, whose values lie elsewhere
+        if type(x) is not Tensor:  # one that only has methods of its own, such as those of fastai
+            with torch.enable_grad():  # with its graph
+                x, target = x.as_subclass(Tensor), target.as_subclass(Tensor)
         place = user_place()
         count = self._calls[place] = self._calls.get(place, 0) + 1
         root = self.observer.modules.current

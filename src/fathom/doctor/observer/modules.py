@@ -179,6 +179,9 @@ class Modules(Part):
     def _root_called(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, with_grad: bool
     ) -> None:
+        x, y = first_tensor((args, kwargs)), first_tensor(output)
+        if (x is not None and x.is_meta) or (y is not None and y.is_meta):
+            return  # shapes alone, as Keras computes them
         root = self.roots.get(id(module))
         if root is None or root.module() is not module:
             if next(module.parameters(), None) is None:
@@ -187,7 +190,6 @@ class Modules(Part):
             if len(self.roots) >= MOST_ROOTS:
                 return
             root = self.roots[id(module)] = self._new_root(module)
-        x, y = first_tensor((args, kwargs)), first_tensor(output)
         self._note_feeding(root, args, kwargs)
         if not with_grad:
             self._evaluated(root, module, x)
@@ -248,7 +250,7 @@ class Modules(Part):
                     other.record.feeds_others |= other is not root
 
     def _new_root(self, module: nn.Module) -> Root:
-        self.observer.steps.keras.look_for(module)
+        self.observer.steps.foreign.look_for()
         places = self.observer.module_places
         record = RootRecord(type(module).__name__, type(module).__name__, places.get(module) or "")
         inner = getattr(module, "_orig_mod", None)

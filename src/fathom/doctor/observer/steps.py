@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from fathom.doctor.observer.foreign import ForeignSteps
 from fathom.doctor.observer.graph import survey
-from fathom.doctor.observer.keras_steps import KerasSteps
 from fathom.doctor.observer.names import Names
 from fathom.doctor.observer.part import Part, guarded, own_work
 from fathom.doctor.observer.places import user_place
@@ -53,7 +53,7 @@ class Steps(Part):
         self.total = 0
         self.followed: dict[int, Followed] = {}
         self.names = Names(observer)
-        self.keras = KerasSteps(observer)
+        self.foreign = ForeignSteps(observer)
         self.units = Units()
         self._losses: list[Tensor] = []  # of the backward passes since the last step
         self._last_losses: list[Tensor] = []
