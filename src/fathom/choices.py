@@ -10,6 +10,7 @@ from typing import Literal
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 CompileMode = Literal["off", "forward", "step"]
+Strategy = Literal["auto", "ddp", "fsdp"]
 Balance = Literal["none", "weights", "sampler"]
 Cache = Literal["auto", "memory", "none"]
 Task = Literal["classification", "regression", "language"]

@@ -50,7 +50,7 @@ def net(d=5, classes=3):
 def fit(module, data, val=None, *, callbacks=(), state=None, **options):
     losses = Losses()
     options = {"max_epochs": 2, "optimizer": "sgd:momentum=0.9", "log_every": 1, "progress": False} | options
-    execution = Execution(torch.device("cpu"), world=join_world("cpu"))
+    execution = Execution(torch.device("cpu"), world=join_world("cpu"), strategy=os.environ.get("STRATEGY", "ddp"))
     trainer = Trainer(execution=execution, callbacks=[*callbacks, losses], **options)
     records = trainer.fit(module, data, val, state=state)
     with trainer.evaluation_weights():
@@ -282,3 +282,24 @@ def sampler(place):
     data = TensorDataset(*samples(16))
     own = DistributedSampler(data, world.size, world.rank, shuffle=False)
     return fit(Classifier(net(), lr=0.1), DataLoader(data, 8 // world.size, sampler=own))["samples"]
+
+
+def sharded(place):
+    """Weights, gradients and optimiser state in pieces; clipped, accumulated, averaged, evaluated, saved, resumed."""
+    found = []
+    for state in (None, "last"):
+        if state is not None:
+            state = load_latest(place / "checkpoints")[0]
+            assert all(not hasattr(t, "to_local") for t in state["module"].values())
+        torch.manual_seed(7)
+        wide = nn.Sequential(nn.Linear(5, 71), nn.Tanh(), nn.Linear(71, 70), nn.Tanh(), nn.Linear(70, 3))
+        train, val = MemoryLoader(*samples(), 10, shuffle=True, seed=3), MemoryLoader(*samples(29), 4)
+        options = {"accumulate": 2, "clip_norm": 0.5, "optimizer": "adam", "out": place, "max_epochs": 3}
+        stop = [StopAfter(3, 1)] if state is None else []
+        module = Classifier(wide, lr=0.01)
+        try:
+            found.append(fit(module, train, val, callbacks=[*stop, AverageWeights(0.9)], state=state, **options))
+        except Interrupted as error:
+            found.append([str(error), sum(p.numel() for p in module.parameters())])
+    names = sorted(p.name for p in (place / "checkpoints" / "last").iterdir())
+    return [*found, names]

@@ -44,3 +44,19 @@ def test_of_every_loader_and_option(tmp_path, run_cases):
     found = run_cases(tmp_path, "cases.py", SLOW)
     for name in SLOW:
         check(found[name], name)
+
+
+@pytest.mark.slow
+def test_weights_in_pieces_take_the_same_steps_and_are_saved_piece_by_piece(tmp_path, run_cases, monkeypatch):
+    monkeypatch.setenv("STRATEGY", "fsdp")
+    found = run_cases(tmp_path, "cases.py", ["sharded"])["sharded"]
+    stopped, one, names = found[1][0]
+    assert names == ["manifest.json", "state.json", "state.safetensors"]
+    for size in (2, 4):
+        for mine in found[size]:
+            # whole again after a stop, too
+            assert mine[0] == stopped
+            assert mine[1]["weights"] == pytest.approx(one["weights"], abs=1e-11)
+            assert mine[1]["losses"] == pytest.approx(one["losses"], rel=2e-7)
+            pieces = [f"state-{rank + 1:05d}-of-{size:05d}.safetensors" for rank in range(size)]
+            assert mine[2] == ["manifest.json", *pieces, "state.json"]

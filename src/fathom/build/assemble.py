@@ -118,6 +118,7 @@ def build_execution(config: Config, module: Module, data: LabelledData) -> Execu
         precision=chosen.precision,
         compile=chosen.compile,
         devices=None,
+        strategy=chosen.strategy,
         **memory_options(config),
     )
 

@@ -141,6 +141,7 @@ OPTIONS: dict[str, dict[str, Option]] = {
     "machine": {
         "--device": Option("execution.device", "NAME", "auto, cpu, cuda, cuda:1, mps"),
         "--precision": Option("execution.precision", "P", ", ".join(choices_of("execution.precision"))),
+        "--strategy": Option("execution.strategy", "S", "of several processes: auto, ddp, fsdp (weights in pieces)"),
         "--compile": Option("execution.compile", "MODE", ", ".join(choices_of("execution.compile"))),
     },
 }

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from fathom.choices import Balance, Cache, CompileMode, DoctorLevel, OptimizerName, Precision
+from fathom.choices import Balance, Cache, CompileMode, DoctorLevel, OptimizerName, Precision, Strategy
 from fathom.errors import FathomError, UsageError
 from fathom.monitor import parse_monitor
 from fathom.runs.folder.schema import SCHEMA, other_version
@@ -139,6 +139,7 @@ class ExecutionConfig(ConfigNode, frozen=True):
     precision: Precision = "auto"
     channels_last: bool | Literal["auto"] = "auto"
     compile: CompileMode = "off"
+    strategy: Strategy = "auto"
     allocator: bool = True
     threads: Count | Literal["auto"] = "auto"
 

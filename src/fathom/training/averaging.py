@@ -93,6 +93,10 @@ class WeightAverage:
             raise FathomError("the saved state is not one of a weight average")
         loaded = self._matching(state["average"], _SAVED)
         for own, other in zip([*self._average, *self._buffer_copies], loaded, strict=True):
+            if hasattr(own, "to_local"):  # cut into pieces, one a process
+                from fathom.training.distributed.pieces import spread
+
+                other = spread(own, other)
             own.copy_(other)  # in place, and to this one's device and precision
         self.num_updates = int(state["num_updates"])
 
@@ -116,5 +120,10 @@ def _widened(weight: Tensor) -> Tensor:
 
 
 def _copy(targets: list[Tensor], sources: list[Tensor]) -> None:
-    if targets:
+    if any(hasattr(tensor, "to_local") for tensor in (*targets, *sources)):
+        # cut into pieces, one a process: torch has no call for many of them
+        for target, source in zip(targets, sources, strict=True):
+            gather = None if hasattr(target, "full_tensor") else getattr(source, "full_tensor", None)
+            target.copy_(source if gather is None else gather())
+    elif targets:
         torch._foreach_copy_(targets, sources)  # one call for all; it refuses empty lists

@@ -21,7 +21,8 @@ from fathom.metrics import names as metric_names
 from fathom.monitor import LOSSES, USUAL, Monitor, find_monitor, is_better_epoch, parse_monitor
 from fathom.phrases import counted
 from fathom.training.averaging import WeightAverage
-from fathom.training.checkpoint import make_folder, save_checkpoint
+from fathom.training.checkpoint import make_folder
+from fathom.training.distributed.saving import save_together
 
 if TYPE_CHECKING:
     from fathom.training.trainer import Trainer
@@ -353,8 +354,7 @@ class Checkpointing(Callback):
             with trainer.evaluation_weights():
                 # best before last: last names what is best, which must be there by then
                 best = {"module": trainer.module.state_dict(), **(self.best or {})}
-                if trainer.world.is_first:
-                    save_checkpoint(self.folder / "best", best)
+                save_together(trainer.world, self.folder / "best", best)
         self.save(trainer)
 
     def _is_best(self, record: dict[str, Any]) -> bool:
@@ -378,8 +378,7 @@ class Checkpointing(Callback):
     def save(self, trainer: Trainer) -> None:
         """Write ``last``; the one before it becomes ``previous``."""
         state = trainer.state_dict()  # in all processes, which have a part in it
-        if trainer.world.is_first:
-            save_checkpoint(self.folder / "last", state, previous=self.folder / "previous")
+        save_together(trainer.world, self.folder / "last", state, previous=self.folder / "previous")
         self._saved_at = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from fathom.files import atomic_folder, describe_failure
 
 SCHEMA = 1
 _FORMAT = "fathom-checkpoint"
+_PIECES = re.compile(r"state-\d{5}-of-\d{5}\.safetensors")
 # In the order in which a resumed run believes them.
 _CANDIDATES = ("last", "previous")
 
@@ -41,17 +43,23 @@ def save_checkpoint(folder: Path, state: dict[str, Any], *, previous: Path | Non
     tree = flatten(state, "", tensors)
     # serialised in memory first: the hashes are of what is meant, not of what a bad disk gave back
     files = {"state.safetensors": dump_tensors(tensors), "state.json": json.dumps(tree).encode()}
-    manifest = {
-        "format": _FORMAT,
-        "schema": SCHEMA,
-        "files": {n: {"size": len(b), "sha256": hashlib.sha256(b).hexdigest()} for n, b in files.items()},
-    }
+    manifest = make_manifest({name: entry_of(content) for name, content in files.items()})
     make_folder(folder.parent)
     with atomic_folder(folder, previous=previous) as temporary:
         for name, content in files.items():
             (temporary / name).write_bytes(content)
         # last: a folder without a manifest is no checkpoint
         (temporary / "manifest.json").write_text(json.dumps(manifest, indent=1))
+
+
+def entry_of(content: bytes) -> dict[str, Any]:
+    """Return what a manifest says of a file."""
+    return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def make_manifest(files: dict[str, dict[str, Any]], **more: Any) -> dict[str, Any]:
+    """Return the content of ``manifest.json``."""
+    return {"format": _FORMAT, "schema": SCHEMA, "files": files, **more}
 
 
 def make_folder(folder: Path) -> None:
@@ -72,7 +80,10 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
     """
     manifest = _read_manifest(folder / "manifest.json")
     contents: dict[str, bytes] = {}
-    for name in ("state.safetensors", "state.json"):  # these two alone: further files of a folder are never opened
+    # of a run whose weights were cut into pieces, a file from each process
+    pieces = sorted(name for name in manifest["files"] if _PIECES.fullmatch(name))
+    # these alone: further files of a folder are never opened
+    for name in (*(pieces or ["state.safetensors"]), "state.json"):
         path = folder / name
         expected = manifest["files"].get(name)
         if not isinstance(expected, dict):
@@ -88,11 +99,19 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
             raise CheckpointError(f"{path}: its SHA-256 is not the manifest's: altered since it was written")
         contents[name] = content
     try:
-        tensors = load_tensors(contents["state.safetensors"])
+        tensors = _join([load_tensors(contents[name]) for name in pieces or ["state.safetensors"]])
         return restore(json.loads(contents["state.json"]), tensors)
     # the hashes agree, so whoever wrote it wrote nonsense; still no traceback
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{folder}: not a checkpoint of Fathom ({error})") from error
+
+
+def _join(files: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Return all tensors; of one that stands in several files these are its rows, in their order."""
+    tensors = dict(files[0])
+    for name in {name for file in files[1:] for name in file}:
+        tensors[name] = torch.cat([file[name] for file in files if name in file])
+    return tensors
 
 
 def load_latest(root: Path) -> tuple[dict[str, Any], Path, list[str]]:
@@ -139,7 +158,9 @@ def flatten(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
         while path in tensors:  # {"a/b": …, "a": {"b": …}}
             path += "'"
         # A copy, since safetensors refuses tensors that share memory (tied weights).
-        tensors[path] = value.detach().to("cpu", copy=True).contiguous()
+        # Of one that is cut into pieces, the rows that this process has.
+        own = value.to_local() if hasattr(value, "to_local") else value
+        tensors[path] = own.detach().to("cpu", copy=True).contiguous()
         return {"$tensor": path}
     if isinstance(value, dict):
         # "$" marks what JSON lacks; a user's own key that begins so takes the long form
@@ -200,4 +221,9 @@ def load_weights(module: torch.nn.Module, weights: dict[str, Tensor], source: Pa
     Raises:  CheckpointError naming the first difference, see ``check_weights``
     """
     check_weights(module, weights, source)
+    own = module.state_dict()
+    if any(hasattr(tensor, "full_tensor") for tensor in own.values()):  # cut into pieces, one a process
+        from fathom.training.distributed.pieces import spread
+
+        weights = {name: spread(own[name], tensor) for name, tensor in weights.items()}
     module.load_state_dict(weights)

@@ -22,13 +22,14 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from fathom.choices import CompileMode, Precision
+from fathom.choices import CompileMode, Precision, Strategy
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.preprocess import Preprocess
 from fathom.training.distributed.world import ALONE, World, join_world
 
 PRECISIONS = get_args(Precision)
 COMPILE_MODES = get_args(CompileMode)
+STRATEGIES = get_args(Strategy)
 
 # bfloat16 halves the traffic and doubles the dot products where they are long; below this many input channels,
 # weighted by FLOPs, the conversions cost more than they save (bench/choices).
@@ -47,6 +48,7 @@ class Execution:
     allocator: str = "default"
     reasons: dict[str, str] = field(default_factory=dict)
     world: World = ALONE
+    strategy: str = "ddp"  # of several processes: ddp, each with all weights, or fsdp, each with a piece of them
 
     def describe(self) -> dict[str, str]:
         """Return every choice with its reason, as text."""
@@ -59,7 +61,7 @@ class Execution:
             "threads": str(torch.get_num_threads()),
         }
         if self.world.size > 1:
-            values["processes"] = str(self.world.size)
+            values["processes"] = f"{self.world.size}, {self.strategy}"
         return {k: f"{v} ({self.reasons[k]})" if k in self.reasons else v for k, v in values.items()}
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
@@ -113,6 +115,7 @@ def choose_execution(
     compile: str = "off",
     allocator: bool = True,
     devices: int | None = 1,
+    strategy: str = "auto",
 ) -> Execution:
     """Settle every open choice for this machine and network.
 
@@ -121,6 +124,7 @@ def choose_execution(
         compile: never chosen unasked: it takes tens of seconds and, next to the other choices, made a CPU's training
             at most an eighth faster and often slower (docs/benchmarks/choices.md).
         devices: processes that compute together, a device each; None: as many as a launcher started.
+        strategy: how they share the work: ddp, fsdp, or auto, which is ddp.
     Raises:  UsageError for an unknown name or a device that is not there
     """
     if precision not in PRECISIONS:
@@ -144,13 +148,17 @@ def choose_execution(
         precision, reasons["precision"] = _choose_precision(where, layers, flops)
         if failure is not None and where.type == "cpu":
             reasons["precision"] = failure
+    if strategy not in STRATEGIES:
+        raise unknown("strategy", strategy, STRATEGIES)
     if channels_last is None and failure is not None:
         channels_last, reasons["memory format"] = False, failure
     if channels_last is None:
         channels_last = where.type in ("cpu", "cuda") and any(is_conv for *_, is_conv in layers)
         if channels_last:
             reasons["memory format"] = "the network has convolutions"
-    return Execution(where, precision, channels_last, compile, "kept heap" if tuned else "default", reasons, world)
+    strategy = "ddp" if strategy == "auto" else strategy
+    heap = "kept heap" if tuned else "default"
+    return Execution(where, precision, channels_last, compile, heap, reasons, world, strategy)
 
 
 def find_device(name: str = "auto") -> torch.device:

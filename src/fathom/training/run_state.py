@@ -260,4 +260,8 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> 
                 # A checkpoint is stored contiguous; fused kernels read a state in its parameter's memory format.
                 # And a copy: torch takes the tensors as they are, training would change the state that was given.
                 like = parameter if value.shape == parameter.shape else value
+                if hasattr(like, "full_tensor"):  # cut into pieces, one a process
+                    from fathom.training.distributed.pieces import spread
+
+                    value = spread(like, value)
                 values[name] = torch.empty_like(like, dtype=value.dtype, device=value.device).copy_(value)

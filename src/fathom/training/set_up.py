@@ -19,7 +19,7 @@ from fathom.processes import launched_size
 from fathom.training.callbacks import HOOKS, Callback
 from fathom.training.device import Execution, choose_execution, find_device, try_forward
 from fathom.training.distributed.engine import Engine
-from fathom.training.distributed.world import World, join_world
+from fathom.training.distributed.world import World, is_broken, join_world
 from fathom.training.feed import Feed
 from fathom.training.optimizer_choice import all_of, choose_optimizers
 from fathom.training.random_state import seed_everything
@@ -47,6 +47,9 @@ def set_up(trainer: Trainer, module: Module, data: Any, state: dict[str, Any] | 
     trainer.meter = trainer.make_meter()
     _open_loaders(trainer, data)
     _choose_execution(trainer)
+    trainer.engine = _make_engine(trainer)
+    module = trainer.module if trainer.engine is None else trainer.engine.module
+    trainer.module = module  # of weights that are cut into pieces another one than was given
     trainer.parameters = list(module.parameters())  # not earlier: lazy layers have none until an example passed
     if not any(parameter.requires_grad for parameter in trainer.parameters):
         raise UsageError("the module has no parameter to train: all are frozen or there are none")
@@ -63,7 +66,6 @@ def set_up(trainer: Trainer, module: Module, data: Any, state: dict[str, Any] | 
     trainer.started = time.perf_counter()
     if state is not None:
         restore_state(trainer, state)
-    trainer.engine = _make_engine(trainer)
     # After restore_state: load_state_dict puts new tensors into the optimiser, and the graph keeps those it saw.
     trainer.whole_step = _compile_step(trainer) if trainer.execution.compile == "step" else None
     trainer.interval_began = trainer.epoch_began = (time.perf_counter(), trainer.num_samples)
@@ -115,14 +117,23 @@ def _make_engine(trainer: Trainer) -> Engine | None:
     """
     if trainer.world.size == 1:
         return None
-    if trainer.manual is not None:
-        raise UsageError(
-            "a module that takes its steps itself, with several optimisers, trains in one process; start it without "
-            "torchrun"
-        )
     if trainer.execution.compile == "step":
         raise UsageError("compile=step makes one graph of a whole step, for one process; use --compile forward")
-    return Engine(trainer.world, trainer.module)
+    if trainer.execution.strategy != "fsdp":
+        return Engine(trainer.world, trainer.module)
+    from fathom.training.distributed.sharding import ShardedEngine
+
+    if isinstance(trainer.given_optimizer, torch.optim.Optimizer):
+        raise UsageError("fsdp cuts the parameters: give the optimiser by its name, or as a function of the module")
+    return ShardedEngine(trainer.world, trainer.module, trainer.device)
+
+
+def release(trainer: Trainer) -> None:
+    """Give the module back as it came, once the loop is over."""
+    engine = trainer.engine
+    if isinstance(engine, Engine) and not is_broken():
+        engine.close()
+        trainer.module = getattr(engine, "given", trainer.module)
 
 
 def _open_loaders(trainer: Trainer, data: Any) -> None:
@@ -182,6 +193,11 @@ def _make_optimizers(trainer: Trainer) -> None:
     trainer.base_lrs = trainer.given_lrs or [float(group["lr"]) for group in groups]
     if trainer.manual is None:
         return
+    if trainer.engine is not None:
+        raise UsageError(
+            "a module that takes its steps itself, with several optimisers, trains in one process; start it without "
+            "torchrun"
+        )
     called = any(_overrides(callback, "on_gradients") for callback in trainer.callbacks)
     precision, compiled = trainer.execution.precision, trainer.execution.compile
     if trainer.accumulate > 1 or trainer.clip_norm or called or precision == "fp16" or compiled == "step":

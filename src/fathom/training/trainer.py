@@ -17,9 +17,9 @@ from fathom.module import Module
 from fathom.monitor import parse_monitor
 from fathom.training.callbacks import Callback, Checkpointing
 from fathom.training.device import PRECISIONS, Execution
-from fathom.training.distributed.engine import Engine, check_equal
+from fathom.training.distributed.engine import Engine
 from fathom.training.distributed.world import World
-from fathom.training.divergence import divergence_error, not_finite
+from fathom.training.divergence import Diverged, divergence_error, not_finite
 from fathom.training.evaluation import evaluate_feed
 from fathom.training.feed import Feed
 from fathom.training.loaders import as_data
@@ -31,7 +31,7 @@ from fathom.training.rehearsal import Rehearsal
 from fathom.training.run_state import collect_state, restore_callbacks
 from fathom.training.schedules.schedule import Schedule
 from fathom.training.schedules.torch_schedule import TorchSchedule
-from fathom.training.set_up import set_up
+from fathom.training.set_up import release, set_up
 from fathom.training.signals import Interrupted, StopRequest, catch_signals
 from fathom.training.step import take_step
 
@@ -186,6 +186,10 @@ class Trainer:
                     self.stop_if_asked(in_epoch=False)
                     self.should_stop = next(filter(None, self.world.gather(self.should_stop)), None)
                 self.world.meet()
+                release(self)
+            except (Diverged, Interrupted):  # in all processes alike
+                release(self)
+                raise
             finally:
                 self.call("on_fit_end")  # also after an error: progress bars must close
         return self.records
@@ -205,9 +209,10 @@ class Trainer:
 
     def validate(self, feed: Feed) -> dict[str, float]:
         """Return loss and metrics over all batches, with the weights to be kept; nothing if a signal asks to stop."""
-        with self.evaluation_weights():
+        with self.evaluation_weights(), contextlib.ExitStack() as held:
             if self.engine is not None:
                 self.engine.sync_buffers()
+                held.enter_context(self.engine.whole_weights())
             evaluation = evaluate_feed(
                 self.module, feed, self.execution, should_stop=lambda: self._request.signum is not None
             )
@@ -320,7 +325,7 @@ class Trainer:
         self.flush()
         if self.engine is not None:
             self.engine.sync_buffers()
-            check_equal(self.world, self.module, f"after step {self.step}")
+            self.engine.check(f"after step {self.step}")
         return collect_state(self)
 
 

@@ -47,13 +47,27 @@ class Engine:
 
     def __init__(self, world: World, module: Module) -> None:
         self.world, self.module = world, module
-        self._step: _TrainingStep | None = None
+        self._step: TrainingStep | None = None
         self._parallel: DistributedDataParallel | None = None
         self.wishes = dict.fromkeys(FLAGS, False)  # of this process, for the next step
         self.said = dict.fromkeys(FLAGS, False)  # by any of them, in the last step
         with world.naming_the_lost():
             _take_from_first(module)
-        check_equal(world, module, "at the start")
+        self.check("at the start")
+
+    def check(self, when: str) -> None:
+        """Compare the weights of all processes.
+
+        Raises:  FathomError if they differ
+        """
+        check_equal(self.world, self.module, when)
+
+    def whole_weights(self) -> contextlib.AbstractContextManager[Any]:
+        """Return a context in which each process has all weights, and can compute by itself."""
+        return contextlib.nullcontext()
+
+    def close(self) -> None:
+        """Leave the module as it was given, with the weights it has learned."""
 
     def run(self, trainer: Trainer, batches: list[Counted]) -> None:
         """Forward and backward of the batches of one step.
@@ -62,26 +76,25 @@ class Engine:
             LostProcess
         """
         self._seed(trainer)
-        if self._parallel is None:
-            self._prepare(batches[0][0], trainer)
+        self._prepare(batches[0][0], trainer)
         total = sum(whole for _, _, whole in batches)
         failure: Finding | None = None
         with self.world.naming_the_lost():
             for number, (batch, count, whole) in enumerate(batches, start=1):
                 is_last = number == len(batches)
                 # gradients travel once a step, with the last batch
-                with contextlib.nullcontext() if is_last else self._parallel.no_sync():  # type: ignore[union-attr]
+                with self._holding_back(not is_last):
                     outputs, flags = self._forward(trainer, batch, count)
                     loss = loss_of(outputs)  # ()
                     if trainer.reading_is_free and failure is None and not math.isfinite(loss.item()):
-                        failure = _finding_of(trainer.divergence(batch, ago=0))
-                    # DistributedDataParallel divides the sum by the number of processes
+                        failure = self._diagnose(trainer, batch)
+                    # torch divides the sum by the number of processes
                     loss = loss * (count / total * self.world.size)
                     if is_last:
                         loss = loss + (flags * self._values(flags, failure is not None)).sum()
                     (loss if trainer.scaler is None else trainer.scaler.scale(loss)).backward()
                 trainer.note(batch, outputs, count, whole)
-        self._listen()
+            self._listen(failure is not None)
         if self.said["not_finite"]:
             self._stop_together(failure)
 
@@ -103,11 +116,18 @@ class Engine:
                 else:
                     _broadcast(buffer)
 
-    def _forward(self, trainer: Trainer, batch: Any, count: int) -> tuple[dict[str, Tensor], Tensor]:
+    def _holding_back(self, holds: bool) -> contextlib.AbstractContextManager[Any]:
+        """Return a context in which gradients stay here, if they are to."""
         assert self._parallel is not None
+        return self._parallel.no_sync() if holds else contextlib.nullcontext()
+
+    def _diagnose(self, trainer: Trainer, batch: Any) -> Finding:
+        return finding_of(trainer.divergence(batch, ago=0))
+
+    def _forward(self, trainer: Trainer, batch: Any, count: int) -> tuple[dict[str, Tensor], Tensor]:
         try:
             with trainer.execution.forward(is_full=count == trainer.feed.batch_size):
-                return self._parallel(batch)
+                return (self._parallel or self._step)(batch)  # type: ignore[misc]
         except RuntimeError as error:
             if "finished reduction in the prior iteration" not in str(error):
                 raise
@@ -118,9 +138,11 @@ class Engine:
 
     def _prepare(self, batch: Any, trainer: Trainer) -> None:
         """Wrap the module, once there is a batch: it shows whether each parameter has a part in the loss."""
+        if self._parallel is not None:
+            return
         like = next(p for p in self.module.parameters() if p.requires_grad)
         # of their type: what has another type travels by itself
-        self._step = _TrainingStep(self.module, like)
+        self._step = TrainingStep(self.module, like)
         unused = getattr(self.module, "find_unused_parameters", False) or _has_unused(self.module, batch, trainer)
         self._parallel = DistributedDataParallel(
             self._step,
@@ -141,15 +163,17 @@ class Engine:
         wishes = self.wishes | {"not_finite": is_bad}
         return torch.tensor([float(wishes[name]) for name in FLAGS], dtype=flags.dtype, device=flags.device)
 
-    def _listen(self) -> None:
+    def _listen(self, is_bad: bool) -> None:
         """Read what was said. On an accelerator this waits for the step."""
         assert self._step is not None
         gradient = self._step.flags.grad
         assert gradient is not None
-        values = gradient.tolist()
         self._step.flags.grad = None
-        # not 0 and not > 0: a NaN in the sum counts as said
-        self.said = {name: value != 0 for name, value in zip(FLAGS, values, strict=True)}
+        self._take(gradient)
+
+    def _take(self, values: Tensor) -> None:
+        # not > 0: a NaN in the sum counts as said
+        self.said = {name: value != 0 for name, value in zip(FLAGS, values.tolist(), strict=True)}
         self.wishes = dict.fromkeys(FLAGS, False)
 
     def _stop_together(self, failure: Finding | None) -> None:
@@ -160,7 +184,7 @@ class Engine:
         raise Diverged(Finding.from_dict(finding))
 
 
-class _TrainingStep(nn.Module):
+class TrainingStep(nn.Module):
     """Calls ``training_step`` as what DistributedDataParallel takes for a forward pass, with numbers for messages."""
 
     def __init__(self, module: Module, like: Tensor) -> None:
@@ -227,5 +251,5 @@ def _has_unused(module: Module, batch: Any, trainer: Trainer) -> bool:
     return any(p.grad is None for p in twin.parameters() if p.requires_grad)
 
 
-def _finding_of(error: FathomError) -> Finding:
+def finding_of(error: FathomError) -> Finding:
     return error.finding if isinstance(error, Diverged) else Finding("loss.not_finite", "error", str(error))

@@ -26,7 +26,9 @@ from fathom.errors import FathomError, UsageError
 from fathom.phrases import enumerated
 from fathom.processes import launched_size
 from fathom.training.checkpoint import flatten, restore
+from fathom.training.divergence import Diverged
 from fathom.training.random_state import kept_random_state, random_state, restore_random_state
+from fathom.training.signals import Interrupted
 
 _TIMEOUT_S = 600.0  # torch's own ten minutes for NCCL
 _SIGNS = (
@@ -121,7 +123,7 @@ class World:
         """Leave for the others why this process ends, so that their errors can say it."""
         try:
             yield
-        except LostProcess:
+        except (LostProcess, Diverged, Interrupted):  # the others know
             raise
         except Exception as error:
             if self.size > 1:
@@ -210,6 +212,11 @@ def leave_world() -> None:
     World(dist.get_rank(), dist.get_world_size()).meet()
     with contextlib.suppress(RuntimeError):  # another process is gone already
         dist.destroy_process_group()
+
+
+def is_broken() -> bool:
+    """Whether the processes are no longer together, since one of them failed or is gone."""
+    return bool(_broken)
 
 
 def is_lost_connection(error: BaseException) -> bool:
