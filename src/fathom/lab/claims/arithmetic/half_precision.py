@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from fathom.lab.ensembles import stack_draws
+from fathom.lab.ensembles import cross_entropy, stack_draws
 from fathom.lab.experiment import Claim, Comparison, Conditions, Design, Fact, Plot, Reading
 from fathom.lab.stacks import Form, Stack
 
@@ -18,10 +18,7 @@ def measure(arm: str, seeds: Sequence[int], conditions: Conditions) -> Iterator[
     data = conditions.samples
     X, y, _, _ = stack_draws([data.draw(seed, conditions["samples"], 1) for seed in seeds])
     stack = Stack(seeds, X.shape[2], data.num_classes, Form(conditions["depth"], conditions["width"], "tanh", "xavier"))
-    from fathom.lab.ensembles import cross_entropy
-
-    # per sample of a batch of 256: what flows back is a mean's share, as in training
-    loss = cross_entropy(stack(X), y).sum() * (len(y[0]) / conditions["batch"])
+    loss = cross_entropy(stack(X), y).sum()
     grads = torch.autograd.grad(loss, list(stack.weights))
     scale = 1024.0 if arm == "scaled" else 1.0
     kind = torch.bfloat16 if arm == "bf16" else torch.float16
@@ -74,7 +71,7 @@ CLAIM = Claim(
     plot=Plot("lost_share", "share of gradients that become zero"),
     data="digits",
     takes=("images", "rows"),
-    settings={"depth": 10, "width": 64, "samples": 256, "batch": 256, "shrink": 1000.0},
+    settings={"depth": 10, "width": 64, "samples": 256, "shrink": 1000.0},
     reading=Reading(
         sentences=(
             "fp16 spends five bits on the exponent: below 6·10⁻⁵ it loses precision, below 3·10⁻⁸ everything.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,28 +40,35 @@ def _gap(net: nn.Module, X: torch.Tensor, y: torch.Tensor) -> float:
 
 
 def _traffic(machines: int, devices: int) -> list[Fact]:
-    """Count the numbers that leave a machine, and what the busiest device sends, for a gradient of 1,200 numbers."""
+    """Count what processes send a parameter server, and what devices send each other in a ring."""
     from fathom.scratch.devices.collective import naive_all_reduce, ring_all_reduce
 
-    n, rng = 1200, np.random.default_rng(0)
-    gradients = rng.normal(size=(machines, devices, n))
-    apart = sum(gradient.size for machine in gradients for gradient in machine)  # each device to the server
-    local = [machine.sum(0) for machine in gradients]
-    together = sum(gradient.size for gradient in local)
-    same = bool(np.allclose(sum(local), gradients.sum((0, 1))))
-    world = machines * devices
-    naive, ring = (f([row.copy() for row in gradients.reshape(world, n)]) for f in (naive_all_reduce, ring_all_reduce))
+    apart, together = (_bytes_to_server(machines, devices, local_sum=local) for local in (False, True))
+    n, world = 1200, machines * devices
+    rows = list(np.random.default_rng(0).normal(size=(world, n)))
+    naive, ring = (f([row.copy() for row in rows]) for f in (naive_all_reduce, ring_all_reduce))
     return [
-        Fact(
-            "a local sum first: fewer numbers to the server",
-            same and together * devices == apart,
-            f"{apart:,} to {together:,}",
-        ),
-        Fact(
-            "a ring: no device sends more than 2(D − 1)/D", max(ring) == 2 * (world - 1) * n // world, f"{max(ring):,}"
-        ),
+        Fact("a local sum first: fewer bytes to the server", together * devices == apart, f"{apart:,} to {together:,}"),
+        Fact("a ring: each sends 2(D − 1)/D", max(ring) == 2 * (world - 1) * n // world, f"{max(ring):,}"),
         Fact("the busiest sends less than without a ring", max(ring) < max(naive), f"{max(naive):,} before"),
     ]
+
+
+def _bytes_to_server(machines: int, devices: int, *, local_sum: bool) -> int:
+    """Return the bytes of gradients that processes of several devices each send in one step."""
+    from fathom.scratch.devices.parameter_server import Cluster, ParameterServer
+    from fathom.scratch.learning.optimizers import SGD
+    from fathom.scratch.networks import create
+
+    network: tuple[str, dict[str, Any]] = ("mlp", {"input_shape": [1, 4, 4], "num_classes": 3, "hidden": [8]})
+    net = create(network[0], **network[1])
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(32, 1, 4, 4)).astype(np.float32), rng.integers(0, 3, 32)
+    cluster = Cluster(machines, devices)
+    server = ParameterServer(net, SGD(net.parameters(), 0.1), network, X, y, cluster=cluster, local_sum=local_sum)
+    with server:
+        server.step(np.arange(32))
+    return server.bytes_received
 
 
 CLAIM = Claim(
@@ -71,7 +79,7 @@ CLAIM = Claim(
     paper="Patarasuk & Yuan 2009",
     design=Design(
         factor="a batch at once or in halves; with batch normalisation or not; gradients sent one by one or summed",
-        fixed="a convolutional network in float64, 32 images; two machines of four devices, 1,200 parameters",
+        fixed="a convolutional network in float64, 32 images; two processes of four devices and a server",
         budget="one step",
     ),
     facts=check,
@@ -81,7 +89,7 @@ CLAIM = Claim(
             "A mean over a batch is the mean of the means of its equal halves, as long as samples do not see each "
             "other.",
             "Gradients agree to rounding without batch normalisation, and differ with it, since each half has its own "
-            "statistics; a local sum divides what leaves a machine by its devices.",
+            "statistics; a local sum divides what leaves a machine by the number of its devices.",
             "Synchronise the statistics (SyncBatchNorm) or take larger batches a device; let a ring do the adding.",
         ),
         would_change="Halves of unequal size with plain means, dropout with other masks, sums in float32.",
