@@ -136,7 +136,12 @@ _PLACES = {
 __all__ = [*_PLACES, "__version__"]
 
 
+_ROOMS = ("lab",)  # rooms that are spoken of by their own name: fathom.lab.run
+
+
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"fathom.{name}")
     if name not in _PLACES:
         import difflib
 

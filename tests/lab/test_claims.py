@@ -1,6 +1,8 @@
 """The claims: each is whole, is published as its file says, and has a page that shows what is there now."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,17 @@ def test_the_table_shows_every_published_verdict(capsys):
     for content in all_published():
         assert content["name"] in out
         assert content["verdict"]["text"] in out
+
+
+def test_the_table_needs_no_torch():
+    code = "import sys; from fathom.cli.main import main; main(['lab']); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_the_lab_is_reached_from_the_package():
+    code = "import fathom; print(fathom.lab.run.__doc__)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "Run an experiment of the lab" in done.stdout
 
 
 def test_members_of_an_ensemble_are_what_they_would_be_alone():

@@ -86,6 +86,15 @@ def test_an_interrupted_run_goes_on_where_it_stopped(planted):
     assert fathom.lab.run("planted", out="other").content["comparisons"] == result.content["comparisons"]
 
 
+def test_a_stopped_command_says_how_to_go_on(planted, capsys):
+    planted.stops_after = 5
+    assert main(["lab", "planted", "--seeds", "6"]) == 130
+    assert "stopped; resume with: fathom lab planted --seeds 6" in capsys.readouterr().err
+    planted.stops_after = None
+    assert main(["lab", "planted", "--seeds", "6"]) == 0
+    assert len(planted.measured) == 12
+
+
 def test_more_seeds_measure_the_further_ones_only_and_again_all(planted):
     fathom.lab.run("planted", seeds=5)
     fathom.lab.run("planted", seeds=7)

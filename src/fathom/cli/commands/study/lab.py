@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fathom.cli.columns import print_table
+from fathom.cli.signals import resume_hint
 from fathom.cli.values import read_count
 from fathom.errors import UsageError
 
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     request = Request(args.seeds, args.quick, _read_settings(args.set), args.data, args.out, args.again, args.target)
     if args.name == "all":
         return _run_all(args, request)
-    result = _run_one(args.name, request, publishes=args.publish)
+    result = _run_one(args.name, request, args.command, publishes=args.publish)
     if args.json:
         _print_json(result.content)
     else:
@@ -57,11 +59,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _run_one(name: str, request: Request, *, publishes: bool) -> LabResult:
+def _run_one(name: str, request: Request, command: list[str], *, publishes: bool) -> LabResult:
     from fathom.lab.published import publish
     from fathom.lab.running import run_claim
 
-    result = run_claim(name, request)
+    try:
+        result = run_claim(name, request)
+    except KeyboardInterrupt as stop:
+        raise resume_hint(stop, shlex.join(command)) from None  # what was measured is kept
     if publishes:
         publish(result.content)
     return result
@@ -77,7 +82,7 @@ def _run_all(args: argparse.Namespace, request: Request) -> int:
     changes, contents = [], []
     for name in claim_files():
         before = None if args.publish else changed_verdict
-        content = _run_one(name, request, publishes=args.publish).content
+        content = _run_one(name, request, args.command, publishes=args.publish).content
         contents.append(content)
         if not args.json:
             print(f"{name}: {content['verdict']['text']}", flush=True)

@@ -75,7 +75,7 @@ CLAIM = Claim(
         fixed="one hidden layer of 256, ReLU, SGD with momentum 0.9, 20 % of the training labels drawn anew",
         budget="all, the unpruned one too, train on for half the epochs at the same learning rate",
         arms=_ARMS,
-        seeds=20,
+        seeds=50,
     ),
     comparisons=[
         Comparison(

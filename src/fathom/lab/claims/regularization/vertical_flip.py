@@ -21,7 +21,7 @@ def measure(arm: str, seeds: Sequence[int], conditions: Conditions) -> Iterator[
     shape = tuple(data.X.shape[1:])
     make = partial(create, "lenet", input_shape=shape, num_classes=data.num_classes)
     for seed in seeds:
-        draw = data.draw(seed, conditions["samples"], 2000)
+        draw = data.draw(seed, conditions["samples"], 10_000)
         yield measure_network(make, data, draw, seed, training)
 
 
@@ -36,7 +36,7 @@ CLAIM = Claim(
         fixed="LeNet with ReLU, SGD with momentum 0.9, batch 64, 2,000 images",
         budget="the same epochs at the same learning rate",
         arms=_ARMS,
-        seeds=8,
+        seeds=12,
     ),
     comparisons=[
         Comparison("left and right − none", "flip", "none", "not less", margin=0.005, unit="pp"),
@@ -47,8 +47,8 @@ CLAIM = Claim(
     plot=Plot("accuracy", "test accuracy"),
     data="fashion_mnist",
     takes=("images",),
-    settings={"samples": 2000, "epochs": 20, "lr": 0.05},
-    quick={"samples": 1000, "epochs": 10},
+    settings={"samples": 2000, "epochs": 15, "lr": 0.05},
+    quick={"samples": 1000, "epochs": 6},
     reading=Reading(
         sentences=(
             "A copy helps if new images look like it; shirts come mirrored, and hardly ever upside down.",

@@ -71,7 +71,7 @@ CLAIM = Claim(
         fixed="standard normal inputs, noise of variance 1, float32, one processor",
         budget="descent gets a learning rate near the best and a decay; the fastest of three times counts",
         arms=_ARMS,
-        seeds=7,
+        seeds=15,
     ),
     comparisons=[
         Comparison(
