@@ -51,25 +51,29 @@ class CellFile:
 def measure_cells(
     claim: Claim, conditions: Conditions, seeds: Sequence[int], file: CellFile, on_cell: Callable[[str], None]
 ) -> dict[tuple[str, int], Cell]:
-    """Measure what is missing, arm after arm, and return the cells of these seeds.
+    """Measure what is missing, arm after arm or, where time is measured, seed after seed; return all cells.
 
     Args:
         on_cell: called with the arm's label after each cell, those of an earlier call included.
     Raises:  FathomError if the measure yields too few or too many values
     """
     found: dict[tuple[str, int], Cell] = {}
-    for arm, label in claim.design.arms.items():
-        missing = [seed for seed in seeds if (arm, seed) not in file.cells]
-        for seed in set(seeds) - set(missing):
+    arms = claim.design.arms
+    # (arm, seeds) in the order of measurement
+    turns = (
+        [(arm, [seed]) for seed in seeds for arm in arms] if claim.design.is_timed else [(a, [*seeds]) for a in arms]
+    )
+    for arm, wanted in turns:
+        missing = [seed for seed in wanted if (arm, seed) not in file.cells]
+        for seed in set(wanted) - set(missing):
             found[arm, seed] = file.cells[arm, seed]
-            on_cell(label)
-        while missing:
-            cells = _measure(claim, arm, missing, conditions)
-            for cell in cells:
+            on_cell(arms[arm])
+        while missing:  # again after a divergence, for the seeds behind it
+            for cell in _measure(claim, arm, missing, conditions):
                 file.add(cell)
                 found[arm, cell.seed] = cell
                 missing.remove(cell.seed)
-                on_cell(label)
+                on_cell(arms[arm])
     return found
 
 

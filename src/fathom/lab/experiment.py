@@ -98,6 +98,7 @@ class Design:
         budget: how the arms are given the same chance: steps, and the search for the learning rate.
         arms: name to label, in the order in which they are drawn.
         seeds: of the published measurement; ``quick_seeds`` of a small one.
+        is_timed: the arms take turns, seed by seed, so that what else a machine does strikes all of them alike.
     """
 
     factor: str
@@ -106,6 +107,7 @@ class Design:
     arms: Mapping[str, str] = field(default_factory=dict)
     seeds: int = 10
     quick_seeds: int = 5
+    is_timed: bool = False
 
 
 @dataclass(frozen=True)

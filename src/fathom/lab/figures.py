@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _BLUE, _ORANGE, _GREY = "#1f5fa8", "#c4581b", "#8a8f98"
 _WIDTH, _ROW, _AXIS = 6.4, 0.3, 0.6  # inches
-_MOST_DOTS = 20  # of one arm: more make a large file and no clearer picture
+_MOST_DOTS = 14  # of one arm: more make a large file and no clearer picture
 _STYLE: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "fathom", "font.size": 9, "axes.spines.top": False}
 
 

@@ -50,7 +50,12 @@ def reword(content: Mapping[str, Any], claim: Claim) -> dict[str, Any]:
     if verdict["kind"] == "depends":
         found = Verdict("depends", claim.reading.depends_on)
         verdict |= {"on": found.on, "text": found.text}
-    changed = {**content, **describe_claim(claim), "verdict": verdict}
+    arms = {arm: {**content["arms"][arm], "label": label} for arm, label in claim.design.arms.items()}
+    comparisons = [
+        {**found, "title": comparison.title}
+        for found, comparison in zip(content["comparisons"], claim.comparisons, strict=True)
+    ]
+    changed = {**content, **describe_claim(claim), "verdict": verdict, "arms": arms, "comparisons": comparisons}
     return changed | _describe_reading(claim, changed)
 
 

@@ -72,6 +72,7 @@ CLAIM = Claim(
         budget="descent gets a learning rate near the best and a decay; the fastest of three times counts",
         arms=_ARMS,
         seeds=15,
+        is_timed=True,
     ),
     comparisons=[
         Comparison(

@@ -82,6 +82,7 @@ CLAIM = Claim(
         budget="the fastest of 300 passes counts",
         arms=_ARMS,
         seeds=10,
+        is_timed=True,
     ),
     comparisons=[
         Comparison(

@@ -9,7 +9,7 @@ import numpy as np
 from fathom.lab.experiment import Claim, Comparison, Conditions, Design, Plot, Reading
 
 _TESTED, _MODELS = (200, 10_000), (1, 10, 100)
-_ARMS = {f"n{n}_m{m}": f"{m} models on {n:,} test samples" for n in _TESTED for m in _MODELS}
+_ARMS = {f"n{n}_m{m}": f"best of {m} on {n:,} test samples" for n in _TESTED for m in _MODELS}
 
 
 def measure(arm: str, seeds: Sequence[int], conditions: Conditions) -> Iterator[dict[str, float]]:
