@@ -157,6 +157,8 @@ class Control(Callback):
         while True:
             while not session.commands.empty():
                 session.obey(session.commands.get(), trainer)
+            if session.target > trainer.step:
+                return
             if session.is_running:
                 if self._is_due(trainer):
                     self.draw(trainer)
