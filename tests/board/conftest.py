@@ -105,6 +105,7 @@ def serve():
         board = Board(RunIndex(roots), Sessions(port), **options)
         app = make_app(board, allowed_hosts("127.0.0.1", port))
         server = make_server(app)
+        board.is_ending = board.players.is_ending = lambda: server.should_exit
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         started.append((server, thread, listener))
@@ -116,7 +117,7 @@ def serve():
 
     yield start
     for server, _, _ in started:
-        server.should_exit = server.force_exit = True
+        server.should_exit = True
     for _, thread, listener in started:
         thread.join()
         listener.close()

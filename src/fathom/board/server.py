@@ -15,7 +15,7 @@ from fathom.board.state import Board
 from fathom.board.web.sessions import Sessions
 from fathom.errors import FathomError, UsageError
 from fathom.web.guard import listed_hosts
-from fathom.web.server import LOOPBACK, bind, import_web, is_loopback, run_server
+from fathom.web.server import LOOPBACK, bind, import_web, is_loopback, make_server, run_until_stopped
 
 PORT = 8350  # the first that is tried
 _TRIES = 20
@@ -56,7 +56,12 @@ def serve(roots: Sequence[str], options: Options, *, on_ready: Callable[[str], N
         webbrowser.open(address)
     from fathom.board.web.app import make_app
 
-    run_server(make_app(board, allowed_hosts(options.host, port)), listening)
+    server = make_server(make_app(board, allowed_hosts(options.host, port)))
+    board.is_ending = board.players.is_ending = lambda: bool(server.should_exit)
+    try:
+        run_until_stopped(server, listening)
+    finally:
+        board.worker.close()
 
 
 def allowed_hosts(host: str, port: int) -> frozenset[str]:

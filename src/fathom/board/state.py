@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fathom.board.index.history import History
@@ -21,6 +22,7 @@ class Board:
 
     Attributes:
         language: "en" or "zh"; "" asks the browser.
+        is_ending: whether the server was asked to stop; streams then end by themselves.
     """
 
     index: RunIndex
@@ -29,6 +31,7 @@ class Board:
     language: str = ""
     worker: Worker = field(default_factory=Worker)
     players: Players = field(default_factory=Players)
+    is_ending: Callable[[], bool] = lambda: False
     _histories: OrderedDict[str, History] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -47,8 +47,13 @@ def run_server(app: Any, listening: socket.socket) -> None:
 
     Raises:  FathomError if uvicorn is not installed
     """
+    run_until_stopped(make_server(app), listening)
+
+
+def run_until_stopped(server: Any, listening: socket.socket) -> None:
+    """Run what ``make_server`` made until Ctrl-C or SIGTERM."""
     with listening, _quiet_stop():
-        make_server(app).run(sockets=[listening])
+        server.run(sockets=[listening])
 
 
 def make_server(app: Any) -> Any:

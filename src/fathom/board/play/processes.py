@@ -7,13 +7,14 @@ import contextlib
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from fathom.board.play.settings import read_query
 from fathom.errors import FathomError
 
 MOST = 4  # two tabs with two networks each: more would share the cores
+_LOOK_S = 0.5  # between two looks at whether the server ends
 _LONGEST = 8 << 20  # bytes of a frame: 48 units and 2,000 points take about 200 kB
 _SLOT = re.compile(r"[0-9a-f]{16}")
 _COMMANDS = ("run", "pause", "step", "back", "reset", "settings", "speed")
@@ -23,6 +24,7 @@ class Players:
     """Processes by the name that their page gave them."""
 
     def __init__(self) -> None:
+        self.is_ending: Callable[[], bool] = lambda: False  # whether the server was asked to stop
         self._running: dict[str, asyncio.subprocess.Process] = {}
 
     async def play(self, slot: str) -> AsyncIterator[str]:
@@ -49,7 +51,7 @@ class Players:
         assert process.stdout is not None
         try:
             yield ": here\n\n"
-            while line := await process.stdout.readline():
+            while line := await self._next_line(process.stdout):
                 yield f"data: {line.decode().rstrip()}\n\n"
         finally:
             self._running.pop(slot, None)
@@ -57,6 +59,16 @@ class Players:
                 process.kill()
             # what is left in the pipe goes with it
             process._transport.close()  # type: ignore[attr-defined]
+
+    async def _next_line(self, output: asyncio.StreamReader) -> bytes:
+        """Return the next frame; nothing at the end of the process, or of the server."""
+        reading = asyncio.ensure_future(output.readline())
+        while not self.is_ending():
+            done, _ = await asyncio.wait({reading}, timeout=_LOOK_S)
+            if done:
+                return reading.result()
+        reading.cancel()
+        return b""
 
     def tell(self, slot: str, command: Mapping[str, Any]) -> None:
         """Hand a command on.

@@ -6,7 +6,7 @@ import { AXES, axisControls, metricsOf, titleOf, view } from "./curves.js";
 import { h, s, setMarkup } from "./dom.js";
 import { formOf, isShare } from "./numbers.js";
 import { History, runs } from "./runs.js";
-import { t } from "./words.js";
+import { currentLanguage, t } from "./words.js";
 
 // 97.5 % points of Student's t for 1, 2, 3 … degrees of freedom; beyond, the normal's is near enough
 const T = [12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131];
@@ -42,7 +42,7 @@ export async function showCompare(main, [ids = ""]) {
   controls.append(h("label", {}, band, t("runs that differ by their seed alone as one band")));
   main.append(list, controls, grid, parallel(rows), table);
   draw();
-  getText(`/api/compare?ids=${rows.map((row) => row.id).join(",")}`, { signal: away.signal }).then((text) => setMarkup(table, text)).catch(() => {});
+  getText(`/api/compare?ids=${rows.map((row) => row.id).join(",")}&lang=${currentLanguage()}`, { signal: away.signal }).then((text) => setMarkup(table, text)).catch(() => {});
   runs.watch(new Map(rows.map((row, i) => [row.id, { offset: histories[i].offset, records: (records) => { histories[i].add(records); draw(); } }])));
   return () => away.abort();
 }

@@ -45,7 +45,7 @@ async function start() {
   try {
     await openSession();
     Object.assign(state, await getJson("/api/state"));
-    setLanguage(state.language);
+    await setLanguage(state.language);
     await runs.load();
     addEventListener("hashchange", () => route().catch(fail));
     await route();

@@ -58,7 +58,7 @@ export default async function showNow(body, { id, history, signal }) {
     chart.show(lines, { xLabel: t("Step") });
   };
   const drawMore = () => more.replaceChildren(...[["Machine", facts.machine], ["Choices made by Fathom", facts.choices]].filter(([, found]) => found && Object.keys(found).length)
-    .map(([title, found]) => h("div", { class: "group" }, h("h3", {}, t(title)), h("dl", { class: "pairs long" }, ...Object.entries(found).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))))));
+    .map(([title, found]) => h("div", { class: "group" }, h("h2", { class: "small-head" }, t(title)), h("dl", { class: "pairs long" }, ...Object.entries(found).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))))));
   draw();
   drawMore();
   const again = async () => { facts = await getJson(`/api/runs/${id}/now`, { signal }); read = Date.now(); draw(); };

@@ -6,7 +6,7 @@ import { currentLanguage, t } from "./words.js";
 
 // Files whose change makes a section out of date; "metrics" is a finished epoch
 const MADE_FROM = {
-  doctor: ["findings.json", "run.json", "metrics"], layers: ["model.json", "probes.jsonl"], errors: ["evaluation.json"], data: ["data.json"],
+  doctor: ["findings.json", "run.json", "probes.jsonl", "metrics"], layers: ["model.json", "probes.jsonl"], errors: ["evaluation.json"], data: ["data.json"],
   table: ["run.json", "metrics"], setup: ["run.json"],
 };
 

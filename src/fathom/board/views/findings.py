@@ -1,4 +1,4 @@
-"""The doctor's view: every finding with its evidence and what to do, the gravest first."""
+"""What the numbers of a run say: every finding with its evidence and what to do, the gravest first."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from fathom.runs.html.markup import Html, element, fold, join, note, pairs
 from fathom.runs.html.page import Section
 
 
-def show_doctor(run: RunReader) -> Section:
+def show_numbers(run: RunReader) -> Section:
     """Show what is wrong or noteworthy: of a run that has not ended, as far as its records tell."""
     # while it runs there may be no findings.json yet; what the records show is computed from them
     found = run.findings or find_in_run(run)
     counts = {severity: sum(f.severity == severity for f in found.findings) for severity in ("error", "warning")}
     clean = note("Nothing stands out.") if not any(counts.values()) else ""
     cards = [_show_finding(finding) for finding in found.findings]
-    return Section("doctor", "Doctor", clean, element("div", *cards, class_="findings"), _not_checked(found))
+    return Section(
+        "numbers", "What the numbers say", clean, element("div", *cards, class_="findings"), _not_checked(found)
+    )
 
 
 def _show_finding(finding: Finding) -> Html:

@@ -66,7 +66,7 @@ async def _view(board: Board, request: Request) -> Response:
     entry, view = find_entry(board, request), request.path_params["view"]
     if view not in VIEWS:
         raise HTTPException(404, "there is no such view")
-    html = await run_in_threadpool(render, entry, view)
+    html = await run_in_threadpool(render, entry, view, language_of(board, request))
     tag = f'"{hashlib.sha256(html.encode()).hexdigest()[:24]}"'
     headers = {"etag": tag, "cache-control": "no-cache"}
     if request.headers.get("if-none-match") == tag:
@@ -98,7 +98,7 @@ async def _compare(board: Board, request: Request) -> Response:
     ids = request.query_params.get("ids", "").split(",")[:_MOST_COMPARED]
     entries = [entry for run_id in ids if (entry := board.index.get(run_id)) is not None]
     ours = [entry for entry in entries if entry.source.name == "fathom"]
-    html = await run_in_threadpool(render_comparison, ours) if len(ours) > 1 else ""
+    html = await run_in_threadpool(render_comparison, ours, language_of(board, request)) if len(ours) > 1 else ""
     return Response(html, media_type="text/html")
 
 
@@ -155,6 +155,12 @@ async def _list_trash(board: Board, request: Request) -> Response:
 
 async def _restore(board: Board, request: Request) -> Response:
     return JSONResponse(await run_in_threadpool(actions.undelete, board, request.path_params["run"]))
+
+
+def language_of(board: Board, request: Request) -> str:
+    """Return the language to answer in: as the board was started, else as the page or the browser asks."""
+    asked = board.language or request.query_params.get("lang") or request.headers.get("accept-language", "")
+    return "zh" if asked.lower().startswith("zh") else "en"
 
 
 def find_entry(board: Board, request: Request) -> Entry:

@@ -18,11 +18,20 @@ from fathom.board.web.answers import READS, WRITES, read_object
 from fathom.board.web.rules import BoardRules
 from fathom.board.web.stream import Streams, read_position
 from fathom.errors import FathomError
+from fathom.runs.html import page
+from fathom.runs.html.language import CATALOG
 from fathom.web.guard import Guard, Rules
 
 STATIC = Path(__file__).parents[1] / "static"
-_STYLE = Path(__file__).parents[2] / "runs" / "html" / "page.css"  # the report's own: one look for both
-_KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+# one look and one catalogue of words for reports and board
+_SHARED = {path.name: path for path in (Path(page.__file__).with_name("page.css"), CATALOG)}
+_KINDS = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+}
 
 
 def make_app(board: Board, hosts: frozenset[str]) -> Guard:
@@ -88,12 +97,12 @@ async def _static_file(request: Request) -> Response:
 
 @cache
 def _names() -> frozenset[str]:
-    return frozenset([*(path.name for path in STATIC.iterdir() if path.suffix in _KINDS), _STYLE.name])
+    return frozenset([*(path.name for path in STATIC.iterdir() if path.suffix in _KINDS), *_SHARED])
 
 
 @cache
 def _read_static(name: str) -> tuple[bytes, str, str]:
-    path = _STYLE if name == _STYLE.name else STATIC / name
+    path = _SHARED.get(name, STATIC / name)
     content = path.read_bytes()
     return content, _KINDS[path.suffix], f'"{hashlib.sha256(content).hexdigest()[:24]}"'
 

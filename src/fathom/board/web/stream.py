@@ -56,7 +56,7 @@ def read_position(text: str) -> Position:
 
 
 async def follow(board: Board, position: Position) -> AsyncIterator[str]:
-    """Yield the events of one tab, for ever."""
+    """Yield the events of one tab until the server ends."""
     index = board.index
     if position.epoch != index.epoch:  # another server: its versions mean nothing here
         position.epoch, position.version = index.epoch, -1
@@ -65,7 +65,7 @@ async def follow(board: Board, position: Position) -> AsyncIterator[str]:
         position.stamps[run_id] = _stamps(entry) if entry else {}
     yield ": here\n\n"
     quiet_s = 0.0
-    while True:
+    while not board.is_ending():
         has_sent = False
         async for name, content in _changes(board, position):
             yield f"event: {name}\nid: {position.to_id()}\ndata: {json.dumps(content, ensure_ascii=False)}\n\n"

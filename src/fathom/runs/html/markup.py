@@ -6,6 +6,8 @@ import base64
 import html
 from collections.abc import Iterable, Sequence
 
+from fathom.runs.html.language import translate
+
 
 class Html(str):
     """Text that is markup already; every other string is escaped when it is put into a page."""
@@ -19,7 +21,7 @@ def escape(value: object) -> Html:
     >>> escape('<script>"')
     '&lt;script&gt;&quot;'
     """
-    return value if isinstance(value, Html) else Html(html.escape(str(value)))
+    return value if isinstance(value, Html) else Html(html.escape(translate(str(value))))
 
 
 def join(parts: Iterable[object], separator: str = "") -> Html:

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from fathom.outputs import write_output
+from fathom.runs.html.language import html_language
 from fathom.runs.html.markup import Html, element, escape, join
 
 _MOST_STICKY_LINKS = 10  # a longer list of sections would take up half of a small window
@@ -106,7 +107,7 @@ def _document(title: str, body: Html) -> str:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
     return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{html_language()}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         # told to the browser: it draws form fields and scrollbars to match

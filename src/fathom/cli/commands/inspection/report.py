@@ -15,11 +15,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write only the page, to FILE (default: report.html and findings.json in RUN)",
     )
+    parser.add_argument("--lang", choices=("en", "zh"), default="en", help="language of the page (default: en)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Make the page and print where it is."""
     from fathom.runs.html.pages.report import write_report
 
-    print(write_report(find_run(args.run, args.runs), args.out))
+    print(write_report(find_run(args.run, args.runs), args.out, language=args.lang))
     return 0

@@ -13,6 +13,7 @@ from fathom.runs.folder import schema
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
 from fathom.runs.folder.relations import address_from, related_pages
+from fathom.runs.html.language import speaking
 from fathom.runs.html.markup import Html
 from fathom.runs.html.page import Page
 from fathom.runs.html.sections.curves import metric_words, show_curves
@@ -32,7 +33,7 @@ from fathom.runs.html.summary import (
 )
 
 
-def write_report(run_path: str | Path, out: str | Path | None = None) -> Path:
+def write_report(run_path: str | Path, out: str | Path | None = None, *, language: str = "en") -> Path:
     """Make findings.json and report.html in the run folder: a page that needs no network and runs no script.
 
     With ``out`` the page alone is written, there, and the folder stays as it is.
@@ -42,7 +43,8 @@ def write_report(run_path: str | Path, out: str | Path | None = None) -> Path:
     run = RunReader(run_path)
     target = run.path / schema.REPORT if out is None else Path(out)
     findings = write_findings(run) if out is None else find_in_run(run)  # a page elsewhere leaves the folder alone
-    return report_page(run, findings, target.parent).write(target)
+    with speaking(language):
+        return report_page(run, findings, target.parent).write(target)
 
 
 def report_page(run: RunReader, findings: Findings, folder: Path) -> Page:

@@ -39,6 +39,14 @@ def show_doctor(run: RunReader) -> Section | None:
     )
 
 
+def show_stability(run: RunReader) -> Section | None:
+    """Show the charts and the table of layers alone; nothing of a run without probes."""
+    courses = list_courses(run.probes)
+    if not courses:
+        return None
+    return Section("stability", "Numerical stability", _charts(courses, run), _table(courses))
+
+
 def _summary(found: Findings, probes: int) -> str:
     kinds = [(kind, sum(f.severity == kind for f in found.findings)) for kind in ("error", "warning", "note")]
     said = ", ".join(counted(number, kind) for kind, number in kinds if number)

@@ -32,6 +32,15 @@ def show_doctor(run: RunReader) -> Section | None:
     return show_doctor(run)
 
 
+def show_stability(run: RunReader) -> Section | None:
+    """Show gradients, updates and outputs layer by layer: ``probes.jsonl``."""
+    if not run.probes:
+        return None
+    from fathom.runs.html.sections.doctor import show_stability
+
+    return show_stability(run)
+
+
 def show_columns(run: RunReader) -> Section | None:
     """Show the columns of a table: what ``model.json`` has as its input."""
     stored = (run.model or {}).get("input")

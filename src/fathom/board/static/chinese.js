@@ -1,2 +1,0 @@
-// The glossary of CONTRIBUTING.md, as the page uses it.
-export const CHINESE = {};
