@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif _START not in page.read_text(encoding="utf-8"):  # better now than after hours of measuring
         print(f"bench.doctor: no place for the table in {page}: add lines {_START} and {_END}", file=sys.stderr)
         return 2
-    programs = read_programs("all", args.programs)
+    programs = read_programs("all", args.programs.resolve())
     results = read_results(stored) if args.render else _measure(args, programs, stored)
     section = make_section([program for program in programs if program.name in results.visits], results)
     update_sections(page, {_SECTION: section})

@@ -16,7 +16,7 @@ _NORMALISING = ("BatchNorm", "LayerNorm", "InstanceNorm", "GroupNorm", "Embeddin
 def check(record: Record) -> Iterator[Finding | NotChecked]:
     """Check inputs of every network, and every loader."""
     for root in record.roots:
-        if root.inputs.get("std") is not None:
+        if root.inputs.get("std") is not None and "int" not in root.inputs["dtype"].replace("uint8", ""):  # no indices
             yield from _scale(root)
             yield from _layout(root)
             yield from _other_statistics(root, record)

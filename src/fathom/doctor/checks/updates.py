@@ -14,16 +14,27 @@ from fathom.findings import Finding, NotChecked
 def check(record: Record) -> Iterator[Finding | NotChecked]:
     """Check every optimiser."""
     for optimizer in record.optimizers:
-        if optimizer.kind == "LBFGS" and optimizer.steps:
-            yield NotChecked("step.gradients_not_cleared", "LBFGS runs backward passes within its step")
-            continue
         yield from _not_cleared(optimizer)
+        if optimizer.kind == "LBFGS" and optimizer.steps:
+            yield NotChecked("step.uneven_accumulation", "LBFGS runs backward passes within its step")
+            continue
         yield from _unmoved(optimizer)
         yield from _uneven(optimizer, record)
         yield from _strangers(optimizer, record)
         yield from _decay(optimizer)
     for root in record.roots:
         yield from _unowned(root, record)
+    if record.plain_tensors and any(optimizer.steps for optimizer in record.optimizers):
+        yield found(
+            "step.parameters_not_updated",
+            f"{_few(sorted(record.plain_tensors))} of a network: a tensor with a gradient that is no parameter, and in "
+            "no optimiser",
+            {"tensors": len(record.plain_tensors)},
+            place=next(iter(record.plain_tensors.values())),
+            severity="warning",
+            cause="only nn.Parameter is found by model.parameters()",
+            remedy="self.name = nn.Parameter(…), or register_buffer if it is not to be learned",
+        )
     if record.foreign_layers and any(optimizer.steps for optimizer in record.optimizers):
         names = sorted(record.foreign_layers)
         yield found(
@@ -89,7 +100,17 @@ def _strangers(optimizer: OptimizerRecord, record: Record) -> Iterator[Finding]:
         return
     held = optimizer.parameter_ids
     if any(held & set(root.parameters.values()) for root in record.roots):
-        return  # its network is called: another check says what is the matter
+        if len(optimizer.intervals) >= 3:
+            yield found(
+                "model.detached_graph",
+                f"backward was called {record.backwards:,} times and reaches none of the {len(optimizer.names)} "
+                "parameters of the optimiser, though their network is called",
+                {"parameters": len(optimizer.names), "backwards": record.backwards},
+                place=", ".join(list(record.graph)[:2]),
+                cause="the loss does not depend on the network: its value was taken out of the graph",
+                remedy="no .item(), .detach(), .data or torch.tensor(…) between the network's output and the loss",
+            )
+        return
     yield found(
         "step.parameters_not_updated",
         f"None of the {optimizer.num_parameters} parameters of the optimiser ever has a gradient: it holds those of "

@@ -107,6 +107,7 @@ class Names:
             ids = {i: name for name, i in record.parameters.items()}
             alive = [i for i in ids if i in self.reached and self.reached[i]() is not None and i not in owned]
             record.unowned = [ids[i] for i in alive if ids[i] in record.trainable]
+            self._note_plain_tensors(root.module(), owned)
         for i, reference in self.reached.items():
             parameter = reference()
             if parameter is None or i in owned or i in registered or not isinstance(parameter, nn.Parameter):
@@ -114,3 +115,13 @@ class Names:
             layer = self.owner(parameter)
             place = self.observer.modules.place_of(layer)
             self.observer.record.foreign_layers[self.of(parameter)] = place
+
+    def _note_plain_tensors(self, network: nn.Module | None, owned: set[int]) -> None:
+        """Note the tensors that a network holds as plain attributes, though backward passes reach them."""
+        for name, layer in network.named_modules() if network is not None else ():
+            for key, value in vars(layer).items():
+                if not isinstance(value, Tensor) or not value.is_leaf or id(value) in owned:
+                    continue
+                if id(value) in self.reached and self.reached[id(value)]() is value:
+                    label = f"{name}.{key}".lstrip(".")
+                    self.observer.record.plain_tensors[label] = self.observer.modules.place_of(layer)

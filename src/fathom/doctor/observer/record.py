@@ -207,6 +207,7 @@ class Record:
     rows: tuple[Tensor, Tensor] | None = None  # features and targets of some samples that are learned from
     predicted: tuple[Tensor, Tensor] | None = None  # probabilities and labels of the last evaluation
     foreign_layers: dict[str, str] = field(default_factory=dict)  # layers called that no network registers: place
+    plain_tensors: dict[str, str] = field(default_factory=dict)  # with gradients, attributes of a network: place
     not_finite: NotFinite | None = None
     failure: dict[str, str] = field(default_factory=dict)  # the exception that ended the script: kind, message, place
     scaler: dict[str, Any] = field(default_factory=dict)
