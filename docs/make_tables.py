@@ -80,7 +80,7 @@ def write_networks() -> str:
         "",
         "FLOPs of a forward pass of one sample: a multiply-add counts as two; convolutions, dense, recurrent",
         "and attention layers only.",
-        "AlexNet, VGG and ResNet have torchvision's parameter counts; so has `googlenet_bn` with `as_torchvision=true`",
+        "AlexNet, VGG, ResNet, `vit_base` and ConvNeXt have torchvision's counts, `vit_small` timm's; so has `googlenet_bn` with `as_torchvision=true`",
         "(and only that network takes this option). Other inputs and numbers of classes give other counts. The small",
         "form, made for images of 28 or 32 pixels a side, is taken by itself below 64. `rnn`, `gru` and `lstm` read",
         "[texts](text.md): their outputs are the size of the vocabulary, their FLOPs those of a whole sequence.",

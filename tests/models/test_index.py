@@ -21,8 +21,9 @@ def test_the_index_says_what_the_decorators_say() -> None:
 
 def test_every_decorator_is_collected() -> None:
     folder = Path(fathom.models.__file__).parent
-    families = {path.stem for path in folder.glob("*.py") if "@register_model(" in path.read_text()}
-    families |= {path.stem for path in folder.glob("*.py") if "@published(" in path.read_text()}
+    marks = ("@register_model(", "@published(")
+    found = [path for path in folder.rglob("*.py") if any(mark in path.read_text() for mark in marks)]
+    families = {".".join(path.relative_to(folder).with_suffix("").parts) for path in found}
     assert families - {"registration"} == set(make_index.FAMILIES)
 
 

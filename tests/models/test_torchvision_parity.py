@@ -16,6 +16,9 @@ PAIRS = [
     *((f"vgg{depth}_bn", f"vgg{depth}", BN) for depth in (11, 13, 16, 19)),
     *((f"resnet{depth}", f"resnet{depth}", {}) for depth in (18, 34, 50, 101, 152)),
     ("googlenet", "googlenet_bn", {"as_torchvision": True}),
+    ("vit_b_16", "vit_base", {}),
+    ("convnext_tiny", "convnext_tiny", {}),
+    ("convnext_small", "convnext_small", {}),
 ]
 
 
@@ -43,8 +46,10 @@ def test_same_outputs(theirs: str, ours: str, options: dict[str, bool]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("theirs", "ours", "options"), [pair for pair in PAIRS if pair[0].startswith("vgg")])
-def test_same_outputs_vgg(theirs: str, ours: str, options: dict[str, bool]) -> None:
+@pytest.mark.parametrize(
+    ("theirs", "ours", "options"), [pair for pair in PAIRS if pair[0].startswith(("vgg", "vit", "convnext"))]
+)
+def test_same_outputs_of_large_ones(theirs: str, ours: str, options: dict[str, bool]) -> None:
     check_outputs(theirs, ours, options)
 
 
@@ -54,6 +59,6 @@ def check_outputs(theirs: str, ours: str, options: dict[str, bool]) -> None:
     with torch.device("meta"):
         net = registry.create(ours, **IMAGENET, **options)
     net.load_state_dict(reference.state_dict(), assign=True)
-    X = torch.randn(2, 3, 112, 96)
+    X = torch.randn(2, 3, 112, 96) if ours != "vit_base" else torch.randn(1, 3, 224, 224)  # patches have places
     with torch.no_grad():
         torch.testing.assert_close(net.eval()(X), reference(X))

@@ -36,4 +36,6 @@ PUBLISHED: dict[str, Published] = {
     **{f"vgg{depth}_bn": Published(f"vgg{depth}", _FULL | {"batch_norm": True}) for depth in (11, 13, 16, 19)},
     "googlenet": Published("googlenet_bn", _FULL | {"as_torchvision": True}, _HALF, _HALF),
     **{f"resnet{depth}": Published(f"resnet{depth}", _FULL) for depth in (18, 34, 50, 101, 152)},
+    "vit_b_16": Published("vit_base", _FULL),
+    **{f"convnext_{size}": Published(f"convnext_{size}", _FULL) for size in ("tiny", "small")},
 }

@@ -27,6 +27,8 @@ FAMILIES = (
     "googlenet",
     "resnet",
     "compact",
+    "patches.vit",
+    "patches.convnext",
     "rnn",
     "gpt",
 )

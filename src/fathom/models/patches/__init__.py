@@ -1,0 +1,1 @@
+"""Networks that cut an image into patches first: the vision transformer, ConvNeXt."""
