@@ -236,7 +236,7 @@ def test_titles_above_the_header_are_passed_over(tmp_path, above, lines):
     assert table.frame.x.tolist() == list(range(30))
     assert any(f"{lines} line" in note and "skip_lines=0" in note for note in table.notes)
     with path.open() as file:
-        assert [row.cells[0] for row in read_rows(file, find_form(path))] == [str(i) for i in range(30)]
+        assert [row.cells[0] for row in read_rows(file, find_form(path, target="x"))] == [str(i) for i in range(30)]
     assert read_table(path, target="y", skip=lines).frame.equals(table.frame)
     if len(above[0].split(",")) == 3:  # of the width of a row: an ordinary table, to look at
         assert list(read_table(path, skip=0).frame.columns) != ["x", "z", "y"]
