@@ -67,3 +67,10 @@ def test_no_name_leads_out_of_a_folder(name):
     assert base
     assert not set(base) & set("/\\\0")
     assert not base.startswith(".")
+
+
+@pytest.mark.parametrize("address", ["http://[", "https://host:99999/a.csv", "http://a:b/c"])
+def test_what_is_no_address_is_refused(address):
+    for read in (split_address, base_name):
+        with pytest.raises(UsageError, match="is not an address"):
+            read(address)

@@ -54,12 +54,25 @@ def split_address(address: str) -> SplitResult:
 
     Raises:  UsageError for another scheme or without a host
     """
-    parts = urlsplit(address)
+    parts = _take_apart(address)
     if parts.scheme not in SCHEMES:
         raise unknown("kind of address", f"{parts.scheme}://", [f"{scheme}://" for scheme in SCHEMES])
     if not parts.hostname:
         what = "bucket" if parts.scheme == "s3" else "host"
         raise UsageError(f"{address} names no {what}; an address looks like {parts.scheme}://{what}/folder/house.csv")
+    return parts
+
+
+def _take_apart(address: str) -> SplitResult:
+    """Return the parts of an address.
+
+    Raises:  UsageError for a host in brackets that is none, or such a port
+    """
+    try:
+        parts = urlsplit(address)
+        parts.port  # noqa: B018  it is looked at when it is asked for
+    except ValueError as error:
+        raise UsageError(f"{address} is not an address ({error})") from None
     return parts
 
 
@@ -69,7 +82,7 @@ def base_name(address: str) -> str:
     >>> base_name("https://example.org/a%20b/..%2Fhouse.csv?v=2"), base_name("s3://bucket/photos/"), base_name("s3://b")
     ('_house.csv', 'photos', 'b')
     """
-    parts = urlsplit(address)
+    parts = _take_apart(address)
     last = parts.path.rstrip("/").rpartition("/")[2] or parts.hostname or ""
     # keys of a bucket may hold % as itself
     if parts.scheme != "s3":  # keys of a bucket are taken as they are typed

@@ -171,6 +171,11 @@ def _dispatch(arguments: list[str]) -> int:
     parser, run = make_parser(verb)  # only this command's file is imported
     if any("\0" in argument for argument in rest):  # paths with NUL raise ValueError far from here
         raise UsageError("an argument holds a NUL character, which no name or value can have")
+    for argument in rest:
+        try:
+            os.fsencode(argument)
+        except UnicodeEncodeError:  # half of a pair of surrogates, from Python code
+            raise UsageError(f"an argument is no text: {argument!r}") from None
     # concealed: the command goes into run.json
     args = parser.parse_args(rest, argparse.Namespace(command=["fathom", *map(conceal, arguments)]))
     parser.check_places(args)

@@ -10,6 +10,7 @@ import torch
 from fathom.data.array_data import ArrayData
 from fathom.data.checks import CheckedSplit, DataCheck, check_splits, show_numbers
 from fathom.data.images.checks import draw_samples
+from fathom.data.images.shift import choose, find_image_shift
 from fathom.findings import Finding
 from fathom.phrases import counted
 
@@ -36,7 +37,19 @@ def check_arrays(data: ArrayData) -> DataCheck:
     if is_image:
         _look_for_blank(found, data)
         found.samples = draw_samples(X, y, data.class_names, data.seed)
+        _look_for_shift(found, data)
     return check_splits(found)
+
+
+def _look_for_shift(found: DataCheck, data: ArrayData) -> None:
+    """Compare a test split of its own with the training split; one that was cut from the same array is alike."""
+    test = data.splits.get("test")
+    if test is None or test.X is None or test.X is data.X:
+        return
+    train = np.arange(len(data.X)) if data.train_index is None else data.train_index.numpy()
+    index = np.arange(len(test.X)) if test.index is None else test.index.numpy()
+    first, second = (places[choose(len(places), data.seed)] for places in (train, index))
+    find_image_shift(found, "test", (data.X[first].numpy(), test.X[second].numpy()), seed=data.seed)
 
 
 def _look_for_blank(found: DataCheck, data: ArrayData) -> None:

@@ -14,6 +14,8 @@ from fathom.data.images.module import ImageData
 from fathom.data.images.near_copies import find_near_copies
 from fathom.data.images.pixels.scale import ScaledAugmentation, show_as_bytes
 from fathom.data.images.samples import MOST_ROWS, Row, augmented_rows, sample_rows
+from fathom.data.images.scan import splits_of
+from fathom.data.images.shift import choose, find_image_shift
 from fathom.findings import Finding
 from fathom.phrases import counted, enumerated, significant
 
@@ -73,6 +75,7 @@ def check_images(data: ImageData) -> DataCheck:
             found.findings.append(Finding(code, "note", note))
     report_torn_groups(found, data.cutter, data.places)
     _report_near_copies(found, data)
+    _look_for_shift(found, data)
     found.augmented = _draw_augmented(data)
     found.samples = _draw_files(data)
     return check_splits(found)
@@ -104,6 +107,19 @@ def _report_near_copies(found: DataCheck, data: ImageData) -> None:
                 place=f"{name} split, train split",
             )
         )
+
+
+def _look_for_shift(found: DataCheck, data: ImageData) -> None:
+    """Compare the splits that have files of their own with the training split: others were cut from it."""
+    train = data.places["train"]
+    for name in splits_of(data.scanned.files):
+        if name == "train" or name not in data.places:
+            continue
+        parts = [places[choose(len(places), data.seed)] for places in (train, data.places[name])]
+        images = [np.stack([data.read(int(i)) for i in part]) for part in parts if len(part)]
+        if len(images) == 2:
+            sizes = data.survey.sizes[parts[0]], data.survey.sizes[parts[1]]
+            find_image_shift(found, name, (images[0], images[1]), sizes, data.seed)
 
 
 def _report_broken(found: DataCheck, files: int, allowed: float) -> None:

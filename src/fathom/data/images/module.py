@@ -250,12 +250,12 @@ class ImageData(DividedData):
 
     def example_input(self) -> Tensor:
         """Return one image as a batch of one."""
-        return torch.from_numpy(self._read(int(self._places("train")[0])))[None]
+        return torch.from_numpy(self.read(int(self._places("train")[0])))[None]
 
     def test_images(self, indices: list[int]) -> list[np.ndarray]:
         """Return images of the test split as they can be looked at, uint8 (C, H, W) with C = 1 or 3."""
         places = self._places("test")
-        return [show_as_bytes(self._read(int(places[i])), self.pixel_scale) for i in indices]
+        return [show_as_bytes(self.read(int(places[i])), self.pixel_scale) for i in indices]
 
     def test_sample_names(self) -> tuple[str, list[str]]:
         """Return the paths of the test files, from the folder that holds all files on."""
@@ -305,7 +305,8 @@ class ImageData(DividedData):
         labels = self.targets.values if labels is None else labels
         return FileList(tuple(Path(self.paths[i]) for i in index.tolist()), labels[index.numpy()])
 
-    def _read(self, place: int) -> np.ndarray:
+    def read(self, place: int) -> np.ndarray:
+        """Return a file as a network's preprocessing gets it, (C, H, W), by its number among all."""
         if self.X is not None:
             return self.X[place].numpy().copy()
         return read_pixels(self.paths[place], self.form)

@@ -8,20 +8,23 @@ import numpy as np
 import torch
 
 from fathom.data.checks import DataCheck
-from fathom.data.shift import Difference, compare_categories, compare_numbers, correct, draw, separate, weigh
+from fathom.data.shift import Difference, compare_categories, compare_numbers, draw, separate, weigh
+from fathom.data.shift_findings import LARGE, LEVEL, Advice, report_differences, report_separation
 from fathom.data.tables.column import OTHER_CODE, Column
 from fathom.data.tables.module import TableData
 from fathom.data.tables.reading import Table
-from fathom.findings import Finding, NotChecked, Severity
-from fathom.phrases import enumerated
+from fathom.findings import Finding, Severity
 
-# 1 % for all columns together, see ``correct``
-_LEVEL = 0.01  # of the corrected p-values
-_LARGE = 0.1  # an effect from which on a difference matters, whatever the number of rows: Cohen's "small" for V
-_TOLD = 0.6  # an area under the curve from which on train and test are different sets
-_MOST_SHOWN = 5
 _MOST_CODES = 50  # of a category, one column each for the classifier
 _FAR = 10.0  # standard deviations; further outliers would rule the classifier
+_DIFFERENT = Advice(
+    "the test rows come from another place, time or selection, or a column is written otherwise",
+    "look at it in both files; --set data.options.drop=[{first}] leaves it out",
+)
+_TOLD = Advice(
+    "the model will be asked about rows unlike those that it learns from",
+    "--reweight FILE draws the training rows as the rows of that file are distributed",
+)
 
 
 def find_shift(found: DataCheck, data: TableData) -> None:
@@ -32,12 +35,7 @@ def find_shift(found: DataCheck, data: TableData) -> None:
     train = data.train_rows().numpy()  # (N, D): numbers, phases, flags, then codes of categories
     test = other.numpy()  # (M, D)
     differences = _compare_columns(data, train, test)
-    corrected = correct([difference.p for difference in differences.values()])
-    significant = {
-        name: difference for (name, difference), p in zip(differences.items(), corrected, strict=True) if p < _LEVEL
-    }
-    if significant:
-        found.findings.append(_describe(significant, len(differences)))
+    report_differences(found, differences, "test", _DIFFERENT)
     _look_for_unknown(found, data, test)
     _compare_all(found, data, train, test)
     _compare_target(found, data)
@@ -71,37 +69,13 @@ def _codes(data: TableData, *rows: np.ndarray) -> dict[str, list[np.ndarray]]:
     return {name: [part[:, place].astype(np.int64) for part in rows] for name, place in places.items()}
 
 
-def _describe(significant: dict[str, Difference], num_compared: int) -> Finding:
-    ordered = sorted(significant.items(), key=lambda item: -item[1].effect)  # the largest effect first
-    large = [name for name, difference in ordered if difference.effect >= _LARGE]
-    # many rows make any difference significant; only the effect tells if it matters
-    severity: Severity = "warning" if large else "note"
-    shown = enumerated([f"{name} ({difference.effect:.2f})" for name, difference in ordered[:_MOST_SHOWN]])
-    shown += " …" if len(ordered) > _MOST_SHOWN else ""
-    return Finding(
-        "data.shift",
-        severity,
-        f"train and test differ in {len(ordered)} of {num_compared} comparisons, from 0 (alike) to 1: {shown}",
-        {name: difference.effect for name, difference in ordered}
-        | {f"p of {name}": difference.p for name, difference in ordered},
-        cause="the test rows come from another place, time or selection, or a column is written otherwise",
-        # the column, if it is its missing cells that differ
-        remedy=f"look at it in both files; --set data.options.drop=[{_column_of(ordered[0][0])}] leaves it out",
-        place=f"columns {enumerated([name for name, _ in ordered[:_MOST_SHOWN]])}",
-    )
-
-
-def _column_of(name: str) -> str:
-    return name.removesuffix(" (missing)")
-
-
 def _look_for_unknown(found: DataCheck, data: TableData, test: np.ndarray) -> None:
     """Look for categories of the test rows that training does not know."""
     for name, (codes,) in _codes(data, test).items():
         share = float((codes == OTHER_CODE).mean()) if len(codes) else 0.0
         column = next(column for column in data.layer.columns if column.name == name)
         # rare categories of training are unknown too: only more than that is news
-        if share > _unknown_in_training(column, data) + _LARGE:
+        if share > _unknown_in_training(column, data) + LARGE:
             text = f"{name}: {share:.0%} of the test rows have a category that training does not know"
             evidence = {"share": share, "known": len(column.values)}
             found.findings.append(Finding("data.unknown_categories", "warning", text, evidence, place=f"column {name}"))
@@ -114,28 +88,7 @@ def _unknown_in_training(column: Column, data: TableData) -> float:
 def _compare_all(found: DataCheck, data: TableData, train: np.ndarray, test: np.ndarray) -> None:
     rows = [part[draw(len(part), data.seed)] for part in (train, test)]  # both bounded, for time
     first, second = features(data, *rows)
-    separation = separate(first, second, data.seed)
-    if separation is None:
-        reason = "too few rows for a classifier that tells train from test"
-        found.not_checked.append(NotChecked("data.classifier_shift", reason))
-        return
-    auc, low, high = separation
-    interval = f"AUC {auc:.2f}, 95 % interval {low:.2f} to {high:.2f}; 0.50 is chance"
-    evidence = {"auc": auc, "low": low, "high": high}
-    if low <= 0.5:  # 0.5 within the interval: chance explains it
-        text = f"a logistic regression cannot tell train from test ({interval})"
-        found.findings.append(Finding("data.classifier_shift", "note", text, evidence))
-        return
-    found.findings.append(
-        Finding(
-            "data.classifier_shift",
-            "warning" if auc >= _TOLD else "note",
-            f"a logistic regression tells train from test ({interval})",
-            evidence,
-            cause="the model will be asked about rows unlike those that it learns from",
-            remedy="--reweight FILE draws the training rows as the rows of that file are distributed",
-        )
-    )
+    report_separation(found, separate(first, second, data.seed), "test", _TOLD)
 
 
 def features(data: TableData, *rows: np.ndarray) -> list[Any]:
@@ -180,9 +133,9 @@ def _compare_target(found: DataCheck, data: TableData) -> None:
     if data.is_unlabelled:  # then the test split was cut from the training file
         return
     difference = compare_categories(train, test) if data.task == "classification" else compare_numbers(train, test)
-    if difference.p < _LEVEL:
+    if difference.p < LEVEL:
         text = f"{data.target.name} is distributed otherwise in the test rows: {difference.effect:.2f} (0 is alike)"
-        severity: Severity = "warning" if difference.effect >= _LARGE else "note"
+        severity: Severity = "warning" if difference.effect >= LARGE else "note"
         evidence = {"effect": difference.effect, "p": difference.p}
         place = f"column {data.target.name}"
         found.findings.append(Finding("data.label_shift", severity, text, evidence, place=place))

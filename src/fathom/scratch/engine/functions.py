@@ -119,6 +119,8 @@ class Functions(Arithmetic):
         X = self.data
         return record("abs", np.abs(X), both_ways(self, lambda G: G * np.sign(X), self))  # sign(0) = 0: the middle
 
+    __abs__ = abs
+
     def clip(self, low: float | None = None, high: float | None = None) -> Tensor:
         """Bring into [low, high]. Kinks: the derivative on both bounds is taken as 0, as of relu, which is clip(low=0).
 
