@@ -226,3 +226,14 @@ def test_only_what_is_between_markers_changes(tmp_path):
     assert update_sections(path, {"": "new", "absent": "never"})
     assert path.read_text() == "before\n<!-- bench:start -->\n\nnew\n\n<!-- bench:end -->\nafter\n"
     assert not update_sections(path, {"": "new"})
+
+
+@pytest.mark.slow
+def test_a_forecast_is_held_against_its_training(tmp_path):
+    out = tmp_path / "forecast.json"
+    command = [sys.executable, "-m", "bench.forecast", "--only", "digits", "--out", str(out)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)  # 1: a busy machine
+    (run,) = json.loads(out.read_text())["runs"]
+    assert run["time_error"] == pytest.approx(run["forecast_s"] / run["took_s"] - 1)
+    assert abs(run["memory_error"]) < 0.2
+    assert "| LeNet, digits |" in out.with_suffix(".md").read_text()

@@ -77,7 +77,7 @@ def _curve(study: LearningCurve) -> Section | None:
         study.error_name,
         groups,
         describe="; ".join(f"{count(n)} samples: {study.form(sum(v) / len(v))}" for n, v in errors.items()),
-        x=Horizontal("training samples", count, log=True),
+        x=Horizontal("training samples", count, whole=False, log=True),
         y=Vertical(study.error_name, form, may_log=True),
         steps=line,
     )
