@@ -14,6 +14,8 @@ from fathom.runs.folder.records import is_number
 
 FLAT = 0.02  # a loss that rises by less than this share counts as flat
 RISEN = 0.2  # a validation loss that ends this share above its minimum is a warning (trainproof's threshold)
+# the same beside a training loss that falls on: the best epoch's weights are kept, and a fifth is usual with few samples
+OVERFITTED = 0.5
 BLOWN_UP = 1.5  # times the loss of equal probabilities
 FALLING = 0.01  # a loss that falls by more than this share in one epoch counts as falling
 STEEP = 0.05  # one that falls by more in its last epoch was stopped too early
@@ -189,7 +191,7 @@ def _rise(run: RunReader, start: str, evidence: dict[str, Plain], rise: float) -
     if then is not None and now is not None and now < then:
         return Finding(
             "fit.overfitting",
-            severity,
+            "warning" if rise >= OVERFITTED else "note",
             f"{start}. By epoch {end:g} it is {percent(rise, 0)} higher, while training loss fell on from "
             f"{decimal(then)} to {decimal(now)}",
             evidence | {"train_then": then, "train_last": now},
