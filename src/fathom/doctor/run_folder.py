@@ -85,7 +85,9 @@ def _why_unwatched(run: RunReader) -> str:
     training = run.config.get("training")
     level = training.get("doctor") if isinstance(training, dict) else None
     return (
-        "it was trained with --doctor off" if level == "off" else "it was not trained by `fathom train`, or before it"
+        "it was trained with --doctor off"
+        if level == "off"
+        else "`fathom train` did not make it, or an earlier version did"
     )
 
 

@@ -50,6 +50,8 @@ class Doctor(Callback):
         before: what was found before the first step, by the expensive checks.
     """
 
+    first_only = True  # of several processes the one that keeps the folder
+
     def __init__(
         self,
         path: Path,
@@ -87,6 +89,10 @@ class Doctor(Callback):
         self._layers = Layers(trainer.module)
         compiled = "forward" if _is_compiled(trainer.module) else trainer.execution.compile
         self._sees_layers, self._sees_gradients = compiled == "off", compiled != "step" and trainer.manual is None
+        self._is_cut = _is_cut(trainer.module)
+        if self._is_cut:
+            self._sees_layers = self._sees_gradients = False
+        self._follows_start = self._sees_layers and trainer.world.size == 1
         self._every = _distance(trainer)
         self._losses, self._batch_losses, self._step = [], [], None
         if is_resumed:
@@ -98,8 +104,9 @@ class Doctor(Callback):
             self._write(trainer, START, self._describe(trainer, compiled))
             for finding in self.before.findings:
                 self._arise(trainer, finding)
-        # behind the file's start: what is refused leaves no patches
-        self._opening = Opening(trainer.module, trainer.optimizers) if compiled == "off" and not is_resumed else None
+        # behind the file's start: what is refused leaves no patches. One process of several sees what torch adds to the
+        # network, and would take it for the user's
+        self._opening = Opening(trainer.module, trainer.optimizers) if self._follows_start and not is_resumed else None
         self._begin_interval()
 
     def on_step_start(self, trainer: Trainer) -> None:
@@ -108,7 +115,7 @@ class Doctor(Callback):
         self._wait_s += waited
         self._longest_s = max(self._longest_s, waited)
         number = trainer.step + 1
-        if number <= FIRST_PROBES or number % self._every == 0:
+        if not self._is_cut and (number <= FIRST_PROBES or number % self._every == 0):
             self._step = Step(self._layers, number, self._sees_layers)
             self._step.begin(trainer.module)
 
@@ -135,6 +142,8 @@ class Doctor(Callback):
             step, self._step = self._step, None
             step.end()
             self._probe(trainer, step)
+        elif self._is_cut and trainer.step % self._every == 0:
+            self._probe(trainer, None)
         self._ended = time.perf_counter()
 
     def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
@@ -186,10 +195,23 @@ class Doctor(Callback):
     def _describe(self, trainer: Trainer, compiled: str) -> dict[str, Any]:
         """Return the content of the ``start``."""
         not_seen: dict[str, str] = {}
-        if not self._sees_layers:
+        if not self._follows_start:
+            reason = "the first steps of a compiled network, or of several processes, are not followed"
+            not_seen |= {code: reason for code in CATALOG if code.startswith(("loss.", "model.", "init.", "step."))}
+            not_seen = {code: reason for code, reason in not_seen.items() if code not in COURSE}
+        if self._is_cut:
+            reason = "each process holds a piece of the weights (fsdp): layers and gradients are not seen whole"
+            units_and_gradients = (
+                "model.dead_units",
+                "model.saturated_units",
+                "gradient.vanishing",
+                "gradient.exploding",
+            )
+            not_seen |= dict.fromkeys(units_and_gradients, reason)
+        elif not self._sees_layers:
             reason = f"compile={compiled}: the layers of a compiled network are not seen"
             not_seen |= dict.fromkeys(("model.dead_units", "model.saturated_units"), reason)
-        if not self._sees_gradients:
+        if not self._sees_gradients and not self._is_cut:
             reason = (
                 "compile=step leaves no gradients to be seen"
                 if trainer.manual is None
@@ -288,3 +310,8 @@ def _is_compiled(module: nn.Module) -> bool:
         hasattr(part, "_orig_mod") or isinstance(part, torch.jit.ScriptModule) or part._compiled_call_impl is not None
         for part in module.modules()
     )
+
+
+def _is_cut(module: nn.Module) -> bool:
+    """Whether this process holds only pieces of the weights: to measure them would take all processes at once."""
+    return any(hasattr(p, "device_mesh") or p.numel() == 0 for p in module.parameters() if not nn.parameter.is_lazy(p))

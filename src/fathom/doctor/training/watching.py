@@ -28,8 +28,6 @@ def doctor_of(run: PlannedRun) -> list[Callback]:
     level = config.training.doctor
     if level == "off" or config.training.fast_dev_run:
         return []
-    if run.plan.execution.strategy == "fsdp" and run.plan.execution.world.size > 1:
-        return []  # it looks at weights in one process, which has only a piece of them
     before = Findings()
     path = run.path / PROBES
     if level == "full" and not path.exists():  # a resumed run has begun already

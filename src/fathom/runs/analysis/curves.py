@@ -14,7 +14,7 @@ from fathom.runs.folder.records import is_number
 
 FLAT = 0.02  # a loss that rises by less than this share counts as flat
 RISEN = 0.2  # a validation loss that ends this share above its minimum is a warning (trainproof's threshold)
-# the same beside a training loss that falls on: the best epoch's weights are kept, and a fifth is usual with few samples
+# the same beside a training loss that falls on: the best epoch's weights are kept, and a fifth is usual of small data
 OVERFITTED = 0.5
 BLOWN_UP = 1.5  # times the loss of equal probabilities
 FALLING = 0.01  # a loss that falls by more than this share in one epoch counts as falling
