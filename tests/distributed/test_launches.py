@@ -67,7 +67,11 @@ def test_random_kills_lose_no_sample_and_repeat_none(tmp_path):
     rng = random.Random(4)
     for _ in range(kills):
         rank = rng.randrange(2)
-        pid = int(wait_for(tmp_path / f"pid-{rank}"))
+        try:
+            pid = int(wait_for(tmp_path / f"pid-{rank}"))
+        except AssertionError:
+            process.kill()
+            raise AssertionError(process.communicate()[1][-3000:]) from None
         time.sleep(rng.uniform(0.5, 1.5))
         for old in (0, 1):
             (tmp_path / f"pid-{old}").unlink(missing_ok=True)

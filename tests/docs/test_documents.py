@@ -314,6 +314,7 @@ def test_guide_lists_every_setting_with_its_option_and_default() -> None:
         assert named <= options_of(name), name
     listed = set(re.findall(r"`(--[\w-]+)`", table))
     others = {"-h", "--help", "--debug", "--offline", "--recipe", "--config", "--set", "--resume", "--out", "--log"}
+    others |= {"--devices", "--max-restarts"}  # of the launch, not of the run
     assert listed | others == option_names("train")
 
 

@@ -35,6 +35,7 @@ NORMS = (nn.modules.batchnorm._BatchNorm,)
 _DROPOUTS = (nn.modules.dropout._DropoutNd,)
 _ACTIVATIONS = (nn.ReLU, nn.Sigmoid, nn.Tanh, nn.Softmax)
 QUIET_CALLS = 8  # without gradients in a row, after which the next are taken to be alike
+_ENVELOPES = {"DistributedDataParallel", "TrainingStep"}  # around a network of several processes, which is what counts
 MOST_ROOTS = 50  # networks of one script; a search over networks makes more, which are all alike
 
 
@@ -136,7 +137,7 @@ class Modules(Part):
         return counts[0], counts[1]
 
     def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        if self.observer.is_paused or torch.compiler.is_compiling():
+        if self.observer.is_paused or torch.compiler.is_compiling() or type(module).__name__ in _ENVELOPES:
             return
         if not self._stack:
             self._first_layer = None
@@ -163,7 +164,7 @@ class Modules(Part):
         return ", ".join(dict.fromkeys(filter(None, (made, called))))
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        if self.observer.is_paused or torch.compiler.is_compiling():
+        if self.observer.is_paused or torch.compiler.is_compiling() or type(module).__name__ in _ENVELOPES:
             return
         if self._stack and id(module) in self._stack:  # one that is not there: the hook came in between
             while self._stack.pop() != id(module):
