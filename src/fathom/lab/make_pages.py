@@ -20,7 +20,7 @@ from fathom.files import write_atomically
 from fathom.lab.published import all_published, publish, survivors
 from fathom.lab.registry import claim_files, load_claim
 from fathom.lab.results import reword
-from fathom.lab.wording import OUTCOMES, headline, margin_text
+from fathom.lab.wording import found_text, headline, margin_text
 
 BEGIN, END = "<!-- table of claims: python -m fathom.lab.make_pages -->", "<!-- end of the table -->"
 DIGEST = re.compile(r"<!-- figure of (\w+) -->")
@@ -123,7 +123,7 @@ def _numbers(content: Mapping[str, Any]) -> str:
     if content["comparisons"]:
         rows = [
             f"| {comparison['title']}{'' if comparison['is_judged'] else ' (context)'} | {_cell(comparison['text'])} "
-            f"| {margin_text(comparison)} | {comparison['expected']} | {OUTCOMES[comparison['outcome']]} |"
+            f"| {margin_text(comparison)} | {comparison['expected']} | {found_text(comparison)} |"
             for comparison in content["comparisons"]
         ]
         parts += [

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fathom.lab.wording import OUTCOMES, margin_text, number
+from fathom.lab.wording import found_text, margin_text, number
 from fathom.runs.analysis.numbers import duration
 from fathom.runs.html.markup import Html, element, embedded_image, note, pairs, table
 from fathom.runs.html.page import Page, Section
@@ -55,7 +55,7 @@ def _comparisons(content: Mapping[str, Any]) -> Section | None:
             comparison["text"],
             margin_text(comparison),
             comparison["expected"],
-            OUTCOMES[comparison["outcome"]],
+            found_text(comparison),
             number(comparison["p"]) if "p" in comparison else "–",
             f"{100 * comparison['power']:.0f}%" if "power" in comparison else "–",
         ]

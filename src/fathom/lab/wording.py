@@ -27,6 +27,13 @@ def effect_text(comparison: Mapping[str, Any]) -> str:
     return f"{'+' if mean > 0 else ''}{number(mean)}{unit} ({number(low)} … {number(high)})"
 
 
+def found_text(comparison: Mapping[str, Any]) -> str:
+    """Write what a comparison came out as; one that is open may still be certain to be no less, or no more."""
+    if comparison["outcome"] == "open" and comparison["answer"] == "yes":
+        return str(comparison["expected"])
+    return OUTCOMES[comparison["outcome"]]
+
+
 def margin_text(comparison: Mapping[str, Any]) -> str:
     """Write a margin."""
     margin = comparison["margin"]

@@ -140,7 +140,7 @@ def _show_table(as_json: bool) -> None:
 def _show_result(result: LabResult) -> None:
     from fathom.lab.published import changed_verdict
     from fathom.lab.running import REPORT
-    from fathom.lab.wording import OUTCOMES, margin_text
+    from fathom.lab.wording import found_text, margin_text
 
     content = result.content
     print(f"{content['title']}\n{content['statement']} ({content['place']})\n")
@@ -151,7 +151,7 @@ def _show_result(result: LabResult) -> None:
                 comparison["text"],
                 margin_text(comparison),
                 comparison["expected"],
-                OUTCOMES[comparison["outcome"]],
+                found_text(comparison),
             )
             for comparison in content["comparisons"]
         ]

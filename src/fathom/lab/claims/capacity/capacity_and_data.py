@@ -82,7 +82,7 @@ CLAIM = Claim(
             "Judge by accuracy on new samples, not by the gap, and take the larger network where it is no worse.",
         ),
         would_change="Longer training, a penalty, or widths between, where the test error may peak.",
-        depends_on="which half is meant: small networks underfit complex data, large ones need not overfit simple data",
+        depends_on="the data",
         chinese=(
             "模型容量必须匹配数据复杂度，否则过拟合或欠拟合",
             "256 个单元减 4 个的准确率：复杂数据 {c1}，简单数据 {c2}（差距变化 {c3}）",
