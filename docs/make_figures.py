@@ -91,6 +91,50 @@ def make_augmented() -> None:
         _save(taken, "augmented")
 
 
+def make_board() -> None:
+    """Train LeNet twice and an MLP on digits, and take the board's table, curves and errors; then the playground."""
+    with tempfile.TemporaryDirectory() as folder:
+        for model, *options in (("lenet", "--lr", "0.01"), ("lenet", "--lr", "0.003"), ("mlp",)):
+            _fathom("train", model, "--data", "digits", "--epochs", "12", *options, "--out", folder)
+        command = [sys.executable, "-m", "fathom", "board", folder, "--port", "0", "--no-browser", "--lang", "en"]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            assert server.stdout is not None
+            address = server.stdout.readline().strip()
+            _save(
+                _shoot(lambda page: _open_board(page, address, ".runs-table tbody tr:nth-child(3)"), ["main"]), "board"
+            )
+            first = ".runs-table tbody tr:last-child a"
+            _save(_shoot(lambda page: _open_run(page, address, first, "curves"), ["main"]), "board-curves")
+            play = "/play/points=spiral&layers=8,8&features=x,y,sin x,sin y&optimizer=adam&lr=0.03&noise=0.02"
+            _save(_shoot(lambda page: _play(page, address + play), ["main"]), "playground")
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _open_board(page: Page, address: str, awaited: str) -> None:
+    page.goto(address)
+    page.wait_for_selector(awaited)
+    page.wait_for_timeout(1500)  # until all rows are read
+
+
+def _open_run(page: Page, address: str, link: str, view: str) -> None:
+    _open_board(page, address, link)
+    run = str(page.locator(link).get_attribute("href")).split("/")[2]
+    page.evaluate("address => { location.hash = address }", f"#/run/{run}/{view}")
+    page.wait_for_selector(".chart .value")
+    page.wait_for_timeout(500)
+
+
+def _play(page: Page, address: str) -> None:
+    _open_board(page, address, ".network dd")
+    page.locator(".bar-of-tools button.strong").click()
+    page.wait_for_timeout(15_000)  # the spiral takes some hundred epochs
+    page.locator(".bar-of-tools button.strong").click()
+    page.wait_for_timeout(700)
+
+
 def _fathom(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "fathom", *arguments], check=True)
 
@@ -124,5 +168,5 @@ def _save(image: Image.Image, name: str) -> None:
 
 if __name__ == "__main__":
     FIGURES.mkdir(exist_ok=True)
-    for name in sys.argv[1:] or ["terminal", "schedules", "augmented", "report"]:
+    for name in sys.argv[1:] or ["terminal", "schedules", "augmented", "report", "board"]:
         globals()[f"make_{name}"]()
