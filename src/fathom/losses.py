@@ -6,8 +6,9 @@ silently compare every prediction with every target, these say so.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -231,6 +232,25 @@ _PER_SAMPLE: dict[str, Callable[..., Tensor]] = {
 SMOOTHED = tuple(name for name, (option, *_) in _OPTIONS.items() if option == "label_smoothing")
 
 
+# functions given from Python, by name, for as long as a call that was given one
+PROVIDED: dict[str, Loss] = {}
+
+
+@contextlib.contextmanager
+def provided_loss(loss: Loss) -> Iterator[str]:
+    """Let a name stand for a loss that the user has written, for the length of a ``with``, and give the name."""
+    name = getattr(loss, "__name__", type(loss).__name__)
+    name = f"{name}_" if name in LOSSES else name  # torch's cross_entropy is not Fathom's
+    before = PROVIDED.get(name)
+    PROVIDED[name] = loss
+    try:
+        yield name
+    finally:
+        PROVIDED.pop(name)
+        if before is not None:
+            PROVIDED[name] = before
+
+
 def is_log_loss(loss: Any) -> bool:
     """Whether a loss, by name or as an object, takes each output for a label of its own that holds or does not."""
     functions = ("bce_with_logits", bce_with_logits, F.binary_cross_entropy_with_logits, F.multilabel_soft_margin_loss)
@@ -250,6 +270,8 @@ def make_loss(name: str, **options: Any) -> Loss:
 
     Raises:  UsageError if the name or an option is unknown, or an option out of range
     """
+    if name in PROVIDED:
+        return PROVIDED[name]
     if name not in LOSSES:
         raise unknown("loss", name, LOSSES)
     for option, value in options.items():

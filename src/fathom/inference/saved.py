@@ -19,7 +19,7 @@ from fathom.data.images.pixels.form import Layout, PixelForm, Values, check_form
 from fathom.data.unicode_form import Form
 from fathom.errors import FathomError, UsageError
 from fathom.files import write_atomically
-from fathom.losses import make_loss
+from fathom.losses import LOSSES, PROVIDED, make_loss
 from fathom.models import registry
 from fathom.models.inspection.summary import layer_table
 from fathom.module import Classifier, LanguageModel, Module, Regressor
@@ -265,6 +265,8 @@ def _read_preprocess(stored: dict[str, Any]) -> Preprocess:
 
 def set_loss(module: Module, name: str) -> None:
     """Set the loss that a loaded module was trained with."""
+    if name not in LOSSES and name not in PROVIDED:
+        raise UsageError(f"the loss {name} was a function given from Python: fathom.load(run, loss={name}) takes it")
     module.train_loss = module.val_loss = make_loss(name)  # one loss for both: smoothing and weights belong to training
 
 

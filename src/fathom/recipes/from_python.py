@@ -51,6 +51,7 @@ def train(
         progress: as for ``Trainer``.
         log: where the records go too: "csv", "tensorboard", "wandb", "mlflow", or several.
         settings: any setting by its own name: ``epochs=3, lr=1e-3, batch_size=64, val=0.2, seed=1, device="cpu"``;
+            ``loss`` also as a function of prediction and target;
             options of the data, ``target="price"``; ``model_options={"width": 64}``; see ``docs/guide.md``.
     Raises:  UsageError, FathomError before anything is written; Diverged or Interrupted after
 
@@ -61,13 +62,24 @@ def train(
         if data is not None:
             raise UsageError("a tree of settings names its data itself, data.name; leave data out")
         return _train_settings(net, {"root": out, "name": name, "log": log} | settings, [*callbacks, *shown])
+    with _loss(settings.pop("loss", None)) as loss:
+        return _train_given(
+            net, data, settings if loss is None else settings | {"loss": loss}, (out, name, log), [*callbacks, *shown]
+        )
+
+
+def _train_given(
+    net: Any, data: Any, settings: dict[str, Any], where: tuple[Any, str | None, Any], callbacks: Sequence[Callback]
+) -> TrainedRun:
+    """Train what is not a tree of settings; ``where`` is out, name and log."""
+    out, name, log = where
     tree = loose_settings(settings)
     given = describe_data(data, Path(out) / FOLDER, tree) if data is not None else Given({})
     merge(tree, {"data": given.settings} if given.settings else {})
     with _network(net) as model:
         if model is not None:  # else what suits the data is chosen when the tree is resolved
             merge(tree, {"model": {"name": model}})
-        on_start = _adding([*callbacks, *shown])
+        on_start = _adding(callbacks)
         return recipe.train(Settings(tree), root=out, name=name, contents=given.contents, on_start=on_start, log=log)
 
 
@@ -80,6 +92,7 @@ def resume(
     on_read: OnRead | None = None,
     progress: bool | None = None,
     log: str | Sequence[str] = (),
+    loss: Any = None,
 ) -> TrainedRun:
     """Resume a stopped run from its newest intact checkpoint, exact to the bit.
 
@@ -90,12 +103,13 @@ def resume(
         on_start: called before the first step, with the finished plan; may return further callbacks.
         on_read: called with (files read, files in all) while images are decoded.
         progress, log: as for ``train``.
+        loss: the function again, where it was one.
     Raises:  FathomError if the run is finished, still running, not a run, or has no usable checkpoint
     """
     # no settings: the run's own config.yaml has them
     contents = None if data is None else describe_data(data, Path(run).parent / FOLDER, {}).contents
     shown = [TrainingProgress()] if is_shown(progress) and on_start is None else []
-    with _network(net):
+    with _network(net), _loss(loss):
         return recipe.resume(run, contents=contents, on_start=on_start or _adding(shown), on_read=on_read, log=log)
 
 
@@ -113,6 +127,15 @@ def _train_settings(
 
 def _adding(callbacks: Sequence[Callback], first: OnStart | None = None) -> OnStart:
     return lambda run: [*(first(run) if first else ()), *callbacks]  # the caller's own hook first, then the callbacks
+
+
+def _loss(loss: Any) -> contextlib.AbstractContextManager[str | None]:
+    """Return a context in which a loss, where it is a function, has a name."""
+    if loss is None or not callable(loss):
+        return contextlib.nullcontext(loss)
+    from fathom.losses import provided_loss
+
+    return provided_loss(loss)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from fathom.inference.predictions import PredictionRequest
 from fathom.inference.ranking import Row
 from fathom.inference.results import PredictionTable, Scores
 from fathom.inference.saved import class_names_of, load_module
+from fathom.losses import provided_loss
 from fathom.models import registry
 from fathom.models.own_code import import_code, provided
 from fathom.module import Module
@@ -48,8 +49,11 @@ class LoadedModel:
         class_names: () of a regression.
     """
 
-    def __init__(self, path: Path, module: Module, description: Mapping[str, Any], device: str = "auto") -> None:
+    def __init__(
+        self, path: Path, module: Module, description: Mapping[str, Any], device: str = "auto", loss: Any = None
+    ) -> None:
         self.path, self.module, self.description, self.device = path, module, dict(description), device
+        self.loss = loss  # a function of the user's own, which no run folder holds
         # a regressor has no such attribute
         self.class_names: tuple[str, ...] = tuple(getattr(module, "class_names", ()))
 
@@ -93,13 +97,20 @@ class LoadedModel:
 
         Args:
             data: "train", "val" or "test"; (X, y) of arrays; a data set or a loader; a DataFrame, or the path of a CSV,
-                with the target among its columns, of a model of tables.
+                with the target among its columns, of a model of tables; the path of a folder of class folders, of a
+                model of images.
         Raises:  UsageError for anything else, or labels that the model does not know
         """
-        if isinstance(data, str) and data in SPLITS:
-            return self._evaluate_split(data)
-        if is_frame(data) or isinstance(data, (str, Path)):
+        if isinstance(data, (str, Path)) and data not in SPLITS and self.description["input"]["kind"] == "image":
+            return self._evaluate_folder(data)
+        if not (isinstance(data, str) and data in SPLITS) and (is_frame(data) or isinstance(data, (str, Path))):
             return self._evaluate_rows(data)
+        with nullcontext() if self.loss is None else provided_loss(self.loss):
+            return self._evaluate_batches(data)
+
+    def _evaluate_batches(self, data: Any) -> Scores:
+        if isinstance(data, str):
+            return self._evaluate_split(data)
         from fathom.build.given.labelled import evaluate_labelled_batches
 
         return Scores(evaluate_labelled_batches(self.module, self.description, self.config, data, self.device))
@@ -157,6 +168,14 @@ class LoadedModel:
         finally:
             data.close()
 
+    def _evaluate_folder(self, data: str | Path) -> Scores:
+        """Label images whose folders say what they are, and compare."""
+        from fathom.recipes.evaluate_files import evaluate_files
+
+        name = self.description["model"]["name"]
+        with nullcontext() if registry.is_known(name) else provided(self.net, name):
+            return Scores(evaluate_files(self.path, data, device=self.device)[0])
+
     def _evaluate_rows(self, data: Any) -> Scores:
         """Predict rows whose target is known, and compare."""
         if self.description["input"]["kind"] != "table":
@@ -197,7 +216,7 @@ class LoadedModel:
         return str(join([pairs(self._facts()), link]))
 
 
-def load(run: str | Path, *, net: nn.Module | str | None = None, device: str = "auto") -> LoadedModel:
+def load(run: str | Path, *, net: nn.Module | str | None = None, device: str = "auto", loss: Any = None) -> LoadedModel:
     """Load the model of a run, with its best weights.
 
     Args:
@@ -205,6 +224,7 @@ def load(run: str | Path, *, net: nn.Module | str | None = None, device: str = "
         net: where the network was an object given from Python, another of its class, which gets the weights; where it
             is code of your own, "package.module:function". A run folder by itself imports nothing.
         device: where it computes.
+        loss: the function again, where the loss was one; only evaluating needs it.
     Raises:  FathomError naming what is missing or damaged, or what to give as ``net``
 
     >>> fathom.load("last").predict("photos/")  # doctest: +SKIP
@@ -213,11 +233,11 @@ def load(run: str | Path, *, net: nn.Module | str | None = None, device: str = "
     if isinstance(net, str):
         import_code(net)  # importing registers the network under its own name
     if net is None or isinstance(net, str):
-        return LoadedModel(path, *load_module(path), device)
+        return LoadedModel(path, *load_module(path), device, loss)
     from fathom.inference.saved import read_description
 
     with provided(net, read_description(path)["model"]["name"]):
-        return LoadedModel(path, *load_module(path), device)
+        return LoadedModel(path, *load_module(path), device, loss)
 
 
 def predict_given(run: str | Path, inputs: Any, *, top: int = 1, device: str = "auto") -> tuple[list[str], Any]:

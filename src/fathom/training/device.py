@@ -232,6 +232,8 @@ def _probe(module: nn.Module, example: Any) -> tuple[list[tuple[int, int, bool]]
         return [], None
     try:
         return _trace_arithmetic(module, example), None
+    except UsageError:  # what is wrong whatever the input is
+        raise
     except Exception as error:  # whatever a network makes of an input that it was not made for
         return [], f"the module cannot be tried on the first part of a batch ({type(error).__name__})"
 
@@ -269,12 +271,35 @@ def try_forward(module: nn.Module, example: Any) -> Any:
     was_training = module.training
     module.eval()  # keeps dropout from drawing and batch-norm from learning
     place = next(itertools.chain(module.parameters(), module.buffers()), None)  # None: a module without either
+    before = {name: (parameter, parameter._version) for name, parameter in module.named_parameters()}
     if isinstance(example, Tensor) and place is not None:
         example = example.to(place.device)
     try:
-        return module(example)
+        output = module(example)
+        _refuse_changing(module, before, example)
+        return output
     finally:
         module.train(was_training)
+
+
+def _refuse_changing(module: nn.Module, before: dict[str, tuple[nn.Parameter, int]], example: Any) -> None:
+    """Refuse a module that changes its parameters as it runs: the optimiser would move others than it computes with.
+
+    Raises:  UsageError
+    """
+    if any(nn.parameter.is_lazy(parameter) for parameter, _ in before.values()):  # these get their values just now
+        return
+    cure = "a forward pass only reads parameters; change them in a callback, in on_step_end"
+    for name, now in module.named_parameters():
+        was, version = before.get(name, (None, 0))
+        if now is not was:
+            raise UsageError(f"{type(module).__name__} makes the parameter {name} anew in its forward pass: {cure}")
+        if now._version == version:
+            continue
+        value = now.detach().clone()
+        module(example)  # once more: writing the same values, as a bound does that holds already, harms nobody
+        if not torch.equal(value, now):
+            raise UsageError(f"{type(module).__name__} changes the parameter {name} in its forward pass: {cure}")
 
 
 @contextlib.contextmanager

@@ -36,6 +36,8 @@ def try_network(net: nn.Module, shape: Sequence[int], data: LabelledData, num_ou
         sample = sample.to(data.input_dtype)
     try:
         output = try_forward(net, sample)  # in evaluation mode: neither dropout nor batch-norm changes
+    except UsageError:  # which says already what is wrong
+        raise
     except Exception as error:
         size = " × ".join(map(str, shape))
         raise UsageError(
