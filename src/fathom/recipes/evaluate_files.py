@@ -26,7 +26,7 @@ from fathom.inference.image_inputs import LabelFileOptions
 from fathom.inference.predictions import TRUTH, PredictionRequest
 from fathom.inference.ranking import Labeller, Row, prediction_column
 from fathom.phrases import enumerated
-from fathom.recipes.predict import answer
+from fathom.recipes.opened import answer
 from fathom.runs.folder.schema import SCHEMA
 
 

@@ -26,6 +26,7 @@ from fathom.models.own_code import import_code, provided
 from fathom.module import Module
 from fathom.phrases import counted
 from fathom.recipes.evaluate import SPLITS
+from fathom.recipes.evaluate_files import evaluate_files
 from fathom.runs.folder.lookup import resolve_run
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.html.markup import element, join, pairs
@@ -170,8 +171,6 @@ class LoadedModel:
 
     def _evaluate_folder(self, data: str | Path) -> Scores:
         """Label images whose folders say what they are, and compare."""
-        from fathom.recipes.evaluate_files import evaluate_files
-
         name = self.description["model"]["name"]
         with nullcontext() if registry.is_known(name) else provided(self.net, name):
             return Scores(evaluate_files(self.path, data, device=self.device)[0])

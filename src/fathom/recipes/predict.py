@@ -10,26 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fathom.address import conceal
 from fathom.build.failures import readable_failures
 from fathom.build.given.data import is_array
-from fathom.build.kinds.base import Kind
-from fathom.build.kinds.detection import get_kind
-from fathom.data.encodings import check_encoding
 from fathom.data.tables.converted import is_frame
 from fathom.errors import UsageError
 from fathom.findings import Finding
 from fathom.inference.image_inputs import LabelFileOptions, label_file_options
-from fathom.inference.onnx_file import is_onnx, open_export
 from fathom.inference.prediction_file import choose_format, write_rows
 from fathom.inference.predictions import PredictionRequest, Predictions, Score
 from fathom.inference.ranking import Row
 from fathom.inference.submission import fill_sample, read_sample
 from fathom.outputs import check_output
-from fathom.runs.folder.lookup import resolve_run
-
-# Input kind of a model to the kind of data whose adapter serves it.
-KIND_OF_INPUT = {"image": "images", "features": "images", "table": "tables", "tokens": "texts"}
+from fathom.recipes.opened import answer, open_model
 
 
 class PredictionCounts(NamedTuple):
@@ -94,32 +86,6 @@ def open_predictions(
     return answer(PredictionRequest(run, inputs, top, label_file, encoding), device)[1]
 
 
-def answer(request: PredictionRequest, device: str = "auto") -> tuple[Any, Predictions]:
-    """Return the model that is asked, as its kind takes it, and its predictions."""
-    if request.encoding is not None:
-        check_encoding(request.encoding)
-    # passwords in an address must not reach a message
-    inputs = [conceal(source) if isinstance(source, str) else source for source in request.inputs]
-    kind, model, shown = _open_model(request.model, device)
-    # the shown name: "last" becomes the folder it means
-    return model, kind.predict(model, replace(request, model=shown, inputs=inputs))
-
-
-def _open_model(run: str | Path, device: str) -> tuple[Kind, Any, str | Path]:
-    """Return the adapter for a model, the model as it takes it, and the model's name in messages."""
-    if is_onnx(run):
-        exported = open_export(run, device)
-        kind = get_kind(KIND_OF_INPUT[exported.input_kind])
-        return kind, kind.model_of_export(exported), run
-    from fathom.inference.saved import load_module
-
-    path = resolve_run(run)
-    module, description = load_module(path)
-    # A folder with a model and no settings is served too, by the model's input.
-    kind = get_kind(description.get("data_kind") or KIND_OF_INPUT[description["input"]["kind"]])
-    return kind, kind.model_of_run(module, description, path, device), path
-
-
 class SubmissionCounts(NamedTuple):
     """Number of rows that were written, what stands in them, what was found."""
 
@@ -149,7 +115,7 @@ def write_submission(
         check_output(out)  # refused before the predictions, which may take long
     with readable_failures():
         form = read_sample(sample)
-        kind, model, shown = _open_model(request.model, device)
+        kind, model, shown = open_model(request.model, device)
         if not hasattr(model, "class_names"):
             raise UsageError("--submission is for models of images and of tables")
         names = model.class_names

@@ -10,7 +10,7 @@ import numpy as np
 
 from fathom.build.kinds.detection import get_kind
 from fathom.inference.onnx_file import is_onnx, open_export
-from fathom.recipes.predict import KIND_OF_INPUT
+from fathom.recipes.opened import KIND_OF_INPUT
 from fathom.runs.folder.lookup import resolve_run
 from fathom.serving.samples import ImageSamples, RowSamples, Samples, TextSamples, VectorSamples
 
