@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fathom.cli.columns import print_table
-from fathom.models.hardware import LINKS, all_reduce_s
+from fathom.models.hardware import LATENCIES, LINKS, all_reduce_s
 from fathom.phrases import format_bytes
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ def print_cost(cost: TrainingCost, batch_size: int, processor: Hardware, *, half
     print(f"memory   {format_bytes(cost.memory)}: {held}")
     # at least: peak speeds are never reached
     print(f"time     at least {_show_time(seconds)} a step, at most {batch_size / seconds:,.0f} samples/s")
+    if processor.is_cpu:
+        waits = ", ".join(f"{name} {_show_time(s)}, {s * processor.flops:,.0f} FLOPs" for name, s in LATENCIES.items())
+        print(f"latency  until one number comes, and what could be computed meanwhile: {waits}")
     print(f"\nadding up the gradients of {_DEVICES} devices, {format_bytes(cost.gradients)} each, in a ring:")
     for name, bandwidth in LINKS.items():
         print(f"  {name:<16} {_show_time(all_reduce_s(cost.gradients, _DEVICES, bandwidth)):>8}")

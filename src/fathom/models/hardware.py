@@ -19,16 +19,22 @@ class Hardware:
     half_flops: float
     bandwidth: float
     source: str
+    is_cpu: bool = False
 
 
 # dense, without sparsity
 HARDWARE = {
-    "cpu8": Hardware("8 cores", 896e9, 896e9, 51.2e9, "3.5 GHz × 8 × 32 FLOPs (AVX2, two FMAs); DDR4-3200, 2 channels"),
+    "cpu8": Hardware(
+        "8 cores", 896e9, 896e9, 51.2e9, "3.5 GHz × 8 × 32 FLOPs (AVX2, two FMAs); DDR4-3200, 2 channels", True
+    ),
     "t4": Hardware("NVIDIA T4", 8.1e12, 65e12, 320e9, "NVIDIA T4 data sheet"),
     "a100": Hardware("NVIDIA A100 40 GB", 19.5e12, 312e12, 1.555e12, "NVIDIA A100 data sheet"),
     "h100": Hardware("NVIDIA H100 SXM", 67e12, 989e12, 3.35e12, "NVIDIA H100 data sheet"),
     "h200": Hardware("NVIDIA H200 SXM", 67e12, 989e12, 4.8e12, "NVIDIA H200 data sheet"),
 }
+
+LATENCIES = {"L1 cache": 0.5e-9, "L2 cache": 7e-9, "memory": 100e-9}
+"""Seconds until one number arrives that nobody asked for before; notes N1 §3.1, of a usual CPU."""
 
 LINKS = {
     "NVLink 3": 300e9,  # each way, of the 600 GB/s of the A100's sheet
