@@ -25,6 +25,17 @@ def enumerated(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:most]) + more
 
 
+def brief(text: str, most: int = 40) -> str:
+    """Write a text from a file in a sentence: in quotes where it is long or holds what is no letter.
+
+    >>> brief("red"), brief("a\\tb"), brief("x" * 9, most=4)
+    ('red', "'a\\\\tb'", "'xxxx…'")
+    """
+    if len(text) > most:
+        return repr(text[:most] + "…")
+    return text if text.isprintable() else repr(text)
+
+
 def significant(number: float) -> str:
     """Write a real number with four significant digits.
 

@@ -476,3 +476,14 @@ def test_classes_that_are_too_deep_are_pointed_at(below, meant, tmp_path):
         write(tmp_path / below / name / "0.png")
     with pytest.raises(FathomError, match=f"did you mean {tmp_path / meant}\\?"):
         list_image_folder(tmp_path)
+
+
+def test_links_in_a_circle_are_broken_files(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.jpg").touch()
+    (tmp_path / "a" / "loop.jpg").symlink_to("loop.jpg")
+    (tmp_path / "b" / "up").symlink_to("up")
+    (tmp_path / "loop").symlink_to("loop")
+    files = list_image_folder(tmp_path)
+    assert sorted(path.name for path in files.train.paths) == ["1.jpg", "1.jpg", "loop.jpg"]

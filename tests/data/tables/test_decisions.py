@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from fathom.build.kinds.detection import find_kind as find_data_kind
 from fathom.data.tables.fit import TableOptions
@@ -164,3 +165,16 @@ def test_a_number_beyond_float32_names_its_column(tmp_path, number):
     cells = [number, *map(str, RNG.normal(size=99))]
     with pytest.raises(FathomError, match=r"wide: -?1e\+\d+ is too large .* data.options.drop=\[wide\]"):
         read(tmp_path, pd.DataFrame({"wide": cells, "x": range(5, 105), "y": RNG.normal(size=100)}))
+
+
+def test_a_column_without_a_value_to_learn_from_is_left_out(tmp_path):
+    """All of its values stand in the test rows: a mean of nothing would make every row missing."""
+    cells = ["n.a.", ".."] * 20 + [f"{i}.5" for i in range(20)]
+    splits = ["train"] * 40 + ["test"] * 20
+    rows = [f"{cell},{i},{split},{i}" for i, (cell, split) in enumerate(zip(cells, splits, strict=True))]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["a,x,split,y", *rows]))
+    data = TableData.read(path, target="y", val=0, options=TableOptions(numbers=("a",), keep=("x",)))
+    assert [column.name for column in data.layer.columns] == ["x"]
+    assert any(note.startswith("a: left out, no cell in the training split is a number") for note in data.notes)
+    assert torch.isfinite(data.X).all()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fathom.choices import Task
-from fathom.data.images.folders.layout import find_layout, list_folders, scan
+from fathom.data.images.folders.layout import find_layout, is_ordinary_file, list_folders, scan
 from fathom.data.images.folders.levels import Levels
 from fathom.data.images.folders.names import readable_names
 from fathom.data.images.folders.walk import describe_strays, name_unread, stray_kind, walk_images
@@ -147,7 +147,7 @@ def _list_split(split: Path, folders: Sequence[Path], class_names: tuple[str, ..
     paths: list[Path] = []
     labels: list[int] = []
     for entry in scan(split):
-        if not entry.name.startswith(".") and entry.is_file():
+        if not entry.name.startswith(".") and is_ordinary_file(entry):
             strays[stray_kind(entry.name)] += 1  # an image beside the class folders has no class
     for folder in folders:
         if folder.name not in label_of:

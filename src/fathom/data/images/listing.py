@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fathom.data.images.folder_listing import ImageFiles, list_image_folder
-from fathom.data.images.folders.layout import list_folders, scan
+from fathom.data.images.folders.layout import is_ordinary_file, list_folders, scan
 from fathom.data.images.labels.file import read_image_table
 from fathom.errors import FathomError, UsageError
 
@@ -45,7 +45,7 @@ def list_images(root: str | Path, *, levels: str | None = None, **columns: Any) 
 def find_label_file(root: Path) -> Path | None:
     """Find the only file of rows in a folder, or in the only folder in it, as what was packed has."""
     while True:
-        names = [entry.name for entry in scan(root) if not entry.name.startswith(".") and entry.is_file()]
+        names = [entry.name for entry in scan(root) if not entry.name.startswith(".") and is_ordinary_file(entry)]
         tables = [name for name in names if name.lower().endswith(_TABLES)]
         if tables:
             return root / tables[0] if len(tables) == 1 else None

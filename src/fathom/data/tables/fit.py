@@ -20,7 +20,7 @@ from fathom.data.tables.kinds import find_kind, is_ambiguous, is_called_code
 from fathom.data.tables.reading import NO_MARKS, Marks
 from fathom.data.tables.written_numbers import Writing
 from fathom.errors import FathomError, UsageError, unknown
-from fathom.phrases import counted
+from fathom.phrases import brief, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,14 +179,16 @@ def fit_columns(
         reason = reason or _find_numbering(cells.iloc[:own], column, options, is_index=is_index)
         if reason is None:
             column, values, further = _fit_column(cells, column, train, options)
+            known = values[train][~np.isnan(values[train])]
             # missing cells among equal ones are information: a flag
-            if len(np.unique(values[train])) > 1 or np.isnan(values[train]).any():
+            if len(np.unique(known)) > 1 or 0 < len(known) < len(train):
                 columns.append(column)
                 numbers.append(values)
                 fill.append(_fill_value(values[train], column.kind, options.fill))
                 notes += [*note, *further]  # notes of columns that are used only
                 continue
-            reason = LeftOut(name, "all its known values in the training split are the same")
+            same = "all its known values in the training split are the same"
+            reason = LeftOut(name, same if len(known) else f"no cell in the training split is a {column.kind}")
         left_out.append(reason)
     if not columns:
         reasons = "; ".join(f"{c.name}: {c.reason}" for c in left_out) or f"{target} is the only one"
@@ -230,7 +232,7 @@ def _reason_to_leave_out(cells: pd.Series, column: Column, train: np.ndarray, op
     if not len(present):
         return LeftOut(name, "every cell is empty")
     if len(present) == len(part) and (part.iloc[0] == part).all():  # equal to the first, all of them
-        return LeftOut(name, f"every cell is {part.iloc[0]}")
+        return LeftOut(name, f"every cell is {brief(str(part.iloc[0]))}")
     # asked for, too short to tell, or never names of rows
     if name in options.keep or len(part) < _ID_ROWS or kind in ("date", "boolean"):
         return None

@@ -88,7 +88,7 @@ def find_layout(root: Path) -> Layout:
 
 def _name_passed_over(root: Path) -> list[str]:
     """Name the folders beside the classes that are no classes."""
-    names = [entry.name for entry in scan(root) if entry.is_dir()]
+    names = [entry.name for entry in scan(root) if is_folder(entry)]
     found = sorted(name for name in passed_over(names) if not name.startswith("."))
     return [f"skipped: {enumerated(found)}: thumbnails, masks or a system's own"] if found else []
 
@@ -110,7 +110,7 @@ def _says_nothing(name: str) -> bool:
 
 def list_folders(folder: Path) -> list[Path]:
     """List the folders in a folder that may hold images, sorted."""
-    names = [entry.name for entry in scan(folder) if entry.is_dir()]
+    names = [entry.name for entry in scan(folder) if is_folder(entry)]
     left_out = passed_over(names)
     return sorted(folder / name for name in names if name not in left_out)
 
@@ -141,6 +141,22 @@ def scan(folder: Path) -> list[os.DirEntry[str]]:
             return list(entries)
     except OSError as error:
         raise FathomError(f"cannot read the folder {error.filename} ({error.strerror or error})") from error
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or a link to one; a link that leads round in a circle is neither."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def is_ordinary_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file, or a link to one, and no pipe or device."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def _name_splits(root: Path, folders: Sequence[Path]) -> dict[str, Path]:

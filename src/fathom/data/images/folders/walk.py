@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from fathom.data.images.folders.layout import passed_over, scan
+from fathom.data.images.folders.layout import is_ordinary_file, passed_over, scan
 from fathom.data.images.formats import UNREAD, is_image
 from fathom.phrases import counted
 
@@ -39,7 +39,7 @@ def walk_images(folder: Path, strays: Counter[str]) -> Iterator[Path]:
             strays[_FOLDERS] += not entry.name.startswith(".")
         elif entry.is_dir(follow_symlinks=False):
             yield from walk_images(Path(entry.path), strays)
-        elif is_image(entry.name) and (entry.is_file() or not os.path.exists(entry.path)):
+        elif is_image(entry.name) and (is_ordinary_file(entry) or not os.path.exists(entry.path)):
             mask = _MASK.fullmatch(os.path.splitext(entry.name)[0])
             if mask is not None and mask.group(1) in stems:
                 strays[_MASK_FILES] += 1
