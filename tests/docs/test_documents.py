@@ -48,7 +48,8 @@ RUN = [document for document in DOCUMENTS if document != README_ZH]
 
 # Lines of sh blocks that are not ours to run: CI runs the two marked commands, the others set things up or measure.
 NOT_RUN = re.compile(
-    r"(\. \.venv/bin/activate|python3 -m venv .*|python -m bench.*|export FATHOM_\w+=.*|pip install .*)$"
+    r"(\. \.venv/bin/activate|python3 -m venv .*|python -m bench.*|python plain\.py|export FATHOM_\w+=.*|"
+    r"pip install .*)$"
 )
 # These neither train nor read a run, and take about a second: the default tests run them too.
 QUICK = re.compile(r"fathom (data|schedules)\b")
