@@ -38,6 +38,7 @@ def test_every_file_of_the_run_folder_is_there(trained):
         "run.json",
         "metrics.jsonl",
         "metrics.csv",
+        "probes.jsonl",
         "log.txt",
         "data.json",
         "model.json",

@@ -34,6 +34,7 @@ EVERY_OPTION = [
     ("--resize", "32", "data.resize", 32),
     ("--augment", "flip", "data.augment", "flip"),
     ("--workers", "0", "data.workers", 0),
+    ("--doctor", "full", "training.doctor", "full"),
     ("--target", "price", "data.options", {"size": 28, "target": "price"}),
     ("--task", "regression", "data.options", {"size": 28, "task": "regression"}),
     ("--test", "more.csv", "data.options", {"size": 28, "test": "more.csv"}),

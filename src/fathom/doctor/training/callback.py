@@ -166,6 +166,8 @@ class Doctor(Callback):
             self._end_opening(trainer)
         if not any(event["event"] == START for event in self._events):
             return
+        if diverged is not None:
+            self._said.add(diverged.code)  # the error itself says it
         if self._losses or diverged is not None:
             self._probe(trainer, None, diverged)
         is_over = trainer.epoch >= trainer.max_epochs or trainer.should_stop is not None or diverged is not None
@@ -175,8 +177,6 @@ class Doctor(Callback):
         skipped = {check.code: check for check in (*self._skipped, *final.not_checked)}
         self.findings = Findings.gravest_first(found.values(), [c for code, c in skipped.items() if code not in codes])
         for finding in self.findings.findings:
-            if diverged is not None and finding.code == diverged.code:  # the error itself says that
-                self._said.add(finding.code)
             self._arise(trainer, finding)
         self._write(trainer, END, self.findings.to_dict())
 
