@@ -184,7 +184,10 @@ def join_world(device_type: str) -> World:
                 "start the processes with torchrun, or unset WORLD_SIZE"
             )
         backend = "cpu:gloo,cuda:nccl" if device_type == "cuda" else "gloo"
-        dist.init_process_group(backend, timeout=_timeout())
+        store, rank, size = next(dist.rendezvous("env://", timeout=_timeout()))
+        # torchrun keeps its store when it starts processes again, with the addresses of those that are gone
+        store = dist.PrefixStore(f"fathom-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=_timeout())
         atexit.register(leave_world)  # who joins leaves: threads that still wait would abort the interpreter's end
     size = dist.get_world_size()
     if size == 1:
