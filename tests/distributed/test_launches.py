@@ -80,16 +80,16 @@ def test_random_kills_lose_no_sample_and_repeat_none(tmp_path):
     assert process.returncode == 0, error[-3000:]
     loader = MemoryLoader(torch.arange(41.0)[:, None], torch.zeros(41), 6, shuffle=True, seed=1)
     plan = [sorted(batch[0][:, 0].tolist()) for _ in range(epochs) for batch in loader]
-    taken: dict[int, dict[int, list[float]]] = {}
+    taken: dict[int, dict] = {}
     for rank in (0, 1):
         for line in (tmp_path / f"ids-{rank}.jsonl").read_text().splitlines():
             entry = json.loads(line)
             # a step taken again after a restart replaces the one that was lost with its checkpoint
-            step = taken.setdefault(entry["step"], {})
-            if entry["attempt"] != step.get("attempt", entry["attempt"]):
-                step.clear()
-            step["attempt"] = entry["attempt"]
-            step[rank] = entry["ids"]
+            step = taken.setdefault(entry["step"], {"attempt": ""})
+            if entry["attempt"] > step["attempt"]:
+                taken[entry["step"]] = step = {"attempt": entry["attempt"]}
+            if entry["attempt"] == step["attempt"]:
+                step[rank] = entry["ids"]
     found = [sorted(taken[step][0] + taken[step][1]) for step in range(len(plan))]
     assert found == plan
     assert Counter(i for step in found for i in step) == dict.fromkeys(range(41), epochs)

@@ -21,6 +21,8 @@ import torch.distributed as dist
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
+from torch._C._distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from fathom.errors import FathomError, UsageError
 from fathom.phrases import enumerated
@@ -184,9 +186,9 @@ def join_world(device_type: str) -> World:
                 "start the processes with torchrun, or unset WORLD_SIZE"
             )
         backend = "cpu:gloo,cuda:nccl" if device_type == "cuda" else "gloo"
-        store, rank, size = next(dist.rendezvous("env://", timeout=_timeout()))
+        store, rank, size = next(rendezvous("env://", timeout=_timeout()))
         # torchrun keeps its store when it starts processes again, with the addresses of those that are gone
-        store = dist.PrefixStore(f"fathom-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+        store = PrefixStore(f"fathom-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=_timeout())
         atexit.register(leave_world)  # who joins leaves: threads that still wait would abort the interpreter's end
     size = dist.get_world_size()
