@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from fathom.errors import UsageError
 from fathom.lab.experiment import Claim, Comparison, Conditions, Design, Plot, Reading
 from fathom.lab.stacks import Fit, Form, Stack, best_rate, train_stack
 
@@ -22,6 +23,7 @@ _COUNTS = (5, 60)  # target samples a class
 def measure(arm: str, seeds: Sequence[int], conditions: Conditions) -> Iterator[dict[str, float]]:
     """Learn the classes of the upper half, with or without having learned those of the lower half before."""
     way, _, count = arm.rpartition("_")
+    _check(conditions)
     rates = conditions["rates"]
 
     def rate_of(name: str) -> float:
@@ -31,6 +33,20 @@ def measure(arm: str, seeds: Sequence[int], conditions: Conditions) -> Iterator[
     accuracy, early = _train("tuned" if way == "same_rate" else way, rate, seeds, int(count), conditions)
     for end, start in zip(accuracy.tolist(), early.tolist(), strict=True):
         yield {"accuracy": end, "early": start, "lr": rate}
+
+
+def _check(conditions: Conditions) -> None:
+    """Refuse data of fewer than four classes, or with too few samples of one.
+
+    Raises:  UsageError
+    """
+    data, needed = conditions.samples, max(*_COUNTS, conditions["source"])
+    fewest = int(torch.bincount(data.y, minlength=data.num_classes).min())
+    if data.num_classes < 4 or fewest < needed:
+        raise UsageError(
+            f"fine_tuning needs four classes of {needed} samples; {data.name} has {data.num_classes}, "
+            f"the smallest of {fewest}"
+        )
 
 
 def _train(
