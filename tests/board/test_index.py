@@ -59,6 +59,20 @@ def test_runs_of_series_are_found_and_hidden_folders_are_not(runs_folder, make_r
     assert len(labels) == 3
 
 
+def test_a_search_has_a_line_of_its_own(runs_folder):
+    study = runs_folder / "20250306-tune-mlp-digits"
+    study.mkdir()
+    base = {"model": {"name": "mlp"}, "data": {"name": "/data/digits"}}
+    (study / "study.json").write_text(json.dumps({"schema": 2, "base": base, "best_run": "runs/x"}))
+    index = RunIndex([runs_folder])
+    index.refresh(force=True)
+    [row] = [row for row in index.rows()[0] if row["source"] == "search"]
+    assert (row["model"], row["data"], row["condition"]) == ("mlp", "digits", "done")
+    (study / "study.json").write_text("{")
+    index.refresh(force=True)
+    assert {row["condition"] for row in index.rows()[0] if row["source"] == "search"} <= {"done", "damaged"}
+
+
 def test_a_second_look_opens_nothing_that_did_not_change(runs_folder, monkeypatch):
     index = RunIndex([runs_folder])
     index.refresh(force=True)

@@ -105,6 +105,20 @@ def test_the_planned_rate_is_the_recorded_one(run):
     assert [planned[step] for step in applied["step"]] == pytest.approx(applied["value"])
 
 
+@pytest.mark.slow
+def test_a_search_is_described_with_its_trials(tmp_path):
+    pytest.importorskip("optuna")
+    arguments = ["tune", "mlp", "--data", "digits", "--space", "lr=1e-3..1e-1:log", "--trials", "2", "--epochs", "1"]
+    assert main([*arguments, "--out", str(tmp_path)]) == 0
+    study = next(tmp_path.glob("*/study.json")).parent
+    before = {path.name for path in study.iterdir()}
+    found = tasks.TASKS["describe_search"](str(study), "zh")
+    assert len(found["trials"]) == 2
+    assert found["axes"] == ["training.lr"] or found["axes"] == ["lr"]
+    assert "试验" in found["html"]
+    assert {path.name for path in study.iterdir()} - before <= {".lock"}
+
+
 class Corner(nn.Module):
     """Class 1 where the upper left corner is bright."""
 

@@ -62,7 +62,7 @@ def _walk(path: Path, root: Path, depth: int, known: dict[Path, Place], left: li
         yield place
         yield from _enter(path, root, depth, known, left, _INNER)
         return
-    if holds_foreign(files):
+    if schema.STUDY in files or holds_foreign(files):
         yield place
     folders = sorted(name for name, is_folder in found if is_folder and not name.startswith("."))
     yield from _enter(path, root, depth, known, left, folders)

@@ -10,6 +10,7 @@ from fathom.board.index.discovery import Place, holds_foreign
 from fathom.board.index.following import Chunk, follow_lines
 from fathom.board.index.marks import read_marks
 from fathom.board.index.source import Source
+from fathom.board.index.studies import Searches
 from fathom.errors import FathomError
 from fathom.runs.analysis.comparison import flatten
 from fathom.runs.analysis.listing import describe_run
@@ -51,6 +52,8 @@ def source_of(place: Place) -> Source | None:
     """Return what reads a folder; None if nothing here does."""
     if schema.RUN in place.names:
         return FathomRuns()
+    if schema.STUDY in place.names:
+        return Searches()
     if holds_foreign(place.names):
         from fathom.board.foreign.detection import detect  # only where there is such a folder
 

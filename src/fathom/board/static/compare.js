@@ -3,8 +3,9 @@
 import { getText } from "./api.js";
 import { Chart, Crosshair, smooth, toneOf } from "./chart.js";
 import { AXES, axisControls, metricsOf, titleOf, view } from "./curves.js";
-import { h, s, setMarkup } from "./dom.js";
+import { h, setMarkup } from "./dom.js";
 import { formOf, isShare } from "./numbers.js";
+import { drawParallel } from "./parallel.js";
 import { History, runs } from "./runs.js";
 import { currentLanguage, t } from "./words.js";
 
@@ -40,7 +41,7 @@ export async function showCompare(main, [ids = ""]) {
   };
   const controls = axisControls(draw);
   controls.append(h("label", {}, band, t("runs that differ by their seed alone as one band")));
-  main.append(list, controls, grid, parallel(rows), table);
+  main.append(list, controls, grid, parallelOf(rows), table);
   draw();
   getText(`/api/compare?ids=${rows.map((row) => row.id).join(",")}&lang=${currentLanguage()}`, { signal: away.signal }).then((text) => setMarkup(table, text)).catch(() => {});
   runs.watch(new Map(rows.map((row, i) => [row.id, { offset: histories[i].offset, records: (records) => { histories[i].add(records); draw(); } }])));
@@ -77,34 +78,9 @@ function bandOf(members, found) {
 }
 
 /** Settings and result of each run as one line across parallel axes. */
-function parallel(rows) {
+function parallelOf(rows) {
   const names = runs.columns.filter((name) => new Set(rows.map((row) => JSON.stringify(row.settings?.[name]))).size > 1);
   const axes = [...names.map((name) => [name.split(".").at(-1), (row) => row.settings?.[name]]), [t("Validation"), (row) => row.val]].filter(([, of]) => rows.some((row) => of(row) !== null && of(row) !== undefined));
   if (axes.length < 2 || rows.length < 3) return null;
-  return h("section", {}, h("h2", {}, t("Settings and validation")), drawParallel(axes, rows));
-}
-
-function drawParallel(axes, rows) {
-  const [width, height, top, bottom] = [720, 260, 34, 228];
-  const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": t("Settings and validation") });
-  const places = axes.map(([name, of], k) => {
-    const values = rows.map(of);
-    const isNumber = values.every((v) => typeof v === "number" || v === null || v === undefined);
-    const known = [...new Set(values.filter((v) => v !== null && v !== undefined))].sort((a, b) => (isNumber ? a - b : String(a) < String(b) ? -1 : 1));
-    const spread = isNumber && known.length > 1 && known[0] > 0 && known.at(-1) / known[0] > 20 ? Math.log : (v) => v;
-    const up = (v) => (v === null || v === undefined ? null : bottom - (isNumber ? (known.length > 1 ? (spread(v) - spread(known[0])) / (spread(known.at(-1)) - spread(known[0])) : 0.5) : known.length > 1 ? known.indexOf(v) / (known.length - 1) : 0.5) * (bottom - top));
-    const x = 70 + (k * (width - 140)) / (axes.length - 1);
-    svg.append(s("line", { class: "axis", x1: x, x2: x, y1: top, y2: bottom }), s("text", { x, y: 16, "text-anchor": "middle" }, name),
-      s("text", { x, y: bottom + 18, "text-anchor": "middle" }, String(isNumber ? Number(known[0]?.toPrecision(3)) : known[0] ?? "")), s("text", { x, y: top - 5, "text-anchor": "middle" }, known.length > 1 ? String(isNumber ? Number(known.at(-1).toPrecision(3)) : known.at(-1)) : ""));
-    return { x, up, of };
-  });
-  rows.forEach((row, i) => {
-    const points = places.map(({ x, up, of }) => [x, up(of(row))]).filter(([, y]) => y !== null);
-    const group = s("g", { class: `tone-${toneOf(i)}` });
-    const path = s("path", { class: "line", d: `M${points.map((point) => point.join(" ")).join("L")}` });
-    path.append(s("title", {}, `${letter(i)} ${row.name}`));
-    group.append(path);
-    svg.append(group);
-  });
-  return h("figure", { class: "chart" }, h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": t("Settings and validation") }, svg));
+  return h("section", {}, h("h2", {}, t("Settings and validation")), drawParallel(axes, rows.map((row, i) => ({ ...row, name: `${letter(i)} ${row.name}` })), t("Settings and validation")));
 }

@@ -33,13 +33,12 @@ export default async function showNow(body, { id, history, signal }) {
       isLive && share > 0 && last.time ? [t("Time left, about"), duration((last.time * (1 - share)) / share)] : null,
       [t("Training time"), duration(last?.time ?? undefined)],
       [t("Samples per second"), count(history.latest("step/samples_per_s", "epoch/samples_per_s")?.value)],
-      share_of_waiting(history),
+      facts.waiting_share === null || facts.waiting_share === undefined ? null : [t("Waiting for data"), percent(facts.waiting_share, 1)],
       ...Object.keys(NAMES).map((name) => {
         const found = history.latest(`epoch/${name}`, `step/${name}`);
         return found ? [t(NAMES[name]), formOf(name)(found.value)] : null;
       }),
       [t("Learning rate"), decimal(history.latest("step/lr", "epoch/lr")?.value)],
-      memory(history),
       !isLive ? null : [t("Last checkpoint"), facts.checkpoint_age_s === null ? "–" : t("{time} ago", { time: duration(facts.checkpoint_age_s + (Date.now() - read) / 1000) })],
       [t("Started"), when(facts.created)],
     ].filter(Boolean);
@@ -74,14 +73,4 @@ export default async function showNow(body, { id, history, signal }) {
 function latest(history) {
   const found = Object.keys(history.series).map((key) => history.latest(key)).filter(Boolean);
   return found.sort((a, b) => b.step - a.step)[0] ?? null;
-}
-
-function share_of_waiting(history) {
-  const found = history.latest("step/data_wait", "epoch/data_wait");
-  return found ? [t("Waiting for data"), percent(found.value, 1)] : null;
-}
-
-function memory(history) {
-  const found = history.latest("step/memory_bytes", "epoch/memory_bytes");
-  return found ? [t("Device memory"), `${decimal(found.value / 2 ** 30)} GiB`] : null;
 }

@@ -14,6 +14,7 @@ const VIEWS = [
   ["maps", "Filters and maps", () => import("./maps.js")], ["schedule", "Schedule", () => import("./schedule.js")], ["try", "Try it", () => import("./try.js")],
   ["table", "Numbers"], ["setup", "Setup"],
 ];
+const SEARCH = [["trials", "Trials", () => import("./trials.js")]];
 const FOREIGN = ["now", "curves"]; // what the logs of other programs have something for
 
 export async function showRun(main, [id, name = "now"], state) {
@@ -23,7 +24,7 @@ export async function showRun(main, [id, name = "now"], state) {
     runs.watch(new Map());
     return undefined;
   }
-  const views = VIEWS.filter(([key]) => row.source === "fathom" || FOREIGN.includes(key));
+  const views = row.source === "search" ? SEARCH : VIEWS.filter(([key]) => row.source === "fathom" || FOREIGN.includes(key));
   const [key, title, load] = views.find(([candidate]) => candidate === name) ?? views[0];
   document.title = `${row.name} · ${title}`;
   const heading = h("div", { class: "run-head" });
@@ -50,7 +51,7 @@ function head(row, state) {
   const changes = row.source === "fathom" && !state.read_only;
   return [
     h("h1", {}, row.model ?? row.name, row.data ? h("small", {}, ` ${t("on")} ${row.data}`) : null),
-    h("p", { class: "byline" }, badge(row.condition), h("span", { class: "mono" }, row.name), row.source !== "fathom" ? ` · ${row.source}` : "",
+    h("p", { class: "byline" }, badge(row.condition), h("span", { class: "mono" }, row.name), row.source !== "fathom" ? ` · ${t(row.source)}` : "",
       ...(row.tags ?? []).map((tag) => h("span", { class: "tag" }, tag))),
     row.note ? h("p", { class: "note run-note" }, row.note) : null,
     changes ? h("p", { class: "run-actions" },

@@ -111,7 +111,7 @@ function drawRow(row, columns, draw, state) {
   const box = h("input", { type: "checkbox", "data-key": `box-${row.id}`, "aria-label": `${t("Compare")}: ${row.name}`, checked: chosen.has(row.id),
     onchange: () => { if (box.checked) chosen.add(row.id); else chosen.delete(row.id); draw(); } });
   const name = h("a", { href: `#/run/${row.id}/${row.condition === "running" ? "now" : "curves"}`, "data-key": row.id, class: "mono" }, row.name);
-  return h("tr", {}, h("td", {}, box), h("th", { scope: "row" }, badge(row.condition), name, row.source !== "fathom" ? h("small", { class: "quiet" }, ` ${row.source}`) : null, row.problem ? h("small", { class: "quiet" }, ` ${row.problem}`) : null),
+  return h("tr", {}, h("td", {}, box), h("th", { scope: "row" }, badge(row.condition), name, row.source !== "fathom" ? h("small", { class: "quiet" }, ` ${t(row.source)}`) : null, row.problem ? h("small", { class: "quiet" }, ` ${row.problem}`) : null),
     ...columns.map(([key]) => h("td", { class: NUMERIC.has(key) || key.startsWith("settings.") ? "number" : "", title: key === "val" || key === "test" ? row[`${key}_metric`] : undefined }, shown(row, key))),
     h("td", { class: "tags" }, ...(row.tags ?? []).map((tag) => h("span", { class: "tag" }, tag)), row.note ? h("small", { class: "quiet" }, row.note.slice(0, 60)) : null));
 }

@@ -10,7 +10,9 @@ from typing import Any
 from fathom.board.index.runs import Entry
 from fathom.errors import FathomError
 from fathom.runs.folder import schema
+from fathom.runs.folder.probes import PROBE
 from fathom.runs.folder.reader import RunReader
+from fathom.runs.folder.records import is_number
 
 
 def describe_now(entry: Entry) -> dict[str, Any]:
@@ -31,6 +33,7 @@ def describe_now(entry: Entry) -> dict[str, Any]:
     model = _optional(run) or {}
     return facts | {
         "reads": _reads(model),
+        "waiting_share": _waiting(run),
         "message": run.run.get("message"),
         "parameters": model.get("parameters"),
         "machine": _texts(machine),
@@ -53,6 +56,16 @@ def _reads(model: Mapping[str, Any]) -> dict[str, Any] | None:
     columns = stored.get("columns")
     names = [str(column.get("name")) for column in columns if isinstance(column, Mapping)] if columns else []
     return {name: stored.get(name) for name in ("kind", "width", "height")} | {"columns": names}
+
+
+def _waiting(run: RunReader) -> float | None:
+    """Return the share of its time that training waited for data, between the last two probes; None without probes."""
+    try:
+        probe = next((event for event in reversed(run.probes) if event.get("event") == PROBE), {})
+    except FathomError:
+        return None
+    wait, interval = probe.get("wait_s"), probe.get("interval_s")
+    return min(1.0, wait / interval) if is_number(wait) and is_number(interval) and interval > 0 else None
 
 
 def _texts(content: object) -> dict[str, str]:

@@ -117,6 +117,12 @@ async def _maps(board: Board, request: Request) -> Response:
     return await _work(board, request, "maps", layer=layer, index=int(index) if index.isdecimal() else 0)
 
 
+async def _search(board: Board, request: Request) -> Response:
+    path = find_entry(board, request).place.path
+    options = {"run": str(path), "language": language_of(board, request)}
+    return JSONResponse(await run_in_threadpool(board.worker.ask, "describe_search", **options))
+
+
 async def _predict(board: Board, request: Request) -> Response:
     content = await read_object(request)
     if isinstance(image := content.get("image"), str):
@@ -227,6 +233,7 @@ READS: dict[str, Answer] = {
     "/api/runs/{run}/samples": _samples,
     "/api/runs/{run}/batch": _batch,
     "/api/runs/{run}/maps": _maps,
+    "/api/runs/{run}/search": _search,
     "/api/runs/{run}/view/{view}": _view,
 }
 WRITES: dict[str, Answer] = {

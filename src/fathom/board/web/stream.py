@@ -16,6 +16,7 @@ from typing import Any
 
 from fathom.board.index.history import is_placed
 from fathom.board.index.runs import Entry
+from fathom.board.index.studies import DATABASE
 from fathom.board.state import Board
 from fathom.runs.folder import schema
 
@@ -25,7 +26,16 @@ MOST_STREAMS = 256
 MOST_WATCHED = 12
 _POSITION = re.compile(r"(?P<run>[0-9a-f]{16}):(?P<offset>\d{1,15})")
 # Files whose change a view shows, beside the records: told by name, and asked for by the view in sight alone
-_TOLD = (schema.RUN, schema.FINDINGS, schema.EVALUATION, schema.MODEL, schema.DATA, "probes.jsonl", "marks.json")
+_TOLD = (
+    schema.RUN,
+    schema.FINDINGS,
+    schema.EVALUATION,
+    schema.MODEL,
+    schema.DATA,
+    "probes.jsonl",
+    "marks.json",
+    DATABASE,
+)
 
 
 @dataclass

@@ -22,6 +22,7 @@ from fathom.board.work.opened import (
     shown,
     test_image,
 )
+from fathom.board.work.searches import describe_search
 from fathom.errors import FathomError
 from fathom.inference.generation import generate
 from fathom.recipes.loaded import LoadedModel
@@ -237,4 +238,5 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "test_samples": test_samples,
     "training_batch": training_batch,
     "maps": maps,
+    "describe_search": describe_search,
 }
