@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -207,6 +208,25 @@ def test_a_run_that_diverges_blames_the_rate(tmp_path):
     assert "loss.not_finite" in codes
     finding = next(f for f in examine_run(path).findings if f.code == "loss.not_finite")
     assert finding.settings == {"training.lr": 0.1}
+
+
+class Slow(torch.utils.data.Dataset):
+    """Samples that take longer to read than to learn from."""
+
+    classes = ("a", "b", "c")
+
+    def __len__(self):
+        return 240
+
+    def __getitem__(self, i):
+        time.sleep(0.001)
+        return torch.randn(1, 8, 8, generator=torch.Generator().manual_seed(i)), i % 3
+
+
+def test_waiting_for_data(tmp_path):
+    loader = torch.utils.data.DataLoader(Slow(), batch_size=8)
+    run = fathom.train("softmax", loader, epochs=2, log_every=5, out=tmp_path, progress=False, **CPU)
+    assert "speed.waiting_for_data" in above_notes(run.path)
 
 
 # What is right -------------------------------------------------------------------------------------------------------
