@@ -9,6 +9,7 @@ from scipy import stats
 from fathom.lab.experiment import Claim, Comparison, Design, Fact, Reading
 from fathom.lab.statistics import estimate, holm, power_of
 from fathom.lab.verdicts import Verdict, answer, judge, outcome_of, rule_of
+from fathom.lab.wording import grid_note
 
 SEEDS, MARGIN = 20, 1.0
 
@@ -134,3 +135,10 @@ def test_facts_for_context_do_not_count():
 
 def test_the_rule_is_said_in_words():
     assert rule_of(make_claim()) == "The claim holds if the judged comparison comes out as it says, fails if none does."
+
+
+def test_a_best_rate_at_an_end_of_the_grid_is_said():
+    arms = {name: {"label": name, "means": {"lr": {"mean": rate}}} for name, rate in (("a", 0.01), ("b", 0.1))}
+    content = {"settings": {"rates": [0.01, 0.1, 1.0]}, "arms": arms}
+    assert grid_note(content) == "The best learning rate lies at an end of the grid for: a."
+    assert grid_note({"settings": {"rates": [0.1]}, "arms": arms}) == ""  # nothing was chosen

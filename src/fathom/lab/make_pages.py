@@ -20,7 +20,7 @@ from fathom.files import write_atomically
 from fathom.lab.published import all_published, publish, survivors
 from fathom.lab.registry import claim_files, load_claim
 from fathom.lab.results import reword
-from fathom.lab.wording import found_text, headline, margin_text
+from fathom.lab.wording import found_text, grid_note, headline, margin_text
 
 BEGIN, END = "<!-- table of claims: python -m fathom.lab.make_pages -->", "<!-- end of the table -->"
 DIGEST = re.compile(r"<!-- figure of (\w+) -->")
@@ -114,7 +114,8 @@ def _sentences(content: Mapping[str, Any]) -> str:
     """Return the design in sentences."""
     design = content["design"]
     seeds = f" {len(content['seeds'])} paired seeds." if content["seeds"] else ""
-    return f"Factor: {design['factor']}. Held fixed: {design['fixed']}. Budget: {design['budget']}.{seeds}"
+    text = f"Factor: {design['factor']}. Held fixed: {design['fixed']}. Budget: {design['budget']}.{seeds}"
+    return f"{text} {grid_note(content)}".rstrip()
 
 
 def _numbers(content: Mapping[str, Any]) -> str:

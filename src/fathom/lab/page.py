@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fathom.lab.wording import found_text, margin_text, number
+from fathom.lab.wording import found_text, grid_note, margin_text, number
 from fathom.runs.analysis.numbers import duration
 from fathom.runs.html.markup import Html, element, embedded_image, note, pairs, table
 from fathom.runs.html.page import Page, Section
@@ -93,7 +93,10 @@ def _arms(content: Mapping[str, Any]) -> Section | None:
         for arm in content["arms"].values()
     ]
     return Section(
-        "arms", "Arms", note("Means with 95 % intervals."), table(["arm", *names, "diverged"], rows, label="Arms")
+        "arms",
+        "Arms",
+        note(f"Means with 95 % intervals. {grid_note(content)}".strip()),
+        table(["arm", *names, "diverged"], rows, label="Arms"),
     )
 
 

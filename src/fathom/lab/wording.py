@@ -82,6 +82,16 @@ def fill_sentence(text: str, content: Mapping[str, Any]) -> str:
     return _FIELD.sub(put, text)
 
 
+def grid_note(content: Mapping[str, Any]) -> str:
+    """Say which arms have their best learning rate at an end of the grid, where a better one may lie beyond it."""
+    rates = content.get("settings", {}).get("rates", [])
+    ends = {min(rates), max(rates)} if len(rates) > 1 else set()
+    found = [
+        arm["label"] for arm in content["arms"].values() if "lr" in arm["means"] and arm["means"]["lr"]["mean"] in ends
+    ]
+    return f"The best learning rate lies at an end of the grid for: {'; '.join(found)}." if found else ""
+
+
 def headline(content: Mapping[str, Any]) -> str:
     """Return the first comparison's effect; of an exact claim how many checks passed."""
     if content["comparisons"]:

@@ -23,7 +23,7 @@ def measure(arm: str, seeds: Sequence[int], conditions: Conditions) -> Iterator[
     X = scale(X, way)
     classes = int(y.max()) + 1
     recipe = Recipe((32,), epochs=conditions["epochs"], batch_size=32)
-    rates = [10.0**power for power in range(conditions["lowest_power"], 1)]
+    rates = [10.0**power for power in range(conditions["lowest_power"], 2)]
     best = min(
         rates, key=lambda rate: float(_epochs(X, y, replace(recipe, lr=rate), _TUNING, conditions, classes).sum())
     )
@@ -75,7 +75,7 @@ CLAIM = Claim(
     design=Design(
         factor="inputs raw, scaled to 0…1, standardised; columns of unlike scale (cells) and of one scale (digits)",
         fixed="one hidden layer of 32, ReLU, SGD with momentum 0.9, batch 32, first weights",
-        budget="the learning rate of every arm is the best power of ten from 1e-5 to 1, on seeds of its own",
+        budget="the learning rate of every arm is the best power of ten from 1e-7 to 10, on seeds of its own",
         arms=_ARMS,
         seeds=20,
     ),
@@ -87,11 +87,12 @@ CLAIM = Claim(
     ],
     measure=measure,
     plot=Plot("epochs", "epochs until the training loss is 0.1", log_y=True),
-    settings={"epochs": 40, "target": 0.1, "lowest_power": -5},
-    quick={"epochs": 30, "lowest_power": -4},
+    settings={"epochs": 40, "target": 0.1, "lowest_power": -7},
+    quick={"epochs": 12, "lowest_power": -5},
     reading=Reading(
         sentences=(
-            "The columns of cells span five powers of ten, those of digits all reach from 0 to 16.",
+            "The columns of cells span five powers of ten, those of digits all reach from 0 to 16; a training that never "
+            "gets to the target counts as an epoch more than it had.",
             "Epochs to a loss of 0.1, standardised over raw: cells {c1}, digits {c3}; over 0…1: {c2} and {c4}.",
             "Standardise: it costs one pass over the training split, and gains most where columns differ in scale.",
         ),

@@ -64,7 +64,7 @@ CLAIM = Claim(
         "epochs": 24,
         "noise": 0.2,
         "lr": 0.1,
-        "rates": (0.01, 0.03, 0.1, 0.3, 1.0),
+        "rates": (0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
     },
     quick={"epochs": 8, "rates": (0.03, 0.3)},
     reading=Reading(
