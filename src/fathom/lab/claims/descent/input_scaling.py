@@ -91,7 +91,8 @@ CLAIM = Claim(
     quick={"epochs": 12, "lowest_power": -5},
     reading=Reading(
         sentences=(
-            "The columns of cells span five powers of ten, those of digits all reach from 0 to 16; a training that never "
+            "The columns of cells span five powers of ten, those of digits all reach from 0 to 16; a training "
+            "that never "
             "gets to the target counts as an epoch more than it had.",
             "Epochs to a loss of 0.1, standardised over raw: cells {c1}, digits {c3}; over 0…1: {c2} and {c4}.",
             "Standardise: it costs one pass over the training split, and gains most where columns differ in scale.",

@@ -69,7 +69,7 @@ CLAIM = Claim(
             "Search λ by powers of ten and beyond the usual range: with wrong labels the best one is larger.",
         ),
         would_change="Clean labels or many more samples, which move the best λ down into the range of the notes.",
-        depends_on="what is asked: the order holds, the range is that of other data",
+        depends_on="the penalty and the data",
         chinese=(
             "L1、L2 取 1e-4～1e-3，越大正则化越强",
             "权重范数随 λ 减小（{c1}、{c2}）；但 1e-3 相对 1e-2 的准确率差：L2 {c4}，L1 {c5}",
