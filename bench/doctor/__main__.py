@@ -24,6 +24,7 @@ from bench.publish import update_sections
 from bench.settings import ROOT
 
 _OUT = ROOT / "docs" / "doctor"
+_SCRIPTS = Path(__file__).with_name("scripts")
 _SECTION = "doctor"
 _START, _END = f"<!-- bench:{_SECTION}:start -->", f"<!-- bench:{_SECTION}:end -->"
 
@@ -40,7 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"bench.doctor: no place for the table in {page}: add lines {_START} and {_END}", file=sys.stderr)
         return 2
     programs = read_programs("all", args.programs.resolve())
-    results = read_results(stored) if args.render else _measure(args, programs, stored)
+    if args.costs:
+        results = _measure_costs(args, stored)
+    else:
+        results = read_results(stored) if args.render else _measure(args, programs, stored)
     section = make_section([program for program in programs if program.name in results.visits], results)
     update_sections(page, {_SECTION: section})
     print(stored, page, sep="\n")
@@ -53,20 +57,30 @@ def _measure(args: argparse.Namespace, programs: list[Program], stored: Path) ->
         chosen = choose_few(chosen)
     seeds = args.seeds or (1 if args.quick else 5)
     command = tuple(shlex.split(args.command or ""))
+    before = read_results(stored).overhead if stored.exists() else None  # of --costs
     results = Results(
-        {
+        overhead=before,
+        facts={
             "half": args.half,
             "seeds": seeds,
             "date": datetime.now(UTC).date().isoformat(),
             "torch": installed_version("torch"),
             "machine": describe_machine(threads=1),
             "command": args.command or "fathom doctor",
-        }
+        },
     )
     for program, visits in visit_all(chosen, range(seeds), command, args.jobs):
         results.visits[program.name] = visits
         write_results(stored, results)
-    results.overhead = measure_overhead(chosen, args.overhead, args.rounds, command or default_command())
+    return results
+
+
+def _measure_costs(args: argparse.Namespace, stored: Path) -> Results:
+    """Measure time and memory alone; what was found before stays as it is."""
+    results = (
+        read_results(stored) if stored.exists() else Results({"half": "report", "seeds": 0, "date": "", "torch": ""})
+    )
+    results.overhead = measure_overhead(args.rounds, default_command())
     write_results(stored, results)
     return results
 
@@ -110,19 +124,17 @@ def _remark(program: Program, visits: Sequence[Visit]) -> str:
     return f"{'right code' if program.is_faulty else 'alarms'} {count}/{len(visits)} ({found})"
 
 
-def measure_overhead(programs: Sequence[Program], number: int, rounds: int, command: Sequence[str]) -> Overhead | None:
-    """Time healthy programs without and with the doctor in turns, one process at a time."""
-    healthy = [program for program in programs if not program.is_faulty and not program.exit_code]
-    chosen = healthy[:: max(1, len(healthy) // number)][:number] if number else []
+def measure_overhead(rounds: int, command: Sequence[str], scripts: Path = _SCRIPTS) -> Overhead | None:
+    """Time scripts without and with the doctor in turns, one process at a time."""
     pairs: dict[str, list[tuple[Cost, Cost]]] = {}
     with tempfile.TemporaryDirectory(prefix="bench-doctor-") as folder:
-        for program in chosen:
-            for seed in range(rounds + 1):  # the first pair only warms the disk
-                plain = run([sys.executable, str(program.path)], seed, Path(folder))
-                watched = visit(program, seed, command)
-                if seed and watched.cost is not None and not watched.failure:
-                    pairs.setdefault(program.name, []).append((plain, watched.cost))
-            print(f"overhead: {program.name}", file=sys.stderr, flush=True)
+        for path in sorted(path for path in scripts.glob("*.py") if path.name != "loop.py"):
+            name = path.stem.replace("_", " ")
+            for _ in range(rounds):
+                plain = run([sys.executable, str(path)], 0, Path(folder))
+                watched = run([*command, "--json", str(Path(folder) / "findings.json"), str(path)], 0, Path(folder))
+                pairs.setdefault(name, []).append((plain, watched))
+            print(f"cost: {name}", file=sys.stderr, flush=True)
     return compare_costs(pairs)
 
 
@@ -134,8 +146,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one seed, few programs; writes to a temporary folder")
     parser.add_argument("--seeds", type=int, help="of each program (default: 5; 1 with --quick)")
     parser.add_argument("--jobs", type=int, default=1, help="programs at a time (default: 1)")
-    parser.add_argument("--overhead", type=int, default=0, metavar="N", help="time N healthy programs with and without")
-    parser.add_argument("--rounds", type=int, default=5, help="pairs of runs for --overhead (default: 5)")
+    parser.add_argument("--costs", action="store_true", help="only time and memory, with and without: five minutes")
+    parser.add_argument("--rounds", type=int, default=5, help="pairs of runs for --costs (default: 5)")
     parser.add_argument("--command", help="the doctor, followed by --json FILE PROGRAM (default: fathom doctor)")
     parser.add_argument("--programs", type=Path, default=PROGRAMS, help="the folder of programs")
     parser.add_argument("--render", action="store_true", help="measure nothing; remake the table from results.json")

@@ -55,13 +55,14 @@ class Alarms:
 
 @dataclass(frozen=True)
 class Overhead:
-    """How much more a script takes under the doctor: medians over the programs of each program's median ratio."""
+    """How much more a script takes under the doctor: medians over paired runs of each.
 
-    programs: int
+    Args:
+        scripts: by name the ratios of the training's time, of the whole process's, and of the peak of its memory.
+    """
+
     rounds: int
-    wall: float
-    cpu: float
-    memory: float
+    scripts: dict[str, tuple[float, float, float]]
 
 
 def is_right(program: Program, visit: Visit) -> bool:
@@ -126,16 +127,15 @@ def count_alarms(programs: Iterable[Program], visits: Mapping[str, Sequence[Visi
 
 
 def compare_costs(pairs: Mapping[str, Sequence[tuple[Cost, Cost]]]) -> Overhead | None:
-    """Return the overhead from (without, with) pairs of each program; None without any."""
+    """Return the overhead from (without, with) pairs of each script; None without any."""
     if not pairs:
         return None
 
-    def ratio(name: str) -> float:
-        medians = (
-            statistics.median(getattr(with_it, name) / getattr(without, name) for without, with_it in each)
-            for each in pairs.values()
-        )
-        return statistics.median(medians)
+    def ratio(each: Sequence[tuple[Cost, Cost]], name: str) -> float:
+        return statistics.median(getattr(with_it, name) / getattr(without, name) for without, with_it in each)
 
-    rounds = max(len(each) for each in pairs.values())
-    return Overhead(len(pairs), rounds, ratio("wall_s"), ratio("cpu_s"), ratio("peak_mib"))
+    found = {
+        script: (ratio(each, "loop_s"), ratio(each, "wall_s"), ratio(each, "peak_mib"))
+        for script, each in pairs.items()
+    }
+    return Overhead(max(len(each) for each in pairs.values()), found)

@@ -44,16 +44,23 @@ class Server:
 
         Raises:  RuntimeError if the server has ended
         """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         with tempfile.TemporaryDirectory(prefix="bench-doctor-") as folder:
             answer = Path(folder) / "findings.json"
-            asked = {"program": str(program.path), "answer": str(answer), "folder": folder, "seed": seed}
-            self._process.stdin.write(json.dumps(asked) + "\n")
-            line = self._process.stdout.readline()
-            if not line:
-                raise RuntimeError("the process that is forked for each program has ended")
-            return read_answer(program, seed, answer, Cost(**json.loads(line)))
+            return read_answer(program, seed, answer, self.ask(program, seed, answer))
+
+    def ask(self, program: Program, seed: int, answer: Path) -> Cost:
+        """Let the doctor write what it says of a program into a file; the program runs in the folder of that file.
+
+        Raises:  RuntimeError if the server has ended
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        asked = {"program": str(program.path), "answer": str(answer), "folder": str(answer.parent), "seed": seed}
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the process that is forked for each program has ended")
+        return Cost(**json.loads(line))
 
     def close(self) -> None:
         """End the process."""

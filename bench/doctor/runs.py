@@ -30,6 +30,7 @@ class Cost:
     cpu_s: float
     peak_mib: float
     last_line: str = ""
+    loop_s: float = 0.0  # of the training alone, where the script says so
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def run(command: Sequence[str], seed: int, folder: Path) -> Cost:
 
 def environment_of(seed: int, folder: Path) -> dict[str, str]:
     """Return the environment of a measured process."""
-    return Settings(folder, threads=1).environment() | {"SEED": str(seed), "PYTHONPATH": _path()}
+    own = {"SEED": str(seed), "PYTHONPATH": _path(), "LOOP_FILE": str(folder / "loop.txt")}
+    return Settings(folder, threads=1).environment() | own
 
 
 def cost_of(usage: Any, code: int, began: float, log: Path) -> Cost:
@@ -111,7 +113,9 @@ def cost_of(usage: Any, code: int, began: float, log: Path) -> Cost:
     wall_s = time.perf_counter() - began
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     mib = usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)  # bytes there, KiB here
-    return Cost(code, wall_s, usage.ru_utime + usage.ru_stime, mib, lines[-1][:300] if lines else "")
+    loop = log.with_name("loop.txt")
+    loop_s = float(loop.read_text(encoding="utf-8")) if loop.exists() else 0.0
+    return Cost(code, wall_s, usage.ru_utime + usage.ru_stime, mib, lines[-1][:300] if lines else "", loop_s)
 
 
 def wait(child: int, began: float) -> tuple[Any, int]:

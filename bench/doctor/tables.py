@@ -101,11 +101,13 @@ def _failures(visits: Mapping[str, Sequence[Visit]]) -> str:
 def _cost(overhead: Overhead | None) -> str:
     if overhead is None:
         return ""
-    return (
-        f"Cost of the light watch on {overhead.programs} scripts, {overhead.rounds} paired runs each, medians, start "
-        f"of Python and import of PyTorch included: time × {overhead.wall:.2f}, processor time × {overhead.cpu:.2f}, "
-        f"peak memory × {overhead.memory:.2f}."
+    rows = [["cost of watching a script", "its training", "the whole process", "peak memory"]]
+    rows += [[name, *(f"× {ratio:.2f}" for ratio in ratios)] for name, ratios in overhead.scripts.items()]
+    what = (
+        f"Medians of {overhead.rounds} paired runs, `python SCRIPT` beside `fathom doctor SCRIPT`, on one core; the "
+        "whole process holds the start of Python and of PyTorch: `python -m bench.doctor --costs`."
     )
+    return f"{_table(rows)}\n\n{what}"
 
 
 def _peers_table(total: Tally) -> str:

@@ -2,12 +2,13 @@
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from fathom.doctor import runner
 from fathom.doctor.catalog import CATALOG
-from fathom.doctor.make_pages import page_of, table
+from fathom.doctor.make_pages import page_of, read_examples, table
 from fathom.findings import SEVERITIES, Findings
 
 DOCS = Path(__file__).parents[2] / "docs" / "doctor"
@@ -16,9 +17,21 @@ DOCS = Path(__file__).parents[2] / "docs" / "doctor"
 def test_there_is_a_page_for_each_fault_as_the_catalogue_says():
     names = {path.stem for path in DOCS.glob("*.md")} - {"README"}
     assert names == set(CATALOG)
-    assert [code for code in CATALOG if (DOCS / f"{code}.md").read_text() != page_of(CATALOG[code])] == []
+    examples = read_examples(DOCS)
+    assert set(examples) <= set(CATALOG)
+    pages = {code: page_of(CATALOG[code], examples.get(code)) for code in CATALOG}
+    assert [code for code, page in pages.items() if (DOCS / f"{code}.md").read_text() != page] == []
     assert table() in (DOCS / "README.md").read_text()
     assert {entry.severity for entry in CATALOG.values()} == set(SEVERITIES)
+
+
+def test_figures_are_those_of_the_pages_and_small():
+    shown = {code for code, example in read_examples(DOCS).items() if example["figure"]}
+    figures = {path.stem: path.read_text() for path in (DOCS / "figures").glob("*.svg")}
+    assert set(figures) == shown
+    assert max(len(text) for text in figures.values()) < 4000
+    for text in figures.values():
+        assert len(ElementTree.fromstring(text)) >= 6  # title, axis, two curves with their names
 
 
 def test_the_example_gives_what_is_printed_below_it(tmp_path, monkeypatch, capsys):

@@ -53,12 +53,12 @@ def of_script(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("seeds", "place", "said"),
     [
-        ("", "", "PyTorch (never seeded)"),
+        ("", "", "nothing has seeded: PyTorch"),
         ("torch.manual_seed(int(time.time()))", "s.py:5", "PyTorch gets another seed"),
         ("torch.manual_seed(0); np.random.default_rng()", "s.py:5", "default_rng() gets another seed"),
         ("torch.manual_seed(int.from_bytes(os.urandom(4), 'big'))", "s.py:5", "PyTorch gets another seed"),
-        ("torch.rand(2); torch.manual_seed(0)", "", "PyTorch (drawn from before it is seeded at s.py:5)"),
-        ("torch.manual_seed(0); random.random()", "", "Python (never seeded)"),
+        ("torch.rand(2); torch.manual_seed(0)", "s.py:5", "PyTorch before s.py:5"),
+        ("torch.manual_seed(0); random.random()", "s.py:5", "Python s.py:5"),
         ("torch.manual_seed(0); np.random.seed(1); random.seed(2); random.random(); np.random.rand()", None, None),
         ("time.time(); np.random.default_rng(3); torch.manual_seed(0)", None, None),
     ],

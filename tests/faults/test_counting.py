@@ -6,9 +6,11 @@ import sys
 import pytest
 from bench.doctor import __main__ as bench_doctor
 from bench.doctor.counts import compare_costs, count_alarms, tally_codes
+from bench.doctor.forks import Server
 from bench.doctor.programs import choose_few, read_program, read_programs
 from bench.doctor.results import read_results
-from bench.doctor.runs import Cost
+from bench.doctor.runs import Cost, default_command, visit
+from bench.doctor.tables import make_section
 
 PROGRAMS = {
     "softmax.py": '"""Two softmaxes."""\n# expects: loss.twice, loss.once\n# style: class\nx = 1  # <- fault\ny = 2\n',
@@ -131,21 +133,44 @@ def test_a_doctor_that_breaks_down_is_a_failure_not_an_answer(measured):
 
 
 def test_overhead_is_a_median_of_paired_ratios():
-    def cost(wall, cpu=1.0, peak=100.0):
-        return Cost(0, wall, cpu, peak)
+    def cost(wall, peak=100.0, loop=1.0):
+        return Cost(0, wall, 1.0, peak, loop_s=loop)
 
     pairs = {
         "a": [(cost(2.0), cost(2.2)), (cost(2.0), cost(9.0)), (cost(4.0), cost(4.4))],  # ratios 1.1, 4.5, 1.1
-        "b": [(cost(1.0), cost(1.3, 1.5, 130.0))],
-        "c": [(cost(1.0), cost(1.0))],
+        "b": [(cost(1.0), cost(1.3, 130.0, 1.5))],
     }
     overhead = compare_costs(pairs)
-    assert (overhead.programs, overhead.rounds) == (3, 3)
-    assert (overhead.wall, overhead.cpu, overhead.memory) == pytest.approx((1.1, 1.0, 1.0))
+    assert overhead.rounds == 3
+    assert overhead.scripts["a"] == pytest.approx((1.0, 1.1, 1.0))
+    assert overhead.scripts["b"] == pytest.approx((1.5, 1.3, 1.3))
     assert compare_costs({}) is None
+
+
+def test_costs_are_measured_beside_what_was_found(measured, folder):
+    scripts = measured / "scripts"
+    scripts.mkdir()
+    timing = 'import os; open(os.environ["LOOP_FILE"], "w").write("2.0")'
+    (scripts / "one_loop.py").write_text(timing)
+    overhead = bench_doctor.measure_overhead(2, [sys.executable, "-c", timing], scripts)
+    assert set(overhead.scripts) == {"one loop"}
+    assert overhead.scripts["one loop"][0] == 1.0
+    results = read_results(measured / "results.json")
+    results.overhead = overhead
+    assert "| one loop | × 1.00 |" in make_section(read_programs("all", folder), results)
 
 
 def test_a_quick_look_takes_some_of_each_kind():
     few = choose_few(read_programs())
     assert 20 <= len(few) <= 45
     assert {(p.is_faulty, p.is_twin) for p in few} == {(True, False), (False, True), (False, False)}
+
+
+@pytest.mark.slow
+def test_a_fork_says_what_the_command_says():
+    """One of each kind, at seeds that differ: the findings, their places, and what could not be checked."""
+    chosen = choose_few(read_programs("calibration"), every=25)
+    server = Server()
+    for seed, program in enumerate(chosen):
+        assert server.visit(program, seed) == visit(program, seed, default_command()), program.name
+    server.close()

@@ -39,11 +39,12 @@ def check(record: Record) -> Iterator[Finding | NotChecked]:
         return
     names = [name for name in record.unseeded if name not in record.seeded_anew]
     if names and record.optimizers:
-        how = ", ".join(f"{name} ({record.unseeded[name]})" for name in names)
+        how = ", ".join(f"{name} {record.unseeded[name]}".strip() for name in names)
         yield found(
             "run.not_deterministic",
-            f"Random numbers are drawn from a generator without a seed: {how}",
+            f"Random numbers are drawn from a generator that nothing has seeded: {how}",
             {"generators": ", ".join(names)},
+            place=", ".join(dict.fromkeys(place for n in names if (place := record.unseeded[n].rpartition(" ")[2]))),
             remedy="; ".join(_SEEDS[name] for name in names),
         )
     if record.unseeded_split:

@@ -14,20 +14,27 @@ import numpy as np
 import torch
 
 from fathom.doctor.observer.part import Part
-from fathom.doctor.observer.places import user_frame, user_place
+from fathom.doctor.observer.places import is_users, shorten, user_frame, user_place
 
 # What gives another number in each run, where it stands on the line that seeds.
 _ANEW = re.compile(r"\b(time|time_ns|perf_counter|now|urandom|getpid|uuid[14]|secrets|SystemRandom)\b")
 _A_DAY_S = 86_400.0
+# What draws from the global generators. Libraries do so too, some when they are imported: only the user's lines count.
+_BY_PYTHON = ("random", "randint", "randrange", "uniform", "gauss", "choice", "choices", "sample", "shuffle")
+_BY_NUMPY = ("rand", "randn", "randint", "random", "uniform", "normal", "choice", "shuffle", "permutation")
+_DRAWS = {"Python": (random, _BY_PYTHON), "NumPy": (np.random, _BY_NUMPY)}
 
 
 class Randomness(Part):
     """Follows the seeding of the generators of PyTorch, NumPy and Python; it draws from none."""
 
     def install(self) -> list[Any]:
-        self._at_start: dict[str, Any] = {name: state() for name, state in _STATES.items()}
+        self._at_start = torch.get_rng_state()
         self._seeded: set[str] = set()
         wrap = self.observer.patches.wrap
+        for name, (owner, functions) in _DRAWS.items():
+            for function in functions:
+                wrap(owner, function, self._drawing(name))
         wrap(torch, "manual_seed", self._around("PyTorch"))
         wrap(np.random, "seed", self._around("NumPy"))
         wrap(random, "seed", self._around("Python"))
@@ -44,12 +51,23 @@ class Randomness(Part):
 
         return seeded
 
+    def _drawing(self, name: str) -> Callable[..., Any]:
+        def drawn(original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            # two frames up: behind this and its replacement
+            if name not in self._seeded and name not in self.record.unseeded and not self.observer.is_paused:
+                frame = sys._getframe(2)
+                if is_users(frame.f_code.co_filename):
+                    self.record.unseeded[name] = f"{shorten(frame.f_code.co_filename)}:{frame.f_lineno}"
+            return original(*args, **kwargs)
+
+        return drawn
+
     def _note_seed(self, name: str, seed: Any) -> None:
         place = user_place()
         if not place:  # a library seeds and puts back what was there
             return
-        if name not in self._seeded and self._was_drawn(name):
-            self.record.unseeded.setdefault(name, f"drawn from before it is seeded at {place}")
+        if name == "PyTorch" and name not in self._seeded and self._was_drawn():
+            self.record.unseeded[name] = f"before {place}"
         self._seeded.add(name)
         if seed is None or _comes_from_the_clock(seed):
             self.record.seeded_anew.setdefault(name, place)
@@ -69,29 +87,13 @@ class Randomness(Part):
                 self.record.unseeded_split = self.record.unseeded_split or user_place()
         return original(*args, **kwargs)
 
-    def _was_drawn(self, name: str) -> bool:
-        return not _same(self._at_start[name], _STATES[name]())
+    def _was_drawn(self) -> bool:
+        return not torch.equal(self._at_start, torch.get_rng_state())
 
     def finish(self) -> None:
-        """Note what was drawn from and never seeded."""
-        for name in _STATES:
-            if name not in self._seeded and self._was_drawn(name):
-                self.record.unseeded.setdefault(name, "never seeded")
-
-
-_STATES: dict[str, Callable[[], Any]] = {
-    "PyTorch": torch.get_rng_state,
-    "NumPy": np.random.get_state,
-    "Python": random.getstate,
-}
-
-
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, torch.Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, tuple):
-        return all(_same(x, y) for x, y in zip(a, b, strict=True))
-    return bool(np.array_equal(a, b))
+        """Note whether PyTorch's generator was drawn from and never seeded."""
+        if "PyTorch" not in self._seeded and self._was_drawn():
+            self.record.unseeded["PyTorch"] = ""
 
 
 def _comes_from_the_clock(seed: Any) -> bool:

@@ -219,7 +219,7 @@ class Record:
     compiled: bool = False
     uses_subprocess: str = ""
     is_whole: bool = False  # a script from its beginning
-    unseeded: dict[str, str] = field(default_factory=dict)  # generators drawn from without a seed: how
+    unseeded: dict[str, str] = field(default_factory=dict)  # generators drawn from without a seed: place, where known
     seeded_anew: dict[str, str] = field(default_factory=dict)  # generators seeded by the clock or the system: place
     unseeded_split: str = ""  # place of a random_split without a seed
     own_failures: Counter[str] = field(default_factory=Counter)  # of the observer itself
