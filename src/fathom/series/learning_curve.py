@@ -22,6 +22,9 @@ from fathom.settings.settings import Settings
 from fathom.training.divergence import not_finite
 
 NUM_SIZES, SEEDS = 5, 3  # four halvings: the smallest is a sixteenth
+# Of every run. Of LeNet on up to 10,000 images of Fashion-MNIST 390 steps forecast an error of 12.3 % at 54,000, where
+# 2,110 steps reached 8.9 %: a law through runs that are too short is one of training time.
+LEAST_STEPS = 2000
 _FEWEST = 20  # samples of the smallest size: below, errors say nothing of a law
 
 
@@ -30,6 +33,7 @@ def learning_curve(
     *,
     seeds: int = SEEDS,
     most: int | None = None,
+    steps: int = LEAST_STEPS,
     root: str | Path = "runs",
     observer: SeriesObserver | None = None,
     command: Sequence[str] = (),
@@ -37,13 +41,15 @@ def learning_curve(
     """Train on a sixteenth, an eighth, … and all of the training samples, and fit a law to the test errors.
 
     Smaller splits lie in the larger ones, with the classes in their shares; each seed draws its own. Validation and
-    test split are the same for all. Every run takes as many steps as that on all samples, so that small splits are not
-    trained less; the weights kept are the best on validation, and the test split is evaluated once by each run.
+    test split are the same for all. Every run takes as many steps as that on all samples, and ``steps`` at least, so
+    that the errors depend on the data alone; the weights kept are the best on validation, and the test split is
+    evaluated once by each run.
 
     Args:
         settings: of one model.
         seeds: runs of each size.
         most: the largest size; None takes all training samples.
+        steps: the fewest of a run.
         root: where the folder is made.
         observer: notified before the first run, before each run's first step, and of every result.
     Raises:  UsageError for invalid settings or too few samples; Interrupted, FathomError with how to resume
@@ -58,6 +64,9 @@ def learning_curve(
         "model": config.model.name,
         "data": config.data.name,
         "seeds": list(range(config.seed, config.seed + seeds)),
+        "steps": max(
+            steps, resolved(config.training.epochs) * -(-facts["sizes"][-1] // resolved(config.data.batch_size))
+        ),
         **facts,
         "config": config_to_dict(config),
     }
@@ -144,14 +153,20 @@ def _planned_runs(study: LearningCurve) -> Iterator[SeriesRun]:
         for size in study.sizes:
             label = f"{config.model.name} on {size:,} samples, seed {seed}"
             facts = {"size": size}
-            yield SeriesRun(f"n-{size}/seed-{seed}", label, _settings_for(config, size, seed, study.sizes[-1]), facts)
+            yield SeriesRun(
+                f"n-{size}/seed-{seed}", label, _settings_for(config, size, seed, int(study.plan["steps"])), facts
+            )
 
 
-def _settings_for(config: Config, size: int, seed: int, largest: int) -> Config:
+def _steps_of(config: Config, size: int) -> int:
+    """Return the steps of a run on ``size`` samples with the epochs of the settings."""
+    return resolved(config.training.epochs) * -(-size // resolved(config.data.batch_size))
+
+
+def _settings_for(config: Config, size: int, seed: int, steps: int) -> Config:
     """Return the settings of one run: fewer samples, as many steps."""
-    batch, epochs = resolved(config.data.batch_size), resolved(config.training.epochs)
+    batch = resolved(config.data.batch_size)
     smaller = min(batch, max(1, size // 4))  # at least four steps an epoch, as far as there are samples
-    steps = epochs * -(-largest // batch)  # of the run on all samples
     each = -(-size // smaller)
     config = replace_in(
         config,

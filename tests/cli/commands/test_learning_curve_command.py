@@ -9,7 +9,7 @@ from fathom.settings.reading import read_config
 
 
 def test_five_sizes_and_a_verdict(fathom):
-    result = fathom("learning-curve", "softmax", "--data", "digits", "--epochs", 2, "--seeds", 1)
+    result = fathom("learning-curve", "softmax", "--data", "digits", "--epochs", 2, "--seeds", 1, "--steps", 10)
     assert result.code == 0, result.err
     (path,) = Path("runs").iterdir()
     content = json.loads((path / "learning-curve.json").read_text())

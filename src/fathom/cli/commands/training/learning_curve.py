@@ -34,24 +34,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("curve")
     group.add_argument("--seeds", type=read_count, metavar="N", help="runs of each of the five sizes (default: 3)")
     group.add_argument("--most", type=read_count, metavar="N", help="samples of the largest size (default: all)")
+    group.add_argument("--steps", type=read_count, metavar="N", help="the fewest steps of a run (default: 2000)")
     series.add_settings(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train on five sizes, or resume; print errors, forecasts and the verdict."""
     if args.resume is not None:
-        own = [f"--{name}" for name in ("seeds", "most") if getattr(args, name) is not None]
+        own = [f"--{name}" for name in ("seeds", "most", "steps") if getattr(args, name) is not None]
         places = [place for place in (args.model, args.data_place) if place is not None]
         series.refuse_settings(args, [*places, *own])
         return series.run_series(_CurveWatch(), lambda watch: _resume(args, watch), _show)
     sort_places(args)
     chosen = argparse.Namespace(**vars(args) | {"seeds": None})  # which is another setting of train's
     config = configure(chosen_settings(chosen), args.out)
-    from fathom.series.learning_curve import SEEDS, learning_curve
+    from fathom.series.learning_curve import LEAST_STEPS, SEEDS, learning_curve
 
     def begin(watch: _CurveWatch) -> LearningCurve:
         return learning_curve(
-            config, seeds=args.seeds or SEEDS, most=args.most, root=args.out, observer=watch, command=args.command
+            config,
+            seeds=args.seeds or SEEDS,
+            most=args.most,
+            steps=args.steps or LEAST_STEPS,
+            root=args.out,
+            observer=watch,
+            command=args.command,
         )
 
     return series.run_series(_CurveWatch(), begin, _show)

@@ -19,7 +19,7 @@ from fathom.runs.html.summary import made_from, show_findings, show_folder_bylin
 
 _ABOUT = (
     "The curve is error = a·n^(−b) + c, fitted to the runs. Smaller splits lie in larger ones, and every run takes as "
-    "many steps as that on all samples."
+    "many steps."
 )
 _POINTS = 60  # of the curve
 
