@@ -96,7 +96,7 @@ def _refuse_contradictions(config: Config) -> None:
         raise UsageError(f"seed must be below 2**63, not {config.seed}")
     if training.overfit_batches and training.fast_dev_run:
         raise UsageError("--overfit-batches and --fast-dev-run exclude each other; leave one of them out")
-    if training.warmup >= 1 and training.warmup != int(training.warmup):  # 3.5 steps make no sense
+    if training.warmup >= 1 and not float(training.warmup).is_integer():  # 3.5 steps make no sense
         raise UsageError(
             f"--warmup must be a whole number of steps, or a share of the run below 1, not {training.warmup:g}"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -35,6 +36,17 @@ _Loader.add_implicit_resolver(_BOOL, re.compile("(true|True|TRUE|false|False|FAL
 _Loader.add_implicit_resolver(_FLOAT, re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789"))
 
 
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in (*value, *value.values()):
+            yield from _texts(each)
+    elif isinstance(value, list | tuple | set):
+        for each in value:
+            yield from _texts(each)
+
+
 def parse_yaml(text: str) -> Any:
     """Read one value, as in settings files and ``--set``.
 
@@ -42,7 +54,10 @@ def parse_yaml(text: str) -> Any:
     """
     loader = _Loader(text)
     try:
-        return loader.get_single_data()
+        value = loader.get_single_data()
+        for text in _texts(value):
+            text.encode()  # half of a pair of surrogates, which an escape can write, is no text
+        return value
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
         raise yaml.YAMLError(str(error)) from error  # such as those for 2001-99-99 and !!int ''
     finally:  # frees the parser's buffers, also after an error

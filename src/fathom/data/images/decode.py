@@ -240,7 +240,7 @@ def _explain(source: str | Path | bytes, error: Exception) -> FathomError:
         return FathomError(f"{name} {_explain_unknown(source)}")
     if isinstance(error, Image.DecompressionBombError):
         return FathomError(f"{name} has far more pixels than the limit of {MAX_PIXELS:,}; make it smaller")
-    if isinstance(error, (FileNotFoundError, IsADirectoryError, PermissionError)):
+    if isinstance(error, OSError) and error.errno is not None:  # of the system, and not of a decoder
         return FathomError(f"cannot read {name} ({error.strerror})")
     reason = " ".join(str(error).split()) or type(error).__name__
     return FathomError(f"{name} is damaged or truncated ({reason})")

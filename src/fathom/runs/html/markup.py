@@ -7,6 +7,7 @@ import html
 from collections.abc import Iterable, Sequence
 
 from fathom.runs.html.language import translate
+from fathom.terminal import visible
 
 
 class Html(str):
@@ -21,7 +22,7 @@ def escape(value: object) -> Html:
     >>> escape('<script>"')
     '&lt;script&gt;&quot;'
     """
-    return value if isinstance(value, Html) else Html(html.escape(translate(str(value))))
+    return value if isinstance(value, Html) else Html(html.escape(visible(translate(str(value)))))
 
 
 def join(parts: Iterable[object], separator: str = "") -> Html:
