@@ -1,4 +1,4 @@
-"""What a person sees while a network trains: a live bar on a terminal, a line an epoch in a pipe."""
+"""What a person sees while a network trains: a bar on a terminal, a figure in a notebook, lines in a pipe."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fathom.errors import UsageError
 from fathom.metrics import names
+from fathom.notebook import LiveFigure, is_notebook
 from fathom.progress import Progress
 from fathom.training.callbacks import Callback
 
@@ -38,6 +39,8 @@ def is_shown(progress: bool | None) -> bool:
 class TrainingProgress(Callback):
     """A bar with epoch, step, samples/s, loss and time to go on a terminal; a line for every finished epoch anywhere.
 
+    In a notebook the curves so far, drawn anew at every epoch, with the newest line below them.
+
     Args:
         label: stands before the bar.
         lines: whether finished epochs get their lines.
@@ -48,12 +51,14 @@ class TrainingProgress(Callback):
     def __init__(self, label: str = "", *, lines: bool = True) -> None:
         self.label, self.lines = label, lines
         self.progress: Progress | None = None
+        self.figure: LiveFigure | None = None
         self._shown_at = self._loss_at = 0.0
         self._began = (0.0, 0)  # of the interval that the rate is taken over
         self._loss = self._rate = ""
 
     def on_fit_start(self, trainer: Trainer) -> None:
-        """Put the bar up."""
+        """Put the bar up, or begin a figure."""
+        self.figure = LiveFigure() if is_notebook() else None
         self._began = (time.monotonic(), trainer.num_samples)
         self.progress = Progress(
             self._title(trainer),
@@ -84,7 +89,9 @@ class TrainingProgress(Callback):
         if "train_loss" in record:
             self._loss, self._loss_at = f"loss {record['train_loss']:.4f}", now
         self._rate, self._began = f"{record['samples_per_s']:,.0f} samples/s", (now, trainer.num_samples)
-        if self.lines and record["event"] == "epoch" and self.progress is not None:
+        if self.figure is not None:
+            self._draw(self.figure, trainer, record, now)
+        elif self.lines and record["event"] == "epoch" and self.progress is not None:
             self._show(trainer)
             line = format_epoch(record, trainer.max_epochs)
             # a line that wraps would leave pieces of the bar behind
@@ -96,6 +103,14 @@ class TrainingProgress(Callback):
         """Take the bar down; the cursor comes back with it."""
         if self.progress is not None:
             self.progress.close()
+
+    def _draw(self, figure: LiveFigure, trainer: Trainer, record: dict[str, Any], now: float) -> None:
+        """Draw the epochs so far; within an epoch, once a second, say how far it is."""
+        if record["event"] == "epoch":
+            figure.show(trainer.records, format_epoch(record, trainer.max_epochs))
+        elif now - self._shown_at >= _READ_LOSS_S:
+            self._shown_at = now
+            figure.show(trainer.records, f"{self._title(trainer)} · step {trainer.step} · {self._loss} · {self._rate}")
 
     def _read(self, trainer: Trainer, now: float) -> None:
         """Where records are far apart, show the newest batch's loss and the rate since the last record."""
