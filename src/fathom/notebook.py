@@ -56,6 +56,7 @@ def draw_curves(records: Sequence[Mapping[str, Any]]) -> str:
                 axes.plot(*zip(*points, strict=True), color=colour, label=split, marker="o", markersize=3)
         axes.set_title(name.replace("_", " "), fontsize=10)
         axes.set_xlabel("epoch", fontsize=9)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.25)
         if axes.lines:
