@@ -44,6 +44,7 @@ class LiveFigure:
 def draw_curves(records: Sequence[Mapping[str, Any]]) -> str:
     """Return the curves as SVG."""
     from matplotlib.figure import Figure  # not pyplot, whose state is the notebook's own
+    from matplotlib.ticker import MaxNLocator
 
     shown = ["loss", *_metric(records[-1])]
     figure = Figure(figsize=_SIZE_IN, layout="constrained")
@@ -56,7 +57,7 @@ def draw_curves(records: Sequence[Mapping[str, Any]]) -> str:
                 axes.plot(*zip(*points, strict=True), color=colour, label=split, marker="o", markersize=3)
         axes.set_title(name.replace("_", " "), fontsize=10)
         axes.set_xlabel("epoch", fontsize=9)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.25)
         if axes.lines:

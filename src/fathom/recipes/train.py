@@ -82,7 +82,7 @@ def resume(
         return _compare(resumed, contents, hooks)
     # the run itself is done, but its comparison from scratch may have been stopped
     if not (config.finetune.compare_scratch and reader.comparison_is_open):
-        raise FathomError(f"{path}: this run is finished; start a new one to train further")
+        raise FathomError(f"{path}: this run is finished; --init-from {path} goes on from its weights")
     done = TrainedRun(path, reader.epochs(), reader.evaluation, path / schema.REPORT, config)
     return _compare(done, contents, hooks)
 

@@ -234,7 +234,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_once_there_is_room(fathom, 
 def test_a_finished_run_is_not_resumed(trained, fathom):
     result = fathom("train", "--resume", trained.path)
     assert (result.code, result.out) == (1, "")
-    assert result.error == f"{trained.path}: this run is finished; start a new one to train further"
+    assert result.error == f"{trained.path}: this run is finished; --init-from {trained.path} goes on from its weights"
 
 
 def test_a_run_that_is_trained_right_now_is_not_resumed(stopped, fathom):

@@ -291,7 +291,7 @@ REFUSED = {
     "compiled step of another optimizer": (["--compile", "step", "--optimizer", "rmsprop"], None),
     "resume with settings": (
         ["--resume", "last", "--epochs", "3"],
-        "--resume reuses the run's settings; remove --epochs",
+        "--resume reuses the run's settings; remove --epochs, or go on from its weights: --init-from last",
     ),
     "resume with a model": (["lenet", "--resume", "last"], None),
     "resume with a dry run": (["--resume", "last", "--fast-dev-run"], None),

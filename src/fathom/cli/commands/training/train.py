@@ -79,7 +79,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _resume(args: argparse.Namespace) -> int:
     if given := [option for option in given_options(args) if ":" not in option]:  # code is named to be imported
-        raise UsageError(f"--resume reuses the run's settings; remove {given[0]}")
+        cure = f"remove {given[0]}"
+        if given == [
+            "--epochs"
+        ]:  # a finished run is to learn on: its schedule has come to its end, so it is another run
+            cure += f", or go on from its weights: --init-from {args.resume}"
+        raise UsageError(f"--resume reuses the run's settings; {cure}")
     from fathom.settings.reading import read_config
 
     path = find_run(args.resume, args.out, to_resume=True)
