@@ -14,9 +14,11 @@ pytest.importorskip("starlette")
 import fathom
 from fathom.board.index.discovery import Place
 from fathom.board.index.history import History
+from fathom.board.index.runs import Entry
 from fathom.board.index.sources import FathomRuns
 from fathom.board.views.errors import list_cell, list_likely_label_errors
 from fathom.board.views.schedule import plan_schedule
+from fathom.board.views.sections import render
 from fathom.board.work import tasks
 from fathom.board.work.explain import grad_cam, occlusion
 from fathom.board.work.opened import test_image as read_test_image
@@ -24,6 +26,8 @@ from fathom.board.work.worker import Worker
 from fathom.cli.main import main
 from fathom.errors import FathomError
 from fathom.module import Classifier
+from fathom.runs.analysis.numbers import percent
+from fathom.runs.folder.probes import read_probes
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +98,16 @@ def test_maps_and_a_batch_are_drawn(run):
     assert len(tasks.training_batch(str(run))["images"]) == 32
     with pytest.raises(FathomError, match="rows of a table"):
         tasks.predict_row(str(run), {"a": "1"})
+
+
+def test_layers_show_gradients_and_idle_units_of_the_last_probe(run):
+    page = render(Entry("0", Place(run, run.parent, (), 0), FathomRuns()), "layers")
+    probes = read_probes(run / "probes.jsonl")
+    units = next(probe["units"] for probe in reversed(probes) if "units" in probe)
+    assert "Update relative to the weights" in page
+    for kind, layer, size, _, idle, _ in units:
+        row = f'<span class="mono">{layer}</span></th><td>{kind}</td><td class="number">{size}</td>'
+        assert f'{row}<td class="number">{percent(idle)}</td>' in page
 
 
 def test_the_planned_rate_is_the_recorded_one(run):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from fathom.findings import Finding, Findings
 from fathom.phrases import counted
-from fathom.runs.analysis.numbers import decimal
+from fathom.runs.analysis.numbers import count, decimal, percent
 from fathom.runs.analysis.stability import HIGH, LOW, LayerCourse, Series, list_courses, typical
 from fathom.runs.folder import schema
 from fathom.runs.folder.probes import ABOUT, PROBE, findings_in
@@ -44,7 +45,33 @@ def show_stability(run: RunReader) -> Section | None:
     courses = list_courses(run.probes)
     if not courses:
         return None
-    return Section("stability", "Numerical stability", _charts(courses, run), _table(courses))
+    return Section("stability", "Numerical stability", _charts(courses, run), _table(courses), _units(run))
+
+
+def _units(run: RunReader) -> Html | str:
+    """Write how many units of each layer gave nothing, or were at a bound, over the last steps that were looked at."""
+    listed: list[Any] = next(
+        (probe["units"] for probe in reversed(run.probes) if isinstance(probe.get("units"), list)), []
+    )
+    rows = [
+        (
+            element("span", str(entry[1]), class_="mono"),
+            str(entry[0]),
+            count(entry[2]),
+            percent(entry[4]),
+            percent(entry[5]),
+        )
+        for entry in reversed(listed)  # from the first layer to the last
+        if isinstance(entry, list) and len(entry) == 6
+    ]
+    if not rows:
+        return ""
+    about = (
+        "Idle units gave nothing for any sample that was looked at; units at a bound were, on average, where their "
+        "activation is flat."
+    )
+    sheet = table(("Layer", "Activation", "Units", "Idle", "At a bound"), rows, label="Units", text_columns=(0, 1))
+    return join([element("h3", "Units"), note(about), sheet])
 
 
 def _summary(found: Findings, probes: int) -> str:
