@@ -153,7 +153,8 @@ def test_the_folder_of_two_processes_is_that_of_one(tmp_path):
     assert (process.returncode, error) == (0, "")
     assert "2 processes, 64 samples a batch in all" in out
     alone = start(["fathom", "train", "mlp", "--data", "digits", "--epochs", 3, "--out", tmp_path / "one"], tmp_path)
-    assert alone.wait(90) == 0
+    alone.communicate(timeout=90)
+    assert alone.returncode == 0
     one, two = run_of(tmp_path / "one")[0], run_of(tmp_path / "two")[0]
     files = [{p.name for p in path.iterdir()} for path in (one, two)]
     assert files[0] == files[1]
