@@ -23,3 +23,10 @@ class RunLog(Callback):
         self.writer.log_metrics(record)
         if record["event"] == "epoch":
             self.writer.log_text(format_epoch(record, trainer.max_epochs))
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Note how several processes shared the work."""
+        if trainer.engine is not None and trainer.engine.timings:
+            described = trainer.engine.describe()
+            self.writer.update_run(processes=described)
+            self.writer.log_text("processes: " + "; ".join(f"{name} {text}" for name, text in described.items()))

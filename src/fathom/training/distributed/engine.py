@@ -51,6 +51,7 @@ class Engine:
         self._parallel: DistributedDataParallel | None = None
         self.wishes = dict.fromkeys(FLAGS, False)  # of this process, for the next step
         self.said = dict.fromkeys(FLAGS, False)  # by any of them, in the last step
+        self.timings: list[dict[str, int] | None] = []
         with world.naming_the_lost():
             _take_from_first(module)
         self.check("at the start")
@@ -67,7 +68,37 @@ class Engine:
         return contextlib.nullcontext()
 
     def close(self) -> None:
-        """Leave the module as it was given, with the weights it has learned."""
+        """Leave the module as it was given, with the weights it has learned; collect how long the processes took."""
+        self.timings = self.world.gather(self._measure())
+
+    def describe(self) -> dict[str, str]:
+        """Return what the report says of the processes: who was slow, and what the transfers took; once closed."""
+        found = {"number": f"{self.world.size}"}
+        times = [each for each in self.timings if each is not None]
+        if len(times) < self.world.size:
+            return found
+        own = [each["forward"] + each["backward"] for each in times]  # nanoseconds a step
+        bare = sum(each["transfer"] - each["overlap"] for each in times)  # while nothing is computed
+        slowest = max(range(self.world.size), key=own.__getitem__)
+        extra = own[slowest] / (sum(own) / len(own)) - 1
+        found["arithmetic of a step"] = ", ".join(f"{time / 1e6:.2f}" for time in own) + " ms"
+        found["slowest"] = f"process {slowest}, {extra:.0%} above the mean"
+        found["communication"] = f"{bare / (bare + sum(own)):.0%} of a step, waiting for slower processes included"
+        return found
+
+    def _measure(self) -> dict[str, int] | None:
+        """Return torch's own times of a step, in nanoseconds, taken at some of them; None where it has none."""
+        if self._parallel is None:
+            return None
+        data = self._parallel._get_ddp_logging_data()
+        names = {
+            "forward": "avg_forward_compute_time",
+            "backward": "avg_backward_compute_time",
+            "transfer": "avg_backward_comm_time",
+            "overlap": "avg_backward_compute_comm_overlap_time",
+        }
+        times = {short: int(data.get(name, 0)) for short, name in names.items()}
+        return times if times["backward"] else None
 
     def run(self, trainer: Trainer, batches: list[Counted]) -> None:
         """Forward and backward of the batches of one step.

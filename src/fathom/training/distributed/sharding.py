@@ -72,6 +72,7 @@ class ShardedEngine(Engine):
 
     def close(self) -> None:
         """Give the module its weights back, whole, in every process."""
+        super().close()
         with self.world.naming_the_lost(), torch.no_grad():
             for (_, own), given in zip(self.module.named_parameters(), self.given.parameters(), strict=True):
                 given.data = _whole(own)

@@ -36,7 +36,8 @@ def show_provenance(run: RunReader) -> Section:
     blocks = [_show_group("Run", times), *(_show_group(key.title(), info.get(key)) for key in ("machine", "versions"))]
     shell = element("pre", element("code", line), class_="command") if line else ""
     choices = _show_group("Choices made by Fathom", info.get("choices"), "pairs long")
-    return Section("provenance", "Provenance", shell, element("div", *blocks, class_="columns"), choices)
+    together = _show_group("Processes", info.get("processes"), "pairs long")  # of a run of several
+    return Section("provenance", "Provenance", shell, element("div", *blocks, class_="columns"), together, choices)
 
 
 def _show_group(title: str, entries: object, class_: str = "pairs") -> Html:
