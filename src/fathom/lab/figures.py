@@ -105,7 +105,7 @@ def _draw_differences(axes: Axes, content: Mapping[str, Any]) -> None:
         axes.plot([low, high], [row, row], color=color, linewidth=2.5)
         axes.plot([mean], [row], color=color, marker="D", markersize=5)
     axes.set_yticks(range(len(comparisons)), [comparison["title"] for comparison in comparisons])
-    axes.set(xlabel="difference, in margins (shaded: does not matter)", ylim=(len(comparisons) - 0.5, -0.5))
+    axes.set(xlabel="difference / margin", ylim=(len(comparisons) - 0.5, -0.5))
 
 
 def _draw_facts(axes: Axes, content: Mapping[str, Any]) -> None:

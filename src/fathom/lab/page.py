@@ -42,7 +42,11 @@ def _figure(content: Mapping[str, Any]) -> Section:
     from fathom.lab.figures import draw_figure
 
     image = embedded_image(draw_figure(content, "svg"), content["title"], kind="svg+xml", style="max-width:100%")
-    about = "Dots are seeds, diamonds means, bars 95 % intervals." if content["arms"] else ""
+    about = (
+        "Dots are seeds, diamonds means, bars 95 % intervals; what lies in the shaded band does not matter."
+        if content["arms"]
+        else ""
+    )
     return Section("figure", "Figure", image, note(about) if about else "")
 
 
