@@ -114,7 +114,7 @@ class DividedData(LabelledData):
                 digest.update(rows.index.numpy().tobytes())
             if rows.X is not None and not rows.X.is_floating_point():
                 if id(rows.X) not in sums:
-                    sums[id(rows.X)] = zlib.crc32(rows.X.contiguous().cpu().numpy().data)  # 60,000 images in 30 ms
+                    sums[id(rows.X)] = zlib.crc32(rows.X.contiguous().cpu().numpy().data)  # 47 MB of Fashion-MNIST in about 7 ms
                 digest.update(sums[id(rows.X)].to_bytes(4, "little"))
             found[name] = digest.hexdigest()
         return found

@@ -30,7 +30,7 @@ from fathom.doctor.observer.observer import Observer
 from fathom.doctor.observer.probes import mixes_samples, varies_in_evaluation
 from fathom.doctor.observer.record import Record
 from fathom.doctor.remedies import advise
-from fathom.doctor.training.opening import COURSE, is_structural, placed
+from fathom.doctor.training.opening import COURSE, ONE_BATCH, is_structural, placed
 from fathom.errors import FathomError
 from fathom.findings import Finding, Findings, NotChecked
 from fathom.module import Module
@@ -219,6 +219,7 @@ def _judge(losses: list[float], failure: Diverged | None, config: Config) -> Ite
         f"One batch cannot be learned by heart: in {counted(len(losses), 'step')} at a learning rate of "
         f"{significant(rate)} the loss went from {significant(first)} to {significant(last)}",
         {"steps": len(losses), "first": first, "last": last, "lowest": lowest, "lr": rate},
+        place=ONE_BATCH,
         severity="warning",
         cause="a network that cannot learn a few samples will not learn many: the rate, the initial weights, or the "
         "network itself keep it from learning",

@@ -14,7 +14,7 @@ from fathom.doctor import thresholds
 from fathom.doctor.catalog import CATALOG, found
 from fathom.doctor.remedies import advise
 from fathom.doctor.training.judge import judge
-from fathom.doctor.training.opening import COURSE
+from fathom.doctor.training.opening import lasts
 from fathom.findings import Finding, Findings, NotChecked
 from fathom.phrases import counted, significant
 from fathom.runs.analysis.curves import curve
@@ -96,7 +96,7 @@ def _judge_again(run: RunReader) -> Findings:
     stored = findings_in(run.probes, run.path / PROBES) or Findings()
     ended = run.status == "done" or (run.failure is not None and run.failure.code == "loss.not_finite")
     course = judge(run.probes, run.epochs(), is_over=ended)
-    kept = [finding for finding in stored.findings if finding.code not in COURSE]
+    kept = [finding for finding in stored.findings if lasts(finding)]
     known = {check.code: check for check in (*stored.not_checked, *course.not_checked)}
     return Findings.gravest_first([*kept, *course.findings], known.values())
 

@@ -185,6 +185,13 @@ def test_a_rate_too_low(tmp_path):
     assert "lr.too_low" in above_notes(run.path)
 
 
+def test_what_the_beginning_of_a_full_watch_shows_stands_to_the_end(tmp_path):
+    run = train(tmp_path, doctor="full", lr=1e-8, schedule="constant", epochs=1)
+    places = {f.place for f in examine_run(run.path).findings if f.code == "fit.underfitting"}
+    assert "one batch" in places
+    assert "cannot be learned by heart" in (run.path / "findings.json").read_text()
+
+
 class OtherRate(Callback):
     """Sets a rate of its own, behind the schedule's back."""
 

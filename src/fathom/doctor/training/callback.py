@@ -16,7 +16,7 @@ from fathom.doctor.catalog import CATALOG
 from fathom.doctor.training.course import summarise_losses
 from fathom.doctor.training.judge import judge
 from fathom.doctor.training.measure import Layers, Step, describe_units
-from fathom.doctor.training.opening import COURSE, STEPS, Opening
+from fathom.doctor.training.opening import COURSE, STEPS, Opening, lasts
 from fathom.findings import Finding, Findings
 from fathom.runs.folder.probes import ABOUT, END, FINDING, PROBE, START, Event, ProbesFile, findings_in, read_probes
 from fathom.training.callbacks import Callback
@@ -273,7 +273,7 @@ class Doctor(Callback):
     def _lasting(self) -> list[Finding]:
         """Return what arose that the end cannot take back: structure, data and loss, seen on the first steps."""
         arisen = (Finding.from_dict(e["finding"]) for e in self._events if e["event"] == FINDING)
-        return [finding for finding in arisen if finding.code not in COURSE]
+        return [finding for finding in arisen if lasts(finding)]
 
     def _arise(self, trainer: Trainer, finding: Finding) -> None:
         key = (finding.code, finding.place)

@@ -72,6 +72,14 @@ class Opening:
         return Findings.gravest_first(kept, [NotChecked(c, r) for c, r in skipped.items() if c not in codes])
 
 
+ONE_BATCH = "one batch"  # the place of what was found before the first step, which no end of a run takes back
+
+
+def lasts(finding: Finding) -> bool:
+    """Whether a finding stands whatever the course of the run shows later."""
+    return finding.code not in COURSE or finding.place == ONE_BATCH
+
+
 def is_structural(finding: Finding) -> bool:
     """Whether the first steps are enough to say so.
 
