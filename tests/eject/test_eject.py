@@ -151,6 +151,21 @@ def test_what_cannot_be_ejected_is_said_and_nothing_written(settings, said, tmp_
     assert not (run.path / "train.py").exists()
 
 
+def test_a_run_of_several_processes_is_not_repeated_by_one(tmp_path):
+    run = train(tmp_path, "softmax", "digits", epochs=1)
+    record = json.loads((run.path / "run.json").read_text())
+    record["choices"]["processes"] = "2, ddp"
+    (run.path / "run.json").write_text(json.dumps(record))
+    with pytest.raises(FathomError, match="cannot be ejected: 2 processes trained it"):
+        eject(run.path)
+
+
+def test_the_network_of_several_members_is_refused_by_name(places, tmp_path):
+    run = train(tmp_path, "tabular", places / "table.csv", target="price", epochs=1)
+    with pytest.raises(FathomError, match="cannot be ejected: the network tabular"):
+        eject(run.path)
+
+
 def test_data_that_have_changed_are_not_taken_for_the_run_s(places, tmp_path):
     table = tmp_path / "table.csv"
     table.write_text((places / "table.csv").read_text())

@@ -39,6 +39,10 @@ def eject(run: str | Path, out: str | Path | None = None) -> Path:
     if reader.status != "done":
         raise FathomError(f"{path.name}: cannot be ejected: the run is {reader.status}; only a finished one can")
     choices = reader.run.get("choices") or {}
+    if "processes" in choices:  # their sums are rounded in another order
+        raise FathomError(
+            f"{path.name}: cannot be ejected: {str(choices['processes']).partition(',')[0]} processes trained it"
+        )
     config = restore_threads(config, choices)
     with readable_failures():
         plan = draft(config).ready()

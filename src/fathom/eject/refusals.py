@@ -47,6 +47,8 @@ def check_ejectable(config: Config, run: str) -> None:
         reasons.append(f"execution.compile={config.execution.compile}")
     if (config.training.schedule or "").startswith(("plateau", "lambda")):
         reasons.append(f"the schedule {config.training.schedule}")
+    if config.model.name == "tabular":  # an ensemble in one network
+        reasons.append("the network tabular, whose members are validated on rows kept from each of them")
     if config.model.name not in builtin_names() and not is_code(config.model.name):
         reasons.append(f"the network {config.model.name}, which is in no file: name it as package.module:function")
     if reasons:

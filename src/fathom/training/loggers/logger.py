@@ -38,6 +38,8 @@ class Logger(Callback):
         name: of the run.
     """
 
+    first_only = True  # of several processes one writes
+
     def __init__(self, folder: str | Path, *, settings: Settings | None = None, name: str = "run") -> None:
         self.folder, self.settings, self.name = Path(folder), dict(settings or {}), name
         self.first_step = 0  # records up to here were written before the run was resumed
