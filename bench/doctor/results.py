@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ class Results:
 
 
 def write_results(path: Path, results: Results) -> None:
-    """Write them as JSON, a visit a line."""
-    visits = [asdict(each) for visits in results.visits.values() for each in visits]
+    """Write them as JSON, a visit a line, without what each cost: they ran beside others."""
+    visits = [asdict(replace(each, cost=None)) for visits in results.visits.values() for each in visits]
     lines = ",\n  ".join(json.dumps(each, ensure_ascii=False) for each in visits)
     overhead = asdict(results.overhead) if results.overhead else None
     head = f'"facts": {json.dumps(results.facts, ensure_ascii=False)},\n "overhead": {json.dumps(overhead)}'

@@ -77,8 +77,9 @@ def read_answer(program: Program, seed: int, answer: Path, cost: Cost) -> Visit:
 
 
 def _visit_of(program: Program, seed: int, content: dict[str, Any], cost: Cost) -> Visit:
+    here = f"{program.path.parent}{os.sep}"  # of this machine, and so not for the results
     findings = tuple(
-        {"code": item["code"], "severity": item["severity"], "place": str(item.get("place") or "")}
+        {"code": item["code"], "severity": item["severity"], "place": str(item.get("place") or "").replace(here, "")}
         for item in content["findings"]
     )
     left_out = tuple(sorted({item["code"] for item in content.get("not_checked", ())}))

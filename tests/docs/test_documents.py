@@ -39,9 +39,11 @@ ROOT = Path(__file__).parents[2]
 README, README_ZH = ROOT / "README.md", ROOT / "README.zh-CN.md"
 GUIDE, BENCHMARKS = ROOT / "docs" / "guide.md", ROOT / "docs" / "benchmarks.md"
 IDEAS = ROOT / "docs" / "ideas"
-DOCUMENTS = [README, README_ZH, *sorted((ROOT / "docs").glob("*.md")), IDEAS / "README.md"]
+DOCTOR = ROOT / "docs" / "doctor"
+DOCUMENTS = [README, README_ZH, *sorted((ROOT / "docs").glob("*.md")), IDEAS / "README.md", DOCTOR / "README.md"]
 # CONTRIBUTING and CHANGELOG are not run, but their links must hold. The code of the ideas is that of the source files.
 LINKED = [*DOCUMENTS, *(page for page in sorted(IDEAS.glob("*.md")) if page.name != "README.md")]
+LINKED += [page for page in sorted(DOCTOR.glob("*.md")) if page.name != "README.md"]
 LINKED += [ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 # The Chinese README has the same commands and code as the English one, which a test checks; once is enough.
 RUN = [document for document in DOCUMENTS if document != README_ZH]
