@@ -173,6 +173,13 @@ def test_the_description_names_what_is_answered(served_runs):
         assert answer.status_code == 200
 
 
+def test_the_example_of_a_table_is_a_row_that_may_be(served_runs):
+    (answer,) = talk(served_runs["table"], ("GET", "/model", {}))
+    example = answer.json()["example"]
+    assert 45 < float(example["size"]) < 55  # the mean of what was drawn
+    assert example["town"] in ("Ames", "Boone")
+
+
 def test_what_arrives_together_is_computed_together():
     sizes = []
 

@@ -10,12 +10,14 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import numpy as np
 
 from fathom.data.images.decode import read_pixels
 from fathom.data.tables.cells import read_texts
+from fathom.data.tables.column import Column
 from fathom.errors import FathomError, UsageError
 from fathom.inference.images import ImageModel
 from fathom.inference.line_perplexity import score_line
@@ -133,7 +135,7 @@ class RowSamples(Samples):
     def __init__(self, model: Any) -> None:
         super().__init__(model)
         self.columns = model.table.columns
-        self.example = {column.name: (column.values or ("1",))[0] for column in self.columns}
+        self.example = {column.name: _usual_cell(column) for column in self.columns}
 
     def sample(self, part: Any) -> Any:
         """Read the cells of an object; a column that is left out is missing."""
@@ -233,6 +235,17 @@ def _text(body: bytes) -> str:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError("the body is not UTF-8") from None
+
+
+def _usual_cell(column: Column) -> str:
+    """Return what a cell of a column may be: its commonest category, or its mean."""
+    if column.kind == "category":
+        return column.values[0] if column.values else ""
+    if column.kind == "boolean" or column.mean is None:
+        return "1"
+    if column.kind == "date":
+        return (datetime(1970, 1, 1) + timedelta(days=round(column.mean))).strftime(column.format)
+    return f"{column.mean:.4g}"
 
 
 def _cell(value: Any) -> str:
