@@ -166,6 +166,19 @@ def test_the_network_of_several_members_is_refused_by_name(places, tmp_path):
         eject(run.path)
 
 
+def test_names_stay_names(tmp_path):
+    """A column, a value, a class and a run whose names are code become no code of the file."""
+    attack = f"x\n__import__('pathlib').Path({str(tmp_path / 'ran')!r}).touch()\n#"
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({attack: rng.choice([attack, "b", 'c"""'], 90), "number" + attack: rng.normal(size=90)})
+    frame["label"] = np.where(rng.normal(size=90) > 0, attack, "no")
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    run = train(tmp_path, "mlp", str(tmp_path / "t.csv"), target="label", epochs=1, name='r"""\nimport os')
+    text = eject(run.path).read_text()
+    assert not [line for line in text.splitlines() if line.startswith(("__import__", "import os"))]
+    assert not (tmp_path / "ran").exists()
+
+
 def test_data_that_have_changed_are_not_taken_for_the_run_s(places, tmp_path):
     table = tmp_path / "table.csv"
     table.write_text((places / "table.csv").read_text())

@@ -18,8 +18,24 @@ from fathom import losses
 from fathom.data.images.augment import augmentation, colour, geometry
 from fathom.data.tables.column import Column
 from fathom.data.tables.layer import TableInput
-from fathom.models import alexnet, compact, googlenet, gpt, lenet, linear, mlp, nin, pooling, registry, resnet, rnn, vgg
+from fathom.models import (
+    alexnet,
+    compact,
+    googlenet,
+    gpt,
+    lenet,
+    linear,
+    mlp,
+    nin,
+    pooling,
+    registry,
+    resnet,
+    rnn,
+    tabular,
+    vgg,
+)
 from fathom.models.inspection.tracer import Tracer
+from fathom.models.patches import convnext, vit
 from fathom.preprocess import Preprocess, TargetScale
 from fathom.training import optimizers
 
@@ -197,6 +213,24 @@ CALLS: dict[str, Any] = {
         {"layers": 2, "size": 3, "hidden": 5},
     ),
     "fathom.models.mlp:Step": layer(mlp.Step(), 3, 4),
+    "fathom.models.patches.convnext:ChannelNorm": layer(convnext.ChannelNorm(2), *IMAGES),
+    "fathom.models.patches.convnext:ToLast": layer(convnext.ToLast(), *IMAGES),
+    "fathom.models.patches.convnext:Block": layer(convnext.Block(2, 0.1), *IMAGES),
+    "fathom.models.patches.convnext:ConvNeXt": layer(
+        convnext.ConvNeXt(2, K, ([1, 1], [4, 6]), side=2, scale=0.1), *IMAGES, num_classes=K
+    ),
+    "fathom.models.patches.convnext:convnext": network(convnext.convnext),
+    "fathom.models.patches.vit:SelfAttention": layer(vit.SelfAttention(8, 2), 3, 5, 8),
+    "fathom.models.patches.vit:Block": layer(vit.Block(8, 2, 0.0), 3, 5, 8),
+    "fathom.models.patches.vit:Encoder": layer(vit.Encoder(5, 8, 2, 1, 0.0), 3, 5, 8),
+    "fathom.models.patches.vit:VisionTransformer": layer(
+        vit.VisionTransformer((1, 8, 12), K, (8, 2, 1, 4), 0.0), 3, 1, 8, 12, num_classes=K
+    ),
+    "fathom.models.patches.vit:vit": network(vit.vit, depth=1),
+    "fathom.models.tabular:MemberLinear": layer(tabular.MemberLinear(2, 3, 5, 1.0), 2, 4, 3, C=5),
+    "fathom.models.tabular:NumberEmbedding": layer(tabular.NumberEmbedding(3, 5), 4, 3, width=5),
+    "fathom.models.tabular:Tabular": layer(tabular.Tabular(3, K, [6], 2, 0.0, None, 3).eval(), 4, 3, C=K),
+    "fathom.models.tabular:tabular": layer(tabular.tabular((3,), K).eval(), 4, 3, num_classes=K),
     "fathom.models.nin:nin": network(nin.nin),
     "fathom.models.nin:nin_block": layer(nin.nin_block((2, 3, 4, 5), 5, 1, 2), *IMAGES, C_out=5),
     "fathom.models.pooling:AvgPool2d": layer(pooling.AvgPool2d(3), 1, 2, 9, 13, k=3),

@@ -11,7 +11,7 @@ import torch
 from fathom.build.plan import Plan
 from fathom.eject.data.arrays import arrays_part
 from fathom.eject.data.images import images_part
-from fathom.eject.data.part import DataPart, dedent
+from fathom.eject.data.part import DataPart, dedent, in_words
 from fathom.eject.data.tables import tables_part
 from fathom.eject.data.texts import texts_part
 from fathom.eject.loop import AUGMENTED, BATCHES, MAIN, PLAIN, training_code
@@ -70,7 +70,7 @@ class PlainFile:
             body.append(f"# {title} {'-' * (_WIDTH - len(title))}")
             body += [piece for piece in parts if piece]
         # last, when all imports are known
-        head = _HEAD.format(run=self.run, version=VERSION, torch=torch.__version__, name=self.name)
+        head = _HEAD.format(run=in_words(self.run), version=VERSION, torch=torch.__version__, name=in_words(self.name))
         code = "\n\n\n".join(body)
         if re.search(r"\bF\.", code):
             self.collected.imports.add("import torch.nn.functional as F")

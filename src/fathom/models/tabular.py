@@ -40,7 +40,7 @@ _CLIP = 3.0  # standard deviations; beyond, a number grows no further than to th
 class MemberLinear(nn.Module):
     """An affine map a member, all in one batched product.
 
-    Shape:   X (M, N, in) -> (M, N, out)
+    Shape:   X (M, N, D) -> (M, N, C)
     """
 
     def __init__(self, members: int, num_inputs: int, num_outputs: int, gain: float) -> None:
@@ -78,7 +78,7 @@ class NumberEmbedding(nn.Module):
 class Tabular(nn.Module):
     """See ``tabular``.
 
-    Shape:   X (N, D) -> (N, C), the mean of the members' answers; ``by_member`` in training (N, M, C), each of them
+    Shape:   X (N, D) -> (N, C); the mean of the members' answers, or ``by_member`` in training each of them, (N, M, C)
     """
 
     def __init__(

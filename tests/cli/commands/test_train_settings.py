@@ -74,6 +74,7 @@ EVERY_OPTION = [
     ("--overfit-batches", "2", "training.overfit_batches", 2),
     ("--device", "cpu", "execution.device", "cpu"),
     ("--precision", "bf16", "execution.precision", "bf16"),
+    ("--strategy", "fsdp", "execution.strategy", "fsdp"),
     ("--compile", "forward", "execution.compile", "forward"),
     ("--freeze", "0,3.*", "finetune.freeze", ["0", "3.*"]),
     ("--fast-dev-run", None, "training.fast_dev_run", True),
@@ -115,6 +116,7 @@ def test_no_option_is_left_untested():
     declared = {name for action in parser._actions for name in action.option_strings if name.startswith("--")}
     not_settings = {"--help", "--recipe", "--config", "--resume", "--out"}
     not_settings |= {"--init-from", "--body-lr", "--layer-decay", "--compare-scratch", "--seeds"}  # test_fine_tuning.py
+    not_settings |= {"--log", "--devices", "--max-restarts"}  # of loggers and launches, tested there
     assert declared - not_settings == {option for option, *_ in EVERY_OPTION}
 
 

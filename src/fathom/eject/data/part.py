@@ -36,6 +36,11 @@ def dedent(text: str) -> str:
     return textwrap.dedent(text).strip("\n")
 
 
+def in_words(text: str) -> str:
+    """Return a name as it may stand in a comment or a docstring: in one line, without what would end either."""
+    return "".join(letter if letter.isprintable() and letter not in '"\\' else "?" for letter in text)
+
+
 def write_numbers(name: str, numbers: Sequence[int], comment: str) -> str:
     """Return a list of numbers as lines of code."""
     body = textwrap.fill(", ".join(map(str, numbers)), 116, initial_indent="    ", subsequent_indent="    ")

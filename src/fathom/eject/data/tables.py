@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fathom.data.tables.cells import BOOLEANS, MISSING
 from fathom.data.tables.column import Column, count_codes
 from fathom.data.tables.layer import TableInput
-from fathom.eject.data.part import DataPart, dedent, write_numbers
+from fathom.eject.data.part import DataPart, dedent, in_words, write_numbers
 from fathom.errors import FathomError
 from fathom.settings.config import Config
 
@@ -116,7 +116,9 @@ def tables_part(config: Config, data: TableData) -> DataPart:
     if any(column.kind == "boolean" for column in plain):
         settings.append(f"BOOLEANS = {BOOLEANS | {'1': 1.0, '0': 0.0}}")
     categories = layer.ordered_categories
-    settings += [f"VALUES_{i} = {list(column.values)}  # of {column.name}" for i, column in enumerate(categories)]
+    settings += [
+        f"VALUES_{i} = {list(column.values)}  # of {in_words(column.name)}" for i, column in enumerate(categories)
+    ]
     code = "\n\n\n".join([dedent(_READ), dedent(_read_rows(form.separator, form.encoding)), dedent(_load(data, plain))])
     tail = "\n\n".join(
         write_numbers(name.upper(), rows, f"rows of the {name} split, counted from 0") for name, rows in held.items()
