@@ -113,7 +113,7 @@ def digest_of(content: Mapping[str, Any]) -> str:
 def _sentences(content: Mapping[str, Any]) -> str:
     """Return the design in sentences."""
     design = content["design"]
-    seeds = f" {len(content['seeds'])} paired seeds." if content["seeds"] else ""
+    seeds = f" {len(content['seeds'])} paired seeds, from {content['seeds'][0]} on." if content["seeds"] else ""
     text = f"Factor: {design['factor']}. Held fixed: {design['fixed']}. Budget: {design['budget']}.{seeds}"
     return f"{text} {grid_note(content)}".rstrip()
 
