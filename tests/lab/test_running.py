@@ -31,7 +31,8 @@ class Planted:
         monkeypatch.setattr(running, "claim_files", lambda: {"planted": Path(__file__)})
 
     def measure(self, arm, seeds, conditions):
-        for seed in seeds:
+        self.seeds = list(seeds)
+        for seed in (seed % running.FIRST_SEED for seed in seeds):  # counted from 0 here
             if self.stops_after is not None and len(self.measured) >= self.stops_after:
                 raise KeyboardInterrupt
             self.measured.append((arm, seed))
@@ -101,6 +102,13 @@ def test_more_seeds_measure_the_further_ones_only_and_again_all(planted):
     assert sorted(planted.measured[10:]) == [("a", 5), ("a", 6), ("b", 5), ("b", 6)]
     fathom.lab.run("planted", seeds=5, again=True)
     assert len(planted.measured) == 24
+
+
+def test_what_is_published_is_measured_on_seeds_of_its_own(planted):
+    fathom.lab.run("planted", quick=True)
+    assert planted.seeds[0] == 0
+    fathom.lab.run("planted")
+    assert planted.seeds[0] == running.FIRST_SEED
 
 
 def test_other_settings_have_a_folder_of_their_own(planted):
