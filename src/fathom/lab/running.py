@@ -23,8 +23,8 @@ from fathom.runs.folder.records import to_json
 from fathom.version import VERSION
 
 FIRST_SEED = 1000
-"""Seeds below were used while the experiments were designed, and serve small measurements; whoever changes a design after
-looking looks at those. What is published is measured on seeds from here on, so that no choice was made by its results.
+"""Seeds below were used while the experiments were designed, and serve small measurements: whoever changes a design
+after looking looks at those. What is published is measured on seeds from here on: no choice was made by its results.
 """
 
 RESULT, REPORT, FIGURE = "result.json", "report.html", "figure"

@@ -54,6 +54,7 @@ def run_workers(store: StudyStore, jobs: int, observer: StudyObserver) -> None:
         for worker in workers:
             worker.kill()  # those that ended already do not mind
             worker.wait()
+        store.settle()
         for log in logs:
             log.unlink(missing_ok=True)
 

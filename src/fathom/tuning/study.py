@@ -181,6 +181,11 @@ class StudyStore:
         """Return a trial by its number."""
         return next(trial for trial in self.trials() if trial.number == number)
 
+    def settle(self) -> None:
+        """Mark trials whose process is gone: a signal may end it between the start of a trial and its first step."""
+        with self._locked():
+            self._mark_dead_trials()
+
     def has_other_workers(self) -> bool:
         """Whether another live process is running a trial of this study."""
         with self._locked():

@@ -14,7 +14,7 @@ from fathom.doctor import runner
 from fathom.errors import UsageError
 
 TRAINS = """
-import sys, torch
+import sys, torch; torch.manual_seed(0)
 model = torch.nn.Linear(4, 1)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 for step in range({steps}):

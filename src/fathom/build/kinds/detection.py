@@ -14,9 +14,8 @@ from fathom.address import base_name, is_remote, split_address
 from fathom.build.kinds.base import Kind
 from fathom.data.fetch.archives import ARCHIVES, is_archive, is_packed
 from fathom.data.images.formats import EXTENSIONS
-from fathom.data.row_files import CONVERTED, PACKED
+from fathom.data.row_files import CONVERTED, PACKED, row_ending
 from fathom.data.sources import catalog
-from fathom.data.tables.packed import row_ending
 from fathom.errors import FathomError, UsageError, unknown
 from fathom.files import expand_home
 from fathom.settings.config import Config, DataConfig

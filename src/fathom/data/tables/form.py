@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import IO
 
 from fathom.data.encodings import check_encoding, name_encoding
+from fathom.data.row_files import row_ending
 from fathom.data.tables.cells import MISSING
 from fathom.data.tables.converted import WITHOUT_NAMES
 from fathom.data.tables.encodings import find_encoding
 from fathom.data.tables.header import complete_header, count_titles, find_header, refuse_doubles
 from fathom.data.tables.lines import BLANKS, Row, is_comment, iterate_rows, told_separator
-from fathom.data.tables.packed import convert_file, is_converted, open_rows, readable, row_ending
+from fathom.data.tables.packed import convert_file, is_converted, open_rows, readable
 from fathom.data.tables.written_numbers import has_decimal_commas, is_number
 from fathom.data.unicode_form import composed
 from fathom.errors import FathomError, UsageError

@@ -12,30 +12,17 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any, cast
 
-from fathom.data.row_files import CONVERTED, PACKED
+from fathom.data.row_files import CONVERTED, only_member, row_ending
 from fathom.data.tables.converted import convert
-from fathom.errors import FathomError, UsageError, missing_library
+from fathom.errors import FathomError, missing_library
 from fathom.files import describe_failure
 
-_MAC_FOLDER = "__MACOSX"  # what macOS puts beside the files it packs
 # what each of the readers raises at a damaged file
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile)
 _KINDS = {".xz": "xz", ".bz2": "bz2", ".zst": "zstd", ".zip": "zip"}
-
-
-def row_ending(path: str | Path) -> str:
-    """Return the ending of a file of rows under its packing: ".csv" of rows.csv.gz, of a zip that of the file in it.
-
-    Raises:  FathomError for a zip that is none, or of several files
-    """
-    path = Path(path)
-    packing = path.suffix.lower()
-    if packing == ".zip":
-        return PurePosixPath(_member(path)).suffix.lower()  # the ending of the file inside; its own is always .zip
-    return path.with_suffix("").suffix.lower() if packing in PACKED else packing
 
 
 def is_converted(path: str | Path) -> bool:
@@ -99,7 +86,7 @@ def open_packed(path: Path) -> IO[bytes]:
     """
     ending = path.suffix.lower()
     if ending == ".zip":
-        return zipfile.ZipFile(path).open(_member(path))
+        return zipfile.ZipFile(path).open(only_member(path))
     if ending == ".zst":
         return _open_zstd(path)
     openers: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -111,23 +98,3 @@ def _open_zstd(path: Path) -> IO[bytes]:
         with contextlib.suppress(ImportError):
             return cast("IO[bytes]", importlib.import_module(module).open(path, "rb"))
     raise missing_library(f"{path}: zstd", "zstandard", "tables")
-
-
-def _member(path: Path) -> str:
-    """Return the name of the one file in a zip archive."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, OSError) as error:
-        if isinstance(error, OSError):
-            raise describe_failure("read", path, error) from error
-        raise FathomError(f"{path}: not a zip archive ({error})") from None
-    infos = [info for info in infos if not info.filename.startswith(_MAC_FOLDER)]  # one file, besides what macOS adds
-    names = [info.filename for info in infos]
-    if len(names) != 1:
-        shown = ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
-        held = f"{len(names):,}: {shown}" if names else "none"
-        raise UsageError(f"{path}: one file is needed in it, and it has {held}; unpack it and name the file")
-    if infos[0].flag_bits & 1:  # bit 0 of the general-purpose flags: encrypted
-        raise FathomError(f"{path}: {names[0]} is encrypted; pack it again without a password")
-    return names[0]

@@ -124,7 +124,7 @@ class VisionTransformer(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         patches = self.conv_proj(X).flatten(2).transpose(1, 2)  # (N, T, width)
-        asked = self.class_token.expand(len(X), -1, -1).to(patches.dtype)  # (N, 1, width)
+        asked = self.class_token.expand(X.shape[0], -1, -1).to(patches.dtype)  # (N, 1, width)
         return self.heads(self.encoder(torch.cat([asked, patches], 1))[:, 0])  # (N, num_classes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -44,8 +45,10 @@ def _gradient(mode: str, function: Function, x: Tensor) -> Tensor:
     if mode == "reverse":
         x = x.detach().requires_grad_()
         return torch.autograd.grad(function(x), x)[0]
-    # a pass for every input
-    slopes = [torch.func.jvp(function, (x,), (unit[:, None],))[1] for unit in torch.eye(len(x), dtype=x.dtype)]
+    with warnings.catch_warnings():  # torch's own forward mode loads rules by torch.jit.script, which it calls outdated
+        warnings.simplefilter("ignore", FutureWarning)
+        # a pass for every input
+        slopes = [torch.func.jvp(function, (x,), (unit[:, None],))[1] for unit in torch.eye(len(x), dtype=x.dtype)]
     return torch.stack(slopes)[:, None]
 
 
