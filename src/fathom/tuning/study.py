@@ -352,24 +352,6 @@ def read_settings(path: Path) -> StudySettings:
     return settings
 
 
-def describe_difference(old: StudySettings, new: StudySettings) -> str | None:
-    """Describe the first difference of the old study; None if the new settings continue it."""
-    if old.space != new.space:
-        return f"the space {', '.join(f'{name}={text}' for name, text in old.space.items())}"
-    if old.pruner != new.pruner:
-        return f"the pruner {old.pruner}"
-    for name, value in _flatten(old.base).items():
-        if _flatten(new.base).get(name) != value:
-            return f"{name} {value!r}"
-    return next((f"no {name}" for name in _flatten(new.base) if name not in _flatten(old.base)), None)
-
-
-def _flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
-    from fathom.runs.analysis.comparison import flatten
-
-    return flatten(tree)
-
-
 def _write_settings(path: Path, settings: StudySettings) -> None:
     write_atomically(path / STUDY, to_json(msgspec.to_builtins(settings), indent=2) + "\n")
 

@@ -24,13 +24,13 @@ from fathom.runs.folder.writer import claim_folder, name_folder
 from fathom.runs.html.pages.study import write_study
 from fathom.settings.settings import Settings
 from fathom.training.signals import Interrupted
+from fathom.tuning.difference import describe_difference
 from fathom.tuning.jobs import run_workers
 from fathom.tuning.space import Dimension, Value, apply_values, parse_space, resolve_space
 from fathom.tuning.study import (
     StudySettings,
     StudyStore,
     create_study,
-    describe_difference,
     is_study,
     read_settings,
     require_optuna,
