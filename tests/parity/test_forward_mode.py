@@ -287,14 +287,9 @@ def test_a_net_whose_parameters_need_gradients_keeps_them():
 
 
 SECOND = {
-    "forward over forward": lambda f: s.jvp(lambda x: s.jvp(f, x, np.ones(4))[1], x, np.ones(4)),
-    "forward over reverse": lambda f: s.jacobian(lambda x: s.jacobian(f, x), x, "forward"),
     "reverse over forward": lambda f: s.jacobian(lambda x: s.jacobian(f, x, "forward"), x),
     "reverse over reverse": lambda f: s.jacobian(lambda x: s.jacobian(f, x), x),
-    "by a closure": lambda f: s.jvp(lambda x: s.jvp(lambda y: (x * y).sum(), np.ones(4), x.data)[1], x, np.ones(4)),
-    "backward inside": lambda f: s.jvp(lambda x: f(x.requires_grad_()).backward() or x.grad, x, np.ones(4)),
     "backward of a leaf": lambda f: s.jacobian(lambda x: f(x).backward() or x.grad, x),
-    "forward_gradient": lambda f: s.forward_gradient(lambda x: s.forward_gradient(f, x).sum(), x),
     "differences": lambda f: s.jacobian(lambda x: s.numerical_gradient(f, Tensor(x.data.copy()))[0], x),
 }
 
@@ -306,6 +301,19 @@ def test_a_derivative_of_a_derivative_is_refused_in_one_line(nested):
     assert "\n" not in str(caught.value)
     # and what comes afterwards is not inside anything
     assert s.jacobian(lambda x: x.sum(), x).tolist() == [[1.0] * 4]
+
+
+def test_a_walk_back_inside_a_derivative_carries_its_tangent():
+    """What ``backward()`` leaves in ``grad``, and what forward accumulation gives, moves too: of x³ by 6x."""
+    point, one = np.array([0.5, -0.3, 2.0]), np.ones(3)
+    cubes = lambda x: (x * x * x).sum()  # noqa: E731
+    _, slope = s.jvp(lambda x: cubes(x.requires_grad_()).backward() or x.grad, point, one)
+    np.testing.assert_allclose(slope.data, 6 * point)
+    slope = s.forward_gradient(lambda x: s.forward_gradient(lambda y: (y * y * y).sum(), x).sum(), point)
+    np.testing.assert_allclose(slope.data, 6 * point)
+    # a direction that is read as data is a constant: d/dx Σ x·v, with v = x.data
+    _, slope = s.jvp(lambda x: s.jvp(lambda y: (x * y).sum(), one, x.data)[1], point, one)
+    np.testing.assert_allclose(slope.data, point.sum())
 
 
 def test_differences_of_derivatives_are_the_second_ones():

@@ -12,7 +12,7 @@ import pytest
 import fathom.scratch as s
 from fathom.scratch import Tensor, networks
 from fathom.scratch.devices import collective, data_parallel, mesh, pipeline
-from fathom.scratch.engine import autograd, checks, creation, forward_mode, recorded, value
+from fathom.scratch.engine import autograd, checks, creation, recorded
 from fathom.scratch.layers import columns, geometry
 from fathom.scratch.learning import loops, measures, sequences
 from fathom.scratch.learning.iterator import Batches
@@ -134,7 +134,6 @@ CALLS = {
     ),
     "engine.recorded:record": lambda: Call([np.ones((2, 3))], recorded.record("own", np.ones((2, 3)))),
     "engine.recorded:pair": lambda: Call([X, X], recorded.pair("add", X, X)),
-    "engine.value:as_array": lambda: Call([X], value.as_array(X)),
     "engine.checks:check_batch": in_place(lambda v: checks.check_batch("f", "v", v), X),
     "engine.gradient_check:numerical_gradient": lambda: Call([X], s.numerical_gradient(lambda x: x.sum(), X.double())),
     "engine.gradient_check:check_gradient": lambda: Call(
@@ -142,8 +141,11 @@ CALLS = {
     ),
     "engine.graph:graph": lambda: Call([X], s.graph((Tensor([1.0], requires_grad=True) * 2).sum()) and None),
     "engine.jacobian:jacobian": lambda: Call([T(3)], s.jacobian(lambda x: x[:2] * 3, T(3))),
+    "engine.jacobian:gradient": entrywise(lambda x: s.gradient(lambda x: x.sum(), x)),
+    "engine.jacobian:hessian": lambda: Call([T(3)], s.hessian(lambda x: (x**3).sum(), T(3))),
+    "engine.jacobian:hvp": lambda: Call([T(3), T(3)], s.hvp(lambda x: (x**3).sum(), T(3), T(3))),
+    "engine.recorded:settle": lambda: Call([np.ones((2, 3))], recorded.settle(np.ones((2, 3)))),
     "engine.forward_mode:jvp": lambda: Call([T(3), T(3)], s.jvp(lambda x: x[:2] * 2, T(3), T(3))),
-    "engine.forward_mode:push": lambda: Call([T(3), T(3)], forward_mode.push(lambda x: x[:2] * 2, T(3), T(3))),
     "engine.forward_mode:forward_gradient": entrywise(lambda x: s.forward_gradient(lambda x: x.sum(), x)),
     # From nothing and from several
     **{

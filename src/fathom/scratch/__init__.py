@@ -34,7 +34,7 @@ from fathom.scratch.engine.creation import (
 from fathom.scratch.engine.forward_mode import forward_gradient, jvp
 from fathom.scratch.engine.gradient_check import check_gradient, numerical_gradient
 from fathom.scratch.engine.graph import graph
-from fathom.scratch.engine.jacobian import jacobian
+from fathom.scratch.engine.jacobian import gradient, hessian, hvp, jacobian
 from fathom.scratch.engine.operations import (
     bmm,
     cat,
@@ -239,10 +239,13 @@ __all__ = [
     "full",
     "global_avg_pool",
     "global_max_pool",
+    "gradient",
     "graph",
     "half_squared",
+    "hessian",
     "huber",
     "huber_nll",
+    "hvp",
     "initialize",
     "inverse_time",
     "is_grad_enabled",

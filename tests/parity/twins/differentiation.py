@@ -71,6 +71,19 @@ TABLE: dict[str, Any] = {
         lambda x, v: torch.autograd.functional.jvp(lambda x: smooth(x, torch.exp), x, v),
         any_shape(2),
     ),
+    "gradient": Values(
+        lambda x: s.gradient(lambda x: smooth(x, lambda v: v.exp()).sum(), x), torch_gradient, any_shape()
+    ),
+    "hvp": Values(
+        lambda x, v: s.hvp(lambda x: smooth(x, lambda v: v.exp()).sum(), x, v),
+        lambda x, v: torch.autograd.functional.hvp(lambda x: smooth(x, torch.exp).sum(), x, v)[1],
+        any_shape(2),
+    ),
+    "hessian": Values(
+        lambda x: s.hessian(lambda x: smooth(x, lambda v: v.exp()).sum(), x),
+        lambda x: torch.autograd.functional.hessian(lambda x: smooth(x, torch.exp).sum(), x),
+        shaped("n"),
+    ),
     "forward_gradient": Values(
         lambda x: s.forward_gradient(lambda x: smooth(x, lambda v: v.exp()).sum(), x), torch_gradient, any_shape()
     ),

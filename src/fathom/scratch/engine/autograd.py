@@ -17,9 +17,12 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from fathom.scratch.engine.moving import as_entries
 
 if TYPE_CHECKING:
     from fathom.scratch.engine.recorded import Recorded
@@ -99,7 +102,7 @@ def push_all(edges: Sequence[Edge], shape: tuple[int, ...]) -> np.ndarray:
     total = parts[0]
     for part in parts[1:]:
         total = total + part  # not in place: a part may be the memory of an operand
-    return np.array(np.broadcast_to(total, shape))  # memory of its own: a write must not reach another tangent
+    return as_entries(np.broadcast_to(total, shape).copy())  # memory of its own: a write must not reach another tangent
 
 
 class Node:
@@ -167,31 +170,48 @@ def no_grad() -> Iterator[None]:
         _state.enabled = before
 
 
-def refuse_inside(name: str) -> None:
+_levels = count(1)  # one for each derivative that is begun: a later one is further in
+
+
+def _active() -> list[tuple[str, int, bool]]:
+    """Return the derivatives that are being taken, the innermost last: name, level, whether it goes backwards."""
+    if not hasattr(_state, "derivatives"):
+        _state.derivatives = []
+    return _state.derivatives
+
+
+def level() -> int:
+    """Return the level of the innermost derivative that is being taken; 0 outside."""
+    active = _active()
+    return active[-1][1] if active else 0
+
+
+def refuse_inside(name: str, reverse_only: bool = False) -> None:
     """Refuse a derivative inside the function that is being differentiated.
 
-    Derivatives are numbers here, not recorded operations; taken inside, they would count as constants, and the outer
-    derivative would be wrong.
+    The gradients of a walk back are numbers, not recorded operations: what is taken inside another walk back would
+    count as constant, and so would differences. Forward mode goes through them, see ``moving``.
 
-    Raises:  RuntimeError if ``one_derivative`` is active
+    Raises:  RuntimeError if a derivative is being taken; with ``reverse_only``, if the innermost goes backwards
     """
-    inside = getattr(_state, "inside", None)
-    if inside is not None:
+    active = _active()
+    if active and (active[-1][2] or not reverse_only):
         raise RuntimeError(
-            f"{name}() inside {inside}(): a derivative of a derivative is not supported, in no mode over another; "
-            "write the inner one out as a formula, or take the outer one with numerical_gradient()"
+            f"{name}() inside {active[-1][0]}(): this derivative of a derivative is not supported; take the outer one "
+            "forward, with jvp(), hvp(), hessian() or mode='forward', and the inner one with gradient() or any of these"
         )
 
 
 @contextmanager
-def one_derivative(name: str) -> Iterator[None]:
-    """Say that a function is being differentiated by ``name``, so that no derivative is taken inside it."""
-    refuse_inside(name)
-    _state.inside = name
+def derivative(name: str, reverse: bool) -> Iterator[None]:
+    """Say that a function is being differentiated by ``name``; derivatives inside it are further in by one level."""
+    refuse_inside(name, reverse_only=True)
+    active = _active()
+    active.append((name, next(_levels), reverse))
     try:
         yield
     finally:
-        _state.inside = None
+        active.pop()
 
 
 def sum_to_shape(G: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -241,7 +261,7 @@ def walk_back(
             continue
         for edge in node.edges:
             assert edge.rule is not None
-            target, part = edge.target, sum_to_shape(np.asarray(edge.rule(G)), edge.operand_shape)
+            target, part = edge.target, sum_to_shape(as_entries(edge.rule(G)), edge.operand_shape)
             if target not in gradients:
                 gradients[target] = part
             elif target in owned:

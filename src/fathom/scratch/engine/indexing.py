@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from fathom.scratch.engine.autograd import Edge, Node, both_ways, is_grad_enabled, push_all
+from fathom.scratch.engine.moving import Moving, as_entries, zeros_as
 from fathom.scratch.engine.recorded import Recorded, record
 from fathom.scratch.engine.shapes import Shapes
 from fathom.scratch.engine.value import as_index, is_basic
@@ -37,15 +38,15 @@ class Indexing(Shapes):
             raise IndexError(f"index into shape {shape}: {error}") from None
 
         def scatter(G: np.ndarray) -> np.ndarray:
-            whole = np.zeros(shape, G.dtype)
+            whole = zeros_as(G, shape)
             if is_basic(key):
                 whole[key] = G  # no place twice: writing is enough
             else:
                 np.add.at(whole, key, G)  # a place that was read twice gets both gradients
             return whole
 
-        edge = Edge(self, scatter, push=lambda T: np.asarray(T[key]))
-        return record("index", np.asarray(out), edge, view_of=self if is_basic(key) else None)
+        edge = Edge(self, scatter, push=lambda T: as_entries(T[key]))
+        return record("index", as_entries(out), edge, view_of=self if is_basic(key) else None)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Write into a part, in place. The gradient of what was there before becomes 0."""
@@ -63,9 +64,9 @@ class Indexing(Shapes):
             return rest
 
         def place(T: np.ndarray) -> np.ndarray:
-            whole = np.zeros(shape, self.dtype)
+            whole = zeros_as(T, shape)
             whole[key] = T
-            return whole
+            return whole.astype(self.dtype, copy=False)
 
         self._after_write("write", both_ways(old, erase), Edge(other, lambda G: G[key], push=place))
 
@@ -83,6 +84,10 @@ class Indexing(Shapes):
         """Return what stands in the graph for this tensor as it was, with a copy of the old values where rules need
         them."""
         second = other if isinstance(other, Recorded) else None
+        if isinstance(self.data, Moving) or (second is not None and isinstance(second.data, Moving)):
+            raise RuntimeError(
+                "inside a derivative of a derivative nothing can be written in place; use where() or cat()"
+            )
         recorded = is_grad_enabled() and (self._requires_grad or (second is not None and second._requires_grad))
         if recorded and self._requires_grad and self._node is None:
             raise RuntimeError("a leaf that requires a gradient cannot be written to; do it under no_grad()")
@@ -103,9 +108,10 @@ class Indexing(Shapes):
     def _after_write(self, name: str, *edges: Edge) -> None:
         self._memory.version += 1  # graphs that saved the old values find out
         if any(edge.tangent is not None for edge in edges):
-            tangent = push_all(edges, self.shape)
+            tangent = push_all(edges, self.shape).astype(self.dtype, copy=False)
             # A constant into which a Dual was written is none any more
-            self._tangent, self.__class__ = tangent.astype(self.dtype, copy=False), self._dual
+            self.__class__ = self._dual
+            self._tangent = tangent
         needed = [edge for edge in edges if edge.needed]  # as in record()
         if needed and is_grad_enabled():
             self._node, self._requires_grad = Node(name, self.data, needed, self._memory), True

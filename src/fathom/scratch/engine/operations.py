@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fathom.scratch.engine.autograd import Edge, both_ways
+from fathom.scratch.engine.moving import zeros_as
 from fathom.scratch.engine.recorded import pair, record
 from fathom.scratch.engine.tensor import Tensor
 from fathom.scratch.engine.value import as_axes
@@ -43,9 +44,9 @@ def cat(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
 
         def place(T: np.ndarray) -> np.ndarray:
             # an operand reaches its own part of the result, and nothing else
-            whole = np.zeros(value.shape, value.dtype)
+            whole = zeros_as(T, value.shape)
             whole[part] = T
-            return whole
+            return whole.astype(common, copy=False)
 
         return Edge(each, lambda G: G[part].astype(each.dtype, copy=False), push=place)
 

@@ -16,10 +16,12 @@ from fathom.scratch.engine.autograd import (
     Node,
     both_ways,
     is_grad_enabled,
+    level,
     push_all,
     refuse_inside,
     walk_back,
 )
+from fathom.scratch.engine.moving import Moving, as_entries, plain
 from fathom.scratch.engine.value import Value, as_dtype, check_broadcast, rank
 
 if TYPE_CHECKING:
@@ -32,10 +34,11 @@ class Recorded(Value):
     Attributes:
         grad: the derivative of what ``backward()`` started from by this tensor
         _tangent: the derivative of this tensor in the direction that forward mode looks; None for constants
+        _level: of a Dual, which derivative its tangent belongs to
         _dual: the class of results with a tangent
     """
 
-    __slots__ = ("__weakref__", "_memory", "_node", "_requires_grad", "_tangent", "grad")
+    __slots__ = ("__weakref__", "_level", "_memory", "_node", "_requires_grad", "_tangent", "grad")
     _dual: ClassVar[type[Dual]]
 
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None) -> None:
@@ -60,6 +63,10 @@ class Recorded(Value):
             raise TypeError(f"only floating-point tensors can require gradients; data has dtype {self.data.dtype}")
         if not value and self._node is not None:
             raise RuntimeError("requires_grad of a computed tensor cannot be taken away; use detach()")
+        if value and level() and self._tangent is not None and self._node is None:
+            # A walk back begins here: its rules compute with the value and the tangent as one number
+            moving: Any = Moving(self.data, self._tangent, level())
+            self.data, self._tangent, self.__class__ = moving, None, self._plain
         self._requires_grad = value
 
     def requires_grad_(self, value: bool = True) -> Tensor:
@@ -83,6 +90,8 @@ class Recorded(Value):
         """
         if self._tangent is not None:
             raise RuntimeError("numpy() of a Dual would lose its tangent; call detach() first")
+        if isinstance(self.data, Moving):
+            raise RuntimeError("numpy() inside a derivative further out would lose its tangent; call detach() first")
         if self._requires_grad:
             raise RuntimeError("numpy() of a tensor that requires a gradient would escape it; call detach() first")
         return self.data
@@ -91,7 +100,7 @@ class Recorded(Value):
         return np.array(self.numpy(), dtype=dtype) if copy else np.asarray(self.numpy(), dtype=dtype)
 
     def __repr__(self) -> str:
-        body = np.array2string(self.data, separator=", ", prefix="Tensor(")
+        body = np.array2string(plain(self.data), separator=", ", prefix="Tensor(")
         made = f", made by {self._node.name}" if self._node else ", requires_grad=True" if self._requires_grad else ""
         kind = "" if self.data.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.data.dtype}"
         return f"Tensor({body}{kind}{made})"
@@ -110,9 +119,12 @@ class Recorded(Value):
             the tensor is no scalar and no gradient is given, or in forward mode, whose tangents the gradients would
             lose; ValueError if the gradient's shape is not the tensor's
         """
-        refuse_inside("backward")
+        refuse_inside("backward", reverse_only=True)
         if self._tangent is not None or getattr(gradient, "_tangent", None) is not None:
-            raise RuntimeError("backward() of a Dual: the gradients would lose the tangent; call detach() first")
+            raise RuntimeError(
+                "backward() of a Dual: the gradients would lose the tangent; inside jvp() use gradient(), or call "
+                "detach() first"
+            )
         if not self._requires_grad:
             raise RuntimeError("backward() needs a tensor that was computed from one with requires_grad=True")
         if gradient is None:
@@ -122,7 +134,7 @@ class Recorded(Value):
                     "give the gradient that flows into it"
                 )
             gradient = np.ones_like(self.data)  # dL/dL = 1
-        G = gradient.data if isinstance(gradient, Value) else np.asarray(gradient)
+        G = gradient.data if isinstance(gradient, Value) else as_entries(gradient)
         if G.shape != self.shape:
             raise ValueError(f"gradient has shape {G.shape}, but the tensor it flows into has shape {self.shape}")
         for node, G_node in walk_back(self._node or self, G.astype(self.dtype, copy=False), retain_graph):
@@ -132,7 +144,8 @@ class Recorded(Value):
 
     def _add_to_grad(self, G: np.ndarray) -> None:
         if self.grad is None:
-            self.grad = self._plain(np.array(G, dtype=self.dtype))  # a copy: G may be the memory of another gradient
+            # a copy: G may be the memory of another gradient
+            self.grad = settle(G.astype(self.dtype))
         else:
             self.grad.data += G  # in place: whoever holds grad sees it
 
@@ -152,7 +165,7 @@ class Recorded(Value):
         Shape:   X (…) -> (…)
         Equals:  torch.Tensor.detach
         """
-        out: Tensor = self._plain(self.data)
+        out: Tensor = self._plain(plain(self.data))
         out._memory = self._memory  # a write into either is seen by graphs that saved the other
         return out
 
@@ -200,6 +213,8 @@ def record(name: str, value: np.ndarray, *edges: Edge, view_of: Recorded | None 
 
     Shape:   value (…) -> (…)
     """
+    if isinstance(value, Moving):
+        _check_level(name, value, edges)
     out: Tensor = Recorded._plain(value)
     for edge in edges:
         if edge.tangent is not None:
@@ -213,6 +228,29 @@ def record(name: str, value: np.ndarray, *edges: Edge, view_of: Recorded | None 
         if needed:
             out._node, out._requires_grad = Node(name, out.data, needed, out._memory), True
     return out
+
+
+def _check_level(name: str, value: Moving, edges: tuple[Edge, ...]) -> None:
+    if value.level > level():
+        raise RuntimeError(
+            f"{name} of a tensor that was computed inside a derivative that has ended; return it instead"
+        )
+    if value.level == level() and any(edge.tangent is not None for edge in edges):
+        # the saved values of one operand would lack the tangent that the other's have
+        raise RuntimeError(f"{name} of a Dual and a tensor that backward() goes through inside jvp(); use gradient()")
+
+
+def settle(values: Any) -> Tensor:
+    """Make the tensor that the innermost derivative sees: a Dual if the numbers move in its direction.
+
+    Shape:   values (…) -> (…)
+    Raises:  RuntimeError if they move in that of a derivative that has ended
+    """
+    if isinstance(values, Moving) and values.level == level():
+        return Recorded._dual(values.value, values.tangent)
+    if isinstance(values, Moving):
+        _check_level("a result", values, ())
+    return Recorded._plain(values)
 
 
 def kept(operand: Recorded, given: Any) -> tuple[Recorded, ...]:

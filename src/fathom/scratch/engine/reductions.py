@@ -12,6 +12,7 @@ import numpy as np
 
 from fathom.scratch.engine.autograd import Edge
 from fathom.scratch.engine.functions import Functions
+from fathom.scratch.engine.moving import as_entries, plain
 from fathom.scratch.engine.recorded import record
 from fathom.scratch.engine.value import Axis, as_axes
 
@@ -41,13 +42,13 @@ class Reductions(Functions):
         kept = tuple(1 if i in axes else size for i, size in enumerate(shape))
         return record(
             "sum",
-            np.asarray(self.data.sum(axis=axes, keepdims=keepdims, dtype=sum_type(self.dtype))),
+            as_entries(self.data.sum(axis=axes, keepdims=keepdims, dtype=sum_type(self.dtype))),
             Edge(
                 self,
                 # every entry counts once: each gets the whole of G
                 lambda G: np.broadcast_to(G.reshape(kept), shape),
                 # a sum is linear: the tangent is summed alike
-                push=lambda T: np.asarray(T.sum(axis=axes, keepdims=keepdims)),
+                push=lambda T: as_entries(T.sum(axis=axes, keepdims=keepdims)),
             ),
         )
 
@@ -102,7 +103,7 @@ class Reductions(Functions):
         chosen = X == Y  # ties: several
         # 1/ties for each of them
         share = chosen / chosen.sum(axis=axes, keepdims=True, dtype=X.dtype if X.dtype.kind == "f" else None)
-        out = Y if keepdims else np.asarray(np.squeeze(Y, axes))
+        out = Y if keepdims else as_entries(np.squeeze(Y, axes))
         edge = Edge(
             self,
             lambda G: G.reshape(Y.shape) * share,
@@ -143,11 +144,11 @@ class Reductions(Functions):
         if p == 1:
             return x.abs().sum(axis, keepdims)
         axes = as_axes("norm", axis, self.ndim)
-        X, unit = x.data, _unit(x.data, p, axes)
+        X, unit = x.data, _unit(plain(x.data), p, axes)
         A = np.abs(X) / unit  # exact: the unit is a power of 2
         Y = (A**p).sum(axis=axes, keepdims=True) ** (1 / p)  # in the unit; 1 where the axes were
         safe = np.where(Y == 0, 1, Y)  # all entries 0: any divisor gives the 0 we take
-        out = np.array((Y * unit) if keepdims else np.squeeze(Y * unit, axes))
+        out = as_entries((Y * unit) if keepdims else np.squeeze(Y * unit, axes)).copy()
 
         def slope() -> np.ndarray:
             return np.sign(X) * (np.abs(X) / unit / safe) ** (p - 1)  # dN/dx = sign(x) (|x|/N)^(p−1)

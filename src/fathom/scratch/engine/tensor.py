@@ -8,8 +8,8 @@
 
 Names are torch's, ``axis`` and ``keepdims`` NumPy's. What a tensor can do stands in seven files, each a class that adds
 to the one before; this is their order: ``value`` (numbers), ``recorded`` (how they were computed, backward),
-``arithmetic``, ``functions``, ``reductions``, ``shapes``, ``indexing``. First derivatives only: gradients are not
-recorded themselves.
+``arithmetic``, ``functions``, ``reductions``, ``shapes``, ``indexing``. Gradients are not recorded themselves; second
+derivatives come from a tangent that is carried through the walk back, see ``moving``.
 
 Source:  notes N1 §1.1, N2
 """
@@ -20,9 +20,11 @@ from typing import Any
 
 import numpy as np
 
+from fathom.scratch.engine.autograd import level
 from fathom.scratch.engine.indexing import Indexing
+from fathom.scratch.engine.moving import Moving, zeros_as
 from fathom.scratch.engine.recorded import Recorded, record
-from fathom.scratch.engine.value import as_array
+from fathom.scratch.engine.value import Value, as_array
 
 __all__ = ["Dual", "Tensor", "record"]
 
@@ -60,11 +62,12 @@ class Dual(Tensor):
     __slots__ = ()  # the tangent's slot is Recorded's
 
     def __init__(self, data: Any, tangent: Any = None) -> None:
+        self._level = level()
         super().__init__(data)
         if self.dtype.kind != "f":
             raise TypeError(f"only floating-point tensors can have a tangent; data has dtype {self.dtype}")
         # no direction given: a constant, whose derivative is 0
-        given = np.zeros_like(self.data) if tangent is None else as_array(tangent)
+        given = zeros_as(self.data, self.shape) if tangent is None else as_array(tangent)
         if given.shape != self.shape:
             raise ValueError(f"Dual: tangent has shape {given.shape}, expected that of the value, {self.shape}")
         self._tangent = given.astype(self.dtype, copy=False)  # a tangent of another type would promote every result
@@ -72,12 +75,30 @@ class Dual(Tensor):
     @property
     def tangent(self) -> np.ndarray:
         """The derivative in the direction that was begun with, of this value's shape."""
-        assert self._tangent is not None
-        return self._tangent
+        return _slots["_tangent"].__get__(self)
+
+    # Inside a further derivative this one's ε is part of the numbers, and no tangent
+
+    def _see(self) -> Any:
+        values = _slots["data"].__get__(self)
+        return values if self._level == level() else Moving(values, self.tangent, self._level)
+
+    def _see_tangent(self) -> Any:
+        return self.tangent if self._level == level() else None
+
+    def _put_tangent(self, values: Any) -> None:
+        self._level = level()
+        _slots["_tangent"].__set__(self, values)
+
+    data = property(_see, lambda self, values: _slots["data"].__set__(self, values))
+    _tangent = property(_see_tangent, _put_tangent)
 
     def __repr__(self) -> str:
-        return f"Dual({self.data}, tangent={self._tangent})"
+        return f"Dual({self.data}, tangent={self.tangent})"
 
+
+# Where data and tangent lie: a Dual has properties of the same names
+_slots: dict[str, Any] = {"data": vars(Value)["data"], "_tangent": vars(Recorded)["_tangent"]}
 
 # The results of all operations: they are defined before there is a Tensor
 Recorded._plain, Recorded._dual = Tensor, Dual

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from fathom.scratch.engine.moving import Moving, plain
+
 if TYPE_CHECKING:
     from fathom.scratch.engine.tensor import Tensor
 
@@ -140,19 +142,19 @@ class Value:
 
         Shape:   X (…) -> bool ()
         """
-        return self._plain(np.asarray(self.data.any()))
+        return self._plain(np.asarray(plain(self.data).any()))
 
     def all(self) -> Tensor:
         """Return whether no entry is 0.
 
         Shape:   X (…) -> bool ()
         """
-        return self._plain(np.asarray(self.data.all()))
+        return self._plain(np.asarray(plain(self.data).all()))
 
     __hash__ = object.__hash__  # by identity: == compares entries
 
 
-def as_array(data: Any, dtype: Any = None) -> np.ndarray:
+def as_array(data: Any, dtype: Any = None) -> Any:
     """Make an array of numbers from a number, nested lists, an array or a tensor.
     Shape:   data (…) -> (…)
 
@@ -164,6 +166,8 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
         if getattr(data, "_tangent", None) is not None:
             raise TypeError("a Dual would lose its tangent here; compute with it as it is, or call detach() first")
         data = data.data
+    if isinstance(data, Moving):
+        return data if dtype is None else data.astype(as_dtype(dtype))
     if isinstance(data, list | tuple) and any(isinstance(each, Value) for each in data):
         raise TypeError("data must be numbers; to join tensors use stack() or cat()")
     try:

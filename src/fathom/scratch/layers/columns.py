@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from fathom.scratch.engine.moving import zeros_as
 from fathom.scratch.layers.geometry import Pads
 
 
@@ -37,7 +38,7 @@ def from_columns(
     padded = [n + sum(sides) for n, sides in zip(shape[2:], pads, strict=True)]
     counts = [(n - k) // s + 1 for n, k, s in zip(padded, kernel, stride, strict=True)]
     parts = columns.reshape(*shape[:2], *kernel, *counts)  # (N, C, kh, kw, H', W')
-    X = np.zeros((*shape[:2], *padded), columns.dtype)
+    X = zeros_as(columns, (*shape[:2], *padded))
     for place in np.ndindex(*kernel):
         # All windows at once: what they have at this place of the window
         reached = tuple(slice(a, a + s * (n - 1) + 1, s) for a, s, n in zip(place, stride, counts, strict=True))

@@ -164,7 +164,7 @@ def _conv(num_axes: int, X: Tensor, W: Tensor, b: Tensor | None, stride: Sizes, 
     values = X.data
     Y = rows @ to_columns(values, kernel, strides, pads)  # (N, C_out, H'·W')
     if b is not None:  # (C_out, 1) stretches over the places
-        Y += b.data[:, np.newaxis]
+        Y = Y + b.data[:, np.newaxis]
     flat = Y.shape
 
     def by_input(G: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ import numpy as np
 
 from fathom.scratch.engine.autograd import Edge, both_ways
 from fathom.scratch.engine.checks import as_sizes, check_batch, check_float, check_number, check_shape
+from fathom.scratch.engine.moving import plain
 from fathom.scratch.engine.tensor import Tensor, record
 from fathom.scratch.layers.module import Module, Parameter
 
@@ -69,8 +70,8 @@ def batch_norm(
         centred = X.data - mean.reshape(column)  # (N, C, …)
         var = np.square(centred).mean(axis=axes)  # (C,), biased
         kept = var * (count / (count - 1)) if average.unbiased else var  # Bessel's correction
-        moving_mean += average.momentum * (mean - moving_mean)  # in place: the arrays are the layer's buffers
-        moving_var += average.momentum * (kept - moving_var)
+        moving_mean += average.momentum * (plain(mean) - moving_mean)  # in place: the arrays are the layer's buffers
+        moving_var += average.momentum * (plain(kept) - moving_var)
     else:
         centred = X.data - moving_mean.astype(X.dtype).reshape(column)
         var = moving_var.astype(X.dtype)

@@ -12,6 +12,7 @@ import numpy as np
 
 from fathom.scratch.engine.autograd import Edge
 from fathom.scratch.engine.checks import as_sizes, check_axes, check_batch
+from fathom.scratch.engine.moving import zeros_as
 from fathom.scratch.engine.tensor import Tensor, record
 from fathom.scratch.layers.module import Module
 
@@ -153,20 +154,20 @@ class _Windows:
                 *(slice(a, a + s * (n - 1) + 1, s) for a, s, n in zip(place, self.stride, self.counts, strict=True)),
             )
 
-    def gather(self, part: Callable[[int, tuple[Any, ...]], np.ndarray], dtype: np.dtype[Any]) -> np.ndarray:
+    def gather(self, part: Callable[[int, tuple[Any, ...]], np.ndarray], like: np.ndarray) -> np.ndarray:
         """Add up over the places within a window: ``part(i, place)`` is what all windows have at their place i.
 
         Shape:   -> (N', C', …')
         """
-        Y = np.zeros((*self.shape[:2], *self.counts), dtype)
+        Y = zeros_as(like, (*self.shape[:2], *self.counts))
         for i, place in enumerate(self.places()):
             Y += part(i, place)
         return Y
 
-    def spread(self, part: Callable[[int], np.ndarray], dtype: np.dtype[Any]) -> np.ndarray:
+    def spread(self, part: Callable[[int], np.ndarray], like: np.ndarray) -> np.ndarray:
         """The gradient of the input: ``part(i)`` goes to what all windows have at their place i."""
         sizes = [n + 2 * p + more for n, p, more in zip(self.shape[2:], self.padding, self.beyond, strict=True)]
-        G = np.zeros((*self.shape[:2], *sizes), dtype)  # (N, C, H + padding, W + padding)
+        G = zeros_as(like, (*self.shape[:2], *sizes))  # (N, C, H + padding, W + padding)
         for i, place in enumerate(self.places()):
             G[place] += part(i)
         # the padding's share of the gradient goes nowhere
@@ -191,12 +192,12 @@ def _max_pool(num_axes: int, X: Tensor, kernel: Sizes, stride: Sizes | None, pad
 
     def back(G: np.ndarray) -> np.ndarray:
         # only the winner of a window hears from it
-        return windows.spread(lambda i: np.where(which == i, G, 0), G.dtype)
+        return windows.spread(lambda i: np.where(which == i, G, 0), G)
 
     def push(T: np.ndarray) -> np.ndarray:
         moved = windows.pad(T, 0.0)
         # the tangent of a maximum is the winner's
-        return windows.gather(lambda i, place: np.where(which == i, moved[place], 0), T.dtype)
+        return windows.gather(lambda i, place: np.where(which == i, moved[place], 0), T)
 
     return record(name, Y, Edge(X, back, X, push=push))
 
@@ -209,10 +210,10 @@ def _avg_pool(num_axes: int, X: Tensor, kernel: Sizes, stride: Sizes | None, pad
     def mean(values: np.ndarray) -> np.ndarray:
         padded = windows.pad(values, 0.0)
         # the sum over kh·kw places, not over windows
-        return windows.gather(lambda i, place: padded[place], values.dtype) / size
+        return windows.gather(lambda i, place: padded[place], values) / size
 
     # linear: back and forward need no value of X
-    return record(name, mean(X.data), Edge(X, lambda G: windows.spread(lambda i: G / size, G.dtype), push=mean))
+    return record(name, mean(X.data), Edge(X, lambda G: windows.spread(lambda i: G / size, G), push=mean))
 
 
 class MaxPool2d(Module):
