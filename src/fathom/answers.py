@@ -10,6 +10,9 @@ from torch import Tensor
 
 from fathom.errors import FathomError
 
+IN_NO_PART = -1.0
+"""In place of the part of a table that a row is in: none, so that all members of an ensemble answer for it."""
+
 
 def widened(output: Tensor) -> Tensor:
     """Under autocast an output is half precision; a loss and a softmax want their sums in float32.

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from fathom.models.tabular import NOT_LEARNED, tabular
+from fathom.answers import IN_NO_PART
+from fathom.models.tabular import tabular
 
 MEMBERS = 3
 
@@ -76,7 +77,7 @@ def test_a_member_learns_nothing_of_the_rows_it_is_kept_from():
 def test_a_row_is_answered_by_the_member_that_never_saw_it():
     net = make(learning="held_out").eval()
     X = torch.randn(4, 4).double()
-    part = torch.tensor([0.0, 2.0, NOT_LEARNED, NOT_LEARNED]).double()
+    part = torch.tensor([0.0, 2.0, IN_NO_PART, IN_NO_PART]).double()
     output = net(torch.cat([X, part[:, None]], 1))
     torch.testing.assert_close(output[0], one_member(net, 0)(clipped(X))[0])
     torch.testing.assert_close(output[1], one_member(net, 2)(clipped(X))[1])

@@ -7,8 +7,9 @@ since the fields of a protocol buffer may stand in any order.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from typing import Literal
+
+from fathom.inference.protobuf import fields
 
 MAX_BYTES = (1 << 31) - 1  # the limit of a protocol buffer
 
@@ -60,7 +61,7 @@ def has_external_data(content: bytes) -> bool:
 def _has_external_data(content: memoryview, message: _Message, depth: int) -> bool:
     if depth > _MOST_NESTED:
         raise ValueError("nested too deeply")
-    for number, value in _fields(content):
+    for number, value in fields(content):
         # data_location 1 is EXTERNAL
         if message == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0)):
             return True
@@ -68,37 +69,3 @@ def _has_external_data(content: memoryview, message: _Message, depth: int) -> bo
         if part is not None and isinstance(value, memoryview) and _has_external_data(value, part, depth + 1):
             return True
     return False
-
-
-def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Return number and value of each field of a message; of one with a length, its bytes."""
-    place = 0
-    while place < len(content):
-        tag, place = _read_number(content, place)
-        number, form = tag >> 3, tag & 7  # protocol buffers' wire format: 0 varint, 1 fixed64, 2 bytes, 5 fixed32
-        if form == 0:
-            value, place = _read_number(content, place)
-            yield number, value
-            continue
-        if form == 2:
-            length, place = _read_number(content, place)
-        elif form in (1, 5):
-            length = 8 if form == 1 else 4
-        else:
-            raise ValueError(f"a field of form {form}")
-        if place + length > len(content):
-            raise ValueError("a field ends beyond the end")
-        yield number, content[place : place + length]
-        place += length
-
-
-def _read_number(content: memoryview, place: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if place >= len(content) or shift > 63:
-            raise ValueError("a number breaks off")
-        byte = content[place]
-        value |= (byte & 127) << shift  # a varint: seven bits a byte, the lowest first
-        place, shift = place + 1, shift + 7
-        if byte < 128:  # the top bit says that more follow
-            return value, place

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fathom.answers import IN_NO_PART
 from fathom.errors import UsageError
 from fathom.models.facts import FEATURES, Paper
 from fathom.models.options import check_choice, check_count, check_probability
@@ -32,7 +33,6 @@ PAPER = Paper(
     "https://arxiv.org/abs/2410.24210",
 )
 
-NOT_LEARNED = -1.0  # in place of a part: the row was in none, all members answer
 LEARNING = ("together", "apart", "held_out")
 _CLIP = 3.0  # standard deviations; beyond, a number grows no further than to this
 
@@ -119,7 +119,7 @@ class Tabular(nn.Module):
             # no gradient reaches the member that is kept from a row; its loss still counts in what is reported
             return torch.where(is_kept_from[:, :, None], answers.detach(), answers)
         own = torch.where(is_kept_from[:, :, None], answers, 0.0).sum(1)  # (N, C), of the member that never saw the row
-        return torch.where((part == NOT_LEARNED)[:, None], self._mean(answers), own)
+        return torch.where((part == IN_NO_PART)[:, None], self._mean(answers), own)
 
     def _mean(self, answers: Tensor) -> Tensor:
         """Return the mean answer: of numbers and of a single logit as they are, of classes as probabilities.

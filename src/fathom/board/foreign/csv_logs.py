@@ -12,7 +12,7 @@ from typing import Any
 
 from fathom.board.foreign.rows import Summary, metric_name, summarise
 from fathom.board.index.discovery import Place
-from fathom.board.index.following import Chunk, read_whole_lines
+from fathom.board.index.following import Chunk, read_all, read_whole_lines
 
 _MOST_HEADER = 1 << 16
 _MOST_COLUMNS = 500
@@ -34,12 +34,7 @@ class CsvLog:
 
     def describe(self, place: Place) -> dict[str, Any]:
         """Return the run's line."""
-        records: list[dict[str, Any]] = []
-        offset, has_more = 0, True
-        while has_more:
-            chunk = self.follow(place, offset)
-            records, offset, has_more = records + chunk.records, chunk.offset, chunk.has_more
-        return summarise(records, [place.path / self._file])
+        return summarise(read_all(lambda offset: self.follow(place, offset)), [place.path / self._file])
 
     def follow(self, place: Place, offset: int) -> Chunk:
         """Return the rows written since an offset, as records."""

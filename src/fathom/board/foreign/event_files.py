@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fathom.board.foreign.rows import Summary, merge_by_step, summarise
 from fathom.board.index.discovery import Place
-from fathom.board.index.following import MOST_BYTES, Chunk
+from fathom.board.index.following import MOST_BYTES, Chunk, read_all
+from fathom.inference.protobuf import fields as protobuf_fields
 
 PREFIX = "events.out.tfevents."
 _MOST_RECORD = 1 << 20  # 1 MiB: a scalar has a hundred bytes, what is larger is an image or a graph
@@ -34,11 +35,7 @@ class EventFiles:
 
     def describe(self, place: Place) -> dict[str, Any]:
         """Return the run's line."""
-        records: list[dict[str, Any]] = []
-        offset, has_more = 0, True
-        while has_more:
-            chunk = self.follow(place, offset)
-            records, offset, has_more = records + chunk.records, chunk.offset, chunk.has_more
+        records = read_all(lambda offset: self.follow(place, offset))
         return summarise(records, [place.path / name for name in _names(place)])
 
     def follow(self, place: Place, offset: int) -> Chunk:
@@ -99,13 +96,13 @@ def read_records(content: bytes) -> tuple[int, list[tuple[int, float, str, float
 def _scalars(data: bytes) -> list[tuple[int, float, str, float]]:
     """Return the scalars of one ``Event``."""
     try:
-        fields = list(_fields(data))
+        fields: list[tuple[int, Any]] = list(protobuf_fields(data))
         time = next((struct.unpack("<d", value)[0] for number, value in fields if number == 1), 0.0)
         step = next((value for number, value in fields if number == 2), 0)
         summaries = [value for number, value in fields if number == 5 and isinstance(value, bytes)]
         found = []
         for summary in summaries:
-            for number, value in _fields(summary):
+            for number, value in protobuf_fields(summary):
                 if number == 1 and isinstance(value, bytes):
                     tag, scalar = _value(value)
                     if tag and scalar is not None:
@@ -118,7 +115,7 @@ def _scalars(data: bytes) -> list[tuple[int, float, str, float]]:
 def _value(data: bytes) -> tuple[str, float | None]:
     """Return tag and number of one ``Summary.Value``; of what is no scalar, None."""
     tag, scalar = "", None
-    for number, value in _fields(data):
+    for number, value in protobuf_fields(data):
         if number == 1 and isinstance(value, bytes):
             tag = value.decode("utf-8", "replace")
         elif number == 2 and isinstance(value, bytes):
@@ -130,7 +127,7 @@ def _value(data: bytes) -> tuple[str, float | None]:
 
 def _tensor(data: bytes) -> float | None:
     """Return the one number of a ``TensorProto``, which newer writers use."""
-    fields = list(_fields(data))
+    fields = list(protobuf_fields(data))
     kind = next((value for number, value in fields if number == 1), 0)
     for number, value in fields:
         if isinstance(value, bytes) and value:
@@ -139,44 +136,6 @@ def _tensor(data: bytes) -> float | None:
             if number in (4, 6) and kind == _DOUBLE and len(value) == 8:
                 return float(struct.unpack("<d", value)[0])
     return None
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """Yield (field number, value) of a protocol buffer: integers as such, everything else as its bytes.
-
-    Raises:  ValueError if it is cut off or no such thing
-    """
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
-        number, wire = key >> 3, key & 7
-        if wire == 0:
-            value, at = _varint(data, at)
-            yield number, value
-            continue
-        if wire == 2:
-            length, at = _varint(data, at)
-        elif wire in (1, 5):
-            length = 8 if wire == 1 else 4
-        else:
-            raise ValueError("not a protocol buffer")
-        if at + length > len(data):
-            raise ValueError("cut off")
-        yield number, data[at : at + length]
-        at += length
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    result = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        result |= (byte & 0x7F) << shift
-        if not byte & 0x80:
-            return result, at
-        shift += 7
-        if shift > 63:
-            raise ValueError("not a number of 64 bits")
 
 
 def _table() -> list[int]:

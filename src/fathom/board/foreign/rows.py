@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 import time
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fathom.board.index.following import size_and_time
 from fathom.runs.folder.records import is_number
 
 _RECENT_S = 60.0  # a log that grew within a minute is taken for that of a run that lives
@@ -48,14 +48,14 @@ class Summary:
     @staticmethod
     def stamp(paths: Sequence[Path]) -> object:
         """Return what changes when the log does, or when it is no longer recent."""
-        found = [_stat(path) for path in paths]
+        found = [size_and_time(path) for path in paths]
         newest = max((changed for _, changed in found), default=0.0)
         return tuple(found), time.time() - newest < _RECENT_S
 
 
 def summarise(records: Sequence[dict[str, Any]], paths: Sequence[Path]) -> dict[str, Any]:
     """Return the line of a run of another program."""
-    found = [_stat(path) for path in paths]
+    found = [size_and_time(path) for path in paths]
     newest = max((changed for _, changed in found), default=0.0)
     metric, best = _best(records)
     began = next((r["elapsed_s"] for r in records if is_number(r.get("elapsed_s"))), None)
@@ -78,11 +78,3 @@ def _best(records: Sequence[dict[str, Any]]) -> tuple[str | None, float | None]:
         if values:
             return name, pick(values)
     return None, None
-
-
-def _stat(path: Path) -> tuple[int, float]:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return 0, 0.0
-    return found.st_size, found.st_mtime

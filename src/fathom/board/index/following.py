@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,3 +61,23 @@ def follow_lines(path: Path, offset: int) -> Chunk:
         if isinstance(record, dict):
             records.append(record)
     return Chunk(records, after, is_new, has_more)
+
+
+def read_all(follow: Callable[[int], Chunk]) -> list[dict[str, Any]]:
+    """Return all records that there are now; ``follow`` gives those from an offset."""
+    records: list[dict[str, Any]] = []
+    offset, has_more = 0, True
+    while has_more:
+        chunk = follow(offset)
+        records += chunk.records
+        offset, has_more = chunk.offset, chunk.has_more
+    return records
+
+
+def size_and_time(path: Path) -> tuple[int, float]:
+    """Return size and time of a file; zeros if it is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return 0, 0.0
+    return found.st_size, found.st_mtime

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fathom.board.index.discovery import Place
-from fathom.board.index.following import Chunk
+from fathom.board.index.following import Chunk, size_and_time
 from fathom.errors import FathomError
 from fathom.runs.folder import schema
 from fathom.runs.folder.records import read_json
@@ -25,7 +24,7 @@ class Searches:
 
     def stamp(self, place: Place, row: Mapping[str, Any] | None) -> object:
         """Return what changes with every trial, and when a search is no longer recent."""
-        size, changed = _stat(place.path / DATABASE)
+        size, changed = size_and_time(place.path / DATABASE)
         return place.changed, size, changed, time.time() - changed < _RECENT_S
 
     def describe(self, place: Place) -> dict[str, Any]:
@@ -36,7 +35,7 @@ class Searches:
         except FathomError as error:
             return {"condition": "damaged", "problem": str(error), "settings": {}}
         base = content.get("base")
-        _, changed = _stat(place.path / DATABASE)
+        _, changed = size_and_time(place.path / DATABASE)
         going = "running" if time.time() - changed < _RECENT_S else "stopped"
         return {
             "condition": "done" if content.get("best_run") else going,
@@ -54,11 +53,3 @@ def _name_in(base: object, part: str) -> str | None:
     section = base.get(part) if isinstance(base, Mapping) else None
     name = section.get("name") if isinstance(section, Mapping) else None
     return Path(str(name)).name if name else None
-
-
-def _stat(path: Path) -> tuple[int, float]:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return 0, 0.0
-    return found.st_size, found.st_mtime

@@ -17,6 +17,7 @@ from fathom.build.results import EvaluationDetails, SplitResult
 from fathom.data.unicode_form import composed
 from fathom.errors import UsageError
 from fathom.files import expand_home
+from fathom.models import registry
 from fathom.settings.config import DataConfig, replace_in
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ def _count_parts(config: Config, table: Table) -> int:
             )
         return 0
     wanted = len(table.frame) <= _PARTED_ROWS if chosen is None else chosen == "members"
-    members = int(config.model.options.get("members", 8))
+    members = int(config.model.options.get("members", registry.get(_ENSEMBLE).options["members"]))
     return members if wanted and members > 1 else 0
 
 

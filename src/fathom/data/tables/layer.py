@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fathom.answers import IN_NO_PART
 from fathom.data.tables.column import MISSING_CODE, OTHER_CODE, Column, count_codes
 from fathom.data.tables.fit import FLOAT_DIGITS, Fitted, LeftOut, TableDescription
 from fathom.preprocess import Preprocess
 
 _YEAR, _WEEK, _DAY = 365.2425, 7.0, 1.0  # in days; the mean year of the Gregorian calendar
-IN_NO_PART = -1.0  # of a row that no member learned from
 _BLOCK = 1 << 16  # rows encoded at a time, so that intermediate results stay small
 
 

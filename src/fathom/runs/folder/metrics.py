@@ -24,12 +24,20 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
     Raises:  FathomError naming the record that has no step or epoch, or the line that is damaged
     """
+    return read_placed(path, "record")
+
+
+def read_placed(path: Path, noun: str) -> list[dict[str, Any]]:
+    """Return the lines that count of a file whose lines have a step and an epoch; ``noun`` is what one is called.
+
+    Raises:  FathomError as ``read_metrics``
+    """
     if not path.exists():
         return []
     records = read_lines(path)
     for number, record in enumerate(records, start=1):
         if not all(is_number(record.get(key)) for key in ("step", "epoch")):  # what its place follows from
-            raise FathomError(f"{path} is damaged: record {number} lacks a number for step or epoch")
+            raise FathomError(f"{path} is damaged: {noun} {number} lacks a number for step or epoch")
     return drop_cut(records)
 
 

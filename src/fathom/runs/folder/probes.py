@@ -14,8 +14,8 @@ from typing import Any
 from fathom.errors import FathomError
 from fathom.files import append_line
 from fathom.findings import Finding, Findings
-from fathom.runs.folder.metrics import append_resume, drop_cut
-from fathom.runs.folder.records import is_number, read_lines, to_json
+from fathom.runs.folder.metrics import append_resume, read_placed
+from fathom.runs.folder.records import to_json
 
 START, PROBE, FINDING, END = "start", "probe", "finding", "end"
 ABOUT = "about"  # of a finding: what its page says, so that a report explains itself
@@ -48,13 +48,7 @@ def read_probes(path: Path) -> list[Event]:
 
     Raises:  FathomError naming the line that is damaged
     """
-    if not path.exists():
-        return []
-    events = read_lines(path)
-    for number, event in enumerate(events, start=1):
-        if not all(is_number(event.get(key)) for key in ("step", "epoch")):  # what a cut goes by
-            raise FathomError(f"{path} is damaged: line {number} lacks a number for step or epoch")
-    return drop_cut(events)
+    return read_placed(path, "line")
 
 
 def findings_in(events: Iterable[Event], path: Path) -> Findings | None:
