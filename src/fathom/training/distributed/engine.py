@@ -70,6 +70,7 @@ class Engine:
     def close(self) -> None:
         """Leave the module as it was given, with the weights it has learned; collect how long the processes took."""
         self.timings = self.world.gather(self._measure())
+        self._parallel = None  # it holds the connections, and a trainer may be kept for long
 
     def describe(self) -> dict[str, str]:
         """Return what the report says of the processes: who was slow, and what the transfers took; once closed."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 import atexit
 import contextlib
 import datetime
+import gc
+import importlib
 import itertools
 import json
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -38,6 +41,7 @@ _SIGNS = (
     *("NCCL", "timed out", "Read error", "Connection refused", "Gloo connect", "process group watchdog"),
 )
 _MEET_S = 30.0
+_SETTLE_S = 5.0
 _REPORT_S = 3.0  # for the others to say that they are alive, once one is missing
 
 
@@ -185,6 +189,9 @@ def join_world(device_type: str) -> World:
                 f"WORLD_SIZE is {launched_size()} and {enumerated(missing)} not set: "
                 "start the processes with torchrun, or unset WORLD_SIZE"
             )
+        # its functions keep the main group as a default argument for ever, if there is one when they are made; it would
+        # then outlive `leave_world`, and its threads the interpreter
+        importlib.import_module("torch.distributed.nn")
         backend = "cpu:gloo,cuda:nccl" if device_type == "cuda" else "gloo"
         store, rank, size = next(rendezvous("env://", timeout=_timeout()))
         # torchrun keeps its store when it starts processes again, with the addresses of those that are gone
@@ -215,8 +222,34 @@ def leave_world() -> None:
     if not dist.is_initialized() or _broken:
         return
     World(dist.get_rank(), dist.get_world_size()).meet()
+    _groups.clear()
     with contextlib.suppress(RuntimeError):  # another process is gone already
         dist.destroy_process_group()
+    gc.collect()  # what still waits to be collected may hold a group, whose end joins its threads
+    _wait_for_idle_threads()
+
+
+def _wait_for_idle_threads() -> None:
+    """Wait until no thread of gloo that is left still gives back what it has sent.
+
+    Caches of DTensor keep a group, and its threads, to the very end. One that gives back a tensor needs the
+    interpreter, and aborts the process if that is being taken down.
+    """
+    deadline, quiet = time.monotonic() + _SETTLE_S, 0
+    while quiet < 3 and time.monotonic() < deadline:
+        time.sleep(0.002)  # which lets go of the interpreter, so that nobody sleeps for want of it
+        quiet = 0 if any(state != "S" for state in _states_of_threads("pt_gloo")) else quiet + 1
+
+
+def _states_of_threads(beginning: str) -> list[str]:
+    """Return the states of the threads of this process with such names, as Linux tells them: S if asleep."""
+    found = []
+    for folder in Path("/proc/self/task").glob("*"):
+        with contextlib.suppress(OSError):  # it has just ended
+            name, _, rest = (folder / "stat").read_text().partition("(")[2].rpartition(")")
+            if name.startswith(beginning):
+                found.append(rest.split()[0])
+    return found
 
 
 def is_broken() -> bool:
