@@ -1,16 +1,19 @@
 """Runs that appear, vanish, are half-written or of another version; records followed by byte offset."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
 pytest.importorskip("starlette")
-from fathom.board.index.discovery import find_places
+from fathom.board.index.discovery import Finder
 from fathom.board.index.following import follow_lines
 from fathom.board.index.history import History, thin
+from fathom.board.index.kept import KeptRows
 from fathom.board.index.marks import read_marks, write_marks
 from fathom.board.index.runs import RunIndex
 from fathom.board.index.sources import FathomRuns
@@ -54,7 +57,7 @@ def test_runs_of_series_are_found_and_hidden_folders_are_not(runs_folder, make_r
     make_run(runs_folder / "20250305-crossval" / "mlp", "fold-1")
     make_run(runs_folder / ".trash", "20250301-gone")
     (runs_folder / "loop").symlink_to(runs_folder)
-    labels = {place.label for place in find_places([runs_folder], {})}
+    labels = {place.label for place in Finder([runs_folder]).find()}
     assert "20250305-crossval/mlp/fold-1" in labels
     assert len(labels) == 3
 
@@ -145,3 +148,31 @@ def test_a_position_that_is_nonsense_is_no_position():
 def test_the_server_loads_no_torch():
     code = "import sys; import fathom.board.server, fathom.board.web.app; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_lines_of_ended_runs_are_kept_until_their_folder_changes(runs_folder, tmp_path, monkeypatch):
+    long_ago = time.time() - 60
+    for run in runs_folder.iterdir():
+        os.utime(run, (long_ago, long_ago))
+    first = RunIndex([runs_folder], kept=KeptRows.of([runs_folder], tmp_path / "cache"))
+    first.refresh()
+    rows = {row["name"]: row for row in first.rows()[0]}
+    done = "20250301-141500-lenet-fashion_mnist"
+
+    second = RunIndex([runs_folder], kept=KeptRows.of([runs_folder], tmp_path / "cache"))
+    second.refresh(most=0)  # nothing is read, and all is known of the one that ended
+    found = {row["name"]: row for row in second.rows()[0]}
+    assert found[done] == rows[done]
+    assert found["20250302-090000-lenet-fashion_mnist"]["condition"] == "unread"  # it may go on
+
+    write_marks(runs_folder / done, "a note", [])
+    third = RunIndex([runs_folder], kept=KeptRows.of([runs_folder], tmp_path / "cache"))
+    third.refresh()
+    assert {row["name"]: row["note"] for row in third.rows()[0]}[done] == "a note"
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"rows": 3}', '{"made_by": "another", "rows": {"x": [1, {}]}}'])
+def test_a_damaged_file_of_lines_is_as_none(tmp_path, content):
+    file = KeptRows.of([tmp_path], tmp_path).file
+    file.write_text(content)
+    assert KeptRows.of([tmp_path], tmp_path).rows == {}

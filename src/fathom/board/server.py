@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 import webbrowser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fathom.board.index.kept import KeptRows
 from fathom.board.index.runs import RunIndex
 from fathom.board.state import Board
 from fathom.board.web.sessions import Sessions
+from fathom.data.fetch.paths import cache_root
 from fathom.errors import FathomError, UsageError
 from fathom.web.guard import listed_hosts
 from fathom.web.server import LOOPBACK, bind, import_web, is_loopback, make_server, run_until_stopped
@@ -48,7 +51,10 @@ def serve(roots: Sequence[str], options: Options, *, on_ready: Callable[[str], N
     folders = [_find(root) for root in roots]
     listening = listen(options)
     port = listening.getsockname()[1]
-    board = Board(RunIndex(folders), Sessions(port), options.read_only, options.language)
+    index = RunIndex(folders, kept=KeptRows.of(folders, cache_root() / "board"))
+    board = Board(index, Sessions(port), options.read_only, options.language)
+    # looked through while the browser starts
+    threading.Thread(target=index.refresh, kwargs={"most": 0}, daemon=True).start()
     host = f"[{options.host}]" if ":" in options.host else options.host
     address = f"http://{host}:{port}/#token={board.sessions.token}{page}"
     on_ready(address)

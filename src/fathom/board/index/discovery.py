@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 from fathom.runs.folder import schema
 
 _DEEPEST = 4  # runs/a-cross-validation/mlp/fold-1
+# After a change a folder may change again within one tick of the file system's clock, and its time stays.
+SETTLED_NS = 2_000_000_000  # coarser than the clock of any file system in use
 _MOST_FOLDERS = 20_000  # a home folder given by mistake must not keep the disk busy
 # Inside a run only these hold further runs; its checkpoints and images do not.
 _INNER = (schema.REPEATS, schema.FROM_SCRATCH)
@@ -30,53 +33,58 @@ class Place:
         return self.path.name if self.path == self.root else str(self.path.relative_to(self.root))
 
 
-def find_places(roots: Sequence[Path], known: dict[Path, Place]) -> Iterator[Place]:
-    """Yield every folder below ``roots`` that may hold a run.
+@dataclass(frozen=True)
+class _Listing:
+    """What stood in a folder, as long as the folder does not change."""
 
-    Args:
-        known: what was found before; a folder that has not changed since is not listed again.
-    """
-    left = [_MOST_FOLDERS]
-    for root in roots:
-        yield from _walk(root, root, 0, known, left)
+    place: Place
+    folders: tuple[str, ...]
+    is_settled: bool  # it was listed well after its last change, so that a later one shows in its time
 
 
-def _walk(path: Path, root: Path, depth: int, known: dict[Path, Place], left: list[int]) -> Iterator[Place]:
-    left[0] -= 1
-    if left[0] < 0:
-        return
-    try:
-        changed = os.stat(path).st_mtime_ns
-        before = known.get(path)
-        if before is not None and before.changed == changed and schema.RUN in before.names:
-            yield before
-            yield from _enter(path, root, depth, known, left, _INNER)
+class Finder:
+    """Finds runs below some folders, again and again; a folder that has not changed is not listed again."""
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self.roots = roots
+        self._listings: dict[str, _Listing] = {}
+
+    def find(self) -> list[Place]:
+        """Return every folder that may hold a run."""
+        seen: dict[str, _Listing] = {}
+        found = [place for root in self.roots for place in self._walk(str(root), root, 0, seen)]
+        self._listings = seen
+        return found
+
+    def _walk(self, path: str, root: Path, depth: int, seen: dict[str, _Listing]) -> Iterator[Place]:
+        if len(seen) >= _MOST_FOLDERS or path in seen:  # one root may lie below another
             return
+        try:
+            listing = self._list(path, root)
+        except OSError:  # vanished, or not ours to read: the other folders are still shown
+            return
+        seen[path] = listing
+        names = listing.place.names
+        if schema.RUN in names or schema.STUDY in names or holds_foreign(names):
+            yield listing.place
+        if depth < _DEEPEST:
+            for name in listing.folders:
+                yield from self._walk(os.path.join(path, name), root, depth + 1, seen)
+
+    def _list(self, path: str, root: Path) -> _Listing:
+        changed = os.stat(path).st_mtime_ns
+        before = self._listings.get(path)
+        if before is not None and before.is_settled and before.place.changed == changed:
+            return before
+        listed_at = time.time_ns()
         with os.scandir(path) as entries:
             found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    except OSError:  # vanished, or not ours to read: the other folders are still shown
-        return
-    files = tuple(name for name, is_folder in found if not is_folder)
-    place = Place(path, root, files, changed)
-    if schema.RUN in files:
-        yield place
-        yield from _enter(path, root, depth, known, left, _INNER)
-        return
-    if schema.STUDY in files or holds_foreign(files):
-        yield place
-    folders = sorted(name for name, is_folder in found if is_folder and not name.startswith("."))
-    yield from _enter(path, root, depth, known, left, folders)
-
-
-def _enter(
-    path: Path, root: Path, depth: int, known: dict[Path, Place], left: list[int], names: Sequence[str]
-) -> Iterator[Place]:
-    if depth >= _DEEPEST:
-        return
-    for name in names:
-        child = path / name
-        if names is not _INNER or child.is_dir():
-            yield from _walk(child, root, depth + 1, known, left)
+        files = tuple(name for name, is_folder in found if not is_folder)
+        folders = sorted(name for name, is_folder in found if is_folder and not name.startswith("."))
+        if schema.RUN in files:
+            folders = [name for name in folders if name in _INNER]
+        place = Place(Path(path), root, files, changed)
+        return _Listing(place, tuple(folders), changed < listed_at - SETTLED_NS)
 
 
 def holds_foreign(names: Sequence[str]) -> bool:

@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fathom.board.index.discovery import Place, find_places
+from fathom.board.index.discovery import Finder, Place
+from fathom.board.index.kept import KeptRows
 from fathom.board.index.source import Source
 from fathom.board.index.sources import source_of
 
 SCAN_S = 2.0  # between two looks at the folders
+_REST_S, _RESTS_AFTER_S = 5.0, 30.0  # and once nothing has changed for so long
 _MOST_COLUMNS = 8  # settings shown beside the results
+_ENDED = ("done", "stopped", "dry run")  # conditions of a run whose folder tells by its time that it changed
 
 
 @dataclass
@@ -39,17 +42,22 @@ class RunIndex:
     Attributes:
         version: grows with every change; what changed since an earlier one can be asked for.
         epoch: another one after a restart, when versions begin anew.
+        kept: lines of an earlier start.
     """
 
     roots: Sequence[Path]
     version: int = 0
     epoch: str = field(default_factory=lambda: secrets.token_hex(4))
+    kept: KeptRows = field(default_factory=KeptRows)
 
     def __post_init__(self) -> None:
+        self._finder = Finder(self.roots)
         self._entries: dict[Path, Entry] = {}
         self._by_id: dict[str, Entry] = {}
         self._gone: dict[str, int] = {}
         self._lock, self._scanned = threading.RLock(), 0.0
+        self._seen = self.version, time.monotonic()  # a version, and when it was first seen
+        self._is_kept = True  # whether all lines of runs that ended are
 
     def get(self, run_id: str) -> Entry | None:
         """Return a run by its id, None if there is no such run (any more)."""
@@ -74,7 +82,9 @@ class RunIndex:
         """
         with self._lock:
             now = time.monotonic()
-            if force or now - self._scanned >= SCAN_S:
+            if self.version != self._seen[0]:
+                self._seen = self.version, now
+            if force or now - self._scanned >= (_REST_S if now - self._seen[1] > _RESTS_AFTER_S else SCAN_S):
                 self._scan()
                 self._scanned = now
             due = [entry for entry in self._entries.values() if self._is_due(entry)]
@@ -82,7 +92,10 @@ class RunIndex:
         due.sort(key=lambda entry: (entry.row is not None, entry.place.path.name), reverse=True)
         for entry in due[:most]:
             self._describe(entry)
-        return most is not None and len(due) > most
+        has_more = most is not None and len(due) > most
+        if not has_more and not self._is_kept:
+            self._keep()
+        return has_more
 
     def rows(self, since: int = -1) -> tuple[list[dict[str, Any]], list[str]]:
         """Return the lines of the runs that changed after a version, and the ids of those that went."""
@@ -103,8 +116,7 @@ class RunIndex:
         return [name for name, _ in counts.most_common() if len(values[name]) > 1][:_MOST_COLUMNS]
 
     def _scan(self) -> None:
-        known = {path: entry.place for path, entry in self._entries.items()}
-        found = {place.path: place for place in find_places(self.roots, known)}
+        found = {place.path: place for place in self._finder.find()}
         for path in self._entries.keys() - found.keys():
             self.version += 1
             gone = self._entries.pop(path)
@@ -122,6 +134,8 @@ class RunIndex:
     def _add(self, entry: Entry) -> None:
         self.version += 1
         entry.version = self.version
+        if entry.source.name == "fathom" and (row := self.kept.find(entry.id, entry.place.changed)) is not None:
+            entry.row, entry.stamp = row, entry.source.stamp(entry.place, row)
         self._entries[entry.place.path] = self._by_id[entry.id] = entry
         self._gone.pop(entry.id, None)
 
@@ -137,6 +151,17 @@ class RunIndex:
                 entry.row = row
                 self.version += 1
                 entry.version = self.version
+                self._is_kept &= row["condition"] not in _ENDED
+
+    def _keep(self) -> None:
+        with self._lock:
+            ended = [
+                (entry.id, entry.place.changed, entry.row)
+                for entry in self._by_id.values()
+                if entry.source.name == "fathom" and entry.row and entry.row["condition"] in _ENDED
+            ]
+            self._is_kept = True
+        self.kept.keep(ended)
 
 
 def run_id(path: Path) -> str:

@@ -44,9 +44,10 @@ function fail(error) {
 async function start() {
   try {
     await openSession();
-    Object.assign(state, await getJson("/api/state"));
+    const { runs: listed, ...about } = await getJson("/api/state");
+    Object.assign(state, about);
     await setLanguage(state.language);
-    await runs.load();
+    runs.take(listed);
     addEventListener("hashchange", () => route().catch(fail));
     await route();
   } catch (error) {

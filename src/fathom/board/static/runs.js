@@ -13,8 +13,8 @@ class Runs extends EventTarget {
   #source = null;
   #timer = null;
 
-  async load() {
-    const { at, rows, columns } = await getJson("/api/runs");
+  /** Take the runs as the board lists them, and follow what changes. */
+  take({ at, rows, columns }) {
     this.rows = new Map(rows.map((row) => [row.id, row]));
     this.columns = columns;
     this.#at = at;

@@ -6,8 +6,8 @@ import { count, decimal, duration, formOf, percent, when } from "./numbers.js";
 import { runs } from "./runs.js";
 import { t } from "./words.js";
 
-const SCREENFUL = 60; // rows drawn at once; the others follow when the browser has time
-const view = { sort: "created", up: false, filter: "", group: "" };
+const SCREENFUL = 60; // rows drawn at first; more as one comes near the end
+const view = { sort: "created", up: false, filter: "", group: "", lines: SCREENFUL };
 const chosen = new Set();
 
 const shown = (row, key) => {
@@ -66,10 +66,10 @@ export async function showTable(main, _rest, state) {
     compare.href = chosen.size < 2 ? "#/" : `#/compare/${[...chosen].join(",")}`;
     compare.textContent = chosen.size ? `${t("Compare")} (${chosen.size})` : t("Compare");
     const focused = document.activeElement?.dataset?.key; // drawing anew must not take the place from the keyboard
-    body.replaceChildren(drawTable(columns, rows, draw, state));
+    body.replaceChildren(...[drawTable(columns, rows, draw, state)].flat().filter(Boolean));
     if (focused) body.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   });
-  search.addEventListener("input", () => { view.filter = search.value; draw(); });
+  search.addEventListener("input", () => { Object.assign(view, { filter: search.value, lines: SCREENFUL }); draw(); });
   group.addEventListener("change", () => { view.group = group.value; draw(); });
   trash?.addEventListener("click", () => openTrash());
   runs.addEventListener("rows", draw);
@@ -88,16 +88,18 @@ function drawTable(columns, rows, draw, state) {
   const groups = view.group ? Object.groupBy(rows, (row) => String(raw(row, view.group) ?? "–")) : { "": rows };
   const lines = Object.entries(groups).flatMap(([name, members]) => [
     ...(view.group ? [["group", name, members]] : []), ...members.map((row) => ["row", row])]);
-  const body = h("tbody");
-  const add = (part) => body.append(...part.map((line) => (line[0] === "group" ? drawGroup(line, columns) : drawRow(line[1], columns, draw, state))));
-  add(lines.slice(0, SCREENFUL));
-  const later = (from) => setTimeout(() => { // not in the same frame: the first screenful is there at once
-    if (!body.isConnected || from >= lines.length) return;
-    add(lines.slice(from, from + 200));
-    later(from + 200);
-  }, 0);
-  requestAnimationFrame(() => later(SCREENFUL));
-  return h("table", { class: "runs-table", "aria-label": t("Runs") }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "hidden" }, t("Compare"))), h("th", { scope: "col" }, t("Run")), ...heads, h("th", { scope: "col" }, t("Tags")))), body);
+  const body = h("tbody", {}, ...lines.slice(0, view.lines).map((line) => (line[0] === "group" ? drawGroup(line, columns) : drawRow(line[1], columns, draw, state))));
+  const table = h("table", { class: "runs-table", "aria-label": t("Runs") }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "hidden" }, t("Compare"))), h("th", { scope: "col" }, t("Run")), ...heads, h("th", { scope: "col" }, t("Tags")))), body);
+  return [table, lines.length > view.lines ? drawMore(lines.length, draw) : null];
+}
+
+/** The button that draws more rows; it is as good as pressed when it comes into sight. */
+function drawMore(all, draw) {
+  const more = () => { near.disconnect(); view.lines += 4 * SCREENFUL; draw(); };
+  const button = h("button", { type: "button", "data-key": "more", onclick: more }, t("Show more of {n} rows", { n: count(all) }));
+  const near = new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) more(); }, { rootMargin: "600px" });
+  near.observe(button);
+  return h("p", { class: "run-actions" }, button);
 }
 
 function drawGroup([, name, members], columns) {

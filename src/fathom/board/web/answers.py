@@ -30,25 +30,30 @@ _MOST_LENGTH = 2000  # characters or words that are generated at once
 
 
 async def _state(board: Board, request: Request) -> Response:
-    roots = [root.name or str(root) for root in board.index.roots]
+    """Answer all that the first page needs, in one request."""
     return JSONResponse(
         {
             "version": VERSION,
             "read_only": board.read_only,
             "language": board.language,
-            "roots": roots,
+            "roots": [root.name or str(root) for root in board.index.roots],
             "views": list(VIEWS),
+            "runs": await _all_runs(board),
         }
     )
 
 
 async def _list_runs(board: Board, request: Request) -> Response:
+    return JSONResponse(await _all_runs(board))
+
+
+async def _all_runs(board: Board) -> dict[str, Any]:
     index = board.index
     await run_in_threadpool(index.refresh, most=0)  # names alone: what they are follows through the stream
     rows, _ = index.rows()
     rows.sort(key=lambda row: str(row.get("created") or row["name"]), reverse=True)
     at = f"{index.epoch}-{index.version}"
-    return JSONResponse({"at": at, "rows": rows, "columns": index.differing()})
+    return {"at": at, "rows": rows, "columns": index.differing()}
 
 
 async def _history(board: Board, request: Request) -> Response:

@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from fathom.board.index.history import is_placed
-from fathom.board.index.runs import Entry
+from fathom.board.index.runs import SCAN_S, Entry
 from fathom.board.index.studies import DATABASE
 from fathom.board.state import Board
 from fathom.runs.folder import schema
 
 TICK_S = 0.5  # between two looks at the watched runs: sooner than one can see a curve move
+REST_S, RESTS_AFTER_S = 1.5, 10.0  # and once nothing has changed for so long: an open tab costs next to nothing
 KEEP_ALIVE_S = 15.0
 MOST_STREAMS = 256
 MOST_WATCHED = 12
@@ -74,17 +76,19 @@ async def follow(board: Board, position: Position) -> AsyncIterator[str]:
         entry = index.get(run_id)
         position.stamps[run_id] = _stamps(entry) if entry else {}
     yield ": here\n\n"
-    quiet_s = 0.0
+    changed_at = said_at = time.monotonic()
     while not board.is_ending():
         has_sent = False
         async for name, content in _changes(board, position):
             yield f"event: {name}\nid: {position.to_id()}\ndata: {json.dumps(content, ensure_ascii=False)}\n\n"
             has_sent = True
-        quiet_s = 0.0 if has_sent else quiet_s + TICK_S
-        if quiet_s >= KEEP_ALIVE_S:
+        now = time.monotonic()
+        if has_sent:
+            changed_at = said_at = now
+        elif now - said_at >= KEEP_ALIVE_S:
             yield ": still here\n\n"
-            quiet_s = 0.0
-        await asyncio.sleep(TICK_S)
+            said_at = now
+        await asyncio.sleep(REST_S if now - changed_at > RESTS_AFTER_S else TICK_S)
 
 
 async def _changes(board: Board, position: Position) -> AsyncIterator[tuple[str, dict[str, Any]]]:
@@ -151,4 +155,4 @@ class Streams:
         while self.count:
             # sixty a turn: the first screenful is there at once, the rest follows without holding up the answers
             has_more = await asyncio.to_thread(self.board.index.refresh, most=60)
-            await asyncio.sleep(0.02 if has_more else TICK_S)
+            await asyncio.sleep(0.02 if has_more else SCAN_S / 2)
