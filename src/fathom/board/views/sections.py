@@ -8,6 +8,7 @@ from fathom.board.index.runs import Entry
 from fathom.board.views.findings import show_numbers
 from fathom.errors import FathomError
 from fathom.runs.analysis.comparison import compare_runs
+from fathom.runs.analysis.fairness import check_fairness
 from fathom.runs.analysis.ranking import check_runs
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.html.language import speaking
@@ -54,5 +55,12 @@ def render_comparison(entries: Sequence[Entry], language: str = "en") -> str:
     Raises:  FathomError if one of them cannot be compared
     """
     comparison = compare_runs([entry.place.path for entry in entries])
+    fairness = check_fairness(comparison)
     with speaking(language):
-        return join([show_findings(check_runs(comparison)), show_differences(comparison).render()])
+        return join(
+            [
+                show_findings(fairness.findings, "Is the comparison fair?", fairness.not_checked),
+                show_findings(check_runs(comparison), "What came out"),
+                show_differences(comparison).render(),
+            ]
+        )
