@@ -21,7 +21,7 @@ from fathom.training.callbacks import Callback
 from fathom.training.checkpoint import load_latest
 
 # and what is gathered over several probes, which a resumed run begins anew
-TIMES = ("elapsed_s", "samples_per_s", "interval_s", "wait_s", "units", "batches")
+TIMES = ("elapsed_s", "samples_per_s", "interval_s", "wait_s", "units", "batches", "memory")
 CPU = {"device": "cpu", "threads": 1}
 
 
@@ -109,7 +109,14 @@ def test_a_probe_has_the_norms_of_the_step(tmp_path):
     net = plan.module
     X, y = next(iter(plan.data.train_dataloader()))
     net.train()
+    outputs = []
+    first = net.get_submodule("net." + start["layers"][0])
+    first.register_forward_hook(lambda layer, inputs, output: outputs.append(output[:64].detach().numpy()))
     net.training_step((X, y))["loss"].backward()
+    found = np.histogram(outputs[0], np.linspace(-4, 4, 17) * outputs[0].std() + outputs[0].mean())[0] / outputs[0].size
+    assert probe["output_histogram"][0] == pytest.approx(found, abs=0.02)  # of a sample of them
+    assert sum(probe["output_histogram"][0]) == pytest.approx(1, abs=0.01)
+    assert 0 < probe["memory"]["bytes"] <= probe["memory"]["peak_bytes"]
     named = {name.removeprefix("net."): p for name, p in net.named_parameters()}
     assert start["parameters"] == list(named)
     total = math.sqrt(sum(float(p.grad.norm()) ** 2 for p in named.values()))

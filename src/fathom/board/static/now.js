@@ -3,7 +3,7 @@
 import { getJson } from "./api.js";
 import { Chart, Crosshair, smooth } from "./chart.js";
 import { h } from "./dom.js";
-import { count, decimal, duration, formOf, percent, when } from "./numbers.js";
+import { bytes, count, decimal, duration, formOf, percent, when } from "./numbers.js";
 import { runs } from "./runs.js";
 import { t } from "./words.js";
 
@@ -34,6 +34,8 @@ export default async function showNow(body, { id, history, signal }) {
       [t("Training time"), duration(last?.time ?? undefined)],
       [t("Samples per second"), count(history.latest("step/samples_per_s", "epoch/samples_per_s")?.value)],
       facts.waiting_share === null || facts.waiting_share === undefined ? null : [t("Waiting for data"), percent(facts.waiting_share, 1)],
+      memoryOf(facts),
+      facts.machine?.device ? [t("Device"), facts.machine.device] : null,
       ...Object.keys(NAMES).map((name) => {
         const found = history.latest(`epoch/${name}`, `step/${name}`);
         return found ? [t(NAMES[name]), formOf(name)(found.value)] : null;
@@ -68,6 +70,12 @@ export default async function showNow(body, { id, history, signal }) {
     files: () => again().catch(() => {}),
     leave: () => { clearInterval(clock); runs.removeEventListener("rows", draw); },
   };
+}
+
+function memoryOf({ memory }) {
+  if (!memory) return null;
+  const peak = memory.peak_bytes ? ` · ${t("most {size}", { size: bytes(memory.peak_bytes) })}` : "";
+  return [t(memory.of === "device" ? "Device memory" : "Memory of the process"), h("span", {}, bytes(memory.bytes), h("small", { class: "quiet" }, peak))];
 }
 
 function latest(history) {

@@ -11,6 +11,11 @@ export function decimal(value) {
 }
 export const percent = (value, digits = 2) => (isNumber(value) ? `${(100 * value).toFixed(digits)}%` : DASH);
 export const count = (value) => (isNumber(value) ? Math.round(value).toLocaleString("en") : DASH);
+export function bytes(value) {
+  if (!isNumber(value)) return DASH;
+  const power = Math.min(4, Math.max(0, Math.floor(Math.log2(Math.max(1, value)) / 10)));
+  return `${(value / 1024 ** power).toFixed(power > 2 ? 1 : 0)} ${["B", "KiB", "MiB", "GiB", "TiB"][power]}`;
+}
 export function duration(seconds) {
   if (!isNumber(seconds)) return DASH;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;

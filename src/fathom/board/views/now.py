@@ -30,10 +30,11 @@ def describe_now(entry: Entry) -> dict[str, Any]:
     except FathomError as error:
         return facts | {"problem": str(error)}
     machine, choices = run.run.get("machine"), run.run.get("choices")
-    model = _optional(run) or {}
+    model, probe = _optional(run) or {}, _last_probe(run)
     return facts | {
         "reads": _reads(model),
-        "waiting_share": _waiting(run),
+        "waiting_share": _waiting(probe),
+        "memory": _memory(probe),
         "message": run.run.get("message"),
         "parameters": model.get("parameters"),
         "machine": _texts(machine),
@@ -58,14 +59,25 @@ def _reads(model: Mapping[str, Any]) -> dict[str, Any] | None:
     return {name: stored.get(name) for name in ("kind", "width", "height")} | {"columns": names}
 
 
-def _waiting(run: RunReader) -> float | None:
-    """Return the share of its time that training waited for data, between the last two probes; None without probes."""
+def _last_probe(run: RunReader) -> Mapping[str, Any]:
     try:
-        probe = next((event for event in reversed(run.probes) if event.get("event") == PROBE), {})
+        return next((event for event in reversed(run.probes) if event.get("event") == PROBE), {})
     except FathomError:
-        return None
+        return {}
+
+
+def _waiting(probe: Mapping[str, Any]) -> float | None:
+    """Return the share of its time that training waited for data, between the last two probes; None without probes."""
     wait, interval = probe.get("wait_s"), probe.get("interval_s")
     return min(1.0, wait / interval) if is_number(wait) and is_number(interval) and interval > 0 else None
+
+
+def _memory(probe: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return whose memory was measured last, bytes and the most so far; None without a measurement."""
+    found = probe.get("memory")
+    if not isinstance(found, Mapping) or not is_number(found.get("bytes")):
+        return None
+    return {"of": str(found.get("of")), "bytes": found["bytes"], "peak_bytes": found.get("peak_bytes")}
 
 
 def _texts(content: object) -> dict[str, str]:

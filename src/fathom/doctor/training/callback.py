@@ -16,6 +16,7 @@ from fathom.doctor.catalog import CATALOG
 from fathom.doctor.training.course import summarise_losses
 from fathom.doctor.training.judge import judge
 from fathom.doctor.training.measure import Layers, Step, describe_units
+from fathom.doctor.training.memory import measure_memory
 from fathom.doctor.training.opening import COURSE, STEPS, Opening, lasts
 from fathom.findings import Finding, Findings
 from fathom.runs.folder.probes import ABOUT, END, FINDING, PROBE, START, Event, ProbesFile, findings_in, read_probes
@@ -238,6 +239,7 @@ class Doctor(Callback):
             "wait_s": round(self._wait_s - self._longest_s, 6),
             "batches": self._num_batches,
             **summarise_losses(losses),
+            "memory": measure_memory(trainer.execution.device),
         }
         if trainer.factor is not None:  # None: torch's scheduler sets the rate itself
             content["planned_lr"] = trainer.base_lrs[0] * trainer.factor

@@ -20,6 +20,8 @@ from fathom.doctor.observer.units import Units
 MOST_WEIGHTS = 50_000_000  # copied to see what a step changes; of a larger network updates are not measured
 MOST_SAMPLES = 64  # of a batch, whose outputs are looked at: a variance over them and their units is exact enough
 MOST_LAYERS = 200  # whose outputs are looked at; of a deeper network the first ones
+MOST_COUNTED = 8192  # outputs of a layer that are counted into its histogram: shares are then right to about a hundredth
+EDGES = tuple(-4 + 0.5 * i for i in range(17))  # of the histogram's 16 bins, in standard deviations from the mean
 
 
 class Layers:
@@ -64,7 +66,8 @@ class Step:
     without_gradient: list[str] = field(default_factory=list)
     _handles: list[Any] = field(default_factory=list)
     _before: list[Tensor] = field(default_factory=list)
-    _outputs: dict[str, Tensor] = field(default_factory=dict)  # layer: (2,), mean and variance
+    # layer: (2 + 17,), mean, variance, and the share of outputs below each edge
+    _outputs: dict[str, Tensor] = field(default_factory=dict)
 
     @torch.no_grad()
     def begin(self, module: nn.Module) -> None:
@@ -84,7 +87,7 @@ class Step:
                 with torch.no_grad():
                     y = tensors[0].detach()[:MOST_SAMPLES].float()
                     variance, mean = torch.var_mean(y, correction=0)  # (), ()
-                    self._outputs[name] = torch.stack([mean, variance])  # (2,)
+                    self._outputs[name] = torch.cat([mean[None], variance[None], _shares_below(y, mean, variance)])
 
         return look
 
@@ -151,9 +154,29 @@ class Step:
             if self.without_gradient:
                 found["without_gradient"] = self.without_gradient
         if self._outputs:
-            pairs = [columns.get(f"layer {name}", [None, None]) for name in self.layers.modules]
-            found |= {"output_mean": [m for m, _ in pairs], "output_variance": [v for _, v in pairs]}
+            seen = [columns.get(f"layer {name}", [None, None]) for name in self.layers.modules]
+            found |= {"output_mean": [values[0] for values in seen], "output_variance": [values[1] for values in seen]}
+            found["output_histogram"] = [_histogram(values[2:]) for values in seen]
         return found
+
+
+def _shares_below(y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    """Return the share of values below each of ``EDGES``; by comparison, which waits for no device and has no order.
+
+    Shape:   y of any, mean (), variance () -> (17,)
+    """
+    few = y.flatten()[:: max(1, y.numel() // MOST_COUNTED)][:, None]  # (n, 1)
+    edges = mean + variance.sqrt() * torch.tensor(EDGES, device=y.device)  # (17,)
+    return (few < edges).float().mean(0)  # (17,)
+
+
+def _histogram(below: Sequence[float | None]) -> list[float] | None:
+    """Return the share of values in each bin, from those below the edges; what is further out counts to the ends."""
+    shares = [share for share in below if share is not None]
+    if not shares:
+        return None
+    inner = [0.0, *shares[1:-1], 1.0]
+    return [round(high - low, 4) for low, high in zip(inner, inner[1:], strict=False)]
 
 
 def _moments(columns: Mapping[str, list[float | None]], counts: Sequence[int]) -> dict[str, list[float | None]]:

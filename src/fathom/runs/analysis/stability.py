@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
 from fathom.runs.folder.probes import PROBE, START, Event
@@ -26,6 +26,8 @@ class LayerCourse:
         gradient_variance: of g over its weights.
         update: norm of a step's change relative to the norm of the weights.
         output_variance: of what it gives, over samples and units; empty where that was not looked at.
+        norm: of the gradient of its weights.
+        histogram: of what it gave at the last probe: shares of 16 bins from −4 to 4 standard deviations.
     """
 
     name: str
@@ -33,6 +35,8 @@ class LayerCourse:
     gradient_variance: Series
     update: Series
     output_variance: Series
+    norm: Series = field(default_factory=list)
+    histogram: tuple[float, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -56,6 +60,11 @@ class LayerCourse:
     def is_usual(self) -> bool:
         """Whether there is nothing to remark."""
         return self.verdict == "within the band"
+
+
+def latest(series: Series) -> float | None:
+    """Return the value of the last probe; None without one."""
+    return series[-1][1] if series else None
 
 
 def typical(series: Series) -> float | None:
@@ -83,6 +92,8 @@ def list_courses(events: Sequence[Event]) -> list[LayerCourse]:
                 _column(probes, "gradient_variance", place),
                 _ratios(probes, place),
                 [] if outputs is None else _column(probes, "output_variance", outputs),
+                _column(probes, "gradient", place),
+                () if outputs is None else _last_histogram(probes, outputs),
             )
         )
     return [course for course in courses if course.gradient or course.update]
@@ -95,6 +106,14 @@ def _column(probes: Sequence[Event], key: str, place: int) -> Series:
         if isinstance(values, list) and place < len(values):
             found.append((probe["step"], values[place] if is_number(values[place]) else None))
     return found
+
+
+def _last_histogram(probes: Sequence[Event], place: int) -> tuple[float, ...]:
+    for probe in reversed(probes):
+        listed = probe.get("output_histogram")
+        if isinstance(listed, list) and place < len(listed) and isinstance(listed[place], list):
+            return tuple(share for share in listed[place] if is_number(share))
+    return ()
 
 
 def _ratios(probes: Sequence[Event], place: int) -> Series:

@@ -7,11 +7,12 @@ from typing import Any
 
 from fathom.findings import Finding, Findings
 from fathom.phrases import counted
-from fathom.runs.analysis.numbers import count, decimal, percent
-from fathom.runs.analysis.stability import HIGH, LOW, LayerCourse, Series, list_courses, typical
+from fathom.runs.analysis.numbers import DASH, count, decimal, percent
+from fathom.runs.analysis.stability import HIGH, LOW, LayerCourse, Series, latest, list_courses, typical
 from fathom.runs.folder import schema
 from fathom.runs.folder.probes import ABOUT, PROBE, findings_in
 from fathom.runs.folder.reader import RunReader
+from fathom.runs.html.charts.bars import histogram_bars
 from fathom.runs.html.charts.figure import TONES, Horizontal, Vertical
 from fathom.runs.html.charts.lines import Line, line_chart
 from fathom.runs.html.markup import Html, element, fold, join, note, pairs, table
@@ -172,14 +173,22 @@ def _table(courses: Sequence[LayerCourse]) -> Html:
             decimal(typical(course.gradient_variance)),
             decimal(typical(course.update)),
             decimal(typical(course.output_variance)),
+            decimal(latest(course.norm)),
+            histogram_bars(course.histogram) or DASH,
             course.verdict,
         )
         for course in courses
     ]
-    header = ("Layer", "Mean |g|", "Variance of g", "Update / weight", "Variance of outputs", "Verdict")
+    header = (
+        "Layer", "Mean |g|", "Variance of g", "Update / weight", "Variance of outputs",
+        "Norm of g, last", "Outputs, last", "Verdict",
+    )  # fmt: skip
     marked = [i for i, course in enumerate(courses) if not course.is_usual]
-    numbers = table(header, rows, label="Numerical stability", text_columns=(0, 5), marked=marked)
-    about = note(f"Medians over the probes. The band is {LOW:g} to {HIGH:g} of mean |g|.")
+    numbers = table(header, rows, label="Numerical stability", text_columns=(0, 6, 7), marked=marked)
+    about = note(
+        f"Medians over the probes; norm of the gradient and histogram of the outputs are those of the last one. The band "
+        f"is {LOW:g} to {HIGH:g} of mean |g|. Histograms reach from −4 to 4 standard deviations around the mean."
+    )
     if len(rows) > _MOST_OPEN_ROWS:
         numbers = fold(f"All {len(rows)} layers", numbers)
     return join([about, numbers])
