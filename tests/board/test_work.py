@@ -3,12 +3,14 @@
 import base64
 import csv
 import io
+import math
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torch.nn import functional as F
 
 pytest.importorskip("starlette")
 import fathom
@@ -20,8 +22,10 @@ from fathom.board.views.errors import list_cell, list_likely_label_errors
 from fathom.board.views.schedule import plan_schedule
 from fathom.board.views.sections import render
 from fathom.board.work import tasks
+from fathom.board.work.attention import grid_of, record_attention
 from fathom.board.work.explain import grad_cam, occlusion
 from fathom.board.work.opened import test_image as read_test_image
+from fathom.board.work.range_test import describe
 from fathom.board.work.worker import Worker
 from fathom.cli.main import main
 from fathom.errors import FathomError
@@ -166,3 +170,37 @@ def test_a_worker_answers_fails_in_one_line_and_ends(run):
     finally:
         worker.close()
     assert process.poll() is not None
+
+
+def test_attention_weights_are_those_that_torch_mixes_by():
+    q, k, v = torch.randn(3, 2, 4, 6, 8, dtype=torch.float64).unbind(0)  # (N, heads, T, d) each
+    mask = torch.rand(6, 6) < 0.7
+    mask.fill_diagonal_(True)
+    for options in ({}, {"is_causal": True}, {"attn_mask": mask}, {"scale": 0.3}):
+        found = record_attention(lambda options=options: F.scaled_dot_product_attention(q, k, v, **options))
+        expected = F.scaled_dot_product_attention(q, k, v, **options)[0]
+        torch.testing.assert_close(found[0] @ v[0], expected)
+
+
+def test_the_patches_of_an_image_form_a_grid():
+    assert grid_of(8 * 4, (32, 16)) == (8, 4)
+    assert grid_of(7, (28, 28)) is None
+    assert grid_of(0, (28, 28)) is None
+
+
+def test_the_range_test_advises_a_tenth_of_the_rate_of_the_lowest_loss():
+    rates = [10 ** (-6 + i / 20) for i in range(121)]
+    losses = [2 - 1.5 / (1 + 10 ** (-3 * (math.log10(lr) + 2))) + max(0, math.log10(lr)) ** 2 * 9 for lr in rates]
+    found = describe(rates, losses)
+    assert 1e-3 <= found["advised"] <= 0.3
+    assert describe(rates, [2.0] * 121)["advised"] is None
+
+
+@pytest.mark.slow
+def test_the_range_test_leaves_the_run_as_it_is(run):
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    found = tasks.TASKS["sweep_rates"](run=str(run))
+    assert found["lr"][0] == pytest.approx(1e-6)
+    assert len(found["lr"]) == len(found["loss"]) == len(found["smoothed"]) > 20
+    assert 1e-4 < found["advised"] < 1
+    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}

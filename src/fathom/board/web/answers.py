@@ -117,9 +117,15 @@ async def _batch(board: Board, request: Request) -> Response:
 
 
 async def _maps(board: Board, request: Request) -> Response:
-    index = request.query_params.get("at", "0")
-    layer = request.query_params.get("layer", "")
-    return await _work(board, request, "maps", layer=layer, index=int(index) if index.isdecimal() else 0)
+    asked = request.query_params
+    index, attention = (int(text) if (text := asked.get(name, "")).isdecimal() else 0 for name in ("at", "attention"))
+    if "prefix" in asked:
+        return await _work(board, request, "attend_text", prefix=asked["prefix"], layer=attention)
+    return await _work(board, request, "maps", layer=asked.get("layer", ""), index=index, attention=attention)
+
+
+async def _range_test(board: Board, request: Request) -> Response:
+    return await _work(board, request, "sweep_rates")
 
 
 async def _search(board: Board, request: Request) -> Response:
@@ -131,8 +137,6 @@ async def _search(board: Board, request: Request) -> Response:
 async def _predict(board: Board, request: Request) -> Response:
     content = await read_object(request)
     if isinstance(image := content.get("image"), str):
-        if content.get("maps"):
-            return await _work(board, request, "maps", layer=str(content.get("layer", "")), image=image)
         return await _work(board, request, "predict_image", image=image)
     if isinstance(index := content.get("index"), int):
         return await _work(board, request, "predict_image", index=index)
@@ -154,6 +158,8 @@ def _between(value: object, low: float, high: float) -> float:
 
 async def _work(board: Board, request: Request, task: str, **arguments: Any) -> Response:
     entry = find_entry(board, request)
+    if board.read_only:
+        raise HTTPException(403, "this board is read-only; it computes nothing")
     if entry.source.name != "fathom":
         raise HTTPException(409, "only a run of Fathom holds a model that can be opened")
     found = await run_in_threadpool(board.worker.ask, task, run=str(entry.place.path), **arguments)
@@ -238,6 +244,7 @@ READS: dict[str, Answer] = {
     "/api/runs/{run}/samples": _samples,
     "/api/runs/{run}/batch": _batch,
     "/api/runs/{run}/maps": _maps,
+    "/api/runs/{run}/range": _range_test,
     "/api/runs/{run}/search": _search,
     "/api/runs/{run}/view/{view}": _view,
 }

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fathom.board.work.attention import attend_text, draw_heads, record_attention
 from fathom.board.work.explain import explain, over
 from fathom.board.work.opened import (
     as_png,
@@ -22,6 +23,7 @@ from fathom.board.work.opened import (
     shown,
     test_image,
 )
+from fathom.board.work.range_test import sweep_rates
 from fathom.board.work.searches import describe_search
 from fathom.errors import FathomError
 from fathom.inference.generation import generate
@@ -44,15 +46,21 @@ def predict_image(run: str, image: str | None = None, index: int | None = None) 
     answers = _answers(model, said)
     picture = shown(model, X)
     result: dict[str, Any] = {"answers": answers, "image": as_png(picture, side=_SIDE)}
-    if model.class_names and not model.description.get("multilabel"):
-        target = int(said.argmax()) if len(said) > 1 else 0
-        heat, method = explain(model.module, X, target)
-        result |= {"heat": as_png(over(picture, heat), side=_SIDE), "method": method}
+    result |= _heat(model, X, said, picture)
     try:
         result["nearest"] = _nearest(model, run, X)
     except FathomError as error:  # the data are gone; the prediction stands
         result["without_nearest"] = str(error)
     return result
+
+
+def _heat(model: LoadedModel, X: Tensor, said: Tensor, picture: np.ndarray) -> dict[str, Any]:
+    """Draw where a classifier looks for the class that it says; nothing of other models."""
+    if not model.class_names or model.description.get("multilabel"):
+        return {}
+    target = int(said.argmax()) if len(said) > 1 else 0
+    heat, method = explain(model.module, X, target)
+    return {"heat": as_png(over(picture, heat), side=_SIDE), "method": method, "looked_for": model.class_names[target]}
 
 
 def predict_row(run: str, row: Mapping[str, str]) -> dict[str, Any]:
@@ -112,18 +120,26 @@ def training_batch(run: str) -> dict[str, Any]:
     }
 
 
-def maps(run: str, layer: str = "", image: str | None = None, index: int | None = None) -> dict[str, Any]:
-    """Draw the kernels of the first convolution, a layer's feature maps, and one step of a convolution in numbers."""
+def maps(
+    run: str, layer: str = "", image: str | None = None, index: int | None = None, attention: int = 0
+) -> dict[str, Any]:
+    """Draw the kernels of the first convolution, a layer's feature maps, one step of a convolution in numbers.
+
+    Args:
+        attention: which attention layer's maps are drawn, where there are any.
+    """
     model = open_model(run)
     X = _image(model, run, image, 0 if image is None and index is None else index)
     net, module = model.module.net, model.module
+    picture = shown(model, X)
     with torch.inference_mode():
         inputs = module.preprocess(X)  # (1, C, H, W)
         found = record_outputs(net, lambda: net(inputs))
     names = [name for name, output in found.items() if name and output.ndim == 4]
     convolutions = {name: part for name, part in layers_of(net).items() if isinstance(part, nn.Conv2d)}
     chosen = layer if layer in names else next(iter(names), "")
-    result: dict[str, Any] = {"layers": names, "layer": chosen, "image": as_png(shown(model, X), side=_SIDE)}
+    result: dict[str, Any] = {"layers": names, "layer": chosen, "image": as_png(picture, side=_SIDE)}
+    result |= _heat(model, X, module.predict_step(X)[0].detach(), picture)
     if chosen:
         output = found[chosen][0]  # (K, h, w)
         result["maps"] = [as_png(_stretch(each), side=72) for each in output[:_MOST_MAPS]]
@@ -136,6 +152,8 @@ def maps(run: str, layer: str = "", image: str | None = None, index: int | None 
         ]
         result["kernel_layer"] = name
         result["step"] = _one_step(first, inputs)
+    if attended := record_attention(lambda: net(inputs)):
+        result["attention"] = draw_heads(attended, attention, inputs[0])
     return result
 
 
@@ -238,5 +256,7 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "test_samples": test_samples,
     "training_batch": training_batch,
     "maps": maps,
+    "attend_text": attend_text,
+    "sweep_rates": sweep_rates,
     "describe_search": describe_search,
 }
