@@ -5,7 +5,9 @@ import re
 
 import pytest
 
-from fathom.runs.html.language import CATALOG, speaking, translate
+from fathom.doctor.catalog import CATALOG as FAULTS
+from fathom.findings import Finding
+from fathom.runs.html.language import CATALOG, say_finding, speaking, translate
 from fathom.runs.html.pages.report import write_report
 
 
@@ -31,3 +33,23 @@ def test_a_report_is_written_in_the_language_asked_for(tmp_path, make_run, langu
     page = write_report(make_run(tmp_path, "20250301-run"), tmp_path / "page.html", language=language).read_text()
     assert words in page
     assert f'<html lang="{"zh-CN" if language == "zh" else "en"}">' in page
+
+
+def test_every_fault_of_the_catalogue_can_be_told_in_chinese():
+    content = json.loads(CATALOG.read_text(encoding="utf-8"))
+    assert set(FAULTS) <= set(content["codes"])
+    for entry in FAULTS.values():
+        assert entry.cause in content["texts"], entry.code
+        assert entry.symptom in content["texts"], entry.code
+
+
+def test_a_finding_is_told_whole_and_one_without_translation_by_its_code():
+    known = Finding(
+        "lr.too_high", "error", "The loss is 3.00, above that of guessing, 0.69", cause=FAULTS["lr.too_high"].cause
+    )
+    unknown = Finding("lr.too_high", "error", "Something nobody has translated: <b>7</b>")
+    with speaking("zh"):
+        assert say_finding(known).startswith("损失为 3.00，高于猜测的 0.69。原因：")
+        assert say_finding(unknown) == "学习率过高：Something nobody has translated: <b>7</b>."
+    with speaking("en"):
+        assert say_finding(known) == known.sentence

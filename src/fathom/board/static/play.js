@@ -7,7 +7,7 @@ import { h, announce, toast } from "./dom.js";
 import { decimal, percent } from "./numbers.js";
 import { Palette, drawNetwork, drawSurface } from "./play_draw.js";
 import { runs } from "./runs.js";
-import { t } from "./words.js";
+import { say, sayMessage, t } from "./words.js";
 
 const DEFAULTS = { points: "moons", num_points: 300, noise: 0.1, features: ["x", "y"], layers: [4, 4], activation: "tanh", optimizer: "sgd", lr: 0.1, schedule: "constant",
   init: "default", batch_norm: false, dropout: 0, weight_decay: 0, batch_size: 16, epochs: 300, seed: 0, given: [] };
@@ -107,7 +107,7 @@ class Network {
     if (codes !== this.said) {
       this.said = codes;
       this.comments.replaceChildren(...frame.comments.map((c) => h("article", { class: `finding ${c.severity}` }, h("p", { class: "finding-head" }, h("span", { class: `severity ${c.severity}` }, t(c.severity)), h("code", {}, c.code)),
-        h("p", { class: "finding-message" }, `${c.message}.`), c.remedy ? h("p", {}, c.remedy) : null)));
+        h("p", { class: "finding-message" }, sayMessage(c)), c.cause ? h("p", {}, say(c.cause)) : null, c.remedy ? h("p", {}, say(c.remedy)) : null)));
     }
   }
 

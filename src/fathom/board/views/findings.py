@@ -7,6 +7,7 @@ from fathom.runs.analysis.findings import find_in_run
 from fathom.runs.analysis.numbers import DASH, decimal
 from fathom.runs.folder.reader import RunReader
 from fathom.runs.folder.records import is_number
+from fathom.runs.html.language import say_message, say_sentence
 from fathom.runs.html.markup import Html, element, fold, join, note, pairs
 from fathom.runs.html.page import Section
 
@@ -31,9 +32,9 @@ def _show_finding(finding: Finding) -> Html:
         element("span", finding.place, class_="quiet") if finding.place else "",
         class_="finding-head",
     )
-    lines = [element("p", f"{finding.message}.", class_="finding-message")]
+    lines = [element("p", say_message(finding), class_="finding-message")]
     if finding.cause:
-        lines.append(element("p", element("b", "Why "), f"{finding.cause}."))
+        lines.append(element("p", element("b", "Why "), say_sentence(finding.cause)))
     if finding.remedy:
         lines.append(element("p", element("b", "What to do "), element("span", finding.remedy, class_="mono")))
     numbers = [(name.replace("_", " "), _show(value)) for name, value in finding.evidence.items()]
@@ -51,4 +52,4 @@ def _not_checked(found: Findings) -> Html | str:
     if not found.not_checked:
         return ""
     items = (element("li", element("code", check.code), f" {check.reason}") for check in found.not_checked)
-    return fold(f"Not checked ({len(found.not_checked)})", join([element("ul", *items, class_="reading")]))
+    return fold(join(["Not checked", f" ({len(found.not_checked)})"]), join([element("ul", *items, class_="reading")]))

@@ -59,7 +59,7 @@ def attention_weights(
 
 
 def record_attention(run: Callable[[], Any]) -> list[Tensor]:
-    """Return the weights of each attention layer, in the order of the forward pass: (heads, T, S) of the first sample."""
+    """Return the weights of each attention layer, as they are called: (heads, T, S) of the first sample."""
     with torch.inference_mode(), _Recorder() as recorder:
         run()
     return [weights[0] for weights in recorder.found if weights.dim() == 4]

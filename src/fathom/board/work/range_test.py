@@ -1,4 +1,4 @@
-"""The range test of the learning rate: one short training from the run's start, with a rate that grows at every step."""
+"""The range test of the learning rate: a short training from the run's start, whose rate grows at every step."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _WEIGHT = 0.9  # of the smoothing
 def sweep_rates(run: str) -> dict[str, Any]:
     """Return rates, losses of the steps, the losses smoothed, and a rate to begin with; nothing of the run changes.
 
-    Source:  Smith 2017, "Cyclical Learning Rates for Training Neural Networks", §3.3; the advice, a tenth of the rate at
-             which the loss is lowest, is that of fastai's finder
+    Source:  Smith 2017, "Cyclical Learning Rates for Training Neural Networks", §3.3; a tenth of the rate at which the
+             loss is lowest is what fastai's finder advises
     Raises:  FathomError if the data are gone, or cannot be read twice
     """
     config = replace_in(
@@ -45,7 +45,7 @@ def sweep_rates(run: str) -> dict[str, Any]:
     batches = list(itertools.islice(_endless(data.train_dataloader()), _STEPS))
     execution = dataclasses.replace(plan.execution, compile="off")
     with contextlib.suppress(Diverged, _Over):
-        build_trainer(plan.config, execution, [watch]).fit(plan.module, batches)  # type: ignore[arg-type]
+        build_trainer(plan.config, execution, [watch]).fit(plan.module, batches)
     return describe(watch.rates, watch.losses)
 
 
@@ -71,10 +71,11 @@ def _endless(loader: Any) -> Iterator[Any]:
     if iter(loader) is loader:
         raise FathomError("the training batches cannot be read twice")
     while True:
-        count = 0
-        for count, batch in enumerate(loader, start=1):
+        is_empty = True
+        for batch in loader:
             yield batch
-        if count == 0:
+            is_empty = False
+        if is_empty:
             raise FathomError("the training loader gave no batch")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from fathom.doctor.observer.units import Units
 MOST_WEIGHTS = 50_000_000  # copied to see what a step changes; of a larger network updates are not measured
 MOST_SAMPLES = 64  # of a batch, whose outputs are looked at: a variance over them and their units is exact enough
 MOST_LAYERS = 200  # whose outputs are looked at; of a deeper network the first ones
-MOST_COUNTED = 8192  # outputs of a layer that are counted into its histogram: shares are then right to about a hundredth
+MOST_COUNTED = 8192  # outputs of a layer that go into its histogram: shares are then right to about a hundredth
 EDGES = tuple(-4 + 0.5 * i for i in range(17))  # of the histogram's 16 bins, in standard deviations from the mean
 
 
@@ -176,7 +177,7 @@ def _histogram(below: Sequence[float | None]) -> list[float] | None:
     if not shares:
         return None
     inner = [0.0, *shares[1:-1], 1.0]
-    return [round(high - low, 4) for low, high in zip(inner, inner[1:], strict=False)]
+    return [round(high - low, 4) for low, high in pairwise(inner)]
 
 
 def _moments(columns: Mapping[str, list[float | None]], counts: Sequence[int]) -> dict[str, list[float | None]]:

@@ -1,7 +1,8 @@
 """The language of a page: what Fathom says, looked up as it is escaped.
 
-``chinese.json`` holds whole texts, and patterns of those with numbers in them. A text that is not there stays English.
-A class of a user's that is called like one of these words, as "Loss", is translated with them.
+``chinese.json`` holds whole texts, patterns of those with numbers in them, and what the codes of findings mean. A text
+that is not there stays English. A class of a user's that is called like one of these words, as "Loss", is translated
+with them.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import json
 import re
 from collections.abc import Iterator
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+
+from fathom.findings import Finding
 
 LANGUAGES = ("en", "zh")
 CATALOG = Path(__file__).with_name("chinese.json")
@@ -40,20 +43,59 @@ def translate(text: str) -> str:
     """Return a text in the language of the page."""
     if _language.get() == "en" or len(text) > _LONGEST:
         return text
-    texts, patterns = _catalog()
+    return _look_up(text)
+
+
+def say_sentence(text: str) -> str:
+    """Return a text that ends open, as a cause does, translated and with its full stop."""
+    said = translate(text)
+    stop = "" if text.endswith((".", "!", "?", "…")) else "." if said == text else "。"
+    return f"{said}{stop}"
+
+
+def say_finding(finding: Finding) -> str:
+    """Return a finding as one text: what is so, why, what to do."""
+    if _language.get() == "en":
+        return finding.sentence
+    parts = [say_message(finding)]
+    if finding.cause:
+        parts.append(f"原因：{say_sentence(finding.cause)}")
+    if finding.remedy:
+        parts.append(f"怎么办：{translate(finding.remedy)}")
+    return "".join(parts)
+
+
+def say_message(finding: Finding) -> str:
+    """Return what is so, with its full stop; where that has no translation, what its code means stands before it."""
+    said = say_sentence(finding.message)
+    title = title_of(finding.code)
+    return f"{title}：{said}" if title and translate(finding.message) == finding.message else said
+
+
+def title_of(code: str) -> str:
+    """Return what a code of a finding means, in Chinese; "" in English, whose messages say it, and of unknown codes."""
+    return "" if _language.get() == "en" else _catalog()[2].get(code, "")
+
+
+@lru_cache(maxsize=8192)
+def _look_up(text: str) -> str:
+    texts, patterns, _ = _catalog()
     if text in texts:
         return texts[text]
+    if not any(letter.isalpha() for letter in text):
+        return text
     for pattern, form in patterns:
         if match := pattern.fullmatch(text):
-            return form.format(*match.groups())
+            # what stands in the gaps may be a text too: "3 samples"
+            return form.format(*(_look_up(part) for part in match.groups()))
     return text
 
 
 @cache
-def _catalog() -> tuple[dict[str, str], list[tuple[re.Pattern[str], str]]]:
+def _catalog() -> tuple[dict[str, str], list[tuple[re.Pattern[str], str]], dict[str, str]]:
     content = json.loads(CATALOG.read_text(encoding="utf-8"))
     compiled = [
         (re.compile("(.+?)".join(map(re.escape, text.split("{}"))), re.DOTALL), form)
         for text, form in content["patterns"]
     ]
-    return content["texts"], compiled
+    return content["texts"], compiled, content["codes"]

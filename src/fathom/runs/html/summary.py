@@ -7,6 +7,7 @@ from datetime import datetime
 
 from fathom.findings import Finding, NotChecked
 from fathom.runs.analysis.numbers import DASH
+from fathom.runs.html.language import say_finding, say_sentence
 from fathom.runs.html.markup import Html, element, join, pairs
 
 _STATUS_WORDS = {"done": "finished", "running": "running", "stopped": "stopped", "failed": "failed"}
@@ -69,8 +70,10 @@ def show_sentences(sentences: Sequence[object], title: str = "") -> Html:
 def show_findings(findings: Sequence[Finding], title: str = "", not_checked: Sequence[NotChecked] = ()) -> Html:
     """Write findings as a list of sentences, each with its severity as its class, and what could not be checked."""
     # the class gives its colour
-    items = [element("li", finding.sentence, class_=f"severity-{finding.severity}") for finding in findings]
-    items += [element("li", f"Not checked ({check.code}): {check.reason}.") for check in not_checked]
+    items = [element("li", say_finding(finding), class_=f"severity-{finding.severity}") for finding in findings]
+    items += [
+        element("li", join(["Not checked", f" ({check.code}): ", say_sentence(check.reason)])) for check in not_checked
+    ]
     if not items:
         return Html("")
     return join([element("h2", title) if title else "", element("ul", *items, class_="reading")])

@@ -15,6 +15,7 @@ from fathom.runs.folder.reader import RunReader
 from fathom.runs.html.charts.bars import histogram_bars
 from fathom.runs.html.charts.figure import TONES, Horizontal, Vertical
 from fathom.runs.html.charts.lines import Line, line_chart
+from fathom.runs.html.language import say_message, say_sentence
 from fathom.runs.html.markup import Html, element, fold, join, note, pairs, table
 from fathom.runs.html.page import Section
 
@@ -83,7 +84,7 @@ def _summary(found: Findings, probes: int) -> str:
 
 def _show_finding(run: RunReader, finding: Finding) -> Html:
     """Write one finding: what was seen, the numbers, why it matters, the cure, and the page on it."""
-    place = f" ({finding.place})" if finding.place else ""
+    place = element("span", f" ({finding.place})", class_="quiet") if finding.place else ""
     facts = [(name.replace("_", " "), _value(value)) for name, value in finding.evidence.items()]
     texts: list[dict[str, str]] = [event[ABOUT] for event in run.probes if isinstance(event.get(ABOUT), dict)]
     about = next((text for text in texts if text.get("code") == finding.code), {})
@@ -93,13 +94,14 @@ def _show_finding(run: RunReader, finding: Finding) -> Html:
     lines = [
         element(
             "li",
-            element("strong", f"{finding.severity}: "),
-            f"{finding.message}{place}.",
+            element("strong", finding.severity, ": "),
+            say_message(finding),
+            place,
             class_=f"severity-{finding.severity}",
         )
     ]
     if finding.cause:
-        lines.append(element("li", f"Why: {finding.cause}."))
+        lines.append(element("li", "Why: ", say_sentence(finding.cause)))
     if finding.remedy:
         lines.append(element("li", "Cure: ", element("span", finding.remedy, class_="mono")))
     page = element(
@@ -186,8 +188,8 @@ def _table(courses: Sequence[LayerCourse]) -> Html:
     marked = [i for i, course in enumerate(courses) if not course.is_usual]
     numbers = table(header, rows, label="Numerical stability", text_columns=(0, 6, 7), marked=marked)
     about = note(
-        f"Medians over the probes; norm of the gradient and histogram of the outputs are those of the last one. The band "
-        f"is {LOW:g} to {HIGH:g} of mean |g|. Histograms reach from −4 to 4 standard deviations around the mean."
+        f"Medians over the probes; norm of the gradient and histogram of the outputs are those of the last one. The "
+        f"band is {LOW:g} to {HIGH:g} of mean |g|. Histograms reach from −4 to 4 standard deviations around the mean."
     )
     if len(rows) > _MOST_OPEN_ROWS:
         numbers = fold(f"All {len(rows)} layers", numbers)
