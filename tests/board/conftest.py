@@ -112,7 +112,7 @@ def serve():
         while not server.started:
             time.sleep(0.005)
         client = Client(board, port)
-        client.rules = app.rules.check
+        client.app, client.rules = app, app.rules.check
         return client
 
     yield start

@@ -1,5 +1,6 @@
 """What a request must be before the board looks at it; each case against the live server."""
 
+import dataclasses
 import socket
 import time
 
@@ -167,6 +168,17 @@ def test_a_client_that_sends_by_drops_is_hung_up_on(client, monkeypatch):
         assert slow.recv(100) == b""
     assert time.monotonic() - began < 3
     assert client.get("/api/runs").status == 200
+
+
+def test_a_body_that_comes_by_drops_is_not_waited_for(client, monkeypatch):
+    path = f"/api/runs/{client.first_id('090000')}/mark"
+    monkeypatch.setattr(client.app, "rules", dataclasses.replace(client.app.rules, body_s=0.3))
+    headers = client.ours | {"host": client.host, "cookie": client.cookie, "content-length": "20"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    with socket.create_connection(("127.0.0.1", client.port), timeout=5) as slow:
+        slow.sendall(f"POST {path} HTTP/1.1\r\n{head}\r\n{{".encode())
+        assert slow.recv(12) == b"HTTP/1.1 408"
+    assert not list(client.root.glob("*/marks.json"))
 
 
 def test_two_hundred_tabs_are_served(client):

@@ -6,6 +6,7 @@ import runpy
 import shutil
 import time
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -19,7 +20,7 @@ pytestmark = [
 BOARD = runpy.run_path(str(Path(__file__).parents[1] / "board" / "conftest.py"))
 REPORT = runpy.run_path(str(Path(__file__).with_name("test_report_page.py")))
 serve, make_folder = BOARD["serve"], BOARD["make_folder"]
-VIEWS = ["now", "curves", "doctor", "layers", "errors", "data", "schedule", "try", "table", "setup"]
+VIEWS = ["now", "curves", "doctor", "layers", "errors", "data", "maps", "schedule", "try", "table", "setup"]
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 
 # What axe calls violations of names, roles and structure, for the elements that the board makes
@@ -77,7 +78,8 @@ def open_board(browser):
     yield show
     for context in contexts:
         context.close()
-    assert noise == []  # no error, no refusal of the policy
+    # no error, no refusal of the policy; 409 is how the board says that a run of these tests has no weights to open
+    assert [line for line in noise if "409 (Conflict)" not in line] == []
 
 
 def until(tab, expression, timeout_s=30.0):
@@ -116,6 +118,48 @@ def test_every_view_fits_names_its_parts_and_can_be_read(open_board, client, wid
         assert tab.evaluate(FAULTS) == [], view
         faintest = tab.evaluate(REPORT["CONTRAST"])
         assert faintest[0][0] >= 4.5, (view, faintest)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (390, "dark")])
+def test_axe_finds_nothing(open_board, client, width, scheme):
+    axe = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+    script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    tab = open_board(client, width=width, scheme=scheme)
+    tab.wait_for_selector(".runs-table tbody tr")
+    run, other = client.log_in().first_id("141500"), client.first_id("090000")
+
+    def violations():
+        tab.evaluate(script)
+        rules = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']"
+        found = f"axe.run(document, {{runOnly: {rules}}}).then(found => found.violations.map(each => "
+        return tab.evaluate(found + "[each.id, each.nodes[0].html.slice(0, 120)]))")
+
+    assert violations() == []
+    for view in VIEWS:
+        open_view(tab, run, view)
+        assert violations() == [], view
+    tab.evaluate("address => { location.hash = address }", f"#/compare/{run},{other}")
+    tab.wait_for_selector(".charts .chart svg")
+    assert violations() == []
+    tab.evaluate("location.hash = '#/play/points=xor&layers=4'")
+    tab.wait_for_selector(".network dd", timeout=60_000)
+    assert violations() == []
+
+
+@pytest.mark.slow
+def test_points_are_drawn_by_keyboard(open_board, client):
+    given = [[i / 5, 0.1, 0] for i in range(4)] + [[-i / 5, -0.3, 1] for i in range(4)]
+    tab = open_board(client, page="/play/" + quote(urlencode({"points": "given", "given": json.dumps(given)})))
+    tab.wait_for_selector(".network dd", timeout=60_000)
+    count = "decodeURIComponent(decodeURIComponent(location.hash)).split('],').length"
+    tab.locator(".plane").focus()
+    for key in ("ArrowRight", "ArrowUp", "2", "1"):
+        tab.keyboard.press(key)
+    until(tab, f"{count} === 10")
+    tab.keyboard.press("Delete")
+    until(tab, f"{count} === 9")
+    assert tab.evaluate("document.querySelector('.network dd').textContent") == "0"  # the arrows took no step
 
 
 def test_hostile_names_and_contents_run_nothing(open_board, serve, tmp_path):
@@ -167,6 +211,7 @@ def test_a_growing_run_moves_without_a_reload(open_board, client):
 def test_the_keyboard_reaches_everything(open_board, client):
     tab = open_board(client)
     tab.wait_for_selector(".runs-table tbody tr")
+    until(tab, "!document.querySelector('.status.unread')")
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.textContent") == "Skip to content"
     tab.locator("[data-key^=box-]").first.focus()

@@ -6,6 +6,7 @@ import { Chart } from "./chart.js";
 import { h, announce, toast } from "./dom.js";
 import { decimal, percent } from "./numbers.js";
 import { Palette, drawNetwork, drawSurface } from "./play_draw.js";
+import { drawOn, fromCsv, sample } from "./play_points.js";
 import { runs } from "./runs.js";
 import { say, sayMessage, t } from "./words.js";
 
@@ -50,7 +51,7 @@ class Network {
     Object.assign(this, { name, palette, onFrame, slot: [...crypto.getRandomValues(new Uint8Array(8))].map((b) => b.toString(16).padStart(2, "0")).join(""), about: null, frame: null, settings: null });
     this.curves = { x: [], train: [], val: [] };
     this.graph = h("canvas", { width: 640, height: 400, class: "graph", role: "img" });
-    this.plane = h("canvas", { width: 400, height: 400, class: "plane", role: "img", tabindex: 0 });
+    this.plane = h("canvas", { width: 400, height: 400, class: "plane", role: "application", tabindex: 0 });
     this.chart = new Chart({ title: t("Loss"), name: `play-${name}`, xLabel: t("Step") });
     this.numbers = h("dl", { class: "tiles" });
     this.gradients = h("p", { class: "note" });
@@ -95,7 +96,7 @@ class Network {
   draw() {
     const { frame, about } = this;
     drawNetwork(this.graph, frame, about, this.palette);
-    drawSurface(this.plane, frame, about, this.palette);
+    drawSurface(this.plane, frame, about, this.palette, this.cursor);
     this.plane.hidden = !about.inputs.length;
     this.graph.setAttribute("aria-label", `${t("Network with layers of")} ${about.layers.join(", ") || "–"}; ${t("each unit shows its own plane, lines are weights")}`);
     this.plane.setAttribute("aria-label", `${t("Decision surface")}: ${t("validation accuracy")} ${percent(frame.val_accuracy, 1)}`);
@@ -216,35 +217,6 @@ function controls(settings, change) {
     try { change({ points: "given", given: fromCsv(await event.target.files[0].text()) }); } catch (error) { toast(error.message); }
   } }));
   const isDigits = settings.points === "digits";
-  return [choose("points"), settings.points === "given" ? h("p", { class: "note" }, t("Click into the plane to add a point, with Shift for the other class.")) : null, file, settings.points === "given" ? null : number("num_points", 20, 2000, 1), isDigits || settings.points === "given" ? null : number("noise", 0, 1, 0.01),
+  return [choose("points"), settings.points === "given" ? h("p", { class: "note" }, t("Click into the plane to add a point, with Shift for the other class. By keyboard: arrows in the plane move a cross, 1 and 2 add a point of either class, Delete removes the nearest.")) : null, file, settings.points === "given" ? null : number("num_points", 20, 2000, 1), isDigits || settings.points === "given" ? null : number("noise", 0, 1, 0.01),
     isDigits ? null : features, layers, choose("activation"), choose("init"), batchNorm, choose("dropout"), choose("optimizer"), choose("lr"), choose("schedule"), choose("weight_decay"), choose("batch_size"), number("epochs", 1, 100000, 1), number("seed", 0, 2147483647, 1)].filter(Boolean);
-}
-
-/** Eight points to begin a drawing with. */
-const sample = () => [[-0.8, -0.6, 0], [-0.6, -0.8, 0], [-0.9, -0.9, 0], [-0.5, -0.5, 0], [0.8, 0.6, 1], [0.6, 0.8, 1], [0.9, 0.9, 1], [0.5, 0.5, 1]];
-
-function drawOn(plane, network, settings, change) {
-  const add = (x, y, label) => { const now = settings(); if (now.points !== "given" || now.given.length >= 2000) return; change({ given: [...now.given, [Number(x.toFixed(3)), Number(y.toFixed(3)), label]] }); };
-  plane.addEventListener("click", (event) => {
-    const box = plane.getBoundingClientRect();
-    const reach = network().about?.reach ?? 1.5;
-    add(((event.clientX - box.left) / box.width * 2 - 1) * reach, (1 - (event.clientY - box.top) / box.height * 2) * reach, event.shiftKey ? 1 : 0);
-  });
-}
-
-/** The first two numeric columns and the last other column, or the third, as classes; scaled to −1…1. */
-function fromCsv(text) {
-  const rows = text.trim().split(/\r?\n/).map((line) => line.split(/[,;\t]/).map((cell) => cell.trim().replace(/^"|"$/g, "")));
-  const body = rows.filter((row) => row.length >= 3);
-  const hasHeader = body[0]?.slice(0, 2).some((cell) => !Number.isFinite(Number(cell)) || cell === "");
-  const data = body.slice(hasHeader ? 1 : 0);
-  const isNumber = (k) => data.every((row) => row[k] !== "" && Number.isFinite(Number(row[k])));
-  const columns = body[0]?.map((_, k) => k) ?? [];
-  const [a, b] = columns.filter(isNumber);
-  const label = columns.findLast((k) => k !== a && k !== b);
-  if (b === undefined || label === undefined || data.length < 8) throw new Error(t("This CSV has no two columns of numbers and a class, in eight rows or more."));
-  const names = [...new Set(data.map((row) => row[label]))].slice(0, 10);
-  const scaled = [a, b].map((k) => { const values = data.map((row) => Number(row[k])); const [low, high] = [Math.min(...values), Math.max(...values)]; return values.map((v) => ((v - low) / (high - low || 1)) * 2 - 1); });
-  const points = data.map((row, i) => [Number(scaled[0][i].toFixed(4)), Number(scaled[1][i].toFixed(4)), names.indexOf(row[label])]).filter(([, , c]) => c >= 0);
-  return points.length > 2000 ? points.filter((_, i) => i % Math.ceil(points.length / 2000) === 0) : points;
 }

@@ -43,7 +43,7 @@ export function square(text, side, palette, { codes = false } = {}) {
   return canvas;
 }
 
-export function drawSurface(canvas, frame, about, palette) {
+export function drawSurface(canvas, frame, about, palette, cursor = null) {
   const pen = canvas.getContext("2d");
   const size = canvas.width;
   pen.fillStyle = palette.ground;
@@ -66,6 +66,14 @@ export function drawSurface(canvas, frame, about, palette) {
       pen.strokeStyle = palette.ground;
       pen.stroke();
     }
+  }
+  if (cursor) { // of the keyboard
+    pen.strokeStyle = palette.ink;
+    pen.lineWidth = 2;
+    pen.beginPath();
+    pen.moveTo(place(cursor[0]) - 12, place(-cursor[1])); pen.lineTo(place(cursor[0]) + 12, place(-cursor[1]));
+    pen.moveTo(place(cursor[0]), place(-cursor[1]) - 12); pen.lineTo(place(cursor[0]), place(-cursor[1]) + 12);
+    pen.stroke();
   }
 }
 

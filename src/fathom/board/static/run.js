@@ -28,7 +28,7 @@ export async function showRun(main, [id, name = "now"], state) {
   const [key, title, load] = views.find(([candidate]) => candidate === name) ?? views[0];
   document.title = `${row.name} · ${title}`;
   const heading = h("div", { class: "run-head" });
-  const body = h("section", { class: "view", id: `view-${key}`, "aria-label": t(title) });
+  const body = h("div", { class: "view", id: `view-${key}` });
   main.append(heading, tabs(id, key, views), body);
   main.querySelector(".tabs [aria-current]").scrollIntoView({ inline: "center", block: "nearest" });
   const drawHead = () => heading.replaceChildren(...head(runs.rows.get(id) ?? row, state));

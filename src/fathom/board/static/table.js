@@ -56,6 +56,7 @@ export async function showTable(main, _rest, state) {
   const trash = state.read_only ? null : h("button", { type: "button", class: "plain" }, t("Trash"));
   const body = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": t("Runs") });
   main.append(h("h1", {}, t("Runs")), h("div", { class: "bar-of-tools" }, search, group, compare, trash, total), body);
+  let drawn = null;
   const draw = onceAFrame(() => {
     const columns = [...BASE, ...runs.columns.filter((name) => name !== "training.epochs").map((name) => [`settings.${name}`, name.split(".").at(-1)])];
     const options = [["", t("no groups")], ["model", t("Network")], ["data", t("Data")], ["condition", t("Status")], ...runs.columns.map((name) => [`settings.${name}`, name.split(".").at(-1)])];
@@ -64,9 +65,15 @@ export async function showTable(main, _rest, state) {
     total.textContent = t("{n} of {all}", { n: count(rows.length), all: count(runs.rows.size) });
     compare.classList.toggle("off", chosen.size < 2);
     compare.href = chosen.size < 2 ? "#/" : `#/compare/${[...chosen].join(",")}`;
+    compare.title = chosen.size < 2 ? t("Choose two runs or more in the table.") : "";
     compare.textContent = chosen.size ? `${t("Compare")} (${chosen.size})` : t("Compare");
+    const lines = linesOf(rows);
+    const shape = JSON.stringify([columns, view, lines.map(([key]) => key)]);
+    if (drawn?.shape === shape) { drawn.update(lines); return; }
     const focused = document.activeElement?.dataset?.key; // drawing anew must not take the place from the keyboard
-    body.replaceChildren(...[drawTable(columns, rows, draw, state)].flat().filter(Boolean));
+    drawn = runs.rows.size ? new Table(columns, lines, draw) : null;
+    if (drawn) drawn.shape = shape;
+    body.replaceChildren(...(drawn ? drawn.nodes : [h("p", { class: "note" }, t("There is no run here yet. Train one: fathom train lenet --data fashion_mnist"))]));
     if (focused) body.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   });
   search.addEventListener("input", () => { Object.assign(view, { filter: search.value, lines: SCREENFUL }); draw(); });
@@ -78,19 +85,42 @@ export async function showTable(main, _rest, state) {
   return () => runs.removeEventListener("rows", draw);
 }
 
-function drawTable(columns, rows, draw, state) {
-  if (!runs.rows.size) return h("p", { class: "note" }, t("There is no run here yet. Train one: fathom train lenet --data fashion_mnist"));
-  const heads = columns.map(([key, label]) => {
-    const is = view.sort === key;
-    return h("th", { scope: "col", class: NUMERIC.has(key) || key.startsWith("settings.") ? "number" : "", "aria-sort": is ? (view.up ? "ascending" : "descending") : "none" },
-      h("button", { type: "button", class: "plain", "data-key": `sort-${key}`, onclick: () => { Object.assign(view, { sort: key, up: is ? !view.up : false }); draw(); } }, t(label), is ? (view.up ? " ↑" : " ↓") : ""));
-  });
+/** What stands below one another: [key, content, what it is drawn from], groups with their heads. */
+function linesOf(rows) {
   const groups = view.group ? Object.groupBy(rows, (row) => String(raw(row, view.group) ?? "–")) : { "": rows };
-  const lines = Object.entries(groups).flatMap(([name, members]) => [
-    ...(view.group ? [["group", name, members]] : []), ...members.map((row) => ["row", row])]);
-  const body = h("tbody", {}, ...lines.slice(0, view.lines).map((line) => (line[0] === "group" ? drawGroup(line, columns) : drawRow(line[1], columns, draw, state))));
-  const table = h("table", { class: "runs-table", "aria-label": t("Runs") }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "hidden" }, t("Compare"))), h("th", { scope: "col" }, t("Run")), ...heads, h("th", { scope: "col" }, t("Tags")))), body);
-  return [table, lines.length > view.lines ? drawMore(lines.length, draw) : null];
+  return Object.entries(groups).flatMap(([name, members]) => [
+    ...(view.group ? [[`group ${name}`, { name, members }, JSON.stringify(members.map((row) => row.val))]] : []),
+    ...members.map((row) => [row.id, { row }, JSON.stringify(row)])]);
+}
+
+/** The table; a row is drawn anew only when its run changed, so that what one clicks on stays where it is. */
+class Table {
+  constructor(columns, lines, draw) {
+    Object.assign(this, { columns, draw });
+    const heads = columns.map(([key, label]) => {
+      const is = view.sort === key;
+      return h("th", { scope: "col", class: NUMERIC.has(key) || key.startsWith("settings.") ? "number" : "", "aria-sort": is ? (view.up ? "ascending" : "descending") : "none" },
+        h("button", { type: "button", class: "plain", "data-key": `sort-${key}`, onclick: () => { Object.assign(view, { sort: key, up: is ? !view.up : false }); draw(); } }, t(label), is ? (view.up ? " ↑" : " ↓") : ""));
+    });
+    this.rows = new Map(lines.slice(0, view.lines).map((line) => [line[0], [line[2], this.#line(line)]]));
+    const table = h("table", { class: "runs-table", "aria-label": t("Runs") }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "hidden" }, t("Compare"))), h("th", { scope: "col" }, t("Run")), ...heads, h("th", { scope: "col" }, t("Tags")))),
+      h("tbody", {}, ...[...this.rows.values()].map(([, node]) => node)));
+    this.nodes = [table, lines.length > view.lines ? drawMore(lines.length, draw) : null].filter(Boolean);
+  }
+
+  update(lines) {
+    for (const line of lines.slice(0, view.lines)) {
+      const [made, node] = this.rows.get(line[0]);
+      if (made === line[2]) continue;
+      const focused = node.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+      const fresh = this.#line(line);
+      this.rows.set(line[0], [line[2], fresh]);
+      node.replaceWith(fresh);
+      if (focused) fresh.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    }
+  }
+
+  #line([, { row, name, members }]) { return row ? drawRow(row, this.columns, this.draw) : drawGroup(name, members, this.columns); }
 }
 
 /** The button that draws more rows; it is as good as pressed when it comes into sight. */
@@ -102,14 +132,14 @@ function drawMore(all, draw) {
   return h("p", { class: "run-actions" }, button);
 }
 
-function drawGroup([, name, members], columns) {
+function drawGroup(name, members, columns) {
   const values = members.map((row) => row.val).filter((v) => typeof v === "number");
   const mean = values.length ? values.reduce((a, b) => a + b, 0) / values.length : null;
   const form = formOf(members.find((row) => row.val_metric)?.val_metric ?? "");
   return h("tr", { class: "group-head" }, h("th", { colspan: String(columns.length + 3), scope: "rowgroup" }, `${name} · ${members.length}${mean === null ? "" : ` · ${t("mean validation")} ${form(mean)}`}`));
 }
 
-function drawRow(row, columns, draw, state) {
+function drawRow(row, columns, draw) {
   const box = h("input", { type: "checkbox", "data-key": `box-${row.id}`, "aria-label": `${t("Compare")}: ${row.name}`, checked: chosen.has(row.id),
     onchange: () => { if (box.checked) chosen.add(row.id); else chosen.delete(row.id); draw(); } });
   const name = h("a", { href: `#/run/${row.id}/${row.condition === "running" ? "now" : "curves"}`, "data-key": row.id, class: "mono" }, row.name);

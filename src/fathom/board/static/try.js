@@ -1,7 +1,7 @@
 // Try the model: drop or draw an image, type a row or the beginning of a text.
 
 import { getJson, post } from "./api.js";
-import { h } from "./dom.js";
+import { announce, h } from "./dom.js";
 import { decimal, percent } from "./numbers.js";
 import { fill, png } from "./section.js";
 import { t } from "./words.js";
@@ -42,22 +42,39 @@ function imageInput(ask, reads) {
 /** A field to draw on: white on black, as digits are stored. */
 function pad(send, reads) {
   const side = 196;
-  const canvas = h("canvas", { width: side, height: side, class: "pad", tabindex: 0, role: "img", "aria-label": t("Field to draw on") });
+  const canvas = h("canvas", { width: side, height: side, class: "pad", tabindex: 0, role: "application", "aria-label": t("Field to draw on: arrows move the pen, Space sets it down and lifts it, Enter predicts") });
   const pen = canvas.getContext("2d");
   const clear = () => { pen.fillStyle = "#000"; pen.fillRect(0, 0, side, side); };
   clear();
   let last = null;
+  const stroke = (from, to, isDown = true) => {
+    if (!isDown) return;
+    Object.assign(pen, { strokeStyle: "#fff", lineWidth: side / 12, lineCap: "round" });
+    pen.beginPath(); pen.moveTo(...from); pen.lineTo(...to); pen.stroke();
+  };
   const at = (event) => { const box = canvas.getBoundingClientRect(); return [(event.clientX - box.left) * (side / box.width), (event.clientY - box.top) * (side / box.height)]; };
   canvas.addEventListener("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); last = at(event); });
   canvas.addEventListener("pointermove", (event) => {
     if (!last) return;
     const now = at(event);
-    Object.assign(pen, { strokeStyle: "#fff", lineWidth: side / 12, lineCap: "round" });
-    pen.beginPath(); pen.moveTo(...last); pen.lineTo(...now); pen.stroke();
+    stroke(last, now);
     last = now;
   });
   const finish = () => { if (last) { last = null; predict(); } };
   canvas.addEventListener("pointerup", finish);
+  const hand = { at: [side / 2, side / 2], isDown: false };
+  canvas.addEventListener("keydown", (event) => {
+    const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (event.key === " ") { hand.isDown = !hand.isDown; announce(t(hand.isDown ? "the pen is down" : "the pen is up")); stroke(hand.at, hand.at, hand.isDown); }
+    else if (event.key === "Enter") predict();
+    else if (move) {
+      const next = hand.at.map((v, k) => Math.max(0, Math.min(side, v + (move[k] * side) / 28)));
+      stroke(hand.at, next, hand.isDown);
+      hand.at = next;
+      announce(next.map((v) => Math.round((28 * v) / side)).join(", "));
+    } else return;
+    event.preventDefault();
+  });
   const predict = () => {
     const small = h("canvas", { width: reads.width, height: reads.height });
     small.getContext("2d").drawImage(canvas, 0, 0, reads.width, reads.height);

@@ -65,7 +65,9 @@ def table(
         parts = []
         for column, value in enumerate(row):
             kind = "" if column in text else "number"
-            if tag == "th":
+            if tag == "th" and value == "":  # a head that heads nothing
+                parts.append(element("td"))
+            elif tag == "th":
                 parts.append(element("th", value, class_=kind, scope="col"))
             elif column == 0:  # the first cell names its row
                 parts.append(element("th", value, class_=kind, scope="row"))
@@ -85,7 +87,7 @@ def table(
         class_="scroll",
         tabindex="0",  # reached with Tab, so that the keyboard can scroll it
         role="region",
-        aria_label=label,
+        aria_label=f"{label}, table",  # told from the section, which has the same name
     )
 
 

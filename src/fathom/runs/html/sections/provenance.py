@@ -34,7 +34,7 @@ def show_provenance(run: RunReader) -> Section:
         "seed": info.get("seed", DASH),
     }
     blocks = [_show_group("Run", times), *(_show_group(key.title(), info.get(key)) for key in ("machine", "versions"))]
-    shell = element("pre", element("code", line), class_="command") if line else ""
+    shell = element("pre", element("code", line), class_="command", tabindex="0") if line else ""
     choices = _show_group("Choices made by Fathom", info.get("choices"), "pairs long")
     together = _show_group("Processes", info.get("processes"), "pairs long")  # of a run of several
     return Section("provenance", "Provenance", shell, element("div", *blocks, class_="columns"), together, choices)
