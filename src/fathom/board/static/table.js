@@ -11,7 +11,7 @@ const view = { sort: "created", up: false, filter: "", group: "", lines: SCREENF
 const chosen = new Set();
 
 const shown = (row, key) => {
-  if (key.startsWith("settings.")) { const v = row.settings?.[key.slice(9)]; return v === undefined ? "–" : typeof v === "number" ? decimal(v) : String(v); }
+  if (key.startsWith("settings.")) { const v = row.settings?.[key.slice(9)]; return v === undefined ? "–" : Number.isInteger(v) ? String(v) : typeof v === "number" ? decimal(v) : String(v); }
   if (key === "val" || key === "test") return row[key] === null || row[key] === undefined ? "–" : (formOf(row[`${key}_metric`] ?? ""))(row[key]);
   if (key === "epochs") return row.epochs === null || row.epochs === undefined ? "–" : row.max_epochs && row.max_epochs !== row.epochs ? `${row.epochs} / ${row.max_epochs}` : `${row.epochs}`;
   if (key === "train_s") return duration(row.train_s ?? undefined);

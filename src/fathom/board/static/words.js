@@ -4,6 +4,7 @@ let language = "en";
 let texts = {};
 let patterns = []; // of texts with numbers in them: a regular expression, and the form to fill
 let codes = {};
+const GAPS = { "{}": "(.+?)", "{#}": "([\\d,.]+)" };
 
 /** Take the language that the board was started with, else the browser's; Chinese is fetched when it is asked for. */
 export async function setLanguage(chosen) {
@@ -12,7 +13,7 @@ export async function setLanguage(chosen) {
   if (language !== "zh") return;
   const catalog = await (await fetch("/static/chinese.json")).json();
   ({ texts, codes } = catalog);
-  patterns = catalog.patterns.map(([text, form]) => [new RegExp(`^${text.split("{}").map(escaped).join("(.+?)")}$`, "s"), form]);
+  patterns = catalog.patterns.map(([text, form]) => [new RegExp(`^${text.split(/(\{#?\})/).map((part) => GAPS[part] ?? escaped(part)).join("")}$`, "s"), form]);
 }
 const escaped = (text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
 export const currentLanguage = () => language;

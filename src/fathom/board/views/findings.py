@@ -16,12 +16,14 @@ def show_numbers(run: RunReader) -> Section:
     """Show what is wrong or noteworthy: of a run that has not ended, as far as its records tell."""
     # while it runs there may be no findings.json yet; what the records show is computed from them
     found = run.findings or find_in_run(run)
-    counts = {severity: sum(f.severity == severity for f in found.findings) for severity in ("error", "warning")}
-    clean = note("Nothing stands out.") if not any(counts.values()) else ""
-    cards = [_show_finding(finding) for finding in found.findings]
-    return Section(
-        "numbers", "What the numbers say", clean, element("div", *cards, class_="findings"), _not_checked(found)
-    )
+    return Section("numbers", "What the numbers say", show_cards(found))
+
+
+def show_cards(found: Findings) -> Html:
+    """Show each finding as a card, and what could not be checked."""
+    is_clean = all(finding.severity == "note" for finding in found.findings)
+    cards = element("div", *map(_show_finding, found.findings), class_="findings")
+    return join([note("Nothing stands out.") if is_clean else "", cards, _not_checked(found)])
 
 
 def _show_finding(finding: Finding) -> Html:

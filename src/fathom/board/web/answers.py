@@ -124,6 +124,10 @@ async def _maps(board: Board, request: Request) -> Response:
     return await _work(board, request, "maps", layer=asked.get("layer", ""), index=index, attention=attention)
 
 
+async def _check(board: Board, request: Request) -> Response:
+    return await _work(board, request, "check_data", language=language_of(board, request))
+
+
 async def _range_test(board: Board, request: Request) -> Response:
     return await _work(board, request, "sweep_rates")
 
@@ -245,6 +249,7 @@ READS: dict[str, Answer] = {
     "/api/runs/{run}/batch": _batch,
     "/api/runs/{run}/maps": _maps,
     "/api/runs/{run}/range": _range_test,
+    "/api/runs/{run}/check": _check,
     "/api/runs/{run}/search": _search,
     "/api/runs/{run}/view/{view}": _view,
 }

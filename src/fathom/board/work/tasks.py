@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fathom.board.views.findings import show_cards
 from fathom.board.work.attention import attend_text, draw_heads, record_attention
 from fathom.board.work.explain import explain, over
 from fathom.board.work.opened import (
@@ -25,9 +26,12 @@ from fathom.board.work.opened import (
 )
 from fathom.board.work.range_test import sweep_rates
 from fathom.board.work.searches import describe_search
+from fathom.doctor.check import check
 from fathom.errors import FathomError
+from fathom.findings import Findings
 from fathom.inference.generation import generate
 from fathom.recipes.loaded import LoadedModel
+from fathom.runs.html.language import speaking
 
 _TOP = 5
 _SIDE = 160  # pixels of an image that is shown large
@@ -118,6 +122,14 @@ def training_batch(run: str) -> dict[str, Any]:
         "labels": labels,
         "augment": model.config.data.augment,
     }
+
+
+def check_data(run: str, language: str) -> dict[str, Any]:
+    """Check the data of a run as ``fathom check`` does; return the findings as markup."""
+    checked = check(open_model(run).config)
+    found = Findings.gravest_first(checked.findings, checked.not_checked)
+    with speaking(language):
+        return {"html": str(show_cards(found))}
 
 
 def maps(
@@ -257,6 +269,7 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "training_batch": training_batch,
     "maps": maps,
     "attend_text": attend_text,
+    "check_data": check_data,
     "sweep_rates": sweep_rates,
     "describe_search": describe_search,
 }

@@ -1,8 +1,8 @@
 """The language of a page: what Fathom says, looked up as it is escaped.
 
-``chinese.json`` holds whole texts, patterns of those with numbers in them, and what the codes of findings mean. A text
-that is not there stays English. A class of a user's that is called like one of these words, as "Loss", is translated
-with them.
+``chinese.json`` holds whole texts, patterns of those with gaps (``{}`` is any text, ``{#}`` a number), and what the codes
+of findings mean. A text that is not there stays English. A class of a user's that is called like one of these words, as
+"Loss", is translated with them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from fathom.findings import Finding
 
 LANGUAGES = ("en", "zh")
 CATALOG = Path(__file__).with_name("chinese.json")
+_GAPS = {"{}": "(.+?)", "{#}": r"([\d,.]+)"}
 _LONGEST = 600  # characters: a text beyond that is a user's
 
 _language: ContextVar[str] = ContextVar("language", default="en")
@@ -94,8 +95,10 @@ def _look_up(text: str) -> str:
 @cache
 def _catalog() -> tuple[dict[str, str], list[tuple[re.Pattern[str], str]], dict[str, str]]:
     content = json.loads(CATALOG.read_text(encoding="utf-8"))
-    compiled = [
-        (re.compile("(.+?)".join(map(re.escape, text.split("{}"))), re.DOTALL), form)
-        for text, form in content["patterns"]
-    ]
+    compiled = [(_compile(text), form) for text, form in content["patterns"]]
     return content["texts"], compiled, content["codes"]
+
+
+def _compile(text: str) -> re.Pattern[str]:
+    parts = re.split(r"(\{#?\})", text)
+    return re.compile("".join(_GAPS.get(part) or re.escape(part) for part in parts), re.DOTALL)

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from fathom.runs.html.language import translate
 from fathom.terminal import visible
 
+_SPOKEN = ("aria_label", "title", "alt", "placeholder")  # attributes that people read; of others no word is translated
+
 
 class Html(str):
     """Text that is markup already; every other string is escaped when it is put into a page."""
@@ -25,6 +27,10 @@ def escape(value: object) -> Html:
     return value if isinstance(value, Html) else Html(html.escape(visible(translate(str(value)))))
 
 
+def _as_it_is(value: object) -> Html:
+    return value if isinstance(value, Html) else Html(html.escape(visible(str(value))))
+
+
 def join(parts: Iterable[object], separator: str = "") -> Html:
     """Escape and concatenate."""
     return Html(separator.join(escape(part) for part in parts))
@@ -38,7 +44,7 @@ def element(tag: str, *content: object, **attributes: object) -> Html:
     """
     pairs = "".join(
         # "" leaves an attribute out
-        f' {name.rstrip("_").replace("_", "-")}="{escape(value)}"'
+        f' {name.rstrip("_").replace("_", "-")}="{escape(value if name in _SPOKEN else _as_it_is(value))}"'
         for name, value in attributes.items()
         if value != ""
     )
