@@ -1,6 +1,6 @@
 """The language of a page: what Fathom says, looked up as it is escaped.
 
-``chinese.json`` holds whole texts, patterns of those with gaps (``{}`` is any text, ``{#}`` a number), and what the codes
+``chinese.json`` holds whole texts, patterns of those with gaps (``{}`` is any text, ``{#}`` a number), and what codes
 of findings mean. A text that is not there stays English. A class of a user's that is called like one of these words, as
 "Loss", is translated with them.
 """
