@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import importlib.util
 import json
-import os
 import re
 import shutil
 import socket
@@ -15,16 +13,16 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.board.folders import write_events
+from bench.board.pages import FLAGS, Page, watch_page
+from bench.board.process import cpu_s
 
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _EVERY_S = 0.5  # between two records of the live run
+_EPOCHS = 100_000  # of the playground: more than there is time for
 
 
 @dataclass
@@ -64,8 +62,7 @@ class Served:
 
     def cpu_s(self) -> float:
         """Processor time so far, user and system."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_s(self.process.pid)
 
 
 @contextlib.contextmanager
@@ -96,20 +93,40 @@ def measure_start(root: Path) -> float:
         return served.started_s
 
 
-def measure_first_paint(root: Path) -> float:
-    """Return seconds from navigating to the first screenful of runs, in Chromium, of a server that was just started."""
+def measure_page(root: Path, seconds: float) -> dict[str, Any]:
+    """Return what the board's page costs, measured as that of the others."""
+    with serve("board", str(root)) as served:
+        return watch_page(Page(served.address, served.process.pid, max(path.name for path in root.iterdir())), seconds)
+
+
+def measure_first_paint(root: Path) -> dict[str, float]:
+    """Return seconds from navigating to the first paint and to the first screenful of runs; the server is new."""
     from playwright.sync_api import sync_playwright
 
     browser_path = shutil.which("chromium") or shutil.which("google-chrome")
     with serve("board", str(root)) as served, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
         page = browser.new_page()
+        page.add_init_script(_WATCH_ROWS)
         page.goto("about:blank")
         page.goto(served.address)
         page.wait_for_selector(".runs-table tbody tr")
-        painted = page.evaluate("() => performance.now()")
+        page.wait_for_timeout(300)
+        painted, listed = page.evaluate(
+            "[performance.getEntriesByName('first-contentful-paint')[0].startTime, window.listed]"
+        )
         browser.close()
-        return float(painted) / 1000
+        return {"paint_s": painted / 1000, "runs_s": listed / 1000}
+
+
+# the frame after the one in which the rows came: they are on the screen
+_WATCH_ROWS = """
+new MutationObserver((_, watch) => {
+  if (!document.querySelector('.runs-table tbody tr')) return;
+  watch.disconnect();
+  requestAnimationFrame(() => requestAnimationFrame(() => { window.listed = performance.now(); }));
+}).observe(document, { childList: true, subtree: true });
+"""
 
 
 def measure_bytes(root: Path, seconds: float, *, live: bool) -> dict[str, float]:
@@ -194,49 +211,14 @@ def measure_frames(seconds: float) -> float:
         for line in stream:
             if b'"event": "frame"' in line:  # it stands at its first step
                 break
-        connection = http.client.HTTPConnection("127.0.0.1", served.port)
-        connection.request("POST", f"/api/play/{slot}", json.dumps({"do": "run"}), headers)
-        connection.getresponse().read()
+        for command in ({"do": "settings", "query": f"epochs={_EPOCHS}"}, {"do": "run"}):
+            connection = http.client.HTTPConnection("127.0.0.1", served.port)
+            connection.request("POST", f"/api/play/{slot}", json.dumps(command), headers)
+            connection.getresponse().read()
+            connection.close()
         count, began = 0, time.perf_counter()
         for line in stream:
             count += b'"event": "frame"' in line
             if time.perf_counter() - began > seconds:
                 break
         return count / (time.perf_counter() - began)
-
-
-def measure_tensorboard(root: Path, events: Path, seconds: float) -> dict[str, Any]:
-    """Return the same of TensorBoard on the same curves: until all runs are listed, and its processor time idle."""
-    if importlib.util.find_spec("tensorboard") is None:
-        return {"missing": "tensorboard is not installed"}
-    write_events(root, events)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    began = time.perf_counter()
-    command = ["-m", "tensorboard.main", "--logdir", str(events), "--port", str(port), "--host", "127.0.0.1"]
-    process = subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    served = Served(process, f"http://127.0.0.1:{port}/", 0.0)  # type: ignore[arg-type]
-    try:
-        wanted, first = len(list(events.iterdir())), 0.0
-        while time.perf_counter() - began < 300:
-            with contextlib.suppress(OSError, ValueError):
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/data/runs") as answer:
-                    listed = json.loads(answer.read())
-                first = first or time.perf_counter() - began
-                if len(listed) >= wanted:
-                    break
-            time.sleep(0.1)
-        all_s, cpu, since = time.perf_counter() - began, served.cpu_s(), time.perf_counter()
-        time.sleep(seconds)
-        share = (served.cpu_s() - cpu) / (time.perf_counter() - since)
-        return {"first_answer_s": first, "all_runs_s": all_s, "cpu_share_idle": share}
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def measure_trackio() -> dict[str, str]:
-    """Say whether trackio could be measured; it needs its own store, which is written by its own logger."""
-    found = importlib.util.find_spec("trackio") is not None
-    return {"missing": "not measured: its store is not the run folders" if found else "trackio is not installed"}
