@@ -4,6 +4,7 @@ import json
 import os
 import runpy
 import shutil
+import struct
 import time
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -80,6 +81,17 @@ def open_board(browser):
         context.close()
     # no error, no refusal of the policy; 409 is how the board says that a run of these tests has no weights to open
     assert [line for line in noise if "409 (Conflict)" not in line] == []
+
+
+def event_file(tag):
+    """Return TensorBoard's event file with three values of one tag."""
+    record = runpy.run_path(str(Path(__file__).parents[1] / "board" / "test_foreign.py"))["record"]
+    value = b"\x0a" + bytes([len(tag)]) + tag + b"\x15" + struct.pack("<f", 0.5)
+    summary = b"\x0a" + bytes([len(value)]) + value
+    events = (
+        b"\x09" + struct.pack("<d", 1.0) + bytes([0x10, step, 0x2A, len(summary)]) + summary for step in (1, 2, 3)
+    )
+    return b"".join(map(record, events))
 
 
 def until(tab, expression, timeout_s=30.0):
@@ -173,14 +185,18 @@ def test_hostile_names_and_contents_run_nothing(open_board, serve, tmp_path):
     (root / "csv" / "metrics.csv").write_text(
         f'epoch,step,"{HOSTILE.replace(chr(34), chr(34) * 2)}"\n0,1,0.5\n1,2,0.4\n'
     )
+    (root / "events").mkdir()
+    (root / "events" / "events.out.tfevents.1.host").write_bytes(event_file(b"<img src=x onerror=hacked=1>"))
     client = serve(root)
     tab = open_board(client)
-    tab.wait_for_selector(".runs-table tbody tr:nth-child(2)")
+    tab.wait_for_selector(".runs-table tbody tr:nth-child(3)")
     tab.wait_for_selector(".tag")
     client.log_in()
     for view in ("now", "curves", "doctor", "errors", "layers", "setup"):
         open_view(tab, client.first_id("20250301"), view)
-    open_view(tab, client.first_id("csv"), "curves")
+    for log in ("csv", "events"):
+        open_view(tab, client.first_id(log), "curves")
+        until(tab, "document.querySelector('.chart-title')")
     assert tab.evaluate("window.hacked") is None
     assert tab.evaluate("document.querySelectorAll('main script, main img[onerror]').length") == 0
 

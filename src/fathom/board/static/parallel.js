@@ -21,7 +21,7 @@ export function drawParallel(axes, rows, label, toneOfRow = (_, i) => toneOf(i))
     const path = s("path", { class: "line", d: `M${points.map((point) => point.join(" ")).join("L")}` }, s("title", {}, row.name));
     svg.append(s("g", { class: `tone-${toneOfRow(row, i)}` }, path));
   });
-  return h("figure", { class: "chart" }, h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, svg));
+  return h("figure", { class: "chart parallel" }, h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, svg));
 }
 
 /** Where each value lies on its axis: numbers in proportion, of wide spans by their logarithm; names in their order. */
