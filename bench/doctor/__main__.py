@@ -15,7 +15,7 @@ from queue import SimpleQueue
 
 from bench.doctor.counts import Overhead, compare_costs, is_loud, is_right
 from bench.doctor.forks import Server
-from bench.doctor.programs import HALVES, PROGRAMS, Program, choose_few, read_programs
+from bench.doctor.programs import HALVES, HELD, PROGRAMS, Program, choose_few, read_programs
 from bench.doctor.results import Results, read_results, write_results
 from bench.doctor.runs import Cost, Visit, default_command, run, visit
 from bench.doctor.tables import make_section
@@ -26,27 +26,29 @@ from bench.settings import ROOT
 _OUT = ROOT / "docs" / "doctor"
 _SCRIPTS = Path(__file__).with_name("scripts")
 _SECTION = "doctor"
-_START, _END = f"<!-- bench:{_SECTION}:start -->", f"<!-- bench:{_SECTION}:end -->"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the doctor over the programs; write ``results.json`` and the table."""
     args = _parse(arguments)
     out = args.out or (Path(tempfile.mkdtemp(prefix="bench-doctor-")) if args.quick else _OUT)
-    page, stored = out / "README.md", out / "results.json"
+    held = args.half == HELD
+    name = f"{_SECTION}-{HELD}" if held else _SECTION
+    start, end = f"<!-- bench:{name}:start -->", f"<!-- bench:{name}:end -->"
+    page, stored = out / "README.md", out / ("held.json" if held else "results.json")
     out.mkdir(parents=True, exist_ok=True)
     if not page.exists():  # a page with nothing but the table
-        page.write_text(f"{_START}\n{_END}\n", encoding="utf-8")
-    elif _START not in page.read_text(encoding="utf-8"):  # better now than after hours of measuring
-        print(f"bench.doctor: no place for the table in {page}: add lines {_START} and {_END}", file=sys.stderr)
+        page.write_text(f"{start}\n{end}\n", encoding="utf-8")
+    elif start not in page.read_text(encoding="utf-8"):  # better now than after hours of measuring
+        print(f"bench.doctor: no place for the table in {page}: add lines {start} and {end}", file=sys.stderr)
         return 2
-    programs = read_programs("all", args.programs.resolve())
+    programs = read_programs(HELD if held else "all", args.programs.resolve())
     if args.costs:
         results = _measure_costs(args, stored)
     else:
         results = read_results(stored) if args.render else _measure(args, programs, stored)
     section = make_section([program for program in programs if program.name in results.visits], results)
-    update_sections(page, {_SECTION: section})
+    update_sections(page, {name: section})
     print(stored, page, sep="\n")
     return 0
 
@@ -142,7 +144,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench.doctor", description="Recall and false alarms of fathom doctor on planted faults."
     )
-    parser.add_argument("--half", choices=(*HALVES, "all"), default="report", help="which programs (default: report)")
+    parser.add_argument(
+        "--half", choices=(*HALVES, HELD, "all"), default="report", help="which programs (default: report)"
+    )
     parser.add_argument("--quick", action="store_true", help="one seed, few programs; writes to a temporary folder")
     parser.add_argument("--seeds", type=int, help="of each program (default: 5; 1 with --quick)")
     parser.add_argument("--jobs", type=int, default=1, help="programs at a time (default: 1)")

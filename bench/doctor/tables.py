@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.doctor.counts import Alarms, Overhead, Tally, count_alarms, tally_codes
-from bench.doctor.programs import Program
+from bench.doctor.programs import HELD, Program
 from bench.doctor.results import Results
 from bench.doctor.runs import Visit
 
@@ -35,7 +35,9 @@ def make_section(programs: Sequence[Program], results: Results) -> str:
         total.add(counts)
     alarms = count_alarms(healthy, visits)
     parts = [_describe(results.facts), _codes_table(codes, total, alarms), _alarms_table(healthy, visits)]
-    parts += [_alarm_codes(alarms), _failures(visits), _cost(results.overhead), _peers_table(total)]
+    parts += [_alarm_codes(alarms), _failures(visits)]
+    if results.facts["half"] != HELD:  # once on the page
+        parts += [_cost(results.overhead), _peers_table(total)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -44,13 +46,15 @@ def _describe(facts: Mapping[str, object]) -> str:
         "report": "the half of the programs that was not used to set thresholds",
         "calibration": "the half of the programs on which thresholds were set",
         "all": "all programs, those included on which thresholds were set",
+        HELD: "programs held back, written without a look at the checks and not used to mend them",
     }
+    option = f" --half {HELD}" if facts["half"] == HELD else ""
     seeds = facts["seeds"]
     shown = "one seed" if seeds == 1 else f"{seeds} seeds"
     return (
         f"Measured on {halves[str(facts['half'])]}, {shown} each, on {facts['date']} with PyTorch {facts['torch']}: "
-        "`python -m bench.doctor`. *Detected*: a finding above a note, or the fault itself as a note. *Right code*: "
-        "one of those that fit the fault is among the findings. *Line*: of the right ones, how often the place is a "
+        f"`python -m bench.doctor{option}`. *Detected*: a finding above a note, or the fault itself as a note. "
+        "*Right code*: one of those that fit the fault is among the findings. *Line*: of the right ones, how often the place is a "
         "line that holds the fault. *Alarms*: runs of healthy programs with that code above a note."
     )
 

@@ -1,0 +1,31 @@
+"""The model is deep-copied after its optimiser was made: the copy gets gradients, the original gets steps."""
+# expects: step.parameters_not_updated
+# style: functions, sequential
+import copy
+import os
+
+import torch
+import torch.nn as nn
+
+torch.manual_seed(int(os.environ.get("SEED", 0)))
+x = torch.rand(400, 3) * 2 - 1
+y = (x**2).sum(1, keepdim=True)
+
+
+def prepare():
+    model = nn.Sequential(nn.Linear(3, 32), nn.SiLU(), nn.Linear(32, 1))
+    opt = torch.optim.Adam(model.parameters(), lr=0.01)
+    start = copy.deepcopy(model)  # to compare with at the end
+    return start, model, opt  # <- fault
+
+
+net, other, opt = prepare()
+for it in range(200):
+    i = torch.randint(0, 400, (64,))
+    opt.zero_grad()
+    loss = nn.functional.mse_loss(net(x[i]), y[i])
+    loss.backward()
+    opt.step()
+    if it % 50 == 0:
+        print(it, loss.item())
+print("last", loss.item())
