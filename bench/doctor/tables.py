@@ -54,8 +54,8 @@ def _describe(facts: Mapping[str, object]) -> str:
     return (
         f"Measured on {halves[str(facts['half'])]}, {shown} each, on {facts['date']} with PyTorch {facts['torch']}: "
         f"`python -m bench.doctor{option}`. *Detected*: a finding above a note, or the fault itself as a note. "
-        "*Right code*: one of those that fit the fault is among the findings. *Line*: of the right ones, how often the place is a "
-        "line that holds the fault. *Alarms*: runs of healthy programs with that code above a note."
+        "*Right code*: one of those that fit the fault is among the findings. *Line*: of the right ones, how often the "
+        "place is a line that holds the fault. *Alarms*: runs of healthy programs with that code above a note."
     )
 
 

@@ -8,10 +8,10 @@ from torch import nn
 from torch.utils.data import ConcatDataset, DataLoader, TensorDataset, random_split
 
 torch.manual_seed(int(os.environ.get("SEED", 0)))
-X = torch.randn(150, 20)
-y = (X[:, 0] + 0.3 * torch.randn(150) > 0).long()
+X = torch.randn(300, 20)
+y = (X[:, 0] + 0.3 * torch.randn(300) > 0).long()
 full = ConcatDataset([TensorDataset(X, y)] * 4)  # <- fault
-train, val = random_split(full, [480, 120])  # <- fault
+train, val = random_split(full, [960, 240])  # <- fault
 
 
 class Net(nn.Module):

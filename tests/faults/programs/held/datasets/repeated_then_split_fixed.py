@@ -8,9 +8,9 @@ from torch import nn
 from torch.utils.data import ConcatDataset, DataLoader, TensorDataset, random_split
 
 torch.manual_seed(int(os.environ.get("SEED", 0)))
-X = torch.randn(150, 20)
-y = (X[:, 0] + 0.3 * torch.randn(150) > 0).long()
-train, val = random_split(TensorDataset(X, y), [120, 30])
+X = torch.randn(300, 20)
+y = (X[:, 0] + 0.3 * torch.randn(300) > 0).long()
+train, val = random_split(TensorDataset(X, y), [240, 60])
 train = ConcatDataset([train] * 4)
 
 

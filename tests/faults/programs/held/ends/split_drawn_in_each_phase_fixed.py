@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset, random_split
 
 torch.manual_seed(int(os.environ.get("SEED", 0)))
 X = torch.randn(300, 12)
-y = (X[:, :2].sum(1) + torch.randn(300) > 0).long()
+y = (X[:, :2].sum(1) + 0.3 * torch.randn(300) > 0).long()
 everything = TensorDataset(X, y)
 
 

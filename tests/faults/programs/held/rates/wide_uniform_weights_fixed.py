@@ -23,15 +23,22 @@ with torch.no_grad():
     last.mul_(0.1)
     centres = torch.randn(4, 20)
 y = torch.randint(0, 4, (500,))
-x = centres[y] + 1.5 * torch.randn(500, 20)
-opt = torch.optim.SGD(Ws + [last], lr=1e-3)
+x = 0.5 * centres[y] + torch.randn(500, 20)
+opt = torch.optim.SGD(Ws + [last], lr=1e-2)
+
+
+def scores(h):
+    for W in Ws:
+        h = F.relu(h @ W)
+    return h @ last
+
+
 for epoch in range(15):
-    for i in torch.randperm(500).split(50):
-        h = x[i]
-        for W in Ws:
-            h = F.relu(h @ W)
-        loss = F.cross_entropy(h @ last, y[i])
+    for i in torch.randperm(300).split(30):
+        loss = F.cross_entropy(scores(x[i]), y[i])
         opt.zero_grad()
         loss.backward()
         opt.step()
-    print(epoch, loss.item())
+    with torch.no_grad():
+        test = scores(x[300:])
+        print(epoch, loss.item(), F.cross_entropy(test, y[300:]).item(), (test.argmax(1) == y[300:]).float().mean().item())
