@@ -114,7 +114,7 @@ def test_a_probe_has_the_norms_of_the_step(tmp_path):
     first.register_forward_hook(lambda layer, inputs, output: outputs.append(output[:64].detach().numpy()))
     net.training_step((X, y))["loss"].backward()
     found = np.histogram(outputs[0], np.linspace(-4, 4, 17) * outputs[0].std() + outputs[0].mean())[0] / outputs[0].size
-    assert probe["output_histogram"][0] == pytest.approx(found, abs=0.02)  # of a sample of them
+    assert probe["output_histogram"][0] == pytest.approx(found, abs=0.03)  # of a sample of them
     assert sum(probe["output_histogram"][0]) == pytest.approx(1, abs=0.01)
     assert 0 < probe["memory"]["bytes"] <= probe["memory"]["peak_bytes"]
     named = {name.removeprefix("net."): p for name, p in net.named_parameters()}

@@ -21,7 +21,7 @@ from fathom.doctor.observer.units import Units
 MOST_WEIGHTS = 50_000_000  # copied to see what a step changes; of a larger network updates are not measured
 MOST_SAMPLES = 64  # of a batch, whose outputs are looked at: a variance over them and their units is exact enough
 MOST_LAYERS = 200  # whose outputs are looked at; of a deeper network the first ones
-MOST_COUNTED = 8192  # outputs of a layer that go into its histogram: shares are then right to about a hundredth
+MOST_COUNTED = 4096  # outputs of a layer that go into its histogram: its shares are then right to about a hundredth
 EDGES = tuple(-4 + 0.5 * i for i in range(17))  # of the histogram's 16 bins, in standard deviations from the mean
 
 
