@@ -49,9 +49,9 @@ function rangeTest(id, signal) {
     const level = (values) => values.map((value) => Math.min(value, least + 2 * (smoothed[0] - least))); // what blew up would flatten the rest
     chart.show([{ label: t("of each step"), tone: "train", faint: true, x: exponents, y: level(loss) }, { label: t("smoothed"), tone: "train", smoothed: true, x: exponents, y: level(smoothed) }],
       { xLabel: t("learning rate, as a power of ten"), marks: advised ? [{ at: Math.log10(advised), label: t("advised: {lr}", { lr: decimal(advised) }) }] : [] });
-    return [h("div", { class: "charts one" }, chart.node), h("p", {}, advised ? t("The loss falls fastest below its lowest point; a tenth of the rate there is a good one to begin with: {lr}.", { lr: decimal(advised) })
+    return [h("div", { class: "charts one" }, chart.node), h("p", {}, advised ? t("The loss falls fastest below the rate of its lowest point; a tenth of that rate is a good one to begin with: {lr}.", { lr: decimal(advised) })
       : t("The loss did not fall at any rate: look at the doctor's findings first.")), advised ? h("p", {}, h("code", {}, `--lr ${decimal(advised)}`)) : null];
   });
   return h("section", {}, h("h2", {}, t("Range test")), h("p", { class: "note" }, t("Trains a copy from the run's start for up to 120 steps, its learning rate growing from 0.000001 to 10; the run itself stays as it is.")),
-    h("button", { type: "button", onclick: run }, t("Run the range test")), place);
+    h("p", { class: "run-actions" }, h("button", { type: "button", onclick: run }, t("Run the range test"))), place);
 }
