@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from fathom.build.kinds.detection import kind_of
+from fathom.doctor.ranking import is_symptom
 from fathom.findings import Finding, Plain
 from fathom.settings.config import Config, replace_in
 from fathom.settings.learning import resolve_learning
@@ -18,9 +19,9 @@ Cure = Callable[[Finding, Config], dict[str, Plain]]
 def advise(finding: Finding, config: Config) -> Finding:
     """Return a finding with the settings that would mend it in this run, and the options that set them.
 
-    A finding whose cure is no setting stays as it is.
+    A finding whose cure is no setting stays as it is, and so does what follows from another one.
     """
-    cure = CURES.get(finding.code)
+    cure = None if is_symptom(finding) else CURES.get(finding.code)
     settings = cure(finding, config) if cure is not None else {}
     if not settings:
         return finding

@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from fathom.doctor import thresholds
 from fathom.doctor.catalog import CATALOG, found
+from fathom.doctor.ranking import rank
 from fathom.doctor.remedies import advise
 from fathom.doctor.training.judge import judge
 from fathom.doctor.training.opening import lasts
@@ -62,10 +63,9 @@ def examine_run(path: Path) -> Findings:
         skipped |= {code: skipped.get(code, reason) for code in CATALOG if code not in _SEEN}
     codes = {finding.code for finding in found}
     config = read_config(path)
-    return Findings.gravest_first(
-        [finding if finding.settings is not UNSET else advise(finding, config) for finding in found],
-        [NotChecked(code, reason) for code, reason in skipped.items() if code not in codes],
-    )
+    advised = [f if f.settings is not UNSET else advise(f, config) for f in found]
+    skipped_now = [NotChecked(code, reason) for code, reason in skipped.items() if code not in codes]
+    return Findings(tuple(rank(advised)), tuple(skipped_now))
 
 
 def headline(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from fathom.doctor.catalog import CATALOG
 from fathom.doctor.checks import (
@@ -25,7 +25,8 @@ from fathom.doctor.checks import (
     updates,
 )
 from fathom.doctor.observer.record import Record
-from fathom.findings import Finding, Findings, NotChecked, has_errors
+from fathom.doctor.ranking import rank
+from fathom.findings import Finding, Findings, NotChecked
 
 Outcome = Iterator[Finding | NotChecked]
 
@@ -50,10 +51,13 @@ CHECKS: tuple[Callable[[Record], Outcome], ...] = (
 )
 
 
-def check_record(record: Record, checks: Sequence[Callable[[Record], Outcome]] = CHECKS) -> Findings:
-    """Return what the checks, by default all, say of a training; each fault once, the gravest first.
+def check_record(
+    record: Record, checks: Sequence[Callable[[Record], Outcome]] = CHECKS, too_early: Collection[str] = ()
+) -> Findings:
+    """Return what the checks, by default all, say of a training; each fault once, the gravest first, as ``rank`` says.
 
-    Where a finding explains another, as invalid data explain a loss that is not finite, both stand.
+    Args:
+        too_early: codes of what cannot be said yet, and so explains nothing yet.
     """
     found: dict[tuple[str, str], Finding] = {}
     skipped: dict[str, str] = {}
@@ -65,16 +69,13 @@ def check_record(record: Record, checks: Sequence[Callable[[Record], Outcome]] =
             for outcome in check(record):
                 if isinstance(outcome, NotChecked):
                     skipped[outcome.code] = outcome.reason
-                else:
+                elif outcome.code not in too_early:
                     found.setdefault((outcome.code, outcome.place), outcome)
         except Exception as error:  # a check that fails must not take the others with it
             record.note_failure(check.__module__, error)
     codes = {code for code, _ in found}
     not_checked = [NotChecked(code, reason) for code, reason in skipped.items() if code not in codes]
-    shown = _once(list(found.values()))
-    if has_errors(shown):  # a training with an error learns less: that is its consequence
-        shown = [finding for finding in shown if finding.code != "fit.underfitting"]
-    return Findings.gravest_first(shown, not_checked)
+    return Findings(tuple(rank(_once(list(found.values())))), tuple(not_checked))
 
 
 def _without_training(record: Record) -> str:

@@ -40,12 +40,8 @@ def judge(events: Iterable[Event], epochs: Sequence[Mapping[str, Any]], *, is_ov
     record = record_of(kept, epochs, is_over=is_over)
     if record is None:
         return Findings()
-    result = run.check_record(record, CHECKS)
-    if is_over and record.not_finite is None and any(o.steps for o in record.optimizers):
-        judged = list(result.findings)
-    else:
-        judged = [finding for finding in result.findings if is_over or finding.code not in _AT_THE_END]
-    judged += [*_rhythm(kept), *_outside_the_band(kept)]
+    result = run.check_record(record, CHECKS, () if is_over else _AT_THE_END)
+    judged = [*result.findings, *_rhythm(kept), *_outside_the_band(kept)]
     skipped = [check for check in result.not_checked if not check.code.startswith(_NOT_THE_COURSE)]
     skipped = [check for check in skipped if check.code != "run.not_deterministic"]
     reasons: dict[str, str] = next(
