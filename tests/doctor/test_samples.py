@@ -6,14 +6,17 @@ import textwrap
 import pytest
 import torch
 import torch.nn.functional as F
+from sklearn.datasets import load_digits
 from tests.doctor import programs as p
 from torch import nn
 from torch.utils.data import DataLoader, Subset, TensorDataset
 
 import fathom
 from fathom.doctor import runner
+from fathom.doctor.checks import neighbours
 from fathom.doctor.checks.samples import _best_intervals, _purity
 from fathom.doctor.observer.observer import Observer
+from fathom.doctor.observer.record import Record
 
 
 def findings(train):
@@ -167,6 +170,23 @@ def test_wrong_labels_are_told_by_sure_mistakes(share, is_noisy):
 
     found = findings(train).get("data.label_noise")
     assert (found is not None) is is_noisy
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [("nothing", None), ("swap a fifth", "data.label_noise"), ("shuffle", "data.labels_shuffled")],
+)
+def test_labels_are_compared_with_those_of_neighbours(change, code):
+    digits = load_digits()
+    x, y = torch.tensor(digits.data, dtype=torch.float) / 16, torch.tensor(digits.target)
+    torch.manual_seed(0)
+    if change == "shuffle":
+        y = y[torch.randperm(len(y))]
+    elif change != "nothing":
+        swapped = torch.rand(len(y)) < 0.2
+        y[swapped] = (y[swapped] + torch.randint(1, 10, (int(swapped.sum()),))) % 10
+    record = Record(inputs=(torch.cat([x, x]), torch.cat([y, y])))  # two epochs: a sample is no neighbour of itself
+    assert [f.code for f in neighbours.check(record)] == ([code] if code else [])
 
 
 def test_the_watch_draws_nothing_itself():

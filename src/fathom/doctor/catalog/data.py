@@ -64,7 +64,8 @@ ENTRIES = (
         "Training loss falls slowly or not at all, validation stays at chance.",
         "inputs and labels do not belong together",
         "check joins and sorting: shuffle both with one permutation",
-        "Statistical: training goes well below the loss of chance while validation stays at it.",
+        "Statistical: training goes well below the loss of chance while validation stays at it; or the five nearest "
+        "inputs of a sample have its label no more often than shuffled labels do, by a permutation test at 1 %.",
         "A hopeless task, or very little data.",
     ),
     Entry(
@@ -78,7 +79,9 @@ ENTRIES = (
         "the network "
         "takes for another class with at least the probability that samples of that class get on average, if its "
         "mistakes are as "
-        "sure as its right answers. A network that is surer than it is right is not judged.",
+        "sure as its right answers. A network that is surer than it is right is not judged. "
+        "With six classes and more also: labels that "
+        "contradict the nearest inputs, if they do so between classes that are not alike too.",
         "Classes that cannot be told apart look the same.",
     ),
     Entry(

@@ -14,6 +14,7 @@ from fathom.doctor.checks import (
     initial,
     losses,
     modes,
+    neighbours,
     randomness,
     rates,
     samples,
@@ -48,6 +49,7 @@ CHECKS: tuple[Callable[[Record], Outcome], ...] = (
     fits.check,
     randomness.check,
     samples.check,
+    neighbours.check,
 )
 
 

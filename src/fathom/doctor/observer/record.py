@@ -205,6 +205,7 @@ class Record:
     graph: dict[str, dict[str, Any]] = field(default_factory=dict)  # place of a backward pass: what its graph shows
     evaluations: list[dict[str, Any]] = field(default_factory=list)  # step, loss, place: without gradients
     rows: tuple[Tensor, Tensor] | None = None  # features and targets of some samples that are learned from
+    inputs: tuple[Tensor, Tensor] | None = None  # flattened inputs and classes of some samples that are learned from
     predicted: tuple[Tensor, Tensor] | None = None  # probabilities and labels of the last evaluation
     foreign_layers: dict[str, str] = field(default_factory=dict)  # layers called that no network registers: place
     plain_tensors: dict[str, str] = field(default_factory=dict)  # with gradients, attributes of a network: place

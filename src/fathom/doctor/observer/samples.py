@@ -11,6 +11,7 @@ from fathom.doctor.observer.part import Part
 
 MOST_ROWS = 2000  # that are kept of what is learned from
 MOST_FEATURES = 500
+MOST_VALUES = 1024  # of an input whose neighbours are looked for: a grey image of 32 × 32
 MOST_PREDICTIONS = 5000  # of one evaluation
 MOST_CLASSES = 200
 
@@ -21,6 +22,8 @@ class Samples(Part):
     def install(self) -> list[Any]:
         self._rows: list[tuple[Tensor, Tensor]] = []
         self._num_rows = 0
+        self._inputs: list[tuple[Tensor, Tensor]] = []
+        self._num_inputs = 0
         self._predictions: dict[int, list[tuple[Tensor, Tensor]]] = {}  # by the step at which they were made
         return []
 
@@ -29,11 +32,23 @@ class Samples(Part):
 
         Shape:   x (N, features), y (N,) or (N, 1)
         """
+        self._keep_classes(x, y)
         if x is None or x.dim() != 2 or not x.is_floating_point() or y.shape not in ((len(x),), (len(x), 1)):
             return
         if 2 <= x.shape[1] <= MOST_FEATURES and self._num_rows < MOST_ROWS:
             self._num_rows += len(x)
             self._rows.append((x.detach().float().cpu().clone(), y.detach().flatten().float().cpu().clone()))
+
+    def _keep_classes(self, x: Tensor | None, y: Tensor) -> None:
+        """Keep inputs beside the classes that they are learned as.
+
+        Shape:   x (N, …), y (N,)
+        """
+        if x is None or x.dim() < 2 or not x.is_floating_point() or y.is_floating_point() or y.shape != x.shape[:1]:
+            return
+        if 2 <= x[:1].numel() <= MOST_VALUES and self._num_inputs < MOST_ROWS:
+            self._num_inputs += len(x)
+            self._inputs.append((x.detach().flatten(1).float().cpu().clone(), y.detach().cpu().clone()))
 
     def predicted(self, scores: Tensor, labels: Tensor) -> None:
         """Keep what a network says of samples, without gradients, beside their labels.
@@ -57,6 +72,10 @@ class Samples(Part):
         widths = {x.shape[1] for x, _ in self._rows}
         if len(widths) == 1:
             self.record.rows = (torch.cat([x for x, _ in self._rows]), torch.cat([y for _, y in self._rows]))
+        if len({x.shape[1] for x, _ in self._inputs}) == 1:
+            x, y = torch.cat([x for x, _ in self._inputs]), torch.cat([y for _, y in self._inputs])
+            if bool(x.isfinite().all()):
+                self.record.inputs = (x[:MOST_ROWS], y[:MOST_ROWS])
         for kept in self._predictions.values():
             if len({p.shape[1] for p, _ in kept}) == 1:
                 self.record.predicted = (torch.cat([p for p, _ in kept]), torch.cat([y for _, y in kept]))
