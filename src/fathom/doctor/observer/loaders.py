@@ -155,6 +155,7 @@ class Loaders(Part):
             digests = [digest(sample) for sample in x]
             record.sample_digests.update(digests)
             self._compare_labels(record, x, tensors[-1], digests)
+            self.observer.samples.loaded(record, x, tensors[-1])
 
     def _compare_labels(self, record: LoaderRecord, x: Tensor, y: Tensor, digests: list[str]) -> None:
         """Count inputs that come again with another label; short ones, such as a few categories, may well do so."""

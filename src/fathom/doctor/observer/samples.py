@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from fathom.doctor.observer.part import Part
+from fathom.doctor.observer.record import LoaderRecord
 
 MOST_ROWS = 2000  # that are kept of what is learned from
 MOST_FEATURES = 500
@@ -16,14 +17,40 @@ MOST_PREDICTIONS = 5000  # of one evaluation
 MOST_CLASSES = 200
 
 
+class _Inputs:
+    """Inputs beside the classes that they are learned as, the first ones."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self._kept: list[tuple[Tensor, Tensor]] = []
+
+    def add(self, x: Tensor, y: Tensor) -> None:
+        """Keep a batch, if it is one.
+
+        Shape:   x (N, …), y (N,)
+        """
+        if x.dim() < 2 or not x.is_floating_point() or y.is_floating_point() or y.shape != x.shape[:1]:
+            return
+        if self.samples < MOST_ROWS and 2 <= x[:1].numel() <= MOST_VALUES:
+            self.samples += len(x)
+            self._kept.append((x.detach().flatten(1).float().cpu().clone(), y.detach().cpu().clone()))
+
+    def together(self) -> tuple[Tensor, Tensor] | None:
+        """Return them as (N, features) and (N,), where they are finite and of one size."""
+        if len({x.shape[1] for x, _ in self._kept}) != 1:
+            return None
+        x, y = (torch.cat(parts)[:MOST_ROWS] for parts in zip(*self._kept, strict=True))
+        return (x, y) if bool(x.isfinite().all()) else None
+
+
 class Samples(Part):
     """Keeps rows of features beside their targets, and probabilities beside the labels of an evaluation."""
 
     def install(self) -> list[Any]:
         self._rows: list[tuple[Tensor, Tensor]] = []
         self._num_rows = 0
-        self._inputs: list[tuple[Tensor, Tensor]] = []
-        self._num_inputs = 0
+        self._inputs = _Inputs()
+        self._loaded: dict[int, tuple[LoaderRecord, _Inputs]] = {}
         self._predictions: dict[int, list[tuple[Tensor, Tensor]]] = {}  # by the step at which they were made
         return []
 
@@ -32,23 +59,20 @@ class Samples(Part):
 
         Shape:   x (N, features), y (N,) or (N, 1)
         """
-        self._keep_classes(x, y)
+        if x is not None:
+            self._inputs.add(x, y)
         if x is None or x.dim() != 2 or not x.is_floating_point() or y.shape not in ((len(x),), (len(x), 1)):
             return
         if 2 <= x.shape[1] <= MOST_FEATURES and self._num_rows < MOST_ROWS:
             self._num_rows += len(x)
             self._rows.append((x.detach().float().cpu().clone(), y.detach().flatten().float().cpu().clone()))
 
-    def _keep_classes(self, x: Tensor | None, y: Tensor) -> None:
-        """Keep inputs beside the classes that they are learned as.
+    def loaded(self, loader: LoaderRecord, x: Tensor, y: Tensor) -> None:
+        """Keep a batch of a loader's first pass, whose losses are not all looked at closely.
 
         Shape:   x (N, …), y (N,)
         """
-        if x is None or x.dim() < 2 or not x.is_floating_point() or y.is_floating_point() or y.shape != x.shape[:1]:
-            return
-        if 2 <= x[:1].numel() <= MOST_VALUES and self._num_inputs < MOST_ROWS:
-            self._num_inputs += len(x)
-            self._inputs.append((x.detach().flatten(1).float().cpu().clone(), y.detach().cpu().clone()))
+        self._loaded.setdefault(id(loader), (loader, _Inputs()))[1].add(x, y)
 
     def predicted(self, scores: Tensor, labels: Tensor) -> None:
         """Keep what a network says of samples, without gradients, beside their labels.
@@ -72,10 +96,8 @@ class Samples(Part):
         widths = {x.shape[1] for x, _ in self._rows}
         if len(widths) == 1:
             self.record.rows = (torch.cat([x for x, _ in self._rows]), torch.cat([y for _, y in self._rows]))
-        if len({x.shape[1] for x, _ in self._inputs}) == 1:
-            x, y = torch.cat([x for x, _ in self._inputs]), torch.cat([y for _, y in self._inputs])
-            if bool(x.isfinite().all()):
-                self.record.inputs = (x[:MOST_ROWS], y[:MOST_ROWS])
+        learned = [inputs for loader, inputs in self._loaded.values() if loader.is_training]
+        self.record.inputs = max([self._inputs, *learned], key=lambda inputs: inputs.samples).together()
         for kept in self._predictions.values():
             if len({p.shape[1] for p, _ in kept}) == 1:
                 self.record.predicted = (torch.cat([p for p, _ in kept]), torch.cat([y for _, y in kept]))
