@@ -33,6 +33,7 @@ PEAK = 5.0  # highest loss against the first; ours (TDC has 2, against the minim
 STUCK = 0.95  # loss at the end against the first, from which nothing was learned; TP's 5 %
 GROWN = 1e3  # loss (AT) against its first value, before it overflows
 LARGE_UPDATE = 0.1  # norm of an update relative to the weights, TDC's log10 ≥ −1; K's target is 1e-3
+LEAST_BACKWARDS = 3  # without a step, before it counts as forgotten; ours
 STANDS_STILL = 0.05  # TP
 MOVED = 0.02  # of the weights' norm, by all steps together; ours
 
@@ -68,6 +69,7 @@ FLAT_SIZE = 0.1  # largest pixel at which that counts; ours
 CHANNEL_PERIOD = 0.85  # difference of pixels three apart, against that of neighbours: images are smooth; ours
 SHIFT = 0.5  # of a mean, in standard deviations; ours
 SPREAD = 2.0  # ratio of standard deviations; ours
+OTHER_SCALE = (5.0, 10.0)  # the same of an evaluation after the first: more than other samples explain; ours
 LEAST_SAMPLES_TO_COMPARE = 8  # ours
 DUPLICATES = 0.02  # of the samples of a split; ours, tables have some by chance
 ALL_DUPLICATES = 0.98  # of them; ours

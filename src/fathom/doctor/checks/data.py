@@ -19,7 +19,8 @@ def check(record: Record) -> Iterator[Finding | NotChecked]:
         if root.inputs.get("std") is not None and "int" not in root.inputs["dtype"].replace("uint8", ""):  # no indices
             yield from _scale(root)
             yield from _layout(root)
-            yield from _other_statistics(root, record)
+            yield from _other_statistics(root)
+        yield from _redrawn(root, record)
     if not record.loaders:
         for code in (
             "data.duplicates_across_splits",
@@ -98,29 +99,49 @@ def _layout(root: RootRecord) -> Iterator[Finding]:
         )
 
 
-def _other_statistics(root: RootRecord, record: Record) -> Iterator[Finding]:
-    one, other = root.inputs, root.evaluation_inputs
-    if (
-        other.get("std") is None
-        or not root.calls_training
-        or root.feeds_others
-        or len(one["shape"]) != len(other["shape"])
-    ):
+def _other_statistics(root: RootRecord) -> Iterator[Finding]:
+    """Compare the inputs of evaluations with those of training: the first at all, later ones at another scale alone.
+
+    A later one may well be of other samples: the points of a plot, a test of what lies outside.
+    """
+    if not root.calls_training or root.feeds_others:
         return
+    one = root.inputs
     std = max(one["std"], 1e-12)
-    shift, spread = abs(one["mean"] - other["mean"]) / std, other["std"] / std
-    samples = min(one["shape"][0], other["shape"][0])
-    if samples < thresholds.LEAST_SAMPLES_TO_COMPARE:
-        return
-    if shift > thresholds.SHIFT or not 1 / thresholds.SPREAD < spread < thresholds.SPREAD:
+    for number, other in enumerate(root.evaluation_inputs):
+        if other.get("std") is None or len(one["shape"]) != len(other["shape"]):
+            continue
+        if min(one["shape"][0], other["shape"][0]) < thresholds.LEAST_SAMPLES_TO_COMPARE:
+            continue
+        shift, spread = abs(one["mean"] - other["mean"]) / std, other["std"] / std
+        most_shift, most_spread = (thresholds.SHIFT, thresholds.SPREAD) if number == 0 else thresholds.OTHER_SCALE
+        if shift <= most_shift and 1 / most_spread < spread < most_spread:
+            continue
         yield found(
             "data.other_statistics_at_prediction",
             f"{root.name} learns from inputs with mean {one['mean']:.3g} and standard deviation {one['std']:.3g} and "
             "is evaluated on "
             f"{other['mean']:.3g} and {other['std']:.3g}",
             {"train_mean": one["mean"], "train_std": one["std"], "mean": other["mean"], "std": other["std"]},
-            place=root.evaluation_place or root.call_place,
+            place=other["place"] or root.call_place,
         )
+        return
+
+
+def _redrawn(root: RootRecord, record: Record) -> Iterator[Finding]:
+    """Report samples of an evaluation that come again altered; what a network reconstructs may well be noisy."""
+    trained = [one for one in record.roots if one.calls_training]
+    shape = tuple(root.inputs.get("shape", ()))
+    rebuilds = any(call.is_training and call.facts["target_shape"] == shape for call in record.losses)
+    if not root.redrawn or root.feeds_others or len(trained) != 1 or root.repeats_inputs or rebuilds:
+        return
+    yield found(
+        "data.augmented_validation",
+        f"The first {root.redrawn['rows']} samples that {root.name} is evaluated on come again in later evaluations, "
+        f"each altered a little ({root.redrawn['times']} times)",
+        {"rows": root.redrawn["rows"], "evaluations": root.redrawn["times"]},
+        place=root.redrawn["place"],
+    )
 
 
 def _second_pass(loader: LoaderRecord) -> Iterator[Finding]:
@@ -137,6 +158,14 @@ def _second_pass(loader: LoaderRecord) -> Iterator[Finding]:
 
 
 def _workers(loader: LoaderRecord) -> Iterator[Finding]:
+    if loader.seeds_workers_alike:
+        yield found(
+            "data.same_augmentation_in_workers",
+            f"worker_init_fn gives each of {loader.num_workers} workers the same seed: all draw the same numbers",
+            {"workers": loader.num_workers},
+            place=loader.place,
+            remedy="seed by the worker: np.random.seed(torch.initial_seed() % 2**32)",
+        )
     if loader.num_workers > 1 and loader.generators and not loader.has_worker_init:
         yield found(
             "data.same_augmentation_in_workers",

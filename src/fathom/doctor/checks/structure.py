@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fathom.doctor.catalog import found
+from fathom.doctor.observer.axes import AS_DECLARED
 from fathom.doctor.observer.record import OptimizerRecord, Record, RootRecord
 from fathom.findings import Finding, NotChecked
 
@@ -24,6 +25,9 @@ def check(record: Record) -> Iterator[Finding | NotChecked]:
     probed = [root for root in record.roots if root.calls_training > 2]
     for root in probed:
         yield from _mixed(root)
+        yield from _time_for_samples(root)
+    for root in record.roots:
+        yield from _repeated(root)
     yield from _softmax_over_batch(record)
 
 
@@ -90,7 +94,51 @@ def _mixed(root: RootRecord) -> Iterator[Finding | NotChecked]:
         )
 
 
+def _time_for_samples(root: RootRecord) -> Iterator[Finding]:
+    """Report layers that go through the samples as if they were the steps of one sequence."""
+    as_declared = {kind for (kind, how) in root.time_axes if how == AS_DECLARED}
+    for (what, how), calls in root.time_axes.items():
+        kind, _, place = what.partition(" at ")
+        if how == AS_DECLARED or kind in as_declared or calls < LEAST_STEPS:
+            continue
+        yield found(
+            "model.samples_mixed",
+            f"{kind} takes its first axis for time, and in {calls} of {calls} calls that axis was as long as the batch",
+            {"calls": calls, "layer": kind},
+            place=", ".join(dict.fromkeys(filter(None, (place, root.place)))),
+            cause="the state runs from one sample to the next in place of from one step to the next",
+            remedy="batch_first=True, or x.transpose(0, 1)",
+        )
+
+
+def _repeated(root: RootRecord) -> Iterator[Finding]:
+    """Report a list that holds one layer several times, as [nn.Linear(8, 8)] * 3 does."""
+    if not root.repeated or not root.calls_training:
+        return
+    names = list(root.repeated)
+    yield found(
+        "model.layer_unused",
+        f"{', '.join(names[:3])} stands several times in its list of layers: it is one layer with one set of weights",
+        {"layers": len(names)},
+        place=next(filter(None, root.repeated.values()), root.place),
+        severity="warning",
+        cause="[layer] * n repeats the reference, not the layer",
+        remedy="[make_layer() for _ in range(n)]; to share weights on purpose, call one layer in a loop",
+    )
+
+
 def _softmax_over_batch(record: Record) -> Iterator[Finding]:
+    for place, graph in record.graph.items():
+        if graph.get("over_batch"):
+            yield found(
+                "model.samples_mixed",
+                f"A softmax of the graph goes over dimension 0 of {' × '.join(map(str, graph['over_batch']))}, the "
+                "batch: each column sums to 1, not each row",
+                {"dim": 0},
+                place=", ".join(dict.fromkeys(filter(None, (place, *(root.place for root in record.roots))))),
+                remedy="softmax(dim=1)",
+            )
+            return
     for call in record.losses:
         if call.is_training and call.facts.get("softmax_dim") == 0 and len(call.facts["shape"]) > 1:
             yield found(

@@ -22,6 +22,7 @@ def check(record: Record) -> Iterator[Finding | NotChecked]:
         yield from _uneven(optimizer, record)
         yield from _strangers(optimizer, record)
         yield from _decay(optimizer)
+    yield from _never_stepped(record)
     for root in record.roots:
         yield from _unowned(root, record)
     if record.plain_tensors and any(optimizer.steps for optimizer in record.optimizers):
@@ -91,6 +92,24 @@ def _unmoved(optimizer: OptimizerRecord) -> Iterator[Finding]:
         place=optimizer.step_place,
         cause="the step does not reach them: something puts the old weights back, or the step is switched off",
         remedy="look at what changes the weights between the steps",
+    )
+
+
+def _never_stepped(record: Record) -> Iterator[Finding]:
+    """Report gradients that no step ever used."""
+    if any(optimizer.steps for optimizer in record.optimizers) or not record.optimizers or record.moves_by_itself:
+        return
+    if record.backwards < thresholds.LEAST_BACKWARDS or record.failure or record.stopped_early:
+        return
+    optimizer = record.optimizers[0]
+    yield found(
+        "step.parameters_not_updated",
+        f"backward was called {record.backwards:,} times, and step() of {optimizer.kind} never: the weights are those "
+        "of the start",
+        {"backwards": record.backwards, "steps": 0},
+        place=", ".join([optimizer.place, *record.graph][:3]),
+        cause="gradients change nothing before a step is taken",
+        remedy="optimizer.step() after backward(); with accumulation also after the last batch of an epoch",
     )
 
 

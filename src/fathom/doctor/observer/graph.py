@@ -48,9 +48,7 @@ def softmax_dimension(tensor: Tensor) -> int | None:
     node = tensor.grad_fn
     if node is None or operation(node) not in ("Softmax", "LogSoftmax"):
         return None
-    dim = int(node._saved_dim)  # type: ignore[attr-defined]
-    dim = dim - 2**64 if dim > 2**63 else dim  # it is stored without a sign
-    return dim % tensor.dim()
+    return _from_front(int(node._saved_dim), tensor.dim())  # type: ignore[attr-defined]
 
 
 @dataclass
@@ -74,6 +72,7 @@ class Survey:
     negated_loss: str = ""  # the loss that enters with a minus sign
     broadcast: tuple[tuple[int, ...], tuple[int, ...]] | None = None
     into_loss: tuple[str, str] | None = None  # a known loss, and the operation whose output it gets
+    softmaxes: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # dimension and shape of each
     is_whole: bool = True
 
 
@@ -98,6 +97,8 @@ def survey(loss: Tensor, *, with_activations: bool = True) -> Survey:
             found.activations += _activation(node, name, consumer, is_last)
         if name in _LOSSES and found.into_loss is None:
             found.into_loss = _into_loss(node, name)
+        if name in ("Softmax", "LogSoftmax", "Div") and (softmax := _softmax(node, name)):
+            found.softmaxes.append(softmax)
         if name in ("Sub", "Rsub") and found.broadcast is None and is_last:
             found.broadcast = _broadcast(node)
         passed = consumer if name in _MOVES and name != "Mean" else name
@@ -106,6 +107,32 @@ def survey(loss: Tensor, *, with_activations: bool = True) -> Survey:
                 seen.add(following)
                 queue.append((following, passed, is_last and name not in _WITH_WEIGHTS))
     return found
+
+
+def _softmax(node: Any, name: str) -> tuple[int, tuple[int, ...]] | None:
+    """Return over which dimension a softmax goes, and its shape; one written out as exp / exp.sum too."""
+    shape = _shape(node)
+    if shape is None:
+        return None
+    if name != "Div":
+        return _from_front(int(node._saved_dim), len(shape)), shape
+    following = [next_ for next_, _ in node.next_functions]
+    if len(following) != 2 or None in following or operation(following[0]) != "Exp":
+        return None
+    below = following[1]
+    for _ in range(3):
+        if below is None or operation(below) not in _MOVES:
+            break
+        below = below.next_functions[0][0]
+    if below is None or operation(below) != "Sum" or below.next_functions[0][0] is not following[0]:
+        return None
+    dims = list(getattr(below, "_saved_dim", ()) or ())
+    return (_from_front(int(dims[0]), len(shape)), shape) if len(dims) == 1 else None
+
+
+def _from_front(dim: int, num_dims: int) -> int:
+    dim = dim - 2**64 if dim > 2**63 else dim  # it is stored without a sign
+    return dim % max(1, num_dims)
 
 
 def _negated(node: Any) -> str:

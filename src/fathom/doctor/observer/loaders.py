@@ -16,6 +16,7 @@ from torch.utils.data import dataloader as loading
 
 from fathom.doctor.observer.part import Part
 from fathom.doctor.observer.places import user_place
+from fathom.doctor.observer.probes import kept_random_state
 from fathom.doctor.observer.record import LoaderRecord, RootRecord
 from fathom.doctor.observer.sampling import FIRST_STEPS
 from fathom.doctor.observer.statistics import all_tensors, digest, first_tensor
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 MOST_DIGESTS = 4000  # samples of a loader whose digests are compared with those of others
 LEAST_VALUES = 8  # of a sample, before it counts as the same as another one
+_SEEDING = {"np", "numpy", "random", "torch", "seed", "manual_seed"}
 MOST_BYTES = 50_000_000  # of a loader's samples that are digested
 
 
@@ -61,6 +63,11 @@ class Loaders(Part):
     def is_batch(self, tensor: Tensor) -> bool:
         """Whether a tensor is one that a loader yielded of late, so that its first dimension is the batch."""
         return not tensor.is_sparse and tensor.untyped_storage().data_ptr() in self._batch_addresses
+
+    @property
+    def batch_size(self) -> int | None:
+        """Samples in a batch of the pass under way, as its loader was made for; None between passes."""
+        return None if self._current is None else self._current.record.batch_size
 
     def epochs_begun(self) -> int:
         """Return how many passes over the loader that is trained on have begun."""
@@ -196,6 +203,7 @@ class Loaders(Part):
             num_workers=loader.num_workers,
         )
         record.has_worker_init = loader.worker_init_fn is not None
+        record.seeds_workers_alike = record.num_workers > 1 and seeds_alike(loader.worker_init_fn)
         record.generators = _generators(base_of(dataset))
         return record
 
@@ -205,6 +213,33 @@ def base_of(dataset: Any) -> Any:
     while isinstance(dataset, Subset):
         dataset = dataset.dataset
     return dataset
+
+
+def seeds_alike(worker_init: Any) -> bool:
+    """Whether a function for workers does nothing but seed generators, and leaves two workers with the same ones.
+
+    It is called here, for workers 0 and 1, if its code names nothing beyond seeding; all generators are put back.
+    """
+    code = getattr(worker_init, "__code__", None)
+    if code is None or code.co_freevars or not _SEEDING & set(code.co_names):
+        return False
+    others = (worker_init.__globals__.get(name) for name in code.co_names if name not in _SEEDING)
+    if not all(isinstance(value, int) for value in others):  # constants alone
+        return False
+    states = []
+    with kept_random_state():
+        for worker in (0, 1):
+            torch.manual_seed(worker)  # as PyTorch itself seeds them, each in its own way
+            random.seed(worker)
+            np.random.seed(worker)
+            try:
+                worker_init(worker)
+            except Exception:  # one that needs its worker
+                return False
+            numpy, pytorch = str(np.random.get_state()), digest(torch.get_rng_state())
+            states.append({"np": numpy, "random": str(random.getstate()), "torch": pytorch})
+    names = {"np": {"np", "numpy"}, "random": {"random"}, "torch": {"torch"}}
+    return any(states[0][key] == states[1][key] for key, own in names.items() if own & set(code.co_names))
 
 
 def _generators(dataset: Any) -> list[str]:

@@ -92,12 +92,21 @@ class Losses(Part):
         if not x.requires_grad and result is not None and result.numel() == 1 and result.device.type == "cpu":
             entry = {"step": self.observer.step, "loss": float(result), "place": place, "kind": name}
             self.record.evaluations.append(entry | self._accuracy(name, x, target))
+        if root is not None and is_training:
+            self.observer.modules.axes.compare(root.record, self._count_samples(target))
         if is_training and root is not None and root.last_inputs is not None:
             self.observer.samples.learned_from(first_tensor(root.last_inputs), target)
         if self.observer.is_close or error or (not x.requires_grad and count <= 3):
             facts = self._facts(name, x, target, values, result)
             facts["error"] = error
             self.record.losses.append(LossCall(name, place, self.observer.step, is_training, facts))
+
+    def _count_samples(self, target: Tensor) -> int | None:
+        """Return how many samples the step has, where something tells it: a loader's batch size, or flat targets."""
+        declared = self.observer.loaders.batch_size
+        if declared is not None:
+            return declared
+        return len(target) if target.dim() == 1 or (target.dim() == 2 and target.shape[1] == 1) else None
 
     def _facts(self, name: str, x: Tensor, target: Tensor, values: Any, result: Tensor | None) -> dict[str, Any]:
         facts: dict[str, Any] = {

@@ -7,6 +7,7 @@ import copy
 import io
 import sys
 import weakref
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn.modules import module as module_hooks
 
 from fathom.doctor.observer import probes
+from fathom.doctor.observer.axes import Axes
+from fathom.doctor.observer.evaluations import Evaluations
 from fathom.doctor.observer.graph import weight_of_first_not_finite
 from fathom.doctor.observer.identity import IdentityMap
 from fathom.doctor.observer.part import Part, own_work
@@ -27,6 +30,7 @@ from fathom.doctor.observer.statistics import (
     digest,
     first_tensor,
     has_equal_rows,
+    repeated_in,
     spread_of,
     weights_of,
 )
@@ -86,10 +90,11 @@ class Modules(Part):
         self._norm_values: IdentityMap[int] = IdentityMap()
         self._first_layer: tuple[str, Tensor] | None = None  # with weights, of the network under way, and its input
         self._quiet_outputs: list[int] = []  # addresses of what was computed without gradients
-        self._last_quiet_input: weakref.ref[Tensor] | None = None
+        self.evaluations = Evaluations()
+        self.axes = Axes()
         self._handles: list[Any] = []
         self._quiet_calls = 0  # of outermost networks since the last waking
-        self._quiet_blocks = 0  # entered so far
+        self._quiet_blocks: Counter[str] = Counter()  # entered so far, by their lines
         for block in (torch.no_grad, torch.inference_mode):
             self.observer.patches.wrap(block, "__enter__", self._quiet_block_begins)
         self.wake()
@@ -120,9 +125,10 @@ class Modules(Part):
     def _quiet_block_begins(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Look whether a network is evaluated within a block without gradients: in some, for a loop may hold many."""
         if not self.observer.is_idle():
-            self._quiet_blocks += 1
-            if is_sampled(self._quiet_blocks):
+            place = user_place()
+            if is_sampled(self._quiet_blocks[place]):
                 self.wake()
+            self._quiet_blocks[place] += 1
         return original(*args, **kwargs)
 
     def follow(self, module: nn.Module) -> None:
@@ -152,6 +158,8 @@ class Modules(Part):
             counts[0 if torch.is_grad_enabled() else 1] += 1
             if counts[0] + counts[1] == 1:
                 self.call_places[module] = user_place()
+            if args and torch.is_grad_enabled():
+                self.axes.called(module, args[0])
             if isinstance(module, NORMS) and module.training and args and isinstance(args[0], Tensor):
                 values = args[0].numel() // max(1, module.num_features)
                 self._norm_values[module] = max(values, self._norm_values.get(module) or 0)
@@ -203,6 +211,8 @@ class Modules(Part):
                 self._quiet_outputs = [*self._quiet_outputs[-8:], y.untyped_storage().data_ptr()]
             return
         record = root.record
+        if x is not None and not module.training:  # an evaluation may well carry gradients that nobody asks for
+            self.evaluations.called(record, x, None if self._first_layer is None else self._first_layer[1], -1)
         record.calls_training += 1
         root.called(module, args, kwargs, y)
         self.current = root
@@ -225,11 +235,8 @@ class Modules(Part):
         record = root.record
         record.calls_evaluating += 1
         if x is not None:
-            # the object, not its address: a freed batch's memory is used again by the next one
-            record.repeats_inputs |= self._last_quiet_input is not None and self._last_quiet_input() is x
-            self._last_quiet_input = weakref.ref(x)
-            if not record.evaluation_inputs and self._first_layer is not None:
-                record.evaluation_inputs = describe_input(self._first_layer[1])
+            first = None if self._first_layer is None else self._first_layer[1]
+            self.evaluations.called(record, x, first, self.observer.step)
         in_training_mode = module.training and bool(record.mode_modules)
         if in_training_mode:
             record.calls_evaluating_in_training_mode += 1
@@ -282,6 +289,7 @@ class Modules(Part):
                         record.zero_at_start.add(full)
                 record.initial_places[full] = self.observer.initial_place_of(weight)
                 record.weights_at_start[full] = spread_of(weight)
+            record.repeated |= {f"{name}.{key}".lstrip("."): self.place_of(each) for key, each in repeated_in(layer)}
         record.output_layer = last
         for name, parameter in module.named_parameters():
             record.parameters[name] = id(parameter)

@@ -106,7 +106,10 @@ class RootRecord:
     trainable: set[str] = field(default_factory=set)
     inputs: dict[str, Any] = field(default_factory=dict)  # statistics of what first reaches a layer in training
     first_layer: str = ""  # the kind of that layer
-    evaluation_inputs: dict[str, Any] = field(default_factory=dict)
+    evaluation_inputs: list[dict[str, Any]] = field(default_factory=list)  # of each evaluation, with its place
+    redrawn: dict[str, Any] = field(default_factory=dict)  # an evaluation whose samples came again, each altered
+    time_axes: Counter[tuple[str, str]] = field(default_factory=Counter)  # recurrent layers: place and what they took
+    repeated: dict[str, str] = field(default_factory=dict)  # layers that a container holds several times: place
     output: dict[str, Any] = field(default_factory=dict)
     batch_norm: dict[str, int] = field(default_factory=dict)  # name: fewest values a channel of the usual batch
     batch_sizes: Counter[int] = field(default_factory=Counter)
@@ -170,6 +173,7 @@ class LoaderRecord:
     is_training: bool = False
     generators: list[str] = field(default_factory=list)  # random generators that the data set holds
     has_worker_init: bool = False
+    seeds_workers_alike: bool = False  # its worker_init_fn leaves two workers with the same generators
     integer_targets: bool = False
     most_batches: int = 0
     passes_ended: int = 0
@@ -219,6 +223,7 @@ class Record:
     stopped_early: str = ""
     compiled: bool = False
     uses_subprocess: str = ""
+    moves_by_itself: bool = False  # weights of an optimiser changed though none ever stepped
     is_whole: bool = False  # a script from its beginning
     unseeded: dict[str, str] = field(default_factory=dict)  # generators drawn from without a seed: place, where known
     seeded_anew: dict[str, str] = field(default_factory=dict)  # generators seeded by the clock or the system: place

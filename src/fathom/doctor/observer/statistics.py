@@ -77,6 +77,22 @@ def has_equal_rows(weight: Tensor) -> bool:
     return bool((rows == rows[:1]).all()) if len(rows) > 1 else False
 
 
+def repeated_in(container: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Return the layers with weights that a list of layers holds more than once, each with its first name.
+
+    >>> [name for name, _ in repeated_in(nn.Sequential(*[nn.Linear(2, 2)] * 3))]
+    ['0']
+    """
+    if not isinstance(container, (nn.Sequential, nn.ModuleList)):
+        return []
+    names: dict[int, list[str]] = {}
+    for name, layer in container._modules.items():  # named_children leaves the second one out
+        names.setdefault(id(layer), []).append(name)
+    several = [each[0] for each in names.values() if len(each) > 1]
+    layers = [(name, container._modules[name]) for name in several]
+    return [(name, each) for name, each in layers if each is not None and next(each.parameters(), None) is not None]
+
+
 def weights_of(module: nn.Module) -> dict[str, Tensor]:
     """Return the weight matrices of one layer whose rows are units, by their names in it."""
     if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)):

@@ -18,7 +18,7 @@ from fathom.doctor.observer.part import Part, guarded, own_work
 from fathom.doctor.observer.places import user_place
 from fathom.doctor.observer.record import Interval, NotFinite, OptimizerRecord
 from fathom.doctor.observer.sampling import is_sampled
-from fathom.doctor.observer.statistics import has_equal_rows, norms
+from fathom.doctor.observer.statistics import first_tensor, has_equal_rows, norms
 from fathom.doctor.observer.units import Units
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Steps(Part):
         self._last_losses: list[Tensor] = []
         self._loss_place = ""
         self._in_backward = False
+        self._unstepped: dict[int, list[float]] = {}  # norms of the weights at the first backward pass
 
     def install(self) -> list[Any]:
         wrap = self.observer.patches.wrap
@@ -131,6 +132,9 @@ class Steps(Part):
         graph["negated_loss"] = graph["negated_loss"] or found.negated_loss
         graph["broadcast"] = graph["broadcast"] or found.broadcast
         graph["into_loss"] = graph.get("into_loss") or found.into_loss
+        self._note_softmaxes(graph, found.softmaxes)
+        if not self.total:
+            self._note_moves()
         self.units.add(found.activations, self.total, self.names)
         batch, value = self.observer.losses.last_batch_size, self.observer.losses.last_value
         factor = math.nan
@@ -153,6 +157,23 @@ class Steps(Part):
             stale = sum(value != 0 for value in norms(gradients)) if gradients else 0
             each.interval.starts_clean = bool(each.interval.starts_clean) or stale == 0
             each.interval.stale_share = max(each.interval.stale_share, stale / max(1, len(parameters)))
+
+    def _note_softmaxes(self, graph: dict[str, Any], softmaxes: list[tuple[int, tuple[int, ...]]]) -> None:
+        """Note one that goes over the samples: its shape begins with their number, and is no square of pairs."""
+        root = self.observer.modules.current
+        x = None if root is None else first_tensor(root.last_inputs)
+        sizes = {self.observer.losses.last_batch_size, len(x) if x is not None and x.dim() else None} - {None}
+        for dim, shape in softmaxes:
+            is_batch = shape[0] in sizes if sizes and shape else len(shape) == 2
+            if dim == 0 and len(shape) > 1 and is_batch and shape[1] not in (1, shape[0]):
+                graph["over_batch"] = shape
+
+    def _note_moves(self) -> None:
+        """Note, as long as no optimiser steps, whether weights change all the same: by hand."""
+        for each in self.followed.values():
+            found = norms(each.parameters())
+            first = self._unstepped.setdefault(each.index, found)
+            self.record.moves_by_itself |= first != found
 
     @guarded
     def before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:

@@ -1,0 +1,96 @@
+"""What networks are evaluated on: whether it is like what was learned from, and the same each time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fathom.doctor.observer.places import user_place
+from fathom.doctor.observer.record import RootRecord
+from fathom.doctor.observer.statistics import describe_input, digest
+
+MOST_PLACES = 6  # of evaluations, whose inputs are described
+MOST_ROWS, MOST_VALUES = 64, 1024  # of the batch that is kept to be compared with later ones
+LEAST_ROWS = 8
+REPEATS = 3  # of one input in a row, for a mean of random answers; two may be for a loss and an accuracy
+COMPARISONS = 4  # of later evaluations with the first one
+SAME, CHANGED, NEAR = 0.9, 0.2, 0.5  # see ``redrawn``
+
+
+class Evaluations:
+    """Follows the calls without gradients."""
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[int, str, Any], tuple[int, Tensor]] = {}  # step and rows of the first evaluation
+        self._compared: Counter[Any] = Counter()
+        self._last: dict[int, tuple[str, int, int]] = {}  # of a network's last input digest, step, times in a row
+
+    def called(self, record: RootRecord, x: Tensor, first: Tensor | None, step: int) -> None:
+        """Note a call.
+
+        Args:
+            x: what the network got.
+            first: what its first layer with weights got, which stands for what was done to the data.
+            step: of the training; −1 for a call that carries gradients, whose inputs are described alone.
+        """
+        place = user_place()
+        described = [each for each in record.evaluation_inputs if each["place"] == place]
+        if first is not None and len(described) < 2 and len(record.evaluation_inputs) < MOST_PLACES:
+            record.evaluation_inputs.append(describe_input(first) | {"place": place})
+        if step < 0 or x.is_sparse or x.numel() == 0:
+            return
+        rows = _rows(x)
+        found = digest(rows)
+        *last, times = self._last.get(id(record), ("", -1, 0))
+        times = times + 1 if last == [found, step] else 1
+        record.repeats_inputs |= times >= REPEATS or _holds_copies(rows)
+        self._last[id(record)] = found, step, times
+        self._compare((id(record), place, tuple(x.shape)), record, rows, step, place)
+
+    def _compare(self, key: Any, record: RootRecord, rows: Tensor, step: int, place: str) -> None:
+        """Compare the first batch of an evaluation with that of the first evaluation at this line."""
+        earlier = self._first.get(key)
+        if earlier is None:
+            self._first[key] = step, rows.clone()
+            return
+        if step <= earlier[0] or self._compared[key] >= COMPARISONS:
+            return
+        self._first[key] = step, earlier[1]  # the next batch of this evaluation is another one
+        self._compared[key] += 1
+        if redrawn(earlier[1], rows):
+            record.redrawn = {"place": place, "times": record.redrawn.get("times", 0) + 1, "rows": len(rows)}
+
+
+@torch.no_grad()
+def redrawn(first: Tensor, again: Tensor) -> bool:
+    """Whether rows are those of before in their order, some of them altered: each is nearest to what it was.
+
+    Shape:   first, again (N, D)
+    """
+    if len(first) < LEAST_ROWS or first.shape[1] < 2 or torch.equal(first, again):
+        return False
+    if not (bool(first.isfinite().all()) and bool(again.isfinite().all())):
+        return False
+    distances = torch.cdist(again.double(), first.double())  # (N, N)
+    own = distances.diagonal()  # (N,)
+    others = distances.masked_fill(torch.eye(len(own), dtype=torch.bool), torch.inf).amin(1)  # (N,)
+    is_nearest = float((own < others).double().mean()) >= SAME
+    has_changed = float((own > 0).double().mean()) >= CHANGED
+    return is_nearest and has_changed and float(own[own > 0].median()) < NEAR * float(distances.median())
+
+
+def _rows(x: Tensor) -> Tensor:
+    """Return some rows of a batch as numbers.
+
+    Shape:   x (N, …) -> float32 (n, D)
+    """
+    rows = x.detach()[:MOST_ROWS] if x.dim() else x.detach()[None]
+    return rows.reshape(len(rows), -1)[:, :MOST_VALUES].float().cpu()
+
+
+def _holds_copies(rows: Tensor) -> bool:
+    """Whether at most half of the rows differ: samples that are given several times, for a mean of random answers."""
+    return len(rows) > 1 and bool(rows.any()) and 2 * len(torch.unique(rows, dim=0)) <= len(rows)
