@@ -71,6 +71,7 @@ SHIFT = 0.5  # of a mean, in standard deviations; ours
 SPREAD = 2.0  # ratio of standard deviations; ours
 OTHER_SCALE = (5.0, 10.0)  # the same of an evaluation after the first: more than other samples explain; ours
 LEAST_SAMPLES_TO_COMPARE = 8  # ours
+ALTERED_SHARE = 0.2  # of a second pass over the same samples: half of them where one in two is mirrored; ours
 DUPLICATES = 0.02  # of the samples of a split; ours, tables have some by chance
 ALL_DUPLICATES = 0.98  # of them; ours
 LEAST_ROWS = 64  # before a feature counts as giving the target away; ours

@@ -145,6 +145,14 @@ def _redrawn(root: RootRecord, record: Record) -> Iterator[Finding]:
 
 
 def _second_pass(loader: LoaderRecord) -> Iterator[Finding]:
+    if not loader.is_sequential and not loader.is_training and loader.altered_share > thresholds.ALTERED_SHARE:
+        yield found(
+            "data.augmented_validation",
+            f"{loader.altered_share:.0%} of the samples of {loader.dataset} that a second pass gave first were not "
+            "among those of the first pass, and are near to them",
+            {"altered": loader.altered_share, "passes": loader.passes},
+            place=loader.place,
+        )
     if not loader.is_sequential or loader.is_training or len(loader.digests) < 2 or len(set(loader.digests)) == 1:
         return
     yield found(

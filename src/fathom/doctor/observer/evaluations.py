@@ -18,6 +18,7 @@ LEAST_ROWS = 8
 REPEATS = 3  # of one input in a row, for a mean of random answers; two may be for a loss and an accuracy
 COMPARISONS = 4  # of later evaluations with the first one
 SAME, CHANGED, NEAR = 0.9, 0.2, 0.5  # see ``redrawn``
+VERY_NEAR = 0.25  # see ``are_near``
 
 
 class Evaluations:
@@ -42,11 +43,11 @@ class Evaluations:
             record.evaluation_inputs.append(describe_input(first) | {"place": place})
         if step < 0 or x.is_sparse or x.numel() == 0:
             return
-        rows = _rows(x)
+        rows = rows_of(x)
         found = digest(rows)
         *last, times = self._last.get(id(record), ("", -1, 0))
         times = times + 1 if last == [found, step] else 1
-        record.repeats_inputs |= times >= REPEATS or _holds_copies(rows)
+        record.repeats_inputs |= times >= REPEATS or (x.dim() > 1 and _holds_copies(x.detach().flatten(1)))
         self._last[id(record)] = found, step, times
         self._compare((id(record), place, tuple(x.shape)), record, rows, step, place)
 
@@ -68,21 +69,40 @@ class Evaluations:
 def redrawn(first: Tensor, again: Tensor) -> bool:
     """Whether rows are those of before in their order, some of them altered: each is nearest to what it was.
 
+    Also by their values without their places: a picture that is turned or shifted has the same ones.
+
     Shape:   first, again (N, D)
     """
     if len(first) < LEAST_ROWS or first.shape[1] < 2 or torch.equal(first, again):
         return False
     if not (bool(first.isfinite().all()) and bool(again.isfinite().all())):
         return False
+    if float((first != again).any(1).double().mean()) < CHANGED:
+        return False
+    return _each_is_nearest(first, again) or _each_is_nearest(first.sort(1).values, again.sort(1).values)
+
+
+def _each_is_nearest(first: Tensor, again: Tensor) -> bool:
     distances = torch.cdist(again.double(), first.double())  # (N, N)
     own = distances.diagonal()  # (N,)
     others = distances.masked_fill(torch.eye(len(own), dtype=torch.bool), torch.inf).amin(1)  # (N,)
     is_nearest = float((own < others).double().mean()) >= SAME
-    has_changed = float((own > 0).double().mean()) >= CHANGED
-    return is_nearest and has_changed and float(own[own > 0].median()) < NEAR * float(distances.median())
+    return is_nearest and float(own.median()) < NEAR * float(distances.median())
 
 
-def _rows(x: Tensor) -> Tensor:
+@torch.no_grad()
+def are_near(first: Tensor, again: Tensor) -> bool:
+    """Whether rows in any order are altered ones of before: far nearer to one of them than rows are to one another.
+
+    Shape:   first (M, D), again (N, D)
+    """
+    if min(len(first), len(again)) < LEAST_ROWS or first.shape[1] < 2:
+        return False
+    distances = torch.cdist(again.double(), first.double())  # (N, M)
+    return float(distances.amin(1).median()) < VERY_NEAR * float(distances.median())
+
+
+def rows_of(x: Tensor) -> Tensor:
     """Return some rows of a batch as numbers.
 
     Shape:   x (N, …) -> float32 (n, D)
@@ -92,5 +112,5 @@ def _rows(x: Tensor) -> Tensor:
 
 
 def _holds_copies(rows: Tensor) -> bool:
-    """Whether at most half of the rows differ: samples that are given several times, for a mean of random answers."""
-    return len(rows) > 1 and bool(rows.any()) and 2 * len(torch.unique(rows, dim=0)) <= len(rows)
+    """Whether the first samples are given several times in one batch, for a mean of random answers."""
+    return bool(rows.any()) and all(int((rows == row).all(1).sum()) >= REPEATS for row in rows[:2])

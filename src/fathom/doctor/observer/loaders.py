@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, SequentialSampler, Subset
 from torch.utils.data import dataloader as loading
 
+from fathom.doctor.observer.evaluations import LEAST_ROWS, are_near, rows_of
 from fathom.doctor.observer.part import Part
 from fathom.doctor.observer.places import user_place
 from fathom.doctor.observer.probes import kept_random_state
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 MOST_DIGESTS = 4000  # samples of a loader whose digests are compared with those of others
 LEAST_VALUES = 8  # of a sample, before it counts as the same as another one
 _SEEDING = {"np", "numpy", "random", "torch", "seed", "manual_seed"}
+MOST_KEPT = 1000  # samples of a first pass that those of a second one are compared with
 MOST_BYTES = 50_000_000  # of a loader's samples that are digested
 
 
@@ -52,6 +54,7 @@ class Loaders(Part):
         self._batch_addresses: list[int] = []
         self.last_batch: Any = None  # of the pass under way
         self._bytes = 0
+        self._rows: dict[int, list[Tensor]] = {}  # of the first pass, by the loader's record
 
     def install(self) -> list[Any]:
         wrap = self.observer.patches.wrap
@@ -163,6 +166,21 @@ class Loaders(Part):
             record.sample_digests.update(digests)
             self._compare_labels(record, x, tensors[-1], digests)
             self.observer.samples.loaded(record, x, tensors[-1])
+            if sum(map(len, kept := self._rows.setdefault(id(record), []))) < MOST_KEPT:
+                kept.append(rows_of(x))
+        elif record.passes == 2 and current.batches == 1 and not record.is_training:
+            self._compare_passes(record, x)
+
+    def _compare_passes(self, record: LoaderRecord, x: Tensor) -> None:
+        """Note which of the samples of a second pass are new, and whether they are altered ones of the first."""
+        if record.num_batches is None or record.most_batches < record.num_batches or record.samples_seen > MOST_KEPT:
+            return  # the first pass did not see all of them
+        known = record.sample_digests
+        new = torch.tensor([digest(sample) not in known for sample in x])
+        first, again = torch.cat(self._rows[id(record)]), rows_of(x)
+        if len(again) >= LEAST_ROWS and first.shape[1] == again.shape[1]:
+            share = float(new.double().mean())
+            record.altered_share = share if share < 1 or are_near(first, again) else 0.0
 
     def _compare_labels(self, record: LoaderRecord, x: Tensor, y: Tensor, digests: list[str]) -> None:
         """Count inputs that come again with another label; short ones, such as a few categories, may well do so."""

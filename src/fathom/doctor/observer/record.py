@@ -173,6 +173,7 @@ class LoaderRecord:
     is_training: bool = False
     generators: list[str] = field(default_factory=list)  # random generators that the data set holds
     has_worker_init: bool = False
+    altered_share: float = 0.0  # of the samples of a second pass, that were others in the first
     seeds_workers_alike: bool = False  # its worker_init_fn leaves two workers with the same generators
     integer_targets: bool = False
     most_batches: int = 0
