@@ -13,6 +13,7 @@ LEAST_STEPS = 10  # before anything is said of the course of a loss; ours
 LOG_PROBABILITY_ERROR = 0.05  # |log Σ exp| of a row of log-probabilities: far above the rounding of fp16; ours
 SAMPLES_PER_CLASS = 20  # seen, before a class counts as never a target: chance of missing one of 20 is e⁻²⁰; ours
 MOST_DEAD_CLASSES = 8  # TP
+CONSTANT_OUTPUT = 1e-3  # deviation over a batch, relative to the size of the outputs (TDC)
 LEAST_PREDICTIONS = 64  # before they count as all of one class; ours
 COLLAPSED_SHARE = 1.0  # of the predictions in one class: exact
 LARGEST_CLASS_SHARE = 0.8  # of the targets: above it the answer may be right; ours
@@ -23,6 +24,7 @@ IMBALANCED_SHARE = 0.9  # of the targets in one class, from which weights are wo
 UNEVEN = 1.2  # largest against smallest batch of an accumulated step; ours
 SAME_FACTOR = 0.01  # between the factors of accumulated losses, above rounding; ours
 WRONG_MODE_SHARE = 0.1  # of the steps; fewer may be one deliberate phase; ours
+ZERO_RATE_WARM_UP = 0.34  # of the steps, the first ones: an epoch of a warm-up that counts from 0; ours
 ZERO_RATE_SHARE = 0.1  # of the steps at a rate of 0 (TP)
 ZERO_RATE_ERROR = 0.99  # TP
 PAST_HORIZON = 1.2  # times a cosine's T_max; ours
@@ -49,6 +51,7 @@ FIRST_LOSS = 2.0  # times ln K: TDC's deviation of 100 %
 FIRST_LOSS_MARGIN = 0.5  # added to it, for few classes; ours
 LARGE_WEIGHTS = 5.0  # times He's standard deviation; ours
 LARGE_GAIN = 1e3  # of all layers together, against He's 1; ours
+SMALL_OUTPUTS = 0.05  # deviation of the first outputs over a batch, from which small weights matter; ours
 SMALL_WEIGHTS = 10.0  # PyTorch's standard deviation over this; ours
 
 # Units --------------------------------------------------------------------------------------------------------------
@@ -66,9 +69,10 @@ LARGE_MEAN = 30.0  # ours
 DARKEST = 0.02  # largest pixel; ours
 FLATTEST = 0.02  # standard deviation of pixels; ours
 FLAT_SIZE = 0.1  # largest pixel at which that counts; ours
+FAR_FROM_ZERO = 10.0  # standard deviations, of pixels that hardly differ; ours
 CHANNEL_PERIOD = 0.85  # difference of pixels three apart, against that of neighbours: images are smooth; ours
-SHIFT = 0.5  # of a mean, in standard deviations; ours
-SPREAD = 2.0  # ratio of standard deviations; ours
+SHIFT = 0.9  # of a mean, in standard deviations; masks and noise that training alone has move it by less; ours
+SPREAD = 3.0  # ratio of standard deviations; ours
 OTHER_SCALE = (5.0, 10.0)  # the same of an evaluation after the first: more than other samples explain; ours
 LEAST_SAMPLES_TO_COMPARE = 8  # ours
 ALTERED_SHARE = 0.2  # of a second pass over the same samples: half of them where one in two is mirrored; ours
@@ -86,7 +90,7 @@ AS_SURE = 0.75  # of mistakes against right predictions, medians; ours
 # Neighbours: set on digits, Fashion-MNIST (800 and 2,000 images), wine, iris and synthetic classes, with 0, 10, 20 and
 # 40 % of wrong labels. Shuffled labels agree within 2 deviations of chance, true ones are 24 and more above it.
 LEAST_NEIGHBOURHOODS = 200  # samples; ours
-LEAST_PIXELS = 64  # features, from which they are taken for values of one kind; ours
+LEAST_PIXELS = 64  # features, from which they are taken for values of one kind, such as those of a picture; ours
 NEAR = 0.7  # distance of the nearest against the median of all; ours
 LEVEL_OF_NEIGHBOURS = 0.01  # of the permutation test; ours
 LEAST_CLASSES_OF_NOISE = 6  # with fewer, overlapping classes look like noise: three blobs gave alarms; ours

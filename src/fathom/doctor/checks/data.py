@@ -45,8 +45,10 @@ def _scale(root: RootRecord) -> Iterator[Finding]:
     if any(not math.isfinite(value) for value in evidence.values()):
         return
     size = max(abs(facts["min"]), abs(facts["max"]))
-    if is_image and (
-        0 < size < thresholds.DARKEST or (facts["std"] < thresholds.FLATTEST and size < thresholds.FLAT_SIZE)
+    is_flat_image = len(facts["shape"]) == 2 and facts["shape"][1] >= thresholds.LEAST_PIXELS and facts["min"] >= 0
+    is_flat = size < thresholds.FLAT_SIZE or abs(facts["mean"]) > thresholds.FAR_FROM_ZERO * facts["std"]
+    if (is_image or is_flat_image) and (
+        0 < size < thresholds.DARKEST or (facts["std"] < thresholds.FLATTEST and is_flat)
     ):
         yield found(
             "data.scaled_twice",

@@ -108,10 +108,14 @@ def _gain(root: RootRecord) -> Iterator[Finding]:
 def _scale(root: RootRecord, record: Record) -> Iterator[Finding]:
     wrong = []
     for name, (std, he, xavier) in root.weights_at_start.items():
+        if name not in root.trainable:  # random features that stay as they are
+            continue
         if std == 0 or name in root.equal_rows_at_start or (name == root.output_layer and std < he):
             continue  # zeros are another check's; a small last layer only makes the first loss ln K
         low, high = min(xavier, he / math.sqrt(6)), max(he, xavier)  # PyTorch's own Linear is He's over the root of 6
-        if std > thresholds.LARGE_WEIGHTS * high or std < low / thresholds.SMALL_WEIGHTS:
+        # small weights under a large factor, as of sines, still make outputs of a usual size
+        has_small_outputs = not root.spreads or root.spreads[0][1] < thresholds.SMALL_OUTPUTS
+        if std > thresholds.LARGE_WEIGHTS * high or (std < low / thresholds.SMALL_WEIGHTS and has_small_outputs):
             wrong.append((name, std, he))
     if _owner(root, record) is None:
         return

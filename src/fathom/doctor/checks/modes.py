@@ -36,7 +36,7 @@ def _training_in_evaluation_mode(optimizer: OptimizerRecord, record: Record) -> 
         "model.wrong_mode",
         f"{wrong:,} of {total:,} steps were taken in evaluation mode{tail}: {names} did not train",
         {"steps": total, "in_evaluation_mode": wrong},
-        place=optimizer.step_place,
+        place=", ".join(dict.fromkeys(filter(None, (optimizer.evaluation_mode_place, optimizer.step_place)))),
         severity="note" if is_loaded and not right else "error",
         cause="in evaluation mode dropout does nothing and batch normalisation keeps its old statistics",
         remedy="model.train() at the start of each epoch",
@@ -73,7 +73,7 @@ def _evaluation_in_training_mode(record: Record) -> Iterator[Finding]:
 
 
 def _varies(root: RootRecord) -> Iterator[Finding]:
-    if not root.probe.get("varies"):
+    if not root.probe.get("varies") or root.repeats_inputs:  # the mean of random answers is what it is for
         return
     drop = root.probe["dropout"]
     yield found(

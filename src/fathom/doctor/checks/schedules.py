@@ -120,10 +120,14 @@ def _zero(optimizer: OptimizerRecord) -> Iterator[Finding]:
             yield _at_zero(optimizer, len(rates), len(rates))
         return
     highest = max(rates)
+    if highest == 0 and optimizer.zero_rate_steps < len(rates):  # the first group rests, others learn
+        return
     dead = sum(rate <= 1e-6 * highest for rate in rates) if highest > 0 else len(rates)
     # the first steps of a warm-up and the last of a cosine are at 0 or near it
     if dead > thresholds.ZERO_RATE_SHARE * len(rates):
-        yield _at_zero(optimizer, dead, len(rates))
+        finding = _at_zero(optimizer, dead, len(rates))
+        is_warm_up = dead <= thresholds.ZERO_RATE_WARM_UP * len(rates) and max(rates[:dead]) <= 1e-6 * highest
+        yield msgspec.structs.replace(finding, severity="note") if is_warm_up else finding
 
 
 def _at_zero(optimizer: OptimizerRecord, dead: int, total: int) -> Finding:

@@ -17,6 +17,12 @@ def check(record: Record) -> Iterator[Finding | NotChecked]:
         if len(graph.get("optimizers", ())) != 1:
             continue  # adversarial training: the loss of one is the gain of another
         optimizer = record.optimizers[next(iter(graph["optimizers"]))]
+        if any(
+            graph["optimizers"] & other.get("optimizers", set()) and not other["negated_loss"]
+            for line, other in record.graph.items()
+            if line != place
+        ):
+            continue  # one network that is also attacked, or played against
         is_negated, is_maximised = bool(graph["negated_loss"]), optimizer.maximizes
         known = is_negated or any(call.place == place or call.is_training for call in record.losses)
         if is_negated == is_maximised or not known or graph.get("foreign") or len(stepping) > 1:
@@ -30,7 +36,7 @@ def check(record: Record) -> Iterator[Finding | NotChecked]:
             f"{what[0].upper()}{what[1:]}, so that each step makes the model worse; the value went from {first:.4g} to "
             f"{last:.4g}",
             {"first": first, "last": last, "negated": is_negated, "maximize": is_maximised},
-            place=place,
+            place=", ".join(dict.fromkeys([place, *(call.place for call in record.losses if call.is_training)])),
         )
 
 

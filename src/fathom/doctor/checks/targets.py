@@ -38,6 +38,7 @@ def check(record: Record) -> Iterator[Finding | NotChecked]:
                 cause="a target of 0 has no side: such samples teach nothing",
                 remedy="y = 2 * y - 1, or binary_cross_entropy_with_logits",
             )
+    yield from _constant_outputs(record)
     for place, entry in record.target_counts.items():
         yield from _dead_classes(place, entry)
         yield from _ignored_class(place, entry)
@@ -103,6 +104,26 @@ def _dead_classes(place: str, entry: dict[str, Any]) -> Iterator[Finding]:
         if is_off_by_one
         else f"{classes - len(missing)} outputs, if the class does not exist",
     )
+
+
+def _constant_outputs(record: Record) -> Iterator[Finding]:
+    """Report a network that, late in training, gives nearly one and the same output whatever it is given."""
+    for root in record.roots:
+        late = [item for item in root.spreads if item[0] >= thresholds.LEAST_STEPS]
+        if len(late) < 2 or root.feeds_others:
+            continue
+        shares = [spread / size for _, spread, size in late[-3:] if size > 0]
+        if not shares or max(shares) > thresholds.CONSTANT_OUTPUT:
+            continue
+        first = root.spreads[0]
+        _, spread, size = late[-1]
+        yield found(
+            "model.collapse",
+            f"The outputs of {root.name} differ from sample to sample by {spread:.2g} on average, and are {size:.2g} "
+            f"large: whatever it is given, it answers the same (at first {first[1]:.2g} of {first[2]:.2g})",
+            {"deviation": spread, "size": size, "first_deviation": first[1], "first_size": first[2]},
+            place=", ".join(dict.fromkeys(filter(None, (root.call_place, root.place)))),
+        )
 
 
 def _collapse(place: str, entry: dict[str, Any], record: Record) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from fathom.doctor.observer.statistics import describe_input, digest
 MOST_PLACES = 6  # of evaluations, whose inputs are described
 MOST_ROWS, MOST_VALUES = 64, 1024  # of the batch that is kept to be compared with later ones
 LEAST_ROWS = 8
-REPEATS = 3  # of one input in a row, for a mean of random answers; two may be for a loss and an accuracy
+REPEATS = 3  # of one input between two steps, for a mean of random answers; two may be for a loss and an accuracy
 COMPARISONS = 4  # of later evaluations with the first one
 SAME, CHANGED, NEAR = 0.9, 0.2, 0.5  # see ``redrawn``
 VERY_NEAR = 0.25  # see ``are_near``
@@ -27,7 +27,7 @@ class Evaluations:
     def __init__(self) -> None:
         self._first: dict[tuple[int, str, Any], tuple[int, Tensor]] = {}  # step and rows of the first evaluation
         self._compared: Counter[Any] = Counter()
-        self._last: dict[int, tuple[str, int, int]] = {}  # of a network's last input digest, step, times in a row
+        self._given: dict[int, tuple[int, Counter[str]]] = {}  # step, and how often a network got which input at it
 
     def called(self, record: RootRecord, x: Tensor, first: Tensor | None, step: int) -> None:
         """Note a call.
@@ -45,10 +45,11 @@ class Evaluations:
             return
         rows = rows_of(x)
         found = digest(rows)
-        *last, times = self._last.get(id(record), ("", -1, 0))
-        times = times + 1 if last == [found, step] else 1
-        record.repeats_inputs |= times >= REPEATS or (x.dim() > 1 and _holds_copies(x.detach().flatten(1)))
-        self._last[id(record)] = found, step, times
+        if self._given.get(id(record), (-1, None))[0] != step:
+            self._given[id(record)] = step, Counter()
+        given = self._given[id(record)][1]
+        given[found] += 1
+        record.repeats_inputs |= given[found] >= REPEATS or (x.dim() > 1 and _holds_copies(x.detach().flatten(1)))
         self._compare((id(record), place, tuple(x.shape)), record, rows, step, place)
 
     def _compare(self, key: Any, record: RootRecord, rows: Tensor, step: int, place: str) -> None:

@@ -137,17 +137,19 @@ def _from_front(dim: int, num_dims: int) -> int:
 
 def _negated(node: Any) -> str:
     """Return the known loss that the graph's only path from its start subtracts, or LIKELIHOOD; empty if neither."""
-    sign = 1
+    sign, weighs = 1, False
     for _ in range(12):
         name = operation(node)
         if name in _LOSSES:
             return name if sign < 0 else ""
         if name == "LogSoftmax" or (name == "Sub" and _is_log_softmax(node)):
-            return LIKELIHOOD if sign > 0 else ""
+            return LIKELIHOOD if sign > 0 and not weighs else ""
         if name in ("Neg", "Rsub"):
             sign = -sign
         elif name in ("Mul", "Div"):
             factor = getattr(node, "_saved_other", None)
+            if isinstance(factor, Tensor) and factor.numel() > 1 and not bool(((factor == 0) | (factor == 1)).all()):
+                weighs = True  # costs, as well as rewards
             if isinstance(factor, Tensor) and bool((factor < 0).any()):
                 if factor.numel() > 1:  # advantages, which have both signs
                     return ""

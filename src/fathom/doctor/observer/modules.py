@@ -32,6 +32,7 @@ from fathom.doctor.observer.statistics import (
     has_equal_rows,
     repeated_in,
     spread_of,
+    spread_over_samples,
     weights_of,
 )
 
@@ -222,6 +223,8 @@ class Modules(Part):
             if record.calls_training <= 2:
                 root.digests.append(digest(x))
         record.call_place = record.call_place or user_place()
+        if self.observer.is_close and y is not None and (spread := spread_over_samples(x, y)) is not None:
+            record.spreads.append((self.observer.step, *spread))
         if not root.is_described and x is not None:
             root.is_described = True
             record.first_layer, first = self._first_layer or ("", x)

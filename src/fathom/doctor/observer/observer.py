@@ -61,6 +61,7 @@ class Observer:
         self.epochs_limit, self.time_limit_s = epochs_limit, time_limit_s
         self.module_places: IdentityMap[str] = IdentityMap()
         self.initial_places: dict[int, tuple[weakref.ref[Tensor], str]] = {}  # where a weight was set by nn.init
+        self.evaluation_places: IdentityMap[str] = IdentityMap()  # where eval() was last called
         self.loaded: IdentityMap[bool] = IdentityMap()
         self.patches = Patches()
         self.steps = steps.Steps(self)
@@ -87,6 +88,7 @@ class Observer:
         wrap = self.patches.wrap
         wrap(nn.Module, "__init__", self._module_made)
         wrap(nn.Module, "load_state_dict", self._weights_loaded)
+        wrap(nn.Module, "eval", self._evaluation_set)
         for name, value in list(vars(nn.init).items()):
             if name.endswith("_") and not name.startswith("_") and callable(value):
                 wrap(nn.init, name, self._weight_set)
@@ -152,6 +154,11 @@ class Observer:
         if not self.is_idle():
             self.module_places[args[0]] = user_place()
         return result
+
+    def _evaluation_set(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not self.is_idle():
+            self.evaluation_places[args[0]] = user_place()
+        return original(*args, **kwargs)
 
     def _weight_set(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = original(*args, **kwargs)

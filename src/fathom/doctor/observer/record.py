@@ -67,6 +67,7 @@ class OptimizerRecord:
     maximizes: bool = False
     steps_in_evaluation_mode: int = 0
     steps_in_training_mode: int = 0
+    evaluation_mode_place: str = ""  # where it was set
     evaluation_mode_modules: list[str] = field(default_factory=list)
     last_steps_in_evaluation_mode: int = 0
     silent: list[dict[str, Any]] = field(default_factory=list)  # parameters that never had a gradient
@@ -118,6 +119,7 @@ class RootRecord:
     zero_at_start: set[str] = field(default_factory=set)
     weights_at_start: dict[str, tuple[float, float, float]] = field(default_factory=dict)  # std, He std, Xavier std
     output_layer: str = ""
+    spreads: list[tuple[int, float, float]] = field(default_factory=list)  # step, deviation over samples, size
     probe: dict[str, Any] = field(default_factory=dict)
     unowned: list[str] = field(default_factory=list)  # parameters with gradients that no optimiser holds
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from fathom.doctor.observer.part import Part
+from fathom.doctor.observer.places import user_place
 from fathom.doctor.observer.record import LoaderRecord
 
 MOST_ROWS = 2000  # that are kept of what is learned from
@@ -15,6 +16,7 @@ MOST_FEATURES = 500
 MOST_VALUES = 1024  # of an input whose neighbours are looked for: a grey image of 32 × 32
 MOST_PREDICTIONS = 5000  # of one evaluation
 MOST_CLASSES = 200
+_LEAST_PROBABILITY = 1e-7  # whose logarithm is taken; float32 rounds a softmax to 0
 
 
 class _Inputs:
@@ -85,11 +87,27 @@ class Samples(Part):
         if not 2 <= classes <= MOST_CLASSES or int(labels.min()) < 0 or int(labels.max()) >= classes:
             return
         step = self.observer.step
+        likely = _probabilities(scores.detach().float().cpu())  # (N, classes)
+        self._evaluated(likely, labels.detach().cpu(), step)
         if step not in self._predictions:  # of the last evaluation alone
             self._predictions = {step: []}
         kept = self._predictions[step]
         if sum(len(labels) for _, labels in kept) < MOST_PREDICTIONS:
-            kept.append((_probabilities(scores.detach().float().cpu()), labels.detach().cpu().clone()))
+            kept.append((likely, labels.detach().cpu().clone()))
+
+    def _evaluated(self, likely: Tensor, labels: Tensor, step: int) -> None:
+        """Note loss and accuracy of a batch, which many a script never computes, or not by a loss function."""
+        own = likely[torch.arange(len(labels)), labels.long()]  # (N,)
+        self.record.evaluations.append(
+            {
+                "step": step,
+                "loss": float(-own.clamp_min(_LEAST_PROBABILITY).log().mean()),
+                "place": f"{user_place()} (predictions)",
+                "kind": "cross_entropy",
+                "accuracy": float((likely.argmax(1) == labels).float().mean()),
+                "samples": len(labels),
+            }
+        )
 
     def finish(self) -> None:
         """Put them together."""

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+_LEAST_SAMPLES, _MOST_OUTPUTS = 8, 2048  # of outputs that are compared over a batch
 MOST_VALUES = 2_000_000  # of a tensor that is looked at; of a larger one its first samples
 
 
@@ -75,6 +76,20 @@ def has_equal_rows(weight: Tensor) -> bool:
     """
     rows = weight.detach().flatten(1)
     return bool((rows == rows[:1]).all()) if len(rows) > 1 else False
+
+
+@torch.no_grad()
+def spread_over_samples(x: Tensor | None, y: Tensor) -> tuple[float, float] | None:
+    """Return by how much the outputs of a batch differ, and how large they are; None where the inputs do not differ.
+
+    Shape:   x, y (N, …)
+    """
+    if x is None or x.dim() == 0 or y.dim() < 2 or len(x) != len(y) or len(y) < _LEAST_SAMPLES or y.is_sparse:
+        return None
+    if not y.is_floating_point() or bool((x == x[:1]).all()):
+        return None
+    values = y.detach().flatten(1)[:, :_MOST_OUTPUTS].float()  # (N, D)
+    return float(values.std(0).square().mean().sqrt()), float(values.square().mean().sqrt())
 
 
 def repeated_in(container: nn.Module) -> list[tuple[str, nn.Module]]:

@@ -286,6 +286,9 @@ class Steps(Part):
             record.steps_in_evaluation_mode += 1
             record.last_steps_in_evaluation_mode += 1
             record.evaluation_mode_modules = root.record.mode_modules
+            module = root.module()
+            if module is not None and not record.evaluation_mode_place:
+                record.evaluation_mode_place = self.observer.evaluation_places.get(module) or ""
 
     def _root_with_modes(self, record: OptimizerRecord) -> Root | None:
         """Return the network that was called last, if this optimiser trains it and it knows modes."""

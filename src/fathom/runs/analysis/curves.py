@@ -103,7 +103,7 @@ def _blow_up(run: RunReader) -> Finding | None:
     is_log_loss = loss == "bce_with_logits"  # each output decides between two
     # log K: the cross-entropy of 1/K each
     (highest, at), nothing = max(losses), math.log(2 if is_log_loss else len(names))
-    if highest < BLOWN_UP * nothing:
+    if highest < BLOWN_UP * nothing or not _rose(run, highest):
         return None
     lr = training.get("lr")
     return Finding(
@@ -117,6 +117,12 @@ def _blow_up(run: RunReader) -> Finding | None:
         remedy=f"try a learning rate far below {rate(lr)} (--lr)",
         place=f"epoch {at:g}",
     )
+
+
+def _rose(run: RunReader, highest: float) -> bool:
+    """Whether a mean loss lies above the first that was recorded; else it shows the initial weights, not the steps."""
+    first = next((record["train_loss"] for record in run.steps() if is_number(record.get("train_loss"))), None)
+    return first is None or highest > first
 
 
 def _validation_loss(run: RunReader, *, has_blown_up: bool) -> Finding | None:
