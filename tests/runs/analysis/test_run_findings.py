@@ -91,6 +91,9 @@ def test_steps_that_are_too_large_are_told_by_the_loss_they_lead_to(run_with):
     assert "In epoch 1 training loss was 80.00 on average, where equal probabilities for all classes give 0.69" in text
     assert "try a learning rate far below 0.1 (--lr)" in text
     assert "longer training" not in text
+    # an epoch of a few steps shows the initial weights: it began there, and fell
+    assert "equal probabilities" not in run_with(steps=[90.0, 70.0], train_loss=[80, 0.9, 0.7], evaluation=evaluation)
+    assert "equal probabilities" in run_with(steps=[1.0, 70.0], train_loss=[80, 0.9, 0.7], evaluation=evaluation)
     text = run_with(train_loss=[1.03, 0.9, 0.7], val_loss=[2, 1, 0.7], evaluation=evaluation)
     assert "equal probabilities" not in text
     assert "longer training" in text

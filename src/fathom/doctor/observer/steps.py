@@ -171,6 +171,9 @@ class Steps(Part):
     def _note_moves(self) -> None:
         """Note, as long as no optimiser steps, whether weights change all the same: by hand."""
         for each in self.followed.values():
+            if each.optimizer() is None:  # made for something else, and let go of
+                self.record.moves_by_itself = True
+                continue
             found = norms(each.parameters())
             first = self._unstepped.setdefault(each.index, found)
             self.record.moves_by_itself |= first != found
