@@ -43,10 +43,12 @@ def make_section(programs: Sequence[Program], results: Results) -> str:
 
 def _describe(facts: Mapping[str, object]) -> str:
     halves = {
-        "report": "the half of the programs that was not used to set thresholds; which kinds it missed was known when checks were added",
+        "report": "the half of the programs that was not used to set thresholds; which kinds it missed was known when "
+        "checks were added",
         "calibration": "the half of the programs on which thresholds were set",
         "all": "all programs, those included on which thresholds were set",
-        HELD: "programs held back, written without a look at the checks; counts by code were all that was known of them when checks were mended",
+        HELD: "programs held back, written without a look at the checks; counts by code were all that was known of them "
+        "when checks were mended",
     }
     option = f" --half {HELD}" if facts["half"] == HELD else ""
     seeds = facts["seeds"]
