@@ -47,8 +47,8 @@ def _describe(facts: Mapping[str, object]) -> str:
         "checks were added",
         "calibration": "the half of the programs on which thresholds were set",
         "all": "all programs, those included on which thresholds were set",
-        HELD: "programs held back, written without a look at the checks; counts by code were all that was known of them "
-        "when checks were mended",
+        HELD: "programs held back, written without a look at the checks; no more than counts by code was known "
+        "of them when checks were mended",
     }
     option = f" --half {HELD}" if facts["half"] == HELD else ""
     seeds = facts["seeds"]
