@@ -11,8 +11,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import fathom
-from fathom.doctor.observer.evaluations import are_near, redrawn
 from fathom.doctor.observer.loaders import seeds_alike
+from fathom.doctor.observer.networks.evaluations import are_near, redrawn
 
 SEED = 7
 

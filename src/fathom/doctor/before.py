@@ -26,8 +26,8 @@ from fathom.doctor import thresholds
 from fathom.doctor.catalog import found
 from fathom.doctor.check import check
 from fathom.doctor.checks.run import check_record
+from fathom.doctor.observer.networks.probes import mixes_samples, varies_in_evaluation
 from fathom.doctor.observer.observer import Observer
-from fathom.doctor.observer.probes import mixes_samples, varies_in_evaluation
 from fathom.doctor.observer.record import Record
 from fathom.doctor.remedies import advise
 from fathom.doctor.training.opening import COURSE, ONE_BATCH, is_structural, placed

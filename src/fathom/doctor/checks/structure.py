@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fathom.doctor.catalog import found
-from fathom.doctor.observer.axes import AS_DECLARED
+from fathom.doctor.observer.networks.axes import AS_DECLARED
 from fathom.doctor.observer.record import OptimizerRecord, Record, RootRecord
 from fathom.findings import Finding, NotChecked
 

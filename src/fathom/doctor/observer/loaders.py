@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, SequentialSampler, Subset
 from torch.utils.data import dataloader as loading
 
-from fathom.doctor.observer.evaluations import LEAST_ROWS, are_near, rows_of
+from fathom.doctor.observer.networks.evaluations import LEAST_ROWS, are_near, rows_of
+from fathom.doctor.observer.networks.probes import kept_random_state
 from fathom.doctor.observer.part import Part
 from fathom.doctor.observer.places import user_place
-from fathom.doctor.observer.probes import kept_random_state
 from fathom.doctor.observer.record import LoaderRecord, RootRecord
 from fathom.doctor.observer.sampling import FIRST_STEPS
 from fathom.doctor.observer.statistics import all_tensors, digest, first_tensor

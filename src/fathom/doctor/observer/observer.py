@@ -17,8 +17,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from fathom.doctor.observer import loaders, losses, modules, randomness, samples, schedules, scripts, steps
+from fathom.doctor.observer import loaders, losses, randomness, samples, schedules, scripts, steps
 from fathom.doctor.observer.identity import IdentityMap
+from fathom.doctor.observer.networks import modules
 from fathom.doctor.observer.part import Part
 from fathom.doctor.observer.patches import Patches
 from fathom.doctor.observer.places import user_place

@@ -22,7 +22,7 @@ from fathom.doctor.observer.statistics import first_tensor, has_equal_rows, norm
 from fathom.doctor.observer.units import Units
 
 if TYPE_CHECKING:
-    from fathom.doctor.observer.modules import Root
+    from fathom.doctor.observer.networks.modules import Root
     from fathom.doctor.observer.observer import Observer
 
 FIRST_LOOK = 3  # steps, before layers are judged by what they have done

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as module_hooks
 
-from fathom.doctor.observer import probes
-from fathom.doctor.observer.axes import Axes
-from fathom.doctor.observer.evaluations import Evaluations
 from fathom.doctor.observer.graph import weight_of_first_not_finite
 from fathom.doctor.observer.identity import IdentityMap
+from fathom.doctor.observer.networks import probes
+from fathom.doctor.observer.networks.axes import Axes
+from fathom.doctor.observer.networks.evaluations import Evaluations
 from fathom.doctor.observer.part import Part, own_work
 from fathom.doctor.observer.places import user_place
 from fathom.doctor.observer.record import LayerRecord, RootRecord
