@@ -204,3 +204,26 @@ def test_the_range_test_leaves_the_run_as_it_is(run):
     assert len(found["lr"]) == len(found["loss"]) == len(found["smoothed"]) > 20
     assert 1e-4 < found["advised"] < 1
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+def test_a_row_of_the_table_is_nearest_to_itself(tmp_path):
+    """Whatever the columns are, and where the network is an ensemble that validates its parts too."""
+    rng = np.random.default_rng(0)
+    rows = [(f"{x:.3f}", name, "a" if (x > 0) == (name == "left") else "b")
+            for x, name in zip(rng.normal(size=80), rng.choice(["left", "right"], 80), strict=True)]  # fmt: skip
+    path = tmp_path / "rows.csv"
+    path.write_text("x,side,answer\n" + "\n".join(map(",".join, rows)))
+    for model in ("mlp", "tabular"):
+        arguments = ["train", model, "--data", str(path), "--target", "answer", "--epochs", "1"]
+        assert main([*arguments, "--out", str(tmp_path / model)]) == 0
+        place = str(next((tmp_path / model).glob("*/run.json")).parent)
+        data = tasks.open_data(place)
+        number = int(data.train_index[3])
+        found = tasks.predict_row(place, {"x": rows[number][0], "side": rows[number][1]})
+        assert found["cells"][1][1] in ("a", "b"), found["cells"]
+        near = found["nearest_rows"]
+        assert near["columns"] == ["answer", "x", "side"]
+        assert near["rows"][0]["distance"] == pytest.approx(0, abs=1e-4)
+        assert near["rows"][0]["cells"] == [rows[number][2], str(float(rows[number][0])), rows[number][1]]
+        distances = [row["distance"] for row in near["rows"]]
+        assert distances == sorted(distances)

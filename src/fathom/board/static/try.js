@@ -100,7 +100,8 @@ function textInput(ask) {
 
 function show(found) {
   if (found.text !== undefined) return [h("blockquote", { class: "written" }, found.text), found.unknown?.length ? h("p", { class: "note" }, `${t("not in the vocabulary:")} ${found.unknown.join(" ")}`) : null];
-  if (found.cells) return h("dl", { class: "pairs" }, ...found.cells.filter(([, value]) => value).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  if (found.cells) return [h("dl", { class: "pairs" }, ...found.cells.filter(([, value]) => value).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
+    found.nearest_rows ? nearestRows(found.nearest_rows) : null, found.without_nearest ? h("p", { class: "note" }, found.without_nearest) : null];
   const bars = h("ol", { class: "answers" }, ...found.answers.map(([name, value]) => h("li", {}, h("span", {}, name || t("prediction")),
     name ? h("progress", { max: "1", value: value, "aria-label": name }) : null, h("b", {}, name ? percent(value) : decimal(value)))));
   return [h("div", { class: "beside-image" }, h("figure", {}, png(found.image, t("the image")), h("figcaption", {}, t("as the network gets it"))),
@@ -108,4 +109,11 @@ function show(found) {
   found.nearest?.length ? h("div", {}, h("h3", {}, t("Nearest training samples")), h("div", { class: "mistakes" }, ...found.nearest.map(({ image, label, likeness }) =>
     h("figure", { class: "mistake" }, png(image, label), h("figcaption", {}, h("span", { class: "true" }, label), h("span", { class: "quiet" }, decimal(likeness))))))) : null,
   found.without_nearest ? h("p", { class: "note" }, found.without_nearest) : null];
+}
+
+function nearestRows({ columns, rows }) {
+  const title = t("Nearest training samples");
+  return h("div", {}, h("h3", {}, title), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, h("table", {},
+    h("thead", {}, h("tr", {}, ...columns.map((name) => h("th", { scope: "col" }, name)), h("th", { scope: "col" }, t("distance")))),
+    h("tbody", {}, ...rows.map(({ cells, distance }) => h("tr", {}, ...cells.map((cell) => h("td", {}, cell)), h("td", {}, decimal(distance))))))));
 }

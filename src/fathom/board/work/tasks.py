@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from fathom.board.views.findings import show_cards
 from fathom.board.work.attention import attend_text, draw_heads, record_attention
 from fathom.board.work.explain import explain, over
+from fathom.board.work.near_rows import nearest_rows, seen_by_network
 from fathom.board.work.opened import (
     as_png,
     layers_of,
@@ -74,8 +75,14 @@ def predict_row(run: str, row: Mapping[str, str]) -> dict[str, Any]:
     model = open_model(run)
     if model.description["input"]["kind"] != "table":
         raise FathomError(f"this model reads {model.description['input']['kind']}, not rows of a table")
-    table = model.predict(pd.DataFrame([{name: text or None for name, text in row.items()}]), top=_top(model))
-    return {"cells": [[name, str(table.rows[0].get(name, ""))] for name in table.columns]}
+    given = pd.DataFrame([{name: text or None for name, text in row.items()}])
+    table, encoded = seen_by_network(model, lambda: model.predict(given, top=_top(model)))
+    result: dict[str, Any] = {"cells": [[name, str(table.rows[0].get(name, ""))] for name in table.columns]}
+    try:
+        result["nearest_rows"] = nearest_rows(model, run, encoded)
+    except FathomError as error:  # the data are gone; the prediction stands
+        result["without_nearest"] = str(error)
+    return result
 
 
 def continue_text(run: str, prefix: str, length: int, temperature: float, seed: int) -> dict[str, Any]:
