@@ -32,7 +32,8 @@ ENTRIES = (
         "Validation is far worse than training from the first epoch on.",
         "the network is evaluated on inputs of another scale than those it learned from",
         "the same transform for both, best within the model",
-        "Mean and standard deviation of the inputs with and without gradients are compared.",
+        "Mean and standard deviation of the inputs with and without gradients are compared; of evaluations after the "
+        "first only a scale ten times as large or small counts.",
         "A real shift between the splits looks the same.",
     ),
     Entry(
@@ -127,8 +128,9 @@ ENTRIES = (
         "random changes are drawn for validation too",
         "a second data set without augmentation for validation",
         "The first batch of a loader that does not shuffle and is only evaluated on: two passes must give the same. "
-        "Exact.",
-        "Test-time augmentation.",
+        "Exact. Without such a loader: samples of a later evaluation that are near to those of an earlier one, "
+        "one by one, but not the same.",
+        "Test-time augmentation; noise that a network is to remove, which is left out where the target is the input.",
     ),
     Entry(
         "data.same_augmentation_in_workers",
@@ -137,7 +139,8 @@ ENTRIES = (
         "Less variety than augmentation promises.",
         "every worker begins with a copy of the data set's own random generator",
         "worker_init_fn that seeds it from torch.initial_seed(), or draw from torch",
-        "A loader with several workers and no `worker_init_fn`, whose data set holds a random generator of its own.",
+        "A loader with several workers and no `worker_init_fn`, whose data set holds a random generator of its own; a "
+        "`worker_init_fn` that does nothing but seed, and leaves two workers with the same generator.",
         "A generator that is used only to set the data set up.",
     ),
 )

@@ -57,8 +57,8 @@ ENTRIES = (
         "the layer is made but never called, so that it learns nothing",
         "call it in forward, or remove it",
         "Modules whose parameters are in the optimiser, never called and never with a gradient on the steps looked "
-        "at. Exact.",
-        "Layers that only rare inputs reach.",
+        "at. And a list of layers that holds one layer with weights several times. Exact.",
+        "Layers that only rare inputs reach; a list that repeats a layer to share its weights on purpose.",
     ),
     Entry(
         "model.samples_mixed",
@@ -69,8 +69,8 @@ ENTRIES = (
         "the batch",
         "x.permute(…) in place of x.view(…); softmax(dim=1)",
         "In a copy of the network in evaluation mode one sample of a batch is replaced: no other row of the output "
-        "may change. A "
-        "softmax over the batch dimension is seen in the graph.",
+        "may change. A softmax over the batch dimension, also one written out, is seen in the graph. Layers that take "
+        "their first axis for time are told by its length, where it is that of the batch in every call.",
         "Networks on graphs and attention over the batch mix on purpose; they are tested only if their input comes "
         "from a loader.",
     ),
@@ -103,7 +103,8 @@ ENTRIES = (
         "Accuracy equals the share of the most frequent class.",
         "the network ignores its input",
         "class weights, a lower learning rate, other initial weights",
-        "Predictions on the last steps looked at, against the targets of the same batches.",
+        "Predictions on the last steps looked at, against the targets of the same batches. Of any network: outputs "
+        "that differ over a batch by less than a thousandth of their size.",
         "Batches that really hold one class.",
     ),
 )

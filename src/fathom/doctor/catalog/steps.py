@@ -29,8 +29,7 @@ ENTRIES = (
         "Parameters that a backward pass reaches and that no optimiser holds; parameters of an optimiser that stay "
         "the same over all "
         "steps looked at although gradient and learning rate are not 0; an optimiser none of whose parameters ever "
-        "has a gradient. "
-        "Exact.",
+        "has a gradient; backward passes that no step follows. Exact.",
         "For weights that were loaded (fine-tuning) an optimiser of the head alone is usual: that is a note.",
     ),
     Entry(
