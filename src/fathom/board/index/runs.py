@@ -18,7 +18,7 @@ from fathom.board.index.source import Source
 from fathom.board.index.sources import source_of
 
 SCAN_S = 2.0  # between two looks at the folders
-_REST_S, _RESTS_AFTER_S = 5.0, 30.0  # and once nothing has changed for so long
+_REST_S, _RESTS_AFTER_S = 5.0, 10.0  # and once nothing has changed for so long
 _MOST_COLUMNS = 8  # settings shown beside the results
 _ENDED = ("done", "stopped", "dry run")  # conditions of a run whose folder tells by its time that it changed
 
