@@ -17,7 +17,6 @@ from fathom.findings import Finding, NotChecked
 
 _NEIGHBOURS = 5
 _PERMUTATIONS = 199  # with the labels as they are 200 arrangements: a level of 1 % is two of them
-_CODES = ("data.labels_shuffled", "data.label_noise")
 
 
 def check(record: Record) -> Iterator[Finding | NotChecked]:
